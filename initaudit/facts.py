@@ -1,0 +1,170 @@
+"""What only source, or only a run, shows: facts that an observer states once for all rules.
+
+A fact says what is there, never whether it is wrong; that is for the rules.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from initaudit.finding import Observer, Place
+from initaudit.timeline import Chain, ParameterTimeline
+
+
+class Iterates(enum.Enum):
+    """What a loop over a model yields."""
+
+    PARAMETERS = "parameters"
+    NAMED_PARAMETERS = "named_parameters"
+    MODULES = "modules"
+    NAMED_MODULES = "named_modules"
+    CHILDREN = "children"
+    NAMED_CHILDREN = "named_children"
+
+    @property
+    def tensors(self) -> bool:
+        return self in (Iterates.PARAMETERS, Iterates.NAMED_PARAMETERS)
+
+
+class SyntaxFault(msgspec.Struct, frozen=True, tag=True):
+    """A file that cannot be parsed, and why."""
+
+    place: Place
+    detail: str
+
+
+class ModelLoop(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A ``for`` over the parameters or modules of a model.
+
+    ``place`` is the loop's header. ``model`` is the source of the iterated object ("net"). ``effect`` is False when
+    nothing in the body can change anything. ``tests_name`` says that the body branches on the name. ``indexed`` is where the
+    body first subscripts the tensor as if it were a module (``p[0]``) without using the result. ``rebound`` are places where
+    the loop variable is assigned a new tensor that then is dropped.
+    """
+
+    place: Place
+    model: str
+    iterates: Iterates
+    effect: bool
+    tests_name: bool = False
+    indexed: Place | None = None
+    indexed_name: str | None = None
+    rebound: tuple[Place, ...] = ()
+    rebound_name: str | None = None
+    rebound_call: str | None = None
+
+
+class DroppedTensor(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A statement that makes a new tensor and drops it.
+
+    ``call`` is canonical ("torch.full"), ``parameter`` the parameter whose size or values it takes, in class ``model``.
+    ``inplace`` is the source of the in-place form, when there is one.
+    """
+
+    place: Place
+    call: str
+    parameter: str | None
+    model: str | None
+    target: str
+    inplace: str | None = None
+
+
+class BareReference(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """An expression statement that only names an initializer: ``init.xavier_uniform_``."""
+
+    place: Place
+    source: str
+    callable_without_arguments: bool
+
+
+class TypeTest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A test of a module's type that always has the same outcome or misses a type.
+
+    ``outcome`` is "always true", "never true" or "tests only the first".
+    """
+
+    place: Place
+    source: str
+    outcome: str
+    mended: str | None = None
+
+
+class UndefinedName(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A name with no binding in any scope, used as a model or a parameter."""
+
+    place: Place
+    name: str
+    use: str
+    suggestion: str | None = None
+
+
+class DeprecatedCall(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A call of an initializer without its trailing underscore; ``name`` is the place of the name alone."""
+
+    place: Place
+    name: Place
+    function: str
+
+
+class UnusedSuppression(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A suppression comment that hides nothing. ``codes`` are the useless ones (empty: the whole comment);
+    ``removal`` is the text that has to go and what replaces it."""
+
+    place: Place
+    codes: tuple[str, ...]
+    removal: Place
+    replacement: str
+
+
+class BuildFailure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A model that could not be built: ``how`` is "raised", "hung" or "died"."""
+
+    place: Place
+    target: str
+    how: str
+    detail: str
+
+
+class Irreproducible(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A tensor that differs between two builds from one seed."""
+
+    place: Place
+    model: str
+    parameter: str
+    elements: int
+    total: int
+
+
+Fact = (
+    SyntaxFault
+    | ModelLoop
+    | DroppedTensor
+    | BareReference
+    | TypeTest
+    | UndefinedName
+    | DeprecatedCall
+    | UnusedSuppression
+    | BuildFailure
+    | Irreproducible
+)
+
+
+class Undecided(msgspec.Struct, frozen=True, kw_only=True):
+    """Something an observer could not decide, and why: silence is never mistaken for "clean"."""
+
+    place: Place | None
+    subject: str
+    reason: str
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything one observer saw in one file or one target."""
+
+    observer: Observer
+    source: str  # filename as given, or target
+    parameters: tuple[ParameterTimeline, ...] = ()
+    chains: tuple[Chain, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    undecided: tuple[Undecided, ...] = ()

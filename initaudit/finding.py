@@ -1,0 +1,116 @@
+"""What a rule returns and a report reads: findings, where they are, what supports them, how to mend them.
+
+This module knows nothing about how a finding was made, and imports neither torch nor libcst.
+Rows and columns are 1-based, columns count code points, ends are exclusive.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class Severity(enum.Enum):
+    """How much a finding weighs; ``rank`` orders them, and notes never fail a run by default."""
+
+    NOTE = "note"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def rank(self) -> int:
+        return ("note", "warning", "error").index(self.value)
+
+
+class Category(enum.Enum):
+    """Why a rule exists: surely wrong, probably wrong, style, or the tool itself."""
+
+    CORRECTNESS = "correctness"
+    SUSPICIOUS = "suspicious"
+    STYLE = "style"
+    TOOL = "tool"
+
+
+class Observer(enum.Enum):
+    """Who saw it: the analyzer reads source, the probe runs the model."""
+
+    ANALYZER = "analyzer"
+    PROBE = "probe"
+
+
+class Applicability(enum.Enum):
+    """Whether a fix keeps the meaning of the program (safe), may change it (unsafe), or is only shown."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+    DISPLAY = "display"
+
+
+class Place(msgspec.Struct, frozen=True, order=True):
+    """A span of source text in one file (or in one cell of a notebook)."""
+
+    filename: str
+    row: int
+    column: int
+    end_row: int
+    end_column: int
+    cell: int | None = None
+
+    def contains(self, other: Place) -> bool:
+        """Whether ``other`` lies within this span of the same file and cell."""
+        return (
+            (self.filename, self.cell) == (other.filename, other.cell)
+            and (self.row, self.column) <= (other.row, other.column)
+            and (other.end_row, other.end_column) <= (self.end_row, self.end_column)
+        )
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """What one observer saw."""
+
+    observer: Observer
+    detail: str
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """Replace the text at ``place`` by ``content``."""
+
+    content: str
+    place: Place
+
+
+class Fix(msgspec.Struct, frozen=True):
+    """A way to mend a finding: edits of one file that are applied together or not at all."""
+
+    applicability: Applicability
+    message: str
+    edits: tuple[Edit, ...] = ()
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong, at the line of user code that has to change.
+
+    ``parameter`` is the parameter (or buffer) it is about, as named in ``model``, the qualified name of the declaring
+    class. A finding that is the cause of several others lists the parameters it leaves wrong in ``affects``.
+    ``fingerprint`` is filled in by the engine: it is stable under line moves and ignores who saw it.
+    """
+
+    code: str
+    name: str
+    severity: Severity
+    category: Category
+    message: str
+    place: Place
+    evidence: tuple[Evidence, ...]
+    model: str | None = None
+    parameter: str | None = None
+    affects: tuple[str, ...] = ()
+    fix: Fix | None = None
+    url: str = ""
+    fingerprint: str = ""
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        """Every parameter the finding speaks of."""
+        return frozenset(self.affects) | ({self.parameter} if self.parameter else frozenset())

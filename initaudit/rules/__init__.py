@@ -1,0 +1,23 @@
+"""The catalogue: every module of this folder that defines a rule. Nothing is registered by hand."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import pkgutil
+from typing import cast
+
+from initaudit.rules.base import AnyRule, Rule
+
+
+@functools.cache
+def catalogue() -> dict[str, AnyRule]:
+    """Every rule by code, in the order of the codes."""
+    found: dict[str, AnyRule] = {}
+    for entry in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{entry.name}")
+        for _, value in inspect.getmembers(module, inspect.isclass):
+            if issubclass(value, Rule) and value.__module__ == module.__name__ and hasattr(value, "code"):
+                found[value.code] = cast("AnyRule", value())
+    return dict(sorted(found.items()))

@@ -1,0 +1,121 @@
+"""What every rule is: its documentation, its metadata, its examples and its check, in one file of its own.
+
+A rule reads one kind of subject (a parameter's timeline, a chain of weights, or a fact) and yields findings. It imports the
+vocabulary only: never an observer, a report, libcst or torch.
+"""
+
+from __future__ import annotations
+
+import enum
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import ClassVar, Generic, TypeVar
+
+import msgspec
+
+from initaudit.facts import Fact
+from initaudit.finding import Category, Evidence, Finding, Fix, Observer, Place, Severity
+from initaudit.timeline import Chain, ParameterTimeline
+
+Subject = ParameterTimeline | Chain | Fact
+S = TypeVar("S", bound=Subject)
+
+DOCUMENTATION_URL = "https://initaudit.readthedocs.io/rules/"
+BOTH = frozenset(Observer)
+ANALYZER = frozenset({Observer.ANALYZER})
+PROBE = frozenset({Observer.PROBE})
+
+
+class Default(enum.Enum):
+    """Whether a rule runs without being asked for."""
+
+    ON = "on"
+    PREVIEW = "preview"  # with --preview
+    OFF = "off"  # when selected by code or name
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True):
+    """A source file that the rule must (``invalid``) or must not (``valid``) report.
+
+    ``fixed`` is the file after the rule's fix, ``target`` the attribute that the probe builds, if it is to be built, and
+    ``count`` the number of findings.
+    """
+
+    source: str
+    fixed: str | None = None
+    target: str | None = None
+    count: int = 1
+
+    def text(self) -> str:
+        """The source, dedented, without the leading newline of a triple-quoted string."""
+        return inspect.cleandoc(self.source) + "\n"
+
+
+class Rule(ABC, Generic[S]):
+    """One rule. Its docstring is its documentation, under these headings:
+
+    What it does, Why is this bad?, Example, Use instead, Known problems, References.
+    """
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    category: ClassVar[Category]
+    severity: ClassVar[Severity]
+    default: ClassVar[Default] = Default.ON
+    observers: ClassVar[frozenset[Observer]]
+    subject: ClassVar[type]
+    supersedes: ClassVar[tuple[str, ...]] = ()
+    invalid: ClassVar[tuple[Example, ...]] = ()
+    valid: ClassVar[tuple[Example, ...]] = ()
+
+    @abstractmethod
+    def check(self, subject: S) -> Iterator[Finding]:
+        """Yield what is wrong about ``subject``."""
+
+    @classmethod
+    def url(cls) -> str:
+        return f"{DOCUMENTATION_URL}{cls.code}/"
+
+    @classmethod
+    def documentation(cls) -> str:
+        """The rule's document, in Markdown."""
+        return inspect.cleandoc(cls.__doc__ or "")
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first sentence under "What it does"."""
+        lines = cls.documentation().splitlines()
+        body = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+        return body[0] if body else cls.name
+
+    def finding(
+        self,
+        place: Place,
+        message: str,
+        *,
+        evidence: Iterable[Evidence] = (),
+        severity: Severity | None = None,
+        model: str | None = None,
+        parameter: str | None = None,
+        affects: tuple[str, ...] = (),
+        fix: Fix | None = None,
+    ) -> Finding:
+        """A finding that carries this rule's metadata."""
+        return Finding(
+            code=self.code,
+            name=self.name,
+            severity=severity or self.severity,
+            category=self.category,
+            message=message,
+            place=place,
+            evidence=tuple(evidence),
+            model=model,
+            parameter=parameter,
+            affects=affects,
+            fix=fix,
+            url=self.url(),
+        )
+
+
+AnyRule = Rule[ParameterTimeline] | Rule[Chain] | Rule[Fact]

@@ -1,0 +1,125 @@
+"""INI101: raw memory that nothing reachable from construction writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import BOTH, Example, Rule
+from initaudit.timeline import Coverage, Kind, ParameterTimeline
+
+
+class UninitializedParameter(Rule[ParameterTimeline]):
+    """
+    ## What it does
+    Reports a parameter whose memory is allocated (`torch.Tensor(3, 4)`, `torch.empty(3, 4)`) and then written by nothing that
+    construction reaches.
+
+    ## Why is this bad?
+    The parameter holds whatever was in memory: often zeros, sometimes 1e38 or NaN. Training then overflows or
+    stands still, on some machines and some days only.
+
+    ## Example
+    ```python
+    class Scale(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.weight = nn.Parameter(torch.empty(n))
+    ```
+
+    ## Use instead
+    ```python
+    class Scale(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(n))
+    ```
+
+    ## Known problems
+    A module that is only ever filled from a checkpoint has no initial values on purpose. initaudit knows the usual signs of it
+    (packed integer storage, for one); otherwise, ignore the line with a reason.
+
+    ## References
+    - [torch.empty](https://docs.pytorch.org/docs/stable/generated/torch.empty.html)
+    - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
+    """
+
+    code = "INI101"
+    name = "uninitialized-parameter"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = BOTH
+    subject = ParameterTimeline
+    supersedes = ("INI104",)
+    invalid = (
+        Example(
+            source="""
+            import torch as t
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = nn.Parameter(t.Tensor(3, 4))
+            """,
+            target="Net",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Forgets(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(3, 4))
+
+                def reset_parameters(self):
+                    nn.init.xavier_uniform_(self.weight)
+            """,
+            target="Forgets",
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Own(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(3, 4))
+                    self.reset_parameters()
+
+                def reset_parameters(self):
+                    nn.init.xavier_uniform_(self.weight)
+            """,
+            target="Own",
+        ),
+    )
+
+    def check(self, subject: ParameterTimeline) -> Iterator[Finding]:
+        allocation = subject.allocation
+        if subject.kind is not Kind.PARAMETER or subject.coverage is not Coverage.NEVER or allocation is None:
+            return
+        message = f"`{subject.name}` is allocated by `{allocation.call}` and never initialized"
+        if subject.forgotten:
+            message += f"; `{subject.forgotten}` would initialize it, but nothing calls it"
+        else:
+            message += "; give it values, for example with `nn.init`, before construction ends"
+        yield self.finding(
+            allocation.place,
+            message,
+            evidence=[Evidence(subject.observer, self.seen(subject))],
+            model=subject.model,
+            parameter=subject.name,
+        )
+
+    @staticmethod
+    def seen(subject: ParameterTimeline) -> str:
+        """What the observer saw, in a sentence."""
+        if subject.observer is Observer.ANALYZER or subject.unwritten is None:
+            return "reads as never written"
+        unwritten = subject.unwritten
+        return f"when built, {unwritten.elements} of {unwritten.total} elements were never written (held {unwritten.held})"

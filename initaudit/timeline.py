@@ -1,0 +1,150 @@
+"""The life of a parameter, as either observer tells it.
+
+A parameter's memory is *allocated*, something *writes* it (or nothing does), and it is *registered* on a module. Both
+observers produce the same values, so that a rule about a parameter's life is written once.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from initaudit.finding import Observer, Place
+from initaudit.schemes import Distribution
+
+
+class Coverage(enum.Enum):
+    """How much of the memory is written by the time construction is over."""
+
+    WRITTEN = "written"
+    PARTIAL = "partial"  # some path or some elements are not
+    NEVER = "never"
+    UNKNOWN = "unknown"  # the observer could not decide: rules stay silent
+
+
+class Kind(enum.Enum):
+    """What the memory is registered as."""
+
+    PARAMETER = "parameter"
+    BUFFER = "buffer"
+
+
+class Allocation(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the memory came from.
+
+    ``call`` is the canonical call ("torch.Tensor", "torch.empty", "nn.Linear"). ``raw`` says that the call itself writes
+    nothing; ``legacy`` that it is one of the constructors that take a size or data (``torch.Tensor(...)``).
+    ``shape`` holds None for a dimension that is not known. ``replacement`` is the source of an equivalent
+    ``torch.empty`` call, proven when ``replacement_proven`` (integers or a torch.Size, outside a device context).
+    """
+
+    place: Place
+    call: str
+    raw: bool
+    legacy: bool = False
+    shape: tuple[int | None, ...] | None = None
+    replacement: str | None = None
+    replacement_proven: bool = False
+
+
+class Write(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that wrote the memory.
+
+    ``by`` is canonical ("init.xavier_normal_", "Tensor.normal_", "Tensor.copy_"). ``place`` is the innermost line of user
+    code, ``cause`` the next one outward in the project (the ``self.apply(...)``), where there is one. ``whole`` is False
+    for a slice. ``condition`` is the source of the condition it depends on. ``distribution`` is what it draws
+    from, when the arguments are known.
+    """
+
+    place: Place | None
+    by: str
+    whole: bool = True
+    condition: str | None = None
+    cause: Place | None = None
+    distribution: Distribution | None = None
+
+
+class Unwritten(msgspec.Struct, frozen=True, kw_only=True):
+    """Elements that were never written, counted exactly by the probe, and what they happened to hold."""
+
+    elements: int
+    total: int
+    held: str  # "-1.2e+38 .. 3.4e+38, 12 not finite"
+
+
+class Values(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tensor holds after construction. Statistics are over finite elements, in float64."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    mean: float | None
+    std: float | None
+    min: float | None
+    max: float | None
+    nan: int = 0
+    inf: int = 0
+
+
+class ParameterTimeline(msgspec.Struct, frozen=True, kw_only=True):
+    """One parameter or buffer of one class (analyzer) or of one built model (probe).
+
+    ``model`` is the qualified name of the class that declares it, ``name`` its name there, ``path`` the full path in the built
+    model ("encoder.0.weight"; the probe only). ``instances`` counts tensors of the built model with this
+    declaration and allocation. ``gap`` says in words which path or elements are not written. ``forgotten`` names an
+    initializer that would have written it but is never called ("reset_parameters"). ``influenced`` is True for a
+    tensor that was written, but with values computed from memory nobody wrote. ``read_first`` tells of a buffer whether a
+    forward read it before writing it (None: no forward decided). ``scheme`` is the recognised initialization.
+    """
+
+    observer: Observer
+    model: str
+    name: str
+    kind: Kind
+    coverage: Coverage
+    allocation: Allocation | None
+    writes: tuple[Write, ...] = ()
+    path: str | None = None
+    instances: int = 1
+    gap: str | None = None
+    forgotten: str | None = None
+    forgotten_place: Place | None = None
+    influenced: bool = False
+    read_first: bool | None = None
+    trainable: bool = True
+    unwritten: Unwritten | None = None
+    values: Values | None = None
+    scheme: str | None = None
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """One weight of a chain and what its output meets.
+
+    ``place`` is the line that wrote the weight. ``schemes`` are the names of all schemes with this closed form at this shape,
+    ``gain`` that of the first. ``variance`` is sigma^2 of an element, ``fan_in`` the true fan. ``activation`` is a key of
+    the activation catalogue ("relu", "tanh"); None when the chain ends linearly.
+    """
+
+    place: Place | None
+    model: str
+    parameter: str
+    schemes: tuple[str, ...]
+    gain: float | None
+    activation: str | None
+    fan_in: int | None = None
+    fan_out: int | None = None
+    variance: float | None = None
+
+
+class Chain(msgspec.Struct, frozen=True, kw_only=True):
+    """Consecutive weights with no normalization between them, in the order data flows.
+
+    ``normalized`` says that a normalization (or a residual connection) keeps the scale of this chain; ``lost_decades`` is
+    log10 of the measured rms at the first link over that at the last, when a forward measured it.
+    """
+
+    observer: Observer
+    model: str
+    links: tuple[Link, ...]
+    normalized: bool
+    lost_decades: float | None = None
