@@ -39,9 +39,9 @@ class ModelLoop(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A ``for`` over the parameters or modules of a model.
 
     ``place`` is the loop's header. ``model`` is the source of the iterated object ("net"). ``effect`` is False when
-    nothing in the body can change anything. ``tests_name`` says that the body branches on the name. ``indexed`` is where the
-    body first subscripts the tensor as if it were a module (``p[0]``) without using the result. ``rebound`` are places where
-    the loop variable is assigned a new tensor that then is dropped.
+    nothing in the body can change anything. ``tests_name`` says that the body branches on the name. ``indexed`` is
+    where the body first subscripts the tensor as if it were a module (``p[0]``) without using the result. ``rebound``
+    are places where the loop variable is assigned a new tensor that then is dropped.
     """
 
     place: Place
@@ -72,11 +72,16 @@ class DroppedTensor(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class BareReference(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """An expression statement that only names an initializer: ``init.xavier_uniform_``."""
+    """An expression statement that only names an initializer: ``init.xavier_uniform_``.
+
+    ``parameters`` are those of class ``model`` that the call would have initialized and nothing else does.
+    """
 
     place: Place
     source: str
     callable_without_arguments: bool
+    model: str | None = None
+    parameters: tuple[str, ...] = ()
 
 
 class TypeTest(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import inspect
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import ClassVar, Generic, TypeVar
@@ -85,9 +86,9 @@ class Rule(ABC, Generic[S]):
     @classmethod
     def summary(cls) -> str:
         """The first sentence under "What it does"."""
-        lines = cls.documentation().splitlines()
-        body = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-        return body[0] if body else cls.name
+        _, _, body = cls.documentation().partition("## What it does\n")
+        paragraph = " ".join(body.partition("\n\n")[0].split())
+        return re.split(r"(?<=\.) (?=[A-Z])", paragraph)[0] or cls.name
 
     def finding(
         self,

@@ -122,4 +122,6 @@ class UninitializedParameter(Rule[ParameterTimeline]):
         if subject.observer is Observer.ANALYZER or subject.unwritten is None:
             return "reads as never written"
         unwritten = subject.unwritten
-        return f"when built, {unwritten.elements} of {unwritten.total} elements were never written (held {unwritten.held})"
+        return (
+            f"when built, {unwritten.elements} of {unwritten.total} elements were never written (held {unwritten.held})"
+        )

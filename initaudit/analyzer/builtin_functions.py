@@ -1,0 +1,305 @@
+"""Python's own functions and containers, as far as constructors use them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from initaudit.analyzer import modules
+from initaudit.analyzer.conditions import FALSE, TRUE, Atom, Condition, Literal, any_of
+from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.values import (
+    NONE,
+    UNKNOWN,
+    UNSET,
+    Api,
+    Choice,
+    Class,
+    Constant,
+    Instance,
+    Mapping,
+    Origin,
+    Sequence,
+    Size,
+    Symbol,
+    Tensor,
+    Unset,
+    Value,
+    choose,
+    leaves,
+    simplify,
+    text,
+)
+
+if TYPE_CHECKING:
+    from initaudit.analyzer.interpreter import Interpreter
+
+PYTHON_TYPES: dict[str, type] = {
+    "int": int, "float": float, "str": str, "bool": bool, "list": list, "tuple": tuple, "dict": dict,
+}  # fmt: skip
+TORCH_PARENTS = {
+    "torch.nn._BatchNorm": ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"),
+    "torch.nn._NormBase": ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "InstanceNorm1d", "InstanceNorm2d"),
+    "torch.nn._ConvNd": ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"),
+    "torch.nn.RNNBase": ("LSTM", "GRU", "RNN"),
+}  # fmt: skip
+
+
+def call(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+    """Call a built-in function; one that is not known lets nothing escape, for none of them writes tensors."""
+    match name, args:
+        case "isinstance", [value, types]:
+            return _as_value(run, is_instance(run, value, types))
+        case "issubclass", [Class() as value, types]:
+            return _as_value(run, is_instance(run, Instance(value.defined, None), types))
+        case "hasattr", [value, Constant(str(attribute))]:
+            return _as_value(run, has_attribute(run, value, attribute))
+        case "getattr", [value, key, *default]:
+            return _getattr(run, value, key, default)
+        case "setattr", [holder, key, value]:
+            attribute = key.value if isinstance(key, Constant) else text(key)
+            for _, leaf in leaves(holder, run.condition):
+                run.assign_attribute(leaf, str(attribute), value, origin.node)
+            return NONE
+        case "type", [Instance() as value]:
+            return Class(value.cls) if value.cls is not None else Api(value.external or "?")
+        case "range", _:
+            return _range(run, args)
+        case "enumerate", [iterable, *_]:
+            items = [item for _, item in run.iterate(iterable)]
+            pairs: list[Value] = [Sequence([Constant(i), item], is_list=False) for i, item in enumerate(items)]
+            complete = isinstance(iterable, Sequence) and iterable.complete
+            if not complete:
+                pairs = [Sequence([Symbol("each of enumerate"), item], is_list=False) for item in items]
+            return Sequence(pairs, complete)
+        case "zip", _:
+            return _zip(run, args)
+        case ("list" | "tuple" | "sorted" | "reversed" | "set" | "iter" | "frozenset"), [iterable]:
+            if isinstance(iterable, Size | Symbol) and name in ("list", "tuple"):
+                return iterable
+            complete = isinstance(iterable, Sequence) and iterable.complete
+            return Sequence([item for _, item in run.iterate(iterable)], complete, name != "tuple")
+        case ("list" | "tuple" | "set"), []:
+            return Sequence([], True, name != "tuple")
+        case "next", [iterable, *_]:
+            return next((item for _, item in run.iterate(iterable)), UNKNOWN)
+        case "dict", []:
+            return Mapping(dict(keywords))
+        case "len", [Sequence(items=items, complete=True)]:
+            return Constant(len(items))
+        case ("int" | "float" | "abs" | "round" | "bool" | "str"), [Constant(value)]:
+            return _converted(name, value)
+        case ("max" | "min" | "sum"), [Constant(), *_] if all(isinstance(arg, Constant) for arg in args):
+            return _extremum(name, [arg.value for arg in args if isinstance(arg, Constant)])
+        case ("len" | "int" | "max" | "min" | "round" | "abs"), _:
+            result = Symbol(f"{name}({', '.join(map(text, args))})")
+            run.integers.add(result.text) if name in ("len", "int") else None
+            return result
+        case "map", [function, iterable]:
+            return _map(run, function, iterable, origin)
+        case _:
+            return Symbol(f"{name}({', '.join(map(text, args))})")
+
+
+def _as_value(run: Interpreter, outcome: Condition) -> Value:
+    return simplify(choose(outcome, Constant(True), Constant(False)), run.condition)
+
+
+def _map(run: Interpreter, function: Value, iterable: Value, origin: Origin) -> Value:
+    from initaudit.analyzer.calls import call_value
+
+    results = [call_value(run, function, [item], {}, origin) for _, item in run.iterate(iterable)]
+    return Sequence(results, isinstance(iterable, Sequence) and iterable.complete)
+
+
+def _converted(name: str, value: Any) -> Value:
+    try:
+        return Constant({"int": int, "float": float, "abs": abs, "round": round, "bool": bool, "str": str}[name](value))
+    except (TypeError, ValueError, OverflowError):
+        return UNKNOWN
+
+
+def _extremum(name: str, values: list[Any]) -> Value:
+    try:
+        return Constant({"max": max, "min": min, "sum": sum}[name](values if len(values) > 1 else values[0]))
+    except TypeError:
+        return UNKNOWN
+
+
+def _range(run: Interpreter, args: list[Value]) -> Value:
+    for arg in args:
+        run.integer(arg)
+    if args and all(isinstance(arg, Constant) and isinstance(arg.value, int) for arg in args):
+        numbers = range(*[arg.value for arg in args if isinstance(arg, Constant) and isinstance(arg.value, int)])
+        if len(numbers) <= 16:
+            return Sequence([Constant(number) for number in numbers])
+    result = Symbol(f"each of range({', '.join(map(text, args))})")
+    run.integers.add(result.text)
+    return Sequence([result], complete=False)
+
+
+def _zip(run: Interpreter, args: list[Value]) -> Value:
+    columns = [[item for _, item in run.iterate(arg)] for arg in args]
+    complete = all(isinstance(arg, Sequence) and arg.complete for arg in args)
+    rows = max((len(column) for column in columns), default=0)
+    padded = [column + [column[-1] if column else UNKNOWN] * (rows - len(column)) for column in columns]
+    return Sequence([Sequence(list(row), is_list=False) for row in zip(*padded, strict=True)], complete)
+
+
+def _getattr(run: Interpreter, value: Value, key: Value, default: list[Value]) -> Value:
+    from initaudit.analyzer.expressions import get_attribute
+
+    name = key.value if isinstance(key, Constant) and isinstance(key.value, str) else text(key)
+    if isinstance(value, Tensor) and default and name not in value.attributes:
+        return default[0]
+    if isinstance(value, Instance) and default:
+        exists = has_attribute(run, value, name)
+        if exists == FALSE:
+            return default[0]
+        if exists != TRUE:
+            return choose(exists, get_attribute(run, value, name), default[0])
+    if isinstance(value, Symbol) and default:
+        return Symbol(f"getattr({value.text}, {name})")
+    return get_attribute(run, value, name)
+
+
+def has_attribute(run: Interpreter, value: Value, name: str) -> Condition:
+    """When ``hasattr(value, name)`` is true."""
+    if isinstance(value, Instance):
+        if name in value.attributes:
+            found = leaves(value.attributes[name], run.condition)
+            if not any(isinstance(leaf, Unset) for _, leaf in found):
+                return TRUE
+            return any_of(condition for condition, leaf in found if not isinstance(leaf, Unset))
+        if value.cls is not None and isinstance(run.project.method(value.cls, name), Defined):
+            return TRUE
+        if not value.opaque or value.cls is None:
+            return TRUE if modules.attribute(run, value, name) is not None else FALSE
+    if isinstance(value, Tensor):
+        return TRUE if name in ("data", "shape", "grad") or name in value.attributes else FALSE
+    return Literal(Atom(f"hasattr({text(value)}, {name!r})"))
+
+
+def is_instance(run: Interpreter, value: Value, types: Value) -> Condition:
+    """When ``isinstance(value, types)`` is true."""
+    if isinstance(types, Sequence):
+        return any_of(is_instance(run, value, item) for item in types.items)
+    if isinstance(value, Choice):
+        from initaudit.analyzer.conditions import all_of
+
+        return any_of(all_of([when, is_instance(run, leaf, types)]) for when, leaf in leaves(value, run.condition))
+    outcome = _is_instance(run, value, types)
+    if outcome is None:
+        return Literal(Atom(f"isinstance({text(value)}, {text(types)})"))
+    return TRUE if outcome else FALSE
+
+
+def _is_instance(run: Interpreter, value: Value, cls: Value) -> bool | None:
+    match value, cls:
+        case Instance(), (Class() | Api()):
+            return _derives(run, value, cls)
+        case Tensor(parameter=parameter), Api("torch.nn.Parameter"):
+            return parameter or None
+        case Tensor(), Api("torch.Tensor"):
+            return True
+        case Tensor(), (Api() | Class()):
+            return False
+        case Constant(inner), Api(name) if name.removeprefix("builtins.") in PYTHON_TYPES:
+            return isinstance(inner, PYTHON_TYPES[name.removeprefix("builtins.")])
+        case Constant(), (Class() | Api()):
+            return False
+        case Sequence(is_list=is_list), Api(name):
+            return name == ("builtins.list" if is_list else "builtins.tuple") or name.startswith("collections.abc.")
+        case _:
+            return None
+
+
+def _derives(run: Interpreter, value: Instance, cls: Class | Api) -> bool | None:
+    order: tuple[Defined | External, ...] | None = ()
+    if value.cls is not None:
+        order = run.project.mro(value.cls)
+        if order is None:
+            return None
+    if isinstance(cls, Class):
+        return cls.defined in order
+    names = {base.name for base in order if isinstance(base, External)} | {value.external}
+    if cls.name in names or cls.name == "torch.nn.Module":
+        return True
+    children = TORCH_PARENTS.get(cls.name, ())
+    return any(f"torch.nn.{child}" in names for child in children)
+
+
+def mathematics(name: str, args: list[Value]) -> Value:
+    """A function or constant of ``math``."""
+    function = getattr(math, name, None)
+    if callable(function) and args and all(isinstance(arg, Constant) for arg in args):
+        try:
+            result = function(*[arg.value for arg in args if isinstance(arg, Constant)])
+        except (TypeError, ValueError, OverflowError, ArithmeticError):
+            return UNKNOWN
+        return Constant(result) if isinstance(result, int | float) and abs(result) < 1e15 else UNKNOWN
+    return Symbol(f"math.{name}({', '.join(map(text, args))})")
+
+
+def container(
+    run: Interpreter, owner: Sequence | Mapping | Constant, name: str, args: list[Value], keywords: dict[str, Value]
+) -> Value:
+    """A method of a list, dict, string or number."""
+    match owner:
+        case Sequence():
+            return _sequence_method(run, owner, name, args)
+        case Mapping():
+            return _mapping_method(run, owner, name, args)
+        case Constant(str(value)):
+            return _string_method(value, name, args)
+        case _:
+            return UNKNOWN
+
+
+def _sequence_method(run: Interpreter, owner: Sequence, name: str, args: list[Value]) -> Value:
+    if name in ("append", "insert", "add", "appendleft") and args:
+        owner.items.append(choose(run.condition, args[-1], UNSET) if run.condition != TRUE else args[-1])
+        return NONE
+    if name in ("extend", "update") and args:
+        owner.items += [item for _, item in run.iterate(args[0])]
+        return NONE
+    if name == "numel":
+        return Symbol(f"numel({text(owner)})")
+    if name in ("pop", "popleft"):
+        return owner.items[-1] if owner.items else UNKNOWN
+    return Sequence(list(owner.items), owner.complete) if name == "copy" else UNKNOWN
+
+
+def _mapping_method(run: Interpreter, owner: Mapping, name: str, args: list[Value]) -> Value:
+    match name, args:
+        case "items", _:
+            pairs: list[Value] = [Sequence([_key(key), value], is_list=False) for key, value in owner.items.items()]
+            return Sequence(pairs, owner.complete)
+        case "values", _:
+            return Sequence(list(owner.items.values()), owner.complete)
+        case "keys", _:
+            return Sequence([_key(key) for key in owner.items], owner.complete)
+        case ("get" | "pop" | "setdefault"), [Constant(str(key)), *default]:
+            return owner.items.get(key, default[0] if default and owner.complete else UNKNOWN if default else NONE)
+        case "update", [Mapping(items=items)]:
+            owner.items.update(items)
+            return NONE
+        case _:
+            return UNKNOWN
+
+
+def _key(key: str) -> Value:
+    return Symbol(key.removeprefix("?")) if key.startswith("?") else Constant(key)
+
+
+def _string_method(value: str, name: str, args: list[Value]) -> Value:
+    plain = [arg.value for arg in args if isinstance(arg, Constant)]
+    if len(plain) == len(args) and name in (
+        "find", "startswith", "endswith", "lower", "upper", "split", "replace", "strip", "count", "removeprefix",
+    ):  # fmt: skip
+        try:
+            result = getattr(value, name)(*plain)
+        except (AttributeError, TypeError):
+            return UNKNOWN
+        return Sequence([Constant(part) for part in result]) if isinstance(result, list) else Constant(result)
+    return Symbol(f"{value!r}.{name}({', '.join(map(text, args))})")

@@ -1,0 +1,387 @@
+"""What a call does: functions of the project are run, torch's are looked up, everything else lets its arguments escape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from initaudit.analyzer import builtin_functions, modules, tensors, torch_api
+from initaudit.analyzer.conditions import FALSE, all_of, negate
+from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.values import (
+    NONE,
+    UNKNOWN,
+    UNSET,
+    Api,
+    Builtin,
+    Choice,
+    Class,
+    Constant,
+    Function,
+    Instance,
+    Lambda,
+    Mapping,
+    Origin,
+    Sequence,
+    Signal,
+    Size,
+    Super,
+    Symbol,
+    Tensor,
+    Value,
+    choose,
+    leaves,
+    simplify,
+    text,
+)
+from initaudit.activations import lookup
+from initaudit.schemes import calculate_gain
+
+if TYPE_CHECKING:
+    from initaudit.analyzer.interpreter import Interpreter
+
+PURE_PACKAGES = {
+    "math", "numpy", "np", "warnings", "logging", "copy", "itertools", "operator", "collections", "typing", "os", "re",
+    "string", "random", "enum", "dataclasses", "time", "packaging", "inspect", "scipy", "einops",
+}  # fmt: skip
+
+
+def api_name(name: str) -> str:
+    """A name of an external package, torch's in their canonical spelling."""
+    return torch_api.canonical(name) if name.startswith("torch.") else name
+
+
+def call(
+    run: Interpreter, function: Value, args: list[Value], keywords: dict[str, Value], node: cst.Call
+) -> Value:
+    """The value of a call expression."""
+    if isinstance(function, Api) and function.name == "builtins.super":
+        return _super(run, args)
+    if isinstance(function, Api) and function.name in ("builtins.locals", "builtins.vars", "builtins.globals"):
+        return UNKNOWN
+    return call_value(run, function, args, keywords, run.origin(node))
+
+
+def call_value(
+    run: Interpreter, function: Value, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    """Call any value."""
+    match function:
+        case Choice(test, then, otherwise):
+            return _call_either(run, function, args, keywords, origin)
+        case Function():
+            return run.invoke(function, args, keywords, origin)
+        case Lambda():
+            return _call_local(run, function, args, keywords, origin)
+        case Builtin(call=action):
+            return action(args, keywords, origin)
+        case Class(defined):
+            return construct(run, defined, args, keywords, origin)
+        case Api(name):
+            return call_api(run, name, args, keywords, origin)
+        case Instance():
+            return modules.forward(run, function, args, origin)
+        case Symbol(name) | Size(name):
+            for value in (*args, *keywords.values()):
+                run.escape(value, f"passed to {name}")
+            return Symbol(f"{name}({', '.join(map(text, args))})")
+        case _:
+            for value in (*args, *keywords.values()):
+                run.escape(value, "passed to a function that could not be resolved")
+            return UNKNOWN
+
+
+def _call_either(
+    run: Interpreter, function: Choice, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    results: list[Value] = []
+    before = run.condition
+    for condition, branch in ((function.condition, function.then), (negate(function.condition), function.otherwise)):
+        run.condition = all_of([before, condition])
+        if run.condition == FALSE:
+            results.append(UNSET)
+            continue
+        branch = simplify(branch, run.condition)
+        unusable = branch is UNSET or branch == NONE
+        results.append(UNSET if unusable else call_value(run, branch, args, keywords, origin))
+    run.condition = before
+    return choose(function.condition, *results)
+
+
+def _call_local(
+    run: Interpreter, function: Lambda, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    """Run a lambda or a function defined within a function."""
+    from initaudit.analyzer.interpreter import MAX_DEPTH, Frame
+
+    node = function.origin.node
+    if len(run.frames) >= MAX_DEPTH:
+        for value in (*args, *keywords.values()):
+            run.escape(value, "calls nest too deep")
+        return UNKNOWN
+    outer = run.frame
+    frame = Frame(
+        outer.module, function.origin.fragment, outer.owner, outer.instance, dict(function.closure), called_from=origin
+    )
+    if isinstance(node, cst.Lambda):
+        result = cst.SimpleStatementLine([cst.Return(node.body)])
+        return run.run_body(frame, node.params, [result], args, keywords)
+    assert isinstance(node, cst.FunctionDef)
+    return run.run_body(frame, node.params, node.body.body, args, keywords)
+
+
+def _super(run: Interpreter, args: list[Value]) -> Value:
+    """``super()`` and ``super(Class, self)``."""
+    frame = run.frame
+    owner, instance = frame.owner, frame.instance
+    if len(args) == 2:
+        owner = args[0].defined if isinstance(args[0], Class) else owner
+        instance = args[1]
+    if owner is None or not isinstance(instance, Instance):
+        return UNKNOWN
+    return Super(instance, owner)
+
+
+def construct(
+    run: Interpreter, cls: Defined, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    """An object of a class of the project. Its constructor is a run of its own, so here its insides stay unknown."""
+    external = torch_base(run, cls)
+    if external in ("torch.nn.Parameter", "torch.Tensor"):
+        data = args[0] if args else keywords.get("data", UNKNOWN)
+        return _parameter(data)
+    for value in (*args, *keywords.values()):
+        run.escape(value, f"passed to {cls.definition.name}")
+    instance = Instance(cls, external, opaque=True, arguments=tuple(args), origin=origin)
+    if external in torch_api.SEQUENCES:
+        instance.complete = False
+    return instance
+
+
+def torch_base(run: Interpreter, cls: Defined) -> str | None:
+    """The nearest torch class that a class of the project derives from."""
+    for base in run.project.mro(cls) or ():
+        if isinstance(base, External) and base.name.startswith("torch."):
+            return base.name
+    return None
+
+
+def _parameter(data: Value) -> Value:
+    match data:
+        case Tensor(storage=storage, part=part):
+            return Tensor(storage, parameter=True, part=part)
+        case Choice(test, then, otherwise):
+            return choose(test, _parameter(then), _parameter(otherwise))
+        case _:
+            return UNKNOWN
+
+
+# Torch
+
+
+def call_api(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+    """Call a name that is known by tables, or not at all."""
+    package = name.partition(".")[0]
+    if package == "torch":
+        return _call_torch(run, name, args, keywords, origin)
+    if package == "builtins":
+        return builtin_functions.call(run, name.removeprefix("builtins."), args, keywords, origin)
+    if name == "functools.partial" and args:
+        return _partial(run, args, keywords)
+    if name.startswith("math."):
+        return builtin_functions.mathematics(name.removeprefix("math."), args)
+    if package not in PURE_PACKAGES:
+        for value in (*args, *keywords.values()):
+            run.escape(value, f"passed to {name}")
+    return Symbol(f"{name}({', '.join(map(text, args))})")
+
+
+def _partial(run: Interpreter, args: list[Value], keywords: dict[str, Value]) -> Value:
+    function, *bound = args
+
+    def apply(more: list[Value], extra: dict[str, Value], origin: Origin) -> Value:
+        return call_value(run, function, [*bound, *more], {**keywords, **extra}, origin)
+
+    return Builtin("partial", apply)
+
+
+def _call_torch(
+    run: Interpreter, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    if name == "torch.nn.Parameter":
+        return _parameter(args[0] if args else keywords.get("data", UNKNOWN))
+    if name in ("torch.nn.Buffer", "torch.autograd.Variable", "torch.Variable"):
+        return args[0] if args else UNKNOWN
+    if name.startswith(torch_api.INIT):
+        return _initialize(run, name.removeprefix(torch_api.INIT), args, keywords, origin)
+    if name in torch_api.LEGACY_CONSTRUCTORS:
+        return tensors.allocate(run, name, args, keywords, origin, legacy=True)
+    if (takes := torch_api.RAW_FACTORIES.get(name)) is not None:
+        if takes == "tensor":
+            like = args[0] if args else keywords.get("input", UNKNOWN)
+            shape = tensors.shape_like(like) or (Size(f"{text(like)}.shape"),)
+            args = list(shape)
+        return tensors.allocate(run, name, args, keywords, origin, legacy=False)
+    if name.startswith("torch.nn.utils."):
+        return modules.utility(run, name.removeprefix("torch.nn.utils."), args)
+    if name == "torch.Size":
+        return args[0] if args else UNKNOWN
+    if name.startswith("torch.nn.functional.") or (args and isinstance(args[0], Signal)):
+        return signal_function(run, name.rpartition(".")[2], args, origin)
+    if name.startswith("torch.nn.") and name.rpartition(".")[2][:1].isupper():
+        return modules.torch_module(run, name, args, keywords, origin)
+    if "out" in keywords:
+        run.escape(keywords["out"], f"passed to {name} as out")
+    if name in torch_api.NEW_TENSOR_FACTORIES or name in ("torch.tensor", "torch.from_numpy", "torch.as_tensor"):
+        shape = None
+        if name.rpartition(".")[2] in ("zeros", "ones", "rand", "randn"):
+            shape = tensors.size_arguments(run, args, keywords, legacy=False)[0]
+        return tensors.fresh(run, name, origin, shape)
+    if name.rpartition(".")[2].endswith("_"):
+        for value in args:
+            run.escape(value, f"passed to {name}")
+        return UNKNOWN
+    if any(isinstance(arg, Tensor) for arg in args):
+        return tensors.computed(run, *args)
+    if any(isinstance(arg, Instance) for arg in args):
+        return next(arg for arg in args if isinstance(arg, Instance))
+    return Symbol(f"{name}({', '.join(map(text, args))})")
+
+
+def _initialize(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+    """A call of ``torch.nn.init``."""
+    if name in ("calculate_gain", "_calculate_fan_in_and_fan_out", "_calculate_correct_fan"):
+        return _fans(name, args, keywords)
+    named = {key: value for key, value in keywords.items() if key != "tensor"}
+    tensor = args[0] if args else keywords.get("tensor", UNKNOWN)
+    by = f"init.{name}"
+    before = run.condition
+    for condition, leaf in leaves(tensor, before):
+        if isinstance(leaf, Tensor):
+            run.condition = condition
+            tensors.write(run, leaf, by, origin, tensors.drawn(by, leaf, args[1:], named), _gain(name, args, named))
+    run.condition = before
+    return tensor
+
+
+def _gain(name: str, args: list[Value], keywords: dict[str, Value]) -> float | None:
+    """The gain that a Xavier initializer is given."""
+    if not name.startswith("xavier"):
+        return None
+    gain = args[1] if len(args) > 1 else keywords.get("gain", Constant(1.0))
+    return float(gain.value) if isinstance(gain, Constant) and isinstance(gain.value, int | float) else None
+
+
+def _fans(name: str, args: list[Value], keywords: dict[str, Value]) -> Value:
+    if name == "calculate_gain" and args and isinstance(args[0], Constant):
+        slope = args[1] if len(args) > 1 else keywords.get("param", NONE)
+        try:
+            return Constant(calculate_gain(str(args[0].value), slope.value if isinstance(slope, Constant) else None))
+        except ValueError:
+            return UNKNOWN
+    if name == "_calculate_fan_in_and_fan_out":
+        of = text(args[0]) if args else "?"
+        return Sequence([Symbol(f"fan_in({of})"), Symbol(f"fan_out({of})")], is_list=False)
+    return Symbol(f"{name}({', '.join(map(text, args))})")
+
+
+# Signals: what the output of a weight meets
+
+
+def signal_function(run: Interpreter, name: str, args: list[Value], origin: Origin) -> Value:
+    """A function applied to the output of a forward."""
+    signal = next((arg for arg in args if isinstance(arg, Signal)), None)
+    if signal is None:
+        return UNKNOWN
+    return meet(run, signal, name, origin)
+
+
+def signal_method(run: Interpreter, signal: Signal, name: str, args: list[Value], origin: Origin) -> Value:
+    """A method of the output of a forward."""
+    return meet(run, signal, name.rstrip("_"), origin)
+
+
+def meet(run: Interpreter, signal: Signal, name: str, origin: Origin) -> Value:
+    """What becomes of a signal in a function of this name."""
+    lowered = name.lower().rstrip("_")
+    if "norm" in lowered:
+        return Signal(signal.weight, signal.activation, True)
+    activation = lookup(name)
+    if activation is not None and activation.key not in ("identity", "linear"):
+        found = Signal(signal.weight, activation.key, signal.normalized, signal.trail)
+        run.signals.append(found)
+        return found
+    return signal
+
+
+# Attributes
+
+
+def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value:
+    """``instance.name``: its own, its class's, then nn.Module's."""
+    if name in instance.attributes:
+        found = simplify(instance.attributes[name], run.condition)
+        if found is not UNSET:
+            return found
+    if name == "__class__":
+        return Class(instance.cls) if instance.cls is not None else Api(instance.external or "?")
+    if instance.cls is not None:
+        if instance.opaque and name not in ("apply", "parameters", "named_parameters", "modules"):
+            return Symbol(f"{instance.cls.definition.name}#{id(instance)}.{name}")
+        found_method = run.project.method(instance.cls, name)
+        if isinstance(found_method, Defined):
+            return bound(run, found_method, instance)
+    known = modules.attribute(run, instance, name)
+    return known if known is not None else Symbol(f"self.{name}")
+
+
+def bound(run: Interpreter, method: Defined, instance: Instance) -> Value:
+    """A method bound to an instance; a property's value."""
+    from initaudit.analyzer.interpreter import has_decorator
+
+    parent = method.definition.parent
+    owner = Defined(method.module, parent) if parent is not None else None
+    function = Function(method, instance, owner)
+    if method.definition.start != method.definition.row:
+        fragment = method.module.fragment(method.definition.start, method.definition.end)
+        node = fragment.body()[0] if fragment is not None and fragment.body() else None
+        if isinstance(node, cst.FunctionDef):
+            if has_decorator(node, "property", "cached_property", "functools.cached_property"):
+                return run.invoke(function, [], {}, None)
+            if has_decorator(node, "classmethod") and instance.cls is not None:
+                return Function(method, Class(instance.cls), owner)
+    return function
+
+
+def super_attribute(run: Interpreter, value: Super, name: str) -> Value:
+    """``super().name``."""
+    cls = value.instance.cls
+    found = run.project.method(cls, name, after=value.owner) if cls is not None else None
+    if isinstance(found, Defined):
+        return bound(run, found, value.instance)
+    external = found.name if isinstance(found, External) else None
+    return modules.inherited(run, value.instance, name, external)
+
+
+def class_attribute(run: Interpreter, value: Class, name: str) -> Value:
+    """``Class.name``."""
+    if name in ("__name__", "__qualname__"):
+        return Constant(value.defined.definition.name)
+    member = value.defined.definition.members.get(name)
+    if member is not None:
+        inner = Defined(value.defined.module, member)
+        return Class(inner) if member.is_class else Function(inner, owner=value.defined)
+    method = run.project.method(value.defined, name)
+    if isinstance(method, Defined):
+        return Function(method, owner=value.defined)
+    if name == "__init__":
+        return Builtin(name, lambda args, keywords, origin: NONE)
+    return Symbol(f"{value.defined.qualname}.{name}")
+
+
+def container_method(run: Interpreter, owner: Sequence | Mapping | Constant, name: str) -> Value:
+    """A method of a list, dict, string or number."""
+    action: Callable[..., Value] = builtin_functions.container
+    return Builtin(name, lambda args, keywords, origin: action(run, owner, name, args, keywords))

@@ -1,0 +1,160 @@
+"""Which activation follows which weight, as far as a constructor and a forward tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from initaudit.analyzer import modules, tensors
+from initaudit.analyzer.conditions import TRUE
+from initaudit.analyzer.constructor import attempt, construct, unreadable_base
+from initaudit.analyzer.facts import units
+from initaudit.analyzer.interpreter import Frame, Interpreter, OutOfBudget
+from initaudit.analyzer.patterns import SCALE
+from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.values import Instance, Memory, Origin, Signal, Storage, Tensor, WriteEvent, leaves
+from initaudit.finding import Observer
+from initaudit.schemes import recognise
+from initaudit.timeline import Chain, Link
+
+TRIGGER = re.compile(SCALE)
+RECTIFIER = re.compile(r"relu", re.IGNORECASE)
+INPUT = Signal(None)
+
+
+def chains(project: Project, module: Module) -> Iterator[Chain]:
+    """Chains of weights in the classes of a file and in the Sequential models that its functions and scripts build."""
+    if not TRIGGER.search(module.text) or not RECTIFIER.search(module.text):
+        return
+    for definition in module.outline.classes():
+        cls = Defined(module, definition)
+        if project.is_module_class(cls) and unreadable_base(project, cls) is None and _speaks_of_scale(project, cls):
+            yield from _of_class(project, cls)
+    for function, start, end in units(module):
+        text = "\n".join(module.lines[start - 1 : end])
+        if "Sequential" in text and (function is None or function.owner is None):
+            yield from _of_unit(project, module, start, end)
+
+
+def _speaks_of_scale(project: Project, cls: Defined) -> bool:
+    """Whether a class initializes weights itself or by a function of its file."""
+    text = cls.module.slice(cls.definition)
+    return bool(TRIGGER.search(text)) or ".apply(" in text or "init" in text.replace("__init__", "")
+
+
+def _of_class(project: Project, cls: Defined) -> Iterator[Chain]:
+    construction = construct(project, cls)
+    if construction.failure is not None:
+        return
+    run = construction.run
+    forward = project.method(cls, "forward")
+    if isinstance(forward, Defined):
+        run.signals.clear()
+        attempt(construction, forward, **{name: INPUT for name in _inputs(forward)})
+    yield from _chains(run, cls.qualname, construction.instance)
+
+
+def _inputs(forward: Defined) -> list[str]:
+    """The first parameter of a forward."""
+    header = "".join(forward.module.lines[forward.definition.row - 1 : forward.definition.row + 3])
+    match = re.search(r"def forward\(\s*self\s*,\s*(\w+)", header)
+    return [match[1]] if match else []
+
+
+def _of_unit(project: Project, module: Module, start: int, end: int) -> Iterator[Chain]:
+    """The Sequential models that a function or a script builds."""
+    fragment = module.fragment(start, end)
+    if fragment is None:
+        return
+    run = Interpreter(project)
+    run.frames.append(Frame(module, fragment))
+    try:
+        body = fragment.body()
+        inner = getattr(body[0], "body", None) if start != end and body else None
+        run.run(inner.body if inner is not None and hasattr(body[0], "params") else body)
+        models = {id(value): name for name, value in run.frame.names.items()}
+        for sequence in list(run.sequences):
+            modules.forward(run, sequence, [INPUT], Origin(fragment, fragment.tree))
+    except (OutOfBudget, RecursionError):
+        return
+    names = {id(child): f"{models.get(id(s), '')}[{i}]" for s in run.sequences for i, child in enumerate(s.children)}
+    yield from _chains(run, module.name, None, names)
+
+
+def _chains(
+    run: Interpreter, model: str, instance: Instance | None, names: dict[int, str] | None = None
+) -> Iterator[Chain]:
+    """The longest chains among the signals of a run."""
+    paths = names if names is not None else _paths(run, instance)
+    trails = [
+        (*signal.trail, (signal.weight, signal.activation))
+        for signal in run.signals
+        if signal.weight is not None and signal.activation is not None and not signal.normalized
+    ]
+    seen: set[tuple[int, ...]] = set()
+    for trail in sorted(trails, key=len, reverse=True):
+        keys = tuple(id(weight) for weight, _ in trail)
+        if any(keys == other[: len(keys)] for other in seen):
+            continue
+        seen.add(keys)
+        links = [_link(weight, activation, model, paths) for weight, activation in trail]
+        if any(link.schemes for link in links):
+            yield Chain(observer=Observer.ANALYZER, model=model, links=tuple(links), normalized=False)
+
+
+def _paths(run: Interpreter, instance: Instance | None) -> dict[int, str]:
+    """The name of each module below an object."""
+    if instance is None:
+        return {}
+    return {id(module): name for name, _, module in modules.all_modules(run, instance)}
+
+
+def _link(weight: Instance, activation: str, model: str, paths: dict[int, str]) -> Link:
+    storage = _storage(weight)
+    event = _last_write(storage) if storage is not None else None
+    shape = tensors.known_shape(storage.shape) if storage is not None else None
+    complete = tuple(size for size in shape if size is not None) if shape and None not in shape else None
+    schemes: tuple[str, ...] = ()
+    gain = fan_in = fan_out = variance = None
+    if event is not None:
+        found = recognise(event.distribution, complete) if event.distribution is not None and complete else ()
+        if found:
+            schemes = tuple(dict.fromkeys(recognition.scheme for recognition in found))
+            gain = found[0].gain
+            variance = event.distribution.std**2 if event.distribution and event.distribution.std else None
+        elif event.gain is not None:
+            schemes, gain = (event.by.removeprefix("init.").rstrip("_"),), event.gain
+    if complete is not None and len(complete) >= 2:
+        receptive = 1
+        for size in complete[2:]:
+            receptive *= size
+        fan_in, fan_out = complete[1] * receptive, complete[0] * receptive
+    name = paths.get(id(weight), "")
+    return Link(
+        place=event.origin.fragment.place(event.origin.node) if event is not None and schemes else None,
+        model=model,
+        parameter=f"{name}.weight".lstrip("."),
+        schemes=schemes,
+        gain=gain,
+        activation=activation,
+        fan_in=fan_in,
+        fan_out=fan_out,
+        variance=variance,
+    )
+
+
+def _storage(weight: Instance) -> Storage | None:
+    for _, leaf in leaves(weight.attributes.get("weight", INPUT), TRUE):
+        if isinstance(leaf, Tensor):
+            for _, memory in leaves(leaf.storage, TRUE):
+                if isinstance(memory, Memory):
+                    return memory.storage
+    return None
+
+
+def _last_write(storage: Storage) -> WriteEvent | None:
+    """The last write of all of the memory, if it happens on every path on which the memory exists."""
+    events = [event for event in storage.writes if event.part is None]
+    if not events or events[-1].condition not in (TRUE, storage.condition):
+        return None
+    return events[-1]

@@ -1,0 +1,178 @@
+"""Path conditions: what has to hold for a statement to run.
+
+A condition is a Boolean formula over atoms. An atom is the canonical text of a test that source alone cannot decide
+(``bias``, ``mode == 'fan_in'``); the same test on the same value is the same atom, so that a bias that is created ``if bias`` and
+written ``if self.bias is not None`` is understood. This module knows nothing about syntax.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+MAX_ATOMS = 10
+WIDEST = 14
+"""A formula over more atoms than this becomes an atom of its own, so that long constructors stay cheap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """An undecided test. Atoms that compare one ``subject`` with different ``constant`` values exclude each other."""
+
+    text: str
+    subject: str | None = None
+    constant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """An atom, or its negation."""
+
+    atom: Atom
+    positive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """A conjunction; the empty one is true."""
+
+    terms: frozenset[Condition]
+
+
+@dataclass(frozen=True, slots=True)
+class Any:
+    """A disjunction; the empty one is false."""
+
+    terms: frozenset[Condition]
+
+
+Condition = Literal | All | Any
+TRUE = All(frozenset())
+FALSE = Any(frozenset())
+
+
+@functools.lru_cache(maxsize=65_536)
+def negate(condition: Condition) -> Condition:
+    """The opposite condition."""
+    match condition:
+        case Literal(atom, positive):
+            return Literal(atom, not positive)
+        case All(terms):
+            return any_of(negate(term) for term in terms)
+        case Any(terms):
+            return all_of(negate(term) for term in terms)
+
+
+def all_of(conditions: Iterable[Condition]) -> Condition:
+    """The conjunction, flattened and simplified."""
+    terms: set[Condition] = set()
+    for condition in conditions:
+        if isinstance(condition, All):
+            terms |= condition.terms
+        else:
+            terms.add(condition)
+    if FALSE in terms or any(negate(term) in terms for term in terms if isinstance(term, Literal)):
+        return FALSE
+    return next(iter(terms)) if len(terms) == 1 else All(frozenset(terms))
+
+
+def _narrowed(condition: Any) -> Condition:
+    """The disjunction itself, or an atom that stands for it when it speaks of too much."""
+    if len(atoms(condition)) <= WIDEST:
+        return condition
+    return Literal(Atom(f"one of {len(condition.terms)} paths #{hash(condition) & 0xFFFFFF:06x}"))
+
+
+def any_of(conditions: Iterable[Condition]) -> Condition:
+    """The disjunction, flattened and simplified."""
+    terms: set[Condition] = set()
+    for condition in conditions:
+        if isinstance(condition, Any):
+            terms |= condition.terms
+        else:
+            terms.add(condition)
+    if TRUE in terms or any(negate(term) in terms for term in terms if isinstance(term, Literal)):
+        return TRUE
+    return next(iter(terms)) if len(terms) == 1 else _narrowed(Any(frozenset(terms)))
+
+
+def conjuncts(condition: Condition) -> frozenset[Condition]:
+    """The terms that all have to hold."""
+    return condition.terms if isinstance(condition, All) else frozenset({condition})
+
+
+@functools.lru_cache(maxsize=65_536)
+def atoms(condition: Condition) -> frozenset[Atom]:
+    """Every atom the condition speaks of."""
+    if isinstance(condition, Literal):
+        return frozenset({condition.atom})
+    return frozenset().union(*(atoms(term) for term in condition.terms))
+
+
+def holds(condition: Condition, assignment: dict[Atom, bool]) -> bool:
+    """Whether the condition is true when its atoms have these values."""
+    match condition:
+        case Literal(atom, positive):
+            return assignment[atom] is positive
+        case All(terms):
+            return all(holds(term, assignment) for term in terms)
+        case Any(terms):
+            return any(holds(term, assignment) for term in terms)
+
+
+def decide(condition: Condition, given: Condition) -> bool | None:
+    """True or False when ``given`` implies the condition or its opposite, else None."""
+    if condition == TRUE or condition == FALSE:
+        return condition == TRUE
+    known = conjuncts(given)
+    if conjuncts(condition) <= known:
+        return True
+    if any(negate(term) in known for term in conjuncts(condition)):
+        return False
+    shared = atoms(condition) & atoms(given)
+    if not shared or isinstance(condition, Literal) and condition.atom not in shared:
+        return None
+    relevant = all_of(term for term in known if atoms(term) & shared)
+    return _decided(condition, relevant)
+
+
+@functools.lru_cache(maxsize=65_536)
+def _decided(condition: Condition, given: Condition) -> bool | None:
+    """``decide`` by going through every case."""
+    outcomes = {holds(condition, case) for case in assignments([condition], where=given)}
+    return outcomes.pop() if len(outcomes) == 1 else None
+
+
+def assignments(conditions: Iterable[Condition], where: Condition = TRUE) -> Iterator[dict[Atom, bool]]:
+    """Every consistent assignment of the conditions' atoms under which ``where`` holds.
+
+    Too many atoms give no assignment at all, as if nothing could be shown.
+    """
+    names = sorted(frozenset().union(*(atoms(c) for c in conditions), atoms(where)), key=lambda atom: atom.text)
+    if len(names) > MAX_ATOMS:
+        return
+    for values in itertools.product((True, False), repeat=len(names)):
+        case = dict(zip(names, values, strict=True))
+        if consistent(case) and holds(where, case):
+            yield case
+
+
+def consistent(assignment: dict[Atom, bool]) -> bool:
+    """False when one subject equals two constants at once."""
+    equal = [atom.subject for atom, value in assignment.items() if value and atom.subject is not None]
+    return len(equal) == len(set(equal))
+
+
+def describe(condition: Condition) -> str:
+    """The condition as a reader would say it."""
+    match condition:
+        case Literal(atom, True):
+            return atom.text
+        case Literal(atom, False):
+            return f"not ({atom.text})" if " " in atom.text else f"not {atom.text}"
+        case All(terms):
+            return " and ".join(sorted(describe(term) for term in terms)) or "always"
+        case Any(terms):
+            return " or ".join(sorted(describe(term) for term in terms)) or "never"

@@ -1,0 +1,270 @@
+"""Runs a class's constructor and tells the life of each parameter it creates.
+
+What the constructor leaves raw may still be written by a framework's initializer, a parent or a subclass: see ``writers``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import libcst as cst
+
+from initaudit.analyzer import modules, tensors, torch_api
+from initaudit.analyzer.calls import torch_base
+from initaudit.analyzer.conditions import (
+    TRUE,
+    Atom,
+    Condition,
+    Literal,
+    all_of,
+    any_of,
+    assignments,
+    atoms,
+    describe,
+    holds,
+    negate,
+)
+from initaudit.analyzer.interpreter import Interpreter, OutOfBudget, has_decorator
+from initaudit.analyzer.project import Defined, External, Project
+from initaudit.analyzer.values import Function, Instance, Memory, Storage, Symbol, Tensor, Value, WriteEvent, leaves
+from initaudit.finding import Observer
+from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, Write
+
+
+@dataclass(slots=True)
+class Construction:
+    """A class, the object its constructor left, and the run that made it."""
+
+    cls: Defined
+    instance: Instance
+    run: Interpreter
+    failure: str | None = None
+
+
+@dataclass(slots=True)
+class Registered:
+    """A storage as it is registered at the end: its names, whether as parameter, and where its write was seen."""
+
+    storage: Storage
+    name: str
+    kind: Kind
+
+
+def unreadable_base(project: Project, cls: Defined) -> str | None:
+    """The base class that cannot be read, if there is one; its constructor might do anything."""
+    order = project.mro(cls)
+    if order is None:
+        return "a base class could not be resolved"
+    for base in order:
+        if isinstance(base, External) and not base.name.startswith("torch.") and base.name not in torch_api.NEUTRAL_BASES:
+            return f"base class {base.name} is not readable"
+    return None
+
+
+def construct(project: Project, cls: Defined) -> Construction:
+    """Run the constructor of a class whose bases are all readable."""
+    run = Interpreter(project)
+    construction = Construction(cls, Instance(cls, torch_base(run, cls)), run)
+    for name in ("__init__", "__post_init__"):
+        method = project.method(cls, name)
+        if isinstance(method, Defined):
+            attempt(construction, method)
+    if construction.instance.escaped:
+        construction.failure = construction.failure or construction.instance.escaped
+    return construction
+
+
+def attempt(construction: Construction, method: Defined, **known: Value) -> None:
+    """Call a method of the constructed object; a run that does not end is a failure of the construction, not an error."""
+    run = construction.run
+    try:
+        call_entry(run, construction.instance, method, known)
+    except OutOfBudget:
+        construction.failure = f"{method.definition.name} is too long to follow"
+    except RecursionError:
+        construction.failure = f"{method.definition.name} nests too deep to follow"
+    finally:
+        del run.frames[:]
+        run.condition = TRUE
+
+
+def call_entry(run: Interpreter, instance: Instance | None, method: Defined, known: dict[str, Value]) -> None:
+    """Call a function with arguments nobody knows: each parameter that is not ``known`` is a symbol of its own."""
+    node = function_node(method)
+    if node is None:
+        return
+    keywords: dict[str, Value] = {}
+    params = [*node.params.posonly_params, *node.params.params, *node.params.kwonly_params]
+    for param in params[1:] if instance is not None and not has_decorator(node, "staticmethod") else params:
+        name = param.name.value
+        keywords[name] = known.get(name, Symbol(name))
+        annotation = param.annotation.annotation if param.annotation is not None else None
+        if (isinstance(annotation, cst.Name) and annotation.value == "int") or isinstance(param.default, cst.Integer):
+            run.integers.add(name)
+    parent = method.definition.parent
+    owner = Defined(method.module, parent) if parent is not None and parent.is_class else None
+    run.invoke(Function(method, instance, owner), [], {**keywords, "**": Symbol("kwargs")}, None)
+
+
+def function_node(function: Defined) -> cst.FunctionDef | None:
+    """The tree of a function; None when its slice does not parse."""
+    fragment = function.module.fragment(function.definition.start, function.definition.end)
+    node = fragment.body()[0] if fragment is not None and fragment.body() else None
+    return node if isinstance(node, cst.FunctionDef) else None
+
+
+def registered(construction: Construction) -> Iterator[Registered]:
+    """Every raw storage that is registered as a parameter or buffer when construction ends."""
+    run, instance = construction.run, construction.instance
+    seen: set[int] = set()
+    for name, owner in _owners(instance):
+        for key, condition, leaf in modules.members(run, owner):
+            if not isinstance(leaf, Tensor) or leaf.part is not None:
+                continue
+            buffer = key in owner.buffers
+            if not leaf.parameter and not buffer:
+                continue
+            for _, memory in leaves(leaf.storage, condition):
+                if isinstance(memory, Memory) and memory.storage.raw and id(memory.storage) not in seen:
+                    seen.add(id(memory.storage))
+                    path = name or key
+                    yield Registered(memory.storage, path, Kind.BUFFER if buffer else Kind.PARAMETER)
+
+
+def _owners(instance: Instance) -> Iterator[tuple[str, Instance]]:
+    """The object and the parameter containers that are attributes of it."""
+    yield "", instance
+    for name, value in instance.attributes.items():
+        for _, leaf in leaves(value, TRUE):
+            if isinstance(leaf, Instance) and leaf.external in ("torch.nn.ParameterList", "torch.nn.ParameterDict"):
+                yield name, leaf
+
+
+# Coverage
+
+
+def coverage(storage: Storage, others: list[Storage], impossible: list[Condition]) -> tuple[Coverage, str | None]:
+    """How much of a storage is written, and which path or elements are not."""
+    writes = storage.writes
+    if not writes:
+        return Coverage.NEVER, None
+    whole = [event for event in writes if event.part is None]
+    parts = [event for event in writes if event.part is not None]
+    covered = any_of(event.condition for event in whole)
+    missing = _missing_part(parts)
+    if parts and missing is None:
+        covered = any_of([covered, all_of(event.condition for event in parts)])
+    elif parts and not whole:
+        return (Coverage.UNKNOWN, None) if missing == "" else (Coverage.PARTIAL, f"only {missing} is written")
+    feasible = all_of([storage.condition, *(negate(path) for path in impossible if atoms(path) & atoms(covered))])
+    for case in assignments([storage.condition, covered, *_conditions(others)], where=feasible):
+        if not holds(covered, case) and _initializes_others(case, others, covered):
+            return Coverage.PARTIAL, f"nothing writes it when {describe(_gap(storage, covered, case))}"
+    return Coverage.WRITTEN, None
+
+
+def _conditions(others: list[Storage]) -> list[Condition]:
+    return [event.condition for other in others for event in other.writes][:6]
+
+
+def _initializes_others(case: dict[Atom, bool], others: list[Storage], covered: Condition) -> bool:
+    """Whether this path initializes another parameter *because* of the tests that keep it from this one.
+
+    A path on which nothing is initialized is somebody's choice (``if init_weights:``); one that writes the weight and forgets the
+    bias is not.
+    """
+    deciding = atoms(covered)
+    return any(
+        atoms(event.condition) & deciding and atoms(event.condition) <= case.keys() and holds(event.condition, case)
+        for other in others
+        for event in other.writes
+        if event.part is None
+    )
+
+
+def _gap(storage: Storage, covered: Condition, case: dict[Atom, bool]) -> Condition:
+    """The tests of a path, as far as they decide."""
+    deciding = atoms(covered) - atoms(storage.condition)
+    return all_of(Literal(atom, value) for atom, value in case.items() if atom in deciding)
+
+
+def _missing_part(events: list[WriteEvent]) -> str | None:
+    """What slices along the first dimension leave out: None for nothing, "" when that cannot be told."""
+    parts = [event.part for event in events if event.part is not None]
+    if any(not part.exact or "<" in f"{part.start}{part.stop}" or f"{part.start}"[:1] == "-" for part in parts):
+        return ""
+    reached: set[str | None] = {None, "0"}
+    for _ in parts:
+        reached |= {part.stop for part in parts if part.start in reached and part.stop is not None}
+    if any(part.start in reached and part.stop is None for part in parts):
+        return None
+    slices = sorted(f"[{part.start or ''}:{part.stop or ''}]" for part in parts)
+    return " and ".join(slices)
+
+
+# Timelines
+
+
+def timeline(
+    construction: Construction, found: Registered, decided: tuple[Coverage, str | None], forgotten: str | None = None
+) -> ParameterTimeline:
+    """The life of a parameter, in the shared vocabulary."""
+    storage = found.storage
+    origin = storage.origin
+    assert origin is not None
+    declared = _declaring_class(construction, origin.fragment.filename, origin.fragment.start)
+    allocation = Allocation(
+        place=origin.fragment.place(origin.node),
+        call=storage.call,
+        raw=storage.raw,
+        legacy=storage.legacy,
+        shape=tensors.known_shape(storage.shape),
+        replacement=_replacement(storage) if storage.legacy else None,
+        replacement_proven=storage.proven,
+    )
+    return ParameterTimeline(
+        observer=Observer.ANALYZER,
+        model=declared,
+        name=found.name,
+        kind=found.kind,
+        coverage=decided[0],
+        allocation=allocation,
+        writes=tuple(_write(event) for event in storage.writes[:4]),
+        gap=decided[1],
+        forgotten=forgotten,
+    )
+
+
+def _declaring_class(construction: Construction, filename: str, row: int) -> str:
+    """The class of the hierarchy whose body holds the allocation; the class itself for a helper's."""
+    for base in construction.run.project.mro(construction.cls) or ():
+        if isinstance(base, Defined) and base.module.filename == filename:
+            if base.definition.start <= row <= base.definition.end:
+                return base.qualname
+    return construction.cls.qualname
+
+
+def _write(event: WriteEvent) -> Write:
+    return Write(
+        place=event.origin.fragment.place(event.origin.node),
+        by=event.by,
+        whole=event.part is None,
+        condition=None if event.condition == TRUE else describe(event.condition),
+        cause=event.cause.fragment.place(event.cause.node) if event.cause is not None else None,
+        distribution=event.distribution,
+    )
+
+
+def _replacement(storage: Storage) -> str | None:
+    """The same allocation as a ``torch.empty`` call."""
+    origin = storage.origin
+    if origin is None or not isinstance(origin.node, cst.Call):
+        return None
+    arguments = ", ".join(origin.fragment.source(arg).rstrip(", ") for arg in origin.node.args)
+    function = origin.node.func
+    prefix = origin.fragment.source(function.value) if isinstance(function, cst.Attribute) else None
+    if prefix is None or storage.call == "Tensor.new":
+        return None
+    dtype = f", dtype={prefix}.{storage.dtype.removeprefix('torch.')}" if storage.dtype else ""
+    return f"{prefix}.empty({arguments}{dtype})"

@@ -1,0 +1,234 @@
+"""Paths -> Python files: what lies under the folders that were named, without what .gitignore and `exclude` leave out.
+
+Looks at names and folders only; no file is opened but .gitignore itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from pathspec import GitIgnoreSpec
+
+# Folders that never hold a project's own source. A file in one of them is still checked when it is named.
+NEVER_SOURCE = frozenset(
+    {
+        ".bzr",
+        ".direnv",
+        ".eggs",
+        ".git",
+        ".hg",
+        ".hypothesis",
+        ".initaudit_cache",
+        ".ipynb_checkpoints",
+        ".mypy_cache",
+        ".nox",
+        ".pytest_cache",
+        ".pytype",
+        ".ruff_cache",
+        ".svn",
+        ".tox",
+        ".venv",
+        "__pycache__",
+        "__pypackages__",
+        "_build",
+        "build",
+        "dist",
+        "node_modules",
+        "site-packages",
+        "venv",
+    }
+)
+
+
+class PathError(Exception):
+    """A path that does not exist or cannot be read."""
+
+
+class Discovery(msgspec.Struct, frozen=True, kw_only=True):
+    """The files to check, in the order of the paths and then of names; what was left out; what could not be listed."""
+
+    files: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+
+class Exclusion:
+    """Patterns as in a .gitignore, relative to a folder."""
+
+    def __init__(self, patterns: Sequence[str] = (), folder: Path | None = None) -> None:
+        self._folder = (folder or Path.cwd()).resolve()
+        self._patterns = _Patterns(str(self._folder), patterns)
+
+    def covers(self, real: str, *, is_folder: bool) -> bool:
+        """Whether a pattern names this path, or it is a folder that never holds source."""
+        name = real.rpartition(os.sep)[2]
+        return (is_folder and name in NEVER_SOURCE) or self._patterns.verdict(real, is_folder=is_folder) is True
+
+    def covers_deeply(self, real: str, *, is_folder: bool) -> bool:
+        """Whether this path, or a folder between it and the folder of the patterns, is covered."""
+        above = (str(folder) for folder in Path(real).parents if self._folder in folder.parents)
+        return self.covers(real, is_folder=is_folder) or any(self.covers(folder, is_folder=True) for folder in above)
+
+
+def discover(
+    paths: Iterable[str],
+    *,
+    exclusion: Exclusion | None = None,
+    force_exclude: bool = False,
+    respect_gitignore: bool = True,
+) -> Discovery:
+    """The Python files that ``paths`` name or hold; raises PathError for a path that does not exist."""
+    walk = _Walk(exclusion or Exclusion(), respect_gitignore)
+    for path in paths:
+        real, is_folder = os.path.realpath(path), Path(path).is_dir()
+        if not Path(path).exists():
+            raise PathError(f"{path}: no such file or folder")
+        if force_exclude and walk.exclusion.covers_deeply(real, is_folder=is_folder):
+            walk.excluded.append(path)
+        elif is_folder:
+            walk.folder(path, real)
+        elif _python_when_named(path):
+            walk.take(path, real)
+    walk.follow_links()
+    return Discovery(files=tuple(walk.files), excluded=tuple(walk.excluded), unreadable=tuple(walk.unreadable))
+
+
+def holds_python(folder: str) -> bool:
+    """Whether a Python file lies anywhere under a folder, or is the path itself."""
+    return folder.endswith(".py") or any(
+        name.endswith(".py") for _, _, names in os.walk(folder, followlinks=False) for name in names
+    )
+
+
+def _python_when_named(path: str) -> bool:
+    """A file that is named counts as Python by its suffix, or when it is a script without one."""
+    return Path(path).suffix in (".py", ".pyw", "")
+
+
+class _Ignored(NamedTuple):
+    """One .gitignore on the way down."""
+
+    patterns: _Patterns
+    above: _Ignored | None
+
+    def hides(self, real: str, *, is_folder: bool) -> bool:
+        """The innermost .gitignore that says anything about a path decides."""
+        verdict = self.patterns.verdict(real, is_folder=is_folder)
+        if verdict is None and self.above is not None:
+            return self.above.hides(real, is_folder=is_folder)
+        return bool(verdict)
+
+
+class _Patterns:
+    """Lines of a .gitignore, and the folder they are relative to."""
+
+    def __init__(self, folder: str, lines: Iterable[str]) -> None:
+        self.prefix = folder.rstrip(os.sep) + os.sep
+        self.spec = GitIgnoreSpec.from_lines(lines)
+        # One regular expression that says "no pattern speaks of this path" at once, as is true of nearly all.
+        sources = [pattern.regex.pattern for pattern in self.spec.patterns if pattern.regex is not None]
+        self.any = re.compile(
+            "|".join(f"(?:{re.sub(r'[(][?]P<[^>]*>', '(?:', source)})" for source in sources) or "(?!)"
+        )
+
+    def verdict(self, real: str, *, is_folder: bool) -> bool | None:
+        """True for ignored, False for taken back by a ``!`` pattern, None for not mentioned."""
+        if not real.startswith(self.prefix):
+            return None
+        relative = real[len(self.prefix) :].replace(os.sep, "/") + ("/" if is_folder else "")
+        return self.spec.check_file(relative).include if self.any.match(relative) else None
+
+
+class _Walk:
+    """Collects files. Remembers real paths, so that a link neither repeats a file nor loops."""
+
+    def __init__(self, exclusion: Exclusion, respect_gitignore: bool) -> None:
+        self.exclusion = exclusion
+        self.respect_gitignore = respect_gitignore
+        self.files: list[str] = []
+        self.excluded: list[str] = []
+        self.unreadable: list[str] = []
+        self._seen: set[str] = set()
+        self._links: list[tuple[os.DirEntry[str], str, _Ignored | None]] = []
+
+    def take(self, path: str, real: str) -> None:
+        """Add a file, unless it has been added under another name."""
+        if real in self._seen:
+            return
+        self._seen.add(real)
+        readable = os.access(real, os.R_OK)
+        (self.files if readable else self.unreadable).append(_tidy(path))
+
+    def folder(self, path: str, real: str) -> None:
+        """Add every Python file under a folder that was named."""
+        ignored: _Ignored | None = None
+        for above in _folders_of_repository(real) if self.respect_gitignore else ():
+            ignored = _read_gitignore(above, ignored)
+        self._descend(path, real, ignored)
+
+    def follow_links(self) -> None:
+        """Go where links lead, after everything that can be reached under its own name."""
+        while self._links:
+            self._meet(*self._links.pop(0))
+
+    def _descend(self, path: str, real: str, ignored: _Ignored | None) -> None:
+        if real in self._seen:
+            return
+        self._seen.add(real)
+        try:
+            with os.scandir(path) as listing:
+                entries = sorted(listing, key=lambda entry: (not entry.is_file(), entry.name))
+        except OSError:
+            self.unreadable.append(_tidy(path))
+            return
+        if self.respect_gitignore and any(entry.name in (".git", ".gitignore") for entry in entries):
+            ignored = _read_gitignore(real, ignored)
+        for entry in entries:
+            stands = f"{real.rstrip(os.sep)}{os.sep}{entry.name}"
+            if entry.is_symlink():
+                self._links.append((entry, stands, ignored))
+            else:
+                self._meet(entry, stands, ignored)
+
+    def _meet(self, entry: os.DirEntry[str], stands: str, ignored: _Ignored | None) -> None:
+        """Take a Python file, go into a folder; leave out what is covered or ignored where it stands."""
+        is_folder = entry.is_dir()
+        if not is_folder and not (entry.name.endswith(".py") and entry.is_file()):
+            return
+        real = os.path.realpath(entry.path) if entry.is_symlink() else stands
+        if self.exclusion.covers(stands, is_folder=is_folder) or (
+            ignored is not None and ignored.hides(stands, is_folder=is_folder)
+        ):
+            self.excluded.append(_tidy(entry.path))
+        elif is_folder:
+            self._descend(entry.path, real, ignored)
+        else:
+            self.take(entry.path, real)
+
+
+def _read_gitignore(folder: str, above: _Ignored | None) -> _Ignored | None:
+    """``above`` with the .gitignore of a folder, and the private one of a repository, on top."""
+    for name in (".git/info/exclude", ".gitignore"):
+        path = Path(folder, name)
+        if path.is_file():
+            above = _Ignored(_Patterns(folder, path.read_text("utf-8", "replace").splitlines()), above)
+    return above
+
+
+def _folders_of_repository(real: str) -> list[str]:
+    """The folders above a path from the root of its repository down; none outside of a repository."""
+    above = [real, *(str(folder) for folder in Path(real).parents)]
+    for depth, folder in enumerate(above):
+        if Path(folder, ".git").exists():
+            return above[depth:0:-1]
+    return []
+
+
+def _tidy(path: str) -> str:
+    """The path without a leading "./": files of the current folder read "net.py"."""
+    return path[2:] if path.startswith(f".{os.sep}") else path

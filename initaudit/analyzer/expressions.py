@@ -1,0 +1,569 @@
+"""What an expression is worth, and what a test depends on."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+
+from initaudit.analyzer import calls, tensors
+from initaudit.analyzer.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
+from initaudit.analyzer.values import (
+    NONE,
+    UNKNOWN,
+    UNSET,
+    Api,
+    Builtin,
+    Choice,
+    Class,
+    Constant,
+    Function,
+    Instance,
+    Lambda,
+    Mapping,
+    Sequence,
+    Signal,
+    Size,
+    Super,
+    Symbol,
+    Tensor,
+    Unset,
+    Value,
+    choose,
+    leaves,
+    simplify,
+    text,
+)
+
+if TYPE_CHECKING:
+    from initaudit.analyzer.interpreter import Interpreter
+
+ARITHMETIC: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
+    "Add": ("+", operator.add),
+    "Subtract": ("-", operator.sub),
+    "Multiply": ("*", operator.mul),
+    "Divide": ("/", operator.truediv),
+    "FloorDivide": ("//", operator.floordiv),
+    "Modulo": ("%", operator.mod),
+    "Power": ("**", operator.pow),
+}
+COMPARISONS: dict[type[cst.BaseCompOp], tuple[str, Callable[[Any, Any], bool]]] = {
+    cst.Equal: ("==", operator.eq),
+    cst.NotEqual: ("!=", operator.ne),
+    cst.LessThan: ("<", operator.lt),
+    cst.LessThanEqual: ("<=", operator.le),
+    cst.GreaterThan: (">", operator.gt),
+    cst.GreaterThanEqual: (">=", operator.ge),
+}
+LARGEST = 1e15
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A subscript along the first dimension. ``start`` and ``stop`` are texts; ``whole`` is all of it."""
+
+    constant: object = None
+    start: str | None = None
+    stop: str | None = None
+    whole: bool = False
+    exact: bool = False
+    by_loop: bool = False
+
+
+def evaluate(run: Interpreter, node: cst.CSTNode) -> Value:
+    """The value of an expression, which may be a choice."""
+    handler = _HANDLERS.get(type(node))
+    return handler(run, node) if handler is not None else UNKNOWN
+
+
+def _name(run: Interpreter, node: cst.Name) -> Value:
+    if node.value in _KEYWORDS:
+        return _KEYWORDS[node.value]
+    return run.lookup(node.value)
+
+
+_KEYWORDS: dict[str, Value] = {"None": NONE, "True": Constant(True), "False": Constant(False)}
+
+
+def _number(_: Interpreter, node: cst.Integer | cst.Float) -> Value:
+    return Constant(node.evaluated_value)
+
+
+def _string(_: Interpreter, node: cst.SimpleString) -> Value:
+    try:
+        return Constant(ast.literal_eval(node.value))
+    except (ValueError, SyntaxError):
+        return UNKNOWN
+
+
+def _formatted(run: Interpreter, node: cst.FormattedString) -> Value:
+    parts = []
+    for part in node.parts:
+        if isinstance(part, cst.FormattedStringText):
+            parts.append(part.value)
+        elif isinstance(part, cst.FormattedStringExpression):
+            value = run.evaluate(part.expression)
+            parts.append(str(value.value) if isinstance(value, Constant) else "{" + text(value) + "}")
+    joined = "".join(parts)
+    return Symbol(f"f'{joined}'") if "{" in joined else Constant(joined)
+
+
+def _concatenated(run: Interpreter, node: cst.ConcatenatedString) -> Value:
+    return arithmetic(run, "Add", run.evaluate(node.left), run.evaluate(node.right))
+
+
+def _elements(run: Interpreter, node: cst.Tuple | cst.List | cst.Set) -> Value:
+    items: list[Value] = []
+    complete = True
+    for element in node.elements:
+        value = run.evaluate(element.value)
+        if not isinstance(element, cst.StarredElement):
+            items.append(value)
+        elif isinstance(value, Sequence):
+            items += value.items
+            complete = complete and value.complete
+        else:
+            items.append(Size(f"*{text(value)}"))
+            complete = False
+    return Sequence(items, complete, is_list=not isinstance(node, cst.Tuple))
+
+
+def _dict(run: Interpreter, node: cst.Dict) -> Value:
+    mapping = Mapping({})
+    for element in node.elements:
+        value = run.evaluate(element.value)
+        if isinstance(element, cst.DictElement):
+            key = run.evaluate(element.key)
+            name = key.value if isinstance(key, Constant) and isinstance(key.value, str) else f"?{text(key)}"
+            mapping.items[name] = value
+        elif isinstance(value, Mapping):
+            mapping.items.update(value.items)
+            mapping.complete = mapping.complete and value.complete
+        else:
+            mapping.complete = False
+    return mapping
+
+
+def _comprehension(run: Interpreter, node: cst.ListComp | cst.GeneratorExp | cst.SetComp) -> Value:
+    items: list[Value] = []
+    complete = _each(run, node.for_in, lambda: items.append(run.evaluate(node.elt)))
+    return Sequence(items, complete)
+
+
+def _dict_comprehension(run: Interpreter, node: cst.DictComp) -> Value:
+    mapping = Mapping({})
+
+    def add() -> None:
+        key = run.evaluate(node.key)
+        name = key.value if isinstance(key, Constant) and isinstance(key.value, str) else f"?{text(key)}"
+        mapping.items[name] = run.evaluate(node.value)
+
+    mapping.complete = _each(run, node.for_in, add)
+    return mapping
+
+
+def _each(run: Interpreter, clause: cst.CompFor, action: Callable[[], object]) -> bool:
+    """Do something for each item of a comprehension; whether all items are known."""
+    iterable = run.evaluate(clause.iter)
+    complete = isinstance(iterable, Sequence) and iterable.complete
+    before = run.condition
+    for found, item in run.iterate(iterable):
+        run.condition = all_of([before, found])
+        run.assign(clause.target, item)
+        for test in clause.ifs:
+            run.condition = all_of([run.condition, condition(run, test.test)])
+        if run.condition != FALSE:
+            if clause.inner_for_in is not None:
+                complete = _each(run, clause.inner_for_in, action) and complete
+            else:
+                action()
+        run.condition = before
+    return complete
+
+
+def _attribute(run: Interpreter, node: cst.Attribute) -> Value:
+    return get_attribute(run, run.evaluate(node.value), node.attr.value)
+
+
+def get_attribute(run: Interpreter, owner: Value, name: str) -> Value:
+    """``owner.name``."""
+    match owner:
+        case Choice(test, then, otherwise):
+            one = get_attribute(run, simplify(then, all_of([run.condition, test])), name)
+            two = get_attribute(run, simplify(otherwise, all_of([run.condition, negate(test)])), name)
+            if isinstance(then, Unset) or then == NONE:
+                return two
+            return one if isinstance(otherwise, Unset) or otherwise == NONE else choose(test, one, two)
+        case Instance():
+            return calls.instance_attribute(run, owner, name)
+        case Tensor():
+            return tensors.attribute(run, owner, name)
+        case Super():
+            return calls.super_attribute(run, owner, name)
+        case Class():
+            return calls.class_attribute(run, owner, name)
+        case Api(prefix):
+            return Api(calls.api_name(f"{prefix}.{name}"))
+        case Symbol(prefix) if prefix.startswith("module "):
+            return run.resolved(run.project.absolute(f"{prefix[7:]}.{name}"))
+        case Symbol(prefix) | Size(prefix):
+            return Symbol(f"{prefix}.{name}")
+        case Sequence() | Mapping() | Constant():
+            return calls.container_method(run, owner, name)
+        case Signal() if name in ("T", "mT", "shape", "device", "dtype"):
+            return owner if name in ("T", "mT") else UNKNOWN
+        case Signal():
+            return Builtin(name, lambda args, keywords, origin: calls.signal_method(run, owner, name, args, origin))
+        case _:
+            return UNKNOWN
+
+
+def _call(run: Interpreter, node: cst.Call) -> Value:
+    function = run.evaluate(node.func)
+    args: list[Value] = []
+    keywords: dict[str, Value] = {}
+    for arg in node.args:
+        value = run.evaluate(arg.value)
+        if arg.star == "*":
+            args += value.items if isinstance(value, Sequence) else [Size(f"*{text(value)}")]
+        elif arg.star == "**":
+            if isinstance(value, Mapping):
+                keywords.update(value.items)
+                if value.complete:
+                    continue
+            keywords["**"] = UNKNOWN
+        elif arg.keyword is not None:
+            keywords[arg.keyword.value] = value
+        else:
+            args.append(value)
+    return calls.call(run, function, args, keywords, node)
+
+
+def _subscript(run: Interpreter, node: cst.Subscript) -> Value:
+    owner = run.evaluate(node.value)
+    index = index_part(run, node)
+    return get_item(run, owner, index)
+
+
+def get_item(run: Interpreter, owner: Value, index: Index) -> Value:
+    """``owner[index]``."""
+    match owner:
+        case Choice(test, then, otherwise):
+            return choose(test, get_item(run, then, index), get_item(run, otherwise, index))
+        case Tensor():
+            return tensors.part_of(owner, index)
+        case Sequence(items=items) | Instance(children=items, cls=None) if isinstance(index.constant, int) and items:
+            position = index.constant
+            return items[position] if -len(items) <= position < len(items) else items[0]
+        case Sequence(items=items) | Instance(children=items, cls=None) if items:
+            return items[0] if index.constant is None and len(items) == 1 else _any_item(items, index)
+        case Mapping(items=items):
+            return items.get(index.constant, UNKNOWN) if isinstance(index.constant, str) else _any_entry(items, index)
+        case Instance(attributes=attributes) if isinstance(index.constant, str):
+            return attributes.get(index.constant, UNKNOWN)
+        case Symbol(name) | Size(name):
+            return Symbol(f"{name}[{index.constant if index.constant is not None else index.start}]")
+        case Signal() | Class() | Api():
+            return owner
+        case _:
+            return UNKNOWN
+
+
+def _any_item(items: list[Value], index: Index) -> Value:
+    """Some item of a list, by an index that is not known: a choice of all, so that what is done to it is done to each."""
+    result: Value = items[-1]
+    for position, item in enumerate(items[:-1]):
+        result = choose(Literal(Atom(f"{index.start} is {position}", index.start, str(position))), item, result)
+    return result
+
+
+def _any_entry(items: dict[str, Value], index: Index) -> Value:
+    key = f"?{index.start}"
+    if key in items:
+        return items[key]
+    return _any_item(list(items.values()), index) if items else UNKNOWN
+
+
+def index_part(run: Interpreter, node: cst.Subscript) -> Index:
+    """What a subscript selects along the first dimension."""
+    first = node.slice[0].slice
+    others_whole = all(_is_full_slice(element.slice) for element in node.slice[1:])
+    if isinstance(first, cst.Slice):
+        start = _bound(run, first.lower)
+        stop = _bound(run, first.upper)
+        if start is None and stop is None and first.step is None:
+            return Index(whole=others_whole)
+        return Index(start=start, stop=stop, exact=others_whole and first.step is None)
+    assert isinstance(first, cst.Index)
+    if isinstance(first.value, cst.Ellipsis):
+        return Index(whole=others_whole)
+    value = run.evaluate(first.value)
+    if isinstance(value, Constant):
+        if isinstance(value.value, bool) or not isinstance(value.value, int):
+            return Index(constant=value.value, start=text(value))
+        number = value.value
+        stop = None if number == -1 else str(number + 1)
+        return Index(constant=number, start=str(number), stop=stop, exact=others_whole)
+    return Index(start=text(value), by_loop=isinstance(value, Symbol) and value.text.startswith("each of "))
+
+
+def _is_full_slice(node: cst.BaseSlice) -> bool:
+    return (isinstance(node, cst.Slice) and node.lower is None and node.upper is None) or (
+        isinstance(node, cst.Index) and isinstance(node.value, cst.Ellipsis)
+    )
+
+
+def _bound(run: Interpreter, node: cst.BaseExpression | None) -> str | None:
+    if node is None:
+        return None
+    value = run.evaluate(node)
+    return None if value == Constant(0) else text(value)
+
+
+def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
+    return arithmetic(run, type(node.operator).__name__, run.evaluate(node.left), run.evaluate(node.right))
+
+
+def arithmetic(run: Interpreter, name: str, left: Value, right: Value) -> Value:
+    """A binary operation, folded where both sides are known."""
+    sign, function = ARITHMETIC.get(name, (name, None))
+    if isinstance(left, Constant) and isinstance(right, Constant) and function is not None:
+        return _folded(function, left.value, right.value)
+    if isinstance(left, Sequence) and isinstance(right, Sequence) and name == "Add":
+        return Sequence(left.items + right.items, left.complete and right.complete, left.is_list)
+    if isinstance(left, Sequence) and name == "Multiply":
+        if isinstance(right, Constant) and isinstance(right.value, int) and right.value <= 16:
+            return Sequence(left.items * right.value, left.complete, left.is_list)
+        return Sequence(left.items, False, left.is_list)
+    if isinstance(left, Signal) or isinstance(right, Signal):
+        signal = left if isinstance(left, Signal) else right
+        both = isinstance(left, Signal) and isinstance(right, Signal | type(UNKNOWN) | Symbol)
+        return Signal(None, None, True) if both else signal
+    if isinstance(left, Tensor) or isinstance(right, Tensor):
+        return tensors.computed(run, left, right)
+    if isinstance(left, Constant | Symbol) and isinstance(right, Constant | Symbol):
+        if name in ("FloorDivide", "Multiply", "Modulo", "Subtract") or isinstance(right, Constant):
+            run.integer(left)
+            run.integer(right)
+        result = Symbol(f"({text(left)} {sign} {text(right)})")
+        operands = {text(left), text(right)} - {text(v) for v in (left, right) if _is_integer_constant(v)}
+        if name != "Divide" and operands <= run.integers:
+            run.integers.add(result.text)
+        return result
+    return UNKNOWN
+
+
+def _is_integer_constant(value: Value) -> bool:
+    return isinstance(value, Constant) and isinstance(value.value, int)
+
+
+def _folded(function: Callable[[Any, Any], Any], left: Any, right: Any) -> Value:
+    """The result of an operation on constants, unless it is huge or an error."""
+    numbers = isinstance(left, int | float) and isinstance(right, int | float)
+    if numbers and function is operator.pow and (abs(left) > 1e6 or abs(right) > 64):
+        return UNKNOWN
+    if not numbers and function is operator.mul:
+        return UNKNOWN
+    try:
+        result = function(left, right)
+    except (ArithmeticError, TypeError, ValueError):
+        return UNKNOWN
+    if isinstance(result, complex) or (isinstance(result, int | float) and not abs(result) < LARGEST):
+        return UNKNOWN
+    return Constant(result)
+
+
+def _unary(run: Interpreter, node: cst.UnaryOperation) -> Value:
+    if isinstance(node.operator, cst.Not):
+        return _as_value(condition(run, node), run)
+    value = run.evaluate(node.expression)
+    if isinstance(value, Constant) and isinstance(value.value, int | float) and isinstance(node.operator, cst.Minus):
+        return Constant(-value.value)
+    return Symbol(f"-{text(value)}") if isinstance(value, Symbol) else value
+
+
+def _boolean(run: Interpreter, node: cst.BooleanOperation) -> Value:
+    left = run.evaluate(node.left)
+    outcome = truth(run, left, node.left)
+    right = run.evaluate(node.right)
+    if isinstance(node.operator, cst.Or):
+        return choose(outcome, left, right)
+    return choose(outcome, right, left)
+
+
+def _comparison(run: Interpreter, node: cst.Comparison) -> Value:
+    return _as_value(condition(run, node), run)
+
+
+def _as_value(outcome: Condition, run: Interpreter) -> Value:
+    return simplify(choose(outcome, Constant(True), Constant(False)), run.condition)
+
+
+def _conditional(run: Interpreter, node: cst.IfExp) -> Value:
+    test = condition(run, node.test)
+    before = run.condition
+    results: list[Value] = []
+    for branch, expression in ((test, node.body), (negate(test), node.orelse)):
+        run.condition = all_of([before, branch])
+        results.append(UNSET if run.condition == FALSE else run.evaluate(expression))
+    run.condition = before
+    if UNSET in results:
+        return results[1] if results[0] is UNSET else results[0]
+    return choose(test, *results)
+
+
+def _lambda(run: Interpreter, node: cst.Lambda) -> Value:
+    return Lambda(run.origin(node), run.frame.names)
+
+
+def _named(run: Interpreter, node: cst.NamedExpr) -> Value:
+    value = run.evaluate(node.value)
+    run.assign(node.target, value)
+    return value
+
+
+def _await(run: Interpreter, node: cst.Await) -> Value:
+    return run.evaluate(node.expression)
+
+
+_HANDLERS: dict[type[cst.CSTNode], Callable[[Interpreter, Any], Value]] = {
+    cst.Name: _name,
+    cst.Integer: _number,
+    cst.Float: _number,
+    cst.SimpleString: _string,
+    cst.ConcatenatedString: _concatenated,
+    cst.FormattedString: _formatted,
+    cst.Tuple: _elements,
+    cst.List: _elements,
+    cst.Set: _elements,
+    cst.Dict: _dict,
+    cst.ListComp: _comprehension,
+    cst.GeneratorExp: _comprehension,
+    cst.SetComp: _comprehension,
+    cst.DictComp: _dict_comprehension,
+    cst.Attribute: _attribute,
+    cst.Call: _call,
+    cst.Subscript: _subscript,
+    cst.BinaryOperation: _binary,
+    cst.UnaryOperation: _unary,
+    cst.BooleanOperation: _boolean,
+    cst.Comparison: _comparison,
+    cst.IfExp: _conditional,
+    cst.Lambda: _lambda,
+    cst.NamedExpr: _named,
+    cst.Await: _await,
+}
+
+
+# Tests
+
+
+def condition(run: Interpreter, node: cst.BaseExpression) -> Condition:
+    """What has to hold for a test to be true."""
+    match node:
+        case cst.UnaryOperation(operator=cst.Not(), expression=inner):
+            return negate(condition(run, inner))
+        case cst.BooleanOperation(left=left, operator=sign, right=right):
+            conjunction = isinstance(sign, cst.And)
+            first = condition(run, left)
+            before = run.condition
+            run.condition = all_of([before, first if conjunction else negate(first)])
+            # The right side is not reached where the left one decides.
+            second = condition(run, right) if run.condition != FALSE else (FALSE if conjunction else TRUE)
+            run.condition = before
+            return all_of([first, second]) if conjunction else any_of([first, second])
+        case cst.Comparison(left=left, comparisons=[cst.ComparisonTarget(operator=sign, comparator=right)]):
+            return _compare(run, run.evaluate(left), sign, run.evaluate(right), node)
+        case _:
+            return truth(run, run.evaluate(node), node)
+
+
+def truth(run: Interpreter, value: Value, node: cst.CSTNode) -> Condition:
+    """When a value counts as true."""
+    match value:
+        case Constant(inner):
+            return TRUE if inner else FALSE
+        case Choice(test, then, otherwise):
+            return any_of(
+                [all_of([test, truth(run, then, node)]), all_of([negate(test), truth(run, otherwise, node)])]
+            )
+        case Sequence(items=items, complete=True):
+            return TRUE if items else FALSE
+        case Tensor() | Instance() | Function() | Class() | Lambda():
+            return TRUE
+        case Unset():
+            return FALSE
+        case Symbol(name) | Size(name):
+            return Literal(Atom(name))
+        case _:
+            return Literal(Atom(run.frame.fragment.source(node)))
+
+
+def _compare(run: Interpreter, left: Value, sign: cst.BaseCompOp, right: Value, node: cst.CSTNode) -> Condition:
+    if isinstance(left, Choice):
+        return any_of(
+            all_of([when, _compare(run, leaf, sign, right, node)]) for when, leaf in leaves(left, run.condition)
+        )
+    match sign:
+        case cst.Is() | cst.Equal():
+            return _equal(run, left, right, node)
+        case cst.IsNot() | cst.NotEqual():
+            return negate(_equal(run, left, right, node))
+        case cst.In():
+            return _contains(run, left, right, node)
+        case cst.NotIn():
+            return negate(_contains(run, left, right, node))
+    word, function = COMPARISONS[type(sign)]
+    if isinstance(left, Constant) and isinstance(right, Constant):
+        try:
+            return TRUE if function(left.value, right.value) else FALSE
+        except TypeError:
+            return FALSE
+    if isinstance(right, Constant) and isinstance(right.value, int):
+        run.integer(left)
+    if isinstance(left, Symbol | Constant) and isinstance(right, Symbol | Constant):
+        return Literal(Atom(f"{text(left)} {word} {text(right)}"))
+    return Literal(Atom(run.frame.fragment.source(node)))
+
+
+def _equal(run: Interpreter, left: Value, right: Value, node: cst.CSTNode) -> Condition:
+    if isinstance(left, Constant) and isinstance(right, Constant):
+        return TRUE if left.value == right.value else FALSE
+    if isinstance(right, Constant) and right.value is None and not isinstance(left, Symbol | Size | type(UNKNOWN)):
+        return TRUE if isinstance(left, Unset) else FALSE
+    if isinstance(left, Class | Api) and isinstance(right, Class | Api):
+        return TRUE if text(left) == text(right) else FALSE
+    if isinstance(left, Tensor | Instance) and isinstance(right, Tensor | Instance):
+        return TRUE if left is right else FALSE
+    if isinstance(left, Symbol | Size) and isinstance(right, Constant):
+        return Literal(Atom(f"{left.text} == {right.value!r}", left.text, repr(right.value)))
+    if isinstance(left, Symbol | Size) and isinstance(right, Symbol | Size | Class | Api):
+        return Literal(Atom(f"{left.text} == {text(right)}", left.text, text(right)))
+    return Literal(Atom(run.frame.fragment.source(node)))
+
+
+def _contains(run: Interpreter, left: Value, right: Value, node: cst.CSTNode) -> Condition:
+    if isinstance(right, Sequence) and right.complete:
+        return any_of(_equal(run, left, item, node) for item in right.items)
+    if isinstance(left, Constant) and isinstance(left.value, str):
+        if isinstance(right, Constant) and isinstance(right.value, str):
+            return TRUE if left.value in right.value else FALSE
+        if isinstance(right, Mapping) and right.complete:
+            return FALSE if left.value not in right.items else truth(run, Constant(True), node)
+    if isinstance(left, Symbol) and isinstance(right, Mapping):
+        return any_of(_equal(run, left, Constant(key), node) for key in right.items)
+    if isinstance(left, Constant | Symbol) and isinstance(right, Symbol):
+        return Literal(Atom(f"{text(left)} in {right.text}"))
+    return Literal(Atom(run.frame.fragment.source(node)))
+
+
+def number(value: Value) -> float | None:
+    """A finite number, if the value is one."""
+    if isinstance(value, Constant) and isinstance(value.value, int | float) and not isinstance(value.value, bool):
+        return float(value.value) if math.isfinite(value.value) else None
+    return None

@@ -1,0 +1,148 @@
+"""From a file to its facts: which units are worth parsing, and what stands in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import libcst as cst
+
+from initaudit.analyzer.loops import element_name, iterated, model_loop
+from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.patterns import PATTERNS
+from initaudit.analyzer.project import Module, Project
+from initaudit.analyzer.statements import (
+    Unit,
+    bare_reference,
+    blocks,
+    deprecated_calls,
+    dropped,
+    small_statements,
+    type_tests,
+)
+from initaudit.facts import Fact, SyntaxFault
+from initaudit.finding import Place
+
+ABOUT_STATEMENTS = ("INI201", "INI202", "INI204", "INI205", "INI302", "INI305", "INI308")
+
+
+def facts(project: Project, module: Module, codes: frozenset[str]) -> Iterator[Fact]:
+    """What stands in the units of a file that hold something a selected rule looks at."""
+    patterns = {PATTERNS[code] for code in ABOUT_STATEMENTS if code in codes}
+    if not patterns or not any(name.partition(".")[0] == "torch" for name in _imported(module)):
+        return
+    trigger = re.compile("|".join(f"(?:{pattern})" for pattern in sorted(patterns)), re.MULTILINE)
+    if not trigger.search(module.text):
+        return
+    for definition, start, end in units(module):
+        text = "\n".join(module.lines[start - 1 : end])
+        if not trigger.search(text):
+            continue
+        fragment = module.fragment(start, end)
+        if fragment is None:
+            continue
+        unit = Unit(project, module, definition, fragment)
+        yield from _of_body(unit, fragment.body(), [], (), _applied(unit))
+
+
+def _imported(module: Module) -> Iterator[str]:
+    yield from module.outline.imports.values()
+    yield from module.outline.star_imports
+
+
+def units(module: Module) -> Iterator[tuple[Definition | None, int, int]]:
+    """The functions of a file that are not inside functions, and the stretches of top-level code."""
+    for definition in module.outline.definitions:
+        if not definition.is_class and not _inside_function(definition):
+            yield definition, definition.start, definition.end
+    for start, end in module.outline.top_level:
+        yield None, start, end
+
+
+def _inside_function(definition: Definition) -> bool:
+    parent = definition.parent
+    return parent is not None and (not parent.is_class or _inside_function(parent))
+
+
+def _applied(unit: Unit) -> tuple[str, ...]:
+    """The parameter of a function that ``apply`` calls with each module."""
+    definition = unit.definition
+    if definition is None:
+        return ()
+    name = re.escape(definition.name)
+    header = re.match(r"\s*def \w+\(\s*(?:self\s*,\s*)?(\w+)[^,]*\)", unit.module.lines[definition.row - 1])
+    if header is None or not re.search(rf"\.apply\(\s*(?:\w+\.)?{name}\b", unit.module.text):
+        return ()
+    return (header[1],)
+
+
+def _of_body(
+    unit: Unit,
+    body: Sequence[cst.CSTNode],
+    following: list[cst.CSTNode],
+    parameters: tuple[str, ...],
+    modules: tuple[str, ...],
+    guarded: bool = False,
+) -> Iterator[Fact]:
+    """The facts of a body. ``following`` runs behind it; ``guarded`` is the body of a ``try``."""
+    for position, statement in enumerate(body):
+        behind = [*body[position + 1 :], *following]
+        for small in small_statements(statement):
+            if isinstance(small, cst.Expr):
+                yield from _of_expression(unit, small.value, parameters, guarded)
+        tested = statement.test if isinstance(statement, cst.If | cst.While) else statement
+        if modules and not isinstance(statement, cst.BaseCompoundStatement) or isinstance(statement, cst.If | cst.While):
+            yield from type_tests(unit, tested, modules)
+        yield from deprecated_calls(unit, statement) if isinstance(statement, cst.SimpleStatementLine) else ()
+        inner_parameters, inner_modules = parameters, modules
+        if isinstance(statement, cst.For) and (found := iterated(statement)) is not None:
+            loop = model_loop(unit, statement, behind)
+            if loop is not None:
+                yield loop
+            element = element_name(statement, found[1])
+            if element is not None and found[1].tensors:
+                inner_parameters = (*parameters, element)
+            elif element is not None:
+                inner_modules = (*modules, element)
+        for index, block in enumerate(blocks(statement)):
+            in_try = isinstance(statement, cst.Try | cst.TryStar) and index == 0
+            yield from _of_body(unit, list(block), behind, inner_parameters, inner_modules, in_try)
+
+
+def _of_expression(
+    unit: Unit, expression: cst.BaseExpression, parameters: tuple[str, ...], guarded: bool
+) -> Iterator[Fact]:
+    if isinstance(expression, cst.Call):
+        fact = dropped(unit, expression, parameters)
+        if fact is not None and not guarded:
+            yield fact
+    elif not guarded:
+        reference = bare_reference(unit, expression)
+        if reference is not None:
+            yield reference
+
+
+def syntax_fault(module: Module) -> SyntaxFault | None:
+    """Why a file does not parse; None when either parser reads it."""
+    import ast
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(module.text)
+    except SyntaxError as error:
+        return _fault(module, error.lineno or 1, (error.offset or 1), error.msg)
+    except (ValueError, RecursionError, MemoryError) as error:
+        return _fault(module, 1, 1, str(error) or "nests too deep to parse")
+    return None
+
+
+def _fault(module: Module, row: int, column: int, message: str) -> SyntaxFault | None:
+    try:
+        cst.parse_module(module.text)
+    except cst.ParserSyntaxError:
+        return SyntaxFault(Place(module.filename, row, column, row, column + 1), message)
+    except RecursionError:
+        return SyntaxFault(Place(module.filename, row, column, row, column + 1), "nests too deep to parse")
+    return None

@@ -1,0 +1,449 @@
+"""What nn.Module and torch's own layers do: registration, traversal, ``apply``, containers, and forward as a signal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from initaudit.analyzer import tensors, torch_api
+from initaudit.analyzer.conditions import TRUE, Condition, all_of
+from initaudit.analyzer.values import (
+    NONE,
+    UNKNOWN,
+    UNSET,
+    Builtin,
+    Choice,
+    Constant,
+    Instance,
+    Mapping,
+    Memory,
+    Origin,
+    Sequence,
+    Signal,
+    Storage,
+    Symbol,
+    Tensor,
+    Value,
+    choose,
+    leaves,
+    simplify,
+    text,
+)
+from initaudit.schemes import distribution_of
+
+if TYPE_CHECKING:
+    from initaudit.analyzer.interpreter import Interpreter
+
+RESET_TARGETS = (
+    "weight", "bias", "in_proj_weight", "in_proj_bias", "q_proj_weight", "k_proj_weight", "v_proj_weight", "bias_k",
+    "bias_v", "weight_ih", "weight_hh", "bias_ih", "bias_hh",
+)  # fmt: skip
+WITH_WEIGHT = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS | {"Embedding", "EmbeddingBag", "PReLU"}
+# Methods of a framework's base class that apply the named method of the model to each of its modules.
+APPLYING_METHODS = {"post_init": "_init_weights"}
+
+
+def is_gradient_mode(node: cst.BaseExpression) -> bool:
+    """Whether a ``with`` item only switches gradients on or off."""
+    function = node.func if isinstance(node, cst.Call) else node
+    name = function.attr if isinstance(function, cst.Attribute) else function
+    return isinstance(name, cst.Name) and name.value in ("no_grad", "inference_mode", "set_grad_enabled", "enable_grad")
+
+
+# Torch's own modules
+
+
+def torch_module(
+    run: Interpreter, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    """An object of a torch class."""
+    instance = Instance(None, name, arguments=(*args, *keywords.values()), origin=origin)
+    short = name.rpartition(".")[2]
+    if name in torch_api.SEQUENCES:
+        items = [item for arg in args for item in _sequence_items(run, arg, single=short == "Sequential")]
+        instance.children = items
+        instance.complete = all(not isinstance(item, type(UNKNOWN)) for item in items)
+        run.sequences.append(instance)
+    elif name in torch_api.MAPPINGS and args and isinstance(args[0], Mapping):
+        instance.attributes = dict(args[0].items)
+        instance.children = list(args[0].items.values())
+    elif short in WITH_WEIGHT:
+        _add_weights(run, instance, short, args, keywords, origin)
+    elif short.startswith(("Uninitialized", "Lazy")):
+        return UNKNOWN
+    return instance
+
+
+def _sequence_items(run: Interpreter, arg: Value, *, single: bool) -> list[Value]:
+    if isinstance(arg, Sequence):
+        return list(arg.items)
+    if isinstance(arg, Mapping):
+        return list(arg.items.values())
+    return [arg] if single else [item for _, item in run.iterate(arg)]
+
+
+def _add_weights(
+    run: Interpreter, instance: Instance, short: str, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> None:
+    """The weight and bias of a torch layer, which its own constructor initializes."""
+    shape = _weight_shape(short, args, keywords)
+    for name in ("weight", "bias"):
+        if name == "bias" and (short in ("Embedding", "EmbeddingBag", "PReLU") or keywords.get("bias") == Constant(False)):
+            continue
+        own = shape if name == "weight" else (shape[:1] if shape else None)
+        storage = Storage(origin, f"nn.{short}", raw=False, condition=run.condition, shape=own)
+        if name == "weight" and short in torch_api.LINEAR_LIKE and (known := tensors.known_shape(own)) and None not in known:
+            complete = tuple(size for size in known if size is not None)
+            storage.distribution = distribution_of("init.kaiming_uniform_", complete, (5**0.5,))
+        instance.attributes[name] = Tensor(Memory(storage), parameter=True)
+
+
+def _weight_shape(short: str, args: list[Value], keywords: dict[str, Value]) -> tuple[Value, ...] | None:
+    def argument(position: int, *names: str) -> Value | None:
+        for name in names:
+            if name in keywords:
+                return keywords[name]
+        return args[position] if position < len(args) else None
+
+    if short == "Linear":
+        fan_in, fan_out = argument(0, "in_features"), argument(1, "out_features")
+        return None if fan_in is None or fan_out is None else (fan_out, fan_in)
+    if short in ("Conv1d", "Conv2d", "Conv3d") and "groups" not in keywords:
+        inputs, outputs, kernel = argument(0, "in_channels"), argument(1, "out_channels"), argument(2, "kernel_size")
+        if inputs is None or outputs is None or kernel is None:
+            return None
+        sizes = kernel.items if isinstance(kernel, Sequence) else [kernel] * int(short[4])
+        return (outputs, inputs, *sizes)
+    return None
+
+
+def utility(run: Interpreter, name: str, args: list[Value]) -> Value:
+    """``torch.nn.utils``: reparametrizations give their module back."""
+    short = name.rpartition(".")[2]
+    if short in ("weight_norm", "spectral_norm", "orthogonal", "register_parametrization", "remove_weight_norm"):
+        return args[0] if args else UNKNOWN
+    if short in ("clip_grad_norm_", "clip_grad_value_", "parameters_to_vector"):
+        return UNKNOWN
+    for arg in args:
+        run.escape(arg, f"passed to torch.nn.utils.{name}")
+    return UNKNOWN
+
+
+# Traversal
+
+
+def members(run: Interpreter, instance: Instance, condition: Condition = TRUE) -> Iterator[tuple[str, Condition, Value]]:
+    """Everything that is registered on a module directly: name, condition, value."""
+    for name, value in [*instance.attributes.items(), *((str(i), v) for i, v in enumerate(instance.children))]:
+        for when, leaf in leaves(value, condition):
+            if isinstance(leaf, Tensor | Instance):
+                yield name, when, leaf
+            elif isinstance(leaf, Sequence) and not leaf.items:
+                continue
+
+
+def named_parameters(run: Interpreter, instance: Instance, recurse: bool = True, prefix: str = "") -> list[Value]:
+    """(name, parameter) pairs; a parameter that exists under a condition is a choice."""
+    found: list[Value] = []
+    seen: set[int] = set()
+
+    def add(owner: Instance, prefix: str, condition: Condition) -> None:
+        if id(owner) in seen:
+            return
+        seen.add(id(owner))
+        for name, when, leaf in members(run, owner, condition):
+            if isinstance(leaf, Tensor) and leaf.parameter:
+                value = leaf if when == TRUE else choose(when, leaf, UNSET)
+                found.append(Sequence([Constant(prefix + name), value], is_list=False))
+            elif isinstance(leaf, Instance) and recurse:
+                add(leaf, f"{prefix}{name}.", when)
+
+    add(instance, prefix, TRUE)
+    return found
+
+
+def all_modules(run: Interpreter, instance: Instance, *, own: bool = True) -> list[tuple[str, Condition, Instance]]:
+    """The module and everything below it, children first as ``apply`` visits them."""
+    found: list[tuple[str, Condition, Instance]] = []
+    seen: set[int] = set()
+
+    def visit(owner: Instance, name: str, condition: Condition) -> None:
+        if id(owner) in seen:
+            return
+        seen.add(id(owner))
+        for child_name, when, leaf in members(run, owner, condition):
+            if isinstance(leaf, Instance) and leaf.external not in ("torch.nn.ParameterList", "torch.nn.ParameterDict"):
+                visit(leaf, f"{name}.{child_name}".strip("."), when)
+        if own or owner is not instance:
+            found.append((name, condition, owner))
+
+    visit(instance, "", TRUE)
+    return found
+
+
+def _conditional(condition: Condition, value: Value) -> Value:
+    return value if condition == TRUE else choose(condition, value, UNSET)
+
+
+def attribute(run: Interpreter, instance: Instance, name: str) -> Value | None:
+    """An attribute that nn.Module or a container gives; None when neither has it."""
+    builtin = _METHODS.get(name)
+    if builtin is not None:
+        return Builtin(name, lambda args, keywords, origin: builtin(run, instance, args, keywords, origin))
+    if name in ("_parameters", "_buffers", "_modules", "__dict__"):
+        return Mapping(instance.attributes)
+    if name == "training":
+        return Symbol("self.training")
+    if name in torch_api.HARMLESS_MODULE_METHODS:
+        return Builtin(name, lambda args, keywords, origin: instance)
+    if name in torch_api.RESET_BY_CONSTRUCTOR.values() and instance.external is not None:
+        return Builtin(name, lambda args, keywords, origin: _reset(run, instance, origin))
+    if instance.cls is None and instance.external is not None and not instance.external.endswith("Module"):
+        short = instance.external.rpartition(".")[2]
+        if name in ("in_features", "out_features", "in_channels", "out_channels", "padding_idx", "kernel_size", "groups"):
+            return Symbol(f"{short}#{id(instance)}.{name}") if short in WITH_WEIGHT else None
+        if name == "bias" and short in WITH_WEIGHT:
+            return NONE
+    return None
+
+
+def inherited(run: Interpreter, instance: Instance, name: str, external: str | None) -> Value:
+    """``super().name`` where the next class is not readable."""
+    if name == "__init__" and external is not None and external.startswith("torch.nn."):
+        short = external.rpartition(".")[2]
+        return Builtin(name, lambda args, keywords, origin: _construct_base(run, instance, short, args, keywords, origin))
+    found = attribute(run, instance, name)
+    return found if found is not None else Builtin(name, lambda args, keywords, origin: UNKNOWN)
+
+
+def _construct_base(
+    run: Interpreter, instance: Instance, short: str, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    """The constructor of a torch layer: makes its weights, then calls the instance's own reset method."""
+    from initaudit.analyzer.calls import call_value, instance_attribute
+
+    if short in WITH_WEIGHT:
+        _add_weights(run, instance, short, args, keywords, origin)
+    elif short in ("Sequential", "ModuleList", "ParameterList"):
+        instance.children += [i for a in args for i in _sequence_items(run, a, single=short == "Sequential")]
+    reset = torch_api.RESET_BY_CONSTRUCTOR.get(short)
+    if reset is not None:
+        call_value(run, instance_attribute(run, instance, reset), [], {}, origin)
+    return NONE
+
+
+def _reset(run: Interpreter, instance: Instance, origin: Origin) -> Value:
+    """A torch layer's own ``reset_parameters``."""
+    for name in RESET_TARGETS:
+        for _, leaf in leaves(instance.attributes.get(name, NONE), run.condition):
+            if isinstance(leaf, Tensor):
+                tensors.write(run, leaf, "reset_parameters", origin)
+    return NONE
+
+
+def set_item(run: Interpreter, holder: Sequence | Instance, index: object, value: Value) -> None:
+    """``holder[index] = value`` for a list or a container."""
+    items = holder.items if isinstance(holder, Sequence) else holder.children
+    if isinstance(holder, Instance) and isinstance(index, str):
+        run.set_attribute(holder, index, value)
+    elif isinstance(index, int) and -len(items) <= index < len(items):
+        items[index] = choose(run.condition, value, items[index])
+    else:
+        items.append(value)
+
+
+# Methods of nn.Module
+
+
+def _register(
+    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    name = args[0] if args else keywords.get("name", UNKNOWN)
+    value = args[1] if len(args) > 1 else next((keywords[k] for k in ("param", "tensor", "module") if k in keywords), NONE)
+    key = str(name.value) if isinstance(name, Constant) else text(name)
+    run.set_attribute(instance, key, value)
+    return NONE
+
+
+def _register_buffer(
+    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    name = args[0] if args else keywords.get("name", UNKNOWN)
+    instance.buffers.add(str(name.value) if isinstance(name, Constant) else text(name))
+    return _register(run, instance, args, keywords, origin)
+
+
+def _parameters(
+    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    recurse = (args[0] if args else keywords.get("recurse")) != Constant(False)
+    pairs = [pair for pair in named_parameters(run, instance, recurse) if isinstance(pair, Sequence)]
+    return Sequence([pair.items[1] for pair in pairs], complete=False)
+
+
+def _named_parameters(
+    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    return Sequence(named_parameters(run, instance, keywords.get("recurse") != Constant(False)), complete=False)
+
+
+def _modules(
+    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    return Sequence([_conditional(when, module) for _, when, module in all_modules(run, instance)], complete=False)
+
+
+def _named_modules(
+    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    pairs: list[Value] = [
+        Sequence([Constant(name), _conditional(when, module)], is_list=False)
+        for name, when, module in all_modules(run, instance)
+    ]
+    return Sequence(pairs, complete=False)
+
+
+def _direct(run: Interpreter, instance: Instance) -> list[tuple[str, Condition, Instance]]:
+    return [(name, when, leaf) for name, when, leaf in members(run, instance) if isinstance(leaf, Instance)]
+
+
+def _children(
+    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    return Sequence([_conditional(when, child) for _, when, child in _direct(run, instance)], complete=False)
+
+
+def _named_children(
+    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    pairs: list[Value] = [
+        Sequence([Constant(name), _conditional(when, child)], is_list=False) for name, when, child in _direct(run, instance)
+    ]
+    return Sequence(pairs, complete=False)
+
+
+def _apply(
+    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    from initaudit.analyzer.calls import call_value
+
+    function = args[0] if args else keywords.get("fn", UNKNOWN)
+    before = run.condition
+    for _, condition, module in all_modules(run, instance):
+        run.condition = all_of([before, condition])
+        call_value(run, function, [module], {}, origin)
+    run.condition = before
+    return instance
+
+
+def _post_init(
+    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    from initaudit.analyzer.calls import instance_attribute
+
+    return _apply(run, instance, [instance_attribute(run, instance, "_init_weights")], {}, origin)
+
+
+def _append(
+    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    if args:
+        instance.children.append(_conditional(run.condition, args[-1]))
+    return instance
+
+
+def _extend(
+    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    for condition, item in run.iterate(args[0]) if args else []:
+        instance.children.append(_conditional(condition, item))
+    return instance
+
+
+def _update(
+    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    if args and isinstance(args[0], Mapping):
+        for name, value in args[0].items.items():
+            run.set_attribute(instance, name, value)
+    return NONE
+
+
+def _values(
+    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    return Sequence([*instance.attributes.values(), *instance.children], complete=False)
+
+
+def _items(
+    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    pairs: list[Value] = [
+        Sequence([Constant(name), value], is_list=False) for name, value in instance.attributes.items()
+    ]
+    return Sequence(pairs, complete=False)
+
+
+def _lose(run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+    run.escape(instance, "its values are loaded")
+    return UNKNOWN
+
+
+_METHODS = {
+    "register_parameter": _register,
+    "register_buffer": _register_buffer,
+    "add_module": _register,
+    "register_module": _register,
+    "parameters": _parameters,
+    "named_parameters": _named_parameters,
+    "modules": _modules,
+    "named_modules": _named_modules,
+    "children": _children,
+    "named_children": _named_children,
+    "apply": _apply,
+    "append": _append,
+    "insert": _append,
+    "extend": _extend,
+    "update": _update,
+    "values": _values,
+    "items": _items,
+    "load_state_dict": _lose,
+    "to_empty": _lose,
+    "_apply": _lose,
+}
+
+
+# Forward
+
+
+def forward(run: Interpreter, instance: Instance, args: list[Value], origin: Origin) -> Value:
+    """Call a module: the output of a weight, or what a signal meets in an activation or a normalization."""
+    from initaudit.analyzer.calls import meet
+
+    signal = simplify(args[0], run.condition) if args else UNKNOWN
+    if isinstance(signal, Choice):
+        signal = next((leaf for _, leaf in leaves(signal, run.condition) if isinstance(leaf, Signal)), UNKNOWN)
+    if instance.external is None or not isinstance(signal, Signal):
+        return UNKNOWN
+    short = instance.external.rpartition(".")[2]
+    if instance.cls is not None:
+        return UNKNOWN if not instance.external.endswith("Sequential") else _through(run, instance, signal, origin)
+    if short in torch_api.LINEAR_LIKE:
+        return signal.through(instance)
+    if short == "Sequential":
+        return _through(run, instance, signal, origin)
+    if short in torch_api.NORMALIZATIONS:
+        return Signal(signal.weight, signal.activation, True)
+    if short in torch_api.ACTIVATION_MODULES:
+        return meet(run, signal, f"torch.nn.{short}", origin)
+    return signal if short in torch_api.TRANSPARENT else UNKNOWN
+
+
+def _through(run: Interpreter, sequential: Instance, signal: Value, origin: Origin) -> Value:
+    for child in sequential.children:
+        if not isinstance(child, Instance):
+            return UNKNOWN
+        signal = forward(run, child, [signal], origin)
+    return signal

@@ -1,0 +1,120 @@
+"""Names that no scope binds, used as a model or a parameter."""
+
+from __future__ import annotations
+
+import builtins
+import difflib
+import re
+import symtable
+from collections.abc import Iterator
+
+from initaudit.analyzer.project import Module
+from initaudit.facts import UndefinedName
+from initaudit.finding import Place
+
+_WALKS = r"(?:named_)?(?:parameters|modules|children|buffers)|apply|state_dict"
+USES = re.compile(
+    rf"(?<![\w.\])])(?P<model>[A-Za-z_]\w*)(?:\.[A-Za-z_]\w*)*\.(?:{_WALKS})\("
+    r"|\binit\.\w+_?\(\s*(?P<tensor>[A-Za-z_]\w*)(?=[.\[,)])"
+)
+MODEL_LIKE = re.compile(r"net|model|module|encoder|decoder|backbone|classifier|critic|actor|policy", re.IGNORECASE)
+
+
+def undefined(module: Module) -> Iterator[UndefinedName]:
+    """Every name of the file that is used as a model or parameter and bound nowhere, once per scope."""
+    uses = [match for match in USES.finditer(module.text) if _may_be_undefined(module, match)]
+    if not uses or module.outline.star_imports:
+        return
+    try:
+        table = symtable.symtable(module.text, module.filename, "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    unbound = dict(_unbound(table))
+    seen: set[tuple[str, int]] = set()
+    for match in uses:
+        name = match["model"] or match["tensor"]
+        row = module.text.count("\n", 0, match.start()) + 1
+        scope = _scope_row(unbound.get(name, []), table, row)
+        if scope is None or (name, scope) in seen or _in_string_or_comment(module, row, match):
+            continue
+        seen.add((name, scope))
+        yield _fact(module, match, name, row)
+
+
+def _may_be_undefined(module: Module, match: re.Match[str]) -> bool:
+    """Whether no text of the file looks like a binding of the name; scopes are then looked at for certain."""
+    name = match["model"] or match["tensor"]
+    if name in ("self", "cls", "super", "torch", "nn") or hasattr(builtins, name):
+        return False
+    contents = module.outline
+    return name not in contents.imports and name not in contents.globals and name not in contents.members
+
+
+def _unbound(table: symtable.SymbolTable) -> Iterator[tuple[str, list[symtable.SymbolTable]]]:
+    """Names that some scopes read from the module or from the builtins, and that neither binds."""
+    scopes = list(_scopes(table))
+    bound = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    bound |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_namespace()}
+    for scope in scopes:
+        bound |= {s.get_name() for s in scope.get_symbols() if s.is_declared_global() and s.is_assigned()}
+    readers: dict[str, list[symtable.SymbolTable]] = {}
+    for scope in scopes:
+        for symbol in scope.get_symbols():
+            name = symbol.get_name()
+            outer = symbol.is_global() or scope is table
+            if symbol.is_referenced() and outer and name not in bound and not hasattr(builtins, name):
+                readers.setdefault(name, []).append(scope)
+    yield from readers.items()
+
+
+def _scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    for child in table.get_children():
+        yield from _scopes(child)
+
+
+def _scope_row(readers: list[symtable.SymbolTable], table: symtable.SymbolTable, row: int) -> int | None:
+    """The row of the innermost scope that reads the name and may hold the row."""
+    rows = [0 if reader is table else reader.get_lineno() for reader in readers]
+    below = [start for start in rows if start <= row]
+    return max(below) if below else None
+
+
+def _in_string_or_comment(module: Module, row: int, match: re.Match[str]) -> bool:
+    """Whether a match stands in a comment or a string."""
+    import io
+    import tokenize
+
+    start = module.text.rfind("\n", 0, match.start()) + 1
+    column = match.start("model") if match["model"] else match.start("tensor")
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(module.text).readline):
+            if token.start[0] <= row <= token.end[0] and token.type == tokenize.NAME and token.start == (row, column - start):
+                return False
+            if token.start[0] > row:
+                return True
+    except (tokenize.TokenError, SyntaxError):
+        return True
+    return True
+
+
+def _fact(module: Module, match: re.Match[str], name: str, row: int) -> UndefinedName:
+    group = "model" if match["model"] else "tensor"
+    column = match.start(group) - (module.text.rfind("\n", 0, match.start(group)) + 1) + 1
+    line = module.lines[row - 1].strip().rstrip(":")
+    return UndefinedName(
+        place=Place(module.filename, row, column, row, column + len(name)),
+        name=name,
+        use=line if len(line) <= 80 else match[0].rstrip("("),
+        suggestion=_suggestion(module, name),
+    )
+
+
+def _suggestion(module: Module, name: str) -> str | None:
+    """A name of the file that was probably meant."""
+    names = [*module.outline.globals, *module.outline.imports]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
+    if close:
+        return close[0]
+    models = [other for other in module.outline.globals if MODEL_LIKE.search(other) and not other.isupper()]
+    return models[0] if len(models) == 1 and MODEL_LIKE.search(name) else None

@@ -1,0 +1,53 @@
+"""One file: its parameters, chains and facts, as far as the selected rules ask for them."""
+
+from __future__ import annotations
+
+from initaudit.analyzer.chains import chains
+from initaudit.analyzer.facts import facts, syntax_fault
+from initaudit.analyzer.names import undefined
+from initaudit.analyzer.parameters import timelines
+from initaudit.analyzer.project import Project
+from initaudit.facts import Fact, Observation, SyntaxFault, Undecided
+from initaudit.finding import Observer, Place
+from initaudit.source import SourceError, read_source
+from initaudit.timeline import Chain, ParameterTimeline
+
+ABOUT_PARAMETERS = frozenset({"INI101", "INI102", "INI103", "INI104"})
+
+
+def observe(project: Project, filename: str, codes: frozenset[str]) -> Observation:
+    """Everything the file shows that the rules with these codes look at."""
+    try:
+        read_source(filename)
+    except SourceError as error:
+        return _faulty(filename, SyntaxFault(Place(filename, 1, 1, 1, 2), error.detail))
+    module = project.load(filename)
+    assert module is not None
+    module.filename = filename
+    broken = syntax_fault(module)
+    if broken is not None:
+        return _faulty(filename, broken)
+    found: list[Fact] = list(facts(project, module, codes))
+    if "INI301" in codes:
+        found += undefined(module)
+    parameters: list[ParameterTimeline] = []
+    undecided: list[Undecided] = []
+    if codes & ABOUT_PARAMETERS:
+        for entry in timelines(project, module):
+            if isinstance(entry, Undecided):
+                undecided.append(entry)
+            else:
+                parameters.append(entry)
+    scales: list[Chain] = list(chains(project, module)) if "INI401" in codes else []
+    return Observation(
+        observer=Observer.ANALYZER,
+        source=filename,
+        parameters=tuple(parameters),
+        chains=tuple(scales),
+        facts=tuple(found),
+        undecided=tuple(undecided),
+    )
+
+
+def _faulty(filename: str, fault: SyntaxFault) -> Observation:
+    return Observation(observer=Observer.ANALYZER, source=filename, facts=(fault,))

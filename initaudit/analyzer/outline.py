@@ -1,0 +1,182 @@
+"""A file's table of contents: its imports, classes, functions and top-level names, with their rows.
+
+Made by one pass over the lines, without parsing: a slice that turns out not to stand alone is noticed by whoever parses it.
+Rows are 1-based, ends inclusive.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+_STRING = re.compile(
+    r"#[^\n]*"
+    r'|"""(?:[^"\\]|\\.|"(?!""))*"""'
+    r"|'''(?:[^'\\]|\\.|'(?!''))*'''"
+    r'|"(?:[^"\\\n]|\\.)*"'
+    r"|'(?:[^'\\\n]|\\.)*'",
+    re.DOTALL,
+)
+_HEADER = re.compile(r"(?:async[ \t]+)?(class|def)[ \t]+(\w+)")
+_GLOBAL = re.compile(r"(\w+)[ \t]*(?::[^=\n]+)?=(?!=)")
+_IMPORT = re.compile(r"(?:from[ \t]+(\.*[ \t]*[\w.]*)[ \t]+)?import\b")
+_ALIAS = re.compile(r"([\w.]+)(?:\s+as\s+(\w+))?")
+
+
+@dataclass(slots=True)
+class Definition:
+    """A class or a function. ``row`` is that of its header, ``start`` that of its first decorator."""
+
+    name: str
+    is_class: bool
+    start: int
+    row: int
+    end: int
+    indent: int
+    parent: Definition | None
+    members: dict[str, Definition] = field(default_factory=dict)
+
+    @property
+    def qualname(self) -> str:
+        """The name as in Python's ``__qualname__``."""
+        if self.parent is None:
+            return self.name
+        return f"{self.parent.qualname}.{'' if self.parent.is_class else '<locals>.'}{self.name}"
+
+    @property
+    def owner(self) -> Definition | None:
+        """The class this is a method of."""
+        return self.parent if self.parent is not None and self.parent.is_class else None
+
+
+@dataclass(slots=True)
+class Outline:
+    """What a file defines at its top level, and every definition in it in the order of rows."""
+
+    definitions: list[Definition]
+    members: dict[str, Definition]
+    imports: dict[str, str]  # local name -> dotted name, relative ones with their leading dots
+    star_imports: list[str]
+    globals: dict[str, tuple[int, int]]  # name -> rows of the last top-level statement that assigns it
+    top_level: list[tuple[int, int]]  # rows between the definitions
+
+    def classes(self) -> list[Definition]:
+        """Every class, nested ones too."""
+        return [definition for definition in self.definitions if definition.is_class]
+
+
+def outline(text: str) -> Outline:
+    """The table of contents of a file whose newlines are ``\\n``."""
+    lines = text.split("\n")
+    return _Scanner(lines, _rows_inside_strings(text)).scan()
+
+
+def _rows_inside_strings(text: str) -> set[int]:
+    """Rows that begin within a string of several lines."""
+    rows: set[int] = set()
+    if '"""' not in text and "'''" not in text:
+        return rows
+    row, position = 1, 0
+    for match in _STRING.finditer(text):
+        begin, end = match.span()
+        breaks = text.count("\n", begin, end)
+        if breaks:
+            row += text.count("\n", position, begin)
+            rows.update(range(row + 1, row + breaks + 1))
+            row += breaks
+            position = end
+    return rows
+
+
+class _Scanner:
+    """One pass over the lines with a stack of open definitions."""
+
+    def __init__(self, lines: list[str], inside: set[int]) -> None:
+        self.lines = lines
+        self.inside = inside
+        self.result = Outline([], {}, {}, [], {}, [])
+        self.open: list[Definition] = []
+        self.decorated: int | None = None
+        self.last = 0  # the last row that holds code
+        self.loose: int | None = None  # first row of the running top-level stretch
+        self.statement: tuple[str, int] | None = None  # the running top-level assignment
+
+    def scan(self) -> Outline:
+        for row, line in enumerate(self.lines, 1):
+            stripped = line.lstrip()
+            if not stripped or stripped[0] == "#":
+                continue
+            if row in self.inside or stripped[0] in ")]}":
+                self.last = row
+                continue
+            self.begin_line(row, len(line) - len(stripped), stripped)
+            self.last = row
+        self.close(0)
+        self.end_loose()
+        self.end_statement()
+        return self.result
+
+    def begin_line(self, row: int, indent: int, code: str) -> None:
+        self.close(indent)
+        if indent == 0:
+            self.end_statement()
+        first = code[0]
+        if first == "@":
+            self.decorated = self.decorated or row
+            if not self.open:
+                self.end_loose()
+            return
+        if (first in "cda") and (match := _HEADER.match(code)):
+            self.begin_definition(row, indent, match[1] == "class", match[2])
+            return
+        self.decorated = None
+        if not self.open:
+            if self.loose is None:
+                self.loose = row
+            if first in "if" and (match := _IMPORT.match(code)):
+                self.add_import(row, match)
+            elif indent == 0 and (match := _GLOBAL.match(code)):
+                self.statement = (match[1], row)
+
+    def begin_definition(self, row: int, indent: int, is_class: bool, name: str) -> None:
+        parent = self.open[-1] if self.open else None
+        if parent is None:
+            self.end_loose()
+        definition = Definition(name, is_class, self.decorated or row, row, row, indent, parent)
+        self.decorated = None
+        (parent.members if parent else self.result.members)[name] = definition
+        self.result.definitions.append(definition)
+        self.open.append(definition)
+
+    def close(self, indent: int) -> None:
+        while self.open and self.open[-1].indent >= indent:
+            self.open.pop().end = self.last
+
+    def end_loose(self) -> None:
+        if self.loose is not None:
+            self.result.top_level.append((self.loose, self.last))
+            self.loose = None
+
+    def end_statement(self) -> None:
+        if self.statement is not None:
+            name, row = self.statement
+            self.result.globals[name] = (row, self.last)
+            self.statement = None
+
+    def add_import(self, row: int, match: re.Match[str]) -> None:
+        """Record what an import statement binds, read up to its closing bracket."""
+        code = self.lines[row - 1].strip()
+        while (code.count("(") > code.count(")") or code.endswith("\\")) and row < len(self.lines):
+            code = code.rstrip("\\") + " " + self.lines[row].split("#")[0].strip()
+            row += 1
+        names = code.split("#")[0].split("import", 1)[1]
+        if match[1] is None:
+            for name, alias in _ALIAS.findall(names):
+                self.result.imports[alias or name.split(".")[0]] = name if alias else name.split(".")[0]
+            return
+        source = match[1].replace(" ", "")
+        if names.strip(" ()") == "*":
+            self.result.star_imports.append(source)
+            return
+        for name, alias in _ALIAS.findall(names):
+            self.result.imports[alias or name] = source + ("" if source.endswith(".") else ".") + name

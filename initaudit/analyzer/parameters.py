@@ -1,0 +1,72 @@
+"""From the classes of a file to the timelines of the parameters they allocate raw."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.constructor import Construction, construct, coverage, registered, timeline, unreadable_base
+from initaudit.analyzer.patterns import RAW
+from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.values import Storage
+from initaudit.analyzer.writers import called_by_others, forgotten_initializer, written_elsewhere
+from initaudit.facts import Undecided
+from initaudit.finding import Place
+from initaudit.timeline import Coverage, ParameterTimeline
+
+
+
+def timelines(project: Project, module: Module) -> Iterator[ParameterTimeline | Undecided]:
+    """The life of every parameter that a class of the file allocates raw."""
+    for definition in module.outline.classes():
+        if not re.search(RAW, module.slice(definition)):
+            continue
+        cls = Defined(module, definition)
+        order = project.mro(cls)
+        if order is not None and not project.is_module_class(cls):
+            continue
+        place = Place(module.filename, definition.row, 1, definition.row, len(module.lines[definition.row - 1]) + 1)
+        reason = unreadable_base(project, cls)
+        construction = construct(project, cls) if reason is None else None
+        if construction is None or construction.failure:
+            reason = reason or (construction.failure if construction else "")
+            yield Undecided(place=place, subject=cls.qualname, reason=reason or "")
+        if construction is not None:
+            yield from _of_class(construction)
+
+
+def _of_class(construction: Construction) -> Iterator[ParameterTimeline | Undecided]:
+    loaded = any(storage.dtype in torch_api.LOADED_DTYPES for storage in construction.run.storages)
+    found = [entry for entry in registered(construction) if _is_size(entry.storage, construction)]
+    storages = [entry.storage for entry in found]
+    for entry in found:
+        storage = entry.storage
+        others = [other for other in storages if other is not storage]
+        forgotten: str | None = None
+        decided = coverage(storage, others, construction.run.impossible)
+        reason = storage.escaped or construction.failure
+        if loaded:
+            reason = "the class holds packed storage, which a loader fills"
+        if reason is None and decided[0] in (Coverage.NEVER, Coverage.PARTIAL):
+            method = forgotten_initializer(construction, entry)
+            if method is not None and called_by_others(construction, method):
+                reason = f"{method.definition.name} is called by others"
+            elif written_elsewhere(construction, entry) is not None:
+                decided = (Coverage.WRITTEN, None)
+                reason = storage.escaped
+            forgotten = method.definition.name if method is not None else None
+        if reason is not None and decided[0] is not Coverage.WRITTEN:
+            decided = (Coverage.UNKNOWN, None)
+        if decided[0] is Coverage.WRITTEN and not storage.legacy:
+            continue  # no rule has anything to say, and positions are costly
+        result = timeline(construction, entry, decided, forgotten)
+        yield result
+        if decided[0] is Coverage.UNKNOWN and result.allocation is not None:
+            subject = f"{result.model}.{result.name}"
+            yield Undecided(place=result.allocation.place, subject=subject, reason=reason or "which elements are written")
+
+
+def _is_size(storage: Storage, construction: Construction) -> bool:
+    """Whether the argument of a legacy constructor is known to be a size."""
+    return storage.pending is None or storage.pending in construction.run.integers

@@ -1,0 +1,310 @@
+"""Names to definitions: modules by dotted name, imports, re-exports, class hierarchies across files.
+
+A project reads a file when a name leads there, and never imports one. Torch itself is never linked: what its functions do is in
+``torch_api``.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from initaudit.analyzer.fragments import Fragment, FragmentError
+from initaudit.analyzer.outline import Definition, Outline, outline
+from initaudit.analyzer.torch_api import canonical
+from initaudit.source import SourceError, read_source
+
+MAX_HOPS = 12
+
+
+class Module:
+    """One source file: its text, its outline, and the slices of it that were asked for."""
+
+    def __init__(self, filename: str, name: str, is_package: bool, text: str) -> None:
+        self.filename = filename
+        self.name = name
+        self.is_package = is_package
+        self.text = text
+        self.lines = text.split("\n")
+        self._fragments: dict[tuple[int, int], Fragment | None] = {}
+
+    @functools.cached_property
+    def outline(self) -> Outline:
+        return outline(self.text)
+
+    def absolute(self, dotted: str) -> str:
+        """A dotted name with its leading dots resolved against this module's package."""
+        level = len(dotted) - len(dotted.lstrip("."))
+        if not level:
+            return dotted
+        parts = self.name.split(".")
+        keep = len(parts) - level + (1 if self.is_package else 0)
+        return ".".join([*parts[: max(keep, 0)], dotted[level:]]).strip(".")
+
+    def fragment(self, start: int, end: int) -> Fragment | None:
+        """The parsed rows, or None when they do not parse."""
+        if (start, end) not in self._fragments:
+            try:
+                fragment = Fragment(self.filename, self.lines, start, end)
+            except FragmentError:
+                fragment = None
+            self._fragments[start, end] = fragment
+        return self._fragments[start, end]
+
+    def slice(self, definition: Definition) -> str:
+        """The text of a definition."""
+        return "\n".join(self.lines[definition.start - 1 : definition.end])
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """A class or function of a module that is readable."""
+
+    module: Module
+    definition: Definition
+
+    @property
+    def qualname(self) -> str:
+        return f"{self.module.name}.{self.definition.qualname}"
+
+    def __hash__(self) -> int:
+        return hash((self.module.filename, self.definition.row))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Defined) and self.module is other.module and self.definition.row == other.definition.row
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Global:
+    """A name that a top-level statement of a readable module assigns."""
+
+    module: Module
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """A name of a package whose source is not part of the project; torch's names in their canonical form."""
+
+    name: str
+
+
+Resolved = Defined | Global | External | Module
+
+
+class Project:
+    """The files that names may lead to."""
+
+    def __init__(self, roots: Sequence[Path] = ()) -> None:
+        self.roots = list(roots)
+        self._by_file: dict[str, Module | None] = {}
+        self._by_name: dict[str, Module | None] = {}
+        self._mro: dict[Defined, tuple[Defined | External, ...] | None] = {}
+
+    def load(self, filename: str) -> Module | None:
+        """The module in a file, or None when it cannot be read. Its package's parent folder becomes a root."""
+        key = os.path.realpath(filename)
+        if key not in self._by_file:
+            root, name, is_package = module_name(Path(filename))
+            if root not in self.roots:
+                self.roots.append(root)
+            try:
+                text = read_source(filename).text.replace("\r\n", "\n").replace("\r", "\n")
+            except SourceError:
+                self._by_file[key] = None
+            else:
+                self._by_file[key] = module = Module(filename, name, is_package, text)
+                self._by_name.setdefault(name, module)
+        return self._by_file[key]
+
+    def module(self, name: str) -> Module | None:
+        """The module with a dotted name, looked for under every root."""
+        if name not in self._by_name:
+            self._by_name[name] = None
+            relative = Path(*name.split("."))
+            for root in list(self.roots):
+                for path in (root / relative.with_suffix(".py"), root / relative / "__init__.py"):
+                    if path.is_file():
+                        self._by_name[name] = self.load(str(path))
+                        return self._by_name[name]
+        return self._by_name[name]
+
+    def resolve(self, module: Module, dotted: str, hops: int = 0) -> Resolved | None:
+        """What a dotted name means at the top level of a module; None when nothing binds it."""
+        head, _, rest = dotted.partition(".")
+        contents = module.outline
+        if head in contents.members:
+            return self._inside(Defined(module, contents.members[head]), rest)
+        if head in contents.imports:
+            return self.absolute(module.absolute(contents.imports[head]) + (f".{rest}" if rest else ""), hops + 1)
+        if head in contents.globals:
+            return self._global(module, head, rest, hops)
+        for star in contents.star_imports:
+            source = module.absolute(star)
+            target = self.module(source)
+            if target is not None and target is not module and hops < MAX_HOPS:
+                found = self.resolve(target, dotted, hops + 1)
+                if found is not None:
+                    return found
+            elif source.partition(".")[0] == "torch":
+                return External(canonical(f"{source}.{dotted}"))
+        return None
+
+    def absolute(self, dotted: str, hops: int = 0) -> Resolved | None:
+        """What an absolute dotted name means."""
+        if hops > MAX_HOPS:
+            return None
+        if dotted.partition(".")[0] == "torch":
+            return External(canonical(dotted))
+        parts = dotted.split(".")
+        for count in range(len(parts), 0, -1):
+            module = self.module(".".join(parts[:count]))
+            if module is None:
+                continue
+            rest = ".".join(parts[count:])
+            if not rest:
+                return module
+            return self.resolve(module, rest, hops + 1)
+        return External(dotted)
+
+    def _inside(self, defined: Defined, rest: str) -> Resolved | None:
+        """A nested class of a class: ``Outer.Inner``."""
+        for name in rest.split(".") if rest else []:
+            member = defined.definition.members.get(name)
+            if member is None:
+                return None
+            defined = Defined(defined.module, member)
+        return defined
+
+    def _global(self, module: Module, name: str, rest: str, hops: int) -> Resolved | None:
+        """A top-level assignment; a plain alias (``Parameter = nn.Parameter``) is followed."""
+        start, end = module.outline.globals[name]
+        value = " ".join(module.lines[start - 1 : end]).split("=", 1)[1].split("#")[0].strip()
+        if value.replace(".", "").replace("_", "").isalnum() and not value[0].isdigit() and hops < MAX_HOPS:
+            target = self.resolve(module, value + (f".{rest}" if rest else ""), hops + 1)
+            if target is not None and target != Global(module, name):
+                return target
+        return None if rest else Global(module, name)
+
+    def mro(self, cls: Defined) -> tuple[Defined | External, ...] | None:
+        """The method resolution order as far as source is readable; None when a base cannot be resolved."""
+        if cls not in self._mro:
+            self._mro[cls] = None  # a class that derives from itself has none
+            self._mro[cls] = self._linearize(cls)
+        return self._mro[cls]
+
+    def _linearize(self, cls: Defined) -> tuple[Defined | External, ...] | None:
+        sequences: list[list[Defined | External]] = []
+        direct: list[Defined | External] = []
+        for base in bases(cls):
+            target = self.resolve_base(cls, base)
+            if isinstance(target, Defined):
+                inherited = self.mro(target)
+                if inherited is None:
+                    return None
+                sequences.append(list(inherited))
+            elif isinstance(target, External):
+                sequences.append([target])
+            else:
+                return None
+            direct.append(sequences[-1][0])
+        merged = merge([*sequences, direct])
+        return None if merged is None else (cls, *merged)
+
+    def resolve_base(self, cls: Defined, base: str) -> Resolved | None:
+        """A base class as named in the class statement."""
+        if cls.definition.parent is not None and base in cls.definition.parent.members:
+            return Defined(cls.module, cls.definition.parent.members[base])
+        found = self.resolve(cls.module, base)
+        return External(base) if found is None and base in ("object", "Exception", "dict", "list", "tuple") else found
+
+    def is_module_class(self, cls: Defined) -> bool:
+        """Whether the class is known to derive from ``torch.nn.Module``."""
+        order = self.mro(cls)
+        return order is not None and any(
+            isinstance(base, External) and base.name.startswith("torch.nn.") for base in order
+        )
+
+    def method(self, cls: Defined, name: str, after: Defined | None = None) -> Defined | External | None:
+        """The definition of a method in the order of resolution (behind ``after``, as ``super()`` looks it up)."""
+        order = self.mro(cls) or (cls,)
+        if after is not None and after in order:
+            order = order[order.index(after) + 1 :]
+        for base in order:
+            if isinstance(base, External):
+                return base
+            if (member := base.definition.members.get(name)) is not None and not member.is_class:
+                return Defined(base.module, member)
+        return None
+
+    def methods(self, cls: Defined) -> Iterator[Defined]:
+        """Every method the class has, overridden ones left out."""
+        seen: set[str] = set()
+        for base in self.mro(cls) or (cls,):
+            if isinstance(base, Defined):
+                for name, member in base.definition.members.items():
+                    if not member.is_class and name not in seen:
+                        seen.add(name)
+                        yield Defined(base.module, member)
+
+
+def bases(cls: Defined) -> list[str]:
+    """The positional bases of a class statement, subscripts (``Generic[T]``) dropped."""
+    header = ""
+    for line in cls.module.lines[cls.definition.row - 1 : cls.definition.end]:
+        header += line.split("#")[0].strip() + " "
+        if header.count("(") == header.count(")") and header.rstrip().partition(":")[1]:
+            break
+    inside = header.partition("(")[2].rpartition(")")[0] if "(" in header.partition(":")[0] else ""
+    return [name for name in split_arguments(inside) if name and "=" not in name and not name.startswith("*")]
+
+
+def split_arguments(text: str) -> list[str]:
+    """Comma-separated arguments, without what stands in brackets."""
+    depth, current, result = 0, "", []
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        if character == "," and depth == 0:
+            result.append(current.strip())
+            current = ""
+        elif depth == 0 and character not in ")]}":
+            current += character
+    return [*result, current.strip()]
+
+
+def merge(sequences: Sequence[list[Defined | External]]) -> list[Defined | External] | None:
+    """C3 linearization; None when there is none."""
+    result: list[Defined | External] = []
+    pending = [sequence for sequence in sequences if sequence]
+    while pending:
+        for sequence in pending:
+            head = sequence[0]
+            if not any(head in other[1:] for other in pending):
+                break
+        else:
+            return None
+        result.append(head)
+        pending = [rest for s in pending if (rest := s[1:] if s[0] == head else s)]
+    return result
+
+
+@functools.lru_cache(maxsize=4096)
+def _package_root(folder: Path) -> Path:
+    """The folder above the outermost package that holds ``folder``."""
+    return _package_root(folder.parent) if (folder / "__init__.py").is_file() and folder.parent != folder else folder
+
+
+def module_name(path: Path) -> tuple[Path, str, bool]:
+    """The import root of a file, its dotted name below it, and whether it is a package."""
+    path = path.absolute()
+    root = _package_root(path.parent)
+    parts = list(path.relative_to(root).with_suffix("").parts)
+    is_package = parts[-1] == "__init__"
+    if is_package:
+        parts.pop()
+    return root, ".".join(parts) or path.parent.name, is_package

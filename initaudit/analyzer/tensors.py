@@ -1,0 +1,257 @@
+"""What tensors do: allocate, view, write, swap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.conditions import TRUE
+from initaudit.analyzer.values import (
+    UNKNOWN,
+    Api,
+    Builtin,
+    Choice,
+    Constant,
+    Mapping,
+    Memory,
+    Origin,
+    Part,
+    Sequence,
+    Size,
+    Storage,
+    Symbol,
+    Tensor,
+    Value,
+    WriteEvent,
+    choose,
+    leaves,
+    text,
+)
+from initaudit.schemes import Distribution, distribution_of
+
+if TYPE_CHECKING:
+    from initaudit.analyzer.expressions import Index
+    from initaudit.analyzer.interpreter import Interpreter
+
+INEXACT = Part(None, None, False)
+
+
+def fresh(run: Interpreter, call: str, origin: Origin | None, shape: tuple[Value, ...] | None = None) -> Tensor:
+    """A tensor whose memory the call itself writes."""
+    return Tensor(Memory(Storage(origin, call, raw=False, condition=run.condition, shape=shape)))
+
+
+def allocate(
+    run: Interpreter, call: str, args: list[Value], keywords: dict[str, Value], origin: Origin, *, legacy: bool
+) -> Value:
+    """Memory that nothing has written; data and sizes of no element give a tensor that is not raw."""
+    shape, pending = size_arguments(run, args, keywords, legacy=legacy)
+    if shape is None and pending is None:
+        return fresh(run, call, origin)
+    if shape is not None and Constant(0) in shape:
+        return fresh(run, call, origin, shape)
+    dtype = keywords.get("dtype")
+    storage = Storage(
+        origin,
+        call,
+        raw=True,
+        condition=run.condition,
+        legacy=legacy,
+        shape=shape,
+        dtype=dtype.name if isinstance(dtype, Api) else torch_api.LEGACY_CONSTRUCTORS.get(call),
+        pending=pending,
+        proven=legacy and run.device_contexts == 0 and shape is not None and all(map(_is_integer(run), shape)),
+    )
+    run.storages.append(storage)
+    return Tensor(Memory(storage))
+
+
+def _is_integer(run: Interpreter) -> Callable[[Value], bool]:
+    return lambda value: (
+        (isinstance(value, Constant) and type(value.value) is int)
+        or isinstance(value, Size)
+        or (isinstance(value, Symbol) and value.text in run.integers)
+    )
+
+
+def size_arguments(
+    run: Interpreter, args: list[Value], keywords: dict[str, Value], *, legacy: bool
+) -> tuple[tuple[Value, ...] | None, str | None]:
+    """The shape that arguments give, or the symbol that would have to be an integer for them to be a size."""
+    size = keywords.get("size")
+    args = [size] if size is not None and not args else args
+    if not args:
+        return None, None
+    if len(args) > 1 or isinstance(args[0], Size):
+        for arg in args:
+            run.integer(arg)
+        return tuple(args), None
+    only = args[0]
+    match only:
+        case Constant(int()):
+            return (only,), None
+        case Sequence(items=items) if not legacy:
+            for item in items:
+                run.integer(item)
+            return tuple(items), None
+        case Symbol(name) if legacy:
+            return (only,) if name in run.integers else None, None if name in run.integers else name
+        case Choice() if legacy:
+            return None, None
+        case Constant() | Sequence() | Tensor() | Mapping() if legacy:
+            return None, None
+        case _ if legacy:
+            return None, None
+        case _:
+            run.integer(only)
+            return (only if isinstance(only, Symbol | Size) else Size("?"),), None
+
+
+def shape_like(value: Value) -> tuple[Value, ...] | None:
+    """The shape of the tensor that another imitates."""
+    if isinstance(value, Tensor):
+        for _, leaf in leaves(value.storage, TRUE):
+            if isinstance(leaf, Memory):
+                return leaf.storage.shape
+    return None
+
+
+def write(
+    run: Interpreter,
+    tensor: Tensor,
+    by: str,
+    origin: Origin,
+    distribution: Distribution | None = None,
+    gain: float | None = None,
+) -> Tensor:
+    """Record that the tensor's memory is written."""
+    part = None if tensor.elements else tensor.part
+    for condition, leaf in leaves(tensor.storage, run.condition):
+        if isinstance(leaf, Memory):
+            cause = run.frame.called_from if run.frames else None
+            leaf.storage.writes.append(WriteEvent(origin, cause, by, condition, part, distribution, gain))
+    return tensor
+
+
+def replace_data(run: Interpreter, tensor: Tensor, value: Value, origin: Origin) -> None:
+    """``tensor.data = value``: another memory under the same tensor."""
+    if tensor.part is not None:
+        write(run, tensor, "data assignment", origin)
+        return
+    for condition, leaf in leaves(value, run.condition):
+        new = leaf.storage if isinstance(leaf, Tensor) else Memory(Storage(origin, "assigned value", raw=False))
+        tensor.storage = choose(condition, new, tensor.storage)
+
+
+def part_of(tensor: Tensor, index: Index) -> Tensor:
+    """A view of what an index selects."""
+    if index.whole:
+        return Tensor(tensor.storage, part=tensor.part, elements=tensor.elements)
+    if index.by_loop:
+        return Tensor(tensor.storage, part=tensor.part, elements=tensor.part is None)
+    part = Part(index.start, index.stop, index.exact and tensor.part is None)
+    return Tensor(tensor.storage, part=part)
+
+
+def unknown_part(tensor: Tensor) -> Tensor:
+    """A view of some of the memory."""
+    return Tensor(tensor.storage, part=INEXACT)
+
+
+def element(tensor: Tensor) -> Tensor:
+    """What a loop over the tensor binds: one view after the other, together all of it."""
+    return Tensor(tensor.storage, part=tensor.part, elements=tensor.part is None or tensor.part is INEXACT)
+
+
+def computed(run: Interpreter, *operands: Value) -> Value:
+    """The result of arithmetic: garbage when computed from memory nobody wrote, which nobody follows."""
+    for operand in operands:
+        if isinstance(operand, Tensor):
+            for _, leaf in leaves(operand.storage, run.condition):
+                if isinstance(leaf, Memory) and leaf.storage.raw and not leaf.storage.writes:
+                    return UNKNOWN
+    return fresh(run, "arithmetic", None)
+
+
+def attribute(run: Interpreter, tensor: Tensor, name: str) -> Value:
+    """``tensor.name``."""
+    if name in tensor.attributes:
+        return tensor.attributes[name]
+    if name in torch_api.VIEW_ATTRIBUTES:
+        return Tensor(tensor.storage, part=tensor.part, elements=tensor.elements)
+    if name == "shape":
+        shape = shape_like(tensor)
+        return Sequence(list(shape), is_list=False) if shape else Size(f"{text(tensor)}.shape")
+    if name == "ndim":
+        return _dimensions(tensor)
+    if name in ("requires_grad", "grad", "dtype", "device", "is_meta", "itemsize", "layout", "grad_fn"):
+        return Symbol(f"{text(tensor)}.{name}")
+    return Builtin(name, lambda args, keywords, origin: method(run, tensor, name, args, keywords, origin))
+
+
+def _dimensions(tensor: Tensor) -> Value:
+    shape = shape_like(tensor)
+    known = shape is not None and not any(isinstance(entry, Size) for entry in shape)
+    return Constant(len(shape)) if shape is not None and known else Symbol(f"{text(tensor)}.dim()")
+
+
+def method(
+    run: Interpreter, tensor: Tensor, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    """Call a method of a tensor."""
+    if name in torch_api.OVERWRITES:
+        by = f"Tensor.{name}"
+        return write(run, tensor, by, origin, drawn(by, tensor, args, keywords))
+    if name in torch_api.PARTIAL_WRITES:
+        write(run, unknown_part(tensor), f"Tensor.{name}", origin)
+        return tensor
+    if name in ("dim", "ndimension"):
+        return _dimensions(tensor)
+    if name in ("size", "numel", "nelement", "element_size", "stride", "storage_offset"):
+        return _size(tensor, name, args)
+    if name in torch_api.RAW_METHODS or (name == "new" and args):
+        return allocate(run, f"Tensor.{name}", args, keywords, origin, legacy=name == "new")
+    if name in ("chunk", "split", "unbind", "tensor_split") and tensor.part is None:
+        return Tensor(tensor.storage, part=INEXACT)
+    if name in torch_api.PARTIAL_VIEWS:
+        return unknown_part(tensor)
+    if name in torch_api.WHOLE_VIEWS:
+        return Tensor(tensor.storage, part=tensor.part, elements=tensor.elements)
+    if name in torch_api.NOT_WRITES:
+        return tensor
+    if name.endswith("_") and not name.startswith("__"):
+        run.escape(tensor, f"Tensor.{name}")
+        return tensor
+    return computed(run, tensor)
+
+
+def _size(tensor: Tensor, name: str, args: list[Value]) -> Value:
+    shape = shape_like(tensor)
+    if name == "size" and not args:
+        return Sequence(list(shape), is_list=False) if shape else Size(f"{text(tensor)}.size()")
+    if name == "size" and shape is not None and isinstance(args[0], Constant) and isinstance(args[0].value, int):
+        position = args[0].value
+        if -len(shape) <= position < len(shape):
+            return shape[position]
+    return Symbol(f"{text(tensor)}.{name}({', '.join(map(text, args))})")
+
+
+def drawn(
+    by: str, tensor: Value, arguments: list[Value], keywords: dict[str, Value]
+) -> Distribution | None:
+    """The distribution that a write draws from, as far as its arguments and the shape are known."""
+    shape = known_shape(shape_like(tensor)) or ()
+    return distribution_of(by, shape, [plain(v) for v in arguments], {k: plain(v) for k, v in keywords.items()})
+
+
+def plain(value: Value) -> object:
+    """The number, string or bool that a value is; None for what is not known."""
+    return value.value if isinstance(value, Constant) else None
+
+
+def known_shape(shape: tuple[Value, ...] | None) -> tuple[int | None, ...] | None:
+    """A shape with None for what is not known."""
+    if shape is None or any(isinstance(entry, Size) for entry in shape):
+        return None
+    return tuple(e.value if isinstance(e, Constant) and isinstance(e.value, int) else None for e in shape)

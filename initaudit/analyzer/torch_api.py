@@ -1,0 +1,140 @@
+"""What the analyzer knows about torch: canonical names, and what its functions do to memory.
+
+These are facts about torch's public interface, kept as tables; nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import re
+
+_SUBMODULE = re.compile(
+    r"^torch\.nn\.(?:modules(?:\.\w+)?|parameter)\.(?=[A-Z])|^torch\.nn\.modules$|^torch\.(?:_tensor|autograd\.variable)\.(?=[A-Z])"
+)
+
+
+def canonical(name: str) -> str:
+    """The public spelling of a torch name: ``torch.nn.modules.linear.Linear`` is ``torch.nn.Linear``."""
+    return _SUBMODULE.sub(lambda match: "torch.nn." if match[0].startswith("torch.nn") else "torch.", name)
+
+
+def display(name: str) -> str:
+    """The name as people write it: ``nn.Linear``, ``nn.init.zeros_``, ``torch.empty``."""
+    return name.removeprefix("torch.") if name.startswith("torch.nn.") else name
+
+
+INIT = "torch.nn.init."
+
+# Constructors that take a size or data: random memory for a size.
+LEGACY_CONSTRUCTORS = {
+    f"torch.{kind}Tensor": dtype
+    for kind, dtype in {
+        "": None,
+        "Float": "torch.float32",
+        "Double": "torch.float64",
+        "Half": "torch.float16",
+        "BFloat16": "torch.bfloat16",
+        "Int": "torch.int32",
+        "Long": "torch.int64",
+        "Short": "torch.int16",
+        "Char": "torch.int8",
+        "Byte": "torch.uint8",
+        "Bool": "torch.bool",
+    }.items()
+} | {f"torch.cuda.{kind}Tensor": None for kind in ("Float", "Double", "Half", "Int", "Long", "Byte")}
+
+# Functions that allocate and write nothing; the value says whether the first argument is a size or a tensor to imitate.
+RAW_FACTORIES = {
+    "torch.empty": "size",
+    "torch.empty_strided": "size",
+    "torch.empty_permuted": "size",
+    "torch.empty_like": "tensor",
+}
+RAW_METHODS = {"new_empty", "new_empty_strided"}
+
+LOADED_DTYPES = {
+    f"torch.{name}"
+    for name in (
+        "int8 uint8 int16 uint16 int32 uint32 int64 uint64 int long short bool qint8 quint8 qint32 "
+        "float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu float4_e2m1fn_x2"
+    ).split()
+}
+
+# In-place tensor methods that replace every element, whatever it held.
+OVERWRITES = {
+    "zero_", "fill_", "copy_", "normal_", "uniform_", "random_", "bernoulli_", "exponential_", "log_normal_",
+    "cauchy_", "geometric_", "set_", "trunc_normal_",
+}  # fmt: skip
+# In-place methods that write some elements.
+PARTIAL_WRITES = {
+    "fill_diagonal_", "index_fill_", "index_copy_", "index_put_", "masked_fill_", "masked_scatter_", "scatter_", "put_",
+    "index_add_", "scatter_add_",
+}  # fmt: skip
+# In-place methods that compute from what is there, or change only the metadata: garbage stays garbage.
+NOT_WRITES = {
+    "requires_grad_", "share_memory_", "detach_", "t_", "transpose_", "squeeze_", "unsqueeze_", "swapaxes_", "swapdims_",
+    "rename_", "mul_", "div_", "add_", "sub_", "clamp_", "clip_", "clamp_min_", "clamp_max_", "neg_", "abs_", "sqrt_",
+    "pow_", "exp_", "log_", "erfinv_", "sigmoid_", "tanh_", "relu_", "floor_", "round_", "renorm_", "retain_grad_",
+    "tril_", "triu_", "lerp_", "addmm_", "reciprocal_", "multiply_", "divide_", "subtract_",
+}  # fmt: skip
+# Methods whose result is the same memory, whole.
+WHOLE_VIEWS = {
+    "view", "view_as", "reshape", "t", "transpose", "permute", "squeeze", "unsqueeze", "flatten", "unflatten", "detach",
+    "contiguous", "requires_grad_", "detach_", "swapaxes", "swapdims", "movedim", "expand", "expand_as", "cuda", "cpu",
+    "float", "half", "double", "bfloat16", "to", "type", "type_as", "clone", "pin_memory", "share_memory_", "numpy",
+    "rename", "t_", "squeeze_", "unsqueeze_", "transpose_", "mul_", "div_", "add_", "sub_", "clamp_", "__getitem__",
+}  # fmt: skip
+# Methods whose result is some of the same memory.
+PARTIAL_VIEWS = {"narrow", "select", "chunk", "split", "unbind", "diagonal", "index_select", "tensor_split", "unfold"}
+VIEW_ATTRIBUTES = {"data", "T", "mT", "H", "mH", "real"}
+
+# Modules of torch whose constructor calls this method of the instance.
+RESET_BY_CONSTRUCTOR = {
+    "Linear": "reset_parameters", "Bilinear": "reset_parameters", "Embedding": "reset_parameters",
+    "EmbeddingBag": "reset_parameters", "LayerNorm": "reset_parameters", "RMSNorm": "reset_parameters",
+    "GroupNorm": "reset_parameters", "MultiheadAttention": "_reset_parameters", "Transformer": "_reset_parameters",
+    "LSTM": "reset_parameters", "GRU": "reset_parameters", "RNN": "reset_parameters", "RNNBase": "reset_parameters",
+    "LSTMCell": "reset_parameters", "GRUCell": "reset_parameters", "RNNCell": "reset_parameters",
+    "RNNCellBase": "reset_parameters",
+    **{f"{kind}{n}d": "reset_parameters" for kind in ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm") for n in (1, 2, 3)},
+}  # fmt: skip
+
+LINEAR_LIKE = {"Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Bilinear"}
+NORMALIZATIONS = {
+    "LayerNorm", "RMSNorm", "GroupNorm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "LocalResponseNorm",
+    "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d",
+}  # fmt: skip
+TRANSPARENT = {
+    "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "Identity", "Flatten", "Unflatten", "MaxPool1d", "MaxPool2d",
+    "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool2d",
+    "Upsample", "ZeroPad2d", "ReflectionPad2d", "PixelShuffle",
+}  # fmt: skip
+SEQUENCES = {"torch.nn.ModuleList", "torch.nn.ParameterList", "torch.nn.Sequential"}
+MAPPINGS = {"torch.nn.ModuleDict", "torch.nn.ParameterDict"}
+
+# Methods of nn.Module that leave values alone.
+HARMLESS_MODULE_METHODS = {
+    "train", "eval", "to", "cuda", "cpu", "half", "float", "double", "bfloat16", "requires_grad_", "zero_grad", "extra_repr",
+    "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook", "register_backward_hook",
+    "_register_load_state_dict_pre_hook", "register_load_state_dict_post_hook", "_register_state_dict_hook", "state_dict",
+    "register_state_dict_pre_hook", "register_load_state_dict_pre_hook", "_register_load_state_dict_hook", "save_hyperparameters",
+    "__init__", "__post_init__", "share_memory", "compile", "named_buffers", "buffers", "get_submodule", "type", "float_",
+    "__setattr__", "_get_name", "add_hook", "set_extra_state", "get_extra_state", "forward", "_log_api_usage_once",
+}  # fmt: skip
+
+# Bases outside torch that neither create nor write parameters.
+NEUTRAL_BASES = {
+    "object", "abc.ABC", "typing.Generic", "typing.Protocol", "typing_extensions.Protocol", "collections.OrderedDict", "dict", "list",
+    "pytorch_lightning.LightningModule", "lightning.LightningModule", "lightning.pytorch.LightningModule",
+    "huggingface_hub.PyTorchModelHubMixin", "enum.Enum", "tuple",
+}  # fmt: skip
+
+NO_GRAD = {"torch.no_grad", "torch.inference_mode", "torch.set_grad_enabled"}
+NEW_TENSOR_FACTORIES = {
+    f"torch.{name}"
+    for name in (
+        "full full_like zeros zeros_like ones ones_like rand rand_like randn randn_like randint randint_like normal empty "
+        "empty_like eye arange linspace"
+    ).split()
+}
+ACTIVATION_MODULES = {"ReLU", "ReLU6", "LeakyReLU", "PReLU", "RReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Softplus",
+                      "Tanh", "Sigmoid", "Softmax", "LogSoftmax", "Hardswish", "Hardtanh", "Hardsigmoid"}  # fmt: skip

@@ -1,0 +1,311 @@
+"""What an expression can be worth when a constructor is run symbolically.
+
+Values have identity where Python's have: two names for one tensor are one object. What is not known is ``Unknown`` or, where it is the same
+unknown every time it is read, a ``Symbol`` with a canonical text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from initaudit.analyzer.conditions import TRUE, Condition, decide, negate
+from initaudit.analyzer.project import Defined
+from initaudit.schemes import Distribution
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from initaudit.analyzer.fragments import Fragment
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nothing is known about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unset:
+    """An attribute or name that does not exist (on this path)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A number, a string, a bool or None."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """An unknown that is the same each time it is read: a constructor argument, a field of a configuration."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A ``torch.Size``, or an entry that stands for several dimensions."""
+
+    text: str
+
+
+@dataclass(slots=True, eq=False)
+class Sequence:
+    """A list or tuple. ``complete`` is False when it holds more than is listed."""
+
+    items: list[Value]
+    complete: bool = True
+    is_list: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class Mapping:
+    """A dict with known keys."""
+
+    items: dict[str, Value]
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The node that did something, and the slice it stands in."""
+
+    fragment: Fragment
+    node: cst.CSTNode
+
+
+@dataclass(slots=True, eq=False)
+class WriteEvent:
+    """A write of some memory under a condition. ``part`` is None for all of it; ``by`` is canonical."""
+
+    origin: Origin
+    cause: Origin | None
+    by: str
+    condition: Condition
+    part: Part | None = None
+    distribution: Distribution | None = None
+    gain: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of a tensor: an index along the first dimension, as text; ``exact`` when its bounds are known."""
+
+    start: str | None
+    stop: str | None
+    exact: bool
+
+
+@dataclass(slots=True, eq=False)
+class Storage:
+    """Memory. ``raw`` says that allocating it wrote nothing; ``escaped`` that code nobody could read had hold of it."""
+
+    origin: Origin | None
+    call: str
+    raw: bool
+    condition: Condition = TRUE
+    legacy: bool = False
+    shape: tuple[Value, ...] | None = None
+    dtype: str | None = None
+    replacement: str | None = None
+    proven: bool = False
+    pending: str | None = None  # the symbol that has to be an integer for this to be a size
+    distribution: Distribution | None = None
+    writes: list[WriteEvent] = field(default_factory=list)
+    escaped: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Tensor:
+    """A tensor object over memory that may be swapped (``.data =``). ``part`` is set for a view of some of it."""
+
+    storage: Value  # a Memory, or a Choice of them
+    parameter: bool = False
+    part: Part | None = None
+    attributes: dict[str, Value] = field(default_factory=dict)
+    elements: bool = False  # one of many elements of the memory, reached by a loop
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """A storage as a value, so that a choice of storages is possible."""
+
+    storage: Storage
+
+
+@dataclass(slots=True, eq=False)
+class Instance:
+    """An object. ``cls`` is its class in the project, ``external`` the canonical name of a torch class it is or derives from.
+
+    ``children`` are the items of a container (Sequential, ModuleList, ParameterList).
+    """
+
+    cls: Defined | None
+    external: str | None
+    attributes: dict[str, Value] = field(default_factory=dict)
+    buffers: set[str] = field(default_factory=set)
+    children: list[Value] = field(default_factory=list)
+    complete: bool = True
+    opaque: bool = False  # its constructor was not run: attributes not listed are unknown
+    arguments: tuple[Value, ...] = ()
+    origin: Origin | None = None
+    escaped: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A function or method of the project, bound to ``instance`` if it is a method. ``owner`` is the class whose body has it."""
+
+    defined: Defined
+    instance: Value | None = None
+    owner: Defined | None = None
+    closure: dict[str, Value] = field(default_factory=dict)
+    arguments: tuple[Value, ...] = ()
+    keywords: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lambda:
+    """A lambda expression with the names it was made among."""
+
+    origin: Origin
+    closure: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Builtin:
+    """An operation of the interpreter itself, such as a method of a tensor or of a list."""
+
+    name: str
+    call: Callable[..., Value]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Class:
+    """A class of the project."""
+
+    defined: Defined
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """A name of a package that is known by tables, not by source."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Super:
+    """``super()`` in a method of ``owner``."""
+
+    instance: Instance
+    owner: Defined
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """The output of a forward: which weight it comes from and what it has met since.
+
+    ``trail`` are the weights before it, each with the activation it met, as far back as nothing normalized or added anything.
+    """
+
+    weight: Instance | None
+    activation: str | None = None
+    normalized: bool = False
+    trail: tuple[tuple[Instance, str], ...] = ()
+
+    def through(self, layer: Instance) -> Signal:
+        """The output of a further layer."""
+        if self.weight is None or self.activation is None or self.normalized:
+            return Signal(layer)
+        return Signal(layer, trail=(*self.trail, (self.weight, self.activation)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """One value where ``condition`` holds, another where it does not."""
+
+    condition: Condition
+    then: Value
+    otherwise: Value
+
+
+Value = (
+    Unknown
+    | Unset
+    | Constant
+    | Symbol
+    | Size
+    | Sequence
+    | Mapping
+    | Tensor
+    | Memory
+    | Instance
+    | Function
+    | Lambda
+    | Builtin
+    | Class
+    | Api
+    | Super
+    | Signal
+    | Choice
+)
+UNKNOWN = Unknown()
+UNSET = Unset()
+NONE = Constant(None)
+
+
+def choose(condition: Condition, then: Value, otherwise: Value) -> Value:
+    """A choice, or the value itself where both ways give the same."""
+    if then is otherwise or (isinstance(then, Constant | Symbol | Unknown | Unset) and then == otherwise):
+        return then
+    outcome = decide(condition, TRUE)
+    if outcome is not None:
+        return then if outcome else otherwise
+    return Choice(condition, then, otherwise)
+
+
+def simplify(value: Value, given: Condition) -> Value:
+    """The value as far as the path condition decides it."""
+    while isinstance(value, Choice):
+        outcome = decide(value.condition, given)
+        if outcome is None:
+            return value
+        value = value.then if outcome else value.otherwise
+    return value
+
+
+def leaves(value: Value, given: Condition) -> list[tuple[Condition, Value]]:
+    """Every value it may be, each with the condition for it."""
+    from initaudit.analyzer.conditions import FALSE, all_of
+
+    value = simplify(value, given)
+    if not isinstance(value, Choice):
+        return [(given, value)]
+    found: list[tuple[Condition, Value]] = []
+    for condition, branch in ((value.condition, value.then), (negate(value.condition), value.otherwise)):
+        narrowed = all_of([given, condition])
+        if narrowed != FALSE:
+            found += leaves(branch, narrowed)
+    return found
+
+
+def text(value: Value) -> str:
+    """A canonical text: equal for values that are the same unknown."""
+    match value:
+        case Constant(inner):
+            return repr(inner)
+        case Symbol(name) | Size(name):
+            return name
+        case Sequence(items, is_list=is_list):
+            return ("[{}]" if is_list else "({})").format(", ".join(text(item) for item in items))
+        case Api(name):
+            return name
+        case Class(defined):
+            return defined.qualname
+        case Unknown():
+            return "?"
+        case _:
+            return f"<{type(value).__name__}#{id(value)}>"

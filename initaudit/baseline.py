@@ -1,0 +1,62 @@
+"""Findings that are already known: a file of fingerprints, so that a run reports only what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+
+from initaudit.finding import Finding
+
+DEFAULT_FILENAME = ".initaudit-baseline.json"
+
+
+class BaselineError(Exception):
+    """A baseline that cannot be read."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One known finding. The fingerprint decides; the rest is for whoever reads the file."""
+
+    fingerprint: str
+    code: str
+    filename: str
+    message: str
+
+
+class Baseline(msgspec.Struct, frozen=True, kw_only=True):
+    """The file."""
+
+    schema_version: int = 1
+    findings: tuple[Entry, ...] = ()
+
+    def fingerprints(self) -> frozenset[str]:
+        return frozenset(entry.fingerprint for entry in self.findings)
+
+
+def read_baseline(path: Path) -> Baseline:
+    """The baseline in a file."""
+    try:
+        baseline = msgspec.json.decode(path.read_bytes(), type=Baseline)
+    except OSError as error:
+        raise BaselineError(f"{path}: {error.strerror or error}; `initaudit baseline` writes it") from error
+    except msgspec.DecodeError as error:
+        raise BaselineError(f"{path}: not a baseline: {error}") from error
+    if baseline.schema_version != 1:
+        raise BaselineError(f"{path}: written by a newer initaudit (schema {baseline.schema_version})")
+    return baseline
+
+
+def write_baseline(path: Path, findings: Iterable[Finding], relative: Callable[[str], str]) -> None:
+    """Write the findings as known."""
+    entries = tuple(
+        Entry(
+            fingerprint=finding.fingerprint,
+            code=finding.code,
+            filename=relative(finding.place.filename),
+            message=finding.message,
+        )
+        for finding in findings
+    )
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(Baseline(findings=entries)), indent=2) + b"\n")

@@ -1,0 +1,132 @@
+"""Applies fixes to files: whole fixes or none, in the file's own encoding and newlines, and only if the result parses.
+
+Knows edits of text; what they mend is for the rules.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import difflib
+import io
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from initaudit.finding import Applicability, Edit, Finding, Fix, Place
+from initaudit.source import SourceFile, line_starts, newline_of
+
+
+class FixError(Exception):
+    """A file that was left as it is, and why."""
+
+
+class Mended(msgspec.Struct, frozen=True):
+    """A file, its new text, and the findings whose fixes are in it."""
+
+    source: SourceFile
+    text: str
+    fixed: tuple[Finding, ...]
+
+
+def applicable(finding: Finding, *, unsafe: bool) -> bool:
+    """Whether a finding has a fix that may be applied."""
+    allowed = (Applicability.SAFE, Applicability.UNSAFE) if unsafe else (Applicability.SAFE,)
+    return finding.fix is not None and bool(finding.fix.edits) and finding.fix.applicability in allowed
+
+
+def mend(source: SourceFile, findings: Iterable[Finding], *, unsafe: bool = False) -> Mended:
+    """Apply the fixes of findings in one file; of fixes that overlap the first wins, the others wait for the next run."""
+    accepted: list[Edit] = []
+    fixed: list[Finding] = []
+    for finding in findings:
+        if finding.fix is not None and applicable(finding, unsafe=unsafe) and _fits(finding.fix, accepted):
+            accepted += [edit for edit in finding.fix.edits if edit not in accepted]
+            fixed.append(finding)
+    return Mended(source, apply_edits(source, accepted), tuple(fixed))
+
+
+def _fits(fix: Fix, accepted: Sequence[Edit]) -> bool:
+    """Whether no edit of a fix touches another one's text. The same edit, wanted twice, is one edit."""
+    return not any(_overlap(edit.place, other.place) for edit in fix.edits for other in accepted if edit != other)
+
+
+def _overlap(one: Place, other: Place) -> bool:
+    """Whether two spans share text; insertions at one point do, as their order would be a guess."""
+    starts, ends = (one.row, one.column), (one.end_row, one.end_column)
+    other_starts, other_ends = (other.row, other.column), (other.end_row, other.end_column)
+    return starts == other_starts or (starts < other_ends and other_starts < ends)
+
+
+def apply_edits(source: SourceFile, edits: Iterable[Edit]) -> str:
+    """The text of a file after edits that do not overlap; raises FixError when it no longer is Python."""
+    text, starts, newline = source.text, line_starts(source.text), newline_of(source.text)
+    for edit in sorted(edits, key=lambda edit: edit.place, reverse=True):
+        place = edit.place
+        start = starts[place.row - 1] + place.column - 1
+        end = starts[place.end_row - 1] + place.end_column - 1
+        text = text[:start] + edit.content.replace("\n", newline) + text[end:]
+    if text != source.text and not _parses(text):
+        raise FixError(f"{source.filename}: the fixes would break the syntax; nothing was changed")
+    return text
+
+
+def _parses(text: str) -> bool:
+    """Whether this Python, or libcst with the grammars that it knows, can parse the text."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with contextlib.suppress(SyntaxError, ValueError):
+            ast.parse(text)
+            return True
+    import libcst
+
+    try:
+        libcst.parse_module(text)
+    except libcst.ParserSyntaxError:
+        return False
+    return True
+
+
+def write(mended: Mended) -> None:
+    """Replace a file by its new text at once; raises FixError when that cannot be done, or the file is not what was read."""
+    source = mended.source
+    target = Path(os.path.realpath(source.filename))
+    try:
+        content = source.encode(mended.text)
+        if target.read_bytes() != source.raw:
+            raise FixError(f"{source.filename}: changed while it was being checked; nothing was changed")
+        _replace(target, content)
+    except UnicodeEncodeError as error:
+        raise FixError(f"{source.filename}: the fix does not fit its encoding, {source.encoding}") from error
+    except OSError as error:
+        raise FixError(f"{source.filename}: {error.strerror or error}") from error
+
+
+def _replace(target: Path, content: bytes) -> None:
+    """Write beside the target, then rename: whoever reads it sees the old file or the new one, never a half."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        shutil.copymode(target, name)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def unified_diff(mended: Mended) -> str:
+    """What the fixes change, as a patch; empty when they change nothing."""
+    name = mended.source.filename
+    # A patch ends lines at "\n" only, whatever Python thinks.
+    before, after = (list(io.StringIO(text, newline="\n")) for text in (mended.source.text, mended.text))
+    pieces = []
+    for line in difflib.unified_diff(before, after, fromfile=name, tofile=name):
+        pieces.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+    return "".join(pieces)
+

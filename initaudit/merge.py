@@ -1,0 +1,182 @@
+"""One bug, one finding: what two observers or many instances say of one thing is joined, and a cause absorbs its effects.
+
+Works on findings alone, whoever made them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from initaudit.finding import Evidence, Finding, Observer, Place
+
+SHOWN_PATHS = 3
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A finding, and how often and where in a built model its subject stands."""
+
+    finding: Finding
+    paths: tuple[str, ...] = ()
+    instances: int = 1
+
+    @property
+    def observer(self) -> Observer | None:
+        return self.finding.evidence[0].observer if self.finding.evidence else None
+
+
+def merge(seen: Iterable[Seen]) -> list[Finding]:
+    """One finding for each thing that is wrong, with the evidence of everyone who saw it."""
+    groups: dict[tuple[object, ...], list[list[Seen]]] = {}
+    ranked = sorted(seen, key=lambda one: (one.observer is Observer.PROBE, one.finding.place))
+    for one in ranked:
+        clusters = groups.setdefault(_identity(one.finding), [])
+        same = next((cluster for cluster in clusters if _same_rows(cluster[0].finding.place, one.finding.place)), None)
+        if same is None:
+            clusters.append([one])
+        else:
+            same.append(one)
+    return sorted((_joined(cluster) for clusters in groups.values() for cluster in clusters), key=position)
+
+
+def position(finding: Finding) -> tuple[object, ...]:
+    """The order in which findings are reported."""
+    place = finding.place
+    return (place.filename, place.cell or 0, place.row, place.column, finding.code, finding.parameter or "")
+
+
+def class_name(model: str | None) -> str | None:
+    """The name of the declaring class; how its module is called depends on who looks."""
+    return model.rpartition(".")[2] if model else None
+
+
+def _identity(finding: Finding) -> tuple[object, ...]:
+    """What two findings share that are about one thing in about the same place."""
+    column = finding.place.column if finding.parameter is None else None
+    return (
+        os.path.realpath(finding.place.filename),
+        finding.place.cell,
+        class_name(finding.model),
+        finding.parameter,
+        finding.code,
+        column,
+    )
+
+
+def _same_rows(one: Place, other: Place) -> bool:
+    """Whether one place begins within the rows of the other: a probe knows the row of a call, not always its end."""
+    return one.row <= other.row <= max(one.row, one.end_row) or other.row <= one.row <= max(other.row, other.end_row)
+
+
+def _joined(cluster: Sequence[Seen]) -> Finding:
+    """The first finding of a cluster, the analyzer's if it has one, with everyone's evidence and the worst severity."""
+    first = cluster[0].finding
+    by_observer: dict[Observer, list[Seen]] = {}
+    for one in cluster:
+        if one.observer is not None:
+            by_observer.setdefault(one.observer, []).append(one)
+    evidence = tuple(piece for group in by_observer.values() for piece in _evidence(group))
+    return msgspec.structs.replace(
+        first,
+        severity=max((one.finding.severity for one in cluster), key=lambda severity: severity.rank),
+        evidence=evidence,
+        affects=tuple(dict.fromkeys(name for one in cluster for name in one.finding.affects)),
+        fix=next((one.finding.fix for one in cluster if one.finding.fix), None),
+    )
+
+
+def _evidence(group: Sequence[Seen]) -> Iterator[Evidence]:
+    """What one observer saw; of many instances the first speaks for all, and the others are counted."""
+    first, *others = group[0].finding.evidence
+    paths = list(dict.fromkeys(path for one in group for path in one.paths))
+    count = max(sum(one.instances for one in group if one.paths), len(paths))
+    detail = first.detail
+    if count > 1:
+        shown = ", ".join(paths[:SHOWN_PATHS]) + (", ..." if count > SHOWN_PATHS else "")
+        detail += f", in {count} places: {shown}"
+    yield Evidence(first.observer, detail)
+    yield from others
+
+
+def supersede(findings: Sequence[Finding], supersedes: Mapping[str, tuple[str, ...]]) -> list[Finding]:
+    """Without the findings that follow from another one, whose evidence and parameters that one takes over."""
+    by_file: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_file.setdefault(os.path.realpath(finding.place.filename), []).append(finding)
+    causes = {
+        id(effect): cause
+        for group in by_file.values()
+        for effect in group
+        if (cause := _cause_of(effect, group, supersedes)) is not None
+    }
+    absorbed: dict[int, list[Finding]] = {}
+    for effect in findings:
+        root = effect
+        while id(root) in causes:
+            root = causes[id(root)]
+        if root is not effect:
+            absorbed.setdefault(id(root), []).append(effect)
+    return [_absorbing(finding, absorbed.get(id(finding), ())) for finding in findings if id(finding) not in causes]
+
+
+def _cause_of(
+    effect: Finding, same_file: Sequence[Finding], supersedes: Mapping[str, tuple[str, ...]]
+) -> Finding | None:
+    for cause in same_file:
+        if effect.code in supersedes.get(cause.code, ()) and _explains(cause, effect):
+            return cause
+    return None
+
+
+def _explains(cause: Finding, effect: Finding) -> bool:
+    """Whether ``effect`` is about a parameter that ``cause`` speaks of, or both are about one line and no parameter."""
+    if effect.parameter is not None:
+        return class_name(cause.model) == class_name(effect.model) and effect.parameter in cause.subjects
+    return not cause.subjects and (cause.place.cell, cause.place.row) == (effect.place.cell, effect.place.row)
+
+
+def _absorbing(cause: Finding, effects: Sequence[Finding]) -> Finding:
+    """A cause with what its effects add: evidence of the other observer, and the parameters it leaves wrong."""
+    own = {piece.observer for piece in cause.evidence}
+    evidence = [piece for effect in effects for piece in effect.evidence if piece.observer not in own]
+    named = [effect.parameter for effect in effects if effect.parameter and effect.parameter != cause.parameter]
+    return msgspec.structs.replace(
+        cause,
+        evidence=cause.evidence + tuple(dict.fromkeys(evidence)),
+        affects=tuple(dict.fromkeys([*cause.affects, *named])),
+    )
+
+
+def fingerprinted(
+    findings: Sequence[Finding], line_of: Callable[[Place], str], relative: Callable[[str], str]
+) -> list[Finding]:
+    """Findings with fingerprints that survive moved lines and do not depend on who saw them."""
+    occurrences: Counter[tuple[str, ...]] = Counter()
+    result = []
+    for finding in findings:
+        key = (
+            finding.code,
+            relative(finding.place.filename),
+            class_name(finding.model) or "",
+            finding.parameter or "",
+            line_of(finding.place).strip(),
+        )
+        digest = hashlib.sha256("\0".join((*key, str(occurrences[key]))).encode("utf-8", "surrogatepass")).hexdigest()
+        occurrences[key] += 1
+        result.append(msgspec.structs.replace(finding, fingerprint=digest[:32]))
+    return result
+
+
+def relative_to(root: Path) -> Callable[[str], str]:
+    """Paths relative to a folder, with forward slashes; paths outside of it stay as they are."""
+
+    def relative(filename: str) -> str:
+        real = Path(os.path.realpath(filename))
+        return real.relative_to(root).as_posix() if real.is_relative_to(root) else Path(filename).as_posix()
+
+    return relative

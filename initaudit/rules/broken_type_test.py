@@ -1,0 +1,152 @@
+"""INI302: a test of a module's type that does not test what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import TypeTest
+from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+
+
+class BrokenTypeTest(Rule[TypeTest]):
+    """
+    ## What it does
+    Reports a test of a module's type that is always true, never true, or tests only the first of the types it names.
+
+    ## Why is this bad?
+    An initializer then reaches modules that it was not meant for, or none: `isinstance(m, nn.Linear) or nn.Conv2d` is
+    true of everything, for a class is true; `isinstance(m, nn.Linear or nn.Conv2d)` tests for `nn.Linear` alone;
+    `m == nn.Linear` compares an instance to a class, which is never true.
+
+    ## Example
+    ```python
+    for m in model.modules():
+        if isinstance(m, nn.Linear) or nn.Conv2d:
+            nn.init.kaiming_normal_(m.weight)
+    ```
+
+    ## Use instead
+    ```python
+    for m in model.modules():
+        if isinstance(m, (nn.Linear, nn.Conv2d)):
+            nn.init.kaiming_normal_(m.weight)
+    ```
+
+    ## Known problems
+    The fix is unsafe: other modules are initialized than before.
+
+    ## References
+    - [isinstance](https://docs.python.org/3/library/functions.html#isinstance)
+    """
+
+    code = "INI302"
+    name = "broken-type-test"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = ANALYZER
+    subject = TypeTest
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            def init_weights(model: nn.Module):
+                for m in model.modules():
+                    if isinstance(m, nn.Linear) or nn.Conv2d:
+                        nn.init.kaiming_normal_(m.weight)
+            """,
+            fixed="""
+            from torch import nn
+
+            def init_weights(model: nn.Module):
+                for m in model.modules():
+                    if isinstance(m, (nn.Linear, nn.Conv2d)):
+                        nn.init.kaiming_normal_(m.weight)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init_weights(model: nn.Module):
+                for m in model.modules():
+                    if isinstance(m, nn.Linear or nn.Conv2d):
+                        nn.init.kaiming_normal_(m.weight)
+            """,
+            fixed="""
+            from torch import nn
+
+            def init_weights(model: nn.Module):
+                for m in model.modules():
+                    if isinstance(m, (nn.Linear, nn.Conv2d)):
+                        nn.init.kaiming_normal_(m.weight)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init(m):
+                if m is nn.Linear:
+                    nn.init.zeros_(m.bias)
+                if m == nn.Conv2d:
+                    nn.init.zeros_(m.bias)
+
+            net = nn.Linear(3, 4)
+            net.apply(init)
+            """,
+            count=2,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            def init_weights(model: nn.Module):
+                for m in model.modules():
+                    if isinstance(m, (nn.Linear, nn.Conv2d)) or isinstance(m, nn.Embedding):
+                        nn.init.normal_(m.weight)
+                    elif isinstance(m, nn.BatchNorm2d) or m is model:
+                        continue
+                    elif type(m) is nn.LayerNorm or type(m) == nn.GroupNorm:
+                        nn.init.ones_(m.weight)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def layer(kind):
+                if kind is nn.Linear or kind == nn.Conv2d:
+                    return kind
+                return None
+
+            for kind in (nn.Linear, nn.Conv2d):
+                if kind is nn.Linear:
+                    print(kind)
+            """,
+        ),
+    )
+
+    def check(self, subject: TypeTest) -> Iterator[Finding]:
+        advice = f"; write `{subject.mended}`" if subject.mended else ""
+        yield self.finding(
+            subject.place,
+            f"`{subject.source}` {self.meaning(subject.outcome)}{advice}",
+            evidence=[Evidence(Observer.ANALYZER, f"the test is {subject.outcome}")],
+            fix=self.mended(subject),
+        )
+
+    @staticmethod
+    def meaning(outcome: str) -> str:
+        """What such a test does, as the end of a sentence."""
+        return outcome if outcome.startswith("tests") else f"is {outcome}"
+
+    @staticmethod
+    def mended(subject: TypeTest) -> Fix | None:
+        """The test that was meant."""
+        if subject.mended is None:
+            return None
+        return Fix(Applicability.UNSAFE, f"Replace by `{subject.mended}`", (Edit(subject.mended, subject.place),))

@@ -1,0 +1,138 @@
+"""INI202: a new tensor that is made for a parameter and dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import DroppedTensor
+from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+
+
+class DiscardedInitializationResult(Rule[DroppedTensor]):
+    """
+    ## What it does
+    Reports a statement that makes a new tensor with the size or from the values of a parameter, and drops it:
+    `torch.full(self.scale.size(), 1.0)`, `torch.randn_like(p)`, `p.data.clamp(-1, 1)`.
+
+    ## Why is this bad?
+    The parameter is not touched. If it was raw memory, it still is.
+
+    ## Example
+    ```python
+    def reset_parameters(self):
+        torch.full(self.scale.size(), 1.0)
+        self.weight.data.clamp(-1, 1)
+    ```
+
+    ## Use instead
+    ```python
+    def reset_parameters(self):
+        nn.init.constant_(self.scale, 1.0)
+        self.weight.data.clamp_(-1, 1)
+    ```
+
+    ## Known problems
+    The fix is unsafe: from then on the parameter has the values that were meant.
+
+    ## References
+    - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
+    - [In-place operations](https://docs.pytorch.org/docs/stable/notes/autograd.html#in-place-operations-with-autograd)
+    """
+
+    code = "INI202"
+    name = "discarded-initialization-result"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = ANALYZER
+    subject = DroppedTensor
+    supersedes = ("INI101", "INI102")
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Scale(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.scale = nn.Parameter(torch.empty(n))
+                    self.reset_parameters()
+
+                def reset_parameters(self):
+                    torch.full(self.scale.size(), 1.0)
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Clipped(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.randn(n))
+                    self.weight.data.clamp(-1, 1)
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def init_weights(model: nn.Module):
+                for p in model.parameters():
+                    torch.randn_like(p)
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Scale(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.scale = nn.Parameter(torch.empty(n))
+                    self.scale.data = torch.full(self.scale.size(), 1.0)
+                    self.scale.data.clamp_(-1, 1)
+                    torch.zeros(n, out=self.scale.data)
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Warm(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(3, 4)
+                    self.fc(torch.zeros(1, 3))
+                    torch.zeros(1).cuda()
+            """,
+        ),
+    )
+
+    def check(self, subject: DroppedTensor) -> Iterator[Finding]:
+        named = (subject.parameter,) if subject.parameter else ()
+        advice = f"; write `{subject.inplace}`" if subject.inplace else "; write to it in place"
+        yield self.finding(
+            subject.place,
+            f"`{subject.call}` makes a new tensor, which is dropped: `{subject.target}` keeps what it holds{advice}",
+            evidence=[Evidence(Observer.ANALYZER, "the result of the call is not used")],
+            model=subject.model,
+            parameter=subject.parameter,
+            affects=named,
+            fix=self.in_place(subject),
+        )
+
+    @staticmethod
+    def in_place(subject: DroppedTensor) -> Fix | None:
+        """The form of the call that writes to the parameter."""
+        if subject.inplace is None:
+            return None
+        edit = Edit(subject.inplace, subject.place)
+        return Fix(Applicability.UNSAFE, f"Write to `{subject.target}` in place", (edit,))

@@ -1,0 +1,158 @@
+"""INI104: a parameter made by a constructor that takes a size or data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.timeline import Allocation, Coverage, ParameterTimeline
+
+
+class LegacyTensorConstructor(Rule[ParameterTimeline]):
+    """
+    ## What it does
+    Reports a parameter whose memory comes from `torch.Tensor(size)` or one of its typed kin, and says which line
+    initializes it. If none does, that is reported instead.
+
+    ## Why is this bad?
+    `torch.Tensor(3, 4)` is a size and `torch.Tensor([3, 4])` is data. Nothing at the call says that the memory is random,
+    so that a forgotten initialization is easily overlooked. The constructor also ignores `torch.device("meta")`.
+
+    ## Example
+    ```python
+    self.weight = nn.Parameter(torch.Tensor(3, 4))
+    nn.init.xavier_uniform_(self.weight)
+    ```
+
+    ## Use instead
+    ```python
+    self.weight = nn.Parameter(torch.empty(3, 4))
+    nn.init.xavier_uniform_(self.weight)
+    ```
+
+    ## Known problems
+    The fix is safe where every argument is known to be an integer or a `torch.Size`, and the code is not under a device
+    context; elsewhere it is unsafe.
+
+    ## References
+    - [torch.Tensor](https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor)
+    - [torch.empty](https://docs.pytorch.org/docs/stable/generated/torch.empty.html)
+    """
+
+    code = "INI104"
+    name = "legacy-tensor-constructor"
+    category = Category.STYLE
+    severity = Severity.NOTE
+    observers = ANALYZER
+    subject = ParameterTimeline
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Scale(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.Tensor(3, 4))
+                    nn.init.xavier_uniform_(self.weight)
+            """,
+            fixed="""
+            import torch
+            from torch import nn
+
+            class Scale(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(3, 4))
+                    nn.init.xavier_uniform_(self.weight)
+            """,
+        ),
+        Example(
+            source="""
+            import torch as t
+            from torch import nn
+
+            class Scale(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.weight = nn.Parameter(t.Tensor(n, n))
+                    self.weight.data.normal_(0, 0.02)
+            """,
+            fixed="""
+            import torch as t
+            from torch import nn
+
+            class Scale(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.weight = nn.Parameter(t.empty(n, n))
+                    self.weight.data.normal_(0, 0.02)
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Data(nn.Module):
+                def __init__(self, values):
+                    super().__init__()
+                    self.listed = nn.Parameter(torch.Tensor([1.0, 2.0]))
+                    self.tupled = nn.Parameter(torch.Tensor((3, 4)))
+                    self.given = nn.Parameter(torch.Tensor(values))
+                    self.floats = nn.Parameter(torch.FloatTensor([0.5]))
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Modern(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(3, 4))
+                    nn.init.xavier_uniform_(self.weight)
+
+                def forward(self, x: torch.Tensor):
+                    return x @ self.weight if isinstance(x, torch.Tensor) else None
+            """,
+        ),
+    )
+
+    def check(self, subject: ParameterTimeline) -> Iterator[Finding]:
+        allocation = subject.allocation
+        if allocation is None or not (allocation.legacy and allocation.raw):
+            return
+        advice = f"; write `{allocation.replacement}`" if allocation.replacement else ""
+        yield self.finding(
+            allocation.place,
+            f"`{allocation.call}(...)` takes a size or data, and leaves `{subject.name}` random{self.initialized(subject)}{advice}",
+            evidence=[Evidence(subject.observer, f"allocated by `{allocation.call}`")],
+            model=subject.model,
+            parameter=subject.name,
+            fix=self.modernized(allocation),
+        )
+
+    @staticmethod
+    def initialized(subject: ParameterTimeline) -> str:
+        """Which line gives the parameter its values, as the end of a sentence."""
+        written = [write for write in subject.writes if write.place is not None]
+        if subject.coverage is not Coverage.WRITTEN or not written or written[0].place is None:
+            return ""
+        return f" until `{written[0].by}` in line {written[0].place.row} initializes it"
+
+    @staticmethod
+    def modernized(allocation: Allocation) -> Fix | None:
+        """The same memory from ``torch.empty``."""
+        if allocation.replacement is None:
+            return None
+        return Fix(
+            Applicability.SAFE if allocation.replacement_proven else Applicability.UNSAFE,
+            f"Replace by `{allocation.replacement}`",
+            (Edit(allocation.replacement, allocation.place),),
+        )

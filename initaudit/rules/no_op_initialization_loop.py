@@ -1,0 +1,183 @@
+"""INI201: a loop over a model's parameters or modules that cannot change anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import ModelLoop
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+
+
+class NoOpInitializationLoop(Rule[ModelLoop]):
+    """
+    ## What it does
+    Reports a `for` over the parameters or modules of a model whose body cannot have an effect: it passes, names things,
+    subscripts them or compares them, and drops the result.
+
+    ## Why is this bad?
+    Such a loop was meant to initialize the model. It runs without an error and leaves the model as it was.
+
+    ## Example
+    ```python
+    for name, p in model.named_parameters():
+        if "weight" in name:
+            p.data
+        elif "bias" in name:
+            pass
+    ```
+
+    ## Use instead
+    ```python
+    for name, p in model.named_parameters():
+        if "weight" in name:
+            nn.init.xavier_uniform_(p)
+        elif "bias" in name:
+            nn.init.zeros_(p)
+    ```
+
+    ## Known problems
+    A loop that only counts or collects is not reported, nor is one that calls anything that may act.
+
+    ## References
+    - [Module.named_parameters](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.named_parameters)
+    - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
+    """
+
+    code = "INI201"
+    name = "no-op-initialization-loop"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = ANALYZER
+    subject = ModelLoop
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            model = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
+            for name, p in model.named_parameters():
+                if name.find("weight") != -1:
+                    p[0]
+                elif name.find("bias") != -1:
+                    pass
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init_weights(net: nn.Module):
+                for m in net.modules():
+                    if isinstance(m, nn.Linear):
+                        m.weight.data
+                        m.bias
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(3, 4)
+                    for p in self.parameters():
+                        p.requires_grad == False
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            model = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
+            for name, p in model.named_parameters():
+                if name.endswith("weight"):
+                    nn.init.xavier_uniform_(p)
+                else:
+                    pass
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            model = nn.Linear(3, 4)
+            for p in model.parameters():
+                p.requires_grad = False
+            for p in model.parameters():
+                p.requires_grad_(True)
+            for m in model.modules():
+                m.to("cpu")
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            model = nn.Linear(3, 4)
+            total = 0
+            names = []
+            for name, p in model.named_parameters():
+                total += p.numel()
+                names.append(name)
+            for name, p in model.named_parameters():
+                print(name, p.shape)
+            for name, p in model.named_parameters():
+                assert p.dim() > 0, name
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def weights(model: nn.Module):
+                for name, p in model.named_parameters():
+                    if name.endswith("weight"):
+                        yield p
+
+            def first_bias(model: nn.Module):
+                for name, p in model.named_parameters():
+                    if name.endswith("bias"):
+                        return p
+                return None
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            model = nn.Linear(3, 4)
+            for p in model.parameters():
+                p.data = torch.zeros_like(p)
+            for p in model.parameters():
+                p.data[:] = 0
+            for p in model.parameters():
+                with torch.no_grad():
+                    p *= 0.5
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            model = nn.Linear(3, 4)
+            for name, p in model.named_parameters():
+                if p.dim() < 2:
+                    break
+            print(name)
+            """,
+        ),
+    )
+
+    def check(self, subject: ModelLoop) -> Iterator[Finding]:
+        if subject.effect or subject.rebound:
+            return
+        yield self.finding(
+            subject.place,
+            f"this loop over `{subject.model}.{subject.iterates.value}()` changes nothing: its body has no effect",
+            evidence=[Evidence(Observer.ANALYZER, "no statement of the body can write to the model or anything else")],
+        )

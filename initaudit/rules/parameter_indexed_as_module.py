@@ -1,0 +1,109 @@
+"""INI305: a parameter subscripted as if it were a module with a weight and a bias."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import ModelLoop
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+
+
+class ParameterIndexedAsModule(Rule[ModelLoop]):
+    """
+    ## What it does
+    Reports `p[0]` and `p[1]` as weight and bias, where a loop over `named_parameters()` has unpacked `p` as one tensor. It
+    is reported once per loop, at the first.
+
+    ## Why is this bad?
+    `named_parameters()` yields each weight and each bias by itself. `p[0]` is the first row of a weight, or the first
+    element of a bias, and not a parameter.
+
+    ## Example
+    ```python
+    for name, p in model.named_parameters():
+        if "linear" in name:
+            p[0]  # the weight?
+            p[1]  # the bias?
+    ```
+
+    ## Use instead
+    ```python
+    for name, p in model.named_parameters():
+        if name.endswith("weight"):
+            nn.init.xavier_uniform_(p)
+        elif name.endswith("bias"):
+            nn.init.zeros_(p)
+    ```
+
+    ## Known problems
+    A subscript whose value is used is a row, and is not reported.
+
+    ## References
+    - [Module.named_parameters](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.named_parameters)
+    """
+
+    code = "INI305"
+    name = "parameter-indexed-as-module"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = ANALYZER
+    subject = ModelLoop
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            net = nn.Sequential(nn.Linear(3, 4), nn.Conv1d(3, 4, 1))
+            for name, p in net.named_parameters():
+                if name.find("linear") != -1:
+                    p[0]
+                    p[1]
+                elif name.find("conv") != -1:
+                    p[0]
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            net = nn.Linear(3, 4)
+            for item in net.named_parameters():
+                if "weight" in item[0]:
+                    nn.init.xavier_uniform_(item[1])
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            net = nn.Embedding(3, 4)
+            for name, p in net.named_parameters():
+                p.data[0].fill_(0)
+                p.data[1] = 1.0
+                print(name, p[0])
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            net = nn.Sequential(nn.Sequential(nn.Linear(3, 4)))
+            for m in net.children():
+                m[0].reset_parameters()
+            """,
+        ),
+    )
+
+    def check(self, subject: ModelLoop) -> Iterator[Finding]:
+        if subject.indexed is None or not subject.iterates.tensors:
+            return
+        name = subject.indexed_name or "the loop variable"
+        yield self.finding(
+            subject.indexed,
+            f"`{name}` is one tensor, not a module: a subscript of it is a row, neither weight nor bias; "
+            f"tell them apart by name or by `dim()`",
+            evidence=[Evidence(Observer.ANALYZER, f"`{subject.iterates.value}()` yields tensors")],
+        )

@@ -1,0 +1,198 @@
+"""INI102: raw memory of which construction writes a part, or on some paths only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.rules.base import BOTH, Example, Rule
+from initaudit.timeline import Coverage, Kind, ParameterTimeline
+
+
+class PartiallyInitializedParameter(Rule[ParameterTimeline]):
+    """
+    ## What it does
+    Reports a parameter of which some elements, or on some paths all of them, are never written: only `w[:n]` is
+    drawn, or only one branch of an `if` initializes it.
+
+    ## Why is this bad?
+    What is not written holds whatever was in memory. The model seems to work, because most of it does, and fails with the
+    configuration, the machine or the day.
+
+    ## Example
+    ```python
+    class Linear(nn.Module):
+        def __init__(self, n, m, scale=None):
+            super().__init__()
+            self.weight = nn.Parameter(torch.empty(m, n))
+            if scale is not None:
+                nn.init.uniform_(self.weight, -scale, scale)
+    ```
+
+    ## Use instead
+    ```python
+    class Linear(nn.Module):
+        def __init__(self, n, m, scale=None):
+            super().__init__()
+            self.weight = nn.Parameter(torch.empty(m, n))
+            scale = n ** -0.5 if scale is None else scale
+            nn.init.uniform_(self.weight, -scale, scale)
+    ```
+
+    ## Known problems
+    A path that no caller ever takes is reported all the same. If the value is impossible, raise an error there: a path
+    that raises is not counted.
+
+    ## References
+    - [torch.empty](https://docs.pytorch.org/docs/stable/generated/torch.empty.html)
+    """
+
+    code = "INI102"
+    name = "partially-initialized-parameter"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = BOTH
+    subject = ParameterTimeline
+    supersedes = ("INI104",)
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Half(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(4, 3))
+                    self.weight.data[:2].normal_()
+            """,
+            target="Half",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Forgetful(nn.Module):
+                def __init__(self, zero_bias=False):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(4, 3))
+                    self.bias = nn.Parameter(torch.empty(4))
+                    nn.init.xavier_uniform_(self.weight)
+                    if zero_bias:
+                        nn.init.zeros_(self.bias)
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Modes(nn.Module):
+                def __init__(self, n, mode):
+                    super().__init__()
+                    self.scale = nn.Parameter(torch.Tensor(n))
+                    if mode == "ones":
+                        self.scale.data.fill_(1.0)
+                    elif mode == "random":
+                        self.scale.data.uniform_()
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class BothHalves(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(4, 3))
+                    self.weight.data[:2].normal_()
+                    self.weight.data[2:].zero_()
+            """,
+            target="BothHalves",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class OptionalBias(nn.Module):
+                def __init__(self, bias=True):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(4, 3))
+                    if bias:
+                        self.bias = nn.Parameter(torch.empty(4))
+                    else:
+                        self.register_parameter("bias", None)
+                    self.reset_parameters()
+
+                def reset_parameters(self):
+                    nn.init.xavier_uniform_(self.weight)
+                    if self.bias is not None:
+                        nn.init.zeros_(self.bias)
+            """,
+            target="OptionalBias",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class EveryMode(nn.Module):
+                def __init__(self, n, mode):
+                    super().__init__()
+                    self.scale = nn.Parameter(torch.empty(n))
+                    if mode == "ones":
+                        nn.init.ones_(self.scale)
+                    elif mode == "random":
+                        nn.init.uniform_(self.scale)
+                    else:
+                        raise ValueError(mode)
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class ByDimension(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(4, 3))
+                    self.bias = nn.Parameter(torch.empty(4))
+                    for p in self.parameters():
+                        if p.dim() > 1:
+                            nn.init.xavier_uniform_(p)
+                        else:
+                            nn.init.uniform_(p)
+            """,
+            target="ByDimension",
+        ),
+    )
+
+    def check(self, subject: ParameterTimeline) -> Iterator[Finding]:
+        allocation = subject.allocation
+        if subject.kind is not Kind.PARAMETER or subject.coverage is not Coverage.PARTIAL or allocation is None:
+            return
+        yield self.finding(
+            allocation.place,
+            f"`{subject.name}` is allocated by `{allocation.call}` and only partly initialized"
+            + (f": {subject.gap}" if subject.gap else "")
+            + "; write every element on every path",
+            evidence=[Evidence(subject.observer, self.seen(subject))],
+            model=subject.model,
+            parameter=subject.name,
+        )
+
+    @staticmethod
+    def seen(subject: ParameterTimeline) -> str:
+        """What the observer saw, in a sentence."""
+        if subject.unwritten is None:
+            return "reads as written in part" if subject.gap is None else f"reads as written in part: {subject.gap}"
+        unwritten = subject.unwritten
+        return (
+            f"when built, {unwritten.elements} of {unwritten.total} elements were never written (held {unwritten.held})"
+        )

@@ -1,0 +1,110 @@
+"""INI204: a loop that gives its own variable a new tensor, and the parameter nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import ModelLoop
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+
+
+class ReboundLoopVariable(Rule[ModelLoop]):
+    """
+    ## What it does
+    Reports `p = torch.randn_like(p)` in a loop over parameters: the name is bound to a new tensor, which is then dropped.
+
+    ## Why is this bad?
+    An assignment to a loop variable changes what the name means, not what the model holds. The parameters stay as they were.
+
+    ## Example
+    ```python
+    for p in model.parameters():
+        p = torch.randn_like(p) * 0.02
+    ```
+
+    ## Use instead
+    ```python
+    for p in model.parameters():
+        nn.init.normal_(p, std=0.02)
+    ```
+
+    ## Known problems
+    None: a tensor that the body goes on to use is not reported.
+
+    ## References
+    - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
+    """
+
+    code = "INI204"
+    name = "rebound-loop-variable"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = ANALYZER
+    subject = ModelLoop
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            net = nn.Linear(3, 4)
+            for p in net.parameters():
+                p = torch.randn_like(p)
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def init_weights(net: nn.Module):
+                for name, p in net.named_parameters():
+                    if "weight" in name:
+                        p = torch.randn(p.shape) * 0.02
+                    else:
+                        p.data = torch.zeros(p.shape)
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            net = nn.Linear(3, 4)
+            for p in net.parameters():
+                p.data = torch.randn_like(p)
+            for p in net.parameters():
+                p = p.data
+                p.normal_(0, 0.02)
+            for p in net.parameters():
+                p = torch.zeros_like(p)
+                print(p)
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            net = nn.Linear(3, 4)
+            noise = []
+            for p in net.parameters():
+                p = torch.randn_like(p)
+                noise.append(p)
+            """,
+        ),
+    )
+
+    def check(self, subject: ModelLoop) -> Iterator[Finding]:
+        variable = subject.rebound_name or "the loop variable"
+        source = f" by `{subject.rebound_call}`" if subject.rebound_call else ""
+        for place in subject.rebound:
+            yield self.finding(
+                place,
+                f"`{variable}` is bound to a new tensor made{source}, which is dropped: the parameter keeps what it holds; "
+                f"write to it in place, for example with `nn.init`",
+                evidence=[Evidence(Observer.ANALYZER, f"nothing reads `{variable}` after the assignment")],
+            )

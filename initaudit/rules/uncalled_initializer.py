@@ -1,0 +1,142 @@
+"""INI205: an initializer that is named as a statement, but not called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import BareReference
+from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Place, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+
+
+class UncalledInitializer(Rule[BareReference]):
+    """
+    ## What it does
+    Reports a statement that only names an initializer: `self.reset_parameters`, `nn.init.xavier_uniform_`, `net.apply`.
+
+    ## Why is this bad?
+    Python looks the name up and does nothing else. The parameters that the call would have initialized keep what they
+    hold, random memory perhaps.
+
+    ## Example
+    ```python
+    def __init__(self, n):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(n, n))
+        self.reset_parameters
+    ```
+
+    ## Use instead
+    ```python
+    def __init__(self, n):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(n, n))
+        self.reset_parameters()
+    ```
+
+    ## Known problems
+    The fix, a pair of parentheses, is offered where the call needs no argument; it is unsafe, for the call then runs.
+
+    ## References
+    - [Expression statements](https://docs.python.org/3/reference/simple_stmts.html#expression-statements)
+    """
+
+    code = "INI205"
+    name = "uncalled-initializer"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = ANALYZER
+    subject = BareReference
+    supersedes = ("INI101", "INI102")
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(3, 4))
+                    self.reset_parameters
+
+                def reset_parameters(self):
+                    nn.init.xavier_uniform_(self.weight)
+            """,
+            fixed="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(3, 4))
+                    self.reset_parameters()
+
+                def reset_parameters(self):
+                    nn.init.xavier_uniform_(self.weight)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+            from torch.nn import init
+
+            net = nn.Linear(3, 4)
+            init.xavier_uniform_
+            net.apply
+            """,
+            count=2,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+            from torch.nn import init
+
+            INITIALIZERS = {"xavier": init.xavier_uniform_}
+            net = nn.Linear(3, 4)
+            initialize = init.xavier_uniform_
+            initialize(net.weight)
+            net.reset_parameters()
+            """,
+        ),
+        Example(
+            source="""
+            from torch.nn import init
+
+            try:
+                init.trunc_normal_
+            except AttributeError:
+                init.trunc_normal_ = init.normal_
+            """,
+        ),
+    )
+
+    def check(self, subject: BareReference) -> Iterator[Finding]:
+        left = f"; {_listed(subject.parameters)} not initialized" if subject.parameters else ""
+        yield self.finding(
+            subject.place,
+            f"`{subject.source}` is named, but not called{left}",
+            evidence=[Evidence(Observer.ANALYZER, "the statement is an expression without a call")],
+            model=subject.model,
+            parameter=subject.parameters[0] if len(subject.parameters) == 1 else None,
+            affects=subject.parameters,
+            fix=self.called(subject),
+        )
+
+    @staticmethod
+    def called(subject: BareReference) -> Fix | None:
+        """The call, where it needs no argument."""
+        if not subject.callable_without_arguments:
+            return None
+        at = subject.place
+        end = Place(at.filename, at.end_row, at.end_column, at.end_row, at.end_column, at.cell)
+        return Fix(Applicability.UNSAFE, f"Call `{subject.source}`", (Edit("()", end),))
+
+
+def _listed(parameters: tuple[str, ...]) -> str:
+    """ "`weight` is", or "`weight` and `bias` are"."""
+    *others, last = (f"`{parameter}`" for parameter in parameters)
+    return f"{', '.join(others)} and {last} are" if others else f"{last} is"

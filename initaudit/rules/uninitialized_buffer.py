@@ -1,0 +1,162 @@
+"""INI103: a buffer of raw memory that is read before anything writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.rules.base import BOTH, Example, Rule
+from initaudit.timeline import Coverage, Kind, ParameterTimeline
+
+
+class UninitializedBuffer(Rule[ParameterTimeline]):
+    """
+    ## What it does
+    Reports a buffer whose memory is allocated and not written, or not wholly, by the time construction is over. It is an
+    error when a forward reads it before writing it, and a note when no forward decided that.
+
+    ## Why is this bad?
+    A mask, a running statistic or a table of positions that was never filled enters every result, and is saved in
+    every checkpoint.
+
+    ## Example
+    ```python
+    class Whiten(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.register_buffer("mean", torch.empty(n))
+
+        def forward(self, x):
+            return x - self.mean
+    ```
+
+    ## Use instead
+    ```python
+    class Whiten(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.register_buffer("mean", torch.zeros(n))
+
+        def forward(self, x):
+            return x - self.mean
+    ```
+
+    ## Known problems
+    A workspace or a cache is written before it is read, and is no bug. Without an input to run, that cannot be told apart,
+    hence the note.
+
+    ## References
+    - [Module.register_buffer](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_buffer)
+    """
+
+    code = "INI103"
+    name = "uninitialized-buffer"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = BOTH
+    subject = ParameterTimeline
+    supersedes = ("INI104",)
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Whiten(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.register_buffer("mean", torch.empty(4))
+
+                def forward(self, x):
+                    return x - self.mean
+            """,
+            target="Whiten",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Positions(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    table = torch.empty(8, 4)
+                    table[:, 0::2] = torch.arange(8.0)[:, None].sin()
+                    self.register_buffer("table", table)
+            """,
+            target="Positions",
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Whiten(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.register_buffer("mean", torch.zeros(4))
+                    self.register_buffer("std", torch.empty(4).fill_(1.0))
+                    self.register_buffer("none", None)
+            """,
+            target="Whiten",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Positions(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    table = torch.empty(8, 4)
+                    angle = torch.arange(8.0)[:, None] * torch.tensor([1.0, 0.01])
+                    table[:, 0::2] = angle.sin()
+                    table[:, 1::2] = angle.cos()
+                    self.register_buffer("table", table)
+            """,
+            target="Positions",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Masked(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.register_buffer("mask", torch.full((4, 4), float("-inf")).triu(1))
+            """,
+            target="Masked",
+        ),
+    )
+
+    def check(self, subject: ParameterTimeline) -> Iterator[Finding]:
+        allocation = subject.allocation
+        raw = subject.coverage in (Coverage.NEVER, Coverage.PARTIAL)
+        if subject.kind is not Kind.BUFFER or not raw or allocation is None or subject.read_first is False:
+            return
+        extent = "never" if subject.coverage is Coverage.NEVER else "only partly"
+        gap = f" ({subject.gap})" if subject.gap else ""
+        outcome = "is read like that" if subject.read_first else "holds random memory until something writes it"
+        yield self.finding(
+            allocation.place,
+            f"buffer `{subject.name}` is allocated by `{allocation.call}`, {extent} initialized{gap}, and {outcome}",
+            evidence=[Evidence(subject.observer, self.seen(subject))],
+            severity=Severity.ERROR if subject.read_first else Severity.NOTE,
+            model=subject.model,
+            parameter=subject.name,
+        )
+
+    @staticmethod
+    def seen(subject: ParameterTimeline) -> str:
+        """What the observer saw, in a sentence."""
+        read = {True: "; a forward read it first", False: "", None: "; no forward decided whether it is read first"}
+        if subject.unwritten is None:
+            return "reads as not written in full" + read[subject.read_first]
+        unwritten = subject.unwritten
+        return (
+            f"when built, {unwritten.elements} of {unwritten.total} elements were never written (held {unwritten.held})"
+            + read[subject.read_first]
+        )

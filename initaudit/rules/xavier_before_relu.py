@@ -1,0 +1,255 @@
+"""INI401: Xavier with gain 1 on weights whose output meets a rectifier."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from initaudit.activations import CATALOGUE
+from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.rules.base import BOTH, Example, Rule
+from initaudit.timeline import Chain, Link
+
+DEEP = 10
+"""From how many unnormalized rectified layers on networks train visibly worse, and not only slower."""
+
+MEASURED_DECADES = 1.4
+"""How much scale a chain may lose, measured: what ten square layers lose."""
+
+NEARLY_KEPT = 0.9
+"""The factor per layer from which on a weight keeps the scale whatever its scheme is called."""
+
+
+class XavierBeforeRelu(Rule[Chain]):
+    """
+    ## What it does
+    Reports weights that are drawn by Xavier's scheme with gain 1 and whose output meets a ReLU or one of its leaky kin, with
+    no normalization between. It is reported once per chain of layers: a note, and a warning from ten layers on or when
+    the chain was measured to lose more than 1.4 decades of scale.
+
+    ## Why is this bad?
+    Glorot and Bengio derived their scheme for activations with slope 1 at 0, such as tanh. A rectifier drops half of the
+    signal's second moment, and He et al. doubled the variance to make up for it. With Xavier, every
+    square layer keeps 0.5 of the second moment; after ten layers activations and gradients are 30 times
+    smaller. Shallow networks recover from that in training; deep ones train slowly or not at all.
+
+    ## Example
+    ```python
+    self.fc = nn.Linear(64, 64)
+    nn.init.xavier_normal_(self.fc.weight)
+    ...
+    x = F.relu(self.fc(x))
+    ```
+
+    ## Use instead
+    ```python
+    self.fc = nn.Linear(64, 64)
+    nn.init.kaiming_normal_(self.fc.weight, nonlinearity="relu")
+    ...
+    x = F.relu(self.fc(x))
+    ```
+
+    ## Known problems
+    What counts is `fan_in * variance`, not the name: on a layer that narrows, Xavier is nearly Kaiming, and is not
+    reported. On a square weight Xavier's scheme and LeCun's are the same numbers. Chains with a
+    normalization or a residual connection keep their scale, and are not reported either.
+    Smooth rectifiers (GELU, SiLU) have no gain in torch, and are left to the measured rules.
+
+    ## References
+    - Glorot & Bengio 2010, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html)
+    - He, Zhang, Ren & Sun 2015, [Delving deep into rectifiers](https://arxiv.org/abs/1502.01852)
+    """
+
+    code = "INI401"
+    name = "xavier-before-relu"
+    category = Category.SUSPICIOUS
+    severity = Severity.NOTE
+    observers = BOTH
+    subject = Chain
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+            from torch.nn import init
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(3, 4)
+                    self.act = nn.ReLU()
+                    init.xavier_normal_(self.fc.weight)
+
+                def forward(self, x):
+                    return self.act(self.fc(x))
+            """,
+        ),
+        Example(
+            source="""
+            import torch.nn.functional as F
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.one = nn.Linear(8, 8)
+                    self.two = nn.Linear(8, 8)
+                    nn.init.xavier_uniform_(self.one.weight)
+                    nn.init.xavier_uniform_(self.two.weight)
+
+                def forward(self, x):
+                    x = F.relu(self.one(x))
+                    return F.relu(self.two(x))
+            """,
+        ),
+        Example(
+            source="""
+            import math
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(3, 4)
+                    self.fc.weight.data.normal_(0, math.sqrt(2) / math.sqrt(7.0))
+
+                def forward(self, x):
+                    return self.fc(x).relu()
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+            from torch.nn import init
+
+            class Tanh(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.one = nn.Linear(3, 4)
+                    self.two = nn.Linear(4, 4)
+                    self.three = nn.Linear(4, 4)
+                    for layer in (self.one, self.two, self.three):
+                        init.xavier_normal_(layer.weight)
+
+                def forward(self, x):
+                    return self.three(torch.sigmoid(self.two(torch.tanh(self.one(x)))))
+            """,
+        ),
+        Example(
+            source="""
+            import torch.nn.functional as F
+            from torch import nn
+
+            class Meant(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.one = nn.Linear(8, 8)
+                    self.two = nn.Linear(8, 8)
+                    nn.init.xavier_uniform_(self.one.weight, gain=nn.init.calculate_gain("relu"))
+                    nn.init.kaiming_uniform_(self.two.weight, nonlinearity="relu")
+
+                def forward(self, x):
+                    return F.relu(self.two(F.relu(self.one(x))))
+            """,
+        ),
+        Example(
+            source="""
+            import torch.nn.functional as F
+            from torch import nn
+
+            class Normalized(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 8)
+                    self.norm = nn.BatchNorm1d(8)
+                    nn.init.xavier_uniform_(self.fc.weight)
+
+                def forward(self, x):
+                    return F.relu(self.norm(self.fc(x)))
+            """,
+        ),
+        Example(
+            source="""
+            import torch.nn.functional as F
+            from torch import nn
+
+            class Narrows(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(1024, 16)
+                    nn.init.xavier_uniform_(self.fc.weight)
+
+                def forward(self, x):
+                    return F.relu(self.fc(x))
+            """,
+        ),
+    )
+
+    def check(self, subject: Chain) -> Iterator[Finding]:
+        links = [] if subject.normalized else [link for link in subject.links if self.loses(link)]
+        placed = next((link for link in links if link.place is not None), None)
+        if placed is None or placed.place is None:
+            return
+        measured = subject.lost_decades is not None and subject.lost_decades > MEASURED_DECADES
+        yield self.finding(
+            placed.place,
+            self.message(placed, len(links)),
+            evidence=[Evidence(subject.observer, self.seen(links, subject.lost_decades))],
+            severity=Severity.WARNING if measured or len(links) >= DEEP else Severity.NOTE,
+            model=placed.model,
+            parameter=placed.parameter,
+            affects=tuple(dict.fromkeys(link.parameter for link in links)),
+        )
+
+    @staticmethod
+    def loses(link: Link) -> bool:
+        """Whether this is Xavier with gain 1 before a rectifier, and scale is lost by it."""
+        activation = CATALOGUE.get(link.activation or "")
+        if activation is None or not activation.rectifier:
+            return False
+        xavier = bool(link.schemes) and link.schemes[0].startswith("xavier")
+        return (
+            xavier and link.gain is not None and math.isclose(link.gain, 1.0, rel_tol=1e-6) and kept(link) < NEARLY_KEPT
+        )
+
+    @staticmethod
+    def message(link: Link, layers: int) -> str:
+        """What is wrong and what to write instead."""
+        same = [scheme for scheme in link.schemes if scheme.startswith("lecun")]
+        also = f" (for a square weight the same as {same[0]})" if same else ""
+        kaiming = link.schemes[0].replace("xavier", "kaiming") + "_"
+        weights = (
+            f"`{link.parameter}` is"
+            if layers == 1
+            else f"`{link.parameter}` and the weights after it ({layers} in all) are"
+        )
+        return (
+            f"{weights} drawn by {link.schemes[0]} with gain 1{also}, but a {link.activation} follows, "
+            f'which halves the signal; use `nn.init.{kaiming}` with `nonlinearity="{recommended(link)}"`'
+        )
+
+    @staticmethod
+    def seen(links: Sequence[Link], lost_decades: float | None) -> str:
+        """How much scale the chain loses, measured if it was, else computed."""
+        layers = f"{len(links)} rectified {'layer' if len(links) == 1 else 'layers'} without normalization"
+        if lost_decades is not None:
+            return f"{layers}: a forward lost {lost_decades:.2f} decades of scale"
+        factor = math.prod(kept(link) for link in links)
+        return f"{layers}: {factor:.3g} of the signal's second moment is kept"
+
+
+def kept(link: Link) -> float:
+    """How much of the second moment a link keeps: fan_in * variance, and half of it lost to the rectifier.
+
+    A link of unknown shape is taken for a square one.
+    """
+    if link.fan_in is None or link.variance is None:
+        return 0.5
+    return link.fan_in * link.variance / 2
+
+
+def recommended(link: Link) -> str:
+    """The nonlinearity to name to Kaiming's initializer."""
+    return "leaky_relu" if link.activation in ("leaky_relu", "prelu", "rrelu") else "relu"

@@ -1,0 +1,244 @@
+"""What a run is told: [tool.initaudit] of pyproject.toml, initaudit.toml, and the flags that override them.
+
+Knows keys, files and folders; what a selector such as "INI1" means is for ``selection``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from initaudit.finding import Severity
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Size = Annotated[tuple[Annotated[int, msgspec.Meta(ge=0)], ...], msgspec.Meta(description="One input, batch included.")]
+
+
+class SettingsError(Exception):
+    """A configuration file that cannot be used, and why."""
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """A model that the probe builds."""
+
+    target: Annotated[Text, msgspec.Meta(description='"package.module:Attr" or "path/file.py:Attr".')]
+    kwargs: Annotated[dict[str, Any], msgspec.Meta(description="Arguments of the constructor or factory.")] = {}
+    input_size: Annotated[tuple[Size, ...], msgspec.Meta(description="Sizes of the inputs of a forward.")] = ()
+    dtype: Annotated[str | None, msgspec.Meta(description="Default dtype of the build.")] = None
+    timeout: Annotated[
+        Annotated[float, msgspec.Meta(gt=0)] | None, msgspec.Meta(description="Seconds until a build is given up.")
+    ] = None
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """The keys of [tool.initaudit]."""
+
+    select: Annotated[
+        tuple[Text, ...] | None, msgspec.Meta(description="Codes, prefixes, names or categories of the rules to run.")
+    ] = None
+    extend_select: Annotated[tuple[Text, ...], msgspec.Meta(description="Rules to run besides the selected.")] = ()
+    ignore: Annotated[tuple[Text, ...], msgspec.Meta(description="Rules not to run.")] = ()
+    per_file_ignores: Annotated[
+        dict[str, tuple[Text, ...]], msgspec.Meta(description="Rules not to run on files that match a pattern.")
+    ] = {}
+    preview: Annotated[bool, msgspec.Meta(description="Whether preview rules run.")] = False
+    exclude: Annotated[tuple[Text, ...], msgspec.Meta(description="Files and folders to leave out.")] = ()
+    extend_exclude: Annotated[tuple[Text, ...], msgspec.Meta(description="More of them.")] = ()
+    force_exclude: Annotated[bool, msgspec.Meta(description="Whether `exclude` holds for named files too.")] = False
+    respect_gitignore: Annotated[bool, msgspec.Meta(description="Whether ignored files are left out.")] = True
+    unsafe_fixes: Annotated[bool, msgspec.Meta(description="Whether fixes that may change behaviour apply.")] = False
+    fail_on: Annotated[Severity, msgspec.Meta(description="The least severity that fails a run.")] = Severity.WARNING
+    baseline: Annotated[Text | None, msgspec.Meta(description="The file of findings that are already known.")] = None
+    models: Annotated[tuple[Model, ...], msgspec.Meta(description="Models that the probe builds.")] = ()
+
+
+class Located(msgspec.Struct, frozen=True):
+    """Settings, the folder that their patterns and paths are relative to, and the file they came from."""
+
+    settings: Settings
+    folder: Path
+    filename: Path | None = None
+
+
+class Overrides(msgspec.Struct, frozen=True, kw_only=True):
+    """What flags say; None and empty leave a setting as it is."""
+
+    select: tuple[str, ...] | None = None
+    extend_select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    per_file_ignores: Mapping[str, tuple[str, ...]] = {}
+    preview: bool | None = None
+    exclude: tuple[str, ...] | None = None
+    extend_exclude: tuple[str, ...] = ()
+    force_exclude: bool | None = None
+    respect_gitignore: bool | None = None
+    unsafe_fixes: bool | None = None
+    fail_on: Severity | None = None
+    baseline: str | None = None
+
+
+class Configuration:
+    """The settings of one run: those of its root, and for each file those of the closest configuration above it."""
+
+    def __init__(self, root: Located, overrides: Overrides | None = None, *, hierarchical: bool = True) -> None:
+        self.overrides = overrides or Overrides()
+        self.root = root
+        self.hierarchical = hierarchical
+        self._by_folder: dict[Path, Located | None] = {}
+
+    @functools.cached_property
+    def run(self) -> Settings:
+        """What concerns the run, from its root, with the flags applied."""
+        settings, flags = self.root.settings, self.overrides
+        named = ("exclude", "force_exclude", "respect_gitignore", "unsafe_fixes", "fail_on", "baseline", "preview")
+        changes: dict[str, Any] = {key: getattr(flags, key) for key in named if getattr(flags, key) is not None}
+        changes["extend_exclude"] = settings.extend_exclude + flags.extend_exclude
+        return msgspec.structs.replace(settings, **changes)
+
+    def for_file(self, filename: str) -> Located:
+        """The settings of the closest configuration above a file; those of the root when there is none."""
+        if not self.hierarchical:
+            return self.root
+        return self._closest(Path(os.path.realpath(filename)).parent) or self.root
+
+    def _closest(self, folder: Path) -> Located | None:
+        if folder not in self._by_folder:
+            above = self._closest(folder.parent) if folder.parent != folder else None
+            self._by_folder[folder] = located_in(folder) or above
+        return self._by_folder[folder]
+
+
+def load(
+    paths: Iterable[str] = (),
+    overrides: Overrides | None = None,
+    *,
+    config: str | None = None,
+    isolated: bool = False,
+) -> Configuration:
+    """The configuration of a run over ``paths``, started in the current folder."""
+    here = Path.cwd()
+    if config is not None:
+        return Configuration(read_settings(Path(config)), overrides, hierarchical=False)
+    if isolated:
+        return Configuration(Located(Settings(), here), overrides, hierarchical=False)
+    return Configuration(_root_of_run(here, paths), overrides)
+
+
+def _root_of_run(here: Path, paths: Iterable[str]) -> Located:
+    """The closest configuration above the current folder, else above what is checked."""
+    checked = [os.path.realpath(path) for path in paths]
+    above = [here, *here.parents]
+    if checked:
+        common = Path(os.path.commonpath(checked))
+        above += [common, *common.parents]
+    return next((found for folder in above if (found := located_in(folder))), Located(Settings(), here))
+
+
+def located_in(folder: Path) -> Located | None:
+    """The configuration that ``folder`` itself holds."""
+    own, shared = folder / "initaudit.toml", folder / "pyproject.toml"
+    if own.is_file():
+        return read_settings(own)
+    if shared.is_file() and b"initaudit" in (raw := _bytes(shared)):
+        return read_settings(shared) if "initaudit" in _toml(shared, raw).get("tool", {}) else None
+    return None
+
+
+def read_settings(path: Path) -> Located:
+    """The settings in a file; raises SettingsError when it cannot be used."""
+    table = _toml(path, _bytes(path))
+    if path.name == "pyproject.toml":
+        table = table.get("tool", {}).get("initaudit", {})
+    _refuse_unknown(path, table, Settings)
+    models = table.get("models")
+    for model in models if isinstance(models, list) else ():
+        _refuse_unknown(path, model, Model, "models.")
+    try:
+        settings = msgspec.convert(table, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{path}: {_in_words(error)}") from error
+    return Located(settings, path.resolve().parent, path)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror or error}") from error
+
+
+def _toml(path: Path, raw: bytes) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = tomllib.loads(raw.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from error
+    return document
+
+
+def _refuse_unknown(path: Path, table: Any, kind: type[msgspec.Struct], prefix: str = "") -> None:
+    """Name the first key that does not exist, and the one that was probably meant."""
+    known = [field.encode_name for field in msgspec.structs.fields(kind)]
+    for key in table if isinstance(table, dict) else ():
+        if key not in known:
+            raise SettingsError(f"{path}: unknown key `{prefix}{key}`; {nearest(key, known)}")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The words that help with a misspelt one: "did you mean `exclude`?"."""
+    options = list(known)
+    close = difflib.get_close_matches(word.lower(), [option.lower() for option in options], n=1, cutoff=0.5)
+    if close:
+        return f"did you mean `{next(option for option in options if option.lower() == close[0])}`?"
+    return f"known are {', '.join(f'`{option}`' for option in options)}"
+
+
+def _in_words(error: msgspec.ValidationError) -> str:
+    """msgspec's message with the key in front: "`select`: expected `array`, got `str`"."""
+    what, _, where = str(error).partition(" - at `$")
+    key = where.rstrip("`").lstrip(".")
+    what = what[:1].lower() + what[1:]
+    return f"`{key}`: {what}" if key else what
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of [tool.initaudit]."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "initaudit",
+        **msgspec.json.schema(Settings),
+    }
+
+
+def as_toml(settings: Settings) -> str:
+    """Settings as the text of an initaudit.toml."""
+    values = msgspec.to_builtins(settings)
+    models = values.pop("models")
+    tables = [line for model in models for line in ("", "[[models]]", *_assignments(model))]
+    return "\n".join([*_assignments(values), *tables])
+
+
+def _assignments(table: Mapping[str, Any]) -> Iterator[str]:
+    return (f"{key} = {_toml_value(value)}" for key, value in table.items() if value is not None)
+
+
+def _toml_value(value: Any) -> str:
+    """A value in TOML; strings, numbers and booleans are written as in JSON."""
+    if isinstance(value, dict):
+        inner = ", ".join(f"{json.dumps(key)} = {_toml_value(item)}" for key, item in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_toml_value(item) for item in value)}]"
+    return json.dumps(value, ensure_ascii=False)

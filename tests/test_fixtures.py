@@ -1,0 +1,55 @@
+"""Every file of fixtures/ is reported exactly where its markers say, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from initaudit.cli import main
+from initaudit.rules import catalogue
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+MARKER = re.compile(r"# (finds|misses): (INI\d{3}(?:, INI\d{3})*)")
+
+Sites = set[tuple[int, str]]
+
+
+def marked(file: Path, kind: str) -> Sites:
+    """The rows and codes that a file marks."""
+    return {
+        (row, code)
+        for row, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        for found, codes in MARKER.findall(line)
+        if found == kind
+        for code in codes.split(", ")
+    }
+
+
+def reported(file: Path) -> list[tuple[int, str]]:
+    """The rows and codes that the tool reports under the default selection."""
+    flags = ["--isolated", "--no-cache", "--output-format", "json"]
+    outcome = CliRunner().invoke(main, ["check", str(file), *flags])
+    assert outcome.exit_code in (0, 1), outcome.output
+    return [(finding["location"]["row"], finding["code"]) for finding in json.loads(outcome.stdout)]
+
+
+@pytest.mark.parametrize("file", sorted(FIXTURES.glob("*.py")), ids=lambda file: file.stem)
+def test_a_fixture_is_reported_where_it_says(file: Path) -> None:
+    found = reported(file)
+    assert len(found) == len(set(found)), "one bug, one finding"
+    assert set(found) - marked(file, "misses") == marked(file, "finds")
+
+
+@pytest.mark.parametrize("file", sorted(FIXTURES.glob("*.py")), ids=lambda file: file.stem)
+def test_a_bug_that_is_marked_as_missed_is_still_missed(file: Path) -> None:
+    assert not set(reported(file)) & marked(file, "misses")
+
+
+def test_every_rule_that_reads_source_has_a_fixture_that_it_finds() -> None:
+    exercised = {code for file in FIXTURES.glob("*.py") for _, code in marked(file, "finds")}
+    reads = {code for code, rule in catalogue().items() if any(o.value == "analyzer" for o in rule.observers)}
+    assert reads <= exercised

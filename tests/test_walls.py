@@ -1,0 +1,108 @@
+"""The walls between the rooms: who may import what."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "initaudit"
+VOCABULARY = {
+    "initaudit.finding",
+    "initaudit.timeline",
+    "initaudit.facts",
+    "initaudit.schemes",
+    "initaudit.activations",
+}
+OBSERVERS = {"initaudit.analyzer", "initaudit.probe"}
+JUDGES = {f"initaudit.{room}" for room in ("rules", "report", "engine", "settings", "fix", "cli")}
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Every module that a file imports anywhere, absolute; ``from a import b`` counts as both a and a.b."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module, f"{file} imports relatively"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(module: str, rooms: set[str]) -> bool:
+    return any(module == room or module.startswith(f"{room}.") for room in rooms)
+
+
+def files(room: str) -> list[Path]:
+    """The files of a room: one module, or a folder of them."""
+    single = PACKAGE / f"{room}.py"
+    return [single] if single.exists() else sorted((PACKAGE / room).rglob("*.py"))
+
+
+def own_imports(room: str) -> set[str]:
+    """The modules of initaudit that a room imports, without the package itself."""
+    named = {name for file in files(room) for name in imports(file) if within(name, {"initaudit"})}
+    return named - {"initaudit", "initaudit.__version__"}
+
+
+def foreign_imports(room: str) -> set[str]:
+    return {name.partition(".")[0] for file in files(room) for name in imports(file)} - {"initaudit"}
+
+
+@pytest.mark.parametrize("room", ["finding", "schemes", "timeline", "facts", "activations"])
+def test_the_vocabulary_imports_only_itself_and_msgspec(room: str) -> None:
+    assert files(room)
+    assert {name for name in own_imports(room) if not within(name, VOCABULARY)} == set()
+    assert foreign_imports(room) - set(sys.stdlib_module_names) <= {"msgspec"}
+
+
+def test_rules_import_the_vocabulary_only() -> None:
+    assert files("rules")
+    assert {name for name in own_imports("rules") if not within(name, VOCABULARY | {"initaudit.rules"})} == set()
+    assert foreign_imports("rules") - set(sys.stdlib_module_names) <= {"msgspec"}
+
+
+@pytest.mark.parametrize("observer", ["analyzer", "probe"])
+def test_observers_know_neither_rules_nor_reports_nor_each_other(observer: str) -> None:
+    assert files(observer)
+    strangers = (OBSERVERS | JUDGES) - {f"initaudit.{observer}"}
+    assert {name for name in own_imports(observer) if within(name, strangers)} == set()
+
+
+def test_the_analyzer_never_imports_torch() -> None:
+    assert not foreign_imports("analyzer") & {"torch", "numpy"}
+
+
+def test_reports_know_findings_and_not_how_they_were_made() -> None:
+    assert files("report")
+    strangers = OBSERVERS | (JUDGES - {"initaudit.report"}) | {"initaudit.timeline", "initaudit.facts"}
+    assert {name for name in own_imports("report") if within(name, strangers)} == set()
+    assert not foreign_imports("report") & {"torch", "libcst"}
+
+
+def test_only_the_engine_knows_observers_and_rules_together() -> None:
+    both = [
+        file.relative_to(PACKAGE).as_posix()
+        for file in sorted(PACKAGE.rglob("*.py"))
+        if any(within(name, OBSERVERS) for name in imports(file))
+        and any(within(name, {"initaudit.rules"}) for name in imports(file))
+    ]
+    assert both == ["engine.py"]
+
+
+@pytest.mark.parametrize("arguments", [["-c", "import initaudit"], ["-m", "initaudit", "--version"]])
+def test_starting_up_loads_neither_torch_nor_libcst(arguments: list[str]) -> None:
+    run = subprocess.run(
+        [sys.executable, "-X", "importtime", *arguments], capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
+    assert "initaudit" in loaded
+    assert not loaded & {"torch", "libcst", "numpy"}
+
+
+def test_no_file_of_the_package_outgrows_a_reader() -> None:
+    assert {file.name: file.stat().st_size for file in PACKAGE.rglob("*.py") if file.stat().st_size >= 24 * 1024} == {}
