@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
@@ -34,7 +33,6 @@ class Contender:
 
     name: str
     command: list[str]
-    cold: bool = False
     seconds: list[float] = field(default_factory=list)
     peak_bytes: int = 0
 
@@ -43,42 +41,19 @@ class Contender:
         return statistics.median(self.seconds)
 
 
-def contenders(tree: Path, cache: Path) -> list[Contender]:
-    """In the order they run: the cold run fills the cache that the warm one reads."""
-    ruff = [
-        sys.executable,
-        "-m",
-        "ruff",
-        "check",
-        "--isolated",
-        "--select",
-        "F821,B018",
-        "--no-cache",
-        "--quiet",
-        "--exit-zero",
-    ]
-    own = [
-        sys.executable,
-        "-m",
-        "initaudit",
-        "check",
-        "--isolated",
-        "--exit-zero",
-        "--quiet",
-        "--cache-dir",
-        str(cache),
-    ]
+def contenders(tree: Path) -> list[Contender]:
+    """ruff, initaudit without its cache, and initaudit with what the run before it left there."""
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--quiet", "--exit-zero"]
+    own = [sys.executable, "-m", "initaudit", "check", "--isolated", "--quiet", "--exit-zero"]
     return [
-        Contender("ruff F821,B018", [*ruff, str(tree)]),
-        Contender("initaudit, cold", [*own, str(tree)], cold=True),
+        Contender("ruff F821,B018", [*ruff, "--select", "F821,B018", "--no-cache", str(tree)]),
+        Contender("initaudit, cold", [*own, "--no-cache", str(tree)]),
         Contender("initaudit, warm", [*own, str(tree)]),
     ]
 
 
-def start(contender: Contender, cache: Path) -> subprocess.Popen[bytes]:
-    if contender.cold:
-        shutil.rmtree(cache, ignore_errors=True)
-    return subprocess.Popen(contender.command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+def start(contender: Contender, folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(contender.command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def finish(contender: Contender, process: subprocess.Popen[bytes]) -> None:
@@ -87,14 +62,14 @@ def finish(contender: Contender, process: subprocess.Popen[bytes]) -> None:
         raise SystemExit(f"{contender.name} exited with {process.returncode}:\n{errors.decode(errors='replace')}")
 
 
-def timed(contender: Contender, cache: Path) -> float:
+def timed(contender: Contender, folder: Path) -> float:
     began = time.perf_counter()
-    finish(contender, start(contender, cache))
+    finish(contender, start(contender, folder))
     return time.perf_counter() - began
 
 
-def peak(contender: Contender, cache: Path) -> int:
-    process = start(contender, cache)
+def peak(contender: Contender, folder: Path) -> int:
+    process = start(contender, folder)
     largest = 0
     while process.poll() is None:
         largest = max(largest, resident(process.pid))
@@ -150,14 +125,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", type=Path, help="also write the table to this file")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        cache = Path(folder) / "cache"
-        ran = contenders(arguments.tree, cache)
+    ran = contenders(arguments.tree.resolve())
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         for each in ran:
-            each.peak_bytes = peak(each, cache)  # also fills the file system's cache, for everyone alike
+            each.peak_bytes = peak(each, folder)  # also warms the caches, ours and the file system's
         for _ in range(arguments.rounds):
             for each in ran:
-                each.seconds.append(timed(each, cache))
+                each.seconds.append(timed(each, folder))
     text = "\n".join(report(arguments.tree, ran, arguments.rounds)) + "\n"
     print(text, end="")
     if arguments.output:

@@ -1,3 +1,36 @@
-"""initaudit makes wrong or missing parameter initialization in PyTorch impossible to ship."""
+"""initaudit finds wrong or missing parameter initialization in PyTorch, in source and in the built model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from initaudit.engine import Report
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "check"]
+
+
+def check(
+    paths: Iterable[str],
+    *,
+    select: Iterable[str] | None = None,
+    ignore: Iterable[str] = (),
+    preview: bool | None = None,
+    config: str | None = None,
+    isolated: bool = False,
+    probe: bool = False,
+    jobs: int | None = None,
+) -> Report:
+    """Check files and folders, as the command does; ``probe`` also builds the models that the configuration names."""
+    from initaudit.engine import run
+    from initaudit.session import Asked, prepare
+    from initaudit.settings import Overrides
+
+    overrides = Overrides(select=None if select is None else tuple(select), ignore=tuple(ignore), preview=preview)
+    asked = Asked(
+        paths=tuple(paths), overrides=overrides, config=config, isolated=isolated, probe=probe, jobs=jobs, read=True
+    )
+    with prepare(asked) as prepared:
+        return prepared.with_errors(run(prepared.task, prepared.watches))

@@ -18,10 +18,10 @@ from initaudit.merge import Seen
 from initaudit.repository import Changes, repository_root
 from initaudit.rules import catalogue
 from initaudit.rules.base import AnyRule
-from initaudit.selection import Layer, matching, select
-from initaudit.settings import Configuration, Located, Model
-from initaudit.source import SourceFile, Sources
-from initaudit.suppression import Suppressions, names_our_codes, read_suppressions, suppressing, unused
+from initaudit.selection import Selected
+from initaudit.settings import Configuration, Model
+from initaudit.source import SourceError, SourceFile, Sources, read_source
+from initaudit.suppression import Suppressions, names_our_codes, read_suppressions, unused
 from initaudit.timeline import ParameterTimeline
 
 FIX_ROUNDS = 10  # a fix may uncover the next one; more rounds than this means that fixes undo each other
@@ -38,12 +38,16 @@ class Watched(msgspec.Struct, frozen=True):
 Watch = Callable[[frozenset[str]], Watched]
 
 
+class Unavailable(Exception):
+    """An observer that cannot run here, and what it needs."""
+
+
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What a run is about.
 
-    ``filenames`` are the files that are read. ``given`` are texts that do not come from disk, ``aliases`` the names under
-    which observers know them. ``noqa`` says whether suppressions count, ``known`` holds fingerprints of the baseline,
-    and ``changes``, when there are any, restricts findings to changed lines.
+    ``filenames`` are the files that are read. ``given`` are texts that do not come from disk, and ``aliases`` leads
+    from what an observer calls them to the name that was given. ``noqa`` says whether suppressions count, ``known``
+    holds the fingerprints of the baseline, and ``changes``, if there are any, restricts findings to changed lines.
     """
 
     configuration: Configuration
@@ -99,24 +103,23 @@ def building(models: Sequence[Model]) -> Watch:
     """The probe on these models. A target that cannot be imported is an error, and the others are still built."""
 
     def watch(codes: frozenset[str]) -> Watched:
-        from initaudit.probe import Target, TargetError, probe
+        from initaudit.probe import ProbeUnavailable, Target, TargetError, probe
 
         observations, errors = [], []
         for model in models:
+            target = Target(
+                spec=model.target,
+                kwargs=model.kwargs,
+                input_sizes=model.input_size,
+                dtype=model.dtype,
+                timeout=model.timeout,
+            )
             try:
-                observations.append(
-                    probe(
-                        Target(
-                            spec=model.target,
-                            kwargs=model.kwargs,
-                            input_sizes=model.input_size,
-                            dtype=model.dtype,
-                            timeout=model.timeout,
-                        )
-                    )
-                )
+                observations.append(probe(target))
             except TargetError as error:
                 errors.append(str(error))
+            except ProbeUnavailable as error:
+                raise Unavailable(str(error)) from error
         return Watched(Observer.PROBE, tuple(observations), tuple(errors))
 
     return watch
@@ -128,21 +131,15 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     selected = Selected(task.configuration, rules)
     watched = [watch(selected.anywhere(task.filenames)) for watch in watches]
     observations = tuple(observation for one in watched for observation in one.observations)
-    named = _Names(task, observations)
+    named = _Names(task)
 
-    seen = (
-        msgspec.structs.replace(one, finding=named.finding(one.finding))
-        for observation in observations
-        for one in judge(observation, rules.values())
-    )
-    findings = [finding for finding in merge.merge(seen) if selected.covers(finding)]
+    seen = [one for observation in observations for one in judge(observation, rules.values())]
+    found = merge.merge(msgspec.structs.replace(one, finding=named.finding(one.finding)) for one in seen)
     hiding = _Hiding(task, sources)
-    findings = merge.supersede(
-        hiding.remaining(findings), {code: rule.supersedes for code, rule in rules.items()}
-    )
+    findings = hiding.remaining(finding for finding in found if selected.covers(finding))
+    findings = merge.supersede(findings, {code: rule.supersedes for code, rule in rules.items()})
     if task.noqa:
-        looked = _looked(watched, named, task.filenames)
-        facts = tuple(hiding.unused(task.filenames, selected, rules, looked))
+        facts = tuple(hiding.unused(selected, _Looked(watched, named, task.filenames)))
         useless = [one.finding for one in judge(_noticed(facts), rules.values()) if selected.covers(one.finding)]
         findings = sorted(findings + hiding.remaining(useless), key=merge.position)
     findings = merge.fingerprinted(
@@ -187,72 +184,172 @@ def _noticed(facts: tuple[UnusedSuppression, ...]) -> Observation:
     return Observation(observer=Observer.ANALYZER, source="", facts=facts)
 
 
-class Selected:
-    """Which rules run on which file."""
+class _Names:
+    """Files as they were given on the command line, whatever an observer calls them."""
 
-    def __init__(self, configuration: Configuration, rules: Mapping[str, AnyRule]) -> None:
-        self.configuration = configuration
-        self.rules = rules
-        self._codes: dict[int, frozenset[str]] = {}
-        self._ignores: dict[int, tuple[tuple[_Matcher, frozenset[str]], ...]] = {}
-        self._located: dict[str, Located] = {}
-        self._flags = tuple(
-            (_Matcher(pattern, Path.cwd()), self._matching(selectors))
-            for pattern, selectors in configuration.overrides.per_file_ignores.items()
-        )
-        self._of(configuration.root)  # so that a misspelt selector is an error even when no file is checked
+    def __init__(self, task: Task) -> None:
+        self._known = {**{name: name for name in task.filenames}, **task.aliases}
+        self._filenames = task.filenames
+        self._by_real: dict[str, str] | None = None
 
-    def anywhere(self, filenames: Iterable[str]) -> frozenset[str]:
-        """The codes that run on any of these files, or on files that only the probe meets."""
-        located = {id(one): one for filename in filenames if (one := self._settings(filename))}
-        return self._of(self.configuration.root).union(*(self._of(one) for one in located.values()))
-
-    def codes(self, filename: str) -> frozenset[str]:
-        """The codes that run on a file."""
-        located = self._settings(filename)
-        codes = self._of(located)
-        if located.settings.per_file_ignores or self._flags:
+    def name(self, filename: str) -> str:
+        """The file as given; one that only the probe met is named relative to the current folder, if it lies there."""
+        if filename not in self._known:
+            if self._by_real is None:
+                self._by_real = {os.path.realpath(name): name for name in self._filenames}
             real = os.path.realpath(filename)
-            ignores = (*self._ignores[id(located)], *self._flags)
-            codes = codes.difference(*(ignored for matcher, ignored in ignores if matcher.matches(real)))
-        return codes
-
-    def covers(self, finding: Finding) -> bool:
-        """Whether the rule of a finding runs on its file."""
-        return finding.code in self.codes(finding.place.filename)
-
-    def _settings(self, filename: str) -> Located:
-        folder = os.path.dirname(filename)
-        if folder not in self._located:
-            self._located[folder] = self.configuration.for_file(filename)
-        return self._located[folder]
-
-    def _of(self, located: Located) -> frozenset[str]:
-        if id(located) not in self._codes:
-            settings, flags = located.settings, self.configuration.overrides
-            preview = settings.preview if flags.preview is None else flags.preview
-            layers = (
-                Layer(select=settings.select, extend_select=settings.extend_select, ignore=settings.ignore),
-                Layer(select=flags.select, extend_select=flags.extend_select, ignore=flags.ignore),
+            here = os.path.realpath(Path.cwd()) + os.sep
+            self._known[filename] = self._by_real.get(real) or (
+                real[len(here) :] if real.startswith(here) else filename
             )
-            self._codes[id(located)] = select(self.rules, layers, preview=preview)
-            self._ignores[id(located)] = tuple(
-                (_Matcher(pattern, located.folder), self._matching(selectors))
-                for pattern, selectors in settings.per_file_ignores.items()
+        return self._known[filename]
+
+    def place(self, place: Place) -> Place:
+        return msgspec.structs.replace(place, filename=self.name(place.filename))
+
+    def finding(self, finding: Finding) -> Finding:
+        """A finding, and the edits of its fix, under the names that were given."""
+        mend = finding.fix
+        if mend is not None:
+            edits = tuple(Edit(edit.content, self.place(edit.place)) for edit in mend.edits)
+            mend = msgspec.structs.replace(mend, edits=edits)
+        return msgspec.structs.replace(finding, place=self.place(finding.place), fix=mend)
+
+    def undecided(self, item: Undecided) -> Undecided:
+        return msgspec.structs.replace(item, place=self.place(item.place)) if item.place else item
+
+
+class _Hiding:
+    """Takes out what comments suppress, and remembers which comments did."""
+
+    def __init__(self, task: Task, sources: Sources) -> None:
+        self._task = task
+        self._sources = sources
+        self._used: set[tuple[Place, str]] = set()
+        self._files: dict[str, Suppressions] = {}
+        self.count = 0
+
+    def remaining(self, findings: Iterable[Finding]) -> list[Finding]:
+        """The findings that no comment hides."""
+        return [finding for finding in findings if not (self._task.noqa and self._hidden(finding))]
+
+    def _hidden(self, finding: Finding) -> bool:
+        hiding = self._suppressions(finding.place.filename).hiding(finding)
+        self._used.update((comment.place, finding.code) for comment in hiding)
+        self.count += bool(hiding)
+        return bool(hiding)
+
+    def _suppressions(self, filename: str) -> Suppressions:
+        if filename not in self._files:
+            source = self._sources.get(filename)
+            self._files[filename] = read_suppressions(source or SourceFile(filename, b"", "", "utf-8"))
+        return self._files[filename]
+
+    def unused(self, selected: Selected, looked: _Looked) -> Iterator[UnusedSuppression]:
+        """The comments that hide nothing, judged for rules that ran and whose every observer looked at the file."""
+        rules = {code: rule for code, rule in catalogue().items() if rule.category is not Category.TOOL}
+        for filename in self._task.filenames:
+            if not self._names_our_codes(filename):
+                continue
+            running = {code: rule for code, rule in rules.items() if code in selected.codes(filename)}
+            judged = {code for code, rule in running.items() if rule.observers <= looked.observers(filename)}
+            yield from unused(
+                self._suppressions(filename), self._used, judged.__contains__, all_judged=len(judged) == len(running)
             )
-        return self._codes[id(located)]
 
-    def _matching(self, selectors: Iterable[str]) -> frozenset[str]:
-        return frozenset[str]().union(*(matching(selector, self.rules) for selector in selectors))
+    def _names_our_codes(self, filename: str) -> bool:
+        if any(source.filename == filename for source in self._task.given):
+            return True
+        try:
+            return names_our_codes(Path(filename).read_bytes())
+        except OSError:
+            return False
 
 
-class _Matcher:
-    """A pattern of per-file-ignores."""
+class _Looked:
+    """Who looked at which file."""
 
-    def __init__(self, pattern: str, folder: Path) -> None:
-        from initaudit.analyzer.discover import Exclusion
+    def __init__(self, watched: Iterable[Watched], names: _Names, filenames: Iterable[str]) -> None:
+        self._by_file: dict[str, set[Observer]] = {}
+        for one in watched:
+            if one.observer is Observer.ANALYZER:
+                for filename in filenames:
+                    self._by_file.setdefault(filename, set()).add(Observer.ANALYZER)
+            for observation in one.observations:
+                self._see(observation, names)
 
-        self._exclusion = Exclusion((pattern,), folder)
+    def _see(self, observation: Observation, names: _Names) -> None:
+        for timeline in observation.parameters:
+            if observation.observer is Observer.PROBE and timeline.allocation:
+                self._by_file.setdefault(names.name(timeline.allocation.place.filename), set()).add(Observer.PROBE)
+        for fact in observation.facts:
+            if isinstance(fact, SyntaxFault):
+                self._by_file[names.name(fact.place.filename)] = set()
 
-    def matches(self, real: str) -> bool:
-        return self._exclusion.covers_deeply(real, is_folder=False)
+    def observers(self, filename: str) -> frozenset[Observer]:
+        return frozenset(self._by_file.get(filename, ()))
+
+
+def mend(task: Task, watches: Sequence[Watch], *, unsafe: bool = False) -> Report:
+    """Run and apply fixes until none is left to apply; the report is about what remains."""
+    fixed = 0
+    errors: dict[str, str] = {}
+    for _ in range(FIX_ROUNDS):
+        stamps = {filename: _stamp(filename) for filename in task.filenames}
+        report = run(task, watches)
+        applied = 0
+        for filename, findings in fixable(task, report, unsafe=unsafe).items():
+            if filename not in errors:
+                try:
+                    applied += _mend_file(filename, findings, stamps[filename], unsafe=unsafe)
+                except (fix.FixError, SourceError) as error:
+                    errors[filename] = str(error)
+        fixed += applied
+        if not applied:
+            break
+    return msgspec.structs.replace(
+        report,
+        errors=report.errors + tuple(errors.values()),
+        summary=msgspec.structs.replace(report.summary, fixed=fixed),
+    )
+
+
+def mend_given(task: Task, watches: Sequence[Watch], *, unsafe: bool = False) -> tuple[Report, SourceFile]:
+    """As ``mend`` for a text that was given: its copies are mended, and the new text comes back."""
+    fixed, source = 0, task.given[0]
+    for _ in range(FIX_ROUNDS):
+        report = run(msgspec.structs.replace(task, given=(source,)), watches)
+        mended = fix.mend(source, fixable(task, report, unsafe=unsafe).get(source.filename, ()), unsafe=unsafe)
+        fixed += len(mended.fixed)
+        if not mended.fixed:
+            break
+        raw = source.encode(mended.text)
+        source = msgspec.structs.replace(source, raw=raw, text=mended.text)
+        for copy in task.aliases:
+            Path(copy).write_bytes(raw)
+    return msgspec.structs.replace(report, summary=msgspec.structs.replace(report.summary, fixed=fixed)), source
+
+
+def fixable(task: Task, report: Report, *, unsafe: bool) -> dict[str, list[Finding]]:
+    """The findings that can be fixed, by file; files that only the probe met belong to someone else."""
+    checked = frozenset(task.filenames)
+    by_file: dict[str, list[Finding]] = {}
+    for finding in report.findings:
+        if fix.applicable(finding, unsafe=unsafe) and finding.place.filename in checked:
+            by_file.setdefault(finding.place.filename, []).append(finding)
+    return by_file
+
+
+def _mend_file(filename: str, findings: Sequence[Finding], stamp: tuple[int, int], *, unsafe: bool) -> int:
+    source = read_source(filename)
+    if _stamp(filename) != stamp:
+        raise fix.FixError(f"{filename}: changed while it was being checked; nothing was changed")
+    mended = fix.mend(source, findings, unsafe=unsafe)
+    fix.write(mended)
+    return len(mended.fixed)
+
+
+def _stamp(filename: str) -> tuple[int, int]:
+    """What changes when a file is written."""
+    status = Path(filename).stat()
+    return status.st_mtime_ns, status.st_size

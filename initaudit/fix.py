@@ -41,7 +41,7 @@ def applicable(finding: Finding, *, unsafe: bool) -> bool:
 
 
 def mend(source: SourceFile, findings: Iterable[Finding], *, unsafe: bool = False) -> Mended:
-    """Apply the fixes of findings in one file; of fixes that overlap the first wins, the others wait for the next run."""
+    """Apply the fixes of findings in one file; of fixes that overlap the first wins, and the others wait."""
     accepted: list[Edit] = []
     fixed: list[Finding] = []
     for finding in findings:
@@ -93,7 +93,7 @@ def _parses(text: str) -> bool:
 
 
 def write(mended: Mended) -> None:
-    """Replace a file by its new text at once; raises FixError when that cannot be done, or the file is not what was read."""
+    """Replace a file by its new text at once; raises FixError when it cannot be, or is not what was read."""
     source = mended.source
     target = Path(os.path.realpath(source.filename))
     try:
@@ -129,4 +129,3 @@ def unified_diff(mended: Mended) -> str:
     for line in difflib.unified_diff(before, after, fromfile=name, tofile=name):
         pieces.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
     return "".join(pieces)
-

@@ -1,4 +1,4 @@
-"""One bug, one finding: what two observers or many instances say of one thing is joined, and a cause absorbs its effects.
+"""One bug, one finding: what two observers or many instances say of one thing is joined, and causes absorb effects.
 
 Works on findings alone, whoever made them.
 """

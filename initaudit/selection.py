@@ -5,13 +5,16 @@ Later layers (flags) override earlier ones (a configuration); within a layer the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import msgspec
 
-from initaudit.finding import Category
+from initaudit.finding import Category, Finding
+from initaudit.patterns import Patterns
 from initaudit.rules.base import AnyRule, Default
-from initaudit.settings import nearest
+from initaudit.settings import Configuration, Located, nearest
 
 
 class SelectionError(Exception):
@@ -83,3 +86,62 @@ def _selectors(rules: Mapping[str, AnyRule]) -> Iterator[str]:
     for code, rule in rules.items():
         yield code
         yield rule.name
+
+
+class Selected:
+    """Which rules run on which file."""
+
+    def __init__(self, configuration: Configuration, rules: Mapping[str, AnyRule]) -> None:
+        self.configuration = configuration
+        self.rules = rules
+        self._codes: dict[int, frozenset[str]] = {}
+        self._ignores: dict[int, tuple[tuple[Patterns, frozenset[str]], ...]] = {}
+        self._located: dict[str, Located] = {}
+        self._flags = tuple(
+            (Patterns(os.path.realpath(Path.cwd()), [pattern]), self._matching(selectors))
+            for pattern, selectors in configuration.overrides.per_file_ignores.items()
+        )
+        self._of(configuration.root)  # so that a misspelt selector is an error even when no file is checked
+
+    def anywhere(self, filenames: Iterable[str]) -> frozenset[str]:
+        """The codes that run on any of these files, or on files that only the probe meets."""
+        located = {id(one): one for filename in filenames if (one := self._settings(filename))}
+        return self._of(self.configuration.root).union(*(self._of(one) for one in located.values()))
+
+    def codes(self, filename: str) -> frozenset[str]:
+        """The codes that run on a file."""
+        located = self._settings(filename)
+        codes = self._of(located)
+        if located.settings.per_file_ignores or self._flags:
+            real = os.path.realpath(filename)
+            ignores = (*self._ignores[id(located)], *self._flags)
+            codes = codes.difference(*(ignored for patterns, ignored in ignores if patterns.verdict(real)))
+        return codes
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether the rule of a finding runs on its file."""
+        return finding.code in self.codes(finding.place.filename)
+
+    def _settings(self, filename: str) -> Located:
+        folder = filename.rpartition(os.sep)[0]
+        if folder not in self._located:
+            self._located[folder] = self.configuration.for_file(filename)
+        return self._located[folder]
+
+    def _of(self, located: Located) -> frozenset[str]:
+        if id(located) not in self._codes:
+            settings, flags = located.settings, self.configuration.overrides
+            preview = settings.preview if flags.preview is None else flags.preview
+            layers = (
+                Layer(select=settings.select, extend_select=settings.extend_select, ignore=settings.ignore),
+                Layer(select=flags.select, extend_select=flags.extend_select, ignore=flags.ignore),
+            )
+            self._codes[id(located)] = select(self.rules, layers, preview=preview)
+            self._ignores[id(located)] = tuple(
+                (Patterns(os.path.realpath(located.folder), [pattern]), self._matching(selectors))
+                for pattern, selectors in settings.per_file_ignores.items()
+            )
+        return self._codes[id(located)]
+
+    def _matching(self, selectors: Iterable[str]) -> frozenset[str]:
+        return frozenset[str]().union(*(matching(selector, self.rules) for selector in selectors))

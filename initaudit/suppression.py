@@ -51,6 +51,8 @@ class Suppression(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it hides this finding of its file."""
         if self.void or (self.codes is not None and finding.code not in self.codes):
             return False
+        if self.codes is None and (self.place.row, self.place.column) == (finding.place.row, finding.place.column):
+            return False  # a blanket comment does not hide what is said of itself
         return self.whole_file or finding.place.row in self.rows
 
 
@@ -116,8 +118,10 @@ def _trimmed(line: str, place: Place) -> Place:
     return msgspec.structs.replace(place, end_column=place.column + len(text.rstrip()))
 
 
-def suppressing(suppressions: Suppressions, findings: Iterable[Finding]) -> tuple[Edit, ...]:
+def suppressing(source: SourceFile, findings: Iterable[Finding]) -> tuple[Edit, ...]:
     """The edits that write an ``# initaudit: ignore[...]`` for each finding, at the end of its statement."""
+    scan = _Scan(source)
+    suppressions = Suppressions(source, tuple(scan.suppressions()), tuple(scan.statements))
     wanted: dict[range, list[str]] = {}
     for finding in findings:
         rows = _statement_at(suppressions.statements, finding.place.row)

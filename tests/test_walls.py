@@ -19,7 +19,10 @@ VOCABULARY = {
     "initaudit.activations",
 }
 OBSERVERS = {"initaudit.analyzer", "initaudit.probe"}
-JUDGES = {f"initaudit.{room}" for room in ("rules", "report", "engine", "settings", "fix", "cli")}
+JUDGES = {
+    f"initaudit.{room}"
+    for room in ("rules", "report", "engine", "settings", "selection", "suppression", "merge", "fix", "cli")
+}
 
 
 def imports(file: Path) -> Iterator[str]:

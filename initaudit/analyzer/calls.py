@@ -9,6 +9,7 @@ import libcst as cst
 
 from initaudit.analyzer import builtin_functions, modules, tensors, torch_api
 from initaudit.analyzer.conditions import FALSE, all_of, negate
+from initaudit.analyzer.frameworks import APPLYING_METHODS, NEUTRAL_CONSTRUCTORS
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.values import (
     NONE,
@@ -232,8 +233,8 @@ def _call_torch(
         return signal_function(run, name.rpartition(".")[2], args, origin)
     if name.startswith("torch.nn.") and name.rpartition(".")[2][:1].isupper():
         return modules.torch_module(run, name, args, keywords, origin)
-    if "out" in keywords:
-        run.escape(keywords["out"], f"passed to {name} as out")
+    if isinstance(out := keywords.get("out"), Tensor):
+        return tensors.write(run, out, name, origin)
     if name in torch_api.NEW_TENSOR_FACTORIES or name in ("torch.tensor", "torch.from_numpy", "torch.as_tensor"):
         shape = None
         if name.rpartition(".")[2] in ("zeros", "ones", "rand", "randn"):
@@ -341,6 +342,11 @@ def bound(run: Interpreter, method: Defined, instance: Instance) -> Value:
     """A method bound to an instance; a property's value."""
     from initaudit.analyzer.interpreter import has_decorator
 
+    if method.qualname in NEUTRAL_CONSTRUCTORS:
+        return Builtin("__init__", lambda args, keywords, origin: NONE)
+    if (applied := APPLYING_METHODS.get(method.qualname)) is not None:
+        name = applied
+        return Builtin("apply", lambda args, keywords, origin: modules.apply_method(run, instance, name, origin))
     parent = method.definition.parent
     owner = Defined(method.module, parent) if parent is not None else None
     function = Function(method, instance, owner)

@@ -25,9 +25,9 @@ from initaudit.analyzer.conditions import (
     holds,
     negate,
 )
-from initaudit.analyzer.interpreter import Interpreter, OutOfBudget, has_decorator
+from initaudit.analyzer.interpreter import Interpreter, OutOfBudget, dotted, has_decorator
 from initaudit.analyzer.project import Defined, External, Project
-from initaudit.analyzer.values import Function, Instance, Memory, Storage, Symbol, Tensor, Value, WriteEvent, leaves
+from initaudit.analyzer.values import Api, Function, Instance, Memory, Part, Storage, Symbol, Tensor, Value, WriteEvent, leaves
 from initaudit.finding import Observer
 from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, Write
 
@@ -102,6 +102,10 @@ def call_entry(run: Interpreter, instance: Instance | None, method: Defined, kno
         annotation = param.annotation.annotation if param.annotation is not None else None
         if (isinstance(annotation, cst.Name) and annotation.value == "int") or isinstance(param.default, cst.Integer):
             run.integers.add(name)
+        if isinstance(param.default, cst.Attribute):
+            found = run.project.resolve(method.module, dotted(param.default))
+            if isinstance(found, External):
+                run.defaults[name] = Api(found.name)
     parent = method.definition.parent
     owner = Defined(method.module, parent) if parent is not None and parent.is_class else None
     run.invoke(Function(method, instance, owner), [], {**keywords, "**": Symbol("kwargs")}, None)
@@ -169,17 +173,18 @@ def _conditions(others: list[Storage]) -> list[Condition]:
 
 
 def _initializes_others(case: dict[Atom, bool], others: list[Storage], covered: Condition) -> bool:
-    """Whether this path initializes another parameter *because* of the tests that keep it from this one.
+    """Whether this path initializes another parameter, and so is one on which this one was forgotten.
 
-    A path on which nothing is initialized is somebody's choice (``if init_weights:``); one that writes the weight and forgets the
-    bias is not.
+    A path on which nothing is initialized is somebody's choice (``if init_weights:``), and one on which an option has none of the
+    values that the code knows (``elif mode == ...`` to the end) does not happen.
     """
-    deciding = atoms(covered)
+    options = {atom.subject for atom in atoms(covered)}
+    if None not in options and not any(value and atom.subject in options for atom, value in case.items()):
+        return False
     return any(
-        atoms(event.condition) & deciding and atoms(event.condition) <= case.keys() and holds(event.condition, case)
+        event.part is None and atoms(event.condition) <= case.keys() and holds(event.condition, case)
         for other in others
         for event in other.writes
-        if event.part is None
     )
 
 
@@ -190,17 +195,26 @@ def _gap(storage: Storage, covered: Condition, case: dict[Atom, bool]) -> Condit
 
 
 def _missing_part(events: list[WriteEvent]) -> str | None:
-    """What slices along the first dimension leave out: None for nothing, "" when that cannot be told."""
+    """What the parts that are written come to: None when they are all of it, "" when that cannot be told."""
     parts = [event.part for event in events if event.part is not None]
-    if any(not part.exact or "<" in f"{part.start}{part.stop}" or f"{part.start}"[:1] == "-" for part in parts):
+    if len({(part.dimension, part.step) for part in parts}) > 1 or not all(map(_comparable, parts)):
         return ""
-    reached: set[str | None] = {None, "0"}
-    for _ in parts:
-        reached |= {part.stop for part in parts if part.start in reached and part.stop is not None}
-    if any(part.start in reached and part.stop is None for part in parts):
-        return None
-    slices = sorted(f"[{part.start or ''}:{part.stop or ''}]" for part in parts)
-    return " and ".join(slices)
+    step = parts[0].step if parts else 1
+    if step > 1:
+        open_ended = {part.start or "0" for part in parts if part.stop is None}
+        covered = open_ended >= {str(offset) for offset in range(step)}
+    else:
+        reached: set[str | None] = {None, "0"}
+        for _ in parts:
+            reached |= {part.stop for part in parts if part.start in reached and part.stop is not None}
+        covered = any(part.start in reached and part.stop is None for part in parts)
+    return None if covered else " and ".join(sorted({str(part) for part in parts}))
+
+
+def _comparable(part: Part) -> bool:
+    """Whether the bounds are known well enough to be compared with others."""
+    bounds = f"{part.start}{part.stop}"
+    return part.exact and "<" not in bounds and "?" not in bounds and not (part.start or "").startswith("-")
 
 
 # Timelines

@@ -6,13 +6,13 @@ Looks at names and folders only; no file is opened but .gitignore itself.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from pathspec import GitIgnoreSpec
+
+from initaudit.patterns import Patterns
 
 # Folders that never hold a project's own source. A file in one of them is still checked when it is named.
 NEVER_SOURCE = frozenset(
@@ -56,23 +56,29 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
     excluded: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
 
+    @property
+    def skipped(self) -> int:
+        """How many files and folders were left out that might have been meant; caches and the like are not counted."""
+        meant = [path for path in self.excluded if path.rpartition(os.sep)[2] not in NEVER_SOURCE]
+        return len(meant) + len(self.unreadable)
+
 
 class Exclusion:
-    """Patterns as in a .gitignore, relative to a folder."""
+    """What is left out by name: `exclude`, relative to a folder, and folders that never hold a project's own source."""
 
-    def __init__(self, patterns: Sequence[str] = (), folder: Path | None = None) -> None:
+    def __init__(self, patterns: Iterable[str] = (), folder: Path | None = None) -> None:
         self._folder = (folder or Path.cwd()).resolve()
-        self._patterns = _Patterns(str(self._folder), patterns)
+        self._patterns = Patterns(str(self._folder), patterns)
 
     def covers(self, real: str, *, is_folder: bool) -> bool:
-        """Whether a pattern names this path, or it is a folder that never holds source."""
+        """Whether this path is left out, met in a folder that is not."""
         name = real.rpartition(os.sep)[2]
         return (is_folder and name in NEVER_SOURCE) or self._patterns.verdict(real, is_folder=is_folder) is True
 
     def covers_deeply(self, real: str, *, is_folder: bool) -> bool:
-        """Whether this path, or a folder between it and the folder of the patterns, is covered."""
-        above = (str(folder) for folder in Path(real).parents if self._folder in folder.parents)
-        return self.covers(real, is_folder=is_folder) or any(self.covers(folder, is_folder=True) for folder in above)
+        """Whether this path is left out, or a folder between it and the folder of the patterns is."""
+        above = (folder.name for folder in Path(real).parents if self._folder in folder.parents)
+        return self.covers(real, is_folder=is_folder) or not NEVER_SOURCE.isdisjoint(above)
 
 
 def discover(
@@ -113,7 +119,7 @@ def _python_when_named(path: str) -> bool:
 class _Ignored(NamedTuple):
     """One .gitignore on the way down."""
 
-    patterns: _Patterns
+    patterns: Patterns
     above: _Ignored | None
 
     def hides(self, real: str, *, is_folder: bool) -> bool:
@@ -122,26 +128,6 @@ class _Ignored(NamedTuple):
         if verdict is None and self.above is not None:
             return self.above.hides(real, is_folder=is_folder)
         return bool(verdict)
-
-
-class _Patterns:
-    """Lines of a .gitignore, and the folder they are relative to."""
-
-    def __init__(self, folder: str, lines: Iterable[str]) -> None:
-        self.prefix = folder.rstrip(os.sep) + os.sep
-        self.spec = GitIgnoreSpec.from_lines(lines)
-        # One regular expression that says "no pattern speaks of this path" at once, as is true of nearly all.
-        sources = [pattern.regex.pattern for pattern in self.spec.patterns if pattern.regex is not None]
-        self.any = re.compile(
-            "|".join(f"(?:{re.sub(r'[(][?]P<[^>]*>', '(?:', source)})" for source in sources) or "(?!)"
-        )
-
-    def verdict(self, real: str, *, is_folder: bool) -> bool | None:
-        """True for ignored, False for taken back by a ``!`` pattern, None for not mentioned."""
-        if not real.startswith(self.prefix):
-            return None
-        relative = real[len(self.prefix) :].replace(os.sep, "/") + ("/" if is_folder else "")
-        return self.spec.check_file(relative).include if self.any.match(relative) else None
 
 
 class _Walk:
@@ -216,7 +202,7 @@ def _read_gitignore(folder: str, above: _Ignored | None) -> _Ignored | None:
     for name in (".git/info/exclude", ".gitignore"):
         path = Path(folder, name)
         if path.is_file():
-            above = _Ignored(_Patterns(folder, path.read_text("utf-8", "replace").splitlines()), above)
+            above = _Ignored(Patterns(folder, path.read_text("utf-8", "replace").splitlines()), above)
     return above
 
 

@@ -65,7 +65,7 @@ LARGEST = 1e15
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A subscript along the first dimension. ``start`` and ``stop`` are texts; ``whole`` is all of it."""
+    """A subscript that selects along one dimension. ``start`` and ``stop`` are texts; ``whole`` is all of it."""
 
     constant: object = None
     start: str | None = None
@@ -73,6 +73,8 @@ class Index:
     whole: bool = False
     exact: bool = False
     by_loop: bool = False
+    dimension: int = 0
+    step: int = 1
 
 
 def evaluate(run: Interpreter, node: cst.CSTNode) -> Value:
@@ -290,32 +292,36 @@ def _any_entry(items: dict[str, Value], index: Index) -> Value:
 
 
 def index_part(run: Interpreter, node: cst.Subscript) -> Index:
-    """What a subscript selects along the first dimension."""
-    first = node.slice[0].slice
-    others_whole = all(_is_full_slice(element.slice) for element in node.slice[1:])
-    if isinstance(first, cst.Slice):
-        start = _bound(run, first.lower)
-        stop = _bound(run, first.upper)
-        if start is None and stop is None and first.step is None:
-            return Index(whole=others_whole)
-        return Index(start=start, stop=stop, exact=others_whole and first.step is None)
-    assert isinstance(first, cst.Index)
-    if isinstance(first.value, cst.Ellipsis):
-        return Index(whole=others_whole)
-    value = run.evaluate(first.value)
+    """What a subscript selects: along the first dimension that it does not take whole."""
+    slices = [element.slice for element in node.slice]
+    dimension = next((place for place, entry in enumerate(slices) if not _is_full_slice(entry)), None)
+    if dimension is None:
+        return Index(whole=True)
+    chosen = slices[dimension]
+    exact = all(map(_is_full_slice, slices[dimension + 1 :])) and not any(_is_ellipsis(s) for s in slices[:dimension])
+    if isinstance(chosen, cst.Slice):
+        start, stop = _bound(run, chosen.lower), _bound(run, chosen.upper)
+        step = run.evaluate(chosen.step) if chosen.step is not None else Constant(1)
+        stride = step.value if isinstance(step, Constant) and isinstance(step.value, int) else 0
+        return Index(start=start, stop=stop, exact=exact and stride > 0, dimension=dimension, step=stride)
+    assert isinstance(chosen, cst.Index)
+    value = run.evaluate(chosen.value)
     if isinstance(value, Constant):
-        if isinstance(value.value, bool) or not isinstance(value.value, int):
-            return Index(constant=value.value, start=text(value))
         number = value.value
+        if isinstance(number, bool) or not isinstance(number, int):
+            return Index(constant=number, start=text(value))
         stop = None if number == -1 else str(number + 1)
-        return Index(constant=number, start=str(number), stop=stop, exact=others_whole)
+        return Index(constant=number, start=str(number), stop=stop, exact=exact, dimension=dimension)
     return Index(start=text(value), by_loop=isinstance(value, Symbol) and value.text.startswith("each of "))
 
 
+def _is_ellipsis(node: cst.BaseSlice) -> bool:
+    return isinstance(node, cst.Index) and isinstance(node.value, cst.Ellipsis)
+
+
 def _is_full_slice(node: cst.BaseSlice) -> bool:
-    return (isinstance(node, cst.Slice) and node.lower is None and node.upper is None) or (
-        isinstance(node, cst.Index) and isinstance(node.value, cst.Ellipsis)
-    )
+    open_slice = isinstance(node, cst.Slice) and node.lower is None and node.upper is None and node.step is None
+    return open_slice or _is_ellipsis(node)
 
 
 def _bound(run: Interpreter, node: cst.BaseExpression | None) -> str | None:
@@ -477,8 +483,10 @@ def condition(run: Interpreter, node: cst.BaseExpression) -> Condition:
             second = condition(run, right) if run.condition != FALSE else (FALSE if conjunction else TRUE)
             run.condition = before
             return all_of([first, second]) if conjunction else any_of([first, second])
-        case cst.Comparison(left=left, comparisons=[cst.ComparisonTarget(operator=sign, comparator=right)]):
-            return _compare(run, run.evaluate(left), sign, run.evaluate(right), node)
+        case cst.Comparison(left=left, comparisons=targets):
+            operands = [run.evaluate(operand) for operand in (left, *(target.comparator for target in targets))]
+            pairs = zip(operands, targets, operands[1:], strict=False)
+            return all_of(_compare(run, one, target.operator, two, node) for one, target, two in pairs)
         case _:
             return truth(run, run.evaluate(node), node)
 

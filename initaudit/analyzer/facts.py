@@ -42,7 +42,11 @@ def facts(project: Project, module: Module, codes: frozenset[str]) -> Iterator[F
         if fragment is None:
             continue
         unit = Unit(project, module, definition, fragment)
-        yield from _of_body(unit, fragment.body(), [], (), _applied(unit))
+        if "INI308" in codes and re.search(PATTERNS["INI308"], text):
+            for statement in fragment.body():
+                yield from deprecated_calls(unit, statement)
+        tested = _applied(unit) if "INI302" in codes else ()
+        yield from _of_body(unit, fragment.body(), [], (), tested)
 
 
 def _imported(module: Module) -> Iterator[str]:
@@ -93,7 +97,6 @@ def _of_body(
         tested = statement.test if isinstance(statement, cst.If | cst.While) else statement
         if modules and not isinstance(statement, cst.BaseCompoundStatement) or isinstance(statement, cst.If | cst.While):
             yield from type_tests(unit, tested, modules)
-        yield from deprecated_calls(unit, statement) if isinstance(statement, cst.SimpleStatementLine) else ()
         inner_parameters, inner_modules = parameters, modules
         if isinstance(statement, cst.For) and (found := iterated(statement)) is not None:
             loop = model_loop(unit, statement, behind)

@@ -29,7 +29,8 @@ class Fragment:
         self.start = start
         text = "\n".join(lines[start - 1 : end]) + "\n"
         self._shift = start - 1
-        if text[:1] in " \t":
+        self._indented = text[:1] in " \t"
+        if self._indented:
             text = "if 1:\n" + text
             self._shift -= 1
         try:
@@ -40,7 +41,7 @@ class Fragment:
 
     def body(self) -> Sequence[cst.BaseStatement]:
         """The statements of the slice."""
-        if self.tree.code.startswith("if 1:\n") and isinstance(header := self.tree.body[0], cst.If):
+        if self._indented and isinstance(header := self.tree.body[0], cst.If):
             return [line for line in header.body.body if isinstance(line, cst.BaseStatement)]
         return [line for line in self.tree.body if isinstance(line, cst.BaseStatement)]
 

@@ -6,6 +6,8 @@ bias created ``if bias`` and initialized ``if self.bias is not None`` comes out 
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable
 from collections.abc import Sequence as Statements
 from dataclasses import dataclass, field
@@ -22,6 +24,7 @@ from initaudit.analyzer.values import (
     UNKNOWN,
     UNSET,
     Api,
+    Builtin,
     Choice,
     Class,
     Constant,
@@ -48,6 +51,7 @@ from initaudit.analyzer.values import (
 MAX_DEPTH = 14
 MAX_STEPS = 150_000
 MAX_ITERATIONS = 48
+MAKES_TENSORS = re.compile(r"Parameter|Tensor\(|\bempty|\bnn\.|zeros|ones\(|rand|full\(|init|partial|lambda|return \w+$", re.MULTILINE)
 
 
 class OutOfBudget(Exception):
@@ -78,6 +82,7 @@ class Interpreter:
         self.storages: list[Storage] = []
         self.impossible: list[Condition] = []
         self.integers: set[str] = set()
+        self.defaults: dict[str, Value] = {}  # of the arguments of the constructor
         self.device_contexts = 0
         self.called: set[Defined] = set()
         self.signals: list[Signal] = []
@@ -403,6 +408,9 @@ class Interpreter:
         """Run a function of the project; what cannot be run lets its arguments escape."""
         defined = function.defined
         definition = defined.definition
+        values = [*args, *function.arguments, *keywords.values(), *function.keywords.values()]
+        if function.instance is None and not any(map(_reaches_tensors, values)) and not _makes_tensors(defined):
+            return Symbol(f"{defined.qualname}({', '.join(map(text, values))})")
         fragment = defined.module.fragment(definition.start, definition.end)
         node = fragment.body()[0] if fragment is not None and fragment.body() else None
         running = sum(frame.function == defined for frame in self.frames)
@@ -493,6 +501,25 @@ class Interpreter:
         """Remember that a value was used as a size."""
         if isinstance(value, Symbol):
             self.integers.add(value.text)
+
+
+def _reaches_tensors(value: Value) -> bool:
+    """Whether a function that is given the value may get at a tensor through it."""
+    match value:
+        case Sequence(items=items):
+            return any(map(_reaches_tensors, items))
+        case Mapping(items=mapping):
+            return any(map(_reaches_tensors, mapping.values()))
+        case Choice(_, then, otherwise):
+            return _reaches_tensors(then) or _reaches_tensors(otherwise)
+        case _:
+            return isinstance(value, Tensor | Instance | Function | Lambda | Builtin | Signal)
+
+
+@functools.lru_cache(maxsize=4096)
+def _makes_tensors(function: Defined) -> bool:
+    """Whether a function speaks of anything that makes parameters or modules, so that what it returns matters."""
+    return MAKES_TENSORS.search(function.module.slice(function.definition)) is not None
 
 
 def with_condition(interpreter: Interpreter, condition: Condition, action: Callable[[], object]) -> None:

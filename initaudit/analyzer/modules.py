@@ -41,8 +41,6 @@ RESET_TARGETS = (
     "bias_v", "weight_ih", "weight_hh", "bias_ih", "bias_hh",
 )  # fmt: skip
 WITH_WEIGHT = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS | {"Embedding", "EmbeddingBag", "PReLU"}
-# Methods of a framework's base class that apply the named method of the model to each of its modules.
-APPLYING_METHODS = {"post_init": "_init_weights"}
 
 
 def is_gradient_mode(node: cst.BaseExpression) -> bool:
@@ -338,12 +336,11 @@ def _apply(
     return instance
 
 
-def _post_init(
-    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def apply_method(run: Interpreter, instance: Instance, name: str, origin: Origin) -> Value:
+    """``instance.apply(instance.name)``, as frameworks do it."""
     from initaudit.analyzer.calls import instance_attribute
 
-    return _apply(run, instance, [instance_attribute(run, instance, "_init_weights")], {}, origin)
+    return _apply(run, instance, [instance_attribute(run, instance, name)], {}, origin)
 
 
 def _append(

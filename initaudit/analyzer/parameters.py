@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.constructor import Construction, construct, coverage, registered, timeline, unreadable_base
@@ -19,6 +20,8 @@ from initaudit.timeline import Coverage, ParameterTimeline
 
 def timelines(project: Project, module: Module) -> Iterator[ParameterTimeline | Undecided]:
     """The life of every parameter that a class of the file allocates raw."""
+    if is_template(module):
+        return
     for definition in module.outline.classes():
         if not re.search(RAW, module.slice(definition)):
             continue
@@ -70,3 +73,16 @@ def _of_class(construction: Construction) -> Iterator[ParameterTimeline | Undeci
 def _is_size(storage: Storage, construction: Construction) -> bool:
     """Whether the argument of a legacy constructor is known to be a size."""
     return storage.pending is None or storage.pending in construction.run.integers
+
+
+def is_template(module: Module) -> bool:
+    """Whether another file of the folder says that it was generated from this one, and is what Python imports."""
+    stem = module.name.rpartition(".")[2]
+    if not stem.startswith("modular_"):
+        return False
+    generated = Path(module.filename).with_name(f"{stem.replace('modular_', 'modeling_', 1)}.py")
+    try:
+        with generated.open(encoding="utf-8", errors="replace") as file:
+            return "generated from" in (head := file.read(2_000)) and f"{stem}.py" in head
+    except OSError:
+        return False

@@ -13,13 +13,17 @@ DROPPED = (
 )
 BARE = r"^[ \t]*[\w.]+(?:_|\.apply|\.reset_parameters|init\w*|weights)[ \t]*(?:#[^\n]*)?$"
 TYPE_TEST = (
-    r"\bor[ \t]+[\w.]*\b[A-Z]\w*[ \t]*[:)\n]|isinstance\(\w+,[^()\n]*\b(?:or|and)\b|(?:\bis|==)[ \t]+(?:\w+\.)*[A-Z][a-z]"
+    r"\bor[ \t]+[\w.]*\b[A-Z]\w*[ \t]*[:)\n]|isinstance\(\w+,[^()\n]*\b(?:or|and)\b|(?:\bis|==)[ \t]+"
+    r"(?!None|True|False)(?:\w+\.)*[A-Z][a-z]"
 )
 DEPRECATED = (
     "uniform", "normal", "constant", "eye", "dirac", "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal",
     "orthogonal", "sparse",
 )  # fmt: skip
-DEPRECATED_CALL = rf"\b(?:{'|'.join(DEPRECATED)})[ \t]*\("
+DEPRECATED_CALL = (
+    r"\b(?:xavier_uniform|xavier_normal|kaiming_uniform|kaiming_normal|orthogonal|dirac)[ \t]*\("
+    r"|(?:\b\w*init\w*\.|(?<![.\w]))(?:uniform|normal|constant|eye|sparse)[ \t]*\("
+)
 MODEL_USE = r"\.(?:(?:named_)?(?:parameters|modules|children|buffers)|apply|state_dict)\(|\binit\.\w+_?\("
 SCALE = r"xavier|glorot|(?:normal_|uniform_)\([^\n]*sqrt"
 

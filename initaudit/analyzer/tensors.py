@@ -52,6 +52,8 @@ def allocate(
     if shape is not None and Constant(0) in shape:
         return fresh(run, call, origin, shape)
     dtype = keywords.get("dtype")
+    if isinstance(dtype, Symbol):
+        dtype = run.defaults.get(dtype.text)
     storage = Storage(
         origin,
         call,
@@ -150,7 +152,8 @@ def part_of(tensor: Tensor, index: Index) -> Tensor:
         return Tensor(tensor.storage, part=tensor.part, elements=tensor.elements)
     if index.by_loop:
         return Tensor(tensor.storage, part=tensor.part, elements=tensor.part is None)
-    part = Part(index.start, index.stop, index.exact and tensor.part is None)
+    exact = index.exact and tensor.part is None
+    part = Part(index.start, index.stop, exact, index.dimension, index.step)
     return Tensor(tensor.storage, part=part)
 
 

@@ -51,10 +51,11 @@ RAW_FACTORIES = {
 }
 RAW_METHODS = {"new_empty", "new_empty_strided"}
 
+# Data types that hold packed or quantized weights, which a loader fills.
 LOADED_DTYPES = {
     f"torch.{name}"
     for name in (
-        "int8 uint8 int16 uint16 int32 uint32 int64 uint64 int long short bool qint8 quint8 qint32 "
+        "int8 uint8 int16 uint16 int32 uint32 int short bool qint8 quint8 qint32 "
         "float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu float4_e2m1fn_x2"
     ).split()
 }

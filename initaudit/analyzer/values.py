@@ -91,11 +91,17 @@ class WriteEvent:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some of a tensor: an index along the first dimension, as text; ``exact`` when its bounds are known."""
+    """Some of a tensor: an index along one dimension, its bounds as text; ``exact`` when they are known."""
 
     start: str | None
     stop: str | None
     exact: bool
+    dimension: int = 0
+    step: int = 1
+
+    def __str__(self) -> str:
+        step = f":{self.step}" if self.step != 1 else ""
+        return f"[{':, ' * self.dimension}{self.start or ''}:{self.stop or ''}{step}]"
 
 
 @dataclass(slots=True, eq=False)

@@ -23,6 +23,7 @@ from initaudit.analyzer.constructor import (
     function_node,
     unreadable_base,
 )
+from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS
 from initaudit.analyzer.interpreter import OutOfBudget
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Module, Project
@@ -30,7 +31,6 @@ from initaudit.analyzer.values import Instance, Storage
 
 WRITES = re.compile(r"[a-z]_\(|\.data\b|\binit\.|\]\s*=|\.copy_|initialize|_init")
 WALKS = re.compile(r"\b(?:named_)?(?:parameters|modules|children)\(|\.apply\(|setattr\(|getattr\(")
-FRAMEWORK_METHODS = ("_init_weights", "init_weights", "_init_module", "initialize_weights", "reset_parameters")
 MAX_FILES = 40
 NOT_SOURCE = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
 
@@ -153,14 +153,14 @@ def candidates(construction: Construction, module: Module, name: str) -> Iterato
 
 def _takes_module(definition: Definition, module: Module) -> bool:
     header = module.lines[definition.row - 1]
-    return definition.name in FRAMEWORK_METHODS and "self," in header
+    return definition.name in INITIALIZERS and "self," in header
 
 
 def _inherited_initializers(project: Project, cls: Defined) -> Iterator[Defined]:
     """Framework methods that a class of the file inherits from another file."""
-    for name in FRAMEWORK_METHODS[:4]:
+    for name in INITIALIZERS:
         method = project.method(cls, name)
-        if isinstance(method, Defined) and method.module is not cls.module:
+        if isinstance(method, Defined) and method.module is not cls.module and method.qualname not in APPLYING_METHODS:
             yield method
 
 

@@ -1,0 +1,31 @@
+"""Findings -> text, JSON, SARIF and the formats of code hosts; knows nothing about how they were found."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+
+from initaudit.finding import Finding
+from initaudit.report.base import Context, Format
+
+# The name of a format, and the module and function that write it.
+FORMATS = {
+    "full": "text:full",
+    "concise": "text:concise",
+    "json": "plain_json:array",
+    "json-lines": "plain_json:json_lines",
+    "sarif": "sarif:sarif",
+    "github": "workflow_commands:github",
+    "gitlab": "gitlab:gitlab",
+    "junit": "junit:junit",
+    "rdjson": "rdjson:rdjson",
+    "azure": "workflow_commands:azure",
+}
+
+
+def render(name: str, findings: Sequence[Finding], context: Context) -> str:
+    """The findings in a format, ending with a newline unless empty."""
+    module, _, function = FORMATS[name].partition(":")
+    write: Format = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    text = write(findings, context)
+    return text if not text or text.endswith("\n") else text + "\n"

@@ -91,9 +91,11 @@ class PartiallyInitializedParameter(Rule[ParameterTimeline]):
             class Modes(nn.Module):
                 def __init__(self, n, mode):
                     super().__init__()
-                    self.scale = nn.Parameter(torch.Tensor(n))
+                    self.scale = nn.Parameter(torch.Tensor(n, 1))
+                    self.shift = nn.Parameter(torch.Tensor(n, 1))
                     if mode == "ones":
                         self.scale.data.fill_(1.0)
+                        self.shift.data.zero_()
                     elif mode == "random":
                         self.scale.data.uniform_()
             """,

@@ -1,0 +1,24 @@
+"""What frameworks do with a model, as data: methods whose effect is known, so that nobody has to follow their machinery.
+
+A method that is not listed is read like any other code.
+"""
+
+from __future__ import annotations
+
+# Constructors of base classes that neither create nor write parameters.
+NEUTRAL_CONSTRUCTORS = frozenset(
+    {
+        "transformers.modeling_utils.PreTrainedModel.__init__",
+        "mmengine.model.base_module.BaseModule.__init__",
+    }
+)
+
+# Methods that call the named method of the model with each of its modules.
+APPLYING_METHODS = {
+    "transformers.modeling_utils.PreTrainedModel.post_init": "_init_weights",
+    "transformers.modeling_utils.PreTrainedModel.init_weights": "_init_weights",
+    "transformers.modeling_utils.PreTrainedModel.initialize_weights": "_init_weights",
+}
+
+# Methods that a framework calls with a module of the model, once the model is built.
+INITIALIZERS = ("_init_weights", "init_weights", "_init_module", "initialize_weights")

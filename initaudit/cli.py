@@ -1,0 +1,291 @@
+"""The command line: commands and flags. What a command does is in ``commands``, which is imported when needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from initaudit import __version__
+from initaudit.finding import Severity
+from initaudit.report import FORMATS
+
+if TYPE_CHECKING:
+    from initaudit.commands import Output
+    from initaudit.session import Asked
+    from initaudit.settings import Overrides
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class CheckByDefault(click.Group):
+    """A group in which bare paths, or flags, mean `check`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = {*self.commands, "--help", "-h", "--version", "-V"}
+        if not args or args[0] not in own:
+            args = ["check", *args]
+        return super().parse_args(ctx, args)
+
+
+def comma_separated(value: str) -> tuple[str, ...]:
+    """`A,B`; a flag that may be repeated takes either form."""
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def pattern_and_codes(value: str) -> tuple[str, tuple[str, ...]]:
+    """`PATTERN:CODE,CODE`, as in `--per-file-ignores "tests/**:INI401"`."""
+    pattern, colon, codes = value.rpartition(":")
+    if not colon:
+        raise click.BadParameter(f"{value!r} is not PATTERN:CODE")
+    return pattern, comma_separated(codes)
+
+
+def size(value: str) -> tuple[int, ...]:
+    """`1,3,224,224`."""
+    try:
+        return tuple(int(part) for part in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not a size such as 1,3,224,224") from error
+
+
+def json_object(value: str) -> dict[str, Any]:
+    """The arguments of a constructor."""
+    try:
+        parsed = json.loads(value)
+    except ValueError as error:
+        raise click.BadParameter(f"not JSON: {error}") from error
+    if not isinstance(parsed, dict):
+        raise click.BadParameter("not a JSON object")
+    return parsed
+
+
+def together(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Several decorators as one."""
+
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+LIST: dict[str, Any] = {"type": comma_separated, "multiple": True, "metavar": "CODE,..."}
+PATTERNS: dict[str, Any] = {**LIST, "metavar": "PATTERN,..."}
+
+configuration_flags = together(
+    click.option("--config", type=click.Path(dir_okay=False), help="Use this configuration file."),
+    click.option("--isolated", is_flag=True, help="Ignore all configuration files."),
+)
+selection_flags = together(
+    click.option("--select", **LIST, help="Rules to run: codes, prefixes, names, categories or ALL."),
+    click.option("--extend-select", **LIST, help="Rules to run besides."),
+    click.option("--ignore", **LIST, help="Rules not to run."),
+    click.option(
+        "--per-file-ignores",
+        type=pattern_and_codes,
+        multiple=True,
+        metavar="PATTERN:CODE,...",
+        help="Rules not to run on some files.",
+    ),
+    click.option("--preview/--no-preview", default=None, help="Run preview rules too."),
+    click.option("--ignore-noqa", is_flag=True, help="Report what comments suppress."),
+    click.option(
+        "--fail-on",
+        type=click.Choice([severity.value for severity in Severity]),
+        help="The least severity that fails. Default: warning.",
+    ),
+    click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever was found."),
+)
+output_flags = together(
+    click.option("--output-format", type=click.Choice(list(FORMATS)), default="full", show_default=True),
+    click.option(
+        "--output-file", "-o", type=click.Path(dir_okay=False), help="Write there instead of standard output."
+    ),
+    click.option("--statistics", is_flag=True, help="Count findings by rule instead of listing them."),
+    click.option("--show-unknown", is_flag=True, help="List what could not be decided."),
+    click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", show_default=True),
+    click.option("--quiet", "-q", is_flag=True, help="Print findings only."),
+    click.option("--verbose", "-v", is_flag=True, help="Say which configuration and files are used."),
+    click.option("--baseline", type=click.Path(dir_okay=False), help="Do not report what this file lists."),
+)
+file_flags = together(
+    click.option("--exclude", **PATTERNS, help="Files and folders to leave out, instead of the configured ones."),
+    click.option("--extend-exclude", **PATTERNS, help="More of them."),
+    click.option("--force-exclude/--no-force-exclude", default=None, help="Leave them out even when named."),
+    click.option("--respect-gitignore/--no-respect-gitignore", default=None, help="Leave out ignored files."),
+    click.option("--jobs", "-j", type=click.IntRange(min=1), help="Processes to use."),
+    click.option("--no-cache", is_flag=True, help="Read every file anew and keep nothing."),
+    click.option("--probe", is_flag=True, help="Also build the configured models."),
+)
+
+
+@click.group(cls=CheckByDefault, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, "--version", "-V", prog_name="initaudit", message="%(prog)s %(version)s")
+def main() -> None:
+    """Find wrong or missing parameter initialization in PyTorch.
+
+    `initaudit PATH...` reads source; `initaudit probe TARGET...` builds a model and watches.
+    """
+
+
+@main.command()
+@click.argument("paths", nargs=-1)
+@selection_flags
+@file_flags
+@output_flags
+@configuration_flags
+@click.option("--fix", is_flag=True, help="Apply safe fixes.")
+@click.option("--unsafe-fixes/--no-unsafe-fixes", default=None, help="Include fixes that may change behaviour.")
+@click.option("--diff", is_flag=True, help="Print what --fix would change, and change nothing.")
+@click.option("--add-ignore", is_flag=True, help="Suppress every finding by a comment.")
+@click.option("--diff-base", metavar="REV", help="Report only lines that changed since this revision.")
+@click.option("--show-files", is_flag=True, help="List the files that would be checked.")
+@click.option("--stdin-filename", help="The name of what `-` reads.")
+def check(paths: tuple[str, ...], **flags: Any) -> None:
+    """Read files and folders (default: the current folder). Never imports them."""
+    from initaudit import commands
+
+    asked, output = _asked(flags, paths=paths or (".",), read=True, probe=flags["probe"]), _output(flags)
+    if flags["show_files"]:
+        sys.exit(commands.show_files(asked, output))
+    if flags["diff"]:
+        sys.exit(commands.diff(asked, output))
+    if flags["add_ignore"]:
+        sys.exit(commands.add_ignores(asked, output))
+    sys.exit(commands.check(asked, output, mend=flags["fix"]))
+
+
+@main.command()
+@click.argument("targets", nargs=-1)
+@selection_flags
+@output_flags
+@configuration_flags
+@click.option(
+    "--kwargs", type=json_object, default="{}", metavar="JSON", help="Arguments of the constructor, as a JSON object."
+)
+@click.option(
+    "--input-size", type=size, multiple=True, metavar="N,...", help="The size of an input, batch included; repeatable."
+)
+@click.option("--dtype", help="The default dtype of the build.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds until a build is given up.")
+@click.option("--table", type=click.Path(dir_okay=False), help="Write every parameter there, as JSON.")
+def probe(targets: tuple[str, ...], **flags: Any) -> None:
+    """Build models and watch: `package.module:Attr`, `path/file.py:Attr`, or the configured ones."""
+    from initaudit import commands
+    from initaudit.settings import Model
+
+    how = {key: flags[key] for key in ("kwargs", "input_size", "dtype", "timeout")}
+    models = tuple(Model(target=target, **how) for target in targets)
+    sys.exit(commands.probe(_asked(flags, targets=models, probe=True), _output(flags), table_file=flags["table"]))
+
+
+@main.command()
+@click.argument("rule", required=False, metavar="CODE")
+@click.option("--all", "every", is_flag=True, help="Every rule.")
+@click.option("--output-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def rule(rule: str | None, every: bool, output_format: str) -> None:
+    """Print a rule's documentation."""
+    from initaudit import commands
+
+    if (rule is None) == (not every):
+        raise click.UsageError("name one rule, or --all")
+    sys.exit(commands.rule(rule, as_json=output_format == "json"))
+
+
+@main.command()
+@configuration_flags
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of the configuration instead.")
+def config(schema: bool, **flags: Any) -> None:
+    """Print the effective settings."""
+    from initaudit import commands
+
+    sys.exit(commands.schema() if schema else commands.config(_asked(flags)))
+
+
+@main.command()
+@click.argument("paths", nargs=-1)
+@selection_flags
+@file_flags
+@output_flags
+@configuration_flags
+def baseline(paths: tuple[str, ...], **flags: Any) -> None:
+    """Write the baseline: what is found now is known, and no longer reported."""
+    from initaudit import commands
+
+    asked = _asked(flags, paths=paths or (".",), read=True, probe=flags["probe"], use_baseline=False)
+    sys.exit(commands.baseline(asked, _output(flags)))
+
+
+def _asked(flags: dict[str, Any], **what: Any) -> Asked:
+    """What the flags ask a run to do."""
+    from initaudit.session import STANDARD_INPUT, Asked
+
+    return Asked(
+        **what,
+        overrides=_overrides(flags),
+        config=flags["config"],
+        isolated=flags["isolated"],
+        noqa=not flags.get("ignore_noqa"),
+        jobs=flags.get("jobs"),
+        diff_base=flags.get("diff_base"),
+        standard_input=sys.stdin.buffer.read() if STANDARD_INPUT in what.get("paths", ()) else b"",
+        standard_input_filename=flags.get("stdin_filename"),
+    )
+
+
+def _overrides(flags: dict[str, Any]) -> Overrides:
+    """What the flags say instead of a configuration."""
+    from initaudit.settings import Overrides
+
+    per_file: dict[str, tuple[str, ...]] = {}
+    for pattern, codes in flags.get("per_file_ignores", ()):
+        per_file[pattern] = per_file.get(pattern, ()) + codes
+    return Overrides(
+        select=_joined(flags, "select") or None,
+        extend_select=_joined(flags, "extend_select"),
+        ignore=_joined(flags, "ignore"),
+        per_file_ignores=per_file,
+        preview=flags.get("preview"),
+        exclude=_joined(flags, "exclude") or None,
+        extend_exclude=_joined(flags, "extend_exclude"),
+        force_exclude=flags.get("force_exclude"),
+        respect_gitignore=flags.get("respect_gitignore"),
+        unsafe_fixes=flags.get("unsafe_fixes"),
+        fail_on=Severity(flags["fail_on"]) if flags.get("fail_on") else None,
+        baseline=flags.get("baseline"),
+    )
+
+
+def _joined(flags: dict[str, Any], name: str) -> tuple[str, ...]:
+    return tuple(part for parts in flags.get(name, ()) for part in parts)
+
+
+def _output(flags: dict[str, Any]) -> Output:
+    """How the flags want the outcome shown."""
+    from initaudit.commands import Output
+
+    return Output(
+        output_format=flags["output_format"],
+        filename=flags["output_file"],
+        statistics=flags["statistics"],
+        show_unknown=flags["show_unknown"],
+        color=_color(flags["color"]) and not flags["output_file"],
+        quiet=flags["quiet"],
+        verbose=flags["verbose"],
+        exit_zero=flags["exit_zero"],
+    )
+
+
+def _color(wish: str) -> bool:
+    """Whether to paint: as wished, else as FORCE_COLOR and NO_COLOR say, else on a terminal."""
+    if wish != "auto":
+        return wish == "always"
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

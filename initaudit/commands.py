@@ -1,0 +1,346 @@
+"""What each command does once its flags are read. Findings go to standard output, everything else to standard error.
+
+Every command returns its exit code: 0 nothing to fail for, 1 findings, 2 the tool could not do what was asked.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import msgspec
+
+from initaudit import __version__, engine, fix, session, settings, table
+from initaudit.baseline import DEFAULT_FILENAME, write_baseline
+from initaudit.engine import Report, Task
+from initaudit.finding import Finding, Severity
+from initaudit.merge import relative_to
+from initaudit.report import render
+from initaudit.report.base import Context, RuleCard
+from initaudit.repository import repository_root
+from initaudit.rules import catalogue
+from initaudit.rules.base import AnyRule
+from initaudit.selection import matching
+from initaudit.session import IMPOSSIBLE, Asked, Prepared
+from initaudit.source import SourceFile, Sources
+from initaudit.suppression import suppressing
+
+Parameters = ParamSpec("Parameters")
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True):
+    """How an outcome is shown."""
+
+    output_format: str = "full"
+    filename: str | None = None
+    statistics: bool = False
+    show_unknown: bool = False
+    color: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    exit_zero: bool = False
+
+
+def exits_with_2(command: Callable[Parameters, int]) -> Callable[Parameters, int]:
+    """Turn what makes a run impossible into a line on standard error and exit code 2."""
+
+    @functools.wraps(command)
+    def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> int:
+        try:
+            return command(*args, **kwargs)
+        except IMPOSSIBLE as error:
+            _log(f"initaudit: error: {error}")
+            return 2
+        except KeyboardInterrupt:
+            _log("initaudit: interrupted")
+            return 130
+
+    return guarded
+
+
+@exits_with_2
+def check(asked: Asked, output: Output, *, mend: bool = False) -> int:
+    """Look, and report; with ``mend`` fix what can be fixed first."""
+    with session.prepare(asked) as prepared:
+        unsafe = prepared.configuration.run.unsafe_fixes
+        if mend and asked.standard_input_named:
+            return _mend_standard_input(prepared, output)
+        look = functools.partial(engine.mend, unsafe=unsafe) if mend else engine.run
+        report = prepared.with_errors(look(prepared.task, prepared.watches))
+        _write(_shown(report, output, prepared.task.given), output)
+        return _conclude(report, prepared, output)
+
+
+@exits_with_2
+def probe(asked: Asked, output: Output, *, table_file: str | None = None) -> int:
+    """Build models and report; for people, also list every parameter."""
+    with session.prepare(asked) as prepared:
+        report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
+        text = _shown(report, output, ())
+        if (
+            output.output_format == "full"
+            and not output.statistics
+            and (parameters := table.as_text(report.observations))
+        ):
+            text += ("\n" if text else "") + parameters
+        if table_file is not None:
+            _save(table_file, table.as_json(report.observations))
+        _write(text, output)
+        return _conclude(report, prepared, output)
+
+
+@exits_with_2
+def diff(asked: Asked, output: Output) -> int:
+    """Print what fixing would change, as a patch."""
+    with session.prepare(asked) as prepared:
+        report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
+        sources, patch, errors = Sources(prepared.task.given), "", []
+        unsafe = prepared.configuration.run.unsafe_fixes
+        for filename, findings in engine.fixable(prepared.task, report, unsafe=unsafe).items():
+            source = sources.get(filename)
+            try:
+                patch += fix.unified_diff(fix.mend(source, findings, unsafe=unsafe)) if source else ""
+            except fix.FixError as error:
+                errors.append(str(error))
+        _write(patch, output)
+        report = msgspec.structs.replace(report, errors=report.errors + tuple(errors))
+        return _conclude(report, prepared, output)
+
+
+@exits_with_2
+def add_ignores(asked: Asked, output: Output) -> int:
+    """Write a suppression for every finding in the checked files."""
+    with session.prepare(asked) as prepared:
+        report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
+        written, errors = _add_ignores(prepared.task, report)
+        for error in (*report.errors, *errors):
+            _log(f"initaudit: error: {error}")
+        if not output.quiet:
+            _log(f"{_count(written, 'finding')} suppressed.")
+        return 2 if report.errors or errors else 0
+
+
+def _add_ignores(task: Task, report: Report) -> tuple[int, list[str]]:
+    """How many findings got a comment, and what could not be written."""
+    count, errors, sources = 0, [], Sources(task.given)
+    by_file: dict[str, list[Finding]] = {}
+    for finding in report.findings:
+        by_file.setdefault(finding.place.filename, []).append(finding)
+    for filename in task.filenames:
+        source = sources.get(filename)
+        edits = suppressing(source, by_file[filename]) if source and filename in by_file else ()
+        try:
+            if source and edits:
+                fix.write(fix.Mended(source, fix.apply_edits(source, edits), ()))
+                count += len(by_file[filename])
+        except fix.FixError as error:
+            errors.append(str(error))
+    return count, errors
+
+
+@exits_with_2
+def show_files(asked: Asked, output: Output) -> int:
+    """List the files that would be checked."""
+    found = session.find_files(asked, session.configuration_for(asked))
+    _write("".join(f"{filename}\n" for filename in found.files), output)
+    return 0
+
+
+@exits_with_2
+def baseline(asked: Asked, output: Output) -> int:
+    """Write what is found as known."""
+    with session.prepare(asked) as prepared:
+        report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
+        for error in report.errors:
+            _log(f"initaudit: error: {error}")
+        if report.errors:
+            return 2
+        root = prepared.configuration.root.folder
+        path = session.baseline_path(prepared.configuration) or root / DEFAULT_FILENAME
+        write_baseline(path, report.findings, relative_to(repository_root(Path.cwd())))
+        if not output.quiet:
+            _log(f"{_count(len(report.findings), 'finding')} written to {path}.")
+        return 0
+
+
+@exits_with_2
+def rule(selector: str | None, *, as_json: bool) -> int:
+    """Print the documentation of one rule, of those with a prefix or a category, or of all."""
+    rules = catalogue()
+    chosen = [rules[code] for code in sorted(matching(selector or "ALL", rules))]
+    if as_json:
+        documents = [_rule_as_json(one) for one in chosen]
+        single = selector is not None and len(documents) == 1
+        _print(json.dumps(documents[0] if single else documents, indent=2, ensure_ascii=False) + "\n")
+    else:
+        _print("\n".join(_rule_as_text(one) for one in chosen))
+    return 0
+
+
+def _rule_as_text(one: AnyRule) -> str:
+    seen_by = " and ".join(sorted(observer.value for observer in one.observers))
+    facts = f"{one.category.value}, {one.severity.value}, seen by {seen_by}, {_default(one)}"
+    return f"# {one.code} {one.name}\n\n{facts}\n\n{one.documentation()}\n"
+
+
+def _default(one: AnyRule) -> str:
+    return {"on": "on by default", "preview": "on with --preview", "off": "on when selected"}[one.default.value]
+
+
+def _rule_as_json(one: AnyRule) -> dict[str, Any]:
+    return {
+        "code": one.code,
+        "name": one.name,
+        "category": one.category.value,
+        "severity": one.severity.value,
+        "default": one.default.value,
+        "observers": sorted(observer.value for observer in one.observers),
+        "supersedes": list(one.supersedes),
+        "summary": one.summary(),
+        "documentation": one.documentation(),
+        "url": one.url(),
+    }
+
+
+@exits_with_2
+def config(asked: Asked) -> int:
+    """Print the effective settings, as the text of an initaudit.toml."""
+    configuration = session.configuration_for(asked)
+    source = configuration.root.filename
+    _print(f"# {source if source else 'no configuration file: the defaults'}\n")
+    _print(settings.as_toml(configuration.run) + "\n")
+    return 0
+
+
+def schema() -> int:
+    """Print the JSON Schema of the configuration."""
+    _print(json.dumps(settings.schema(), indent=2) + "\n")
+    return 0
+
+
+def _mend_standard_input(prepared: Prepared, output: Output) -> int:
+    """The mended text goes to standard output, and what remains to standard error."""
+    task, unsafe = prepared.task, prepared.configuration.run.unsafe_fixes
+    report, source = engine.mend_given(task, prepared.watches, unsafe=unsafe)
+    sys.stdout.buffer.write(source.encode(source.text))
+    sys.stdout.buffer.flush()
+    sys.stderr.write(_shown(report, output, (source,)))
+    return _conclude(report, prepared, output)
+
+
+def _shown(report: Report, output: Output, given: Sequence[SourceFile]) -> str:
+    """The findings in the format that was asked for."""
+    if output.statistics:
+        return _statistics(report.findings, as_json=output.output_format in ("json", "json-lines"))
+    root = repository_root(Path.cwd())
+    context = Context(
+        version=__version__,
+        root=root,
+        relative=relative_to(root),
+        rules={code: _card(rule) for code, rule in catalogue().items()},
+        sources=Sources(given),
+        color=output.color,
+    )
+    return render(output.output_format, report.findings, context)
+
+
+def _card(one: AnyRule) -> RuleCard:
+    return RuleCard(
+        code=one.code,
+        name=one.name,
+        summary=one.summary(),
+        documentation=one.documentation(),
+        severity=one.severity,
+        category=one.category,
+        url=one.url(),
+    )
+
+
+def _statistics(findings: Iterable[Finding], *, as_json: bool) -> str:
+    """How many findings each rule has, most first."""
+    counts = Counter((finding.code, finding.name) for finding in findings)
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    if as_json:
+        rows = [{"code": code, "name": name, "count": count} for (code, name), count in ranked]
+        return json.dumps(rows, indent=2) + "\n"
+    return "".join(f"{count:>6}  {code}  {name}\n" for (code, name), count in ranked)
+
+
+def _conclude(report: Report, prepared: Prepared, output: Output) -> int:
+    """Tell the person at the terminal what was done; the exit code."""
+    if output.verbose:
+        _log(f"configuration: {prepared.configuration.root.filename or 'none'}")
+    if output.show_unknown:
+        for line in _undecided(report):
+            _log(line)
+    for error in report.errors:
+        _log(f"initaudit: error: {error}")
+    if not output.quiet:
+        _log(_summary(report, unsafe=prepared.configuration.run.unsafe_fixes))
+    code = report.exit_code(prepared.configuration.run.fail_on)
+    return 0 if output.exit_zero and code == 1 else code
+
+
+def _undecided(report: Report) -> Iterator[str]:
+    for item in report.undecided:
+        where = f"{item.place.filename}:{item.place.row}:{item.place.column}: " if item.place else ""
+        yield f"{where}not decided: {item.subject}: {item.reason}"
+
+
+def _summary(report: Report, *, unsafe: bool) -> str:
+    """One line: what was looked at, and what came of it."""
+    done = report.summary
+    looked = [f"{_count(done.files, 'file')} checked"] if done.files or not done.models else []
+    looked += [f"{_count(done.models, 'model')} built"] if done.models else []
+    looked += [f"{done.skipped} skipped", f"{done.undecided} not decided"]
+    outcome = [_outcome(report.findings)]
+    outcome += [f"{done.fixed} fixed"] if done.fixed else []
+    outcome += [f"{done.suppressed} suppressed"] if done.suppressed else []
+    outcome += [f"{done.known} in the baseline"] if done.known else []
+    waiting = sum(fix.applicable(finding, unsafe=unsafe) for finding in report.findings)
+    outcome += [f"{waiting} can be fixed with --fix"] if waiting else []
+    return f"{', '.join(looked)}; {', '.join(outcome)}."
+
+
+def _outcome(findings: Sequence[Finding]) -> str:
+    counts = Counter(finding.severity for finding in findings)
+    shown = [_count(counts[one], one.value) for one in reversed(Severity) if counts[one]]
+    return ", ".join(shown) or "nothing found"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _write(text: str, output: Output) -> None:
+    if output.filename is None:
+        _print(text)
+    else:
+        _save(output.filename, _encoded(text))
+
+
+def _save(filename: str, content: bytes) -> None:
+    try:
+        Path(filename).write_bytes(content)
+    except OSError as error:
+        raise session.UseError(f"{filename}: {error.strerror or error}") from error
+
+
+def _print(text: str) -> None:
+    """To standard output in UTF-8, whatever the locale; file names keep their bytes."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(_encoded(text))
+    sys.stdout.buffer.flush()
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _log(message: str) -> None:
+    sys.stderr.write(message.encode("utf-8", "replace").decode("utf-8") + "\n")

@@ -1,0 +1,46 @@
+"""What a format may know besides the findings: where sources are, what rules are called, whether to paint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from initaudit.finding import Category, Finding, Severity
+from initaudit.source import Sources
+
+INFORMATION_URL = "https://initaudit.readthedocs.io"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+class RuleCard(msgspec.Struct, frozen=True, kw_only=True):
+    """What a report says of a rule."""
+
+    code: str
+    name: str
+    summary: str
+    documentation: str
+    severity: Severity
+    category: Category
+    url: str
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a report is made. ``root`` is the root of the repository, ``relative`` names a file relative to it."""
+
+    version: str
+    root: Path
+    relative: Callable[[str], str]
+    rules: Mapping[str, RuleCard] = {}
+    sources: Sources = Sources()
+    color: bool = False
+
+
+Format = Callable[[Sequence[Finding], Context], str]
+
+
+def printable(text: str) -> str:
+    """Text without characters that move the cursor, end the line or change the direction of a terminal."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,0 +1,32 @@
+"""GitLab's Code Quality report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from initaudit.finding import Finding, Severity
+from initaudit.report.base import Context
+
+_SEVERITIES = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.NOTE: "info"}
+
+
+def gitlab(findings: Sequence[Finding], context: Context) -> str:
+    """An array of issues; files are relative to the root of the repository."""
+    issues = [
+        {
+            "check_name": finding.code,
+            "description": f"{finding.code}: {finding.message}",
+            "severity": _SEVERITIES[finding.severity],
+            "fingerprint": finding.fingerprint,
+            "location": {
+                "path": context.relative(finding.place.filename),
+                "positions": {
+                    "begin": {"line": finding.place.row, "column": finding.place.column},
+                    "end": {"line": finding.place.end_row, "column": finding.place.end_column},
+                },
+            },
+        }
+        for finding in findings
+    ]
+    return json.dumps(issues, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,55 @@
+"""JSON for programs: an array of findings, or one finding a line. The shape is a contract."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from initaudit.finding import Finding, Fix, Place
+from initaudit.report.base import Context
+
+
+def array(findings: Sequence[Finding], context: Context) -> str:
+    """All findings as one array."""
+    return json.dumps([as_json(finding) for finding in findings], indent=2, ensure_ascii=False) + "\n"
+
+
+def json_lines(findings: Sequence[Finding], context: Context) -> str:
+    """One finding a line."""
+    return "".join(json.dumps(as_json(finding), ensure_ascii=False) + "\n" for finding in findings)
+
+
+def as_json(finding: Finding) -> dict[str, Any]:
+    """One finding."""
+    return {
+        "code": finding.code,
+        "name": finding.name,
+        "severity": finding.severity.value,
+        "category": finding.category.value,
+        "message": finding.message,
+        "url": finding.url,
+        "filename": finding.place.filename,
+        "cell": finding.place.cell,
+        **_span(finding.place),
+        "model": finding.model,
+        "parameter": finding.parameter,
+        "evidence": [{"observer": piece.observer.value, "detail": piece.detail} for piece in finding.evidence],
+        "fix": _fix(finding.fix) if finding.fix else None,
+        "fingerprint": finding.fingerprint,
+    }
+
+
+def _fix(fix: Fix) -> dict[str, Any]:
+    return {
+        "applicability": fix.applicability.value,
+        "message": fix.message,
+        "edits": [{"content": edit.content, **_span(edit.place)} for edit in fix.edits],
+    }
+
+
+def _span(place: Place) -> dict[str, Any]:
+    return {
+        "location": {"row": place.row, "column": place.column},
+        "end_location": {"row": place.end_row, "column": place.end_column},
+    }

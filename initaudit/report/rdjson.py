@@ -1,0 +1,50 @@
+"""Reviewdog's diagnostic format, whose columns count bytes of UTF-8."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from initaudit.finding import Applicability, Finding, Place, Severity
+from initaudit.report.base import INFORMATION_URL, Context
+
+_SEVERITIES = {Severity.ERROR: "ERROR", Severity.WARNING: "WARNING", Severity.NOTE: "INFO"}
+
+
+def rdjson(findings: Sequence[Finding], context: Context) -> str:
+    """All findings as diagnostics."""
+    result = {
+        "source": {"name": "initaudit", "url": INFORMATION_URL},
+        "diagnostics": [_diagnostic(finding, context) for finding in findings],
+    }
+    return json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+
+
+def _diagnostic(finding: Finding, context: Context) -> dict[str, Any]:
+    diagnostic: dict[str, Any] = {
+        "message": finding.message,
+        "severity": _SEVERITIES[finding.severity],
+        "code": {"value": finding.code, "url": finding.url},
+        "location": {"path": finding.place.filename, "range": _range(finding.place, context)},
+    }
+    if finding.fix and finding.fix.applicability is not Applicability.DISPLAY:
+        diagnostic["suggestions"] = [
+            {"range": _range(edit.place, context), "text": edit.content} for edit in finding.fix.edits
+        ]
+    return diagnostic
+
+
+def _range(place: Place, context: Context) -> dict[str, Any]:
+    return {
+        "start": {"line": place.row, "column": _byte_column(place.filename, place.row, place.column, context)},
+        "end": {
+            "line": place.end_row,
+            "column": _byte_column(place.filename, place.end_row, place.end_column, context),
+        },
+    }
+
+
+def _byte_column(filename: str, row: int, column: int, context: Context) -> int:
+    before = context.sources.line(filename, row)[: column - 1]
+    return column + len(before.encode("utf-8", "surrogatepass")) - len(before)

@@ -1,0 +1,112 @@
+"""SARIF 2.1.0, for code scanning: one run, its rules, results with fixes and fingerprints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from initaudit.finding import Applicability, Finding, Fix, Place
+from initaudit.report.base import INFORMATION_URL, Context, RuleCard
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+ROOT = "%SRCROOT%"
+
+
+def sarif(findings: Sequence[Finding], context: Context) -> str:
+    """The log of one run."""
+    codes = sorted({finding.code for finding in findings})
+    index = {code: position for position, code in enumerate(codes)}
+    driver = {
+        "name": "initaudit",
+        "version": context.version,
+        "semanticVersion": context.version,
+        "informationUri": INFORMATION_URL,
+        "rules": [_rule(context.rules[code]) if code in context.rules else {"id": code} for code in codes],
+    }
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "originalUriBaseIds": {ROOT: {"uri": context.root.as_uri().rstrip("/") + "/"}},
+        "results": [_result(finding, index, context) for finding in findings],
+    }
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _rule(rule: RuleCard) -> dict[str, Any]:
+    return {
+        "id": rule.code,
+        "name": "".join(word.capitalize() for word in rule.name.split("-")),
+        "shortDescription": {"text": rule.summary},
+        "fullDescription": {"text": rule.summary},
+        "help": {"text": rule.documentation, "markdown": rule.documentation},
+        "helpUri": rule.url,
+        "defaultConfiguration": {"level": rule.severity.value},
+        "properties": {
+            "tags": [rule.category.value],
+            "category": rule.category.value,
+            "problem.severity": _problem(rule),
+        },
+    }
+
+
+def _problem(rule: RuleCard) -> str:
+    """The severity under the name that code scanning sorts by."""
+    return "recommendation" if rule.severity.value == "note" else rule.severity.value
+
+
+def _result(finding: Finding, index: Mapping[str, int], context: Context) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "ruleId": finding.code,
+        "ruleIndex": index[finding.code],
+        "level": finding.severity.value,
+        "message": {"text": finding.message},
+        "locations": [_location(finding, context)],
+        "partialFingerprints": {"initaudit/v1": finding.fingerprint},
+        "properties": {
+            "evidence": [{"observer": piece.observer.value, "detail": piece.detail} for piece in finding.evidence],
+            "affects": list(finding.affects),
+        },
+    }
+    if finding.fix and finding.fix.edits and finding.fix.applicability is not Applicability.DISPLAY:
+        result["fixes"] = [_fix(finding.fix, context)]
+    return result
+
+
+def _location(finding: Finding, context: Context) -> dict[str, Any]:
+    location: dict[str, Any] = {
+        "physicalLocation": {
+            "artifactLocation": _artifact(finding.place.filename, context),
+            "region": _region(finding.place),
+        }
+    }
+    if finding.model:
+        location["logicalLocations"] = [{"fullyQualifiedName": finding.model, "kind": "type"}]
+    return location
+
+
+def _fix(fix: Fix, context: Context) -> dict[str, Any]:
+    replacements = [
+        {"deletedRegion": _region(edit.place), "insertedContent": {"text": edit.content}} for edit in fix.edits
+    ]
+    change = {"artifactLocation": _artifact(fix.edits[0].place.filename, context), "replacements": replacements}
+    return {"description": {"text": fix.message}, "artifactChanges": [change]}
+
+
+def _artifact(filename: str, context: Context) -> dict[str, Any]:
+    """A path in the repository is relative to its root; any other is a URI of its own."""
+    relative = context.relative(filename)
+    if Path(relative).is_absolute() or relative.startswith("../"):
+        return {"uri": Path(filename).resolve().as_uri()}
+    return {"uri": quote(relative), "uriBaseId": ROOT}
+
+
+def _region(place: Place) -> dict[str, int]:
+    return {
+        "startLine": place.row,
+        "startColumn": place.column,
+        "endLine": place.end_row,
+        "endColumn": place.end_column,
+    }

@@ -1,0 +1,93 @@
+"""For people: one line each (`concise`), or with the source, the span underlined, and what was seen (`full`)."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from initaudit.finding import Applicability, Finding, Severity
+from initaudit.report.base import Context, printable
+
+_COLORS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.NOTE: "36"}
+_FIXES = {
+    Applicability.SAFE: "`--fix` does it",
+    Applicability.UNSAFE: "`--fix --unsafe-fixes` does it, and may change behaviour",
+    Applicability.DISPLAY: "by hand",
+}
+ROWS_BEFORE = 2
+ROWS_OF_SPAN = 6
+TAB = "    "
+
+
+def concise(findings: Sequence[Finding], context: Context) -> str:
+    """``path:row:column: CODE message``."""
+    return "".join(f"{_where(finding, context)}: {_what(finding, context)}\n" for finding in findings)
+
+
+def full(findings: Sequence[Finding], context: Context) -> str:
+    """The finding, its source, the evidence, and the fix."""
+    return "\n".join("\n".join(_full(finding, context)) + "\n" for finding in findings)
+
+
+def _full(finding: Finding, context: Context) -> Iterator[str]:
+    severity = _painted(finding.severity.value, _COLORS[finding.severity], context)
+    yield f"{_where(finding, context)}: {severity}: {_what(finding, context)}"
+    yield from _snippet(finding, context)
+    for piece in finding.evidence:
+        yield f"  = {piece.observer.value}: {printable(piece.detail)}"
+    unnamed = [name for name in finding.affects if f"`{name}`" not in finding.message]
+    if unnamed:
+        yield f"  = affects: {printable(', '.join(unnamed))}"
+    if finding.fix is not None:
+        yield f"  = fix: {printable(finding.fix.message)} ({_FIXES[finding.fix.applicability]})"
+    if finding.url:
+        yield f"  = see: {finding.url}"
+
+
+def _where(finding: Finding, context: Context) -> str:
+    place = finding.place
+    cell = f":cell {place.cell}" if place.cell is not None else ""
+    return f"{_painted(printable(place.filename), '1', context)}{cell}:{place.row}:{place.column}"
+
+
+def _what(finding: Finding, context: Context) -> str:
+    return f"{_painted(finding.code, f'1;{_COLORS[finding.severity]}', context)} {printable(finding.message)}"
+
+
+def _snippet(finding: Finding, context: Context) -> Iterator[str]:
+    """The rows of the finding with its span underlined, and a little of what comes before."""
+    place = finding.place
+    text = context.sources.lines(place.filename)
+    if place.cell is not None or not 0 < place.row <= len(text):
+        return
+    end_row = max(place.row, min(place.end_row, len(text)))
+    last = min(end_row, place.row + ROWS_OF_SPAN - 1)
+    gutter = len(str(last))
+    yield f"{' ' * gutter} |"
+    for row in range(max(1, place.row - ROWS_BEFORE), last + 1):
+        line = text[row - 1]
+        yield f"{row:>{gutter}} | {_shown(line)}".rstrip()
+        if row >= place.row:
+            start = place.column - 1 if row == place.row else len(line) - len(line.lstrip())
+            end = place.end_column - 1 if row == place.end_row else len(line)
+            marks = "^" * max(1, _width(line[start:end].rstrip()))
+            yield f"{' ' * gutter} | {' ' * _width(line[:start])}{_painted(marks, _COLORS[finding.severity], context)}"
+    if end_row > last:
+        yield f"{' ' * gutter} | ..."
+    yield f"{' ' * gutter} |"
+
+
+def _shown(line: str) -> str:
+    return printable(line.replace("\t", TAB))
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    shown = _shown(text)
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in shown) - sum(
+        1 for character in shown if unicodedata.combining(character)
+    )
+
+
+def _painted(text: str, style: str, context: Context) -> str:
+    return f"\x1b[{style}m{text}\x1b[0m" if context.color else text

@@ -1,0 +1,80 @@
+"""INI001: a file that cannot be parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import SyntaxFault
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+
+
+class SyntaxErrorInFile(Rule[SyntaxFault]):
+    """
+    ## What it does
+    Reports a file that had to be read and is not Python: it cannot be parsed, or its bytes are not text in the encoding that it
+    declares.
+
+    ## Why is this bad?
+    Nothing in the file was checked. All other files still were.
+
+    ## Example
+    ```text
+    class Net(nn.Module:
+        pass
+    ```
+
+    ## Use instead
+    ```python
+    class Net(nn.Module):
+        pass
+    ```
+
+    ## Known problems
+    A file that holds nothing any selected rule looks at is not parsed, and not reported. Templates with the suffix `.py` are
+    reported; exclude them.
+
+    ## References
+    - [Python's grammar](https://docs.python.org/3/reference/grammar.html)
+    - [Source code encodings (PEP 263)](https://peps.python.org/pep-0263/)
+    """
+
+    code = "INI001"
+    name = "syntax-error"
+    category = Category.TOOL
+    severity = Severity.ERROR
+    observers = ANALYZER
+    subject = SyntaxFault
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__(
+                    self.weight = nn.Parameter(torch.empty(3))
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.ones(3))
+            """,
+        ),
+    )
+
+    def check(self, subject: SyntaxFault) -> Iterator[Finding]:
+        yield self.finding(
+            subject.place,
+            f"the file cannot be parsed: {subject.detail}; nothing in it was checked",
+            evidence=[Evidence(Observer.ANALYZER, subject.detail)],
+        )

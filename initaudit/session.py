@@ -1,0 +1,159 @@
+"""From what was asked to a task for the engine: files, configuration, baseline, standard input, and the observers."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from initaudit import engine
+from initaudit.analyzer.discover import Discovery, Exclusion, PathError, discover, holds_python
+from initaudit.baseline import BaselineError, read_baseline
+from initaudit.engine import Report, Task, Watch
+from initaudit.repository import RepositoryError, changes_since, repository_root
+from initaudit.selection import SelectionError
+from initaudit.settings import Configuration, Model, Overrides, SettingsError, load
+from initaudit.source import SourceError, SourceFile, decode_source
+
+STANDARD_INPUT = "-"
+
+
+class UseError(Exception):
+    """The tool was asked for something that it cannot do."""
+
+
+# Whatever makes a run impossible: the command says it in a line and exits with 2.
+IMPOSSIBLE = (UseError, engine.Unavailable, SettingsError, SelectionError, PathError, BaselineError, RepositoryError, SourceError)
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run was asked for."""
+
+    paths: tuple[str, ...] = ()
+    targets: tuple[Model, ...] = ()
+    read: bool = False  # run the analyzer
+    probe: bool = False  # run the probe, on the configured models when there are no targets
+    overrides: Overrides = Overrides()
+    config: str | None = None
+    isolated: bool = False
+    noqa: bool = True
+    jobs: int | None = None
+    diff_base: str | None = None
+    use_baseline: bool = True
+    standard_input: bytes = b""
+    standard_input_filename: str | None = None
+
+    @property
+    def standard_input_named(self) -> bool:
+        return STANDARD_INPUT in self.paths
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """A task, the observers that will look, and what went wrong before they could."""
+
+    configuration: Configuration
+    task: Task
+    watches: tuple[Watch, ...]
+    errors: tuple[str, ...] = ()
+
+    def with_errors(self, report: Report) -> Report:
+        """A report that also says what went wrong before the run."""
+        return msgspec.structs.replace(report, errors=self.errors + report.errors)
+
+
+def configuration_for(asked: Asked) -> Configuration:
+    """The settings of a run."""
+    paths = [path for path in asked.paths if path != STANDARD_INPUT and Path(path).exists()]
+    return load(paths, asked.overrides, config=asked.config, isolated=asked.isolated)
+
+
+def find_files(asked: Asked, configuration: Configuration) -> Discovery:
+    """The files to read; raises UseError when there is no Python under the paths at all."""
+    settings = configuration.run
+    found = discover(
+        asked.paths,
+        exclusion=Exclusion(settings.exclude + settings.extend_exclude, configuration.root.folder),
+        force_exclude=settings.force_exclude,
+        respect_gitignore=settings.respect_gitignore,
+    )
+    if not found.files and not found.unreadable and not any(holds_python(path) for path in found.excluded):
+        raise UseError(f"no Python file under {', '.join(asked.paths)}")
+    return found
+
+
+@contextlib.contextmanager
+def prepare(asked: Asked) -> Iterator[Prepared]:
+    """Everything a run needs. Standard input stands in a file of its own until the run is over."""
+    configuration = configuration_for(asked)
+    with contextlib.ExitStack() as until_done:
+        if asked.standard_input_named:
+            folder = until_done.enter_context(tempfile.TemporaryDirectory(prefix="initaudit-"))
+            prepared = _standard_input(asked, configuration, Path(folder))
+        else:
+            prepared = _on_disk(asked, configuration)
+        if asked.probe:
+            building = engine.building(_models(asked, configuration))
+            prepared = msgspec.structs.replace(prepared, watches=(*prepared.watches, building))
+        yield prepared
+
+
+def _on_disk(asked: Asked, configuration: Configuration) -> Prepared:
+    found = find_files(asked, configuration) if asked.read else Discovery(files=())
+    task = Task(
+        configuration=configuration,
+        filenames=found.files,
+        noqa=asked.noqa,
+        known=_known(asked, configuration),
+        changes=changes_since(asked.diff_base, repository_root(Path.cwd())) if asked.diff_base else None,
+        skipped=found.skipped,
+    )
+    return Prepared(
+        configuration=configuration,
+        task=task,
+        watches=(engine.reading(found.files, asked.jobs),) if asked.read else (),
+        errors=tuple(f"{path}: cannot be read" for path in found.unreadable),
+    )
+
+
+def _standard_input(asked: Asked, configuration: Configuration, folder: Path) -> Prepared:
+    if len(asked.paths) > 1:
+        raise UseError("`-` stands alone: standard input cannot be checked together with other paths")
+    name = asked.standard_input_filename or STANDARD_INPUT
+    copy = folder / (Path(name).name if name.endswith(".py") else "stdin.py")
+    copy.write_bytes(asked.standard_input)
+    try:
+        given = decode_source(name, asked.standard_input)
+    except SourceError:
+        given = SourceFile(name, asked.standard_input, "", "utf-8")
+    task = Task(
+        configuration=configuration,
+        filenames=(name,),
+        given=(given,),
+        aliases={str(copy): name},
+        noqa=asked.noqa,
+        known=_known(asked, configuration),
+    )
+    return Prepared(configuration=configuration, task=task, watches=(engine.reading([str(copy)], asked.jobs),))
+
+
+def _models(asked: Asked, configuration: Configuration) -> tuple[Model, ...]:
+    models = asked.targets or configuration.run.models
+    if not models:
+        raise UseError("nothing to build: name a target, or list [[tool.initaudit.models]] in the configuration")
+    return models
+
+
+def baseline_path(configuration: Configuration) -> Path | None:
+    """Where the known findings are: the flag is relative to the current folder, the setting to its file."""
+    if configuration.overrides.baseline is not None:
+        return Path(configuration.overrides.baseline)
+    setting = configuration.root.settings.baseline
+    return configuration.root.folder / setting if setting is not None else None
+
+
+def _known(asked: Asked, configuration: Configuration) -> frozenset[str]:
+    path = baseline_path(configuration)
+    return read_baseline(path).fingerprints() if path is not None and asked.use_baseline else frozenset()

@@ -1,0 +1,85 @@
+"""Selectors choose the rules that a person would expect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from initaudit.finding import Category
+from initaudit.rules import catalogue
+from initaudit.rules.base import AnyRule, Default
+from initaudit.selection import Layer, Selected, SelectionError, matching, select
+from initaudit.settings import load
+
+
+@pytest.fixture
+def rules(monkeypatch: pytest.MonkeyPatch) -> dict[str, AnyRule]:
+    """The catalogue with one rule in preview and one that is off."""
+    found = catalogue()
+    monkeypatch.setattr(type(found["INI204"]), "default", Default.PREVIEW)
+    monkeypatch.setattr(type(found["INI302"]), "default", Default.OFF)
+    return found
+
+
+def chosen(rules: dict[str, AnyRule], *layers: Layer, preview: bool = False) -> set[str]:
+    return set(select(rules, layers, preview=preview))
+
+
+def test_without_a_selection_the_rules_that_are_on_run(rules: dict[str, AnyRule]) -> None:
+    assert chosen(rules) == set(rules) - {"INI204", "INI302"}
+    assert chosen(rules, preview=True) == set(rules) - {"INI302"}
+
+
+def test_all_takes_every_rule_that_is_not_preview(rules: dict[str, AnyRule]) -> None:
+    assert chosen(rules, Layer(select=("ALL",))) == set(rules) - {"INI204"}
+    assert chosen(rules, Layer(select=("ALL",)), preview=True) == set(rules)
+
+
+@pytest.mark.parametrize("selector", ["INI204", "ini204", "rebound-loop-variable"])
+def test_a_preview_rule_runs_when_it_is_named(rules: dict[str, AnyRule], selector: str) -> None:
+    assert chosen(rules, Layer(select=(selector,))) == {"INI204"}
+    assert "INI204" not in chosen(rules, Layer(select=("INI2",)))
+
+
+def test_prefixes_and_categories_select_what_they_cover(rules: dict[str, AnyRule]) -> None:
+    assert chosen(rules, Layer(select=("INI10",))) == {"INI101", "INI102", "INI103", "INI104"}
+    assert chosen(rules, Layer(select=("style",))) == {
+        code for code, rule in rules.items() if rule.category is Category.STYLE
+    }
+
+
+def test_the_more_specific_selector_wins(rules: dict[str, AnyRule]) -> None:
+    assert chosen(rules, Layer(select=("INI10",), ignore=("INI101",))) == {"INI102", "INI103", "INI104"}
+    assert chosen(rules, Layer(select=("INI101",), ignore=("INI1",))) == {"INI101"}
+    assert chosen(rules, Layer(select=("INI101",), ignore=("INI101",))) == set()
+
+
+def test_flags_override_a_configuration(rules: dict[str, AnyRule]) -> None:
+    configured = Layer(select=("INI101",), ignore=("INI201",))
+    assert chosen(rules, configured, Layer(extend_select=("INI201",))) == {"INI101", "INI201"}
+    assert chosen(rules, configured, Layer(select=("INI201",))) == {"INI201"}
+    assert chosen(rules, configured, Layer(ignore=("INI101",))) == set()
+
+
+@pytest.mark.parametrize(
+    ("selector", "hint"), [("INI1001", "`INI101`"), ("corectness", "`correctness`"), ("INI8", "did you mean"), ("E501", "")]
+)
+def test_an_unknown_selector_is_an_error_with_a_suggestion(
+    rules: dict[str, AnyRule], selector: str, hint: str
+) -> None:
+    with pytest.raises(SelectionError, match=f"unknown rule `{selector}`") as raised:
+        matching(selector, rules)
+    assert hint in str(raised.value)
+
+
+def test_per_file_ignores_hold_for_matching_files_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "initaudit.toml").write_text(
+        '[per-file-ignores]\n"tests/**" = ["INI401"]\n"conftest.py" = ["INI1"]\n', encoding="utf-8"
+    )
+    selected = Selected(load(), catalogue())
+    everywhere = selected.codes("src/net.py")
+    assert everywhere - selected.codes("tests/deep/test_net.py") == {"INI401"}
+    assert everywhere - selected.codes("src/conftest.py") == {"INI101", "INI102", "INI103", "INI104"}
+    assert "INI401" in selected.anywhere(["tests/test_net.py"])
