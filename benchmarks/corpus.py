@@ -92,10 +92,11 @@ def read(file: Path) -> list[Row]:
 
 def write(file: Path, rows: Iterable[Row]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
+    ordered = sorted(rows, key=lambda row: (row.package, row.version, row.path, int(row.row), row.code))
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(Row._fields)
-        writer.writerows(sorted(rows, key=lambda row: (row.package, row.version, row.path, int(row.row), row.code)))
+        writer.writerows(ordered)
 
 
 def main() -> None:

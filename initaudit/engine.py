@@ -38,7 +38,7 @@ class Watched(msgspec.Struct, frozen=True):
 Watch = Callable[[frozenset[str]], Watched]
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """An observer that cannot run here, and what it needs."""
 
 
@@ -112,14 +112,15 @@ def building(models: Sequence[Model]) -> Watch:
                 kwargs=model.kwargs,
                 input_sizes=model.input_size,
                 dtype=model.dtype,
-                timeout=model.timeout,
             )
+            if model.timeout is not None:
+                target = msgspec.structs.replace(target, timeout=model.timeout)
             try:
                 observations.append(probe(target))
             except TargetError as error:
                 errors.append(str(error))
             except ProbeUnavailable as error:
-                raise Unavailable(str(error)) from error
+                raise UnavailableError(str(error)) from error
         return Watched(Observer.PROBE, tuple(observations), tuple(errors))
 
     return watch
@@ -307,27 +308,33 @@ def mend(task: Task, watches: Sequence[Watch], *, unsafe: bool = False) -> Repor
         fixed += applied
         if not applied:
             break
-    return msgspec.structs.replace(
-        report,
-        errors=report.errors + tuple(errors.values()),
-        summary=msgspec.structs.replace(report.summary, fixed=fixed),
-    )
+    return _after_fixing(report, fixed, errors.values())
 
 
 def mend_given(task: Task, watches: Sequence[Watch], *, unsafe: bool = False) -> tuple[Report, SourceFile]:
-    """As ``mend`` for a text that was given: its copies are mended, and the new text comes back."""
+    """As ``mend``, for a text that was given: its copies are mended, and the new text comes back."""
     fixed, source = 0, task.given[0]
+    errors: tuple[str, ...] = ()
     for _ in range(FIX_ROUNDS):
         report = run(msgspec.structs.replace(task, given=(source,)), watches)
-        mended = fix.mend(source, fixable(task, report, unsafe=unsafe).get(source.filename, ()), unsafe=unsafe)
-        fixed += len(mended.fixed)
+        try:
+            mended = fix.mend(source, fixable(task, report, unsafe=unsafe).get(source.filename, ()), unsafe=unsafe)
+            raw = source.encode(mended.text)
+        except (fix.FixError, UnicodeEncodeError) as error:
+            errors = (str(error),)
+            break
         if not mended.fixed:
             break
-        raw = source.encode(mended.text)
+        fixed += len(mended.fixed)
         source = msgspec.structs.replace(source, raw=raw, text=mended.text)
         for copy in task.aliases:
             Path(copy).write_bytes(raw)
-    return msgspec.structs.replace(report, summary=msgspec.structs.replace(report.summary, fixed=fixed)), source
+    return _after_fixing(report, fixed, errors), source
+
+
+def _after_fixing(report: Report, fixed: int, errors: Iterable[str]) -> Report:
+    summary = msgspec.structs.replace(report.summary, fixed=fixed)
+    return msgspec.structs.replace(report, summary=summary, errors=(*report.errors, *errors))
 
 
 def fixable(task: Task, report: Report, *, unsafe: bool) -> dict[str, list[Finding]]:

@@ -41,11 +41,24 @@ def changes_since(revision: str, root: Path) -> Changes:
     """What the working tree changed since a revision; raises RepositoryError when git cannot tell."""
     if revision.startswith("-"):
         raise RepositoryError(f"not a revision: {revision}")
-    diff = ["diff", "--unified=0", "--no-color", "--no-ext-diff", "--no-renames", "--src-prefix=a/", "--dst-prefix=b/"]
+    options = [
+        "diff",
+        "--unified=0",
+        "--no-color",
+        "--no-ext-diff",
+        "--no-renames",
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+    ]
     rows: dict[str, tuple[range, ...] | None] = {}
-    for filename, changed in _rows(_git(root, *diff, revision, "--")).items():
+    try:
+        diff = _git(root, *options, revision, "--")
+        untracked = _git(root, "ls-files", "-z", "--others", "--exclude-standard")
+    except RepositoryError as error:
+        raise RepositoryError(f"cannot compare with `{revision}`: {error}") from error
+    for filename, changed in _rows(diff).items():
         rows[os.path.realpath(root / filename)] = changed
-    for filename in _git(root, "ls-files", "-z", "--others", "--exclude-standard").split("\0"):
+    for filename in untracked.split("\0"):
         if filename:
             rows[os.path.realpath(root / filename)] = None
     return Changes(rows)

@@ -26,7 +26,16 @@ class UseError(Exception):
 
 
 # Whatever makes a run impossible: the command says it in a line and exits with 2.
-IMPOSSIBLE = (UseError, engine.Unavailable, SettingsError, SelectionError, PathError, BaselineError, RepositoryError, SourceError)
+IMPOSSIBLE = (
+    UseError,
+    engine.UnavailableError,
+    SettingsError,
+    SelectionError,
+    PathError,
+    BaselineError,
+    RepositoryError,
+    SourceError,
+)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

@@ -63,11 +63,10 @@ def test_flags_override_a_configuration(rules: dict[str, AnyRule]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("selector", "hint"), [("INI1001", "`INI101`"), ("corectness", "`correctness`"), ("INI8", "did you mean"), ("E501", "")]
+    ("selector", "hint"),
+    [("INI1001", "`INI101`"), ("corectness", "`correctness`"), ("INI8", "did you mean"), ("E501", "")],
 )
-def test_an_unknown_selector_is_an_error_with_a_suggestion(
-    rules: dict[str, AnyRule], selector: str, hint: str
-) -> None:
+def test_an_unknown_selector_is_an_error_with_a_suggestion(rules: dict[str, AnyRule], selector: str, hint: str) -> None:
     with pytest.raises(SelectionError, match=f"unknown rule `{selector}`") as raised:
         matching(selector, rules)
     assert hint in str(raised.value)

@@ -64,7 +64,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert settings.fail_on is Severity.NOTE
     assert settings.per_file_ignores == {"tests/**": ("INI401",)}
     assert settings.models == (
-        Model(target="pkg.vit:build", kwargs={"depth": 12}, input_size=((1, 3, 224, 224),), dtype="bfloat16", timeout=20),
+        Model(
+            target="pkg.vit:build", kwargs={"depth": 12}, input_size=((1, 3, 224, 224),), dtype="bfloat16", timeout=20
+        ),
     )
 
 

@@ -74,12 +74,12 @@ def call(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Val
             return Sequence(pairs, complete)
         case "zip", _:
             return _zip(run, args)
-        case ("list" | "tuple" | "sorted" | "reversed" | "set" | "iter" | "frozenset"), [iterable]:
+        case (("list" | "tuple" | "sorted" | "reversed" | "set" | "iter" | "frozenset"), [iterable]):
             if isinstance(iterable, Size | Symbol) and name in ("list", "tuple"):
                 return iterable
             complete = isinstance(iterable, Sequence) and iterable.complete
             return Sequence([item for _, item in run.iterate(iterable)], complete, name != "tuple")
-        case ("list" | "tuple" | "set"), []:
+        case (("list" | "tuple" | "set"), []):
             return Sequence([], True, name != "tuple")
         case "next", [iterable, *_]:
             return next((item for _, item in run.iterate(iterable)), UNKNOWN)
@@ -87,11 +87,11 @@ def call(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Val
             return Mapping(dict(keywords))
         case "len", [Sequence(items=items, complete=True)]:
             return Constant(len(items))
-        case ("int" | "float" | "abs" | "round" | "bool" | "str"), [Constant(value)]:
+        case (("int" | "float" | "abs" | "round" | "bool" | "str"), [Constant(value)]):
             return _converted(name, value)
-        case ("max" | "min" | "sum"), [Constant(), *_] if all(isinstance(arg, Constant) for arg in args):
+        case (("max" | "min" | "sum"), [Constant(), *_]) if all(isinstance(arg, Constant) for arg in args):
             return _extremum(name, [arg.value for arg in args if isinstance(arg, Constant)])
-        case ("len" | "int" | "max" | "min" | "round" | "abs"), _:
+        case (("len" | "int" | "max" | "min" | "round" | "abs"), _):
             result = Symbol(f"{name}({', '.join(map(text, args))})")
             run.integers.add(result.text) if name in ("len", "int") else None
             return result
@@ -279,7 +279,7 @@ def _mapping_method(run: Interpreter, owner: Mapping, name: str, args: list[Valu
             return Sequence(list(owner.items.values()), owner.complete)
         case "keys", _:
             return Sequence([_key(key) for key in owner.items], owner.complete)
-        case ("get" | "pop" | "setdefault"), [Constant(str(key)), *default]:
+        case (("get" | "pop" | "setdefault"), [Constant(str(key)), *default]):
             return owner.items.get(key, default[0] if default and owner.complete else UNKNOWN if default else NONE)
         case "update", [Mapping(items=items)]:
             owner.items.update(items)

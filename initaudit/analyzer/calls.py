@@ -54,9 +54,7 @@ def api_name(name: str) -> str:
     return torch_api.canonical(name) if name.startswith("torch.") else name
 
 
-def call(
-    run: Interpreter, function: Value, args: list[Value], keywords: dict[str, Value], node: cst.Call
-) -> Value:
+def call(run: Interpreter, function: Value, args: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
     """The value of a call expression."""
     if isinstance(function, Api) and function.name == "builtins.super":
         return _super(run, args)
@@ -145,9 +143,7 @@ def _super(run: Interpreter, args: list[Value]) -> Value:
     return Super(instance, owner)
 
 
-def construct(
-    run: Interpreter, cls: Defined, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def construct(run: Interpreter, cls: Defined, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     """An object of a class of the project. Its constructor is a run of its own, so here its insides stay unknown."""
     external = torch_base(run, cls)
     if external in ("torch.nn.Parameter", "torch.Tensor"):
@@ -208,9 +204,7 @@ def _partial(run: Interpreter, args: list[Value], keywords: dict[str, Value]) ->
     return Builtin("partial", apply)
 
 
-def _call_torch(
-    run: Interpreter, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def _call_torch(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     if name == "torch.nn.Parameter":
         return _parameter(args[0] if args else keywords.get("data", UNKNOWN))
     if name in ("torch.nn.Buffer", "torch.autograd.Variable", "torch.Variable"):

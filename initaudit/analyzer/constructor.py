@@ -27,7 +27,19 @@ from initaudit.analyzer.conditions import (
 )
 from initaudit.analyzer.interpreter import Interpreter, OutOfBudget, dotted, has_decorator
 from initaudit.analyzer.project import Defined, External, Project
-from initaudit.analyzer.values import Api, Function, Instance, Memory, Part, Storage, Symbol, Tensor, Value, WriteEvent, leaves
+from initaudit.analyzer.values import (
+    Api,
+    Function,
+    Instance,
+    Memory,
+    Part,
+    Storage,
+    Symbol,
+    Tensor,
+    Value,
+    WriteEvent,
+    leaves,
+)
 from initaudit.finding import Observer
 from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, Write
 
@@ -57,7 +69,11 @@ def unreadable_base(project: Project, cls: Defined) -> str | None:
     if order is None:
         return "a base class could not be resolved"
     for base in order:
-        if isinstance(base, External) and not base.name.startswith("torch.") and base.name not in torch_api.NEUTRAL_BASES:
+        if (
+            isinstance(base, External)
+            and not base.name.startswith("torch.")
+            and base.name not in torch_api.NEUTRAL_BASES
+        ):
             return f"base class {base.name} is not readable"
     return None
 

@@ -497,9 +497,7 @@ def truth(run: Interpreter, value: Value, node: cst.CSTNode) -> Condition:
         case Constant(inner):
             return TRUE if inner else FALSE
         case Choice(test, then, otherwise):
-            return any_of(
-                [all_of([test, truth(run, then, node)]), all_of([negate(test), truth(run, otherwise, node)])]
-            )
+            return any_of([all_of([test, truth(run, then, node)]), all_of([negate(test), truth(run, otherwise, node)])])
         case Sequence(items=items, complete=True):
             return TRUE if items else FALSE
         case Tensor() | Instance() | Function() | Class() | Lambda():

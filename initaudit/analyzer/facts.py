@@ -95,7 +95,11 @@ def _of_body(
             if isinstance(small, cst.Expr):
                 yield from _of_expression(unit, small.value, parameters, guarded)
         tested = statement.test if isinstance(statement, cst.If | cst.While) else statement
-        if modules and not isinstance(statement, cst.BaseCompoundStatement) or isinstance(statement, cst.If | cst.While):
+        if (
+            modules
+            and not isinstance(statement, cst.BaseCompoundStatement)
+            or isinstance(statement, cst.If | cst.While)
+        ):
             yield from type_tests(unit, tested, modules)
         inner_parameters, inner_modules = parameters, modules
         if isinstance(statement, cst.For) and (found := iterated(statement)) is not None:

@@ -51,7 +51,9 @@ from initaudit.analyzer.values import (
 MAX_DEPTH = 14
 MAX_STEPS = 150_000
 MAX_ITERATIONS = 48
-MAKES_TENSORS = re.compile(r"Parameter|Tensor\(|\bempty|\bnn\.|zeros|ones\(|rand|full\(|init|partial|lambda|return \w+$", re.MULTILINE)
+MAKES_TENSORS = re.compile(
+    r"Parameter|Tensor\(|\bempty|\bnn\.|zeros|ones\(|rand|full\(|init|partial|lambda|return \w+$", re.MULTILINE
+)
 
 
 class OutOfBudget(Exception):
@@ -154,7 +156,9 @@ class Interpreter:
                     self.delete(target)
                 case cst.Match(cases=cases):
                     for index, case in enumerate(cases):
-                        arm = Atom(f"case {index} at {id(statement)}", subject=f"match {id(statement)}", constant=str(index))
+                        arm = Atom(
+                            f"case {index} at {id(statement)}", subject=f"match {id(statement)}", constant=str(index)
+                        )
                         self.branch(Literal(arm), case.body.body)
 
     def branch(self, condition: Condition, body: Statements[cst.BaseStatement | cst.BaseSmallStatement]) -> Condition:
@@ -293,7 +297,9 @@ class Interpreter:
                 self.bind(name, value)
             case cst.Attribute(value=owner, attr=attr):
                 for condition, holder in leaves(self.evaluate(owner), self.condition):
-                    with_condition(self, condition, lambda h=holder: self.assign_attribute(h, attr.value, value, target))
+                    with_condition(
+                        self, condition, lambda h=holder: self.assign_attribute(h, attr.value, value, target)
+                    )
             case cst.Subscript(value=owner):
                 index = expressions.index_part(self, target)
                 for condition, holder in leaves(self.evaluate(owner), self.condition):

@@ -13,7 +13,20 @@ from initaudit.finding import Place
 
 ITERATIONS = {iterates.value: iterates for iterates in Iterates}
 WRAPPERS = {"enumerate", "list", "tuple", "reversed", "sorted"}
-PURE_FUNCTIONS = {"isinstance", "hasattr", "len", "getattr", "type", "issubclass", "str", "int", "float", "bool", "id", "repr"}
+PURE_FUNCTIONS = {
+    "isinstance",
+    "hasattr",
+    "len",
+    "getattr",
+    "type",
+    "issubclass",
+    "str",
+    "int",
+    "float",
+    "bool",
+    "id",
+    "repr",
+}
 PURE_METHODS = {
     "find", "startswith", "endswith", "lower", "upper", "split", "strip", "count", "dim", "size", "numel", "ndimension",
     "index", "rfind", "replace", "isdigit", "is_floating_point", "item",
@@ -23,7 +36,12 @@ PURE_METHODS = {
 def iterated(loop: cst.For) -> tuple[cst.BaseExpression, Iterates] | None:
     """The model a loop goes over, and what of it."""
     iterable = loop.iter
-    while isinstance(iterable, cst.Call) and isinstance(iterable.func, cst.Name) and iterable.func.value in WRAPPERS and iterable.args:
+    while (
+        isinstance(iterable, cst.Call)
+        and isinstance(iterable.func, cst.Name)
+        and iterable.func.value in WRAPPERS
+        and iterable.args
+    ):
         iterable = iterable.args[0].value
     if isinstance(iterable, cst.Call) and isinstance(iterable.func, cst.Attribute):
         kind = ITERATIONS.get(iterable.func.attr.value)

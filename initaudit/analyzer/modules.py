@@ -53,9 +53,7 @@ def is_gradient_mode(node: cst.BaseExpression) -> bool:
 # Torch's own modules
 
 
-def torch_module(
-    run: Interpreter, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def torch_module(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     """An object of a torch class."""
     instance = Instance(None, name, arguments=(*args, *keywords.values()), origin=origin)
     short = name.rpartition(".")[2]
@@ -88,11 +86,18 @@ def _add_weights(
     """The weight and bias of a torch layer, which its own constructor initializes."""
     shape = _weight_shape(short, args, keywords)
     for name in ("weight", "bias"):
-        if name == "bias" and (short in ("Embedding", "EmbeddingBag", "PReLU") or keywords.get("bias") == Constant(False)):
+        if name == "bias" and (
+            short in ("Embedding", "EmbeddingBag", "PReLU") or keywords.get("bias") == Constant(False)
+        ):
             continue
         own = shape if name == "weight" else (shape[:1] if shape else None)
         storage = Storage(origin, f"nn.{short}", raw=False, condition=run.condition, shape=own)
-        if name == "weight" and short in torch_api.LINEAR_LIKE and (known := tensors.known_shape(own)) and None not in known:
+        if (
+            name == "weight"
+            and short in torch_api.LINEAR_LIKE
+            and (known := tensors.known_shape(own))
+            and None not in known
+        ):
             complete = tuple(size for size in known if size is not None)
             storage.distribution = distribution_of("init.kaiming_uniform_", complete, (5**0.5,))
         instance.attributes[name] = Tensor(Memory(storage), parameter=True)
@@ -132,7 +137,9 @@ def utility(run: Interpreter, name: str, args: list[Value]) -> Value:
 # Traversal
 
 
-def members(run: Interpreter, instance: Instance, condition: Condition = TRUE) -> Iterator[tuple[str, Condition, Value]]:
+def members(
+    run: Interpreter, instance: Instance, condition: Condition = TRUE
+) -> Iterator[tuple[str, Condition, Value]]:
     """Everything that is registered on a module directly: name, condition, value."""
     for name, value in [*instance.attributes.items(), *((str(i), v) for i, v in enumerate(instance.children))]:
         for when, leaf in leaves(value, condition):
@@ -200,7 +207,15 @@ def attribute(run: Interpreter, instance: Instance, name: str) -> Value | None:
         return Builtin(name, lambda args, keywords, origin: _reset(run, instance, origin))
     if instance.cls is None and instance.external is not None and not instance.external.endswith("Module"):
         short = instance.external.rpartition(".")[2]
-        if name in ("in_features", "out_features", "in_channels", "out_channels", "padding_idx", "kernel_size", "groups"):
+        if name in (
+            "in_features",
+            "out_features",
+            "in_channels",
+            "out_channels",
+            "padding_idx",
+            "kernel_size",
+            "groups",
+        ):
             return Symbol(f"{short}#{id(instance)}.{name}") if short in WITH_WEIGHT else None
         if name == "bias" and short in WITH_WEIGHT:
             return NONE
@@ -211,7 +226,9 @@ def inherited(run: Interpreter, instance: Instance, name: str, external: str | N
     """``super().name`` where the next class is not readable."""
     if name == "__init__" and external is not None and external.startswith("torch.nn."):
         short = external.rpartition(".")[2]
-        return Builtin(name, lambda args, keywords, origin: _construct_base(run, instance, short, args, keywords, origin))
+        return Builtin(
+            name, lambda args, keywords, origin: _construct_base(run, instance, short, args, keywords, origin)
+        )
     found = attribute(run, instance, name)
     return found if found is not None else Builtin(name, lambda args, keywords, origin: UNKNOWN)
 
@@ -259,7 +276,9 @@ def _register(
     run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> Value:
     name = args[0] if args else keywords.get("name", UNKNOWN)
-    value = args[1] if len(args) > 1 else next((keywords[k] for k in ("param", "tensor", "module") if k in keywords), NONE)
+    value = (
+        args[1] if len(args) > 1 else next((keywords[k] for k in ("param", "tensor", "module") if k in keywords), NONE)
+    )
     key = str(name.value) if isinstance(name, Constant) else text(name)
     run.set_attribute(instance, key, value)
     return NONE
@@ -317,7 +336,8 @@ def _named_children(
     run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> Value:
     pairs: list[Value] = [
-        Sequence([Constant(name), _conditional(when, child)], is_list=False) for name, when, child in _direct(run, instance)
+        Sequence([Constant(name), _conditional(when, child)], is_list=False)
+        for name, when, child in _direct(run, instance)
     ]
     return Sequence(pairs, complete=False)
 

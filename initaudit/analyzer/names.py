@@ -89,7 +89,11 @@ def _in_string_or_comment(module: Module, row: int, match: re.Match[str]) -> boo
     column = match.start("model") if match["model"] else match.start("tensor")
     try:
         for token in tokenize.generate_tokens(io.StringIO(module.text).readline):
-            if token.start[0] <= row <= token.end[0] and token.type == tokenize.NAME and token.start == (row, column - start):
+            if (
+                token.start[0] <= row <= token.end[0]
+                and token.type == tokenize.NAME
+                and token.start == (row, column - start)
+            ):
                 return False
             if token.start[0] > row:
                 return True

@@ -17,7 +17,6 @@ from initaudit.finding import Place
 from initaudit.timeline import Coverage, ParameterTimeline
 
 
-
 def timelines(project: Project, module: Module) -> Iterator[ParameterTimeline | Undecided]:
     """The life of every parameter that a class of the file allocates raw."""
     if is_template(module):
@@ -67,7 +66,9 @@ def _of_class(construction: Construction) -> Iterator[ParameterTimeline | Undeci
         yield result
         if decided[0] is Coverage.UNKNOWN and result.allocation is not None:
             subject = f"{result.model}.{result.name}"
-            yield Undecided(place=result.allocation.place, subject=subject, reason=reason or "which elements are written")
+            yield Undecided(
+                place=result.allocation.place, subject=subject, reason=reason or "which elements are written"
+            )
 
 
 def _is_size(storage: Storage, construction: Construction) -> bool:

@@ -72,8 +72,9 @@ def blocks(statement: cst.CSTNode) -> Iterator[Sequence[cst.BaseStatement | cst.
                 yield orelse.body.body
         case cst.With(body=body) | cst.FunctionDef(body=body) | cst.ClassDef(body=body):
             yield body.body
-        case cst.Try(body=body, handlers=handlers, orelse=orelse, finalbody=final) | cst.TryStar(
-            body=body, handlers=handlers, orelse=orelse, finalbody=final
+        case (
+            cst.Try(body=body, handlers=handlers, orelse=orelse, finalbody=final)
+            | cst.TryStar(body=body, handlers=handlers, orelse=orelse, finalbody=final)
         ):
             yield body.body
             for handler in handlers:
@@ -122,9 +123,7 @@ def dropped(unit: Unit, call: cst.Call, parameters: Sequence[str]) -> DroppedTen
     return _fact(unit, call, f"Tensor.{call.func.attr.value}", target, inplace)
 
 
-def _fact(
-    unit: Unit, call: cst.Call, name: str, target: cst.BaseExpression, inplace: str | None
-) -> DroppedTensor:
+def _fact(unit: Unit, call: cst.Call, name: str, target: cst.BaseExpression, inplace: str | None) -> DroppedTensor:
     own = isinstance(target, cst.Attribute) and isinstance(target.value, cst.Name) and target.value.value == "self"
     return DroppedTensor(
         place=unit.fragment.place(call),
@@ -200,7 +199,11 @@ def bare_reference(unit: Unit, expression: cst.BaseExpression) -> BareReference 
 
 def _reference(unit: Unit, expression: cst.BaseExpression, callable_alone: bool) -> BareReference:
     parameters: tuple[str, ...] = ()
-    own = isinstance(expression, cst.Attribute) and isinstance(expression.value, cst.Name) and expression.value.value == "self"
+    own = (
+        isinstance(expression, cst.Attribute)
+        and isinstance(expression.value, cst.Name)
+        and expression.value.value == "self"
+    )
     if own and isinstance(expression, cst.Attribute) and unit.cls is not None:
         parameters = _left_raw(unit.project, unit.cls, expression.attr.value)
     return BareReference(
@@ -243,7 +246,9 @@ def type_tests(unit: Unit, expression: cst.CSTNode, modules: Sequence[str]) -> I
                             outcome=f"tests only the {which}",
                             mended=mended if which == "first" else None,
                         )
-            case cst.Comparison(left=left, comparisons=[cst.ComparisonTarget(operator=cst.Is() | cst.Equal(), comparator=kind)]):
+            case cst.Comparison(
+                left=left, comparisons=[cst.ComparisonTarget(operator=cst.Is() | cst.Equal(), comparator=kind)]
+            ):
                 if _name_of(left) in modules and _is_class(unit, kind):
                     mended = f"isinstance({unit.source(left)}, {unit.source(kind)})"
                     yield TypeTest(
@@ -282,7 +287,12 @@ def _name_of(node: cst.BaseExpression) -> str | None:
 
 def _tested(node: cst.BaseExpression) -> str | None:
     """The name that an ``isinstance`` call tests."""
-    if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value == "isinstance" and len(node.args) == 2:
+    if (
+        isinstance(node, cst.Call)
+        and isinstance(node.func, cst.Name)
+        and node.func.value == "isinstance"
+        and len(node.args) == 2
+    ):
         return _name_of(node.args[0].value)
     return None
 
@@ -307,6 +317,10 @@ def deprecated_calls(unit: Unit, root: cst.CSTNode) -> Iterator[Fact]:
             last = node.func.attr if isinstance(node.func, cst.Attribute) else node.func
             if last.value in DEPRECATED or isinstance(node.func, cst.Name):
                 name = unit.canonical(node.func)
-                if name is not None and name.startswith(torch_api.INIT) and name.removeprefix(torch_api.INIT) in DEPRECATED:
+                if (
+                    name is not None
+                    and name.startswith(torch_api.INIT)
+                    and name.removeprefix(torch_api.INIT) in DEPRECATED
+                ):
                     place = unit.fragment.place
                     yield DeprecatedCall(place=place(node), name=place(last), function=name)

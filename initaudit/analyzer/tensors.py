@@ -240,9 +240,7 @@ def _size(tensor: Tensor, name: str, args: list[Value]) -> Value:
     return Symbol(f"{text(tensor)}.{name}({', '.join(map(text, args))})")
 
 
-def drawn(
-    by: str, tensor: Value, arguments: list[Value], keywords: dict[str, Value]
-) -> Distribution | None:
+def drawn(by: str, tensor: Value, arguments: list[Value], keywords: dict[str, Value]) -> Distribution | None:
     """The distribution that a write draws from, as far as its arguments and the shape are known."""
     shape = known_shape(shape_like(tensor)) or ()
     return distribution_of(by, shape, [plain(v) for v in arguments], {k: plain(v) for k, v in keywords.items()})

@@ -71,7 +71,9 @@ def forgotten_initializer(construction: Construction, found: Registered) -> Defi
 
 def called_by_others(construction: Construction, method: Defined) -> bool:
     """Whether some code calls a method of this name on an object that is not itself."""
-    pattern = re.compile(rf"(?<!self)(?<!super\(\))\.{re.escape(method.definition.name)}\b|['\"]{method.definition.name}['\"]")
+    pattern = re.compile(
+        rf"(?<!self)(?<!super\(\))\.{re.escape(method.definition.name)}\b|['\"]{method.definition.name}['\"]"
+    )
     return any(pattern.search(module.text) for module in modules_that_know(construction))
 
 
@@ -144,7 +146,11 @@ def candidates(construction: Construction, module: Module, name: str) -> Iterato
             continue
         if definition.parent is not None and not definition.parent.is_class:
             continue
-        if definition.owner is not None and Defined(module, definition.owner) in own and not _takes_module(definition, module):
+        if (
+            definition.owner is not None
+            and Defined(module, definition.owner) in own
+            and not _takes_module(definition, module)
+        ):
             continue
         if _may_write(module.slice(definition), name):
             yield defined
@@ -230,5 +236,3 @@ def writing_subclass(construction: Construction, module: Module, storage: Storag
 
 def _same_place(one: Storage, two: Storage) -> bool:
     return one.origin is not None and two.origin is not None and one.origin.node is two.origin.node
-
-

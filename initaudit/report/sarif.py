@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def _artifact(filename: str, context: Context) -> dict[str, Any]:
     relative = context.relative(filename)
     if Path(relative).is_absolute() or relative.startswith("../"):
         return {"uri": Path(filename).resolve().as_uri()}
-    return {"uri": quote(relative), "uriBaseId": ROOT}
+    return {"uri": quote(os.fsencode(relative)), "uriBaseId": ROOT}
 
 
 def _region(place: Place) -> dict[str, int]:

@@ -1,0 +1,63 @@
+"""Who declares a parameter: the class of user code that a tensor of a built model belongs to, and its name there."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from types import CodeType, FunctionType
+
+import msgspec
+import torch
+
+from initaudit.probe.watch import Watch
+from initaudit.timeline import Kind
+
+
+class Declaration(msgspec.Struct, frozen=True):
+    """A class ("package.module.Class"), and the name of a parameter in it ("weight", "fc.weight" for a torch layer's)."""
+
+    model: str
+    name: str
+    kind: Kind
+
+
+def declarations(model: torch.nn.Module, watch: Watch | None) -> dict[str, Declaration]:
+    """The declaration of every parameter and buffer, by path. ``watch`` tells which class's code allocated it."""
+    modules = dict(model.named_modules(remove_duplicate=False))
+    return {path: _declaration(path, tensor, kind, modules, watch) for path, tensor, kind in _tensors(model)}
+
+
+def _tensors(model: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor, Kind]]:
+    for path, parameter in model.named_parameters(remove_duplicate=False):
+        yield path, parameter, Kind.PARAMETER
+    for path, buffer in model.named_buffers(remove_duplicate=False):
+        yield path, buffer, Kind.BUFFER
+
+
+def _declaration(
+    path: str, tensor: torch.Tensor, kind: Kind, modules: dict[str, torch.nn.Module], watch: Watch | None
+) -> Declaration:
+    owner_path, _, name = path.rpartition(".")
+    while owner_path and _is_torch(type(modules[owner_path])):
+        owner_path, _, above = owner_path.rpartition(".")
+        name = f"{above}.{name}"
+    owner = type(modules[owner_path])
+    record = watch.record_of(tensor) if watch is not None and not torch.nn.parameter.is_lazy(tensor) else None
+    caller = record.origin.caused.writer if record is not None else None
+    if caller is not None:
+        owner = _class_of(owner, caller.code) or owner
+    return Declaration(f"{owner.__module__}.{owner.__qualname__}", name, kind)
+
+
+def _is_torch(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == "torch"
+
+
+def _class_of(owner: type, code: CodeType) -> type | None:
+    """The class of the hierarchy one of whose own functions has this code."""
+    for cls in owner.__mro__:
+        for value in vars(cls).values():
+            function = inspect.unwrap(value) if callable(value) else value
+            if isinstance(function, FunctionType) and function.__code__ is code:
+                return cls
+    return None

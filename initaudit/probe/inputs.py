@@ -1,0 +1,50 @@
+"""What to run a model's forward on: what was asked for, or what is sure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from initaudit.probe import Target
+
+BATCH = 4
+
+
+def inputs_for(model: torch.nn.Module, target: Target) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """Positional and keyword inputs for a forward; None when nothing is sure."""
+    if target.input_sizes:
+        return tuple(_random(size, target.dtype) for size in target.input_sizes), {}
+    dummy = _dummy_inputs(model)
+    if dummy is not None:
+        return (), dummy
+    first = _only_first_layer(model)
+    if first is None:
+        return None
+    if isinstance(first, torch.nn.Embedding):
+        return (torch.randint(0, first.num_embeddings, (BATCH, 8)),), {}
+    return (_random((BATCH, first.in_features), target.dtype).to(first.weight.dtype),), {}
+
+
+def _random(size: tuple[int, ...], dtype: str | None) -> torch.Tensor:
+    kind = getattr(torch, dtype) if dtype else torch.get_default_dtype()
+    if kind.is_floating_point or kind.is_complex:
+        return torch.randn(size, dtype=kind)
+    return torch.ones(size, dtype=kind)
+
+
+def _dummy_inputs(model: torch.nn.Module) -> dict[str, Any] | None:
+    """The example inputs that some frameworks give their models."""
+    try:
+        dummy = getattr(model, "dummy_inputs", None)
+    except (AttributeError, NotImplementedError, TypeError, ValueError):
+        return None
+    return dict(dummy) if isinstance(dummy, dict) and dummy else None
+
+
+def _only_first_layer(model: torch.nn.Module) -> Any:
+    """The first layer, when it tells the shape of an input by itself."""
+    for module in model.modules():
+        if next(module.children(), None) is None and next(module.parameters(), None) is not None:
+            return module if isinstance(module, torch.nn.Linear | torch.nn.Embedding) else None
+    return None

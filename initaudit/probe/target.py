@@ -1,0 +1,106 @@
+"""From a specification to the thing that builds the model. Runs in the child process: it imports user code."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from initaudit.finding import Place
+from initaudit.probe import Target, TargetError
+
+
+class Resolved:
+    """What a specification leads to: an instance, or something that builds one when called."""
+
+    def __init__(self, target: Target, attribute: Any) -> None:
+        self.target = target
+        self.attribute = attribute
+
+    @property
+    def is_instance(self) -> bool:
+        return isinstance(self.attribute, torch.nn.Module)
+
+    def build(self) -> torch.nn.Module:
+        """A new model."""
+        model = self.attribute(**self.target.kwargs)
+        if not isinstance(model, torch.nn.Module):
+            raise TargetError(f"it gave {type(model).__name__}, not a torch.nn.Module")
+        return model
+
+    def place(self) -> Place:
+        """Where it is defined."""
+        defined: Callable[..., Any] | type = type(self.attribute) if self.is_instance else self.attribute
+        try:
+            filename = inspect.getsourcefile(inspect.unwrap(defined)) or ""
+            _, row = inspect.getsourcelines(inspect.unwrap(defined))
+        except (OSError, TypeError):
+            filename, row = "", 1
+        return Place(displayed(filename), row, 1, row, 2)
+
+
+def displayed(filename: str) -> str:
+    """A file name relative to the current folder when it lies below it."""
+    absolute = os.path.realpath(filename)
+    here = os.path.realpath(Path.cwd())
+    return os.path.relpath(absolute, here) if absolute.startswith(here + os.sep) else absolute
+
+
+def resolve(target: Target) -> Resolved:
+    """Import what a specification names. Raises TargetError, saying what is wrong and where."""
+    name, colon, path = target.spec.rpartition(":")
+    if not colon or not name or not path:
+        raise TargetError("a target is written package.module:Attr or path/file.py:Attr")
+    module = _import(name)
+    attribute: Any = module
+    for part in path.split("."):
+        if not hasattr(attribute, part):
+            raise TargetError(f"{name} has no attribute {part!r}")
+        attribute = getattr(attribute, part)
+    if not callable(attribute):
+        raise TargetError(f"{path} is neither a class, a function nor a module instance")
+    return Resolved(target, attribute)
+
+
+def _import(name: str) -> ModuleType:
+    sys.path.insert(0, str(Path.cwd()))
+    if name.endswith(".py"):
+        file = Path(name).resolve()
+        if not file.is_file():
+            raise TargetError(f"there is no file {name}")
+        root, name = _module_name(file)
+        sys.path.insert(0, str(root))
+    try:
+        return importlib.import_module(name)
+    except BaseException as error:  # whatever the user's module raises, SystemExit too
+        raise TargetError(f"importing {name} raised {describe(error)}") from error
+
+
+def _module_name(file: Path) -> tuple[Path, str]:
+    """The import root and dotted name of a file."""
+    parts = [] if file.stem == "__init__" else [file.stem]
+    folder = file.parent
+    while (folder / "__init__.py").is_file():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    return folder, ".".join(parts)
+
+
+def describe(error: BaseException) -> str:
+    """An exception in one line, with the file and line it came from."""
+    frames = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        frames.append((traceback.tb_frame.f_code.co_filename, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    filename, row = frames[-1] if frames else ("", 0)
+    where = f" at {displayed(filename)}:{row}" if frames and not filename.startswith("<") else ""
+    message = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {message[0] if message else ''}{where}"

@@ -1,0 +1,45 @@
+"""What a tensor holds."""
+
+from __future__ import annotations
+
+import torch
+
+from initaudit.timeline import Values
+
+
+def summarize(tensor: torch.Tensor) -> Values | None:
+    """Statistics over the finite elements, in float64; None for memory that is not there."""
+    shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+    if tensor.is_meta or tensor.layout is not torch.strided or tensor.is_quantized:
+        return None
+    flat = tensor.detach().cpu().reshape(-1)
+    if flat.is_complex():
+        flat = flat.abs()
+    try:
+        numbers = flat.to(torch.float64)
+    except (RuntimeError, TypeError):  # packed types have no numbers of their own
+        return Values(dtype=dtype, shape=shape, mean=None, std=None, min=None, max=None)
+    nan, inf = int(numbers.isnan().sum()), int(numbers.isinf().sum())
+    finite = numbers[numbers.isfinite()] if nan or inf else numbers
+    if finite.numel() == 0:
+        return Values(dtype=dtype, shape=shape, mean=None, std=None, min=None, max=None, nan=nan, inf=inf)
+    return Values(
+        dtype=dtype,
+        shape=shape,
+        mean=finite.mean().item(),
+        std=finite.std(correction=0).item(),
+        min=finite.min().item(),
+        max=finite.max().item(),
+        nan=nan,
+        inf=inf,
+    )
+
+
+def held(tensor: torch.Tensor, mask: torch.Tensor) -> str:
+    """What the elements under a flat mask happened to hold, in words."""
+    values = summarize(tensor.detach().cpu().reshape(-1)[mask])
+    if values is None or values.min is None or values.max is None:
+        return "nothing finite" if values is not None and (values.nan or values.inf) else "unknown values"
+    text = f"{values.min:.3g}" if values.min == values.max else f"{values.min:.3g} .. {values.max:.3g}"
+    odd = values.nan + values.inf
+    return f"{text}, {odd} not finite" if odd else text

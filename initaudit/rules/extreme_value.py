@@ -1,0 +1,127 @@
+"""INI602: magnitudes that no initializer intends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.rules.base import PROBE, Example, Rule
+from initaudit.timeline import Coverage, Kind, ParameterTimeline, Values
+
+LARGEST_WEIGHT = 1e3
+"""Of a matrix or kernel. No scheme draws anything near it: N(0, 1) reaches 6 in a billion elements."""
+LARGEST_VECTOR = 1e6
+"""Of a vector or scalar, which may hold a temperature, a period or a count on purpose."""
+LARGEST_NUMBER = {"float16": 65504.0}
+"""Of the types whose range a first product can leave."""
+
+
+class ExtremeValue(Rule[ParameterTimeline]):
+    """
+    ## What it does
+    Reports a trainable parameter whose initial values are of a magnitude that no initializer intends: beyond 1,000 in a
+    matrix or kernel, beyond 1,000,000 in a vector, or such that the first product of a float16 layer overflows.
+
+    ## Why is this bad?
+    The first forward overflows or saturates, the first gradient is useless, and the loss starts at NaN.
+
+    ## Example
+    ```python
+    self.weight = nn.Parameter(torch.arange(4096.0).reshape(64, 64))
+    ```
+
+    ## Use instead
+    ```python
+    self.weight = nn.Parameter(torch.randn(64, 64) / 64**0.5)
+    ```
+
+    ## Known problems
+    Memory that nothing wrote may hold extreme values too; that is INI101, which tells the cause. A scale that is merely unusual
+    is not reported: it can be deliberate.
+
+    ## References
+    - Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010
+    """
+
+    code = "INI602"
+    name = "extreme-value"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = PROBE
+    subject = ParameterTimeline
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Ramp(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.arange(4096.0).reshape(64, 64))
+            """,
+            target="Ramp",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Half(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.full((4, 1024), 16.0, dtype=torch.float16))
+            """,
+            target="Half",
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Usual(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.table = nn.Embedding(1000, 16)
+                    self.weight = nn.Parameter(torch.randn(64, 64))
+                    self.period = nn.Parameter(torch.tensor(10000.0))
+                    self.register_buffer("far", torch.full((4, 4), -3e38))
+            """,
+            target="Usual",
+        ),
+    )
+
+    def check(self, subject: ParameterTimeline) -> Iterator[Finding]:
+        values, allocation = subject.values, subject.allocation
+        if subject.kind is not Kind.PARAMETER or subject.coverage in (Coverage.NEVER, Coverage.PARTIAL):
+            return
+        if not subject.trainable or values is None or allocation is None:
+            return
+        reason = self.extreme(values)
+        if reason is None:
+            return
+        last = subject.writes[-1].place if subject.writes else None
+        yield self.finding(
+            last or allocation.place,
+            f"`{subject.name}` starts with values from {values.min:.3g} to {values.max:.3g}: {reason}; "
+            f"draw it with a scheme of `nn.init`",
+            evidence=[Evidence(subject.observer, f"when built, {values.dtype} of shape {values.shape}: {reason}")],
+            model=subject.model,
+            parameter=subject.name,
+        )
+
+    @staticmethod
+    def extreme(values: Values) -> str | None:
+        """Why the values are extreme; None when they are not."""
+        if values.min is None or values.max is None:
+            return None
+        largest = max(abs(values.min), abs(values.max))
+        matrix = len(values.shape) >= 2
+        if largest > (LARGEST_WEIGHT if matrix else LARGEST_VECTOR):
+            return "no initializer intends such a magnitude"
+        limit = LARGEST_NUMBER.get(values.dtype)
+        if matrix and limit is not None and values.shape[1] * largest**2 > limit:
+            return f"a product of {values.shape[1]} such elements overflows {values.dtype}"
+        return None

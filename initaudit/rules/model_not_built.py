@@ -1,0 +1,89 @@
+"""INI003: a model that could not be built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import BuildFailure
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import PROBE, Example, Rule
+
+
+class ModelNotBuilt(Rule[BuildFailure]):
+    """
+    ## What it does
+    Reports a model whose constructor raised an exception, did not end in time, or ended its process.
+
+    ## Why is this bad?
+    A model that cannot be built can be neither audited nor trained. The finding stands at the line of user code where the
+    construction ended.
+
+    ## Example
+    ```python
+    class Net(nn.Module):
+        def __init__(self, width=3):
+            super().__init__()
+            if width % 2:
+                raise ValueError("width must be even")
+    ```
+
+    ## Use instead
+    ```python
+    class Net(nn.Module):
+        def __init__(self, width=4):
+            super().__init__()
+            if width % 2:
+                raise ValueError("width must be even")
+    ```
+    or give the probe the arguments the constructor needs: `--kwargs '{"width": 4}'`.
+
+    ## Known problems
+    A process that is killed leaves no line: the finding then stands at the definition of the target. The time limit is wall-clock
+    time (`--timeout`), so that a loaded machine needs a larger one.
+
+    ## References
+    - [torch.nn.Module](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html)
+    """
+
+    code = "INI003"
+    name = "model-not-built"
+    category = Category.TOOL
+    severity = Severity.ERROR
+    observers = PROBE
+    subject = BuildFailure
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, width=3):
+                    super().__init__()
+                    if width % 2:
+                        raise ValueError("width must be even")
+            """,
+            target="Net",
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, width=4):
+                    super().__init__()
+                    if width % 2:
+                        raise ValueError("width must be even")
+            """,
+            target="Net",
+        ),
+    )
+
+    def check(self, subject: BuildFailure) -> Iterator[Finding]:
+        verb = {"raised": "raised", "hung": "hung:", "died": "died:"}[subject.how]
+        yield self.finding(
+            subject.place,
+            f"building `{subject.target}` {verb} {subject.detail}",
+            evidence=[Evidence(Observer.PROBE, f"construction {subject.how}")],
+        )

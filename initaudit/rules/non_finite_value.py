@@ -1,0 +1,91 @@
+"""INI601: NaN or infinity in a trainable parameter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.rules.base import PROBE, Example, Rule
+from initaudit.timeline import Coverage, Kind, ParameterTimeline
+
+
+class NonFiniteValue(Rule[ParameterTimeline]):
+    """
+    ## What it does
+    Reports a trainable parameter into which construction wrote NaN or an infinity.
+
+    ## Why is this bad?
+    One such element makes every output and every gradient that depends on it NaN; nothing is ever learned.
+
+    ## Example
+    ```python
+    self.log_scale = nn.Parameter(torch.zeros(4).log())
+    ```
+
+    ## Use instead
+    ```python
+    self.log_scale = nn.Parameter(torch.full((4,), 1e-3).log())
+    ```
+
+    ## Known problems
+    Buffers are left alone: a mask may well hold minus infinity. Memory that nothing wrote is INI101, whatever it holds.
+
+    ## References
+    - [torch.isfinite](https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html)
+    """
+
+    code = "INI601"
+    name = "non-finite-value"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = PROBE
+    subject = ParameterTimeline
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Scale(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.log_scale = nn.Parameter(torch.zeros(4).log())
+            """,
+            target="Scale",
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Masked(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.scale = nn.Parameter(torch.ones(4))
+                    self.register_buffer("mask", torch.full((4, 4), float("-inf")).triu(1))
+                    self.register_buffer("missing", torch.full((4,), float("nan")))
+            """,
+            target="Masked",
+        ),
+    )
+
+    def check(self, subject: ParameterTimeline) -> Iterator[Finding]:
+        values, allocation = subject.values, subject.allocation
+        written = subject.coverage in (Coverage.WRITTEN, Coverage.UNKNOWN)
+        if subject.kind is not Kind.PARAMETER or not written or not subject.trainable:
+            return
+        if values is None or allocation is None or values.nan + values.inf == 0:
+            return
+        found = " and ".join(f"{count} {what}" for count, what in ((values.nan, "NaN"), (values.inf, "infinite")) if count)
+        last = subject.writes[-1].place if subject.writes else None
+        yield self.finding(
+            last or allocation.place,
+            f"`{subject.name}` starts with {found} elements; check the expression that fills it",
+            evidence=[Evidence(subject.observer, f"when built, {found} of {math.prod(values.shape)} elements")],
+            model=subject.model,
+            parameter=subject.name,
+        )
+

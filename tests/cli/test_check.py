@@ -1,0 +1,385 @@
+"""`initaudit check`, as a person or a hook runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from initaudit.cli import main
+
+RAW = """\
+import torch as t
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(t.empty(3, 4))
+"""
+LEGACY = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.Tensor(3, 4))
+        nn.init.ones_(self.weight)
+"""
+CLEAN = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3, 4))
+"""
+Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".git").mkdir()
+    return tmp_path
+
+
+def initaudit(*arguments: str, input: str | bytes | None = None) -> Result:
+    outcome = CliRunner().invoke(main, arguments, input=input)
+    assert outcome.exception is None or isinstance(outcome.exception, SystemExit), outcome.exception
+    return outcome
+
+
+def write(name: str, text: str = RAW) -> str:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return name
+
+
+def findings(outcome: Result) -> list[tuple[str, str]]:
+    """The code and file of each finding in JSON."""
+    return [(finding["code"], finding["filename"]) for finding in json.loads(outcome.stdout)]
+
+
+def in_json(*arguments: str, input: str | None = None) -> list[tuple[str, str]]:
+    return findings(initaudit(*arguments, "--output-format", "json", input=input))
+
+
+def test_bare_paths_mean_check() -> None:
+    write("src/net.py")
+    assert initaudit("src").stdout == initaudit("check", "src").stdout
+    assert initaudit("--output-format", "concise", "src").stdout.startswith("src/net.py:8:36: INI101 ")
+
+
+def test_no_path_means_the_current_folder() -> None:
+    write("src/net.py")
+    assert in_json() == [("INI101", "src/net.py")]
+
+
+def test_the_command_runs_as_a_module() -> None:
+    write("net.py")
+    done = subprocess.run([sys.executable, "-m", "initaudit", "net.py"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "INI101" in done.stdout
+    assert done.stderr == "1 file checked, 0 skipped, 0 not decided; 1 error.\n"
+
+
+def test_findings_go_to_standard_output_and_the_summary_to_standard_error() -> None:
+    write("net.py")
+    outcome = initaudit("net.py", "--output-format", "json")
+    assert len(json.loads(outcome.stdout)) == 1
+    assert "1 file checked" in outcome.stderr
+    assert initaudit("net.py", "-q").stderr == ""
+
+
+def test_clean_files_exit_with_0_and_say_that_they_were_checked() -> None:
+    write("net.py", CLEAN)
+    outcome = initaudit("net.py")
+    assert (outcome.exit_code, outcome.stdout) == (0, "")
+    assert outcome.stderr == "1 file checked, 0 skipped, 0 not decided; nothing found.\n"
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], 0),
+        (["--fail-on", "error"], 0),
+        (["--fail-on", "note"], 1),
+        (["--fail-on", "note", "--exit-zero"], 0),
+    ],
+)
+def test_notes_fail_only_when_asked_to(flags: list[str], expected: int) -> None:
+    write("net.py", LEGACY)
+    outcome = initaudit("net.py", *flags)
+    assert "INI104" in outcome.stdout
+    assert outcome.exit_code == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["missing"], ["missing", "no such file or folder"]),
+        (["empty"], ["no Python file under empty"]),
+        (["src", "--select", "INI1001"], ["unknown rule `INI1001`", "did you mean `INI101`"]),
+        (["src", "--ignore", "uninitialised-parameter"], ["did you mean `uninitialized-parameter`"]),
+        (["src", "--per-file-ignores", "tests/**:INI9999"], ["unknown rule `INI9999`"]),
+        (["src", "--selct", "INI101"], ["--selct"]),
+        (["src", "--output-format", "xml"], ["xml"]),
+        (["src", "--baseline", "none.json"], ["none.json", "initaudit baseline"]),
+        (["src", "--config", "none.toml"], ["none.toml"]),
+        (["src", "--probe"], ["nothing to build"]),
+        (["src", "--diff-base", "no-such-revision"], ["no-such-revision"]),
+        (["src", "--output-file", "no/such/folder"], ["no/such/folder"]),
+        (["-", "src"], ["standard input"]),
+    ],
+)
+def test_what_cannot_be_done_exits_with_2_and_says_why(arguments: list[str], words: list[str]) -> None:
+    write("src/net.py")
+    Path("empty").mkdir()
+    outcome = initaudit(*arguments)
+    assert outcome.exit_code == 2
+    assert outcome.stdout == ""
+    assert all(word in outcome.stderr for word in words), outcome.stderr
+    assert initaudit(*arguments, "--exit-zero").exit_code == 2
+
+
+def test_a_mistake_in_the_configuration_exits_with_2() -> None:
+    write("net.py", CLEAN)
+    write("pyproject.toml", "[tool.initaudit]\nselct = ['INI1']\n")
+    outcome = initaudit("net.py")
+    assert outcome.exit_code == 2
+    assert "unknown key `selct`; did you mean `select`?" in outcome.stderr
+
+
+def test_files_that_are_all_excluded_exit_with_0() -> None:
+    write("gen/net.py")
+    outcome = initaudit("gen/net.py", "--force-exclude", "--exclude", "gen")
+    assert outcome.exit_code == 0
+    assert outcome.stderr == "0 files checked, 1 skipped, 0 not decided; nothing found.\n"
+    assert initaudit(".", "--exclude", "gen").exit_code == 0
+
+
+def test_a_named_file_is_checked_although_it_is_excluded() -> None:
+    write("gen/net.py")
+    assert in_json("gen/net.py", "--exclude", "gen") == [("INI101", "gen/net.py")]
+
+
+def test_a_file_with_a_syntax_error_is_a_finding_and_the_others_are_checked() -> None:
+    write("src/broken.py", "import torch\nw = torch.empty(3\n")
+    write("src/net.py")
+    outcome = initaudit("src", "--output-format", "json")
+    assert findings(outcome) == [("INI001", "src/broken.py"), ("INI101", "src/net.py")]
+    assert outcome.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("head", "codec", "newline"),
+    [
+        ("", "utf-8-sig", "\n"),
+        ("# -*- coding: latin-1 -*-\n", "latin-1", "\n"),
+        ("", "utf-8", "\r\n"),
+        ("", "utf-8", "\r"),
+    ],
+    ids=["byte-order-mark", "cookie", "crlf", "cr"],
+)
+def test_encodings_and_newlines_do_not_move_a_finding(head: str, codec: str, newline: str) -> None:
+    text = f"{head}'é'\n{LEGACY}"
+    Path("net.py").write_bytes(text.replace("\n", newline).encode(codec))
+    (finding,) = json.loads(initaudit("net.py", "--output-format", "json").stdout)
+    assert finding["location"] == {"row": 9 + bool(head), "column": 36}
+    assert initaudit("net.py", "--fix").exit_code == 0
+    assert Path("net.py").read_bytes() == (
+        text.replace("torch.Tensor(3, 4)", "torch.empty(3, 4)").replace("\n", newline).encode(codec)
+    )
+
+
+def test_a_file_that_is_no_text_is_a_finding() -> None:
+    Path("net.py").write_bytes(RAW.encode() + b"name = '\xe9'\n")
+    assert in_json("net.py") == [("INI001", "net.py")]
+
+
+def test_selection_flags_choose_rules() -> None:
+    write("net.py", RAW + LEGACY.replace("Net", "Old"))
+    assert {code for code, _ in in_json()} == {"INI101", "INI104"}
+    assert {code for code, _ in in_json("--select", "INI104")} == {"INI104"}
+    assert {code for code, _ in in_json("--select", "correctness,INI104", "--ignore", "INI101")} == {"INI104"}
+    assert {code for code, _ in in_json("--per-file-ignores", "net.py:INI101,INI104")} == set()
+
+
+def test_the_closest_configuration_decides_for_a_file() -> None:
+    write("pkg/net.py")
+    write("pkg/sub/net.py")
+    write("pyproject.toml", "[tool.initaudit.per-file-ignores]\n'pkg/net.py' = ['INI101']\n")
+    assert in_json() == [("INI101", "pkg/sub/net.py")]
+    write("pkg/sub/initaudit.toml", "ignore = ['INI101']\n")
+    assert in_json() == []
+    assert len(in_json("--isolated")) == 2
+
+
+def test_suppressions_hide_findings_unless_they_are_set_aside() -> None:
+    write("net.py", RAW.replace("4))", "4))  # initaudit: ignore[INI101] the loader fills it"))
+    outcome = initaudit("net.py")
+    assert outcome.exit_code == 0
+    assert "1 suppressed" in outcome.stderr
+    assert in_json("--ignore-noqa") == [("INI101", "net.py")]
+
+
+def test_add_ignore_suppresses_every_finding() -> None:
+    write("net.py")
+    outcome = initaudit("--add-ignore")
+    assert (outcome.exit_code, outcome.stderr) == (0, "1 finding suppressed.\n")
+    assert "4))  # initaudit: ignore[INI101]\n" in Path("net.py").read_text(encoding="utf-8")
+    assert in_json() == []
+
+
+def test_fix_mends_what_is_safe_and_reports_what_remains() -> None:
+    write("net.py", LEGACY + RAW.replace("Net", "Other"))
+    outcome = initaudit("net.py", "--fix", "--output-format", "concise")
+    assert Path("net.py").read_text(encoding="utf-8") == LEGACY.replace("Tensor", "empty") + RAW.replace("Net", "Other")
+    assert [line.split()[1] for line in outcome.stdout.splitlines()] == ["INI101"]
+    assert "1 error, 1 fixed" in outcome.stderr
+
+
+def test_diff_is_a_patch_and_changes_nothing() -> None:
+    write("net.py", LEGACY)
+    outcome = initaudit("net.py", "--diff")
+    assert Path("net.py").read_text(encoding="utf-8") == LEGACY
+    Path("mend.patch").write_text(outcome.stdout, encoding="utf-8")
+    subprocess.run(["git", "apply", "-p0", "mend.patch"], check=True)
+    assert Path("net.py").read_text(encoding="utf-8") == LEGACY.replace("Tensor", "empty")
+
+
+def test_standard_input_is_checked_under_its_name() -> None:
+    write("pkg/initaudit.toml", "ignore = ['INI104']\n")
+    assert in_json("-", "--stdin-filename", "pkg/net.py", input=RAW) == [("INI101", "pkg/net.py")]
+    assert in_json("-", input=LEGACY) == [("INI104", "-")]
+    assert in_json("-", "--stdin-filename", "pkg/net.py", input=LEGACY) == []
+    outcome = initaudit("-", "--stdin-filename", "pkg/net.py", input=RAW)
+    assert "8 |         self.weight = nn.Parameter(t.empty(3, 4))" in outcome.stdout
+
+
+def test_standard_input_that_is_mended_goes_to_standard_output() -> None:
+    outcome = initaudit("-", "--fix", "--stdin-filename", "net.py", input=LEGACY)
+    assert outcome.stdout == LEGACY.replace("Tensor", "empty")
+    assert "1 fixed" in outcome.stderr
+
+
+def test_output_can_go_to_a_file() -> None:
+    write("net.py")
+    outcome = initaudit("net.py", "--output-format", "json", "--output-file", "out.json")
+    assert outcome.stdout == ""
+    assert len(json.loads(Path("out.json").read_text(encoding="utf-8"))) == 1
+
+
+def test_statistics_count_by_rule() -> None:
+    write("net.py", RAW + RAW.replace("Net", "Again") + LEGACY.replace("Net", "Old"))
+    assert initaudit("--statistics").stdout.split("\n") == [
+        "     2  INI101  uninitialized-parameter",
+        "     1  INI104  legacy-tensor-constructor",
+        "",
+    ]
+    assert json.loads(initaudit("--statistics", "--output-format", "json").stdout)[0] == {
+        "code": "INI101",
+        "name": "uninitialized-parameter",
+        "count": 2,
+    }
+
+
+def test_show_files_lists_what_would_be_checked() -> None:
+    write("src/b.py")
+    write("src/a.py")
+    write("src/old/c.py")
+    assert initaudit("src", "--show-files", "--exclude", "old").stdout == "src/a.py\nsrc/b.py\n"
+
+
+def test_the_baseline_hides_what_is_known_and_nothing_new() -> None:
+    write("net.py")
+    assert initaudit("baseline").exit_code == 0
+    known = json.loads(Path(".initaudit-baseline.json").read_text(encoding="utf-8"))
+    assert [(entry["code"], entry["filename"]) for entry in known["findings"]] == [("INI101", "net.py")]
+    write("pyproject.toml", "[tool.initaudit]\nbaseline = '.initaudit-baseline.json'\n")
+    write("net.py", "\n\n# moved\n" + RAW)
+    outcome = initaudit()
+    assert outcome.exit_code == 0
+    assert "1 in the baseline" in outcome.stderr
+    write("other.py")
+    assert in_json() == [("INI101", "other.py")]
+
+
+def test_only_changed_lines_are_reported_against_a_revision() -> None:
+    Path(".git").rmdir()
+    git = ["git", "-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
+    write("pkg/old net.py")
+    write("pkg/touched.py")
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*git, *command], check=True)
+    write("pkg/touched.py", RAW + "        self.bias = nn.Parameter(t.empty(3))\n")
+    write("pkg/new.py")
+    outcome = initaudit("pkg", "--diff-base", "HEAD", "--output-format", "json")
+    assert [(finding["filename"], finding["parameter"]) for finding in json.loads(outcome.stdout)] == [
+        ("pkg/new.py", "weight"),
+        ("pkg/touched.py", "bias"),
+    ]
+
+
+def test_what_could_not_be_decided_is_counted_and_listed_on_demand() -> None:
+    write(
+        "net.py",
+        RAW.replace("nn.Module", "Elsewhere").replace(
+            "from torch import nn", "from torch import nn\nfrom a import Elsewhere"
+        ),
+    )
+    outcome = initaudit("net.py", "--show-unknown")
+    count = sum(": not decided: " in line for line in outcome.stderr.splitlines())
+    assert f"{count} not decided" in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "painted"),
+    [
+        ([], {}, False),
+        (["--color", "always"], {}, True),
+        ([], {"FORCE_COLOR": "1"}, True),
+        (["--color", "never"], {"FORCE_COLOR": "1"}, False),
+        (["--color", "always"], {"NO_COLOR": "1"}, True),
+    ],
+)
+def test_color_follows_flags_environment_and_terminal(
+    flags: list[str], environment: dict[str, str], painted: bool
+) -> None:
+    write("net.py")
+    # click itself would take colors out of what is not a terminal.
+    outcome = CliRunner(env={"FORCE_COLOR": None, "NO_COLOR": None, **environment}).invoke(
+        main, ["net.py", *flags], color=True
+    )
+    assert ("\x1b[" in outcome.stdout) is painted
+
+
+def test_sarif_and_github_name_files_from_the_root_of_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("pkg/net.py")
+    monkeypatch.chdir(tmp_path / "pkg")
+    assert "file=pkg/net.py," in initaudit("net.py", "--output-format", "github").stdout
+    (run,) = json.loads(initaudit("net.py", "--output-format", "sarif").stdout)["runs"]
+    location = run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert location["uri"] == "pkg/net.py"
+    assert json.loads(initaudit("net.py", "--output-format", "json").stdout)[0]["filename"] == "net.py"
+
+
+def test_a_file_name_that_is_not_unicode_does_not_stop_a_report() -> None:
+    name = b"n\xe9t.py".decode("utf-8", "surrogateescape")
+    Path(name).write_text(RAW, encoding="utf-8")
+    for form in ("full", "json", "sarif", "github", "junit"):
+        assert initaudit("--output-format", form).exit_code == 1

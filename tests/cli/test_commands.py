@@ -1,0 +1,125 @@
+"""The commands besides `check`: rule, config, probe; and how quickly the tool starts."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import tomllib
+from click.testing import CliRunner, Result
+
+import initaudit
+from initaudit.cli import main
+from initaudit.rules import catalogue
+
+needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the probe runs with torch")
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".git").mkdir()
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    outcome = CliRunner().invoke(main, arguments)
+    assert outcome.exception is None or isinstance(outcome.exception, SystemExit), outcome.exception
+    return outcome
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["check", "--help"], ["probe", "--help"]])
+def test_starting_loads_neither_torch_nor_libcst_nor_rich(arguments: list[str]) -> None:
+    code = (
+        "import sys; sys.argv = ['initaudit', *sys.argv[1:]]\n"
+        "from initaudit.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([name for name in ('torch', 'libcst', 'rich', 'numpy', 'pathspec') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert run("--version").stdout == f"initaudit {initaudit.__version__}\n"
+
+
+@pytest.mark.parametrize("selector", ["INI101", "ini101", "uninitialized-parameter"])
+def test_a_rule_is_documented_under_its_code_and_its_name(selector: str) -> None:
+    text = run("rule", selector).stdout
+    assert text.startswith(
+        "# INI101 uninitialized-parameter\n\ncorrectness, error, seen by analyzer and probe, on by default"
+    )
+    assert "## Why is this bad?" in text
+
+
+def test_all_rules_are_documented() -> None:
+    documents = json.loads(run("rule", "--all", "--output-format", "json").stdout)
+    assert [document["code"] for document in documents] == list(catalogue())
+    assert all(document["summary"] and document["url"] for document in documents)
+    assert (
+        json.loads(run("rule", "INI101", "--output-format", "json").stdout)
+        == documents[list(catalogue()).index("INI101")]
+    )
+
+
+@pytest.mark.parametrize("arguments", [["INI1001"], [], ["INI101", "--all"]])
+def test_an_unknown_rule_exits_with_2(arguments: list[str]) -> None:
+    assert run("rule", *arguments).exit_code == 2
+
+
+def test_the_effective_settings_are_a_configuration_that_can_be_used() -> None:
+    Path("pyproject.toml").write_text("[tool.initaudit]\nignore = ['INI104']\n", encoding="utf-8")
+    text = run("config").stdout
+    assert text.startswith("# ") and "pyproject.toml" in text.splitlines()[0]
+    assert tomllib.loads(text)["ignore"] == ["INI104"]
+    Path("initaudit.toml").write_text(text, encoding="utf-8")
+    assert run("config").stdout.splitlines()[1:] == text.splitlines()[1:]
+
+
+def test_the_schema_of_the_configuration_is_printed() -> None:
+    schema = json.loads(run("config", "--schema").stdout)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert jsonschema.Draft202012Validator(schema).is_valid({"fail-on": "note"})
+
+
+def test_the_api_finds_what_the_command_finds() -> None:
+    Path("net.py").write_text(
+        "import torch\nfrom torch import nn\n\nclass Net(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.weight = nn.Parameter(torch.empty(3))\n",
+        encoding="utf-8",
+    )
+    report = initaudit.check(["net.py"])
+    assert [finding.code for finding in report.findings] == ["INI101"]
+    assert report.summary.files == 1
+    assert initaudit.check(["net.py"], ignore=["INI101"]).findings == ()
+
+
+def test_without_torch_the_probe_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("net.py").write_text("Net = None\n", encoding="utf-8")
+    code = "import sys; sys.modules['torch'] = None\nfrom initaudit.cli import main\nmain()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "probe", "net.py:Net"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "initaudit[probe]" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["a:b", "--kwargs", "[1]"],
+        ["a:b", "--kwargs", "{"],
+        ["a:b", "--input-size", "1,x"],
+        ["a:b", "--timeout", "0"],
+    ],
+)
+def test_a_probe_that_cannot_be_run_exits_with_2(arguments: list[str]) -> None:
+    assert run("probe", *arguments).exit_code == 2

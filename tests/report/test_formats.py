@@ -1,0 +1,247 @@
+"""Each format says what was found in the way its reader expects."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Place, Severity
+from initaudit.merge import relative_to
+from initaudit.report import FORMATS, render
+from initaudit.report.base import Context, RuleCard
+from initaudit.source import Sources, decode_source
+
+SCHEMA = Path(__file__).parent.parent / "data" / "sarif-schema-2.1.0.json"
+SOURCE = """\
+import torch as t
+class Net(nn.Module):
+\tdef __init__(self):
+\t\tself.weiß, self.w = '漢', nn.Parameter(t.Tensor(3, 4))
+\t\tself.long = nn.Parameter(
+\t\t\tt.Tensor(3, 4)
+\t\t)
+"""
+MESSAGE = "`w` is never initialized: 100%, really\nsecond line"
+
+
+@pytest.fixture
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    card = RuleCard(
+        code="INI101",
+        name="uninitialized-parameter",
+        summary="Reports raw memory.",
+        documentation="## What it does\nReports raw memory.",
+        severity=Severity.ERROR,
+        category=Category.CORRECTNESS,
+        url="https://example.org/INI101",
+    )
+    return Context(
+        version="1.2.3",
+        root=tmp_path,
+        relative=relative_to(tmp_path),
+        rules={"INI101": card},
+        sources=Sources([decode_source("a b,c.py", SOURCE.encode())]),
+    )
+
+
+def finding(**changes: object) -> Finding:
+    place = Place("a b,c.py", 4, 41, 4, 55)
+    what: dict[str, object] = {
+        "code": "INI101",
+        "name": "uninitialized-parameter",
+        "severity": Severity.ERROR,
+        "category": Category.CORRECTNESS,
+        "message": MESSAGE,
+        "place": place,
+        "evidence": (Evidence(Observer.ANALYZER, "reads as never written"), Evidence(Observer.PROBE, "12 of 12")),
+        "model": "net.Net",
+        "parameter": "w",
+        "affects": ("w", "bias"),
+        "fix": Fix(Applicability.SAFE, "Replace by `t.empty(3, 4)`", (Edit("t.empty(3, 4)", place),)),
+        "url": "https://example.org/INI101",
+        "fingerprint": "f00d",
+    }
+    return Finding(**{**what, **changes})  # type: ignore[arg-type]  # a table of keyword arguments
+
+
+SPANNING = Place("a b,c.py", 5, 15, 7, 4)
+EVERYTHING = [
+    finding(),
+    finding(
+        severity=Severity.NOTE, place=SPANNING, fix=None, parameter=None, model=None, evidence=(), fingerprint="beef"
+    ),
+    finding(code="INI999", severity=Severity.WARNING, place=Place("/elsewhere/b.py", 9, 1, 9, 2), affects=()),
+]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_ends_its_last_line_and_copes_with_nothing(name: str, context: Context) -> None:
+    assert render(name, EVERYTHING, context).endswith("\n")
+    nothing = render(name, [], context)
+    assert not nothing or nothing.endswith("\n")
+
+
+def test_concise_is_one_line_a_finding_whatever_the_message_holds(context: Context) -> None:
+    lines = render("concise", EVERYTHING, context).splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("a b,c.py:4:41: INI101 `w` is never initialized: 100%, really")
+
+
+def test_full_underlines_exactly_the_span(context: Context) -> None:
+    rows = [line[4:] for line in render("full", [finding()], context).splitlines() if line[1:4] == " | "]
+    code, marks = rows[-2], rows[-1]
+    assert code.strip().endswith("nn.Parameter(t.Tensor(3, 4))")
+    start = marks.index("^")
+    # The wide character takes two columns of the terminal, but one of the string.
+    assert code[start - 1 : start - 1 + marks.count("^")] == "t.Tensor(3, 4)"
+
+
+def test_full_shows_every_row_of_a_span_and_what_was_seen_and_what_to_do(context: Context) -> None:
+    text = render("full", [finding(place=SPANNING)], context)
+    assert text.count("^^^") >= 2
+    assert "= analyzer: reads as never written" in text
+    assert "= probe: 12 of 12" in text
+    assert "= affects: bias\n" in text
+    assert "= fix: Replace by `t.empty(3, 4)` (`--fix` does it)" in text
+    assert "= see: https://example.org/INI101" in text
+
+
+def test_full_shows_a_finding_whose_file_is_not_there(context: Context) -> None:
+    text = render("full", [finding(place=Place("/elsewhere/b.py", 9, 1, 9, 2))], context)
+    assert text.startswith("/elsewhere/b.py:9:1: error: INI101")
+
+
+def test_text_cannot_command_the_terminal(context: Context) -> None:
+    nasty = finding(message="\x1b[2J\u202egone", place=Place("a\nb\x1b]0;title\x07.py", 1, 1, 1, 2))
+    for name in ("full", "concise"):
+        assert not {"\x1b", "\x07", "\u202e"} & set(render(name, [nasty], context))
+
+
+def test_color_only_paints(context: Context) -> None:
+    import re
+
+    import msgspec
+
+    painted = render("full", EVERYTHING, msgspec.structs.replace(context, color=True))
+    assert "\x1b[" in painted
+    assert re.sub(r"\x1b\[[0-9;]*m", "", painted) == render("full", EVERYTHING, context)
+
+
+def test_json_is_the_contract(context: Context) -> None:
+    first, second, _ = json.loads(render("json", EVERYTHING, context))
+    assert first == {
+        "code": "INI101",
+        "name": "uninitialized-parameter",
+        "severity": "error",
+        "category": "correctness",
+        "message": MESSAGE,
+        "url": "https://example.org/INI101",
+        "filename": "a b,c.py",
+        "cell": None,
+        "location": {"row": 4, "column": 41},
+        "end_location": {"row": 4, "column": 55},
+        "model": "net.Net",
+        "parameter": "w",
+        "evidence": [
+            {"observer": "analyzer", "detail": "reads as never written"},
+            {"observer": "probe", "detail": "12 of 12"},
+        ],
+        "fix": {
+            "applicability": "safe",
+            "message": "Replace by `t.empty(3, 4)`",
+            "edits": [
+                {
+                    "content": "t.empty(3, 4)",
+                    "location": {"row": 4, "column": 41},
+                    "end_location": {"row": 4, "column": 55},
+                }
+            ],
+        },
+        "fingerprint": "f00d",
+    }
+    assert (second["fix"], second["model"], second["parameter"]) == (None, None, None)
+
+
+def test_json_lines_are_the_same_one_a_line(context: Context) -> None:
+    lines = render("json-lines", EVERYTHING, context).splitlines()
+    assert [json.loads(line) for line in lines] == json.loads(render("json", EVERYTHING, context))
+
+
+@pytest.mark.parametrize("findings", [EVERYTHING, []], ids=["findings", "none"])
+def test_sarif_is_valid_against_the_published_schema(findings: list[Finding], context: Context) -> None:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    validator = jsonschema.Draft4Validator(schema, format_checker=jsonschema.FormatChecker())
+    assert not [error.message for error in validator.iter_errors(json.loads(render("sarif", findings, context)))]
+
+
+def test_sarif_carries_rules_fingerprints_fixes_and_paths_relative_to_the_root(context: Context) -> None:
+    (run,) = json.loads(render("sarif", EVERYTHING, context))["runs"]
+    first, second, third = run["results"]
+    assert run["columnKind"] == "unicodeCodePoints"
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["INI101", "INI999"]
+    assert [result["ruleIndex"] for result in run["results"]] == [0, 0, 1]
+    assert first["partialFingerprints"] == {"initaudit/v1": "f00d"}
+    location = first["locations"][0]["physicalLocation"]
+    assert location["artifactLocation"] == {"uri": "sub/a%20b%2Cc.py", "uriBaseId": "%SRCROOT%"}
+    assert location["region"] == {"startLine": 4, "startColumn": 41, "endLine": 4, "endColumn": 55}
+    (change,) = first["fixes"][0]["artifactChanges"]
+    assert change["replacements"][0]["insertedContent"] == {"text": "t.empty(3, 4)"}
+    assert "fixes" not in second
+    assert third["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": "file:///elsewhere/b.py"}
+
+
+def test_github_escapes_data_and_properties(context: Context) -> None:
+    error, note, warning = render("github", EVERYTHING, context).splitlines()
+    assert error == (
+        "::error title=initaudit (INI101),file=sub/a b%2Cc.py,line=4,endLine=4,col=41,endColumn=55"
+        "::sub/a b,c.py:4:41: INI101 `w` is never initialized: 100%25, really%0Asecond line"
+    )
+    assert note.startswith("::notice ")
+    assert "col=" not in note.partition("::sub")[0]
+    assert warning.startswith("::warning ")
+
+
+def test_azure_escapes_data_and_properties(context: Context) -> None:
+    lines = render("azure", [finding(place=Place("a;b].py", 4, 41, 4, 55))], context).splitlines()
+    assert lines == [
+        "##vso[task.logissue type=error;sourcepath=a%3Bb%5D.py;linenumber=4;columnnumber=41;code=INI101;]"
+        "`w` is never initialized: 100%AZP25, really%0Asecond line"
+    ]
+
+
+def test_gitlab_has_severities_positions_and_fingerprints(context: Context) -> None:
+    issues = json.loads(render("gitlab", EVERYTHING, context))
+    assert [issue["severity"] for issue in issues] == ["major", "info", "minor"]
+    assert issues[0]["location"] == {
+        "path": "sub/a b,c.py",
+        "positions": {"begin": {"line": 4, "column": 41}, "end": {"line": 4, "column": 55}},
+    }
+    assert [issue["fingerprint"] for issue in issues] == ["f00d", "beef", "f00d"]
+
+
+def test_rdjson_counts_bytes(context: Context) -> None:
+    diagnostics = json.loads(render("rdjson", EVERYTHING, context))["diagnostics"]
+    # One character before the span takes two bytes, another three.
+    assert diagnostics[0]["location"]["range"]["start"] == {"line": 4, "column": 41 + 1 + 2}
+    assert diagnostics[0]["suggestions"][0]["text"] == "t.empty(3, 4)"
+    assert diagnostics[1]["severity"] == "INFO"
+
+
+def test_junit_is_well_formed_whatever_the_message_holds(context: Context) -> None:
+    nasty = finding(message='<&"]]>\x00\x1b\ud800')
+    root = ElementTree.fromstring(render("junit", [nasty, *EVERYTHING], context))
+    assert root.attrib["failures"] == "4"
+    failures = [failure.attrib["message"] for failure in root.iter("failure")]
+    assert failures[0] == '<&"]]>\ufffd\ufffd\ufffd'
+    assert root.attrib["tests"] == str(len(list(root.iter("testcase"))))
+
+
+def test_junit_passes_when_nothing_was_found(context: Context) -> None:
+    root = ElementTree.fromstring(render("junit", [], context))
+    assert (root.attrib["tests"], root.attrib["failures"]) == ("1", "0")

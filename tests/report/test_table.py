@@ -1,0 +1,65 @@
+"""The table of a built model says of every parameter what wrote it, where, and what it holds."""
+
+from __future__ import annotations
+
+import json
+
+from initaudit.facts import Observation
+from initaudit.finding import Observer, Place
+from initaudit.table import as_json, as_text
+from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, Values, Write
+
+
+def parameter(name: str, **changes: object) -> ParameterTimeline:
+    what: dict[str, object] = {
+        "observer": Observer.PROBE,
+        "model": "net.Net",
+        "name": name,
+        "path": f"encoder.{name}",
+        "kind": Kind.PARAMETER,
+        "coverage": Coverage.WRITTEN,
+        "allocation": Allocation(place=Place("/src/net.py", 7, 1, 7, 9), call="torch.empty", raw=True, shape=(3, None)),
+    }
+    return ParameterTimeline(**{**what, **changes})  # type: ignore[arg-type]  # a table of keyword arguments
+
+
+WRITTEN = parameter(
+    "weight",
+    writes=(
+        Write(place=Place("/src/net.py", 8, 1, 8, 9), by="Tensor.zero_"),
+        Write(place=Place("/src/init.py", 9, 1, 9, 9), by="init.xavier_normal_"),
+    ),
+    scheme="xavier_normal",
+    values=Values(dtype="float32", shape=(4, 3), mean=0.01, std=0.5345678, min=-1.25, max=1.5),
+)
+PROBED = Observation(
+    observer=Observer.PROBE, source="net:Net", parameters=(WRITTEN, parameter("b", coverage=Coverage.NEVER))
+)
+READ = Observation(observer=Observer.ANALYZER, source="net.py", parameters=(parameter("c"),))
+
+
+def test_columns_are_aligned() -> None:
+    title, *lines = as_text([READ, PROBED]).splitlines()
+    assert title == "net:Net"
+    assert [line.split()[0] for line in lines] == ["parameter", "encoder.weight", "encoder.b"]
+    weight, bias = (" ".join(line.split()) for line in lines[1:])
+    assert weight == "encoder.weight (4, 3) init.xavier_normal_ init.py:9 xavier_normal 0.01 0.5346 -1.25 1.5"
+    assert bias == "encoder.b (3, ?) nothing net.py:7"
+    column = lines[0].index("written by")
+    assert lines[1][column:].startswith("init.xavier_normal_")
+    assert lines[2][column:].startswith("nothing")
+
+
+def test_without_a_built_model_there_is_no_table() -> None:
+    assert as_text([READ]) == ""
+
+
+def test_json_holds_timelines_and_statistics() -> None:
+    document = json.loads(as_json([READ, PROBED]))
+    assert document["schema_version"] == 1
+    (model,) = document["models"]
+    assert model["target"] == "net:Net"
+    weight = model["parameters"][0]
+    assert [write["by"] for write in weight["writes"]] == ["Tensor.zero_", "init.xavier_normal_"]
+    assert weight["values"]["std"] == 0.5345678
+    assert weight["coverage"] == "written"
