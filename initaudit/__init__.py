@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from initaudit.engine import Report
+    from initaudit.finding import Finding
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "check"]
+__all__ = ["Finding", "Report", "__version__", "check"]
 
 
 def check(
@@ -34,3 +35,16 @@ def check(
     )
     with prepare(asked) as prepared:
         return prepared.with_errors(run(prepared.task, prepared.watches))
+
+
+def __getattr__(name: str) -> object:
+    """Finding and Report, imported when they are asked for: starting stays quick."""
+    if name == "Finding":
+        from initaudit.finding import Finding
+
+        return Finding
+    if name == "Report":
+        from initaudit.engine import Report
+
+        return Report
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -81,10 +81,12 @@ def configuration_for(asked: Asked) -> Configuration:
 
 def find_files(asked: Asked, configuration: Configuration) -> Discovery:
     """The files to read; raises UseError when there is no Python under the paths at all."""
-    settings = configuration.run
+    settings, flags = configuration.run, configuration.overrides
     found = discover(
         asked.paths,
-        exclusion=Exclusion(settings.exclude + settings.extend_exclude, configuration.root.folder),
+        exclusion=Exclusion(
+            configuration.excluded(), configuration.root.folder, flags=(flags.exclude or ()) + flags.extend_exclude
+        ),
         force_exclude=settings.force_exclude,
         respect_gitignore=settings.respect_gitignore,
     )
@@ -149,10 +151,18 @@ def _standard_input(asked: Asked, configuration: Configuration, folder: Path) ->
 
 
 def _models(asked: Asked, configuration: Configuration) -> tuple[Model, ...]:
-    models = asked.targets or configuration.run.models
+    models = asked.targets or tuple(_reachable(model, configuration.root.folder) for model in configuration.run.models)
     if not models:
         raise UseError("nothing to build: name a target, or list [[tool.initaudit.models]] in the configuration")
     return models
+
+
+def _reachable(model: Model, folder: Path) -> Model:
+    """A model in a file that does not lie here, but beside the configuration, is found from here."""
+    filename, _, attribute = model.target.rpartition(":")
+    if not filename.endswith(".py") or Path(filename).exists() or not (folder / filename).exists():
+        return model
+    return msgspec.structs.replace(model, target=f"{folder / filename}:{attribute}")
 
 
 def baseline_path(configuration: Configuration) -> Path | None:

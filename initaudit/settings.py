@@ -108,6 +108,11 @@ class Configuration:
         changes["extend_exclude"] = settings.extend_exclude + flags.extend_exclude
         return msgspec.structs.replace(settings, **changes)
 
+    def excluded(self) -> tuple[str, ...]:
+        """The patterns of the configuration that flags do not replace."""
+        settings, replaced = self.root.settings, self.overrides.exclude is not None
+        return (() if replaced else settings.exclude) + settings.extend_exclude
+
     def for_file(self, filename: str) -> Located:
         """The settings of the closest configuration above a file; those of the root when there is none."""
         if not self.hierarchical:

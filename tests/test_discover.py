@@ -123,3 +123,10 @@ def test_a_folder_without_python_is_told_from_one_whose_python_is_left_out(tmp_p
     tree(tmp_path, "none/readme.txt", "some/deep/a.py")
     assert not holds_python("none")
     assert holds_python("some")
+
+
+def test_patterns_of_flags_are_relative_to_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree(tmp_path, "sub/old/a.py", "sub/new/b.py")
+    monkeypatch.chdir(tmp_path / "sub")
+    assert discover(["."], exclusion=Exclusion([], tmp_path, flags=["/old"])).files == ("new/b.py",)
+    assert discover(["."], exclusion=Exclusion(["/old"], tmp_path)).files == ("new/b.py", "old/a.py")

@@ -66,14 +66,18 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
 class Exclusion:
     """What is left out by name: `exclude`, relative to a folder, and folders that never hold a project's own source."""
 
-    def __init__(self, patterns: Iterable[str] = (), folder: Path | None = None) -> None:
-        self._folder = (folder or Path.cwd()).resolve()
-        self._patterns = Patterns(str(self._folder), patterns)
+    def __init__(self, patterns: Iterable[str] = (), folder: Path | None = None, *, flags: Iterable[str] = ()) -> None:
+        """``patterns`` are relative to ``folder``; ``flags``, like any path in a command, to the current one."""
+        here = Path.cwd().resolve()
+        self._folder = folder.resolve() if folder else here
+        self._patterns = (Patterns(str(self._folder), patterns), Patterns(str(here), flags))
 
     def covers(self, real: str, *, is_folder: bool) -> bool:
         """Whether this path is left out, met in a folder that is not."""
         name = real.rpartition(os.sep)[2]
-        return (is_folder and name in NEVER_SOURCE) or self._patterns.verdict(real, is_folder=is_folder) is True
+        return (is_folder and name in NEVER_SOURCE) or any(
+            patterns.verdict(real, is_folder=is_folder) for patterns in self._patterns
+        )
 
     def covers_deeply(self, real: str, *, is_folder: bool) -> bool:
         """Whether this path is left out, or a folder between it and the folder of the patterns is."""

@@ -141,10 +141,16 @@ class LegacyTensorConstructor(Rule[ParameterTimeline]):
     @staticmethod
     def initialized(subject: ParameterTimeline) -> str:
         """Which line gives the parameter its values, as the end of a sentence."""
-        written = [write for write in subject.writes if write.place is not None]
-        if subject.coverage is not Coverage.WRITTEN or not written or written[0].place is None:
+        if subject.coverage is not Coverage.WRITTEN or not subject.writes or subject.allocation is None:
             return ""
-        return f" until `{written[0].by}` in line {written[0].place.row} initializes it"
+        write = subject.writes[0]
+        here = subject.allocation.place.filename
+        places = [place for place in (write.place, write.cause) if place is not None]
+        place = next((place for place in places if place.filename == here), places[-1] if places else None)
+        if place is None:
+            return ""
+        file = "" if place.filename == here else f" of {place.filename}"
+        return f" until `{write.by}` in line {place.row}{file} initializes it"
 
     @staticmethod
     def modernized(allocation: Allocation) -> Fix | None:

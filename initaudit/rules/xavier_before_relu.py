@@ -234,7 +234,7 @@ class XavierBeforeRelu(Rule[Chain]):
     def seen(links: Sequence[Link], lost_decades: float | None) -> str:
         """How much scale the chain loses, measured if it was, else computed."""
         layers = f"{len(links)} rectified {'layer' if len(links) == 1 else 'layers'} without normalization"
-        if lost_decades is not None:
+        if lost_decades is not None and lost_decades > 0:
             return f"{layers}: a forward lost {lost_decades:.2f} decades of scale"
         factor = math.prod(kept(link) for link in links)
         return f"{layers}: {factor:.3g} of the signal's second moment is kept"

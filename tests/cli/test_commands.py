@@ -10,7 +10,6 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-import tomllib
 from click.testing import CliRunner, Result
 
 import initaudit
@@ -78,7 +77,7 @@ def test_the_effective_settings_are_a_configuration_that_can_be_used() -> None:
     Path("pyproject.toml").write_text("[tool.initaudit]\nignore = ['INI104']\n", encoding="utf-8")
     text = run("config").stdout
     assert text.startswith("# ") and "pyproject.toml" in text.splitlines()[0]
-    assert tomllib.loads(text)["ignore"] == ["INI104"]
+    assert 'ignore = ["INI104"]' in text.splitlines()
     Path("initaudit.toml").write_text(text, encoding="utf-8")
     assert run("config").stdout.splitlines()[1:] == text.splitlines()[1:]
 

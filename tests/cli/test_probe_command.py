@@ -1,0 +1,99 @@
+"""`initaudit probe`, and `check --probe`, as a person runs them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from initaudit.cli import main
+
+pytest.importorskip("torch", reason="the probe runs with torch")
+
+MODEL = """\
+import torch
+from torch import nn
+
+print("[this is not JSON]")
+
+
+class Net(nn.Module):
+    def __init__(self, width=4):
+        super().__init__()
+        print("nor is this")
+        self.weight = nn.Parameter(torch.empty(3, width))
+        self.fc = nn.Linear(width, width)
+
+
+class Raises(nn.Module):
+    def __init__(self):
+        super().__init__()
+        raise ValueError("no luck")
+
+
+class Clean(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+"""
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "net.py").write_text(MODEL, encoding="utf-8")
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    outcome = CliRunner().invoke(main, arguments)
+    assert outcome.exception is None or isinstance(outcome.exception, SystemExit), outcome.exception
+    return outcome
+
+
+def test_a_target_that_cannot_be_imported_exits_with_2_and_the_others_still_report() -> None:
+    outcome = run("probe", "missing.module:Net", "net.py:Raises", "net.py:Net", "--output-format", "json")
+    assert outcome.exit_code == 2
+    assert "missing.module:Net" in outcome.stderr
+    found = json.loads(outcome.stdout)
+    assert {(finding["code"], finding["filename"]) for finding in found} == {("INI101", "net.py"), ("INI003", "net.py")}
+
+
+def test_a_clean_model_is_listed_parameter_by_parameter() -> None:
+    outcome = run("probe", "net.py:Clean", "--table", "table.json")
+    assert outcome.exit_code == 0
+    assert outcome.stdout.splitlines()[0] == "net.py:Clean"
+    assert "fc.weight" in outcome.stdout
+    assert "1 model built" in outcome.stderr
+    (model,) = json.loads(Path("table.json").read_text(encoding="utf-8"))["models"]
+    assert [parameter["path"] for parameter in model["parameters"]] == ["fc.weight", "fc.bias"]
+
+
+def test_reading_and_building_make_one_finding_with_two_pieces_of_evidence() -> None:
+    Path("initaudit.toml").write_text('[[models]]\ntarget = "net.py:Net"\nkwargs = { width = 5 }\n', encoding="utf-8")
+    outcome = run("check", "net.py", "--probe", "--output-format", "json")
+    assert outcome.exit_code == 1
+    (finding,) = json.loads(outcome.stdout)
+    assert (finding["code"], finding["filename"], finding["location"]["row"]) == ("INI101", "net.py", 11)
+    assert [piece["observer"] for piece in finding["evidence"]] == ["analyzer", "probe"]
+    assert "15 of 15" in finding["evidence"][1]["detail"]
+
+
+def test_suppressions_hold_for_what_the_probe_sees() -> None:
+    path = Path("net.py")
+    path.write_text(
+        MODEL.replace("width))\n        self.fc", "width))  # noqa: INI101\n        self.fc"), encoding="utf-8"
+    )
+    outcome = run("probe", "net.py:Net")
+    assert outcome.exit_code == 0
+    assert "1 suppressed" in outcome.stderr
+
+
+def test_a_configured_model_is_found_from_a_folder_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("initaudit.toml").write_text('[[models]]\ntarget = "net.py:Clean"\n', encoding="utf-8")
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    assert run("probe").exit_code == 0
