@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from initaudit.analyzer import modules
-from initaudit.analyzer.conditions import FALSE, TRUE, Atom, Condition, Literal, any_of
+from initaudit.analyzer import calls, execution, expressions, modules
+from initaudit.analyzer.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.values import (
     NONE,
@@ -37,9 +38,16 @@ if TYPE_CHECKING:
 PYTHON_TYPES: dict[str, type] = {
     "int": int, "float": float, "str": str, "bool": bool, "list": list, "tuple": tuple, "dict": dict,
 }  # fmt: skip
+CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "int": int, "float": float, "abs": abs, "round": round, "bool": bool, "str": str,
+}  # fmt: skip
+REDUCTIONS: dict[str, Callable[[Any], Any]] = {"max": max, "min": min, "sum": sum}
 TORCH_PARENTS = {
     "torch.nn._BatchNorm": ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"),
-    "torch.nn._NormBase": ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "InstanceNorm1d", "InstanceNorm2d"),
+    "torch.nn._NormBase": (
+        "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "InstanceNorm1d", "InstanceNorm2d",
+        "InstanceNorm3d",
+    ),
     "torch.nn._ConvNd": ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"),
     "torch.nn.RNNBase": ("LSTM", "GRU", "RNN"),
 }  # fmt: skip
@@ -57,9 +65,9 @@ def call(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Val
         case "getattr", [value, key, *default]:
             return _getattr(run, value, key, default)
         case "setattr", [holder, key, value]:
-            attribute = key.value if isinstance(key, Constant) else text(key)
-            for _, leaf in leaves(holder, run.condition):
-                run.assign_attribute(leaf, str(attribute), value, origin.node)
+            name = str(key.value) if isinstance(key, Constant) else text(key)
+            for leaf in run.alternatives(holder):
+                execution.assign_attribute(run, leaf, name, value, origin.node)
             return NONE
         case "type", [Instance() as value]:
             return Class(value.cls) if value.cls is not None else Api(value.external or "?")
@@ -106,22 +114,20 @@ def _as_value(run: Interpreter, outcome: Condition) -> Value:
 
 
 def _map(run: Interpreter, function: Value, iterable: Value, origin: Origin) -> Value:
-    from initaudit.analyzer.calls import call_value
-
-    results = [call_value(run, function, [item], {}, origin) for _, item in run.iterate(iterable)]
+    results = [calls.call_value(run, function, [item], {}, origin) for _, item in run.iterate(iterable)]
     return Sequence(results, isinstance(iterable, Sequence) and iterable.complete)
 
 
 def _converted(name: str, value: Any) -> Value:
     try:
-        return Constant({"int": int, "float": float, "abs": abs, "round": round, "bool": bool, "str": str}[name](value))
+        return Constant(CONVERSIONS[name](value))
     except (TypeError, ValueError, OverflowError):
         return UNKNOWN
 
 
 def _extremum(name: str, values: list[Any]) -> Value:
     try:
-        return Constant({"max": max, "min": min, "sum": sum}[name](values if len(values) > 1 else values[0]))
+        return Constant(REDUCTIONS[name](values if len(values) > 1 else values[0]))
     except TypeError:
         return UNKNOWN
 
@@ -147,8 +153,6 @@ def _zip(run: Interpreter, args: list[Value]) -> Value:
 
 
 def _getattr(run: Interpreter, value: Value, key: Value, default: list[Value]) -> Value:
-    from initaudit.analyzer.expressions import get_attribute
-
     name = key.value if isinstance(key, Constant) and isinstance(key.value, str) else text(key)
     if isinstance(value, Tensor) and default and name not in value.attributes:
         return default[0]
@@ -157,10 +161,10 @@ def _getattr(run: Interpreter, value: Value, key: Value, default: list[Value]) -
         if exists == FALSE:
             return default[0]
         if exists != TRUE:
-            return choose(exists, get_attribute(run, value, name), default[0])
+            return choose(exists, expressions.get_attribute(run, value, name), default[0])
     if isinstance(value, Symbol) and default:
         return Symbol(f"getattr({value.text}, {name})")
-    return get_attribute(run, value, name)
+    return expressions.get_attribute(run, value, name)
 
 
 def has_attribute(run: Interpreter, value: Value, name: str) -> Condition:
@@ -185,8 +189,6 @@ def is_instance(run: Interpreter, value: Value, types: Value) -> Condition:
     if isinstance(types, Sequence):
         return any_of(is_instance(run, value, item) for item in types.items)
     if isinstance(value, Choice):
-        from initaudit.analyzer.conditions import all_of
-
         return any_of(all_of([when, is_instance(run, leaf, types)]) for when, leaf in leaves(value, run.condition))
     outcome = _is_instance(run, value, types)
     if outcome is None:
@@ -215,11 +217,9 @@ def _is_instance(run: Interpreter, value: Value, cls: Value) -> bool | None:
 
 
 def _derives(run: Interpreter, value: Instance, cls: Class | Api) -> bool | None:
-    order: tuple[Defined | External, ...] | None = ()
-    if value.cls is not None:
-        order = run.project.mro(value.cls)
-        if order is None:
-            return None
+    order = run.project.mro(value.cls) if value.cls is not None else ()
+    if order is None:
+        return None
     if isinstance(cls, Class):
         return cls.defined in order
     names = {base.name for base in order if isinstance(base, External)} | {value.external}

@@ -1,4 +1,4 @@
-"""What a call does: functions of the project are run, torch's are looked up, everything else lets its arguments escape."""
+"""What a call does: the project's functions are run, torch's looked up, all others let their arguments escape."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from initaudit.analyzer import builtin_functions, modules, tensors, torch_api
+from initaudit.activations import lookup
+from initaudit.analyzer import builtin_functions, expressions, modules, tensors, torch_api
 from initaudit.analyzer.conditions import FALSE, all_of, negate
+from initaudit.analyzer.frames import MAX_DEPTH, Frame, has_decorator
 from initaudit.analyzer.frameworks import APPLYING_METHODS, NEUTRAL_CONSTRUCTORS
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.values import (
@@ -33,11 +35,9 @@ from initaudit.analyzer.values import (
     Tensor,
     Value,
     choose,
-    leaves,
     simplify,
     text,
 )
-from initaudit.activations import lookup
 from initaudit.schemes import calculate_gain
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def call_value(
 ) -> Value:
     """Call any value."""
     match function:
-        case Choice(test, then, otherwise):
+        case Choice():
             return _call_either(run, function, args, keywords, origin)
         case Function():
             return run.invoke(function, args, keywords, origin)
@@ -82,6 +82,8 @@ def call_value(
             return call_api(run, name, args, keywords, origin)
         case Instance():
             return modules.forward(run, function, args, origin)
+        case Symbol(name) if name.endswith(".size") and not args and not keywords:
+            return Size(f"{name}()")
         case Symbol(name) | Size(name):
             for value in (*args, *keywords.values()):
                 run.escape(value, f"passed to {name}")
@@ -113,8 +115,6 @@ def _call_local(
     run: Interpreter, function: Lambda, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> Value:
     """Run a lambda or a function defined within a function."""
-    from initaudit.analyzer.interpreter import MAX_DEPTH, Frame
-
     node = function.origin.node
     if len(run.frames) >= MAX_DEPTH:
         for value in (*args, *keywords.values()):
@@ -230,10 +230,9 @@ def _call_torch(run: Interpreter, name: str, args: list[Value], keywords: dict[s
     if isinstance(out := keywords.get("out"), Tensor):
         return tensors.write(run, out, name, origin)
     if name in torch_api.NEW_TENSOR_FACTORIES or name in ("torch.tensor", "torch.from_numpy", "torch.as_tensor"):
-        shape = None
-        if name.rpartition(".")[2] in ("zeros", "ones", "rand", "randn"):
-            shape = tensors.size_arguments(run, args, keywords, legacy=False)[0]
-        return tensors.fresh(run, name, origin, shape)
+        takes_size = name.rpartition(".")[2] in ("zeros", "ones", "rand", "randn")
+        size = tensors.size_arguments(run, args, keywords, legacy=False)[0] if takes_size else None
+        return tensors.fresh(run, name, origin, size)
     if name.rpartition(".")[2].endswith("_"):
         for value in args:
             run.escape(value, f"passed to {name}")
@@ -252,12 +251,9 @@ def _initialize(run: Interpreter, name: str, args: list[Value], keywords: dict[s
     named = {key: value for key, value in keywords.items() if key != "tensor"}
     tensor = args[0] if args else keywords.get("tensor", UNKNOWN)
     by = f"init.{name}"
-    before = run.condition
-    for condition, leaf in leaves(tensor, before):
+    for leaf in run.alternatives(tensor):
         if isinstance(leaf, Tensor):
-            run.condition = condition
             tensors.write(run, leaf, by, origin, tensors.drawn(by, leaf, args[1:], named), _gain(name, args, named))
-    run.condition = before
     return tensor
 
 
@@ -273,7 +269,7 @@ def _fans(name: str, args: list[Value], keywords: dict[str, Value]) -> Value:
     if name == "calculate_gain" and args and isinstance(args[0], Constant):
         slope = args[1] if len(args) > 1 else keywords.get("param", NONE)
         try:
-            return Constant(calculate_gain(str(args[0].value), slope.value if isinstance(slope, Constant) else None))
+            return Constant(calculate_gain(str(args[0].value), expressions.number(slope)))
         except ValueError:
             return UNKNOWN
     if name == "_calculate_fan_in_and_fan_out":
@@ -334,8 +330,6 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
 
 def bound(run: Interpreter, method: Defined, instance: Instance) -> Value:
     """A method bound to an instance; a property's value."""
-    from initaudit.analyzer.interpreter import has_decorator
-
     if method.qualname in NEUTRAL_CONSTRUCTORS:
         return Builtin("__init__", lambda args, keywords, origin: NONE)
     if (applied := APPLYING_METHODS.get(method.qualname)) is not None:

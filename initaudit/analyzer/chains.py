@@ -8,27 +8,31 @@ from collections.abc import Iterator
 from initaudit.analyzer import modules, tensors
 from initaudit.analyzer.conditions import TRUE
 from initaudit.analyzer.constructor import attempt, construct, unreadable_base
+from initaudit.analyzer.execution import execute
 from initaudit.analyzer.facts import units
-from initaudit.analyzer.interpreter import Frame, Interpreter, OutOfBudget
-from initaudit.analyzer.patterns import SCALE
+from initaudit.analyzer.frames import Frame, OutOfBudgetError
+from initaudit.analyzer.frameworks import INITIALIZERS
+from initaudit.analyzer.interpreter import Interpreter
 from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.triage import RECTIFIER, SCALE
 from initaudit.analyzer.values import Instance, Memory, Origin, Signal, Storage, Tensor, WriteEvent, leaves
 from initaudit.finding import Observer
 from initaudit.schemes import recognise
 from initaudit.timeline import Chain, Link
 
-TRIGGER = re.compile(SCALE)
-RECTIFIER = re.compile(r"relu", re.IGNORECASE)
 INPUT = Signal(None)
 
 
 def chains(project: Project, module: Module) -> Iterator[Chain]:
     """Chains of weights in the classes of a file and in the Sequential models that its functions and scripts build."""
-    if not TRIGGER.search(module.text) or not RECTIFIER.search(module.text):
+    if not SCALE.found(module.text) or not RECTIFIER.found(module.text):
         return
+    scaling = _scaling_functions(module)
     for definition in module.outline.classes():
         cls = Defined(module, definition)
-        if project.is_module_class(cls) and unreadable_base(project, cls) is None and _speaks_of_scale(project, cls):
+        if not _may_hold_a_chain(module.slice(definition), scaling):
+            continue
+        if project.is_module_class(cls) and unreadable_base(project, cls) is None:
             yield from _of_class(project, cls)
     for function, start, end in units(module):
         text = "\n".join(module.lines[start - 1 : end])
@@ -36,10 +40,17 @@ def chains(project: Project, module: Module) -> Iterator[Chain]:
             yield from _of_unit(project, module, start, end)
 
 
-def _speaks_of_scale(project: Project, cls: Defined) -> bool:
-    """Whether a class initializes weights itself or by a function of its file."""
-    text = cls.module.slice(cls.definition)
-    return bool(TRIGGER.search(text)) or ".apply(" in text or "init" in text.replace("__init__", "")
+def _scaling_functions(module: Module) -> set[str]:
+    """The names of functions of a file that draw by a scheme, and of what calls them on a framework's behalf."""
+    names = {d.name for d in module.outline.definitions if not d.is_class and SCALE.found(module.slice(d))}
+    return names | ({"post_init"} if names & set(INITIALIZERS) else set())
+
+
+def _may_hold_a_chain(text: str, scaling: set[str]) -> bool:
+    """Whether a class has a rectifier, and initializes weights itself or by one of these functions."""
+    if not RECTIFIER.found(text):
+        return False
+    return SCALE.found(text) or any(re.search(rf"\b{name}\b", text) for name in scaling)
 
 
 def _of_class(project: Project, cls: Defined) -> Iterator[Chain]:
@@ -50,7 +61,7 @@ def _of_class(project: Project, cls: Defined) -> Iterator[Chain]:
     forward = project.method(cls, "forward")
     if isinstance(forward, Defined):
         run.signals.clear()
-        attempt(construction, forward, **{name: INPUT for name in _inputs(forward)})
+        attempt(construction, forward, **dict.fromkeys(_inputs(forward), INPUT))
     yield from _chains(run, cls.qualname, construction.instance)
 
 
@@ -71,11 +82,11 @@ def _of_unit(project: Project, module: Module, start: int, end: int) -> Iterator
     try:
         body = fragment.body()
         inner = getattr(body[0], "body", None) if start != end and body else None
-        run.run(inner.body if inner is not None and hasattr(body[0], "params") else body)
+        execute(run, inner.body if inner is not None and hasattr(body[0], "params") else body)
         models = {id(value): name for name, value in run.frame.names.items()}
         for sequence in list(run.sequences):
             modules.forward(run, sequence, [INPUT], Origin(fragment, fragment.tree))
-    except (OutOfBudget, RecursionError):
+    except (OutOfBudgetError, RecursionError):
         return
     names = {id(child): f"{models.get(id(s), '')}[{i}]" for s in run.sequences for i, child in enumerate(s.children)}
     yield from _chains(run, module.name, None, names)
@@ -117,7 +128,7 @@ def _link(weight: Instance, activation: str, model: str, paths: dict[int, str]) 
     schemes: tuple[str, ...] = ()
     gain = fan_in = fan_out = variance = None
     if event is not None:
-        found = recognise(event.distribution, complete) if event.distribution is not None and complete else ()
+        found = recognise(event.distribution, complete, event.by) if event.distribution is not None and complete else ()
         if found:
             schemes = tuple(dict.fromkeys(recognition.scheme for recognition in found))
             gain = found[0].gain

@@ -1,14 +1,15 @@
 """Path conditions: what has to hold for a statement to run.
 
 A condition is a Boolean formula over atoms. An atom is the canonical text of a test that source alone cannot decide
-(``bias``, ``mode == 'fan_in'``); the same test on the same value is the same atom, so that a bias that is created ``if bias`` and
-written ``if self.bias is not None`` is understood. This module knows nothing about syntax.
+(``bias``, ``mode == 'fan_in'``); the same test on the same value is the same atom, so that a bias that is created
+``if bias`` and written ``if self.bias is not None`` is understood. This module knows nothing about syntax.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -82,7 +83,7 @@ def _narrowed(condition: Any) -> Condition:
     """The disjunction itself, or an atom that stands for it when it speaks of too much."""
     if len(atoms(condition)) <= WIDEST:
         return condition
-    return Literal(Atom(f"one of {len(condition.terms)} paths #{hash(condition) & 0xFFFFFF:06x}"))
+    return Literal(Atom(f"one of {len(condition.terms)} paths #{zlib.crc32(describe(condition).encode()):08x}"))
 
 
 def any_of(conditions: Iterable[Condition]) -> Condition:
@@ -124,7 +125,7 @@ def holds(condition: Condition, assignment: dict[Atom, bool]) -> bool:
 
 def decide(condition: Condition, given: Condition) -> bool | None:
     """True or False when ``given`` implies the condition or its opposite, else None."""
-    if condition == TRUE or condition == FALSE:
+    if condition in (TRUE, FALSE):
         return condition == TRUE
     known = conjuncts(given)
     if conjuncts(condition) <= known:
@@ -132,7 +133,7 @@ def decide(condition: Condition, given: Condition) -> bool | None:
     if any(negate(term) in known for term in conjuncts(condition)):
         return False
     shared = atoms(condition) & atoms(given)
-    if not shared or isinstance(condition, Literal) and condition.atom not in shared:
+    if not shared or (isinstance(condition, Literal) and condition.atom not in shared):
         return None
     relevant = all_of(term for term in known if atoms(term) & shared)
     return _decided(condition, relevant)
@@ -168,9 +169,9 @@ def consistent(assignment: dict[Atom, bool]) -> bool:
 def describe(condition: Condition) -> str:
     """The condition as a reader would say it."""
     match condition:
-        case Literal(atom, True):
-            return atom.text
-        case Literal(atom, False):
+        case Literal(atom, positive):
+            if positive:
+                return atom.text
             return f"not ({atom.text})" if " " in atom.text else f"not {atom.text}"
         case All(terms):
             return " and ".join(sorted(describe(term) for term in terms)) or "always"

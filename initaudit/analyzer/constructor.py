@@ -1,11 +1,13 @@
 """Runs a class's constructor and tells the life of each parameter it creates.
 
-What the constructor leaves raw may still be written by a framework's initializer, a parent or a subclass: see ``writers``.
+What the constructor leaves raw may still be written by a framework's initializer, a parent or a subclass: see
+``writers``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import libcst as cst
@@ -21,11 +23,13 @@ from initaudit.analyzer.conditions import (
     any_of,
     assignments,
     atoms,
+    decide,
     describe,
     holds,
     negate,
 )
-from initaudit.analyzer.interpreter import Interpreter, OutOfBudget, dotted, has_decorator
+from initaudit.analyzer.frames import OutOfBudgetError, dotted, has_decorator
+from initaudit.analyzer.interpreter import Interpreter
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.values import (
     Api,
@@ -56,11 +60,12 @@ class Construction:
 
 @dataclass(slots=True)
 class Registered:
-    """A storage as it is registered at the end: its names, whether as parameter, and where its write was seen."""
+    """A storage as it is registered at the end: its name, what as, and on which paths it still is."""
 
     storage: Storage
     name: str
     kind: Kind
+    condition: Condition
 
 
 def unreadable_base(project: Project, cls: Defined) -> str | None:
@@ -92,17 +97,38 @@ def construct(project: Project, cls: Defined) -> Construction:
 
 
 def attempt(construction: Construction, method: Defined, **known: Value) -> None:
-    """Call a method of the constructed object; a run that does not end is a failure of the construction, not an error."""
+    """Call a method of the constructed object; a run that does not end fails the construction and is no error."""
     run = construction.run
     try:
         call_entry(run, construction.instance, method, known)
-    except OutOfBudget:
+    except OutOfBudgetError:
         construction.failure = f"{method.definition.name} is too long to follow"
     except RecursionError:
         construction.failure = f"{method.definition.name} nests too deep to follow"
     finally:
         del run.frames[:]
         run.condition = TRUE
+
+
+@contextmanager
+def trial(construction: Construction) -> Iterator[None]:
+    """Whatever happens to the constructed object inside is undone at the end."""
+    run, instance = construction.run, construction.instance
+    memory = [(storage, len(storage.writes), storage.escaped) for storage in run.storages]
+    tensors_held = [(leaf, leaf.storage) for _, _, leaf in modules.members(run, instance) if isinstance(leaf, Tensor)]
+    attributes, escaped, failure = dict(instance.attributes), instance.escaped, construction.failure
+    called, impossible = set(run.called), len(run.impossible)
+    try:
+        yield
+    finally:
+        for storage, count, was_escaped in memory:
+            del storage.writes[count:]
+            storage.escaped = was_escaped
+        for tensor, storage_held in tensors_held:
+            tensor.storage = storage_held
+        instance.attributes, instance.escaped, construction.failure = attributes, escaped, failure
+        run.called = called
+        del run.impossible[impossible:]
 
 
 def call_entry(run: Interpreter, instance: Instance | None, method: Defined, known: dict[str, Value]) -> None:
@@ -145,11 +171,11 @@ def registered(construction: Construction) -> Iterator[Registered]:
             buffer = key in owner.buffers
             if not leaf.parameter and not buffer:
                 continue
-            for _, memory in leaves(leaf.storage, condition):
+            for when, memory in leaves(leaf.storage, condition):
                 if isinstance(memory, Memory) and memory.storage.raw and id(memory.storage) not in seen:
                     seen.add(id(memory.storage))
-                    path = name or key
-                    yield Registered(memory.storage, path, Kind.BUFFER if buffer else Kind.PARAMETER)
+                    kind = Kind.BUFFER if buffer else Kind.PARAMETER
+                    yield Registered(memory.storage, name or key, kind, when)
 
 
 def _owners(instance: Instance) -> Iterator[tuple[str, Instance]]:
@@ -164,15 +190,16 @@ def _owners(instance: Instance) -> Iterator[tuple[str, Instance]]:
 # Coverage
 
 
-def coverage(storage: Storage, others: list[Storage], impossible: list[Condition]) -> tuple[Coverage, str | None]:
-    """How much of a storage is written, and which path or elements are not."""
-    writes = storage.writes
-    if not writes:
+def coverage(found: Registered, others: list[Storage], impossible: list[Condition]) -> tuple[Coverage, str | None]:
+    """How much of a storage is written, and which path or elements are not. Paths that replace it need no write."""
+    storage, writes = found.storage, found.storage.writes
+    replaced = negate(found.condition)
+    if not writes and decide(replaced, storage.condition) is False:
         return Coverage.NEVER, None
     whole = [event for event in writes if event.part is None]
     parts = [event for event in writes if event.part is not None]
-    covered = any_of(event.condition for event in whole)
-    missing = _missing_part(parts)
+    covered = any_of([replaced, *(event.condition for event in whole)])
+    missing = _missing_part(parts) if parts else None
     if parts and missing is None:
         covered = any_of([covered, all_of(event.condition for event in parts)])
     elif parts and not whole:
@@ -191,14 +218,17 @@ def _conditions(others: list[Storage]) -> list[Condition]:
 def _initializes_others(case: dict[Atom, bool], others: list[Storage], covered: Condition) -> bool:
     """Whether this path initializes another parameter, and so is one on which this one was forgotten.
 
-    A path on which nothing is initialized is somebody's choice (``if init_weights:``), and one on which an option has none of the
-    values that the code knows (``elif mode == ...`` to the end) does not happen.
+    A path on which nothing is initialized is somebody's choice (``if init_weights:``). One on which an option has none
+    of the values that the code knows (``elif mode == ...`` to the end) happens only where code is written for it: an
+    ``else`` that initializes others.
     """
     options = {atom.subject for atom in atoms(covered)}
-    if None not in options and not any(value and atom.subject in options for atom, value in case.items()):
-        return False
+    chosen = None in options or any(value and atom.subject in options for atom, value in case.items())
     return any(
-        event.part is None and atoms(event.condition) <= case.keys() and holds(event.condition, case)
+        event.part is None
+        and atoms(event.condition) <= case.keys()
+        and holds(event.condition, case)
+        and (chosen or any(atom.subject in options for atom in atoms(event.condition)))
         for other in others
         for event in other.writes
     )
@@ -269,9 +299,10 @@ def timeline(
 def _declaring_class(construction: Construction, filename: str, row: int) -> str:
     """The class of the hierarchy whose body holds the allocation; the class itself for a helper's."""
     for base in construction.run.project.mro(construction.cls) or ():
-        if isinstance(base, Defined) and base.module.filename == filename:
-            if base.definition.start <= row <= base.definition.end:
-                return base.qualname
+        if not isinstance(base, Defined) or base.module.filename != filename:
+            continue
+        if base.definition.start <= row <= base.definition.end:
+            return base.qualname
     return construction.cls.qualname
 
 

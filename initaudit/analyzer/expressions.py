@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from initaudit.analyzer import calls, tensors
+from initaudit.analyzer import calls, execution, tensors
 from initaudit.analyzer.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
 from initaudit.analyzer.values import (
     NONE,
@@ -176,7 +176,7 @@ def _each(run: Interpreter, clause: cst.CompFor, action: Callable[[], object]) -
     before = run.condition
     for found, item in run.iterate(iterable):
         run.condition = all_of([before, found])
-        run.assign(clause.target, item)
+        execution.assign(run, clause.target, item)
         for test in clause.ifs:
             run.condition = all_of([run.condition, condition(run, test.test)])
         if run.condition != FALSE:
@@ -214,7 +214,7 @@ def get_attribute(run: Interpreter, owner: Value, name: str) -> Value:
         case Symbol(prefix) if prefix.startswith("module "):
             return run.resolved(run.project.absolute(f"{prefix[7:]}.{name}"))
         case Symbol(prefix) | Size(prefix):
-            return Symbol(f"{prefix}.{name}")
+            return Size(f"{prefix}.shape") if name == "shape" else Symbol(f"{prefix}.{name}")
         case Sequence() | Mapping() | Constant():
             return calls.container_method(run, owner, name)
         case Signal() if name in ("T", "mT", "shape", "device", "dtype"):
@@ -277,7 +277,7 @@ def get_item(run: Interpreter, owner: Value, index: Index) -> Value:
 
 
 def _any_item(items: list[Value], index: Index) -> Value:
-    """Some item of a list, by an index that is not known: a choice of all, so that what is done to it is done to each."""
+    """Some item of a list, by an index nobody knows: a choice of all, so that what is done to it is done to each."""
     result: Value = items[-1]
     for position, item in enumerate(items[:-1]):
         result = choose(Literal(Atom(f"{index.start} is {position}", index.start, str(position))), item, result)
@@ -429,7 +429,7 @@ def _lambda(run: Interpreter, node: cst.Lambda) -> Value:
 
 def _named(run: Interpreter, node: cst.NamedExpr) -> Value:
     value = run.evaluate(node.value)
-    run.assign(node.target, value)
+    execution.assign(run, node.target, value)
     return value
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
+from initaudit.analyzer.fragments import TOO_DEEP, python_fault
 from initaudit.analyzer.loops import element_name, iterated, model_loop
 from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.patterns import PATTERNS
 from initaudit.analyzer.project import Module, Project
 from initaudit.analyzer.statements import (
     Unit,
@@ -20,6 +20,7 @@ from initaudit.analyzer.statements import (
     small_statements,
     type_tests,
 )
+from initaudit.analyzer.triage import DEPRECATED_CALL, triggers_for
 from initaudit.facts import Fact, SyntaxFault
 from initaudit.finding import Place
 
@@ -28,21 +29,19 @@ ABOUT_STATEMENTS = ("INI201", "INI202", "INI204", "INI205", "INI302", "INI305", 
 
 def facts(project: Project, module: Module, codes: frozenset[str]) -> Iterator[Fact]:
     """What stands in the units of a file that hold something a selected rule looks at."""
-    patterns = {PATTERNS[code] for code in ABOUT_STATEMENTS if code in codes}
-    if not patterns or not any(name.partition(".")[0] == "torch" for name in _imported(module)):
-        return
-    trigger = re.compile("|".join(f"(?:{pattern})" for pattern in sorted(patterns)), re.MULTILINE)
-    if not trigger.search(module.text):
+    wanted = triggers_for(code for code in ABOUT_STATEMENTS if code in codes)
+    present = [trigger for trigger in wanted if trigger.found(module.text)]
+    if not present or not any(name.partition(".")[0] == "torch" for name in _imported(module)):
         return
     for definition, start, end in units(module):
         text = "\n".join(module.lines[start - 1 : end])
-        if not trigger.search(text):
+        if not any(trigger.pattern.search(text) for trigger in present):
             continue
         fragment = module.fragment(start, end)
         if fragment is None:
             continue
         unit = Unit(project, module, definition, fragment)
-        if "INI308" in codes and re.search(PATTERNS["INI308"], text):
+        if DEPRECATED_CALL in present and DEPRECATED_CALL.found(text):
             for statement in fragment.body():
                 yield from deprecated_calls(unit, statement)
         tested = _applied(unit) if "INI302" in codes else ()
@@ -95,10 +94,8 @@ def _of_body(
             if isinstance(small, cst.Expr):
                 yield from _of_expression(unit, small.value, parameters, guarded)
         tested = statement.test if isinstance(statement, cst.If | cst.While) else statement
-        if (
-            modules
-            and not isinstance(statement, cst.BaseCompoundStatement)
-            or isinstance(statement, cst.If | cst.While)
+        if (modules and not isinstance(statement, cst.BaseCompoundStatement)) or isinstance(
+            statement, cst.If | cst.While
         ):
             yield from type_tests(unit, tested, modules)
         inner_parameters, inner_modules = parameters, modules
@@ -131,25 +128,17 @@ def _of_expression(
 
 def syntax_fault(module: Module) -> SyntaxFault | None:
     """Why a file does not parse; None when either parser reads it."""
-    import ast
-    import warnings
+    fault = python_fault(module.text)
+    if fault is None or (fault.msg != TOO_DEEP and _reads(module.text)):
+        return None
+    row, column = fault.lineno or 1, fault.offset or 1
+    return SyntaxFault(Place(module.filename, row, column, row, column + 1), fault.msg)
 
+
+def _reads(text: str) -> bool:
+    """Whether libcst, which knows the syntax of other versions of Python, parses a file."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(module.text)
-    except SyntaxError as error:
-        return _fault(module, error.lineno or 1, (error.offset or 1), error.msg)
-    except (ValueError, RecursionError, MemoryError) as error:
-        return _fault(module, 1, 1, str(error) or "nests too deep to parse")
-    return None
-
-
-def _fault(module: Module, row: int, column: int, message: str) -> SyntaxFault | None:
-    try:
-        cst.parse_module(module.text)
-    except cst.ParserSyntaxError:
-        return SyntaxFault(Place(module.filename, row, column, row, column + 1), message)
-    except RecursionError:
-        return SyntaxFault(Place(module.filename, row, column, row, column + 1), "nests too deep to parse")
-    return None
+        cst.parse_module(text)
+    except (cst.ParserSyntaxError, RecursionError):
+        return False
+    return True

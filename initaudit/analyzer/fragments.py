@@ -1,11 +1,13 @@
 """Slices of a file as libcst trees, with every position a position in the real file.
 
-libcst is precise and slow, so it sees one function, one class header or one statement at a time. Positions are computed only for slices
-in which something is reported.
+libcst is precise and slow, so it sees one function, one class header or one statement at a time. Positions are
+computed only for slices in which something is reported.
 """
 
 from __future__ import annotations
 
+import ast
+import warnings
 from collections.abc import Mapping, Sequence
 
 import libcst as cst
@@ -13,9 +15,35 @@ from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from initaudit.finding import Place
 
+TOO_DEEP = "nests too deep to follow"
+
 
 class FragmentError(Exception):
     """A slice that does not parse on its own."""
+
+
+def python_fault(text: str) -> SyntaxError | None:
+    """Why Python itself does not parse some code."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except SyntaxError as error:
+        if "too many nested" in error.msg:
+            error.msg = TOO_DEEP
+        return error
+    except (RecursionError, MemoryError):
+        return SyntaxError(TOO_DEEP)
+    except ValueError as error:
+        return SyntaxError(str(error))
+    return None
+
+
+def _positions(tree: cst.Module) -> Mapping[cst.CSTNode, CodeRange]:
+    try:
+        return MetadataWrapper(tree, unsafe_skip_copy=True).resolve(PositionProvider)
+    except (RecursionError, KeyError) as error:  # unwinding from the one, libcst runs into the other
+        raise FragmentError(TOO_DEEP) from error
 
 
 class Fragment:
@@ -33,6 +61,9 @@ class Fragment:
         if self._indented:
             text = "if 1:\n" + text
             self._shift -= 1
+        fault = python_fault(text)
+        if fault is not None and fault.msg == TOO_DEEP:
+            raise FragmentError(TOO_DEEP)  # libcst's parser would not survive it
         try:
             self.tree = cst.parse_module(text)
         except (cst.ParserSyntaxError, RecursionError) as error:
@@ -48,7 +79,7 @@ class Fragment:
     def place(self, node: cst.CSTNode) -> Place:
         """Where a node of this slice stands in the file."""
         if self._positions is None:
-            self._positions = MetadataWrapper(self.tree, unsafe_skip_copy=True).resolve(PositionProvider)
+            self._positions = _positions(self.tree)
         span = self._positions[node]
         return Place(
             self.filename,

@@ -1,22 +1,21 @@
-"""Runs statements symbolically: every path at once, each effect under the condition it depends on.
+"""One symbolic run: its path condition, its calls, what names are worth, and what escaped.
 
-An assignment under a condition makes the name a ``Choice``; a write of memory is recorded with its condition. Nothing is merged, so that a
-bias created ``if bias`` and initialized ``if self.bias is not None`` comes out as initialized.
+An assignment under a condition makes the name a ``Choice``; a write of memory is recorded with its condition. Nothing
+is merged, so that a bias created ``if bias`` and initialized ``if self.bias is not None`` comes out as initialized.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence as Statements
-from dataclasses import dataclass, field
 
 import libcst as cst
 
-from initaudit.analyzer import expressions, modules, tensors
-from initaudit.analyzer.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, conjuncts, negate
-from initaudit.analyzer.fragments import Fragment
+from initaudit.analyzer import execution, expressions, tensors
+from initaudit.analyzer.conditions import FALSE, TRUE, Condition, all_of, conjuncts
+from initaudit.analyzer.frames import MAX_DEPTH, Frame, OutOfBudgetError, has_decorator
 from initaudit.analyzer.project import Defined, External, Module, Project, Resolved
 from initaudit.analyzer.project import Global as ModuleGlobal
 from initaudit.analyzer.values import (
@@ -48,30 +47,11 @@ from initaudit.analyzer.values import (
     text,
 )
 
-MAX_DEPTH = 14
 MAX_STEPS = 150_000
 MAX_ITERATIONS = 48
 MAKES_TENSORS = re.compile(
     r"Parameter|Tensor\(|\bempty|\bnn\.|zeros|ones\(|rand|full\(|init|partial|lambda|return \w+$", re.MULTILINE
 )
-
-
-class OutOfBudget(Exception):
-    """The run became too long to be worth finishing."""
-
-
-@dataclass(slots=True)
-class Frame:
-    """One call: the module and slice its code stands in, its names, and what it has returned."""
-
-    module: Module
-    fragment: Fragment
-    owner: Defined | None = None
-    instance: Value | None = None
-    names: dict[str, Value] = field(default_factory=dict)
-    returned: list[tuple[Condition, Value]] = field(default_factory=list)
-    called_from: Origin | None = None
-    function: Defined | None = None
 
 
 class Interpreter:
@@ -102,105 +82,10 @@ class Interpreter:
     def step(self) -> None:
         self._steps += 1
         if self._steps > MAX_STEPS:
-            raise OutOfBudget
-
-    # Statements
-
-    def run(self, statements: Statements[cst.BaseStatement | cst.BaseSmallStatement]) -> None:
-        """Run statements in order, until no path goes on."""
-        for statement in statements:
-            if self.condition == FALSE:
-                return
-            self.step()
-            match statement:
-                case cst.SimpleStatementLine(body=body):
-                    self.run(body)
-                case cst.Expr(value=value):
-                    self.evaluate(value)
-                case cst.Assign(targets=targets, value=value):
-                    result = self.evaluate(value)
-                    for target in targets:
-                        self.assign(target.target, result)
-                case cst.AnnAssign(target=target, value=value) if value is not None:
-                    self.assign(target, self.evaluate(value))
-                case cst.AugAssign():
-                    self.augment(statement)
-                case cst.If():
-                    self.run_if(statement)
-                case cst.For():
-                    self.run_for(statement)
-                case cst.While(test=test, body=body):
-                    self.evaluate(test)
-                    self.branch(TRUE, body.body)
-                case cst.With():
-                    self.run_with(statement)
-                case cst.Try() | cst.TryStar():
-                    self.run_try(statement)
-                case cst.Return(value=value):
-                    self.frame.returned.append((self.condition, self.evaluate(value) if value else NONE))
-                    self.condition = FALSE
-                case cst.Raise():
-                    self.impossible.append(self.condition)
-                    self.condition = FALSE
-                case cst.Break() | cst.Continue():
-                    self.condition = FALSE
-                case cst.Assert(test=test):
-                    self.impossible.append(all_of([self.condition, negate(expressions.condition(self, test))]))
-                case cst.FunctionDef(name=name):
-                    self.bind(name.value, Lambda(self.origin(statement), self.frame.names))
-                case cst.ClassDef(name=name):
-                    self.bind(name.value, UNKNOWN)
-                case cst.Import() | cst.ImportFrom():
-                    self.run_import(statement)
-                case cst.Del(target=target):
-                    self.delete(target)
-                case cst.Match(cases=cases):
-                    for index, case in enumerate(cases):
-                        arm = Atom(
-                            f"case {index} at {id(statement)}", subject=f"match {id(statement)}", constant=str(index)
-                        )
-                        self.branch(Literal(arm), case.body.body)
-
-    def branch(self, condition: Condition, body: Statements[cst.BaseStatement | cst.BaseSmallStatement]) -> Condition:
-        """Run a body where ``condition`` holds too; returns what still goes on behind it, and goes on as before."""
-        before = self.condition
-        self.condition = all_of([before, condition])
-        self.run(body)
-        after, self.condition = self.condition, before
-        return after
-
-    def run_if(self, statement: cst.If) -> None:
-        condition = expressions.condition(self, statement.test)
-        before = self.condition
-        then = all_of([before, condition])
-        otherwise = all_of([before, negate(condition)])
-        after_then = self.branch(condition, statement.body.body) if then != FALSE else FALSE
-        orelse = statement.orelse
-        after_otherwise = otherwise
-        if orelse is not None and otherwise != FALSE:
-            body = [orelse] if isinstance(orelse, cst.If) else orelse.body.body
-            after_otherwise = self.branch(negate(condition), body)
-        if (after_then, after_otherwise) == (then, otherwise):
-            return
-        if FALSE in (after_then, after_otherwise):
-            self.condition = after_otherwise if after_then == FALSE else after_then
-        else:
-            self.condition = all_of([before, any_of([after_then, after_otherwise])])
-
-    def run_for(self, statement: cst.For) -> None:
-        iterable = self.evaluate(statement.iter)
-        for condition, item in self.iterate(iterable):
-            before = self.condition
-            self.condition = all_of([before, condition])
-            if self.condition != FALSE:
-                self.assign(statement.target, item)
-                self.run(statement.body.body)
-            self.condition = before
-        if statement.orelse is not None:
-            self.branch(TRUE, statement.orelse.body.body)
+            raise OutOfBudgetError
 
     def iterate(self, iterable: Value) -> list[tuple[Condition, Value]]:
-        """What a loop binds, each with the condition under which it exists. An unknown iterable gives one unknown item."""
+        """What a loop binds, each with the condition for it. An unknown iterable gives one unknown item."""
         found: list[tuple[Condition, Value]] = []
         for condition, value in leaves(iterable, self.condition):
             items: list[Value]
@@ -225,50 +110,13 @@ class Interpreter:
                 found += leaves(item, condition)
         return found
 
-    def run_with(self, statement: cst.With) -> None:
-        contexts = 0
-        for item in statement.items:
-            value = self.evaluate(item.item)
-            if item.asname is not None:
-                self.assign(item.asname.name, value if isinstance(value, Instance) else UNKNOWN)
-            contexts += not modules.is_gradient_mode(item.item)
-        self.device_contexts += contexts
-        self.run(statement.body.body)
-        self.device_contexts -= contexts
-
-    def run_try(self, statement: cst.Try | cst.TryStar) -> None:
+    def alternatives(self, value: Value) -> Iterator[Value]:
+        """Every value it may be, one after the other, each on the path on which it is that."""
         before = self.condition
-        self.run(statement.body.body)
-        ends = [self.condition]
-        for handler in statement.handlers:
-            raised = Literal(Atom(f"exception at {id(handler)}"))
-            self.condition = before
-            if handler.name is not None:
-                self.assign(handler.name.name, UNKNOWN)
-            ends.append(self.branch(raised, handler.body.body))
-        self.condition = before if any(end != FALSE for end in ends) else FALSE
-        if ends[0] != before and len(ends) == 1:
-            self.condition = ends[0]
-        for extra in (statement.orelse, statement.finalbody):
-            if extra is not None:
-                self.run(extra.body.body)
-
-    def run_import(self, statement: cst.Import | cst.ImportFrom) -> None:
-        if isinstance(statement.names, cst.ImportStar):
-            return
-        module = self.frame.module
-        source = ""
-        if isinstance(statement, cst.ImportFrom):
-            source = "." * len(statement.relative) + (dotted(statement.module) if statement.module else "")
-        for alias in statement.names:
-            name = dotted(alias.name)
-            full = name if not source else source + ("" if source.endswith(".") else ".") + name
-            bound = alias.asname.name if alias.asname else None
-            if isinstance(bound, cst.Name):
-                self.bind(bound.value, self.resolved(self.project.absolute(module.absolute(full))))
-            else:
-                target = full if source else name.split(".")[0]
-                self.bind(name.split(".")[0], self.resolved(self.project.absolute(module.absolute(target))))
+        for condition, leaf in leaves(value, before):
+            self.condition = condition
+            yield leaf
+        self.condition = before
 
     # Names and attributes
 
@@ -277,90 +125,10 @@ class Interpreter:
         old = self.frame.names.get(name, UNSET)
         self.frame.names[name] = value if old is UNSET else choose(self.condition, value, old)
 
-    def delete(self, target: cst.BaseDelTargetExpression) -> None:
-        if isinstance(target, cst.Name):
-            self.frame.names.pop(target.value, None)
-        elif isinstance(target, cst.Attribute):
-            owner = self.evaluate(target.value)
-            if isinstance(owner, Instance):
-                self.set_attribute(owner, target.attr.value, UNSET)
-
     def set_attribute(self, instance: Instance, name: str, value: Value) -> None:
         """Bind an attribute on the present path."""
         old = instance.attributes.get(name, UNSET)
         instance.attributes[name] = choose(self.condition, value, old) if self.condition != TRUE else value
-
-    def assign(self, target: cst.BaseExpression, value: Value) -> None:
-        """Bind a target; assigning to ``.data`` or to an index of a tensor writes its memory."""
-        match target:
-            case cst.Name(value=name):
-                self.bind(name, value)
-            case cst.Attribute(value=owner, attr=attr):
-                for condition, holder in leaves(self.evaluate(owner), self.condition):
-                    with_condition(
-                        self, condition, lambda h=holder: self.assign_attribute(h, attr.value, value, target)
-                    )
-            case cst.Subscript(value=owner):
-                index = expressions.index_part(self, target)
-                for condition, holder in leaves(self.evaluate(owner), self.condition):
-                    with_condition(self, condition, lambda h=holder: self.assign_item(h, index, value, target))
-            case cst.Tuple(elements=elements) | cst.List(elements=elements):
-                items = self.unpack(value, len(elements))
-                for element, item in zip(elements, items, strict=True):
-                    self.assign(element.value, UNKNOWN if isinstance(element, cst.StarredElement) else item)
-
-    def assign_attribute(self, holder: Value, name: str, value: Value, node: cst.CSTNode) -> None:
-        if isinstance(holder, Instance):
-            self.set_attribute(holder, name, value)
-        elif isinstance(holder, Tensor):
-            if name == "data":
-                tensors.replace_data(self, holder, value, self.origin(node))
-            else:
-                holder.attributes[name] = value
-
-    def assign_item(self, holder: Value, index: expressions.Index, value: Value, node: cst.CSTNode) -> None:
-        match holder:
-            case Tensor():
-                tensors.write(self, tensors.part_of(holder, index), "index assignment", self.origin(node))
-            case Mapping(items=items):
-                key = index.constant
-                if isinstance(key, str):
-                    items[key] = choose(self.condition, value, items.get(key, UNSET))
-                else:
-                    holder.complete = False
-                    items[f"?{len(items)}"] = value
-            case Sequence() | Instance():
-                modules.set_item(self, holder, index.constant, value)
-
-    def unpack(self, value: Value, count: int) -> list[Value]:
-        """The items of a tuple assignment."""
-        value = simplify(value, self.condition)
-        match value:
-            case Sequence(items=items, complete=True) if len(items) == count:
-                return list(items)
-            case Tensor():
-                return [tensors.unknown_part(value) for _ in range(count)]
-            case Symbol(name) | Size(name):
-                return [Symbol(f"{name}[{index}]") for index in range(count)]
-            case Choice(condition, then, otherwise):
-                pairs = zip(self.unpack(then, count), self.unpack(otherwise, count), strict=True)
-                return [choose(condition, one, two) for one, two in pairs]
-            case _:
-                return [UNKNOWN] * count
-
-    def augment(self, statement: cst.AugAssign) -> None:
-        value = self.evaluate(statement.value)
-        old = simplify(self.evaluate(statement.target), self.condition)
-        if isinstance(old, Sequence):
-            if isinstance(value, Sequence):
-                old.items += value.items
-            else:
-                old.complete = False
-        elif isinstance(old, Instance) and isinstance(value, Sequence):
-            old.children += value.items
-        elif not isinstance(old, Tensor | Instance):
-            result = expressions.arithmetic(self, type(statement.operator).__name__.removesuffix("Assign"), old, value)
-            self.assign(statement.target, result)
 
     def lookup(self, name: str) -> Value:
         """A name as seen from the running frame: local, then of the module, then built in."""
@@ -396,7 +164,7 @@ class Interpreter:
             if fragment is not None and end - start < 60 and len(self.frames) < MAX_DEPTH:
                 condition, self.condition = self.condition, TRUE
                 self.frames.append(Frame(module, fragment))
-                self.run(fragment.body())
+                execution.execute(self, fragment.body())
                 value = self.frames.pop().names.get(name, UNKNOWN)
                 self.condition = condition
                 if not isinstance(value, Tensor | Instance | type(UNKNOWN)):
@@ -446,7 +214,7 @@ class Interpreter:
         self.frames.append(frame)
         try:
             self.bind_parameters(params, args, keywords)
-            self.run(body)
+            execution.execute(self, body)
         finally:
             self.frames.pop()
             ended, self.condition = self.condition, before
@@ -526,28 +294,3 @@ def _reaches_tensors(value: Value) -> bool:
 def _makes_tensors(function: Defined) -> bool:
     """Whether a function speaks of anything that makes parameters or modules, so that what it returns matters."""
     return MAKES_TENSORS.search(function.module.slice(function.definition)) is not None
-
-
-def with_condition(interpreter: Interpreter, condition: Condition, action: Callable[[], object]) -> None:
-    """Run an action under a path condition and go on as before."""
-    before, interpreter.condition = interpreter.condition, condition
-    try:
-        action()
-    finally:
-        interpreter.condition = before
-
-
-def dotted(node: cst.BaseExpression) -> str:
-    """The text of a dotted name."""
-    if isinstance(node, cst.Attribute):
-        return f"{dotted(node.value)}.{node.attr.value}"
-    return node.value if isinstance(node, cst.Name) else ""
-
-
-def has_decorator(node: cst.FunctionDef, *names: str) -> bool:
-    """Whether a function has a decorator whose last name is one of these."""
-    for decorator in node.decorators:
-        inner = decorator.decorator.func if isinstance(decorator.decorator, cst.Call) else decorator.decorator
-        if dotted(inner).rpartition(".")[2] in names:
-            return True
-    return False

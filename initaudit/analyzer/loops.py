@@ -7,29 +7,21 @@ from collections.abc import Iterator, Sequence
 import libcst as cst
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.models import is_model
 from initaudit.analyzer.statements import Unit, blocks, nodes, small_statements
 from initaudit.facts import Iterates, ModelLoop
 from initaudit.finding import Place
 
 ITERATIONS = {iterates.value: iterates for iterates in Iterates}
+ALSO_OF_OTHERS = {Iterates.MODULES, Iterates.CHILDREN, Iterates.NAMED_CHILDREN}
+"""Walks that trees of other kinds have too."""
 WRAPPERS = {"enumerate", "list", "tuple", "reversed", "sorted"}
 PURE_FUNCTIONS = {
-    "isinstance",
-    "hasattr",
-    "len",
-    "getattr",
-    "type",
-    "issubclass",
-    "str",
-    "int",
-    "float",
-    "bool",
-    "id",
-    "repr",
-}
+    "isinstance", "hasattr", "len", "getattr", "type", "issubclass", "str", "int", "float", "bool", "id", "repr",
+}  # fmt: skip
 PURE_METHODS = {
-    "find", "startswith", "endswith", "lower", "upper", "split", "strip", "count", "dim", "size", "numel", "ndimension",
-    "index", "rfind", "replace", "isdigit", "is_floating_point", "item",
+    "find", "startswith", "endswith", "lower", "upper", "split", "strip", "count", "dim", "size", "numel",
+    "ndimension", "index", "rfind", "replace", "isdigit", "is_floating_point", "item",
 }  # fmt: skip
 
 
@@ -70,6 +62,8 @@ def model_loop(unit: Unit, loop: cst.For, following: Sequence[cst.CSTNode]) -> M
     if found is None:
         return None
     model, kind = found
+    if kind in ALSO_OF_OTHERS and not is_model(unit, model, loop):
+        return None
     element = element_name(loop, kind)
     bound = {node.value for node in nodes(loop.target) if isinstance(node, cst.Name)}
     used_later = any(isinstance(n, cst.Name) and n.value in bound for later in following for n in nodes(later))
@@ -190,9 +184,10 @@ def _rebound(
             continue
         target = statement.targets[0].target
         call = _new_tensor(unit, statement.value)
-        if isinstance(target, cst.Name) and target.value == element and call is not None:
-            if not any(_mentions(later, element) for later in behind):
-                yield statement, call
+        if not isinstance(target, cst.Name) or target.value != element or call is None:
+            continue
+        if not any(_mentions(later, element) for later in behind):
+            yield statement, call
 
 
 def _in_order(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from initaudit.analyzer import tensors, torch_api
+from initaudit.analyzer import calls, tensors, torch_api
 from initaudit.analyzer.conditions import TRUE, Condition, all_of
 from initaudit.analyzer.values import (
     NONE,
@@ -237,15 +237,13 @@ def _construct_base(
     run: Interpreter, instance: Instance, short: str, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> Value:
     """The constructor of a torch layer: makes its weights, then calls the instance's own reset method."""
-    from initaudit.analyzer.calls import call_value, instance_attribute
-
     if short in WITH_WEIGHT:
         _add_weights(run, instance, short, args, keywords, origin)
     elif short in ("Sequential", "ModuleList", "ParameterList"):
         instance.children += [i for a in args for i in _sequence_items(run, a, single=short == "Sequential")]
     reset = torch_api.RESET_BY_CONSTRUCTOR.get(short)
     if reset is not None:
-        call_value(run, instance_attribute(run, instance, reset), [], {}, origin)
+        calls.call_value(run, calls.instance_attribute(run, instance, reset), [], {}, origin)
     return NONE
 
 
@@ -345,22 +343,18 @@ def _named_children(
 def _apply(
     run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> Value:
-    from initaudit.analyzer.calls import call_value
-
     function = args[0] if args else keywords.get("fn", UNKNOWN)
     before = run.condition
     for _, condition, module in all_modules(run, instance):
         run.condition = all_of([before, condition])
-        call_value(run, function, [module], {}, origin)
+        calls.call_value(run, function, [module], {}, origin)
     run.condition = before
     return instance
 
 
 def apply_method(run: Interpreter, instance: Instance, name: str, origin: Origin) -> Value:
     """``instance.apply(instance.name)``, as frameworks do it."""
-    from initaudit.analyzer.calls import instance_attribute
-
-    return _apply(run, instance, [instance_attribute(run, instance, name)], {}, origin)
+    return _apply(run, instance, [calls.instance_attribute(run, instance, name)], {}, origin)
 
 
 def _append(
@@ -437,8 +431,6 @@ _METHODS = {
 
 def forward(run: Interpreter, instance: Instance, args: list[Value], origin: Origin) -> Value:
     """Call a module: the output of a weight, or what a signal meets in an activation or a normalization."""
-    from initaudit.analyzer.calls import meet
-
     signal = simplify(args[0], run.condition) if args else UNKNOWN
     if isinstance(signal, Choice):
         signal = next((leaf for _, leaf in leaves(signal, run.condition) if isinstance(leaf, Signal)), UNKNOWN)
@@ -454,7 +446,7 @@ def forward(run: Interpreter, instance: Instance, args: list[Value], origin: Ori
     if short in torch_api.NORMALIZATIONS:
         return Signal(signal.weight, signal.activation, True)
     if short in torch_api.ACTIVATION_MODULES:
-        return meet(run, signal, f"torch.nn.{short}", origin)
+        return calls.meet(run, signal, f"torch.nn.{short}", origin)
     return signal if short in torch_api.TRANSPARENT else UNKNOWN
 
 

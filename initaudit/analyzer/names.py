@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import builtins
 import difflib
+import io
 import re
 import symtable
+import tokenize
 from collections.abc import Iterator
 
 from initaudit.analyzer.project import Module
@@ -17,6 +19,7 @@ USES = re.compile(
     rf"(?<![\w.\])])(?P<model>[A-Za-z_]\w*)(?:\.[A-Za-z_]\w*)*\.(?:{_WALKS})\("
     r"|\binit\.\w+_?\(\s*(?P<tensor>[A-Za-z_]\w*)(?=[.\[,)])"
 )
+LONGEST_USE = 60
 MODEL_LIKE = re.compile(r"net|model|module|encoder|decoder|backbone|classifier|critic|actor|policy", re.IGNORECASE)
 
 
@@ -42,12 +45,21 @@ def undefined(module: Module) -> Iterator[UndefinedName]:
 
 
 def _may_be_undefined(module: Module, match: re.Match[str]) -> bool:
-    """Whether no text of the file looks like a binding of the name; scopes are then looked at for certain."""
+    """Whether neither the file's top level nor the function around the use seems to bind the name."""
     name = match["model"] or match["tensor"]
     if name in ("self", "cls", "super", "torch", "nn") or hasattr(builtins, name):
         return False
     contents = module.outline
-    return name not in contents.imports and name not in contents.globals and name not in contents.members
+    if name in contents.imports or name in contents.globals or name in contents.members:
+        return False
+    before = module.text[_function_start(module, match.start()) : match.start()]
+    return re.search(rf"(?:^|[(,*])\s*{name}\s*(?:[,:=)](?!=)|$)|\b(?:for|as)\b[^\n]*\b{name}\b", before, re.M) is None
+
+
+def _function_start(module: Module, offset: int) -> int:
+    """Where the outermost function that an offset lies in begins; the offset itself outside of functions."""
+    found = max(module.text.rfind("\ndef ", 0, offset), module.text.rfind("\n    def ", 0, offset))
+    return offset if found < 0 else found
 
 
 def _unbound(table: symtable.SymbolTable) -> Iterator[tuple[str, list[symtable.SymbolTable]]]:
@@ -82,9 +94,6 @@ def _scope_row(readers: list[symtable.SymbolTable], table: symtable.SymbolTable,
 
 def _in_string_or_comment(module: Module, row: int, match: re.Match[str]) -> bool:
     """Whether a match stands in a comment or a string."""
-    import io
-    import tokenize
-
     start = module.text.rfind("\n", 0, match.start()) + 1
     column = match.start("model") if match["model"] else match.start("tensor")
     try:
@@ -105,13 +114,26 @@ def _in_string_or_comment(module: Module, row: int, match: re.Match[str]) -> boo
 def _fact(module: Module, match: re.Match[str], name: str, row: int) -> UndefinedName:
     group = "model" if match["model"] else "tensor"
     column = match.start(group) - (module.text.rfind("\n", 0, match.start(group)) + 1) + 1
-    line = module.lines[row - 1].strip().rstrip(":")
     return UndefinedName(
         place=Place(module.filename, row, column, row, column + len(name)),
         name=name,
-        use=line if len(line) <= 80 else match[0].rstrip("("),
+        use=_use(module, match),
         suggestion=_suggestion(module, name),
     )
+
+
+def _use(module: Module, match: re.Match[str]) -> str:
+    """The call that uses the name, its arguments left out where they are long."""
+    text = module.text
+    start, opened = match.start(), text.index("(", match.start())
+    while text[start - 1 : start].isidentifier() or text[start - 1 : start] == ".":
+        start -= 1
+    depth = 0
+    for position in range(opened, min(opened + LONGEST_USE, len(text))):
+        depth += (text[position] in "([{") - (text[position] in ")]}")
+        if depth == 0:
+            return " ".join(text[start : position + 1].split())
+    return f"{text[start:opened]}(...)"
 
 
 def _suggestion(module: Module, name: str) -> str | None:

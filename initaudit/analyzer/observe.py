@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from initaudit.analyzer.chains import chains
 from initaudit.analyzer.facts import facts, syntax_fault
+from initaudit.analyzer.fragments import TOO_DEEP, FragmentError
 from initaudit.analyzer.names import undefined
 from initaudit.analyzer.parameters import timelines
 from initaudit.analyzer.project import Project
@@ -27,18 +28,23 @@ def observe(project: Project, filename: str, codes: frozenset[str]) -> Observati
     broken = syntax_fault(module)
     if broken is not None:
         return _faulty(filename, broken)
-    found: list[Fact] = list(facts(project, module, codes))
-    if "INI301" in codes:
-        found += undefined(module)
+    found: list[Fact] = []
     parameters: list[ParameterTimeline] = []
+    scales: list[Chain] = []
     undecided: list[Undecided] = []
-    if codes & ABOUT_PARAMETERS:
-        for entry in timelines(project, module):
+    try:
+        found += facts(project, module, codes)
+        if "INI301" in codes:
+            found += undefined(module)
+        if "INI401" in codes:
+            scales += chains(project, module)
+        for entry in timelines(project, module) if codes & ABOUT_PARAMETERS else ():
             if isinstance(entry, Undecided):
                 undecided.append(entry)
             else:
                 parameters.append(entry)
-    scales: list[Chain] = list(chains(project, module)) if "INI401" in codes else []
+    except (FragmentError, RecursionError):
+        undecided.append(Undecided(place=None, subject=module.name, reason=TOO_DEEP))
     return Observation(
         observer=Observer.ANALYZER,
         source=filename,

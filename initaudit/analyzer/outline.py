@@ -1,7 +1,7 @@
 """A file's table of contents: its imports, classes, functions and top-level names, with their rows.
 
-Made by one pass over the lines, without parsing: a slice that turns out not to stand alone is noticed by whoever parses it.
-Rows are 1-based, ends inclusive.
+Made by one pass over the lines, without parsing: a slice that turns out not to stand alone is noticed by whoever
+parses it. Rows are 1-based, ends inclusive.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ class _Scanner:
         self.result = Outline([], {}, {}, [], {}, [])
         self.open: list[Definition] = []
         self.decorated: int | None = None
+        self.decorating = False  # since the last decorator, nothing but its own further lines came
         self.last = 0  # the last row that holds code
         self.loose: int | None = None  # first row of the running top-level stretch
         self.statement: tuple[str, int] | None = None  # the running top-level assignment
@@ -106,7 +107,7 @@ class _Scanner:
             stripped = line.lstrip()
             if not stripped or stripped[0] == "#":
                 continue
-            if row in self.inside or stripped[0] in ")]}":
+            if row in self.inside or stripped[0] in ")]}" or self.continues_decorator(stripped):
                 self.last = row
                 continue
             self.begin_line(row, len(line) - len(stripped), stripped)
@@ -116,6 +117,12 @@ class _Scanner:
         self.end_statement()
         return self.result
 
+    def continues_decorator(self, code: str) -> bool:
+        """Whether a line is a further one of a decorator: it is, until the next decorator or the definition."""
+        if self.decorating and (code[0] == "@" or _HEADER.match(code)):
+            self.decorating = False
+        return self.decorating
+
     def begin_line(self, row: int, indent: int, code: str) -> None:
         self.close(indent)
         if indent == 0:
@@ -123,6 +130,7 @@ class _Scanner:
         first = code[0]
         if first == "@":
             self.decorated = self.decorated or row
+            self.decorating = True
             if not self.open:
                 self.end_loose()
             return

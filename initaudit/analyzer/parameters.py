@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.constructor import Construction, construct, coverage, registered, timeline, unreadable_base
-from initaudit.analyzer.patterns import RAW
 from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.triage import RAW
 from initaudit.analyzer.values import Storage
 from initaudit.analyzer.writers import called_by_others, forgotten_initializer, written_elsewhere
 from initaudit.facts import Undecided
@@ -22,7 +21,7 @@ def timelines(project: Project, module: Module) -> Iterator[ParameterTimeline | 
     if is_template(module):
         return
     for definition in module.outline.classes():
-        if not re.search(RAW, module.slice(definition)):
+        if not RAW.found(module.slice(definition)):
             continue
         cls = Defined(module, definition)
         order = project.mro(cls)
@@ -46,7 +45,7 @@ def _of_class(construction: Construction) -> Iterator[ParameterTimeline | Undeci
         storage = entry.storage
         others = [other for other in storages if other is not storage]
         forgotten: str | None = None
-        decided = coverage(storage, others, construction.run.impossible)
+        decided = coverage(entry, others, construction.run.impossible)
         reason = storage.escaped or construction.failure
         if loaded:
             reason = "the class holds packed storage, which a loader fills"

@@ -1,7 +1,7 @@
 """Names to definitions: modules by dotted name, imports, re-exports, class hierarchies across files.
 
-A project reads a file when a name leads there, and never imports one. Torch itself is never linked: what its functions do is in
-``torch_api``.
+A project reads a file when a name leads there, and never imports one. Torch itself is never linked: what its
+functions do is in ``torch_api``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from initaudit.analyzer.fragments import Fragment, FragmentError
+from initaudit.analyzer.mentions import Mentions
 from initaudit.analyzer.outline import Definition, Outline, outline
 from initaudit.analyzer.torch_api import canonical
 from initaudit.source import SourceError, read_source
@@ -102,6 +103,7 @@ class Project:
 
     def __init__(self, roots: Sequence[Path] = ()) -> None:
         self.roots = list(roots)
+        self.mentions = Mentions()
         self._by_file: dict[str, Module | None] = {}
         self._by_name: dict[str, Module | None] = {}
         self._mro: dict[Defined, tuple[Defined | External, ...] | None] = {}
@@ -293,7 +295,6 @@ def merge(sequences: Sequence[list[Defined | External]]) -> list[Defined | Exter
     return result
 
 
-@functools.lru_cache(maxsize=4096)
 def _package_root(folder: Path) -> Path:
     """The folder above the outermost package that holds ``folder``."""
     return _package_root(folder.parent) if (folder / "__init__.py").is_file() and folder.parent != folder else folder

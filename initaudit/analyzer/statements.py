@@ -1,4 +1,4 @@
-"""Facts about statements: calls whose result is dropped, initializers that are only named, type tests, deprecated names.
+"""Facts about statements: results that are dropped, initializers that are only named, type tests, deprecated names.
 
 Each function reads one statement of a unit (a function, or a stretch of top-level code) and states what is there.
 """
@@ -14,25 +14,27 @@ import libcst as cst
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.constructor import construct, coverage, registered, unreadable_base
 from initaudit.analyzer.fragments import Fragment
-from initaudit.analyzer.interpreter import dotted
+from initaudit.analyzer.frames import dotted
 from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.patterns import DEPRECATED
 from initaudit.analyzer.project import Defined, External, Module, Project
+from initaudit.analyzer.triage import DEPRECATED
 from initaudit.analyzer.writers import forgotten_initializer
 from initaudit.facts import BareReference, DeprecatedCall, DroppedTensor, Fact, TypeTest
 from initaudit.timeline import Coverage
 
-INITIALIZER_METHODS = {"reset_parameters", "_reset_parameters", "init_weights", "_init_weights", "initialize_weights"}
+INITIALIZER_METHODS = {
+    "reset_parameters", "_reset_parameters", "init_weights", "_init_weights", "initialize_weights",
+}  # fmt: skip
 OUT_OF_PLACE = {
-    "clamp", "clip", "mul", "div", "add", "sub", "neg", "abs", "exp", "sqrt", "pow", "masked_fill", "index_fill", "fill",
-    "copy", "normal", "uniform", "zero", "multiply", "divide",
+    "clamp", "clip", "mul", "div", "add", "sub", "neg", "abs", "exp", "sqrt", "pow", "masked_fill", "index_fill",
+    "fill", "copy", "normal", "uniform", "zero", "multiply", "divide",
 }  # fmt: skip
 FILLS = {"full": "fill_({0})", "zeros": "zero_()", "ones": "fill_(1.0)", "randn": "normal_()", "rand": "uniform_()"}
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A function or a stretch of top-level code, parsed. ``variables`` are loop variables that are known to be parameters."""
+    """A function or a stretch of top-level code, parsed."""
 
     project: Project
     module: Module
@@ -105,7 +107,7 @@ def nodes(root: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 def dropped(unit: Unit, call: cst.Call, parameters: Sequence[str]) -> DroppedTensor | None:
-    """A new tensor made for a parameter by an expression statement. ``parameters`` are loop variables over parameters."""
+    """A tensor that a statement makes for a parameter and drops. ``parameters`` are loop variables over parameters."""
     if any(arg.keyword is not None and arg.keyword.value == "out" for arg in call.args):
         return None
     name = unit.canonical(call.func)
@@ -220,7 +222,7 @@ def _left_raw(project: Project, cls: Defined, method: str) -> tuple[str, ...]:
     if unreadable_base(project, cls) is not None or not project.is_module_class(cls):
         return ()
     built = construct(project, cls)
-    raw = [e for e in registered(built) if coverage(e.storage, [], [])[0] is Coverage.NEVER and not e.storage.escaped]
+    raw = [e for e in registered(built) if coverage(e, [], [])[0] is Coverage.NEVER and not e.storage.escaped]
     would = [(entry.name, forgotten_initializer(built, entry)) for entry in raw]
     return tuple(name for name, found in would if found is not None and found.definition.name == method)
 
@@ -237,7 +239,7 @@ def type_tests(unit: Unit, expression: cst.CSTNode, modules: Sequence[str]) -> I
             case cst.Call(func=cst.Name("isinstance"), args=[first, cst.Arg(value=cst.BooleanOperation() as types)]):
                 if _name_of(first.value) in modules:
                     kinds = _operands(types)
-                    if all(_is_class(unit, kind) for kind in kinds):
+                    if all(is_module_class(unit, kind) for kind in kinds):
                         mended = f"isinstance({unit.source(first.value)}, ({', '.join(map(unit.source, kinds))}))"
                         which = "first" if isinstance(types.operator, cst.Or) else "last"
                         yield TypeTest(
@@ -249,7 +251,7 @@ def type_tests(unit: Unit, expression: cst.CSTNode, modules: Sequence[str]) -> I
             case cst.Comparison(
                 left=left, comparisons=[cst.ComparisonTarget(operator=cst.Is() | cst.Equal(), comparator=kind)]
             ):
-                if _name_of(left) in modules and _is_class(unit, kind):
+                if _name_of(left) in modules and is_module_class(unit, kind):
                     mended = f"isinstance({unit.source(left)}, {unit.source(kind)})"
                     yield TypeTest(
                         place=unit.fragment.place(node), source=unit.source(node), outcome="never true", mended=mended
@@ -260,7 +262,7 @@ def _always_true(unit: Unit, node: cst.BooleanOperation, modules: Sequence[str])
     """``isinstance(m, A) or B``, at the outermost ``or``."""
     operands = _operands(node)
     tests = [operand for operand in operands if _tested(operand) in modules]
-    classes = [operand for operand in operands if _is_class(unit, operand)]
+    classes = [operand for operand in operands if is_module_class(unit, operand)]
     if not tests or not classes:
         return
     subject = _tested(tests[0])
@@ -297,8 +299,8 @@ def _tested(node: cst.BaseExpression) -> str | None:
     return None
 
 
-def _is_class(unit: Unit, node: cst.BaseExpression) -> bool:
-    """Whether an expression names a module class."""
+def is_module_class(unit: Unit, node: cst.CSTNode) -> bool:
+    """Whether an expression names a class of modules."""
     if not isinstance(node, cst.Name | cst.Attribute):
         return False
     found = unit.project.resolve(unit.module, dotted(node)) if dotted(node) else None

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 _SUBMODULE = re.compile(
-    r"^torch\.nn\.(?:modules(?:\.\w+)?|parameter)\.(?=[A-Z])|^torch\.nn\.modules$|^torch\.(?:_tensor|autograd\.variable)\.(?=[A-Z])"
+    r"^torch\.nn\.(?:modules(?:\.\w+)?|parameter)\.(?=[A-Z])|^torch\.nn\.modules$"
+    r"|^torch\.(?:_tensor|autograd\.variable)\.(?=[A-Z])"
 )
 
 
@@ -55,10 +56,10 @@ RAW_METHODS = {"new_empty", "new_empty_strided"}
 LOADED_DTYPES = {
     f"torch.{name}"
     for name in (
-        "int8 uint8 int16 uint16 int32 uint32 int short bool qint8 quint8 qint32 "
-        "float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu float4_e2m1fn_x2"
-    ).split()
-}
+        "int8", "uint8", "int16", "uint16", "int32", "uint32", "int", "short", "bool", "qint8", "quint8", "qint32",
+        "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu", "float4_e2m1fn_x2",
+    )
+}  # fmt: skip
 
 # In-place tensor methods that replace every element, whatever it held.
 OVERWRITES = {
@@ -67,25 +68,28 @@ OVERWRITES = {
 }  # fmt: skip
 # In-place methods that write some elements.
 PARTIAL_WRITES = {
-    "fill_diagonal_", "index_fill_", "index_copy_", "index_put_", "masked_fill_", "masked_scatter_", "scatter_", "put_",
-    "index_add_", "scatter_add_",
+    "fill_diagonal_", "index_fill_", "index_copy_", "index_put_", "masked_fill_", "masked_scatter_", "scatter_",
+    "put_", "index_add_", "scatter_add_",
 }  # fmt: skip
 # In-place methods that compute from what is there, or change only the metadata: garbage stays garbage.
 NOT_WRITES = {
-    "requires_grad_", "share_memory_", "detach_", "t_", "transpose_", "squeeze_", "unsqueeze_", "swapaxes_", "swapdims_",
-    "rename_", "mul_", "div_", "add_", "sub_", "clamp_", "clip_", "clamp_min_", "clamp_max_", "neg_", "abs_", "sqrt_",
-    "pow_", "exp_", "log_", "erfinv_", "sigmoid_", "tanh_", "relu_", "floor_", "round_", "renorm_", "retain_grad_",
-    "tril_", "triu_", "lerp_", "addmm_", "reciprocal_", "multiply_", "divide_", "subtract_",
+    "requires_grad_", "share_memory_", "detach_", "t_", "transpose_", "squeeze_", "unsqueeze_", "swapaxes_",
+    "swapdims_", "rename_", "mul_", "div_", "add_", "sub_", "clamp_", "clip_", "clamp_min_", "clamp_max_", "neg_",
+    "abs_", "sqrt_", "pow_", "exp_", "log_", "erfinv_", "sigmoid_", "tanh_", "relu_", "floor_", "round_", "renorm_",
+    "retain_grad_", "tril_", "triu_", "lerp_", "addmm_", "reciprocal_", "multiply_", "divide_", "subtract_",
 }  # fmt: skip
 # Methods whose result is the same memory, whole.
 WHOLE_VIEWS = {
-    "view", "view_as", "reshape", "t", "transpose", "permute", "squeeze", "unsqueeze", "flatten", "unflatten", "detach",
-    "contiguous", "requires_grad_", "detach_", "swapaxes", "swapdims", "movedim", "expand", "expand_as", "cuda", "cpu",
-    "float", "half", "double", "bfloat16", "to", "type", "type_as", "clone", "pin_memory", "share_memory_", "numpy",
-    "rename", "t_", "squeeze_", "unsqueeze_", "transpose_", "mul_", "div_", "add_", "sub_", "clamp_", "__getitem__",
+    "view", "view_as", "reshape", "t", "transpose", "permute", "squeeze", "unsqueeze", "flatten", "unflatten",
+    "detach", "contiguous", "requires_grad_", "detach_", "swapaxes", "swapdims", "movedim", "expand", "expand_as",
+    "cuda", "cpu", "float", "half", "double", "bfloat16", "to", "type", "type_as", "clone", "pin_memory",
+    "share_memory_", "numpy", "rename", "t_", "squeeze_", "unsqueeze_", "transpose_", "mul_", "div_", "add_", "sub_",
+    "clamp_", "__getitem__",
 }  # fmt: skip
 # Methods whose result is some of the same memory.
-PARTIAL_VIEWS = {"narrow", "select", "chunk", "split", "unbind", "diagonal", "index_select", "tensor_split", "unfold"}
+PARTIAL_VIEWS = {
+    "narrow", "select", "chunk", "split", "unbind", "diagonal", "index_select", "tensor_split", "unfold",
+}  # fmt: skip
 VIEW_ATTRIBUTES = {"data", "T", "mT", "H", "mH", "real"}
 
 # Modules of torch whose constructor calls this method of the instance.
@@ -96,55 +100,56 @@ RESET_BY_CONSTRUCTOR = {
     "LSTM": "reset_parameters", "GRU": "reset_parameters", "RNN": "reset_parameters", "RNNBase": "reset_parameters",
     "LSTMCell": "reset_parameters", "GRUCell": "reset_parameters", "RNNCell": "reset_parameters",
     "RNNCellBase": "reset_parameters",
-    **{f"{kind}{n}d": "reset_parameters" for kind in ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm") for n in (1, 2, 3)},
+    **{
+        f"{kind}{n}d": "reset_parameters"
+        for kind in ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm")
+        for n in (1, 2, 3)
+    },
 }  # fmt: skip
 
 LINEAR_LIKE = {
-    "Linear",
-    "Conv1d",
-    "Conv2d",
-    "Conv3d",
-    "ConvTranspose1d",
-    "ConvTranspose2d",
-    "ConvTranspose3d",
-    "Bilinear",
-}
+    "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Bilinear",
+}  # fmt: skip
 NORMALIZATIONS = {
-    "LayerNorm", "RMSNorm", "GroupNorm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "LocalResponseNorm",
-    "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d",
+    "LayerNorm", "RMSNorm", "GroupNorm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm",
+    "LocalResponseNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LazyBatchNorm1d", "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
 }  # fmt: skip
 TRANSPARENT = {
-    "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "Identity", "Flatten", "Unflatten", "MaxPool1d", "MaxPool2d",
-    "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool2d",
-    "Upsample", "ZeroPad2d", "ReflectionPad2d", "PixelShuffle",
+    "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "Identity", "Flatten", "Unflatten", "MaxPool1d",
+    "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool2d", "Upsample", "ZeroPad2d", "ReflectionPad2d", "PixelShuffle",
 }  # fmt: skip
 SEQUENCES = {"torch.nn.ModuleList", "torch.nn.ParameterList", "torch.nn.Sequential"}
 MAPPINGS = {"torch.nn.ModuleDict", "torch.nn.ParameterDict"}
 
 # Methods of nn.Module that leave values alone.
 HARMLESS_MODULE_METHODS = {
-    "train", "eval", "to", "cuda", "cpu", "half", "float", "double", "bfloat16", "requires_grad_", "zero_grad", "extra_repr",
-    "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook", "register_backward_hook",
-    "_register_load_state_dict_pre_hook", "register_load_state_dict_post_hook", "_register_state_dict_hook", "state_dict",
-    "register_state_dict_pre_hook", "register_load_state_dict_pre_hook", "_register_load_state_dict_hook", "save_hyperparameters",
-    "__init__", "__post_init__", "share_memory", "compile", "named_buffers", "buffers", "get_submodule", "type", "float_",
-    "__setattr__", "_get_name", "add_hook", "set_extra_state", "get_extra_state", "forward", "_log_api_usage_once",
+    "train", "eval", "to", "cuda", "cpu", "half", "float", "double", "bfloat16", "requires_grad_", "zero_grad",
+    "extra_repr", "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook",
+    "register_backward_hook", "_register_load_state_dict_pre_hook", "register_load_state_dict_post_hook",
+    "_register_state_dict_hook", "state_dict", "register_state_dict_pre_hook", "register_load_state_dict_pre_hook",
+    "_register_load_state_dict_hook", "save_hyperparameters", "__init__", "__post_init__", "share_memory", "compile",
+    "named_buffers", "buffers", "get_submodule", "type", "float_", "__setattr__", "_get_name", "add_hook",
+    "set_extra_state", "get_extra_state", "forward", "_log_api_usage_once",
 }  # fmt: skip
 
 # Bases outside torch that neither create nor write parameters.
 NEUTRAL_BASES = {
-    "object", "abc.ABC", "typing.Generic", "typing.Protocol", "typing_extensions.Protocol", "collections.OrderedDict", "dict", "list",
-    "pytorch_lightning.LightningModule", "lightning.LightningModule", "lightning.pytorch.LightningModule",
-    "huggingface_hub.PyTorchModelHubMixin", "enum.Enum", "tuple",
+    "object", "abc.ABC", "typing.Generic", "typing.Protocol", "typing_extensions.Protocol", "collections.OrderedDict",
+    "dict", "list", "pytorch_lightning.LightningModule", "lightning.LightningModule",
+    "lightning.pytorch.LightningModule", "huggingface_hub.PyTorchModelHubMixin", "enum.Enum", "tuple",
 }  # fmt: skip
 
 NO_GRAD = {"torch.no_grad", "torch.inference_mode", "torch.set_grad_enabled"}
 NEW_TENSOR_FACTORIES = {
     f"torch.{name}"
     for name in (
-        "full full_like zeros zeros_like ones ones_like rand rand_like randn randn_like randint randint_like normal empty "
-        "empty_like eye arange linspace"
-    ).split()
-}
-ACTIVATION_MODULES = {"ReLU", "ReLU6", "LeakyReLU", "PReLU", "RReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Softplus",
-                      "Tanh", "Sigmoid", "Softmax", "LogSoftmax", "Hardswish", "Hardtanh", "Hardsigmoid"}  # fmt: skip
+        "full", "full_like", "zeros", "zeros_like", "ones", "ones_like", "rand", "rand_like", "randn", "randn_like",
+        "randint", "randint_like", "normal", "empty", "empty_like", "eye", "arange", "linspace",
+    )
+}  # fmt: skip
+ACTIVATION_MODULES = {
+    "ReLU", "ReLU6", "LeakyReLU", "PReLU", "RReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Softplus", "Tanh",
+    "Sigmoid", "Softmax", "LogSoftmax", "Hardswish", "Hardtanh", "Hardsigmoid",
+}  # fmt: skip

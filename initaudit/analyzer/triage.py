@@ -1,26 +1,98 @@
-"""Which files can hold anything a selected rule looks at, decided on bytes in one scan."""
+"""Which files, and which functions in them, can hold anything a selected rule looks at.
+
+A trigger is wide on purpose: it only spares parsing, it decides nothing. Plain words are looked for first, since that
+costs next to nothing, and a pattern only where one of them stands.
+"""
 
 from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 
-from initaudit.analyzer.patterns import PATTERNS
 
-TORCH = re.compile(rb"\btorch\b")
+class Trigger:
+    """What a text must hold: one of some words, and a pattern. Works on a file's bytes and on its text alike."""
+
+    def __init__(self, words: str, pattern: str) -> None:
+        self.words = tuple(words.split())
+        self.pattern = re.compile(pattern, re.MULTILINE)
+        self._raw_words = tuple(word.encode() for word in self.words)
+        self._raw_pattern = re.compile(pattern.encode(), re.MULTILINE)
+
+    def found(self, text: str) -> bool:
+        """Whether some text may matter."""
+        return any(word in text for word in self.words) and self.pattern.search(text) is not None
+
+    def found_in_bytes(self, raw: bytes) -> bool:
+        """Whether a file may matter."""
+        return any(word in raw for word in self._raw_words) and self._raw_pattern.search(raw) is not None
+
+
+DEPRECATED = (
+    "uniform", "normal", "constant", "eye", "dirac", "xavier_uniform", "xavier_normal", "kaiming_uniform",
+    "kaiming_normal", "orthogonal", "sparse",
+)  # fmt: skip
+NEW_TENSORS = (
+    r"full|zeros|ones|randn?|randint|normal|empty|clamp|clip|mul|div|add|sub|neg|abs|exp|sqrt|pow|masked_fill|"
+    r"index_fill|fill|copy|uniform|zero|multiply|divide"
+)
+STATEMENT = r"(?<![,(\[{=+*/\\|-]\n)^[ \t]*"
+"""The begin of a line that does not go on with the one before."""
+
+RAW = Trigger("Tensor empty .new", r"Tensor\s*\(|\bempty\w*\s*\(|\bnew_empty\w*\s*\(|\.new\s*\(")
+LOOP = Trigger("parameters( modules( children(", r"^[ \t]*for\b[^\n]*(?:parameters|modules|children)\(")
+DROPPED = Trigger("(", STATEMENT + rf"[\w.]+\.(?:{NEW_TENSORS})(?:_like)?\(")
+BARE = Trigger(
+    "_ apply init weights",
+    STATEMENT + r"[\w.]+(?:_|\.apply|\.reset_parameters|init\w*|weights)[ \t]*(?:#[^\n]*)?$",
+)
+TYPE_TEST = Trigger(
+    "modules( children( .apply(",
+    r"\bor[ \t]+(?!None|True|False)[\w.]*\b[A-Z]\w*[ \t]*[:)\n]|isinstance\(\w+,[^()\n]*\b(?:or|and)\b"
+    r"|(?:\bis|==)[ \t]+(?!None|True|False)(?:\w+\.)*[A-Z][a-z]",
+)
+DEPRECATED_CALL = Trigger(
+    " ".join(f"{name}(" for name in DEPRECATED),
+    r"(?:xavier_uniform|xavier_normal|kaiming_uniform|kaiming_normal|orthogonal|dirac)\("
+    r"|(?:init\w*\.|(?<![.\w]))(?:uniform|normal|constant|eye|sparse)\(",
+)
+MODEL_USE = Trigger(
+    "parameters( modules( children( buffers( .apply( .state_dict( init.",
+    r"\.(?:(?:named_)?(?:parameters|modules|children|buffers)|apply|state_dict)\(|\binit\.\w+_?\(",
+)
+SCALE = Trigger("xavier glorot sqrt", r"xavier|glorot|(?:normal_|uniform_)\([^\n]*sqrt")
+RECTIFIER = Trigger("relu Relu ReLU RELU", r"(?i:relu)")
+
+TRIGGERS = {
+    **dict.fromkeys(("INI101", "INI102", "INI103", "INI104"), (RAW,)),
+    **dict.fromkeys(("INI201", "INI204", "INI305"), (LOOP,)),
+    "INI202": (DROPPED,),
+    "INI205": (BARE,),
+    "INI301": (MODEL_USE,),
+    "INI302": (TYPE_TEST,),
+    "INI308": (DEPRECATED_CALL,),
+    "INI401": (SCALE, RECTIFIER),
+}
+"""By code, all the triggers that have to be found."""
 
 
 @functools.lru_cache(maxsize=8)
-def _pattern(codes: frozenset[str]) -> re.Pattern[bytes] | None:
-    patterns = sorted({pattern for code, pattern in PATTERNS.items() if code in codes})
-    return re.compile("|".join(f"(?:{p})" for p in patterns).encode(), re.MULTILINE) if patterns else None
+def _wanted(codes: frozenset[str]) -> tuple[tuple[Trigger, ...], ...]:
+    """The triggers of some rules, each combination once."""
+    return tuple(dict.fromkeys(triggers for code, triggers in TRIGGERS.items() if code in codes))
 
 
 def matters(raw: bytes, codes: frozenset[str]) -> bool:
     """Whether a file has to be looked at for these codes."""
-    if TORCH.search(raw) is None:
+    if b"torch" not in raw:
         return False
-    pattern = _pattern(codes)
-    if pattern is None:
+    wanted = _wanted(codes)
+    if not wanted:
         return "INI001" in codes
-    return pattern.search(raw) is not None
+    return any(all(trigger.found_in_bytes(raw) for trigger in triggers) for triggers in wanted)
+
+
+def triggers_for(codes: Iterable[str]) -> list[Trigger]:
+    """The triggers of some rules that have one each."""
+    return list(dict.fromkeys(trigger for code in codes for trigger in TRIGGERS[code]))

@@ -1,7 +1,7 @@
 """What an expression can be worth when a constructor is run symbolically.
 
-Values have identity where Python's have: two names for one tensor are one object. What is not known is ``Unknown`` or, where it is the same
-unknown every time it is read, a ``Symbol`` with a canonical text.
+Values have identity where Python's have: two names for one tensor are one object. What is not known is ``Unknown``
+or, where it is the same unknown every time it is read, a ``Symbol`` with a canonical text.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from initaudit.analyzer.conditions import TRUE, Condition, decide, negate
+from initaudit.analyzer.conditions import FALSE, TRUE, Condition, all_of, decide, negate
 from initaudit.analyzer.project import Defined
 from initaudit.schemes import Distribution
 
@@ -143,7 +143,7 @@ class Memory:
 
 @dataclass(slots=True, eq=False)
 class Instance:
-    """An object. ``cls`` is its class in the project, ``external`` the canonical name of a torch class it is or derives from.
+    """An object. ``cls`` is its class in the project, ``external`` the torch class it is or derives from, canonically.
 
     ``children`` are the items of a container (Sequential, ModuleList, ParameterList).
     """
@@ -162,7 +162,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
-    """A function or method of the project, bound to ``instance`` if it is a method. ``owner`` is the class whose body has it."""
+    """A function of the project, bound to ``instance`` if it is a method. ``owner`` is the class whose body has it."""
 
     defined: Defined
     instance: Value | None = None
@@ -214,7 +214,8 @@ class Super:
 class Signal:
     """The output of a forward: which weight it comes from and what it has met since.
 
-    ``trail`` are the weights before it, each with the activation it met, as far back as nothing normalized or added anything.
+    ``trail`` are the weights before it, each with the activation it met, as far back as nothing normalized or added
+    anything.
     """
 
     weight: Instance | None
@@ -285,8 +286,6 @@ def simplify(value: Value, given: Condition) -> Value:
 
 def leaves(value: Value, given: Condition) -> list[tuple[Condition, Value]]:
     """Every value it may be, each with the condition for it."""
-    from initaudit.analyzer.conditions import FALSE, all_of
-
     value = simplify(value, given)
     if not isinstance(value, Choice):
         return [(given, value)]

@@ -1,17 +1,14 @@
 """Who else writes a parameter: a framework's initializer, a parent, a subclass, a caller.
 
-A constructor that leaves memory raw is not yet a bug. Every function that may be handed the module is run with it, in the class's own
-file and in the files that import the class; whatever writes the parameter there speaks for it.
+A constructor that leaves memory raw is not yet a bug. Every function that may be handed the module is run with it, in
+the class's own file and in the files that import the class; whatever writes the parameter there speaks for it.
 """
 
 from __future__ import annotations
 
-import functools
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-
 
 from initaudit.analyzer.conditions import TRUE
 from initaudit.analyzer.constructor import (
@@ -21,18 +18,18 @@ from initaudit.analyzer.constructor import (
     call_entry,
     construct,
     function_node,
+    trial,
     unreadable_base,
 )
+from initaudit.analyzer.frames import OutOfBudgetError
 from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS
-from initaudit.analyzer.interpreter import OutOfBudget
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Module, Project
-from initaudit.analyzer.values import Instance, Storage
+from initaudit.analyzer.values import Instance, Storage, Value
 
 WRITES = re.compile(r"[a-z]_\(|\.data\b|\binit\.|\]\s*=|\.copy_|initialize|_init")
 WALKS = re.compile(r"\b(?:named_)?(?:parameters|modules|children)\(|\.apply\(|setattr\(|getattr\(")
 MAX_FILES = 40
-NOT_SOURCE = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
 
 
 def written_elsewhere(construction: Construction, found: Registered) -> str | None:
@@ -60,10 +57,10 @@ def forgotten_initializer(construction: Construction, found: Registered) -> Defi
         source = method.module.slice(method.definition)
         if not _may_write(source, found.name):
             continue
-        before = len(found.storage.writes)
-        attempt(construction, method)
-        wrote = len(found.storage.writes) > before
-        del found.storage.writes[before:]
+        with trial(construction):
+            before = len(found.storage.writes)
+            attempt(construction, method)
+            wrote = len(found.storage.writes) > before
         if wrote:
             return method
     return None
@@ -84,7 +81,7 @@ def modules_that_know(construction: Construction) -> Iterator[Module]:
     """The class's own file, then the files of its project that mention its name."""
     project, cls = construction.run.project, construction.cls
     yield cls.module
-    for filename in files_mentioning(_project_folder(cls.module.filename), cls.definition.name)[:MAX_FILES]:
+    for filename in project.mentions.of(cls.definition.name, _project_folder(cls.module.filename))[:MAX_FILES]:
         module = project.load(filename)
         if module is not None and module is not cls.module and _imports(project, module, cls):
             yield module
@@ -103,33 +100,6 @@ def _project_folder(filename: str) -> str:
     while (folder.parent / "__init__.py").is_file():
         folder = folder.parent
     return str(folder)
-
-
-@functools.lru_cache(maxsize=4)
-def _texts(folder: str) -> list[tuple[str, bytes]]:
-    """Every Python file below a folder."""
-    texts = []
-    for root, folders, files in os.walk(folder):
-        if "pyvenv.cfg" in files:
-            folders[:] = []
-            continue
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in NOT_SOURCE)
-        for name in sorted(files):
-            if name.endswith(".py"):
-                path = os.path.join(root, name)  # noqa: PTH118
-                try:
-                    texts.append((path, Path(path).read_bytes()))
-                except OSError:
-                    continue
-    return texts
-
-
-@functools.lru_cache(maxsize=2048)
-def files_mentioning(folder: str, name: str) -> list[str]:
-    """The files below a folder in which a name stands as a word."""
-    needle = name.encode()
-    word = re.compile(rb"\b" + re.escape(needle) + rb"\b")
-    return [path for path, raw in _texts(folder) if needle in raw and word.search(raw)]
 
 
 # Functions that may be handed the module
@@ -191,11 +161,13 @@ def run_on_module(construction: Construction, function: Defined, module: Module)
             instance.attributes["child"] = construction.instance
     names = [param.name.value for param in (*node.params.posonly_params, *node.params.params)]
     names = names[1:] if owner is not None else names
-    for name in names[:2] or [None]:
-        known = {} if name is None else {name: construction.instance}
+    if function.definition.name == "__init__":
+        names = [name for name in names if re.search(rf"\b{name}\.", module.slice(function.definition))]
+    arguments: list[dict[str, Value]] = [{name: construction.instance} for name in names[:2]]
+    for known in arguments or [{}]:
         try:
-            call_entry(run, instance, function, dict(known))
-        except (OutOfBudget, RecursionError):
+            call_entry(run, instance, function, known)
+        except (OutOfBudgetError, RecursionError):
             construction.failure = f"{function.definition.name} is too long to follow"
         finally:
             del run.frames[:]

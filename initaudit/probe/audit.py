@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -168,6 +169,7 @@ class Audit:
     def _longest(self, found: list[tuple[tuple[str, str | None, float], ...]]) -> Iterator[Chain]:
         """Chains that are not the beginning of a longer one."""
         seen: set[tuple[str, ...]] = set()
+        found = [kept for links in found if (kept := tuple(itertools.takewhile(self._initialized, links)))]
         for links in sorted(found, key=lambda links: (len(links), links[-1][1] is not None), reverse=True):
             names = tuple(name for name, _, _ in links)
             if any(names == other[: len(names)] for other in seen):
@@ -182,6 +184,11 @@ class Audit:
                 normalized=False,
                 lost_decades=lost,
             )
+
+    def _initialized(self, link: tuple[str, str | None, float]) -> bool:
+        """Whether the scale of a weight says anything: that of memory nobody wrote does not."""
+        name, tensor = link[0], self.tensors[link[0]]
+        return self.coverage(name, tensor, self.record(tensor))[0] is Coverage.WRITTEN
 
     def link(self, name: str, activation: str | None) -> Link:
         tensor, declared = self.tensors[name], self.declared[name]

@@ -1,0 +1,48 @@
+"""What tests of the analyzer share: a small project on disk, and what is said about it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from initaudit.analyzer import analyze
+from initaudit.facts import Observation
+from initaudit.rules import catalogue
+from initaudit.timeline import Coverage
+
+HEAD = "import math\nimport torch\nfrom torch import nn\n"
+
+Analysis = Callable[..., dict[str, Observation]]
+
+
+@pytest.fixture
+def analyzed(tmp_path: Path) -> Analysis:
+    """Writes files, given by name without ``.py``, and gives what the analyzer sees in each."""
+
+    def write_and_analyze(**files: str) -> dict[str, Observation]:
+        for name, source in files.items():
+            (tmp_path / f"{name}.py").write_text(HEAD + textwrap.dedent(source), encoding="utf-8")
+        names = [str(tmp_path / f"{name}.py") for name in files]
+        seen = {Path(found.source).stem: found for found in analyze(names, codes=frozenset(catalogue()), jobs=1)}
+        empty = {name: Observation(observer=found.observer, source=name) for found in seen.values() for name in files}
+        return {**empty, **seen}
+
+    return write_and_analyze
+
+
+@pytest.fixture
+def unwritten(analyzed: Analysis) -> Callable[..., set[str]]:
+    """Writes files, and names the parameters that the analyzer says are not (wholly) written."""
+
+    def names(**files: str) -> set[str]:
+        return {
+            parameter.name
+            for observation in analyzed(**files).values()
+            for parameter in observation.parameters
+            if parameter.coverage in (Coverage.NEVER, Coverage.PARTIAL)
+        }
+
+    return names

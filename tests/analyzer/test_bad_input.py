@@ -1,0 +1,92 @@
+"""Nothing that lies in a file ends a run: what cannot be read is a fault or stays undecided."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from initaudit.analyzer import analyze
+from initaudit.facts import Observation, SyntaxFault
+from initaudit.rules import catalogue
+
+Analysis = Callable[..., dict[str, Observation]]
+
+FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+LAYER = """
+class Layer(nn.Module):
+    def __init__(self, x):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(3))
+        y = {}
+"""
+NESTED = {
+    "brackets": "(" * 3000 + "1" + ")" * 3000,
+    "lists": "[" * 3000 + "]" * 3000,
+    "sums": " + ".join(["x"] * 3000),
+    "signs": "-" * 3000 + "x",
+    "negations": "not " * 3000 + "x",
+    "attributes": "x" + ".a" * 3000,
+    "calls": "x" + "()" * 3000,
+    "alternatives": "1 if x else " * 3000 + "2",
+    "strings": " ".join(["'a'"] * 3000),
+}
+
+
+@pytest.mark.parametrize("expression", NESTED.values(), ids=NESTED)
+def test_an_expression_that_nests_3000_deep_is_not_followed(expression: str, analyzed: Analysis) -> None:
+    seen = analyzed(layer=LAYER.format(expression))["layer"]
+    assert seen.undecided or seen.facts or seen.parameters
+
+
+def test_files_that_import_each_other_are_read(analyzed: Analysis) -> None:
+    seen = analyzed(
+        one=f"from two import b as a, Base\n{LAYER.format('a')}",
+        two="from one import a as b, Layer as Base\n",
+    )
+    assert [parameter.name for parameter in seen["one"].parameters] == ["weight"]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"one": "class A(A):\n    def __init__(self):\n        self.w = nn.Parameter(torch.empty(3))\n"},
+        {
+            "one": "from two import B\nclass A(B):\n    def __init__(self):\n        self.w = torch.empty(3)\n",
+            "two": "from one import A\nclass B(A):\n    def __init__(self):\n        self.w = torch.empty(3)\n",
+        },
+    ],
+    ids=["from itself", "from each other"],
+)
+def test_a_class_that_derives_from_itself_stays_undecided(files: dict[str, str], analyzed: Analysis) -> None:
+    seen = analyzed(**files)
+    assert all(not observation.parameters and observation.undecided for observation in seen.values())
+
+
+def test_a_function_that_calls_itself_ends(analyzed: Analysis) -> None:
+    seen = analyzed(layer=f"def again(module):\n    again(module)\n    return again\n{LAYER.format('again(self)')}")
+    assert seen["layer"].parameters or seen["layer"].undecided
+
+
+@pytest.mark.parametrize(
+    "junk", [b"\x00torch.empty(", b"\xff\xfe torch.empty(", b"torch.empty(\n", b"# coding: x\ntorch.empty("]
+)
+def test_junk_that_is_named_as_python_is_a_syntax_fault(junk: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "junk.py"
+    file.write_bytes(junk)
+    (seen,) = analyze([str(file)], codes=frozenset(catalogue()), jobs=1)
+    assert [type(fact) for fact in seen.facts] == [SyntaxFault]
+
+
+@settings(max_examples=60)
+@given(st.sampled_from(sorted(FIXTURES.glob("INI*.py"))), st.integers(0, 3000), st.integers(0, 40))
+def test_a_file_of_which_a_piece_is_missing_is_read_or_refused(file: Path, start: int, length: int) -> None:
+    raw = file.read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        torn = Path(folder, "torn.py")
+        torn.write_bytes(raw[:start] + raw[start + length :])
+        assert len(analyze([str(torn)], codes=frozenset(catalogue()), jobs=1)) <= 1

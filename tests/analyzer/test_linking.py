@@ -1,0 +1,175 @@
+"""Whoever writes a parameter speaks for it, in whatever file; without that write it is reported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from initaudit.facts import Observation
+
+LAYER = """
+class Layer(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(n, n))
+"""
+PROJECTS = {
+    "a base class in another file": {
+        "base": """
+            class Base(nn.Module):
+                def reset_parameters(self):
+                    nn.init.xavier_uniform_(self.weight)  # writes
+            """,
+        "layer": """
+            from base import Base
+
+            class Layer(Base):
+                def __init__(self, n):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(n, n))
+                    self.reset_parameters()
+            """,
+    },
+    "a helper in another file": {
+        "inits": """
+            def glorot(tensor):
+                if tensor is not None:
+                    bound = math.sqrt(6 / (tensor.size(-2) + tensor.size(-1)))
+                    tensor.data.uniform_(-bound, bound)  # writes
+            """,
+        "layer": """
+            from inits import glorot
+
+            class Layer(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(n, n))
+                    glorot(self.weight)
+            """,
+    },
+    "a helper that is reached through a re-export": {
+        "inits": """
+            def glorot(tensor):
+                nn.init.xavier_uniform_(tensor)  # writes
+            """,
+        "tools": "from inits import glorot as fill",
+        "layer": """
+            import tools
+
+            class Layer(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(n, n))
+                    tools.fill(self.weight)
+            """,
+    },
+    "a subclass in another file": {
+        "layer": LAYER,
+        "scaled": """
+            from layer import Layer
+
+            class Scaled(Layer):
+                def __init__(self, n):
+                    super().__init__(n)
+                    nn.init.ones_(self.weight)  # writes
+            """,
+    },
+    "an initializer of the model that asks for the type": {
+        "layer": LAYER
+        + """
+class Model(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.layer = Layer(n)
+        self.apply(self._init_weights)
+
+    def _init_weights(self, module):
+        if isinstance(module, (nn.Linear, Layer)):
+            module.weight.data.normal_(0, 0.02)  # writes
+""",
+    },
+    "a parent that loops over parameters": {
+        "layer": LAYER
+        + """
+class Model(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.layer = Layer(n)
+        for p in self.parameters():
+            if p.dim() > 1:
+                nn.init.xavier_uniform_(p)  # writes
+""",
+    },
+    "a function that gets the model": {
+        "layer": LAYER,
+        "train": """
+            from layer import Layer
+
+            def init_model(model):
+                for name, p in model.named_parameters():
+                    if "weight" in name:
+                        nn.init.normal_(p)  # writes
+
+            net = Layer(3)
+            init_model(net)
+            """,
+    },
+}
+
+
+def without_the_write(source: str) -> str:
+    return re.sub(r"\S.*# writes", "pass", source)
+
+
+@pytest.mark.parametrize("files", PROJECTS.values(), ids=PROJECTS)
+def test_a_write_is_seen_wherever_it_is(files: dict[str, str], unwritten: Callable[..., set[str]]) -> None:
+    assert unwritten(**files) == set()
+
+
+@pytest.mark.parametrize("files", PROJECTS.values(), ids=PROJECTS)
+def test_a_parameter_is_reported_once_nobody_writes_it(
+    files: dict[str, str], unwritten: Callable[..., set[str]]
+) -> None:
+    assert unwritten(**{name: without_the_write(source) for name, source in files.items()}) == {"weight"}
+
+
+def test_a_loop_that_leaves_vectors_out_writes_no_vector(unwritten: Callable[..., set[str]]) -> None:
+    found = unwritten(
+        layer="""
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self.weight = nn.Parameter(torch.empty(n, n))
+                self.bias = nn.Parameter(torch.empty(n))
+                for p in self.parameters():
+                    if p.dim() > 1:
+                        nn.init.xavier_uniform_(p)
+        """
+    )
+    assert found == {"bias"}
+
+
+def test_an_initializer_that_is_never_called_is_named_for_each_parameter_it_would_write(
+    analyzed: Callable[..., dict[str, Observation]],
+) -> None:
+    seen = analyzed(
+        layer="""
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self.weight = nn.Parameter(torch.empty(n, n))
+                self.bias = nn.Parameter(torch.empty(n))
+
+            def fill(self):
+                nn.init.normal_(self.weight)
+                nn.init.zeros_(self.bias)
+        """
+    )["layer"]
+    assert {p.name: p.forgotten for p in seen.parameters} == {"weight": "fill", "bias": "fill"}
+
+
+def test_a_file_that_changes_between_two_calls_is_read_again(unwritten: Callable[..., set[str]]) -> None:
+    assert unwritten(layer=LAYER) == {"weight"}
+    assert unwritten(layer=f"{LAYER}        nn.init.zeros_(self.weight)\n") == set()

@@ -1,0 +1,108 @@
+"""The outline of a file is what Python's own parser finds in it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import initaudit
+from initaudit.analyzer.outline import outline
+
+OWN_FILES = sorted(Path(initaudit.__file__).parent.rglob("*.py"))
+
+Row = tuple[str, bool, int, int, int]
+
+
+def outlined(text: str) -> list[Row]:
+    return [(d.qualname, d.is_class, d.start, d.row, d.end) for d in outline(text).definitions]
+
+
+def parsed(text: str) -> list[Row]:
+    """The definitions of a file in the order of rows, as ``ast`` sees them."""
+    found: list[Row] = []
+
+    def visit(node: ast.AST, prefix: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            inner = prefix
+            if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                is_class = isinstance(child, ast.ClassDef)
+                start = min([child.lineno, *(decorator.lineno for decorator in child.decorator_list)])
+                assert child.end_lineno is not None
+                found.append((prefix + child.name, is_class, start, child.lineno, child.end_lineno))
+                inner = f"{prefix}{child.name}." + ("" if is_class else "<locals>.")
+            visit(child, inner)
+
+    visit(ast.parse(text), "")
+    return sorted(found, key=lambda row: row[3])
+
+
+NAMES = st.sampled_from(["alpha", "beta", "Gamma", "_delta", "class_", "define"])
+DECORATORS = st.sampled_from(["@property", "@cache(\n  1)", "@given(\nx=1,\n)"])
+HEADERS = st.sampled_from(["class {}:", "class {}(A,\n        B):", "def {}(a, b=')'):", "async def {}(\n    a,\n):"])
+STATEMENTS = st.sampled_from(
+    [
+        "x = 1",
+        "# class Comment: pass",
+        "",
+        "call(\n    'def in_brackets(): pass',\n)",
+        'text = """\nclass InString:\n    def method(self): pass\n"""',
+        "if x:\n    y = (1,\n2)\nelse:\n    pass",
+        "import os",
+        "with open(x) as f:\n\n    # def inner(): pass\n    pass",
+        "definition = 'def f():'",
+        "classes = [\n# class X:\n]",
+        r"quote = '\'' + \"# not a comment\"".replace(r"\"", '"'),
+    ]
+)
+
+
+def indented(text: str) -> str:
+    """A body one level in, except for the rows of a string of several lines, whose columns mean nothing."""
+    return "\n".join(f"    {line}" if line else line for line in text.split("\n"))
+
+
+@st.composite
+def definitions(draw: st.DrawFn, body: st.SearchStrategy[str]) -> str:
+    decorators = "".join(
+        f"@{name}\n" for name in draw(st.lists(st.sampled_from(["property", "cache(\n  1)"]), max_size=2))
+    )
+    header = draw(
+        st.sampled_from(["class {}:", "class {}(A,\n        B):", "def {}(a, b=')'):", "async def {}(\n    a,\n):"])
+    )
+    docstring = draw(st.sampled_from(["", '"""One line."""\n', '"""Lines.\n\ndef nothing(): pass\n"""\n']))
+    return "\n".join([*decorators, header]) + f"\n{indented(docstring + draw(body))}\n    pass"
+
+
+files = st.recursive(
+    st.lists(STATEMENTS, max_size=4).map("\n".join),
+    lambda inner: st.lists(st.one_of(STATEMENTS, definitions(inner)), max_size=4).map("\n\n".join),
+    max_leaves=10,
+)
+
+
+@given(files)
+def test_definitions_are_found_with_their_rows(text: str) -> None:
+    assert outlined(text) == parsed(text)
+
+
+@pytest.mark.parametrize("file", OWN_FILES, ids=lambda file: file.stem)
+def test_the_files_of_this_package_are_outlined(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert outlined(text) == parsed(text)
+
+
+@given(st.text(alphabet="def class():\n\t '\"#\\@import=xy1", max_size=200))
+def test_no_text_is_too_odd_to_be_outlined(text: str) -> None:
+    rows = text.count("\n") + 1
+    assert all(1 <= d.start <= d.row <= d.end <= rows for d in outline(text).definitions)
+
+
+def test_imports_are_recorded_under_the_names_they_bind() -> None:
+    found = outline(
+        "import torch.nn as nn\nimport torch.nn.init\nfrom . import a\nfrom ..b import (\n    c as d,  # e\n    f,\n)\n"
+    )
+    assert found.imports == {"nn": "torch.nn", "torch": "torch", "a": ".a", "d": "..b.c", "f": "..b.f"}
