@@ -32,8 +32,8 @@ def analyze(filenames: Sequence[str], *, codes: frozenset[str], jobs: int | None
     chunks = [needed[start : start + CHUNK] for start in range(0, len(needed), CHUNK)]
     workers = min(jobs or os.cpu_count() or 1, len(chunks))
     if workers <= 1:
-        return _observe_all(Project(roots), needed, codes)
-    with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(roots,)) as pool:
+        return _observe_all(Project(roots, filenames), needed, codes)
+    with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(roots, filenames)) as pool:
         results = pool.map(_observe_chunk, chunks, [codes] * len(chunks))
         return [observation for result in results for observation in result]
 
@@ -57,11 +57,11 @@ _project: Project
 """What a worker process has read so far. The pool, and with it the process, ends with the call of ``analyze``."""
 
 
-def _start_worker(roots: tuple[Path, ...]) -> None:
+def _start_worker(roots: tuple[Path, ...], given: Sequence[str]) -> None:
     from initaudit.analyzer.project import Project
 
     global _project
-    _project = Project(roots)
+    _project = Project(roots, given)
 
 
 def _observe_chunk(filenames: Sequence[str], codes: frozenset[str]) -> list[Observation]:

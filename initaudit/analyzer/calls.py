@@ -43,6 +43,7 @@ from initaudit.schemes import calculate_gain
 if TYPE_CHECKING:
     from initaudit.analyzer.interpreter import Interpreter
 
+TRAVERSALS = {"parameters", "named_parameters", "modules", "named_modules", "children", "named_children", "apply"}
 PURE_PACKAGES = {
     "math", "numpy", "np", "warnings", "logging", "copy", "itertools", "operator", "collections", "typing", "os", "re",
     "string", "random", "enum", "dataclasses", "time", "packaging", "inspect", "scipy", "einops",
@@ -319,7 +320,9 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
     if name == "__class__":
         return Class(instance.cls) if instance.cls is not None else Api(instance.external or "?")
     if instance.cls is not None:
-        if instance.opaque and name not in ("apply", "parameters", "named_parameters", "modules"):
+        if instance.opaque and run.stand_in is not None and name in TRAVERSALS and instance.cls in run.holding:
+            return instance_attribute(run, run.stand_in, name)
+        if instance.opaque and name not in TRAVERSALS:
             return Symbol(f"{instance.cls.definition.name}#{id(instance)}.{name}")
         found_method = run.project.method(instance.cls, name)
         if isinstance(found_method, Defined):

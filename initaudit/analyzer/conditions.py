@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import functools
 import itertools
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 MAX_ATOMS = 10
+MAX_ATOMS_TO_DECIDE = 7
+"""Deciding happens at every step of a run, so it gives up earlier; what stays undecided is only carried along."""
 WIDEST = 14
 """A formula over more atoms than this becomes an atom of its own, so that long constructors stay cheap."""
 
@@ -83,7 +84,7 @@ def _narrowed(condition: Any) -> Condition:
     """The disjunction itself, or an atom that stands for it when it speaks of too much."""
     if len(atoms(condition)) <= WIDEST:
         return condition
-    return Literal(Atom(f"one of {len(condition.terms)} paths #{zlib.crc32(describe(condition).encode()):08x}"))
+    return Literal(Atom(f"one of {len(condition.terms)} paths", constant=str(hash(condition))))
 
 
 def any_of(conditions: Iterable[Condition]) -> Condition:
@@ -142,17 +143,19 @@ def decide(condition: Condition, given: Condition) -> bool | None:
 @functools.lru_cache(maxsize=65_536)
 def _decided(condition: Condition, given: Condition) -> bool | None:
     """``decide`` by going through every case."""
-    outcomes = {holds(condition, case) for case in assignments([condition], where=given)}
+    outcomes = {holds(condition, case) for case in assignments([condition], given, MAX_ATOMS_TO_DECIDE)}
     return outcomes.pop() if len(outcomes) == 1 else None
 
 
-def assignments(conditions: Iterable[Condition], where: Condition = TRUE) -> Iterator[dict[Atom, bool]]:
+def assignments(
+    conditions: Iterable[Condition], where: Condition = TRUE, limit: int = MAX_ATOMS
+) -> Iterator[dict[Atom, bool]]:
     """Every consistent assignment of the conditions' atoms under which ``where`` holds.
 
     Too many atoms give no assignment at all, as if nothing could be shown.
     """
     names = sorted(frozenset().union(*(atoms(c) for c in conditions), atoms(where)), key=lambda atom: atom.text)
-    if len(names) > MAX_ATOMS:
+    if len(names) > limit:
         return
     for values in itertools.product((True, False), repeat=len(names)):
         case = dict(zip(names, values, strict=True))
@@ -161,9 +164,12 @@ def assignments(conditions: Iterable[Condition], where: Condition = TRUE) -> Ite
 
 
 def consistent(assignment: dict[Atom, bool]) -> bool:
-    """False when one subject equals two constants at once."""
+    """False when one subject equals two constants at once, or is true and None."""
     equal = [atom.subject for atom, value in assignment.items() if value and atom.subject is not None]
-    return len(equal) == len(set(equal))
+    if len(equal) != len(set(equal)):
+        return False
+    none = {atom.subject for atom, value in assignment.items() if value and atom.constant == "None"}
+    return not any(value and atom.text in none for atom, value in assignment.items())
 
 
 def describe(condition: Condition) -> str:

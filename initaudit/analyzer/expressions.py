@@ -211,6 +211,8 @@ def get_attribute(run: Interpreter, owner: Value, name: str) -> Value:
             return calls.class_attribute(run, owner, name)
         case Api(prefix):
             return Api(calls.api_name(f"{prefix}.{name}"))
+        case Symbol() if run.stand_in is not None and name in calls.TRAVERSALS:
+            return calls.instance_attribute(run, run.stand_in, name)
         case Symbol(prefix) if prefix.startswith("module "):
             return run.resolved(run.project.absolute(f"{prefix[7:]}.{name}"))
         case Symbol(prefix) | Size(prefix):

@@ -64,6 +64,8 @@ class Interpreter:
         self.storages: list[Storage] = []
         self.impossible: list[Condition] = []
         self.integers: set[str] = set()
+        self.stand_in: Instance | None = None  # what a module that is not known is taken for ...
+        self.holding: frozenset[Defined] = frozenset()  # ... and an object of these classes, whose insides are unknown
         self.defaults: dict[str, Value] = {}  # of the arguments of the constructor
         self.device_contexts = 0
         self.called: set[Defined] = set()

@@ -15,6 +15,7 @@ class Mentions:
     def __init__(self) -> None:
         self._texts: dict[str, list[tuple[str, bytes]]] = {}
         self._found: dict[tuple[str, str], list[str]] = {}
+        self._matching: dict[tuple[bytes, str], list[str]] = {}
 
     def of(self, name: str, folder: str) -> list[str]:
         """The files below a folder in which a name stands as a word."""
@@ -24,6 +25,13 @@ class Mentions:
             texts = self._below(folder)
             self._found[folder, name] = [path for path, raw in texts if needle in raw and word.search(raw)]
         return self._found[folder, name]
+
+    def matching(self, pattern: re.Pattern[bytes], folder: str) -> list[str]:
+        """The files below a folder that hold a pattern."""
+        key = (pattern.pattern, folder)
+        if key not in self._matching:
+            self._matching[key] = [path for path, raw in self._below(folder) if pattern.search(raw)]
+        return self._matching[key]
 
     def _below(self, folder: str) -> list[tuple[str, bytes]]:
         if folder not in self._texts:

@@ -388,6 +388,10 @@ def _values(
     return Sequence([*instance.attributes.values(), *instance.children], complete=False)
 
 
+def _keys(run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+    return Sequence([Constant(name) for name in instance.attributes], complete=False)
+
+
 def _items(
     run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> Value:
@@ -418,6 +422,7 @@ _METHODS = {
     "insert": _append,
     "extend": _extend,
     "update": _update,
+    "keys": _keys,
     "values": _values,
     "items": _items,
     "load_state_dict": _lose,

@@ -24,7 +24,6 @@ def observe(project: Project, filename: str, codes: frozenset[str]) -> Observati
         return _faulty(filename, SyntaxFault(Place(filename, 1, 1, 1, 2), error.detail))
     module = project.load(filename)
     assert module is not None
-    module.filename = filename
     broken = syntax_fault(module)
     if broken is not None:
         return _faulty(filename, broken)

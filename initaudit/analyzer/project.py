@@ -72,7 +72,7 @@ class Defined:
         return f"{self.module.name}.{self.definition.qualname}"
 
     def __hash__(self) -> int:
-        return hash((self.module.filename, self.definition.row))
+        return hash((id(self.module), self.definition.row))
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -99,10 +99,11 @@ Resolved = Defined | Global | External | Module
 
 
 class Project:
-    """The files that names may lead to."""
+    """The files that names may lead to. A file among ``given`` is called as it is there, however it is reached."""
 
-    def __init__(self, roots: Sequence[Path] = ()) -> None:
+    def __init__(self, roots: Sequence[Path] = (), given: Sequence[str] = ()) -> None:
         self.roots = list(roots)
+        self._given = {os.path.realpath(filename): filename for filename in given}
         self.mentions = Mentions()
         self._by_file: dict[str, Module | None] = {}
         self._by_name: dict[str, Module | None] = {}
@@ -112,6 +113,7 @@ class Project:
         """The module in a file, or None when it cannot be read. Its package's parent folder becomes a root."""
         key = os.path.realpath(filename)
         if key not in self._by_file:
+            filename = self._given.get(key, filename)
             root, name, is_package = module_name(Path(filename))
             if root not in self.roots:
                 self.roots.append(root)

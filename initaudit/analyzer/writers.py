@@ -18,6 +18,7 @@ from initaudit.analyzer.constructor import (
     call_entry,
     construct,
     function_node,
+    registered,
     trial,
     unreadable_base,
 )
@@ -29,20 +30,30 @@ from initaudit.analyzer.values import Instance, Storage, Value
 
 WRITES = re.compile(r"[a-z]_\(|\.data\b|\binit\.|\]\s*=|\.copy_|initialize|_init")
 WALKS = re.compile(r"\b(?:named_)?(?:parameters|modules|children)\(|\.apply\(|setattr\(|getattr\(")
+WALKS_A_MODEL = re.compile(rb"\bin\b[^\n]*\b(?:model|module|net|network|m)\.(?:named_)?(?:parameters|modules)\(")
+INITIALIZES = re.compile(r"init\.\w+_\(|\.(?:normal|uniform|zero|fill)_\(")
+ABOUT_INITIALIZATION = re.compile(r"init|reset|weight", re.IGNORECASE)
 MAX_FILES = 40
+MAX_CONTAINERS = 60
 
 
 def written_elsewhere(construction: Construction, found: Registered) -> str | None:
     """Who writes a parameter that construction leaves unwritten, as far as the project shows; None for nobody."""
     before = len(found.storage.writes)
-    for module in modules_that_know(construction):
+    holding = containers(construction)
+    known = list(modules_that_know(construction))
+    for module in dict.fromkeys([*known, *(container.module for container in holding)]):
         for function in candidates(construction, module, found.name):
-            run_on_module(construction, function, module)
+            run_on_module(construction, function, holding)
             if len(found.storage.writes) > before or found.storage.escaped:
                 return function.qualname
         subclass = writing_subclass(construction, module, found.storage)
         if subclass is not None:
             return subclass
+    for function in model_initializers(construction):
+        run_on_module(construction, function, holding, whole_model=True)
+        if len(found.storage.writes) > before or found.storage.escaped:
+            return function.qualname
     return None
 
 
@@ -60,8 +71,9 @@ def forgotten_initializer(construction: Construction, found: Registered) -> Defi
         with trial(construction):
             before = len(found.storage.writes)
             attempt(construction, method)
-            wrote = len(found.storage.writes) > before
-        if wrote:
+            wrote = len(found.storage.writes) > before or found.storage.escaped is not None
+            kept = any(entry.storage is found.storage for entry in registered(construction))
+        if wrote or not kept:
             return method
     return None
 
@@ -71,15 +83,55 @@ def called_by_others(construction: Construction, method: Defined) -> bool:
     pattern = re.compile(
         rf"(?<!self)(?<!super\(\))\.{re.escape(method.definition.name)}\b|['\"]{method.definition.name}['\"]"
     )
-    return any(pattern.search(module.text) for module in modules_that_know(construction))
+    if any(pattern.search(module.text) for module in modules_that_know(construction)):
+        return True
+    for_any_module = rf"hasattr\(\s*\w+\s*,\s*['\"]{re.escape(method.definition.name)}['\"]"
+    folder = _project_folder(construction.cls.module.filename)
+    return bool(construction.run.project.mentions.matching(re.compile(for_any_module.encode()), folder))
 
 
 # Where to look
 
 
+def containers(construction: Construction) -> set[Defined]:
+    """The classes of the project that speak of the class, or of a class that does, and so may be built around it."""
+    project, found = construction.run.project, {construction.cls}
+    frontier = [construction.cls]
+    while frontier and len(found) < MAX_CONTAINERS:
+        inner = frontier.pop(0)
+        word = re.compile(rf"\b{re.escape(inner.definition.name)}\b")
+        for module in _modules_naming(project, inner):
+            for definition in module.outline.classes():
+                outer = Defined(module, definition)
+                if outer not in found and word.search(module.slice(definition)):
+                    found.add(outer)
+                    frontier.append(outer)
+    return found
+
+
+def model_initializers(construction: Construction) -> Iterator[Defined]:
+    """Functions of the project that initialize whatever model they are given."""
+    project = construction.run.project
+    folder = _project_folder(construction.cls.module.filename)
+    if not (Path(folder) / "__init__.py").is_file():
+        return  # scripts that share a folder are no project
+    for filename in project.mentions.matching(WALKS_A_MODEL, folder)[:MAX_FILES]:
+        module = project.load(filename)
+        for definition in module.outline.members.values() if module is not None else ():
+            if definition.is_class or module is None or not ABOUT_INITIALIZATION.search(definition.name):
+                continue
+            text = module.slice(definition)
+            if WALKS_A_MODEL.search(text.encode()) and INITIALIZES.search(text):
+                yield Defined(module, definition)
+
+
 def modules_that_know(construction: Construction) -> Iterator[Module]:
     """The class's own file, then the files of its project that mention its name."""
-    project, cls = construction.run.project, construction.cls
+    return _modules_naming(construction.run.project, construction.cls)
+
+
+def _modules_naming(project: Project, cls: Defined) -> Iterator[Module]:
+    """The file of a class, then the files that import it."""
     yield cls.module
     for filename in project.mentions.of(cls.definition.name, _project_folder(cls.module.filename))[:MAX_FILES]:
         module = project.load(filename)
@@ -147,23 +199,32 @@ def _may_write(source: str, name: str) -> bool:
     return re.search(rf"\b{re.escape(attribute)}\b", source) is not None or WALKS.search(source) is not None
 
 
-def run_on_module(construction: Construction, function: Defined, module: Module) -> None:
-    """Run a function once for each of its first parameters, with the module as that argument."""
+def run_on_module(
+    construction: Construction, function: Defined, holding: set[Defined], *, whole_model: bool = False
+) -> None:
+    """Run a function once for each of its first parameters, with the module (or a model around it) as that argument.
+
+    The method of a class that may hold the module finds it as a child, and under any attribute it does not know.
+    """
     node = function_node(function)
     if node is None:
         return
     run = construction.run
     owner = function.definition.owner
+    model = Instance(None, "torch.nn.Module", attributes={"child": construction.instance})
     instance: Instance | None = None
     if owner is not None:
-        instance = Instance(Defined(function.module, owner), "torch.nn.Module")
-        if _contains(module, owner, construction.cls.definition.name):
+        cls = Defined(function.module, owner)
+        instance = Instance(cls, "torch.nn.Module")
+        if cls in holding:
             instance.attributes["child"] = construction.instance
+            run.stand_in, run.holding = model, frozenset(holding)
     names = [param.name.value for param in (*node.params.posonly_params, *node.params.params)]
     names = names[1:] if owner is not None else names
     if function.definition.name == "__init__":
-        names = [name for name in names if re.search(rf"\b{name}\.", module.slice(function.definition))]
-    arguments: list[dict[str, Value]] = [{name: construction.instance} for name in names[:2]]
+        names = [name for name in names if re.search(rf"\b{name}\.", function.module.slice(function.definition))]
+    given = model if whole_model else construction.instance
+    arguments: list[dict[str, Value]] = [{name: given} for name in names[:2]]
     for known in arguments or [{}]:
         try:
             call_entry(run, instance, function, known)
@@ -172,22 +233,7 @@ def run_on_module(construction: Construction, function: Defined, module: Module)
         finally:
             del run.frames[:]
             run.condition = TRUE
-
-
-def _contains(module: Module, owner: Definition, name: str) -> bool:
-    """Whether a class of the file speaks of another, itself or through classes of the file that it speaks of."""
-    members = module.outline.members
-    pending, seen = [owner.name], set()
-    while pending:
-        current = pending.pop()
-        if current in seen or current not in members:
-            continue
-        seen.add(current)
-        words = set(re.findall(r"\b[A-Z]\w+", module.slice(members[current])))
-        if name in words:
-            return True
-        pending += words & members.keys()
-    return False
+    run.stand_in, run.holding = None, frozenset()
 
 
 def writing_subclass(construction: Construction, module: Module, storage: Storage) -> str | None:

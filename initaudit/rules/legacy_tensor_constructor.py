@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePath
 
 from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
@@ -149,7 +150,7 @@ class LegacyTensorConstructor(Rule[ParameterTimeline]):
         place = next((place for place in places if place.filename == here), places[-1] if places else None)
         if place is None:
             return ""
-        file = "" if place.filename == here else f" of {place.filename}"
+        file = "" if place.filename == here else f" of {PurePath(place.filename).name}"
         return f" until `{write.by}` in line {place.row}{file} initializes it"
 
     @staticmethod

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from initaudit.analyzer import analyze
 from initaudit.facts import Observation
+from initaudit.rules import catalogue
 
 LAYER = """
 class Layer(nn.Module):
@@ -173,3 +176,15 @@ def test_an_initializer_that_is_never_called_is_named_for_each_parameter_it_woul
 def test_a_file_that_changes_between_two_calls_is_read_again(unwritten: Callable[..., set[str]]) -> None:
     assert unwritten(layer=LAYER) == {"weight"}
     assert unwritten(layer=f"{LAYER}        nn.init.zeros_(self.weight)\n") == set()
+
+
+def test_a_file_that_was_first_reached_by_a_name_is_reported_as_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = "import torch\nfrom torch import nn\n"
+    (tmp_path / "a.py").write_text(f"{head}from b import Layer\nclass Top(Layer):\n    w = torch.empty(1)\n")
+    (tmp_path / "b.py").write_text(head + LAYER)
+    monkeypatch.chdir(tmp_path)
+    seen = analyze(["a.py", "b.py"], codes=frozenset(catalogue()), jobs=1)
+    places = [p.allocation.place.filename for found in seen for p in found.parameters if p.allocation is not None]
+    assert places == ["b.py", "b.py"]

@@ -67,12 +67,8 @@ def indented(text: str) -> str:
 
 @st.composite
 def definitions(draw: st.DrawFn, body: st.SearchStrategy[str]) -> str:
-    decorators = "".join(
-        f"@{name}\n" for name in draw(st.lists(st.sampled_from(["property", "cache(\n  1)"]), max_size=2))
-    )
-    header = draw(
-        st.sampled_from(["class {}:", "class {}(A,\n        B):", "def {}(a, b=')'):", "async def {}(\n    a,\n):"])
-    )
+    decorators = draw(st.lists(DECORATORS, max_size=2))
+    header = draw(HEADERS).replace("{}", draw(NAMES))
     docstring = draw(st.sampled_from(["", '"""One line."""\n', '"""Lines.\n\ndef nothing(): pass\n"""\n']))
     return "\n".join([*decorators, header]) + f"\n{indented(docstring + draw(body))}\n    pass"
 
