@@ -28,23 +28,24 @@ def bert():
 def vit():
     return ViTForImageClassification(
         ViTConfig(
-            num_hidden_layers=2, hidden_size=32, num_attention_heads=4, intermediate_size=64, image_size=32, patch_size=8
+            num_hidden_layers=2,
+            hidden_size=32,
+            num_attention_heads=4,
+            intermediate_size=64,
+            image_size=32,
+            patch_size=8,
         )
     )
 
 
 def llama():
     return LlamaForCausalLM(
-        LlamaConfig(
-            num_hidden_layers=2, hidden_size=32, num_attention_heads=4, intermediate_size=64, vocab_size=128
-        )
+        LlamaConfig(num_hidden_layers=2, hidden_size=32, num_attention_heads=4, intermediate_size=64, vocab_size=128)
     )
 
 
 def t5():
-    return T5ForConditionalGeneration(
-        T5Config(num_layers=2, d_model=32, num_heads=4, d_kv=8, d_ff=64, vocab_size=128)
-    )
+    return T5ForConditionalGeneration(T5Config(num_layers=2, d_model=32, num_heads=4, d_kv=8, d_ff=64, vocab_size=128))
 
 
 def transformer():

@@ -133,13 +133,19 @@ class BuildFailure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Irreproducible(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A tensor that differs between two builds from one seed."""
+    """A tensor that differs between two builds from one seed.
+
+    ``because`` is the reason in words, where it is known ("construction decides by memory nobody wrote"), and
+    ``affects`` then lists every parameter that differs for it.
+    """
 
     place: Place
     model: str
     parameter: str
     elements: int
     total: int
+    because: str | None = None
+    affects: tuple[str, ...] = ()
 
 
 Fact = (

@@ -33,8 +33,8 @@ class Kind(enum.Enum):
 class Allocation(msgspec.Struct, frozen=True, kw_only=True):
     """Where the memory came from.
 
-    ``call`` is the canonical call ("torch.Tensor", "torch.empty", "nn.Linear"). ``raw`` says that the call itself writes
-    nothing; ``legacy`` that it is one of the constructors that take a size or data (``torch.Tensor(...)``).
+    ``call`` is the canonical call ("torch.Tensor", "torch.empty", "nn.Linear"). ``raw`` says that the call itself
+    writes nothing; ``legacy`` that it is one of the constructors that take a size or data (``torch.Tensor(...)``).
     ``shape`` holds None for a dimension that is not known. ``replacement`` is the source of an equivalent
     ``torch.empty`` call, proven when ``replacement_proven`` (integers or a torch.Size, outside a device context).
     """
@@ -51,10 +51,10 @@ class Allocation(msgspec.Struct, frozen=True, kw_only=True):
 class Write(msgspec.Struct, frozen=True, kw_only=True):
     """Something that wrote the memory.
 
-    ``by`` is canonical ("init.xavier_normal_", "Tensor.normal_", "Tensor.copy_"). ``place`` is the innermost line of user
-    code, ``cause`` the next one outward in the project (the ``self.apply(...)``), where there is one. ``whole`` is False
-    for a slice. ``condition`` is the source of the condition it depends on. ``distribution`` is what it draws
-    from, when the arguments are known.
+    ``by`` is canonical ("init.xavier_normal_", "Tensor.normal_", "Tensor.copy_"). ``place`` is the innermost line of
+    user code, ``cause`` the next one outward in the project (the ``self.apply(...)``), where there is one. ``whole``
+    is False for a slice. ``condition`` is the source of the condition it depends on. ``distribution`` is what it
+    draws from, when the arguments are known.
     """
 
     place: Place | None
@@ -89,12 +89,13 @@ class Values(msgspec.Struct, frozen=True, kw_only=True):
 class ParameterTimeline(msgspec.Struct, frozen=True, kw_only=True):
     """One parameter or buffer of one class (analyzer) or of one built model (probe).
 
-    ``model`` is the qualified name of the class that declares it, ``name`` its name there, ``path`` the full path in the built
-    model ("encoder.0.weight"; the probe only). ``instances`` counts tensors of the built model with this
+    ``model`` is the qualified name of the class that declares it, ``name`` its name there, ``path`` the full path in
+    the built model ("encoder.0.weight"; the probe only). ``instances`` counts tensors of the built model with this
     declaration and allocation. ``gap`` says in words which path or elements are not written. ``forgotten`` names an
     initializer that would have written it but is never called ("reset_parameters"). ``influenced`` is True for a
-    tensor that was written, but with values computed from memory nobody wrote. ``read_first`` tells of a buffer whether a
-    forward read it before writing it (None: no forward decided). ``scheme`` is the recognised initialization.
+    tensor that was written, but with values computed from memory nobody wrote. ``read_first`` tells of a buffer
+    whether a forward read it before writing it (None: no forward decided). ``scheme`` is the recognised
+    initialization.
     """
 
     observer: Observer
@@ -120,9 +121,9 @@ class ParameterTimeline(msgspec.Struct, frozen=True, kw_only=True):
 class Link(msgspec.Struct, frozen=True, kw_only=True):
     """One weight of a chain and what its output meets.
 
-    ``place`` is the line that wrote the weight. ``schemes`` are the names of all schemes with this closed form at this shape,
-    ``gain`` that of the first. ``variance`` is sigma^2 of an element, ``fan_in`` the true fan. ``activation`` is a key of
-    the activation catalogue ("relu", "tanh"); None when the chain ends linearly.
+    ``place`` is the line that wrote the weight. ``schemes`` are the names of all schemes with this closed form at
+    this shape, ``gain`` that of the first. ``variance`` is sigma^2 of an element, ``fan_in`` the true fan.
+    ``activation`` is a key of the activation catalogue ("relu", "tanh"); None when the chain ends linearly.
     """
 
     place: Place | None
@@ -139,8 +140,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 class Chain(msgspec.Struct, frozen=True, kw_only=True):
     """Consecutive weights with no normalization between them, in the order data flows.
 
-    ``normalized`` says that a normalization (or a residual connection) keeps the scale of this chain; ``lost_decades`` is
-    log10 of the measured rms at the first link over that at the last, when a forward measured it.
+    ``normalized`` says that a normalization (or a residual connection) keeps the scale of this chain;
+    ``lost_decades`` is log10 of the measured rms at the first link over that at the last, when a forward measured it.
     """
 
     observer: Observer

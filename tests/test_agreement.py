@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from initaudit.analyzer import analyze
-from initaudit.facts import Observation
 from initaudit.timeline import Coverage
 
 torch = pytest.importorskip("torch")
@@ -35,12 +34,21 @@ WRITES = (
     "setattr(self, '{0}', nn.Parameter(torch.randn(4, 3)))",
     "[fill(tensor) for tensor in [self.{0}]]",
 )
-IDLE = ("self.{0}.data", "self.{0}.size()", "self.{0}.data.mul_(0.5)", "torch.zeros_like(self.{0})", "self.{0}.requires_grad_()")
+IDLE = (
+    "self.{0}.data",
+    "self.{0}.size()",
+    "self.{0}.data.mul_(0.5)",
+    "torch.zeros_like(self.{0})",
+    "self.{0}.requires_grad_()",
+)
 PLACES = ("constructor", "reset", "uncalled", "base", "applied", "branch", "else", "loop", "nowhere")
 
 
 def source(plan: dict[str, tuple[str, str, str, str]]) -> str:
-    """A file with a class whose parameters are allocated and written as planned: allocation, place, write, idle statement."""
+    """A file with a class whose parameters are allocated and written as planned.
+
+    A plan has, by name: the allocation, the place of the write, the write, and a statement that writes nothing.
+    """
     by_place: dict[str, list[str]] = {place: [] for place in PLACES}
     for name, (_, place, write, _) in plan.items():
         by_place[place].append(write.format(name))
@@ -54,7 +62,10 @@ def source(plan: dict[str, tuple[str, str, str, str]]) -> str:
         "branch": [*by_place["branch"], "nn.init.zeros_(self.anchor)"],
         "else": [*by_place["else"], "nn.init.ones_(self.anchor)"],
     }
-    inside = {key: "".join(f"        {'    ' * (key in ('branch', 'else'))}{line}\n" for line in lines) for key, lines in sections.items()}
+    inside = {}
+    for key, lines in sections.items():
+        indent = "            " if key in ("branch", "else") else "        "
+        inside[key] = "".join(f"{indent}{line}\n" for line in lines)
     reset, base, uncalled, applied = (
         "".join(f"        {line}\n" for line in by_place[place]) or "        pass\n"
         for place in ("reset", "base", "uncalled", "applied")
@@ -64,7 +75,8 @@ def source(plan: dict[str, tuple[str, str, str, str]]) -> str:
         "def fill(tensor):\n    with torch.no_grad():\n        tensor.fill_(0.5)\n\n"
         f"class Base(nn.Module):\n    def prepare(self):\n{base}\n"
         "class Net(Base):\n    def __init__(self, flag=True):\n        super().__init__()\n"
-        f"        self.anchor = nn.Parameter(torch.empty(2, 2))\n{inside['allocations']}{inside['idle']}{inside['constructor']}"
+        "        self.anchor = nn.Parameter(torch.empty(2, 2))\n"
+        f"{inside['allocations']}{inside['idle']}{inside['constructor']}"
         f"        if flag:\n{inside['branch']}        else:\n{inside['else']}"
         "        self.reset_parameters()\n        self.prepare()\n        self.apply(self.visit)\n"
         "        for name, parameter in self.named_parameters():\n"
@@ -80,8 +92,6 @@ def plans(draw: st.DrawFn) -> dict[str, tuple[str, str, str, str]]:
         st.sampled_from(ALLOCATIONS), st.sampled_from(PLACES), st.sampled_from(WRITES), st.sampled_from(IDLE)
     )
     return {name: draw(entry) for name in NAMES}
-
-
 
 
 def decided(path: Path) -> dict[str, Coverage]:
@@ -106,7 +116,7 @@ def built(path: Path) -> Iterator[dict[str, bool]]:
         yield {name: not bool(verdict.depends[name].any()) for name in NAMES}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(plans())
 def test_the_analyzer_never_contradicts_a_build(plan: dict[str, tuple[str, str, str, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

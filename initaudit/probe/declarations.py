@@ -14,7 +14,7 @@ from initaudit.timeline import Kind
 
 
 class Declaration(msgspec.Struct, frozen=True):
-    """A class ("package.module.Class"), and the name of a parameter in it ("weight", "fc.weight" for a torch layer's)."""
+    """A class ("package.module.Class"), and a parameter's name in it ("weight"; "fc.weight" for a torch layer's)."""
 
     model: str
     name: str
@@ -22,9 +22,18 @@ class Declaration(msgspec.Struct, frozen=True):
 
 
 def declarations(model: torch.nn.Module, watch: Watch | None) -> dict[str, Declaration]:
-    """The declaration of every parameter and buffer, by path. ``watch`` tells which class's code allocated it."""
+    """The declaration of every parameter and buffer, by path. ``watch`` tells which class's code allocated it.
+
+    A tied tensor is declared once, by the owner of its first path.
+    """
     modules = dict(model.named_modules(remove_duplicate=False))
-    return {path: _declaration(path, tensor, kind, modules, watch) for path, tensor, kind in _tensors(model)}
+    first: dict[int, Declaration] = {}
+    found: dict[str, Declaration] = {}
+    for path, tensor, kind in _tensors(model):
+        if id(tensor) not in first:
+            first[id(tensor)] = _declaration(path, tensor, kind, modules, watch)
+        found[path] = first[id(tensor)]
+    return found
 
 
 def _tensors(model: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor, Kind]]:
@@ -43,7 +52,7 @@ def _declaration(
         name = f"{above}.{name}"
     owner = type(modules[owner_path])
     record = watch.record_of(tensor) if watch is not None and not torch.nn.parameter.is_lazy(tensor) else None
-    caller = record.origin.caused.writer if record is not None else None
+    caller = record.caused.writer if record is not None else None
     if caller is not None:
         owner = _class_of(owner, caller.code) or owner
     return Declaration(f"{owner.__module__}.{owner.__qualname__}", name, kind)
@@ -54,10 +63,14 @@ def _is_torch(cls: type) -> bool:
 
 
 def _class_of(owner: type, code: CodeType) -> type | None:
-    """The class of the hierarchy one of whose own functions has this code."""
+    """The class of the hierarchy one of whose own functions has this code, or has it inside (a comprehension)."""
     for cls in owner.__mro__:
         for value in vars(cls).values():
-            function = inspect.unwrap(value) if callable(value) else value
-            if isinstance(function, FunctionType) and function.__code__ is code:
+            function = inspect.unwrap(value) if callable(value) else getattr(value, "__func__", value)
+            if isinstance(function, FunctionType) and _within(code, function.__code__):
                 return cls
     return None
+
+
+def _within(code: CodeType, outer: CodeType) -> bool:
+    return code is outer or any(isinstance(inner, CodeType) and _within(code, inner) for inner in outer.co_consts)

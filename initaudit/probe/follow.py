@@ -1,189 +1,244 @@
-"""Which activation follows which weight, from a real forward: by data flow through the dispatcher, not by the order of modules."""
+"""Which activation follows which weight, from a real forward.
+
+By data flow through the dispatcher, not by the order of modules.
+"""
 
 from __future__ import annotations
 
+import enum
 import math
 from typing import Any
 
+import msgspec
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from initaudit.activations import lookup
+from initaudit.probe.products import PRODUCTS, Meeting, meeting
+from initaudit.probe.watch import plain_name, storage_of, tensors_in, written_arguments
 
-PRODUCTS = {
-    "aten::addmm", "aten::mm", "aten::bmm", "aten::baddbmm", "aten::matmul", "aten::linear", "aten::convolution",
-    "aten::_convolution", "aten::convolution_overrideable", "aten::mv", "aten::addmv", "aten::mkldnn_linear",
-}  # fmt: skip
-NORMALIZATIONS = {
-    "aten::native_layer_norm", "aten::native_batch_norm", "aten::_native_batch_norm_legit", "aten::native_group_norm",
-    "aten::_native_batch_norm_legit_no_training", "aten::cudnn_batch_norm", "aten::_batch_norm_impl_index",
-    "aten::_fused_rms_norm", "aten::rms_norm", "aten::_softmax", "aten::_log_softmax", "aten::_batch_norm_with_update",
-    "aten::_batch_norm_no_update",
-}  # fmt: skip
-SCALE_OF_A_NORM = {"aten::rsqrt", "aten::linalg_vector_norm", "aten::norm", "aten::sqrt", "aten::reciprocal"}
-ATTENTION = {
-    "aten::_scaled_dot_product_flash_attention_for_cpu", "aten::_scaled_dot_product_attention_math",
-    "aten::_scaled_dot_product_efficient_attention", "aten::scaled_dot_product_attention",
-}  # fmt: skip
+NORMALIZATIONS = frozenset({
+    "native_layer_norm", "native_batch_norm", "_native_batch_norm_legit", "native_group_norm", "instance_norm",
+    "_native_batch_norm_legit_no_training", "cudnn_batch_norm", "_batch_norm_impl_index", "_fused_rms_norm", "rms_norm",
+    "_batch_norm_with_update", "_batch_norm_no_update", "layer_norm", "group_norm", "batch_norm",
+})  # fmt: skip
+SCALES = frozenset({"rsqrt", "linalg_vector_norm", "norm", "sqrt", "reciprocal", "std", "std_mean", "var"})
+"""What a normalization written by hand divides by, or multiplies with."""
+OPAQUE = frozenset({
+    "_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_attention_math", "glu", "_trilinear",
+    "_scaled_dot_product_efficient_attention", "scaled_dot_product_attention", "lstm", "gru", "rnn_tanh", "rnn_relu",
+    "mkldnn_rnn_layer", "_thnn_fused_lstm_cell", "_thnn_fused_gru_cell", "_transformer_encoder_layer_fwd",
+    "_native_multi_head_attention",
+})  # fmt: skip
+"""Operators that are whole layers: no signal is followed through them."""
+COPIES = frozenset({"clone", "_to_copy", "contiguous"})
+ERF = "erf"
+GATES = {"sigmoid": "silu", "tanh": "gelu", ERF: "gelu"}
+"""What an activation makes of its own input when the two are multiplied: SiLU, and GELU as it is written by hand."""
+BLOCK = 9
+"""Links up to which a branch that is added to another signal counts as a residual block; a longer one fades."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A weight that a signal went through: its path, what it met next, the rms of its output, the fans of its use."""
+
+    path: str
+    activation: str | None
+    rms: float
+    fan_in: int
+    fan_out: int
+
+
+Steps = tuple[Step, ...]
+
+
+class Ending(enum.Enum):
+    """What a chain ends at."""
+
+    NORMALIZATION = enum.auto()
+    SUM = enum.auto()
+    OTHER = enum.auto()
 
 
 class Signal:
-    """Values on their way: the weight they come from, what they have met since, and the weights before it.
+    """Values on their way: the weights they went through since something last normalized, added or multiplied them.
 
-    ``trail`` goes back as far as nothing normalized, added or multiplied. ``rms`` is that of the weight's output.
+    ``used`` says that another signal was made of it, or that it ended: what is left when the forward is over is output.
     """
 
-    __slots__ = ("activation", "normalized", "rms", "trail", "weight")
+    __slots__ = ("steps", "used")
 
-    def __init__(
-        self,
-        weight: str | None = None,
-        activation: str | None = None,
-        trail: tuple[tuple[str, str | None, float], ...] = (),
-        *,
-        normalized: bool = False,
-        rms: float = math.nan,
-    ) -> None:
-        self.weight = weight
-        self.activation = activation
-        self.trail = trail
-        self.normalized = normalized
-        self.rms = rms
+    def __init__(self, steps: Steps = ()) -> None:
+        self.steps = steps
+        self.used = False
 
-    def links(self) -> tuple[tuple[str, str | None, float], ...]:
-        """The trail with this weight at its end: path, activation, rms of its output."""
-        return self.trail if self.weight is None else (*self.trail, (self.weight, self.activation, self.rms))
+    @property
+    def activation(self) -> str | None:
+        return self.steps[-1].activation if self.steps else None
+
+    def activated(self, key: str | None) -> Signal:
+        """The signal after an activation; only the first after a weight counts."""
+        self.used = True
+        return Signal((*self.steps[:-1], msgspec.structs.replace(self.steps[-1], activation=key)))
+
+    def through(self, step: Step) -> Signal:
+        """The signal after another weight."""
+        self.used = True
+        return Signal((*self.steps, step))
 
 
-MIXED = Signal(normalized=True)
+MIXED = Signal()
+"""Any signal that no chain goes through."""
 
 
 class Follow(TorchDispatchMode):
-    """Follows signals through a forward. ``chains`` are the links of each chain that ended, ``read`` the buffers that were read raw."""
+    """Follows signals through a forward.
+
+    ``chains`` are the steps of each chain that ended, and whether a sum keeps its scale; ``read`` are the raw buffers
+    that were read before anything wrote them.
+    """
 
     def __init__(self, weights: dict[int, str], raw_buffers: dict[int, str]) -> None:
         super().__init__()
         self.weights = weights  # storage -> path, of parameters with two dimensions or more
         self.raw_buffers = raw_buffers  # storage -> path
-        self.chains: list[tuple[tuple[str, str | None, float], ...]] = []
+        self.chains: list[tuple[Steps, bool]] = []
         self.read: set[str] = set()
-        self.written: set[str] = set()
-        self._signals: dict[int, tuple[StorageWeakRef, Signal]] = {}
-        self._scales: dict[int, StorageWeakRef] = {}
+        self._written: set[str] = set()
+        self._signals: dict[int, Signal] = {}
+        self._scales: set[int] = set()
+        self._kept: list[StorageWeakRef] = []  # so that no address is used again
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         given = kwargs or {}
         self._note_buffers(function, args, given)
+        name = plain_name(function).removesuffix("_")
+        operands = list(tensors_in((args, given)))
         result = function(*args, **given)
-        signal = self._result(function._schema.name, args, given, result)
-        for tensor in _tensors(result):
-            key = _key(tensor)
-            if key is not None and key not in self.weights:
-                if signal is not None:
-                    self._signals[key] = (StorageWeakRef(tensor.untyped_storage()), signal)
-                if function._schema.name in SCALE_OF_A_NORM:
-                    self._scales[key] = StorageWeakRef(tensor.untyped_storage())
+        signal = self._signal(name, args, given, operands, result)
+        for tensor in tensors_in(result):
+            self._mark(name, tensor, signal, operands)
         return result
 
     def finish(self) -> None:
-        """Every chain whose end is the output of the model."""
-        for _, signal in self._signals.values():
-            if signal.weight is not None:
-                self.chains.append(signal.links())
+        """Take in every chain whose end is an output of the model."""
+        for signal in self._signals.values():
+            if signal.steps and not signal.used:
+                signal.used = True
+                self.chains.append((signal.steps, False))
+
+    def _mark(self, name: str, tensor: torch.Tensor, signal: Signal | None, operands: list[torch.Tensor]) -> None:
+        key = key_of(tensor)
+        if key is None or key in self.weights:
+            return
+        if name in COPIES and operands and (path := self.weights.get(key_of(operands[0]) or 0)) is not None:
+            self.weights[key] = path
+        elif name in SCALES or (signal is None and self._by_scale(operands)):
+            self._scales.add(key)
+        elif signal is not None and (tensor.is_floating_point() or tensor.is_complex()):
+            self._signals[key] = signal
+        self._kept.append(StorageWeakRef(tensor.untyped_storage()))
 
     def _note_buffers(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        for position, argument in enumerate(function._schema.arguments):
-            value = args[position] if position < len(args) else kwargs.get(argument.name)
-            for tensor in _tensors(value):
-                path = self.raw_buffers.get(_key(tensor) or 0)
-                if path is None or path in self.written or _is_view(function):
-                    continue
-                writes = argument.alias_info is not None and argument.alias_info.is_write
-                (self.written if writes else self.read).add(path)
+        if not self.raw_buffers or _is_view(function):
+            return
+        for position, keyword, _ in written_arguments(function):
+            target = args[position] if position < len(args) else kwargs.get(keyword)
+            self._written.update(self._raw(target))
+        self.read.update(self._raw((args, kwargs)) - self._written)
 
-    def _result(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> Signal | None:
-        """The signal that an operator gives."""
-        tensors = list(_tensors((args, kwargs)))
-        weight = next((path for t in tensors if (path := self.weights.get(_key(t) or 0)) is not None), None)
-        incoming = [found for t in tensors if (found := self._signal(t)) is not None]
+    def _raw(self, value: Any) -> set[str]:
+        paths = (self.raw_buffers.get(key_of(tensor) or 0) for tensor in tensors_in(value))
+        return {path for path in paths if path is not None}
+
+    def _signal(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], operands: list[torch.Tensor], result: Any
+    ) -> Signal | None:
+        """The signal that an operator gives; None when nothing that is followed goes in."""
+        signals = [found for one in operands if (found := self._signals.get(key_of(one) or 0)) is not None]
+        incoming = list({id(signal): signal for signal in signals}.values())
         if name in PRODUCTS:
+            weight = next(((one, path) for one in operands if (path := self.weights.get(key_of(one) or 0))), None)
             if weight is None:
-                return self._end(incoming)
-            return self._through(weight, incoming, result)
-        if name in ATTENTION:
-            return self._end(incoming)
-        if name in NORMALIZATIONS or (incoming and name in ("aten::mul", "aten::div") and self._by_scale(tensors)):
-            return self._end(incoming)
+                return self._end(incoming, Ending.OTHER)
+            return self._product(incoming, weight[1], meeting(name, args, weight[0]), result)
         if not incoming:
             return None
-        activation = lookup(f"aten.{name.removeprefix('aten::')}", _after_input(args))
+        if name in OPAQUE:
+            return self._end(incoming, Ending.OTHER)
+        if name in NORMALIZATIONS or (name in ("mul", "div") and self._by_scale(operands)):
+            return self._end(incoming, Ending.NORMALIZATION)
+        activation = _activation(name, args, kwargs)
         if activation is not None and len(incoming) == 1:
-            return self._activated(incoming[0], activation.key)
-        if len({id(signal) for signal in incoming}) == 1:
-            return incoming[0]
-        return self._end(incoming)
+            return self._activated(incoming[0], activation)
+        return incoming[0] if len(incoming) == 1 else self._joined(name, incoming)
 
-    def _signal(self, tensor: torch.Tensor) -> Signal | None:
-        found = self._signals.get(_key(tensor) or 0)
-        return found[1] if found is not None else None
+    def _by_scale(self, operands: list[torch.Tensor]) -> bool:
+        return any((key_of(tensor) or 0) in self._scales for tensor in operands)
 
-    def _by_scale(self, tensors: list[torch.Tensor]) -> bool:
-        return any((_key(tensor) or 0) in self._scales for tensor in tensors)
-
-    def _through(self, weight: str, incoming: list[Signal], result: Any) -> Signal:
-        before = incoming[0] if incoming else None
-        rms = next((_rms(tensor) for tensor in _tensors(result)), math.nan)
-        if before is None or before.normalized or before.weight is None:
-            return Signal(weight, rms=rms)
-        if before.activation is None:
-            # A linear map after a linear map is a chain too; only what meets an activation is ever judged.
-            return Signal(weight, trail=before.links(), rms=rms)
-        return Signal(weight, trail=before.links(), rms=rms)
+    def _product(self, incoming: list[Signal], path: str, fans: Meeting, result: Any) -> Signal:
+        output = next(tensors_in(result))
+        step = Step(path, None, _rms(output), fans.fan_in, fans.fan_out)
+        before = incoming[0] if len(incoming) == 1 else self._end(incoming, Ending.OTHER)
+        return before.through(step) if before is not MIXED else Signal((step,))
 
     def _activated(self, signal: Signal, key: str) -> Signal:
-        if signal.weight is None or signal.activation is not None:
+        if signal is MIXED or signal.activation is not None:
             return signal
-        return Signal(signal.weight, key, signal.trail, normalized=signal.normalized, rms=signal.rms)
+        after = signal.activated(key)
+        return self._end([after], Ending.OTHER) if key in ("softmax", "log_softmax") else after
 
-    def _end(self, incoming: list[Signal]) -> Signal:
-        """The chains that arrive where something normalizes, adds or multiplies them end there."""
+    def _joined(self, name: str, incoming: list[Signal]) -> Signal:
+        """Several signals that meet: a gate on its own input is an activation, everything else ends the chains."""
+        if name == "mul" and len(incoming) == 2:
+            plain, gate = sorted(incoming, key=lambda signal: signal.activation is not None)
+            if plain.activation is None and gate.activation in GATES and _same_but_for_activation(plain, gate):
+                gate.used = True
+                return plain.activated(GATES[gate.activation])
+        return self._end(incoming, Ending.SUM if name in ("add", "sub") else Ending.OTHER)
+
+    def _end(self, incoming: list[Signal], ending: Ending) -> Signal:
+        """Take in the chains that end here. A weight that is normalized before any activation belongs to none."""
         for signal in incoming:
-            if signal.weight is not None and signal.activation is not None:
-                self.chains.append(signal.links())
-            elif signal.trail:
-                self.chains.append(signal.trail)
+            steps = signal.steps
+            if ending is Ending.NORMALIZATION and signal.activation is None:
+                steps = steps[:-1]
+            if any(step.activation is not None for step in steps) and not signal.used:
+                self.chains.append((steps, ending is Ending.SUM and len(steps) <= BLOCK))
+            signal.used = True
         return MIXED
+
+
+def _activation(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+    """The activation that an operator is; a clamp from zero on is a ReLU, an error function part of a GELU."""
+    numbers = [value for value in args[1:] if not isinstance(value, torch.Tensor)]
+    if name == ERF:
+        return ERF
+    if name in ("clamp", "clamp_min"):
+        low, high = (*numbers, None, None)[:2]
+        return "relu" if kwargs.get("min", low) == 0 and kwargs.get("max", high) is None else None
+    found = lookup(f"aten.{name}", numbers)
+    return found.key if found is not None else None
+
+
+def _same_but_for_activation(one: Signal, other: Signal) -> bool:
+    return [step.path for step in one.steps] == [step.path for step in other.steps]
 
 
 def _is_view(function: Any) -> bool:
     return any(r.alias_info is not None and not r.alias_info.is_write for r in function._schema.returns)
 
 
-def _after_input(args: tuple[Any, ...]) -> list[object]:
-    return [value for value in args[1:] if not isinstance(value, torch.Tensor)]
-
-
-def _key(tensor: torch.Tensor) -> int | None:
-    try:
-        return tensor.untyped_storage()._cdata
-    except (NotImplementedError, RuntimeError):  # sparse and fake tensors have no storage
-        return None
+def key_of(tensor: torch.Tensor) -> int | None:
+    """What identifies a tensor's memory."""
+    storage = storage_of(tensor)
+    return None if storage is None else storage._cdata
 
 
 def _rms(tensor: torch.Tensor) -> float:
     if not tensor.is_floating_point() or tensor.numel() == 0:
         return math.nan
     return float(tensor.detach().double().square().mean().sqrt())
-
-
-def _tensors(value: Any) -> list[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        return [value]
-    if isinstance(value, list | tuple):
-        return [tensor for item in value for tensor in _tensors(item)]
-    if isinstance(value, dict):
-        return [tensor for item in value.values() for tensor in _tensors(item)]
-    return []

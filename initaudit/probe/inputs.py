@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from initaudit.probe import Target
+from initaudit.probe.request import Target
 
 BATCH = 4
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
+import ast
 import linecache
-import os
 import sys
-import sysconfig
 from collections.abc import Iterator
 from types import CodeType, FrameType
 from typing import Any
@@ -14,19 +12,20 @@ from typing import Any
 import torch
 
 from initaudit.finding import Place
-from initaudit.probe.target import displayed
-
-_TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep  # noqa: PTH100, PTH120
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120
-_PYTHON = sysconfig.get_paths()["stdlib"] + os.sep
-_SITE = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
+from initaudit.probe.files import displayed, is_user_code, torch_folder
 
 INITIALIZERS: dict[CodeType, str] = {
     function.__code__: name
     for name, function in vars(torch.nn.init).items()
     if name.endswith("_") and not name.startswith("_") and hasattr(function, "__code__")
 }
-"""The code of each public function of ``torch.nn.init``: a frame that runs it is such a call, however it was imported."""
+"""The code of each function of ``torch.nn.init``: a frame that runs it is such a call, however it was imported."""
+RESETS = ("reset_parameters", "_reset_parameters")
+LAYERS = torch_folder() + "nn"
+LEGACY = frozenset(
+    f"{kind}Tensor"
+    for kind in ("", "Float", "Double", "Half", "BFloat16", "Byte", "Char", "Short", "Int", "Long", "Bool")
+)
 
 
 class Call:
@@ -43,26 +42,60 @@ class Call:
     def place(self) -> Place:
         return _place(self.code, self._instruction, self._row)
 
+    def spelled(self) -> str | None:
+        """The last name of what is called here ("Tensor" in ``t.Tensor(3, 4)``), where its span is known."""
+        place = self.place
+        lines = [linecache.getline(self.code.co_filename, row) for row in range(place.row, place.end_row + 1)]
+        lines[-1] = lines[-1][: place.end_column - 1]
+        lines[0] = lines[0][place.column - 1 :]
+        try:
+            expression = ast.parse("".join(lines).strip(), mode="eval").body
+        except SyntaxError:  # the span of a whole line need not be an expression
+            return None
+        function = expression.func if isinstance(expression, ast.Call) else None
+        if isinstance(function, ast.Attribute):
+            return function.attr
+        return function.id if isinstance(function, ast.Name) else None
+
+
+class Initializer:
+    """A running call of a function of ``torch.nn.init``. It keeps its frame, so that no other one has its identity."""
+
+    __slots__ = ("frame", "name")
+
+    def __init__(self, frame: FrameType) -> None:
+        self.frame = frame
+        self.name = INITIALIZERS[frame.f_code]
+
+    def arguments(self) -> dict[str, Any]:
+        """What it was given, by name."""
+        code = self.frame.f_code
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        values = self.frame.f_locals
+        return {name: values[name] for name in names if name in values}
+
 
 class Caused:
-    """Who caused an operation: the innermost line of user code, the next one outward, and the initializer it went through."""
+    """Who caused an operation.
 
-    __slots__ = ("arguments", "cause", "initializer", "serial", "writer")
+    ``writer`` is the innermost line of user code, ``cause`` the next one outward, ``initializer`` the function of
+    ``torch.nn.init`` between, ``layer`` the torch layer whose own constructor or reset runs between, and ``resets``
+    says that it is a reset.
+    """
+
+    __slots__ = ("cause", "initializer", "layer", "resets", "writer")
 
     def __init__(self) -> None:
         self.writer: Call | None = None
         self.cause: Call | None = None
-        self.initializer: str | None = None
-        self.arguments: dict[str, Any] = {}
-        self.serial: tuple[int, int] | None = None
+        self.initializer: Initializer | None = None
+        self.layer: str | None = None
+        self.resets = False
 
-
-@functools.lru_cache(maxsize=8192)
-def is_user_code(filename: str) -> bool:
-    """Whether a file is neither torch's, Python's own nor this tool's."""
-    if filename.startswith((_TORCH, _OURS)) or filename.startswith("<frozen"):
-        return False
-    return not filename.startswith(_PYTHON) or any(site in filename for site in _SITE)
+    def settled(self) -> Caused:
+        """The same, without the frame that it would keep alive."""
+        self.initializer = None
+        return self
 
 
 def who() -> Caused:
@@ -70,17 +103,27 @@ def who() -> Caused:
     caused = Caused()
     for frame in _outward(sys._getframe(1)):
         code = frame.f_code
-        if caused.writer is None and code in INITIALIZERS:
-            caused.initializer = INITIALIZERS[code]
-            caused.arguments = frame.f_locals
-            caused.serial = (id(frame), frame.f_back.f_lasti if frame.f_back is not None else 0)
+        if caused.writer is None and not is_user_code(code.co_filename):
+            if code in INITIALIZERS:
+                caused.initializer = Initializer(frame)
+            elif code.co_name in RESETS or code.co_name == "__init__":
+                _note_layer(caused, frame)
         elif is_user_code(code.co_filename):
-            if caused.writer is None:
-                caused.writer = Call(frame)
-            else:
+            if caused.writer is not None:
                 caused.cause = Call(frame)
                 break
+            if caused.initializer is None or code.co_name != caused.initializer.name:
+                caused.writer = Call(frame)  # but a function of an initializer's own name only passes it on
     return caused
+
+
+def _note_layer(caused: Caused, frame: FrameType) -> None:
+    if not frame.f_code.co_filename.startswith(LAYERS):
+        return
+    owner = frame.f_locals.get("self")
+    if isinstance(owner, torch.nn.Module):
+        caused.layer = type(owner).__name__
+        caused.resets = caused.resets or frame.f_code.co_name in RESETS
 
 
 def _outward(frame: FrameType | None) -> Iterator[FrameType]:

@@ -1,97 +1,103 @@
 """The differential oracle: what changes with what unwritten memory holds was never written.
 
-A model is built from one seed with every fresh allocation filled, under NaN (N), one ramp (A) twice, and another (B). Filling draws no
-random numbers, so that a clean model is the same each time, bit for bit.
+A model is built from one seed with every fresh allocation filled, under NaN (N), one ramp (A) twice, and another (B).
+A clean model is the same each time, bit for bit.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import torch
 
-from initaudit.probe.watch import Watch
+from initaudit.probe.fills import Content, filling
+from initaudit.probe.foreign import numpy_watched
+from initaudit.probe.request import TargetError
+from initaudit.probe.watch import Decision, Fill, Watch, storage_of
 
 Tensors = dict[str, torch.Tensor]
-FRACTION = 0.9  # of the largest number of a type, that no fill goes beyond
+Make = Callable[[], torch.nn.Module]
+
+LARGE = (Content.DOWN, Content.UP)
+SMALL = (Content.SLIGHTLY_DOWN, Content.SLIGHTLY_UP)
+BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64, 16: torch.int64}
+"""A type to compare elements of so many bytes in."""
 
 
 class Built:
-    """A model built under watch, and its parameters and buffers by path."""
+    """A model built under watch. ``failure`` is what the constructor raised when it was left with memory as it came."""
 
-    def __init__(self, model: torch.nn.Module, watch: Watch) -> None:
+    def __init__(self, model: torch.nn.Module, watch: Watch, failure: BaseException | None = None) -> None:
         self.model = model
         self.watch = watch
+        self.failure = failure
 
     @property
     def tensors(self) -> Tensors:
         return tensors_of(self.model)
 
 
-def tensors_of(model: torch.nn.Module) -> Tensors:
-    """Every parameter and buffer by path; a tied tensor under each of its paths."""
-    named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
-    return {name: tensor for name, tensor in named if not torch.nn.parameter.is_lazy(tensor)}
+class BuildError(Exception):
+    """A constructor that raised under watch; ``garbage`` says whether there was unwritten memory to depend on."""
+
+    def __init__(self, error: BaseException, *, garbage: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.garbage = garbage
 
 
-def nothing(tensor: torch.Tensor) -> None:
-    """No fill: memory as the allocator gives it."""
+class Verdict:
+    """For each tensor by path: which elements depend on unwritten memory, and how many differ between equal builds.
+
+    ``failure`` was raised by a constructor that was given other garbage. ``depends`` has no entry for a tensor that
+    no build came to.
+    """
+
+    def __init__(self) -> None:
+        self.depends: dict[str, torch.Tensor] = {}
+        self.unstable: dict[str, int] = {}
+        self.failure: BaseException | None = None
+        self.once: BaseException | None = None  # raised by a second build, where no unwritten memory was in play
+        self.decisions: list[Decision] = []
+
+    def note(self, failure: BuildError) -> None:
+        """Take in the first failure of a build."""
+        if failure.garbage:
+            self.failure = self.failure or failure.error
+        else:
+            self.once = self.once or failure.error
 
 
-def not_a_number(tensor: torch.Tensor) -> None:
-    """Fill N."""
-    if tensor.is_floating_point() or tensor.is_complex():
-        _fill(tensor, lambda count, limit: torch.full((count,), float("nan")), 0xFF)
-    else:
-        _fill(tensor, None, 0)
+def control_build(make: Make, seed: int) -> Built:
+    """Build with memory as the allocator gives it; where the constructor raises on that, with zeros.
+
+    A constructor that raises either way is not to be built: its exception goes to the caller.
+    """
+    try:
+        return build(make, seed, None)
+    except BuildError as failure:
+        if not failure.garbage:
+            raise failure.error from None
+        try:
+            built = build(make, seed, filling(Content.ZERO))
+        except BuildError:
+            raise failure.error from None
+        built.failure = failure.error
+        return built
 
 
-def ramp_down(tensor: torch.Tensor) -> None:
-    """Fill A."""
-    _fill(tensor, lambda count, limit: -0.731 * torch.linspace(0.3, 1.0, count, dtype=torch.float64), 0)
-
-
-def ramp_up(tensor: torch.Tensor) -> None:
-    """Fill B."""
-    _fill(tensor, lambda count, limit: min(1.2e4, limit) * torch.linspace(0.3, 1.0, count, dtype=torch.float64), 1)
-
-
-def small_ramp_down(tensor: torch.Tensor) -> None:
-    """Fill A, where larger values make a constructor raise."""
-    _fill(tensor, lambda count, limit: -1e-3 * torch.linspace(0.3, 1.0, count, dtype=torch.float64), 0)
-
-
-def small_ramp_up(tensor: torch.Tensor) -> None:
-    """Fill B, where larger values make a constructor raise."""
-    _fill(tensor, lambda count, limit: 1e-3 * torch.linspace(0.3, 1.0, count, dtype=torch.float64), 0)
-
-
-def _fill(tensor: torch.Tensor, ramp: Callable[[int, float], torch.Tensor] | None, integer: int) -> None:
-    """Fill floats with a ramp, integers and bools with a number, other types byte by byte."""
-    count = tensor.numel()
-    if count == 0:
-        return
-    dtype = tensor.dtype
-    if ramp is not None and dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
-        limit = torch.finfo(dtype).max * FRACTION
-        tensor.copy_(ramp(count, limit).reshape(tensor.shape).to(dtype))
-    elif dtype.is_complex and ramp is not None:
-        tensor.copy_(ramp(count, 1e4).reshape(tensor.shape).to(dtype))
-    elif dtype in (torch.int16, torch.int32, torch.int64, torch.bool, torch.uint8, torch.int8):
-        tensor.fill_(min(integer, 1))
-    else:
-        raw = torch.empty(0, dtype=torch.uint8).set_(tensor.untyped_storage())
-        raw.fill_(integer & 0xFF)
-
-
-def build(make: Callable[[], torch.nn.Module], seed: int, fill: Callable[[torch.Tensor], None]) -> Built:
-    """Build from a seed with every fresh allocation filled."""
+def build(make: Make, seed: int, fill: Fill | None) -> Built:
+    """Build from a seed with every fresh allocation filled. Raises BuildError for what the constructor raises."""
     seed_everything(seed)
-    watch = Watch(None if fill is nothing else fill)
-    with watch:
-        model = make()
+    watch = Watch(fill)
+    try:
+        with numpy_watched(watch), watch:
+            model = make()
+    except TargetError:
+        raise
+    except (Exception, SystemExit) as error:  # whatever a constructor raises
+        raise BuildError(error, garbage=watch.holds_garbage) from error
     return Built(model, watch)
 
 
@@ -106,56 +112,63 @@ def seed_everything(seed: int) -> None:
     numpy.random.seed(seed)
 
 
-class Verdict:
-    """For each tensor by path: which elements depend on unwritten memory, and how many differ between equal builds."""
-
-    def __init__(self) -> None:
-        self.depends: dict[str, torch.Tensor] = {}
-        self.unstable: dict[str, int] = {}
-        self.failure: BaseException | None = None  # raised by a constructor that was given other garbage
-
-
-def judge(make: Callable[[], torch.nn.Module], seed: int) -> Verdict:
-    """Build under the fills and compare."""
+def judge(make: Make, seed: int) -> Verdict:
+    """Build under the fills and compare; where large numbers make the constructor raise, with small ones."""
     verdict = Verdict()
-    try:
-        one, again, other = (build(make, seed, fill) for fill in (ramp_down, ramp_down, ramp_up))
-    except Exception as error:  # the control build did not raise: what follows depends on unwritten memory
-        verdict.failure = error
+    for ramps in (LARGE, SMALL):
         try:
-            one, again, other = (build(make, seed, fill) for fill in (small_ramp_down, small_ramp_down, small_ramp_up))
-        except Exception:  # nothing holds it: what the watch saw is all there is
-            return verdict
-    first = one.tensors
-    _note_unstable(verdict, first, again.tensors)
-    _note_dependence(verdict, first, other.tensors)
-    try:
-        _note_dependence(verdict, first, build(make, seed, not_a_number).tensors)
-    except Exception as error:
-        verdict.failure = verdict.failure or error
+            return _compare(verdict, make, seed, *ramps)
+        except BuildError as failure:  # the control build did not raise
+            verdict.note(failure)
     return verdict
 
 
-def _note_unstable(verdict: Verdict, one: Tensors, two: Tensors) -> None:
-    for name, tensor in one.items():
-        differs = differing(tensor, two.get(name))
+def _compare(verdict: Verdict, make: Make, seed: int, one: Content, other: Content) -> Verdict:
+    """One build at a time beside the first, so that no more than two are in memory."""
+    first = build(make, seed, filling(one))
+    tensors = first.tensors
+    unstable = {
+        name: int(differs.sum())
+        for name, differs in differences(tensors, build(make, seed, filling(one)).tensors)
+        if differs.any()
+    }
+    depends = dict(differences(tensors, build(make, seed, filling(other)).tensors))
+    verdict.unstable, verdict.depends, verdict.decisions = unstable, depends, first.watch.decisions
+    try:
+        last = build(make, seed, filling(Content.NOT_A_NUMBER))
+    except BuildError as failure:  # the ramps found what they could
+        verdict.note(failure)
+        return verdict
+    for name, differs in differences(tensors, last.tensors):
         if differs.any():
-            verdict.unstable[name] = int(differs.sum())
+            depends[name] = depends[name] | differs
+    return verdict
 
 
-def _note_dependence(verdict: Verdict, one: Tensors, two: Tensors) -> None:
+def tensors_of(model: torch.nn.Module) -> Tensors:
+    """Every parameter and buffer by path, a tied one under each of its paths, without those that are not there yet."""
+    named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+    return {name: tensor for name, tensor in named if not torch.nn.parameter.is_lazy(tensor)}
+
+
+def differences(one: Tensors, two: Tensors) -> Iterator[tuple[str, torch.Tensor]]:
+    """For each tensor, which elements differ."""
     for name, tensor in one.items():
-        differs = differing(tensor, two.get(name))
-        known = verdict.depends.get(name)
-        verdict.depends[name] = differs if known is None else known | differs
+        yield name, differing(tensor, two.get(name))
 
 
-def differing(one: torch.Tensor, two: Any) -> torch.Tensor:
+def differing(one: torch.Tensor, two: torch.Tensor | None) -> torch.Tensor:
     """Which elements differ in their bits; all of them when the shapes do. Flat, bool."""
-    if not isinstance(two, torch.Tensor) or one.shape != two.shape or one.dtype != two.dtype:
-        return torch.ones(one.numel(), dtype=torch.bool)
-    if one.is_meta or one.layout is not torch.strided or one.numel() == 0:
-        return torch.zeros(one.numel(), dtype=torch.bool)
-    size = one.element_size()
-    bits = [t.detach().cpu().contiguous().reshape(-1).view(torch.uint8).reshape(-1, size) for t in (one, two)]
-    return (bits[0] != bits[1]).any(dim=1)
+    if two is None or one.shape != two.shape or one.dtype != two.dtype:
+        return torch.ones((), dtype=torch.bool).expand(one.numel())
+    if one.numel() == 0 or one.is_meta or two.is_meta or one.layout is not torch.strided or storage_of(one) is None:
+        return torch.zeros((), dtype=torch.bool).expand(one.numel())
+    bits = [_bits(tensor) for tensor in (one, two)]
+    if torch.equal(*bits):
+        return torch.zeros((), dtype=torch.bool).expand(one.numel())
+    return (bits[0] != bits[1]).reshape(one.numel(), -1).any(dim=1)
+
+
+def _bits(tensor: torch.Tensor) -> torch.Tensor:
+    flat = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
+    return flat.view(BITS[tensor.element_size()])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import Any
 import torch
 
 from initaudit.finding import Place
-from initaudit.probe import Target, TargetError
+from initaudit.probe.files import displayed, is_user_code
+from initaudit.probe.request import Target, TargetError
 
 
 class Resolved:
@@ -41,25 +41,15 @@ class Resolved:
         try:
             filename = inspect.getsourcefile(inspect.unwrap(defined)) or ""
             _, row = inspect.getsourcelines(inspect.unwrap(defined))
-        except (OSError, TypeError):
-            filename, row = "", 1
+        except (OSError, TypeError):  # a partial, a builtin: the specification is all there is
+            filename, row = self.target.parts()[0], 1
         return Place(displayed(filename), row, 1, row, 2)
-
-
-def displayed(filename: str) -> str:
-    """A file name relative to the current folder when it lies below it."""
-    absolute = os.path.realpath(filename)
-    here = os.path.realpath(Path.cwd())
-    return os.path.relpath(absolute, here) if absolute.startswith(here + os.sep) else absolute
 
 
 def resolve(target: Target) -> Resolved:
     """Import what a specification names. Raises TargetError, saying what is wrong and where."""
-    name, colon, path = target.spec.rpartition(":")
-    if not colon or not name or not path:
-        raise TargetError("a target is written package.module:Attr or path/file.py:Attr")
-    module = _import(name)
-    attribute: Any = module
+    name, path = target.parts()
+    attribute: Any = _import(name)
     for part in path.split("."):
         if not hasattr(attribute, part):
             raise TargetError(f"{name} has no attribute {part!r}")
@@ -71,20 +61,26 @@ def resolve(target: Target) -> Resolved:
 
 def _import(name: str) -> ModuleType:
     sys.path.insert(0, str(Path.cwd()))
+    file: Path | None = None
     if name.endswith(".py"):
         file = Path(name).resolve()
         if not file.is_file():
             raise TargetError(f"there is no file {name}")
-        root, name = _module_name(file)
+        root, name = module_name(file)
         sys.path.insert(0, str(root))
     try:
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
     except BaseException as error:  # whatever the user's module raises, SystemExit too
         raise TargetError(f"importing {name} raised {describe(error)}") from error
+    if file is not None and Path(module.__file__ or "").resolve() != file:
+        raise TargetError(
+            f"the name {name} belongs to another module ({module.__file__ or 'built in'}); rename the file"
+        )
+    return module
 
 
-def _module_name(file: Path) -> tuple[Path, str]:
-    """The import root and dotted name of a file."""
+def module_name(file: Path) -> tuple[Path, str]:
+    """The import root and dotted name of a file: up through the folders that are packages."""
     parts = [] if file.stem == "__init__" else [file.stem]
     folder = file.parent
     while (folder / "__init__.py").is_file():
@@ -94,13 +90,13 @@ def _module_name(file: Path) -> tuple[Path, str]:
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line, with the file and line it came from."""
-    frames = []
+    """An exception in one line, with the innermost file and line of user code that it came from."""
+    where = ""
     traceback = error.__traceback__
     while traceback is not None:
-        frames.append((traceback.tb_frame.f_code.co_filename, traceback.tb_lineno))
+        filename = traceback.tb_frame.f_code.co_filename
+        if is_user_code(filename):
+            where = f" at {displayed(filename)}:{traceback.tb_lineno}"
         traceback = traceback.tb_next
-    filename, row = frames[-1] if frames else ("", 0)
-    where = f" at {displayed(filename)}:{row}" if frames and not filename.startswith("<") else ""
     message = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {message[0] if message else ''}{where}"
+    return f"{type(error).__name__}{': ' + message[0] if message else ''}{where}"

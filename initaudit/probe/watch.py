@@ -1,12 +1,13 @@
 """What was allocated and what wrote it, from which line: a torch dispatch mode around a build.
 
-The storage is the key, not the tensor: ``weight.data.normal_()`` works on another tensor over the same storage. Storages are watched by weak
-references, which keep their identity from being used again.
+The storage is the key, not the tensor: ``weight.data.normal_()`` works on another tensor over the same storage.
+Storages are watched by weak references, which keep their identity from being used again.
 """
 
 from __future__ import annotations
 
-import math
+import enum
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,232 +15,324 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from initaudit.probe.lines import Caused, who
+from initaudit.probe.draws import COPIES, transformed
+from initaudit.probe.lines import Call, Caused, Initializer, who
+from initaudit.probe.records import Record, Written
 from initaudit.schemes import Distribution, distribution_of
 
-RAW_OPERATORS = {
-    "aten::empty", "aten::empty_like", "aten::new_empty", "aten::empty_strided", "aten::new_empty_strided",
-    "aten::empty_permuted", "aten::resize_", "aten::empty_quantized",
-}  # fmt: skip
+RAW_OPERATORS = frozenset({
+    "empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted", "empty_quantized",
+})  # fmt: skip
 # In-place operators that replace all elements, whatever they held.
-OVERWRITES = {
-    "aten::normal_", "aten::uniform_", "aten::fill_", "aten::zero_", "aten::copy_", "aten::random_", "aten::bernoulli_",
-    "aten::exponential_", "aten::log_normal_", "aten::cauchy_", "aten::geometric_", "aten::eye", "aten::set_",
-}  # fmt: skip
-COPIES = {"aten::clone", "aten::_to_copy", "aten::copy_", "aten::contiguous"}
+OVERWRITES = frozenset({
+    "normal_", "uniform_", "fill_", "zero_", "copy_", "random_", "bernoulli_", "exponential_", "log_normal_", "cauchy_",
+    "geometric_",
+})  # fmt: skip
+# In-place operators on sizes and strides, or on what memory a tensor is over: they write no element.
+METADATA = frozenset({
+    "set_", "t_", "transpose_", "unsqueeze_", "squeeze_", "as_strided_", "swapaxes_", "swapdims_", "detach_", "rename_",
+})  # fmt: skip
+# Where a number leaves the dispatcher and the program may take one branch or another.
+NAMES = {"lift_fresh": "tensor", "_to_copy": "to", "detach": "tensor", "alias": "tensor"}
+"""Operators that stand for another call in the program: data that comes into torch arrives as one of these."""
+DECISIONS = frozenset(
+    {"_local_scalar_dense", "equal", "allclose", "is_nonzero", "nonzero", "masked_select", "_unique2"}
+)
+
+Fill = Callable[[torch.Tensor, int], None]
+"""Fills the memory that a tensor is over, from a byte on."""
 
 
-class Written:
-    """One write: by what, whether of all elements, and what it drew from."""
+class Effect(enum.Enum):
+    """What an operator does, as far as memory goes."""
 
-    __slots__ = ("by", "caused", "distribution", "overwrites", "whole")
-
-    def __init__(
-        self, by: str, caused: Caused, *, whole: bool, overwrites: bool, distribution: Distribution | None
-    ) -> None:
-        self.by = by
-        self.caused = caused
-        self.whole = whole
-        self.overwrites = overwrites
-        self.distribution = distribution
+    ALLOCATES = enum.auto()
+    RESIZES = enum.auto()
+    WRITES = enum.auto()
+    MAKES = enum.auto()  # new values in new memory, or a view of old memory
+    NOTHING = enum.auto()
 
 
-class Record:
-    """The life of one storage. ``source`` is the record of the memory it was copied from."""
+@functools.cache
+def effect_of(function: Any) -> Effect:
+    """By the operator's schema."""
+    name = plain_name(function)
+    if name in RAW_OPERATORS:
+        return Effect.ALLOCATES
+    if name == "resize_":
+        return Effect.RESIZES
+    if name in METADATA:
+        return Effect.NOTHING
+    return Effect.WRITES if written_arguments(function) else Effect.MAKES
 
-    __slots__ = ("call", "caused", "distribution", "raw", "reference", "source", "writes")
 
-    def __init__(self, reference: StorageWeakRef, call: str, raw: bool, caused: Caused) -> None:
-        self.reference = reference
-        self.call = call
-        self.raw = raw
-        self.caused = caused
-        self.distribution: Distribution | None = None
-        self.writes: list[Written] = []
-        self.source: Record | None = None
+@functools.cache
+def plain_name(function: Any) -> str:
+    """The operator's name, without namespace and overload."""
+    name: str = function._schema.name
+    return name.rpartition("::")[2]
 
-    @property
-    def origin(self) -> Record:
-        """The record of the memory that these values were first made in."""
-        return self.source.origin if self.source is not None and not self.writes else self
 
-    @property
-    def overwritten(self) -> bool:
-        """Whether some write replaced all elements."""
-        return any(write.whole and write.overwrites for write in self.writes)
+@functools.cache
+def written_arguments(function: Any) -> tuple[tuple[int, str, bool], ...]:
+    """Position and name of each argument that is written, and whether it is there for the result alone (``out=``)."""
+    return tuple(
+        (position, argument.name, argument.kwarg_only)
+        for position, argument in enumerate(function._schema.arguments)
+        if argument.alias_info is not None and argument.alias_info.is_write
+    )
 
-    def last_full_write(self) -> Written | None:
-        """The write that the values come from, when later ones only rescale it."""
-        return self.writes[-1] if self.writes and self.writes[-1].whole else None
+
+class Decision:
+    """A number that left the dispatcher, computed from raw memory: the line that asked for it, and the memory."""
+
+    __slots__ = ("caller", "garbage")
+
+    def __init__(self, caller: Call | None, garbage: Record) -> None:
+        self.caller = caller
+        self.garbage = garbage
 
 
 class Watch(TorchDispatchMode):
     """Records allocations and writes; ``fill`` is called with every tensor over memory that nothing wrote."""
 
-    def __init__(self, fill: Callable[[torch.Tensor], None] | None = None) -> None:
+    def __init__(self, fill: Fill | None = None) -> None:
         super().__init__()
         self.fill = fill
         self.records: dict[int, Record] = {}
+        self.decisions: list[Decision] = []
+        self._foreign: dict[int, Record] = {}  # memory that is not torch's, by address
+        self._running: Initializer | None = None  # the call of nn.init that wrote last, and the records it wrote
+        self._written_by_it: set[int] = set()
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        result = function(*args, **(kwargs or {}))
-        name = function._schema.name
-        if name in RAW_OPERATORS:
-            self.allocated(name, result)
-        elif any(argument.alias_info is not None and argument.alias_info.is_write for argument in function._schema.arguments):
-            self.wrote(function, name, args, kwargs or {})
-        else:
-            self.made(name, args, kwargs or {}, result)
+        given = kwargs or {}
+        effect = effect_of(function)
+        size = _bytes(args[0]) if effect is Effect.RESIZES else 0
+        result = function(*args, **given)
+        if effect is Effect.ALLOCATES:
+            self._allocated(f"torch.{plain_name(function)}", result)
+        elif effect is Effect.RESIZES:
+            self._resized(result, size)
+        elif effect is Effect.WRITES:
+            self._wrote(function, args, given)
+        elif effect is Effect.MAKES:
+            self._made(plain_name(function), args, given, result)
         return result
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)
+        self._running = None
 
     def record_of(self, tensor: torch.Tensor) -> Record | None:
         """The life of a tensor's memory, as far as it was watched."""
-        try:
-            return self.records.get(tensor.untyped_storage()._cdata)
-        except (NotImplementedError, RuntimeError):  # tensors without storage: sparse, fake
+        storage = storage_of(tensor)
+        if storage is None:
             return None
+        found = self.records.get(storage._cdata)
+        return found or (self._foreign.get(storage.data_ptr()) if self._foreign and not tensor.is_meta else None)
 
-    def _new(self, tensor: torch.Tensor, call: str, raw: bool) -> Record | None:
-        try:
-            storage = tensor.untyped_storage()
-        except (NotImplementedError, RuntimeError):
+    @property
+    def holds_garbage(self) -> bool:
+        """Whether there is memory now that nothing wrote, or values that were computed from such memory."""
+        records = (*self.records.values(), *self._foreign.values())
+        return any(record.garbage is not None and not record.reference.expired() for record in records)
+
+    def foreign(self, tensor: torch.Tensor, call: str) -> None:
+        """A tensor over memory that something else than torch has just allocated, and wrote nothing to."""
+        storage = storage_of(tensor)
+        if storage is not None and storage.nbytes() > 0:
+            self._foreign[storage.data_ptr()] = Record(StorageWeakRef(storage), call, who().settled(), raw=True)
+            if self.fill is not None:
+                self.fill(tensor, 0)
+
+    def _new(self, tensor: torch.Tensor, call: str, *, raw: bool) -> Record | None:
+        storage = storage_of(tensor)
+        if storage is None:
             return None
-        record = Record(StorageWeakRef(storage), call, raw, who())
+        record = Record(StorageWeakRef(storage), call, who().settled(), raw=raw)
         self.records[storage._cdata] = record
         return record
 
-    def allocated(self, name: str, result: torch.Tensor) -> None:
-        if result.is_meta or result.layout is not torch.strided:
-            return
-        if name == "aten::resize_" and self.record_of(result) is not None:
-            return
-        self._new(result, f"torch.{name.removeprefix('aten::')}", raw=result.numel() > 0)
-        if self.fill is not None:
-            self.fill(result)
+    def _allocated(self, call: str, result: torch.Tensor) -> None:
+        if self._new(result, call, raw=result.numel() > 0) and self.fill is not None and not result.is_meta:
+            self.fill(result, 0)
 
-    def made(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-        """A new tensor whose values the operator computes; a view of old memory is nothing new."""
-        for tensor in _tensors(result):
+    def _resized(self, result: torch.Tensor, size: int) -> None:
+        """What a tensor gains by ``resize_`` is raw, like the whole of it when it was nothing before."""
+        if _bytes(result) <= size:
+            return
+        record = self.record_of(result)
+        if record is None or size == 0:
+            self._new(result, "Tensor.resize_", raw=True)
+        else:
+            record.inherited = Record(record.reference, "Tensor.resize_", who().settled(), raw=True)
+        if self.fill is not None and not result.is_meta:
+            self.fill(result, size)
+
+    def _made(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        """New tensors whose values the operator computes; a view of old memory is nothing new."""
+        sources = self._records(args, kwargs)
+        if name in DECISIONS:
+            self._decided(sources)
+        for tensor in tensors_in(result):
             if self.record_of(tensor) is not None:
                 continue
-            plain = name.removeprefix("aten::")
-            record = self._new(tensor, f"torch.{plain}", raw=False)
-            if record is None:
-                continue
-            sources = [found for source in _tensors((args, kwargs)) if (found := self.record_of(source)) is not None]
             if name in COPIES and sources:
-                record.source = sources[0]
-            else:
-                shape = tuple(tensor.shape)
-                record.distribution = distribution_of(f"torch.{plain}", shape, _plain(args), _factory_keywords(kwargs))
-
-    def wrote(self, function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        for position, argument in enumerate(function._schema.arguments):
-            if argument.alias_info is None or not argument.alias_info.is_write:
+                self._copied(tensor, sources[0])
                 continue
-            target = args[position] if position < len(args) else kwargs.get(argument.name)
-            for tensor in _tensors(target):
+            record = self._new(tensor, f"torch.{NAMES.get(name, name)}", raw=False)
+            if record is not None:
+                record.inherited = _first_garbage(sources)
+                record.distribution = self._computed(name, args, kwargs, tensor)
+
+    def _copied(self, tensor: torch.Tensor, source: Record) -> None:
+        storage = storage_of(tensor)
+        if storage is not None:
+            self.records[storage._cdata] = source.copied(StorageWeakRef(storage))
+
+    def _decided(self, sources: list[Record]) -> None:
+        garbage = _first_garbage(sources)
+        if garbage is not None:
+            self.decisions.append(Decision(who().writer, garbage))
+
+    def _computed(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: torch.Tensor
+    ) -> Distribution | None:
+        """What an operator leaves in new memory: what a factory draws, or what becomes of a draw."""
+        operands = [tensor for tensor in tensors_in(args) if tensor.dim() > 0]
+        if len(operands) == 1 and args and args[0] is operands[0] and operands[0].shape == result.shape:
+            record = self.record_of(operands[0])
+            before = record.known() if record is not None else None
+            after = transformed(name, before, plain(args[1:])) if before is not None and not kwargs else None
+            if after is not None:
+                return after
+        call, drawing = (f"Tensor.{name}", args[1:]) if name.startswith("new_") else (f"torch.{name}", args)
+        return distribution_of(call, tuple(result.shape), plain(drawing), _drawing_keywords(kwargs))
+
+    def _wrote(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        caused = who()
+        name = plain_name(function)
+        for position, keyword, for_result in written_arguments(function):
+            target = args[position] if position < len(args) else kwargs.get(keyword)
+            for tensor in tensors_in(target):
                 record = self.record_of(tensor) or self._new(tensor, "storage", raw=False)
-                if record is not None:
-                    self._write(record, tensor, name, args, kwargs)
+                if record is not None and not self._noted(record, caused):
+                    others = [one for one in tensors_in((args, kwargs)) if one is not tensor]
+                    self._write(record, tensor, name, args, kwargs, caused, others, for_result=for_result)
+        caused.settled()
+
+    def _noted(self, record: Record, caused: Caused) -> bool:
+        """Whether the running call of ``nn.init`` wrote this before: ``orthogonal_`` ends in ``copy_`` and ``mul_``."""
+        running = caused.initializer
+        if running is None or self._running is None or running.frame is not self._running.frame:
+            self._running, self._written_by_it = running, set()
+        known = id(record) in self._written_by_it
+        if running is not None:
+            self._written_by_it.add(id(record))
+        return known
 
     def _write(
-        self, record: Record, tensor: torch.Tensor, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        record: Record,
+        tensor: torch.Tensor,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        caused: Caused,
+        others: list[torch.Tensor],
+        *,
+        for_result: bool,
     ) -> None:
-        caused = who()
-        previous = record.writes[-1] if record.writes else None
-        whole = tensor.numel() * tensor.element_size() >= tensor.untyped_storage().nbytes()
-        plain = name.removeprefix("aten::")
-        if caused.initializer is not None:
-            if previous is not None and previous.caused.serial == caused.serial and previous.by == f"init.{caused.initializer}":
-                previous.overwrites = previous.overwrites or name in OVERWRITES
-                previous.whole = previous.whole or whole
-                return
-            by = f"init.{caused.initializer}"
-            distribution, whole = _initialized(caused, whole)
+        garbage = _first_garbage([one for other in others if (one := self.record_of(other)) is not None])
+        meant = caused.initializer.arguments().get("tensor") if caused.initializer is not None else None
+        if caused.initializer is not None and isinstance(meant, torch.Tensor) and self.record_of(meant) is record:
+            write = _initialized(caused.initializer, meant, caused)
         else:
-            by = f"Tensor.{plain}"
-            distribution = _drawn(record, plain, tensor, args, kwargs)
-        overwrites = name in OVERWRITES
-        if plain == "copy_" and caused.initializer is None:
-            copied = next((found for a in _tensors(args[1:]) if (found := self.record_of(a)) is not None), None)
-            distribution = _known(copied) if copied is not None else None
-            if whole and copied is not None and copied.raw and not copied.overwritten:
-                overwrites = False  # garbage from elsewhere
-        caused.arguments = {}
-        record.writes.append(Written(by, caused, whole=whole, overwrites=overwrites, distribution=distribution))
+            write = Written(
+                f"torch.{name}" if for_result else f"Tensor.{name}",
+                caused,
+                tuple(tensor.shape),
+                whole=_is_whole(tensor),
+                overwrites=for_result or name in OVERWRITES,
+                distribution=self._left(record, tensor, name, args, kwargs),
+            )
+        record.wrote(write, garbage)
+
+    def _left(
+        self, record: Record, tensor: torch.Tensor, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Distribution | None:
+        """What an in-place operator leaves: its own draw, a copy of another, or what becomes of the old one."""
+        if name == "copy_":
+            source = next((found for one in tensors_in(args[1:]) if (found := self.record_of(one)) is not None), None)
+            return source.known() if source is not None else None
+        before = record.known() if _is_whole(tensor) else None
+        after = transformed(name, before, plain(args[1:])) if before is not None and not kwargs else None
+        if after is not None:
+            return after
+        return distribution_of(f"Tensor.{name}", tuple(tensor.shape), plain(args[1:]), _drawing_keywords(kwargs))
+
+    def _records(self, *values: Any) -> list[Record]:
+        return [record for tensor in tensors_in(values) if (record := self.record_of(tensor)) is not None]
 
 
-def _known(record: Record) -> Distribution | None:
-    """What the values of some memory were drawn from."""
-    last = record.last_full_write()
-    if last is not None:
-        return last.distribution
-    if record.source is not None and not record.writes:
-        return _known(record.source)
-    return None if record.writes else record.distribution
-
-
-def _initialized(caused: Caused, whole: bool) -> tuple[Distribution | None, bool]:
-    """What a call of ``nn.init`` draws from; it writes all of the tensor it is given."""
-    given = dict(caused.arguments)
-    tensor = given.pop("tensor", None)
-    if not isinstance(tensor, torch.Tensor):
-        return None, whole
-    names = _signature(caused.initializer or "")
-    keywords = {name: value for name, value in given.items() if name in names}
+def _initialized(initializer: Initializer, tensor: torch.Tensor, caused: Caused) -> Written:
+    """A call of ``nn.init``, which writes all of the tensor it is given."""
+    given = {name: value for name, value in initializer.arguments().items() if name not in ("tensor", "generator")}
     shape = tuple(tensor.shape)
-    whole = tensor.numel() * tensor.element_size() >= tensor.untyped_storage().nbytes()
-    return distribution_of(f"init.{caused.initializer}", shape, (), keywords), whole
-
-
-def _signature(name: str) -> tuple[str, ...]:
-    code = getattr(torch.nn.init, name).__code__
-    names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return tuple(name for name in names if name not in ("tensor", "generator"))
-
-
-def _drawn(
-    record: Record, name: str, tensor: torch.Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Distribution | None:
-    """What an in-place operator leaves: its own draw, or the old one rescaled."""
-    before = _known(record)
-    if name in ("mul_", "div_") and before is not None and len(args) > 1 and isinstance(args[1], int | float):
-        factor = args[1] if name == "mul_" else 1 / args[1] if args[1] else math.inf
-        return _scaled(before, float(factor))
-    return distribution_of(f"Tensor.{name}", tuple(tensor.shape), _plain(args[1:]), _factory_keywords(kwargs))
-
-
-def _scaled(distribution: Distribution, factor: float) -> Distribution | None:
-    if not math.isfinite(factor) or distribution.family not in ("normal", "uniform", "constant", "truncated_normal"):
-        return None
-    bounds = sorted(b * factor for b in (distribution.low, distribution.high) if b is not None)
-    return Distribution(
-        family=distribution.family,
-        mean=None if distribution.mean is None else distribution.mean * factor,
-        std=None if distribution.std is None else distribution.std * abs(factor),
-        low=bounds[0] if bounds else None,
-        high=bounds[-1] if bounds else None,
+    return Written(
+        f"init.{initializer.name}",
+        caused,
+        shape,
+        whole=_is_whole(tensor),
+        overwrites=True,
+        distribution=distribution_of(f"init.{initializer.name}", shape, (), given),
     )
 
 
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
+def _first_garbage(records: list[Record]) -> Record | None:
+    return next((garbage for record in records if (garbage := record.garbage) is not None), None)
+
+
+def storage_of(tensor: torch.Tensor) -> Any:
+    """The storage of a tensor; None for those that have none of their own, such as sparse ones."""
+    try:
+        return tensor.untyped_storage()
+    except (NotImplementedError, RuntimeError):
+        return None
+
+
+def tensors_in(value: Any) -> Iterator[torch.Tensor]:
+    """Every tensor in the arguments or the result of an operator."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _tensors(item)
+            yield from tensors_in(item)
     elif isinstance(value, dict):
         for item in value.values():
-            yield from _tensors(item)
+            yield from tensors_in(item)
 
 
-def _plain(args: tuple[Any, ...]) -> list[object]:
-    return [value.item() if isinstance(value, torch.Tensor) and value.dim() == 0 else value for value in args]
+def plain(args: tuple[Any, ...]) -> list[object]:
+    """Arguments with numbers for tensors of no dimension."""
+    return [
+        value.item() if isinstance(value, torch.Tensor) and value.dim() == 0 and not value.is_meta else value
+        for value in args
+    ]
 
 
-def _factory_keywords(kwargs: dict[str, Any]) -> dict[str, object]:
+def _drawing_keywords(kwargs: dict[str, Any]) -> dict[str, object]:
     unimportant = ("dtype", "layout", "device", "pin_memory", "memory_format", "generator", "requires_grad")
     return {name: value for name, value in kwargs.items() if name not in unimportant}
+
+
+def _bytes(tensor: torch.Tensor) -> int:
+    storage = storage_of(tensor)
+    return storage.nbytes() if storage is not None else 0
+
+
+def _is_whole(tensor: torch.Tensor) -> bool:
+    return tensor.numel() * tensor.element_size() >= _bytes(tensor)

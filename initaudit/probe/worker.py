@@ -1,28 +1,26 @@
-"""The child process: reads a request, imports, builds, answers. Everything the user's code does happens here.
-
-The answer goes to a file, so that a model that prints to stdout, or closes it, cannot garble it.
-"""
+"""The child process: reads a request, imports, builds, answers. Everything the user's code does happens here."""
 
 from __future__ import annotations
 
 import faulthandler
 import os
-import sys
-import threading
 from pathlib import Path
 
 import msgspec
 
 from initaudit.facts import BuildFailure, Observation
-from initaudit.finding import Observer
-from initaudit.probe import Answer, Progress, Target, TargetError
+from initaudit.finding import Observer, Place
+from initaudit.probe.request import Answer, Progress, Stage, Target, TargetError
 
 
-
-def main(folder: Path) -> None:
+def main(where: str) -> None:
     """Answer the request in a folder."""
+    folder = Path(where)
     target = msgspec.msgpack.decode((folder / "request").read_bytes(), type=Target)
-    _watch_the_clock(folder, target.timeout)
+    trace = (folder / "trace").open("w")
+    faulthandler.enable(trace)
+    # A thread of faulthandler's own, which needs no lock of the interpreter: the main one may be stuck anywhere.
+    faulthandler.dump_traceback_later(target.timeout, exit=True, file=trace)
     try:
         answer = Answer(observation=observe(target, folder))
     except TargetError as error:
@@ -32,40 +30,38 @@ def main(folder: Path) -> None:
 
 
 def observe(target: Target, folder: Path) -> Observation:
-    """Import, build and audit."""
+    """Import, build and audit, saying before each stage what is about to happen."""
     from initaudit.probe.audit import Audit, audit_instance
     from initaudit.probe.lines import place_of_error
+    from initaudit.probe.poison import control_build
     from initaudit.probe.target import describe, resolve
 
     resolved = resolve(target)
     place = resolved.place()
-    _write(folder / "progress", Progress(place=place))
+
+    def about_to(stage: Stage, known: Observation | None = None) -> None:
+        _write(folder / "progress", Progress(stage=stage, place=place, known=known))
+
+    about_to(Stage.BUILDING)
     if resolved.is_instance:
         return audit_instance(target, resolved.attribute, place)
     try:
-        audit = Audit(target, resolved.build, place)
+        control = control_build(resolved.build, target.seed)
     except TargetError:
         raise
     except BaseException as error:  # whatever a constructor raises, SystemExit and KeyboardInterrupt too
-        where = place_of_error(error) or place
-        failure = BuildFailure(place=where, target=target.spec, how="raised", detail=describe(error))
-        return Observation(observer=Observer.PROBE, source=target.spec, facts=(failure,))
+        return _not_built(target, place_of_error(error) or place, describe(error))
+    audit = Audit(target, resolved.build, place, control)
+    about_to(Stage.COMPARING, audit.observation())
+    audit.compare()
+    about_to(Stage.RUNNING, audit.observation())
+    audit.follow()
     return audit.observation()
 
 
-def _watch_the_clock(folder: Path, seconds: float) -> None:
-    """When time is up, leave the stack and end. A thread, since the main one may be stuck anywhere."""
-    trace = (folder / "trace").open("w")
-    faulthandler.enable(trace)
-
-    def end() -> None:
-        faulthandler.dump_traceback(trace, all_threads=True)
-        (folder / "hung").touch()
-        os._exit(1)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
+def _not_built(target: Target, place: Place, detail: str) -> Observation:
+    failure = BuildFailure(place=place, target=target.spec, how="raised", detail=detail)
+    return Observation(observer=Observer.PROBE, source=target.spec, facts=(failure,))
 
 
 def _write(path: Path, message: msgspec.Struct) -> None:
@@ -73,7 +69,3 @@ def _write(path: Path, message: msgspec.Struct) -> None:
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_bytes(msgspec.msgpack.encode(message))
     unfinished.replace(path)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
 from initaudit.timeline import Coverage, Kind, ParameterTimeline, Values
 
-LARGEST_WEIGHT = 1e3
-"""Of a matrix or kernel. No scheme draws anything near it: N(0, 1) reaches 6 in a billion elements."""
+LARGEST_WEIGHT = 1e4
+"""Of a matrix or kernel. No scheme draws anything near it: N(0, 1) reaches 6 in a billion elements, and frequencies or
+positions that are trained stay below it."""
 LARGEST_VECTOR = 1e6
 """Of a vector or scalar, which may hold a temperature, a period or a count on purpose."""
 LARGEST_NUMBER = {"float16": 65504.0}
@@ -19,7 +21,7 @@ LARGEST_NUMBER = {"float16": 65504.0}
 class ExtremeValue(Rule[ParameterTimeline]):
     """
     ## What it does
-    Reports a trainable parameter whose initial values are of a magnitude that no initializer intends: beyond 1,000 in a
+    Reports a trainable parameter whose initial values are of a magnitude that no initializer intends: beyond 10,000 in a
     matrix or kernel, beyond 1,000,000 in a vector, or such that the first product of a float16 layer overflows.
 
     ## Why is this bad?
@@ -27,12 +29,12 @@ class ExtremeValue(Rule[ParameterTimeline]):
 
     ## Example
     ```python
-    self.weight = nn.Parameter(torch.arange(4096.0).reshape(64, 64))
+    self.weight = nn.Parameter(torch.arange(65536.0).reshape(256, 256))
     ```
 
     ## Use instead
     ```python
-    self.weight = nn.Parameter(torch.randn(64, 64) / 64**0.5)
+    self.weight = nn.Parameter(torch.randn(256, 256) / 256**0.5)
     ```
 
     ## Known problems
@@ -58,7 +60,7 @@ class ExtremeValue(Rule[ParameterTimeline]):
             class Ramp(nn.Module):
                 def __init__(self):
                     super().__init__()
-                    self.weight = nn.Parameter(torch.arange(4096.0).reshape(64, 64))
+                    self.weight = nn.Parameter(torch.arange(65536.0).reshape(256, 256))
             """,
             target="Ramp",
         ),
@@ -86,7 +88,9 @@ class ExtremeValue(Rule[ParameterTimeline]):
                     super().__init__()
                     self.table = nn.Embedding(1000, 16)
                     self.weight = nn.Parameter(torch.randn(64, 64))
+                    self.half = nn.Parameter(torch.randn(64, 4096).half())
                     self.period = nn.Parameter(torch.tensor(10000.0))
+                    self.cutoff = nn.Parameter(torch.linspace(30.0, 20000.0, 80).reshape(80, 1))
                     self.register_buffer("far", torch.full((4, 4), -3e38))
             """,
             target="Usual",
@@ -95,11 +99,10 @@ class ExtremeValue(Rule[ParameterTimeline]):
 
     def check(self, subject: ParameterTimeline) -> Iterator[Finding]:
         values, allocation = subject.values, subject.allocation
-        if subject.kind is not Kind.PARAMETER or subject.coverage in (Coverage.NEVER, Coverage.PARTIAL):
+        if subject.kind is not Kind.PARAMETER or not subject.trainable or values is None or allocation is None:
             return
-        if not subject.trainable or values is None or allocation is None:
-            return
-        reason = self.extreme(values)
+        undecided = subject.coverage is Coverage.UNKNOWN and not allocation.raw  # an instance, built unwatched
+        reason = self.extreme(values) if undecided or subject.coverage is Coverage.WRITTEN else None
         if reason is None:
             return
         last = subject.writes[-1].place if subject.writes else None
@@ -118,10 +121,12 @@ class ExtremeValue(Rule[ParameterTimeline]):
         if values.min is None or values.max is None:
             return None
         largest = max(abs(values.min), abs(values.max))
-        matrix = len(values.shape) >= 2
+        matrix = sum(size > 1 for size in values.shape) >= 2
         if largest > (LARGEST_WEIGHT if matrix else LARGEST_VECTOR):
             return "no initializer intends such a magnitude"
         limit = LARGEST_NUMBER.get(values.dtype)
-        if matrix and limit is not None and values.shape[1] * largest**2 > limit:
-            return f"a product of {values.shape[1]} such elements overflows {values.dtype}"
+        if matrix and limit is not None and values.mean is not None and values.std is not None:
+            fan_in = math.prod(values.shape[1:])
+            if fan_in * (values.mean**2 + values.std**2) > limit:
+                return f"a product with {fan_in} values of this size overflows {values.dtype}"
         return None

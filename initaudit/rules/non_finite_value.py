@@ -74,12 +74,14 @@ class NonFiniteValue(Rule[ParameterTimeline]):
 
     def check(self, subject: ParameterTimeline) -> Iterator[Finding]:
         values, allocation = subject.values, subject.allocation
-        written = subject.coverage in (Coverage.WRITTEN, Coverage.UNKNOWN)
-        if subject.kind is not Kind.PARAMETER or not written or not subject.trainable:
+        if subject.kind is not Kind.PARAMETER or not subject.trainable or values is None or allocation is None:
             return
-        if values is None or allocation is None or values.nan + values.inf == 0:
+        undecided = subject.coverage is Coverage.UNKNOWN and not allocation.raw  # an instance, built unwatched
+        if not (undecided or subject.coverage is Coverage.WRITTEN) or values.nan + values.inf == 0:
             return
-        found = " and ".join(f"{count} {what}" for count, what in ((values.nan, "NaN"), (values.inf, "infinite")) if count)
+        found = " and ".join(
+            f"{count} {what}" for count, what in ((values.nan, "NaN"), (values.inf, "infinite")) if count
+        )
         last = subject.writes[-1].place if subject.writes else None
         yield self.finding(
             last or allocation.place,
@@ -88,4 +90,3 @@ class NonFiniteValue(Rule[ParameterTimeline]):
             model=subject.model,
             parameter=subject.name,
         )
-

@@ -12,8 +12,8 @@ from initaudit.rules.base import PROBE, Example, Rule
 class NotReproducible(Rule[Irreproducible]):
     """
     ## What it does
-    Reports a parameter or buffer that differs between two builds of the model from one seed, with the same content of
-    unwritten memory.
+    Reports a parameter or buffer that differs between two builds of the model from one seed. Memory that nothing wrote does not
+    count, except where construction decides by it, so that parameters that have nothing to do with it differ.
 
     ## Why is this bad?
     Runs cannot be repeated, and a difference between two experiments may be nothing but a different start.
@@ -41,6 +41,7 @@ class NotReproducible(Rule[Irreproducible]):
     severity = Severity.WARNING
     observers = PROBE
     subject = Irreproducible
+    supersedes = ("INI601", "INI602")
     invalid = (
         Example(
             source="""
@@ -54,6 +55,21 @@ class NotReproducible(Rule[Irreproducible]):
                     self.start = nn.Parameter(torch.tensor(random.SystemRandom().random()))
             """,
             target="Noise",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.scale = torch.empty(4)
+                    if self.scale.sum() > 0:
+                        self.shuffle = torch.randperm(8)
+                    self.fc = nn.Linear(4, 4)
+            """,
+            target="Net",
         ),
     )
     valid = (
@@ -75,10 +91,16 @@ class NotReproducible(Rule[Irreproducible]):
     )
 
     def check(self, subject: Irreproducible) -> Iterator[Finding]:
+        others = len(subject.affects) - 1
+        names = f"`{subject.parameter}`" + (f" and {others} more" if others > 0 else "")
+        verb = "differ" if others > 0 else "differs"
+        mend = "draw it from a generator that is seeded" if subject.because is None else "write that memory first"
+        because = "" if subject.because is None else f", because {subject.because}"
         yield self.finding(
             subject.place,
-            f"`{subject.parameter}` differs between two builds from one seed; draw it from a generator that is seeded",
+            f"{names} {verb} between two builds from one seed{because}; {mend}",
             evidence=[Evidence(Observer.PROBE, f"{subject.elements} of {subject.total} elements differ")],
             model=subject.model,
             parameter=subject.parameter,
+            affects=subject.affects,
         )

@@ -1,0 +1,130 @@
+"""The parent's side of a probe: starts the worker, waits, and makes sense of whatever became of it.
+
+Answers come in files of a private folder, and what the model prints goes into another one, so that nothing the user's
+code does to its streams can garble them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from initaudit.facts import BuildFailure, Observation, Undecided
+from initaudit.finding import Observer, Place
+from initaudit.probe.files import OWN, displayed, is_user_code
+from initaudit.probe.request import Answer, Progress, Stage, Target, TargetError
+
+START = """
+import sys
+sys.path[:] = [folder for folder in sys.path if folder] + sys.argv[1:2]
+from initaudit.probe.worker import main
+main(sys.argv[2])
+"""
+"""Starts the worker without the current folder on its path: a user's random.py there is none of torch's business."""
+GRACE = 5.0
+"""Seconds that the child has beyond its time limit to say where it hangs."""
+FRAME = re.compile(r'^  File "(?P<filename>.+)", line (?P<row>\d+) in ')
+"""A line of what faulthandler writes, innermost frame first."""
+
+
+class Child:
+    """One run of the worker, and what it left behind in its folder."""
+
+    def __init__(self, target: Target, folder: Path) -> None:
+        self.target = target
+        self.folder = folder
+
+    def run(self) -> Observation:
+        """Run the worker to its end, whatever that is, and say what was seen."""
+        (self.folder / "request").write_bytes(msgspec.msgpack.encode(self.target))
+        code = self.wait()
+        if (self.folder / "answer").exists():
+            return self.answer()
+        if code is None or self.trace().startswith("Timeout ("):
+            return self.unfinished("hung", f"did not finish within {self.target.timeout:g} seconds")
+        return self.unfinished("died", cause_of_death(code))
+
+    def wait(self) -> int | None:
+        """The exit code of the worker; None when it had to be ended from here."""
+        with (self.folder / "output").open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-c", START, str(OWN.parent), str(self.folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                return process.wait(self.target.timeout + GRACE)
+            except subprocess.TimeoutExpired:
+                return None
+            finally:
+                end(process)
+
+    def answer(self) -> Observation:
+        answer = msgspec.msgpack.decode((self.folder / "answer").read_bytes(), type=Answer)
+        if answer.observation is None:
+            raise TargetError(f"{self.target.spec}: {answer.error}")
+        return answer.observation
+
+    def unfinished(self, how: str, detail: str) -> Observation:
+        """What is known of a model whose worker gave no answer: it could not be built, or only not be built again."""
+        if not (self.folder / "progress").exists():
+            raise TargetError(f"{self.target.spec}: {Stage.IMPORTING.value} {detail}{self.last_words()}")
+        progress = msgspec.msgpack.decode((self.folder / "progress").read_bytes(), type=Progress)
+        place = self.last_line() or progress.place
+        seen = progress.known or Observation(observer=Observer.PROBE, source=self.target.spec)
+        if progress.stage is Stage.BUILDING:
+            failure = BuildFailure(place=place, target=self.target.spec, how=how, detail=detail)
+            return msgspec.structs.replace(seen, facts=(*seen.facts, failure))
+        reason = f"{progress.stage.value} {detail}"
+        doubt = Undecided(place=place, subject=self.target.spec, reason=reason)
+        return msgspec.structs.replace(seen, undecided=(*seen.undecided, doubt))
+
+    def trace(self) -> str:
+        """The stack that faulthandler left, if it did."""
+        try:
+            return (self.folder / "trace").read_text(errors="replace")
+        except OSError:
+            return ""
+
+    def last_line(self) -> Place | None:
+        """The innermost line of user code in the main thread when it ended."""
+        main_thread = re.split(r"^(?:Current thread|Thread) .*$", self.trace(), flags=re.MULTILINE)[-1]
+        return next(_user_lines(main_thread), None)
+
+    def last_words(self) -> str:
+        output = (self.folder / "output").read_text(errors="replace").strip().splitlines()
+        return f" ({output[-1]})" if output else ""
+
+
+def _user_lines(stack: str) -> Iterator[Place]:
+    for line in stack.splitlines():
+        frame = FRAME.match(line)
+        if frame is not None and is_user_code(frame["filename"]):
+            row = int(frame["row"])
+            yield Place(displayed(frame["filename"]), row, 1, row, 2)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End the child and whatever it started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+    finally:
+        process.wait()
+
+
+def cause_of_death(code: int) -> str:
+    """An exit code in words."""
+    if code < 0:
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"ended its process with exit code {code}"

@@ -1,0 +1,64 @@
+"""What unwritten memory is filled with, so that whatever depends on it shows. Filling draws no random numbers.
+
+Ramps rather than constants, since sorting a constant tells nothing; integers and bools stay 0 and 1, since they may
+be indices.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+
+import torch
+
+from initaudit.probe.watch import Fill, storage_of
+
+LARGEST = 0.9
+"""Of the largest number of a type, which no fill exceeds."""
+LOWEST = 0.3
+"""Where a ramp to 1 begins."""
+RAMPED = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+COUNTED = (torch.bool, torch.int16, torch.int32, torch.int64)
+PARTS = {torch.complex32: torch.float16, torch.complex64: torch.float32, torch.complex128: torch.float64}
+
+
+class Content(enum.Enum):
+    """One way to fill: the top of the ramp for floats, the number for integers, the byte for all other types."""
+
+    NOT_A_NUMBER = (float("nan"), 0, 0xFF)  # N
+    DOWN = (-0.731, 0, 0)  # A
+    UP = (1.2e4, 1, 1)  # B
+    SLIGHTLY_DOWN = (-1e-3, 0, 0)  # A and B, where larger numbers make a constructor raise
+    SLIGHTLY_UP = (1e-3, 1, 1)
+    ZERO = (0.0, 0, 0)
+
+
+def filling(content: Content) -> Fill:
+    """A function that fills the storage of a tensor with this, from a byte on."""
+
+    def fill(tensor: torch.Tensor, begin: int) -> None:
+        fill_storage(tensor, begin, content)
+
+    return fill
+
+
+def fill_storage(tensor: torch.Tensor, begin: int, content: Content) -> None:
+    """Fill all of the storage that a tensor is over: strides may leave gaps that a later view looks into."""
+    storage = storage_of(tensor)
+    if storage is None or storage.nbytes() <= begin:
+        return
+    top, count, byte = content.value
+    dtype = PARTS.get(tensor.dtype, tensor.dtype)
+    if dtype in RAMPED:
+        memory = _flat(storage, dtype)[begin // dtype.itemsize :]
+        capped = top if math.isnan(top) else min(top, torch.finfo(dtype).max * LARGEST)
+        ramp = torch.linspace(LOWEST, 1.0, memory.numel(), dtype=torch.float64, device=storage.device)
+        memory.copy_(ramp * capped)
+    elif dtype in COUNTED:
+        _flat(storage, dtype)[begin // dtype.itemsize :].fill_(count)
+    else:
+        _flat(storage, torch.uint8)[begin:].fill_(byte)
+
+
+def _flat(storage: torch.UntypedStorage, dtype: torch.dtype) -> torch.Tensor:
+    return torch.empty(0, dtype=dtype, device=storage.device).set_(storage)

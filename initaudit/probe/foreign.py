@@ -1,0 +1,44 @@
+"""Unwritten memory that is not torch's: ``numpy.empty``, watched and filled while a model is built."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import _disable_current_modes
+
+from initaudit.probe.watch import Watch
+
+RAW_FACTORIES = ("empty", "empty_like")
+
+
+@contextlib.contextmanager
+def numpy_watched(watch: Watch) -> Iterator[None]:
+    """While this lasts, the watch is told what ``numpy.empty`` gives. Names imported before keep the old function."""
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is None:
+        yield
+        return
+    originals = {name: getattr(numpy, name) for name in RAW_FACTORIES}
+    try:
+        for name, factory in originals.items():
+            setattr(numpy, name, _watched(factory, f"numpy.{name}", watch))
+        yield
+    finally:
+        for name, factory in originals.items():
+            setattr(numpy, name, factory)
+
+
+def _watched(factory: Callable[..., Any], call: str, watch: Watch) -> Callable[..., Any]:
+    @functools.wraps(factory)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        array = factory(*args, **kwargs)
+        with contextlib.suppress(TypeError, ValueError), _disable_current_modes():  # types that torch has no tensors of
+            watch.foreign(torch.from_numpy(array), call)
+        return array
+
+    return watched

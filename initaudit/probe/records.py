@@ -1,0 +1,94 @@
+"""The life of a storage as it was watched: what allocated it, what wrote it, whose values it may hold."""
+
+from __future__ import annotations
+
+from torch.multiprocessing.reductions import StorageWeakRef
+
+from initaudit.probe.lines import Caused
+from initaudit.schemes import Distribution
+
+
+class Written:
+    """One write.
+
+    ``shape`` is that of the tensor it was given, ``whole`` says whether that was the whole storage, ``overwrites``
+    whether it replaced what was there, ``distribution`` what it left there.
+    """
+
+    __slots__ = ("by", "caused", "distribution", "overwrites", "shape", "whole")
+
+    def __init__(
+        self,
+        by: str,
+        caused: Caused,
+        shape: tuple[int, ...],
+        *,
+        whole: bool,
+        overwrites: bool,
+        distribution: Distribution | None,
+    ) -> None:
+        self.by = by
+        self.caused = caused
+        self.shape = shape
+        self.whole = whole
+        self.overwrites = overwrites
+        self.distribution = distribution
+
+
+class Record:
+    """One storage.
+
+    ``raw`` says that its allocation wrote nothing, ``distribution`` what its allocation wrote, and ``inherited`` is
+    the record of raw memory from which its values were computed.
+    """
+
+    __slots__ = ("call", "caused", "distribution", "inherited", "raw", "reference", "writes")
+
+    def __init__(self, reference: StorageWeakRef, call: str, caused: Caused, *, raw: bool) -> None:
+        self.reference = reference  # keeps the storage's address from being given to another one
+        self.call = call
+        self.caused = caused
+        self.raw = raw
+        self.distribution: Distribution | None = None
+        self.inherited: Record | None = None
+        self.writes: list[Written] = []
+
+    def copied(self, reference: StorageWeakRef) -> Record:
+        """The life of a copy: all that led to its values."""
+        copy = Record(reference, self.call, self.caused, raw=self.raw)
+        copy.distribution = self.distribution
+        copy.inherited = self.inherited
+        copy.writes = list(self.writes)
+        return copy
+
+    @property
+    def overwritten(self) -> bool:
+        """Whether some write replaced all elements."""
+        return any(write.whole and write.overwrites for write in self.writes)
+
+    @property
+    def garbage(self) -> Record | None:
+        """The raw memory whose content may be in here: this, unless some write replaced all of it, or another."""
+        return self.inherited or (self if self.raw and not self.overwritten else None)
+
+    def wrote(self, write: Written, garbage: Record | None) -> None:
+        """Take note of a write, with values that may come from raw memory."""
+        if write.whole and write.overwrites:
+            self.inherited = garbage
+        else:
+            self.inherited = self.inherited or garbage
+        self.writes.append(write)
+
+    def layers(self) -> tuple[Written | None, tuple[Written, ...]]:
+        """The last write of all elements, if there was one, and the writes of parts after it."""
+        last = next((index for index in reversed(range(len(self.writes))) if self.writes[index].whole), None)
+        if last is None:
+            return None, tuple(self.writes)
+        return self.writes[last], tuple(self.writes[last + 1 :])
+
+    def known(self) -> Distribution | None:
+        """What all elements were drawn from, when that is one thing."""
+        whole, parts = self.layers()
+        if parts:
+            return None
+        return whole.distribution if whole is not None else self.distribution

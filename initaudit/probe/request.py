@@ -1,0 +1,69 @@
+"""What the probe is asked for, and what its child process says. Knows no torch, so that both processes can read it."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import msgspec
+
+from initaudit.facts import Observation
+from initaudit.finding import Place
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """A model to build: ``package.module:Attr`` or ``path/file.py:Attr``, a class, a factory or an instance.
+
+    ``input_sizes`` are shapes with the batch, one for each positional input, and ``dtype`` is theirs ("float32" when
+    it is not given); ``timeout`` is in seconds of wall-clock time, for everything; ``seed`` is what every build
+    starts from.
+    """
+
+    spec: str
+    kwargs: dict[str, Any] = {}
+    input_sizes: tuple[tuple[int, ...], ...] = ()
+    dtype: str | None = None
+    timeout: float = 300.0
+    seed: int = 0
+
+    def parts(self) -> tuple[str, str]:
+        """The module or file, and the attribute; raises TargetError when the specification has no such parts."""
+        module, _, attribute = self.spec.rpartition(":")
+        if not module or not attribute:
+            raise TargetError(f"{self.spec}: a target is written package.module:Attr or path/file.py:Attr")
+        return module, attribute
+
+
+class TargetError(Exception):
+    """A target that cannot be imported, or that is no model: an error of use."""
+
+
+class ProbeUnavailable(Exception):  # noqa: N818
+    """The probe cannot run here, because torch is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("the probe needs torch, which is not installed: pip install 'initaudit[probe]'")
+
+
+class Stage(enum.Enum):
+    """How far the child has come."""
+
+    IMPORTING = "importing it"
+    BUILDING = "building it"
+    COMPARING = "building it again with other content of unwritten memory"
+    RUNNING = "running its forward"
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """What the child says before each stage: which it is, where the target is defined, what is known so far."""
+
+    stage: Stage
+    place: Place
+    known: Observation | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the child says when it is done: what it saw, or why the target is no target."""
+
+    observation: Observation | None = None
+    error: str | None = None

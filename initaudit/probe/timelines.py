@@ -1,0 +1,240 @@
+"""From what was watched and what the fills showed to the life of each parameter and buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import torch
+
+from initaudit.facts import Fact, Irreproducible, Undecided
+from initaudit.finding import Observer, Place
+from initaudit.probe.declarations import declarations
+from initaudit.probe.lines import LEGACY, Call
+from initaudit.probe.poison import Built, Verdict
+from initaudit.probe.recognised import scheme_of
+from initaudit.probe.records import Record, Written
+from initaudit.probe.values import held, summarize
+from initaudit.timeline import Allocation, Coverage, ParameterTimeline, Unwritten, Write
+
+SHOWN_WRITES = 8
+LOADED = frozenset(
+    getattr(torch, name)
+    for name in (
+        "int8", "uint8", "int16", "uint16", "int32", "uint32", "bool", "qint8", "quint8", "qint32", "float8_e4m3fn",
+        "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu", "float4_e2m1fn_x2",
+    )
+    if hasattr(torch, name)
+)  # fmt: skip
+"""Types of packed or quantized weights: memory of such a type that nothing writes waits for a loader."""
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """What is known of a tensor's elements; ``shifted``: it differs only because construction took another course."""
+
+    coverage: Coverage
+    mask: torch.Tensor | None = None
+    influenced: bool = False
+    shifted: bool = False
+
+
+class Timelines:
+    """The parameters and buffers of a control build. All values are read at once, before a forward can change them."""
+
+    def __init__(self, control: Built, verdict: Verdict, definition: Place, target: str) -> None:
+        self.verdict = verdict
+        self.definition = definition
+        self.target = target
+        self.watch = control.watch
+        self.tensors = control.tensors
+        self.declared = declarations(control.model, control.watch)
+        self.loaded = frozenset(self._loaded(control.model))
+        self.decided = {name: self._decide(name, tensor) for name, tensor in self.tensors.items()}
+        self.timelines = tuple(self._timeline(name, tensor) for name, tensor in self.tensors.items())
+        self.lazy = tuple(
+            name for name, tensor in control.model.named_parameters() if torch.nn.parameter.is_lazy(tensor)
+        )
+
+    def record(self, name: str) -> Record | None:
+        return self.watch.record_of(self.tensors[name])
+
+    def coverage(self, name: str) -> Coverage:
+        return self.decided[name].coverage
+
+    # Coverage
+
+    def _decide(self, name: str, tensor: torch.Tensor) -> Decided:
+        """What the fills showed; or what was watched, where no build under a fill came through."""
+        record = self.record(name)
+        garbage = record.garbage if record is not None else None
+        if tensor.is_meta:
+            return Decided(Coverage.UNKNOWN)
+        if name in self.verdict.unstable and garbage is None:
+            return Decided(Coverage.UNKNOWN)
+        mask = self.verdict.depends.get(name)
+        if mask is None:
+            return self._watched(record, tensor)
+        count = int(mask.sum())
+        if count == 0:
+            hidden = self.verdict.failure is not None and garbage is not None
+            return Decided(Coverage.UNKNOWN if hidden else Coverage.WRITTEN)
+        if name.rpartition(".")[0] in self.loaded:
+            return Decided(Coverage.UNKNOWN)
+        if garbage is None:
+            return Decided(Coverage.WRITTEN, influenced=True, shifted=True)
+        coverage = Coverage.NEVER if count == tensor.numel() else Coverage.PARTIAL
+        return Decided(coverage, mask, influenced=garbage is not record)
+
+    def _watched(self, record: Record | None, tensor: torch.Tensor) -> Decided:
+        if record is None or record.garbage is None:
+            return Decided(Coverage.WRITTEN)
+        if record.writes or record.garbage is not record:
+            return Decided(Coverage.UNKNOWN)
+        return Decided(Coverage.NEVER, torch.ones(tensor.numel(), dtype=torch.bool))
+
+    def _loaded(self, model: torch.nn.Module) -> Iterator[str]:
+        """Modules with packed memory that nothing writes: all their raw tensors wait for a loader."""
+        for path, module in model.named_modules():
+            own = {**dict(module.named_parameters(recurse=False)), **dict(module.named_buffers(recurse=False))}
+            for name, tensor in own.items():
+                mask = self.verdict.depends.get(f"{path}.{name}" if path else name)
+                if tensor.dtype in LOADED and mask is not None and mask.any():
+                    yield path
+                    break
+
+    # Timelines
+
+    def _timeline(self, name: str, tensor: torch.Tensor) -> ParameterTimeline:
+        declared, decided, record = self.declared[name], self.decided[name], self.record(name)
+        values = summarize(tensor)
+        unwritten = None
+        if decided.mask is not None:
+            elements = int(decided.mask.sum())
+            unwritten = Unwritten(elements=elements, total=tensor.numel(), held=held(tensor, decided.mask))
+        written = decided.coverage is Coverage.WRITTEN
+        return ParameterTimeline(
+            observer=Observer.PROBE,
+            model=declared.model,
+            name=declared.name,
+            kind=declared.kind,
+            coverage=decided.coverage,
+            allocation=self._allocation(name, tensor),
+            writes=tuple(write_of(write) for write in record.writes[-SHOWN_WRITES:]) if record is not None else (),
+            path=name,
+            gap=_gap(unwritten) if decided.coverage is Coverage.PARTIAL else None,
+            influenced=decided.influenced,
+            trainable=tensor.requires_grad,
+            unwritten=unwritten,
+            values=values,
+            scheme=scheme_of(record, tuple(tensor.shape), values) if written else None,
+        )
+
+    def _allocation(self, name: str, tensor: torch.Tensor) -> Allocation | None:
+        """Where the memory came from; of values computed from raw memory, where that came from."""
+        record = self.record(name)
+        if record is None:
+            return None
+        made = (record.garbage or record) if self.decided[name].mask is not None else record
+        call, legacy = called(made)
+        place = place_of(made.caused.writer) or self.definition
+        return Allocation(place=place, call=call, raw=made.raw, legacy=legacy, shape=tuple(tensor.shape))
+
+    # What depends on the course of the construction
+
+    def facts(self) -> Iterator[Fact]:
+        for name, elements in self.verdict.unstable.items():
+            if self.coverage(name) is Coverage.UNKNOWN and not self.tensors[name].is_meta:
+                yield self._irreproducible(name, elements, self._written_at(name))
+        shifted = [name for name, decided in self.decided.items() if decided.shifted and self.trustworthy(name)]
+        decision = next(iter(self.verdict.decisions), None)
+        if not shifted or self._reported(decision.garbage if decision is not None else None):
+            return
+        reason, place = "construction depends on memory nobody wrote", self._written_at(shifted[0])
+        if decision is not None:
+            reason = f"construction decides by memory nobody wrote{_allocated_at(decision.garbage)}"
+            place = place_of(decision.caller) or place
+        elements = sum(int(self.verdict.depends[name].sum()) for name in shifted)
+        total = sum(self.tensors[name].numel() for name in shifted)
+        fact = self._irreproducible(shifted[0], elements, place)
+        affects = tuple(dict.fromkeys(self.declared[name].name for name in shifted))
+        yield msgspec.structs.replace(fact, total=total, because=reason, affects=affects)
+
+    def trustworthy(self, name: str) -> bool:
+        """Whether the tensor is the same in equal builds."""
+        return name not in self.verdict.unstable
+
+    def _irreproducible(self, name: str, elements: int, place: Place) -> Irreproducible:
+        declared = self.declared[name]
+        return Irreproducible(
+            place=place,
+            model=declared.model,
+            parameter=declared.name,
+            elements=elements,
+            total=self.tensors[name].numel(),
+        )
+
+    def _written_at(self, name: str) -> Place:
+        record = self.record(name)
+        caused = (record.writes[-1].caused if record.writes else record.caused) if record is not None else None
+        return (place_of(caused.writer) if caused is not None else None) or self.definition
+
+    def _reported(self, garbage: Record | None) -> bool:
+        """Whether some tensor is known to hold this raw memory: then that is the cause, and is told as such."""
+        if garbage is None or garbage.caused.writer is None:
+            return False
+        place = garbage.caused.writer.place
+        raw = (Coverage.NEVER, Coverage.PARTIAL)
+        return any(one.coverage in raw and one.allocation and one.allocation.place == place for one in self.timelines)
+
+    def undecided(self) -> Iterator[Undecided]:
+        for name, decided in self.decided.items():
+            reason = None
+            if self.tensors[name].is_meta:
+                reason = "it is on the meta device and has no memory"
+            elif name.rpartition(".")[0] in self.loaded and decided.coverage is Coverage.UNKNOWN:
+                reason = "its module holds packed storage, which a loader fills"
+            elif decided.coverage is Coverage.UNKNOWN and self.trustworthy(name):
+                reason = "it may depend on unwritten memory with which construction raises"
+            if reason is not None:
+                yield Undecided(place=self._written_at(name), subject=f"{self.target}: {name}", reason=reason)
+        for name in self.lazy:
+            reason = "it is lazy: it has no shape before the first forward"
+            yield Undecided(place=self.definition, subject=f"{self.target}: {name}", reason=reason)
+
+
+def called(record: Record) -> tuple[str, bool]:
+    """The canonical name of what allocated a storage, and whether that is a constructor that takes a size or data."""
+    caused = record.caused
+    spelled = caused.writer.spelled() if caused.writer is not None else None
+    if caused.layer is not None:
+        return f"nn.{caused.layer}", False
+    if spelled in LEGACY and record.call in ("torch.empty", "torch.tensor"):
+        return f"torch.{spelled}", True
+    if spelled == "new" and record.call == "torch.empty":
+        return "Tensor.new", True
+    return record.call, False
+
+
+def place_of(call: Call | None) -> Place | None:
+    """The place of a line, where there is one."""
+    return call.place if call is not None else None
+
+
+def write_of(write: Written) -> Write:
+    """A write as the rules read it."""
+    return Write(
+        place=place_of(write.caused.writer),
+        by=write.by,
+        whole=write.whole,
+        cause=place_of(write.caused.cause),
+        distribution=write.distribution,
+    )
+
+
+def _allocated_at(garbage: Record) -> str:
+    place = place_of(garbage.caused.writer)
+    return f", allocated at {place.filename}:{place.row}" if place is not None else ""
+
+
+def _gap(unwritten: Unwritten | None) -> str | None:
+    return f"{unwritten.elements} of {unwritten.total} elements are never written" if unwritten is not None else None

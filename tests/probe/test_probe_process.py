@@ -1,0 +1,103 @@
+"""What becomes of a probe whose child does not come to an end, at each of its stages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from initaudit.probe import Target, TargetError, probe
+from initaudit.probe.child import Child, cause_of_death
+from initaudit.timeline import Coverage
+
+MODELS = """\
+import os
+import torch
+from torch import nn
+
+
+class Once(nn.Module):
+    builds = 0
+
+    def __init__(self):
+        super().__init__()
+        Once.builds += 1
+        self.w = nn.Parameter(torch.empty(3))
+        if Once.builds > 1:
+            os._exit(4)
+
+
+class Leaves(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.raw = nn.Parameter(torch.empty(2))
+        self.fc = nn.Linear(3, 3)
+
+    def forward(self, x):
+        os._exit(4)
+"""
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("", encoding="utf-8")
+    (package / "models.py").write_text(MODELS, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_constructor_that_only_dies_when_it_runs_again_was_built(models: Path) -> None:
+    seen = probe(Target(spec="package/models.py:Once"))
+    assert seen.facts == ()
+    assert [one.coverage for one in seen.parameters] == [Coverage.NEVER]
+    (doubt,) = seen.undecided
+    assert "again with other content of unwritten memory ended its process with exit code 4" in doubt.reason
+    assert (doubt.place.filename, doubt.place.row) == (str(Path("package", "models.py")), 6)
+
+
+def test_a_forward_that_ends_the_process_takes_nothing_along(models: Path) -> None:
+    seen = probe(Target(spec="package.models:Leaves"))
+    assert {one.path: one.coverage for one in seen.parameters}["raw"] is Coverage.NEVER
+    assert [one.model for one in seen.parameters] == ["package.models.Leaves"] * 3
+    (doubt,) = seen.undecided
+    assert doubt.reason == "running its forward ended its process with exit code 4"
+
+
+def test_a_file_whose_name_belongs_to_another_module_is_refused(models: Path) -> None:
+    (models / "random.py").write_text("Net = 1\n", encoding="utf-8")
+    with pytest.raises(TargetError, match="the name random belongs to another module"):
+        probe(Target(spec="random.py:Net"))
+
+
+def test_without_torch_the_probe_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    from initaudit.probe import ProbeUnavailable
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ProbeUnavailable, match=r"pip install 'initaudit\[probe\]'"):
+        probe(Target(spec="package.models:Leaves"))
+
+
+def test_the_last_line_is_the_innermost_of_user_code_in_the_main_thread(tmp_path: Path) -> None:
+    import torch
+
+    user = tmp_path / "net.py"
+    (tmp_path / "trace").write_text(
+        "Timeout (0:00:04)!\n"
+        "Thread 0x0001 (most recent call first):\n"
+        f'  File "{tmp_path / "other.py"}", line 3 in run\n\n'
+        "Thread 0x0002 (most recent call first):\n"
+        f'  File "{torch.__file__}", line 9 in empty\n'
+        f'  File "{user}", line 7 in __init__\n'
+        f'  File "{user}", line 2 in build\n',
+        encoding="utf-8",
+    )
+    place = Child(Target(spec="net.py:Net"), tmp_path).last_line()
+    assert place is not None
+    assert (Path(place.filename).name, place.row) == ("net.py", 7)
+
+
+def test_causes_of_death_are_told_in_words() -> None:
+    assert cause_of_death(-9) == "was killed by SIGKILL"
+    assert cause_of_death(3) == "ended its process with exit code 3"
