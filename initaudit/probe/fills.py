@@ -51,9 +51,11 @@ def fill_storage(tensor: torch.Tensor, begin: int, content: Content) -> None:
     dtype = PARTS.get(tensor.dtype, tensor.dtype)
     if dtype in RAMPED:
         memory = _flat(storage, dtype)[begin // dtype.itemsize :]
-        capped = top if math.isnan(top) else min(top, torch.finfo(dtype).max * LARGEST)
-        ramp = torch.linspace(LOWEST, 1.0, memory.numel(), dtype=torch.float64, device=storage.device)
-        memory.copy_(ramp * capped)
+        if math.isnan(top):
+            memory.fill_(top)
+        else:
+            capped = min(top, torch.finfo(dtype).max * LARGEST)
+            torch.linspace(LOWEST * capped, capped, memory.numel(), dtype=dtype, device=memory.device, out=memory)
     elif dtype in COUNTED:
         _flat(storage, dtype)[begin // dtype.itemsize :].fill_(count)
     else:
