@@ -44,7 +44,7 @@ def _recognised(distribution: Distribution | None, shape: Shape, by: str | None)
 def _of_write(write: Written) -> str:
     distribution = write.distribution
     if distribution is None:
-        return write.by
+        return write.copied or write.by
     if not write.caused.resets or distribution.family not in RANDOM:
         return describe(distribution, write.shape, write.by)
     text = describe(distribution, None if write.by in PLAIN else write.shape, write.by)

@@ -12,10 +12,11 @@ class Written:
     """One write.
 
     ``shape`` is that of the tensor it was given, ``whole`` says whether that was the whole storage, ``overwrites``
-    whether it replaced what was there, ``distribution`` what it left there.
+    whether it replaced what was there, ``distribution`` what it left there, and ``copied`` what had made the values
+    that it copied.
     """
 
-    __slots__ = ("by", "caused", "distribution", "overwrites", "shape", "whole")
+    __slots__ = ("by", "caused", "copied", "distribution", "overwrites", "shape", "whole")
 
     def __init__(
         self,
@@ -26,9 +27,11 @@ class Written:
         whole: bool,
         overwrites: bool,
         distribution: Distribution | None,
+        copied: str | None = None,
     ) -> None:
         self.by = by
         self.caused = caused
+        self.copied = copied
         self.shape = shape
         self.whole = whole
         self.overwrites = overwrites
@@ -78,6 +81,11 @@ class Record:
         else:
             self.inherited = self.inherited or garbage
         self.writes.append(write)
+
+    @property
+    def made_by(self) -> str:
+        """The call that the present values come from."""
+        return (self.writes[-1].copied or self.writes[-1].by) if self.writes else self.call
 
     def layers(self) -> tuple[Written | None, tuple[Written, ...]]:
         """The last write of all elements, if there was one, and the writes of parts after it."""

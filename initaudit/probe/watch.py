@@ -258,6 +258,7 @@ class Watch(TorchDispatchMode):
                 whole=_is_whole(tensor),
                 overwrites=for_result or name in OVERWRITES,
                 distribution=self._left(record, tensor, name, args, kwargs),
+                copied=source.made_by if name == "copy_" and (source := self._source(args)) is not None else None,
             )
         record.wrote(write, garbage)
 
@@ -266,13 +267,17 @@ class Watch(TorchDispatchMode):
     ) -> Distribution | None:
         """What an in-place operator leaves: its own draw, a copy of another, or what becomes of the old one."""
         if name == "copy_":
-            source = next((found for one in tensors_in(args[1:]) if (found := self.record_of(one)) is not None), None)
+            source = self._source(args)
             return source.known() if source is not None else None
         before = record.known() if _is_whole(tensor) else None
         after = transformed(name, before, plain(args[1:])) if before is not None and not kwargs else None
         if after is not None:
             return after
         return distribution_of(f"Tensor.{name}", tuple(tensor.shape), plain(args[1:]), _drawing_keywords(kwargs))
+
+    def _source(self, args: tuple[Any, ...]) -> Record | None:
+        """The memory that a copy is from."""
+        return next((found for one in tensors_in(args[1:]) if (found := self.record_of(one)) is not None), None)
 
     def _records(self, *values: Any) -> list[Record]:
         return [record for tensor in tensors_in(values) if (record := self.record_of(tensor)) is not None]

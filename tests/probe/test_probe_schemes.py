@@ -48,6 +48,7 @@ def linear(write: Callable[[nn.Linear], Any]) -> type[nn.Module]:
         (lambda fc: fc.weight.data.mul_(0), "zeros"),
         (lambda fc: fc.weight.data.uniform_(-1, 1).mul_(0.1), "uniform(-0.1, 0.1)"),
         (lambda fc: fc.weight.data.copy_(torch.randn(4, 3) * 0.02), "normal(0, 0.02)"),
+        (lambda fc: fc.weight.data.copy_(torch.arange(12.0).view(4, 3).log()), "torch.log"),
         (lambda fc: fc.weight.data[0].zero_(), "kaiming_uniform, a=sqrt(5), torch's default; zeros in parts"),
         (lambda fc: fc.half(), "kaiming_uniform, a=sqrt(5), torch's default"),
     ],
