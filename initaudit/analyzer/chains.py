@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from initaudit.analyzer import modules, tensors
-from initaudit.analyzer.conditions import TRUE
 from initaudit.analyzer.constructor import attempt, construct, unreadable_base
-from initaudit.analyzer.execution import execute
-from initaudit.analyzer.facts import units
-from initaudit.analyzer.frames import Frame, OutOfBudgetError
 from initaudit.analyzer.frameworks import INITIALIZERS
-from initaudit.analyzer.interpreter import Interpreter
 from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.symbolic import modules, tensors
+from initaudit.analyzer.symbolic.conditions import TRUE
+from initaudit.analyzer.symbolic.execution import execute
+from initaudit.analyzer.symbolic.frames import Frame, OutOfBudgetError
+from initaudit.analyzer.symbolic.interpreter import Interpreter
+from initaudit.analyzer.symbolic.values import Instance, Memory, Origin, Signal, Storage, Tensor, WriteEvent, leaves
+from initaudit.analyzer.syntax.facts import units
 from initaudit.analyzer.triage import RECTIFIER, SCALE
-from initaudit.analyzer.values import Instance, Memory, Origin, Signal, Storage, Tensor, WriteEvent, leaves
 from initaudit.finding import Observer
 from initaudit.schemes import recognise
 from initaudit.timeline import Chain, Link

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from initaudit.analyzer import modules, tensors, torch_api
-from initaudit.analyzer.calls import torch_base
-from initaudit.analyzer.conditions import (
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.fragments import dotted, has_decorator
+from initaudit.analyzer.project import Defined, External, Project
+from initaudit.analyzer.symbolic import modules, tensors
+from initaudit.analyzer.symbolic.calls import torch_base
+from initaudit.analyzer.symbolic.conditions import (
     TRUE,
     Atom,
     Condition,
@@ -28,10 +31,9 @@ from initaudit.analyzer.conditions import (
     holds,
     negate,
 )
-from initaudit.analyzer.frames import OutOfBudgetError, dotted, has_decorator
-from initaudit.analyzer.interpreter import Interpreter
-from initaudit.analyzer.project import Defined, External, Project
-from initaudit.analyzer.values import (
+from initaudit.analyzer.symbolic.frames import OutOfBudgetError
+from initaudit.analyzer.symbolic.interpreter import Interpreter
+from initaudit.analyzer.symbolic.values import (
     Api,
     Function,
     Instance,

@@ -92,3 +92,19 @@ class Fragment:
     def source(self, node: cst.CSTNode) -> str:
         """The node's text."""
         return self.tree.code_for_node(node)
+
+
+def dotted(node: cst.BaseExpression) -> str:
+    """The text of a dotted name."""
+    if isinstance(node, cst.Attribute):
+        return f"{dotted(node.value)}.{node.attr.value}"
+    return node.value if isinstance(node, cst.Name) else ""
+
+
+def has_decorator(node: cst.FunctionDef, *names: str) -> bool:
+    """Whether a function has a decorator whose last name is one of these."""
+    for decorator in node.decorators:
+        inner = decorator.decorator.func if isinstance(decorator.decorator, cst.Call) else decorator.decorator
+        if dotted(inner).rpartition(".")[2] in names:
+            return True
+    return False

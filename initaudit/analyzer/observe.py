@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from initaudit.analyzer.chains import chains
-from initaudit.analyzer.facts import facts, syntax_fault
 from initaudit.analyzer.fragments import TOO_DEEP, FragmentError
-from initaudit.analyzer.names import undefined
 from initaudit.analyzer.parameters import timelines
 from initaudit.analyzer.project import Project
+from initaudit.analyzer.syntax.facts import facts, syntax_fault
+from initaudit.analyzer.syntax.names import undefined
 from initaudit.facts import Fact, Observation, SyntaxFault, Undecided
 from initaudit.finding import Observer, Place
 from initaudit.source import SourceError, read_source

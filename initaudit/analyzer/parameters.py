@@ -8,8 +8,8 @@ from pathlib import Path
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.constructor import Construction, construct, coverage, registered, timeline, unreadable_base
 from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.triage import RAW
-from initaudit.analyzer.values import Storage
 from initaudit.analyzer.writers import called_by_others, forgotten_initializer, written_elsewhere
 from initaudit.facts import Undecided
 from initaudit.finding import Place

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from initaudit.analyzer.conditions import TRUE
 from initaudit.analyzer.constructor import (
     Construction,
     Registered,
@@ -22,11 +21,12 @@ from initaudit.analyzer.constructor import (
     trial,
     unreadable_base,
 )
-from initaudit.analyzer.frames import OutOfBudgetError
 from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Module, Project
-from initaudit.analyzer.values import Instance, Storage, Value
+from initaudit.analyzer.symbolic.conditions import TRUE
+from initaudit.analyzer.symbolic.frames import OutOfBudgetError
+from initaudit.analyzer.symbolic.values import Instance, Storage, Value
 
 WRITES = re.compile(r"[a-z]_\(|\.data\b|\binit\.|\]\s*=|\.copy_|initialize|_init")
 WALKS = re.compile(r"\b(?:named_)?(?:parameters|modules|children)\(|\.apply\(|setattr\(|getattr\(")

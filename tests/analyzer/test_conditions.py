@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initaudit.analyzer.conditions import (
+from initaudit.analyzer.symbolic.conditions import (
     FALSE,
     TRUE,
     Atom,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.conditions import TRUE
-from initaudit.analyzer.values import (
+from initaudit.analyzer.symbolic.conditions import TRUE
+from initaudit.analyzer.symbolic.values import (
     UNKNOWN,
     Api,
     Builtin,
@@ -31,8 +31,8 @@ from initaudit.analyzer.values import (
 from initaudit.schemes import Distribution, distribution_of
 
 if TYPE_CHECKING:
-    from initaudit.analyzer.expressions import Index
-    from initaudit.analyzer.interpreter import Interpreter
+    from initaudit.analyzer.symbolic.expressions import Index
+    from initaudit.analyzer.symbolic.interpreter import Interpreter
 
 INEXACT = Part(None, None, False)
 

@@ -13,8 +13,7 @@ import libcst as cst
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.constructor import construct, coverage, registered, unreadable_base
-from initaudit.analyzer.fragments import Fragment
-from initaudit.analyzer.frames import dotted
+from initaudit.analyzer.fragments import Fragment, dotted
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Module, Project
 from initaudit.analyzer.triage import DEPRECATED

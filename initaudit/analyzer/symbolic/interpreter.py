@@ -13,12 +13,13 @@ from collections.abc import Sequence as Statements
 
 import libcst as cst
 
-from initaudit.analyzer import execution, expressions, tensors
-from initaudit.analyzer.conditions import FALSE, TRUE, Condition, all_of, conjuncts
-from initaudit.analyzer.frames import MAX_DEPTH, Frame, OutOfBudgetError, has_decorator
+from initaudit.analyzer.fragments import has_decorator
 from initaudit.analyzer.project import Defined, External, Module, Project, Resolved
 from initaudit.analyzer.project import Global as ModuleGlobal
-from initaudit.analyzer.values import (
+from initaudit.analyzer.symbolic import execution, expressions, tensors
+from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Condition, all_of, conjuncts
+from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Frame, OutOfBudgetError
+from initaudit.analyzer.symbolic.values import (
     NONE,
     UNKNOWN,
     UNSET,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from initaudit.analyzer import calls, tensors, torch_api
-from initaudit.analyzer.conditions import TRUE, Condition, all_of
-from initaudit.analyzer.values import (
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.symbolic import calls, tensors
+from initaudit.analyzer.symbolic.conditions import TRUE, Condition, all_of
+from initaudit.analyzer.symbolic.values import (
     NONE,
     UNKNOWN,
     UNSET,
@@ -34,7 +35,7 @@ from initaudit.analyzer.values import (
 from initaudit.schemes import distribution_of
 
 if TYPE_CHECKING:
-    from initaudit.analyzer.interpreter import Interpreter
+    from initaudit.analyzer.symbolic.interpreter import Interpreter
 
 RESET_TARGETS = (
     "weight", "bias", "in_proj_weight", "in_proj_bias", "q_proj_weight", "k_proj_weight", "v_proj_weight", "bias_k",

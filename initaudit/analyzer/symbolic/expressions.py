@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from initaudit.analyzer import calls, execution, tensors
-from initaudit.analyzer.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
-from initaudit.analyzer.values import (
+from initaudit.analyzer.symbolic import calls, execution, tensors
+from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
+from initaudit.analyzer.symbolic.values import (
     NONE,
     UNKNOWN,
     UNSET,
@@ -41,7 +41,7 @@ from initaudit.analyzer.values import (
 )
 
 if TYPE_CHECKING:
-    from initaudit.analyzer.interpreter import Interpreter
+    from initaudit.analyzer.symbolic.interpreter import Interpreter
 
 ARITHMETIC: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "Add": ("+", operator.add),

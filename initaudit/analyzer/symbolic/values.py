@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from initaudit.analyzer.conditions import FALSE, TRUE, Condition, all_of, decide, negate
 from initaudit.analyzer.project import Defined
+from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Condition, all_of, decide, negate
 from initaudit.schemes import Distribution
 
 if TYPE_CHECKING:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from initaudit.activations import lookup
-from initaudit.analyzer import builtin_functions, expressions, modules, tensors, torch_api
-from initaudit.analyzer.conditions import FALSE, all_of, negate
-from initaudit.analyzer.frames import MAX_DEPTH, Frame, has_decorator
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.fragments import has_decorator
 from initaudit.analyzer.frameworks import APPLYING_METHODS, NEUTRAL_CONSTRUCTORS
 from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.values import (
+from initaudit.analyzer.symbolic import builtin_functions, expressions, modules, tensors
+from initaudit.analyzer.symbolic.conditions import FALSE, all_of, negate
+from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Frame
+from initaudit.analyzer.symbolic.values import (
     NONE,
     UNKNOWN,
     UNSET,
@@ -41,7 +43,7 @@ from initaudit.analyzer.values import (
 from initaudit.schemes import calculate_gain
 
 if TYPE_CHECKING:
-    from initaudit.analyzer.interpreter import Interpreter
+    from initaudit.analyzer.symbolic.interpreter import Interpreter
 
 TRAVERSALS = {"parameters", "named_parameters", "modules", "named_modules", "children", "named_children", "apply"}
 PURE_PACKAGES = {

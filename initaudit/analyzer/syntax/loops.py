@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import libcst as cst
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.models import is_model
-from initaudit.analyzer.statements import Unit, blocks, nodes, small_statements
+from initaudit.analyzer.syntax.models import is_model
+from initaudit.analyzer.syntax.statements import Unit, blocks, nodes, small_statements
 from initaudit.facts import Iterates, ModelLoop
 from initaudit.finding import Place
 

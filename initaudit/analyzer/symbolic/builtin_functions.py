@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from initaudit.analyzer import calls, execution, expressions, modules
-from initaudit.analyzer.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of
 from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.values import (
+from initaudit.analyzer.symbolic import calls, execution, expressions, modules
+from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of
+from initaudit.analyzer.symbolic.values import (
     NONE,
     UNKNOWN,
     UNSET,
@@ -33,7 +33,7 @@ from initaudit.analyzer.values import (
 )
 
 if TYPE_CHECKING:
-    from initaudit.analyzer.interpreter import Interpreter
+    from initaudit.analyzer.symbolic.interpreter import Interpreter
 
 PYTHON_TYPES: dict[str, type] = {
     "int": int, "float": float, "str": str, "bool": bool, "list": list, "tuple": tuple, "dict": dict,

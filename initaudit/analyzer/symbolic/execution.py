@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from initaudit.analyzer import expressions, modules, tensors
-from initaudit.analyzer.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
-from initaudit.analyzer.frames import dotted
-from initaudit.analyzer.values import (
+from initaudit.analyzer.fragments import dotted
+from initaudit.analyzer.symbolic import expressions, modules, tensors
+from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
+from initaudit.analyzer.symbolic.values import (
     NONE,
     UNKNOWN,
     UNSET,
@@ -28,7 +28,7 @@ from initaudit.analyzer.values import (
 )
 
 if TYPE_CHECKING:
-    from initaudit.analyzer.interpreter import Interpreter
+    from initaudit.analyzer.symbolic.interpreter import Interpreter
 
 Body = Statements[cst.BaseStatement | cst.BaseSmallStatement]
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 import libcst as cst
 
 from initaudit.analyzer.fragments import TOO_DEEP, python_fault
-from initaudit.analyzer.loops import element_name, iterated, model_loop
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Module, Project
-from initaudit.analyzer.statements import (
+from initaudit.analyzer.syntax.loops import element_name, iterated, model_loop
+from initaudit.analyzer.syntax.statements import (
     Unit,
     bare_reference,
     blocks,

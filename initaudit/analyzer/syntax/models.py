@@ -6,9 +6,9 @@ import re
 
 import libcst as cst
 
-from initaudit.analyzer.frames import dotted
-from initaudit.analyzer.names import MODEL_LIKE
-from initaudit.analyzer.statements import Unit, is_module_class, nodes
+from initaudit.analyzer.fragments import dotted
+from initaudit.analyzer.syntax.names import MODEL_LIKE
+from initaudit.analyzer.syntax.statements import Unit, is_module_class, nodes
 
 
 def is_model(unit: Unit, model: cst.BaseExpression, loop: cst.For) -> bool:
