@@ -23,15 +23,26 @@ def check(
     isolated: bool = False,
     probe: bool = False,
     jobs: int | None = None,
+    cache: bool = False,
 ) -> Report:
-    """Check files and folders, as the command does; ``probe`` also builds the models that the configuration names."""
+    """Check files and folders, as the command does; ``probe`` also builds the models that the configuration names.
+
+    Nothing is kept of what was read, unless ``cache`` says so.
+    """
     from initaudit.engine import run
     from initaudit.session import Asked, prepare
     from initaudit.settings import Overrides
 
     overrides = Overrides(select=None if select is None else tuple(select), ignore=tuple(ignore), preview=preview)
     asked = Asked(
-        paths=tuple(paths), overrides=overrides, config=config, isolated=isolated, probe=probe, jobs=jobs, read=True
+        paths=tuple(paths),
+        overrides=overrides,
+        config=config,
+        isolated=isolated,
+        probe=probe,
+        jobs=jobs,
+        cache=cache,
+        read=True,
     )
     with prepare(asked) as prepared:
         return prepared.with_errors(run(prepared.task, prepared.watches))

@@ -75,6 +75,7 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return decorate
 
 
+CACHE_DIR = "Keep what was read there. Default: .initaudit_cache beside the configuration, else in the current folder."
 LIST: dict[str, Any] = {"type": comma_separated, "multiple": True, "metavar": "CODE,..."}
 PATTERNS: dict[str, Any] = {**LIST, "metavar": "PATTERN,..."}
 
@@ -121,6 +122,7 @@ file_flags = together(
     click.option("--respect-gitignore/--no-respect-gitignore", default=None, help="Leave out ignored files."),
     click.option("--jobs", "-j", type=click.IntRange(min=1), help="Processes to use."),
     click.option("--no-cache", is_flag=True, help="Read every file anew and keep nothing."),
+    click.option("--cache-dir", type=click.Path(file_okay=False), envvar="INITAUDIT_CACHE_DIR", help=CACHE_DIR),
     click.option("--probe", is_flag=True, help="Also build the configured models."),
 )
 
@@ -222,6 +224,16 @@ def baseline(paths: tuple[str, ...], **flags: Any) -> None:
     sys.exit(commands.baseline(asked, _output(flags)))
 
 
+@main.command()
+@click.option("--cache-dir", type=click.Path(file_okay=False), envvar="INITAUDIT_CACHE_DIR", help=CACHE_DIR)
+@configuration_flags
+def clean(**flags: Any) -> None:
+    """Remove the cache."""
+    from initaudit import commands
+
+    sys.exit(commands.clean(_asked(flags)))
+
+
 def _asked(flags: dict[str, Any], **what: Any) -> Asked:
     """What the flags ask a run to do."""
     from initaudit.session import STANDARD_INPUT, Asked
@@ -233,6 +245,8 @@ def _asked(flags: dict[str, Any], **what: Any) -> Asked:
         isolated=flags["isolated"],
         noqa=not flags.get("ignore_noqa"),
         jobs=flags.get("jobs"),
+        cache=not flags.get("no_cache"),
+        cache_dir=flags.get("cache_dir"),
         diff_base=flags.get("diff_base"),
         standard_input=sys.stdin.buffer.read() if STANDARD_INPUT in what.get("paths", ()) else b"",
         standard_input_filename=flags.get("stdin_filename"),

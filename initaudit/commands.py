@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -214,6 +215,22 @@ def config(asked: Asked) -> int:
     source = configuration.root.filename
     _print(f"# {source if source else 'no configuration file: the defaults'}\n")
     _print(settings.as_toml(configuration.run) + "\n")
+    return 0
+
+
+@exits_with_2
+def clean(asked: Asked) -> int:
+    """Remove the cache, if what lies there is one."""
+    folder = session.cache_folder(asked, session.configuration_for(asked))
+    if folder is None or not folder.exists():
+        return 0
+    if not (folder / "CACHEDIR.TAG").is_file():
+        raise session.UseError(f"{folder}: not a cache of initaudit; nothing was removed")
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise session.UseError(f"{folder}: {error.strerror or error}") from error
+    _log(f"{folder} removed.")
     return 0
 
 

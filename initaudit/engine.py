@@ -21,7 +21,7 @@ from initaudit.rules.base import AnyRule
 from initaudit.selection import Selected
 from initaudit.settings import Configuration, Model
 from initaudit.source import SourceError, SourceFile, Sources, read_source
-from initaudit.suppression import Suppressions, names_our_codes, read_suppressions, unused
+from initaudit.suppression import Suppressions, read_suppressions, unused
 from initaudit.timeline import ParameterTimeline
 
 FIX_ROUNDS = 10  # a fix may uncover the next one; more rounds than this means that fixes undo each other
@@ -88,13 +88,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return int(any(finding.severity.rank >= fail_on.rank for finding in self.findings))
 
 
-def reading(filenames: Sequence[str], jobs: int | None = None) -> Watch:
+def reading(filenames: Sequence[str], jobs: int | None = None, cache: Path | None = None) -> Watch:
     """The analyzer on these files."""
 
     def watch(codes: frozenset[str]) -> Watched:
         from initaudit.analyzer import analyze
 
-        return Watched(Observer.ANALYZER, tuple(analyze(filenames, codes=codes, jobs=jobs)))
+        return Watched(Observer.ANALYZER, tuple(analyze(filenames, codes=codes, jobs=jobs, cache=cache)))
 
     return watch
 
@@ -250,7 +250,7 @@ class _Hiding:
         """The comments that hide nothing, judged for rules that ran and whose every observer looked at the file."""
         rules = {code: rule for code, rule in catalogue().items() if rule.category is not Category.TOOL}
         for filename in self._task.filenames:
-            if not self._names_our_codes(filename):
+            if filename not in looked.commented:
                 continue
             running = {code: rule for code, rule in rules.items() if code in selected.codes(filename)}
             judged = {code for code, rule in running.items() if rule.observers <= looked.observers(filename)}
@@ -258,20 +258,13 @@ class _Hiding:
                 self._suppressions(filename), self._used, judged.__contains__, all_judged=len(judged) == len(running)
             )
 
-    def _names_our_codes(self, filename: str) -> bool:
-        if any(source.filename == filename for source in self._task.given):
-            return True
-        try:
-            return names_our_codes(Path(filename).read_bytes())
-        except OSError:
-            return False
-
 
 class _Looked:
-    """Who looked at which file."""
+    """Who looked at which file, and which files hold comments for this tool."""
 
     def __init__(self, watched: Iterable[Watched], names: _Names, filenames: Iterable[str]) -> None:
         self._by_file: dict[str, set[Observer]] = {}
+        self.commented: set[str] = set()
         for one in watched:
             if one.observer is Observer.ANALYZER:
                 for filename in filenames:
@@ -283,6 +276,8 @@ class _Looked:
         for timeline in observation.parameters:
             if observation.observer is Observer.PROBE and timeline.allocation:
                 self._by_file.setdefault(names.name(timeline.allocation.place.filename), set()).add(Observer.PROBE)
+        if observation.comments:
+            self.commented.add(names.name(observation.source))
         for fact in observation.facts:
             if isinstance(fact, SyntaxFault):
                 self._by_file[names.name(fact.place.filename)] = set()

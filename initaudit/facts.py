@@ -171,7 +171,10 @@ class Undecided(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything one observer saw in one file or one target."""
+    """Everything one observer saw in one file or one target.
+
+    ``comments`` says that the file may hold suppressions that are written for this tool.
+    """
 
     observer: Observer
     source: str  # filename as given, or target
@@ -179,3 +182,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     chains: tuple[Chain, ...] = ()
     facts: tuple[Fact, ...] = ()
     undecided: tuple[Undecided, ...] = ()
+    comments: bool = False
+
+    @property
+    def says_something(self) -> bool:
+        return bool(self.parameters or self.chains or self.facts or self.undecided or self.comments)

@@ -19,6 +19,7 @@ from initaudit.settings import Configuration, Model, Overrides, SettingsError, l
 from initaudit.source import SourceError, SourceFile, decode_source
 
 STANDARD_INPUT = "-"
+CACHE_FOLDER = ".initaudit_cache"
 
 
 class UseError(Exception):
@@ -50,6 +51,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     isolated: bool = False
     noqa: bool = True
     jobs: int | None = None
+    cache: bool = True
+    cache_dir: str | None = None
     diff_base: str | None = None
     use_baseline: bool = True
     standard_input: bytes = b""
@@ -124,7 +127,7 @@ def _on_disk(asked: Asked, configuration: Configuration) -> Prepared:
     return Prepared(
         configuration=configuration,
         task=task,
-        watches=(engine.reading(found.files, asked.jobs),) if asked.read else (),
+        watches=(engine.reading(found.files, asked.jobs, cache_folder(asked, configuration)),) if asked.read else (),
         errors=tuple(f"{path}: cannot be read" for path in found.unreadable),
     )
 
@@ -171,6 +174,13 @@ def baseline_path(configuration: Configuration) -> Path | None:
         return Path(configuration.overrides.baseline)
     setting = configuration.root.settings.baseline
     return configuration.root.folder / setting if setting is not None else None
+
+
+def cache_folder(asked: Asked, configuration: Configuration) -> Path | None:
+    """Where earlier runs are remembered: where the flag says, or beside the configuration; None for nowhere."""
+    if not asked.cache:
+        return None
+    return Path(asked.cache_dir) if asked.cache_dir else configuration.root.folder / CACHE_FOLDER
 
 
 def _known(asked: Asked, configuration: Configuration) -> frozenset[str]:

@@ -28,7 +28,6 @@ _DIRECTIVE = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_OUR_NOQA = re.compile(rb"noqa[^\n]*\bINI[0-9]", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z]+[0-9]+")
 _BETWEEN = (tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING, tokenize.ENDMARKER)
 
@@ -67,11 +66,6 @@ class Suppressions(msgspec.Struct, frozen=True):
     def hiding(self, finding: Finding) -> tuple[Suppression, ...]:
         """Those that hide a finding."""
         return tuple(comment for comment in self.comments if comment.hides(finding))
-
-
-def names_our_codes(raw: bytes) -> bool:
-    """Whether a file may hold a suppression that initaudit has to judge: a look at bytes, before any tokenizing."""
-    return b"initaudit:" in raw or (b"INI" in raw and _OUR_NOQA.search(raw) is not None)
 
 
 def read_suppressions(source: SourceFile) -> Suppressions:

@@ -2,80 +2,64 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from initaudit.analyzer.layout import import_roots
+from initaudit.analyzer.reading import Reading
+from initaudit.analyzer.triage import comments, matters
 from initaudit.facts import Observation
-
-if TYPE_CHECKING:
-    from initaudit.analyzer.project import Project
-
-CHUNK = 8
-RECURSION_LIMIT = 6000
+from initaudit.finding import Observer
 
 
-def analyze(filenames: Sequence[str], *, codes: frozenset[str], jobs: int | None = None) -> list[Observation]:
+def analyze(
+    filenames: Sequence[str], *, codes: frozenset[str], jobs: int | None = None, cache: Path | None = None
+) -> list[Observation]:
     """What the files show of anything that the rules with these codes look at.
 
     Gives one observation per file that has something to say, in the order of the names. ``jobs`` is the number of
-    processes (None: one per core; small runs use one). Every call reads the files anew.
+    processes (None: one per core; small runs use one). ``cache`` is the folder of what earlier runs read (None: every
+    file is read anew, and nothing is kept).
     """
-    from initaudit.analyzer.project import Project
-    from initaudit.analyzer.triage import matters
+    roots = import_roots(filenames)
+    if cache is None:
+        readings = _read(filenames, filenames, roots, codes, jobs)
+    else:
+        from initaudit.analyzer.cache import Cache
 
-    needed = [name for name in filenames if (raw := _bytes(name)) is None or matters(raw, codes)]
-    roots = _roots(filenames)
-    chunks = [needed[start : start + CHUNK] for start in range(0, len(needed), CHUNK)]
-    workers = min(jobs or os.cpu_count() or 1, len(chunks))
-    if workers <= 1:
-        return _observe_all(Project(roots, filenames), needed, codes)
-    with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(roots, filenames)) as pool:
-        results = pool.map(_observe_chunk, chunks, [codes] * len(chunks))
-        return [observation for result in results for observation in result]
+        kept = Cache(cache, roots, codes)
+        kept.keep(_read([name for name in filenames if name not in kept], filenames, roots, codes, jobs))
+        readings = map(kept.reading, filenames)
+    return [reading.observation for reading in readings if reading.observation is not None]
 
 
-def _bytes(filename: str) -> bytes | None:
+def _read(
+    filenames: Sequence[str],
+    given: Sequence[str],
+    roots: tuple[Path, ...],
+    codes: frozenset[str],
+    jobs: int | None,
+) -> Iterator[Reading]:
+    """Read files, in their order; where the bytes show that nothing can be found, by these alone."""
+    glances = {name: _glance(name, codes) for name in filenames}
+    needed = [name for name, glance in glances.items() if glance is None]
+    if not needed:
+        yield from filter(None, glances.values())
+        return
+    from initaudit.analyzer.workers import read_all
+
+    readings = read_all(needed, given, roots, codes, jobs)
+    for glance in glances.values():
+        yield glance or next(readings)
+
+
+def _glance(filename: str, codes: frozenset[str]) -> Reading | None:
+    """What the bytes of a file say; None when it has to be read."""
     try:
-        return Path(filename).read_bytes()
+        raw = Path(filename).read_bytes()
     except OSError:
         return None
-
-
-def _roots(filenames: Sequence[str]) -> tuple[Path, ...]:
-    """The import roots of the files."""
-    from initaudit.analyzer.project import module_name
-
-    folders = {os.path.dirname(name): name for name in filenames}  # noqa: PTH120 (called for every file of a run)
-    return tuple(dict.fromkeys(module_name(Path(name))[0] for name in folders.values()))
-
-
-_project: Project
-"""What a worker process has read so far. The pool, and with it the process, ends with the call of ``analyze``."""
-
-
-def _start_worker(roots: tuple[Path, ...], given: Sequence[str]) -> None:
-    from initaudit.analyzer.project import Project
-
-    global _project
-    _project = Project(roots, given)
-
-
-def _observe_chunk(filenames: Sequence[str], codes: frozenset[str]) -> list[Observation]:
-    return _observe_all(_project, filenames, codes)
-
-
-def _observe_all(project: Project, filenames: Sequence[str], codes: frozenset[str]) -> list[Observation]:
-    """Observe files one after the other; a file that says nothing is left out."""
-    from initaudit.analyzer.observe import observe
-
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
-    try:
-        found = [observe(project, filename, codes) for filename in filenames]
-    finally:
-        sys.setrecursionlimit(limit)
-    return [o for o in found if o.parameters or o.chains or o.facts or o.undecided]
+    if matters(raw, codes):
+        return None
+    commented = Observation(observer=Observer.ANALYZER, source=filename, comments=True) if comments(raw) else None
+    return Reading(filename=filename, observation=commented)

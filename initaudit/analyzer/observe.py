@@ -6,8 +6,10 @@ from initaudit.analyzer.chains import chains
 from initaudit.analyzer.fragments import TOO_DEEP, FragmentError
 from initaudit.analyzer.parameters import timelines
 from initaudit.analyzer.project import Project
+from initaudit.analyzer.reading import Answer, Reading, Trail
 from initaudit.analyzer.syntax.facts import facts, syntax_fault
 from initaudit.analyzer.syntax.names import undefined
+from initaudit.analyzer.triage import comments
 from initaudit.facts import Fact, Observation, SyntaxFault, Undecided
 from initaudit.finding import Observer, Place
 from initaudit.source import SourceError, read_source
@@ -16,10 +18,22 @@ from initaudit.timeline import Chain, ParameterTimeline
 ABOUT_PARAMETERS = frozenset({"INI101", "INI102", "INI103", "INI104"})
 
 
+def read(project: Project, filename: str, codes: frozenset[str]) -> Reading:
+    """What a file shows, and what else was looked at for it."""
+    project.trail = Trail()
+    seen = observe(project, filename, codes)
+    return Reading(
+        filename=filename,
+        observation=seen if seen.says_something else None,
+        files=tuple(sorted(project.trail.files - {filename})),
+        answers=tuple(Answer(search, found) for search, found in project.trail.answers.items()),
+    )
+
+
 def observe(project: Project, filename: str, codes: frozenset[str]) -> Observation:
     """Everything the file shows that the rules with these codes look at."""
     try:
-        read_source(filename)
+        source = read_source(filename)
     except SourceError as error:
         return _faulty(filename, SyntaxFault(Place(filename, 1, 1, 1, 2), error.detail))
     module = project.load(filename)
@@ -51,6 +65,7 @@ def observe(project: Project, filename: str, codes: frozenset[str]) -> Observati
         chains=tuple(scales),
         facts=tuple(found),
         undecided=tuple(undecided),
+        comments=comments(source.raw),
     )
 
 

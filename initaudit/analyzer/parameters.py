@@ -18,7 +18,7 @@ from initaudit.timeline import Coverage, ParameterTimeline
 
 def timelines(project: Project, module: Module) -> Iterator[ParameterTimeline | Undecided]:
     """The life of every parameter that a class of the file allocates raw."""
-    if is_template(module):
+    if is_template(project, module):
         return
     for definition in module.outline.classes():
         if not RAW.found(module.slice(definition)):
@@ -75,12 +75,13 @@ def _is_size(storage: Storage, construction: Construction) -> bool:
     return storage.pending is None or storage.pending in construction.run.integers
 
 
-def is_template(module: Module) -> bool:
+def is_template(project: Project, module: Module) -> bool:
     """Whether another file of the folder says that it was generated from this one, and is what Python imports."""
     stem = module.name.rpartition(".")[2]
     if not stem.startswith("modular_"):
         return False
     generated = Path(module.filename).with_name(f"{stem.replace('modular_', 'modeling_', 1)}.py")
+    project.trail.files.add(str(generated))
     try:
         with generated.open(encoding="utf-8", errors="replace") as file:
             return "generated from" in (head := file.read(2_000)) and f"{stem}.py" in head

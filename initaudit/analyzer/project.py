@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from initaudit.analyzer.fragments import Fragment, FragmentError
+from initaudit.analyzer.layout import module_name
 from initaudit.analyzer.mentions import Mentions
 from initaudit.analyzer.outline import Definition, Outline, outline
+from initaudit.analyzer.reading import Search, Trail
 from initaudit.analyzer.torch_api import canonical
 from initaudit.source import SourceError, read_source
 
@@ -107,7 +109,8 @@ class Project:
         self.mentions = Mentions()
         self._by_file: dict[str, Module | None] = {}
         self._by_name: dict[str, Module | None] = {}
-        self._mro: dict[Defined, tuple[Defined | External, ...] | None] = {}
+        self._mro: dict[Defined, tuple[tuple[Defined | External, ...] | None, frozenset[str]]] = {}
+        self.trail = Trail()
 
     def load(self, filename: str) -> Module | None:
         """The module in a file, or None when it cannot be read. Its package's parent folder becomes a root."""
@@ -124,7 +127,7 @@ class Project:
             else:
                 self._by_file[key] = module = Module(filename, name, is_package, text)
                 self._by_name.setdefault(name, module)
-        return self._by_file[key]
+        return self._visited(self._by_file[key])
 
     def module(self, name: str) -> Module | None:
         """The module with a dotted name, looked for under every root."""
@@ -136,7 +139,17 @@ class Project:
                     if path.is_file():
                         self._by_name[name] = self.load(str(path))
                         return self._by_name[name]
-        return self._by_name[name]
+        return self._visited(self._by_name[name])
+
+    def _visited(self, module: Module | None) -> Module | None:
+        if module is not None:
+            self.trail.files.add(module.filename)
+        return module
+
+    def find(self, search: Search) -> tuple[str, ...]:
+        """The files that a search finds."""
+        found = self.trail.answers[search] = self.mentions.matching(search)
+        return found
 
     def resolve(self, module: Module, dotted: str, hops: int = 0) -> Resolved | None:
         """What a dotted name means at the top level of a module; None when nothing binds it."""
@@ -198,9 +211,13 @@ class Project:
     def mro(self, cls: Defined) -> tuple[Defined | External, ...] | None:
         """The method resolution order as far as source is readable; None when a base cannot be resolved."""
         if cls not in self._mro:
-            self._mro[cls] = None  # a class that derives from itself has none
-            self._mro[cls] = self._linearize(cls)
-        return self._mro[cls]
+            outer, self.trail.files = self.trail.files, set()
+            self._mro[cls] = None, frozenset()  # a class that derives from itself has none
+            self._mro[cls] = self._linearize(cls), frozenset(self.trail.files)
+            self.trail.files = outer
+        order, read = self._mro[cls]
+        self.trail.files |= read
+        return order
 
     def _linearize(self, cls: Defined) -> tuple[Defined | External, ...] | None:
         sequences: list[list[Defined | External]] = []
@@ -295,19 +312,3 @@ def merge(sequences: Sequence[list[Defined | External]]) -> list[Defined | Exter
         result.append(head)
         pending = [rest for s in pending if (rest := s[1:] if s[0] == head else s)]
     return result
-
-
-def _package_root(folder: Path) -> Path:
-    """The folder above the outermost package that holds ``folder``."""
-    return _package_root(folder.parent) if (folder / "__init__.py").is_file() and folder.parent != folder else folder
-
-
-def module_name(path: Path) -> tuple[Path, str, bool]:
-    """The import root of a file, its dotted name below it, and whether it is a package."""
-    path = path.absolute()
-    root = _package_root(path.parent)
-    parts = list(path.relative_to(root).with_suffix("").parts)
-    is_package = parts[-1] == "__init__"
-    if is_package:
-        parts.pop()
-    return root, ".".join(parts) or path.parent.name, is_package

@@ -77,6 +77,9 @@ TRIGGERS = {
 """By code, all the triggers that have to be found."""
 
 
+_OUR_NOQA = re.compile(rb"noqa[^\n]*\bINI[0-9]", re.IGNORECASE)
+
+
 @functools.lru_cache(maxsize=8)
 def _wanted(codes: frozenset[str]) -> tuple[tuple[Trigger, ...], ...]:
     """The triggers of some rules, each combination once."""
@@ -91,6 +94,11 @@ def matters(raw: bytes, codes: frozenset[str]) -> bool:
     if not wanted:
         return "INI001" in codes
     return any(all(trigger.found_in_bytes(raw) for trigger in triggers) for triggers in wanted)
+
+
+def comments(raw: bytes) -> bool:
+    """Whether a file may hold suppressions that are written for this tool."""
+    return b"initaudit:" in raw or (b"INI" in raw and _OUR_NOQA.search(raw) is not None)
 
 
 def triggers_for(codes: Iterable[str]) -> list[Trigger]:

@@ -22,8 +22,10 @@ from initaudit.analyzer.constructor import (
     unreadable_base,
 )
 from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS
+from initaudit.analyzer.layout import project_folder
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.reading import Search, mentioning
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.frames import OutOfBudgetError
 from initaudit.analyzer.symbolic.values import Instance, Storage, Value
@@ -86,8 +88,8 @@ def called_by_others(construction: Construction, method: Defined) -> bool:
     if any(pattern.search(module.text) for module in modules_that_know(construction)):
         return True
     for_any_module = rf"hasattr\(\s*\w+\s*,\s*['\"]{re.escape(method.definition.name)}['\"]"
-    folder = _project_folder(construction.cls.module.filename)
-    return bool(construction.run.project.mentions.matching(re.compile(for_any_module.encode()), folder))
+    folder = project_folder(construction.cls.module.filename)
+    return bool(construction.run.project.find(Search(for_any_module.encode(), folder, b"hasattr")))
 
 
 # Where to look
@@ -112,10 +114,10 @@ def containers(construction: Construction) -> set[Defined]:
 def model_initializers(construction: Construction) -> Iterator[Defined]:
     """Functions of the project that initialize whatever model they are given."""
     project = construction.run.project
-    folder = _project_folder(construction.cls.module.filename)
+    folder = project_folder(construction.cls.module.filename)
     if not (Path(folder) / "__init__.py").is_file():
         return  # scripts that share a folder are no project
-    for filename in project.mentions.matching(WALKS_A_MODEL, folder)[:MAX_FILES]:
+    for filename in project.find(Search(WALKS_A_MODEL.pattern, folder))[:MAX_FILES]:
         module = project.load(filename)
         for definition in module.outline.members.values() if module is not None else ():
             if definition.is_class or module is None or not ABOUT_INITIALIZATION.search(definition.name):
@@ -133,7 +135,8 @@ def modules_that_know(construction: Construction) -> Iterator[Module]:
 def _modules_naming(project: Project, cls: Defined) -> Iterator[Module]:
     """The file of a class, then the files that import it."""
     yield cls.module
-    for filename in project.mentions.of(cls.definition.name, _project_folder(cls.module.filename))[:MAX_FILES]:
+    naming = mentioning(cls.definition.name, project_folder(cls.module.filename))
+    for filename in project.find(naming)[:MAX_FILES]:
         module = project.load(filename)
         if module is not None and module is not cls.module and _imports(project, module, cls):
             yield module
@@ -144,14 +147,6 @@ def _imports(project: Project, module: Module, cls: Defined) -> bool:
     if project.resolve(module, cls.definition.name.partition(".")[0]) == cls:
         return True
     return any(module.absolute(target) == cls.module.name for target in module.outline.imports.values())
-
-
-def _project_folder(filename: str) -> str:
-    """The outermost package folder of a file, or the folder it lies in."""
-    folder = Path(filename).absolute().parent
-    while (folder.parent / "__init__.py").is_file():
-        folder = folder.parent
-    return str(folder)
 
 
 # Functions that may be handed the module
@@ -210,6 +205,7 @@ def run_on_module(
     if node is None:
         return
     run = construction.run
+    run.built = construction.instance
     owner = function.definition.owner
     model = Instance(None, "torch.nn.Module", attributes={"child": construction.instance})
     instance: Instance | None = None
@@ -233,7 +229,7 @@ def run_on_module(
         finally:
             del run.frames[:]
             run.condition = TRUE
-    run.stand_in, run.holding = None, frozenset()
+    run.stand_in, run.holding, run.built = None, frozenset(), None
 
 
 def writing_subclass(construction: Construction, module: Module, storage: Storage) -> str | None:

@@ -154,6 +154,8 @@ def construct(run: Interpreter, cls: Defined, args: list[Value], keywords: dict[
         return _parameter(data)
     for value in (*args, *keywords.values()):
         run.escape(value, f"passed to {cls.definition.name}")
+    if run.built is not None and run.built.cls in (run.project.mro(cls) or ()):
+        return run.built
     instance = Instance(cls, external, opaque=True, arguments=tuple(args), origin=origin)
     if external in torch_api.SEQUENCES:
         instance.complete = False

@@ -65,6 +65,7 @@ class Interpreter:
         self.storages: list[Storage] = []
         self.impossible: list[Condition] = []
         self.integers: set[str] = set()
+        self.built: Instance | None = None  # what making another object of its class gives
         self.stand_in: Instance | None = None  # what a module that is not known is taken for ...
         self.holding: frozenset[Defined] = frozenset()  # ... and an object of these classes, whose insides are unknown
         self.defaults: dict[str, Value] = {}  # of the arguments of the constructor
