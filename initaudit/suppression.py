@@ -68,9 +68,15 @@ class Suppressions(msgspec.Struct, frozen=True):
         return tuple(comment for comment in self.comments if comment.hides(finding))
 
 
+def _may_be_ours(match: re.Match[str]) -> bool:
+    """Whether a comment, or what looks like one, is not plainly for other tools alone."""
+    theirs = match["theirs"]
+    return theirs is None or "INI" in theirs.upper()
+
+
 def read_suppressions(source: SourceFile) -> Suppressions:
     """Every suppression in a file, also in one that Python cannot parse."""
-    if b"initaudit" not in source.raw and b"noqa" not in source.raw.lower():
+    if not any(_may_be_ours(match) for match in _DIRECTIVE.finditer(source.text)):
         return Suppressions(source)
     scan = _Scan(source)
     return Suppressions(source, tuple(scan.suppressions()), tuple(scan.statements))

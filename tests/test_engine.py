@@ -72,7 +72,7 @@ def look(
 def observation(observer: Observer, seen: Iterable[object]) -> Observation:
     parameters = tuple(one for one in seen if isinstance(one, ParameterTimeline))
     facts = tuple(one for one in seen if not isinstance(one, ParameterTimeline))
-    return Observation(observer=observer, source="net.py", parameters=parameters, facts=facts)
+    return Observation(observer=observer, source="net.py", parameters=parameters, facts=facts, comments=observer is A)
 
 
 def a_task(

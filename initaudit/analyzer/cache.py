@@ -71,7 +71,7 @@ class Cache:
 
     def __init__(self, folder: Path, roots: Sequence[Path], codes: frozenset[str]) -> None:
         kind = repr((_own_version(), str(Path.cwd()), [str(root) for root in roots], sorted(codes)))
-        self._path = folder / f"{hashlib.blake2b(kind.encode(), digest_size=16).hexdigest()}.msgpack"
+        self._path = folder / f"{hashlib.blake2b(os.fsencode(kind), digest_size=16).hexdigest()}.msgpack"
         self._roots = [str(root) for root in roots]
         self._began = time.time_ns()
         self._changed = False
@@ -186,12 +186,13 @@ class Cache:
         entries = {name: entry for name, entry in self._store.entries.items() if name not in without}
         store = msgspec.structs.replace(self._store, written=self._began, entries=entries)
         store.listings = {root: _listing(root) for root in self._roots}
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, UnicodeEncodeError):  # the latter for file names that are no text
             make_folder(self._path.parent)
+            content = msgspec.msgpack.encode(store)
             handle, temporary = tempfile.mkstemp(dir=self._path.parent, suffix=".tmp")
             try:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(msgspec.msgpack.encode(store))
+                    file.write(content)
                 os.replace(temporary, self._path)  # noqa: PTH105
             except OSError:
                 os.unlink(temporary)  # noqa: PTH108

@@ -122,3 +122,23 @@ def test_without_torch_the_probe_says_what_to_install(monkeypatch: pytest.Monkey
 )
 def test_a_probe_that_cannot_be_run_exits_with_2(arguments: list[str]) -> None:
     assert run("probe", *arguments).exit_code == 2
+
+
+def test_clean_removes_the_cache_and_nothing_else(inside: Path) -> None:
+    cache = inside / "kept"
+    (inside / "net.py").write_text("import torch\n", encoding="utf-8")
+    assert run("check", "net.py", "--isolated", "--cache-dir", str(cache)).exit_code == 0
+    assert (cache / "CACHEDIR.TAG").exists()
+    assert run("clean", "--isolated", "--cache-dir", str(cache)).exit_code == 0
+    assert not cache.exists()
+    assert run("clean", "--isolated", "--cache-dir", str(cache)).exit_code == 0
+    outcome = run("clean", "--isolated", "--cache-dir", str(inside))
+    assert outcome.exit_code == 2
+    assert "not a cache of initaudit" in outcome.stderr
+    assert (inside / "net.py").exists()
+
+
+def test_without_the_cache_nothing_is_left(inside: Path) -> None:
+    (inside / "net.py").write_text("import torch\n", encoding="utf-8")
+    run("check", "net.py", "--isolated", "--no-cache", "--cache-dir", str(inside / "kept"))
+    assert not (inside / "kept").exists()
