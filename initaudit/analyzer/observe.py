@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from initaudit.analyzer.chains import chains
-from initaudit.analyzer.fragments import TOO_DEEP, FragmentError
+from initaudit.analyzer.fragments import TOO_DEEP, FragmentError, symbols
 from initaudit.analyzer.parameters import timelines
 from initaudit.analyzer.project import Project
 from initaudit.analyzer.reading import Answer, Reading, Trail
@@ -38,17 +38,19 @@ def observe(project: Project, filename: str, codes: frozenset[str]) -> Observati
         return _faulty(filename, SyntaxFault(Place(filename, 1, 1, 1, 2), error.detail))
     module = project.load(filename)
     assert module is not None
-    broken = syntax_fault(module)
-    if broken is not None:
-        return _faulty(filename, broken)
+    scopes = symbols(module.text)
+    if isinstance(scopes, SyntaxError):
+        broken = syntax_fault(module, scopes)
+        if broken is not None:
+            return _faulty(filename, broken)
     found: list[Fact] = []
     parameters: list[ParameterTimeline] = []
     scales: list[Chain] = []
     undecided: list[Undecided] = []
     try:
         found += facts(project, module, codes)
-        if "INI301" in codes:
-            found += undefined(module)
+        if "INI301" in codes and not isinstance(scopes, SyntaxError):
+            found += undefined(module, scopes)
         if "INI401" in codes:
             scales += chains(project, module)
         for entry in timelines(project, module) if codes & ABOUT_PARAMETERS else ():

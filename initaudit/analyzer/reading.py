@@ -12,23 +12,25 @@ from initaudit.facts import Observation
 
 
 class Search(msgspec.Struct, frozen=True, array_like=True):
-    """The question which files below a folder hold a pattern; ``literal`` stands in all of them."""
+    """The question which files below a folder hold a word, or a pattern."""
 
-    pattern: bytes
     folder: str
-    literal: bytes = b""
+    word: bytes = b""
+    pattern: bytes = b""
 
     def finds(self, raw: bytes) -> bool:
-        return self.literal in raw and _compiled(self.pattern).search(raw) is not None
+        return self.word in words(raw) if self.word else _compiled(self.pattern).search(raw) is not None
 
 
-def mentioning(name: str, folder: str) -> Search:
-    """The search for a name that stands as a word."""
-    literal = name.encode()
-    return Search(rb"\b" + re.escape(literal) + rb"\b", folder, literal)
+_BETWEEN_WORDS = bytes(code if code >= 128 or chr(code).isalnum() or chr(code) == "_" else 32 for code in range(256))
 
 
-@functools.lru_cache(maxsize=4096)
+def words(raw: bytes) -> set[bytes]:
+    """Every name, number and word that stands in a text."""
+    return set(raw.translate(_BETWEEN_WORDS).split())
+
+
+@functools.lru_cache(maxsize=512)
 def _compiled(pattern: bytes) -> re.Pattern[bytes]:
     return re.compile(pattern)
 

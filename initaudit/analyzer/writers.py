@@ -25,7 +25,7 @@ from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS
 from initaudit.analyzer.layout import project_folder
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Module, Project
-from initaudit.analyzer.reading import Search, mentioning
+from initaudit.analyzer.reading import Search
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.frames import OutOfBudgetError
 from initaudit.analyzer.symbolic.values import Instance, Storage, Value
@@ -89,7 +89,7 @@ def called_by_others(construction: Construction, method: Defined) -> bool:
         return True
     for_any_module = rf"hasattr\(\s*\w+\s*,\s*['\"]{re.escape(method.definition.name)}['\"]"
     folder = project_folder(construction.cls.module.filename)
-    return bool(construction.run.project.find(Search(for_any_module.encode(), folder, b"hasattr")))
+    return bool(construction.run.project.find(Search(folder, pattern=for_any_module.encode())))
 
 
 # Where to look
@@ -117,7 +117,7 @@ def model_initializers(construction: Construction) -> Iterator[Defined]:
     folder = project_folder(construction.cls.module.filename)
     if not (Path(folder) / "__init__.py").is_file():
         return  # scripts that share a folder are no project
-    for filename in project.find(Search(WALKS_A_MODEL.pattern, folder))[:MAX_FILES]:
+    for filename in project.find(Search(folder, pattern=WALKS_A_MODEL.pattern))[:MAX_FILES]:
         module = project.load(filename)
         for definition in module.outline.members.values() if module is not None else ():
             if definition.is_class or module is None or not ABOUT_INITIALIZATION.search(definition.name):
@@ -135,7 +135,7 @@ def modules_that_know(construction: Construction) -> Iterator[Module]:
 def _modules_naming(project: Project, cls: Defined) -> Iterator[Module]:
     """The file of a class, then the files that import it."""
     yield cls.module
-    naming = mentioning(cls.definition.name, project_folder(cls.module.filename))
+    naming = Search(project_folder(cls.module.filename), word=cls.definition.name.encode())
     for filename in project.find(naming)[:MAX_FILES]:
         module = project.load(filename)
         if module is not None and module is not cls.module and _imports(project, module, cls):

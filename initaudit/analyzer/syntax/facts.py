@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
-from initaudit.analyzer.fragments import TOO_DEEP, python_fault
+from initaudit.analyzer.fragments import TOO_DEEP
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Module, Project
 from initaudit.analyzer.syntax.loops import element_name, iterated, model_loop
@@ -126,17 +126,16 @@ def _of_expression(
             yield reference
 
 
-def syntax_fault(module: Module) -> SyntaxFault | None:
-    """Why a file does not parse; None when either parser reads it."""
-    fault = python_fault(module.text)
-    if fault is None or (fault.msg != TOO_DEEP and _reads(module.text)):
+def syntax_fault(module: Module, fault: SyntaxError) -> SyntaxFault | None:
+    """Why a file that Python does not parse cannot be read; None when libcst, which knows other syntax, reads it."""
+    if fault.msg != TOO_DEEP and _reads(module.text):
         return None
     row, column = fault.lineno or 1, fault.offset or 1
     return SyntaxFault(Place(module.filename, row, column, row, column + 1), fault.msg)
 
 
 def _reads(text: str) -> bool:
-    """Whether libcst, which knows the syntax of other versions of Python, parses a file."""
+    """Whether libcst parses a file."""
     try:
         cst.parse_module(text)
     except (cst.ParserSyntaxError, RecursionError):

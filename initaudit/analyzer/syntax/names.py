@@ -23,14 +23,10 @@ LONGEST_USE = 60
 MODEL_LIKE = re.compile(r"net|model|module|encoder|decoder|backbone|classifier|critic|actor|policy", re.IGNORECASE)
 
 
-def undefined(module: Module) -> Iterator[UndefinedName]:
+def undefined(module: Module, table: symtable.SymbolTable) -> Iterator[UndefinedName]:
     """Every name of the file that is used as a model or parameter and bound nowhere, once per scope."""
     uses = [match for match in USES.finditer(module.text) if _may_be_undefined(module, match)]
     if not uses or module.outline.star_imports:
-        return
-    try:
-        table = symtable.symtable(module.text, module.filename, "exec")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     unbound = dict(_unbound(table))
     seen: set[tuple[str, int]] = set()
