@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from initaudit.analyzer.layout import import_roots
-from initaudit.analyzer.reading import Reading
-from initaudit.analyzer.triage import comments, matters
 from initaudit.facts import Observation
-from initaudit.finding import Observer
 
 
 def analyze(
@@ -21,45 +18,16 @@ def analyze(
     processes (None: one per core; small runs use one). ``cache`` is the folder of what earlier runs read (None: every
     file is read anew, and nothing is kept).
     """
+    from initaudit.analyzer.workers import Reader, read_all
+
     roots = import_roots(filenames)
+    reader = Reader(filenames, roots, codes)
     if cache is None:
-        readings = _read(filenames, filenames, roots, codes, jobs)
+        readings = read_all(filenames, reader, jobs)
     else:
         from initaudit.analyzer.cache import Cache
 
         kept = Cache(cache, roots, codes)
-        kept.keep(_read([name for name in filenames if name not in kept], filenames, roots, codes, jobs))
+        kept.keep(read_all([name for name in filenames if name not in kept], reader, jobs))
         readings = map(kept.reading, filenames)
     return [reading.observation for reading in readings if reading.observation is not None]
-
-
-def _read(
-    filenames: Sequence[str],
-    given: Sequence[str],
-    roots: tuple[Path, ...],
-    codes: frozenset[str],
-    jobs: int | None,
-) -> Iterator[Reading]:
-    """Read files, in their order; where the bytes show that nothing can be found, by these alone."""
-    glances = {name: _glance(name, codes) for name in filenames}
-    needed = [name for name, glance in glances.items() if glance is None]
-    if not needed:
-        yield from filter(None, glances.values())
-        return
-    from initaudit.analyzer.workers import read_all
-
-    readings = read_all(needed, given, roots, codes, jobs)
-    for glance in glances.values():
-        yield glance or next(readings)
-
-
-def _glance(filename: str, codes: frozenset[str]) -> Reading | None:
-    """What the bytes of a file say; None when it has to be read."""
-    try:
-        raw = Path(filename).read_bytes()
-    except OSError:
-        return None
-    if matters(raw, codes):
-        return None
-    commented = Observation(observer=Observer.ANALYZER, source=filename, comments=True) if comments(raw) else None
-    return Reading(filename=filename, observation=commented)

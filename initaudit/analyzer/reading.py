@@ -19,15 +19,9 @@ class Search(msgspec.Struct, frozen=True, array_like=True):
     pattern: bytes = b""
 
     def finds(self, raw: bytes) -> bool:
-        return self.word in words(raw) if self.word else _compiled(self.pattern).search(raw) is not None
-
-
-_BETWEEN_WORDS = bytes(code if code >= 128 or chr(code).isalnum() or chr(code) == "_" else 32 for code in range(256))
-
-
-def words(raw: bytes) -> set[bytes]:
-    """Every name, number and word that stands in a text."""
-    return set(raw.translate(_BETWEEN_WORDS).split())
+        if not self.word:
+            return _compiled(self.pattern).search(raw) is not None
+        return self.word in raw and _compiled(rb"\b" + re.escape(self.word) + rb"\b").search(raw) is not None
 
 
 @functools.lru_cache(maxsize=512)

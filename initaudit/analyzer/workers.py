@@ -5,48 +5,78 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from initaudit.analyzer.observe import read
-from initaudit.analyzer.project import Project
 from initaudit.analyzer.reading import Reading
+from initaudit.analyzer.triage import comments, matters
+from initaudit.facts import Observation
+from initaudit.finding import Observer
 
-CHUNK = 8
+if TYPE_CHECKING:
+    from initaudit.analyzer.project import Project
+
+CHUNK = 24
 RECURSION_LIMIT = 6000
 
 
-def read_all(
-    filenames: Sequence[str],
-    given: Sequence[str],
-    roots: tuple[Path, ...],
-    codes: frozenset[str],
-    jobs: int | None,
-) -> Iterator[Reading]:
-    """Read files that belong to those ``given``; ``jobs`` is the number of processes, None one per core."""
+class Reader:
+    """One process: what it has read so far, for files that belong to those ``given``."""
+
+    def __init__(self, given: Sequence[str], roots: tuple[Path, ...], codes: frozenset[str]) -> None:
+        self._given = given
+        self._roots = roots
+        self._codes = codes
+        self._project: Project | None = None
+
+    def read_all(self, filenames: Sequence[str]) -> list[Reading]:
+        """Read files one after the other."""
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
+        try:
+            return [self.read(filename) for filename in filenames]
+        finally:
+            sys.setrecursionlimit(limit)
+
+    def read(self, filename: str) -> Reading:
+        """What a file shows; by its bytes alone, where these tell that it has nothing to show."""
+        try:
+            raw = Path(filename).read_bytes()
+        except OSError:
+            raw = None
+        if raw is not None and not matters(raw, self._codes):
+            commented = Observation(observer=Observer.ANALYZER, source=filename, comments=True)
+            return Reading(filename=filename, observation=commented if comments(raw) else None)
+        from initaudit.analyzer.observe import read
+        from initaudit.analyzer.project import Project
+
+        if self._project is None:
+            self._project = Project(self._roots, self._given)
+        return read(self._project, filename, self._codes)
+
+
+def read_all(filenames: Sequence[str], reader: Reader, jobs: int | None) -> Iterator[Reading]:
+    """Read files, in their order; ``jobs`` is the number of processes, None one per core."""
     chunks = [filenames[start : start + CHUNK] for start in range(0, len(filenames), CHUNK)]
     workers = min(jobs or os.cpu_count() or 1, len(chunks))
     if workers <= 1:
-        yield from _read_chunk(filenames, codes, Project(roots, given))
+        yield from reader.read_all(filenames)
         return
-    with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(roots, given)) as pool:
-        for readings in pool.map(_read_chunk, chunks, [codes] * len(chunks)):
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(reader,)) as pool:
+        for readings in pool.map(_read_chunk, chunks):
             yield from readings
 
 
-_project: Project
-"""What a worker process has read so far. The pool, and with it the process, ends with the run."""
+_reader: Reader
+"""That of a worker process. The pool, and with it the process, ends with the run."""
 
 
-def _start_worker(roots: tuple[Path, ...], given: Sequence[str]) -> None:
-    global _project
-    _project = Project(roots, given)
+def _start_worker(reader: Reader) -> None:
+    global _reader
+    _reader = reader
 
 
-def _read_chunk(filenames: Sequence[str], codes: frozenset[str], project: Project | None = None) -> list[Reading]:
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
-    try:
-        return [read(project or _project, filename, codes) for filename in filenames]
-    finally:
-        sys.setrecursionlimit(limit)
+def _read_chunk(filenames: Sequence[str]) -> list[Reading]:
+    return _reader.read_all(filenames)

@@ -53,8 +53,8 @@ def tree(tmp_path: Path) -> Tree:
 def read_by(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that a run with the cache reads anew."""
     seen: list[str] = []
-    original = workers.read_all
-    monkeypatch.setattr(workers, "read_all", lambda names, *rest: (seen.extend(names), original(names, *rest))[1])
+    original = workers.Reader.read
+    monkeypatch.setattr(workers.Reader, "read", lambda self, name: (seen.append(name), original(self, name))[1])
     filenames = sorted(str(path) for path in tree.folder.glob("*.py"))
     analyze(filenames, codes=CODES, jobs=1, cache=tree.cache)
     return [Path(name).name for name in seen]

@@ -34,7 +34,7 @@ def facts(project: Project, module: Module, codes: frozenset[str]) -> Iterator[F
     if not present or not any(name.partition(".")[0] == "torch" for name in _imported(module)):
         return
     for definition, start, end in units(module):
-        text = "\n".join(module.lines[start - 1 : end])
+        text = "\n".join(["", *module.lines[start - 1 : end]])
         if not any(trigger.pattern.search(text) for trigger in present):
             continue
         fragment = module.fragment(start, end)

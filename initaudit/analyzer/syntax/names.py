@@ -9,46 +9,63 @@ import re
 import symtable
 import tokenize
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from initaudit.analyzer.project import Module
 from initaudit.facts import UndefinedName
 from initaudit.finding import Place
 
-_WALKS = r"(?:named_)?(?:parameters|modules|children|buffers)|apply|state_dict"
-USES = re.compile(
-    rf"(?<![\w.\])])(?P<model>[A-Za-z_]\w*)(?:\.[A-Za-z_]\w*)*\.(?:{_WALKS})\("
-    r"|\binit\.\w+_?\(\s*(?P<tensor>[A-Za-z_]\w*)(?=[.\[,)])"
-)
+_WALK = re.compile(r"\.(?:(?:named_)?(?:parameters|modules|children|buffers)|apply|state_dict)\(")
+_DOTTED_BEFORE = re.compile(r"(?<![\w.\])])(?P<name>[A-Za-z_]\w*)(?:\.[A-Za-z_]\w*)*$")
+_INITIALIZED = re.compile(r"init(?<!\winit)\.\w+_?\(\s*(?P<name>[A-Za-z_]\w*)(?=[.\[,)])")
 LONGEST_USE = 60
 MODEL_LIKE = re.compile(r"net|model|module|encoder|decoder|backbone|classifier|critic|actor|policy", re.IGNORECASE)
 
 
 def undefined(module: Module, table: symtable.SymbolTable) -> Iterator[UndefinedName]:
     """Every name of the file that is used as a model or parameter and bound nowhere, once per scope."""
-    uses = [match for match in USES.finditer(module.text) if _may_be_undefined(module, match)]
+    uses = sorted(use for use in _uses(module.text) if _may_be_undefined(module, use))
     if not uses or module.outline.star_imports:
         return
     unbound = dict(_unbound(table))
     seen: set[tuple[str, int]] = set()
-    for match in uses:
-        name = match["model"] or match["tensor"]
-        row = module.text.count("\n", 0, match.start()) + 1
-        scope = _scope_row(unbound.get(name, []), table, row)
-        if scope is None or (name, scope) in seen or _in_string_or_comment(module, row, match):
+    for use in uses:
+        row = module.text.count("\n", 0, use.start) + 1
+        scope = _scope_row(unbound.get(use.name, []), table, row)
+        if scope is None or (use.name, scope) in seen or _in_string_or_comment(module, row, use):
             continue
-        seen.add((name, scope))
-        yield _fact(module, match, name, row)
+        seen.add((use.name, scope))
+        yield _fact(module, use, row)
 
 
-def _may_be_undefined(module: Module, match: re.Match[str]) -> bool:
+class Use(NamedTuple):
+    """A name that is used as a model or a parameter: where it stands, and where the use of it begins."""
+
+    start: int
+    name: str
+    begins: int
+
+
+def _uses(text: str) -> Iterator[Use]:
+    """Where names are walked as models or initialized, also in strings and comments."""
+    for walk in _WALK.finditer(text):
+        line = text.rfind("\n", 0, walk.start()) + 1
+        before = _DOTTED_BEFORE.search(text, line, walk.start())
+        if before is not None:
+            yield Use(before.start(), before["name"], before.start())
+    for call in _INITIALIZED.finditer(text):
+        yield Use(call.start("name"), call["name"], call.start())
+
+
+def _may_be_undefined(module: Module, use: Use) -> bool:
     """Whether neither the file's top level nor the function around the use seems to bind the name."""
-    name = match["model"] or match["tensor"]
+    name = use.name
     if name in ("self", "cls", "super", "torch", "nn") or hasattr(builtins, name):
         return False
     contents = module.outline
     if name in contents.imports or name in contents.globals or name in contents.members:
         return False
-    before = module.text[_function_start(module, match.start()) : match.start()]
+    before = module.text[_function_start(module, use.begins) : use.begins]
     return re.search(rf"(?:^|[(,*])\s*{name}\s*(?:[,:=)](?!=)|$)|\b(?:for|as)\b[^\n]*\b{name}\b", before, re.M) is None
 
 
@@ -88,16 +105,15 @@ def _scope_row(readers: list[symtable.SymbolTable], table: symtable.SymbolTable,
     return max(below) if below else None
 
 
-def _in_string_or_comment(module: Module, row: int, match: re.Match[str]) -> bool:
-    """Whether a match stands in a comment or a string."""
-    start = module.text.rfind("\n", 0, match.start()) + 1
-    column = match.start("model") if match["model"] else match.start("tensor")
+def _in_string_or_comment(module: Module, row: int, use: Use) -> bool:
+    """Whether a use stands in a comment or a string."""
+    start = module.text.rfind("\n", 0, use.start) + 1
     try:
         for token in tokenize.generate_tokens(io.StringIO(module.text).readline):
             if (
                 token.start[0] <= row <= token.end[0]
                 and token.type == tokenize.NAME
-                and token.start == (row, column - start)
+                and token.start == (row, use.start - start)
             ):
                 return False
             if token.start[0] > row:
@@ -107,21 +123,20 @@ def _in_string_or_comment(module: Module, row: int, match: re.Match[str]) -> boo
     return True
 
 
-def _fact(module: Module, match: re.Match[str], name: str, row: int) -> UndefinedName:
-    group = "model" if match["model"] else "tensor"
-    column = match.start(group) - (module.text.rfind("\n", 0, match.start(group)) + 1) + 1
+def _fact(module: Module, use: Use, row: int) -> UndefinedName:
+    column = use.start - module.text.rfind("\n", 0, use.start)
     return UndefinedName(
-        place=Place(module.filename, row, column, row, column + len(name)),
-        name=name,
-        use=_use(module, match),
-        suggestion=_suggestion(module, name),
+        place=Place(module.filename, row, column, row, column + len(use.name)),
+        name=use.name,
+        use=_source(module, use),
+        suggestion=_suggestion(module, use.name),
     )
 
 
-def _use(module: Module, match: re.Match[str]) -> str:
+def _source(module: Module, use: Use) -> str:
     """The call that uses the name, its arguments left out where they are long."""
     text = module.text
-    start, opened = match.start(), text.index("(", match.start())
+    start, opened = use.begins, text.index("(", use.begins)
     while text[start - 1 : start].isidentifier() or text[start - 1 : start] == ".":
         start -= 1
     depth = 0
