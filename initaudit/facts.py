@@ -36,7 +36,7 @@ class SyntaxFault(msgspec.Struct, frozen=True, tag=True):
 
 
 class ModelLoop(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A ``for`` over the parameters or modules of a model.
+    """A ``for`` over the parameters or modules of a model that may not do what such loops are for.
 
     ``place`` is the loop's header. ``model`` is the source of the iterated object ("net"). ``effect`` is False when
     nothing in the body can change anything. ``tests_name`` says that the body branches on the name. ``indexed`` is

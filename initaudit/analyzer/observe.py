@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from initaudit.analyzer.chains import chains
-from initaudit.analyzer.fragments import TOO_DEEP, FragmentError, symbols
+from initaudit.analyzer.fragments import TOO_DEEP, FragmentError
 from initaudit.analyzer.parameters import timelines
 from initaudit.analyzer.project import Project
 from initaudit.analyzer.reading import Answer, Reading, Trail
@@ -38,9 +38,8 @@ def observe(project: Project, filename: str, codes: frozenset[str]) -> Observati
         return _faulty(filename, SyntaxFault(Place(filename, 1, 1, 1, 2), error.detail))
     module = project.load(filename)
     assert module is not None
-    scopes = symbols(module.text)
-    if isinstance(scopes, SyntaxError):
-        broken = syntax_fault(module, scopes)
+    if isinstance(fault := module.scopes, SyntaxError):
+        broken = syntax_fault(module, fault)
         if broken is not None:
             return _faulty(filename, broken)
     found: list[Fact] = []
@@ -49,8 +48,8 @@ def observe(project: Project, filename: str, codes: frozenset[str]) -> Observati
     undecided: list[Undecided] = []
     try:
         found += facts(project, module, codes)
-        if "INI301" in codes and not isinstance(scopes, SyntaxError):
-            found += undefined(module, scopes)
+        if "INI301" in codes:
+            found += undefined(module)
         if "INI401" in codes:
             scales += chains(project, module)
         for entry in timelines(project, module) if codes & ABOUT_PARAMETERS else ():

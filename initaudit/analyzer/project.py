@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 import os
+import symtable
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from initaudit.analyzer.fragments import Fragment, FragmentError
+from initaudit.analyzer.fragments import Fragment, FragmentError, symbols
 from initaudit.analyzer.layout import module_name
 from initaudit.analyzer.mentions import Mentions
 from initaudit.analyzer.outline import Definition, Outline, outline
@@ -37,6 +38,11 @@ class Module:
     @functools.cached_property
     def outline(self) -> Outline:
         return outline(self.text)
+
+    @functools.cached_property
+    def scopes(self) -> symtable.SymbolTable | SyntaxError:
+        """What binds which name, or why Python does not parse the file."""
+        return symbols(self.text)
 
     def absolute(self, dotted: str) -> str:
         """A dotted name with its leading dots resolved against this module's package."""

@@ -57,7 +57,10 @@ def element_name(loop: cst.For, kind: Iterates) -> str | None:
 
 
 def model_loop(unit: Unit, loop: cst.For, following: Sequence[cst.CSTNode]) -> ModelLoop | None:
-    """What a loop over a model does. ``following`` is what runs behind it in the unit."""
+    """What a loop over a model does, if there is anything to say of it: positions are costly.
+
+    ``following`` is what runs behind it in the unit.
+    """
     found = iterated(loop)
     if found is None:
         return None
@@ -66,20 +69,26 @@ def model_loop(unit: Unit, loop: cst.For, following: Sequence[cst.CSTNode]) -> M
         return None
     element = element_name(loop, kind)
     bound = {node.value for node in nodes(loop.target) if isinstance(node, cst.Name)}
-    used_later = any(isinstance(n, cst.Name) and n.value in bound for later in following for n in nodes(later))
+    effect = _acts(loop.body.body) or loop.orelse is not None or _used(bound, following)
     indexed = _indexed(loop, element) if element is not None and kind.tensors else None
     rebound = list(_rebound(unit, loop, element, following)) if element is not None and kind.tensors else []
+    if effect and indexed is None and not rebound:
+        return None
     return ModelLoop(
         place=_header(unit, loop),
         model=unit.source(model),
         iterates=kind,
-        effect=used_later or _acts(loop.body.body) or loop.orelse is not None,
+        effect=effect,
         indexed=unit.fragment.place(indexed) if indexed is not None else None,
         indexed_name=element,
         rebound=tuple(unit.fragment.place(statement) for statement, _ in rebound),
         rebound_name=element,
         rebound_call=rebound[0][1] if rebound else None,
     )
+
+
+def _used(names: set[str], statements: Sequence[cst.CSTNode]) -> bool:
+    return any(isinstance(n, cst.Name) and n.value in names for later in statements for n in nodes(later))
 
 
 def _header(unit: Unit, loop: cst.For) -> Place:

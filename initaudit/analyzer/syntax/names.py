@@ -22,10 +22,10 @@ LONGEST_USE = 60
 MODEL_LIKE = re.compile(r"net|model|module|encoder|decoder|backbone|classifier|critic|actor|policy", re.IGNORECASE)
 
 
-def undefined(module: Module, table: symtable.SymbolTable) -> Iterator[UndefinedName]:
+def undefined(module: Module) -> Iterator[UndefinedName]:
     """Every name of the file that is used as a model or parameter and bound nowhere, once per scope."""
     uses = sorted(use for use in _uses(module.text) if _may_be_undefined(module, use))
-    if not uses or module.outline.star_imports:
+    if not uses or module.outline.star_imports or isinstance(table := module.scopes, SyntaxError):
         return
     unbound = dict(_unbound(table))
     seen: set[tuple[str, int]] = set()
