@@ -88,13 +88,20 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return int(any(finding.severity.rank >= fail_on.rank for finding in self.findings))
 
 
-def reading(filenames: Sequence[str], jobs: int | None = None, cache: Path | None = None) -> Watch:
+def reading(
+    filenames: Sequence[str],
+    *,
+    initializers: tuple[str, ...] = (),
+    jobs: int | None = None,
+    cache: Path | None = None,
+) -> Watch:
     """The analyzer on these files."""
 
     def watch(codes: frozenset[str]) -> Watched:
         from initaudit.analyzer import analyze
 
-        return Watched(Observer.ANALYZER, tuple(analyze(filenames, codes=codes, jobs=jobs, cache=cache)))
+        seen = analyze(filenames, codes=codes, initializers=initializers, jobs=jobs, cache=cache)
+        return Watched(Observer.ANALYZER, tuple(seen))
 
     return watch
 

@@ -127,8 +127,17 @@ def _on_disk(asked: Asked, configuration: Configuration) -> Prepared:
     return Prepared(
         configuration=configuration,
         task=task,
-        watches=(engine.reading(found.files, asked.jobs, cache_folder(asked, configuration)),) if asked.read else (),
+        watches=(_reading(found.files, asked, configuration),) if asked.read else (),
         errors=tuple(f"{path}: cannot be read" for path in found.unreadable),
+    )
+
+
+def _reading(filenames: tuple[str, ...], asked: Asked, configuration: Configuration, *, kept: bool = True) -> Watch:
+    return engine.reading(
+        filenames,
+        initializers=configuration.run.initializers,
+        jobs=asked.jobs,
+        cache=cache_folder(asked, configuration) if kept else None,
     )
 
 
@@ -150,7 +159,9 @@ def _standard_input(asked: Asked, configuration: Configuration, folder: Path) ->
         noqa=asked.noqa,
         known=_known(asked, configuration),
     )
-    return Prepared(configuration=configuration, task=task, watches=(engine.reading([str(copy)], asked.jobs),))
+    return Prepared(
+        configuration=configuration, task=task, watches=(_reading((str(copy),), asked, configuration, kept=False),)
+    )
 
 
 def _models(asked: Asked, configuration: Configuration) -> tuple[Model, ...]:

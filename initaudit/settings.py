@@ -62,6 +62,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
     unsafe_fixes: Annotated[bool, msgspec.Meta(description="Whether fixes that may change behaviour apply.")] = False
     fail_on: Annotated[Severity, msgspec.Meta(description="The least severity that fails a run.")] = Severity.WARNING
     baseline: Annotated[Text | None, msgspec.Meta(description="The file of findings that are already known.")] = None
+    initializers: Annotated[
+        tuple[Text, ...],
+        msgspec.Meta(description="Dotted names, or patterns, of functions that initialize what they are given."),
+    ] = ()
     models: Annotated[tuple[Model, ...], msgspec.Meta(description="Models that the probe builds.")] = ()
 
 

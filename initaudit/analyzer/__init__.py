@@ -10,24 +10,30 @@ from initaudit.facts import Observation
 
 
 def analyze(
-    filenames: Sequence[str], *, codes: frozenset[str], jobs: int | None = None, cache: Path | None = None
+    filenames: Sequence[str],
+    *,
+    codes: frozenset[str],
+    initializers: tuple[str, ...] = (),
+    jobs: int | None = None,
+    cache: Path | None = None,
 ) -> list[Observation]:
     """What the files show of anything that the rules with these codes look at.
 
-    Gives one observation per file that has something to say, in the order of the names. ``jobs`` is the number of
+    Gives one observation per file that has something to say, in the order of the names. ``initializers`` are
+    patterns of the dotted names of functions that initialize whatever they are given. ``jobs`` is the number of
     processes (None: one per core; small runs use one). ``cache`` is the folder of what earlier runs read (None: every
     file is read anew, and nothing is kept).
     """
     from initaudit.analyzer.workers import Reader, read_all
 
     roots = import_roots(filenames)
-    reader = Reader(filenames, roots, codes)
+    reader = Reader(filenames, roots, codes, initializers)
     if cache is None:
         readings = read_all(filenames, reader, jobs)
     else:
         from initaudit.analyzer.cache import Cache
 
-        kept = Cache(cache, roots, codes)
+        kept = Cache(cache, roots, codes, initializers)
         kept.keep(read_all([name for name in filenames if name not in kept], reader, jobs))
         readings = map(kept.reading, filenames)
     return [reading.observation for reading in readings if reading.observation is not None]

@@ -69,8 +69,10 @@ class Store(msgspec.Struct, array_like=True):
 class Cache:
     """The results of one kind of run: the same rules, roots and working folder, and the same initaudit."""
 
-    def __init__(self, folder: Path, roots: Sequence[Path], codes: frozenset[str]) -> None:
-        kind = repr((_own_version(), str(Path.cwd()), [str(root) for root in roots], sorted(codes)))
+    def __init__(
+        self, folder: Path, roots: Sequence[Path], codes: frozenset[str], initializers: Sequence[str] = ()
+    ) -> None:
+        kind = repr((_own_version(), str(Path.cwd()), [str(root) for root in roots], sorted(codes), initializers))
         self._path = folder / f"{hashlib.blake2b(os.fsencode(kind), digest_size=16).hexdigest()}.msgpack"
         self._roots = [str(root) for root in roots]
         self._began = time.time_ns()

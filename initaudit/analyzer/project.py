@@ -6,6 +6,7 @@ functions do is in ``torch_api``.
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 import os
 import symtable
@@ -109,9 +110,10 @@ Resolved = Defined | Global | External | Module
 class Project:
     """The files that names may lead to. A file among ``given`` is called as it is there, however it is reached."""
 
-    def __init__(self, roots: Sequence[Path] = (), given: Sequence[str] = ()) -> None:
+    def __init__(self, roots: Sequence[Path] = (), given: Sequence[str] = (), initializers: Sequence[str] = ()) -> None:
         self.roots = list(roots)
         self._given = {os.path.realpath(filename): filename for filename in given}
+        self._initializers = tuple(initializers)
         self.mentions = Mentions()
         self._by_file: dict[str, Module | None] = {}
         self._by_name: dict[str, Module | None] = {}
@@ -151,6 +153,10 @@ class Project:
         if module is not None:
             self.trail.files.add(module.filename)
         return module
+
+    def initializes(self, name: str) -> bool:
+        """Whether the user says of a function, by its dotted name, that it initializes whatever it is given."""
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self._initializers)
 
     def find(self, search: Search) -> tuple[str, ...]:
         """The files that a search finds."""

@@ -23,10 +23,17 @@ RECURSION_LIMIT = 6000
 class Reader:
     """One process: what it has read so far, for files that belong to those ``given``."""
 
-    def __init__(self, given: Sequence[str], roots: tuple[Path, ...], codes: frozenset[str]) -> None:
+    def __init__(
+        self,
+        given: Sequence[str],
+        roots: tuple[Path, ...],
+        codes: frozenset[str],
+        initializers: tuple[str, ...] = (),
+    ) -> None:
         self._given = given
         self._roots = roots
         self._codes = codes
+        self._initializers = initializers
         self._project: Project | None = None
 
     def read_all(self, filenames: Sequence[str]) -> list[Reading]:
@@ -51,7 +58,7 @@ class Reader:
         from initaudit.analyzer.project import Project
 
         if self._project is None:
-            self._project = Project(self._roots, self._given)
+            self._project = Project(self._roots, self._given, self._initializers)
         return read(self._project, filename, self._codes)
 
 

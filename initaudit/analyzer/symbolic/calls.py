@@ -70,6 +70,11 @@ def call_value(
     run: Interpreter, function: Value, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> Value:
     """Call any value."""
+    name = _dotted_name(function)
+    if name is not None and run.project.initializes(name):
+        for value in (*args, *keywords.values()):
+            modules.initialize(run, value, name, origin)
+        return args[0] if args else UNKNOWN
     match function:
         case Choice():
             return _call_either(run, function, args, keywords, origin)
@@ -95,6 +100,17 @@ def call_value(
             for value in (*args, *keywords.values()):
                 run.escape(value, "passed to a function that could not be resolved")
             return UNKNOWN
+
+
+def _dotted_name(function: Value) -> str | None:
+    """What a function of a project or of a package is called in full."""
+    match function:
+        case Function(defined):
+            return defined.qualname
+        case Api(name):
+            return name
+        case _:
+            return None
 
 
 def _call_either(

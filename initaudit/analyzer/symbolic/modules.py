@@ -150,6 +150,25 @@ def members(
                 continue
 
 
+def initialize(run: Interpreter, value: Value, by: str, origin: Origin) -> None:
+    """Write a tensor, or every parameter below a module or in a collection."""
+    match value:
+        case Tensor():
+            tensors.write(run, value, by, origin)
+        case Instance():
+            for pair in named_parameters(run, value):
+                initialize(run, pair, by, origin)
+        case Sequence(items=items):
+            for item in items:
+                initialize(run, item, by, origin)
+        case Mapping(items=mapping):
+            for item in mapping.values():
+                initialize(run, item, by, origin)
+        case Choice():
+            for _, leaf in leaves(value, run.condition):
+                initialize(run, leaf, by, origin)
+
+
 def named_parameters(run: Interpreter, instance: Instance, recurse: bool = True, prefix: str = "") -> list[Value]:
     """(name, parameter) pairs; a parameter that exists under a condition is a choice."""
     found: list[Value] = []
