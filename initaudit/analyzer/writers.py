@@ -30,7 +30,7 @@ from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.frames import OutOfBudgetError
 from initaudit.analyzer.symbolic.values import Instance, Storage, Value
 
-WRITES = re.compile(r"[a-z]_\(|\.data\b|\binit\.|\]\s*=|\.copy_|initialize|_init")
+WRITES = re.compile(r"[a-z]_\(|\.data\b|\binit\.|\]\s*=|copy|initialize|_init")
 WALKS = re.compile(r"\b(?:named_)?(?:parameters|modules|children)\(|\.apply\(|setattr\(|getattr\(")
 WALKS_A_MODEL = re.compile(rb"\bin\b[^\n]*\b(?:model|module|net|network|m)\.(?:named_)?(?:parameters|modules)\(")
 INITIALIZES = re.compile(r"init\.\w+_\(|\.(?:normal|uniform|zero|fill)_\(")
@@ -72,7 +72,9 @@ def forgotten_initializer(construction: Construction, found: Registered) -> Defi
             continue
         with trial(construction):
             before = len(found.storage.writes)
+            construction.run.built = construction.instance  # a factory makes one, and fills it
             attempt(construction, method)
+            construction.run.built = None
             wrote = len(found.storage.writes) > before or found.storage.escaped is not None
             kept = any(entry.storage is found.storage for entry in registered(construction))
         if wrote or not kept:

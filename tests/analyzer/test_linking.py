@@ -105,6 +105,32 @@ class Model(nn.Module):
                 nn.init.xavier_uniform_(p)  # writes
 """,
     },
+    "a factory of the class that others call": {
+        "layer": """
+            def add_weight(module, n):
+                module.weight = nn.Parameter(torch.empty(n, n))
+
+            class Layer(nn.Module):
+                @staticmethod
+                def of(other):
+                    made = Layer(other.n)
+                    made._fill(other.weight, made.weight)
+                    return made
+
+                def __init__(self, n):
+                    super().__init__()
+                    add_weight(self, n)
+
+                def _fill(self, source, target):
+                    with torch.no_grad():
+                        target.copy_(source, non_blocking=True)  # writes
+            """,
+        "shards": """
+            from layer import Layer
+
+            shard = Layer.of(object())
+            """,
+    },
     "a function that gets the model": {
         "layer": LAYER,
         "train": """
