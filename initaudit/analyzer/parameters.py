@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.constructor import Construction, construct, coverage, registered, timeline, unreadable_base
+from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Module, Project
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.triage import RAW
@@ -20,9 +22,7 @@ def timelines(project: Project, module: Module) -> Iterator[ParameterTimeline | 
     """The life of every parameter that a class of the file allocates raw."""
     if is_template(project, module):
         return
-    for definition in module.outline.classes():
-        if not RAW.found(module.slice(definition)):
-            continue
+    for definition in _allocating_classes(module):
         cls = Defined(module, definition)
         order = project.mro(cls)
         if order is not None and not project.is_module_class(cls):
@@ -35,6 +35,17 @@ def timelines(project: Project, module: Module) -> Iterator[ParameterTimeline | 
             yield Undecided(place=place, subject=cls.qualname, reason=reason or "")
         if construction is not None:
             yield from _of_class(construction)
+
+
+def _allocating_classes(module: Module) -> Iterator[Definition]:
+    """The classes that allocate raw memory themselves, or that speak of a function of the file that does."""
+    functions = [each for each in module.outline.members.values() if not each.is_class]
+    names = [each.name for each in functions if RAW.found(module.slice(each))]
+    helper = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\(") if names else None
+    for definition in module.outline.classes():
+        text = module.slice(definition)
+        if RAW.found(text) or (helper is not None and helper.search(text)):
+            yield definition
 
 
 def _of_class(construction: Construction) -> Iterator[ParameterTimeline | Undecided]:

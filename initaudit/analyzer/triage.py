@@ -43,7 +43,10 @@ NEW_TENSORS = (
 STATEMENT = r"\n(?<![,(\[{=+*/\\|-]\n)[ \t]*"
 """The begin of a line that does not go on with the one before."""
 
-RAW = Trigger("Tensor( empty( empty_like( empty_strided( empty_permuted( .new(", r"Tensor\(|\.new\(|(?<!\w)(?:new_)?empty\w*\(")
+RAW = Trigger(
+    "Tensor( empty( empty_like( empty_strided( empty_permuted( .new(",
+    r"Tensor\(|\.new\(|(?<!\w)(?:new_)?empty\w*\(",
+)
 LOOP = Trigger("parameters( modules( children(", r"\n[ \t]*(?:async )?for\b[^\n]*(?:parameters|modules|children)\(")
 DROPPED = Trigger("(", STATEMENT + rf"[\w.]+\.(?:{NEW_TENSORS})(?:_like)?\(")
 BARE = Trigger(

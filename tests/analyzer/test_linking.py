@@ -114,14 +114,14 @@ class Model(nn.Module):
                 @staticmethod
                 def of(other):
                     made = Layer(other.n)
-                    made._fill(other.weight, made.weight)
+                    made._copy_weight(other.weight, made.weight)
                     return made
 
                 def __init__(self, n):
                     super().__init__()
                     add_weight(self, n)
 
-                def _fill(self, source, target):
+                def _copy_weight(self, source, target):
                     with torch.no_grad():
                         target.copy_(source, non_blocking=True)  # writes
             """,
