@@ -11,9 +11,19 @@ from initaudit.analyzer.project import Defined, Module, Project
 from initaudit.analyzer.symbolic import modules, tensors
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.execution import execute
-from initaudit.analyzer.symbolic.frames import Frame, OutOfBudgetError
+from initaudit.analyzer.symbolic.frames import Frame
 from initaudit.analyzer.symbolic.interpreter import Interpreter
-from initaudit.analyzer.symbolic.values import Instance, Memory, Origin, Signal, Storage, Tensor, WriteEvent, leaves
+from initaudit.analyzer.symbolic.values import (
+    Instance,
+    Memory,
+    Origin,
+    OutOfBudgetError,
+    Signal,
+    Storage,
+    Tensor,
+    WriteEvent,
+    leaves,
+)
 from initaudit.analyzer.syntax.facts import units
 from initaudit.analyzer.triage import RECTIFIER, SCALE
 from initaudit.finding import Observer

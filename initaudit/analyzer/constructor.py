@@ -31,13 +31,13 @@ from initaudit.analyzer.symbolic.conditions import (
     holds,
     negate,
 )
-from initaudit.analyzer.symbolic.frames import OutOfBudgetError
 from initaudit.analyzer.symbolic.interpreter import Interpreter
 from initaudit.analyzer.symbolic.values import (
     Api,
     Function,
     Instance,
     Memory,
+    OutOfBudgetError,
     Part,
     Storage,
     Symbol,
@@ -162,8 +162,8 @@ def function_node(function: Defined) -> cst.FunctionDef | None:
     return node if isinstance(node, cst.FunctionDef) else None
 
 
-def registered(construction: Construction) -> Iterator[Registered]:
-    """Every raw storage that is registered as a parameter or buffer when construction ends."""
+def registered(construction: Construction, *, raw: bool = True) -> Iterator[Registered]:
+    """Every storage that is registered as a parameter or buffer when construction ends: the raw ones, or the others."""
     run, instance = construction.run, construction.instance
     seen: set[int] = set()
     for name, owner in _owners(instance):
@@ -174,7 +174,7 @@ def registered(construction: Construction) -> Iterator[Registered]:
             if not leaf.parameter and not buffer:
                 continue
             for when, memory in leaves(leaf.storage, condition):
-                if isinstance(memory, Memory) and memory.storage.raw and id(memory.storage) not in seen:
+                if isinstance(memory, Memory) and memory.storage.raw == raw and id(memory.storage) not in seen:
                     seen.add(id(memory.storage))
                     kind = Kind.BUFFER if buffer else Kind.PARAMETER
                     yield Registered(memory.storage, name or key, kind, when)
@@ -269,7 +269,11 @@ def _comparable(part: Part) -> bool:
 
 
 def timeline(
-    construction: Construction, found: Registered, decided: tuple[Coverage, str | None], forgotten: str | None = None
+    construction: Construction,
+    found: Registered,
+    decided: tuple[Coverage, str | None],
+    forgotten: str | None = None,
+    lost: str | None = None,
 ) -> ParameterTimeline:
     """The life of a parameter, in the shared vocabulary."""
     storage = found.storage
@@ -295,6 +299,7 @@ def timeline(
         writes=tuple(_write(event) for event in storage.writes[:4]),
         gap=decided[1],
         forgotten=forgotten,
+        not_restored_by=lost,
     )
 
 

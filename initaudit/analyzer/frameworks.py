@@ -22,3 +22,6 @@ APPLYING_METHODS = {
 
 # Methods that a framework calls with a module of the model, once the model is built.
 INITIALIZERS = ("_init_weights", "init_weights", "_init_module", "initialize_weights")
+
+# The method of a class that is called once more on a module whose memory was lost.
+RESETS = ("reset_parameters", "reset_params")

@@ -15,7 +15,8 @@ from initaudit.finding import Observer, Place
 from initaudit.source import SourceError, read_source
 from initaudit.timeline import Chain, ParameterTimeline
 
-ABOUT_PARAMETERS = frozenset({"INI101", "INI102", "INI103", "INI104"})
+LOST_ON_META = frozenset({"INI105", "INI106"})
+ABOUT_PARAMETERS = frozenset({"INI101", "INI102", "INI103", "INI104"}) | LOST_ON_META
 
 
 def read(project: Project, filename: str, codes: frozenset[str]) -> Reading:
@@ -52,7 +53,7 @@ def observe(project: Project, filename: str, codes: frozenset[str]) -> Observati
             found += undefined(module)
         if "INI401" in codes:
             scales += chains(project, module)
-        for entry in timelines(project, module) if codes & ABOUT_PARAMETERS else ():
+        for entry in timelines(project, module, lost=bool(codes & LOST_ON_META)) if codes & ABOUT_PARAMETERS else ():
             if isinstance(entry, Undecided):
                 undecided.append(entry)
             else:

@@ -8,21 +8,22 @@ from pathlib import Path
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.constructor import Construction, construct, coverage, registered, timeline, unreadable_base
+from initaudit.analyzer.meta import restored, restorer
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Module, Project
 from initaudit.analyzer.symbolic.values import Storage
-from initaudit.analyzer.triage import RAW
-from initaudit.analyzer.writers import called_by_others, forgotten_initializer, written_elsewhere
+from initaudit.analyzer.triage import RAW, REGISTERED
+from initaudit.analyzer.writers import called_by_others, forgotten_initializer, run_by_forward, written_elsewhere
 from initaudit.facts import Undecided
 from initaudit.finding import Place
 from initaudit.timeline import Coverage, ParameterTimeline
 
 
-def timelines(project: Project, module: Module) -> Iterator[ParameterTimeline | Undecided]:
-    """The life of every parameter that a class of the file allocates raw."""
+def timelines(project: Project, module: Module, *, lost: bool = False) -> Iterator[ParameterTimeline | Undecided]:
+    """The life of every parameter that a class of the file allocates raw, and of each that is ``lost`` on meta."""
     if is_template(project, module):
         return
-    for definition in _allocating_classes(module):
+    for definition in _candidates(module, lost=lost):
         cls = Defined(module, definition)
         order = project.mro(cls)
         if order is not None and not project.is_module_class(cls):
@@ -34,51 +35,73 @@ def timelines(project: Project, module: Module) -> Iterator[ParameterTimeline | 
             reason = reason or (construction.failure if construction else "")
             yield Undecided(place=place, subject=cls.qualname, reason=reason or "")
         if construction is not None:
-            yield from _of_class(construction)
+            by = restorer(construction) if lost else None
+            yield from _allocated_raw(construction, by)
+            if by is not None:
+                yield from _written_at_once(construction, by)
 
 
-def _allocating_classes(module: Module) -> Iterator[Definition]:
-    """The classes that allocate raw memory themselves, or that speak of a function of the file that does."""
+def _candidates(module: Module, *, lost: bool) -> Iterator[Definition]:
+    """The classes that allocate raw memory themselves, or that speak of a function of the file that does.
+
+    What may be ``lost`` on meta is registered by any class that registers something.
+    """
     functions = [each for each in module.outline.members.values() if not each.is_class]
     names = [each.name for each in functions if RAW.found(module.slice(each))]
     helper = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\(") if names else None
     for definition in module.outline.classes():
         text = module.slice(definition)
-        if RAW.found(text) or (helper is not None and helper.search(text)):
+        if RAW.found(text) or (helper is not None and helper.search(text)) or (lost and REGISTERED.found(text)):
             yield definition
 
 
-def _of_class(construction: Construction) -> Iterator[ParameterTimeline | Undecided]:
-    loaded = any(storage.dtype in torch_api.LOADED_DTYPES for storage in construction.run.storages)
+def _allocated_raw(construction: Construction, by: str | None) -> Iterator[ParameterTimeline | Undecided]:
+    loaded = _is_loaded(construction)
     found = [entry for entry in registered(construction) if _is_size(entry.storage, construction)]
     storages = [entry.storage for entry in found]
     for entry in found:
         storage = entry.storage
         others = [other for other in storages if other is not storage]
         forgotten: str | None = None
+        lost: str | None = None
         decided = coverage(entry, others, construction.run.impossible)
         reason = storage.escaped or construction.failure
         if loaded:
             reason = "the class holds packed storage, which a loader fills"
         if reason is None and decided[0] in (Coverage.NEVER, Coverage.PARTIAL):
             method = forgotten_initializer(construction, entry)
-            if method is not None and called_by_others(construction, method):
+            if method is not None and method in run_by_forward(construction):
+                reason = f"{method.definition.name} writes it when the module is used"
+            elif method is not None and called_by_others(construction, method):
                 reason = f"{method.definition.name} is called by others"
             elif written_elsewhere(construction, entry) is not None:
                 decided = (Coverage.WRITTEN, None)
                 reason = storage.escaped
             forgotten = method.definition.name if method is not None else None
+        elif by is not None and decided[0] is Coverage.WRITTEN and not loaded:
+            lost = None if restored(construction, entry, by) else by
         if reason is not None and decided[0] is not Coverage.WRITTEN:
             decided = (Coverage.UNKNOWN, None)
-        if decided[0] is Coverage.WRITTEN and not storage.legacy:
+        if decided[0] is Coverage.WRITTEN and not storage.legacy and lost is None:
             continue  # no rule has anything to say, and positions are costly
-        result = timeline(construction, entry, decided, forgotten)
+        result = timeline(construction, entry, decided, forgotten, lost)
         yield result
         if decided[0] is Coverage.UNKNOWN and result.allocation is not None:
             subject = f"{result.model}.{result.name}"
             yield Undecided(
                 place=result.allocation.place, subject=subject, reason=reason or "which elements are written"
             )
+
+
+def _written_at_once(construction: Construction, by: str) -> Iterator[ParameterTimeline]:
+    """What was never raw, but is once the module was on meta, since ``by`` does not write it."""
+    for entry in registered(construction, raw=False) if not _is_loaded(construction) else ():
+        if entry.storage.origin is not None and not restored(construction, entry, by):
+            yield timeline(construction, entry, (Coverage.WRITTEN, None), lost=by)
+
+
+def _is_loaded(construction: Construction) -> bool:
+    return any(storage.dtype in torch_api.LOADED_DTYPES for storage in construction.run.storages)
 
 
 def _is_size(storage: Storage, construction: Construction) -> bool:

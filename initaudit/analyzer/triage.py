@@ -47,6 +47,7 @@ RAW = Trigger(
     "Tensor( empty( empty_like( empty_strided( empty_permuted( .new(",
     r"Tensor\(|\.new\(|(?<!\w)(?:new_)?empty\w*\(",
 )
+REGISTERED = Trigger("Parameter( register_parameter( register_buffer( nn.Buffer(")
 LOOP = Trigger("parameters( modules( children(", r"\n[ \t]*(?:async )?for\b[^\n]*(?:parameters|modules|children)\(")
 DROPPED = Trigger("(", STATEMENT + rf"[\w.]+\.(?:{NEW_TENSORS})(?:_like)?\(")
 BARE = Trigger(
@@ -72,6 +73,7 @@ RECTIFIER = Trigger("relu Relu ReLU RELU")
 
 TRIGGERS = {
     **dict.fromkeys(("INI101", "INI102", "INI103", "INI104"), (RAW,)),
+    **dict.fromkeys(("INI105", "INI106"), (REGISTERED,)),
     **dict.fromkeys(("INI201", "INI204", "INI305"), (LOOP,)),
     "INI202": (DROPPED,),
     "INI205": (BARE,),

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import libcst as cst
+
 from initaudit.analyzer.constructor import (
     Construction,
     Registered,
@@ -27,14 +29,14 @@ from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Module, Project
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.symbolic.conditions import TRUE
-from initaudit.analyzer.symbolic.frames import OutOfBudgetError
-from initaudit.analyzer.symbolic.values import Instance, Storage, Value
+from initaudit.analyzer.symbolic.values import Instance, OutOfBudgetError, Storage, Value
 
 WRITES = re.compile(r"[a-z]_\(|\.data\b|\binit\.|\]\s*=|copy|initialize|_init")
 WALKS = re.compile(r"\b(?:named_)?(?:parameters|modules|children)\(|\.apply\(|setattr\(|getattr\(")
 WALKS_A_MODEL = re.compile(rb"\bin\b[^\n]*\b(?:model|module|net|network|m)\.(?:named_)?(?:parameters|modules)\(")
 INITIALIZES = re.compile(r"init\.\w+_\(|\.(?:normal|uniform|zero|fill)_\(")
 ABOUT_INITIALIZATION = re.compile(r"init|reset|weight", re.IGNORECASE)
+NO_MODULE = re.compile(r"\b(?:Tensor|str|int|float|bool|[dD]ict|Path|PathLike|device|dtype|Size|ndarray)\b")
 MAX_FILES = 40
 MAX_CONTAINERS = 60
 
@@ -46,9 +48,15 @@ def written_elsewhere(construction: Construction, found: Registered) -> str | No
     known = list(modules_that_know(construction))
     for module in dict.fromkeys([*known, *(container.module for container in holding)]):
         for function in candidates(construction, module, found.name):
-            run_on_module(construction, function, holding)
-            if len(found.storage.writes) > before or found.storage.escaped:
-                return function.qualname
+            if _is_trusted(function, found.name):
+                run_on_module(construction, function, holding)
+                if len(found.storage.writes) > before or found.storage.escaped:
+                    return function.qualname
+                continue
+            with trial(construction):
+                run_on_module(construction, function, holding)
+                if len(found.storage.writes) > before:
+                    return function.qualname
         subclass = writing_subclass(construction, module, found.storage)
         if subclass is not None:
             return subclass
@@ -59,13 +67,29 @@ def written_elsewhere(construction: Construction, found: Registered) -> str | No
     return None
 
 
+def _is_trusted(function: Defined, name: str) -> bool:
+    """Whether a function that hands the module to code nobody can read may do so to have it initialized.
+
+    Otherwise it has to write the parameter itself: the argument that was taken for a module may be anything.
+    """
+    called = function.definition.name
+    if called == "__init__" or "forward" in called or not ABOUT_INITIALIZATION.search(called):
+        attribute = re.escape(name.partition(".")[0])
+        handed_on = re.compile(rf"\([^()\n]*\w\.{attribute}\b")
+        return "forward" not in called and handed_on.search(function.module.slice(function.definition)) is not None
+    return True
+
+
 def forgotten_initializer(construction: Construction, found: Registered) -> Defined | None:
     """A method of the class that would write the parameter, but that construction never calls."""
-    project, cls = construction.run.project, construction.cls
-    for method in project.methods(cls):
+    at_first_use = run_by_forward(construction)
+    methods = list(construction.run.project.methods(construction.cls))
+    for method in sorted(methods, key=lambda each: each not in at_first_use):
         if method in construction.run.called or method.definition.name.startswith("__"):
             continue
-        if method.definition.name in ("forward", "extra_repr", "_load_from_state_dict", "load_state_dict"):
+        if method.qualname in APPLYING_METHODS:  # their effect is that of the method that they apply
+            continue
+        if method.definition.name in ("extra_repr", "_load_from_state_dict", "load_state_dict"):
             continue
         source = method.module.slice(method.definition)
         if not _may_write(source, found.name):
@@ -75,11 +99,25 @@ def forgotten_initializer(construction: Construction, found: Registered) -> Defi
             construction.run.built = construction.instance  # a factory makes one, and fills it
             attempt(construction, method)
             construction.run.built = None
-            wrote = len(found.storage.writes) > before or found.storage.escaped is not None
-            kept = any(entry.storage is found.storage for entry in registered(construction))
+            escaped = found.storage.escaped is not None and method.definition.name != "forward"
+            wrote = len(found.storage.writes) > before or escaped
+            kept = any(entry.storage is found.storage for entry in registered(construction, raw=found.storage.raw))
         if wrote or not kept:
             return method
     return None
+
+
+def run_by_forward(construction: Construction) -> set[Defined]:
+    """The forward of the class and the methods that it may call: what they write is initialized at first use."""
+    methods = {each.definition.name: each for each in construction.run.project.methods(construction.cls)}
+    reached: set[Defined] = set()
+    names = ["forward"]
+    while names:
+        method = methods.get(names.pop())
+        if method is not None and method not in reached:
+            reached.add(method)
+            names += re.findall(r"\bself\.(\w+)", method.module.slice(method.definition))
+    return reached
 
 
 def called_by_others(construction: Construction, method: Defined) -> bool:
@@ -171,7 +209,8 @@ def candidates(construction: Construction, module: Module, name: str) -> Iterato
             and not _takes_module(definition, module)
         ):
             continue
-        if _may_write(module.slice(definition), name):
+        may_write = _writes_by_name if "forward" in definition.name else _may_write
+        if may_write(module.slice(definition), name):
             yield defined
     yield from sorted(inherited, key=lambda method: method.qualname)
 
@@ -196,6 +235,15 @@ def _may_write(source: str, name: str) -> bool:
     return re.search(rf"\b{re.escape(attribute)}\b", source) is not None or WALKS.search(source) is not None
 
 
+def _writes_by_name(source: str, name: str) -> bool:
+    """Whether the parameter itself is plainly written: what a forward hands to others, it hands to read."""
+    attribute = rf"\.{re.escape(name.partition('.')[0])}\b"
+    return (
+        re.search(rf"{attribute}(?:\.\w+)*\.\w+_\(|{attribute}(?:\.data)?\s*=[^=]|_\([^\n]*{attribute}", source)
+        is not None
+    )
+
+
 def run_on_module(
     construction: Construction, function: Defined, holding: set[Defined], *, whole_model: bool = False
 ) -> None:
@@ -217,7 +265,7 @@ def run_on_module(
         if cls in holding:
             instance.attributes["child"] = construction.instance
             run.stand_in, run.holding = model, frozenset(holding)
-    names = [param.name.value for param in (*node.params.posonly_params, *node.params.params)]
+    names = [param.name.value for param in (*node.params.posonly_params, *node.params.params) if _may_be_module(param)]
     names = names[1:] if owner is not None else names
     if function.definition.name == "__init__":
         names = [name for name in names if re.search(rf"\b{name}\.", function.module.slice(function.definition))]
@@ -232,6 +280,12 @@ def run_on_module(
             del run.frames[:]
             run.condition = TRUE
     run.stand_in, run.holding, run.built = None, frozenset(), None
+
+
+def _may_be_module(param: cst.Param) -> bool:
+    """Whether a parameter is not annotated as something else."""
+    annotation = cst.Module([]).code_for_node(param.annotation.annotation) if param.annotation is not None else ""
+    return NO_MODULE.search(annotation) is None or "Module" in annotation
 
 
 def writing_subclass(construction: Construction, module: Module, storage: Storage) -> str | None:

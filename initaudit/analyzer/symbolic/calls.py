@@ -227,7 +227,9 @@ def _partial(run: Interpreter, args: list[Value], keywords: dict[str, Value]) ->
 
 def _call_torch(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     if name == "torch.nn.Parameter":
-        return _parameter(args[0] if args else keywords.get("data", UNKNOWN))
+        data = args[0] if args else keywords.get("data", UNKNOWN)
+        tensors.place(data, origin)
+        return _parameter(data)
     if name in ("torch.nn.Buffer", "torch.autograd.Variable", "torch.Variable"):
         return args[0] if args else UNKNOWN
     if name.startswith(torch_api.INIT):

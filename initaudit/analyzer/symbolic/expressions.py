@@ -236,16 +236,28 @@ def _call(run: Interpreter, node: cst.Call) -> Value:
         if arg.star == "*":
             args += value.items if isinstance(value, Sequence) else [Size(f"*{text(value)}")]
         elif arg.star == "**":
-            if isinstance(value, Mapping):
-                keywords.update(value.items)
-                if value.complete:
-                    continue
-            keywords["**"] = UNKNOWN
+            spread, complete = _spread(value)
+            keywords.update(spread)
+            if not complete:
+                keywords["**"] = UNKNOWN
         elif arg.keyword is not None:
             keywords[arg.keyword.value] = value
         else:
             args.append(value)
     return calls.call(run, function, args, keywords, node)
+
+
+def _spread(value: Value) -> tuple[dict[str, Value], bool]:
+    """The keyword arguments that a mapping gives, and whether these are all."""
+    match value:
+        case Mapping(items=items, complete=complete):
+            return items, complete
+        case Choice(condition, then, otherwise):
+            (first, one), (second, other) = _spread(then), _spread(otherwise)
+            both = {key: choose(condition, first[key], second[key]) for key in first if key in second}
+            return both, one and other and len(both) == len(first) == len(second)
+        case _:
+            return {}, False
 
 
 def _subscript(run: Interpreter, node: cst.Subscript) -> Value:

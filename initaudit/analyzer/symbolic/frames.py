@@ -12,10 +12,6 @@ from initaudit.analyzer.symbolic.values import Origin, Value
 MAX_DEPTH = 14
 
 
-class OutOfBudgetError(Exception):
-    """The run became too long to be worth finishing."""
-
-
 @dataclass(slots=True)
 class Frame:
     """One call: the module and slice its code stands in, its names, and what it has returned."""

@@ -18,7 +18,7 @@ from initaudit.analyzer.project import Defined, External, Module, Project, Resol
 from initaudit.analyzer.project import Global as ModuleGlobal
 from initaudit.analyzer.symbolic import execution, expressions, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Condition, all_of, conjuncts
-from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Frame, OutOfBudgetError
+from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Frame
 from initaudit.analyzer.symbolic.values import (
     NONE,
     UNKNOWN,
@@ -34,6 +34,7 @@ from initaudit.analyzer.symbolic.values import (
     Mapping,
     Memory,
     Origin,
+    OutOfBudgetError,
     Sequence,
     Signal,
     Size,

@@ -307,6 +307,7 @@ def _register_buffer(
 ) -> Value:
     name = args[0] if args else keywords.get("name", UNKNOWN)
     instance.buffers.add(str(name.value) if isinstance(name, Constant) else text(name))
+    tensors.place(args[1] if len(args) > 1 else keywords.get("tensor", NONE), origin)
     return _register(run, instance, args, keywords, origin)
 
 
@@ -446,7 +447,6 @@ _METHODS = {
     "values": _values,
     "items": _items,
     "load_state_dict": _lose,
-    "to_empty": _lose,
     "_apply": _lose,
 }
 

@@ -51,9 +51,6 @@ def allocate(
         return fresh(run, call, origin)
     if shape is not None and Constant(0) in shape:
         return fresh(run, call, origin, shape)
-    dtype = keywords.get("dtype")
-    if isinstance(dtype, Symbol):
-        dtype = run.defaults.get(dtype.text)
     storage = Storage(
         origin,
         call,
@@ -61,12 +58,19 @@ def allocate(
         condition=run.condition,
         legacy=legacy,
         shape=shape,
-        dtype=dtype.name if isinstance(dtype, Api) else torch_api.LEGACY_CONSTRUCTORS.get(call),
+        dtype=_dtype(run, keywords.get("dtype", UNKNOWN)) or torch_api.LEGACY_CONSTRUCTORS.get(call),
         pending=pending,
         proven=legacy and run.device_contexts == 0 and shape is not None and all(map(_is_integer(run), shape)),
     )
     run.storages.append(storage)
     return Tensor(Memory(storage))
+
+
+def _dtype(run: Interpreter, value: Value) -> str | None:
+    """The data type that an argument names; of several, one that only a loader fills."""
+    named = [run.defaults.get(leaf.text) if isinstance(leaf, Symbol) else leaf for _, leaf in leaves(value, TRUE)]
+    names = [leaf.name for leaf in named if isinstance(leaf, Api)]
+    return next((name for name in names if name in torch_api.LOADED_DTYPES), names[0] if names else None)
 
 
 def _is_integer(run: Interpreter) -> Callable[[Value], bool]:
@@ -175,6 +179,14 @@ def computed(run: Interpreter, *operands: Value) -> Value:
                 if isinstance(leaf, Memory) and leaf.storage.raw and not leaf.storage.writes:
                     return UNKNOWN
     return fresh(run, "arithmetic", None)
+
+
+def place(value: Value, origin: Origin) -> None:
+    """Say where a computed tensor came from: the line that registers it."""
+    for _, leaf in leaves(value, TRUE):
+        for _, memory in leaves(leaf.storage, TRUE) if isinstance(leaf, Tensor) else ():
+            if isinstance(memory, Memory) and memory.storage.origin is None:
+                memory.storage.origin = origin
 
 
 def attribute(run: Interpreter, tensor: Tensor, name: str) -> Value:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from initaudit.analyzer.fragments import Fragment
 
 
+class OutOfBudgetError(Exception):
+    """The run became too long, or its values too many, to be worth finishing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unknown:
     """Nothing is known about it."""
@@ -232,11 +236,12 @@ class Signal:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
-    """One value where ``condition`` holds, another where it does not."""
+    """One value where ``condition`` holds, another where it does not; ``size`` counts the values it chooses among."""
 
     condition: Condition
     then: Value
     otherwise: Value
+    size: int = 2
 
 
 Value = (
@@ -259,19 +264,26 @@ Value = (
     | Signal
     | Choice
 )
+MAX_CHOICES = 200
 UNKNOWN = Unknown()
 UNSET = Unset()
 NONE = Constant(None)
 
 
 def choose(condition: Condition, then: Value, otherwise: Value) -> Value:
-    """A choice, or the value itself where both ways give the same."""
+    """A choice, or the value itself where both ways give the same.
+
+    Raises OutOfBudgetError when there is too much to choose from: choices of choices grow exponentially.
+    """
     if then is otherwise or (isinstance(then, Constant | Symbol | Unknown | Unset) and then == otherwise):
         return then
     outcome = decide(condition, TRUE)
     if outcome is not None:
         return then if outcome else otherwise
-    return Choice(condition, then, otherwise)
+    size = sum(value.size if isinstance(value, Choice) else 1 for value in (then, otherwise))
+    if size > MAX_CHOICES:
+        raise OutOfBudgetError
+    return Choice(condition, then, otherwise, size)
 
 
 def simplify(value: Value, given: Condition) -> Value:

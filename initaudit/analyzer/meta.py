@@ -1,0 +1,68 @@
+"""What is lost when a model is built on the meta device, given memory by ``to_empty()``, and initialized once more.
+
+The constructor's values are gone by then; only what the initializer writes is good.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from initaudit.analyzer.constructor import Construction, Registered, attempt, registered, trial
+from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS, RESETS
+from initaudit.analyzer.project import Defined
+from initaudit.analyzer.symbolic.values import Storage
+from initaudit.analyzer.writers import containers, forgotten_initializer, written_elsewhere
+from initaudit.timeline import Kind
+
+GIVES_MEMORY = re.compile(r"\.to_empty\(|\bto_empty\(")
+
+
+def restorer(construction: Construction) -> str | None:
+    """The initializer that runs once more on the class's objects; None when nothing shows that one does."""
+    project, cls = construction.run.project, construction.cls
+    for name in RESETS:
+        if isinstance(method := project.method(cls, name), Defined):
+            return method.qualname
+    for container in sorted(containers(construction), key=lambda each: (each.module is not cls.module, each.qualname)):
+        for name in ("post_init", "init_weights"):
+            applying = project.method(container, name)
+            if isinstance(applying, Defined) and applying.qualname in APPLYING_METHODS:
+                applied = project.method(container, APPLYING_METHODS[applying.qualname])
+                return applied.qualname if isinstance(applied, Defined) else None
+        for name in INITIALIZERS:
+            method = project.method(container, name)
+            if isinstance(method, Defined) and GIVES_MEMORY.search(method.module.slice(method.definition)):
+                return method.qualname
+    return None
+
+
+def restored(construction: Construction, found: Registered, by: str) -> bool:
+    """Whether the initializer, or anybody but the constructor, writes it; what is not known counts as that."""
+    name = by.rpartition(".")[2]
+    loads_checkpoints = name in APPLYING_METHODS.values()
+    kept_by_loader = loads_checkpoints and found.kind is Kind.BUFFER
+    if kept_by_loader or found.storage.escaped or construction.failure:
+        return True
+    with trial(construction), _forgotten(found.storage):
+        method = construction.run.project.method(construction.cls, name) if name in RESETS else None
+        if isinstance(method, Defined):
+            attempt(construction, method)
+        elif written_elsewhere(construction, found) or (
+            not loads_checkpoints and forgotten_initializer(construction, found)
+        ):
+            return True
+        kept = any(entry.storage is found.storage for entry in registered(construction, raw=found.storage.raw))
+        return bool(found.storage.writes or found.storage.escaped or construction.failure or not kept)
+
+
+@contextmanager
+def _forgotten(storage: Storage) -> Iterator[None]:
+    """Inside, nothing has written the memory yet, and no method has run."""
+    writes, escaped = storage.writes, storage.escaped
+    storage.writes = []
+    try:
+        yield
+    finally:
+        storage.writes, storage.escaped = writes, escaped

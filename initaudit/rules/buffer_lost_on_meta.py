@@ -1,0 +1,118 @@
+"""INI106: a buffer that has good values after construction, and none after meta -> to_empty() -> initialization."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.rules.base import ANALYZER, Default, Example, Rule
+from initaudit.timeline import Coverage, Kind, ParameterTimeline
+
+
+class BufferLostOnMeta(Rule[ParameterTimeline]):
+    """
+    ## What it does
+    Reports a buffer that its class's constructor computes, where the initializer that runs once more does not compute it
+    again: the class's own `reset_parameters`, or a method of the model that calls `to_empty()`.
+
+    ## Why is this bad?
+    A table of frequencies, a mask or a scale is lost on the meta device like any parameter. If it is not persistent, no
+    checkpoint restores it either.
+
+    ## Example
+    ```python
+    class Rotary(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(n))
+            self.register_buffer("inv_freq", 1.0 / 10_000 ** (torch.arange(0, n, 2) / n), persistent=False)
+
+        def reset_parameters(self):
+            nn.init.ones_(self.scale)
+    ```
+
+    ## Use instead
+    ```python
+    class Rotary(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(n))
+            self.register_buffer("inv_freq", torch.empty(n // 2), persistent=False)
+            self.reset_parameters()
+
+        def reset_parameters(self):
+            nn.init.ones_(self.scale)
+            n = self.scale.numel()
+            self.inv_freq.copy_(1.0 / 10_000 ** (torch.arange(0, n, 2) / n))
+    ```
+
+    ## Known problems
+    It is a note, and in preview: nothing in the source says whether a model will ever be built on meta.
+    Frameworks that load checkpoints keep buffers off meta, or fill them themselves; their models are not judged.
+
+    ## References
+    - [torch.nn.Module.to_empty](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.to_empty)
+    """
+
+    code = "INI106"
+    name = "buffer-lost-on-meta"
+    category = Category.SUSPICIOUS
+    severity = Severity.NOTE
+    default = Default.PREVIEW
+    observers = ANALYZER
+    subject = ParameterTimeline
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Rotary(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.scale = nn.Parameter(torch.ones(n))
+                    self.register_buffer("inv_freq", 1.0 / 10_000 ** (torch.arange(0, n, 2) / n), persistent=False)
+
+                def reset_parameters(self):
+                    nn.init.ones_(self.scale)
+            """
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Rotary(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.scale = nn.Parameter(torch.ones(n))
+                    self.register_buffer("inv_freq", torch.empty(n // 2), persistent=False)
+                    self.reset_parameters()
+
+                def reset_parameters(self):
+                    nn.init.ones_(self.scale)
+                    n = self.scale.numel()
+                    self.inv_freq.copy_(1.0 / 10_000 ** (torch.arange(0, n, 2) / n))
+            """
+        ),
+    )
+
+    def check(self, subject: ParameterTimeline) -> Iterator[Finding]:
+        allocation, by = subject.allocation, subject.not_restored_by
+        if (
+            subject.kind is not Kind.BUFFER
+            or subject.coverage is not Coverage.WRITTEN
+            or by is None
+            or allocation is None
+        ):
+            return
+        yield self.finding(
+            allocation.place,
+            f"buffer `{subject.name}` gets its values in the constructor alone: `{by}` does not write it, so that a model "
+            "built on the meta device and given memory by `to_empty()` keeps whatever that memory holds",
+            evidence=[Evidence(subject.observer, f"reads as written by construction, and not by `{by}`")],
+            model=subject.model,
+            parameter=subject.name,
+        )

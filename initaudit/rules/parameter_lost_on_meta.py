@@ -1,0 +1,174 @@
+"""INI105: a parameter that has good values after construction, and none after meta -> to_empty() -> initialization."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.rules.base import ANALYZER, Default, Example, Rule
+from initaudit.timeline import Coverage, Kind, ParameterTimeline
+
+
+class ParameterLostOnMeta(Rule[ParameterTimeline]):
+    """
+    ## What it does
+    Reports a parameter that its class's constructor gives values, but that the initializer which runs once more does not
+    write: the class's own `reset_parameters`, or the framework's `_init_weights`.
+
+    ## Why is this bad?
+    Large models are built on the meta device, get memory by `to_empty()`, and are initialized by calling `reset_parameters`
+    or `_init_weights` on each module: FSDP does so, and so does loading a checkpoint that lacks the parameter. The
+    values of the constructor are gone by then.
+
+    ## Example
+    ```python
+    class Scale(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.weight = nn.Parameter(torch.empty(n, n))
+            self.gamma = nn.Parameter(torch.ones(n))
+            self.reset_parameters()
+
+        def reset_parameters(self):
+            nn.init.xavier_uniform_(self.weight)
+    ```
+
+    ## Use instead
+    ```python
+    class Scale(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.weight = nn.Parameter(torch.empty(n, n))
+            self.gamma = nn.Parameter(torch.empty(n))
+            self.reset_parameters()
+
+        def reset_parameters(self):
+            nn.init.xavier_uniform_(self.weight)
+            nn.init.ones_(self.gamma)
+    ```
+
+    ## Known problems
+    It is a note, and in preview: nothing in the source says whether a model will ever be built on meta.
+
+    ## References
+    - [torch.nn.Module.to_empty](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.to_empty)
+    - [FullyShardedDataParallel, param_init_fn](https://docs.pytorch.org/docs/stable/fsdp.html)
+    """
+
+    code = "INI105"
+    name = "parameter-lost-on-meta"
+    category = Category.SUSPICIOUS
+    severity = Severity.NOTE
+    default = Default.PREVIEW
+    observers = ANALYZER
+    subject = ParameterTimeline
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Scale(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(n, n))
+                    self.gamma = nn.Parameter(torch.ones(n))
+                    self.reset_parameters()
+
+                def reset_parameters(self):
+                    nn.init.xavier_uniform_(self.weight)
+            """
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Block(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.temperature = nn.Parameter(torch.tensor(0.07).log())
+
+            class Model(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.block = Block(n)
+
+                def init_weights(self, device):
+                    self.to_empty(device=device)
+                    for module in self.modules():
+                        if isinstance(module, nn.Linear):
+                            nn.init.normal_(module.weight, std=0.02)
+            """
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Scale(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.gamma = nn.Parameter(torch.ones(n))
+                    self.beta = nn.Parameter(torch.zeros(n))
+
+                def reset_parameters(self):
+                    nn.init.ones_(self.gamma)
+                    with torch.no_grad():
+                        self.beta.zero_()
+            """
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Scale(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.gamma = nn.Parameter(torch.ones(n))
+            """
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Block(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.temperature = nn.Parameter(torch.tensor(0.07).log())
+
+            class Model(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.block = Block(n)
+
+                def init_weights(self, device):
+                    self.to_empty(device=device)
+                    for module in self.modules():
+                        if isinstance(module, Block):
+                            nn.init.constant_(module.temperature, -2.66)
+            """
+        ),
+    )
+
+    def check(self, subject: ParameterTimeline) -> Iterator[Finding]:
+        allocation, by = subject.allocation, subject.not_restored_by
+        if (
+            subject.kind is not Kind.PARAMETER
+            or subject.coverage is not Coverage.WRITTEN
+            or by is None
+            or allocation is None
+        ):
+            return
+        yield self.finding(
+            allocation.place,
+            f"`{subject.name}` gets its values in the constructor alone: `{by}` does not write it, so that a model "
+            "built on the meta device and given memory by `to_empty()` keeps whatever that memory holds",
+            evidence=[Evidence(subject.observer, f"reads as written by construction, and not by `{by}`")],
+            model=subject.model,
+            parameter=subject.name,
+        )
