@@ -11,6 +11,7 @@ import pytest
 from initaudit.analyzer import analyze
 from initaudit.facts import Observation
 from initaudit.rules import catalogue
+from initaudit.timeline import Coverage
 
 LAYER = """
 class Layer(nn.Module):
@@ -214,3 +215,66 @@ def test_a_file_that_was_first_reached_by_a_name_is_reported_as_it_was_given(
     seen = analyze(["a.py", "b.py"], codes=frozenset(catalogue()), jobs=1)
     places = [p.allocation.place.filename for found in seen for p in found.parameters if p.allocation is not None]
     assert places == ["b.py", "b.py"]
+
+
+@pytest.mark.parametrize("statement", ["self.table.data.copy_(x[:4])", "self.fill(x)"])
+def test_what_a_forward_writes_at_first_use_is_not_decided(
+    statement: str, analyzed: Callable[..., dict[str, Observation]]
+) -> None:
+    seen = analyzed(
+        codebook=f"""
+        class Codebook(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self.ready = False
+                self.table = nn.Parameter(torch.empty(n, 4))
+
+            def fill(self, x):
+                nn.init.uniform_(self.table, x.min(), x.max())
+
+            def forward(self, x):
+                if not self.ready:
+                    {statement}
+                    self.ready = True
+                return x @ self.table.t()
+        """
+    )["codebook"]
+    assert [p.coverage for p in seen.parameters] == [Coverage.UNKNOWN]
+
+
+def test_what_a_forward_only_reads_is_reported(unwritten: Callable[..., set[str]]) -> None:
+    found = unwritten(
+        layer="""
+        import away
+
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self.weight = nn.Parameter(torch.empty(n, n))
+
+            def forward(self, x):
+                y = x.clone()
+                y.copy_(x)
+                return away.product(y, self.weight)
+
+        class Gate(nn.Module):
+            def forward(self, x, y):
+                return away.gated(x, y).copy_(Layer)
+        """
+    )
+    assert found == {"weight"}
+
+
+def test_choices_of_choices_end(unwritten: Callable[..., set[str]]) -> None:
+    lines = "\n".join(f"                pick = pick(1) if config.a{i} else pick(2)" for i in range(40))
+    found = unwritten(
+        layer=f"""
+        class Layer(nn.Module):
+            def __init__(self, config, x):
+                super().__init__()
+                self.weight = nn.Parameter(torch.empty(3, 3))
+                pick = config.first
+{lines}
+        """
+    )
+    assert found <= {"weight"}
