@@ -113,6 +113,31 @@ class DeprecatedCall(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     function: str
 
 
+class Argument(msgspec.Struct, frozen=True):
+    """An argument as it is written; ``keyword`` is None for a positional one."""
+
+    keyword: str | None
+    source: str
+
+
+class InitializerCall(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A call of an initializer of torch; ``function`` is its name in ``torch.nn.init``."""
+
+    place: Place
+    function: str
+    arguments: tuple[Argument, ...]
+
+    def argument(self, position: int, keyword: str) -> str | None:
+        """The source of an argument; None when it is left out, or may be given by a ``*`` or ``**``."""
+        for given in self.arguments:
+            if given.keyword == keyword:
+                return given.source
+        plain = [given for given in self.arguments if given.keyword is None]
+        if position < len(plain) and not any(given.source.startswith("*") for given in plain):
+            return plain[position].source
+        return None
+
+
 class UnusedSuppression(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A suppression comment that hides nothing. ``codes`` are the useless ones (empty: the whole comment);
     ``removal`` is the text that has to go and what replaces it."""
@@ -156,6 +181,7 @@ Fact = (
     | TypeTest
     | UndefinedName
     | DeprecatedCall
+    | InitializerCall
     | UnusedSuppression
     | BuildFailure
     | Irreproducible

@@ -64,6 +64,8 @@ DEPRECATED_CALL = Trigger(
     r"(?:xavier_uniform|xavier_normal|kaiming_uniform|kaiming_normal|orthogonal|dirac)\("
     r"|(?:init\w*\.|(?<![.\w]))(?:uniform|normal|constant|eye|sparse)\(",
 )
+KAIMING_CALL = Trigger("kaiming_", r"kaiming_(?:uniform|normal)_?\([^)]")
+TRUNCATED_CALL = Trigger("trunc_normal_", r"trunc_normal_\([^)]")
 MODEL_USE = Trigger(
     ".parameters( .named_parameters( .modules( .named_modules( .children( .named_children( .buffers( .named_buffers( "
     ".apply( .state_dict( init.",
@@ -80,6 +82,8 @@ TRIGGERS = {
     "INI301": (MODEL_USE,),
     "INI302": (TYPE_TEST,),
     "INI308": (DEPRECATED_CALL,),
+    "INI404": (TRUNCATED_CALL,),
+    "INI406": (KAIMING_CALL,),
     "INI401": (SCALE, RECTIFIER),
 }
 """By code, all the triggers that have to be found."""

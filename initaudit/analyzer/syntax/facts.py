@@ -17,14 +17,16 @@ from initaudit.analyzer.syntax.statements import (
     blocks,
     deprecated_calls,
     dropped,
+    initializer_calls,
     small_statements,
     type_tests,
 )
-from initaudit.analyzer.triage import DEPRECATED_CALL, triggers_for
+from initaudit.analyzer.triage import DEPRECATED_CALL, KAIMING_CALL, TRUNCATED_CALL, triggers_for
 from initaudit.facts import Fact, SyntaxFault
 from initaudit.finding import Place
 
-ABOUT_STATEMENTS = ("INI201", "INI202", "INI204", "INI205", "INI302", "INI305", "INI308")
+ABOUT_STATEMENTS = ("INI201", "INI202", "INI204", "INI205", "INI302", "INI305", "INI308", "INI404", "INI406")
+CALLS = {DEPRECATED_CALL: deprecated_calls, KAIMING_CALL: initializer_calls, TRUNCATED_CALL: initializer_calls}
 
 
 def facts(project: Project, module: Module, codes: frozenset[str]) -> Iterator[Fact]:
@@ -41,9 +43,10 @@ def facts(project: Project, module: Module, codes: frozenset[str]) -> Iterator[F
         if fragment is None:
             continue
         unit = Unit(project, module, definition, fragment)
-        if DEPRECATED_CALL in present and DEPRECATED_CALL.found(text):
-            for statement in fragment.body():
-                yield from deprecated_calls(unit, statement)
+        stated = dict.fromkeys(state for trigger, state in CALLS.items() if trigger in present and trigger.found(text))
+        for statement in fragment.body() if stated else ():
+            for state in stated:
+                yield from state(unit, statement)
         tested = _applied(unit) if "INI302" in codes else ()
         yield from _of_body(unit, fragment.body(), [], (), tested)
 

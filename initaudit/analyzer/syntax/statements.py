@@ -18,7 +18,7 @@ from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Module, Project
 from initaudit.analyzer.triage import DEPRECATED
 from initaudit.analyzer.writers import forgotten_initializer
-from initaudit.facts import BareReference, DeprecatedCall, DroppedTensor, Fact, TypeTest
+from initaudit.facts import Argument, BareReference, DeprecatedCall, DroppedTensor, Fact, InitializerCall, TypeTest
 from initaudit.timeline import Coverage
 
 INITIALIZER_METHODS = {
@@ -308,7 +308,7 @@ def is_module_class(unit: Unit, node: cst.CSTNode) -> bool:
     return isinstance(found, Defined) and found.definition.is_class and unit.project.is_module_class(found)
 
 
-# Deprecated initializers
+# Calls of initializers
 
 
 def deprecated_calls(unit: Unit, root: cst.CSTNode) -> Iterator[Fact]:
@@ -325,3 +325,21 @@ def deprecated_calls(unit: Unit, root: cst.CSTNode) -> Iterator[Fact]:
                 ):
                     place = unit.fragment.place
                     yield DeprecatedCall(place=place(node), name=place(last), function=name)
+
+
+def initializer_calls(unit: Unit, root: cst.CSTNode) -> Iterator[Fact]:
+    """Calls of ``nn.init.kaiming_normal_`` and kin, with their arguments as they are written."""
+    for node in nodes(root):
+        if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Name | cst.Attribute):
+            continue
+        last = node.func.attr.value if isinstance(node.func, cst.Attribute) else node.func.value
+        name = unit.canonical(node.func) if last.endswith("_") or isinstance(node.func, cst.Name) else None
+        if name is not None and name.startswith(torch_api.INIT):
+            arguments = tuple(
+                Argument(arg.keyword.value if arg.keyword else None, f"{arg.star}{unit.fragment.source(arg.value)}")
+                for arg in node.args
+                if arg.star != "**"
+            )
+            yield InitializerCall(
+                place=unit.fragment.place(node), function=name.removeprefix(torch_api.INIT), arguments=arguments
+            )

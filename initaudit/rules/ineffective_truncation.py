@@ -1,0 +1,113 @@
+"""INI404: a truncated normal distribution whose bounds cut nothing off."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from initaudit.facts import InitializerCall
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Default, Example, Rule
+
+NEVER_REACHED = 10.0
+"""Standard deviations that no sample of any size exceeds."""
+
+
+class IneffectiveTruncation(Rule[InitializerCall]):
+    """
+    ## What it does
+    Reports `trunc_normal_` whose bounds lie ten or more standard deviations out: `trunc_normal_(w, std=0.02)` cuts at -2 and 2.
+
+    ## Why is this bad?
+    `a` and `b` are absolute, not multiples of `std`. At a hundred standard deviations nothing is ever cut, and the call is a
+    slower `normal_`. Whoever wanted the tails cut at two standard deviations has to write `a=-2 * std, b=2 * std`.
+
+    ## Example
+    ```python
+    nn.init.trunc_normal_(fc.weight, std=0.02)
+    ```
+
+    ## Use instead
+    ```python
+    nn.init.trunc_normal_(fc.weight, std=0.02, a=-0.04, b=0.04)
+    ```
+
+    ## Known problems
+    Most published vision transformers were trained with exactly this call, and are none the worse for it; so the rule is
+    off unless it is selected. Only numbers that stand in the call are read.
+
+    ## References
+    - [torch.nn.init.trunc_normal_](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.trunc_normal_)
+    """
+
+    code = "INI404"
+    name = "ineffective-truncation"
+    category = Category.STYLE
+    severity = Severity.WARNING
+    default = Default.OFF
+    observers = ANALYZER
+    subject = InitializerCall
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            fc = nn.Linear(3, 4)
+            nn.init.trunc_normal_(fc.weight, std=0.02)
+            """
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            fc = nn.Linear(3, 4)
+            nn.init.trunc_normal_(fc.weight, 0.0, 0.02, -2.0, 2.0)
+            """
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            fc = nn.Linear(3, 4)
+            nn.init.trunc_normal_(fc.weight)
+            nn.init.trunc_normal_(fc.weight, std=0.02, a=-0.04, b=0.04)
+            nn.init.trunc_normal_(fc.weight, std=0.5)
+            """
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init_layer(layer, std):
+                nn.init.trunc_normal_(layer.weight, std=std)
+            """
+        ),
+    )
+
+    def check(self, subject: InitializerCall) -> Iterator[Finding]:
+        if subject.function != "trunc_normal_":
+            return
+        std, low, high = (number(subject, *where) for where in ((2, "std", 1.0), (3, "a", -2.0), (4, "b", 2.0)))
+        if std is None or low is None or high is None or std <= 0 or min(-low, high) < NEVER_REACHED * std:
+            return
+        sigmas = min(-low, high) / std
+        yield self.finding(
+            subject.place,
+            f"the bounds are absolute: {low:g} and {high:g} lie {sigmas:.0f} standard deviations out, and truncate nothing; "
+            f"for two standard deviations write `a={-2 * std:g}, b={2 * std:g}`",
+            evidence=[Evidence(Observer.ANALYZER, f"calls `nn.init.trunc_normal_` with std {std:g}")],
+        )
+
+
+def number(call: InitializerCall, position: int, keyword: str, default: float) -> float | None:
+    """An argument that is a number; None when it cannot be told."""
+    source = call.argument(position, keyword)
+    if source is None:
+        return default
+    try:
+        value = ast.literal_eval(source)
+    except (ValueError, SyntaxError):
+        return None
+    return float(value) if isinstance(value, int | float) else None
