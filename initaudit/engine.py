@@ -16,7 +16,7 @@ from initaudit.facts import Observation, SyntaxFault, Undecided, UnusedSuppressi
 from initaudit.finding import Category, Edit, Finding, Observer, Place, Severity
 from initaudit.merge import Seen
 from initaudit.repository import Changes, repository_root
-from initaudit.rules import catalogue
+from initaudit.rules import catalogue, questions
 from initaudit.rules.base import AnyRule
 from initaudit.selection import Selected
 from initaudit.settings import Configuration, Model
@@ -35,7 +35,7 @@ class Watched(msgspec.Struct, frozen=True):
     errors: tuple[str, ...] = ()
 
 
-Watch = Callable[[frozenset[str]], Watched]
+Watch = Callable[[Sequence[AnyRule]], Watched]
 
 
 class UnavailableError(Exception):
@@ -97,10 +97,11 @@ def reading(
 ) -> Watch:
     """The analyzer on these files."""
 
-    def watch(codes: frozenset[str]) -> Watched:
+    def watch(rules: Sequence[AnyRule]) -> Watched:
         from initaudit.analyzer import analyze
 
-        seen = analyze(filenames, codes=codes, initializers=initializers, jobs=jobs, cache=cache)
+        asked = questions(rules, Observer.ANALYZER)
+        seen = analyze(filenames, questions=asked, initializers=initializers, jobs=jobs, cache=cache)
         return Watched(Observer.ANALYZER, tuple(seen))
 
     return watch
@@ -109,7 +110,7 @@ def reading(
 def building(models: Sequence[Model]) -> Watch:
     """The probe on these models. A target that cannot be imported is an error, and the others are still built."""
 
-    def watch(codes: frozenset[str]) -> Watched:
+    def watch(rules: Sequence[AnyRule]) -> Watched:
         from initaudit.probe import ProbeUnavailable, Target, TargetError, probe
 
         observations, errors = [], []
@@ -137,7 +138,8 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     """Look once, and report what is wrong."""
     rules, sources = catalogue(), Sources(task.given)
     selected = Selected(task.configuration, rules)
-    watched = [watch(selected.anywhere(task.filenames)) for watch in watches]
+    asking = [rules[code] for code in sorted(selected.anywhere(task.filenames))]
+    watched = [watch(asking) for watch in watches]
     observations = tuple(observation for one in watched for observation in one.observations)
     named = _Names(task)
 

@@ -10,7 +10,7 @@ import enum
 import msgspec
 
 from initaudit.finding import Observer, Place
-from initaudit.timeline import Chain, ParameterTimeline
+from initaudit.timeline import Chain, Kind, ParameterTimeline
 
 
 class Iterates(enum.Enum):
@@ -138,6 +138,17 @@ class InitializerCall(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         return None
 
 
+class NotRestored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A parameter or buffer with values of its constructor alone: the initializer that runs once more after
+    ``to_empty()`` (``by``) does not write it. ``place`` is where its memory is allocated."""
+
+    place: Place
+    model: str
+    name: str
+    kind: Kind
+    by: str
+
+
 class UnusedSuppression(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A suppression comment that hides nothing. ``codes`` are the useless ones (empty: the whole comment);
     ``removal`` is the text that has to go and what replaces it."""
@@ -182,10 +193,21 @@ Fact = (
     | UndefinedName
     | DeprecatedCall
     | InitializerCall
+    | NotRestored
     | UnusedSuppression
     | BuildFailure
     | Irreproducible
 )
+
+
+class Question(msgspec.Struct, frozen=True, order=True):
+    """What a rule asks of an observer: subjects of one kind, by the name of their type.
+
+    ``words`` narrow it down: where none of them stands, the rule has nothing to say.
+    """
+
+    subject: str
+    words: tuple[str, ...] = ()
 
 
 class Undecided(msgspec.Struct, frozen=True, kw_only=True):

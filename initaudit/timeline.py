@@ -92,8 +92,7 @@ class ParameterTimeline(msgspec.Struct, frozen=True, kw_only=True):
     ``model`` is the qualified name of the class that declares it, ``name`` its name there, ``path`` the full path in
     the built model ("encoder.0.weight"; the probe only). ``instances`` counts tensors of the built model with this
     declaration and allocation. ``gap`` says in words which path or elements are not written. ``forgotten`` names an
-    initializer that would have written it but is never called ("reset_parameters"). ``not_restored_by`` names the one
-    that initializes the model again after ``to_empty()`` and does not write it. ``influenced`` is True for a
+    initializer that would have written it but is never called ("reset_parameters"). ``influenced`` is True for a
     tensor that was written, but with values computed from memory nobody wrote. ``read_first`` tells of a buffer
     whether a forward read it before writing it (None: no forward decided). ``scheme`` is the recognised
     initialization.
@@ -111,7 +110,6 @@ class ParameterTimeline(msgspec.Struct, frozen=True, kw_only=True):
     gap: str | None = None
     forgotten: str | None = None
     forgotten_place: Place | None = None
-    not_restored_by: str | None = None
     influenced: bool = False
     read_first: bool | None = None
     trainable: bool = True

@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from initaudit.analyzer import analyze
+from initaudit.facts import Question
 from initaudit.timeline import Coverage
 
 torch = pytest.importorskip("torch")
 
-PARAMETERS = frozenset({"INI101", "INI102", "INI103", "INI104"})
+PARAMETERS = frozenset({Question("ParameterTimeline")})
 NAMES = ("alpha", "beta", "gamma")
 ALLOCATIONS = ("torch.empty(4, 3)", "torch.Tensor(4, 3)", "torch.FloatTensor(4, 3)", "torch.zeros(4, 3).new(4, 3)")
 WRITES = (
@@ -97,7 +98,7 @@ def plans(draw: st.DrawFn) -> dict[str, tuple[str, str, str, str]]:
 def decided(path: Path) -> dict[str, Coverage]:
     """The analyzer's verdict on each parameter; one of which it has nothing to say is written."""
     verdicts = dict.fromkeys(NAMES, Coverage.WRITTEN)
-    for observation in analyze([str(path)], codes=PARAMETERS, jobs=1):
+    for observation in analyze([str(path)], questions=PARAMETERS, jobs=1):
         verdicts |= {one.name: one.coverage for one in observation.parameters if one.name in NAMES}
         if any(item.subject.endswith(".Net") for item in observation.undecided):
             return dict.fromkeys(NAMES, Coverage.UNKNOWN)

@@ -63,9 +63,9 @@ def look(
     *seen: object, probed: Iterable[object] | None = None, task: Task | None = None, **overrides: object
 ) -> Report:
     """A run in which the analyzer sees some things, and the probe others."""
-    watches = [lambda codes: Watched(A, (observation(A, seen),))]
+    watches = [lambda rules: Watched(A, (observation(A, seen),))]
     if probed is not None:
-        watches.append(lambda codes: Watched(P, (observation(P, tuple(probed)),)))
+        watches.append(lambda rules: Watched(P, (observation(P, tuple(probed)),)))
     return run(task or a_task(**overrides), watches)
 
 
@@ -257,7 +257,7 @@ def test_the_worst_severity_of_what_is_merged_counts() -> None:
 )
 def test_the_exit_code_follows_severity_and_errors(errors: tuple[str, ...], fail_on: Severity, expected: int) -> None:
     watched = Watched(A, (observation(A, [raw(7)]),), errors)
-    assert run(a_task(), [lambda codes: watched]).exit_code(fail_on) == expected
+    assert run(a_task(), [lambda rules: watched]).exit_code(fail_on) == expected
 
 
 def test_notes_do_not_fail_a_run_by_default() -> None:

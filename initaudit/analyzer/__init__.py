@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from initaudit.analyzer.layout import import_roots
-from initaudit.facts import Observation
+from initaudit.facts import Observation, Question
 
 
 def analyze(
     filenames: Sequence[str],
     *,
-    codes: frozenset[str],
+    questions: frozenset[Question],
     initializers: tuple[str, ...] = (),
     jobs: int | None = None,
     cache: Path | None = None,
 ) -> list[Observation]:
-    """What the files show of anything that the rules with these codes look at.
+    """What the files show of anything that is asked for.
 
     Gives one observation per file that has something to say, in the order of the names. ``initializers`` are
     patterns of the dotted names of functions that initialize whatever they are given. ``jobs`` is the number of
@@ -27,13 +27,13 @@ def analyze(
     from initaudit.analyzer.workers import Reader, read_all
 
     roots = import_roots(filenames)
-    reader = Reader(filenames, roots, codes, initializers)
+    reader = Reader(filenames, roots, questions, initializers)
     if cache is None:
         readings = read_all(filenames, reader, jobs)
     else:
         from initaudit.analyzer.cache import Cache
 
-        kept = Cache(cache, roots, codes, initializers)
+        kept = Cache(cache, roots, questions, initializers)
         kept.keep(read_all([name for name in filenames if name not in kept], reader, jobs))
         readings = map(kept.reading, filenames)
     return [reading.observation for reading in readings if reading.observation is not None]

@@ -20,7 +20,7 @@ import msgspec
 
 from initaudit.analyzer.layout import python_files
 from initaudit.analyzer.reading import Answer, Reading, Search
-from initaudit.facts import Observation
+from initaudit.facts import Observation, Question
 
 TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Kept by initaudit; safe to remove. See https://bford.info/cachedir/\n"
 SETTLED = 2_000_000_000
@@ -67,12 +67,12 @@ class Store(msgspec.Struct, array_like=True):
 
 
 class Cache:
-    """The results of one kind of run: the same rules, roots and working folder, and the same initaudit."""
+    """The results of one kind of run: the same questions, roots and working folder, and the same initaudit."""
 
     def __init__(
-        self, folder: Path, roots: Sequence[Path], codes: frozenset[str], initializers: Sequence[str] = ()
+        self, folder: Path, roots: Sequence[Path], questions: frozenset[Question], initializers: Sequence[str] = ()
     ) -> None:
-        kind = repr((_own_version(), str(Path.cwd()), [str(root) for root in roots], sorted(codes), initializers))
+        kind = repr((_own_version(), str(Path.cwd()), [str(root) for root in roots], sorted(questions), initializers))
         self._path = folder / f"{hashlib.blake2b(os.fsencode(kind), digest_size=16).hexdigest()}.msgpack"
         self._roots = [str(root) for root in roots]
         self._began = time.time_ns()

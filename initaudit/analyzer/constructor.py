@@ -273,13 +273,12 @@ def timeline(
     found: Registered,
     decided: tuple[Coverage, str | None],
     forgotten: str | None = None,
-    lost: str | None = None,
 ) -> ParameterTimeline:
     """The life of a parameter, in the shared vocabulary."""
     storage = found.storage
     origin = storage.origin
     assert origin is not None
-    declared = _declaring_class(construction, origin.fragment.filename, origin.fragment.start)
+    declared = declaring_class(construction, origin.fragment.filename, origin.fragment.start)
     allocation = Allocation(
         place=origin.fragment.place(origin.node),
         call=storage.call,
@@ -299,11 +298,10 @@ def timeline(
         writes=tuple(_write(event) for event in storage.writes[:4]),
         gap=decided[1],
         forgotten=forgotten,
-        not_restored_by=lost,
     )
 
 
-def _declaring_class(construction: Construction, filename: str, row: int) -> str:
+def declaring_class(construction: Construction, filename: str, row: int) -> str:
     """The class of the hierarchy whose body holds the allocation; the class itself for a helper's."""
     for base in construction.run.project.mro(construction.cls) or ():
         if not isinstance(base, Defined) or base.module.filename != filename:

@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from initaudit.analyzer.constructor import Construction, Registered, attempt, registered, trial
+from initaudit.analyzer.constructor import Construction, Registered, attempt, declaring_class, registered, trial
 from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS, RESETS
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.writers import containers, forgotten_initializer, written_elsewhere
+from initaudit.facts import NotRestored
 from initaudit.timeline import Kind
 
 GIVES_MEMORY = re.compile(r"\.to_empty\(|\bto_empty\(")
@@ -55,6 +56,19 @@ def restored(construction: Construction, found: Registered, by: str) -> bool:
             return True
         kept = any(entry.storage is found.storage for entry in registered(construction, raw=found.storage.raw))
         return bool(found.storage.writes or found.storage.escaped or construction.failure or not kept)
+
+
+def not_restored(construction: Construction, found: Registered, by: str) -> NotRestored:
+    """The fact that it is lost."""
+    origin = found.storage.origin
+    assert origin is not None
+    return NotRestored(
+        place=origin.fragment.place(origin.node),
+        model=declaring_class(construction, origin.fragment.filename, origin.fragment.start),
+        name=found.name,
+        kind=found.kind,
+        by=by,
+    )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""One file: its parameters, chains and facts, as far as the selected rules ask for them."""
+"""One file: its parameters, chains and facts, as far as they are asked for."""
 
 from __future__ import annotations
 
@@ -10,19 +10,16 @@ from initaudit.analyzer.reading import Answer, Reading, Trail
 from initaudit.analyzer.syntax.facts import facts, syntax_fault
 from initaudit.analyzer.syntax.names import undefined
 from initaudit.analyzer.triage import comments
-from initaudit.facts import Fact, Observation, SyntaxFault, Undecided
+from initaudit.facts import Fact, NotRestored, Observation, Question, SyntaxFault, Undecided, UndefinedName
 from initaudit.finding import Observer, Place
 from initaudit.source import SourceError, read_source
 from initaudit.timeline import Chain, ParameterTimeline
 
-LOST_ON_META = frozenset({"INI105", "INI106"})
-ABOUT_PARAMETERS = frozenset({"INI101", "INI102", "INI103", "INI104"}) | LOST_ON_META
 
-
-def read(project: Project, filename: str, codes: frozenset[str]) -> Reading:
+def read(project: Project, filename: str, questions: frozenset[Question]) -> Reading:
     """What a file shows, and what else was looked at for it."""
     project.trail = Trail()
-    seen = observe(project, filename, codes)
+    seen = observe(project, filename, questions)
     return Reading(
         filename=filename,
         observation=seen if seen.says_something else None,
@@ -31,8 +28,8 @@ def read(project: Project, filename: str, codes: frozenset[str]) -> Reading:
     )
 
 
-def observe(project: Project, filename: str, codes: frozenset[str]) -> Observation:
-    """Everything the file shows that the rules with these codes look at."""
+def observe(project: Project, filename: str, questions: frozenset[Question]) -> Observation:
+    """Everything the file shows that is asked for."""
     try:
         source = read_source(filename)
     except SourceError as error:
@@ -48,14 +45,18 @@ def observe(project: Project, filename: str, codes: frozenset[str]) -> Observati
     scales: list[Chain] = []
     undecided: list[Undecided] = []
     try:
-        found += facts(project, module, codes)
-        if "INI301" in codes:
+        found += facts(project, module, questions)
+        asked = {question.subject for question in questions}
+        if UndefinedName.__name__ in asked:
             found += undefined(module)
-        if "INI401" in codes:
+        if Chain.__name__ in asked:
             scales += chains(project, module)
-        for entry in timelines(project, module, lost=bool(codes & LOST_ON_META)) if codes & ABOUT_PARAMETERS else ():
+        lost = NotRestored.__name__ in asked
+        for entry in timelines(project, module, lost=lost) if lost or ParameterTimeline.__name__ in asked else ():
             if isinstance(entry, Undecided):
                 undecided.append(entry)
+            elif isinstance(entry, NotRestored):
+                found.append(entry)
             else:
                 parameters.append(entry)
     except (FragmentError, RecursionError):

@@ -8,19 +8,21 @@ from pathlib import Path
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.constructor import Construction, construct, coverage, registered, timeline, unreadable_base
-from initaudit.analyzer.meta import restored, restorer
+from initaudit.analyzer.meta import not_restored, restored, restorer
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Module, Project
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.triage import RAW, REGISTERED
 from initaudit.analyzer.writers import called_by_others, forgotten_initializer, run_by_forward, written_elsewhere
-from initaudit.facts import Undecided
+from initaudit.facts import NotRestored, Undecided
 from initaudit.finding import Place
 from initaudit.timeline import Coverage, ParameterTimeline
 
+Told = ParameterTimeline | NotRestored | Undecided
 
-def timelines(project: Project, module: Module, *, lost: bool = False) -> Iterator[ParameterTimeline | Undecided]:
-    """The life of every parameter that a class of the file allocates raw, and of each that is ``lost`` on meta."""
+
+def timelines(project: Project, module: Module, *, lost: bool = False) -> Iterator[Told]:
+    """The life of every parameter that a class of the file allocates raw, and what is ``lost`` on meta."""
     if is_template(project, module):
         return
     for definition in _candidates(module, lost=lost):
@@ -55,7 +57,7 @@ def _candidates(module: Module, *, lost: bool) -> Iterator[Definition]:
             yield definition
 
 
-def _allocated_raw(construction: Construction, by: str | None) -> Iterator[ParameterTimeline | Undecided]:
+def _allocated_raw(construction: Construction, by: str | None) -> Iterator[Told]:
     loaded = _is_loaded(construction)
     found = [entry for entry in registered(construction) if _is_size(entry.storage, construction)]
     storages = [entry.storage for entry in found]
@@ -63,7 +65,6 @@ def _allocated_raw(construction: Construction, by: str | None) -> Iterator[Param
         storage = entry.storage
         others = [other for other in storages if other is not storage]
         forgotten: str | None = None
-        lost: str | None = None
         decided = coverage(entry, others, construction.run.impossible)
         reason = storage.escaped or construction.failure
         if loaded:
@@ -78,13 +79,13 @@ def _allocated_raw(construction: Construction, by: str | None) -> Iterator[Param
                 decided = (Coverage.WRITTEN, None)
                 reason = storage.escaped
             forgotten = method.definition.name if method is not None else None
-        elif by is not None and decided[0] is Coverage.WRITTEN and not loaded:
-            lost = None if restored(construction, entry, by) else by
+        elif by is not None and decided[0] is Coverage.WRITTEN and not loaded and not restored(construction, entry, by):
+            yield not_restored(construction, entry, by)
         if reason is not None and decided[0] is not Coverage.WRITTEN:
             decided = (Coverage.UNKNOWN, None)
-        if decided[0] is Coverage.WRITTEN and not storage.legacy and lost is None:
+        if decided[0] is Coverage.WRITTEN and not storage.legacy:
             continue  # no rule has anything to say, and positions are costly
-        result = timeline(construction, entry, decided, forgotten, lost)
+        result = timeline(construction, entry, decided, forgotten)
         yield result
         if decided[0] is Coverage.UNKNOWN and result.allocation is not None:
             subject = f"{result.model}.{result.name}"
@@ -93,11 +94,11 @@ def _allocated_raw(construction: Construction, by: str | None) -> Iterator[Param
             )
 
 
-def _written_at_once(construction: Construction, by: str) -> Iterator[ParameterTimeline]:
+def _written_at_once(construction: Construction, by: str) -> Iterator[NotRestored]:
     """What was never raw, but is once the module was on meta, since ``by`` does not write it."""
     for entry in registered(construction, raw=False) if not _is_loaded(construction) else ():
         if entry.storage.origin is not None and not restored(construction, entry, by):
-            yield timeline(construction, entry, (Coverage.WRITTEN, None), lost=by)
+            yield not_restored(construction, entry, by)
 
 
 def _is_loaded(construction: Construction) -> bool:

@@ -1,4 +1,4 @@
-"""Which files, and which functions in them, can hold anything a selected rule looks at.
+"""Which files, and which functions in them, can hold anything that is asked for.
 
 A trigger is wide on purpose: it only spares parsing, it decides nothing. Plain words are looked for first, since that
 costs next to nothing, and a pattern only where one of them stands.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable
+
+from initaudit.facts import Question, SyntaxFault
 
 
 class Trigger:
@@ -64,8 +66,7 @@ DEPRECATED_CALL = Trigger(
     r"(?:xavier_uniform|xavier_normal|kaiming_uniform|kaiming_normal|orthogonal|dirac)\("
     r"|(?:init\w*\.|(?<![.\w]))(?:uniform|normal|constant|eye|sparse)\(",
 )
-KAIMING_CALL = Trigger("kaiming_", r"kaiming_(?:uniform|normal)_?\([^)]")
-TRUNCATED_CALL = Trigger("trunc_normal_", r"trunc_normal_\([^)]")
+INITIALIZER_CALL = Trigger("_(", r"\w_\([^)]")
 MODEL_USE = Trigger(
     ".parameters( .named_parameters( .modules( .named_modules( .children( .named_children( .buffers( .named_buffers( "
     ".apply( .state_dict( init.",
@@ -74,45 +75,72 @@ SCALE = Trigger("xavier glorot sqrt", r"xavier|glorot|(?:normal_|uniform_)\([^\n
 RECTIFIER = Trigger("relu Relu ReLU RELU")
 
 TRIGGERS = {
-    **dict.fromkeys(("INI101", "INI102", "INI103", "INI104"), (RAW,)),
-    **dict.fromkeys(("INI105", "INI106"), (REGISTERED,)),
-    **dict.fromkeys(("INI201", "INI204", "INI305"), (LOOP,)),
-    "INI202": (DROPPED,),
-    "INI205": (BARE,),
-    "INI301": (MODEL_USE,),
-    "INI302": (TYPE_TEST,),
-    "INI308": (DEPRECATED_CALL,),
-    "INI404": (TRUNCATED_CALL,),
-    "INI406": (KAIMING_CALL,),
-    "INI401": (SCALE, RECTIFIER),
+    "ParameterTimeline": (RAW,),
+    "NotRestored": (REGISTERED,),
+    "ModelLoop": (LOOP,),
+    "DroppedTensor": (DROPPED,),
+    "BareReference": (BARE,),
+    "UndefinedName": (MODEL_USE,),
+    "TypeTest": (TYPE_TEST,),
+    "DeprecatedCall": (DEPRECATED_CALL,),
+    "InitializerCall": (INITIALIZER_CALL,),
+    "Chain": (SCALE, RECTIFIER),
 }
-"""By code, all the triggers that have to be found."""
+"""By the kind of subject, all the triggers that have to be found."""
 
 
-_OUR_NOQA = re.compile(rb"noqa[^\n]*\bINI[0-9]", re.IGNORECASE)
+class Sought:
+    """What answers some questions about one kind of subject: its triggers, and words of which one must stand there."""
+
+    def __init__(self, subject: str, questions: Iterable[Question]) -> None:
+        self.subject = subject
+        self._triggers = TRIGGERS[subject]
+        narrow = [question.words for question in questions]
+        self._words = tuple(dict.fromkeys(word for words in narrow for word in words)) if all(narrow) else ()
+        self._raw_words = tuple(word.encode() for word in self._words)
+
+    def found(self, text: str) -> bool:
+        """Whether a file may hold such a subject."""
+        return self._named(text) and all(trigger.found(text) for trigger in self._triggers)
+
+    def stands_in(self, unit: str) -> bool:
+        """Whether a part of such a file may hold one: the words of a trigger may stand elsewhere, its pattern not."""
+        return self._named(unit) and all(trigger.pattern.search(unit) for trigger in self._triggers)
+
+    def found_in_bytes(self, raw: bytes) -> bool:
+        """Whether a file may hold such a subject."""
+        if self._raw_words and not any(word in raw for word in self._raw_words):
+            return False
+        return all(trigger.found_in_bytes(raw) for trigger in self._triggers)
+
+    def _named(self, text: str) -> bool:
+        return not self._words or any(word in text for word in self._words)
 
 
 @functools.lru_cache(maxsize=8)
-def _wanted(codes: frozenset[str]) -> tuple[tuple[Trigger, ...], ...]:
-    """The triggers of some rules, each combination once."""
-    return tuple(dict.fromkeys(triggers for code, triggers in TRIGGERS.items() if code in codes))
+def sought(questions: frozenset[Question]) -> tuple[Sought, ...]:
+    """What to look for to answer some questions, each kind of subject once."""
+    by_subject: dict[str, list[Question]] = {}
+    for question in sorted(questions):
+        if question.subject in TRIGGERS:
+            by_subject.setdefault(question.subject, []).append(question)
+    return tuple(Sought(subject, asked) for subject, asked in by_subject.items())
 
 
-def matters(raw: bytes, codes: frozenset[str]) -> bool:
-    """Whether a file has to be looked at for these codes."""
+SYNTAX = Question(SyntaxFault.__name__)
+_OUR_NOQA = re.compile(rb"noqa[^\n]*\bINI[0-9]", re.IGNORECASE)
+
+
+def matters(raw: bytes, questions: frozenset[Question]) -> bool:
+    """Whether a file has to be looked at for these questions."""
     if b"torch" not in raw:
         return False
-    wanted = _wanted(codes)
+    wanted = sought(questions)
     if not wanted:
-        return "INI001" in codes
-    return any(all(trigger.found_in_bytes(raw) for trigger in triggers) for triggers in wanted)
+        return SYNTAX in questions
+    return any(each.found_in_bytes(raw) for each in wanted)
 
 
 def comments(raw: bytes) -> bool:
     """Whether a file may hold suppressions that are written for this tool."""
     return b"initaudit:" in raw or (b"INI" in raw and _OUR_NOQA.search(raw) is not None)
-
-
-def triggers_for(codes: Iterable[str]) -> list[Trigger]:
-    """The triggers of some rules that have one each."""
-    return list(dict.fromkeys(trigger for code in codes for trigger in TRIGGERS[code]))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from initaudit.analyzer.reading import Reading
 from initaudit.analyzer.triage import comments, matters
-from initaudit.facts import Observation
+from initaudit.facts import Observation, Question
 from initaudit.finding import Observer
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ class Reader:
         self,
         given: Sequence[str],
         roots: tuple[Path, ...],
-        codes: frozenset[str],
+        questions: frozenset[Question],
         initializers: tuple[str, ...] = (),
     ) -> None:
         self._given = given
         self._roots = roots
-        self._codes = codes
+        self._questions = questions
         self._initializers = initializers
         self._project: Project | None = None
 
@@ -51,7 +51,7 @@ class Reader:
             raw = Path(filename).read_bytes()
         except OSError:
             raw = None
-        if raw is not None and not matters(raw, self._codes):
+        if raw is not None and not matters(raw, self._questions):
             commented = Observation(observer=Observer.ANALYZER, source=filename, comments=True)
             return Reading(filename=filename, observation=commented if comments(raw) else None)
         from initaudit.analyzer.observe import read
@@ -59,7 +59,7 @@ class Reader:
 
         if self._project is None:
             self._project = Project(self._roots, self._given, self._initializers)
-        return read(self._project, filename, self._codes)
+        return read(self._project, filename, self._questions)
 
 
 def read_all(filenames: Sequence[str], reader: Reader, jobs: int | None) -> Iterator[Reading]:

@@ -6,8 +6,11 @@ import functools
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Iterable
 from typing import cast
 
+from initaudit.facts import Question
+from initaudit.finding import Observer
 from initaudit.rules.base import AnyRule, Rule
 
 
@@ -21,3 +24,8 @@ def catalogue() -> dict[str, AnyRule]:
             if issubclass(value, Rule) and value.__module__ == module.__name__ and hasattr(value, "code"):
                 found[value.code] = cast("AnyRule", value())
     return dict(sorted(found.items()))
+
+
+def questions(rules: Iterable[AnyRule], observer: Observer) -> frozenset[Question]:
+    """What some rules ask of one observer."""
+    return frozenset(rule.question() for rule in rules if observer in rule.observers)

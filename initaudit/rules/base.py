@@ -15,7 +15,7 @@ from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 
-from initaudit.facts import Fact
+from initaudit.facts import Fact, Question
 from initaudit.finding import Category, Evidence, Finding, Fix, Observer, Place, Severity
 from initaudit.timeline import Chain, ParameterTimeline
 
@@ -57,6 +57,9 @@ class Rule(ABC, Generic[S]):
     """One rule. Its docstring is its documentation, under these headings:
 
     What it does, Why is this bad?, Example, Use instead, Known problems, References.
+
+    ``words`` are those of which one stands in every file that the rule can say something about; none when the kind of
+    its subject tells enough.
     """
 
     code: ClassVar[str]
@@ -66,6 +69,7 @@ class Rule(ABC, Generic[S]):
     default: ClassVar[Default] = Default.ON
     observers: ClassVar[frozenset[Observer]]
     subject: ClassVar[type]
+    words: ClassVar[tuple[str, ...]] = ()
     supersedes: ClassVar[tuple[str, ...]] = ()
     invalid: ClassVar[tuple[Example, ...]] = ()
     valid: ClassVar[tuple[Example, ...]] = ()
@@ -73,6 +77,11 @@ class Rule(ABC, Generic[S]):
     @abstractmethod
     def check(self, subject: S) -> Iterator[Finding]:
         """Yield what is wrong about ``subject``."""
+
+    @classmethod
+    def question(cls) -> Question:
+        """What this rule asks of an observer."""
+        return Question(cls.subject.__name__, cls.words)
 
     @classmethod
     def url(cls) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.facts import NotRestored
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import ANALYZER, Default, Example, Rule
-from initaudit.timeline import Coverage, Kind, ParameterTimeline
+from initaudit.timeline import Kind
 
 
-class BufferLostOnMeta(Rule[ParameterTimeline]):
+class BufferLostOnMeta(Rule[NotRestored]):
     """
     ## What it does
     Reports a buffer that its class's constructor computes, where the initializer that runs once more does not compute it
@@ -60,7 +61,7 @@ class BufferLostOnMeta(Rule[ParameterTimeline]):
     severity = Severity.NOTE
     default = Default.PREVIEW
     observers = ANALYZER
-    subject = ParameterTimeline
+    subject = NotRestored
     invalid = (
         Example(
             source="""
@@ -99,20 +100,14 @@ class BufferLostOnMeta(Rule[ParameterTimeline]):
         ),
     )
 
-    def check(self, subject: ParameterTimeline) -> Iterator[Finding]:
-        allocation, by = subject.allocation, subject.not_restored_by
-        if (
-            subject.kind is not Kind.BUFFER
-            or subject.coverage is not Coverage.WRITTEN
-            or by is None
-            or allocation is None
-        ):
+    def check(self, subject: NotRestored) -> Iterator[Finding]:
+        if subject.kind is not Kind.BUFFER:
             return
         yield self.finding(
-            allocation.place,
-            f"buffer `{subject.name}` gets its values in the constructor alone: `{by}` does not write it, so that a model "
+            subject.place,
+            f"buffer `{subject.name}` gets its values in the constructor alone: `{subject.by}` does not write it, so that a model "
             "built on the meta device and given memory by `to_empty()` keeps whatever that memory holds",
-            evidence=[Evidence(subject.observer, f"reads as written by construction, and not by `{by}`")],
+            evidence=[Evidence(Observer.ANALYZER, f"reads as written by construction, and not by `{subject.by}`")],
             model=subject.model,
             parameter=subject.name,
         )

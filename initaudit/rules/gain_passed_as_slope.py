@@ -48,6 +48,7 @@ class GainPassedAsSlope(Rule[InitializerCall]):
     severity = Severity.WARNING
     observers = ANALYZER
     subject = InitializerCall
+    words = ("kaiming_",)
     invalid = (
         Example(
             source="""

@@ -10,7 +10,8 @@ import pytest
 
 from initaudit.analyzer import analyze
 from initaudit.facts import Observation
-from initaudit.rules import catalogue
+from initaudit.finding import Observer
+from initaudit.rules import catalogue, questions
 from initaudit.timeline import Coverage
 
 HEAD = "import math\nimport torch\nfrom torch import nn\n"
@@ -26,7 +27,10 @@ def analyzed(tmp_path: Path) -> Analysis:
         for name, source in files.items():
             (tmp_path / f"{name}.py").write_text(HEAD + textwrap.dedent(source), encoding="utf-8")
         names = [str(tmp_path / f"{name}.py") for name in files]
-        seen = {Path(found.source).stem: found for found in analyze(names, codes=frozenset(catalogue()), jobs=1)}
+        seen = {
+            Path(found.source).stem: found
+            for found in analyze(names, questions=questions(catalogue().values(), Observer.ANALYZER), jobs=1)
+        }
         empty = {name: Observation(observer=found.observer, source=name) for found in seen.values() for name in files}
         return {**empty, **seen}
 

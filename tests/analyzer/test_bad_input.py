@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from initaudit.analyzer import analyze
 from initaudit.facts import Observation, SyntaxFault
-from initaudit.rules import catalogue
+from initaudit.finding import Observer
+from initaudit.rules import catalogue, questions
 
 Analysis = Callable[..., dict[str, Observation]]
 
@@ -78,7 +79,7 @@ def test_a_function_that_calls_itself_ends(analyzed: Analysis) -> None:
 def test_junk_that_is_named_as_python_is_a_syntax_fault(junk: bytes, tmp_path: Path) -> None:
     file = tmp_path / "junk.py"
     file.write_bytes(junk)
-    (seen,) = analyze([str(file)], codes=frozenset(catalogue()), jobs=1)
+    (seen,) = analyze([str(file)], questions=questions(catalogue().values(), Observer.ANALYZER), jobs=1)
     assert [type(fact) for fact in seen.facts] == [SyntaxFault]
 
 
@@ -89,4 +90,4 @@ def test_a_file_of_which_a_piece_is_missing_is_read_or_refused(file: Path, start
     with tempfile.TemporaryDirectory() as folder:
         torn = Path(folder, "torn.py")
         torn.write_bytes(raw[:start] + raw[start + length :])
-        assert len(analyze([str(torn)], codes=frozenset(catalogue()), jobs=1)) <= 1
+        assert len(analyze([str(torn)], questions=questions(catalogue().values(), Observer.ANALYZER), jobs=1)) <= 1

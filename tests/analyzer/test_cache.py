@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from initaudit.analyzer import analyze, workers
+from initaudit.facts import Question
 from initaudit.timeline import Coverage
 
-CODES = frozenset({"INI101", "INI102", "INI103", "INI104"})
+PARAMETERS = frozenset({Question("ParameterTimeline")})
 HEADER = "import torch\nfrom torch import nn\n"
 RAW = HEADER + "class Net({base}):\n    def __init__(self):\n        super().__init__()\n{body}"
 ALLOCATION = "        self.w = nn.Parameter(torch.empty(3))\n"
@@ -38,8 +39,8 @@ class Tree:
 
     def coverage(self) -> list[Coverage]:
         filenames = sorted(str(path) for path in self.folder.glob("*.py"))
-        found = analyze(filenames, codes=CODES, jobs=1, cache=self.cache)
-        assert found == analyze(filenames, codes=CODES, jobs=1)
+        found = analyze(filenames, questions=PARAMETERS, jobs=1, cache=self.cache)
+        assert found == analyze(filenames, questions=PARAMETERS, jobs=1)
         return [timeline.coverage for observation in found for timeline in observation.parameters]
 
 
@@ -56,7 +57,7 @@ def read_by(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     original = workers.Reader.read
     monkeypatch.setattr(workers.Reader, "read", lambda self, name: (seen.append(name), original(self, name))[1])
     filenames = sorted(str(path) for path in tree.folder.glob("*.py"))
-    analyze(filenames, codes=CODES, jobs=1, cache=tree.cache)
+    analyze(filenames, questions=PARAMETERS, jobs=1, cache=tree.cache)
     return [Path(name).name for name in seen]
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from initaudit.analyzer import analyze
-from initaudit.facts import Observation
+from initaudit.facts import Observation, Question
 
-CODES = frozenset({"INI101"})
+PARAMETERS = frozenset({Question("ParameterTimeline")})
 NET = """
 import torch
 from torch import nn
@@ -30,7 +30,7 @@ class Net(nn.Module):
 def seen(tmp_path: Path, call: str, *initializers: str, unreadable: str = "pass") -> dict[str, str]:
     path = tmp_path / "net.py"
     path.write_text(NET.format(call=call, unreadable=unreadable), encoding="utf-8")
-    found: list[Observation] = analyze([str(path)], codes=CODES, initializers=initializers, jobs=1)
+    found: list[Observation] = analyze([str(path)], questions=PARAMETERS, initializers=initializers, jobs=1)
     return {timeline.name: timeline.coverage.value for one in found for timeline in one.parameters}
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from initaudit.analyzer import analyze
 from initaudit.facts import Observation
-from initaudit.rules import catalogue
+from initaudit.finding import Observer
+from initaudit.rules import catalogue, questions
 from initaudit.timeline import Coverage
 
 LAYER = """
@@ -212,7 +213,7 @@ def test_a_file_that_was_first_reached_by_a_name_is_reported_as_it_was_given(
     (tmp_path / "a.py").write_text(f"{head}from b import Layer\nclass Top(Layer):\n    w = torch.empty(1)\n")
     (tmp_path / "b.py").write_text(head + LAYER)
     monkeypatch.chdir(tmp_path)
-    seen = analyze(["a.py", "b.py"], codes=frozenset(catalogue()), jobs=1)
+    seen = analyze(["a.py", "b.py"], questions=questions(catalogue().values(), Observer.ANALYZER), jobs=1)
     places = [p.allocation.place.filename for found in seen for p in found.parameters if p.allocation is not None]
     assert places == ["b.py", "b.py"]
 

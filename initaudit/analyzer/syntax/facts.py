@@ -21,33 +21,44 @@ from initaudit.analyzer.syntax.statements import (
     small_statements,
     type_tests,
 )
-from initaudit.analyzer.triage import DEPRECATED_CALL, KAIMING_CALL, TRUNCATED_CALL, triggers_for
-from initaudit.facts import Fact, SyntaxFault
+from initaudit.analyzer.triage import sought
+from initaudit.facts import (
+    BareReference,
+    DeprecatedCall,
+    DroppedTensor,
+    Fact,
+    InitializerCall,
+    ModelLoop,
+    Question,
+    SyntaxFault,
+    TypeTest,
+)
 from initaudit.finding import Place
 
-ABOUT_STATEMENTS = ("INI201", "INI202", "INI204", "INI205", "INI302", "INI305", "INI308", "INI404", "INI406")
-CALLS = {DEPRECATED_CALL: deprecated_calls, KAIMING_CALL: initializer_calls, TRUNCATED_CALL: initializer_calls}
+CALLS = {DeprecatedCall.__name__: deprecated_calls, InitializerCall.__name__: initializer_calls}
+ABOUT_STATEMENTS = {*CALLS, *(fact.__name__ for fact in (ModelLoop, DroppedTensor, BareReference, TypeTest))}
 
 
-def facts(project: Project, module: Module, codes: frozenset[str]) -> Iterator[Fact]:
-    """What stands in the units of a file that hold something a selected rule looks at."""
-    wanted = triggers_for(code for code in ABOUT_STATEMENTS if code in codes)
-    present = [trigger for trigger in wanted if trigger.found(module.text)]
+def facts(project: Project, module: Module, questions: frozenset[Question]) -> Iterator[Fact]:
+    """What stands in the units of a file that hold something that is asked for."""
+    wanted = [each for each in sought(questions) if each.subject in ABOUT_STATEMENTS]
+    present = [each for each in wanted if each.found(module.text)]
     if not present or not any(name.partition(".")[0] == "torch" for name in _imported(module)):
         return
     for definition, start, end in units(module):
         text = "\n".join(["", *module.lines[start - 1 : end]])
-        if not any(trigger.pattern.search(text) for trigger in present):
+        here = {each.subject for each in present if each.stands_in(text)}
+        if not here:
             continue
         fragment = module.fragment(start, end)
         if fragment is None:
             continue
         unit = Unit(project, module, definition, fragment)
-        stated = dict.fromkeys(state for trigger, state in CALLS.items() if trigger in present and trigger.found(text))
+        stated = [state for subject, state in CALLS.items() if subject in here]
         for statement in fragment.body() if stated else ():
             for state in stated:
                 yield from state(unit, statement)
-        tested = _applied(unit) if "INI302" in codes else ()
+        tested = _applied(unit) if TypeTest.__name__ in here else ()
         yield from _of_body(unit, fragment.body(), [], (), tested)
 
 
