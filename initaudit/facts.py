@@ -218,10 +218,22 @@ class Undecided(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a model was built: versions, the platform, the device, the default dtype, and the seed of every build."""
+
+    python: str
+    torch: str
+    platform: str
+    device: str
+    dtype: str
+    seed: int
+
+
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one observer saw in one file or one target.
 
-    ``comments`` says that the file may hold suppressions that are written for this tool.
+    ``comments`` says that the file may hold suppressions that are written for this tool. ``environment`` is where the
+    model was built (the probe only).
     """
 
     observer: Observer
@@ -231,6 +243,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     facts: tuple[Fact, ...] = ()
     undecided: tuple[Undecided, ...] = ()
     comments: bool = False
+    environment: Environment | None = None
 
     @property
     def says_something(self) -> bool:

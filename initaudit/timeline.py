@@ -74,7 +74,10 @@ class Unwritten(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Values(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tensor holds after construction. Statistics are over finite elements, in float64."""
+    """What a tensor holds after construction. Statistics are over finite elements, in float64.
+
+    ``counts`` is the histogram of them, in equal bins from ``min`` to ``max``; empty when all are equal.
+    """
 
     dtype: str
     shape: tuple[int, ...]
@@ -84,6 +87,7 @@ class Values(msgspec.Struct, frozen=True, kw_only=True):
     max: float | None
     nan: int = 0
     inf: int = 0
+    counts: tuple[int, ...] = ()
 
 
 class ParameterTimeline(msgspec.Struct, frozen=True, kw_only=True):

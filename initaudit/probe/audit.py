@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 
 import msgspec
 import torch
 
-from initaudit.facts import Observation, Undecided
+from initaudit.facts import Environment, Observation, Undecided
 from initaudit.finding import Observer, Place
 from initaudit.probe.declarations import declarations
 from initaudit.probe.forward import Forward, run_forward
@@ -38,7 +39,8 @@ class Audit:
         """Build again under the fills, and settle what every parameter's memory holds."""
         self.verdict = judge(self.make, self.target.seed)
         self.verdict.decisions = [*self.control.watch.decisions, *self.verdict.decisions]
-        self.timelines = Timelines(self.control, self.verdict, self.definition, self.target.spec)
+        values = self.timelines.values
+        self.timelines = Timelines(self.control, self.verdict, self.definition, self.target.spec, values)
 
     def follow(self) -> None:
         """Run a forward."""
@@ -53,6 +55,7 @@ class Audit:
             chains=self.forward.chains,
             facts=tuple(self.timelines.facts()),
             undecided=tuple(self._undecided()),
+            environment=environment(self.target, self.control.model),
         )
 
     def _read_first(self, timeline: ParameterTimeline) -> ParameterTimeline:
@@ -98,4 +101,18 @@ def audit_instance(target: Target, model: torch.nn.Module, definition: Place) ->
             for name, tensor in tensors_of(model).items()
         ),
         undecided=(Undecided(place=definition, subject=target.spec, reason=INSTANCE),),
+        environment=environment(target, model),
+    )
+
+
+def environment(target: Target, model: torch.nn.Module) -> Environment:
+    """Where this is, and where the model's memory lies."""
+    devices = dict.fromkeys(str(tensor.device) for tensor in tensors_of(model).values())
+    return Environment(
+        python=platform.python_version(),
+        torch=str(torch.__version__),
+        platform=f"{platform.system()} {platform.machine()}",
+        device=", ".join(devices) or "none",
+        dtype=target.dtype or str(torch.get_default_dtype()).removeprefix("torch."),
+        seed=target.seed,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 import torch
@@ -15,7 +15,7 @@ from initaudit.probe.poison import Built, Verdict
 from initaudit.probe.recognised import scheme_of
 from initaudit.probe.records import Record, Written
 from initaudit.probe.values import held, summarize
-from initaudit.timeline import Allocation, Coverage, ParameterTimeline, Unwritten, Write
+from initaudit.timeline import Allocation, Coverage, ParameterTimeline, Unwritten, Values, Write
 
 SHOWN_WRITES = 8
 LOADED = frozenset(
@@ -39,9 +39,19 @@ class Decided(msgspec.Struct, frozen=True):
 
 
 class Timelines:
-    """The parameters and buffers of a control build. All values are read at once, before a forward can change them."""
+    """The parameters and buffers of a control build.
 
-    def __init__(self, control: Built, verdict: Verdict, definition: Place, target: str) -> None:
+    All values are read at once, before a forward can change them, unless they have been read before.
+    """
+
+    def __init__(
+        self,
+        control: Built,
+        verdict: Verdict,
+        definition: Place,
+        target: str,
+        values: Mapping[str, Values | None] | None = None,
+    ) -> None:
         self.verdict = verdict
         self.definition = definition
         self.target = target
@@ -49,6 +59,7 @@ class Timelines:
         self.tensors = control.tensors
         self.declared = declarations(control.model, control.watch)
         self.loaded = frozenset(self._loaded(control.model))
+        self.values = values or {name: summarize(tensor) for name, tensor in self.tensors.items()}
         self.decided = {name: self._decide(name, tensor) for name, tensor in self.tensors.items()}
         self.timelines = tuple(self._timeline(name, tensor) for name, tensor in self.tensors.items())
         self.lazy = tuple(
@@ -106,7 +117,7 @@ class Timelines:
 
     def _timeline(self, name: str, tensor: torch.Tensor) -> ParameterTimeline:
         declared, decided, record = self.declared[name], self.decided[name], self.record(name)
-        values = summarize(tensor)
+        values = self.values[name]
         unwritten = None
         if decided.mask is not None:
             elements = int(decided.mask.sum())

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from initaudit.timeline import Values
+
+BINS = 24
 
 
 def summarize(tensor: torch.Tensor) -> Values | None:
@@ -23,16 +27,25 @@ def summarize(tensor: torch.Tensor) -> Values | None:
     finite = numbers[numbers.isfinite()] if nan or inf else numbers
     if finite.numel() == 0:
         return Values(dtype=dtype, shape=shape, mean=None, std=None, min=None, max=None, nan=nan, inf=inf)
+    least, most = finite.min().item(), finite.max().item()
     return Values(
         dtype=dtype,
         shape=shape,
         mean=finite.mean().item(),
         std=finite.std(correction=0).item(),
-        min=finite.min().item(),
-        max=finite.max().item(),
+        min=least,
+        max=most,
         nan=nan,
         inf=inf,
+        counts=_histogram(finite, least, most),
     )
+
+
+def _histogram(numbers: torch.Tensor, least: float, most: float) -> tuple[int, ...]:
+    """How many numbers lie in each of the equal bins between the extremes; nothing where there is no between."""
+    if not 0 < most - least < math.inf:
+        return ()
+    return tuple(int(count) for count in torch.histc(numbers, BINS, least, most).tolist())
 
 
 def held(tensor: torch.Tensor, mask: torch.Tensor) -> str:
