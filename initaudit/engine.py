@@ -114,12 +114,14 @@ def building(models: Sequence[Model]) -> Watch:
         from initaudit.probe import ProbeUnavailable, Target, TargetError, probe
 
         observations, errors = [], []
+        asked = questions(rules, Observer.PROBE)
         for model in models:
             target = Target(
                 spec=model.target,
                 kwargs=model.kwargs,
                 input_sizes=model.input_size,
                 dtype=model.dtype,
+                questions=asked,
             )
             if model.timeout is not None:
                 target = msgspec.structs.replace(target, timeout=model.timeout)

@@ -10,7 +10,7 @@ import enum
 import msgspec
 
 from initaudit.finding import Observer, Place
-from initaudit.timeline import Chain, Kind, ParameterTimeline
+from initaudit.timeline import Chain, Kind, ParameterTimeline, Unwritten
 
 
 class Iterates(enum.Enum):
@@ -140,13 +140,15 @@ class InitializerCall(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 class NotRestored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A parameter or buffer with values of its constructor alone: the initializer that runs once more after
-    ``to_empty()`` (``by``) does not write it. ``place`` is where its memory is allocated."""
+    ``to_empty()`` (``by``) does not write it. ``place`` is where its memory is allocated; the probe counts elements."""
 
+    observer: Observer
     place: Place
     model: str
     name: str
     kind: Kind
     by: str
+    unwritten: Unwritten | None = None
 
 
 class UnusedSuppression(msgspec.Struct, frozen=True, kw_only=True, tag=True):

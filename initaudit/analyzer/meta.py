@@ -15,6 +15,7 @@ from initaudit.analyzer.project import Defined
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.writers import containers, forgotten_initializer, written_elsewhere
 from initaudit.facts import NotRestored
+from initaudit.finding import Observer
 from initaudit.timeline import Kind
 
 GIVES_MEMORY = re.compile(r"\.to_empty\(|\bto_empty\(")
@@ -63,6 +64,7 @@ def not_restored(construction: Construction, found: Registered, by: str) -> NotR
     origin = found.storage.origin
     assert origin is not None
     return NotRestored(
+        observer=Observer.ANALYZER,
         place=origin.fragment.place(origin.node),
         model=declaring_class(construction, origin.fragment.filename, origin.fragment.start),
         name=found.name,

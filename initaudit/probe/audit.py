@@ -8,13 +8,14 @@ from collections.abc import Iterator
 import msgspec
 import torch
 
-from initaudit.facts import Environment, Observation, Undecided
+from initaudit.facts import Environment, NotRestored, Observation, Question, Undecided
 from initaudit.finding import Observer, Place
 from initaudit.probe.declarations import declarations
 from initaudit.probe.forward import Forward, run_forward
 from initaudit.probe.lines import place_of_error
 from initaudit.probe.poison import Built, Make, Verdict, judge, tensors_of
 from initaudit.probe.request import Target
+from initaudit.probe.restore import not_restored
 from initaudit.probe.target import describe
 from initaudit.probe.timelines import Timelines
 from initaudit.probe.values import summarize
@@ -34,6 +35,8 @@ class Audit:
         self.verdict = Verdict()
         self.timelines = Timelines(control, self.verdict, definition, target.spec)
         self.forward = Forward()
+        self.lost: tuple[NotRestored, ...] = ()
+        self.unrestored: BaseException | None = None
 
     def compare(self) -> None:
         """Build again under the fills, and settle what every parameter's memory holds."""
@@ -46,6 +49,15 @@ class Audit:
         """Run a forward."""
         self.forward = run_forward(self.control.model, self.timelines, self.target)
 
+    def restore(self) -> None:
+        """Initialize a copy once more that has lost its values, if anybody asks."""
+        if Question(NotRestored.__name__) not in self.target.questions:
+            return
+        try:
+            self.lost = tuple(not_restored(self.control.model, self.timelines, self.target.seed))
+        except Exception as error:  # whatever copying the model or the user's initializers raise
+            self.unrestored = error
+
     def observation(self) -> Observation:
         """Everything that was seen so far."""
         return Observation(
@@ -53,7 +65,7 @@ class Audit:
             source=self.target.spec,
             parameters=tuple(self._read_first(timeline) for timeline in self.timelines.timelines),
             chains=self.forward.chains,
-            facts=tuple(self.timelines.facts()),
+            facts=(*self.timelines.facts(), *self.lost),
             undecided=tuple(self._undecided()),
             environment=environment(self.target, self.control.model),
         )
@@ -75,6 +87,9 @@ class Audit:
             reason = f"builds were not compared, since a second one raises {describe(self.verdict.once)}"
             yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)
         yield from self.timelines.undecided()
+        if self.unrestored is not None:
+            reason = f"INI105 and INI106 were not judged: initializing again raised {describe(self.unrestored)}"
+            yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)
         if self.forward.skipped is not None:
             reason = f"INI401 and reads of buffers were not judged: {self.forward.skipped}"
             yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)

@@ -47,7 +47,7 @@ def _declaration(
     path: str, tensor: torch.Tensor, kind: Kind, modules: dict[str, torch.nn.Module], watch: Watch | None
 ) -> Declaration:
     owner_path, _, name = path.rpartition(".")
-    while owner_path and _is_torch(type(modules[owner_path])):
+    while owner_path and is_torch(type(modules[owner_path])):
         owner_path, _, above = owner_path.rpartition(".")
         name = f"{above}.{name}"
     owner = type(modules[owner_path])
@@ -58,7 +58,8 @@ def _declaration(
     return Declaration(f"{owner.__module__}.{owner.__qualname__}", name, kind)
 
 
-def _is_torch(cls: type) -> bool:
+def is_torch(cls: type) -> bool:
+    """Whether torch defines a class."""
     return cls.__module__.partition(".")[0] == "torch"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from initaudit.facts import Observation
+from initaudit.facts import Observation, Question
 from initaudit.finding import Place
 
 
@@ -16,7 +16,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     ``input_sizes`` are shapes with the batch, one for each positional input, and ``dtype`` is theirs ("float32" when
     it is not given); ``timeout`` is in seconds of wall-clock time, for everything; ``seed`` is what every build
-    starts from.
+    starts from. ``questions`` are those whose answers cost builds of their own: they are answered only when asked.
     """
 
     spec: str
@@ -25,6 +25,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str | None = None
     timeout: float = 300.0
     seed: int = 0
+    questions: frozenset[Question] = frozenset()
 
     def parts(self) -> tuple[str, str]:
         """The module or file, and the attribute; raises TargetError when the specification has no such parts."""

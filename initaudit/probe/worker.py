@@ -55,6 +55,7 @@ def observe(target: Target, folder: Path) -> Observation:
     about_to(Stage.COMPARING, audit.observation())
     audit.compare()
     about_to(Stage.RUNNING, audit.observation())
+    audit.restore()
     audit.follow()
     return audit.observation()
 

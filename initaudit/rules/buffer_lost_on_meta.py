@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from initaudit.facts import NotRestored
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
-from initaudit.rules.base import ANALYZER, Default, Example, Rule
+from initaudit.rules.base import BOTH, Default, Example, Rule
+from initaudit.rules.parameter_lost_on_meta import seen
 from initaudit.timeline import Kind
 
 
@@ -60,7 +61,7 @@ class BufferLostOnMeta(Rule[NotRestored]):
     category = Category.SUSPICIOUS
     severity = Severity.NOTE
     default = Default.PREVIEW
-    observers = ANALYZER
+    observers = BOTH
     subject = NotRestored
     invalid = (
         Example(
@@ -76,7 +77,11 @@ class BufferLostOnMeta(Rule[NotRestored]):
 
                 def reset_parameters(self):
                     nn.init.ones_(self.scale)
-            """
+
+            def build():
+                return Rotary(8)
+            """,
+            target="build",
         ),
     )
     valid = (
@@ -96,7 +101,11 @@ class BufferLostOnMeta(Rule[NotRestored]):
                     nn.init.ones_(self.scale)
                     n = self.scale.numel()
                     self.inv_freq.copy_(1.0 / 10_000 ** (torch.arange(0, n, 2) / n))
-            """
+
+            def build():
+                return Rotary(8)
+            """,
+            target="build",
         ),
     )
 
@@ -107,7 +116,8 @@ class BufferLostOnMeta(Rule[NotRestored]):
             subject.place,
             f"buffer `{subject.name}` gets its values in the constructor alone: `{subject.by}` does not write it, so that a model "
             "built on the meta device and given memory by `to_empty()` keeps whatever that memory holds",
-            evidence=[Evidence(Observer.ANALYZER, f"reads as written by construction, and not by `{subject.by}`")],
+            evidence=[Evidence(subject.observer, seen(subject))],
+            severity=Severity.WARNING if subject.observer is Observer.PROBE else self.severity,
             model=subject.model,
             parameter=subject.name,
         )

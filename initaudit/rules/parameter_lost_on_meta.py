@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from initaudit.facts import NotRestored
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
-from initaudit.rules.base import ANALYZER, Default, Example, Rule
+from initaudit.rules.base import BOTH, Default, Example, Rule
 from initaudit.timeline import Kind
 
 
@@ -61,7 +61,7 @@ class ParameterLostOnMeta(Rule[NotRestored]):
     category = Category.SUSPICIOUS
     severity = Severity.NOTE
     default = Default.PREVIEW
-    observers = ANALYZER
+    observers = BOTH
     subject = NotRestored
     invalid = (
         Example(
@@ -78,7 +78,11 @@ class ParameterLostOnMeta(Rule[NotRestored]):
 
                 def reset_parameters(self):
                     nn.init.xavier_uniform_(self.weight)
-            """
+
+            def build():
+                return Scale(4)
+            """,
+            target="build",
         ),
         Example(
             source="""
@@ -119,7 +123,11 @@ class ParameterLostOnMeta(Rule[NotRestored]):
                     nn.init.ones_(self.gamma)
                     with torch.no_grad():
                         self.beta.zero_()
-            """
+
+            def build():
+                return Scale(4)
+            """,
+            target="build",
         ),
         Example(
             source="""
@@ -163,7 +171,19 @@ class ParameterLostOnMeta(Rule[NotRestored]):
             subject.place,
             f"`{subject.name}` gets its values in the constructor alone: `{subject.by}` does not write it, so that a model "
             "built on the meta device and given memory by `to_empty()` keeps whatever that memory holds",
-            evidence=[Evidence(Observer.ANALYZER, f"reads as written by construction, and not by `{subject.by}`")],
+            evidence=[Evidence(subject.observer, seen(subject))],
+            severity=Severity.WARNING if subject.observer is Observer.PROBE else self.severity,
             model=subject.model,
             parameter=subject.name,
         )
+
+
+def seen(subject: NotRestored) -> str:
+    """What was read, or what became of a copy."""
+    if subject.unwritten is None:
+        return f"reads as written by construction, and not by `{subject.by}`"
+    unwritten = subject.unwritten
+    return (
+        f"after `to_empty()` and `{subject.by}`, {unwritten.elements} of {unwritten.total} elements held what the "
+        "memory held before"
+    )

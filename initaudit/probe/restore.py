@@ -1,0 +1,100 @@
+"""What initializing once more leaves unwritten, when the constructor's values are gone.
+
+A model that is built on the meta device gets memory by ``to_empty()`` and values by the initializers that its modules
+promise. A copy of the control build goes the same way, under two fills: what differs then was written by nobody.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+
+import torch
+
+from initaudit.facts import NotRestored
+from initaudit.finding import Observer
+from initaudit.probe.declarations import is_torch
+from initaudit.probe.fills import Content, filling
+from initaudit.probe.poison import Tensors, differences, seed_everything, tensors_of
+from initaudit.probe.timelines import Timelines
+from initaudit.probe.watch import Watch
+from initaudit.timeline import Coverage, Unwritten
+
+RESET = "reset_parameters"
+FRAMEWORK = ("init_weights", "_init_weights")
+"""The method that transformers' models run again, and the one that it applies to each module."""
+DONE = "_is_hf_initialized"
+"""The mark by which transformers leaves alone what it initialized before."""
+
+
+def not_restored(model: torch.nn.Module, timelines: Timelines, seed: int) -> Iterator[NotRestored]:
+    """The tensors that their initializer does not write again. Raises whatever the user's initializer raises."""
+    promised = _promised(model)
+    if not promised:
+        return
+    first, second = (_restored(model, seed, content) for content in (Content.DOWN, Content.UP))
+    for path, differs in differences(first, second):
+        by = promised.get(path.rpartition(".")[0])
+        kept_by_loader = by is not None and by.endswith(FRAMEWORK[1]) and path in _persistent_buffers(model)
+        if by is None or kept_by_loader or timelines.coverage(path) is not Coverage.WRITTEN or not differs.any():
+            continue
+        allocation = next(one.allocation for one in timelines.timelines if one.path == path)
+        if allocation is None:
+            continue
+        declared = timelines.declared[path]
+        yield NotRestored(
+            observer=Observer.PROBE,
+            place=allocation.place,
+            model=declared.model,
+            name=declared.name,
+            kind=declared.kind,
+            by=by,
+            unwritten=Unwritten(elements=int(differs.sum()), total=differs.numel(), held="whatever the memory held"),
+        )
+
+
+def _promised(model: torch.nn.Module) -> dict[str, str]:
+    """By path of a module, the initializer of user code that promises to write what the module itself holds."""
+    if all(callable(getattr(model, name, None)) for name in FRAMEWORK):
+        by = _qualified(getattr(model, FRAMEWORK[1]))
+        return {path: by for path, module in model.named_modules() if not is_torch(type(module))}
+    return {
+        path: _qualified(reset)
+        for path, module in model.named_modules()
+        if (reset := _reset(module)) is not None and not is_torch(type(module))
+    }
+
+
+def _restored(model: torch.nn.Module, seed: int, content: Content) -> Tensors:
+    """A copy's tensors after it has lost its values and been initialized once more."""
+    again = copy.deepcopy(model)
+    with Watch(filling(content)), torch.no_grad():
+        again.to_empty(device="cpu")
+        seed_everything(seed)
+        _initialize(again)
+    return tensors_of(again)
+
+
+def _initialize(model: torch.nn.Module) -> None:
+    if all(callable(getattr(model, name, None)) for name in FRAMEWORK):
+        for marked in (*model.modules(), *model.parameters(), *model.buffers()):
+            vars(marked).pop(DONE, None)
+        model.init_weights()
+        return
+    for module in model.modules():
+        reset = _reset(module)
+        if reset is not None:
+            reset()
+
+
+def _reset(module: torch.nn.Module) -> Callable[[], object] | None:
+    found = getattr(module, RESET, None)
+    return found if callable(found) else None
+
+
+def _qualified(method: Callable[[], object]) -> str:
+    return f"{method.__module__}.{getattr(method, '__qualname__', RESET)}"
+
+
+def _persistent_buffers(model: torch.nn.Module) -> set[str]:
+    return model.state_dict().keys() & dict(model.named_buffers()).keys()
