@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from initaudit.analyzer.constructor import attempt, construct, unreadable_base
 from initaudit.analyzer.frameworks import INITIALIZERS
 from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.snippets import FunctionNode
 from initaudit.analyzer.symbolic import modules, tensors
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.execution import execute
@@ -84,18 +85,17 @@ def _inputs(forward: Defined) -> list[str]:
 
 def _of_unit(project: Project, module: Module, start: int, end: int) -> Iterator[Chain]:
     """The Sequential models that a function or a script builds."""
-    fragment = module.fragment(start, end)
-    if fragment is None:
+    snippet = module.snippet(start, end)
+    if snippet is None:
         return
     run = Interpreter(project)
-    run.frames.append(Frame(module, fragment))
+    run.frames.append(Frame(module, snippet))
     try:
-        body = fragment.body()
-        inner = getattr(body[0], "body", None) if start != end and body else None
-        execute(run, inner.body if inner is not None and hasattr(body[0], "params") else body)
+        body = snippet.body
+        execute(run, body[0].body if body and isinstance(body[0], FunctionNode) else body)
         models = {id(value): name for name, value in run.frame.names.items()}
         for sequence in list(run.sequences):
-            modules.forward(run, sequence, [INPUT], Origin(fragment, fragment.tree))
+            modules.forward(run, sequence, [INPUT], Origin(snippet, body[0]))
     except (OutOfBudgetError, RecursionError):
         return
     names = {id(child): f"{models.get(id(s), '')}[{i}]" for s in run.sequences for i, child in enumerate(s.children)}
@@ -152,7 +152,7 @@ def _link(weight: Instance, activation: str, model: str, paths: dict[int, str]) 
         fan_in, fan_out = complete[1] * receptive, complete[0] * receptive
     name = paths.get(id(weight), "")
     return Link(
-        place=event.origin.fragment.place(event.origin.node) if event is not None and schemes else None,
+        place=event.origin.snippet.place(event.origin.node) if event is not None and schemes else None,
         model=model,
         parameter=f"{name}.weight".lstrip("."),
         schemes=schemes,

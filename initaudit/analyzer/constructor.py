@@ -6,15 +6,14 @@ What the constructor leaves raw may still be written by a framework's initialize
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import libcst as cst
-
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.fragments import dotted, has_decorator
 from initaudit.analyzer.project import Defined, External, Project
+from initaudit.analyzer.snippets import defaults, dotted, has_decorator, parameters
 from initaudit.analyzer.symbolic import modules, tensors
 from initaudit.analyzer.symbolic.calls import torch_base
 from initaudit.analyzer.symbolic.conditions import (
@@ -135,31 +134,25 @@ def trial(construction: Construction) -> Iterator[None]:
 
 def call_entry(run: Interpreter, instance: Instance | None, method: Defined, known: dict[str, Value]) -> None:
     """Call a function with arguments nobody knows: each parameter that is not ``known`` is a symbol of its own."""
-    node = function_node(method)
-    if node is None:
+    found = method.module.function(method.definition)
+    if found is None:
         return
+    _, node = found
     keywords: dict[str, Value] = {}
-    params = [*node.params.posonly_params, *node.params.params, *node.params.kwonly_params]
+    params, given = parameters(node), defaults(node.args)
     for param in params[1:] if instance is not None and not has_decorator(node, "staticmethod") else params:
-        name = param.name.value
+        name, default = param.arg, given.get(param.arg)
         keywords[name] = known.get(name, Symbol(name))
-        annotation = param.annotation.annotation if param.annotation is not None else None
-        if (isinstance(annotation, cst.Name) and annotation.value == "int") or isinstance(param.default, cst.Integer):
+        annotated = isinstance(param.annotation, ast.Name) and param.annotation.id == "int"
+        if annotated or (isinstance(default, ast.Constant) and type(default.value) is int):
             run.integers.add(name)
-        if isinstance(param.default, cst.Attribute):
-            found = run.project.resolve(method.module, dotted(param.default))
-            if isinstance(found, External):
-                run.defaults[name] = Api(found.name)
+        if isinstance(default, ast.Attribute):
+            meant = run.project.resolve(method.module, dotted(default))
+            if isinstance(meant, External):
+                run.defaults[name] = Api(meant.name)
     parent = method.definition.parent
     owner = Defined(method.module, parent) if parent is not None and parent.is_class else None
     run.invoke(Function(method, instance, owner), [], {**keywords, "**": Symbol("kwargs")}, None)
-
-
-def function_node(function: Defined) -> cst.FunctionDef | None:
-    """The tree of a function; None when its slice does not parse."""
-    fragment = function.module.fragment(function.definition.start, function.definition.end)
-    node = fragment.body()[0] if fragment is not None and fragment.body() else None
-    return node if isinstance(node, cst.FunctionDef) else None
 
 
 def registered(construction: Construction, *, raw: bool = True) -> Iterator[Registered]:
@@ -278,9 +271,9 @@ def timeline(
     storage = found.storage
     origin = storage.origin
     assert origin is not None
-    declared = declaring_class(construction, origin.fragment.filename, origin.fragment.start)
+    declared = declaring_class(construction, origin.snippet.filename, origin.snippet.start)
     allocation = Allocation(
-        place=origin.fragment.place(origin.node),
+        place=origin.snippet.place(origin.node),
         call=storage.call,
         raw=storage.raw,
         legacy=storage.legacy,
@@ -313,11 +306,11 @@ def declaring_class(construction: Construction, filename: str, row: int) -> str:
 
 def _write(event: WriteEvent) -> Write:
     return Write(
-        place=event.origin.fragment.place(event.origin.node),
+        place=event.origin.snippet.place(event.origin.node),
         by=event.by,
         whole=event.part is None,
         condition=None if event.condition == TRUE else describe(event.condition),
-        cause=event.cause.fragment.place(event.cause.node) if event.cause is not None else None,
+        cause=event.cause.snippet.place(event.cause.node) if event.cause is not None else None,
         distribution=event.distribution,
     )
 
@@ -325,11 +318,11 @@ def _write(event: WriteEvent) -> Write:
 def _replacement(storage: Storage) -> str | None:
     """The same allocation as a ``torch.empty`` call."""
     origin = storage.origin
-    if origin is None or not isinstance(origin.node, cst.Call):
+    if origin is None or not isinstance(origin.node, ast.Call):
         return None
-    arguments = ", ".join(origin.fragment.source(arg).rstrip(", ") for arg in origin.node.args)
+    arguments = ", ".join(map(origin.snippet.source, (*origin.node.args, *origin.node.keywords)))
     function = origin.node.func
-    prefix = origin.fragment.source(function.value) if isinstance(function, cst.Attribute) else None
+    prefix = origin.snippet.source(function.value) if isinstance(function, ast.Attribute) else None
     if prefix is None or storage.call == "Tensor.new":
         return None
     dtype = f", dtype={prefix}.{storage.dtype.removeprefix('torch.')}" if storage.dtype else ""

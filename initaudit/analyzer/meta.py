@@ -65,8 +65,8 @@ def not_restored(construction: Construction, found: Registered, by: str) -> NotR
     assert origin is not None
     return NotRestored(
         observer=Observer.ANALYZER,
-        place=origin.fragment.place(origin.node),
-        model=declaring_class(construction, origin.fragment.filename, origin.fragment.start),
+        place=origin.snippet.place(origin.node),
+        model=declaring_class(construction, origin.snippet.filename, origin.snippet.start),
         name=found.name,
         kind=found.kind,
         by=by,

@@ -19,6 +19,7 @@ from initaudit.analyzer.layout import module_name
 from initaudit.analyzer.mentions import Mentions
 from initaudit.analyzer.outline import Definition, Outline, outline
 from initaudit.analyzer.reading import Search, Trail
+from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError
 from initaudit.analyzer.torch_api import canonical
 from initaudit.source import SourceError, read_source
 
@@ -35,6 +36,7 @@ class Module:
         self.text = text
         self.lines = text.split("\n")
         self._fragments: dict[tuple[int, int], Fragment | None] = {}
+        self._snippets: dict[tuple[int, int], Snippet | None] = {}
 
     @functools.cached_property
     def outline(self) -> Outline:
@@ -54,8 +56,24 @@ class Module:
         keep = len(parts) - level + (1 if self.is_package else 0)
         return ".".join([*parts[: max(keep, 0)], dotted[level:]]).strip(".")
 
+    def snippet(self, start: int, end: int) -> Snippet | None:
+        """The rows as Python parses them, or None when it does not."""
+        if (start, end) not in self._snippets:
+            try:
+                snippet = Snippet(self.filename, self.lines, start, end)
+            except SnippetError:
+                snippet = None
+            self._snippets[start, end] = snippet
+        return self._snippets[start, end]
+
+    def function(self, definition: Definition) -> tuple[Snippet, FunctionNode] | None:
+        """The slice and the tree of a function, or None when it does not parse."""
+        snippet = self.snippet(definition.start, definition.end)
+        node = snippet.body[0] if snippet is not None and snippet.body else None
+        return (snippet, node) if snippet is not None and isinstance(node, FunctionNode) else None
+
     def fragment(self, start: int, end: int) -> Fragment | None:
-        """The parsed rows, or None when they do not parse."""
+        """The rows as libcst parses them, or None when it does not."""
         if (start, end) not in self._fragments:
             try:
                 fragment = Fragment(self.filename, self.lines, start, end)

@@ -6,11 +6,10 @@ the class's own file and in the files that import the class; whatever writes the
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-
-import libcst as cst
 
 from initaudit.analyzer.constructor import (
     Construction,
@@ -18,7 +17,6 @@ from initaudit.analyzer.constructor import (
     attempt,
     call_entry,
     construct,
-    function_node,
     registered,
     trial,
     unreadable_base,
@@ -28,6 +26,7 @@ from initaudit.analyzer.layout import project_folder
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Module, Project
 from initaudit.analyzer.reading import Search
+from initaudit.analyzer.snippets import Snippet
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.values import Instance, OutOfBudgetError, Storage, Value
 
@@ -251,9 +250,10 @@ def run_on_module(
 
     The method of a class that may hold the module finds it as a child, and under any attribute it does not know.
     """
-    node = function_node(function)
-    if node is None:
+    found = function.module.function(function.definition)
+    if found is None:
         return
+    snippet, node = found
     run = construction.run
     run.built = construction.instance
     owner = function.definition.owner
@@ -265,7 +265,8 @@ def run_on_module(
         if cls in holding:
             instance.attributes["child"] = construction.instance
             run.stand_in, run.holding = model, frozenset(holding)
-    names = [param.name.value for param in (*node.params.posonly_params, *node.params.params) if _may_be_module(param)]
+    positional = (*node.args.posonlyargs, *node.args.args)
+    names = [param.arg for param in positional if _may_be_module(snippet, param)]
     names = names[1:] if owner is not None else names
     if function.definition.name == "__init__":
         names = [name for name in names if re.search(rf"\b{name}\.", function.module.slice(function.definition))]
@@ -282,9 +283,9 @@ def run_on_module(
     run.stand_in, run.holding, run.built = None, frozenset(), None
 
 
-def _may_be_module(param: cst.Param) -> bool:
+def _may_be_module(snippet: Snippet, param: ast.arg) -> bool:
     """Whether a parameter is not annotated as something else."""
-    annotation = cst.Module([]).code_for_node(param.annotation.annotation) if param.annotation is not None else ""
+    annotation = snippet.source(param.annotation) if param.annotation is not None else ""
     return NO_MODULE.search(annotation) is None or "Module" in annotation
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
 from initaudit.activations import lookup
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.fragments import has_decorator
 from initaudit.analyzer.frameworks import APPLYING_METHODS, NEUTRAL_CONSTRUCTORS
 from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.snippets import FunctionNode, has_decorator
 from initaudit.analyzer.symbolic import builtin_functions, expressions, modules, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, all_of, negate
 from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Frame
@@ -57,7 +56,7 @@ def api_name(name: str) -> str:
     return torch_api.canonical(name) if name.startswith("torch.") else name
 
 
-def call(run: Interpreter, function: Value, args: list[Value], keywords: dict[str, Value], node: cst.Call) -> Value:
+def call(run: Interpreter, function: Value, args: list[Value], keywords: dict[str, Value], node: ast.Call) -> Value:
     """The value of a call expression."""
     if isinstance(function, Api) and function.name == "builtins.super":
         return _super(run, args)
@@ -141,13 +140,12 @@ def _call_local(
         return UNKNOWN
     outer = run.frame
     frame = Frame(
-        outer.module, function.origin.fragment, outer.owner, outer.instance, dict(function.closure), called_from=origin
+        outer.module, function.origin.snippet, outer.owner, outer.instance, dict(function.closure), called_from=origin
     )
-    if isinstance(node, cst.Lambda):
-        result = cst.SimpleStatementLine([cst.Return(node.body)])
-        return run.run_body(frame, node.params, [result], args, keywords)
-    assert isinstance(node, cst.FunctionDef)
-    return run.run_body(frame, node.params, node.body.body, args, keywords)
+    if isinstance(node, ast.Lambda):
+        return run.run_body(frame, node.args, [ast.Return(node.body)], args, keywords)
+    assert isinstance(node, FunctionNode)
+    return run.run_body(frame, node.args, node.body, args, keywords)
 
 
 def _super(run: Interpreter, args: list[Value]) -> Value:
@@ -364,9 +362,9 @@ def bound(run: Interpreter, method: Defined, instance: Instance) -> Value:
     owner = Defined(method.module, parent) if parent is not None else None
     function = Function(method, instance, owner)
     if method.definition.start != method.definition.row:
-        fragment = method.module.fragment(method.definition.start, method.definition.end)
-        node = fragment.body()[0] if fragment is not None and fragment.body() else None
-        if isinstance(node, cst.FunctionDef):
+        found = method.module.function(method.definition)
+        if found is not None:
+            _, node = found
             if has_decorator(node, "property", "cached_property", "functools.cached_property"):
                 return run.invoke(function, [], {}, None)
             if has_decorator(node, "classmethod") and instance.cls is not None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Callable
 from collections.abc import Sequence as Statements
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import libcst as cst
-
-from initaudit.analyzer.fragments import dotted
+from initaudit.analyzer.snippets import FunctionNode
 from initaudit.analyzer.symbolic import expressions, modules, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
 from initaudit.analyzer.symbolic.values import (
@@ -30,7 +30,7 @@ from initaudit.analyzer.symbolic.values import (
 if TYPE_CHECKING:
     from initaudit.analyzer.symbolic.interpreter import Interpreter
 
-Body = Statements[cst.BaseStatement | cst.BaseSmallStatement]
+Body = Statements[ast.stmt]
 
 
 def execute(run: Interpreter, statements: Body) -> None:
@@ -39,50 +39,55 @@ def execute(run: Interpreter, statements: Body) -> None:
         if run.condition == FALSE:
             return
         run.step()
-        match statement:
-            case cst.SimpleStatementLine(body=body):
-                execute(run, body)
-            case cst.Expr(value=value):
-                run.evaluate(value)
-            case cst.Assign(targets=targets, value=value):
-                result = run.evaluate(value)
-                for target in targets:
-                    assign(run, target.target, result)
-            case cst.AnnAssign(target=target, value=value) if value is not None:
-                assign(run, target, run.evaluate(value))
-            case cst.AugAssign():
-                _augment(run, statement)
-            case cst.If():
-                _if(run, statement)
-            case cst.For():
-                _for(run, statement)
-            case cst.While(test=test, body=body):
-                run.evaluate(test)
-                _branch(run, TRUE, body.body)
-            case cst.With():
-                _with(run, statement)
-            case cst.Try() | cst.TryStar():
-                _try(run, statement)
-            case cst.Return(value=value):
-                run.frame.returned.append((run.condition, run.evaluate(value) if value else NONE))
-                run.condition = FALSE
-            case cst.Raise():
-                run.impossible.append(run.condition)
-                run.condition = FALSE
-            case cst.Break() | cst.Continue():
-                run.condition = FALSE
-            case cst.Assert(test=test):
-                run.impossible.append(all_of([run.condition, negate(expressions.condition(run, test))]))
-            case cst.FunctionDef(name=name):
-                run.bind(name.value, Lambda(run.origin(statement), run.frame.names))
-            case cst.ClassDef(name=name):
-                run.bind(name.value, UNKNOWN)
-            case cst.Import() | cst.ImportFrom():
-                _import(run, statement)
-            case cst.Del(target=target):
-                _delete(run, target)
-            case cst.Match():
-                _match(run, statement)
+        handler = _HANDLERS.get(type(statement))
+        if handler is not None:
+            handler(run, statement)
+
+
+def _expression(run: Interpreter, statement: ast.Expr) -> None:
+    run.evaluate(statement.value)
+
+
+def _assign(run: Interpreter, statement: ast.Assign) -> None:
+    result = run.evaluate(statement.value)
+    for target in statement.targets:
+        assign(run, target, result)
+
+
+def _annotated(run: Interpreter, statement: ast.AnnAssign) -> None:
+    if statement.value is not None:
+        assign(run, statement.target, run.evaluate(statement.value))
+
+
+def _while(run: Interpreter, statement: ast.While) -> None:
+    run.evaluate(statement.test)
+    _branch(run, TRUE, statement.body)
+
+
+def _return(run: Interpreter, statement: ast.Return) -> None:
+    run.frame.returned.append((run.condition, run.evaluate(statement.value) if statement.value else NONE))
+    run.condition = FALSE
+
+
+def _raise(run: Interpreter, _: ast.Raise) -> None:
+    run.impossible.append(run.condition)
+    run.condition = FALSE
+
+
+def _leave_loop(run: Interpreter, _: ast.Break | ast.Continue) -> None:
+    run.condition = FALSE
+
+
+def _assert(run: Interpreter, statement: ast.Assert) -> None:
+    run.impossible.append(all_of([run.condition, negate(expressions.condition(run, statement.test))]))
+
+
+def _function(run: Interpreter, statement: FunctionNode) -> None:
+    run.bind(statement.name, Lambda(run.origin(statement), run.frame.names))
+
+
+def _class(run: Interpreter, statement: ast.ClassDef) -> None:
+    run.bind(statement.name, UNKNOWN)
 
 
 def _branch(run: Interpreter, condition: Condition, body: Body) -> Condition:
@@ -94,17 +99,15 @@ def _branch(run: Interpreter, condition: Condition, body: Body) -> Condition:
     return after
 
 
-def _if(run: Interpreter, statement: cst.If) -> None:
+def _if(run: Interpreter, statement: ast.If) -> None:
     condition = expressions.condition(run, statement.test)
     before = run.condition
     then = all_of([before, condition])
     otherwise = all_of([before, negate(condition)])
-    after_then = _branch(run, condition, statement.body.body) if then != FALSE else FALSE
-    orelse = statement.orelse
+    after_then = _branch(run, condition, statement.body) if then != FALSE else FALSE
     after_otherwise = otherwise
-    if orelse is not None and otherwise != FALSE:
-        body = [orelse] if isinstance(orelse, cst.If) else orelse.body.body
-        after_otherwise = _branch(run, negate(condition), body)
+    if statement.orelse and otherwise != FALSE:
+        after_otherwise = _branch(run, negate(condition), statement.orelse)
     if (after_then, after_otherwise) == (then, otherwise):
         return
     if FALSE in (after_then, after_otherwise):
@@ -113,108 +116,107 @@ def _if(run: Interpreter, statement: cst.If) -> None:
         run.condition = all_of([before, any_of([after_then, after_otherwise])])
 
 
-def _for(run: Interpreter, statement: cst.For) -> None:
+def _for(run: Interpreter, statement: ast.For | ast.AsyncFor) -> None:
     iterable = run.evaluate(statement.iter)
     for condition, item in run.iterate(iterable):
         before = run.condition
         run.condition = all_of([before, condition])
         if run.condition != FALSE:
             assign(run, statement.target, item)
-            execute(run, statement.body.body)
+            execute(run, statement.body)
         run.condition = before
-    if statement.orelse is not None:
-        _branch(run, TRUE, statement.orelse.body.body)
+    if statement.orelse:
+        _branch(run, TRUE, statement.orelse)
 
 
-def _with(run: Interpreter, statement: cst.With) -> None:
+def _with(run: Interpreter, statement: ast.With | ast.AsyncWith) -> None:
     contexts = 0
     for item in statement.items:
-        value = run.evaluate(item.item)
-        if item.asname is not None:
-            assign(run, item.asname.name, value if isinstance(value, Instance) else UNKNOWN)
-        contexts += not modules.is_gradient_mode(item.item)
+        value = run.evaluate(item.context_expr)
+        if item.optional_vars is not None:
+            assign(run, item.optional_vars, value if isinstance(value, Instance) else UNKNOWN)
+        contexts += not modules.is_gradient_mode(item.context_expr)
     run.device_contexts += contexts
-    execute(run, statement.body.body)
+    execute(run, statement.body)
     run.device_contexts -= contexts
 
 
-def _try(run: Interpreter, statement: cst.Try | cst.TryStar) -> None:
+def _try(run: Interpreter, statement: ast.Try) -> None:
     before = run.condition
-    execute(run, statement.body.body)
+    execute(run, statement.body)
     ends = [run.condition]
     for handler in statement.handlers:
-        kind = run.frame.fragment.source(handler.type) if handler.type is not None else "an exception"
+        kind = run.frame.snippet.source(handler.type) if handler.type is not None else "an exception"
         raised = Literal(Atom(f"{kind} is raised"))
         run.condition = before
         if handler.name is not None:
-            assign(run, handler.name.name, UNKNOWN)
-        ends.append(_branch(run, raised, handler.body.body))
+            run.bind(handler.name, UNKNOWN)
+        ends.append(_branch(run, raised, handler.body))
     run.condition = before if any(end != FALSE for end in ends) else FALSE
     if ends[0] != before and len(ends) == 1:
         run.condition = ends[0]
     for extra in (statement.orelse, statement.finalbody):
-        if extra is not None:
-            execute(run, extra.body.body)
+        execute(run, extra)
 
 
-def _match(run: Interpreter, statement: cst.Match) -> None:
+def _match(run: Interpreter, statement: ast.Match) -> None:
     """Cases exclude each other; ``case _`` is where no other one matches."""
-    source = run.frame.fragment.source
+    source = run.frame.snippet.source
     subject = source(statement.subject)
     others: list[Condition] = []
     for case in statement.cases:
         pattern = source(case.pattern)
         matches = Literal(Atom(f"{subject} matches {pattern}", f"match {subject}", pattern))
-        _branch(run, all_of(map(negate, others)) if pattern == "_" else matches, case.body.body)
+        _branch(run, all_of(map(negate, others)) if pattern == "_" else matches, case.body)
         others.append(matches)
 
 
-def _import(run: Interpreter, statement: cst.Import | cst.ImportFrom) -> None:
-    if isinstance(statement.names, cst.ImportStar):
-        return
+def _import(run: Interpreter, statement: ast.Import | ast.ImportFrom) -> None:
     module = run.frame.module
     source = ""
-    if isinstance(statement, cst.ImportFrom):
-        source = "." * len(statement.relative) + (dotted(statement.module) if statement.module else "")
+    if isinstance(statement, ast.ImportFrom):
+        source = "." * statement.level + (statement.module or "")
     for alias in statement.names:
-        name = dotted(alias.name)
-        full = name if not source else source + ("" if source.endswith(".") else ".") + name
-        bound = alias.asname.name if alias.asname else None
-        if isinstance(bound, cst.Name):
-            run.bind(bound.value, run.resolved(run.project.absolute(module.absolute(full))))
-        else:
-            target = full if source else name.split(".")[0]
-            run.bind(name.split(".")[0], run.resolved(run.project.absolute(module.absolute(target))))
+        if alias.name == "*":
+            continue
+        full = alias.name if not source else source + ("" if source.endswith(".") else ".") + alias.name
+        first = alias.name.partition(".")[0]
+        target = full if source or alias.asname else first
+        run.bind(alias.asname or first, run.resolved(run.project.absolute(module.absolute(target))))
 
 
-def _delete(run: Interpreter, target: cst.BaseDelTargetExpression) -> None:
-    if isinstance(target, cst.Name):
-        run.frame.names.pop(target.value, None)
-    elif isinstance(target, cst.Attribute):
-        owner = run.evaluate(target.value)
-        if isinstance(owner, Instance):
-            run.set_attribute(owner, target.attr.value, UNSET)
+def _delete(run: Interpreter, statement: ast.Delete) -> None:
+    for target in statement.targets:
+        if isinstance(target, ast.Name):
+            run.frame.names.pop(target.id, None)
+        elif isinstance(target, ast.Attribute):
+            owner = run.evaluate(target.value)
+            if isinstance(owner, Instance):
+                run.set_attribute(owner, target.attr, UNSET)
 
 
-def assign(run: Interpreter, target: cst.BaseExpression, value: Value) -> None:
+def assign(run: Interpreter, target: ast.expr, value: Value) -> None:
     """Bind a target; assigning to ``.data`` or to an index of a tensor writes its memory."""
     match target:
-        case cst.Name(value=name):
+        case ast.Name(id=name):
             run.bind(name, value)
-        case cst.Attribute(value=owner, attr=attr):
+        case ast.Attribute(value=owner, attr=name):
             for holder in run.alternatives(run.evaluate(owner)):
-                assign_attribute(run, holder, attr.value, value, target)
-        case cst.Subscript(value=owner):
+                assign_attribute(run, holder, name, value, target)
+        case ast.Subscript(value=owner):
             index = expressions.index_part(run, target)
             for holder in run.alternatives(run.evaluate(owner)):
                 _assign_item(run, holder, index, value, target)
-        case cst.Tuple(elements=elements) | cst.List(elements=elements):
+        case ast.Tuple(elts=elements) | ast.List(elts=elements):
             items = _unpack(run, value, len(elements))
             for element, item in zip(elements, items, strict=True):
-                assign(run, element.value, UNKNOWN if isinstance(element, cst.StarredElement) else item)
+                if isinstance(element, ast.Starred):
+                    assign(run, element.value, UNKNOWN)
+                else:
+                    assign(run, element, item)
 
 
-def assign_attribute(run: Interpreter, holder: Value, name: str, value: Value, node: cst.CSTNode) -> None:
+def assign_attribute(run: Interpreter, holder: Value, name: str, value: Value, node: ast.AST) -> None:
     """``holder.name = value``."""
     if isinstance(holder, Instance):
         run.set_attribute(holder, name, value)
@@ -225,7 +227,7 @@ def assign_attribute(run: Interpreter, holder: Value, name: str, value: Value, n
             holder.attributes[name] = value
 
 
-def _assign_item(run: Interpreter, holder: Value, index: expressions.Index, value: Value, node: cst.CSTNode) -> None:
+def _assign_item(run: Interpreter, holder: Value, index: expressions.Index, value: Value, node: ast.AST) -> None:
     match holder:
         case Tensor():
             tensors.write(run, tensors.part_of(holder, index), "index assignment", run.origin(node))
@@ -257,7 +259,7 @@ def _unpack(run: Interpreter, value: Value, count: int) -> list[Value]:
             return [UNKNOWN] * count
 
 
-def _augment(run: Interpreter, statement: cst.AugAssign) -> None:
+def _augment(run: Interpreter, statement: ast.AugAssign) -> None:
     value = run.evaluate(statement.value)
     old = simplify(run.evaluate(statement.target), run.condition)
     if isinstance(old, Sequence):
@@ -268,5 +270,33 @@ def _augment(run: Interpreter, statement: cst.AugAssign) -> None:
     elif isinstance(old, Instance) and isinstance(value, Sequence):
         old.children += value.items
     elif not isinstance(old, Tensor | Instance):
-        result = expressions.arithmetic(run, type(statement.operator).__name__.removesuffix("Assign"), old, value)
+        result = expressions.arithmetic(run, type(statement.op), old, value)
         assign(run, statement.target, result)
+
+
+_HANDLERS: dict[type[ast.stmt], Callable[[Interpreter, Any], None]] = {
+    ast.Expr: _expression,
+    ast.Assign: _assign,
+    ast.AnnAssign: _annotated,
+    ast.AugAssign: _augment,
+    ast.If: _if,
+    ast.For: _for,
+    ast.AsyncFor: _for,
+    ast.While: _while,
+    ast.With: _with,
+    ast.AsyncWith: _with,
+    ast.Return: _return,
+    ast.Raise: _raise,
+    ast.Break: _leave_loop,
+    ast.Continue: _leave_loop,
+    ast.Assert: _assert,
+    ast.FunctionDef: _function,
+    ast.AsyncFunctionDef: _function,
+    ast.ClassDef: _class,
+    ast.Import: _import,
+    ast.ImportFrom: _import,
+    ast.Delete: _delete,
+    ast.Match: _match,
+    ast.Try: _try,
+    getattr(ast, "TryStar", ast.Try): _try,  # since Python 3.11
+}

@@ -7,9 +7,8 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any
-
-import libcst as cst
 
 from initaudit.analyzer.symbolic import calls, execution, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
@@ -43,22 +42,20 @@ from initaudit.analyzer.symbolic.values import (
 if TYPE_CHECKING:
     from initaudit.analyzer.symbolic.interpreter import Interpreter
 
-ARITHMETIC: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
-    "Add": ("+", operator.add),
-    "Subtract": ("-", operator.sub),
-    "Multiply": ("*", operator.mul),
-    "Divide": ("/", operator.truediv),
-    "FloorDivide": ("//", operator.floordiv),
-    "Modulo": ("%", operator.mod),
-    "Power": ("**", operator.pow),
+ARITHMETIC: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.Add: ("+", operator.add),
+    ast.Sub: ("-", operator.sub),
+    ast.Mult: ("*", operator.mul),
+    ast.Div: ("/", operator.truediv),
+    ast.FloorDiv: ("//", operator.floordiv),
+    ast.Mod: ("%", operator.mod),
+    ast.Pow: ("**", operator.pow),
 }
-COMPARISONS: dict[type[cst.BaseCompOp], tuple[str, Callable[[Any, Any], bool]]] = {
-    cst.Equal: ("==", operator.eq),
-    cst.NotEqual: ("!=", operator.ne),
-    cst.LessThan: ("<", operator.lt),
-    cst.LessThanEqual: ("<=", operator.le),
-    cst.GreaterThan: (">", operator.gt),
-    cst.GreaterThanEqual: (">=", operator.ge),
+COMPARISONS: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], bool]]] = {
+    ast.Lt: ("<", operator.lt),
+    ast.LtE: ("<=", operator.le),
+    ast.Gt: (">", operator.gt),
+    ast.GtE: (">=", operator.ge),
 }
 LARGEST = 1e15
 
@@ -77,70 +74,55 @@ class Index:
     step: int = 1
 
 
-def evaluate(run: Interpreter, node: cst.CSTNode) -> Value:
+def evaluate(run: Interpreter, node: ast.expr) -> Value:
     """The value of an expression, which may be a choice."""
     handler = _HANDLERS.get(type(node))
     return handler(run, node) if handler is not None else UNKNOWN
 
 
-def _name(run: Interpreter, node: cst.Name) -> Value:
-    if node.value in _KEYWORDS:
-        return _KEYWORDS[node.value]
-    return run.lookup(node.value)
+def _name(run: Interpreter, node: ast.Name) -> Value:
+    return run.lookup(node.id)
 
 
-_KEYWORDS: dict[str, Value] = {"None": NONE, "True": Constant(True), "False": Constant(False)}
+def _constant(_: Interpreter, node: ast.Constant) -> Value:
+    return UNKNOWN if isinstance(node.value, complex | EllipsisType) else Constant(node.value)
 
 
-def _number(_: Interpreter, node: cst.Integer | cst.Float) -> Value:
-    return Constant(node.evaluated_value)
-
-
-def _string(_: Interpreter, node: cst.SimpleString) -> Value:
-    try:
-        return Constant(ast.literal_eval(node.value))
-    except (ValueError, SyntaxError):
-        return UNKNOWN
-
-
-def _formatted(run: Interpreter, node: cst.FormattedString) -> Value:
+def _formatted(run: Interpreter, node: ast.JoinedStr) -> Value:
     parts = []
-    for part in node.parts:
-        if isinstance(part, cst.FormattedStringText):
-            parts.append(part.value)
-        elif isinstance(part, cst.FormattedStringExpression):
-            value = run.evaluate(part.expression)
+    for part in node.values:
+        if isinstance(part, ast.Constant):
+            parts.append(str(part.value))
+        elif isinstance(part, ast.FormattedValue):
+            value = run.evaluate(part.value)
             parts.append(str(value.value) if isinstance(value, Constant) else "{" + text(value) + "}")
     joined = "".join(parts)
     return Symbol(f"f'{joined}'") if "{" in joined else Constant(joined)
 
 
-def _concatenated(run: Interpreter, node: cst.ConcatenatedString) -> Value:
-    return arithmetic(run, "Add", run.evaluate(node.left), run.evaluate(node.right))
-
-
-def _elements(run: Interpreter, node: cst.Tuple | cst.List | cst.Set) -> Value:
+def _elements(run: Interpreter, node: ast.Tuple | ast.List | ast.Set) -> Value:
     items: list[Value] = []
     complete = True
-    for element in node.elements:
+    for element in node.elts:
+        if not isinstance(element, ast.Starred):
+            items.append(run.evaluate(element))
+            continue
         value = run.evaluate(element.value)
-        if not isinstance(element, cst.StarredElement):
-            items.append(value)
-        elif isinstance(value, Sequence):
+        if isinstance(value, Sequence):
             items += value.items
             complete = complete and value.complete
         else:
             items.append(Size(f"*{text(value)}"))
             complete = False
-    return Sequence(items, complete, is_list=not isinstance(node, cst.Tuple))
+    return Sequence(items, complete, is_list=not isinstance(node, ast.Tuple))
 
 
-def _dict(run: Interpreter, node: cst.Dict) -> Value:
+def _dict(run: Interpreter, node: ast.Dict) -> Value:
     mapping = Mapping({})
-    for element in node.elements:
-        value = run.evaluate(element.value)
-        if isinstance(element, cst.DictElement):
-            key = run.evaluate(element.key)
+    for key_node, value_node in zip(node.keys, node.values, strict=True):
+        value = run.evaluate(value_node)
+        if key_node is not None:
+            key = run.evaluate(key_node)
             name = key.value if isinstance(key, Constant) and isinstance(key.value, str) else f"?{text(key)}"
             mapping.items[name] = value
         elif isinstance(value, Mapping):
@@ -151,13 +133,13 @@ def _dict(run: Interpreter, node: cst.Dict) -> Value:
     return mapping
 
 
-def _comprehension(run: Interpreter, node: cst.ListComp | cst.GeneratorExp | cst.SetComp) -> Value:
+def _comprehension(run: Interpreter, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
     items: list[Value] = []
-    complete = _each(run, node.for_in, lambda: items.append(run.evaluate(node.elt)))
+    complete = _each(run, node.generators, lambda: items.append(run.evaluate(node.elt)))
     return Sequence(items, complete)
 
 
-def _dict_comprehension(run: Interpreter, node: cst.DictComp) -> Value:
+def _dict_comprehension(run: Interpreter, node: ast.DictComp) -> Value:
     mapping = Mapping({})
 
     def add() -> None:
@@ -165,12 +147,13 @@ def _dict_comprehension(run: Interpreter, node: cst.DictComp) -> Value:
         name = key.value if isinstance(key, Constant) and isinstance(key.value, str) else f"?{text(key)}"
         mapping.items[name] = run.evaluate(node.value)
 
-    mapping.complete = _each(run, node.for_in, add)
+    mapping.complete = _each(run, node.generators, add)
     return mapping
 
 
-def _each(run: Interpreter, clause: cst.CompFor, action: Callable[[], object]) -> bool:
+def _each(run: Interpreter, clauses: list[ast.comprehension], action: Callable[[], object]) -> bool:
     """Do something for each item of a comprehension; whether all items are known."""
+    clause, *inner = clauses
     iterable = run.evaluate(clause.iter)
     complete = isinstance(iterable, Sequence) and iterable.complete
     before = run.condition
@@ -178,18 +161,18 @@ def _each(run: Interpreter, clause: cst.CompFor, action: Callable[[], object]) -
         run.condition = all_of([before, found])
         execution.assign(run, clause.target, item)
         for test in clause.ifs:
-            run.condition = all_of([run.condition, condition(run, test.test)])
+            run.condition = all_of([run.condition, condition(run, test)])
         if run.condition != FALSE:
-            if clause.inner_for_in is not None:
-                complete = _each(run, clause.inner_for_in, action) and complete
+            if inner:
+                complete = _each(run, inner, action) and complete
             else:
                 action()
         run.condition = before
     return complete
 
 
-def _attribute(run: Interpreter, node: cst.Attribute) -> Value:
-    return get_attribute(run, run.evaluate(node.value), node.attr.value)
+def _attribute(run: Interpreter, node: ast.Attribute) -> Value:
+    return get_attribute(run, run.evaluate(node.value), node.attr)
 
 
 def get_attribute(run: Interpreter, owner: Value, name: str) -> Value:
@@ -227,23 +210,25 @@ def get_attribute(run: Interpreter, owner: Value, name: str) -> Value:
             return UNKNOWN
 
 
-def _call(run: Interpreter, node: cst.Call) -> Value:
+def _call(run: Interpreter, node: ast.Call) -> Value:
     function = run.evaluate(node.func)
     args: list[Value] = []
     keywords: dict[str, Value] = {}
     for arg in node.args:
-        value = run.evaluate(arg.value)
-        if arg.star == "*":
+        if isinstance(arg, ast.Starred):
+            value = run.evaluate(arg.value)
             args += value.items if isinstance(value, Sequence) else [Size(f"*{text(value)}")]
-        elif arg.star == "**":
-            spread, complete = _spread(value)
-            keywords.update(spread)
-            if not complete:
-                keywords["**"] = UNKNOWN
-        elif arg.keyword is not None:
-            keywords[arg.keyword.value] = value
         else:
-            args.append(value)
+            args.append(run.evaluate(arg))
+    for keyword in node.keywords:
+        value = run.evaluate(keyword.value)
+        if keyword.arg is not None:
+            keywords[keyword.arg] = value
+            continue
+        spread, complete = _spread(value)
+        keywords.update(spread)
+        if not complete:
+            keywords["**"] = UNKNOWN
     return calls.call(run, function, args, keywords, node)
 
 
@@ -260,7 +245,7 @@ def _spread(value: Value) -> tuple[dict[str, Value], bool]:
             return {}, False
 
 
-def _subscript(run: Interpreter, node: cst.Subscript) -> Value:
+def _subscript(run: Interpreter, node: ast.Subscript) -> Value:
     owner = run.evaluate(node.value)
     index = index_part(run, node)
     return get_item(run, owner, index)
@@ -305,21 +290,20 @@ def _any_entry(items: dict[str, Value], index: Index) -> Value:
     return _any_item(list(items.values()), index) if items else UNKNOWN
 
 
-def index_part(run: Interpreter, node: cst.Subscript) -> Index:
+def index_part(run: Interpreter, node: ast.Subscript) -> Index:
     """What a subscript selects: along the first dimension that it does not take whole."""
-    slices = [element.slice for element in node.slice]
+    slices = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     dimension = next((place for place, entry in enumerate(slices) if not _is_full_slice(entry)), None)
     if dimension is None:
         return Index(whole=True)
     chosen = slices[dimension]
     exact = all(map(_is_full_slice, slices[dimension + 1 :])) and not any(_is_ellipsis(s) for s in slices[:dimension])
-    if isinstance(chosen, cst.Slice):
+    if isinstance(chosen, ast.Slice):
         start, stop = _bound(run, chosen.lower), _bound(run, chosen.upper)
         step = run.evaluate(chosen.step) if chosen.step is not None else Constant(1)
         stride = step.value if isinstance(step, Constant) and isinstance(step.value, int) else 0
         return Index(start=start, stop=stop, exact=exact and stride > 0, dimension=dimension, step=stride)
-    assert isinstance(chosen, cst.Index)
-    value = run.evaluate(chosen.value)
+    value = run.evaluate(chosen)
     if isinstance(value, Constant):
         number = value.value
         if isinstance(number, bool) or not isinstance(number, int):
@@ -329,34 +313,34 @@ def index_part(run: Interpreter, node: cst.Subscript) -> Index:
     return Index(start=text(value), by_loop=isinstance(value, Symbol) and value.text.startswith("each of "))
 
 
-def _is_ellipsis(node: cst.BaseSlice) -> bool:
-    return isinstance(node, cst.Index) and isinstance(node.value, cst.Ellipsis)
+def _is_ellipsis(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is ...
 
 
-def _is_full_slice(node: cst.BaseSlice) -> bool:
-    open_slice = isinstance(node, cst.Slice) and node.lower is None and node.upper is None and node.step is None
+def _is_full_slice(node: ast.expr) -> bool:
+    open_slice = isinstance(node, ast.Slice) and node.lower is None and node.upper is None and node.step is None
     return open_slice or _is_ellipsis(node)
 
 
-def _bound(run: Interpreter, node: cst.BaseExpression | None) -> str | None:
+def _bound(run: Interpreter, node: ast.expr | None) -> str | None:
     if node is None:
         return None
     value = run.evaluate(node)
     return None if value == Constant(0) else text(value)
 
 
-def _binary(run: Interpreter, node: cst.BinaryOperation) -> Value:
-    return arithmetic(run, type(node.operator).__name__, run.evaluate(node.left), run.evaluate(node.right))
+def _binary(run: Interpreter, node: ast.BinOp) -> Value:
+    return arithmetic(run, type(node.op), run.evaluate(node.left), run.evaluate(node.right))
 
 
-def arithmetic(run: Interpreter, name: str, left: Value, right: Value) -> Value:
+def arithmetic(run: Interpreter, kind: type[ast.operator], left: Value, right: Value) -> Value:
     """A binary operation, folded where both sides are known."""
-    sign, function = ARITHMETIC.get(name, (name, None))
+    sign, function = ARITHMETIC.get(kind, (kind.__name__, None))
     if isinstance(left, Constant) and isinstance(right, Constant) and function is not None:
         return _folded(function, left.value, right.value)
-    if isinstance(left, Sequence) and isinstance(right, Sequence) and name == "Add":
+    if isinstance(left, Sequence) and isinstance(right, Sequence) and kind is ast.Add:
         return Sequence(left.items + right.items, left.complete and right.complete, left.is_list)
-    if isinstance(left, Sequence) and name == "Multiply":
+    if isinstance(left, Sequence) and kind is ast.Mult:
         if isinstance(right, Constant) and isinstance(right.value, int) and right.value <= 16:
             return Sequence(left.items * right.value, left.complete, left.is_list)
         return Sequence(left.items, False, left.is_list)
@@ -367,12 +351,12 @@ def arithmetic(run: Interpreter, name: str, left: Value, right: Value) -> Value:
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         return tensors.computed(run, left, right)
     if isinstance(left, Constant | Symbol) and isinstance(right, Constant | Symbol):
-        if name in ("FloorDivide", "Multiply", "Modulo", "Subtract") or isinstance(right, Constant):
+        if kind in (ast.FloorDiv, ast.Mult, ast.Mod, ast.Sub) or isinstance(right, Constant):
             run.integer(left)
             run.integer(right)
         result = Symbol(f"({text(left)} {sign} {text(right)})")
         operands = {text(left), text(right)} - {text(v) for v in (left, right) if _is_integer_constant(v)}
-        if name != "Divide" and operands <= run.integers:
+        if kind is not ast.Div and operands <= run.integers:
             run.integers.add(result.text)
         return result
     return UNKNOWN
@@ -398,25 +382,27 @@ def _folded(function: Callable[[Any, Any], Any], left: Any, right: Any) -> Value
     return Constant(result)
 
 
-def _unary(run: Interpreter, node: cst.UnaryOperation) -> Value:
-    if isinstance(node.operator, cst.Not):
+def _unary(run: Interpreter, node: ast.UnaryOp) -> Value:
+    if isinstance(node.op, ast.Not):
         return _as_value(condition(run, node), run)
-    value = run.evaluate(node.expression)
-    if isinstance(value, Constant) and isinstance(value.value, int | float) and isinstance(node.operator, cst.Minus):
+    value = run.evaluate(node.operand)
+    if isinstance(value, Constant) and isinstance(value.value, int | float) and isinstance(node.op, ast.USub):
         return Constant(-value.value)
     return Symbol(f"-{text(value)}") if isinstance(value, Symbol) else value
 
 
-def _boolean(run: Interpreter, node: cst.BooleanOperation) -> Value:
-    left = run.evaluate(node.left)
-    outcome = truth(run, left, node.left)
-    right = run.evaluate(node.right)
-    if isinstance(node.operator, cst.Or):
-        return choose(outcome, left, right)
-    return choose(outcome, right, left)
+def _boolean(run: Interpreter, node: ast.BoolOp) -> Value:
+    first, *others = node.values
+    left, before = run.evaluate(first), first
+    for operand in others:
+        outcome = truth(run, left, first, before)
+        right = run.evaluate(operand)
+        left = choose(outcome, left, right) if isinstance(node.op, ast.Or) else choose(outcome, right, left)
+        before = operand
+    return left
 
 
-def _comparison(run: Interpreter, node: cst.Comparison) -> Value:
+def _comparison(run: Interpreter, node: ast.Compare) -> Value:
     return _as_value(condition(run, node), run)
 
 
@@ -424,7 +410,7 @@ def _as_value(outcome: Condition, run: Interpreter) -> Value:
     return simplify(choose(outcome, Constant(True), Constant(False)), run.condition)
 
 
-def _conditional(run: Interpreter, node: cst.IfExp) -> Value:
+def _conditional(run: Interpreter, node: ast.IfExp) -> Value:
     test = condition(run, node.test)
     before = run.condition
     results: list[Value] = []
@@ -437,81 +423,85 @@ def _conditional(run: Interpreter, node: cst.IfExp) -> Value:
     return choose(test, *results)
 
 
-def _lambda(run: Interpreter, node: cst.Lambda) -> Value:
+def _lambda(run: Interpreter, node: ast.Lambda) -> Value:
     return Lambda(run.origin(node), run.frame.names)
 
 
-def _named(run: Interpreter, node: cst.NamedExpr) -> Value:
+def _named(run: Interpreter, node: ast.NamedExpr) -> Value:
     value = run.evaluate(node.value)
     execution.assign(run, node.target, value)
     return value
 
 
-def _await(run: Interpreter, node: cst.Await) -> Value:
-    return run.evaluate(node.expression)
+def _await(run: Interpreter, node: ast.Await) -> Value:
+    return run.evaluate(node.value)
 
 
-_HANDLERS: dict[type[cst.CSTNode], Callable[[Interpreter, Any], Value]] = {
-    cst.Name: _name,
-    cst.Integer: _number,
-    cst.Float: _number,
-    cst.SimpleString: _string,
-    cst.ConcatenatedString: _concatenated,
-    cst.FormattedString: _formatted,
-    cst.Tuple: _elements,
-    cst.List: _elements,
-    cst.Set: _elements,
-    cst.Dict: _dict,
-    cst.ListComp: _comprehension,
-    cst.GeneratorExp: _comprehension,
-    cst.SetComp: _comprehension,
-    cst.DictComp: _dict_comprehension,
-    cst.Attribute: _attribute,
-    cst.Call: _call,
-    cst.Subscript: _subscript,
-    cst.BinaryOperation: _binary,
-    cst.UnaryOperation: _unary,
-    cst.BooleanOperation: _boolean,
-    cst.Comparison: _comparison,
-    cst.IfExp: _conditional,
-    cst.Lambda: _lambda,
-    cst.NamedExpr: _named,
-    cst.Await: _await,
+_HANDLERS: dict[type[ast.expr], Callable[[Interpreter, Any], Value]] = {
+    ast.Name: _name,
+    ast.Constant: _constant,
+    ast.JoinedStr: _formatted,
+    ast.Tuple: _elements,
+    ast.List: _elements,
+    ast.Set: _elements,
+    ast.Dict: _dict,
+    ast.ListComp: _comprehension,
+    ast.GeneratorExp: _comprehension,
+    ast.SetComp: _comprehension,
+    ast.DictComp: _dict_comprehension,
+    ast.Attribute: _attribute,
+    ast.Call: _call,
+    ast.Subscript: _subscript,
+    ast.BinOp: _binary,
+    ast.UnaryOp: _unary,
+    ast.BoolOp: _boolean,
+    ast.Compare: _comparison,
+    ast.IfExp: _conditional,
+    ast.Lambda: _lambda,
+    ast.NamedExpr: _named,
+    ast.Await: _await,
 }
 
 
 # Tests
 
 
-def condition(run: Interpreter, node: cst.BaseExpression) -> Condition:
+def condition(run: Interpreter, node: ast.expr) -> Condition:
     """What has to hold for a test to be true."""
     match node:
-        case cst.UnaryOperation(operator=cst.Not(), expression=inner):
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
             return negate(condition(run, inner))
-        case cst.BooleanOperation(left=left, operator=sign, right=right):
-            conjunction = isinstance(sign, cst.And)
-            first = condition(run, left)
-            before = run.condition
-            run.condition = all_of([before, first if conjunction else negate(first)])
-            # The right side is not reached where the left one decides.
-            second = condition(run, right) if run.condition != FALSE else (FALSE if conjunction else TRUE)
-            run.condition = before
-            return all_of([first, second]) if conjunction else any_of([first, second])
-        case cst.Comparison(left=left, comparisons=targets):
-            operands = [run.evaluate(operand) for operand in (left, *(target.comparator for target in targets))]
-            pairs = zip(operands, targets, operands[1:], strict=False)
-            return all_of(_compare(run, one, target.operator, two, node) for one, target, two in pairs)
+        case ast.BoolOp(op=sign, values=values):
+            return _connected(run, values, conjunction=isinstance(sign, ast.And))
+        case ast.Compare(left=left, ops=signs, comparators=others):
+            operands = [run.evaluate(operand) for operand in (left, *others)]
+            pairs = zip(operands, signs, operands[1:], strict=False)
+            return all_of(_compare(run, one, sign, two, node) for one, sign, two in pairs)
         case _:
             return truth(run, run.evaluate(node), node)
 
 
-def truth(run: Interpreter, value: Value, node: cst.CSTNode) -> Condition:
-    """When a value counts as true."""
+def _connected(run: Interpreter, tests: list[ast.expr], *, conjunction: bool) -> Condition:
+    """Tests joined by ``and``, or by ``or``: one is not reached where those before it decide."""
+    before = run.condition
+    result = condition(run, tests[0])
+    for test in tests[1:]:
+        run.condition = all_of([before, result if conjunction else negate(result)])
+        reached = run.condition != FALSE
+        further = condition(run, test) if reached else (FALSE if conjunction else TRUE)
+        result = all_of([result, further]) if conjunction else any_of([result, further])
+        run.condition = before
+    return result
+
+
+def truth(run: Interpreter, value: Value, node: ast.expr, last: ast.expr | None = None) -> Condition:
+    """When a value counts as true; it is that of ``node``, or of all that stands from there to ``last``."""
     match value:
         case Constant(inner):
             return TRUE if inner else FALSE
         case Choice(test, then, otherwise):
-            return any_of([all_of([test, truth(run, then, node)]), all_of([negate(test), truth(run, otherwise, node)])])
+            one, two = truth(run, then, node, last), truth(run, otherwise, node, last)
+            return any_of([all_of([test, one]), all_of([negate(test), two])])
         case Sequence(items=items, complete=True):
             return TRUE if items else FALSE
         case Tensor() | Instance() | Function() | Class() | Lambda():
@@ -521,22 +511,22 @@ def truth(run: Interpreter, value: Value, node: cst.CSTNode) -> Condition:
         case Symbol(name) | Size(name):
             return Literal(Atom(name))
         case _:
-            return Literal(Atom(run.frame.fragment.source(node)))
+            return Literal(Atom(run.frame.snippet.source(node, last)))
 
 
-def _compare(run: Interpreter, left: Value, sign: cst.BaseCompOp, right: Value, node: cst.CSTNode) -> Condition:
+def _compare(run: Interpreter, left: Value, sign: ast.cmpop, right: Value, node: ast.Compare) -> Condition:
     if isinstance(left, Choice):
         return any_of(
             all_of([when, _compare(run, leaf, sign, right, node)]) for when, leaf in leaves(left, run.condition)
         )
     match sign:
-        case cst.Is() | cst.Equal():
+        case ast.Is() | ast.Eq():
             return _equal(run, left, right, node)
-        case cst.IsNot() | cst.NotEqual():
+        case ast.IsNot() | ast.NotEq():
             return negate(_equal(run, left, right, node))
-        case cst.In():
+        case ast.In():
             return _contains(run, left, right, node)
-        case cst.NotIn():
+        case ast.NotIn():
             return negate(_contains(run, left, right, node))
     word, function = COMPARISONS[type(sign)]
     if isinstance(left, Constant) and isinstance(right, Constant):
@@ -548,10 +538,10 @@ def _compare(run: Interpreter, left: Value, sign: cst.BaseCompOp, right: Value, 
         run.integer(left)
     if isinstance(left, Symbol | Constant) and isinstance(right, Symbol | Constant):
         return Literal(Atom(f"{text(left)} {word} {text(right)}"))
-    return Literal(Atom(run.frame.fragment.source(node)))
+    return Literal(Atom(run.frame.snippet.source(node)))
 
 
-def _equal(run: Interpreter, left: Value, right: Value, node: cst.CSTNode) -> Condition:
+def _equal(run: Interpreter, left: Value, right: Value, node: ast.Compare) -> Condition:
     if isinstance(left, Constant) and isinstance(right, Constant):
         return TRUE if left.value == right.value else FALSE
     if isinstance(right, Constant) and right.value is None and not isinstance(left, Symbol | Size | type(UNKNOWN)):
@@ -564,10 +554,10 @@ def _equal(run: Interpreter, left: Value, right: Value, node: cst.CSTNode) -> Co
         return Literal(Atom(f"{left.text} == {right.value!r}", left.text, repr(right.value)))
     if isinstance(left, Symbol | Size) and isinstance(right, Symbol | Size | Class | Api):
         return Literal(Atom(f"{left.text} == {text(right)}", left.text, text(right)))
-    return Literal(Atom(run.frame.fragment.source(node)))
+    return Literal(Atom(run.frame.snippet.source(node)))
 
 
-def _contains(run: Interpreter, left: Value, right: Value, node: cst.CSTNode) -> Condition:
+def _contains(run: Interpreter, left: Value, right: Value, node: ast.Compare) -> Condition:
     if isinstance(right, Sequence) and right.complete:
         return any_of(_equal(run, left, item, node) for item in right.items)
     if isinstance(left, Constant) and isinstance(left.value, str):
@@ -579,7 +569,7 @@ def _contains(run: Interpreter, left: Value, right: Value, node: cst.CSTNode) ->
         return any_of(_equal(run, left, Constant(key), node) for key in right.items)
     if isinstance(left, Constant | Symbol) and isinstance(right, Symbol):
         return Literal(Atom(f"{text(left)} in {right.text}"))
-    return Literal(Atom(run.frame.fragment.source(node)))
+    return Literal(Atom(run.frame.snippet.source(node)))
 
 
 def number(value: Value) -> float | None:

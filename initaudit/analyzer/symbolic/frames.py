@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from initaudit.analyzer.fragments import Fragment
 from initaudit.analyzer.project import Defined, Module
+from initaudit.analyzer.snippets import Snippet
 from initaudit.analyzer.symbolic.conditions import Condition
 from initaudit.analyzer.symbolic.values import Origin, Value
 
@@ -17,7 +17,7 @@ class Frame:
     """One call: the module and slice its code stands in, its names, and what it has returned."""
 
     module: Module
-    fragment: Fragment
+    snippet: Snippet
     owner: Defined | None = None
     instance: Value | None = None
     names: dict[str, Value] = field(default_factory=dict)

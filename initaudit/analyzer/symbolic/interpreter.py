@@ -6,16 +6,15 @@ is merged, so that a bias created ``if bias`` and initialized ``if self.bias is 
 
 from __future__ import annotations
 
+import ast
 import functools
 import re
 from collections.abc import Iterator
 from collections.abc import Sequence as Statements
 
-import libcst as cst
-
-from initaudit.analyzer.fragments import has_decorator
 from initaudit.analyzer.project import Defined, External, Module, Project, Resolved
 from initaudit.analyzer.project import Global as ModuleGlobal
+from initaudit.analyzer.snippets import defaults, has_decorator
 from initaudit.analyzer.symbolic import execution, expressions, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Condition, all_of, conjuncts
 from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Frame
@@ -81,8 +80,8 @@ class Interpreter:
     def frame(self) -> Frame:
         return self.frames[-1]
 
-    def origin(self, node: cst.CSTNode) -> Origin:
-        return Origin(self.frame.fragment, node)
+    def origin(self, node: ast.AST) -> Origin:
+        return Origin(self.frame.snippet, node)
 
     def step(self) -> None:
         self._steps += 1
@@ -165,11 +164,11 @@ class Interpreter:
         if key not in self._globals:
             self._globals[key] = Symbol(f"{module.name}.{name}")
             start, end = module.outline.globals[name]
-            fragment = module.fragment(start, end)
-            if fragment is not None and end - start < 60 and len(self.frames) < MAX_DEPTH:
+            snippet = module.snippet(start, end)
+            if snippet is not None and end - start < 60 and len(self.frames) < MAX_DEPTH:
                 condition, self.condition = self.condition, TRUE
-                self.frames.append(Frame(module, fragment))
-                execution.execute(self, fragment.body())
+                self.frames.append(Frame(module, snippet))
+                execution.execute(self, snippet.body)
                 value = self.frames.pop().names.get(name, UNKNOWN)
                 self.condition = condition
                 if not isinstance(value, Tensor | Instance | type(UNKNOWN)):
@@ -178,7 +177,7 @@ class Interpreter:
 
     # Expressions and calls
 
-    def evaluate(self, node: cst.CSTNode) -> Value:
+    def evaluate(self, node: ast.expr) -> Value:
         """The value of an expression on the present path."""
         self.step()
         return simplify(expressions.evaluate(self, node), self.condition)
@@ -190,27 +189,27 @@ class Interpreter:
         values = [*args, *function.arguments, *keywords.values(), *function.keywords.values()]
         if function.instance is None and not any(map(_reaches_tensors, values)) and not _makes_tensors(defined):
             return Symbol(f"{defined.qualname}({', '.join(map(text, values))})")
-        fragment = defined.module.fragment(definition.start, definition.end)
-        node = fragment.body()[0] if fragment is not None and fragment.body() else None
+        found = defined.module.function(definition)
         running = sum(frame.function == defined for frame in self.frames)
-        if fragment is None or not isinstance(node, cst.FunctionDef) or len(self.frames) >= MAX_DEPTH or running > 2:
+        if found is None or len(self.frames) >= MAX_DEPTH or running > 2:
             for value in (*args, *keywords.values(), *([function.instance] if function.instance else [])):
                 self.escape(value, f"{definition.name} could not be followed")
             return UNKNOWN
         self.called.add(defined)
-        frame = Frame(defined.module, fragment, function.owner, function.instance, called_from=origin, function=defined)
+        snippet, node = found
+        frame = Frame(defined.module, snippet, function.owner, function.instance, called_from=origin, function=defined)
         frame.names.update(function.closure)
         args = [*function.arguments, *args]
         keywords = {**function.keywords, **keywords}
         if function.instance is not None and not has_decorator(node, "staticmethod"):
             args = [function.instance, *args]
-        return self.run_body(frame, node.params, node.body.body, args, keywords)
+        return self.run_body(frame, node.args, node.body, args, keywords)
 
     def run_body(
         self,
         frame: Frame,
-        params: cst.Parameters,
-        body: Statements[cst.BaseStatement | cst.BaseSmallStatement],
+        params: ast.arguments,
+        body: Statements[ast.stmt],
         args: list[Value],
         keywords: dict[str, Value],
     ) -> Value:
@@ -229,28 +228,29 @@ class Interpreter:
             result = value if result is UNSET else choose(extra, value, result)
         return simplify(result, before)
 
-    def bind_parameters(self, params: cst.Parameters, args: list[Value], keywords: dict[str, Value]) -> None:
+    def bind_parameters(self, params: ast.arguments, args: list[Value], keywords: dict[str, Value]) -> None:
         names = self.frame.names
-        positional = [*params.posonly_params, *params.params]
+        positional = [*params.posonlyargs, *params.args]
+        known = defaults(params)
         rest = list(args)
         keywords = dict(keywords)
-        for param in [*positional, *params.kwonly_params]:
-            name = param.name.value
-            if rest and param in positional:
+        for position, param in enumerate([*positional, *params.kwonlyargs]):
+            name = param.arg
+            if rest and position < len(positional):
                 names[name] = rest.pop(0)
             elif name in keywords:
                 names[name] = keywords.pop(name)
             elif "**" in keywords:
                 names[name] = Symbol(name)
-            elif param.default is not None:
-                names[name] = self.evaluate(param.default)
+            elif name in known:
+                names[name] = self.evaluate(known[name])
             else:
                 names[name] = Symbol(name)
-        if isinstance(params.star_arg, cst.Param):
-            names[params.star_arg.name.value] = Sequence(rest, is_list=False)
-        if params.star_kwarg is not None:
+        if params.vararg is not None:
+            names[params.vararg.arg] = Sequence(rest, is_list=False)
+        if params.kwarg is not None:
             complete = keywords.pop("**", None) is None
-            names[params.star_kwarg.name.value] = Mapping(keywords, complete)
+            names[params.kwarg.arg] = Mapping(keywords, complete)
 
     def escape(self, value: Value, reason: str) -> None:
         """Code that cannot be read got hold of a value: whatever it is, it may have been written."""

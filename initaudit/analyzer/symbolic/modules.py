@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.symbolic import calls, tensors
 from initaudit.analyzer.symbolic.conditions import TRUE, Condition, all_of
 from initaudit.analyzer.symbolic.values import (
@@ -44,11 +44,10 @@ RESET_TARGETS = (
 WITH_WEIGHT = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS | {"Embedding", "EmbeddingBag", "PReLU"}
 
 
-def is_gradient_mode(node: cst.BaseExpression) -> bool:
+def is_gradient_mode(node: ast.expr) -> bool:
     """Whether a ``with`` item only switches gradients on or off."""
-    function = node.func if isinstance(node, cst.Call) else node
-    name = function.attr if isinstance(function, cst.Attribute) else function
-    return isinstance(name, cst.Name) and name.value in ("no_grad", "inference_mode", "set_grad_enabled", "enable_grad")
+    function = node.func if isinstance(node, ast.Call) else node
+    return dotted(function).rpartition(".")[2] in ("no_grad", "inference_mode", "set_grad_enabled", "enable_grad")
 
 
 # Torch's own modules

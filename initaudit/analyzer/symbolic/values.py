@@ -15,9 +15,9 @@ from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Condition, all_o
 from initaudit.schemes import Distribution
 
 if TYPE_CHECKING:
-    import libcst as cst
+    import ast
 
-    from initaudit.analyzer.fragments import Fragment
+    from initaudit.analyzer.snippets import Snippet
 
 
 class OutOfBudgetError(Exception):
@@ -76,8 +76,8 @@ class Mapping:
 class Origin:
     """The node that did something, and the slice it stands in."""
 
-    fragment: Fragment
-    node: cst.CSTNode
+    snippet: Snippet
+    node: ast.AST
 
 
 @dataclass(slots=True, eq=False)
