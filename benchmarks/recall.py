@@ -47,6 +47,7 @@ RULES = {
     "classname_find": "INI304",
     "type_eq": "INI303",
     "kaiming_misuse": "INI402 INI403 INI406",
+    "bias_not_covered": "INI101",
 }
 NOT_A_BUG = "lora_swapped"
 
