@@ -114,28 +114,47 @@ class DeprecatedCall(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Argument(msgspec.Struct, frozen=True):
-    """An argument as it is written; ``keyword`` is None for a positional one."""
+    """An argument as it is written; ``keyword`` is None for a positional one.
+
+    ``meaning`` is the same with what is assigned in its place for each name that was assigned just before.
+    """
 
     keyword: str | None
     source: str
+    meaning: str = ""
 
 
-class InitializerCall(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A call of an initializer of torch; ``function`` is its name in ``torch.nn.init``."""
+class Called(msgspec.Struct, frozen=True, kw_only=True):
+    """A call: the name of what is called, and what it is given."""
 
-    place: Place
     function: str
     arguments: tuple[Argument, ...]
 
     def argument(self, position: int, keyword: str) -> str | None:
         """The source of an argument; None when it is left out, or may be given by a ``*`` or ``**``."""
+        given = self.given(position, keyword)
+        return None if given is None else given.source
+
+    def given(self, position: int, keyword: str) -> Argument | None:
+        """An argument; None as above."""
         for given in self.arguments:
             if given.keyword == keyword:
-                return given.source
+                return given
         plain = [given for given in self.arguments if given.keyword is None]
         if position < len(plain) and not any(given.source.startswith("*") for given in plain):
-            return plain[position].source
+            return plain[position]
         return None
+
+
+class InitializerCall(Called, frozen=True, kw_only=True, tag=True):
+    """A call of an initializer of torch; ``function`` is its name in ``torch.nn.init``.
+
+    ``w.normal_(0, 1)`` is stated as ``normal_(w, 0, 1)``. ``layer`` is the call that made the layer whose weight it is
+    given (``Linear(3, 4)``), where that is known.
+    """
+
+    place: Place
+    layer: Called | None = None
 
 
 class NotRestored(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -10,14 +10,13 @@ import libcst as cst
 from initaudit.analyzer.fragments import TOO_DEEP
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Module, Project
+from initaudit.analyzer.syntax.initializers import deprecated_calls, initializer_calls
 from initaudit.analyzer.syntax.loops import element_name, iterated, model_loop
 from initaudit.analyzer.syntax.statements import (
     Unit,
     bare_reference,
     blocks,
-    deprecated_calls,
     dropped,
-    initializer_calls,
     small_statements,
     type_tests,
 )
@@ -55,9 +54,8 @@ def facts(project: Project, module: Module, questions: frozenset[Question]) -> I
             continue
         unit = Unit(project, module, definition, fragment)
         stated = [state for subject, state in CALLS.items() if subject in here]
-        for statement in fragment.body() if stated else ():
-            for state in stated:
-                yield from state(unit, statement)
+        for state in stated:
+            yield from state(unit, fragment.body())
         tested = _applied(unit) if TypeTest.__name__ in here else ()
         yield from _of_body(unit, fragment.body(), [], (), tested)
 

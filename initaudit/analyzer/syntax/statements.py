@@ -1,4 +1,4 @@
-"""Facts about statements: results that are dropped, initializers that are only named, type tests, deprecated names.
+"""Facts about statements: results that are dropped, initializers that are only named, type tests.
 
 Each function reads one statement of a unit (a function, or a stretch of top-level code) and states what is there.
 """
@@ -16,9 +16,8 @@ from initaudit.analyzer.constructor import construct, coverage, registered, unre
 from initaudit.analyzer.fragments import Fragment, dotted
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Module, Project
-from initaudit.analyzer.triage import DEPRECATED
 from initaudit.analyzer.writers import forgotten_initializer
-from initaudit.facts import Argument, BareReference, DeprecatedCall, DroppedTensor, Fact, InitializerCall, TypeTest
+from initaudit.facts import BareReference, DroppedTensor, TypeTest
 from initaudit.timeline import Coverage
 
 INITIALIZER_METHODS = {
@@ -306,40 +305,3 @@ def is_module_class(unit: Unit, node: cst.CSTNode) -> bool:
     if isinstance(found, External):
         return found.name.startswith("torch.nn.") and found.name.rpartition(".")[2][:1].isupper()
     return isinstance(found, Defined) and found.definition.is_class and unit.project.is_module_class(found)
-
-
-# Calls of initializers
-
-
-def deprecated_calls(unit: Unit, root: cst.CSTNode) -> Iterator[Fact]:
-    """Calls of ``nn.init.xavier_normal`` and kin, which lack the underscore."""
-    for node in nodes(root):
-        if isinstance(node, cst.Call) and isinstance(node.func, cst.Name | cst.Attribute):
-            last = node.func.attr if isinstance(node.func, cst.Attribute) else node.func
-            if last.value in DEPRECATED or isinstance(node.func, cst.Name):
-                name = unit.canonical(node.func)
-                if (
-                    name is not None
-                    and name.startswith(torch_api.INIT)
-                    and name.removeprefix(torch_api.INIT) in DEPRECATED
-                ):
-                    place = unit.fragment.place
-                    yield DeprecatedCall(place=place(node), name=place(last), function=name)
-
-
-def initializer_calls(unit: Unit, root: cst.CSTNode) -> Iterator[Fact]:
-    """Calls of ``nn.init.kaiming_normal_`` and kin, with their arguments as they are written."""
-    for node in nodes(root):
-        if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Name | cst.Attribute):
-            continue
-        last = node.func.attr.value if isinstance(node.func, cst.Attribute) else node.func.value
-        name = unit.canonical(node.func) if last.endswith("_") or isinstance(node.func, cst.Name) else None
-        if name is not None and name.startswith(torch_api.INIT):
-            arguments = tuple(
-                Argument(arg.keyword.value if arg.keyword else None, f"{arg.star}{unit.fragment.source(arg.value)}")
-                for arg in node.args
-                if arg.star != "**"
-            )
-            yield InitializerCall(
-                place=unit.fragment.place(node), function=name.removeprefix(torch_api.INIT), arguments=arguments
-            )

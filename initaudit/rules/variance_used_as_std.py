@@ -1,0 +1,235 @@
+"""INI403: the variance of a scheme where its standard deviation belongs."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from initaudit.facts import Called, InitializerCall
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.schemes.expressions import Power, Sum, Term, added, fold, power, product
+
+FAN = re.compile(
+    r"fan|fan_?(?:in|out)|n_?(?:in|out)|(?:n_?)?(?:in|out)_(?:features|channels|dim|size)|(?:in|out)put_(?:dim|size)"
+)
+KERNEL = re.compile(r"kernel_size(?:\[\d\])?|k[hw]|receptive_field(?:_size)?")
+SIZE = re.compile(r"\.(?:size\([01]\)|shape\[[01]\])$")
+"""The names of fans, those of the other factors of a convolution's fans, and the sizes of a tensor."""
+GAIN_SQUARED = Power("gain", 2.0)
+
+
+class Drawn(msgspec.Struct, frozen=True):
+    """What an initializer is given beside the tensor: what it is, by which keyword, and the numerator of its square."""
+
+    what: str
+    keyword: str
+    numerator: float
+
+
+DRAWN = {"normal_": Drawn("standard deviation", "std", 2.0), "uniform_": Drawn("bound", "b", 6.0)}
+
+
+class VarianceUsedAsStd(Rule[InitializerCall]):
+    """
+    ## What it does
+    Reports a weight that is drawn by hand with the variance of Xavier's or Kaiming's scheme as the standard deviation:
+    `normal_(0, 2 / (fan_in + fan_out))`, `normal_(0, 2 / fan_in)`, `uniform_(-6 / fan_in, 6 / fan_in)`.
+
+    ## Why is this bad?
+    The square root is missing. At a fan of 512 the weights are 16 times smaller than the scheme says, the second moment of
+    the signal 256 times, and after a few layers little of the input is left.
+
+    ## Example
+    ```python
+    fc.weight.data.normal_(0, 2.0 / (fc.in_features + fc.out_features))
+    ```
+
+    ## Use instead
+    ```python
+    nn.init.xavier_normal_(fc.weight)
+    ```
+
+    ## Known problems
+    `1 / fan_in` is not reported: muP draws by it on purpose, and so do first layers of implicit representations. A fan is
+    known by its name (`fan_in`, `m.in_features`), or when the layer is made with these sizes in the same function or in the
+    constructor of its class. On released code there was nothing to report, so that its precision there is not known.
+
+    ## References
+    - Glorot & Bengio 2010, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html)
+    - He et al. 2015, [Delving Deep into Rectifiers](https://arxiv.org/abs/1502.01852)
+    """
+
+    code = "INI403"
+    name = "variance-used-as-std"
+    category = Category.SUSPICIOUS
+    severity = Severity.WARNING
+    observers = ANALYZER
+    subject = InitializerCall
+    words = ("2 /", "2/", "2. /", "2./", "2.0 /", "2.0/", "2) /", "2)/", "6 /", "6/", "6. /", "6./", "6.0 /", "6.0/")
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            def init_layer(m):
+                if isinstance(m, nn.Linear):
+                    m.weight.data.normal_(0, 2.0 / (m.in_features + m.out_features))
+            """
+        ),
+        Example(
+            source="""
+            from torch import nn
+            from torch.nn import init
+
+            def init_conv(m):
+                fan_out = m.kernel_size[0] * m.kernel_size[1] * m.out_channels
+                std = 2 / fan_out
+                init.normal_(m.weight, mean=0.0, std=std)
+            """
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(3, 4)
+                    self.fc.weight.data.normal_(0, 2 / 7)
+            """
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init_layer(fc, fan_in):
+                nn.init.uniform_(fc.weight, -6 / fan_in, 6 / fan_in)
+            """
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import math
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(3, 4)
+                    self.fc.weight.data.normal_(0, math.sqrt(2) / math.sqrt(7.0))
+                    self.fc.weight.data.normal_(0, math.sqrt(2 / (3 + 4)))
+            """
+        ),
+        Example(
+            source="""
+            import math
+            from torch import nn
+
+            def init_layer(m, fan_in, fan_out, width, gain):
+                m.weight.data.normal_(0, 1 / fan_in)
+                m.weight.data.normal_(0, 0.02)
+                m.weight.data.normal_(0, 2 / width)
+                m.weight.data.normal_(0, (2.0 / (fan_in + fan_out)) ** 0.5)
+                m.weight.data.normal_(0, gain * math.sqrt(2 / fan_in))
+                variance = 2 / fan_in
+                m.weight.data.normal_(0, math.sqrt(variance))
+                m.weight.data.uniform_(-1 / fan_in, 1 / fan_in)
+            """
+        ),
+    )
+
+    def check(self, subject: InitializerCall) -> Iterator[Finding]:
+        drawn = DRAWN.get(subject.function)
+        spread = subject.given(2, drawn.keyword) if drawn is not None else None
+        if drawn is None or spread is None:
+            return
+        scheme = scheme_of_variance(spread.meaning, drawn.numerator, fans_of(subject.layer))
+        if scheme is None:
+            return
+        form = f"{scheme}_{subject.function}"
+        yield self.finding(
+            subject.place,
+            f"`{spread.source}` is the square of the {drawn.what} that `{form}` draws with: the square root is missing; "
+            f"use `nn.init.{form}`",
+            evidence=[Evidence(Observer.ANALYZER, f"draws with the {drawn.what} `{spread.meaning}`")],
+        )
+
+
+def scheme_of_variance(source: str, numerator: float, known: Sequence[Term]) -> str | None:
+    """The scheme whose variance an expression is, for a weight whose fans, where they are known, are in and out."""
+    term = fold(source)
+    if term is None or (term.number is not None and not _is_ratio(source, numerator)):
+        return None
+    gained = GAIN_SQUARED in term.powers
+    term = Term(term.coefficient, tuple(factor for factor in term.powers if factor != GAIN_SQUARED))
+    if any(factor.exponent > 0 for factor in term.powers) or term.coefficient == 0:
+        return None
+    below = power(term, -1.0)
+    xavier = product(below, Term(numerator))
+    kaiming = product(below, Term(numerator / 2)) if gained else xavier
+    if known and _same(xavier, added(*known)):
+        return "xavier"
+    if any(_same(kaiming, fan) for fan in known):
+        return "kaiming"
+    return "xavier" if _is_sum_of_fans(xavier) else "kaiming" if _is_fan(kaiming) else None
+
+
+def _is_ratio(source: str, numerator: float) -> bool:
+    """Whether a number is written as a ratio: only that says what it means."""
+    match ast.parse(source.strip(), mode="eval").body:
+        case ast.BinOp(left=above, op=ast.Div()):
+            return fold(ast.unparse(above)) == Term(numerator)
+    return False
+
+
+def _same(one: Term, other: Term) -> bool:
+    return one.powers == other.powers and math.isclose(one.coefficient, other.coefficient)
+
+
+def _is_sum_of_fans(term: Term) -> bool:
+    match term:
+        case Term(coefficient=coefficient, powers=(Power(base=Sum(terms=(one, other)), exponent=1.0),)):
+            named = _is_fan(one) and _is_fan(other)
+            return math.isclose(coefficient, 1.0) and (named or _are_sizes(one, other))
+    return False
+
+
+def _are_sizes(one: Term, other: Term) -> bool:
+    """Whether two terms are the two sizes of one tensor."""
+    match one.powers, other.powers:
+        case (Power(base=str(first)),), (Power(base=str(second)),):
+            both = SIZE.search(first) is not None and SIZE.search(second) is not None
+            return both and first != second and SIZE.sub("", first) == SIZE.sub("", second)
+    return False
+
+
+def _is_fan(term: Term) -> bool:
+    """Whether a product is that of some fan, and of the sizes of a kernel."""
+    names = [power.base.rpartition(".")[2] for power in term.powers if isinstance(power.base, str)]
+    plain = (
+        math.isclose(term.coefficient, 1.0)
+        and len(names) == len(term.powers)
+        and all(p.exponent == 1 for p in term.powers)
+    )
+    fans = [name for name in names if FAN.fullmatch(name)]
+    return plain and len(fans) == 1 and all(name in fans or KERNEL.fullmatch(name) for name in names)
+
+
+def fans_of(layer: Called | None) -> tuple[Term, ...]:
+    """The fans of a layer's weight, in and out, in terms of what the layer is made with."""
+    if layer is None or layer.function not in ("Linear", "Conv1d", "Conv2d", "Conv3d"):
+        return ()
+    given = [layer.argument(0, "in_features"), layer.argument(1, "out_features")]
+    kernel: Term | None = Term(1.0)
+    if layer.function != "Linear":
+        given = [layer.argument(0, "in_channels"), layer.argument(1, "out_channels")]
+        side = fold(layer.argument(2, "kernel_size") or "")
+        kernel = None if side is None or layer.argument(6, "groups") else power(side, float(layer.function[4]))
+    sizes = [fold(source or "") for source in given]
+    return tuple(product(size, kernel) for size in sizes if size is not None and kernel is not None)
