@@ -170,6 +170,22 @@ class NotRestored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     unwritten: Unwritten | None = None
 
 
+class HelperCall(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A call that gives a parameter to a helper which does nothing unless it is given a module.
+
+    ``argument`` is the parameter ("m.weight"), ``module`` what it belongs to ("m"), and ``guard`` the test of the
+    helper that no tensor passes. For a parameter of ``self``, ``model`` is the class and ``parameter`` the name in it.
+    """
+
+    place: Place
+    helper: str
+    argument: str
+    module: str
+    guard: str
+    model: str | None = None
+    parameter: str | None = None
+
+
 class UnusedSuppression(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A suppression comment that hides nothing. ``codes`` are the useless ones (empty: the whole comment);
     ``removal`` is the text that has to go and what replaces it."""
@@ -215,6 +231,7 @@ Fact = (
     | DeprecatedCall
     | InitializerCall
     | NotRestored
+    | HelperCall
     | UnusedSuppression
     | BuildFailure
     | Irreproducible

@@ -25,3 +25,15 @@ INITIALIZERS = ("_init_weights", "init_weights", "_init_module", "initialize_wei
 
 # The method of a class that is called once more on a module whose memory was lost.
 RESETS = ("reset_parameters", "reset_params")
+
+# Helpers that initialize the weight and bias of a module, and the test behind which they do all of it.
+MODULE_HELPERS = {
+    f"{package}.{name}": "hasattr(module, 'weight') and module.weight is not None"
+    for package in (
+        "mmcv.cnn", "mmcv.cnn.utils", "mmcv.cnn.utils.weight_init", "mmengine.model", "mmengine.model.weight_init",
+    )
+    for name in (
+        "constant_init", "xavier_init", "normal_init", "trunc_normal_init", "uniform_init", "kaiming_init",
+        "caffe2_xavier_init",
+    )
+}  # fmt: skip

@@ -67,6 +67,10 @@ DEPRECATED_CALL = Trigger(
     r"|(?:init\w*\.|(?<![.\w]))(?:uniform|normal|constant|eye|sparse)\(",
 )
 INITIALIZER_CALL = Trigger("_(", r"\w_\([^)]")
+HELPER_CALL = Trigger(
+    "init normal xavier kaiming",
+    r"(?:init|normal|xavier|kaiming)\w*(?<!_)\(\s*(?:\w+\.)+\w+[ \t]*[,)]",
+)
 MODEL_USE = Trigger(
     ".parameters( .named_parameters( .modules( .named_modules( .children( .named_children( .buffers( .named_buffers( "
     ".apply( .state_dict( init.",
@@ -84,6 +88,7 @@ TRIGGERS = {
     "TypeTest": (TYPE_TEST,),
     "DeprecatedCall": (DEPRECATED_CALL,),
     "InitializerCall": (INITIALIZER_CALL,),
+    "HelperCall": (HELPER_CALL,),
     "Chain": (SCALE, RECTIFIER),
 }
 """By the kind of subject, all the triggers that have to be found."""

@@ -10,6 +10,8 @@ import libcst as cst
 from initaudit.analyzer.fragments import TOO_DEEP
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Module, Project
+from initaudit.analyzer.syntax.code import Code
+from initaudit.analyzer.syntax.helpers import helper_calls
 from initaudit.analyzer.syntax.initializers import deprecated_calls, initializer_calls
 from initaudit.analyzer.syntax.loops import element_name, iterated, model_loop
 from initaudit.analyzer.syntax.statements import (
@@ -26,6 +28,7 @@ from initaudit.facts import (
     DeprecatedCall,
     DroppedTensor,
     Fact,
+    HelperCall,
     InitializerCall,
     ModelLoop,
     Question,
@@ -35,7 +38,9 @@ from initaudit.facts import (
 from initaudit.finding import Place
 
 CALLS = {DeprecatedCall.__name__: deprecated_calls, InitializerCall.__name__: initializer_calls}
-ABOUT_STATEMENTS = {*CALLS, *(fact.__name__ for fact in (ModelLoop, DroppedTensor, BareReference, TypeTest))}
+OF_UNITS = {HelperCall.__name__: helper_calls}
+"""What is stated of a unit as Python parses it; everything else is read from libcst's tree."""
+ABOUT_STATEMENTS = {*CALLS, *OF_UNITS, *(fact.__name__ for fact in (ModelLoop, DroppedTensor, BareReference, TypeTest))}
 
 
 def facts(project: Project, module: Module, questions: frozenset[Question]) -> Iterator[Fact]:
@@ -49,7 +54,11 @@ def facts(project: Project, module: Module, questions: frozenset[Question]) -> I
         here = {each.subject for each in present if each.stands_in(text)}
         if not here:
             continue
-        fragment = module.fragment(start, end)
+        if here & OF_UNITS.keys() and (snippet := module.snippet(start, end)) is not None:
+            code = Code(project, module, definition, snippet)
+            for subject in sorted(here & OF_UNITS.keys()):
+                yield from OF_UNITS[subject](code)
+        fragment = module.fragment(start, end) if here - OF_UNITS.keys() else None
         if fragment is None:
             continue
         unit = Unit(project, module, definition, fragment)

@@ -1,0 +1,128 @@
+"""A function or a stretch of top-level code as Python parses it, and what the names and attributes in it stand for."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.project import Defined, External, Module, Project, Resolved
+from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One unit: where it stands, and its tree."""
+
+    project: Project
+    module: Module
+    definition: Definition | None
+    snippet: Snippet
+
+    @property
+    def cls(self) -> Defined | None:
+        """The class whose method this is."""
+        owner = self.definition.owner if self.definition is not None else None
+        return Defined(self.module, owner) if owner is not None else None
+
+    @property
+    def function(self) -> FunctionNode | None:
+        node = self.snippet.body[0] if self.snippet.body else None
+        return node if self.definition is not None and isinstance(node, FunctionNode) else None
+
+    def resolve(self, node: ast.AST) -> Resolved | None:
+        """What a dotted expression stands for at the top level of the file."""
+        name = dotted(node) if isinstance(node, ast.expr) else ""
+        return self.project.resolve(self.module, name) if name and not name.startswith(".") else None
+
+    def canonical(self, node: ast.AST) -> str | None:
+        """The canonical name of something of an external package."""
+        found = self.resolve(node)
+        return found.name if isinstance(found, External) else None
+
+    def walk(self) -> Iterator[ast.AST]:
+        """Every node of the unit."""
+        for statement in self.snippet.body:
+            yield from ast.walk(statement)
+
+    def calls(self) -> Iterator[ast.Call]:
+        return (node for node in self.walk() if isinstance(node, ast.Call))
+
+    def is_module_class(self, node: ast.AST) -> bool:
+        """Whether an expression names a class of modules."""
+        found = self.resolve(node)
+        if isinstance(found, External):
+            last = found.name.rpartition(".")[2]
+            return found.name.startswith("torch.nn.") and last[:1].isupper() and last not in ("Parameter", "Buffer")
+        return isinstance(found, Defined) and found.definition.is_class and self.project.is_module_class(found)
+
+    def is_parameter(self, node: ast.AST) -> bool:
+        """Whether an expression is known to be a parameter: ``layer.weight``, or an attribute that is made one."""
+        if not isinstance(node, ast.Attribute):
+            return False
+        if (name := own_attribute(node)) is not None:
+            return self.cls is not None and makes_parameter(self.project, self.cls, name)
+        return node.attr in ("weight", "bias")
+
+
+def unit(project: Project, function: Defined) -> Code | None:
+    """A function as a unit of its own; None when it does not parse."""
+    snippet = function.module.snippet(function.definition.start, function.definition.end)
+    code = Code(project, function.module, function.definition, snippet) if snippet is not None else None
+    return code if code is not None and code.function is not None else None
+
+
+def method(code: Code, name: str) -> Code | None:
+    """A method of the class whose method this is, as the class has it."""
+    found = code.project.method(code.cls, name) if code.cls is not None else None
+    return unit(code.project, found) if isinstance(found, Defined) else None
+
+
+def own_attribute(node: ast.AST) -> str | None:
+    """The name of an attribute of ``self``."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+        return node.attr
+    return None
+
+
+def own_attributes(node: ast.AST) -> set[str]:
+    """Every attribute of ``self`` that stands in it."""
+    return {name for inner in ast.walk(node) if (name := own_attribute(inner)) is not None}
+
+
+def first_parameter(code: Code) -> str | None:
+    """The first argument that a caller gives."""
+    function = code.function
+    names = [param.arg for param in parameters(function)] if function is not None else []
+    if code.cls is not None and names[:1] == ["self"]:
+        names = names[1:]
+    return names[0] if names else None
+
+
+def makes_parameter(project: Project, cls: Defined, name: str) -> bool:
+    """Whether a class or a base of it makes an attribute of this name a parameter."""
+    escaped = re.escape(name)
+    made = rf"self\.{escaped}\s*(?::[^=\n]+)?=[^=][^\n]*\bParameter\b|register_parameter\(\s*['\"]{escaped}['\"]"
+    bases = (base for base in project.mro(cls) or (cls,) if isinstance(base, Defined))
+    return any(re.search(made, base.module.slice(base.definition)) for base in bases)
+
+
+def in_order(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Every statement, those inside of others too, without what is defined here to run later."""
+    for statement in body:
+        yield statement
+        if not isinstance(statement, FunctionNode | ast.ClassDef):
+            for block in blocks(statement):
+                yield from in_order(block)
+
+
+def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """The bodies of a compound statement."""
+    for field in ("body", "orelse", "finalbody"):
+        block = getattr(statement, field, None)
+        if isinstance(block, list) and block:
+            yield block
+    for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+        yield part.body

@@ -1,0 +1,82 @@
+"""Facts about calls of helpers that initialize a module, and leave alone whatever is none."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from initaudit.analyzer.frameworks import MODULE_HELPERS
+from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.syntax.code import Code, first_parameter, own_attribute, unit
+from initaudit.facts import HelperCall
+
+OF_MODULES = ("weight", "bias")
+"""Attributes that no tensor has."""
+
+
+def helper_calls(code: Code) -> Iterator[HelperCall]:
+    """Calls that give a parameter to a helper that does nothing unless it is given a module."""
+    for call in code.calls():
+        given = call.args[0] if call.args else None
+        if given is None or not code.is_parameter(given):
+            continue
+        guard = _guard(code, call.func)
+        if guard is not None and isinstance(given, ast.Attribute):
+            yield HelperCall(
+                place=code.snippet.place(call),
+                helper=code.snippet.source(call.func),
+                argument=code.snippet.source(given),
+                module=code.snippet.source(given.value),
+                guard=guard,
+                model=code.cls.qualname if code.cls is not None and own_attribute(given) else None,
+                parameter=own_attribute(given),
+            )
+
+
+def _guard(code: Code, function: ast.expr) -> str | None:
+    """The test behind which a helper does all that it does; None when it does something for a tensor, or is unknown."""
+    found = code.resolve(function)
+    if isinstance(found, External):
+        return MODULE_HELPERS.get(found.name)
+    if not isinstance(found, Defined) or found.definition.is_class:
+        return None
+    helper = unit(code.project, found)
+    name = first_parameter(helper) if helper is not None else None
+    if helper is None or helper.function is None or name is None:
+        return None
+    guards = _guards(helper, helper.function.body, name)
+    return guards[0] if guards else None
+
+
+def _guards(helper: Code, body: list[ast.stmt], name: str) -> list[str] | None:
+    """The tests that guard what is done to the argument ``name``; None when something is done without one."""
+    found: list[str] = []
+    for statement in body:
+        match statement:
+            case ast.Expr(value=ast.Constant()) | ast.Pass() | ast.Assert() | ast.Return(value=None):
+                continue
+            case ast.If(test=test, body=then, orelse=otherwise):
+                if (guard := _requires_module(helper, test, name)) is not None:
+                    inner: list[str] | None = [guard]
+                else:
+                    inner = _guards(helper, then, name)
+                rest = _guards(helper, otherwise, name)
+                if inner is None or rest is None:
+                    return None
+                found += [*inner, *rest]
+            case _:
+                return None
+    return found
+
+
+def _requires_module(helper: Code, test: ast.expr, name: str) -> str | None:
+    """The source of the part of a test that holds for no tensor."""
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return next((found for part in test.values if (found := _requires_module(helper, part, name))), None)
+    match test:
+        case ast.Call(func=ast.Name(id="hasattr"), args=[ast.Name(id=tested), ast.Constant(value=attribute)]):
+            return helper.snippet.source(test) if tested == name and attribute in OF_MODULES else None
+        case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=tested), kinds]) if tested == name:
+            each = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
+            return helper.snippet.source(test) if all(map(helper.is_module_class, each)) else None
+    return None
