@@ -182,9 +182,10 @@ def judge(observation: Observation, rules: Iterable[AnyRule]) -> Iterator[Seen]:
     for rule in rules:
         if observation.observer in rule.observers:
             listening.setdefault(rule.subject, []).append(rule)
-    for subject in (*observation.parameters, *observation.chains, *observation.facts):
+    signal = (observation.signal,) if observation.signal is not None else ()
+    for subject in (*observation.parameters, *observation.chains, *signal, *observation.facts):
         for rule in listening.get(type(subject), ()):
-            for finding in rule.check(subject):  # type: ignore[arg-type]  # `listening` pairs rules with their subjects
+            for finding in rule.check(subject):
                 if isinstance(subject, ParameterTimeline) and subject.path:
                     yield Seen(finding, (subject.path,), subject.instances)
                 else:

@@ -10,7 +10,7 @@ import enum
 import msgspec
 
 from initaudit.finding import Observer, Place
-from initaudit.timeline import Chain, Kind, ParameterTimeline, Unwritten
+from initaudit.timeline import Chain, Kind, ParameterTimeline, SignalProfile, Unwritten
 
 
 class Iterates(enum.Enum):
@@ -271,7 +271,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one observer saw in one file or one target.
 
     ``comments`` says that the file may hold suppressions that are written for this tool. ``environment`` is where the
-    model was built (the probe only).
+    model was built, ``signal`` what a forward and a backward of it show (the probe only).
     """
 
     observer: Observer
@@ -282,6 +282,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     undecided: tuple[Undecided, ...] = ()
     comments: bool = False
     environment: Environment | None = None
+    signal: SignalProfile | None = None
 
     @property
     def says_something(self) -> bool:

@@ -153,3 +153,73 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[Link, ...]
     normalized: bool
     lost_decades: float | None = None
+
+
+class Layer(msgspec.Struct, frozen=True, kw_only=True):
+    """One weight at its first use in a forward. Measured numbers are one per seed; empty where they were not measured.
+
+    ``place`` is the line that wrote the weight. ``shape`` is the weight's, ``fan_in`` true to its use, ``activation``
+    the first that its output meets, ``convolution`` how it is used. ``chain`` is the index of its chain in the
+    observation, None when a normalization or a sum follows before any activation. ``fed`` says that inputs which
+    differ over the batch reach it, ``output`` that what it gives is an output of the model. ``bias`` is the bias that
+    is added in the same operator, as named in ``model``.
+
+    ``rms`` is of its output, before the activation. ``discrimination`` is sqrt(E[Var over the batch]) / rms of it: how
+    much the output still depends on the input. ``drowned`` is the part of the output's second moment that the bias
+    alone makes. ``gradient`` is the rms of the weight's gradient for a random cotangent. ``dead`` is the part of
+    the units that no sample activates, where a rectifier follows.
+    """
+
+    path: str
+    place: Place | None
+    model: str
+    parameter: str
+    shape: tuple[int, ...]
+    fan_in: int
+    fan_out: int
+    convolution: bool = False
+    activation: str | None = None
+    chain: int | None = None
+    fed: bool = True
+    output: bool = False
+    bias: str | None = None
+    rms: tuple[float, ...] = ()
+    discrimination: tuple[float, ...] = ()
+    drowned: tuple[float, ...] = ()
+    gradient: tuple[float, ...] = ()
+    dead: tuple[float, ...] = ()
+    units: int = 0
+
+
+class InitialLoss(msgspec.Struct, frozen=True, kw_only=True):
+    """The loss of a classifier before training, in nats above ln(classes), one per seed.
+
+    ``error`` is its standard error, and ``known_by`` what shows that the output is over classes ("log_softmax").
+    """
+
+    classes: int
+    excess: tuple[float, ...]
+    error: tuple[float, ...]
+    known_by: str
+
+
+class SignalProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """What a forward and a backward of a built model show, layer by layer in the order of execution.
+
+    ``place`` is where the model is defined, ``inputs`` what it was given, in words, ``batch`` their first dimension,
+    None when they have none in common. ``varied`` says that samples of the batch differ. ``seeds`` are those that
+    models were built from. ``overflow`` is the path of the first layer whose output is not finite. ``skipped`` says
+    what was not measured, and why.
+    """
+
+    observer: Observer
+    model: str
+    place: Place
+    inputs: tuple[str, ...]
+    batch: int | None
+    varied: bool
+    seeds: tuple[int, ...]
+    layers: tuple[Layer, ...]
+    loss: InitialLoss | None = None
+    overflow: str | None = None
+    skipped: tuple[str, ...] = ()

@@ -47,7 +47,7 @@ class Audit:
 
     def follow(self) -> None:
         """Run a forward."""
-        self.forward = run_forward(self.control.model, self.timelines, self.target)
+        self.forward = run_forward(self.control.model, self.timelines, self.target, self.make)
 
     def restore(self) -> None:
         """Initialize a copy once more that has lost its values, if anybody asks."""
@@ -68,6 +68,7 @@ class Audit:
             facts=(*self.timelines.facts(), *self.lost),
             undecided=tuple(self._undecided()),
             environment=environment(self.target, self.control.model),
+            signal=self.forward.signal,
         )
 
     def _read_first(self, timeline: ParameterTimeline) -> ParameterTimeline:
@@ -91,8 +92,12 @@ class Audit:
             reason = f"INI105 and INI106 were not judged: initializing again raised {describe(self.unrestored)}"
             yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)
         if self.forward.skipped is not None:
-            reason = f"INI401 and reads of buffers were not judged: {self.forward.skipped}"
+            reason = f"INI401, INI408, INI7 and reads of buffers were not judged: {self.forward.skipped}"
             yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)
+        signal, unmeasured = self.forward.signal, self.forward.unmeasured
+        for said in signal.skipped if signal is not None else (f"INI7: {unmeasured}",) if unmeasured else ():
+            code, _, why = said.partition(": ")
+            yield Undecided(place=self.definition, subject=self.target.spec, reason=f"{code} was not judged: {why}")
 
 
 def audit_instance(target: Target, model: torch.nn.Module, definition: Place) -> Observation:

@@ -15,7 +15,8 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from initaudit.activations import lookup
-from initaudit.probe.products import PRODUCTS, Meeting, meeting
+from initaudit.probe.measure import dead_part, is_dense, moments, rms_of
+from initaudit.probe.products import CONVOLUTIONS, PRODUCTS, Meeting, meeting
 from initaudit.probe.watch import plain_name, storage_of, tensors_in, written_arguments
 
 NORMALIZATIONS = frozenset({
@@ -40,14 +41,42 @@ BLOCK = 9
 """Links up to which a branch that is added to another signal counts as a residual block; a longer one fades."""
 
 
-class Step(msgspec.Struct, frozen=True):
-    """A weight that a signal went through: its path, what it met next, the rms of its output, the fans of its use."""
+RECTIFIERS = ("relu", "relu6")
+"""Those whose units are dead when nothing activates them: the gradient is zero on the other side."""
 
-    path: str
-    activation: str | None
-    rms: float
-    fan_in: int
-    fan_out: int
+
+class Use:
+    """A weight where the forward met it, and what was measured there; see ``Layer``."""
+
+    __slots__ = (
+        "activation", "bias", "convolution", "dead", "discrimination", "drowned", "fans", "fed", "output", "path",
+        "rms", "units",
+    )  # fmt: skip
+
+    def __init__(self, path: str, fans: Meeting, *, units: int, convolution: bool, fed: bool) -> None:
+        self.path = path
+        self.fans = fans
+        self.units = units
+        self.convolution = convolution
+        self.fed = fed
+        self.output = False
+        self.activation: str | None = None
+        self.bias: str | None = None
+        self.rms = math.nan
+        self.discrimination: float | None = None
+        self.drowned: float | None = None
+        self.dead: float | None = None
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A weight that a signal went through, and the activation that the signal met next."""
+
+    use: Use
+    activation: str | None = None
+
+    @property
+    def path(self) -> str:
+        return self.use.path
 
 
 Steps = tuple[Step, ...]
@@ -64,13 +93,15 @@ class Ending(enum.Enum):
 class Signal:
     """Values on their way: the weights they went through since something last normalized, added or multiplied them.
 
-    ``used`` says that another signal was made of it, or that it ended: what is left when the forward is over is output.
+    ``last`` is the weight that they all come from, normalized or not. ``used`` says that another signal was made of
+    it, or that it ended: what is left when the forward is over is output.
     """
 
-    __slots__ = ("steps", "used")
+    __slots__ = ("last", "steps", "used")
 
-    def __init__(self, steps: Steps = ()) -> None:
+    def __init__(self, steps: Steps = (), last: Use | None = None) -> None:
         self.steps = steps
+        self.last = steps[-1].use if steps else last
         self.used = False
 
     @property
@@ -88,23 +119,36 @@ class Signal:
         return Signal((*self.steps, step))
 
 
-MIXED = Signal()
-"""Any signal that no chain goes through."""
+class Tracked(msgspec.Struct, frozen=True):
+    """What a forward is watched for, from storage to path.
+
+    ``weights`` are parameters that multiply, with two dimensions or more, and ``biases`` those with one.
+    """
+
+    weights: dict[int, str]
+    biases: dict[int, str] = {}
+    raw_buffers: dict[int, str] = {}
 
 
 class Follow(TorchDispatchMode):
     """Follows signals through a forward.
 
-    ``chains`` are the steps of each chain that ended, and whether a sum keeps its scale; ``read`` are the raw buffers
-    that were read before anything wrote them.
+    ``chains`` are the steps of each chain that ended, and whether a sum keeps its scale; ``uses`` are the weights that
+    were met, in order; ``heads`` are those whose output is one of the model's; ``read`` are the raw buffers that were
+    read before anything wrote them.
     """
 
-    def __init__(self, weights: dict[int, str], raw_buffers: dict[int, str]) -> None:
+    def __init__(self, tracked: Tracked, inputs: Any = (), batch: int | None = None) -> None:
         super().__init__()
-        self.weights = weights  # storage -> path, of parameters with two dimensions or more
-        self.raw_buffers = raw_buffers  # storage -> path
+        self.weights = dict(tracked.weights)
+        self.biases = tracked.biases
+        self.raw_buffers = tracked.raw_buffers
+        self.batch = batch
         self.chains: list[tuple[Steps, bool]] = []
+        self.uses: list[Use] = []
+        self.heads: list[tuple[Use, torch.Tensor]] = []
         self.read: set[str] = set()
+        self._fed = {key_of(tensor) for tensor in tensors_in(inputs) if differs_over_batch(tensor)} - {None}
         self._written: set[str] = set()
         self._signals: dict[int, Signal] = {}
         self._scales: set[int] = set()
@@ -119,21 +163,31 @@ class Follow(TorchDispatchMode):
         operands = list(tensors_in((args, given)))
         result = function(*args, **given)
         signal = self._signal(name, args, given, operands, result)
+        fed = not self._fed.isdisjoint(map(key_of, operands))
         for tensor in tensors_in(result):
-            self._mark(name, tensor, signal, operands)
+            self._mark(name, tensor, signal, operands, fed=fed)
         return result
 
-    def finish(self) -> None:
+    def finish(self, outputs: Any = ()) -> None:
         """Take in every chain whose end is an output of the model."""
+        for tensor in tensors_in(outputs):
+            signal = self._signals.get(key_of(tensor) or 0)
+            if signal is not None and signal.last is not None and not signal.used:
+                signal.last.output = True
+                self.heads.append((signal.last, tensor))
         for signal in self._signals.values():
             if signal.steps and not signal.used:
                 signal.used = True
                 self.chains.append((signal.steps, False))
 
-    def _mark(self, name: str, tensor: torch.Tensor, signal: Signal | None, operands: list[torch.Tensor]) -> None:
+    def _mark(
+        self, name: str, tensor: torch.Tensor, signal: Signal | None, operands: list[torch.Tensor], *, fed: bool
+    ) -> None:
         key = key_of(tensor)
         if key is None or key in self.weights:
             return
+        if fed:
+            self._fed.add(key)
         if name in COPIES and operands and (path := self.weights.get(key_of(operands[0]) or 0)) is not None:
             self.weights[key] = path
         elif name in SCALES or (signal is None and self._by_scale(operands)):
@@ -164,7 +218,8 @@ class Follow(TorchDispatchMode):
             weight = next(((one, path) for one in operands if (path := self.weights.get(key_of(one) or 0))), None)
             if weight is None:
                 return self._end(incoming, Ending.OTHER)
-            return self._product(incoming, weight[1], meeting(name, args, weight[0]), result)
+            use = self._use(name, args, operands, *weight, result)
+            return self._product(incoming, use)
         if not incoming:
             return None
         if name in OPAQUE:
@@ -173,20 +228,46 @@ class Follow(TorchDispatchMode):
             return self._end(incoming, Ending.NORMALIZATION)
         activation = _activation(name, args, kwargs)
         if activation is not None and len(incoming) == 1:
-            return self._activated(incoming[0], activation)
+            return self._activated(incoming[0], activation, result)
         return incoming[0] if len(incoming) == 1 else self._joined(name, incoming)
 
     def _by_scale(self, operands: list[torch.Tensor]) -> bool:
         return any((key_of(tensor) or 0) in self._scales for tensor in operands)
 
-    def _product(self, incoming: list[Signal], path: str, fans: Meeting, result: Any) -> Signal:
-        output = next(tensors_in(result))
-        step = Step(path, None, _rms(output), fans.fan_in, fans.fan_out)
-        before = incoming[0] if len(incoming) == 1 else self._end(incoming, Ending.OTHER)
-        return before.through(step) if before is not MIXED else Signal((step,))
+    def _use(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        operands: list[torch.Tensor],
+        weight: torch.Tensor,
+        path: str,
+        result: Any,
+    ) -> Use:
+        """Measure what a weight gives."""
+        fans, output = meeting(name, args, weight), next(tensors_in(result))
+        convolution = name in CONVOLUTIONS
+        others = [key_of(tensor) for tensor in operands if tensor is not weight]
+        units = output.shape[1 if convolution else -1] if output.dim() > 1 else output.numel()
+        use = Use(path, fans, units=units, convolution=convolution, fed=not self._fed.isdisjoint(others))
+        use.rms, use.discrimination = moments(output, self.batch)
+        use.bias = next((found for key in others if key is not None and (found := self.biases.get(key))), None)
+        if use.bias is not None and use.rms > 0:
+            bias = next(tensor for tensor in operands if self.biases.get(key_of(tensor) or 0) == use.bias)
+            use.drowned = min(1.0, (rms_of(bias) / use.rms) ** 2)
+        self.uses.append(use)
+        return use
 
-    def _activated(self, signal: Signal, key: str) -> Signal:
-        if signal is MIXED or signal.activation is not None:
+    def _product(self, incoming: list[Signal], use: Use) -> Signal:
+        before = incoming[0] if len(incoming) == 1 else self._end(incoming, Ending.OTHER)
+        return before.through(Step(use))
+
+    def _activated(self, signal: Signal, key: str, result: Any) -> Signal:
+        use = signal.last
+        if use is not None and use.activation is None:
+            use.activation = key
+            if key in RECTIFIERS:
+                use.dead = dead_part(next(tensors_in(result)), use.units, convolution=use.convolution)
+        if not signal.steps or signal.activation is not None:
             return signal
         after = signal.activated(key)
         return self._end([after], Ending.OTHER) if key in ("softmax", "log_softmax") else after
@@ -197,7 +278,9 @@ class Follow(TorchDispatchMode):
             plain, gate = sorted(incoming, key=lambda signal: signal.activation is not None)
             if plain.activation is None and gate.activation in GATES and _same_but_for_activation(plain, gate):
                 gate.used = True
-                return plain.activated(GATES[gate.activation])
+                after = plain.activated(GATES[gate.activation])
+                after.steps[-1].use.activation = after.activation
+                return after
         return self._end(incoming, Ending.SUM if name in ("add", "sub") else Ending.OTHER)
 
     def _end(self, incoming: list[Signal], ending: Ending) -> Signal:
@@ -209,7 +292,8 @@ class Follow(TorchDispatchMode):
             if any(step.activation is not None for step in steps) and not signal.used:
                 self.chains.append((steps, ending is Ending.SUM and len(steps) <= BLOCK))
             signal.used = True
-        return MIXED
+        alone = incoming[0].last if len(incoming) == 1 else None
+        return Signal(last=alone)
 
 
 def _activation(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
@@ -238,7 +322,8 @@ def key_of(tensor: torch.Tensor) -> int | None:
     return None if storage is None else storage._cdata
 
 
-def _rms(tensor: torch.Tensor) -> float:
-    if not tensor.is_floating_point() or tensor.numel() == 0:
-        return math.nan
-    return float(tensor.detach().double().square().mean().sqrt())
+def differs_over_batch(tensor: torch.Tensor) -> bool:
+    """Whether the samples of a batch are not all the same."""
+    if not is_dense(tensor) or tensor.dim() == 0 or tensor.shape[0] < 2:
+        return False
+    return bool((tensor[1:] != tensor[:1]).any())

@@ -2,65 +2,101 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import torch
 
 from initaudit.activations import CATALOGUE
 from initaudit.finding import Observer
-from initaudit.probe.follow import Follow, Step, Steps, key_of
+from initaudit.probe.follow import Step, Steps, Tracked, key_of
 from initaudit.probe.inputs import inputs_for
-from initaudit.probe.poison import seed_everything
+from initaudit.probe.poison import Make, seed_everything
+from initaudit.probe.propagate import Given, Pass, propagate
 from initaudit.probe.recognised import schemes_of
 from initaudit.probe.request import Target
+from initaudit.probe.signal import profile
 from initaudit.probe.target import describe
 from initaudit.probe.timelines import Timelines, place_of
-from initaudit.timeline import Chain, Coverage, Kind, Link
+from initaudit.timeline import Chain, Coverage, Kind, Link, SignalProfile
 
 NO_INPUT = "no input is known; give one with --input-size"
 
 
 class Forward(msgspec.Struct, frozen=True):
-    """``read`` is None, and ``skipped`` says why, when there was no forward."""
+    """``read`` is None, and ``skipped`` says why, when there was no forward; ``unmeasured`` why there is no profile."""
 
     chains: tuple[Chain, ...] = ()
     read: frozenset[str] | None = None
+    signal: SignalProfile | None = None
     skipped: str | None = None
+    unmeasured: str | None = None
 
 
-def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target) -> Forward:
-    """Run the model once, in evaluation mode, and follow its signals."""
+def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, make: Make) -> Forward:
+    """Run the model forward and backward, follow its signals, and measure them; more models for more seeds."""
     if getattr(model.forward, "__name__", "") == "_forward_unimplemented":
         return Forward(skipped="it has no forward")
     try:
         given = inputs_for(model, target)
         if given is None:
             return Forward(skipped=NO_INPUT)
-        follow = Follow(_weights(model, timelines), _raw_buffers(timelines))
-        with _evaluating(model), torch.no_grad(), follow:
-            seed_everything(target.seed)
-            model(*given[0], **given[1])
+        tracked = _tracked(model, timelines)
+        first, unmeasured = _first_pass(model, given, tracked, target.seed)
     except Exception as error:  # whatever the user's forward raises
         return Forward(skipped=f"the forward raised {describe(error)}")
-    follow.finish()
-    return Forward(chains=tuple(_chains(follow.chains, timelines)), read=frozenset(follow.read))
+    found = list(_chains(first.chains, timelines))
+    members = {path: index for index, (paths, _) in reversed(list(enumerate(found))) for path in paths}
+    signal = None
+    raw = next((one for one in timelines.timelines if one.path in tracked.weights.values() and one.unwritten), None)
+    if raw is not None:
+        unmeasured = f"nothing wrote {raw.path}"
+    if unmeasured is None:
+        passes, seeds = _more_passes(first, given, tracked, target, make)
+        signal = profile(passes, seeds, members, given, timelines, model)
+    chains = tuple(chain for _, chain in found)
+    return Forward(chains=chains, read=first.read, signal=signal, unmeasured=unmeasured)
 
 
-@contextlib.contextmanager
-def _evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """In evaluation mode, layer by layer: the fused attention of torch would hide what follows what."""
-    training, fast = model.training, torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    model.eval()
+def _first_pass(model: torch.nn.Module, given: Given, tracked: Tracked, seed: int) -> tuple[Pass, str | None]:
+    """A pass as it is trained; where that raises, one in evaluation mode, whose measures say little, and why."""
     try:
-        yield
-    finally:
-        model.train(training)
-        torch.backends.mha.set_fastpath_enabled(fast)
+        return propagate(model, given, tracked, seed), None
+    except Exception as error:  # whatever the user's forward raises
+        reason = f"in training mode the forward raised {describe(error)}"
+        return propagate(model, given, tracked, seed, training=False), reason
+
+
+def _more_passes(
+    first: Pass, given: Given, tracked: Tracked, target: Target, make: Make
+) -> tuple[list[Pass], list[int]]:
+    """Passes through models from the other seeds; one that raises is left out."""
+    passes, seeds = [first], [target.seed]
+    for seed in range(target.seed + 1, target.seed + target.seeds):
+        try:
+            seed_everything(seed)
+            model = make()
+            named = dict(model.named_parameters(remove_duplicate=False))
+            weights, biases = (
+                {key: path for path in paths.values() if path in named and (key := key_of(named[path])) is not None}
+                for paths in (tracked.weights, tracked.biases)
+            )
+            passes.append(propagate(model, given, Tracked(weights, biases), target.seed))
+            seeds.append(seed)
+        except Exception:  # whatever the user's code raises: the first seed has been measured
+            continue
+    return passes, seeds
+
+
+def _tracked(model: torch.nn.Module, timelines: Timelines) -> Tracked:
+    vectors = {
+        key: name
+        for name, tensor in timelines.tensors.items()
+        if tensor.dim() == 1 and isinstance(tensor, torch.nn.Parameter) and (key := key_of(tensor)) is not None
+    }
+    return Tracked(_weights(model, timelines), vectors, _raw_buffers(timelines))
 
 
 def _weights(model: torch.nn.Module, timelines: Timelines) -> dict[int, str]:
@@ -88,8 +124,8 @@ def _raw_buffers(timelines: Timelines) -> dict[int, str]:
     }
 
 
-def _chains(found: list[tuple[Steps, bool]], timelines: Timelines) -> Iterator[Chain]:
-    """Chains that are not the beginning of a longer one."""
+def _chains(found: Sequence[tuple[Steps, bool]], timelines: Timelines) -> Iterator[tuple[tuple[str, ...], Chain]]:
+    """Chains that are not the beginning of a longer one, with the paths of their weights."""
     seen: set[tuple[str, ...]] = set()
     kept = [(_initialized(steps, timelines), normalized) for steps, normalized in found]
     for steps, normalized in sorted(kept, key=_length, reverse=True):
@@ -97,13 +133,14 @@ def _chains(found: list[tuple[Steps, bool]], timelines: Timelines) -> Iterator[C
         if not steps or any(paths == other[: len(paths)] for other in seen):
             continue
         seen.add(paths)
-        yield Chain(
+        chain = Chain(
             observer=Observer.PROBE,
             model=timelines.declared[paths[0]].model,
             links=tuple(_link(step, timelines) for step in steps),
             normalized=normalized,
             lost_decades=_lost(steps),
         )
+        yield paths, chain
 
 
 def _length(chain: tuple[Steps, bool]) -> tuple[int, bool]:
@@ -119,7 +156,7 @@ def _initialized(steps: Steps, timelines: Timelines) -> Steps:
 
 
 def _lost(steps: Steps) -> float | None:
-    first, last = steps[0].rms, steps[-1].rms
+    first, last = steps[0].use.rms, steps[-1].use.rms
     if len(steps) < 2 or not all(math.isfinite(rms) and rms > 0 for rms in (first, last)):
         return None
     return math.log10(first / last)
@@ -135,7 +172,7 @@ def _link(step: Step, timelines: Timelines) -> Link:
         schemes=tuple(dict.fromkeys(recognition.scheme for recognition in found)),
         gain=found[0].gain if found else None,
         activation=step.activation if step.activation in CATALOGUE else None,
-        fan_in=step.fan_in,
-        fan_out=step.fan_out,
+        fan_in=step.use.fans.fan_in,
+        fan_out=step.use.fans.fan_out,
         variance=float(tensor.detach().double().var(correction=0)),
     )

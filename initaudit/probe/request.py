@@ -16,7 +16,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     ``input_sizes`` are shapes with the batch, one for each positional input, and ``dtype`` is theirs ("float32" when
     it is not given); ``timeout`` is in seconds of wall-clock time, for everything; ``seed`` is what every build
-    starts from. ``questions`` are those whose answers cost builds of their own: they are answered only when asked.
+    starts from, and ``seeds`` counts the seeds, from that one on, that a forward and a backward are measured for.
+    ``questions`` are those whose answers cost builds of their own: they are answered only when asked.
     """
 
     spec: str
@@ -26,6 +27,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 300.0
     seed: int = 0
     questions: frozenset[Question] = frozenset()
+    seeds: int = 1
 
     def parts(self) -> tuple[str, str]:
         """The module or file, and the attribute; raises TargetError when the specification has no such parts."""

@@ -155,12 +155,12 @@ class Timelines:
     def facts(self) -> Iterator[Fact]:
         for name, elements in self.verdict.unstable.items():
             if self.coverage(name) is Coverage.UNKNOWN and not self.tensors[name].is_meta:
-                yield self._irreproducible(name, elements, self._written_at(name))
+                yield self._irreproducible(name, elements, self.written_at(name))
         shifted = [name for name, decided in self.decided.items() if decided.shifted and self.trustworthy(name)]
         decision = next(iter(self.verdict.decisions), None)
         if not shifted or self._reported(decision.garbage if decision is not None else None):
             return
-        reason, place = "construction depends on memory nobody wrote", self._written_at(shifted[0])
+        reason, place = "construction depends on memory nobody wrote", self.written_at(shifted[0])
         if decision is not None:
             reason = f"construction decides by memory nobody wrote{_allocated_at(decision.garbage)}"
             place = place_of(decision.caller) or place
@@ -184,7 +184,7 @@ class Timelines:
             total=self.tensors[name].numel(),
         )
 
-    def _written_at(self, name: str) -> Place:
+    def written_at(self, name: str) -> Place:
         record = self.record(name)
         caused = (record.writes[-1].caused if record.writes else record.caused) if record is not None else None
         return (place_of(caused.writer) if caused is not None else None) or self.definition
@@ -207,7 +207,7 @@ class Timelines:
             elif decided.coverage is Coverage.UNKNOWN and self.trustworthy(name):
                 reason = "it may depend on unwritten memory with which construction raises"
             if reason is not None:
-                yield Undecided(place=self._written_at(name), subject=f"{self.target}: {name}", reason=reason)
+                yield Undecided(place=self.written_at(name), subject=f"{self.target}: {name}", reason=reason)
         for name in self.lazy:
             reason = "it is lazy: it has no shape before the first forward"
             yield Undecided(place=self.definition, subject=f"{self.target}: {name}", reason=reason)

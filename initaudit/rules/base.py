@@ -1,6 +1,6 @@
 """What every rule is: its documentation, its metadata, its examples and its check, in one file of its own.
 
-A rule reads one kind of subject (a parameter's timeline, a chain of weights, or a fact) and yields findings. It imports the
+A rule reads one kind of subject (a parameter's timeline, a chain of weights, what a forward shows, or a fact) and yields findings. It imports the
 vocabulary only: never an observer, a report, libcst or torch.
 """
 
@@ -17,9 +17,9 @@ import msgspec
 
 from initaudit.facts import Fact, Question
 from initaudit.finding import Category, Evidence, Finding, Fix, Observer, Place, Severity
-from initaudit.timeline import Chain, ParameterTimeline
+from initaudit.timeline import Chain, ParameterTimeline, SignalProfile
 
-Subject = ParameterTimeline | Chain | Fact
+Subject = ParameterTimeline | Chain | SignalProfile | Fact
 S = TypeVar("S", bound=Subject)
 
 DOCUMENTATION_URL = "https://initaudit.readthedocs.io/rules/"
@@ -128,4 +128,4 @@ class Rule(ABC, Generic[S]):
         )
 
 
-AnyRule = Rule[ParameterTimeline] | Rule[Chain] | Rule[Fact]
+AnyRule = Rule[ParameterTimeline] | Rule[Chain] | Rule[SignalProfile] | Rule[Fact]

@@ -1,0 +1,44 @@
+"""What is measured of a tensor on its way: its scale, how much it still tells of the input, which units are dead."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+
+def moments(output: torch.Tensor, batch: int | None) -> tuple[float, float | None]:
+    """The rms of all elements, and the discrimination: sqrt(E[Var over the batch]) / rms.
+
+    The batch is the leading dimension, or flattened with others into it. The discrimination is None where there is no
+    batch, or nothing but zeros.
+    """
+    if not is_dense(output) or not (output.is_floating_point() or output.is_complex()) or output.numel() == 0:
+        return math.nan, None
+    values = (output.abs() if output.is_complex() else output).detach()
+    values = values.float() if values.element_size() < 4 else values
+    if batch is None or batch < 2 or values.dim() == 0 or values.shape[0] % batch:
+        return float(torch.linalg.vector_norm(values)) / math.sqrt(values.numel()), None
+    variance, mean = torch.var_mean(values.reshape(batch, -1), dim=0, correction=0)
+    spread = float(variance.mean(dtype=torch.float64))
+    rms = math.sqrt(spread + float(mean.double().square().mean())) if math.isfinite(spread) else math.nan
+    return rms, (math.sqrt(spread) / rms if rms > 0 else None)
+
+
+def is_dense(tensor: torch.Tensor) -> bool:
+    """Whether there are numbers in memory, one for each element."""
+    return tensor.layout is torch.strided and not tensor.is_meta and not tensor.is_quantized and not tensor.is_nested
+
+
+def rms_of(tensor: torch.Tensor) -> float:
+    """The rms of all elements."""
+    return moments(tensor, None)[0]
+
+
+def dead_part(rectified: torch.Tensor, units: int, *, convolution: bool) -> float | None:
+    """The part of the units that no sample and no position activates; None where the units cannot be told apart."""
+    axis = 1 if convolution else -1
+    if not is_dense(rectified) or rectified.dim() < 2 or rectified.shape[axis] != units:
+        return None
+    largest = rectified.detach().transpose(0, axis).reshape(units, -1).amax(dim=1)
+    return float((largest <= 0).double().mean())

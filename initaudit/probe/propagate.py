@@ -1,0 +1,128 @@
+"""One forward and one backward of a built model, followed and measured."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import torch
+
+from initaudit.probe.follow import Follow, Steps, Tracked, Use, differs_over_batch
+from initaudit.probe.losses import Loss, initial_loss
+from initaudit.probe.measure import is_dense
+from initaudit.probe.poison import seed_everything
+from initaudit.probe.target import describe
+from initaudit.probe.watch import tensors_in
+
+Given = tuple[tuple[Any, ...], dict[str, Any]]
+TRACKING = ("running_mean", "running_var")
+
+
+class Pass(msgspec.Struct, frozen=True):
+    """What one forward and backward showed.
+
+    ``gradients`` are the rms of each weight's gradient by path; ``no_gradient`` says why there are none.
+    """
+
+    uses: tuple[Use, ...]
+    chains: tuple[tuple[Steps, bool], ...]
+    read: frozenset[str]
+    gradients: dict[str, float]
+    no_gradient: str | None
+    loss: Loss | None
+    batch: int | None
+    varied: bool
+
+
+def propagate(model: torch.nn.Module, given: Given, tracked: Tracked, seed: int, *, training: bool = True) -> Pass:
+    """Run the model forward and backward, as it is trained but without dropout. Raises whatever the forward raises.
+
+    Without ``training`` there is no gradient, and nothing is normalized by the batch.
+    """
+    batch = common_batch(given)
+    follow = Follow(tracked, given, batch)
+    seed_everything(seed)
+    with _measurable(model, normalized=training), torch.set_grad_enabled(training):
+        with follow:
+            outputs = plain_outputs(model(*given[0], **given[1]))
+        follow.finish(outputs)
+        gradients, reason = _gradients(model, outputs, seed)
+    return Pass(
+        uses=tuple(follow.uses),
+        chains=tuple(follow.chains),
+        read=frozenset(follow.read),
+        gradients=gradients,
+        no_gradient=reason,
+        loss=next(filter(None, (initial_loss(model, use, output.detach()) for use, output in follow.heads)), None),
+        batch=batch,
+        varied=any(differs_over_batch(tensor) for tensor in tensors_in(given)),
+    )
+
+
+def common_batch(given: Given) -> int | None:
+    """The first dimension that all inputs have in common."""
+    sizes = {tensor.shape[0] for tensor in tensors_in(given) if tensor.dim() > 0}
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+@contextlib.contextmanager
+def _measurable(model: torch.nn.Module, *, normalized: bool) -> Iterator[None]:
+    """In evaluation mode, so that nothing is dropped, but with the batch's own statistics where those normalize.
+
+    Before training, a BatchNorm in evaluation mode normalizes nothing. Layer by layer: the fused attention of torch
+    would hide what follows what. The model is left as it was, running statistics too.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers() if is_dense(buffer)]
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    model.eval()
+    for module, _ in modes:
+        if normalized and any(getattr(module, name, None) is not None for name in TRACKING):
+            module.training = True
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+        with torch.no_grad():
+            for buffer, before in buffers:
+                if buffer.shape == before.shape and not torch.equal(buffer, before):
+                    buffer.copy_(before)
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def plain_outputs(value: Any) -> Any:
+    """What a model gives, with the objects that carry tensors as attributes turned into dictionaries of them."""
+    if isinstance(value, torch.Tensor | str | bytes | int | float | type(None)):
+        return value
+    if isinstance(value, dict):
+        return {key: plain_outputs(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [plain_outputs(item) for item in value]
+    if isinstance(value, torch.distributions.Distribution):
+        return [one for name in value.arg_constraints if isinstance(one := getattr(value, name, None), torch.Tensor)]
+    attributes = getattr(value, "__dict__", None)
+    return [item for item in attributes.values() if isinstance(item, torch.Tensor)] if attributes else None
+
+
+def _gradients(model: torch.nn.Module, outputs: Any, seed: int) -> tuple[dict[str, float], str | None]:
+    """The rms of every trainable weight's gradient, for a random cotangent: the sum of output * R over all outputs."""
+    differentiable = [one for one in tensors_in(outputs) if one.requires_grad and is_dense(one) and one.numel()]
+    named = [(name, one) for name, one in model.named_parameters() if one.requires_grad and one.dim() >= 2]
+    if not differentiable or not named:
+        return {}, "no output depends on a trainable weight"
+    generator = torch.Generator().manual_seed(seed)
+    cotangents = [torch.randn(one.shape, generator=generator).to(one) for one in differentiable]
+    try:
+        found = torch.autograd.grad(differentiable, [one for _, one in named], cotangents, allow_unused=True)
+    except Exception as error:  # whatever a backward of the user's raises
+        return {}, f"the backward raised {describe(error)}"
+    return {
+        name: float(torch.linalg.vector_norm(gradient.detach(), dtype=torch.float64)) / math.sqrt(gradient.numel())
+        for (name, _), gradient in zip(named, found, strict=True)
+        if gradient is not None and is_dense(gradient) and gradient.numel()
+    }, None

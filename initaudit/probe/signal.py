@@ -1,0 +1,108 @@
+"""What the passes through models built from several seeds show together: the profile that the rules read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+
+from initaudit.finding import Observer
+from initaudit.probe.follow import Use
+from initaudit.probe.propagate import Given, Pass
+from initaudit.probe.timelines import Timelines
+from initaudit.probe.watch import tensors_in
+from initaudit.timeline import InitialLoss, Layer, SignalProfile
+
+ENOUGH = 32
+"""Samples from which on a unit that none activates is dead: with one, half of a healthy network is off."""
+
+
+def profile(
+    passes: Sequence[Pass],
+    seeds: Sequence[int],
+    chains: Mapping[str, int],
+    given: Given,
+    timelines: Timelines,
+    model: torch.nn.Module,
+) -> SignalProfile:
+    """The layers of the first pass, with what every pass measured of them. ``chains`` leads from path to chain."""
+    first = passes[0]
+    return SignalProfile(
+        observer=Observer.PROBE,
+        model=f"{type(model).__module__}.{type(model).__qualname__}",
+        place=timelines.definition,
+        inputs=tuple(in_words(given)),
+        batch=first.batch,
+        varied=first.varied,
+        seeds=tuple(seeds),
+        layers=tuple(_layers(passes, chains, timelines)),
+        loss=_loss(passes),
+        overflow=next((use.path for use in first.uses if not math.isfinite(use.rms)), None),
+        skipped=tuple(_skipped(first)),
+    )
+
+
+def in_words(given: Given) -> Iterator[str]:
+    """What a forward was given: "float32 (32, 784), random"."""
+    args, kwargs = given
+    for name, value in (*((None, one) for one in args), *kwargs.items()):
+        for tensor in tensors_in(value):
+            text = f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+            yield f"{name}: {text}" if name is not None else text
+
+
+def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timelines) -> Iterator[Layer]:
+    """Every weight at its first use."""
+    by_path: list[dict[str, Use]] = [{use.path: use for use in reversed(one.uses)} for one in passes]
+    for path in dict.fromkeys(use.path for use in passes[0].uses):
+        uses = [found for paths in by_path if (found := paths.get(path)) is not None]
+        use, declared = uses[0], timelines.declared[path]
+        yield Layer(
+            path=path,
+            place=timelines.written_at(path),
+            model=declared.model,
+            parameter=declared.name,
+            shape=tuple(timelines.tensors[path].shape),
+            fan_in=use.fans.fan_in,
+            fan_out=use.fans.fan_out,
+            convolution=use.convolution,
+            activation=use.activation,
+            chain=chains.get(path),
+            fed=use.fed,
+            output=use.output,
+            bias=timelines.declared[use.bias].name if use.bias is not None else None,
+            rms=tuple(one.rms for one in uses),
+            discrimination=_measured(uses, "discrimination"),
+            drowned=_measured(uses, "drowned"),
+            gradient=tuple(one.gradients[path] for one in passes if path in one.gradients),
+            dead=_measured(uses, "dead") if (passes[0].batch or 0) >= ENOUGH else (),
+            units=use.units,
+        )
+
+
+def _measured(uses: Sequence[Use], name: str) -> tuple[float, ...]:
+    return tuple(value for use in uses if (value := getattr(use, name)) is not None)
+
+
+def _loss(passes: Sequence[Pass]) -> InitialLoss | None:
+    losses = [one.loss for one in passes if one.loss is not None]
+    if not losses:
+        return None
+    return InitialLoss(
+        classes=losses[0].classes,
+        excess=tuple(one.excess for one in losses),
+        error=tuple(one.error for one in losses),
+        known_by=losses[0].known_by,
+    )
+
+
+def _skipped(one: Pass) -> Iterator[str]:
+    if one.no_gradient is not None:
+        yield f"INI703: {one.no_gradient}"
+    if one.batch is None or one.batch < ENOUGH:
+        yield f"INI704: the batch has fewer than {ENOUGH} samples"
+    if not one.varied:
+        yield "INI701 by discrimination: the samples of the batch are all the same"
+    if one.loss is None:
+        yield "INI705: nothing shows that an output is over classes"
