@@ -186,6 +186,39 @@ class HelperCall(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     parameter: str | None = None
 
 
+class EmbeddingWrite(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A write to the table of an embedding with a padding row, by code that says nothing of that row.
+
+    ``source`` draws all of the table, or, where there is an ``index``, sets the row with that name to zero: the whole
+    table, if it is None, which is ``optional`` where its function says that it may be. ``embedding`` is where the
+    embedding is made. ``paths`` are the tables of a built model whose padding row is not zero.
+    """
+
+    observer: Observer
+    place: Place
+    source: str
+    embedding: Place | None = None
+    index: str | None = None
+    optional: bool = False
+    paths: tuple[str, ...] = ()
+
+
+class GainDraw(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Random values for the gain of a normalization, which its constructor sets to one.
+
+    ``layer`` is the canonical name of its type, ``call`` what draws ("init.normal_"), ``mean`` that of what it draws
+    (None: not known). ``paths`` are the gains of a built model that it drew.
+    """
+
+    observer: Observer
+    place: Place
+    layer: str
+    parameter: str
+    call: str
+    mean: float | None
+    paths: tuple[str, ...] = ()
+
+
 class UnusedSuppression(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A suppression comment that hides nothing. ``codes`` are the useless ones (empty: the whole comment);
     ``removal`` is the text that has to go and what replaces it."""
@@ -232,6 +265,8 @@ Fact = (
     | InitializerCall
     | NotRestored
     | HelperCall
+    | EmbeddingWrite
+    | GainDraw
     | UnusedSuppression
     | BuildFailure
     | Irreproducible

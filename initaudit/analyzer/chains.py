@@ -25,7 +25,7 @@ from initaudit.analyzer.symbolic.values import (
     WriteEvent,
     leaves,
 )
-from initaudit.analyzer.syntax.facts import units
+from initaudit.analyzer.syntax.units import units
 from initaudit.analyzer.triage import RECTIFIER, SCALE
 from initaudit.finding import Observer
 from initaudit.schemes import recognise

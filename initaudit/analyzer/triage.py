@@ -77,6 +77,10 @@ MODEL_USE = Trigger(
 )
 SCALE = Trigger("xavier glorot sqrt", r"xavier|glorot|(?:normal_|uniform_)\([^\n]*sqrt")
 RECTIFIER = Trigger("relu Relu ReLU RELU")
+TABLE = Trigger("Embedding(")
+NORMALIZATION = Trigger("Norm")
+DRAW = Trigger("normal_( uniform_( orthogonal_(")
+TABLE_WRITTEN = Trigger("normal_( uniform_( orthogonal_( weight[ data[")
 
 TRIGGERS = {
     "ParameterTimeline": (RAW,),
@@ -89,6 +93,8 @@ TRIGGERS = {
     "DeprecatedCall": (DEPRECATED_CALL,),
     "InitializerCall": (INITIALIZER_CALL,),
     "HelperCall": (HELPER_CALL,),
+    "EmbeddingWrite": (TABLE, TABLE_WRITTEN),
+    "GainDraw": (NORMALIZATION, DRAW),
     "Chain": (SCALE, RECTIFIER),
 }
 """By the kind of subject, all the triggers that have to be found."""

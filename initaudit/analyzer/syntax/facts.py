@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import libcst as cst
 
 from initaudit.analyzer.fragments import TOO_DEEP
-from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Module, Project
 from initaudit.analyzer.syntax.code import Code
 from initaudit.analyzer.syntax.helpers import helper_calls
 from initaudit.analyzer.syntax.initializers import deprecated_calls, initializer_calls
+from initaudit.analyzer.syntax.layer_writes import embedding_writes, gain_draws
 from initaudit.analyzer.syntax.loops import element_name, iterated, model_loop
 from initaudit.analyzer.syntax.statements import (
     Unit,
@@ -22,12 +22,15 @@ from initaudit.analyzer.syntax.statements import (
     small_statements,
     type_tests,
 )
+from initaudit.analyzer.syntax.units import units
 from initaudit.analyzer.triage import sought
 from initaudit.facts import (
     BareReference,
     DeprecatedCall,
     DroppedTensor,
+    EmbeddingWrite,
     Fact,
+    GainDraw,
     HelperCall,
     InitializerCall,
     ModelLoop,
@@ -40,18 +43,24 @@ from initaudit.finding import Place
 CALLS = {DeprecatedCall.__name__: deprecated_calls, InitializerCall.__name__: initializer_calls}
 OF_UNITS = {HelperCall.__name__: helper_calls}
 """What is stated of a unit as Python parses it; everything else is read from libcst's tree."""
+Stated = Callable[[Project, Module], Iterator[Fact]]
+OF_FILES: dict[str, Stated] = {EmbeddingWrite.__name__: embedding_writes, GainDraw.__name__: gain_draws}
+"""What is read of a whole file at once."""
 ABOUT_STATEMENTS = {*CALLS, *OF_UNITS, *(fact.__name__ for fact in (ModelLoop, DroppedTensor, BareReference, TypeTest))}
 
 
 def facts(project: Project, module: Module, questions: frozenset[Question]) -> Iterator[Fact]:
     """What stands in the units of a file that hold something that is asked for."""
-    wanted = [each for each in sought(questions) if each.subject in ABOUT_STATEMENTS]
+    wanted = [each for each in sought(questions) if each.subject in ABOUT_STATEMENTS | OF_FILES.keys()]
     present = [each for each in wanted if each.found(module.text)]
     if not present or not any(name.partition(".")[0] == "torch" for name in _imported(module)):
         return
+    for each in present:
+        if each.subject in OF_FILES:
+            yield from OF_FILES[each.subject](project, module)
     for definition, start, end in units(module):
         text = "\n".join(["", *module.lines[start - 1 : end]])
-        here = {each.subject for each in present if each.stands_in(text)}
+        here = {each.subject for each in present if each.subject not in OF_FILES and each.stands_in(text)}
         if not here:
             continue
         if here & OF_UNITS.keys() and (snippet := module.snippet(start, end)) is not None:
@@ -72,20 +81,6 @@ def facts(project: Project, module: Module, questions: frozenset[Question]) -> I
 def _imported(module: Module) -> Iterator[str]:
     yield from module.outline.imports.values()
     yield from module.outline.star_imports
-
-
-def units(module: Module) -> Iterator[tuple[Definition | None, int, int]]:
-    """The functions of a file that are not inside functions, and the stretches of top-level code."""
-    for definition in module.outline.definitions:
-        if not definition.is_class and not _inside_function(definition):
-            yield definition, definition.start, definition.end
-    for start, end in module.outline.top_level:
-        yield None, start, end
-
-
-def _inside_function(definition: Definition) -> bool:
-    parent = definition.parent
-    return parent is not None and (not parent.is_class or _inside_function(parent))
 
 
 def _applied(unit: Unit) -> tuple[str, ...]:

@@ -1,0 +1,151 @@
+"""INI506: the gain of a normalization that is drawn around zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import GainDraw
+from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+
+SHOWN = 3
+
+
+class NormalizationGainRedrawn(Rule[GainDraw]):
+    """
+    ## What it does
+    Reports an initializer that draws the gain of a normalization layer around zero: `normal_(mean=0.0, std=0.02)` for the
+    weight of an `nn.BatchNorm2d`, an `nn.LayerNorm`, or a class like them whose constructor sets the gain to one.
+
+    ## Why is this bad?
+    A normalization keeps the scale of what passes through it because its gain is one. Drawn around zero, it divides the
+    signal by fifty, turns the sign of half of the channels, and undoes what the layer is for. It mostly happens where one branch of a
+    generic initializer takes normalizations along with linear layers.
+
+    ## Example
+    ```python
+    if isinstance(module, (nn.Linear, nn.Conv2d, nn.BatchNorm2d)):
+        module.weight.data.normal_(mean=0.0, std=0.02)
+    ```
+
+    ## Use instead
+    ```python
+    if isinstance(module, (nn.Linear, nn.Conv2d)):
+        module.weight.data.normal_(mean=0.0, std=0.02)
+    elif isinstance(module, nn.BatchNorm2d):
+        module.weight.data.fill_(1.0)
+    ```
+
+    ## Known problems
+    Gains drawn around one, as in DCGAN, and gains that are set to zero on purpose, as at the end of a residual branch, are
+    fine and not reported. A mean that is no number in the call is not known, and silent.
+
+    ## References
+    - [Ba et al. 2016, Layer Normalization](https://arxiv.org/abs/1607.06450)
+    - [transformers#143: the gain of a LayerNorm was drawn from N(0, 0.02)](https://github.com/huggingface/transformers/issues/143)
+    """
+
+    code = "INI506"
+    name = "normalization-gain-redrawn"
+    category = Category.SUSPICIOUS
+    severity = Severity.WARNING
+    observers = ANALYZER
+    subject = GainDraw
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.conv = nn.Conv2d(3, 8, 3)
+                    self.norm = nn.BatchNorm2d(8)
+                    self.apply(self._init_weights)
+
+                def _init_weights(self, module):
+                    if isinstance(module, (nn.Conv2d, nn.BatchNorm2d)):
+                        module.weight.data.normal_(mean=0.0, std=0.02)
+            """,
+            target="Net",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class ScaleNorm(nn.Module):
+                def __init__(self, width):
+                    super().__init__()
+                    self.gamma = nn.Parameter(torch.ones(width))
+
+                def forward(self, x):
+                    return self.gamma * x / x.norm(dim=-1, keepdim=True)
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 8)
+                    self.norm = ScaleNorm(8)
+                    for m in self.modules():
+                        if isinstance(m, ScaleNorm):
+                            nn.init.uniform_(m.gamma, -0.1, 0.1)
+            """,
+            target="Net",
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Discriminator(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.conv = nn.Conv2d(3, 8, 3)
+                    self.norm = nn.BatchNorm2d(8)
+                    self.apply(weights_init)
+
+            def weights_init(m):
+                if isinstance(m, nn.Conv2d):
+                    m.weight.data.normal_(0.0, 0.02)
+                elif isinstance(m, nn.BatchNorm2d):
+                    m.weight.data.normal_(1.0, 0.02)
+                    m.bias.data.fill_(0)
+            """,
+            target="Discriminator",
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Block(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.conv = nn.Conv2d(3, 3, 3)
+                    self.last = nn.BatchNorm2d(3)
+                    nn.init.zeros_(self.last.weight)
+                    nn.init.normal_(self.last.bias, std=0.02)
+            """,
+            target="Block",
+        ),
+    )
+
+    def check(self, subject: GainDraw) -> Iterator[Finding]:
+        if subject.mean != 0.0:
+            return
+        yield self.finding(
+            subject.place,
+            f"draws the gain of `{subject.layer.rpartition('.')[2]}` around zero; "
+            f"leave it at one, as in `nn.init.ones_(module.{subject.parameter})`",
+            evidence=[Evidence(subject.observer, self.seen(subject))],
+        )
+
+    @staticmethod
+    def seen(subject: GainDraw) -> str:
+        """The gains that are drawn, as the observer knows them."""
+        text = f"`{subject.call}` with mean 0"
+        if not subject.paths:
+            return f"{text} for `{subject.parameter}`, which the constructor sets to one"
+        more = ", ..." if len(subject.paths) > SHOWN else ""
+        return f"{text} wrote {', '.join(subject.paths[:SHOWN])}{more}"

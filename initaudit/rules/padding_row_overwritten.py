@@ -1,0 +1,189 @@
+"""INI505: the padding row of an embedding that an initializer draws again, or a whole table that is zeroed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import EmbeddingWrite
+from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+
+SHOWN = 3
+
+
+class PaddingRowOverwritten(Rule[EmbeddingWrite]):
+    """
+    ## What it does
+    Reports an initializer that draws the whole table of an `nn.Embedding` with a `padding_idx` and does not zero the padding row
+    again; and code that zeroes `weight[padding_idx]` without asking whether there is a padding index.
+
+    ## Why is this bad?
+    `nn.Embedding` zeroes the row once, in its own `reset_parameters`, and gives it no gradient: what an initializer draws
+    there later stays, and every padded position adds it to sums and averages. `weight[None]` is the whole table: an
+    embedding without a padding index then starts from zeros.
+
+    ## Example
+    ```python
+    def init_weights(module):
+        if isinstance(module, nn.Embedding):
+            module.weight.data.normal_(0.0, 0.02)
+    ```
+
+    ## Use instead
+    ```python
+    def init_weights(module):
+        if isinstance(module, nn.Embedding):
+            module.weight.data.normal_(0.0, 0.02)
+            if module.padding_idx is not None:
+                module.weight.data[module.padding_idx].zero_()
+    ```
+
+    ## Known problems
+    An initializer of modules is judged by the embeddings that are made in the same file. A padding index whose function
+    does not say that it may be None is a note.
+
+    ## References
+    - [nn.Embedding](https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html)
+    - [pytorch#6411: padding_idx and initialization](https://github.com/pytorch/pytorch/issues/6411)
+    """
+
+    code = "INI505"
+    name = "padding-row-overwritten"
+    category = Category.SUSPICIOUS
+    severity = Severity.WARNING
+    observers = ANALYZER
+    subject = EmbeddingWrite
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Tagger(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.embed = nn.Embedding(100, 16, padding_idx=0)
+                    self.out = nn.Linear(16, 5)
+                    self.apply(self.init_weights)
+
+                def init_weights(self, module):
+                    if isinstance(module, (nn.Linear, nn.Embedding)):
+                        module.weight.data.normal_(mean=0.0, std=0.02)
+            """,
+            target="Tagger",
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Encoder(nn.Module):
+                def __init__(self, pad=1):
+                    super().__init__()
+                    self.embed = nn.Embedding(100, 16, pad)
+                    nn.init.uniform_(self.embed.weight, -0.1, 0.1)
+            """,
+            target="Encoder",
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def embedding(size, width, padding_idx=None):
+                m = nn.Embedding(size, width, padding_idx=padding_idx)
+                nn.init.normal_(m.weight, mean=0, std=width**-0.5)
+                nn.init.constant_(m.weight[padding_idx], 0)
+                return m
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Tagger(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.embed = nn.Embedding(100, 16, padding_idx=0)
+                    self.positions = nn.Embedding(50, 16)
+                    nn.init.normal_(self.positions.weight, std=0.02)
+                    self.apply(self.init_weights)
+
+                def init_weights(self, module):
+                    if isinstance(module, nn.Embedding):
+                        module.weight.data.normal_(mean=0.0, std=0.02)
+                        if module.padding_idx is not None:
+                            module.weight.data[module.padding_idx].zero_()
+            """,
+            target="Tagger",
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Encoder(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.embed = nn.Embedding(100, 16, padding_idx=0)
+                    self.reset()
+
+                def reset(self):
+                    nn.init.normal_(self.embed.weight)
+                    nn.init.zeros_(self.embed.weight[0])
+            """,
+            target="Encoder",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Pretrained(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.bag = nn.EmbeddingBag(100, 16, padding_idx=0)
+                    nn.init.normal_(self.bag.weight)
+                    self.vectors = nn.Embedding(100, 16, padding_idx=0)
+                    self.vectors.weight.data.copy_(torch.randn(100, 16))
+                    self.given = nn.Embedding.from_pretrained(torch.randn(100, 16), padding_idx=0)
+            """,
+            target="Pretrained",
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def embedding(size, width, padding_idx=None):
+                m = nn.Embedding(size, width, padding_idx=padding_idx)
+                nn.init.normal_(m.weight, mean=0, std=width**-0.5)
+                if padding_idx is not None:
+                    nn.init.constant_(m.weight[padding_idx], 0)
+                return m
+            """,
+        ),
+    )
+
+    def check(self, subject: EmbeddingWrite) -> Iterator[Finding]:
+        if subject.index is not None:
+            yield self.finding(
+                subject.place,
+                f"where `{subject.index}` is None, `{subject.source}` sets the whole table to zero; "
+                f"ask `if {subject.index} is not None` first",
+                evidence=[Evidence(subject.observer, f"no condition is about `{subject.index}`")],
+                severity=Severity.WARNING if subject.optional else Severity.NOTE,
+            )
+            return
+        yield self.finding(
+            subject.place,
+            f"`{subject.source}` draws the padding row too, which nothing zeroes again; "
+            "add `if module.padding_idx is not None: module.weight.data[module.padding_idx].zero_()`",
+            evidence=[Evidence(subject.observer, self.seen(subject))],
+        )
+
+    @staticmethod
+    def seen(subject: EmbeddingWrite) -> str:
+        """The embeddings that are reached, as the observer knows them."""
+        if subject.paths:
+            more = ", ..." if len(subject.paths) > SHOWN else ""
+            return f"the padding row is not zero in {', '.join(subject.paths[:SHOWN])}{more}"
+        made = f" with a padding row, made in line {subject.embedding.row}" if subject.embedding else ""
+        return f"reaches an embedding{made}, and no row is written after it"
