@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.callers import passes_integer
 from initaudit.analyzer.constructor import Construction, construct, coverage, registered, timeline, unreadable_base
 from initaudit.analyzer.meta import not_restored, restored, restorer
 from initaudit.analyzer.outline import Definition
@@ -107,7 +108,8 @@ def _is_loaded(construction: Construction) -> bool:
 
 def _is_size(storage: Storage, construction: Construction) -> bool:
     """Whether the argument of a legacy constructor is known to be a size."""
-    return storage.pending is None or storage.pending in construction.run.integers
+    pending = storage.pending
+    return pending is None or pending in construction.run.integers or passes_integer(construction, pending)
 
 
 def is_template(project: Project, module: Module) -> bool:

@@ -110,6 +110,13 @@ RESET_BY_CONSTRUCTOR = {
 LINEAR_LIKE = {
     "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Bilinear",
 }  # fmt: skip
+SIZES = {
+    **dict.fromkeys(LINEAR_LIKE, 2), "Embedding": 2, "EmbeddingBag": 2, "GroupNorm": 2,
+    **dict.fromkeys(("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell", "MultiheadAttention"), 2),
+    **dict.fromkeys(("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"), 1),
+    **dict.fromkeys(("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"), 1),
+}  # fmt: skip
+"""How many of a layer's first arguments can only be integers."""
 NORMALIZATIONS = {
     "LayerNorm", "RMSNorm", "GroupNorm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm",
     "LocalResponseNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LazyBatchNorm1d", "LazyBatchNorm2d",

@@ -279,3 +279,48 @@ def test_choices_of_choices_end(unwritten: Callable[..., set[str]]) -> None:
         """
     )
     assert found <= {"weight"}
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("7", Coverage.NEVER),
+        ("2 * WIDTH", Coverage.NEVER),
+        ("given", None),
+        ("WORDS", None),
+        ("n=WIDTH", Coverage.NEVER),
+    ],
+)
+def test_what_a_caller_passes_tells_a_size_from_data(
+    analyzed: Callable[..., dict[str, Observation]], argument: str, expected: object
+) -> None:
+    seen = analyzed(
+        net=f"""
+        WIDTH = 8 * 4
+        WORDS = [1.0, 2.0]
+
+        class Bias(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self.w = nn.Parameter(torch.Tensor(n))
+
+        def build(given):
+            return Bias({argument})
+        """
+    )
+    found = [timeline.coverage for one in seen.values() for timeline in one.parameters]
+    assert found == ([expected] if expected else [])
+
+
+def test_an_argument_that_a_layer_takes_for_a_width_is_a_size(analyzed: Callable[..., dict[str, Observation]]) -> None:
+    seen = analyzed(
+        net="""
+        class Net(nn.Module):
+            def __init__(self, n, data):
+                super().__init__()
+                self.w = nn.Parameter(torch.Tensor(n))
+                self.table = nn.Parameter(torch.Tensor(data))
+                self.fc = nn.Linear(n, 1)
+        """
+    )
+    assert [timeline.name for timeline in seen["net"].parameters] == ["w"]

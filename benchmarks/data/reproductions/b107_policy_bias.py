@@ -4,6 +4,9 @@ import torch
 from torch import nn
 
 
+MOVES = 27
+
+
 class Bias(nn.Module):
     def __init__(self, shape):
         super().__init__()
@@ -14,10 +17,10 @@ class Bias(nn.Module):
 
 
 class Policy(nn.Module):
-    def __init__(self, channels, moves):
+    def __init__(self, channels):
         super().__init__()
-        self.convolution = nn.Conv2d(channels, moves, 1, bias=False)
-        self.bias = Bias(9 * 9 * moves)
+        self.convolution = nn.Conv2d(channels, MOVES, 1, bias=False)
+        self.bias = Bias(9 * 9 * MOVES)
 
     def forward(self, x):
         return self.bias(self.convolution(x).flatten(1))

@@ -57,6 +57,8 @@ def torch_module(run: Interpreter, name: str, args: list[Value], keywords: dict[
     """An object of a torch class."""
     instance = Instance(None, name, arguments=(*args, *keywords.values()), origin=origin)
     short = name.rpartition(".")[2]
+    for size in args[: torch_api.SIZES.get(short, 0)]:
+        run.integer(size)
     if name in torch_api.SEQUENCES:
         items = [item for arg in args for item in _sequence_items(run, arg, single=short == "Sequential")]
         instance.children = items
