@@ -254,6 +254,37 @@ class Irreproducible(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     affects: tuple[str, ...] = ()
 
 
+class EqualUnits(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Units of a layer that start the same and have the same gradients: they stay the same for good.
+
+    ``units`` are all that the layer has along the output of ``parameter``, ``equal`` those with a twin, and
+    ``distinct`` how many really different ones there are among these. ``path`` leads to it in the built model.
+    """
+
+    observer: Observer
+    place: Place
+    model: str
+    parameter: str
+    units: int | None = None
+    equal: int | None = None
+    distinct: int | None = None
+    path: str | None = None
+
+
+class ZeroFactors(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Parameters that start at zero, and get a gradient only when the others are not zero.
+
+    ``parameter`` is the first of the ``factors``, all as named in ``model``; ``paths`` lead to them in the built model.
+    """
+
+    observer: Observer
+    place: Place
+    model: str
+    parameter: str
+    factors: tuple[str, ...]
+    paths: tuple[str, ...] = ()
+
+
 Fact = (
     SyntaxFault
     | ModelLoop
@@ -270,6 +301,8 @@ Fact = (
     | UnusedSuppression
     | BuildFailure
     | Irreproducible
+    | EqualUnits
+    | ZeroFactors
 )
 
 

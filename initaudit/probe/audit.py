@@ -8,14 +8,16 @@ from collections.abc import Iterator
 import msgspec
 import torch
 
-from initaudit.facts import Environment, NotRestored, Observation, Question, Undecided
+from initaudit.facts import Environment, EqualUnits, NotRestored, Observation, Question, Undecided, ZeroFactors
 from initaudit.finding import Observer, Place
 from initaudit.probe.declarations import declarations
 from initaudit.probe.forward import Forward, run_forward
+from initaudit.probe.inputs import inputs_for
 from initaudit.probe.lines import place_of_error
 from initaudit.probe.poison import Built, Make, Verdict, judge, tensors_of
 from initaudit.probe.request import Target
 from initaudit.probe.restore import not_restored
+from initaudit.probe.symmetry import stuck
 from initaudit.probe.target import describe
 from initaudit.probe.timelines import Timelines
 from initaudit.probe.values import summarize
@@ -37,6 +39,8 @@ class Audit:
         self.forward = Forward()
         self.lost: tuple[NotRestored, ...] = ()
         self.unrestored: BaseException | None = None
+        self.stuck: tuple[EqualUnits | ZeroFactors, ...] = ()
+        self.untrained: BaseException | None = None
 
     def compare(self) -> None:
         """Build again under the fills, and settle what every parameter's memory holds."""
@@ -58,6 +62,19 @@ class Audit:
         except Exception as error:  # whatever copying the model or the user's initializers raise
             self.unrestored = error
 
+    def train(self) -> None:
+        """Train a model for a few steps, if anybody asks for what that shows, and an input is known."""
+        asked = {Question(fact.__name__) for fact in (EqualUnits, ZeroFactors)}
+        model = self.control.model
+        if not asked & self.target.questions or self.forward.skipped is not None:
+            return
+        try:
+            given = inputs_for(model, self.target)
+            if given is not None:
+                self.stuck = tuple(stuck(model, self.make, given, self.target.seed, self.timelines))
+        except Exception as error:  # whatever the user's model raises
+            self.untrained = error
+
     def observation(self) -> Observation:
         """Everything that was seen so far."""
         return Observation(
@@ -65,7 +82,7 @@ class Audit:
             source=self.target.spec,
             parameters=tuple(self._read_first(timeline) for timeline in self.timelines.timelines),
             chains=self.forward.chains,
-            facts=(*self.timelines.facts(), *self.lost),
+            facts=(*self.timelines.facts(), *self.lost, *self.stuck),
             undecided=tuple(self._undecided()),
             environment=environment(self.target, self.control.model),
             signal=self.forward.signal,
@@ -92,7 +109,12 @@ class Audit:
             reason = f"INI105 and INI106 were not judged: initializing again raised {describe(self.unrestored)}"
             yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)
         if self.forward.skipped is not None:
-            reason = f"INI401, INI408, INI7 and reads of buffers were not judged: {self.forward.skipped}"
+            reason = (
+                f"INI401, INI408, INI501, INI502, INI7 and reads of buffers were not judged: {self.forward.skipped}"
+            )
+            yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)
+        if self.untrained is not None:
+            reason = f"INI501 and INI502 were not judged: training it raised {describe(self.untrained)}"
             yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)
         signal, unmeasured = self.forward.signal, self.forward.unmeasured
         for said in signal.skipped if signal is not None else (f"INI7: {unmeasured}",) if unmeasured else ():

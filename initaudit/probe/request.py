@@ -55,6 +55,7 @@ class Stage(enum.Enum):
     BUILDING = "building it"
     COMPARING = "building it again with other content of unwritten memory"
     RUNNING = "running its forward"
+    TRAINING = "training it for three steps"
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

@@ -185,6 +185,7 @@ class Timelines:
         )
 
     def written_at(self, name: str) -> Place:
+        """The line of user code that wrote a tensor last."""
         record = self.record(name)
         caused = (record.writes[-1].caused if record.writes else record.caused) if record is not None else None
         return (place_of(caused.writer) if caused is not None else None) or self.definition

@@ -57,6 +57,8 @@ def observe(target: Target, folder: Path) -> Observation:
     about_to(Stage.RUNNING, audit.observation())
     audit.restore()
     audit.follow()
+    about_to(Stage.TRAINING, audit.observation())
+    audit.train()
     return audit.observation()
 
 

@@ -1,0 +1,173 @@
+"""A few steps of training, in float64: which units stay the same, and which parameters never get a gradient.
+
+Units that start the same can differ only by their gradients. So a model is built anew and trained for three steps, on
+independent batches and with a random cotangent, with dropout and whatever else it does in training: what has the same
+gradient every time stays the same for good.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from initaudit.probe.poison import Make, seed_everything
+from initaudit.probe.propagate import Given, plain_outputs
+from initaudit.probe.watch import tensors_in
+
+STEPS = 3
+SAME = 1e-9
+"""The part of the largest element by which gradients, or parameters, may differ and still be the same."""
+NOTHING = 1e-12
+"""The part of the largest gradient of a model below which another one is rounding."""
+PACE = 0.01
+"""How far a step goes, in parts of the rms of all parameters."""
+SMALLEST = 1e-2
+"""The rms that parameters are taken to have at least, so that a step leads away from zero."""
+
+Gradients = dict[str, torch.Tensor]
+
+
+class UntrainableError(Exception):
+    """A model that cannot be trained here, and why."""
+
+
+class Trainee:
+    """A model of its own that is trained from the start that its constructor gave it."""
+
+    def __init__(self, make: Make, given: Given, seed: int) -> None:
+        seed_everything(seed)
+        self.model = make().double().train()
+        self.given = given
+        self.generator = torch.Generator().manual_seed(seed)
+        self.parameters = {name: one for name, one in self.model.named_parameters() if is_trained(one)}
+
+    def gradients(self) -> Gradients:
+        """The gradients for a new batch and a new cotangent, of whatever the outputs depend on."""
+        args, kwargs = another_batch(self.given, self.generator)
+        with _in_double():
+            outputs = plain_outputs(self.model(*args, **kwargs))
+            differentiable = [one for one in tensors_in(outputs) if one.requires_grad and one.numel() > 0]
+            if not differentiable:
+                raise UntrainableError("no output depends on a trainable parameter")
+            cotangents = [torch.randn(one.shape, generator=self.generator).to(one) for one in differentiable]
+            found = torch.autograd.grad(differentiable, list(self.parameters.values()), cotangents, allow_unused=True)
+        gradients = {name: one for name, one in zip(self.parameters, found, strict=True) if one is not None}
+        if not all(bool(one.isfinite().all()) for one in gradients.values()):
+            raise UntrainableError("a gradient is not finite")
+        return gradients
+
+    def step(self, gradients: Gradients) -> None:
+        """One step of plain gradient descent."""
+        scale = _rms(gradients.values())
+        pace = PACE * max(_rms(self.parameters.values()), SMALLEST) / scale if scale > 0 else 0.0
+        with torch.no_grad():
+            for name, gradient in gradients.items():
+                self.parameters[name].sub_(gradient, alpha=pace)
+
+    def train(self) -> Iterator[Gradients]:
+        """Two batches at the start, and one after each step."""
+        yield self.gradients()
+        for _ in range(STEPS):
+            gradients = self.gradients()
+            yield gradients
+            self.step(gradients)
+        yield self.gradients()
+
+    def disturb(self, names: Sequence[str]) -> None:
+        """Fill some parameters with small random numbers."""
+        with torch.no_grad():
+            for name in names:
+                one = self.parameters[name]
+                one.copy_(SMALLEST * torch.randn(one.shape, generator=self.generator, dtype=one.dtype))
+
+
+def is_trained(tensor: torch.Tensor) -> bool:
+    """Whether training can move a parameter."""
+    there = not torch.nn.parameter.is_lazy(tensor) and not tensor.is_meta and tensor.layout is torch.strided
+    return there and tensor.requires_grad and tensor.is_floating_point() and tensor.numel() > 0
+
+
+@contextlib.contextmanager
+def _in_double() -> Iterator[None]:
+    """What a forward makes itself is in double precision too."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.enable_grad():
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def another_batch(given: Given, generator: torch.Generator) -> Given:
+    """Inputs of the same shapes: numbers drawn anew around the same mean, indices in another order."""
+
+    def another(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return _another(value, generator)
+        if isinstance(value, dict):
+            return {key: another(item) for key, item in value.items()}
+        return type(value)(map(another, value)) if type(value) in (list, tuple) else value
+
+    args, kwargs = given
+    return tuple(map(another, args)), {key: another(value) for key, value in kwargs.items()}
+
+
+def _another(tensor: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    if tensor.layout is not torch.strided or tensor.numel() == 0:
+        return tensor
+    if tensor.is_floating_point():
+        values = tensor.detach().double()
+        spread = values.std(correction=0)
+        return values.mean() + spread * torch.randn(values.shape, generator=generator, dtype=torch.float64)
+    if tensor.is_complex():
+        return tensor.detach().to(torch.complex128)
+    order = torch.randperm(tensor.numel(), generator=generator)
+    return tensor.detach().reshape(-1)[order].reshape(tensor.shape)
+
+
+def _rms(tensors: Any) -> float:
+    total, count = 0.0, 0
+    for tensor in tensors:
+        total += float(tensor.detach().square().sum())
+        count += tensor.numel()
+    return math.sqrt(total / count) if count else 0.0
+
+
+# Which rows are the same
+
+
+def equal_rows(rows: torch.Tensor) -> torch.Tensor:
+    """For each row the number of its class: rows are in one class when they are equal, bit for bit."""
+    return torch.unique(rows, dim=0, return_inverse=True)[1]
+
+
+def refined(classes: torch.Tensor, rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Classes whose rows are the same but for rounding.
+
+    By one random projection: rows that differ do not meet there, rows that agree to ``SAME`` do.
+    """
+    flat = rows.reshape(len(rows), -1).double()
+    largest = float(flat.abs().amax()) if flat.numel() else 0.0
+    if largest == 0:
+        return classes
+    direction = torch.randn(flat.shape[1], generator=generator, dtype=torch.float64)
+    shadow = flat @ direction / (largest * math.sqrt(flat.shape[1]))
+    order = torch.argsort(shadow)
+    order = order[torch.argsort(classes[order], stable=True)]
+    label, value = classes[order], shadow[order]
+    apart = (label[1:] != label[:-1]) | ((value[1:] - value[:-1]).abs() > SAME)
+    numbers = torch.cat([torch.zeros(1, dtype=torch.long), apart.long().cumsum(0)])
+    result = torch.empty_like(numbers)
+    result[order] = numbers
+    return result
+
+
+def moved(gradients: Mapping[str, torch.Tensor]) -> float:
+    """The size from which on a gradient of this model is more than rounding."""
+    largest = max((float(one.abs().amax()) for one in gradients.values()), default=0.0)
+    return largest * NOTHING

@@ -1,0 +1,156 @@
+"""INI502: parameters that keep one another at zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import ZeroFactors
+from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.rules.base import PROBE, Example, Rule
+
+
+class AllFactorsZero(Rule[ZeroFactors]):
+    """
+    ## What it does
+    Reports parameters that are multiplied with one another and all start at zero: the two matrices of a low-rank adapter, a
+    gate and the last layer of the block that it scales.
+
+    ## Why is this bad?
+    The gradient of a factor is a product with the other factors. Where all are zero, no gradient ever reaches them: they
+    stay at zero, and whatever they belong to does not learn. One factor at zero is what LoRA and ReZero do on
+    purpose, and is enough to start as the identity.
+
+    ## Example
+    ```python
+    self.down = nn.Parameter(torch.zeros(rank, width))
+    self.up = nn.Parameter(torch.zeros(width, rank))
+    ...
+    return x + x @ self.down.T @ self.up.T
+    ```
+
+    ## Use instead
+    ```python
+    self.down = nn.Parameter(torch.randn(rank, width) / width**0.5)
+    self.up = nn.Parameter(torch.zeros(width, rank))
+    ...
+    return x + x @ self.down.T @ self.up.T
+    ```
+
+    ## Known problems
+    It is decided by training: no gradient may reach the parameters at the start and after each of three steps, but one has to
+    when they are not zero. So an input has to be known, and a model that does not run in double precision is not judged.
+
+    ## References
+    - Hu et al. 2021, [LoRA: Low-Rank Adaptation of Large Language Models](https://arxiv.org/abs/2106.09685)
+    - Bachlechner et al. 2020, [ReZero is All You Need](https://arxiv.org/abs/2003.04887)
+    """
+
+    code = "INI502"
+    name = "all-factors-zero"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = PROBE
+    subject = ZeroFactors
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Adapted(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 8)
+                    self.down = nn.Parameter(torch.zeros(2, 8))
+                    self.up = nn.Parameter(torch.zeros(8, 2))
+
+                def forward(self, x):
+                    x = self.fc(x)
+                    return x + x @ self.down.T @ self.up.T
+            """,
+            target="Adapted",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Gated(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 8)
+                    self.last = nn.Linear(8, 8)
+                    self.gate = nn.Parameter(torch.zeros(()))
+                    nn.init.zeros_(self.last.weight)
+                    nn.init.zeros_(self.last.bias)
+
+                def forward(self, x):
+                    return x + self.gate * self.last(torch.relu(self.fc(x)))
+            """,
+            target="Gated",
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Adapted(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 8)
+                    self.down = nn.Parameter(torch.randn(2, 8))
+                    self.up = nn.Parameter(torch.zeros(8, 2))
+
+                def forward(self, x):
+                    x = self.fc(x)
+                    return x + x @ self.down.T @ self.up.T
+            """,
+            target="Adapted",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class ZeroBlockAndHead(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.first = nn.Linear(8, 16)
+                    self.last = nn.Linear(16, 16)
+                    self.norm = nn.BatchNorm1d(16)
+                    self.head = nn.Linear(16, 4)
+                    for one in (*self.last.parameters(), *self.head.parameters()):
+                        nn.init.zeros_(one)
+
+                def forward(self, x):
+                    x = self.first(x)
+                    return self.head(self.norm(x + self.last(torch.relu(x))))
+            """,
+            target="ZeroBlockAndHead",
+        ),
+    )
+
+    def check(self, subject: ZeroFactors) -> Iterator[Finding]:
+        names = ", ".join(f"`{name}`" for name in subject.factors)
+        start = "start" if len(subject.factors) > 1 else "starts"
+        yield self.finding(
+            subject.place,
+            f"{names} {start} at zero and keep one another there: no gradient reaches them; leave one at zero and draw the "
+            "others at random",
+            evidence=[
+                Evidence(
+                    subject.observer,
+                    f"no gradient at the start and after three steps, but one when they are not zero: {shown(subject.paths)}",
+                )
+            ],
+            model=subject.model,
+            parameter=subject.parameter,
+            affects=subject.factors,
+        )
+
+
+def shown(paths: tuple[str, ...]) -> str:
+    """The first few paths."""
+    return ", ".join(paths[:4]) + (", ..." if len(paths) > 4 else "")

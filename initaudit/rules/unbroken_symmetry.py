@@ -1,0 +1,193 @@
+"""INI501: units that start the same, and can never differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import EqualUnits
+from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.rules.base import PROBE, Example, Rule
+
+
+class UnbrokenSymmetry(Rule[EqualUnits]):
+    """
+    ## What it does
+    Reports a layer some of whose units start the same and stay the same: they have equal weights and biases, and a gradient
+    can never tell them apart.
+
+    ## Why is this bad?
+    Units that compute the same and get the same gradient are one unit, however long the model is trained. A hidden layer of
+    64 units that starts from a constant has the capacity of one.
+
+    ## Example
+    ```python
+    self.hidden = nn.Linear(32, 64)
+    nn.init.constant_(self.hidden.weight, 0.5)
+    nn.init.zeros_(self.hidden.bias)
+    self.out = nn.Linear(64, 10)
+    nn.init.constant_(self.out.weight, 0.5)
+    ```
+
+    ## Use instead
+    ```python
+    self.hidden = nn.Linear(32, 64)
+    nn.init.kaiming_normal_(self.hidden.weight, nonlinearity="relu")
+    nn.init.zeros_(self.hidden.bias)
+    ```
+
+    ## Known problems
+    It is decided by training: gradients of two batches at the start and after each of three steps, in training mode and in
+    double precision, have to agree to one part in a billion and not to be zero. So an input has to be known, and a model that does
+    not run in double precision is not judged. A constant layer under a random one is not symmetric, and not reported; nor
+    is one whose symmetry dropout breaks. Columns of an embedding are not compared.
+
+    ## References
+    - Goodfellow, Bengio & Courville 2016, [Deep Learning, 8.4](https://www.deeplearningbook.org/contents/optimization.html)
+    """
+
+    code = "INI501"
+    name = "unbroken-symmetry"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = PROBE
+    subject = EqualUnits
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.hidden = nn.Linear(8, 16)
+                    self.out = nn.Linear(16, 4)
+                    for layer in (self.hidden, self.out):
+                        nn.init.constant_(layer.weight, 0.5)
+                        nn.init.zeros_(layer.bias)
+
+                def forward(self, x):
+                    return self.out(torch.tanh(self.hidden(x)))
+            """,
+            target="Net",
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Head(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.hidden = nn.Linear(8, 16)
+                    self.out = nn.Linear(16, 4)
+                    nn.init.ones_(self.hidden.weight)
+                    nn.init.zeros_(self.hidden.bias)
+                    nn.init.zeros_(self.out.weight)
+
+                def forward(self, x):
+                    return self.out(self.hidden(x).sigmoid())
+            """,
+            target="Head",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Recurrent(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(4, 4)
+                    self.rnn = nn.LSTM(4, 6, batch_first=True)
+                    self.out = nn.Linear(6, 2)
+                    for one in (*self.rnn.parameters(), *self.out.parameters()):
+                        nn.init.constant_(one, 0.1)
+
+                def forward(self, x):
+                    states, _ = self.rnn(torch.stack([self.fc(x)] * 3, dim=1))
+                    return self.out(states[:, -1])
+            """,
+            target="Recurrent",
+            count=2,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class RandomAbove(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.hidden = nn.Linear(8, 16)
+                    self.out = nn.Linear(16, 4)
+                    nn.init.constant_(self.hidden.weight, 0.5)
+                    nn.init.zeros_(self.hidden.bias)
+
+                def forward(self, x):
+                    return self.out(torch.tanh(self.hidden(x)))
+            """,
+            target="RandomAbove",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Dropped(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.hidden = nn.Linear(8, 16)
+                    self.dropout = nn.Dropout(0.5)
+                    self.out = nn.Linear(16, 4)
+                    for layer in (self.hidden, self.out):
+                        nn.init.constant_(layer.weight, 0.5)
+                        nn.init.zeros_(layer.bias)
+
+                def forward(self, x):
+                    return self.out(self.dropout(torch.tanh(self.hidden(x))))
+            """,
+            target="Dropped",
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class ZeroBlockAndHead(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.first = nn.Linear(8, 16)
+                    self.block = nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 16))
+                    self.head = nn.Linear(16, 4)
+                    nn.init.zeros_(self.block[2].weight)
+                    nn.init.zeros_(self.block[2].bias)
+                    nn.init.zeros_(self.head.weight)
+
+                def forward(self, x):
+                    x = self.first(x)
+                    return self.head(x + self.block(x))
+            """,
+            target="ZeroBlockAndHead",
+        ),
+    )
+
+    def check(self, subject: EqualUnits) -> Iterator[Finding]:
+        if subject.units is None or subject.equal is None or subject.distinct is None:
+            return
+        whole = subject.equal == subject.units
+        which = f"all {subject.units}" if whole else f"{subject.equal} of {subject.units}"
+        like = "one" if subject.distinct == 1 else f"{subject.distinct}"
+        yield self.finding(
+            subject.place,
+            f"{which} units of `{subject.parameter}` start the same and get the same gradients: they never differ, and "
+            f"compute what {like} would; draw the weights at random",
+            evidence=[
+                Evidence(
+                    subject.observer,
+                    f"`{subject.path}`: equal gradients on independent batches, and equal weights after three steps",
+                )
+            ],
+            model=subject.model,
+            parameter=subject.parameter,
+        )

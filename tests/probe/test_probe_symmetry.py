@@ -1,0 +1,240 @@
+"""Units that can never differ and factors that stay at zero, told from those that only start that way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from initaudit.facts import EqualUnits, ZeroFactors
+from initaudit.finding import Place
+from initaudit.probe.poison import Make, Verdict, control_build
+from initaudit.probe.symmetry import stuck
+from initaudit.probe.timelines import Timelines
+from initaudit.probe.training import another_batch, equal_rows, refined
+
+HERE = Place("model.py", 1, 1, 1, 2)
+INPUT = ((torch.linspace(-1, 1, 40).reshape(5, 8),), {})
+
+
+def found(make: Make, inputs: Any = INPUT) -> list[EqualUnits | ZeroFactors]:
+    control = control_build(make, 0)
+    timelines = Timelines(control, Verdict(), HERE, "model.py:Net")
+    return list(stuck(control.model, make, inputs, 0, timelines))
+
+
+def equal(make: Make, inputs: Any = INPUT) -> dict[str | None, tuple[int | None, int | None]]:
+    """By path, how many units have a twin, and how many different ones there are."""
+    return {fact.path: (fact.equal, fact.distinct) for fact in found(make, inputs) if isinstance(fact, EqualUnits)}
+
+
+def factors(make: Make, inputs: Any = INPUT) -> list[tuple[str, ...]]:
+    return [fact.paths for fact in found(make, inputs) if isinstance(fact, ZeroFactors)]
+
+
+def mlp(change: Callable[[nn.Sequential], None]) -> Make:
+    """Three layers, changed after they are made."""
+
+    def make() -> nn.Module:
+        model = nn.Sequential(nn.Linear(8, 6), nn.Tanh(), nn.Linear(6, 6), nn.Tanh(), nn.Linear(6, 3))
+        with torch.no_grad():
+            change(model)
+        return model
+
+    return make
+
+
+def fill(*layers: Any, value: float = 0.5) -> None:
+    for layer in layers:
+        for one in layer.parameters():
+            nn.init.constant_(one, value)
+
+
+def test_random_weights_have_nothing_to_report() -> None:
+    assert found(mlp(lambda model: None)) == []
+
+
+def test_constant_layers_are_one_unit_each_up_to_the_output() -> None:
+    assert equal(mlp(lambda model: fill(*model[::2]))) == {"0.weight": (6, 1), "2.weight": (6, 1)}
+
+
+def test_a_constant_layer_under_a_random_one_is_not_symmetric() -> None:
+    assert equal(mlp(lambda model: fill(model[0]))) == {}
+
+
+def test_random_biases_break_the_symmetry_of_constant_weights() -> None:
+    def change(model: nn.Sequential) -> None:
+        fill(*model[::2])
+        model[0].bias.normal_()
+        model[2].bias.normal_()
+
+    assert equal(mlp(change)) == {}
+
+
+def test_two_equal_rows_among_random_ones_are_twins_when_what_follows_treats_them_alike() -> None:
+    def change(model: nn.Sequential) -> None:
+        model[0].weight[1] = model[0].weight[0]
+        model[0].bias[1] = model[0].bias[0]
+        model[2].weight[:, 1] = model[2].weight[:, 0]
+
+    assert equal(mlp(change)) == {"0.weight": (2, 1)}
+
+
+def test_a_layer_behind_a_zero_head_is_judged_by_the_later_steps() -> None:
+    def change(model: nn.Sequential) -> None:
+        fill(model[0], model[2])
+        fill(model[4], value=0.0)
+
+    assert set(equal(mlp(change))) == {"0.weight", "2.weight"}
+
+
+def test_dropout_breaks_symmetry() -> None:
+    def make() -> nn.Module:
+        model = nn.Sequential(nn.Linear(8, 6), nn.Dropout(0.5), nn.Linear(6, 3))
+        fill(model[0], model[2])
+        return model
+
+    assert equal(make) == {}
+
+
+def test_a_zero_head_gets_different_gradients() -> None:
+    assert found(mlp(lambda model: fill(model[4], value=0.0))) == []
+
+
+def test_zero_block_and_zero_head_move_in_turn() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.block, self.head = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+            fill(self.block, self.head, value=0.0)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.stem(x)
+            return self.head(x + self.block(torch.tanh(x)))
+
+    assert found(Net) == []
+
+
+class Adapter(nn.Module):
+    """A low-rank adapter beside a layer."""
+
+    def __init__(self, a: float, b: float) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+        self.a = nn.Linear(8, 2, bias=False)
+        self.b = nn.Linear(2, 8, bias=False)
+        if a == 0:
+            nn.init.zeros_(self.a.weight)
+        if b == 0:
+            nn.init.zeros_(self.b.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(x) + self.b(self.a(x))
+
+
+def test_an_adapter_of_zeros_never_learns() -> None:
+    assert factors(lambda: Adapter(0, 0)) == [("a.weight", "b.weight")]
+
+
+@pytest.mark.parametrize(("a", "b"), [(1, 0), (0, 1)])
+def test_one_zero_factor_is_enough_to_start_as_the_identity(a: float, b: float) -> None:
+    assert found(lambda: Adapter(a, b)) == []
+
+
+def test_every_adapter_of_a_stack_is_told_once_for_its_class() -> None:
+    paths = factors(lambda: nn.Sequential(*(Adapter(0, 0) for _ in range(3))))
+    assert sorted(path for group in paths for path in group) == sorted(
+        f"{index}.{name}.weight" for index in range(3) for name in "ab"
+    )
+
+
+def test_three_zero_factors_are_found_though_no_single_one_frees_the_others() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(8, 8)
+            self.a, self.b, self.c = (nn.Parameter(torch.zeros(8)) for _ in range(3))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(x) + self.a * self.b * self.c * x
+
+    assert factors(Net) == [("a", "b", "c")]
+
+
+def test_a_zero_behind_a_mask_of_zeros_is_nobodys_factor() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(8, 8)
+            self.one, self.two = nn.Parameter(torch.zeros(8)), nn.Parameter(torch.zeros(8))
+            self.register_buffer("mask", torch.zeros(8))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(x) + self.mask * (self.one + self.two)
+
+    assert found(Net) == []
+
+
+def test_a_constant_attention_is_one_unit_per_block() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+            fill(self.attention, value=0.3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.attention(x, x, x)[0].mean(dim=2)
+
+    facts = equal(Net, ((torch.randn(3, 5, 8),), {}))
+    assert facts["attention.in_proj_weight"] == (8, 1) or facts["attention.in_proj_weight"] == (24, 3)
+
+
+def test_what_nothing_wrote_is_not_judged() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(8, 8)
+            self.a, self.b = nn.Parameter(torch.empty(8)), nn.Parameter(torch.empty(8))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(x) + self.a * self.b
+
+    control = control_build(Net, 0)
+    with torch.no_grad():
+        control.model.a.zero_()
+        control.model.b.zero_()
+    timelines = Timelines(control, Verdict(), HERE, "model.py:Net")
+    assert list(stuck(control.model, Net, INPUT, 0, timelines)) == []
+
+
+rows = st.lists(st.lists(st.sampled_from([0.0, 0.25, -1.0]), min_size=3, max_size=3), min_size=2, max_size=8)
+
+
+@given(rows)
+@settings(deadline=None)
+def test_rows_share_a_class_exactly_when_they_are_equal(values: list[list[float]]) -> None:
+    tensor = torch.tensor(values, dtype=torch.float64)
+    together = refined(torch.zeros(len(values), dtype=torch.long), tensor, torch.Generator().manual_seed(0))
+    for classes in (equal_rows(tensor), together):
+        for i, one in enumerate(values):
+            for j, other in enumerate(values):
+                assert bool(classes[i] == classes[j]) == (one == other)
+
+
+def test_rounding_does_not_tell_rows_apart_and_a_real_difference_does() -> None:
+    row = torch.randn(64, dtype=torch.float64)
+    tensor = torch.stack([row, row * (1 + 1e-13), row * (1 + 1e-6)])
+    classes = refined(torch.zeros(3, dtype=torch.long), tensor, torch.Generator().manual_seed(0))
+    assert classes[0] == classes[1] != classes[2]
+
+
+def test_another_batch_has_the_same_indices_in_another_order_and_new_numbers() -> None:
+    inputs = ((torch.arange(6).reshape(2, 3),), {"x": torch.randn(4), "flag": True})
+    (indices,), named = another_batch(inputs, torch.Generator().manual_seed(0))
+    assert sorted(indices.reshape(-1).tolist()) == list(range(6)) and indices.shape == (2, 3)
+    assert not torch.equal(named["x"], inputs[1]["x"].double()) and named["flag"] is True
