@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from initaudit.finding import Applicability, Finding, Severity
 from initaudit.report.base import Context, printable
+from initaudit.report.excerpt import excerpt
 
 _COLORS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.NOTE: "36"}
 _FIXES = {
@@ -14,8 +15,6 @@ _FIXES = {
     Applicability.UNSAFE: "`--fix --unsafe-fixes` does it, and may change behaviour",
     Applicability.DISPLAY: "by hand",
 }
-ROWS_BEFORE = 2
-ROWS_OF_SPAN = 6
 TAB = "    "
 
 
@@ -57,22 +56,18 @@ def _what(finding: Finding, context: Context) -> str:
 def _snippet(finding: Finding, context: Context) -> Iterator[str]:
     """The rows of the finding with its span underlined, and a little of what comes before."""
     place = finding.place
-    text = context.sources.lines(place.filename)
-    if place.cell is not None or not 0 < place.row <= len(text):
+    shown = excerpt(place, context.sources.lines(place.filename) if place.cell is None else ())
+    if not shown.rows:
         return
-    end_row = max(place.row, min(place.end_row, len(text)))
-    last = min(end_row, place.row + ROWS_OF_SPAN - 1)
-    gutter = len(str(last))
+    gutter = len(str(shown.rows[-1].row))
     yield f"{' ' * gutter} |"
-    for row in range(max(1, place.row - ROWS_BEFORE), last + 1):
-        line = text[row - 1]
-        yield f"{row:>{gutter}} | {_shown(line)}".rstrip()
-        if row >= place.row:
-            start = place.column - 1 if row == place.row else len(line) - len(line.lstrip())
-            end = place.end_column - 1 if row == place.end_row else len(line)
-            marks = "^" * max(1, _width(line[start:end].rstrip()))
-            yield f"{' ' * gutter} | {' ' * _width(line[:start])}{_painted(marks, _COLORS[finding.severity], context)}"
-    if end_row > last:
+    for row in shown.rows:
+        yield f"{row.row:>{gutter}} | {_shown(row.text)}".rstrip()
+        if row.marked:
+            marks = "^" * max(1, _width(row.text[row.start : row.end]))
+            before = " " * _width(row.text[: row.start])
+            yield f"{' ' * gutter} | {before}{_painted(marks, _COLORS[finding.severity], context)}"
+    if shown.cut:
         yield f"{' ' * gutter} | ..."
     yield f"{' ' * gutter} |"
 
