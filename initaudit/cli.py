@@ -177,6 +177,7 @@ def check(paths: tuple[str, ...], **flags: Any) -> None:
 @click.option("--dtype", help="The default dtype of the build.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds until a build is given up.")
 @click.option("--table", type=click.Path(dir_okay=False), help="Write every parameter there, as JSON.")
+@click.option("--html", type=click.Path(dir_okay=False), help="Write a page for people there.")
 def probe(targets: tuple[str, ...], **flags: Any) -> None:
     """Build models and watch: `package.module:Attr`, `path/file.py:Attr`, or the configured ones."""
     from initaudit import commands
@@ -184,7 +185,8 @@ def probe(targets: tuple[str, ...], **flags: Any) -> None:
 
     how = {key: flags[key] for key in ("kwargs", "input_size", "dtype", "timeout")}
     models = tuple(Model(target=target, **how) for target in targets)
-    sys.exit(commands.probe(_asked(flags, targets=models, probe=True), _output(flags), table_file=flags["table"]))
+    asked, output = _asked(flags, targets=models, probe=True), _output(flags)
+    sys.exit(commands.probe(asked, output, table_file=flags["table"], page_file=flags["html"]))
 
 
 @main.command()

@@ -6,6 +6,7 @@ Every command returns its exit code: 0 nothing to fail for, 1 findings, 2 the to
 from __future__ import annotations
 
 import functools
+import importlib.util
 import json
 import shutil
 import sys
@@ -16,11 +17,12 @@ from typing import Any, ParamSpec
 
 import msgspec
 
-from initaudit import __version__, engine, fix, session, settings, table
+from initaudit import __version__, engine, fix, session, settings
 from initaudit.baseline import DEFAULT_FILENAME, write_baseline
 from initaudit.engine import Report, Task
 from initaudit.finding import Finding, Severity
 from initaudit.merge import relative_to
+from initaudit.portrait import table
 from initaudit.report import render
 from initaudit.report.base import Context, RuleCard
 from initaudit.repository import repository_root
@@ -78,8 +80,10 @@ def check(asked: Asked, output: Output, *, mend: bool = False) -> int:
 
 
 @exits_with_2
-def probe(asked: Asked, output: Output, *, table_file: str | None = None) -> int:
+def probe(asked: Asked, output: Output, *, table_file: str | None = None, page_file: str | None = None) -> int:
     """Build models and report; for people, also list every parameter."""
+    if page_file is not None and importlib.util.find_spec("jinja2") is None:
+        raise session.UseError("--html needs jinja2, which is not installed: pip install 'initaudit[probe]'")
     with session.prepare(asked) as prepared:
         report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
         text = _shown(report, output, ())
@@ -88,11 +92,25 @@ def probe(asked: Asked, output: Output, *, table_file: str | None = None) -> int
             and not output.statistics
             and (parameters := table.as_text(report.observations))
         ):
-            text += ("\n" if text else "") + parameters
+            text += ("\n" if text else "") + parameters + _sparklines(report, output)
         if table_file is not None:
             _save(table_file, table.as_json(report.observations))
+        if page_file is not None:
+            from initaudit.portrait.page import page
+
+            _save(page_file, page(report.findings, report.observations, _context(output, ())))
         _write(text, output)
         return _conclude(report, prepared, output)
+
+
+def _sparklines(report: Report, output: Output) -> str:
+    """Signal through depth, for someone who looks at it."""
+    if output.filename is not None or not sys.stdout.isatty():
+        return ""
+    from initaudit.portrait.terminal import sparklines
+
+    drawn = sparklines(report.observations, width=shutil.get_terminal_size().columns, color=output.color)
+    return f"\n{drawn}" if drawn else ""
 
 
 @exits_with_2
@@ -254,8 +272,13 @@ def _shown(report: Report, output: Output, given: Sequence[SourceFile]) -> str:
     """The findings in the format that was asked for."""
     if output.statistics:
         return _statistics(report.findings, as_json=output.output_format in ("json", "json-lines"))
+    return render(output.output_format, report.findings, _context(output, given))
+
+
+def _context(output: Output, given: Sequence[SourceFile]) -> Context:
+    """Where and how this run is reported."""
     root = repository_root(Path.cwd())
-    context = Context(
+    return Context(
         version=__version__,
         root=root,
         relative=relative_to(root),
@@ -263,7 +286,6 @@ def _shown(report: Report, output: Output, given: Sequence[SourceFile]) -> str:
         sources=Sources(given),
         color=output.color,
     )
-    return render(output.output_format, report.findings, context)
 
 
 def _card(one: AnyRule) -> RuleCard:

@@ -87,6 +87,17 @@ def test_reports_know_findings_and_not_how_they_were_made() -> None:
     assert not foreign_imports("report") & {"torch", "libcst"}
 
 
+def test_portraits_read_the_vocabulary_and_know_findings_as_reports_do() -> None:
+    assert files("portrait")
+    allowed = VOCABULARY | {"initaudit.portrait", "initaudit.report"}
+    assert {name for name in own_imports("portrait") if not within(name, allowed)} == set()
+    assert not foreign_imports("portrait") & {"torch", "libcst", "numpy"}
+
+
+def test_no_report_about_findings_depends_on_portraits() -> None:
+    assert {name for name in own_imports("report") if within(name, {"initaudit.portrait"})} == set()
+
+
 def test_only_the_engine_knows_observers_and_rules_together() -> None:
     both = [
         file.relative_to(PACKAGE).as_posix()
@@ -95,6 +106,12 @@ def test_only_the_engine_knows_observers_and_rules_together() -> None:
         and any(within(name, {"initaudit.rules"}) for name in imports(file))
     ]
     assert both == ["engine.py"]
+
+
+def test_what_draws_pages_and_tables_is_loaded_when_there_is_one_to_draw() -> None:
+    code = "import initaudit.commands, sys; print({'jinja2', 'rich', 'torch'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout == "set()\n"
 
 
 @pytest.mark.parametrize("arguments", [["-c", "import initaudit"], ["-m", "initaudit", "--version"]])

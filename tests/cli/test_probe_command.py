@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,11 @@ class Raises(nn.Module):
     def __init__(self):
         super().__init__()
         raise ValueError("no luck")
+
+
+class Deep(nn.Sequential):
+    def __init__(self):
+        super().__init__(*(nn.Linear(8, 8) for _ in range(3)))
 
 
 class Clean(nn.Module):
@@ -70,6 +78,36 @@ def test_a_clean_model_is_listed_parameter_by_parameter() -> None:
     assert "1 model built" in outcome.stderr
     (model,) = json.loads(Path("table.json").read_text(encoding="utf-8"))["models"]
     assert [parameter["path"] for parameter in model["parameters"]] == ["fc.weight", "fc.bias"]
+
+
+def test_a_page_is_written_for_people() -> None:
+    outcome = run("probe", "net.py:Net", "net.py:Clean", "--html", "page.html")
+    assert outcome.exit_code == 1
+    text = Path("page.html").read_text(encoding="utf-8")
+    assert text.lstrip().startswith("<!doctype html>")
+    assert all(word in text for word in ("INI101", "net.py:Net", "net.py:Clean", "fc.weight"))
+
+
+def test_a_page_that_cannot_be_made_is_said_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    outcome = run("probe", "net.py:Net", "--html", "page.html")
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert "jinja2" in outcome.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudoterminal")
+def test_signal_through_depth_is_drawn_on_a_terminal_only() -> None:
+    import pty
+
+    command = [sys.executable, "-m", "initaudit", "probe", "net.py:Deep"]
+    piped = subprocess.run(command, capture_output=True, check=True).stdout.decode()
+    reader, writer = pty.openpty()
+    subprocess.run(command, stdout=writer, stderr=subprocess.DEVNULL, check=True)
+    os.close(writer)
+    drawn = os.read(reader, 1 << 16).decode()
+    os.close(reader)
+    assert "activation rms" in drawn
+    assert "activation rms" not in piped
 
 
 def test_reading_and_building_make_one_finding_with_two_pieces_of_evidence() -> None:

@@ -6,7 +6,7 @@ import json
 
 from initaudit.facts import Observation
 from initaudit.finding import Observer, Place
-from initaudit.table import as_json, as_text
+from initaudit.portrait.table import as_json, as_text
 from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, Values, Write
 
 

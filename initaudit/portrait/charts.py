@@ -1,0 +1,123 @@
+"""Charts as inline SVG, made here and coloured by the page around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+import msgspec
+
+from initaudit.portrait.axes import Axis, counting
+
+WIDTH, HEIGHT = 560, 240
+LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 38
+BARS_WIDTH, BARS_HEIGHT = 168, 52
+SEEN_POINTS = 60  # more points than this are a line; each shows when it is pointed at
+NAMED_POINTS = 200  # more than this cannot be pointed at
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """One layer, or a stretch of neighbours: its depth, its name, its middle value over all seeds, and the extremes."""
+
+    depth: float
+    label: str
+    low: float
+    middle: float
+    high: float
+
+
+def profile(points: Sequence[Point | None], axis: Axis, *, layers: int, summary: str, colour: str, order: str) -> str:
+    """A line through depth with a band over seeds; None where nothing was measured. ``summary`` says it in words."""
+    place = _Plane(counting(layers), axis)
+    runs = list(_runs(points, axis))
+    inside = [*_grid(place, order), *(_band(run, place) for run in runs), *(_line(run, place) for run in runs)]
+    if len(points) <= NAMED_POINTS:
+        inside += (_dot(point, place) for run in runs for point in run)
+    many = " many" if len(points) > SEEN_POINTS else ""
+    return (
+        f'<svg class="chart {colour}{many}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(summary)}">'
+        f"{''.join(inside)}</svg>"
+    )
+
+
+class _Plane:
+    """From a depth and a value to a place in the drawing."""
+
+    def __init__(self, across: Axis, up: Axis) -> None:
+        self.across = across
+        self.up = up
+
+    def x(self, depth: float) -> str:
+        return _number(LEFT + self.across.share(depth) * (WIDTH - LEFT - RIGHT))
+
+    def y(self, value: float) -> str:
+        share = min(1.0, max(0.0, self.up.share(value))) if value > 0 or not self.up.log else 0.0
+        return _number(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM))
+
+
+def _grid(place: _Plane, order: str) -> Iterator[str]:
+    for tick in place.up.ticks:
+        y = place.y(tick.value)
+        yield f'<path class="grid" d="M{LEFT} {y}H{WIDTH - RIGHT}"/>'
+        yield f'<text class="tick" x="{LEFT - 8}" y="{y}" dy=".32em" text-anchor="end">{tick.label}</text>'
+    floor = HEIGHT - BOTTOM
+    for tick in place.across.ticks:
+        x = place.x(tick.value)
+        yield f'<text class="tick" x="{x}" y="{floor + 16}" text-anchor="middle">{tick.label}</text>'
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    yield f'<text class="name" x="{middle:g}" y="{HEIGHT - 5}" text-anchor="middle">{escape(order)}</text>'
+
+
+def _runs(points: Sequence[Point | None], axis: Axis) -> Iterator[list[Point]]:
+    """Stretches without a gap; on a logarithmic axis there is no place for zero."""
+    run: list[Point] = []
+    for point in points:
+        if point is not None and (point.middle > 0 or not axis.log):
+            run.append(point)
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _band(run: Sequence[Point], place: _Plane) -> str:
+    upper = [f"{place.x(point.depth)} {place.y(point.high)}" for point in run]
+    lower = [f"{place.x(point.depth)} {place.y(point.low)}" for point in reversed(run)]
+    return f'<path class="band" d="M{"L".join(upper + lower)}Z"/>'
+
+
+def _line(run: Sequence[Point], place: _Plane) -> str:
+    return f'<path class="line" d="M{"L".join(f"{place.x(one.depth)} {place.y(one.middle)}" for one in run)}"/>'
+
+
+def _dot(point: Point, place: _Plane) -> str:
+    """A point that says what it is when it is pointed at."""
+    at = f'cx="{place.x(point.depth)}" cy="{place.y(point.middle)}"'
+    title = f"{point.label}: {point.middle:.3g}"
+    if point.low != point.high:
+        title += f" ({point.low:.3g} to {point.high:.3g})"
+    return f'<g class="dot"><circle {at} r="2.5"/><circle {at} r="9"><title>{escape(title)}</title></circle></g>'
+
+
+def bars(counts: Sequence[int], least: float, most: float, *, summary: str) -> str:
+    """A histogram, with a mark at zero where zero lies within."""
+    width, most_counted, path = BARS_WIDTH / len(counts), max(counts), [f"M0 {BARS_HEIGHT}"]
+    for position, count in enumerate(counts, 1):
+        # What is there can be seen, however little it is.
+        height = max(1.0, count / most_counted * (BARS_HEIGHT - 4)) if count else 0.0
+        path.append(f"V{_number(BARS_HEIGHT - height)}H{_number(position * width)}")
+    zero = ""
+    if least < 0 < most:
+        x = _number(-least / (most - least) * BARS_WIDTH)
+        zero = f'<path class="zero" d="M{x} 0V{BARS_HEIGHT}"/>'
+    return (
+        f'<svg class="bars" viewBox="0 0 {BARS_WIDTH} {BARS_HEIGHT + 1}" role="img" aria-label="{escape(summary)}">'
+        f'{zero}<path class="fill" d="{"".join(path)}V{BARS_HEIGHT}Z"/>'
+        f'<path class="floor" d="M0 {BARS_HEIGHT + 0.5}H{BARS_WIDTH}"/></svg>'
+    )
+
+
+def _number(value: float) -> str:
+    """A coordinate, to a tenth of a pixel."""
+    return f"{value:.1f}".rstrip("0").rstrip(".")

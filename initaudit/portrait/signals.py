@@ -1,0 +1,145 @@
+"""Signal and gradient through depth: the middle of what was measured from several seeds, and how far they lie apart."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from initaudit.portrait.axes import Axis, decades, shares
+from initaudit.portrait.charts import Point, profile
+from initaudit.portrait.rows import number
+from initaudit.timeline import Layer, SignalProfile
+
+DRAWN = 200
+"""More layers than this are drawn as stretches of neighbours."""
+ORDER = "layer, in order of execution"
+
+
+class Measure(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is measured at every layer, once for each seed; ``name`` is that of the field."""
+
+    name: str
+    title: str
+    what: str
+    short: str
+    colour: str
+    axis: Callable[[Sequence[float]], Axis]
+
+    def of(self, layer: Layer) -> tuple[float, ...]:
+        """What was measured at a layer."""
+        values: tuple[float, ...] = getattr(layer, self.name)
+        return values
+
+
+MEASURES = (
+    Measure(
+        name="rms",
+        title="Activation rms",
+        what="of each layer's output, before the activation",
+        short="activation rms",
+        colour="blue",
+        axis=decades,
+    ),
+    Measure(
+        name="gradient",
+        title="Gradient rms",
+        what="of each weight, for a random direction at the output",
+        short="gradient rms",
+        colour="teal",
+        axis=decades,
+    ),
+    Measure(
+        name="discrimination",
+        title="Discrimination",
+        what="the part of the output that varies with the input",
+        short="discrimination",
+        colour="plum",
+        axis=decades,
+    ),
+    Measure(
+        name="dead",
+        title="Dead units",
+        what="never active on any sample, where a rectifier follows",
+        short="dead",
+        colour="ochre",
+        axis=lambda values: shares(),
+    ),
+)
+
+
+class Curve(msgspec.Struct, frozen=True, kw_only=True):
+    """One measure through depth; None for a layer at which it was not measured."""
+
+    measure: Measure
+    points: tuple[Point | None, ...]
+
+    def ends(self) -> tuple[Point, Point]:
+        """The first and the last layer at which it was measured."""
+        known = [point for point in self.points if point is not None]
+        return known[0], known[-1]
+
+    def middles(self) -> list[float]:
+        """The median over seeds of every layer at which it was measured."""
+        return [point.middle for point in self.points if point is not None]
+
+    def summary(self) -> str:
+        """The curve in words."""
+        first, last = self.ends()
+        known = self.middles()
+        return (
+            f"{self.measure.title} by layer: {number(first.middle)} at {first.label}, "
+            f"{number(last.middle)} at {last.label}, between {number(min(known))} and {number(max(known))}"
+        )
+
+    def drawn(self) -> str:
+        """The curve as a chart."""
+        points = self.stretches(DRAWN)
+        known = [bound for point in points if point is not None for bound in (point.low, point.middle, point.high)]
+        return profile(
+            points,
+            self.measure.axis(known),
+            layers=len(self.points),
+            summary=self.summary(),
+            colour=self.measure.colour,
+            order=ORDER,
+        )
+
+    def stretches(self, at_most: int) -> list[Point | None]:
+        """At most so many points: neighbours together, with the median of them and their extremes."""
+        length = math.ceil(len(self.points) / at_most)
+        if length <= 1:
+            return list(self.points)
+        starts = range(0, len(self.points), length)
+        return [_together(self.points[start : start + length]) for start in starts]
+
+
+def curves(signal: SignalProfile) -> Iterator[Curve]:
+    """What was measured at any layer."""
+    for measure in MEASURES:
+        points = tuple(_point(depth, layer.path, measure.of(layer)) for depth, layer in enumerate(signal.layers, 1))
+        if any(point is not None for point in points):
+            yield Curve(measure=measure, points=points)
+
+
+def _point(depth: int, label: str, values: Sequence[float]) -> Point | None:
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return None
+    middle = statistics.median(finite)
+    return Point(depth=depth, label=f"{depth}. {label}", low=min(finite), middle=middle, high=max(finite))
+
+
+def _together(neighbours: Sequence[Point | None]) -> Point | None:
+    known = [point for point in neighbours if point is not None]
+    if not known:
+        return None
+    return Point(
+        depth=statistics.fmean(point.depth for point in known),
+        label=f"{known[0].label} to {known[-1].label}",
+        low=min(point.low for point in known),
+        middle=statistics.median(point.middle for point in known),
+        high=max(point.high for point in known),
+    )
