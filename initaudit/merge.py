@@ -141,13 +141,17 @@ def _explains(cause: Finding, effect: Finding) -> bool:
 
 
 def _absorbing(cause: Finding, effects: Sequence[Finding]) -> Finding:
-    """A cause with what its effects add: evidence of the other observer, and the parameters it leaves wrong."""
-    own = {piece.observer for piece in cause.evidence}
+    """A cause with what its effects add: evidence, the parameters it leaves wrong, and how much all of it weighs.
+
+    What the cause's observer reads of an effect follows from the cause; what it measures does not.
+    """
+    own = {piece.observer for piece in cause.evidence} - {Observer.PROBE}
     evidence = [piece for effect in effects for piece in effect.evidence if piece.observer not in own]
     named = [effect.parameter for effect in effects if effect.parameter and effect.parameter != cause.parameter]
     return msgspec.structs.replace(
         cause,
-        evidence=cause.evidence + tuple(dict.fromkeys(evidence)),
+        severity=max((one.severity for one in (cause, *effects)), key=lambda severity: severity.rank),
+        evidence=tuple(dict.fromkeys([*cause.evidence, *evidence])),
         affects=tuple(dict.fromkeys([*cause.affects, *named])),
     )
 

@@ -145,7 +145,8 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     """Consecutive weights with no normalization between them, in the order data flows.
 
     ``normalized`` says that a normalization (or a residual connection) keeps the scale of this chain;
-    ``lost_decades`` is log10 of the measured rms at the first link over that at the last, when a forward measured it.
+    ``lost_decades`` is log10 of the measured rms at the first link over that at the last one that an activation
+    follows, when a forward measured it.
     """
 
     observer: Observer
@@ -160,9 +161,9 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
 
     ``place`` is the line that wrote the weight. ``shape`` is the weight's, ``fan_in`` true to its use, ``activation``
     the first that its output meets, ``convolution`` how it is used. ``chain`` is the index of its chain in the
-    observation, None when a normalization or a sum follows before any activation. ``fed`` says that inputs which
-    differ over the batch reach it, ``output`` that what it gives is an output of the model. ``bias`` is the bias that
-    is added in the same operator, as named in ``model``.
+    observation, None where a normalization or a residual sum keeps the scale; ``normalized`` tells the former. ``fed``
+    says that inputs which differ over the batch reach it, ``output`` that what it gives is an output of the model.
+    ``bias`` is the bias that is added in the same operator, as named in ``model``.
 
     ``rms`` is of its output, before the activation. ``discrimination`` is sqrt(E[Var over the batch]) / rms of it: how
     much the output still depends on the input. ``drowned`` is the part of the output's second moment that the bias
@@ -180,6 +181,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     convolution: bool = False
     activation: str | None = None
     chain: int | None = None
+    normalized: bool = False
     fed: bool = True
     output: bool = False
     bias: str | None = None

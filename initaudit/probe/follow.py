@@ -49,8 +49,8 @@ class Use:
     """A weight where the forward met it, and what was measured there; see ``Layer``."""
 
     __slots__ = (
-        "activation", "bias", "convolution", "dead", "discrimination", "drowned", "fans", "fed", "output", "path",
-        "rms", "units",
+        "activation", "bias", "convolution", "dead", "discrimination", "drowned", "fans", "fed", "normalized", "output",
+        "path", "rms", "units",
     )  # fmt: skip
 
     def __init__(self, path: str, fans: Meeting, *, units: int, convolution: bool, fed: bool) -> None:
@@ -59,6 +59,7 @@ class Use:
         self.units = units
         self.convolution = convolution
         self.fed = fed
+        self.normalized = False
         self.output = False
         self.activation: str | None = None
         self.bias: str | None = None
@@ -287,8 +288,9 @@ class Follow(TorchDispatchMode):
         """Take in the chains that end here. A weight that is normalized before any activation belongs to none."""
         for signal in incoming:
             steps = signal.steps
-            if ending is Ending.NORMALIZATION and signal.activation is None:
-                steps = steps[:-1]
+            if ending is Ending.NORMALIZATION and signal.last is not None:
+                signal.last.normalized = True
+                steps = steps if signal.activation is not None else steps[:-1]
             if any(step.activation is not None for step in steps) and not signal.used:
                 self.chains.append((steps, ending is Ending.SUM and len(steps) <= BLOCK))
             signal.used = True

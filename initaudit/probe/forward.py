@@ -48,7 +48,12 @@ def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, ma
     except Exception as error:  # whatever the user's forward raises
         return Forward(skipped=f"the forward raised {describe(error)}")
     found = list(_chains(first.chains, timelines))
-    members = {path: index for index, (paths, _) in reversed(list(enumerate(found))) for path in paths}
+    members = {
+        path: index
+        for index, (paths, chain) in reversed(list(enumerate(found)))
+        if not chain.normalized
+        for path in paths
+    }
     signal = None
     raw = next((one for one in timelines.timelines if one.path in tracked.weights.values() and one.unwritten), None)
     if raw is not None:
@@ -156,8 +161,12 @@ def _initialized(steps: Steps, timelines: Timelines) -> Steps:
 
 
 def _lost(steps: Steps) -> float | None:
-    first, last = steps[0].use.rms, steps[-1].use.rms
-    if len(steps) < 2 or not all(math.isfinite(rms) and rms > 0 for rms in (first, last)):
+    """Decades of scale that the layers before activations lose; what comes last has a scale of its own."""
+    scales = [step.use.rms for step in steps if step.activation is not None]
+    if len(scales) < 2:
+        return None
+    first, last = scales[0], scales[-1]
+    if not all(math.isfinite(rms) and rms > 0 for rms in (first, last)):
         return None
     return math.log10(first / last)
 

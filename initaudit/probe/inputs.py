@@ -8,7 +8,7 @@ import torch
 
 from initaudit.probe.request import Target
 
-BATCH = 4
+BATCH = 32
 
 
 def inputs_for(model: torch.nn.Module, target: Target) -> tuple[tuple[Any, ...], dict[str, Any]] | None:

@@ -69,6 +69,7 @@ def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timeli
             convolution=use.convolution,
             activation=use.activation,
             chain=chains.get(path),
+            normalized=use.normalized,
             fed=use.fed,
             output=use.output,
             bias=timelines.declared[use.bias].name if use.bias is not None else None,

@@ -10,11 +10,8 @@ from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.timeline import Chain, Link
 
-DEEP = 10
-"""From how many unnormalized rectified layers on networks train visibly worse, and not only slower."""
-
-MEASURED_DECADES = 1.4
-"""How much scale a chain may lose, measured: what ten square layers lose."""
+LOST = 1.4
+"""Decades of scale that a chain may lose: from ten square layers on, networks train visibly worse, and not only slower."""
 
 NEARLY_KEPT = 0.9
 """The factor per layer from which on a weight keeps the scale whatever its scheme is called."""
@@ -24,8 +21,8 @@ class XavierBeforeRelu(Rule[Chain]):
     """
     ## What it does
     Reports weights that are drawn by Xavier's scheme with gain 1 and whose output meets a ReLU or one of its leaky kin, with
-    no normalization between. It is reported once per chain of layers: a note, and a warning from ten layers on or when
-    the chain was measured to lose more than 1.4 decades of scale.
+    no normalization between. It is reported once per chain of layers: a note, and a warning when the chain loses more than
+    1.4 decades of scale, by `fan_in * variance` or as measured; ten square layers do.
 
     ## Why is this bad?
     Glorot and Bengio derived their scheme for activations with slope 1 at 0, such as tanh. A rectifier drops half of the
@@ -66,6 +63,7 @@ class XavierBeforeRelu(Rule[Chain]):
     severity = Severity.NOTE
     observers = BOTH
     subject = Chain
+    supersedes = ("INI701", "INI703", "INI704", "INI705")
     invalid = (
         Example(
             source="""
@@ -192,12 +190,12 @@ class XavierBeforeRelu(Rule[Chain]):
         placed = next((link for link in links if link.place is not None), None)
         if placed is None or placed.place is None:
             return
-        measured = subject.lost_decades is not None and subject.lost_decades > MEASURED_DECADES
+        lost = max(computed(links), subject.lost_decades or 0.0)
         yield self.finding(
             placed.place,
             self.message(placed, len(links)),
             evidence=[Evidence(subject.observer, self.seen(links, subject.lost_decades))],
-            severity=Severity.WARNING if measured or len(links) >= DEEP else Severity.NOTE,
+            severity=Severity.WARNING if lost > LOST else Severity.NOTE,
             model=placed.model,
             parameter=placed.parameter,
             affects=tuple(dict.fromkeys(link.parameter for link in links)),
@@ -236,8 +234,12 @@ class XavierBeforeRelu(Rule[Chain]):
         layers = f"{len(links)} rectified {'layer' if len(links) == 1 else 'layers'} without normalization"
         if lost_decades is not None and lost_decades > 0:
             return f"{layers}: a forward lost {lost_decades:.2f} decades of scale"
-        factor = math.prod(kept(link) for link in links)
-        return f"{layers}: {factor:.3g} of the signal's second moment is kept"
+        return f"{layers}: they keep {math.prod(map(kept, links)):.3g} of the signal's second moment"
+
+
+def computed(links: Sequence[Link]) -> float:
+    """Decades of scale that weights lose, by their fans and variances."""
+    return -0.5 * math.fsum(math.log10(kept(link)) for link in links)
 
 
 def kept(link: Link) -> float:

@@ -1,0 +1,133 @@
+"""INI704: rectifiers that no sample activates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.rules.base import PROBE, Example, Rule
+from initaudit.rules.depth import advice, middle, named, place_of, unbiased
+from initaudit.timeline import Layer, SignalProfile
+
+MOST = 0.6
+"""Part of a layer's units that may be dead: healthy networks of 20 layers have up to 0.3."""
+WIDE = 16
+"""Units of a layer that are not all dead by chance."""
+FEW = 8
+"""Units of which too many may be dead by chance."""
+TOLD_APART = 1e-2
+"""Discrimination below which a unit is dead, or alive, for all inputs alike."""
+
+
+class DeadUnits(Rule[SignalProfile]):
+    """
+    ## What it does
+    Reports layers before a ReLU of which more than 60 % of the units are activated by no sample of a batch of 32 or more. A whole
+    layer is an error, if it is at least 16 wide.
+
+    ## Why is this bad?
+    Behind a ReLU that is off for every input there is no gradient: the unit never changes. Behind a whole layer of them
+    nothing does.
+
+    ## Example
+    ```python
+    nn.init.constant_(self.fc.bias, -10.0)
+    ```
+
+    ## Use instead
+    ```python
+    nn.init.zeros_(self.fc.bias)
+    ```
+
+    ## Known problems
+    Needs an input, of 32 samples or more. With one sample, half of a healthy network is off. Inputs that are drawn at random
+    may leave units off that real ones would activate.
+
+    ## References
+    - Lu et al. 2020, [Dying ReLU and initialization](https://arxiv.org/abs/1903.06733)
+    """
+
+    code = "INI704"
+    name = "dead-units"
+    category = Category.SUSPICIOUS
+    severity = Severity.WARNING
+    observers = PROBE
+    subject = SignalProfile
+    supersedes = ("INI701", "INI703", "INI705")
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Off(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.one, self.two = nn.Linear(32, 64), nn.Linear(64, 10)
+                    nn.init.constant_(self.one.bias, -10.0)
+                    self.relu = nn.ReLU()
+
+                def forward(self, x):
+                    return self.two(self.relu(self.one(x)))
+            """,
+            target="Off",
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class On(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.one, self.two = nn.Linear(32, 64), nn.Linear(64, 10)
+                    nn.init.constant_(self.one.bias, 0.1)
+                    self.relu = nn.ReLU()
+
+                def forward(self, x):
+                    return self.two(self.relu(self.one(x)))
+            """,
+            target="On",
+        ),
+    )
+
+    def check(self, subject: SignalProfile) -> Iterator[Finding]:
+        dead = [layer for layer in subject.layers if self.is_dead(subject, layer)]
+        if dead:
+            yield self.off(subject, dead)
+
+    @staticmethod
+    def is_dead(profile: SignalProfile, layer: Layer) -> bool:
+        """Whether most units of a layer are off, though its inputs differ."""
+        told = middle(layer.discrimination)
+        differs = profile.varied and layer.fed and told is not None and told > TOLD_APART
+        return differs and layer.units >= FEW and (middle(layer.dead) or 0.0) > MOST
+
+    def off(self, profile: SignalProfile, dead: Sequence[Layer]) -> Finding:
+        """Most units of these layers are off."""
+        first = dead[0]
+        part = middle(first.dead) or 0.0
+        after = [layer for layer in profile.layers if layer in dead or (layer.chain == first.chain is not None)]
+        whole = any(middle(layer.dead) == 1.0 and layer.units >= WIDE for layer in dead)
+        drowned = middle(first.drowned) or 0.0
+        mended = unbiased(first) if first.bias is not None and drowned > 0.5 else advice(first)
+        others = f", and of {len(dead) - 1} other layers" if len(dead) > 1 else ""
+        return self.finding(
+            place_of(first, profile),
+            f"{part:.0%} of the units after `{first.parameter}`{others} are dead: no input activates them; use {mended}",
+            evidence=[
+                Evidence(
+                    profile.observer,
+                    f"at {first.path}, {round(part * first.units)} of {first.units} units are off for all {profile.batch} samples"
+                    + (
+                        f"; {first.bias} makes {drowned:.0%} of what they are given"
+                        if first.bias and drowned > 0.5
+                        else ""
+                    ),
+                )
+            ],
+            severity=Severity.ERROR if whole else Severity.WARNING,
+            model=first.model,
+            parameter=first.parameter,
+            affects=named(after, first.model),
+        )

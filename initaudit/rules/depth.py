@@ -1,0 +1,104 @@
+"""What the rules about depth share: trends over layers, and what to write instead. No rule itself."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from initaudit.activations import CATALOGUE, Family
+from initaudit.finding import Place
+from initaudit.timeline import Layer, SignalProfile
+
+DECADES = 2.0
+"""How far the layers of a group may lie apart: gradients of healthy models stay within 1.05 decades."""
+STEADY = 0.8
+"""The R^2 from which on a change with depth is one, and not noise."""
+GROUP = 4
+"""Layers that show a trend."""
+
+
+class Trend(msgspec.Struct, frozen=True):
+    """A straight line through log10 of positive numbers: decades from its first to its last, and how well it fits."""
+
+    decades: float
+    fit: float
+
+    @property
+    def geometric(self) -> bool:
+        """Whether the numbers change by about the same factor from each to the next, and by much."""
+        return abs(self.decades) > DECADES and self.fit > STEADY
+
+
+def trend(numbers: Sequence[float]) -> Trend | None:
+    """The trend of positive numbers; None when there are fewer than two, or one is zero or not finite."""
+    if len(numbers) < 2 or not all(0 < number < math.inf for number in numbers):
+        return None
+    logs = [math.log10(number) for number in numbers]
+    middle, mean = (len(logs) - 1) / 2, math.fsum(logs) / len(logs)
+    across = math.fsum((position - middle) ** 2 for position in range(len(logs)))
+    both = math.fsum((position - middle) * (log - mean) for position, log in enumerate(logs))
+    total = math.fsum((log - mean) ** 2 for log in logs)
+    slope = both / across
+    return Trend(decades=slope * (len(logs) - 1), fit=slope * both / total if total > 0 else 0.0)
+
+
+def middle(numbers: Sequence[float]) -> float | None:
+    """The median over the seeds; None where nothing was measured. Not finite as soon as one of them is not."""
+    if not numbers:
+        return None
+    if not all(math.isfinite(number) for number in numbers):
+        return math.nan
+    ordered = sorted(numbers)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+
+
+def groups(profile: SignalProfile) -> Iterator[list[Layer]]:
+    """Layers that are alike: one shape, one activation, one name but for its numbers."""
+    found: dict[tuple[object, ...], list[Layer]] = {}
+    for layer in profile.layers:
+        if layer.fed:
+            key = (layer.shape, layer.activation, re.sub(r"\d+", "#", layer.path))
+            found.setdefault(key, []).append(layer)
+    yield from (group for group in found.values() if len(group) >= GROUP)
+
+
+def chains(profile: SignalProfile) -> Iterator[list[Layer]]:
+    """The hidden layers of each unnormalized chain that differing inputs reach, in order."""
+    found: dict[int, list[Layer]] = {}
+    for layer in profile.layers:
+        if layer.chain is not None and layer.fed and not (layer.output and layer.activation is None):
+            found.setdefault(layer.chain, []).append(layer)
+    yield from (chain for chain in found.values() if len(chain) > 1)
+
+
+def advice(layer: Layer) -> str:
+    """The call that gives a weight the scale for what follows it."""
+    activation = CATALOGUE.get(layer.activation or "linear", CATALOGUE["linear"])
+    name = layer.parameter
+    if activation.key in ("leaky_relu", "prelu", "rrelu"):
+        return f'`nn.init.kaiming_normal_({name}, nonlinearity="leaky_relu")`'
+    if activation.family in (Family.RECTIFIER, Family.SMOOTH_RECTIFIER):
+        return f'`nn.init.kaiming_normal_({name}, nonlinearity="relu")`'
+    if activation.key == "selu":
+        return f'`nn.init.kaiming_normal_({name}, nonlinearity="linear")`'
+    if activation.key == "tanh":
+        return f'`nn.init.xavier_normal_({name}, gain=nn.init.calculate_gain("tanh"))`'
+    return f"`nn.init.xavier_normal_({name})`"
+
+
+def unbiased(layer: Layer) -> str:
+    """The call that takes the bias away."""
+    return f"`nn.init.zeros_({layer.bias})`"
+
+
+def place_of(layer: Layer, profile: SignalProfile) -> Place:
+    """The line to change."""
+    return layer.place or profile.place
+
+
+def named(layers: Sequence[Layer], model: str) -> tuple[str, ...]:
+    """The parameters that a class declares, each once."""
+    return tuple(dict.fromkeys(layer.parameter for layer in layers if layer.model == model))

@@ -1,0 +1,160 @@
+"""INI702: activations grow with depth, or overflow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.rules.base import PROBE, Example, Rule
+from initaudit.rules.depth import DECADES, advice, chains, groups, middle, named, place_of, trend
+from initaudit.timeline import Layer, SignalProfile
+
+
+class ExplodingSignal(Rule[SignalProfile]):
+    """
+    ## What it does
+    Reports layers through which activations grow by more than two decades, along a chain without normalization or from
+    block to block, and a forward that overflows.
+
+    ## Why is this bad?
+    Gradients grow as the activations do: the first step of any usual learning rate throws the weights far away, and in half
+    precision the forward overflows.
+
+    ## Example
+    ```python
+    self.weight = nn.Parameter(torch.randn(256, 256))
+    ```
+
+    ## Use instead
+    ```python
+    self.weight = nn.Parameter(torch.empty(256, 256))
+    nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
+    ```
+
+    ## Known problems
+    Needs an input for a forward. Growth by a scalar that is learned, or by a factor in the code, counts as growth all the same.
+
+    ## References
+    - He, Zhang, Ren & Sun 2015, [Delving deep into rectifiers](https://arxiv.org/abs/1502.01852)
+    - Zhang, Dauphin & Ma 2019, [Fixup initialization](https://arxiv.org/abs/1901.09321)
+    """
+
+    code = "INI702"
+    name = "exploding-signal"
+    category = Category.SUSPICIOUS
+    severity = Severity.WARNING
+    observers = PROBE
+    subject = SignalProfile
+    supersedes = ("INI703", "INI704", "INI705")
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Loud(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    layers = []
+                    for _ in range(5):
+                        layer = nn.Linear(64, 64)
+                        nn.init.normal_(layer.weight)
+                        layers += [layer, nn.ReLU()]
+                    self.layers = nn.Sequential(*layers, nn.Linear(64, 2))
+
+                def forward(self, x):
+                    return self.layers(x)
+            """,
+            target="Loud",
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Doubling(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.blocks = nn.ModuleList(nn.Linear(64, 64) for _ in range(24))
+                    for block in self.blocks:
+                        nn.init.kaiming_normal_(block.weight)
+                    self.relu = nn.ReLU()
+
+                def forward(self, x):
+                    for block in self.blocks:
+                        x = x + self.relu(block(x))
+                    return x
+            """,
+            target="Doubling",
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Kept(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.blocks = nn.ModuleList(nn.Linear(64, 64) for _ in range(24))
+                    self.norms = nn.ModuleList(nn.LayerNorm(64) for _ in range(24))
+                    for block in self.blocks:
+                        nn.init.kaiming_normal_(block.weight)
+                    self.relu = nn.ReLU()
+
+                def forward(self, x):
+                    for block, norm in zip(self.blocks, self.norms):
+                        x = x + self.relu(block(norm(x)))
+                    return x
+            """,
+            target="Kept",
+        ),
+    )
+
+    def check(self, subject: SignalProfile) -> Iterator[Finding]:
+        if subject.overflow is not None:
+            yield self.overflows(subject, next(layer for layer in subject.layers if layer.path == subject.overflow))
+            return
+        reported: set[str] = set()
+        for chain in chains(subject):
+            scales = [middle(layer.rms) or 0.0 for layer in chain]
+            if all(scales) and math.log10(scales[-1] / scales[0]) > DECADES:
+                reported.update(layer.path for layer in chain)
+                yield self.grows(subject, chain)
+        for group in groups(subject):
+            course = trend([middle(layer.rms) or 0.0 for layer in group])
+            if course is not None and course.geometric and course.decades > 0 and group[0].path not in reported:
+                yield self.grows(subject, group)
+
+    def grows(self, profile: SignalProfile, layers: Sequence[Layer]) -> Finding:
+        """The scale rises over these layers."""
+        low, high = (middle(layer.rms) or math.nan for layer in (layers[0], layers[-1]))
+        rise = math.log10(high / low)
+        first = layers[1]
+        return self.finding(
+            place_of(first, profile),
+            f"activations grow by {rise:.1f} decades through {len(layers)} layers, from `{first.parameter}` on; with "
+            f"{advice(first)} a layer keeps their scale, and residual branches need a normalization or a smaller gain",
+            evidence=[
+                Evidence(
+                    profile.observer,
+                    f"the rms of what layers give rises from {low:.3g} at {layers[0].path} to {high:.3g} at "
+                    f"{layers[-1].path}: by {rise / (len(layers) - 1):.2f} decades a layer, which would be 0.0",
+                )
+            ],
+            model=first.model,
+            parameter=first.parameter,
+            affects=named(layers, first.model),
+        )
+
+    def overflows(self, profile: SignalProfile, layer: Layer) -> Finding:
+        """A layer gives what is not finite."""
+        after = profile.layers[profile.layers.index(layer) :]
+        return self.finding(
+            place_of(layer, profile),
+            f"what `{layer.parameter}` gives is not finite; with {advice(layer)} a layer keeps the scale of its input",
+            evidence=[Evidence(profile.observer, f"a forward overflows at {layer.path}, layer by layer the first")],
+            severity=Severity.ERROR,
+            model=layer.model,
+            parameter=layer.parameter,
+            affects=named(after, layer.model),
+        )

@@ -1,0 +1,126 @@
+"""INI703: gradients fall or rise geometrically with depth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.rules.base import PROBE, Example, Rule
+from initaudit.rules.depth import advice, groups, middle, named, place_of, trend
+from initaudit.timeline import Layer, SignalProfile
+
+
+class GradientSlope(Rule[SignalProfile]):
+    """
+    ## What it does
+    Reports layers of one shape and one kind whose gradients change by more than two decades from the first to the last, steadily
+    with depth.
+
+    ## Why is this bad?
+    No learning rate fits all of them: the layers at one end do not move, or those at the other end diverge.
+
+    ## Example
+    ```python
+    self.layers = nn.ModuleList(nn.Linear(64, 64) for _ in range(20))
+    ...
+    for layer in self.layers:
+        x = torch.tanh(layer(x))
+    ```
+
+    ## Use instead
+    ```python
+    self.layers = nn.ModuleList(nn.Linear(64, 64) for _ in range(20))
+    for layer in self.layers:
+        nn.init.xavier_normal_(layer.weight, gain=nn.init.calculate_gain("tanh"))
+    ...
+    for layer in self.layers:
+        x = torch.tanh(layer(x))
+    ```
+
+    ## Known problems
+    Needs an input for a forward, and a backward. Only layers that are alike are compared: between layers of different shapes
+    gradients of healthy models differ by seven decades. Healthy groups stay within 1.05 decades. Layers that are
+    normalized are left out: through 24 BatchNorms gradients grow by two decades backwards, whatever the weights are.
+
+    ## References
+    - Glorot & Bengio 2010, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html)
+    - Yang et al. 2019, [A mean field theory of batch normalization](https://arxiv.org/abs/1902.08129)
+    """
+
+    code = "INI703"
+    name = "gradient-slope"
+    category = Category.SUSPICIOUS
+    severity = Severity.WARNING
+    observers = PROBE
+    subject = SignalProfile
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Steep(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    layers = []
+                    for _ in range(20):
+                        layers += [nn.Linear(64, 64), nn.Tanh()]
+                    self.layers = nn.Sequential(*layers, nn.Linear(64, 2))
+
+                def forward(self, x):
+                    return self.layers(x)
+            """,
+            target="Steep",
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Level(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    layers = []
+                    for _ in range(20):
+                        layer = nn.Linear(64, 64)
+                        nn.init.xavier_normal_(layer.weight, gain=nn.init.calculate_gain("tanh"))
+                        nn.init.zeros_(layer.bias)
+                        layers += [layer, nn.Tanh()]
+                    self.layers = nn.Sequential(*layers, nn.Linear(64, 2))
+
+                def forward(self, x):
+                    return self.layers(x)
+            """,
+            target="Level",
+        ),
+    )
+
+    def check(self, subject: SignalProfile) -> Iterator[Finding]:
+        for group in groups(subject):
+            if any(layer.normalized for layer in group):
+                continue
+            measured = [(layer, value) for layer in group if (value := middle(layer.gradient))]
+            course = trend([value for _, value in measured])
+            if course is not None and course.geometric and len(measured) == len(group):
+                yield self.steep(subject, group, [value for _, value in measured], course.decades)
+
+    def steep(self, profile: SignalProfile, group: list[Layer], values: list[float], decades: float) -> Finding:
+        """Gradients change with depth by a factor."""
+        first = group[0]
+        course = "rise" if decades > 0 else "fall"
+        return self.finding(
+            place_of(first, profile),
+            f"gradients {course} by {abs(decades):.1f} decades over {len(group)} layers like `{first.parameter}`; with "
+            f"{advice(first)} they stay level",
+            evidence=[
+                Evidence(
+                    profile.observer,
+                    f"for a random cotangent, the rms of the gradient is {values[0]:.3g} at {group[0].path} and "
+                    f"{values[-1]:.3g} at {group[-1].path}: it {course}s by {abs(decades) / (len(group) - 1):.2f} decades a "
+                    f"layer, which would be 0.0",
+                )
+            ],
+            model=first.model,
+            parameter=first.parameter,
+            affects=named(group, first.model),
+        )

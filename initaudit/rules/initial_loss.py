@@ -1,0 +1,116 @@
+"""INI705: a classifier that starts out sure of itself, and wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.rules.base import PROBE, Example, Rule
+from initaudit.rules.depth import middle, place_of
+from initaudit.timeline import InitialLoss as Loss
+from initaudit.timeline import SignalProfile
+
+HIGH, ABSURD = 2.0, 10.0
+"""Nats above ln(classes): about half the variance of the logits."""
+ERRORS = 3
+"""Standard errors that chance is given."""
+
+
+class InitialLoss(Rule[SignalProfile]):
+    """
+    ## What it does
+    Reports a classifier whose loss before training is more than 2 nats above ln(classes), what guessing costs; an error
+    above 10.
+
+    ## Why is this bad?
+    The model starts out sure of answers that are as good as random: the first steps of training only unlearn that, at gradients that
+    the learning rate was not made for.
+
+    ## Example
+    ```python
+    nn.init.normal_(self.head.weight)
+    ```
+
+    ## Use instead
+    ```python
+    nn.init.normal_(self.head.weight, std=0.01)
+    ```
+
+    ## Known problems
+    Needs an input, and an output that is surely over classes: one that a softmax gave, or with as many numbers as the model or its
+    configuration says that there are classes. The loss is taken over all labels alike.
+
+    ## References
+    - Karpathy 2019, [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/): "verify loss at init"
+    """
+
+    code = "INI705"
+    name = "initial-loss"
+    category = Category.SUSPICIOUS
+    severity = Severity.WARNING
+    observers = PROBE
+    subject = SignalProfile
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Sure(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.head = nn.Linear(256, 10)
+                    nn.init.normal_(self.head.weight)
+
+                def forward(self, x):
+                    return self.head(x).log_softmax(-1)
+            """,
+            target="Sure",
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Open(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.head = nn.Linear(256, 10)
+                    nn.init.normal_(self.head.weight, std=0.01)
+
+                def forward(self, x):
+                    return self.head(x).log_softmax(-1)
+            """,
+            target="Open",
+        ),
+    )
+
+    def check(self, subject: SignalProfile) -> Iterator[Finding]:
+        loss = subject.loss
+        head = next(
+            (one for one in reversed(subject.layers) if loss and one.output and one.units == loss.classes), None
+        )
+        if loss is None or head is None:
+            return
+        excess, error = middle(loss.excess) or 0.0, middle(loss.error) or 0.0
+        sure = excess - ERRORS * error
+        if sure <= HIGH:
+            return
+        yield self.finding(
+            place_of(head, subject),
+            f"the loss before training is {excess:.3g} nats above ln({loss.classes}), what guessing costs: `{head.parameter}` "
+            f"gives logits that are too large; draw it smaller, such as `nn.init.normal_({head.parameter}, std=0.01)`",
+            evidence=[Evidence(subject.observer, self.measured(loss, excess, error))],
+            severity=Severity.ERROR if sure > ABSURD else Severity.WARNING,
+            model=head.model,
+            parameter=head.parameter,
+        )
+
+    @staticmethod
+    def measured(loss: Loss, excess: float, error: float) -> str:
+        """What was measured, and how it was known that the output is over classes."""
+        return (
+            f"over {loss.classes} classes ({loss.known_by}) the loss starts at {excess + math.log(loss.classes):.3g} "
+            f"± {error:.2g} nats, where {math.log(loss.classes):.3g} is what guessing costs"
+        )
