@@ -254,6 +254,21 @@ class Irreproducible(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     affects: tuple[str, ...] = ()
 
 
+class SeedIgnored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Trainable parameters that look drawn, and are the same in models built from different ``seeds``.
+
+    ``parameter`` is the first of ``affects``, named as in their classes; ``paths`` lead to all of them.
+    """
+
+    observer: Observer
+    place: Place
+    model: str
+    parameter: str
+    seeds: tuple[int, ...]
+    affects: tuple[str, ...]
+    paths: tuple[str, ...]
+
+
 class EqualUnits(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Units of a layer that start the same and have the same gradients: they stay the same for good.
 
@@ -301,6 +316,7 @@ Fact = (
     | UnusedSuppression
     | BuildFailure
     | Irreproducible
+    | SeedIgnored
     | EqualUnits
     | ZeroFactors
 )

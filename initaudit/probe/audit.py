@@ -8,7 +8,16 @@ from collections.abc import Iterator
 import msgspec
 import torch
 
-from initaudit.facts import Environment, EqualUnits, NotRestored, Observation, Question, Undecided, ZeroFactors
+from initaudit.facts import (
+    Environment,
+    EqualUnits,
+    NotRestored,
+    Observation,
+    Question,
+    SeedIgnored,
+    Undecided,
+    ZeroFactors,
+)
 from initaudit.finding import Observer, Place
 from initaudit.probe.declarations import declarations
 from initaudit.probe.forward import Forward, run_forward
@@ -17,6 +26,7 @@ from initaudit.probe.lines import place_of_error
 from initaudit.probe.poison import Built, Make, Verdict, judge, tensors_of
 from initaudit.probe.request import Target
 from initaudit.probe.restore import not_restored
+from initaudit.probe.seeds import ignoring_seed
 from initaudit.probe.symmetry import stuck
 from initaudit.probe.target import describe
 from initaudit.probe.timelines import Timelines
@@ -39,6 +49,7 @@ class Audit:
         self.forward = Forward()
         self.lost: tuple[NotRestored, ...] = ()
         self.unrestored: BaseException | None = None
+        self.unseeded: tuple[SeedIgnored, ...] = ()
         self.stuck: tuple[EqualUnits | ZeroFactors, ...] = ()
         self.untrained: BaseException | None = None
 
@@ -75,6 +86,15 @@ class Audit:
         except Exception as error:  # whatever the user's model raises
             self.untrained = error
 
+    def reseed(self) -> None:
+        """Build from another seed, if anybody asks what does not change."""
+        if Question(SeedIgnored.__name__) not in self.target.questions:
+            return
+        try:
+            self.unseeded = tuple(ignoring_seed(self.make, self.target.seed, self.timelines))
+        except Exception as error:  # whatever the constructor raises
+            self.verdict.once = self.verdict.once or error
+
     def observation(self) -> Observation:
         """Everything that was seen so far."""
         return Observation(
@@ -82,7 +102,7 @@ class Audit:
             source=self.target.spec,
             parameters=tuple(self._read_first(timeline) for timeline in self.timelines.timelines),
             chains=self.forward.chains,
-            facts=(*self.timelines.facts(), *self.lost, *self.stuck),
+            facts=(*self.timelines.facts(), *self.lost, *self.unseeded, *self.stuck),
             undecided=tuple(self._undecided()),
             environment=environment(self.target, self.control.model),
             signal=self.forward.signal,

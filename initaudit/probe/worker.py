@@ -54,6 +54,7 @@ def observe(target: Target, folder: Path) -> Observation:
     audit = Audit(target, resolved.build, place, control)
     about_to(Stage.COMPARING, audit.observation())
     audit.compare()
+    audit.reseed()
     about_to(Stage.RUNNING, audit.observation())
     audit.restore()
     audit.follow()
