@@ -76,6 +76,10 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
 
 
 CACHE_DIR = "Keep what was read there. Default: .initaudit_cache beside the configuration, else in the current folder."
+BUILDING = (
+    "kwargs", "input_size", "input_data", "dtype", "train", "device", "seeds", "timeout", "memory",
+)  # fmt: skip
+"""Flags of `probe` that say how a model is built and run, named as the keys of a configured one."""
 LIST: dict[str, Any] = {"type": comma_separated, "multiple": True, "metavar": "CODE,..."}
 PATTERNS: dict[str, Any] = {**LIST, "metavar": "PATTERN,..."}
 
@@ -174,7 +178,19 @@ def check(paths: tuple[str, ...], **flags: Any) -> None:
 @click.option(
     "--input-size", type=size, multiple=True, metavar="N,...", help="The size of an input, batch included; repeatable."
 )
-@click.option("--dtype", help="The default dtype of the build.")
+@click.option("--dtype", multiple=True, help="The dtype of the inputs: one for all, or one for each.")
+@click.option("--input-data", metavar="MODULE:FUNCTION", help="A function that returns the inputs.")
+@click.option("--train", is_flag=True, help="Run the forward with the dropout of training.")
+@click.option("--device", default="cpu", show_default=True, help="Where to build and run.")
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Seeds to measure a forward for."
+)
+@click.option(
+    "--memory",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="GB",
+    help="Gigabytes that a build may take. Default: most of what is free.",
+)
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds until a build is given up.")
 @click.option("--table", type=click.Path(dir_okay=False), help="Write every parameter there, as JSON.")
 @click.option("--html", type=click.Path(dir_okay=False), help="Write a page for people there.")
@@ -183,7 +199,7 @@ def probe(targets: tuple[str, ...], **flags: Any) -> None:
     from initaudit import commands
     from initaudit.settings import Model
 
-    how = {key: flags[key] for key in ("kwargs", "input_size", "dtype", "timeout")}
+    how = {key: flags[key] for key in BUILDING}
     models = tuple(Model(target=target, **how) for target in targets)
     asked, output = _asked(flags, targets=models, probe=True), _output(flags)
     sys.exit(commands.probe(asked, output, table_file=flags["table"], page_file=flags["html"]))

@@ -120,7 +120,12 @@ def building(models: Sequence[Model]) -> Watch:
                 spec=model.target,
                 kwargs=model.kwargs,
                 input_sizes=model.input_size,
-                dtype=model.dtype,
+                dtypes=(model.dtype,) if isinstance(model.dtype, str) else model.dtype or (),
+                input_data=model.input_data,
+                training=model.train,
+                device=model.device,
+                seeds=model.seeds,
+                memory=None if model.memory is None else int(model.memory * 1e9),
                 questions=asked,
             )
             if model.timeout is not None:

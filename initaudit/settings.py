@@ -37,7 +37,21 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_un
     target: Annotated[Text, msgspec.Meta(description='"package.module:Attr" or "path/file.py:Attr".')]
     kwargs: Annotated[dict[str, Any], msgspec.Meta(description="Arguments of the constructor or factory.")] = {}
     input_size: Annotated[tuple[Size, ...], msgspec.Meta(description="Sizes of the inputs of a forward.")] = ()
-    dtype: Annotated[str | None, msgspec.Meta(description="Default dtype of the build.")] = None
+    dtype: Annotated[
+        str | tuple[Text, ...] | None,
+        msgspec.Meta(description="The dtype of the inputs: one for all, or one for each."),
+    ] = None
+    input_data: Annotated[
+        Text | None, msgspec.Meta(description='"module:function" that returns the inputs of a forward.')
+    ] = None
+    train: Annotated[bool, msgspec.Meta(description="Whether the forward drops what it drops in training.")] = False
+    device: Annotated[Text, msgspec.Meta(description="Where the model is built and run.")] = "cpu"
+    seeds: Annotated[
+        Annotated[int, msgspec.Meta(ge=1)], msgspec.Meta(description="Seeds that a forward is measured for.")
+    ] = 1
+    memory: Annotated[
+        Annotated[float, msgspec.Meta(gt=0)] | None, msgspec.Meta(description="Gigabytes that a build may take.")
+    ] = None
     timeout: Annotated[
         Annotated[float, msgspec.Meta(gt=0)] | None, msgspec.Meta(description="Seconds until a build is given up.")
     ] = None

@@ -175,6 +175,6 @@ def environment(target: Target, model: torch.nn.Module) -> Environment:
         torch=str(torch.__version__),
         platform=f"{platform.system()} {platform.machine()}",
         device=", ".join(devices) or "none",
-        dtype=target.dtype or str(torch.get_default_dtype()).removeprefix("torch."),
+        dtype=str(torch.get_default_dtype()).removeprefix("torch."),
         seed=target.seed,
     )

@@ -6,11 +6,13 @@ code does to its streams can garble them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +20,7 @@ import msgspec
 
 from initaudit.facts import BuildFailure, Observation, Undecided
 from initaudit.finding import Observer, Place
+from initaudit.probe import memory
 from initaudit.probe.files import OWN, displayed, is_user_code
 from initaudit.probe.request import Answer, Progress, Stage, Target, TargetError
 
@@ -30,6 +33,8 @@ main(sys.argv[2])
 """Starts the worker without the current folder on its path: a user's random.py there is none of torch's business."""
 GRACE = 5.0
 """Seconds that the child has beyond its time limit to say where it hangs."""
+LOOK = 0.1
+"""Seconds between two looks at the memory of the child."""
 FRAME = re.compile(r'^  File "(?P<filename>.+)", line (?P<row>\d+) in ')
 """A line of what faulthandler writes, innermost frame first."""
 
@@ -44,15 +49,20 @@ class Child:
     def run(self) -> Observation:
         """Run the worker to its end, whatever that is, and say what was seen."""
         (self.folder / "request").write_bytes(msgspec.msgpack.encode(self.target))
-        code = self.wait()
+        limit = self.target.memory or memory.available()
+        code, took = self.wait(limit)
         if (self.folder / "answer").exists():
             return self.answer()
+        if limit is not None and took > limit:
+            return self.unfinished("died", f"took more than {limit / 1e9:.3g} GB of memory, and was ended")
         if code is None or self.trace().startswith("Timeout ("):
             return self.unfinished("hung", f"did not finish within {self.target.timeout:g} seconds")
         return self.unfinished("died", cause_of_death(code))
 
-    def wait(self) -> int | None:
-        """The exit code of the worker; None when it had to be ended from here."""
+    def wait(self, limit: int | None) -> tuple[int | None, int]:
+        """The exit code of the worker, None when it had to be ended from here, and the bytes that it held last."""
+        until = time.monotonic() + self.target.timeout + GRACE
+        took = 0
         with (self.folder / "output").open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-c", START, str(OWN.parent), str(self.folder)],
@@ -62,9 +72,11 @@ class Child:
                 start_new_session=True,
             )
             try:
-                return process.wait(self.target.timeout + GRACE)
-            except subprocess.TimeoutExpired:
-                return None
+                while time.monotonic() < until and (limit is None or took <= limit):
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        return process.wait(LOOK), took
+                    took = memory.resident(process.pid)
+                return None, took
             finally:
                 end(process)
 

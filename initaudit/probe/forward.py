@@ -44,7 +44,7 @@ def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, ma
         if given is None:
             return Forward(skipped=NO_INPUT)
         tracked = _tracked(model, timelines)
-        first, unmeasured = _first_pass(model, given, tracked, target.seed)
+        first, unmeasured = _first_pass(model, given, tracked, target)
     except Exception as error:  # whatever the user's forward raises
         return Forward(skipped=f"the forward raised {describe(error)}")
     found = list(_chains(first.chains, timelines))
@@ -65,13 +65,13 @@ def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, ma
     return Forward(chains=chains, read=first.read, signal=signal, unmeasured=unmeasured)
 
 
-def _first_pass(model: torch.nn.Module, given: Given, tracked: Tracked, seed: int) -> tuple[Pass, str | None]:
+def _first_pass(model: torch.nn.Module, given: Given, tracked: Tracked, target: Target) -> tuple[Pass, str | None]:
     """A pass as it is trained; where that raises, one in evaluation mode, whose measures say little, and why."""
     try:
-        return propagate(model, given, tracked, seed), None
+        return propagate(model, given, tracked, target.seed, dropping=target.training), None
     except Exception as error:  # whatever the user's forward raises
         reason = f"in training mode the forward raised {describe(error)}"
-        return propagate(model, given, tracked, seed, training=False), reason
+        return propagate(model, given, tracked, target.seed, training=False), reason
 
 
 def _more_passes(
@@ -88,7 +88,7 @@ def _more_passes(
                 {key: path for path in paths.values() if path in named and (key := key_of(named[path])) is not None}
                 for paths in (tracked.weights, tracked.biases)
             )
-            passes.append(propagate(model, given, Tracked(weights, biases), target.seed))
+            passes.append(propagate(model, given, Tracked(weights, biases), target.seed, dropping=target.training))
             seeds.append(seed)
         except Exception:  # whatever the user's code raises: the first seed has been measured
             continue

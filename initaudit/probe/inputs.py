@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from initaudit.probe.given import given_by, moved
 from initaudit.probe.request import Target
 
 BATCH = 32
@@ -13,8 +14,15 @@ BATCH = 32
 
 def inputs_for(model: torch.nn.Module, target: Target) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """Positional and keyword inputs for a forward; None when nothing is sure."""
+    inputs = given_by(target.input_data) if target.input_data is not None else _made(model, target)
+    return inputs if inputs is None or target.device == "cpu" else moved(inputs, target.device)
+
+
+def _made(model: torch.nn.Module, target: Target) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    dtype = target.dtypes[0] if target.dtypes else None
     if target.input_sizes:
-        return tuple(_random(size, target.dtype) for size in target.input_sizes), {}
+        dtypes = target.dtypes if len(target.dtypes) > 1 else [dtype] * len(target.input_sizes)
+        return tuple(_random(size, each) for size, each in zip(target.input_sizes, dtypes, strict=True)), {}
     dummy = _dummy_inputs(model)
     if dummy is not None:
         return (), dummy
@@ -23,7 +31,7 @@ def inputs_for(model: torch.nn.Module, target: Target) -> tuple[tuple[Any, ...],
         return None
     if isinstance(first, torch.nn.Embedding):
         return (torch.randint(0, first.num_embeddings, (BATCH, 8)),), {}
-    return (_random((BATCH, first.in_features), target.dtype).to(first.weight.dtype),), {}
+    return (_random((BATCH, first.in_features), dtype).to(first.weight.dtype),), {}
 
 
 def _random(size: tuple[int, ...], dtype: str | None) -> torch.Tensor:

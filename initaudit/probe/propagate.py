@@ -37,15 +37,17 @@ class Pass(msgspec.Struct, frozen=True):
     varied: bool
 
 
-def propagate(model: torch.nn.Module, given: Given, tracked: Tracked, seed: int, *, training: bool = True) -> Pass:
+def propagate(
+    model: torch.nn.Module, given: Given, tracked: Tracked, seed: int, *, training: bool = True, dropping: bool = False
+) -> Pass:
     """Run the model forward and backward, as it is trained but without dropout. Raises whatever the forward raises.
 
-    Without ``training`` there is no gradient, and nothing is normalized by the batch.
+    Without ``training`` there is no gradient, and nothing is normalized by the batch; when ``dropping``, with dropout.
     """
     batch = common_batch(given)
     follow = Follow(tracked, given, batch)
     seed_everything(seed)
-    with _measurable(model, normalized=training), torch.set_grad_enabled(training):
+    with _measurable(model, normalized=training, dropping=dropping), torch.set_grad_enabled(training):
         with follow:
             outputs = plain_outputs(model(*given[0], **given[1]))
         follow.finish(outputs)
@@ -69,7 +71,7 @@ def common_batch(given: Given) -> int | None:
 
 
 @contextlib.contextmanager
-def _measurable(model: torch.nn.Module, *, normalized: bool) -> Iterator[None]:
+def _measurable(model: torch.nn.Module, *, normalized: bool, dropping: bool) -> Iterator[None]:
     """In evaluation mode, so that nothing is dropped, but with the batch's own statistics where those normalize.
 
     Before training, a BatchNorm in evaluation mode normalizes nothing. Layer by layer: the fused attention of torch
@@ -79,7 +81,7 @@ def _measurable(model: torch.nn.Module, *, normalized: bool) -> Iterator[None]:
     buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers() if is_dense(buffer)]
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
-    model.eval()
+    model.train(dropping)
     for module, _ in modes:
         if normalized and any(getattr(module, name, None) is not None for name in TRACKING):
             module.training = True

@@ -14,17 +14,24 @@ from initaudit.finding import Place
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """A model to build: ``package.module:Attr`` or ``path/file.py:Attr``, a class, a factory or an instance.
 
-    ``input_sizes`` are shapes with the batch, one for each positional input, and ``dtype`` is theirs ("float32" when
-    it is not given); ``timeout`` is in seconds of wall-clock time, for everything; ``seed`` is what every build
-    starts from, and ``seeds`` counts the seeds, from that one on, that a forward and a backward are measured for.
+    ``input_sizes`` are shapes with the batch, one for each positional input, and ``dtypes`` are theirs, one for all or
+    one for each ("float32" when none is given); ``input_data`` is ``module:function`` that returns the inputs.
+    ``training`` runs the forward as it is trained, with dropout. ``device`` is where the model is built and run.
+    ``timeout`` is in seconds of wall-clock time, for everything, ``memory`` in bytes that the child may hold (None:
+    what is free, nearly). ``seed`` is what every build starts from, and ``seeds`` counts the seeds, from that one on, that a
+    forward and a backward are measured for.
     ``questions`` are those whose answers cost builds of their own: they are answered only when asked.
     """
 
     spec: str
     kwargs: dict[str, Any] = {}
     input_sizes: tuple[tuple[int, ...], ...] = ()
-    dtype: str | None = None
+    dtypes: tuple[str, ...] = ()
+    input_data: str | None = None
+    training: bool = False
+    device: str = "cpu"
     timeout: float = 300.0
+    memory: int | None = None
     seed: int = 0
     questions: frozenset[Question] = frozenset()
     seeds: int = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import sys
@@ -29,8 +30,9 @@ class Resolved:
         return isinstance(self.attribute, torch.nn.Module)
 
     def build(self) -> torch.nn.Module:
-        """A new model."""
-        model = self.attribute(**self.target.kwargs)
+        """A new model, on the device that was asked for as far as the constructor leaves that open."""
+        with torch.device(self.target.device) if self.target.device != "cpu" else contextlib.nullcontext():
+            model = self.attribute(**self.target.kwargs)
         if not isinstance(model, torch.nn.Module):
             raise TargetError(f"it gave {type(model).__name__}, not a torch.nn.Module")
         return model
@@ -49,14 +51,20 @@ class Resolved:
 def resolve(target: Target) -> Resolved:
     """Import what a specification names. Raises TargetError, saying what is wrong and where."""
     name, path = target.parts()
+    attribute = find(name, path)
+    if not callable(attribute):
+        raise TargetError(f"{path} is neither a class, a function nor a module instance")
+    return Resolved(target, attribute)
+
+
+def find(name: str, path: str) -> Any:
+    """The attribute of a module, or of a file. Raises TargetError, saying what is missing."""
     attribute: Any = _import(name)
     for part in path.split("."):
         if not hasattr(attribute, part):
             raise TargetError(f"{name} has no attribute {part!r}")
         attribute = getattr(attribute, part)
-    if not callable(attribute):
-        raise TargetError(f"{path} is neither a class, a function nor a module instance")
-    return Resolved(target, attribute)
+    return attribute
 
 
 def _import(name: str) -> ModuleType:

@@ -32,10 +32,12 @@ def main(where: str) -> None:
 def observe(target: Target, folder: Path) -> Observation:
     """Import, build and audit, saying before each stage what is about to happen."""
     from initaudit.probe.audit import Audit, audit_instance
+    from initaudit.probe.given import check
     from initaudit.probe.lines import place_of_error
     from initaudit.probe.poison import control_build
     from initaudit.probe.target import describe, resolve
 
+    check(target)
     resolved = resolve(target)
     place = resolved.place()
 

@@ -53,7 +53,7 @@ class Seen:
 @pytest.fixture
 def observe() -> Callable[..., Seen]:
     def run(attribute: Any, *sizes: tuple[int, ...], dtype: str | None = None, **kwargs: Any) -> Seen:
-        target = Target(spec="model.py:Net", kwargs=kwargs, input_sizes=sizes, dtype=dtype)
+        target = Target(spec="model.py:Net", kwargs=kwargs, input_sizes=sizes, dtypes=(dtype,) if dtype else ())
         make = Resolved(target, attribute).build
         audit = Audit(target, make, DEFINITION, control_build(make, target.seed))
         audit.compare()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from initaudit.facts import BuildFailure
 from initaudit.probe import Target, TargetError, probe
 from initaudit.probe.child import Child, cause_of_death
 from initaudit.timeline import Coverage
@@ -35,6 +38,16 @@ class Leaves(nn.Module):
 
     def forward(self, x):
         os._exit(4)
+
+
+class Grows(nn.Module):
+    def __init__(self, blocks=100):
+        super().__init__()
+        self.held = [torch.ones(10_000_000) for _ in range(blocks)]
+"""
+
+DATA = """\
+answer = 42
 """
 
 
@@ -45,6 +58,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package.mkdir()
     (package / "__init__.py").write_text("", encoding="utf-8")
     (package / "models.py").write_text(MODELS, encoding="utf-8")
+    (package / "data.py").write_text(DATA, encoding="utf-8")
     return tmp_path
 
 
@@ -101,3 +115,32 @@ def test_the_last_line_is_the_innermost_of_user_code_in_the_main_thread(tmp_path
 def test_causes_of_death_are_told_in_words() -> None:
     assert cause_of_death(-9) == "was killed by SIGKILL"
     assert cause_of_death(3) == "ended its process with exit code 3"
+
+
+def test_a_constructor_that_takes_more_memory_than_it_may_is_ended(models: Path) -> None:
+    seen = probe(Target(spec="package/models.py:Grows", memory=1_000_000_000))
+    (failure,) = seen.facts
+    assert isinstance(failure, BuildFailure) and failure.how == "died"
+    assert failure.detail == "took more than 1 GB of memory, and was ended"
+
+
+def test_a_constructor_within_its_memory_is_built(models: Path) -> None:
+    assert probe(Target(spec="package/models.py:Grows", kwargs={"blocks": 1}, memory=4_000_000_000)).facts == ()
+
+
+@pytest.mark.parametrize(
+    ("how", "complaint"),
+    [
+        ({"dtypes": ("float33",)}, "torch has no dtype 'float33'"),
+        ({"dtypes": ("float32", "int64"), "input_sizes": ((2, 3),)}, "2 dtypes for 1 inputs"),
+        ({"device": "abacus"}, "there is no device 'abacus' here"),
+        ({"input_data": "package.data"}, "input data is written module:function"),
+        ({"input_data": "package.data:missing"}, "package.data has no attribute 'missing'"),
+        ({"input_data": "package.data:answer"}, "package.data:answer is no function"),
+    ],
+)
+def test_what_is_asked_for_and_does_not_exist_is_an_error_of_use(
+    models: Path, how: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(TargetError, match=re.escape(complaint)):
+        probe(Target(spec="package/models.py:Grows", kwargs={"blocks": 0}, **how))

@@ -1,0 +1,56 @@
+"""Inputs that the user gives: a function of theirs, and the dtypes that a command names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+
+from initaudit.probe.request import Target, TargetError
+from initaudit.probe.target import find
+
+Inputs = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def check(target: Target) -> None:
+    """Raise TargetError for what is asked for and does not exist."""
+    for name in target.dtypes:
+        if not isinstance(getattr(torch, name, None), torch.dtype):
+            raise TargetError(f"{target.spec}: torch has no dtype {name!r}")
+    if len(target.dtypes) > 1 and len(target.dtypes) != len(target.input_sizes):
+        counts = f"{len(target.dtypes)} dtypes for {len(target.input_sizes)} inputs"
+        raise TargetError(f"{target.spec}: {counts}; name one for all, or one for each")
+    if target.input_data is not None:
+        _function(target.input_data)
+    try:
+        torch.empty(0, device=target.device)
+    except (RuntimeError, AssertionError) as error:
+        raise TargetError(f"{target.spec}: there is no device {target.device!r} here ({error})") from error
+
+
+def given_by(spec: str) -> Inputs:
+    """What a function of the user's returns: a tensor, a tuple of positional inputs, or a dictionary of named ones."""
+    data = _function(spec)()
+    if isinstance(data, dict):
+        return (), dict(data)
+    return (tuple(data) if isinstance(data, tuple | list) else (data,)), {}
+
+
+def _function(spec: str) -> Callable[[], Any]:
+    module, _, path = spec.rpartition(":")
+    if not module or not path:
+        raise TargetError(f"{spec}: input data is written module:function or path/file.py:function")
+    function = find(module, path)
+    if not callable(function):
+        raise TargetError(f"{spec} is no function")
+    return cast("Callable[[], Any]", function)
+
+
+def moved(value: Any, device: str) -> Any:
+    """Inputs on a device."""
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    if isinstance(value, dict):
+        return {key: moved(item, device) for key, item in value.items()}
+    return type(value)(moved(item, device) for item in value) if type(value) in (list, tuple) else value
