@@ -18,8 +18,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     one for each ("float32" when none is given); ``input_data`` is ``module:function`` that returns the inputs.
     ``training`` runs the forward as it is trained, with dropout. ``device`` is where the model is built and run.
     ``timeout`` is in seconds of wall-clock time, for everything, ``memory`` in bytes that the child may hold (None:
-    what is free, nearly). ``seed`` is what every build starts from, and ``seeds`` counts the seeds, from that one on, that a
-    forward and a backward are measured for.
+    what is free, nearly). ``seed`` is what every build starts from, and ``seeds`` counts the seeds, from that one on,
+    that a forward and a backward are measured for.
     ``questions`` are those whose answers cost builds of their own: they are answered only when asked.
     """
 
