@@ -195,7 +195,10 @@ def check(paths: tuple[str, ...], **flags: Any) -> None:
 @click.option("--table", type=click.Path(dir_okay=False), help="Write every parameter there, as JSON.")
 @click.option("--html", type=click.Path(dir_okay=False), help="Write a page for people there.")
 def probe(targets: tuple[str, ...], **flags: Any) -> None:
-    """Build models and watch: `package.module:Attr`, `path/file.py:Attr`, or the configured ones."""
+    """Build models and watch: the configured ones, or `package.module:Attr`, `path/file.py:Attr`.
+
+    `hf:NAME`, `timm:NAME` and `torchvision:NAME` are a library's, built from their configurations.
+    """
     from initaudit import commands
     from initaudit.settings import Model
 

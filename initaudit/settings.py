@@ -34,7 +34,7 @@ class SettingsError(Exception):
 class Model(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """A model that the probe builds."""
 
-    target: Annotated[Text, msgspec.Meta(description='"package.module:Attr" or "path/file.py:Attr".')]
+    target: Annotated[Text, msgspec.Meta(description='"package.module:Attr", "path/file.py:Attr" or "hf:NAME".')]
     kwargs: Annotated[dict[str, Any], msgspec.Meta(description="Arguments of the constructor or factory.")] = {}
     input_size: Annotated[tuple[Size, ...], msgspec.Meta(description="Sizes of the inputs of a forward.")] = ()
     dtype: Annotated[

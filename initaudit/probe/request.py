@@ -12,7 +12,8 @@ from initaudit.finding import Place
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """A model to build: ``package.module:Attr`` or ``path/file.py:Attr``, a class, a factory or an instance.
+    """A model to build: ``package.module:Attr`` or ``path/file.py:Attr``, a class, a factory or an instance; or a
+    library's, by name: ``hf:NAME``, ``timm:NAME``, ``torchvision:NAME``.
 
     ``input_sizes`` are shapes with the batch, one for each positional input, and ``dtypes`` are theirs, one for all or
     one for each ("float32" when none is given); ``input_data`` is ``module:function`` that returns the inputs.
@@ -40,7 +41,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         """The module or file, and the attribute; raises TargetError when the specification has no such parts."""
         module, _, attribute = self.spec.rpartition(":")
         if not module or not attribute:
-            raise TargetError(f"{self.spec}: a target is written package.module:Attr or path/file.py:Attr")
+            raise TargetError(f"{self.spec}: a target is written package.module:Attr, path/file.py:Attr or hf:NAME")
         return module, attribute
 
 

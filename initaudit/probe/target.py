@@ -15,6 +15,7 @@ import torch
 
 from initaudit.finding import Place
 from initaudit.probe.files import displayed, is_user_code
+from initaudit.probe.libraries import LIBRARIES
 from initaudit.probe.request import Target, TargetError
 
 
@@ -51,6 +52,8 @@ class Resolved:
 def resolve(target: Target) -> Resolved:
     """Import what a specification names. Raises TargetError, saying what is wrong and where."""
     name, path = target.parts()
+    if name in LIBRARIES:
+        return Resolved(target, LIBRARIES[name](path))
     attribute = find(name, path)
     if not callable(attribute):
         raise TargetError(f"{path} is neither a class, a function nor a module instance")

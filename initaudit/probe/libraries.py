@@ -1,0 +1,94 @@
+"""Targets that name a model of a library: ``hf:bert``, ``timm:resnet50``, ``torchvision:vit_b_16``.
+
+They are built from their configurations, with random values. Nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import inspect
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from initaudit.probe.request import TargetError
+
+Factory = Callable[..., Any]
+
+
+def transformers_model(name: str) -> Any:
+    """The class that a name of transformers stands for: a model type, a class of models, or a configuration's class.
+
+    Raises TargetError where there is none.
+    """
+    transformers = _library("transformers")
+    auto = importlib.import_module("transformers.models.auto")
+    found = auto.CONFIG_MAPPING[name] if name in auto.CONFIG_MAPPING else getattr(transformers, name, None)
+    if inspect.isclass(found) and issubclass(found, transformers.PreTrainedConfig):
+        models = auto.MODEL_MAPPING.get(found, None)
+        found = models[0] if isinstance(models, tuple) else models
+    if getattr(found, "config_class", None) is None:
+        known = (*auto.CONFIG_MAPPING, *dir(transformers))
+        raise TargetError(f"transformers has no model {name!r}{_meant(name, known)}")
+    return found
+
+
+def _transformers(name: str) -> Factory:
+    """A model from its default configuration; arguments are the configuration's."""
+    cls = transformers_model(name)
+
+    @functools.wraps(cls, updated=())
+    def build(**settings: Any) -> Any:
+        return cls(cls.config_class(**settings))
+
+    return build
+
+
+def _timm(name: str) -> Factory:
+    timm = _library("timm")
+    if not timm.is_model(name):
+        raise TargetError(f"timm has no model {name!r}{_meant(name, timm.list_models())}")
+    entry = timm.model_entrypoint(name)
+
+    @functools.wraps(entry)
+    def build(**arguments: Any) -> Any:
+        return timm.create_model(name, pretrained=False, **arguments)
+
+    return build
+
+
+def _torchvision(name: str) -> Factory:
+    models = _library("torchvision").models
+    known = models.list_models()
+    if name.lower() not in known:
+        raise TargetError(f"torchvision has no model {name!r}{_meant(name, known)}")
+    entry = models.get_model_builder(name)
+    # A detector has weights of its own, and those of its backbone, which it would fetch by itself.
+    untrained = {one: None for one in ("weights", "weights_backbone") if one in inspect.signature(entry).parameters}
+
+    @functools.wraps(entry)
+    def build(**arguments: Any) -> Any:
+        return entry(**untrained, **arguments)
+
+    return build
+
+
+LIBRARIES: dict[str, Callable[[str], Factory]] = {"hf": _transformers, "timm": _timm, "torchvision": _torchvision}
+"""What stands before the colon, and what makes a factory of the name behind it; raises TargetError for other names."""
+
+
+def _library(name: str) -> Any:
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the libraries are imported, which read it once
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise TargetError(f"importing {name} raised {error}") from error
+        raise TargetError(f"it needs {name}, which is not installed: pip install {name}") from error
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
