@@ -26,7 +26,7 @@ from initaudit.analyzer.symbolic.values import (
     leaves,
 )
 from initaudit.analyzer.syntax.units import units
-from initaudit.analyzer.triage import RECTIFIER, SCALE
+from initaudit.analyzer.triage import SCALED
 from initaudit.finding import Observer
 from initaudit.schemes import recognise
 from initaudit.timeline import Chain, Link
@@ -36,7 +36,7 @@ INPUT = Signal(None)
 
 def chains(project: Project, module: Module) -> Iterator[Chain]:
     """Chains of weights in the classes of a file and in the Sequential models that its functions and scripts build."""
-    if not SCALE.found(module.text) or not RECTIFIER.found(module.text):
+    if not SCALED.found(module.text):
         return
     scaling = _scaling_functions(module)
     for definition in module.outline.classes():
@@ -53,15 +53,20 @@ def chains(project: Project, module: Module) -> Iterator[Chain]:
 
 def _scaling_functions(module: Module) -> set[str]:
     """The names of functions of a file that draw by a scheme, and of what calls them on a framework's behalf."""
-    names = {d.name for d in module.outline.definitions if not d.is_class and SCALE.found(module.slice(d))}
+    names = {
+        definition.name
+        for definition in module.outline.definitions
+        if not definition.is_class and any(draws.found(module.slice(definition)) for draws, _ in SCALED.pairs)
+    }
     return names | ({"post_init"} if names & set(INITIALIZERS) else set())
 
 
 def _may_hold_a_chain(text: str, scaling: set[str]) -> bool:
-    """Whether a class has a rectifier, and initializes weights itself or by one of these functions."""
-    if not RECTIFIER.found(text):
+    """Whether a class has such an activation, and initializes weights itself or by one of these functions."""
+    met = [draws for draws, activates in SCALED.pairs if activates.found(text)]
+    if not met:
         return False
-    return SCALE.found(text) or any(re.search(rf"\b{name}\b", text) for name in scaling)
+    return any(draws.found(text) for draws in met) or any(re.search(rf"\b{name}\b", text) for name in scaling)
 
 
 def _of_class(project: Project, cls: Defined) -> Iterator[Chain]:

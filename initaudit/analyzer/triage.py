@@ -33,6 +33,29 @@ class Trigger:
         """Whether a file may matter."""
         return any(word in raw for word in self._raw_words) and self._raw_pattern.search(raw) is not None
 
+    def stands_in(self, unit: str) -> bool:
+        """Whether a part of a file that matters may: the words may stand elsewhere in the file."""
+        return self.pattern.search(unit) is not None
+
+
+class Either:
+    """Several triggers of which all of one pair have to be found."""
+
+    def __init__(self, *pairs: tuple[Trigger, Trigger]) -> None:
+        self.pairs = pairs
+
+    def found(self, text: str) -> bool:
+        """Whether some text may matter."""
+        return any(one.found(text) and other.found(text) for one, other in self.pairs)
+
+    def found_in_bytes(self, raw: bytes) -> bool:
+        """Whether a file may matter."""
+        return any(one.found_in_bytes(raw) and other.found_in_bytes(raw) for one, other in self.pairs)
+
+    def stands_in(self, unit: str) -> bool:
+        """Whether a part of a file that matters may."""
+        return any(one.stands_in(unit) and other.stands_in(unit) for one, other in self.pairs)
+
 
 DEPRECATED = (
     "uniform", "normal", "constant", "eye", "dirac", "xavier_uniform", "xavier_normal", "kaiming_uniform",
@@ -77,12 +100,16 @@ MODEL_USE = Trigger(
 )
 SCALE = Trigger("xavier glorot sqrt", r"xavier|glorot|(?:normal_|uniform_)\([^\n]*sqrt")
 RECTIFIER = Trigger("relu Relu ReLU RELU")
+KAIMING = Trigger("kaiming_")
+SATURATING = Trigger("tanh Tanh sigmoid Sigmoid")
+SCALED = Either((SCALE, RECTIFIER), (KAIMING, SATURATING))
+"""Draws by a scheme, and activations that the scheme was not made for."""
 TABLE = Trigger("Embedding(")
 NORMALIZATION = Trigger("Norm")
 DRAW = Trigger("normal_( uniform_( orthogonal_(")
 TABLE_WRITTEN = Trigger("normal_( uniform_( orthogonal_( weight[ data[")
 
-TRIGGERS = {
+TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "ParameterTimeline": (RAW,),
     "NotRestored": (REGISTERED,),
     "ModelLoop": (LOOP,),
@@ -95,7 +122,7 @@ TRIGGERS = {
     "HelperCall": (HELPER_CALL,),
     "EmbeddingWrite": (TABLE, TABLE_WRITTEN),
     "GainDraw": (NORMALIZATION, DRAW),
-    "Chain": (SCALE, RECTIFIER),
+    "Chain": (SCALED,),
 }
 """By the kind of subject, all the triggers that have to be found."""
 
@@ -116,7 +143,7 @@ class Sought:
 
     def stands_in(self, unit: str) -> bool:
         """Whether a part of such a file may hold one: the words of a trigger may stand elsewhere, its pattern not."""
-        return self._named(unit) and all(trigger.pattern.search(unit) for trigger in self._triggers)
+        return self._named(unit) and all(trigger.stands_in(unit) for trigger in self._triggers)
 
     def found_in_bytes(self, raw: bytes) -> bool:
         """Whether a file may hold such a subject."""

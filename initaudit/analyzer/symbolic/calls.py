@@ -279,11 +279,22 @@ def _initialize(run: Interpreter, name: str, args: list[Value], keywords: dict[s
 
 
 def _gain(name: str, args: list[Value], keywords: dict[str, Value]) -> float | None:
-    """The gain that a Xavier initializer is given."""
-    if not name.startswith("xavier"):
+    """The gain that an initializer of Xavier's or Kaiming's is given, which needs no shape."""
+
+    def given(position: int, keyword: str, default: float | str) -> object:
+        value = args[position] if len(args) > position else keywords.get(keyword, Constant(default))
+        return value.value if isinstance(value, Constant) else None
+
+    if name.startswith("xavier"):
+        gain = given(1, "gain", 1.0)
+        return float(gain) if isinstance(gain, int | float) else None
+    slope, nonlinearity = given(1, "a", 0.0), given(3, "nonlinearity", "leaky_relu")
+    if not name.startswith("kaiming") or not isinstance(slope, int | float) or not isinstance(nonlinearity, str):
         return None
-    gain = args[1] if len(args) > 1 else keywords.get("gain", Constant(1.0))
-    return float(gain.value) if isinstance(gain, Constant) and isinstance(gain.value, int | float) else None
+    try:
+        return calculate_gain(nonlinearity, float(slope))
+    except ValueError:
+        return None
 
 
 def _fans(name: str, args: list[Value], keywords: dict[str, Value]) -> Value:
