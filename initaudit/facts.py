@@ -219,6 +219,46 @@ class GainDraw(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     paths: tuple[str, ...] = ()
 
 
+class RepeatedLayer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A container made of one layer, with parameters or buffers, several times: ``source`` is ``[layer] * n``."""
+
+    place: Place
+    source: str
+    layer: str
+
+
+class CopiedLayers(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Layers under ``name`` of a class that are copies of one another, and stay so while the model is built.
+
+    ``source`` makes the copies ("deepcopy(layer)"), in a class of torch itself when ``by_torch``. ``paths`` are weights
+    of a built model that are alike bit for bit, in the first of so many ``groups``.
+    """
+
+    observer: Observer
+    place: Place
+    model: str
+    name: str
+    source: str
+    by_torch: bool = False
+    paths: tuple[str, ...] = ()
+    groups: int = 0
+
+
+class LowRankFactors(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The factors of a low-rank update of a class, all that is known to write them, and which of them start at zero.
+
+    ``place`` is the write of the factor that makes the product what it is; ``random`` are the factors that start so.
+    """
+
+    observer: Observer
+    place: Place
+    model: str
+    name: str
+    random: tuple[str, ...]
+    zero: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
 class UnusedSuppression(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A suppression comment that hides nothing. ``codes`` are the useless ones (empty: the whole comment);
     ``removal`` is the text that has to go and what replaces it."""
@@ -313,6 +353,9 @@ Fact = (
     | HelperCall
     | EmbeddingWrite
     | GainDraw
+    | RepeatedLayer
+    | CopiedLayers
+    | LowRankFactors
     | UnusedSuppression
     | BuildFailure
     | Irreproducible

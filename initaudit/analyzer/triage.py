@@ -108,6 +108,10 @@ TABLE = Trigger("Embedding(")
 NORMALIZATION = Trigger("Norm")
 DRAW = Trigger("normal_( uniform_( orthogonal_(")
 TABLE_WRITTEN = Trigger("normal_( uniform_( orthogonal_( weight[ data[")
+REPEATED = Trigger("ModuleList( Sequential(", r"\]\s*\*|\*\s*\[")
+COPIED = Trigger("deepcopy(")
+CONTAINER = Trigger("ModuleList( Sequential(")
+FACTORS = Trigger("lora LoRA Lora hada lokr", r"(?:_[ABEab]|down|up)\b")
 
 TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "ParameterTimeline": (RAW,),
@@ -121,6 +125,9 @@ TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "InitializerCall": (INITIALIZER_CALL,),
     "HelperCall": (HELPER_CALL,),
     "EmbeddingWrite": (TABLE, TABLE_WRITTEN),
+    "RepeatedLayer": (REPEATED,),
+    "CopiedLayers": (COPIED, CONTAINER),
+    "LowRankFactors": (FACTORS,),
     "GainDraw": (NORMALIZATION, DRAW),
     "Chain": (SCALED,),
 }

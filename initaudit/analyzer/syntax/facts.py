@@ -10,6 +10,8 @@ import libcst as cst
 from initaudit.analyzer.fragments import TOO_DEEP
 from initaudit.analyzer.project import Module, Project
 from initaudit.analyzer.syntax.code import Code
+from initaudit.analyzer.syntax.copies import copied_layers, repeated_layers
+from initaudit.analyzer.syntax.factors import low_rank_factors
 from initaudit.analyzer.syntax.helpers import helper_calls
 from initaudit.analyzer.syntax.initializers import deprecated_calls, initializer_calls
 from initaudit.analyzer.syntax.layer_writes import embedding_writes, gain_draws
@@ -26,6 +28,7 @@ from initaudit.analyzer.syntax.units import units
 from initaudit.analyzer.triage import sought
 from initaudit.facts import (
     BareReference,
+    CopiedLayers,
     DeprecatedCall,
     DroppedTensor,
     EmbeddingWrite,
@@ -33,18 +36,27 @@ from initaudit.facts import (
     GainDraw,
     HelperCall,
     InitializerCall,
+    LowRankFactors,
     ModelLoop,
     Question,
+    RepeatedLayer,
     SyntaxFault,
     TypeTest,
 )
 from initaudit.finding import Place
 
 CALLS = {DeprecatedCall.__name__: deprecated_calls, InitializerCall.__name__: initializer_calls}
-OF_UNITS = {HelperCall.__name__: helper_calls}
+OF_UNITS: dict[str, Callable[[Code], Iterator[Fact]]] = {
+    HelperCall.__name__: helper_calls,
+    RepeatedLayer.__name__: repeated_layers,
+    CopiedLayers.__name__: copied_layers,
+}
 """What is stated of a unit as Python parses it; everything else is read from libcst's tree."""
-Stated = Callable[[Project, Module], Iterator[Fact]]
-OF_FILES: dict[str, Stated] = {EmbeddingWrite.__name__: embedding_writes, GainDraw.__name__: gain_draws}
+OF_FILES: dict[str, Callable[[Project, Module], Iterator[Fact]]] = {
+    EmbeddingWrite.__name__: embedding_writes,
+    GainDraw.__name__: gain_draws,
+    LowRankFactors.__name__: low_rank_factors,
+}
 """What is read of a whole file at once."""
 ABOUT_STATEMENTS = {*CALLS, *OF_UNITS, *(fact.__name__ for fact in (ModelLoop, DroppedTensor, BareReference, TypeTest))}
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Module, Project
-from initaudit.analyzer.snippets import Snippet, defaults, dotted, parameters
+from initaudit.analyzer.snippets import FunctionNode, Snippet, defaults, dotted, parameters
 from initaudit.analyzer.syntax.units import units
 from initaudit.facts import EmbeddingWrite, GainDraw
 from initaudit.finding import Observer
@@ -98,14 +98,17 @@ def _zeroed_tables(reader: Reader, scope: Definition | None, snippet: Snippet) -
             continue
         embedding, index = made[table[0]], dotted(row.slice)
         padding = _padding(embedding.call)
-        if index and padding is not None and dotted(padding) == index and not _asked(snippet, index):
+        if padding is None or dotted(padding) != index:
+            continue
+        optional = _optional(snippet, index)
+        if optional is not None and not _asked(snippet, index):
             yield EmbeddingWrite(
                 observer=Observer.ANALYZER,
                 place=snippet.place(node),
                 source=snippet.source(node),
                 embedding=embedding.snippet.place(embedding.call),
                 index=index,
-                optional=_optional(snippet, index),
+                optional=optional,
             )
 
 
@@ -136,16 +139,18 @@ def _asked(snippet: Snippet, index: str) -> bool:
     return any(dotted(node) == index for test in conditions for node in nodes([test]) if isinstance(node, ast.expr))
 
 
-def _optional(snippet: Snippet, index: str) -> bool:
-    """Whether the function that is given the index says that it may be None."""
+def _optional(snippet: Snippet, index: str) -> bool | None:
+    """Whether a function says that an argument may be None; None for what is no argument."""
     for function in nodes(snippet.body):
-        if isinstance(function, ast.FunctionDef):
+        given = (
+            [each for each in parameters(function) if each.arg == index] if isinstance(function, FunctionNode) else []
+        )
+        if given and isinstance(function, FunctionNode):
             default = defaults(function.args).get(index)
-            if isinstance(default, ast.Constant) and default.value is None:
-                return True
-            kinds = [each.annotation for each in parameters(function) if each.arg == index]
-            return any(kind is not None and re.search(r"Optional|None", ast.unparse(kind)) for kind in kinds)
-    return False
+            by_default = isinstance(default, ast.Constant) and default.value is None
+            kind = given[0].annotation
+            return by_default or (kind is not None and re.search(r"Optional|None", ast.unparse(kind)) is not None)
+    return None
 
 
 def gain_draws(project: Project, module: Module) -> Iterator[GainDraw]:

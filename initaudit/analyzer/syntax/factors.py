@@ -1,0 +1,173 @@
+"""Low-rank adapters: the factors of their product, and how each of them starts.
+
+A factor is known by its name: ``lora_A``, ``lora_down``; ``up`` in a class that is called after LoRA. What counts is
+the class as a whole, for the constructor may leave to ``reset_parameters`` what a factor holds.
+"""
+
+from __future__ import annotations
+
+import ast
+import enum
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.project import Defined, External, Module, Project
+from initaudit.analyzer.snippets import Snippet, dotted
+from initaudit.analyzer.syntax.layer_writes import DRAWS, nodes
+from initaudit.facts import LowRankFactors
+from initaudit.finding import Observer
+
+ADAPTER = re.compile(r"(?<![a-z])(?:lora|hada|lokr)", re.IGNORECASE)
+"""Not those that freeze random factors and train what scales them, such as RandLoRA."""
+FACTOR = re.compile(r"(?P<stem>.*?)_?(?P<role>[ABEab]|down|up)$")
+FIRST = ("A", "a", "down")
+LAST = ("E", "B", "b", "up")
+"""The roles of which one is zero at the start, in the order in which they are reported."""
+RANDOM_FACTORIES = {"torch.randn", "torch.rand", "torch.randn_like", "torch.rand_like", "torch.normal"}
+ZERO_FACTORIES = {"torch.zeros", "torch.zeros_like"}
+RAW_FACTORIES = torch_api.RAW_FACTORIES.keys() | torch_api.LEGACY_CONSTRUCTORS.keys()
+
+
+class Holds(enum.Enum):
+    """What a write leaves in a factor."""
+
+    RANDOM = "random"
+    ZERO = "zero"
+    UNKNOWN = "unknown"
+
+
+class By(enum.IntEnum):
+    """What wrote a factor, and how much that says of what its author meant."""
+
+    INITIALIZER = 0
+    FACTORY = 1
+    LAYER = 2  # the default of nn.Linear, which somebody else may replace
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A write to a factor of an adapter ("lora"), in its role ("A")."""
+
+    adapter: str
+    role: str
+    name: str
+    holds: Holds
+    by: By
+    node: ast.expr | ast.stmt
+    snippet: Snippet
+
+
+def low_rank_factors(project: Project, module: Module) -> Iterator[LowRankFactors]:
+    """The adapters of a file all of whose factors start in a way that is known."""
+    for definition in module.outline.classes():
+        cls = Defined(module, definition)
+        if not ADAPTER.search(module.slice(definition)):
+            continue
+        own = [
+            start for method in definition.members.values() for start in _starts(project, cls, Defined(module, method))
+        ]
+        for adapter in dict.fromkeys(start.adapter for start in own):
+            inherited = [start for method in _called(project, cls) for start in _starts(project, cls, method)]
+            starts = [start for start in (*own, *inherited) if start.adapter == adapter]
+            roles = {start.role for start in starts}
+            closing = next((role for role in LAST if role in roles), None)
+            if not roles.intersection(FIRST) or any(start.holds is Holds.UNKNOWN for start in starts):
+                continue
+            told = [start for start in own if start in starts and start.role == closing and start.by is not By.LAYER]
+            if told:
+                start = min(told, key=lambda each: each.by)
+                yield LowRankFactors(
+                    observer=Observer.ANALYZER,
+                    place=start.snippet.place(start.node),
+                    model=cls.qualname,
+                    name=start.name,
+                    random=tuple(dict.fromkeys(each.name for each in starts if each.holds is Holds.RANDOM)),
+                    zero=tuple(dict.fromkeys(each.name for each in starts if each.holds is Holds.ZERO)),
+                )
+
+
+def _called(project: Project, cls: Defined) -> Iterator[Defined]:
+    """The inherited methods that a class calls by name; those that it leaves to others may never run."""
+    names = set(re.findall(r"(?:self|super\(\w*\))\.(\w+)\(", cls.module.slice(cls.definition)))
+    for method in project.methods(cls):
+        if method.definition.name in names and method.definition.owner is not cls.definition:
+            yield method
+
+
+def _starts(project: Project, cls: Defined, method: Defined) -> Iterator[Start]:
+    """Everything a method writes to factors."""
+    found = method.module.function(method.definition) if not method.definition.is_class else None
+    for node in nodes(found[1].body) if found is not None else ():
+        for target, holds, by in _written(project, method.module, node):
+            factor = _factor(target, cls.definition.name)
+            if factor is not None and found is not None and isinstance(node, ast.expr | ast.stmt):
+                yield Start(*factor, holds, by, node, found[0])
+
+
+def _factor(target: ast.expr, called: str) -> tuple[str, str, str] | None:
+    """The adapter, the role and the name of a factor: ``self.lora_A[name].weight`` is A of lora."""
+    while isinstance(target, ast.Subscript) or (
+        isinstance(target, ast.Attribute) and target.attr in ("weight", "data")
+    ):
+        target = target.value
+    name = dotted(target).rpartition(".")[2]
+    found = FACTOR.fullmatch(name)
+    if found is None:
+        return None
+    adapter = ADAPTER.search(found["stem"]) or (
+        ADAPTER.search(called) if found["stem"] in ("", "w", "weight") else None
+    )
+    return (adapter[0].lower(), found["role"], name) if adapter is not None else None
+
+
+def _written(project: Project, module: Module, node: ast.AST) -> Iterator[tuple[ast.expr, Holds, By]]:
+    """What a node writes or makes, and what it leaves there."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr=name, value=owner), args=args) if name.endswith("_"):
+            if name not in torch_api.NOT_WRITES:
+                yield owner, _left(name, args), By.INITIALIZER
+                if args:
+                    yield args[0], _left(name, args[1:]), By.INITIALIZER
+        case ast.Call(func=ast.Name(id=name), args=[target, *args]) if name.endswith("_"):
+            yield target, _left(name, args), By.INITIALIZER
+        case ast.Assign(targets=[ast.Attribute(attr="data" | "weight", value=target)]):
+            yield target, Holds.UNKNOWN, By.INITIALIZER
+        case ast.Assign(targets=[target], value=value):
+            made = _made(project, module, value)
+            if made is not None:
+                yield target, *made
+
+
+def _left(name: str, args: Sequence[ast.expr]) -> Holds:
+    """What an initializer leaves; ``args`` are those after the tensor."""
+    if name in DRAWS:
+        return Holds.RANDOM
+    constant = name in ("constant_", "fill_") and len(args) == 1 and ast.unparse(args[0]) in ("0", "0.0")
+    return Holds.ZERO if constant or name in ("zeros_", "zero_") else Holds.UNKNOWN
+
+
+def _made(project: Project, module: Module, value: ast.expr) -> tuple[Holds, By] | None:
+    """What a new parameter or layer holds; None for memory that somebody else writes, and for no such thing."""
+    while isinstance(value, ast.BinOp):
+        value = value.left
+    found = project.resolve(module, dotted(value.func)) if isinstance(value, ast.Call) and dotted(value.func) else None
+    if not isinstance(found, External) or not isinstance(value, ast.Call):
+        return None
+    if found.name == "torch.nn.Parameter" and value.args:
+        inner = _made(project, module, value.args[0])
+        raw = isinstance(value.args[0], ast.Call) and _is_raw(project, module, value.args[0])
+        return inner or (None if raw else (Holds.UNKNOWN, By.FACTORY))
+    if found.name in RANDOM_FACTORIES:
+        return Holds.RANDOM, By.FACTORY
+    if found.name in ZERO_FACTORIES:
+        return Holds.ZERO, By.FACTORY
+    is_layer = found.name.removeprefix("torch.nn.") in torch_api.LINEAR_LIKE
+    return (Holds.RANDOM, By.LAYER) if is_layer else None
+
+
+def _is_raw(project: Project, module: Module, call: ast.Call) -> bool:
+    found = project.resolve(module, dotted(call.func)) if dotted(call.func) else None
+    new = isinstance(call.func, ast.Attribute) and call.func.attr in torch_api.RAW_METHODS | {"new"}
+    return new or (isinstance(found, External) and found.name in RAW_FACTORIES)

@@ -1,0 +1,106 @@
+"""INI504: a container that holds one layer several times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import RepeatedLayer
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+
+
+class RepeatedReference(Rule[RepeatedLayer]):
+    """
+    ## What it does
+    Reports `nn.ModuleList([layer] * n)` and `nn.Sequential(*[layer] * n)` of a layer that has parameters or buffers.
+
+    ## Why is this bad?
+    Multiplying a list repeats references: the container holds one layer n times. The model has the depth that was meant
+    and the parameters of a single layer.
+
+    ## Example
+    ```python
+    self.layers = nn.ModuleList([nn.Linear(8, 8)] * 6)
+    ```
+
+    ## Use instead
+    ```python
+    self.layers = nn.ModuleList([nn.Linear(8, 8) for _ in range(6)])
+    ```
+
+    ## Known problems
+    A layer with a name of its own may be shared on purpose; where the code around it speaks of sharing or tying, it is not
+    reported. Not yet found in released code: there, the two such containers in transformers 5.23.0 share on purpose.
+
+    ## References
+    - [Common sequence operations](https://docs.python.org/3/library/stdtypes.html#common-sequence-operations)
+    - [nn.ModuleList](https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html)
+    """
+
+    code = "INI504"
+    name = "repeated-reference"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = ANALYZER
+    subject = RepeatedLayer
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, depth):
+                    super().__init__()
+                    self.layers = nn.ModuleList([nn.Linear(8, 8)] * depth)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Block(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.conv = nn.Conv2d(8, 8, 3)
+
+            def stack(depth):
+                block = Block()
+                return nn.Sequential(*[block] * depth)
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, depth):
+                    super().__init__()
+                    self.layers = nn.ModuleList([nn.Linear(8, 8) for _ in range(depth)])
+                    self.activations = nn.ModuleList([nn.ReLU()] * depth)
+                    self.widths = [8] * depth
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Detector(nn.Module):
+                def __init__(self, depth):
+                    super().__init__()
+                    shared_head = nn.Linear(8, 4)
+                    self.heads = nn.ModuleList([shared_head] * depth)
+            """,
+        ),
+    )
+
+    def check(self, subject: RepeatedLayer) -> Iterator[Finding]:
+        advice = "make a new layer each time, if they are to differ"
+        if "(" in subject.layer:
+            advice = f"make a new one each time, as in `[{subject.layer} for _ in range(n)]`"
+        yield self.finding(
+            subject.place,
+            f"`{subject.source}` is one layer, several times: all share its parameters; {advice}",
+            evidence=[Evidence(Observer.ANALYZER, "a list that is multiplied repeats references to one object")],
+        )
