@@ -41,7 +41,8 @@ class ModelLoop(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     ``place`` is the loop's header. ``model`` is the source of the iterated object ("net"). ``effect`` is False when
     nothing in the body can change anything. ``tests_name`` says that the body branches on the name. ``indexed`` is
     where the body first subscripts the tensor as if it were a module (``p[0]``) without using the result. ``rebound``
-    are places where the loop variable is assigned a new tensor that then is dropped.
+    are places where the loop variable is assigned a new tensor that then is dropped. ``missed`` are the classes of
+    layers that a loop over children initializes and that are all further down, in the attributes ``missed_in``.
     """
 
     place: Place
@@ -54,6 +55,8 @@ class ModelLoop(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     rebound: tuple[Place, ...] = ()
     rebound_name: str | None = None
     rebound_call: str | None = None
+    missed: tuple[str, ...] = ()
+    missed_in: tuple[str, ...] = ()
 
 
 class DroppedTensor(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.syntax.code import Code
 from initaudit.analyzer.syntax.models import is_model
+from initaudit.analyzer.syntax.nested import Missed, missed
 from initaudit.analyzer.syntax.statements import Unit, blocks, nodes, small_statements
 from initaudit.facts import Iterates, ModelLoop
 from initaudit.finding import Place
@@ -15,6 +18,7 @@ from initaudit.finding import Place
 ITERATIONS = {iterates.value: iterates for iterates in Iterates}
 ALSO_OF_OTHERS = {Iterates.MODULES, Iterates.CHILDREN, Iterates.NAMED_CHILDREN}
 """Walks that trees of other kinds have too."""
+OF_CHILDREN = {Iterates.CHILDREN, Iterates.NAMED_CHILDREN}
 WRAPPERS = {"enumerate", "list", "tuple", "reversed", "sorted"}
 PURE_FUNCTIONS = {
     "isinstance", "hasattr", "len", "getattr", "type", "issubclass", "str", "int", "float", "bool", "id", "repr",
@@ -72,7 +76,8 @@ def model_loop(unit: Unit, loop: cst.For, following: Sequence[cst.CSTNode]) -> M
     effect = _acts(loop.body.body) or loop.orelse is not None or _used(bound, following)
     indexed = _indexed(loop, element) if element is not None and kind.tensors else None
     rebound = list(_rebound(unit, loop, element, following)) if element is not None and kind.tensors else []
-    if effect and indexed is None and not rebound:
+    beyond = _beyond(unit, loop, element) if element is not None and kind in OF_CHILDREN else None
+    if effect and indexed is None and not rebound and beyond is None:
         return None
     return ModelLoop(
         place=_header(unit, loop),
@@ -84,6 +89,8 @@ def model_loop(unit: Unit, loop: cst.For, following: Sequence[cst.CSTNode]) -> M
         rebound=tuple(unit.fragment.place(statement) for statement, _ in rebound),
         rebound_name=element,
         rebound_call=rebound[0][1] if rebound else None,
+        missed=beyond.kinds if beyond is not None else (),
+        missed_in=beyond.attributes if beyond is not None else (),
     )
 
 
@@ -95,6 +102,17 @@ def _header(unit: Unit, loop: cst.For) -> Place:
     """The place of ``for target in iterable``."""
     whole, iterable = unit.fragment.place(loop), unit.fragment.place(loop.iter)
     return Place(whole.filename, whole.row, whole.column, iterable.end_row, iterable.end_column)
+
+
+def _beyond(unit: Unit, loop: cst.For, element: str) -> Missed | None:
+    """What a loop over the children of an object is meant for and does not reach."""
+    definition, row = unit.definition, unit.fragment.place(loop).row
+    snippet = unit.module.snippet(definition.start, definition.end) if definition is not None else None
+    if snippet is None or unit.cls is None:
+        return None
+    code = Code(unit.project, unit.module, definition, snippet)
+    same = (node for node in code.walk() if isinstance(node, ast.For) and snippet.place(node).row == row)
+    return missed(code, next(same), element)
 
 
 # Effects

@@ -1,0 +1,271 @@
+"""What a constructor registers: which layers a module is made of, as far as its source says.
+
+Nothing is run. An attribute of which some value is not understood is not ``complete``: it may hold any module.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.snippets import FunctionNode, defaults, dotted, parameters
+from initaudit.analyzer.syntax.code import Code, in_order, method, own_attribute, unit
+
+CONTAINERS = {*torch_api.SEQUENCES, *torch_api.MAPPINGS}
+DERIVES = {
+    "torch.nn.utils.weight_norm", "torch.nn.utils.parametrizations.weight_norm",
+    "torch.nn.utils.parametrizations.spectral_norm", "torch.nn.utils.parametrizations.orthogonal",
+}  # fmt: skip
+"""Functions after which a layer's weight is computed from other parameters."""
+KEEPS = {"torch.nn.utils.spectral_norm", "torch.nn.utils.remove_weight_norm"}
+"""Functions that give back the layer that they are given."""
+ADDS = {"append", "insert", "extend", "add_module", "register_module"}
+PLAIN = {"int", "float", "bool", "str", "Tensor", "Size", "dtype", "device", "Path"}
+GENERIC = {"List", "Tuple", "Optional", "Union", "Sequence", "list", "tuple", "torch", "typing", "t"}
+MAX_DEPTH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A module that some code makes. ``depth`` counts the containers around it, ``derived`` names what its weight is
+    computed by, and ``made`` is the source of the call that makes it."""
+
+    kind: str
+    made: str
+    cls: Defined | None = None
+    depth: int = 0
+    derived: str | None = None
+
+
+@dataclass(slots=True)
+class Attribute:
+    """An attribute of a module: the layers it holds, and the rows of the statements that give it them."""
+
+    name: str
+    layers: list[Layer] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The layers in the value of an expression; not ``complete`` when it may hold others."""
+
+    layers: tuple[Layer, ...] = ()
+    complete: bool = True
+
+    def __add__(self, other: Found) -> Found:
+        return Found(self.layers + other.layers, self.complete and other.complete)
+
+    def within(self) -> Found:
+        """The same in a container."""
+        deeper = (Layer(one.kind, one.made, one.cls, one.depth + 1, one.derived) for one in self.layers)
+        return Found(tuple(deeper), self.complete)
+
+
+NOTHING = Found()
+UNKNOWN = Found(complete=False)
+
+
+def attributes(code: Code) -> dict[str, Attribute]:
+    """The attributes that a method gives ``self``, in the order of their first statement."""
+    function = code.function
+    return _Reader(code, function).read() if function is not None else {}
+
+
+def constructed(code: Code, cls: Defined) -> dict[str, Attribute] | None:
+    """The attributes that the constructors of a class and its bases give it; None when one cannot be read."""
+    found: dict[str, Attribute] = {}
+    for base in reversed(code.project.mro(cls) or ()):
+        if isinstance(base, External):
+            if not base.name.startswith("torch.") and base.name not in torch_api.NEUTRAL_BASES:
+                return None
+            continue
+        member = base.definition.members.get("__init__")
+        own = unit(code.project, Defined(base.module, member)) if member is not None else None
+        if member is not None and own is None:
+            return None
+        found |= attributes(own) if own is not None else {}
+    return found if code.project.mro(cls) is not None else None
+
+
+class _Reader:
+    """One pass over a function, with the layers that its local names hold."""
+
+    def __init__(self, code: Code, function: FunctionNode, depth: int = 0) -> None:
+        self.code = code
+        self.function = function
+        self.depth = depth
+        self.found: dict[str, Attribute] = {}
+        self.local = dict(_parameters(code, function))
+        self.returned = NOTHING
+
+    def read(self) -> dict[str, Attribute]:
+        for statement in in_order(self.function.body):
+            self.statement(statement)
+        return self.found
+
+    def statement(self, statement: ast.stmt) -> None:
+        match statement:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    self.assign(target, value, statement)
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                self.assign(target, value, statement)
+            case ast.AugAssign(target=target, value=value):
+                self.add(target, self.layers(value), statement)
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr=name), args=args)) if name in ADDS:
+                added = self.layers(args[-1]) if args else UNKNOWN
+                if isinstance(owner, ast.Name) and owner.id == "self":
+                    named = args[0].value if args and isinstance(args[0], ast.Constant) else None
+                    self.give(str(named) if named is not None else "*", added, statement)
+                else:
+                    self.add(owner, added if name == "extend" else added.within(), statement)
+            case ast.Expr(value=ast.Call(func=ast.Name(id="setattr"), args=[ast.Name(id="self"), _, value])):
+                self.give("*", self.layers(value), statement)
+            case ast.Expr(value=ast.Call(func=function)) if (called := own_attribute(function)) is not None:
+                self.run(called)
+            case ast.Return(value=ast.expr() as value):
+                self.returned += self.layers(value)
+            case _:
+                pass
+
+    def assign(self, target: ast.expr, value: ast.expr, statement: ast.stmt) -> None:
+        if (name := own_attribute(target)) is not None:
+            self.give(name, self.layers(value), statement)
+        elif isinstance(target, ast.Name):
+            found = self.layers(value)
+            self.local[target.id] = self.local[target.id] + found if target.id in self.local else found
+        elif isinstance(target, ast.Subscript):
+            self.add(target.value, self.layers(value).within(), statement)
+
+    def add(self, owner: ast.expr, found: Found, statement: ast.stmt) -> None:
+        """Something becomes an item of what an expression names."""
+        if (name := own_attribute(owner)) is not None:
+            self.give(name, found, statement)
+        elif isinstance(owner, ast.Name):
+            self.local[owner.id] = self.local.get(owner.id, NOTHING) + found
+
+    def give(self, name: str, found: Found, statement: ast.stmt) -> None:
+        attribute = self.found.setdefault(name, Attribute(name))
+        attribute.layers += found.layers
+        attribute.rows.append(self.code.snippet.place(statement).row)
+        attribute.complete = attribute.complete and found.complete
+
+    def run(self, name: str) -> _Reader | None:
+        """Read a method of the class that is called here, with what it registers."""
+        code = method(self.code, name) if self.depth < MAX_DEPTH else None
+        if code is None or code.function is None:
+            return None
+        reader = _Reader(code, code.function, self.depth + 1)
+        for attribute in reader.read().values():
+            own = self.found.setdefault(attribute.name, attribute)
+            if own is not attribute:
+                own.layers += attribute.layers
+                own.rows += attribute.rows
+                own.complete = own.complete and attribute.complete
+        return reader
+
+    # Expressions
+
+    def layers(self, node: ast.expr) -> Found:
+        """The layers in the value of an expression."""
+        match node:
+            case ast.Constant() | ast.Compare() | ast.JoinedStr() | ast.BinOp() | ast.UnaryOp() | ast.Lambda():
+                return NOTHING
+            case ast.Call():
+                return self.call(node)
+            case ast.Name(id=name):
+                return self.local.get(name, UNKNOWN)
+            case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
+                return sum((self.item(item) for item in items), NOTHING)
+            case ast.Dict(values=values):
+                return sum((self.item(value) for value in values), NOTHING)
+            case ast.ListComp(elt=item) | ast.GeneratorExp(elt=item) | ast.DictComp(value=item):
+                return self.item(item)
+            case ast.Starred(value=value) | ast.NamedExpr(value=value):
+                return self.layers(value)
+            case ast.IfExp(body=one, orelse=other):
+                return self.layers(one) + self.layers(other)
+            case ast.BoolOp(values=values):
+                return sum((self.layers(value) for value in values), NOTHING)
+            case _:
+                return UNKNOWN
+
+    def item(self, node: ast.expr) -> Found:
+        """What an item of a list is: the layers of a starred one are its own items."""
+        if isinstance(node, ast.Starred):
+            return self.layers(node.value)
+        return self.layers(node).within()
+
+    def call(self, node: ast.Call) -> Found:
+        if (name := own_attribute(node.func)) is not None:
+            reader = self.run(name)
+            return reader.returned if reader is not None else UNKNOWN
+        made = self.code.resolve(node.func)
+        if isinstance(made, External):
+            return self.external(node, made.name)
+        if not isinstance(made, Defined):
+            return NOTHING if dotted(node.func) in PLAIN | {"len", "max", "min", "sum", "round", "range"} else UNKNOWN
+        if not made.definition.is_class:
+            return self.returned_by(made)
+        if not self.code.project.is_module_class(made):
+            return NOTHING if self.code.project.mro(made) is not None else UNKNOWN
+        return Found((Layer(made.qualname, dotted(node.func), made),))
+
+    def external(self, node: ast.Call, name: str) -> Found:
+        if name in CONTAINERS:
+            # The items of nn.Sequential are its arguments, those of nn.ModuleList are in its only one.
+            single = name == "torch.nn.Sequential"
+            return sum((self.item(arg) if single else self.layers(arg) for arg in node.args), NOTHING)
+        if name in DERIVES | KEEPS and node.args:
+            found = self.layers(node.args[0])
+            by = name if name in DERIVES else None
+            return Found(
+                tuple(Layer(one.kind, one.made, one.cls, one.depth, by or one.derived) for one in found.layers),
+                found.complete,
+            )
+        last = name.rpartition(".")[2]
+        if name in ("torch.nn.Parameter", "torch.nn.Buffer") or name.startswith(("math.", "torch.nn.init.")):
+            return NOTHING
+        if name.startswith("torch.nn.") and last[:1].isupper():
+            return Found((Layer(name, dotted(node.func)),))
+        return NOTHING if name.startswith("torch.") and not name.startswith("torch.nn.") else UNKNOWN
+
+    def returned_by(self, function: Defined) -> Found:
+        """The layers that a function of the project gives back."""
+        code = unit(self.code.project, function) if self.depth < MAX_DEPTH else None
+        if code is None or code.function is None:
+            return UNKNOWN
+        reader = _Reader(code, code.function, self.depth + 1)
+        reader.read()
+        return reader.returned
+
+
+def _parameters(code: Code, function: FunctionNode) -> Iterator[tuple[str, Found]]:
+    """What parameters hold, as far as an annotation or a default tells."""
+    given = defaults(function.args)
+    for param in parameters(function):
+        default = given.get(param.arg)
+        names = (
+            [n for n in ast.walk(param.annotation) if isinstance(n, ast.Name | ast.Attribute)]
+            if param.annotation
+            else []
+        )
+        kinds = [n for n in names if code.is_module_class(n)]
+        if kinds:
+            found = [code.resolve(kind) for kind in kinds]
+            yield (
+                param.arg,
+                Found(
+                    tuple(Layer(one.qualname, one.definition.name, one) for one in found if isinstance(one, Defined)),
+                    all(isinstance(one, Defined) for one in found),
+                ),
+            )
+        elif (isinstance(default, ast.Constant) and default.value is not None) or (
+            names and {dotted(n).rpartition(".")[2] for n in names} <= PLAIN | GENERIC
+        ):
+            yield param.arg, NOTHING
