@@ -220,6 +220,17 @@ class GainDraw(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     call: str
     mean: float | None
     paths: tuple[str, ...] = ()
+class RepeatedReset(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A statement of ``method`` that does to the submodule ``repeated`` what another did, and ``missed`` has no such.
+
+    Both are made by the same calls, in class ``model``.
+    """
+
+    place: Place
+    model: str
+    method: str
+    repeated: str
+    missed: str
 
 
 class RepeatedLayer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -359,6 +370,7 @@ Fact = (
     | RepeatedLayer
     | CopiedLayers
     | LowRankFactors
+    | RepeatedReset
     | UnusedSuppression
     | BuildFailure
     | Irreproducible

@@ -94,6 +94,7 @@ HELPER_CALL = Trigger(
     "init normal xavier kaiming",
     r"(?:init|normal|xavier|kaiming)\w*(?<!_)\(\s*(?:\w+\.)+\w+[ \t]*[,)]",
 )
+RESET = Trigger("reset init", r"\n[ \t]*def _?(?!_init__)(?:\w*reset|init|\w*_init)\w*\(\s*self\b")
 MODEL_USE = Trigger(
     ".parameters( .named_parameters( .modules( .named_modules( .children( .named_children( .buffers( .named_buffers( "
     ".apply( .state_dict( init.",
@@ -130,6 +131,8 @@ TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "LowRankFactors": (FACTORS,),
     "GainDraw": (NORMALIZATION, DRAW),
     "Chain": (SCALED,),
+    "RepeatedReset": (RESET,),
+    "Chain": (SCALE, RECTIFIER),
 }
 """By the kind of subject, all the triggers that have to be found."""
 

@@ -16,6 +16,7 @@ from initaudit.analyzer.syntax.helpers import helper_calls
 from initaudit.analyzer.syntax.initializers import deprecated_calls, initializer_calls
 from initaudit.analyzer.syntax.layer_writes import embedding_writes, gain_draws
 from initaudit.analyzer.syntax.loops import element_name, iterated, model_loop
+from initaudit.analyzer.syntax.resets import repeated_resets
 from initaudit.analyzer.syntax.statements import (
     Unit,
     bare_reference,
@@ -40,6 +41,7 @@ from initaudit.facts import (
     ModelLoop,
     Question,
     RepeatedLayer,
+    RepeatedReset,
     SyntaxFault,
     TypeTest,
 )
@@ -50,6 +52,7 @@ OF_UNITS: dict[str, Callable[[Code], Iterator[Fact]]] = {
     HelperCall.__name__: helper_calls,
     RepeatedLayer.__name__: repeated_layers,
     CopiedLayers.__name__: copied_layers,
+    RepeatedReset.__name__: repeated_resets,
 }
 """What is stated of a unit as Python parses it; everything else is read from libcst's tree."""
 OF_FILES: dict[str, Callable[[Project, Module], Iterator[Fact]]] = {
