@@ -271,6 +271,17 @@ class LowRankFactors(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     random: tuple[str, ...]
     zero: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+class IgnoredArgument(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A call that writes a constant where class ``model`` takes an ``argument`` for it, which nothing else reads.
+
+    ``written`` is the source of the call, ``parameter`` what it writes, where that is an attribute of the object.
+    """
+
+    place: Place
+    model: str
+    parameter: str | None
+    argument: str
+    written: str
 
 
 class UnusedSuppression(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -371,6 +382,7 @@ Fact = (
     | CopiedLayers
     | LowRankFactors
     | RepeatedReset
+    | IgnoredArgument
     | UnusedSuppression
     | BuildFailure
     | Irreproducible

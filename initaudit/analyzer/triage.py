@@ -95,6 +95,10 @@ HELPER_CALL = Trigger(
     r"(?:init|normal|xavier|kaiming)\w*(?<!_)\(\s*(?:\w+\.)+\w+[ \t]*[,)]",
 )
 RESET = Trigger("reset init", r"\n[ \t]*def _?(?!_init__)(?:\w*reset|init|\w*_init)\w*\(\s*self\b")
+INIT_ARGUMENT = Trigger(
+    "init_ initial_ initializer_ _init",
+    r"\bdef __init__\([^)]*?\b(?:\w+_)?init(?:ial|ializer)?_(?:value|scale|gamma|bias|constant|std|sigma|range|gain)",
+)
 MODEL_USE = Trigger(
     ".parameters( .named_parameters( .modules( .named_modules( .children( .named_children( .buffers( .named_buffers( "
     ".apply( .state_dict( init.",
@@ -132,6 +136,7 @@ TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "GainDraw": (NORMALIZATION, DRAW),
     "Chain": (SCALED,),
     "RepeatedReset": (RESET,),
+    "IgnoredArgument": (INIT_ARGUMENT,),
     "Chain": (SCALE, RECTIFIER),
 }
 """By the kind of subject, all the triggers that have to be found."""

@@ -9,6 +9,7 @@ import libcst as cst
 
 from initaudit.analyzer.fragments import TOO_DEEP
 from initaudit.analyzer.project import Module, Project
+from initaudit.analyzer.syntax.arguments import ignored_arguments
 from initaudit.analyzer.syntax.code import Code
 from initaudit.analyzer.syntax.copies import copied_layers, repeated_layers
 from initaudit.analyzer.syntax.factors import low_rank_factors
@@ -36,6 +37,7 @@ from initaudit.facts import (
     Fact,
     GainDraw,
     HelperCall,
+    IgnoredArgument,
     InitializerCall,
     LowRankFactors,
     ModelLoop,
@@ -53,6 +55,7 @@ OF_UNITS: dict[str, Callable[[Code], Iterator[Fact]]] = {
     RepeatedLayer.__name__: repeated_layers,
     CopiedLayers.__name__: copied_layers,
     RepeatedReset.__name__: repeated_resets,
+    IgnoredArgument.__name__: ignored_arguments,
 }
 """What is stated of a unit as Python parses it; everything else is read from libcst's tree."""
 OF_FILES: dict[str, Callable[[Project, Module], Iterator[Fact]]] = {

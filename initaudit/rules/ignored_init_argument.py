@@ -1,0 +1,135 @@
+"""INI212: a constructor takes a value to initialize with, and its initializer writes a constant instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import IgnoredArgument
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Default, Example, Rule
+
+
+class IgnoredInitArgument(Rule[IgnoredArgument]):
+    """
+    ## What it does
+    Reports an initializer that writes a constant, in a class whose constructor takes an argument for it (`init_values`,
+    `init_std`, `init_gain`) that nothing else heeds: it is multiplied into memory that is then overwritten, or stored under a
+    name that nobody reads.
+
+    ## Why is this bad?
+    Whoever sets the argument gets the constant. A layer scale that was to start at 1e-5 starts at 1.
+
+    ## Example
+    ```python
+    class LayerScale(nn.Module):
+        def __init__(self, dim, init_values=1e-5):
+            super().__init__()
+            self.gamma = nn.Parameter(init_values * torch.empty(dim))
+            self.reset_parameters()
+
+        def reset_parameters(self):
+            nn.init.ones_(self.gamma)
+    ```
+
+    ## Use instead
+    ```python
+    class LayerScale(nn.Module):
+        def __init__(self, dim, init_values=1e-5):
+            super().__init__()
+            self.init_values = init_values
+            self.gamma = nn.Parameter(torch.empty(dim))
+            self.reset_parameters()
+
+        def reset_parameters(self):
+            nn.init.constant_(self.gamma, self.init_values)
+    ```
+
+    ## Known problems
+    The rule is in preview: fewer than five findings on released code are known. An argument that is handed on, compared or
+    computed with is taken to be heeded.
+
+    ## References
+    - [The fix in timm](https://github.com/huggingface/pytorch-image-models/pull/2605)
+    """
+
+    code = "INI212"
+    name = "ignored-init-argument"
+    category = Category.SUSPICIOUS
+    severity = Severity.WARNING
+    default = Default.PREVIEW
+    observers = ANALYZER
+    subject = IgnoredArgument
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class LayerScale(nn.Module):
+                def __init__(self, dim, init_values=1e-5):
+                    super().__init__()
+                    self.gamma = nn.Parameter(init_values * torch.empty(dim))
+                    self.reset_parameters()
+
+                def reset_parameters(self):
+                    nn.init.ones_(self.gamma)
+            """
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Head(nn.Module):
+                def __init__(self, n, init_std=0.01):
+                    super().__init__()
+                    self.init_std = init_std
+                    self.fc = nn.Linear(n, n)
+                    self.init_weights()
+
+                def init_weights(self):
+                    nn.init.normal_(self.fc.weight, std=0.02)
+            """
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class LayerScale(nn.Module):
+                def __init__(self, dim, init_values=1e-5):
+                    super().__init__()
+                    self.init_values = init_values
+                    self.gamma = nn.Parameter(torch.empty(dim))
+                    self.beta = nn.Parameter(torch.empty(dim))
+                    self.reset_parameters()
+
+                def reset_parameters(self):
+                    nn.init.constant_(self.gamma, self.init_values)
+                    nn.init.zeros_(self.beta)
+            """
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Scale(nn.Module):
+                def __init__(self, dim, init_value=1e-5, bias=True):
+                    super().__init__()
+                    self.gamma = nn.Parameter(init_value * torch.ones(dim))
+                    self.beta = nn.Parameter(torch.empty(dim))
+                    nn.init.zeros_(self.beta)
+            """
+        ),
+    )
+
+    def check(self, subject: IgnoredArgument) -> Iterator[Finding]:
+        yield self.finding(
+            subject.place,
+            f"`{subject.written}` writes a constant, and `{subject.argument}`, which the constructor takes, changes nothing",
+            evidence=[Evidence(Observer.ANALYZER, f"nothing that is kept depends on `{subject.argument}`")],
+            model=subject.model,
+            parameter=subject.parameter,
+        )
