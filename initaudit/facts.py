@@ -284,6 +284,22 @@ class IgnoredArgument(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     written: str
 
 
+class DerivedWrite(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A write of a weight that is computed from other parameters, and so is computed again before it is used.
+
+    ``target`` is the source of the weight ("m.weight"), ``layer`` the class of its module, and ``by`` the canonical
+    name of what derives it ("torch.nn.utils.weight_norm").
+    """
+
+    observer: Observer
+    place: Place
+    target: str
+    layer: str
+    by: str
+    model: str | None = None
+    parameter: str | None = None
+
+
 class UnusedSuppression(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A suppression comment that hides nothing. ``codes`` are the useless ones (empty: the whole comment);
     ``removal`` is the text that has to go and what replaces it."""
@@ -383,6 +399,7 @@ Fact = (
     | LowRankFactors
     | RepeatedReset
     | IgnoredArgument
+    | DerivedWrite
     | UnusedSuppression
     | BuildFailure
     | Irreproducible

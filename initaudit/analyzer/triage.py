@@ -99,6 +99,9 @@ INIT_ARGUMENT = Trigger(
     "init_ initial_ initializer_ _init",
     r"\bdef __init__\([^)]*?\b(?:\w+_)?init(?:ial|ializer)?_(?:value|scale|gamma|bias|constant|std|sigma|range|gain)",
 )
+DERIVED = Trigger(
+    ".apply( weight_norm( orthogonal(", r"\.apply\(\s*\w|self\.\w+\.weight\b[^\n]*_\(|_\(self\.\w+\.weight\b"
+)
 MODEL_USE = Trigger(
     ".parameters( .named_parameters( .modules( .named_modules( .children( .named_children( .buffers( .named_buffers( "
     ".apply( .state_dict( init.",
@@ -137,6 +140,7 @@ TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "Chain": (SCALED,),
     "RepeatedReset": (RESET,),
     "IgnoredArgument": (INIT_ARGUMENT,),
+    "DerivedWrite": (DERIVED,),
     "Chain": (SCALE, RECTIFIER),
 }
 """By the kind of subject, all the triggers that have to be found."""

@@ -63,7 +63,7 @@ def ignored_arguments(code: Code) -> Iterator[IgnoredArgument]:
 
 
 def _uses(function: ast.AST, name: str) -> tuple[set[str], set[str]] | None:
-    """The parameters into whose first values an argument goes, and the attributes that store it; None for other uses."""
+    """The parameters whose first values an argument goes into and the attributes that store it; None for other uses."""
     assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
     multiplied: set[str] = set()
     stored: set[str] = set()

@@ -13,6 +13,7 @@ from initaudit.analyzer.syntax.arguments import ignored_arguments
 from initaudit.analyzer.syntax.code import Code
 from initaudit.analyzer.syntax.copies import copied_layers, repeated_layers
 from initaudit.analyzer.syntax.factors import low_rank_factors
+from initaudit.analyzer.syntax.derived import derived_writes
 from initaudit.analyzer.syntax.helpers import helper_calls
 from initaudit.analyzer.syntax.initializers import deprecated_calls, initializer_calls
 from initaudit.analyzer.syntax.layer_writes import embedding_writes, gain_draws
@@ -32,6 +33,7 @@ from initaudit.facts import (
     BareReference,
     CopiedLayers,
     DeprecatedCall,
+    DerivedWrite,
     DroppedTensor,
     EmbeddingWrite,
     Fact,
@@ -56,6 +58,7 @@ OF_UNITS: dict[str, Callable[[Code], Iterator[Fact]]] = {
     CopiedLayers.__name__: copied_layers,
     RepeatedReset.__name__: repeated_resets,
     IgnoredArgument.__name__: ignored_arguments,
+    DerivedWrite.__name__: derived_writes,
 }
 """What is stated of a unit as Python parses it; everything else is read from libcst's tree."""
 OF_FILES: dict[str, Callable[[Project, Module], Iterator[Fact]]] = {

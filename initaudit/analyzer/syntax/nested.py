@@ -33,10 +33,7 @@ def missed(code: Code, loop: ast.For, element: str) -> Missed | None:
         return None
     if _goes_deeper(loop, element) or _initialized_otherwise(code, loop):
         return None
-    structure = constructed(code, cls)
-    if structure is None:
-        return None
-    held, depth = _held(structure, model)
+    held, depth = _held(constructed(code.project, cls), model)
     nested = {one.name: [each for each in one.layers if _meant(code, walk.writes, each)] for one in held}
     if any(not one.complete for one in held) or any(each.depth <= depth for own in nested.values() for each in own):
         return None

@@ -20,7 +20,7 @@ def repeated_resets(code: Code) -> Iterator[RepeatedReset]:
     doubles = list(_doubles(function.body))
     if not doubles or _reaches_all(code):
         return
-    structure = constructed(code, cls) or {}
+    structure = constructed(code.project, cls)
     made = {name: tuple((layer.made, layer.depth) for layer in one.layers) for name, one in structure.items()}
     done = {_done(statement) for statement in _statements(function.body)}
     for name, statement in doubles:

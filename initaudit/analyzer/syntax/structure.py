@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import FunctionNode, defaults, dotted, parameters
 from initaudit.analyzer.syntax.code import Code, in_order, method, own_attribute, unit
 
@@ -42,7 +42,7 @@ class Layer:
 
 @dataclass(slots=True)
 class Attribute:
-    """An attribute of a module: the layers it holds, and the rows of the statements that give it them."""
+    """An attribute of a module: the layers it holds, and the rows of its class's constructor that give it them."""
 
     name: str
     layers: list[Layer] = field(default_factory=list)
@@ -76,20 +76,25 @@ def attributes(code: Code) -> dict[str, Attribute]:
     return _Reader(code, function).read() if function is not None else {}
 
 
-def constructed(code: Code, cls: Defined) -> dict[str, Attribute] | None:
-    """The attributes that the constructors of a class and its bases give it; None when one cannot be read."""
+def constructed(project: Project, cls: Defined) -> dict[str, Attribute]:
+    """The attributes that the constructors of a class and its bases give it.
+
+    Where one of them cannot be read, there is an attribute "*" that is not complete.
+    """
     found: dict[str, Attribute] = {}
-    for base in reversed(code.project.mro(cls) or ()):
+    order = project.mro(cls)
+    readable = order is not None
+    for base in reversed(order or (cls,)):
         if isinstance(base, External):
-            if not base.name.startswith("torch.") and base.name not in torch_api.NEUTRAL_BASES:
-                return None
-            continue
-        member = base.definition.members.get("__init__")
-        own = unit(code.project, Defined(base.module, member)) if member is not None else None
-        if member is not None and own is None:
-            return None
-        found |= attributes(own) if own is not None else {}
-    return found if code.project.mro(cls) is not None else None
+            readable = readable and (base.name.startswith("torch.") or base.name in torch_api.NEUTRAL_BASES)
+        elif (member := base.definition.members.get("__init__")) is not None:
+            own = unit(project, Defined(base.module, member))
+            given = attributes(own) if own is not None else {}
+            for attribute in given.values() if base != cls else ():
+                attribute.rows.clear()
+            found |= given
+            readable = readable and own is not None
+    return found if readable else {**found, "*": Attribute("*", complete=False)}
 
 
 class _Reader:
@@ -102,9 +107,11 @@ class _Reader:
         self.found: dict[str, Attribute] = {}
         self.local = dict(_parameters(code, function))
         self.returned = NOTHING
+        self.row = 0  # of the running statement
 
     def read(self) -> dict[str, Attribute]:
         for statement in in_order(self.function.body):
+            self.row = self.code.snippet.place(statement).row
             self.statement(statement)
         return self.found
 
@@ -112,20 +119,20 @@ class _Reader:
         match statement:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
-                    self.assign(target, value, statement)
+                    self.assign(target, value)
             case ast.AnnAssign(target=target, value=ast.expr() as value):
-                self.assign(target, value, statement)
+                self.assign(target, value)
             case ast.AugAssign(target=target, value=value):
-                self.add(target, self.layers(value), statement)
+                self.add(target, self.layers(value))
             case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr=name), args=args)) if name in ADDS:
                 added = self.layers(args[-1]) if args else UNKNOWN
                 if isinstance(owner, ast.Name) and owner.id == "self":
                     named = args[0].value if args and isinstance(args[0], ast.Constant) else None
-                    self.give(str(named) if named is not None else "*", added, statement)
+                    self.give(str(named) if named is not None else "*", added)
                 else:
-                    self.add(owner, added if name == "extend" else added.within(), statement)
+                    self.add(owner, added if name == "extend" else added.within())
             case ast.Expr(value=ast.Call(func=ast.Name(id="setattr"), args=[ast.Name(id="self"), _, value])):
-                self.give("*", self.layers(value), statement)
+                self.give("*", self.layers(value))
             case ast.Expr(value=ast.Call(func=function)) if (called := own_attribute(function)) is not None:
                 self.run(called)
             case ast.Return(value=ast.expr() as value):
@@ -133,26 +140,26 @@ class _Reader:
             case _:
                 pass
 
-    def assign(self, target: ast.expr, value: ast.expr, statement: ast.stmt) -> None:
+    def assign(self, target: ast.expr, value: ast.expr) -> None:
         if (name := own_attribute(target)) is not None:
-            self.give(name, self.layers(value), statement)
+            self.give(name, self.layers(value))
         elif isinstance(target, ast.Name):
             found = self.layers(value)
             self.local[target.id] = self.local[target.id] + found if target.id in self.local else found
         elif isinstance(target, ast.Subscript):
-            self.add(target.value, self.layers(value).within(), statement)
+            self.add(target.value, self.layers(value).within())
 
-    def add(self, owner: ast.expr, found: Found, statement: ast.stmt) -> None:
+    def add(self, owner: ast.expr, found: Found) -> None:
         """Something becomes an item of what an expression names."""
         if (name := own_attribute(owner)) is not None:
-            self.give(name, found, statement)
+            self.give(name, found)
         elif isinstance(owner, ast.Name):
             self.local[owner.id] = self.local.get(owner.id, NOTHING) + found
 
-    def give(self, name: str, found: Found, statement: ast.stmt) -> None:
+    def give(self, name: str, found: Found) -> None:
         attribute = self.found.setdefault(name, Attribute(name))
         attribute.layers += found.layers
-        attribute.rows.append(self.code.snippet.place(statement).row)
+        attribute.rows.append(self.row)
         attribute.complete = attribute.complete and found.complete
 
     def run(self, name: str) -> _Reader | None:
@@ -162,11 +169,7 @@ class _Reader:
             return None
         reader = _Reader(code, code.function, self.depth + 1)
         for attribute in reader.read().values():
-            own = self.found.setdefault(attribute.name, attribute)
-            if own is not attribute:
-                own.layers += attribute.layers
-                own.rows += attribute.rows
-                own.complete = own.complete and attribute.complete
+            self.give(attribute.name, Found(tuple(attribute.layers), attribute.complete))
         return reader
 
     # Expressions

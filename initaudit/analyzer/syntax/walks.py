@@ -85,9 +85,9 @@ def _writes(
             case ast.With(body=inner) | ast.For(body=inner) | ast.Try(body=inner):
                 yield from _writes(code, inner, element, kinds, names)
             case ast.Expr(value=ast.Call() as call):
-                attribute = _written(code, call, element)
-                if attribute is not None:
-                    yield Initialized(call, attribute, kinds, names)
+                target = written(code, call)
+                if isinstance(target, ast.Attribute) and dotted(target.value) == element:
+                    yield Initialized(call, target.attr, kinds, names)
             case _:
                 pass
 
@@ -112,8 +112,8 @@ def _tested(code: Code, test: ast.expr, element: str) -> tuple[tuple[str, ...], 
     return tuple(kinds), tuple(names)
 
 
-def _written(code: Code, call: ast.Call, element: str) -> str | None:
-    """The attribute of the element that a call writes in place."""
+def written(code: Code, call: ast.Call) -> ast.expr | None:
+    """What a call writes in place, by ``nn.init`` or a method of the tensor."""
     name = code.canonical(call.func)
     target: ast.expr | None = None
     if name is not None and name.startswith("torch.nn.init.") and name.endswith("_"):
@@ -122,9 +122,7 @@ def _written(code: Code, call: ast.Call, element: str) -> str | None:
         target = call.func.value
     while isinstance(target, ast.Attribute) and target.attr == "data":
         target = target.value
-    if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == element:
-        return target.attr
-    return None
+    return target
 
 
 def is_container(kind: str) -> bool:

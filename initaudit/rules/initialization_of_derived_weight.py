@@ -1,0 +1,129 @@
+"""INI207: a weight that is computed from other parameters, initialized in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import DerivedWrite
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import BOTH, Example, Rule
+
+
+class InitializationOfDerivedWeight(Rule[DerivedWrite]):
+    """
+    ## What it does
+    Reports an in-place initialization of a weight that `weight_norm` or a parametrization computes from other parameters.
+
+    ## Why is this bad?
+    Under `weight_norm`, `conv.weight` is a product of `weight_g` and `weight_v`, computed anew before each forward (or, with
+    parametrizations, at each access). What is written into it is lost, and the layer keeps the initialization of the
+    parameters that it is computed from.
+
+    ## Example
+    ```python
+    self.conv = weight_norm(nn.Conv1d(n, n, 3))
+    nn.init.normal_(self.conv.weight, std=0.02)
+    ```
+
+    ## Use instead
+    ```python
+    conv = nn.Conv1d(n, n, 3)
+    nn.init.normal_(conv.weight, std=0.02)
+    self.conv = weight_norm(conv)
+    ```
+
+    ## Known problems
+    The old `torch.nn.utils.spectral_norm` computes its weight at the first forward, from what is there: it is not reported.
+    Of a function that is applied to many layers, the analyzer says so when one of them is known to be derived. In 62 released
+    projects it does so nine times, in vocoders above all, and each of these writes is lost.
+
+    ## References
+    - [torch.nn.utils.parametrizations.weight_norm](https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.weight_norm.html)
+    - [The report in PyTorch](https://github.com/pytorch/pytorch/issues/180968)
+    """
+
+    code = "INI207"
+    name = "initialization-of-derived-weight"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = BOTH
+    subject = DerivedWrite
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+            from torch.nn.utils import weight_norm
+
+            def init_weights(m):
+                if isinstance(m, nn.Conv1d):
+                    nn.init.trunc_normal_(m.weight, std=0.02)
+                    nn.init.constant_(m.bias, 0)
+
+            def WNConv1d(*args, **kwargs):
+                return weight_norm(nn.Conv1d(*args, **kwargs))
+
+            class Encoder(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.block = nn.Sequential(WNConv1d(3, 4, 3), nn.ReLU())
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.encoder = Encoder()
+                    self.apply(init_weights)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+            from torch.nn.utils.parametrizations import weight_norm
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.conv = weight_norm(nn.Conv1d(3, 4, 3))
+                    nn.init.normal_(self.conv.weight, std=0.02)
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+            from torch.nn.utils import weight_norm
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    conv = nn.Conv1d(3, 4, 3)
+                    nn.init.normal_(conv.weight, std=0.02)
+                    self.conv = weight_norm(conv)
+                    nn.init.zeros_(self.conv.bias)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+            from torch.nn.utils import spectral_norm
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.conv = spectral_norm(nn.Conv1d(3, 4, 3))
+                    nn.init.normal_(self.conv.weight, std=0.02)
+            """,
+        ),
+    )
+
+    def check(self, subject: DerivedWrite) -> Iterator[Finding]:
+        by = subject.by.removeprefix("torch.nn.utils.")
+        seen = "reads" if subject.observer is Observer.ANALYZER else "was seen to be"
+        yield self.finding(
+            subject.place,
+            f"`{by}` computes `{subject.target}` from other parameters, and what is written here is lost; initialize before "
+            f"`{by}`",
+            evidence=[Evidence(subject.observer, f"{seen} reached with `{subject.layer}` under `{by}`")],
+            model=subject.model,
+            parameter=subject.parameter,
+        )
