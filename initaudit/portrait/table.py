@@ -11,16 +11,25 @@ from initaudit.facts import Observation
 from initaudit.portrait import built
 from initaudit.portrait.rows import Row, line, number, row_of, size
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 HEADINGS = ("parameter", "shape", "written by", "at", "scheme", "mean", "std", "min", "max")
 NUMBERS = len(HEADINGS) - 4  # the columns from here on are aligned to the right
 
 
 def as_json(observations: Iterable[Observation]) -> bytes:
-    """Every parameter with its timeline and statistics."""
-    models = [{"target": one.source, "parameters": one.parameters} for one in built(observations)]
-    document: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "models": models}
+    """Every parameter with its timeline and statistics, what a forward and a backward showed, and where that was."""
+    document = {"schema_version": SCHEMA_VERSION, "models": [_model(one) for one in built(observations)]}
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def _model(model: Observation) -> dict[str, Any]:
+    return {
+        "target": model.source,
+        "environment": model.environment,
+        "parameters": model.parameters,
+        "signal": model.signal,
+        "undecided": model.undecided,
+    }
 
 
 def as_text(observations: Iterable[Observation]) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from initaudit.facts import Observation
 from initaudit.finding import Observer, Place
 from initaudit.portrait.table import as_json, as_text
-from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, Values, Write
+from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, SignalProfile, Values, Write
 
 
 def parameter(name: str, **changes: object) -> ParameterTimeline:
@@ -56,10 +57,20 @@ def test_without_a_built_model_there_is_no_table() -> None:
 
 def test_json_holds_timelines_and_statistics() -> None:
     document = json.loads(as_json([READ, PROBED]))
-    assert document["schema_version"] == 1
+    assert document["schema_version"] == 2
     (model,) = document["models"]
     assert model["target"] == "net:Net"
     weight = model["parameters"][0]
     assert [write["by"] for write in weight["writes"]] == ["Tensor.zero_", "init.xavier_normal_"]
     assert weight["values"]["std"] == 0.5345678
     assert weight["coverage"] == "written"
+
+
+def test_json_holds_what_was_measured_and_under_which_conditions(
+    observe: Callable[..., Observation], signal: Callable[..., SignalProfile]
+) -> None:
+    (model,) = json.loads(as_json([observe([WRITTEN], signal=signal(2))]))["models"]
+    assert model["environment"]["torch"] == "2.13.0"
+    assert (model["signal"]["inputs"], model["signal"]["seeds"]) == (["(32, 3) float32"], [0, 1, 2])
+    assert model["signal"]["layers"][0]["rms"] == [1.0, 2.0, 4.0]
+    assert model["undecided"] == []
