@@ -27,12 +27,17 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def profile(points: Sequence[Point | None], axis: Axis, *, layers: int, summary: str, colour: str, order: str) -> str:
-    """A line through depth with a band over seeds; None where nothing was measured. ``summary`` says it in words."""
+    """A line through depth with a band over seeds, past layers where nothing was measured (None).
+
+    A logarithmic axis has no place for zero: there the line ends, and a hollow dot stands at the floor. ``summary``
+    says it in words.
+    """
     place = _Plane(counting(layers), axis)
-    runs = list(_runs(points, axis))
+    known = [point for point in points if point is not None]
+    runs = list(_runs(known, axis))
     inside = [*_grid(place, order), *(_band(run, place) for run in runs), *(_line(run, place) for run in runs)]
     if len(points) <= NAMED_POINTS:
-        inside += (_dot(point, place) for run in runs for point in run)
+        inside += (_dot(point, place) for point in known)
     many = " many" if len(points) > SEEN_POINTS else ""
     return (
         f'<svg class="chart {colour}{many}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(summary)}">'
@@ -68,11 +73,11 @@ def _grid(place: _Plane, order: str) -> Iterator[str]:
     yield f'<text class="name" x="{middle:g}" y="{HEIGHT - 5}" text-anchor="middle">{escape(order)}</text>'
 
 
-def _runs(points: Sequence[Point | None], axis: Axis) -> Iterator[list[Point]]:
-    """Stretches without a gap; on a logarithmic axis there is no place for zero."""
+def _runs(points: Sequence[Point], axis: Axis) -> Iterator[list[Point]]:
+    """Stretches of points that have a place on the axis."""
     run: list[Point] = []
     for point in points:
-        if point is not None and (point.middle > 0 or not axis.log):
+        if point.middle > 0 or not axis.log:
             run.append(point)
         elif run:
             yield run
@@ -97,7 +102,10 @@ def _dot(point: Point, place: _Plane) -> str:
     title = f"{point.label}: {point.middle:.3g}"
     if point.low != point.high:
         title += f" ({point.low:.3g} to {point.high:.3g})"
-    return f'<g class="dot"><circle {at} r="2.5"/><circle {at} r="9"><title>{escape(title)}</title></circle></g>'
+    hollow = " hollow" if place.up.log and point.middle <= 0 else ""
+    return (
+        f'<g class="dot{hollow}"><circle {at} r="2.5"/><circle {at} r="9"><title>{escape(title)}</title></circle></g>'
+    )
 
 
 def bars(counts: Sequence[int], least: float, most: float, *, summary: str) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from initaudit.facts import Observation
 from initaudit.finding import Applicability, Finding, Severity
 from initaudit.portrait import built
-from initaudit.portrait.rows import number
+from initaudit.portrait.rows import number, repeated
 from initaudit.portrait.signals import MEASURES
 from initaudit.portrait.views import ModelView, view
 from initaudit.report.base import Context
@@ -52,6 +52,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     finding: Finding
     where: str
     excerpt: Excerpt
+    affects: str
     how: str
 
 
@@ -66,16 +67,17 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 def page(findings: Sequence[Finding], observations: Sequence[Observation], context: Context) -> bytes:
     """The page of these models and of what was found in them."""
     template = _template()
+    worst = sorted(findings, key=lambda finding: -finding.severity.rank)
     models = built(observations)
     for rows in ROWS:
         content = template.render(
             title=models[0].source if len(models) == 1 else f"{len(models)} models",
             version=context.version,
             verdict=verdict(findings),
-            cards=[_card(finding, context) for finding in findings[:rows]],
+            cards=[_card(finding, context) for finding in worst[:rows]],
             more_findings=max(0, len(findings) - rows),
             models=[view(model, rows) for model in models],
-            data=_embedded(findings, models, context, rows),
+            data=_embedded(worst, models, context, rows),
             style=_own("page.css"),
             script=_own("page.js"),
         ).encode("utf-8", "replace")
@@ -103,6 +105,7 @@ def _card(finding: Finding, context: Context) -> Card:
         finding=finding,
         where=f"{place.filename}{cell}:{place.row}:{place.column}",
         excerpt=excerpt(place, context.sources.lines(place.filename) if place.cell is None else ()),
+        affects=", ".join(repeated(finding.affects)),
         how=_FIXES[finding.fix.applicability] if finding.fix else "",
     )
 

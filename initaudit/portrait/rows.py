@@ -82,6 +82,14 @@ def together(rows: Iterable[Row]) -> list[Row]:
     return [_joined(group) for group in groups.values()]
 
 
+def repeated(names: Iterable[str]) -> Iterator[str]:
+    """Names, with those that differ only by numbers as one: "layers.*.weight (12)"."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(NUMBER.sub("*", name), []).append(name)
+    return (f"{pattern} ({len(group)})" if len(group) > 1 else group[0] for pattern, group in groups.items())
+
+
 def _joined(group: Sequence[Row]) -> Row:
     first = group[0]
     if len(group) == 1:

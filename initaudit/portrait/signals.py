@@ -89,9 +89,11 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
         """The curve in words."""
         first, last = self.ends()
         known = self.middles()
+        zeros = sum(middle == 0 for middle in known)
+        none = f"; zero at {zeros} of {len(known)} layers" if zeros else ""
         return (
             f"{self.measure.title} by layer: {number(first.middle)} at {first.label}, "
-            f"{number(last.middle)} at {last.label}, between {number(min(known))} and {number(max(known))}"
+            f"{number(last.middle)} at {last.label}, between {number(min(known))} and {number(max(known))}{none}"
         )
 
     def drawn(self) -> str:

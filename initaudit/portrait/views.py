@@ -164,19 +164,25 @@ def _signal_facts(signal: SignalProfile) -> Iterable[Fact]:
     if measured:
         units = sum(count for count, _ in measured)
         dead = sum(count * share for count, share in measured)
-        yield Fact(name="Dead units", value=f"{dead / units:.1%}", rest=f"of {amount(units)} behind rectifiers")
+        yield Fact(
+            name="Dead units",
+            value=f"{dead / units:.1%}".replace(".0%", "%"),
+            rest=f"of {amount(units)} behind rectifiers",
+        )
     if signal.loss:
         yield _loss(signal.loss)
 
 
 def _loss(loss: InitialLoss) -> Fact:
     excess, chance = statistics.median(loss.excess), math.log(loss.classes)
-    side = "above" if excess >= 0 else "below"
-    return Fact(
-        name="Initial loss",
-        value=f"{chance + excess:.3g} nats",
-        rest=f"{abs(excess):.2g} {side} that of a guess among {loss.classes:,} classes",
-    )
+    guess = f"that of a guess among {loss.classes:,} classes"
+    if abs(excess) >= 0.005:
+        guess = f"{_nats(abs(excess))} {'above' if excess > 0 else 'below'} {guess}"
+    return Fact(name="Initial loss", value=f"{_nats(chance + excess)} nats", rest=guess)
+
+
+def _nats(loss: float) -> str:
+    return f"{loss:.2f}" if abs(loss) < 1000 else f"{loss:.2e}"
 
 
 def _signal_words(signal: SignalProfile) -> str:

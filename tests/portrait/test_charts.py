@@ -55,13 +55,19 @@ def test_many_layers_are_drawn_in_stretches(signal: Signal) -> None:
     assert "1000" in activation.drawn()
 
 
-def test_where_nothing_was_measured_the_line_has_a_gap(signal: Signal) -> None:
+def test_the_line_passes_over_what_was_not_measured_and_ends_at_zero(signal: Signal) -> None:
     import msgspec
 
-    profile = signal(5)
-    layers = [msgspec.structs.replace(one, rms=()) if n == 2 else one for n, one in enumerate(profile.layers)]
-    activation, *_ = curves(msgspec.structs.replace(profile, layers=tuple(layers)))
-    assert activation.drawn().count('class="line"') == 2
+    def drawn(rms: tuple[float, ...]) -> str:
+        profile = signal(5)
+        layers = [msgspec.structs.replace(one, rms=rms) if n == 2 else one for n, one in enumerate(profile.layers)]
+        activation, *_ = curves(msgspec.structs.replace(profile, layers=tuple(layers)))
+        return activation.drawn()
+
+    assert drawn(()).count('class="line"') == 1
+    assert drawn((0.0,)).count('class="line"') == 2
+    assert "hollow" in drawn((0.0,))
+    assert "zero at 1 of 5 layers" in drawn((0.0,))
 
 
 def test_a_histogram_shows_even_a_single_element() -> None:

@@ -114,11 +114,19 @@ def test_it_says_how_signal_passes_and_under_which_conditions(both: Page) -> Non
         in both.labels
     )
     assert "12 layers on (32, 3) float32; the line is the median of 3 seeds, the band their range" in both.words
-    assert "Dead units 25.0% of 48 behind rectifiers" in both.words
-    assert "Initial loss 2.4 nats 0.1 above that of a guess among 10 classes" in both.words
+    assert "Dead units 25% of 48 behind rectifiers" in both.words
+    assert "Initial loss 2.40 nats 0.10 above that of a guess among 10 classes" in both.words
     for fact in ("Python 3.11.7", "torch 2.13.0", "Device cpu", "Seeds 0, 1, 2", "Inputs (32, 3) float32"):
         assert fact in both.words
     assert "cache it is on the meta device" in both.words
+
+
+def test_the_worst_comes_first_and_what_repeats_is_counted(observe: Observe, find: Find, context: Context) -> None:
+    affects = tuple(f"layers.{number}.weight" for number in range(12))
+    findings = [find(severity=Severity.NOTE, message="least"), find(message="most", affects=(*affects, "head"))]
+    made = Page(page(findings, [observe()], context))
+    assert [text.split()[-1] for text in made.texts["h3"]] == ["most", "least"]
+    assert "Affects layers.*.weight (12), head" in made.words
 
 
 def test_headings_and_tables_are_real(both: Page) -> None:
