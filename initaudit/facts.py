@@ -220,6 +220,8 @@ class GainDraw(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     call: str
     mean: float | None
     paths: tuple[str, ...] = ()
+
+
 class RepeatedReset(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A statement of ``method`` that does to the submodule ``repeated`` what another did, and ``missed`` has no such.
 
@@ -271,6 +273,8 @@ class LowRankFactors(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     random: tuple[str, ...]
     zero: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+
+
 class IgnoredArgument(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A call that writes a constant where class ``model`` takes an ``argument`` for it, which nothing else reads.
 

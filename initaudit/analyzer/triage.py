@@ -141,7 +141,6 @@ TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "RepeatedReset": (RESET,),
     "IgnoredArgument": (INIT_ARGUMENT,),
     "DerivedWrite": (DERIVED,),
-    "Chain": (SCALE, RECTIFIER),
 }
 """By the kind of subject, all the triggers that have to be found."""
 

@@ -12,8 +12,8 @@ from initaudit.analyzer.project import Module, Project
 from initaudit.analyzer.syntax.arguments import ignored_arguments
 from initaudit.analyzer.syntax.code import Code
 from initaudit.analyzer.syntax.copies import copied_layers, repeated_layers
-from initaudit.analyzer.syntax.factors import low_rank_factors
 from initaudit.analyzer.syntax.derived import derived_writes
+from initaudit.analyzer.syntax.factors import low_rank_factors
 from initaudit.analyzer.syntax.helpers import helper_calls
 from initaudit.analyzer.syntax.initializers import deprecated_calls, initializer_calls
 from initaudit.analyzer.syntax.layer_writes import embedding_writes, gain_draws
