@@ -1,0 +1,174 @@
+"""INI402: Kaiming for a rectifier, on weights whose output meets something that saturates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from initaudit.activations import CATALOGUE, Family
+from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.rules.base import BOTH, Example, Rule
+from initaudit.timeline import Chain, Link
+
+FOR_RECTIFIERS = math.sqrt(2)
+"""The gain that makes up for what a ReLU drops."""
+NEARLY = 1e-3
+"""The gain for a slope of 0.01, torch's default, is that close."""
+
+
+class KaimingNonlinearityMismatch(Rule[Chain]):
+    """
+    ## What it does
+    Reports weights that are drawn by Kaiming's scheme for a ReLU, which is what `kaiming_normal_` does unless it is told
+    otherwise, and whose output meets a tanh, a sigmoid or another activation that saturates, with no normalization
+    between. It is reported once per chain of layers.
+
+    ## Why is this bad?
+    He et al. doubled the variance because a rectifier drops half of the signal. A sigmoid or a tanh drops none: it gets an input
+    that is larger than it was meant to be, or, with `mode="fan_out"`, one of a scale that has nothing to do with it.
+    Naming the activation costs nothing: the gain is 5/3 for tanh and 1 for a sigmoid.
+
+    ## Example
+    ```python
+    self.fc = nn.Linear(64, 64)
+    nn.init.kaiming_normal_(self.fc.weight)
+    ...
+    x = torch.sigmoid(self.fc(x))
+    ```
+
+    ## Use instead
+    ```python
+    self.fc = nn.Linear(64, 64)
+    nn.init.xavier_normal_(self.fc.weight)
+    ...
+    x = torch.sigmoid(self.fc(x))
+    ```
+
+    ## Known problems
+    The difference is a factor of 1.2 to 1.4, and what saturates bounds the signal itself; so it is a note. A rectifier with
+    another slope than the one that was named is not reported: the slope is not followed. On 11 releases the rule had nothing to
+    report, so that its precision on released code is not known.
+
+    ## References
+    - He, Zhang, Ren & Sun 2015, [Delving deep into rectifiers](https://arxiv.org/abs/1502.01852)
+    - [torch.nn.init.calculate_gain](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.calculate_gain)
+    """
+
+    code = "INI402"
+    name = "kaiming-nonlinearity-mismatch"
+    category = Category.SUSPICIOUS
+    severity = Severity.NOTE
+    observers = BOTH
+    subject = Chain
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 8)
+                    nn.init.kaiming_normal_(self.fc.weight)
+
+                def forward(self, x):
+                    return torch.sigmoid(self.fc(x))
+            """,
+            target="Net",
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.one = nn.Linear(8, 8)
+                    self.two = nn.Linear(8, 8)
+                    for layer in (self.one, self.two):
+                        nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
+
+                def forward(self, x):
+                    return self.two(self.one(x).tanh()).tanh()
+            """,
+            target="Net",
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            import torch.nn.functional as F
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.one = nn.Linear(8, 8)
+                    self.two = nn.Linear(8, 8)
+                    self.three = nn.Linear(8, 8)
+                    self.four = nn.Linear(8, 8)
+                    nn.init.kaiming_normal_(self.one.weight)
+                    nn.init.kaiming_normal_(self.two.weight, nonlinearity="tanh")
+                    nn.init.kaiming_normal_(self.three.weight, nonlinearity="sigmoid")
+                    nn.init.kaiming_normal_(self.four.weight)
+
+                def forward(self, x):
+                    x = torch.tanh(self.two(F.relu(self.one(x))))
+                    return self.four(torch.sigmoid(self.three(x)))
+            """,
+            target="Net",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Normalized(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 8)
+                    self.norm = nn.LayerNorm(8)
+                    self.default = nn.Linear(8, 8)
+                    nn.init.kaiming_normal_(self.fc.weight)
+
+                def forward(self, x):
+                    return torch.tanh(self.default(torch.tanh(self.norm(self.fc(x)))))
+            """,
+            target="Normalized",
+        ),
+    )
+
+    def check(self, subject: Chain) -> Iterator[Finding]:
+        links = [] if subject.normalized else [link for link in subject.links if mismatched(link)]
+        placed = next((link for link in links if link.place is not None), None)
+        if placed is None or placed.place is None:
+            return
+        others = f" and {len(links) - 1} more after it" if len(links) > 1 else ""
+        gain = 1.0 if placed.activation is None else CATALOGUE[placed.activation].gain
+        initializer = placed.schemes[0].replace("kaiming", "xavier") + "_"
+        told = f', gain=nn.init.calculate_gain("{placed.activation}")' if gain not in (None, 1.0) else ""
+        yield self.finding(
+            placed.place,
+            f"`{placed.parameter}`{others} {'are' if others else 'is'} drawn by {placed.schemes[0]} for a ReLU, but a "
+            f"{placed.activation} follows; use `nn.init.{initializer}({placed.parameter}{told})`",
+            evidence=[
+                Evidence(
+                    subject.observer,
+                    f"gain {FOR_RECTIFIERS:.3g} before a {placed.activation}, for which "
+                    + (f"torch's is {gain:.3g}" if gain is not None else "torch has none"),
+                )
+            ],
+            model=placed.model,
+            parameter=placed.parameter,
+            affects=tuple(dict.fromkeys(link.parameter for link in links)),
+        )
+
+
+def mismatched(link: Link) -> bool:
+    """Whether this is Kaiming's draw for a ReLU before something that saturates."""
+    activation = CATALOGUE.get(link.activation or "")
+    if activation is None or activation.family is not Family.SATURATING or not link.schemes or link.gain is None:
+        return False
+    return link.schemes[0].startswith("kaiming") and math.isclose(link.gain, FOR_RECTIFIERS, rel_tol=NEARLY)
