@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from initaudit.engine import Report
     from initaudit.finding import Finding
 
 __version__ = "0.1.0"
-__all__ = ["Finding", "Report", "__version__", "check"]
+__all__ = ["Finding", "Report", "__version__", "audit", "check"]
 
 
 def check(
@@ -46,6 +46,33 @@ def check(
     )
     with prepare(asked) as prepared:
         return prepared.with_errors(run(prepared.task, prepared.watches))
+
+
+def audit(
+    model: Callable[[], Any] | Any,
+    inputs: Any = None,
+    *,
+    seed: int = 0,
+    seeds: int = 1,
+    select: Iterable[str] | None = None,
+    ignore: Iterable[str] = (),
+    preview: bool | None = None,
+    config: str | None = None,
+    isolated: bool = False,
+) -> Report:
+    """Build a model in this process, watch, and report; the configuration of the current folder holds.
+
+    ``model`` is a class, or a factory that takes no arguments: it is called for every build. Of an instance, only the
+    values are audited. ``inputs`` are those of a forward: a tensor, a tuple of them, or a dictionary by name.
+    ``seeds`` counts the seeds, from ``seed`` on, that a forward and a backward are measured for. What was seen is in
+    ``observations`` of the report. Raises ``initaudit.probe.TargetError`` for a factory that gives no model.
+    """
+    from initaudit.engine import Task, building_here, run
+    from initaudit.settings import Overrides, load
+
+    overrides = Overrides(select=None if select is None else tuple(select), ignore=tuple(ignore), preview=preview)
+    task = Task(configuration=load((), overrides, config=config, isolated=isolated))
+    return run(task, [building_here(model, inputs, seed=seed, seeds=seeds)])
 
 
 def __getattr__(name: str) -> object:

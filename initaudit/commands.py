@@ -98,7 +98,7 @@ def probe(asked: Asked, output: Output, *, table_file: str | None = None, page_f
         if page_file is not None:
             from initaudit.portrait.page import page
 
-            _save(page_file, page(report.findings, report.observations, _context(output, ())))
+            _save(page_file, page(report.findings, report.observations, context_of(output, ())))
         _write(text, output)
         return _conclude(report, prepared, output)
 
@@ -272,10 +272,10 @@ def _shown(report: Report, output: Output, given: Sequence[SourceFile]) -> str:
     """The findings in the format that was asked for."""
     if output.statistics:
         return _statistics(report.findings, as_json=output.output_format in ("json", "json-lines"))
-    return render(output.output_format, report.findings, _context(output, given))
+    return render(output.output_format, report.findings, context_of(output, given))
 
 
-def _context(output: Output, given: Sequence[SourceFile]) -> Context:
+def context_of(output: Output, given: Sequence[SourceFile]) -> Context:
     """Where and how this run is reported."""
     root = repository_root(Path.cwd())
     return Context(

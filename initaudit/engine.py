@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -137,6 +138,22 @@ def building(models: Sequence[Model]) -> Watch:
             except ProbeUnavailable as error:
                 raise UnavailableError(str(error)) from error
         return Watched(Observer.PROBE, tuple(observations), tuple(errors))
+
+    return watch
+
+
+def building_here(model: Any, inputs: Any = None, *, seed: int = 0, seeds: int = 1) -> Watch:
+    """The probe on a class, a factory or an instance, in this process."""
+
+    def watch(rules: Sequence[AnyRule]) -> Watched:
+        from initaudit.probe import ProbeUnavailable, probe_here
+
+        asked = questions(rules, Observer.PROBE)
+        try:
+            seen = probe_here(model, inputs, seed=seed, seeds=seeds, questions=asked)
+        except ProbeUnavailable as error:
+            raise UnavailableError(str(error)) from error
+        return Watched(Observer.PROBE, (seen,))
 
     return watch
 

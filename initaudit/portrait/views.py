@@ -103,7 +103,6 @@ class ModelView(msgspec.Struct, frozen=True, kw_only=True):
     measured: tuple[Layer, ...]
     layers: tuple[LayerCells, ...]
     more_layers: int
-    skipped: tuple[str, ...]
     environment: tuple[Fact, ...]
     undecided: tuple[Undecided, ...]
     more_undecided: int
@@ -134,7 +133,6 @@ def view(model: Observation, at_most: int) -> ModelView:
         measured=layers[:at_most],
         layers=tuple(_layer(depth, layer, drawn_curves) for depth, layer in enumerate(layers[:at_most], 1)),
         more_layers=max(0, len(layers) - at_most),
-        skipped=signal.skipped if signal else (),
         environment=tuple(_environment(model)),
         undecided=model.undecided[:at_most],
         more_undecided=max(0, len(model.undecided) - at_most),

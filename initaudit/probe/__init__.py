@@ -8,12 +8,13 @@ from __future__ import annotations
 import importlib.util
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from initaudit.facts import Observation
+from initaudit.facts import Observation, Question
 from initaudit.probe.child import Child
 from initaudit.probe.request import ProbeUnavailable, Target, TargetError
 
-__all__ = ["ProbeUnavailable", "Target", "TargetError", "probe"]
+__all__ = ["ProbeUnavailable", "Target", "TargetError", "probe", "probe_here"]
 
 
 def probe(target: Target) -> Observation:
@@ -23,7 +24,24 @@ def probe(target: Target) -> Observation:
     hangs or kills its process is an observation.
     """
     target.parts()
-    if importlib.util.find_spec("torch") is None:
-        raise ProbeUnavailable
+    _need_torch()
     with tempfile.TemporaryDirectory(prefix="initaudit-") as folder:
         return Child(target, Path(folder)).run()
+
+
+def probe_here(
+    model: Any, inputs: Any = None, *, seed: int = 0, seeds: int = 1, questions: frozenset[Question] = frozenset()
+) -> Observation:
+    """Build in this process what a class or factory builds, and observe it; of an instance, its values.
+
+    Raises TargetError for a factory that gives no model, and ProbeUnavailable without torch.
+    """
+    _need_torch()
+    from initaudit.probe.here import observe
+
+    return observe(model, inputs, seed=seed, seeds=seeds, questions=questions)
+
+
+def _need_torch() -> None:
+    if importlib.util.find_spec("torch") is None:
+        raise ProbeUnavailable

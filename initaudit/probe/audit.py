@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import torch
 
 from initaudit.facts import (
+    BuildFailure,
     Environment,
     EqualUnits,
     NotRestored,
@@ -23,12 +24,12 @@ from initaudit.probe.declarations import declarations
 from initaudit.probe.forward import Forward, run_forward
 from initaudit.probe.inputs import inputs_for
 from initaudit.probe.lines import place_of_error
-from initaudit.probe.poison import Built, Make, Verdict, judge, tensors_of
-from initaudit.probe.request import Target
+from initaudit.probe.poison import Built, Make, Verdict, control_build, judge, tensors_of
+from initaudit.probe.request import Stage, Target, TargetError
 from initaudit.probe.restore import not_restored
 from initaudit.probe.seeds import ignoring_seed
 from initaudit.probe.symmetry import stuck
-from initaudit.probe.target import describe
+from initaudit.probe.target import Resolved, describe
 from initaudit.probe.timelines import Timelines
 from initaudit.probe.values import summarize
 from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline
@@ -140,6 +141,37 @@ class Audit:
         for said in signal.skipped if signal is not None else (f"INI7: {unmeasured}",) if unmeasured else ():
             code, _, why = said.partition(": ")
             yield Undecided(place=self.definition, subject=self.target.spec, reason=f"{code} was not judged: {why}")
+
+
+def audit(target: Target, resolved: Resolved, about_to: Callable[[Stage, Observation | None], None]) -> Observation:
+    """Build and audit a model, saying before each stage what is about to happen and what is known so far."""
+    place = resolved.place()
+    about_to(Stage.BUILDING, None)
+    if resolved.is_instance:
+        return audit_instance(target, resolved.attribute, place)
+    try:
+        control = control_build(resolved.build, target.seed)
+    except TargetError:
+        raise
+    except (Exception, SystemExit) as error:  # whatever a constructor raises
+        return not_built(target, place, error)
+    running = Audit(target, resolved.build, place, control)
+    about_to(Stage.COMPARING, running.observation())
+    running.compare()
+    running.reseed()
+    about_to(Stage.RUNNING, running.observation())
+    running.restore()
+    running.follow()
+    about_to(Stage.TRAINING, running.observation())
+    running.train()
+    return running.observation()
+
+
+def not_built(target: Target, place: Place, error: BaseException) -> Observation:
+    """A model whose constructor raised: at the line that did, or else where it is defined."""
+    where = place_of_error(error) or place
+    failure = BuildFailure(place=where, target=target.spec, how="raised", detail=describe(error))
+    return Observation(observer=Observer.PROBE, source=target.spec, facts=(failure,))
 
 
 def audit_instance(target: Target, model: torch.nn.Module, definition: Place) -> Observation:

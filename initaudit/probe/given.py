@@ -31,7 +31,11 @@ def check(target: Target) -> None:
 
 def given_by(spec: str) -> Inputs:
     """What a function of the user's returns: a tensor, a tuple of positional inputs, or a dictionary of named ones."""
-    data = _function(spec)()
+    return as_inputs(_function(spec)())
+
+
+def as_inputs(data: Any) -> Inputs:
+    """Positional and named inputs from what a user writes for them."""
     if isinstance(data, dict):
         return (), dict(data)
     return (tuple(data) if isinstance(data, tuple | list) else (data,)), {}

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from initaudit.probe.given import given_by, moved
+from initaudit.probe.given import Inputs, given_by, moved
 from initaudit.probe.request import Target
 
 BATCH = 32
@@ -14,7 +14,10 @@ BATCH = 32
 
 def inputs_for(model: torch.nn.Module, target: Target) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """Positional and keyword inputs for a forward; None when nothing is sure."""
-    inputs = given_by(target.input_data) if target.input_data is not None else _made(model, target)
+    if target.inputs is not None:
+        inputs: Inputs | None = target.inputs
+    else:
+        inputs = given_by(target.input_data) if target.input_data is not None else _made(model, target)
     return inputs if inputs is None or target.device == "cpu" else moved(inputs, target.device)
 
 

@@ -21,7 +21,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     ``timeout`` is in seconds of wall-clock time, for everything, ``memory`` in bytes that the child may hold (None:
     what is free, nearly). ``seed`` is what every build starts from, and ``seeds`` counts the seeds, from that one on,
     that a forward and a backward are measured for.
-    ``questions`` are those whose answers cost builds of their own: they are answered only when asked.
+    ``questions`` are those whose answers cost builds of their own: they are answered only when asked. ``inputs`` are
+    positional and named inputs that were handed over: they never leave the process.
     """
 
     spec: str
@@ -36,6 +37,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     questions: frozenset[Question] = frozenset()
     seeds: int = 1
+    inputs: tuple[tuple[Any, ...], dict[str, Any]] | None = None
 
     def parts(self) -> tuple[str, str]:
         """The module or file, and the attribute; raises TargetError when the specification has no such parts."""

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from initaudit.facts import BuildFailure, Observation
-from initaudit.finding import Observer, Place
+from initaudit.facts import Observation
 from initaudit.probe.request import Answer, Progress, Stage, Target, TargetError
 
 
@@ -31,11 +30,9 @@ def main(where: str) -> None:
 
 def observe(target: Target, folder: Path) -> Observation:
     """Import, build and audit, saying before each stage what is about to happen."""
-    from initaudit.probe.audit import Audit, audit_instance
+    from initaudit.probe.audit import audit, not_built
     from initaudit.probe.given import check
-    from initaudit.probe.lines import place_of_error
-    from initaudit.probe.poison import control_build
-    from initaudit.probe.target import describe, resolve
+    from initaudit.probe.target import resolve
 
     check(target)
     resolved = resolve(target)
@@ -44,30 +41,10 @@ def observe(target: Target, folder: Path) -> Observation:
     def about_to(stage: Stage, known: Observation | None = None) -> None:
         _write(folder / "progress", Progress(stage=stage, place=place, known=known))
 
-    about_to(Stage.BUILDING)
-    if resolved.is_instance:
-        return audit_instance(target, resolved.attribute, place)
     try:
-        control = control_build(resolved.build, target.seed)
-    except TargetError:
-        raise
-    except BaseException as error:  # whatever a constructor raises, SystemExit and KeyboardInterrupt too
-        return _not_built(target, place_of_error(error) or place, describe(error))
-    audit = Audit(target, resolved.build, place, control)
-    about_to(Stage.COMPARING, audit.observation())
-    audit.compare()
-    audit.reseed()
-    about_to(Stage.RUNNING, audit.observation())
-    audit.restore()
-    audit.follow()
-    about_to(Stage.TRAINING, audit.observation())
-    audit.train()
-    return audit.observation()
-
-
-def _not_built(target: Target, place: Place, detail: str) -> Observation:
-    failure = BuildFailure(place=place, target=target.spec, how="raised", detail=detail)
-    return Observation(observer=Observer.PROBE, source=target.spec, facts=(failure,))
+        return audit(target, resolved, about_to)
+    except KeyboardInterrupt as error:  # nobody is at a keyboard here: the constructor raised it
+        return not_built(target, place, error)
 
 
 def _write(path: Path, message: msgspec.Struct) -> None:

@@ -206,15 +206,6 @@ def test_several_models_stand_one_below_the_other(parameter: Parameter, observe:
     assert [heading for heading in both.texts["h2"] if ":" in heading] == ["a:Net", "b:Net"]
 
 
-def test_what_was_not_measured_is_said(
-    observe: Observe, context: Context, signal: Callable[..., SignalProfile]
-) -> None:
-    import msgspec
-
-    silent = msgspec.structs.replace(signal(0), skipped=("no input is known",))
-    assert "Not measured: no input is known" in Page(page([], [observe(signal=silent)], context)).words
-
-
 def test_what_only_the_analyzer_saw_is_no_model(observe: Observe, context: Context) -> None:
     assert Page(page([], [observe(observer=Observer.ANALYZER)], context)).data["models"] == []
 

@@ -1,0 +1,60 @@
+"""The probe in the process of its caller, for Python code that has the model at hand. Imports torch."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+from initaudit.facts import Observation, Question
+from initaudit.probe.audit import audit
+from initaudit.probe.given import as_inputs
+from initaudit.probe.request import Target
+from initaudit.probe.target import Resolved
+
+
+def observe(
+    model: Callable[[], torch.nn.Module] | torch.nn.Module,
+    inputs: Any,
+    *,
+    seed: int,
+    seeds: int,
+    questions: frozenset[Question],
+) -> Observation:
+    """What a class, a factory or an instance shows. ``inputs`` is a tensor, a tuple or a dictionary of them, or None.
+
+    The factory is called once for each build. The generators of random numbers are left as they were found.
+    """
+    target = Target(
+        spec=_name(model),
+        seed=seed,
+        seeds=seeds,
+        questions=questions,
+        inputs=None if inputs is None else as_inputs(inputs),
+    )
+    with _generators_kept():
+        return audit(target, Resolved(target, model), lambda stage, known: None)
+
+
+def _name(model: Any) -> str:
+    named = type(model) if isinstance(model, torch.nn.Module) else model
+    return f"{getattr(named, '__module__', '')}:{getattr(named, '__qualname__', type(named).__qualname__)}"
+
+
+@contextlib.contextmanager
+def _generators_kept() -> Iterator[None]:
+    python = random.getstate()
+    numpy_random: Any = None
+    with contextlib.suppress(ImportError):
+        from numpy import random as numpy_random
+    state = numpy_random.get_state() if numpy_random is not None else None
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(python)
+        if state is not None:
+            numpy_random.set_state(state)

@@ -1,0 +1,107 @@
+"""`initaudit.audit` watches a model where it is at hand."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import initaudit
+from initaudit.probe import TargetError
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+class Net(nn.Module):
+    def __init__(self, width: int = 4) -> None:
+        super().__init__()
+        self.fc = nn.Linear(width, width)
+        self.raw = nn.Parameter(torch.empty(width))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.fc(x)) + self.raw
+
+
+class Clean(nn.Sequential):
+    def __init__(self) -> None:
+        super().__init__(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))
+
+
+@pytest.mark.parametrize("model", [Net, lambda: Net(4)], ids=["class", "factory"])
+def test_what_is_wrong_is_found_at_its_line(model: Any) -> None:
+    report = initaudit.audit(model)
+    (finding,) = (finding for finding in report.findings if finding.code == "INI101")
+    assert finding.place.filename == __file__
+    assert "torch.empty(width)" in Path(__file__).read_text(encoding="utf-8").splitlines()[finding.place.row - 1]
+    assert report.exit_code() == 1
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [torch.ones(8, 4), (torch.ones(8, 4),), {"input": torch.ones(8, 4)}],
+    ids=["tensor", "tuple", "dictionary"],
+)
+def test_inputs_are_what_signals_are_measured_on(inputs: Any) -> None:
+    (seen,) = initaudit.audit(Clean, inputs, seeds=2).observations
+    assert seen.signal is not None
+    assert (seen.signal.batch, seen.signal.seeds) == (8, (0, 1))
+    assert [layer.path for layer in seen.signal.layers] == ["0.weight", "2.weight"]
+
+
+def test_the_report_holds_timelines_and_statistics() -> None:
+    (seen,) = initaudit.audit(Clean).observations
+    weight = seen.parameters[0]
+    assert weight.values is not None
+    assert (weight.path, weight.values.shape, weight.writes[-1].by) == ("0.weight", (4, 4), "init.kaiming_uniform_")
+
+
+def test_of_an_instance_only_the_values_are_audited() -> None:
+    model = Clean()
+    nn.init.constant_(model[0].weight, float("nan"))
+    report = initaudit.audit(model)
+    assert [finding.code for finding in report.findings] == ["INI601"]
+    assert "built before anyone could watch" in report.undecided[0].reason
+
+
+def test_a_constructor_that_raises_is_a_finding() -> None:
+    def build() -> nn.Module:
+        raise ValueError("no luck")
+
+    (finding,) = initaudit.audit(build).findings
+    assert finding.code == "INI003"
+    assert "no luck" in finding.message + finding.evidence[0].detail
+
+
+def test_a_factory_that_gives_no_model_is_an_error_of_use() -> None:
+    with pytest.raises(TargetError, match="not a torch"):
+        initaudit.audit(lambda: 3)
+
+
+def test_random_numbers_go_on_as_if_nothing_had_been_built() -> None:
+    numpy = pytest.importorskip("numpy")
+
+    def drawn() -> tuple[float, float, float]:
+        return random.random(), float(numpy.random.rand()), float(torch.rand(()))
+
+    def begin() -> None:
+        random.seed(1), numpy.random.seed(1), torch.manual_seed(1)
+
+    begin()
+    expected = drawn()
+    begin()
+    initaudit.audit(Clean, torch.ones(8, 4))
+    assert drawn() == expected
+
+
+def test_rules_are_chosen_as_elsewhere(tmp_path: Path) -> None:
+    assert initaudit.audit(Net, ignore=["INI101"]).findings == ()
+    (tmp_path / "initaudit.toml").write_text('ignore = ["INI101"]', encoding="utf-8")
+    assert initaudit.audit(Net).findings == ()
+    assert [finding.code for finding in initaudit.audit(Net, isolated=True).findings] == ["INI101"]
