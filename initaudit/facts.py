@@ -246,8 +246,8 @@ class RepeatedLayer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class CopiedLayers(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Layers under ``name`` of a class that are copies of one another, and stay so while the model is built.
 
-    ``source`` makes the copies ("deepcopy(layer)"), in a class of torch itself when ``by_torch``. ``paths`` are weights
-    of a built model that are alike bit for bit, in the first of so many ``groups``.
+    ``source`` makes the copies ("deepcopy(layer)"; empty where it is not known), in a class of torch itself when
+    ``by_torch``. ``paths`` are weights of a built model that are alike bit for bit, in the first of so many ``groups``.
     """
 
     observer: Observer

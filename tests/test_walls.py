@@ -17,6 +17,7 @@ VOCABULARY = {
     "initaudit.facts",
     "initaudit.schemes",
     "initaudit.activations",
+    "initaudit.adapters",
 }
 OBSERVERS = {"initaudit.analyzer", "initaudit.probe"}
 JUDGES = {

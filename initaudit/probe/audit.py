@@ -28,6 +28,7 @@ from initaudit.probe.poison import Built, Make, Verdict, control_build, judge, t
 from initaudit.probe.request import Stage, Target, TargetError
 from initaudit.probe.restore import not_restored
 from initaudit.probe.seeds import ignoring_seed
+from initaudit.probe.starts import Start, starts
 from initaudit.probe.symmetry import stuck
 from initaudit.probe.target import Resolved, describe
 from initaudit.probe.timelines import Timelines
@@ -48,6 +49,7 @@ class Audit:
         self.verdict = Verdict()
         self.timelines = Timelines(control, self.verdict, definition, target.spec)
         self.forward = Forward()
+        self.starts: tuple[Start, ...] = ()
         self.lost: tuple[NotRestored, ...] = ()
         self.unrestored: BaseException | None = None
         self.unseeded: tuple[SeedIgnored, ...] = ()
@@ -60,6 +62,7 @@ class Audit:
         self.verdict.decisions = [*self.control.watch.decisions, *self.verdict.decisions]
         values = self.timelines.values
         self.timelines = Timelines(self.control, self.verdict, self.definition, self.target.spec, values)
+        self.starts = tuple(starts(self.control.model, self.timelines))
 
     def follow(self) -> None:
         """Run a forward."""
@@ -103,7 +106,7 @@ class Audit:
             source=self.target.spec,
             parameters=tuple(self._read_first(timeline) for timeline in self.timelines.timelines),
             chains=self.forward.chains,
-            facts=(*self.timelines.facts(), *self.lost, *self.unseeded, *self.stuck),
+            facts=(*self.timelines.facts(), *self.starts, *self.lost, *self.unseeded, *self.stuck),
             undecided=tuple(self._undecided()),
             environment=environment(self.target, self.control.model),
             signal=self.forward.signal,

@@ -54,7 +54,7 @@ def _declaration(
     record = watch.record_of(tensor) if watch is not None and not torch.nn.parameter.is_lazy(tensor) else None
     caller = record.caused.writer if record is not None else None
     if caller is not None:
-        owner = _class_of(owner, caller.code) or owner
+        owner = class_of(owner, caller.code) or owner
     return Declaration(f"{owner.__module__}.{owner.__qualname__}", name, kind)
 
 
@@ -63,7 +63,7 @@ def is_torch(cls: type) -> bool:
     return cls.__module__.partition(".")[0] == "torch"
 
 
-def _class_of(owner: type, code: CodeType) -> type | None:
+def class_of(owner: type, code: CodeType) -> type | None:
     """The class of the hierarchy one of whose own functions has this code, or has it inside (a comprehension)."""
     for cls in owner.__mro__:
         for value in vars(cls).values():

@@ -42,25 +42,27 @@ class Record:
     """One storage.
 
     ``raw`` says that its allocation wrote nothing, ``distribution`` what its allocation wrote, and ``inherited`` is
-    the record of raw memory from which its values were computed.
+    the record of raw memory from which its values were computed. ``copying`` is who made it as a copy of another one.
     """
 
-    __slots__ = ("call", "caused", "distribution", "inherited", "raw", "reference", "writes")
+    __slots__ = ("call", "caused", "copying", "distribution", "inherited", "raw", "reference", "writes")
 
     def __init__(self, reference: StorageWeakRef, call: str, caused: Caused, *, raw: bool) -> None:
         self.reference = reference  # keeps the storage's address from being given to another one
         self.call = call
         self.caused = caused
+        self.copying: Caused | None = None
         self.raw = raw
         self.distribution: Distribution | None = None
         self.inherited: Record | None = None
         self.writes: list[Written] = []
 
-    def copied(self, reference: StorageWeakRef) -> Record:
+    def copied(self, reference: StorageWeakRef, by: Caused) -> Record:
         """The life of a copy: all that led to its values."""
         copy = Record(reference, self.call, self.caused, raw=self.raw)
         copy.distribution = self.distribution
         copy.inherited = self.inherited
+        copy.copying = by
         copy.writes = list(self.writes)
         return copy
 

@@ -191,7 +191,7 @@ class Watch(TorchDispatchMode):
     def _copied(self, tensor: torch.Tensor, source: Record) -> None:
         storage = storage_of(tensor)
         if storage is not None:
-            self.records[storage._cdata] = source.copied(StorageWeakRef(storage))
+            self.records[storage._cdata] = source.copied(StorageWeakRef(storage), who().settled())
 
     def _decided(self, sources: list[Record]) -> None:
         garbage = _first_garbage(sources)

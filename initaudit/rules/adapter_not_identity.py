@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from initaudit.facts import LowRankFactors
 from initaudit.finding import Category, Evidence, Finding, Severity
-from initaudit.rules.base import ANALYZER, Default, Example, Rule
+from initaudit.rules.base import BOTH, Default, Example, Rule
 
 
 class AdapterNotIdentity(Rule[LowRankFactors]):
@@ -45,7 +45,7 @@ class AdapterNotIdentity(Rule[LowRankFactors]):
     category = Category.SUSPICIOUS
     severity = Severity.WARNING
     default = Default.PREVIEW
-    observers = ANALYZER
+    observers = BOTH
     subject = LowRankFactors
     invalid = (
         Example(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from initaudit.facts import CopiedLayers
 from initaudit.finding import Category, Evidence, Finding, Severity
-from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.rules.base import BOTH, Example, Rule
 
 SHOWN = 4
 
@@ -45,7 +45,7 @@ class ClonedInitialization(Rule[CopiedLayers]):
     name = "cloned-initialization"
     category = Category.SUSPICIOUS
     severity = Severity.WARNING
-    observers = ANALYZER
+    observers = BOTH
     subject = CopiedLayers
     invalid = (
         Example(
@@ -109,10 +109,10 @@ class ClonedInitialization(Rule[CopiedLayers]):
     )
 
     def check(self, subject: CopiedLayers) -> Iterator[Finding]:
-        where = "in a container of torch" if subject.by_torch else f"by `{subject.source}`"
+        source = f" (`{subject.source}`)" if subject.source else ""
         yield self.finding(
             subject.place,
-            f"the layers of `{subject.name}` are copies of one, made {where}, and start with the same weights; "
+            f"the layers of `{subject.name}` are copies of one{source} and start with the same weights; "
             "make each of them anew, or draw their weights again",
             evidence=[Evidence(subject.observer, self.seen(subject))],
             severity=Severity.NOTE if subject.by_torch else None,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from initaudit.facts import GainDraw
 from initaudit.finding import Category, Evidence, Finding, Severity
-from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.rules.base import BOTH, Example, Rule
 
 SHOWN = 3
 
@@ -49,7 +49,7 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
     name = "normalization-gain-redrawn"
     category = Category.SUSPICIOUS
     severity = Severity.WARNING
-    observers = ANALYZER
+    observers = BOTH
     subject = GainDraw
     invalid = (
         Example(

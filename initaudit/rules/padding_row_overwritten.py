@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from initaudit.facts import EmbeddingWrite
 from initaudit.finding import Category, Evidence, Finding, Severity
-from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.rules.base import BOTH, Example, Rule
 
 SHOWN = 3
 
@@ -51,7 +51,7 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
     name = "padding-row-overwritten"
     category = Category.SUSPICIOUS
     severity = Severity.WARNING
-    observers = ANALYZER
+    observers = BOTH
     subject = EmbeddingWrite
     invalid = (
         Example(

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from initaudit.adapters import ADAPTER, FIRST, LAST, factor
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined, External, Module, Project
 from initaudit.analyzer.snippets import Snippet, dotted
@@ -19,12 +20,6 @@ from initaudit.analyzer.syntax.layer_writes import DRAWS, nodes
 from initaudit.facts import LowRankFactors
 from initaudit.finding import Observer
 
-ADAPTER = re.compile(r"(?<![a-z])(?:lora|hada|lokr)", re.IGNORECASE)
-"""Not those that freeze random factors and train what scales them, such as RandLoRA."""
-FACTOR = re.compile(r"(?P<stem>.*?)_?(?P<role>[ABEab]|down|up)$")
-FIRST = ("A", "a", "down")
-LAST = ("E", "B", "b", "up")
-"""The roles of which one is zero at the start, in the order in which they are reported."""
 RANDOM_FACTORIES = {"torch.randn", "torch.rand", "torch.randn_like", "torch.rand_like", "torch.normal"}
 ZERO_FACTORIES = {"torch.zeros", "torch.zeros_like"}
 RAW_FACTORIES = torch_api.RAW_FACTORIES.keys() | torch_api.LEGACY_CONSTRUCTORS.keys()
@@ -113,13 +108,8 @@ def _factor(target: ast.expr, called: str) -> tuple[str, str, str] | None:
     ):
         target = target.value
     name = dotted(target).rpartition(".")[2]
-    found = FACTOR.fullmatch(name)
-    if found is None:
-        return None
-    adapter = ADAPTER.search(found["stem"]) or (
-        ADAPTER.search(called) if found["stem"] in ("", "w", "weight") else None
-    )
-    return (adapter[0].lower(), found["role"], name) if adapter is not None else None
+    known = factor(name, called)
+    return (*known, name) if known is not None else None
 
 
 def _written(project: Project, module: Module, node: ast.AST) -> Iterator[tuple[ast.expr, Holds, By]]:
