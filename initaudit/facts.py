@@ -304,6 +304,21 @@ class DerivedWrite(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     parameter: str | None = None
 
 
+class EarlyWalk(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A statement that initializes all modules of an object, before the submodules ``missed`` exist.
+
+    They are of the kinds that it initializes, in class ``model``, and nothing else initializes them. ``in_base``: it is
+    the call of a base class's constructor, which does that.
+    """
+
+    observer: Observer
+    place: Place
+    source: str
+    model: str
+    missed: tuple[str, ...]
+    in_base: bool = False
+
+
 class UnusedSuppression(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A suppression comment that hides nothing. ``codes`` are the useless ones (empty: the whole comment);
     ``removal`` is the text that has to go and what replaces it."""
@@ -404,6 +419,7 @@ Fact = (
     | RepeatedReset
     | IgnoredArgument
     | DerivedWrite
+    | EarlyWalk
     | UnusedSuppression
     | BuildFailure
     | Irreproducible

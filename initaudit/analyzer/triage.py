@@ -102,6 +102,8 @@ INIT_ARGUMENT = Trigger(
 DERIVED = Trigger(
     ".apply( weight_norm( orthogonal(", r"\.apply\(\s*\w|self\.\w+\.weight\b[^\n]*_\(|_\(self\.\w+\.weight\b"
 )
+CONSTRUCTOR = Trigger("def __init__(", r"\bdef __init__\(")
+WALK = Trigger(".apply( modules(", r"self\.(?:apply|(?:named_)?modules|\w*init\w*|\w*reset\w*)\(|super\(\w*\)?")
 MODEL_USE = Trigger(
     ".parameters( .named_parameters( .modules( .named_modules( .children( .named_children( .buffers( .named_buffers( "
     ".apply( .state_dict( init.",
@@ -141,6 +143,7 @@ TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "RepeatedReset": (RESET,),
     "IgnoredArgument": (INIT_ARGUMENT,),
     "DerivedWrite": (DERIVED,),
+    "EarlyWalk": (CONSTRUCTOR, WALK),
 }
 """By the kind of subject, all the triggers that have to be found."""
 

@@ -109,6 +109,13 @@ def makes_parameter(project: Project, cls: Defined, name: str) -> bool:
     return any(re.search(made, base.module.slice(base.definition)) for base in bases)
 
 
+def initializes(statement: ast.stmt) -> bool:
+    """Whether a statement calls something that initializes what it is given, or that it is called on."""
+    functions = [node.func for node in ast.walk(statement) if isinstance(node, ast.Call)]
+    names = [each.attr if isinstance(each, ast.Attribute) else dotted(each) for each in functions]
+    return any(name.endswith("_") or "init" in name or "reset" in name or "orthogonal" in name for name in names)
+
+
 def in_order(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """Every statement, those inside of others too, without what is defined here to run later."""
     for statement in body:

@@ -18,6 +18,7 @@ from initaudit.analyzer.syntax.helpers import helper_calls
 from initaudit.analyzer.syntax.initializers import deprecated_calls, initializer_calls
 from initaudit.analyzer.syntax.layer_writes import embedding_writes, gain_draws
 from initaudit.analyzer.syntax.loops import element_name, iterated, model_loop
+from initaudit.analyzer.syntax.order import early_walks
 from initaudit.analyzer.syntax.resets import repeated_resets
 from initaudit.analyzer.syntax.statements import (
     Unit,
@@ -35,6 +36,7 @@ from initaudit.facts import (
     DeprecatedCall,
     DerivedWrite,
     DroppedTensor,
+    EarlyWalk,
     EmbeddingWrite,
     Fact,
     GainDraw,
@@ -59,6 +61,7 @@ OF_UNITS: dict[str, Callable[[Code], Iterator[Fact]]] = {
     RepeatedReset.__name__: repeated_resets,
     IgnoredArgument.__name__: ignored_arguments,
     DerivedWrite.__name__: derived_writes,
+    EarlyWalk.__name__: early_walks,
 }
 """What is stated of a unit as Python parses it; everything else is read from libcst's tree."""
 OF_FILES: dict[str, Callable[[Project, Module], Iterator[Fact]]] = {

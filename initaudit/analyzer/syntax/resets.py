@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from initaudit.analyzer.snippets import dotted
-from initaudit.analyzer.syntax.code import Code, blocks, own_attribute, own_attributes
+from initaudit.analyzer.syntax.code import Code, blocks, initializes, own_attribute, own_attributes
 from initaudit.analyzer.syntax.nested import REACHES_ALL
 from initaudit.analyzer.syntax.structure import constructed
 from initaudit.facts import RepeatedReset
@@ -50,18 +49,11 @@ def _doubles(body: list[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
     seen: set[str] = set()
     for statement in _statements(body):
         named = own_attributes(statement)
-        if len(named) != 1 or not isinstance(statement, ast.Expr | ast.For) or not _initializes(statement):
+        if len(named) != 1 or not isinstance(statement, ast.Expr | ast.For) or not initializes(statement):
             continue
         if (text := _done(statement)) in seen:
             yield named.pop(), statement
         seen.add(text)
-
-
-def _initializes(statement: ast.stmt) -> bool:
-    """Whether a statement calls something that initializes what it is given, or that it is called on."""
-    functions = [node.func for node in ast.walk(statement) if isinstance(node, ast.Call)]
-    names = [each.attr if isinstance(each, ast.Attribute) else dotted(each) for each in functions]
-    return any(name.endswith("_") or "init" in name or "reset" in name or "orthogonal" in name for name in names)
 
 
 def _done(statement: ast.stmt) -> str:

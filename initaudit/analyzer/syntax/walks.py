@@ -113,13 +113,15 @@ def _tested(code: Code, test: ast.expr, element: str) -> tuple[tuple[str, ...], 
 
 
 def written(code: Code, call: ast.Call) -> ast.expr | None:
-    """What a call writes in place, by ``nn.init`` or a method of the tensor."""
-    name = code.canonical(call.func)
-    target: ast.expr | None = None
-    if name is not None and name.startswith("torch.nn.init.") and name.endswith("_"):
+    """What a call writes in place: an initializer its first argument, a method of a tensor that tensor."""
+    function = call.func
+    name = function.attr if isinstance(function, ast.Attribute) else dotted(function)
+    if not name.endswith("_") or name.endswith("__"):
+        return None
+    if isinstance(function, ast.Attribute) and code.resolve(function) is None:
+        target: ast.expr | None = function.value
+    else:
         target = call.args[0] if call.args else None
-    elif isinstance(call.func, ast.Attribute) and call.func.attr.endswith("_"):
-        target = call.func.value
     while isinstance(target, ast.Attribute) and target.attr == "data":
         target = target.value
     return target
