@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from initaudit.analyzer.chains import chains
 from initaudit.analyzer.fragments import TOO_DEEP, FragmentError
 from initaudit.analyzer.parameters import timelines
-from initaudit.analyzer.project import Project
+from initaudit.analyzer.project import Module, Project
 from initaudit.analyzer.reading import Answer, Reading, Trail
 from initaudit.analyzer.syntax.facts import facts, syntax_fault
 from initaudit.analyzer.syntax.names import undefined
-from initaudit.analyzer.triage import comments
+from initaudit.analyzer.syntax.units import units
+from initaudit.analyzer.triage import RAW, comments, sought
 from initaudit.facts import Fact, NotRestored, Observation, Question, SyntaxFault, Undecided, UndefinedName
 from initaudit.finding import Observer, Place
 from initaudit.source import SourceError, read_source
@@ -36,10 +39,17 @@ def observe(project: Project, filename: str, questions: frozenset[Question]) -> 
         return _faulty(filename, SyntaxFault(Place(filename, 1, 1, 1, 2), error.detail))
     module = project.load(filename)
     assert module is not None
-    if isinstance(fault := module.scopes, SyntaxError):
+    module.unparsed = not sought(questions)  # nothing else is asked for than whether files parse
+    seen = _seen(project, module, questions)
+    if module.unparsed and isinstance(fault := module.scopes, SyntaxError):
         broken = syntax_fault(module, fault)
         if broken is not None:
             return _faulty(filename, broken)
+    return msgspec.structs.replace(seen, comments=comments(source.raw))
+
+
+def _seen(project: Project, module: Module, questions: frozenset[Question]) -> Observation:
+    """What the file shows as far as its slices parse."""
     found: list[Fact] = []
     parameters: list[ParameterTimeline] = []
     scales: list[Chain] = []
@@ -52,6 +62,8 @@ def observe(project: Project, filename: str, questions: frozenset[Question]) -> 
         if Chain.__name__ in asked:
             scales += chains(project, module)
         lost = NotRestored.__name__ in asked
+        if ParameterTimeline.__name__ in asked:
+            _parse_raw(module)
         for entry in timelines(project, module, lost=lost) if lost or ParameterTimeline.__name__ in asked else ():
             if isinstance(entry, Undecided):
                 undecided.append(entry)
@@ -63,13 +75,19 @@ def observe(project: Project, filename: str, questions: frozenset[Question]) -> 
         undecided.append(Undecided(place=None, subject=module.name, reason=TOO_DEEP))
     return Observation(
         observer=Observer.ANALYZER,
-        source=filename,
+        source=module.filename,
         parameters=tuple(parameters),
         chains=tuple(scales),
         facts=tuple(found),
         undecided=tuple(undecided),
-        comments=comments(source.raw),
     )
+
+
+def _parse_raw(module: Module) -> None:
+    """Parse whatever allocates raw memory, so that it is noticed where it is not Python, also outside of classes."""
+    for _, start, end in units(module):
+        if RAW.found("\n".join(module.lines[start - 1 : end])):
+            module.snippet(start, end)
 
 
 def _faulty(filename: str, fault: SyntaxFault) -> Observation:

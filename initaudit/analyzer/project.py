@@ -35,6 +35,7 @@ class Module:
         self.is_package = is_package
         self.text = text
         self.lines = text.split("\n")
+        self.unparsed = False  # whether a slice that somebody wanted does not parse; whoever asks resets it
         self._fragments: dict[tuple[int, int], Fragment | None] = {}
         self._snippets: dict[tuple[int, int], Snippet | None] = {}
 
@@ -43,9 +44,14 @@ class Module:
         return outline(self.text)
 
     @functools.cached_property
+    def _symbols(self) -> symtable.SymbolTable | SyntaxError:
+        return symbols(self.text)
+
+    @property
     def scopes(self) -> symtable.SymbolTable | SyntaxError:
         """What binds which name, or why Python does not parse the file."""
-        return symbols(self.text)
+        self.unparsed |= isinstance(self._symbols, SyntaxError)
+        return self._symbols
 
     def absolute(self, dotted: str) -> str:
         """A dotted name with its leading dots resolved against this module's package."""
@@ -64,6 +70,7 @@ class Module:
             except SnippetError:
                 snippet = None
             self._snippets[start, end] = snippet
+        self.unparsed |= self._snippets[start, end] is None
         return self._snippets[start, end]
 
     def function(self, definition: Definition) -> tuple[Snippet, FunctionNode] | None:
@@ -80,6 +87,7 @@ class Module:
             except FragmentError:
                 fragment = None
             self._fragments[start, end] = fragment
+        self.unparsed |= self._fragments[start, end] is None
         return self._fragments[start, end]
 
     def slice(self, definition: Definition) -> str:

@@ -8,34 +8,47 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator, Sequence
 
+from initaudit.analyzer.syntax.uses import may_hold_undefined
 from initaudit.facts import Question, SyntaxFault
 
 
 class Trigger:
-    """What a text must hold: one of some words, and a pattern. Works on a file's bytes and on its text alike.
+    """What a text must hold: one of some words, and one of some patterns. Works on a file's bytes and on its text.
 
-    A pattern that is to hold at the begin of a line begins with the newline before it: that is found quickly.
+    A pattern that begins with plain letters is found ten times as fast as one that begins with a choice, so a choice is
+    made of several patterns. Where that cannot be, ``quick`` are patterns of the fast kind of which one must match too.
     """
 
-    def __init__(self, words: str, pattern: str = "") -> None:
+    def __init__(self, words: str, *patterns: str, quick: Sequence[str] = ()) -> None:
         self.words = tuple(words.split())
-        self.pattern = re.compile(pattern, re.MULTILINE)
-        self._raw_words = tuple(word.encode() for word in self.words)
-        self._raw_pattern = re.compile(pattern.encode(), re.MULTILINE)
+        self.raw_words = tuple(word.encode() for word in self.words)
+        self._patterns = tuple(re.compile(pattern, re.MULTILINE) for pattern in patterns)
+        stages = [stage for stage in (quick, patterns) if stage]
+        self._raw_stages = [[re.compile(each.encode(), re.MULTILINE) for each in stage] for stage in stages]
 
     def found(self, text: str) -> bool:
         """Whether some text may matter."""
-        return any(word in text for word in self.words) and self.pattern.search(text) is not None
-
-    def found_in_bytes(self, raw: bytes) -> bool:
-        """Whether a file may matter."""
-        return any(word in raw for word in self._raw_words) and self._raw_pattern.search(raw) is not None
+        return any(word in text for word in self.words) and self.stands_in(text)
 
     def stands_in(self, unit: str) -> bool:
-        """Whether a part of a file that matters may: the words may stand elsewhere in the file."""
-        return self.pattern.search(unit) is not None
+        """Whether a part of such a text may matter: the words may stand elsewhere, the pattern not."""
+        return not self._patterns or any(pattern.search(unit) for pattern in self._patterns)
+
+    def found_in_bytes(self, raw: bytes, present: Container[bytes]) -> bool:
+        """Whether a file may matter, of which is known which words are ``present``."""
+        return any(word in present for word in self.raw_words) and all(
+            any(pattern.search(raw) for pattern in stage) for stage in self._raw_stages
+        )
+
+
+class ModelUse(Trigger):
+    """A name that is used as a model, and that nothing near it seems to bind."""
+
+    def found_in_bytes(self, raw: bytes, present: Container[bytes]) -> bool:
+        # Latin-1 decodes whatever is there, and at once; a name in other letters is looked at again.
+        return super().found_in_bytes(raw, present) and may_hold_undefined(raw.decode("latin-1"))
 
 
 class Either:
@@ -43,14 +56,15 @@ class Either:
 
     def __init__(self, *pairs: tuple[Trigger, Trigger]) -> None:
         self.pairs = pairs
+        self.raw_words = tuple(word for pair in pairs for trigger in pair for word in trigger.raw_words)
 
     def found(self, text: str) -> bool:
         """Whether some text may matter."""
         return any(one.found(text) and other.found(text) for one, other in self.pairs)
 
-    def found_in_bytes(self, raw: bytes) -> bool:
+    def found_in_bytes(self, raw: bytes, present: Container[bytes]) -> bool:
         """Whether a file may matter."""
-        return any(one.found_in_bytes(raw) and other.found_in_bytes(raw) for one, other in self.pairs)
+        return any(one.found_in_bytes(raw, present) and other.found_in_bytes(raw, present) for one, other in self.pairs)
 
     def stands_in(self, unit: str) -> bool:
         """Whether a part of a file that matters may."""
@@ -69,15 +83,20 @@ STATEMENT = r"\n(?<![,(\[{=+*/\\|-]\n)[ \t]*"
 """The begin of a line that does not go on with the one before."""
 
 RAW = Trigger(
-    "Tensor( empty( empty_like( empty_strided( empty_permuted( .new(",
-    r"Tensor\(|\.new\(|(?<!\w)(?:new_)?empty\w*\(",
+    "Tensor( empty .new(",
+    r"Tensor\(",
+    r"\.new\(",
+    r"empty(?:(?<!\wempty)|(?<=new_empty)(?<!\wnew_empty))\w*\(",
 )
 REGISTERED = Trigger("Parameter( register_parameter( register_buffer( nn.Buffer(")
 LOOP = Trigger("parameters( modules( children(", r"\n[ \t]*(?:async )?for\b[^\n]*(?:parameters|modules|children)\(")
 DROPPED = Trigger("(", STATEMENT + rf"[\w.]+\.(?:{NEW_TENSORS})(?:_like)?\(")
 BARE = Trigger(
-    "_ apply init weights",
-    STATEMENT + r"[\w.]+(?:_|\.apply|\.reset_parameters|init\w*|weights)[ \t]*(?:#[^\n]*)?$",
+    "_",
+    STATEMENT + r"[\w.]+(?:_|\.apply|reset_parameters|init_weights|initialize_weights)[ \t]*(?:#[^\n]*)?$",
+    quick=[
+        rf"{ending}[ \t]*(?:#[^\n]*)?$" for ending in ("_", "apply", "reset_parameters", "init_weights", "lize_weights")
+    ],
 )
 TYPE_TEST = Trigger(
     "modules( children( .apply(",
@@ -85,30 +104,27 @@ TYPE_TEST = Trigger(
     r"|(?:\bis|==)[ \t]+(?!None|True|False)(?:\w+\.)*[A-Z][a-z]",
 )
 DEPRECATED_CALL = Trigger(
-    " ".join(f"{name}(" for name in DEPRECATED),
+    "uniform( normal( constant( eye( dirac( orthogonal( sparse(",
     r"(?:xavier_uniform|xavier_normal|kaiming_uniform|kaiming_normal|orthogonal|dirac)\("
     r"|(?:init\w*\.|(?<![.\w]))(?:uniform|normal|constant|eye|sparse)\(",
 )
 INITIALIZER_CALL = Trigger("_(", r"\w_\([^)]")
 HELPER_CALL = Trigger(
     "init normal xavier kaiming",
-    r"(?:init|normal|xavier|kaiming)\w*(?<!_)\(\s*(?:\w+\.)+\w+[ \t]*[,)]",
+    *(rf"{word}\w*(?<!_)\(\s*(?:\w+\.)+\w+[ \t]*[,)]" for word in ("init", "normal", "xavier", "kaiming")),
 )
-RESET = Trigger("reset init", r"\n[ \t]*def _?(?!_init__)(?:\w*reset|init|\w*_init)\w*\(\s*self\b")
+RESET = Trigger("reset init", r"def _?(?!_init__)(?:\w*reset|init|\w*_init)\w*\(\s*self\b")
 INIT_ARGUMENT = Trigger(
     "init_ initial_ initializer_ _init",
-    r"\bdef __init__\([^)]*?\b(?:\w+_)?init(?:ial|ializer)?_(?:value|scale|gamma|bias|constant|std|sigma|range|gain)",
+    r"def __init__\([^)]*?\b(?:\w+_)?init(?:ial|ializer)?_(?:value|scale|gamma|bias|constant|std|sigma|range|gain)",
 )
 DERIVED = Trigger(
-    ".apply( weight_norm( orthogonal(", r"\.apply\(\s*\w|self\.\w+\.weight\b[^\n]*_\(|_\(self\.\w+\.weight\b"
+    ".apply( weight_norm( orthogonal(", r"\.apply\(\s*\w", r"self\.\w+\.weight\b[^\n]*_\(", r"_\(self\.\w+\.weight\b"
 )
-CONSTRUCTOR = Trigger("def __init__(", r"\bdef __init__\(")
+CONSTRUCTOR = Trigger("def __init__(", r"def __init__\(")
 WALK = Trigger(".apply( modules(", r"self\.(?:apply|(?:named_)?modules|\w*init\w*|\w*reset\w*)\(|super\(\w*\)?")
-MODEL_USE = Trigger(
-    ".parameters( .named_parameters( .modules( .named_modules( .children( .named_children( .buffers( .named_buffers( "
-    ".apply( .state_dict( init.",
-)
-SCALE = Trigger("xavier glorot sqrt", r"xavier|glorot|(?:normal_|uniform_)\([^\n]*sqrt")
+MODEL_USE = ModelUse("parameters( modules( children( buffers( .apply( .state_dict( init.")
+SCALE = Trigger("xavier glorot sqrt", "xavier", "glorot", r"normal_\([^\n]*sqrt", r"uniform_\([^\n]*sqrt")
 RECTIFIER = Trigger("relu Relu ReLU RELU")
 KAIMING = Trigger("kaiming_")
 SATURATING = Trigger("tanh Tanh sigmoid Sigmoid")
@@ -158,6 +174,12 @@ class Sought:
         self._words = tuple(dict.fromkeys(word for words in narrow for word in words)) if all(narrow) else ()
         self._raw_words = tuple(word.encode() for word in self._words)
 
+    def raw_words(self) -> Iterator[bytes]:
+        """The words on which it depends whether a file may hold such a subject."""
+        yield from self._raw_words
+        for trigger in self._triggers:
+            yield from trigger.raw_words
+
     def found(self, text: str) -> bool:
         """Whether a file may hold such a subject."""
         return self._named(text) and all(trigger.found(text) for trigger in self._triggers)
@@ -166,11 +188,11 @@ class Sought:
         """Whether a part of such a file may hold one: the words of a trigger may stand elsewhere, its pattern not."""
         return self._named(unit) and all(trigger.stands_in(unit) for trigger in self._triggers)
 
-    def found_in_bytes(self, raw: bytes) -> bool:
+    def found_in_bytes(self, raw: bytes, present: Container[bytes]) -> bool:
         """Whether a file may hold such a subject."""
-        if self._raw_words and not any(word in raw for word in self._raw_words):
+        if self._raw_words and not any(word in present for word in self._raw_words):
             return False
-        return all(trigger.found_in_bytes(raw) for trigger in self._triggers)
+        return all(trigger.found_in_bytes(raw, present) for trigger in self._triggers)
 
     def _named(self, text: str) -> bool:
         return not self._words or any(word in text for word in self._words)
@@ -186,6 +208,12 @@ def sought(questions: frozenset[Question]) -> tuple[Sought, ...]:
     return tuple(Sought(subject, asked) for subject, asked in by_subject.items())
 
 
+@functools.lru_cache(maxsize=8)
+def _words(questions: frozenset[Question]) -> tuple[bytes, ...]:
+    """Every word that some of the questions depends on, once."""
+    return tuple(dict.fromkeys(word for each in sought(questions) for word in each.raw_words()))
+
+
 SYNTAX = Question(SyntaxFault.__name__)
 _OUR_NOQA = re.compile(rb"noqa[^\n]*\bINI[0-9]", re.IGNORECASE)
 
@@ -197,7 +225,8 @@ def matters(raw: bytes, questions: frozenset[Question]) -> bool:
     wanted = sought(questions)
     if not wanted:
         return SYNTAX in questions
-    return any(each.found_in_bytes(raw) for each in wanted)
+    present = {word for word in _words(questions) if word in raw}
+    return any(each.found_in_bytes(raw, present) for each in wanted)
 
 
 def comments(raw: bytes) -> bool:

@@ -7,8 +7,8 @@ import re
 import libcst as cst
 
 from initaudit.analyzer.fragments import dotted
-from initaudit.analyzer.syntax.names import MODEL_LIKE
 from initaudit.analyzer.syntax.statements import Unit, is_module_class, nodes
+from initaudit.analyzer.syntax.uses import MODEL_LIKE
 
 
 def is_model(unit: Unit, model: cst.BaseExpression, loop: cst.For) -> bool:

@@ -5,26 +5,21 @@ from __future__ import annotations
 import builtins
 import difflib
 import io
-import re
 import symtable
 import tokenize
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from initaudit.analyzer.project import Module
+from initaudit.analyzer.syntax.uses import MODEL_LIKE, Use, seemingly_unbound
 from initaudit.facts import UndefinedName
 from initaudit.finding import Place
 
-_WALK = re.compile(r"\.(?:(?:named_)?(?:parameters|modules|children|buffers)|apply|state_dict)\(")
-_DOTTED_BEFORE = re.compile(r"(?<![\w.\])])(?P<name>[A-Za-z_]\w*)(?:\.[A-Za-z_]\w*)*$")
-_INITIALIZED = re.compile(r"init(?<!\winit)\.\w+_?\(\s*(?P<name>[A-Za-z_]\w*)(?=[.\[,)])")
 LONGEST_USE = 60
-MODEL_LIKE = re.compile(r"net|model|module|encoder|decoder|backbone|classifier|critic|actor|policy", re.IGNORECASE)
 
 
 def undefined(module: Module) -> Iterator[UndefinedName]:
     """Every name of the file that is used as a model or parameter and bound nowhere, once per scope."""
-    uses = sorted(use for use in _uses(module.text) if _may_be_undefined(module, use))
+    uses = [use for use in seemingly_unbound(module.text) if not _is_top_level(module, use.name)]
     if not uses or module.outline.star_imports or isinstance(table := module.scopes, SyntaxError):
         return
     unbound = dict(_unbound(table))
@@ -38,41 +33,9 @@ def undefined(module: Module) -> Iterator[UndefinedName]:
         yield _fact(module, use, row)
 
 
-class Use(NamedTuple):
-    """A name that is used as a model or a parameter: where it stands, and where the use of it begins."""
-
-    start: int
-    name: str
-    begins: int
-
-
-def _uses(text: str) -> Iterator[Use]:
-    """Where names are walked as models or initialized, also in strings and comments."""
-    for walk in _WALK.finditer(text):
-        line = text.rfind("\n", 0, walk.start()) + 1
-        before = _DOTTED_BEFORE.search(text, line, walk.start())
-        if before is not None:
-            yield Use(before.start(), before["name"], before.start())
-    for call in _INITIALIZED.finditer(text):
-        yield Use(call.start("name"), call["name"], call.start())
-
-
-def _may_be_undefined(module: Module, use: Use) -> bool:
-    """Whether neither the file's top level nor the function around the use seems to bind the name."""
-    name = use.name
-    if name in ("self", "cls", "super", "torch", "nn") or hasattr(builtins, name):
-        return False
+def _is_top_level(module: Module, name: str) -> bool:
     contents = module.outline
-    if name in contents.imports or name in contents.globals or name in contents.members:
-        return False
-    before = module.text[_function_start(module, use.begins) : use.begins]
-    return re.search(rf"(?:^|[(,*])\s*{name}\s*(?:[,:=)](?!=)|$)|\b(?:for|as)\b[^\n]*\b{name}\b", before, re.M) is None
-
-
-def _function_start(module: Module, offset: int) -> int:
-    """Where the outermost function that an offset lies in begins; the offset itself outside of functions."""
-    found = max(module.text.rfind("\ndef ", 0, offset), module.text.rfind("\n    def ", 0, offset))
-    return offset if found < 0 else found
+    return name in contents.imports or name in contents.globals or name in contents.members
 
 
 def _unbound(table: symtable.SymbolTable) -> Iterator[tuple[str, list[symtable.SymbolTable]]]:
