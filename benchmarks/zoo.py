@@ -1,0 +1,128 @@
+"""The probe on the zoo: which broken architectures it catches, and whether it leaves the healthy ones alone.
+
+    python benchmarks/zoo.py
+    python benchmarks/zoo.py --train
+
+writes ``benchmarks/results/zoo.csv`` and ``zoo.md``. No threshold was chosen by the third that is held aside. ``--train``
+shows that the broken perceptrons train worse than the same ones under a sound scheme, and writes ``zoo_training.csv``.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import torch
+from reports import write
+from zoo.specimens import BROKEN, HEALTHY, Specimen
+from zoo.training import compare
+
+from initaudit import engine
+from initaudit.engine import Report, Task, Watched
+from initaudit.finding import Observer, Severity
+from initaudit.probe import Target
+from initaudit.probe.worker import observe
+from initaudit.rules import questions
+from initaudit.settings import Overrides, load
+
+RESULTS = HERE / "results"
+
+
+class Outcome(NamedTuple):
+    specimen: Specimen
+    loud: tuple[str, ...]  # codes at warning or above
+    notes: tuple[str, ...]
+    undecided: tuple[str, ...]
+
+    @property
+    def right(self) -> bool:
+        """Whether a broken one is caught by a right rule, or a healthy one left alone."""
+        return bool(self.specimen.codes.intersection(self.loud)) if self.specimen.broken else not self.loud
+
+    def row(self) -> list[str]:
+        one = self.specimen
+        return [
+            one.name,
+            "broken" if one.broken else "healthy",
+            "held aside" if one.held_aside else "calibration",
+            " ".join(sorted(one.codes)),
+            " ".join(self.loud),
+            " ".join(self.notes),
+            "right" if self.right else "wrong",
+        ]
+
+
+def probed(specimen: Specimen) -> Report:
+    """What the rules that are on by default report of a specimen; built in this process, which saves a start for each."""
+    target = Target(
+        spec=f"zoo.{specimen.factory}",
+        kwargs=specimen.kwargs,
+        input_sizes=tuple(tuple(map(int, size.split(","))) for size in specimen.sizes),
+        dtype=specimen.dtype,
+    )
+
+    def watch(rules: Iterable) -> Watched:
+        import msgspec
+
+        asked = msgspec.structs.replace(target, questions=questions(rules, Observer.PROBE))
+        with tempfile.TemporaryDirectory() as folder:
+            return Watched(Observer.PROBE, (observe(asked, Path(folder)),))
+
+    return engine.run(Task(configuration=load([], Overrides(), isolated=True)), [watch])
+
+
+def outcome(specimen: Specimen) -> Outcome:
+    report = probed(specimen)
+    loud = [found.code for found in report.findings if found.severity is not Severity.NOTE]
+    notes = [found.code for found in report.findings if found.severity is Severity.NOTE]
+    undecided = [item.reason for item in report.undecided]
+    return Outcome(specimen, tuple(dict.fromkeys(loud)), tuple(dict.fromkeys(notes)), tuple(undecided))
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """The confusion table: what is caught and what is left alone, by part of the zoo."""
+    lines = ["| part | broken | caught by a right rule | healthy | at warning or above |", "|---|---|---|---|---|"]
+    for part, held in (("calibration", False), ("held aside", True)):
+        chosen = [one for one in outcomes if one.specimen.held_aside is held]
+        sick, well = ([one for one in chosen if one.specimen.broken is broken] for broken in (True, False))
+        caught, accused = sum(one.right for one in sick), sum(not one.right for one in well)
+        lines.append(f"| {part} | {len(sick)} | {caught} ({caught / len(sick):.0%}) | {len(well)} | {accused} |")
+    rules = Counter(code for one in outcomes if one.specimen.broken for code in one.specimen.codes & set(one.loud))
+    lines += ["", "| rule | broken architectures that it is right about |", "|---|---|"]
+    lines += [f"| {code} | {count} |" for code, count in sorted(rules.items())]
+    wrong = [one for one in outcomes if not one.right]
+    lines += ["", "Wrong: " + ("none." if not wrong else "")] + [
+        f"- {one.specimen.name}: reported {' '.join(one.loud) or 'nothing'}"
+        + (f", expected one of {' '.join(sorted(one.specimen.codes))}" if one.specimen.broken else "")
+        for one in wrong
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    if "--train" in sys.argv[1:]:
+        rows = compare(BROKEN)
+        write(RESULTS / "zoo_training.csv", ("architecture", "broken", "sound"), rows)
+        return
+    outcomes = []
+    for specimen in (*HEALTHY, *BROKEN):
+        outcomes.append(outcome(specimen))
+        if not outcomes[-1].right or "-v" in sys.argv[1:]:
+            print(*outcomes[-1].row(), sep=" | ", file=sys.stderr, flush=True)
+    header = ("architecture", "state", "part", "right rules", "warnings and errors", "notes", "verdict")
+    write(RESULTS / "zoo.csv", header, (one.row() for one in outcomes))
+    text = f"# The zoo\n\n`python benchmarks/zoo.py` (torch {torch.__version__}).\n\n{table(outcomes)}"
+    (RESULTS / "zoo.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Small architectures, healthy and broken, for the thresholds of the probe."""
