@@ -3,8 +3,8 @@
     python benchmarks/zoo.py
     python benchmarks/zoo.py --train
 
-writes ``benchmarks/results/zoo.csv`` and ``zoo.md``. No threshold was chosen by the third that is held aside. ``--train``
-shows that the broken perceptrons train worse than the same ones under a sound scheme, and writes ``zoo_training.csv``.
+writes ``benchmarks/results/zoo.csv`` and ``zoo.md``. No threshold was chosen by the third that is held aside.
+``--train`` shows that broken ones train worse than the same under a sound scheme, and writes ``zoo_training.csv``.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-
+import msgspec
 import torch
 from reports import write
 from zoo.specimens import BROKEN, HEALTHY, Specimen
@@ -32,6 +30,7 @@ from initaudit.probe.worker import observe
 from initaudit.rules import questions
 from initaudit.settings import Overrides, load
 
+HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 
 
@@ -60,17 +59,15 @@ class Outcome(NamedTuple):
 
 
 def probed(specimen: Specimen) -> Report:
-    """What the rules that are on by default report of a specimen; built in this process, which saves a start for each."""
+    """What the rules that are on by default report of a specimen, which is built in this process."""
     target = Target(
         spec=f"zoo.{specimen.factory}",
         kwargs=specimen.kwargs,
         input_sizes=tuple(tuple(map(int, size.split(","))) for size in specimen.sizes),
-        dtype=specimen.dtype,
+        dtypes=(specimen.dtype,) if specimen.dtype else (),
     )
 
     def watch(rules: Iterable) -> Watched:
-        import msgspec
-
         asked = msgspec.structs.replace(target, questions=questions(rules, Observer.PROBE))
         with tempfile.TemporaryDirectory() as folder:
             return Watched(Observer.PROBE, (observe(asked, Path(folder)),))

@@ -159,6 +159,8 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """One weight at its first use in a forward. Measured numbers are one per seed; empty where they were not measured.
 
+    ``again`` is the rms of its output at every use, where there are several, for the first seed alone.
+
     ``place`` is the line that wrote the weight. ``shape`` is the weight's, ``fan_in`` true to its use, ``activation``
     the first that its output meets, ``convolution`` how it is used. ``chain`` is the index of its chain in the
     observation, None where a normalization or a residual sum keeps the scale; ``normalized`` tells the former. ``fed``
@@ -190,6 +192,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     drowned: tuple[float, ...] = ()
     gradient: tuple[float, ...] = ()
     dead: tuple[float, ...] = ()
+    again: tuple[float, ...] = ()
     units: int = 0
 
 

@@ -64,8 +64,8 @@ class GPT(nn.Module):
     """A decoder; ``norm`` is where the normalization stands: "pre", "post" or None."""
 
     def __init__(
-        self, depth=4, width=32, vocab_size=100, norm="pre", std=0.02, embedding=0.02, tied=True, scaled=True, act="gelu",
-        rms=False,
+        self, depth=4, width=32, vocab_size=100, norm="pre", std=0.02, embedding=0.02, tied=True, scaled=True,
+        act="gelu", rms=False,
     ):  # fmt: skip
         super().__init__()
         self.vocab_size, self.norm, self.act = vocab_size, norm, getattr(F, act)
@@ -126,7 +126,8 @@ class TemporalConvolutions(nn.Module):
     def forward(self, x):
         x = x.transpose(1, 2)
         for layer in self.layers:
-            x = x * self.residual + F.relu(layer(x))
+            y = F.relu(layer(x))
+            x = x + y if self.residual else y
         return self.head(x.mean(-1))
 
 

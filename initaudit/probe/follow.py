@@ -225,12 +225,19 @@ class Follow(TorchDispatchMode):
             return None
         if name in OPAQUE:
             return self._end(incoming, Ending.OTHER)
+        if name == "cat" and self._joins_input(operands):
+            return self._end(incoming, Ending.OTHER)
         if name in NORMALIZATIONS or (name in ("mul", "div") and self._by_scale(operands)):
             return self._end(incoming, Ending.NORMALIZATION)
         activation = _activation(name, args, kwargs)
         if activation is not None and len(incoming) == 1:
             return self._activated(incoming[0], activation, result)
         return incoming[0] if len(incoming) == 1 else self._joined(name, incoming)
+
+    def _joins_input(self, operands: list[torch.Tensor]) -> bool:
+        """Whether something stands beside the signals that the input gives and no weight has met."""
+        keys = {key_of(tensor) for tensor in operands if tensor.is_floating_point()}
+        return any(key in self._fed and key not in self._signals for key in keys if key is not None)
 
     def _by_scale(self, operands: list[torch.Tensor]) -> bool:
         return any((key_of(tensor) or 0) in self._scales for tensor in operands)

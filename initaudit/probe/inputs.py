@@ -25,7 +25,8 @@ def _made(model: torch.nn.Module, target: Target) -> tuple[tuple[Any, ...], dict
     dtype = target.dtypes[0] if target.dtypes else None
     if target.input_sizes:
         dtypes = target.dtypes if len(target.dtypes) > 1 else [dtype] * len(target.input_sizes)
-        return tuple(_random(size, each) for size, each in zip(target.input_sizes, dtypes, strict=True)), {}
+        below = _fewest_rows(model)
+        return tuple(_random(size, each, below) for size, each in zip(target.input_sizes, dtypes, strict=True)), {}
     dummy = _dummy_inputs(model)
     if dummy is not None:
         return (), dummy
@@ -34,14 +35,21 @@ def _made(model: torch.nn.Module, target: Target) -> tuple[tuple[Any, ...], dict
         return None
     if isinstance(first, torch.nn.Embedding):
         return (torch.randint(0, first.num_embeddings, (BATCH, 8)),), {}
-    return (_random((BATCH, first.in_features), dtype).to(first.weight.dtype),), {}
+    return (_random((BATCH, first.in_features), dtype, 2).to(first.weight.dtype),), {}
 
 
-def _random(size: tuple[int, ...], dtype: str | None) -> torch.Tensor:
+def _random(size: tuple[int, ...], dtype: str | None, below: int) -> torch.Tensor:
+    """Normal numbers, or integers from 0 on."""
     kind = getattr(torch, dtype) if dtype else torch.get_default_dtype()
     if kind.is_floating_point or kind.is_complex:
         return torch.randn(size, dtype=kind)
-    return torch.ones(size, dtype=kind)
+    return torch.randint(0, below, size).to(kind)
+
+
+def _fewest_rows(model: torch.nn.Module) -> int:
+    """How many rows the smallest table has that integers may be looked up in: 2 if there is none."""
+    tables = torch.nn.Embedding | torch.nn.EmbeddingBag
+    return min((module.num_embeddings for module in model.modules() if isinstance(module, tables)), default=2)
 
 
 def _dummy_inputs(model: torch.nn.Module) -> dict[str, Any] | None:

@@ -14,6 +14,8 @@ from initaudit.probe.timelines import Timelines
 from initaudit.probe.watch import tensors_in
 from initaudit.timeline import InitialLoss, Layer, SignalProfile
 
+REMEMBERED = 256
+"""Uses of one weight that are told."""
 ENOUGH = 32
 """Samples from which on a unit that none activates is dead: with one, half of a healthy network is off."""
 
@@ -55,6 +57,9 @@ def in_words(given: Given) -> Iterator[str]:
 def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timelines) -> Iterator[Layer]:
     """Every weight at its first use."""
     by_path: list[dict[str, Use]] = [{use.path: use for use in reversed(one.uses)} for one in passes]
+    again: dict[str, list[float]] = {}
+    for use in passes[0].uses:
+        again.setdefault(use.path, []).append(use.rms)
     for path in dict.fromkeys(use.path for use in passes[0].uses):
         uses = [found for paths in by_path if (found := paths.get(path)) is not None]
         use, declared = uses[0], timelines.declared[path]
@@ -78,6 +83,7 @@ def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timeli
             drowned=_measured(uses, "drowned"),
             gradient=tuple(one.gradients[path] for one in passes if path in one.gradients),
             dead=_measured(uses, "dead") if (passes[0].batch or 0) >= ENOUGH else (),
+            again=tuple(again[path][:REMEMBERED]) if len(again[path]) > 1 else (),
             units=use.units,
         )
 

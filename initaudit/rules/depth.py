@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -63,6 +64,15 @@ def groups(profile: SignalProfile) -> Iterator[list[Layer]]:
             key = (layer.shape, layer.activation, re.sub(r"\d+", "#", layer.path))
             found.setdefault(key, []).append(layer)
     yield from (group for group in found.values() if len(group) >= GROUP)
+
+
+def repeated(profile: SignalProfile) -> Iterator[tuple[Layer, Trend]]:
+    """Weights that are used many times over, as a recurrent one is, and how the scale of what they give changes."""
+    for layer in profile.layers:
+        scales = list(itertools.dropwhile(lambda scale: scale == 0, layer.again))  # an empty state comes first
+        course = trend(scales) if layer.fed and len(scales) >= GROUP else None
+        if course is not None:
+            yield layer, course
 
 
 def chains(profile: SignalProfile) -> Iterator[list[Layer]]:

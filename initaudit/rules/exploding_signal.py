@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
-from initaudit.rules.depth import DECADES, advice, chains, groups, middle, named, place_of, trend
+from initaudit.rules.depth import DECADES, Trend, advice, chains, groups, middle, named, place_of, repeated, trend
 from initaudit.timeline import Layer, SignalProfile
 
 
@@ -114,36 +114,53 @@ class ExplodingSignal(Rule[SignalProfile]):
         if subject.overflow is not None:
             yield self.overflows(subject, next(layer for layer in subject.layers if layer.path == subject.overflow))
             return
-        reported: set[str] = set()
-        for chain in chains(subject):
-            scales = [middle(layer.rms) or 0.0 for layer in chain]
-            if all(scales) and math.log10(scales[-1] / scales[0]) > DECADES:
-                reported.update(layer.path for layer in chain)
-                yield self.grows(subject, chain)
+        growing = [chain for chain in chains(subject) if rise(chain) > DECADES]
         for group in groups(subject):
             course = trend([middle(layer.rms) or 0.0 for layer in group])
-            if course is not None and course.geometric and course.decades > 0 and group[0].path not in reported:
-                yield self.grows(subject, group)
+            if course is not None and course.geometric and course.decades > 0:
+                growing.append(group)
+        if growing:
+            yield self.grows(subject, max(growing, key=rise), [layer for layers in growing for layer in layers])
+        for layer, course in repeated(subject):
+            if course.geometric and course.decades > 0:
+                yield self.grows_in_time(subject, layer, course)
 
-    def grows(self, profile: SignalProfile, layers: Sequence[Layer]) -> Finding:
-        """The scale rises over these layers."""
+    def grows(self, profile: SignalProfile, layers: Sequence[Layer], every: Sequence[Layer]) -> Finding:
+        """The scale rises over these layers, which are among all those over which it does."""
         low, high = (middle(layer.rms) or math.nan for layer in (layers[0], layers[-1]))
-        rise = math.log10(high / low)
-        first = layers[1]
+        decades, first = rise(layers), layers[1]
         return self.finding(
             place_of(first, profile),
-            f"activations grow by {rise:.1f} decades through {len(layers)} layers, from `{first.parameter}` on; with "
+            f"activations grow by {decades:.1f} decades through {len(layers)} layers, from `{first.parameter}` on; with "
             f"{advice(first)} a layer keeps their scale, and residual branches need a normalization or a smaller gain",
             evidence=[
                 Evidence(
                     profile.observer,
                     f"the rms of what layers give rises from {low:.3g} at {layers[0].path} to {high:.3g} at "
-                    f"{layers[-1].path}: by {rise / (len(layers) - 1):.2f} decades a layer, which would be 0.0",
+                    f"{layers[-1].path}: by {decades / (len(layers) - 1):.2f} decades a layer, which would be 0.0",
                 )
             ],
             model=first.model,
             parameter=first.parameter,
-            affects=named(layers, first.model),
+            affects=named(every, first.model),
+        )
+
+    def grows_in_time(self, profile: SignalProfile, layer: Layer, course: Trend) -> Finding:
+        """The scale rises from each use of a weight to the next."""
+        uses = len(layer.again)
+        return self.finding(
+            place_of(layer, profile),
+            f"activations grow by {course.decades:.1f} decades over {uses} uses of `{layer.parameter}`; with "
+            f"`nn.init.orthogonal_({layer.parameter})` a recurrent weight keeps their scale",
+            evidence=[
+                Evidence(
+                    profile.observer,
+                    f"the rms of what {layer.path} gives rises by {course.decades / (uses - 1):.2f} decades with each use, which "
+                    f"would be 0.0",
+                )
+            ],
+            model=layer.model,
+            parameter=layer.parameter,
         )
 
     def overflows(self, profile: SignalProfile, layer: Layer) -> Finding:
@@ -158,3 +175,9 @@ class ExplodingSignal(Rule[SignalProfile]):
             parameter=layer.parameter,
             affects=named(after, layer.model),
         )
+
+
+def rise(layers: Sequence[Layer]) -> float:
+    """Decades that the scale rises from the first layer to the last; 0 where one of them gives nothing."""
+    low, high = (middle(layer.rms) or 0.0 for layer in (layers[0], layers[-1]))
+    return math.log10(high / low) if low > 0 and high > 0 else 0.0

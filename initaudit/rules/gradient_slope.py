@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
-from initaudit.rules.depth import advice, groups, middle, named, place_of, trend
+from initaudit.rules.depth import Trend, advice, groups, middle, named, place_of, trend
 from initaudit.timeline import Layer, SignalProfile
 
 
@@ -96,27 +96,32 @@ class GradientSlope(Rule[SignalProfile]):
     )
 
     def check(self, subject: SignalProfile) -> Iterator[Finding]:
-        for group in groups(subject):
-            if any(layer.normalized for layer in group):
-                continue
-            measured = [(layer, value) for layer in group if (value := middle(layer.gradient))]
-            course = trend([value for _, value in measured])
-            if course is not None and course.geometric and len(measured) == len(group):
-                yield self.steep(subject, group, [value for _, value in measured], course.decades)
+        steepest = max(self.slopes(subject), key=lambda found: abs(found[1].decades), default=None)
+        if steepest is not None:
+            yield self.steep(subject, *steepest)
 
-    def steep(self, profile: SignalProfile, group: list[Layer], values: list[float], decades: float) -> Finding:
+    @staticmethod
+    def slopes(profile: SignalProfile) -> Iterator[tuple[list[Layer], Trend]]:
+        """Groups whose gradients change geometrically."""
+        for group in groups(profile):
+            course = trend([middle(layer.gradient) or 0.0 for layer in group])
+            if course is not None and course.geometric and not any(layer.normalized for layer in group):
+                yield group, course
+
+    def steep(self, profile: SignalProfile, group: list[Layer], course: Trend) -> Finding:
         """Gradients change with depth by a factor."""
-        first = group[0]
-        course = "rise" if decades > 0 else "fall"
+        first, decades = group[0], course.decades
+        low, high = (middle(layer.gradient) or 0.0 for layer in (group[0], group[-1]))
+        verb = "rise" if decades > 0 else "fall"
         return self.finding(
             place_of(first, profile),
-            f"gradients {course} by {abs(decades):.1f} decades over {len(group)} layers like `{first.parameter}`; with "
+            f"gradients {verb} by {abs(decades):.1f} decades over {len(group)} layers like `{first.parameter}`; with "
             f"{advice(first)} they stay level",
             evidence=[
                 Evidence(
                     profile.observer,
-                    f"for a random cotangent, the rms of the gradient is {values[0]:.3g} at {group[0].path} and "
-                    f"{values[-1]:.3g} at {group[-1].path}: it {course}s by {abs(decades) / (len(group) - 1):.2f} decades a "
+                    f"for a random cotangent, the rms of the gradient is {low:.3g} at {group[0].path} and "
+                    f"{high:.3g} at {group[-1].path}: it {verb}s by {abs(decades) / (len(group) - 1):.2f} decades a "
                     f"layer, which would be 0.0",
                 )
             ],
