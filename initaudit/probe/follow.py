@@ -164,7 +164,8 @@ class Follow(TorchDispatchMode):
         operands = list(tensors_in((args, given)))
         result = function(*args, **given)
         signal = self._signal(name, args, given, operands, result)
-        fed = not self._fed.isdisjoint(map(key_of, operands))
+        shape_only = name.endswith("_like") or name.startswith("new_")
+        fed = not shape_only and not self._fed.isdisjoint(map(key_of, operands))
         for tensor in tensors_in(result):
             self._mark(name, tensor, signal, operands, fed=fed)
         return result
@@ -216,7 +217,8 @@ class Follow(TorchDispatchMode):
         signals = [found for one in operands if (found := self._signals.get(key_of(one) or 0)) is not None]
         incoming = list({id(signal): signal for signal in signals}.values())
         if name in PRODUCTS:
-            weight = next(((one, path) for one in operands if (path := self.weights.get(key_of(one) or 0))), None)
+            known = ((one, path) for one in reversed(operands) if (path := self.weights.get(key_of(one) or 0)))
+            weight = next(known, None)  # the last one: what is learned may also be what goes in, such as queries
             if weight is None:
                 return self._end(incoming, Ending.OTHER)
             use = self._use(name, args, operands, *weight, result)

@@ -162,7 +162,7 @@ class VanishingSignal(Rule[SignalProfile]):
         """Different inputs give the same output."""
         told = [middle(layer.discrimination) for layer in chain]
         known = [(layer, value) for layer, value in zip(chain, told, strict=True) if value is not None]
-        if not profile.varied or len(known) < 2:
+        if not profile.varied or len(known) < 2 or known[0][1] == 0:
             return None
         (_, first), (last, left) = known[0], known[-1]
         loud = max((layer for layer, _ in known), key=lambda layer: middle(layer.drowned) or 0.0)

@@ -1,0 +1,343 @@
+"""What a forward and a backward measure, against closed forms, and what the rules make of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import nn
+from torch.nn import init
+
+from initaudit import merge
+from initaudit.engine import judge
+from initaudit.finding import Finding
+from initaudit.rules import catalogue
+from initaudit.timeline import Layer, SignalProfile
+
+Observe = Callable[..., Any]
+WIDTH = 64
+
+
+class Stack(nn.Module):
+    """Linear layers under one scheme, an activation after each, and a linear head."""
+
+    def __init__(
+        self, depth: int = 1, draw: Any = None, bias: float | None = 0.0, act: Any = F.relu, norm: Any = None
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(depth))
+        for layer in self.layers:
+            if draw is not None:
+                draw(layer.weight)
+            if bias is not None:
+                init.constant_(layer.bias, bias)
+        self.norms = nn.ModuleList((norm or nn.Identity)(WIDTH) for _ in range(depth))
+        self.head = nn.Linear(WIDTH, 10)
+        self.act = act
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            x = self.act(norm(layer(x)))
+        return self.head(x)
+
+
+def measured(observe: Observe, make: Any, *sizes: tuple[int, ...], **kwargs: Any) -> SignalProfile:
+    profile = observe(make, *(sizes or ((256, WIDTH),)), **kwargs).observation.signal
+    assert profile is not None
+    return profile
+
+
+def first(profile: SignalProfile) -> Layer:
+    return profile.layers[0]
+
+
+def lost_by_layer(profile: SignalProfile) -> float:
+    hidden = [layer.rms[0] for layer in profile.layers if not layer.output]
+    return math.log10(hidden[0] / hidden[-1]) / (len(hidden) - 1)
+
+
+def found(observe: Observe, make: Any, *sizes: tuple[int, ...], **kwargs: Any) -> list[Finding]:
+    """One bug, one finding."""
+    rules = catalogue()
+    seen = merge.merge(judge(observe(make, *(sizes or ((64, WIDTH),)), **kwargs).observation, rules.values()))
+    return merge.supersede(seen, {code: rule.supersedes for code, rule in rules.items()})
+
+
+def told(findings: list[Finding]) -> list[tuple[str, str]]:
+    return [(finding.code, finding.severity.value) for finding in findings]
+
+
+# Scale
+
+
+def test_he_keeps_the_scale_before_a_rectifier(observe: Observe) -> None:
+    he = measured(observe, Stack, depth=20, draw=lambda w: init.kaiming_normal_(w, nonlinearity="relu"))
+    assert abs(lost_by_layer(he)) < 0.05
+
+
+def test_xavier_loses_half_of_the_second_moment_with_each_rectifier(observe: Observe) -> None:
+    xavier = measured(observe, Stack, depth=20, draw=init.xavier_normal_)
+    assert lost_by_layer(xavier) == pytest.approx(0.5 * math.log10(2), abs=0.05)
+
+
+def test_a_weight_scales_by_the_root_of_fan_in_times_its_variance(observe: Observe) -> None:
+    layer = first(measured(observe, Stack, draw=lambda w: init.normal_(w, std=0.5)))
+    assert layer.rms[0] == pytest.approx(0.5 * math.sqrt(WIDTH), rel=0.05)
+    assert (layer.fan_in, layer.activation, layer.output) == (WIDTH, "relu", False)
+
+
+def test_torchs_default_keeps_a_third_and_adds_its_bias(observe: Observe) -> None:
+    layer = first(measured(observe, Stack, bias=None))
+    assert layer.rms[0] == pytest.approx(math.sqrt((1 + 1 / WIDTH) / 3), rel=0.1)
+
+
+# How much the output still tells of the input
+
+
+@pytest.mark.parametrize("bias", [0.0, 1.0, 30.0])
+def test_a_bias_takes_its_part_of_the_second_moment_from_what_differs(observe: Observe, bias: float) -> None:
+    layer = first(measured(observe, Stack, draw=init.orthogonal_, bias=bias))
+    assert layer.discrimination[0] == pytest.approx(1 / math.sqrt(1 + bias**2), rel=0.05)
+    assert layer.drowned[0] == pytest.approx(bias**2 / (1 + bias**2), rel=0.05, abs=1e-9)
+
+
+def test_the_batch_is_found_where_positions_are_flattened_into_it(observe: Observe) -> None:
+    class Positions(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(WIDTH, WIDTH)
+            self.places = nn.Parameter(torch.randn(5, WIDTH) * 100)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.tanh(self.fc(x + self.places))
+
+    told = first(measured(observe, Positions, (64, 5, WIDTH))).discrimination[0]
+    assert told == pytest.approx(0.01, rel=0.2)  # positions differ by 100, samples by 1
+
+
+def test_a_layer_that_the_input_does_not_reach_is_marked(observe: Observe) -> None:
+    class Queries(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.queries = nn.Parameter(torch.randn(4, WIDTH))
+            self.of_queries, self.of_input = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.relu(self.of_queries(self.queries)) @ torch.relu(self.of_input(x)).t()
+
+    layers = {layer.path: layer for layer in measured(observe, Queries).layers}
+    assert [layers[f"{name}.weight"].fed for name in ("of_queries", "of_input")] == [False, True]
+
+
+# Gradients
+
+
+def test_the_gradient_of_a_matrix_is_a_sum_over_the_batch(observe: Observe) -> None:
+    profile = measured(observe, lambda: nn.Sequential(nn.Linear(WIDTH, WIDTH, bias=False)), (100, WIDTH))
+    assert first(profile).gradient[0] == pytest.approx(math.sqrt(100), rel=0.05)  # 100 products of unit variance
+
+
+@pytest.mark.parametrize("wrap", [lambda y: {"a": y, "b": {"c": (y * 2,)}}, lambda y: (y, None, "text"), lambda y: [y]])
+def test_outputs_of_any_structure_are_differentiated(observe: Observe, wrap: Callable[[torch.Tensor], Any]) -> None:
+    class Wrapped(Stack):
+        def forward(self, x: torch.Tensor) -> Any:
+            return wrap(super().forward(x))
+
+    profile = measured(observe, Wrapped, depth=2)
+    assert all(layer.gradient[0] > 0 for layer in profile.layers)
+    assert profile.layers[-1].output
+
+
+def test_why_there_is_no_gradient_is_said(observe: Observe) -> None:
+    class Detached(Stack):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x).detach()
+
+    profile = measured(observe, Detached)
+    assert first(profile).gradient == ()
+    assert any(said.startswith("INI703: no output") for said in profile.skipped)
+
+
+# Dead units
+
+
+def test_units_that_no_sample_activates_are_counted(observe: Observe) -> None:
+    class PartlyOff(Stack):
+        def __init__(self) -> None:
+            super().__init__(draw=lambda w: init.kaiming_normal_(w, nonlinearity="relu"))
+            self.layers[0].bias.data[:16] = -100.0
+
+    assert first(measured(observe, PartlyOff)).dead == (0.25,)
+    few = measured(observe, PartlyOff, (8, WIDTH))
+    assert first(few).dead == ()
+    assert any(said.startswith("INI704") for said in few.skipped)
+
+
+def test_units_of_a_convolution_are_its_channels(observe: Observe) -> None:
+    class Channels(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8)
+            init.constant_(self.norm.bias[:2], -100.0)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return F.relu(self.norm(self.conv(x)))
+
+    layer = first(measured(observe, Channels, (32, 3, 8, 8)))
+    assert (layer.units, layer.dead, layer.normalized) == (8, (0.25,), True)
+
+
+# The loss
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("final", ["log_softmax", "softmax", "num_classes"])
+def test_the_loss_before_training_exceeds_guessing_by_half_the_variance_of_the_logits(
+    observe: Observe, spread: float, final: str
+) -> None:
+    class Classifier(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(WIDTH, 1000, bias=False)
+            init.normal_(self.head.weight, std=spread / math.sqrt(WIDTH))
+            self.num_classes = 1000
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            logits = self.head(x)
+            return logits if final == "num_classes" else getattr(torch, final)(logits, -1)
+
+    loss = measured(observe, Classifier).loss
+    assert loss is not None and (loss.classes, loss.known_by) == (1000, final)
+    assert loss.excess[0] == pytest.approx(spread**2 / 2, rel=0.1, abs=1e-6)
+
+
+def test_an_output_that_may_be_anything_has_no_loss(observe: Observe) -> None:
+    assert measured(observe, Stack).loss is None
+
+
+# The run
+
+
+def test_the_batch_normalizes_nothing_is_dropped_and_the_model_is_left_as_it_was(observe: Observe) -> None:
+    models = []
+
+    class Trained(Stack):
+        def __init__(self) -> None:
+            super().__init__(depth=3, draw=lambda w: init.normal_(w, std=5.0), norm=nn.BatchNorm1d)
+            self.dropout = nn.Dropout(0.9)
+            models.append(self)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.dropout(super().forward(x))
+
+    profile = measured(observe, Trained)
+    hidden = [layer.rms[0] for layer in profile.layers if not layer.output]
+    assert max(hidden) / min(hidden) < 3  # without the batch's statistics it grows 40-fold with each layer
+    assert all(model.training and model.norms[0].training for model in models)
+    assert all(float(model.norms[0].running_mean.abs().sum()) == 0 for model in models)
+
+
+def test_a_weight_that_nothing_wrote_is_not_measured(observe: Observe) -> None:
+    class Raw(Stack):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers[0].weight = nn.Parameter(torch.empty(WIDTH, WIDTH))
+
+    seen = observe(Raw, (32, WIDTH))
+    assert seen.observation.signal is None
+    assert "INI7 was not judged: nothing wrote layers.0.weight" in seen.reasons
+
+
+def test_what_has_only_the_shape_of_the_input_tells_nothing_of_it(observe: Observe) -> None:
+    class Constant(Stack):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(torch.ones_like(x))
+
+    profile = measured(observe, Constant, depth=3)
+    assert profile.varied and not any(layer.fed for layer in profile.layers)
+    assert found(observe, Constant, depth=3, draw=init.orthogonal_) == []
+
+
+def test_a_weight_that_recurs_is_told_once_with_the_scale_at_every_use(observe: Observe) -> None:
+    class Recurs(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.step = nn.Linear(WIDTH, WIDTH, bias=False)
+            init.orthogonal_(self.step.weight, gain=2.0)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for _ in range(9):
+                x = self.step(x)
+            return x
+
+    profile = measured(observe, Recurs)
+    assert len(profile.layers) == 1
+    assert first(profile).again == pytest.approx([2.0**n for n in range(1, 10)], rel=0.05)
+    assert told(found(observe, Recurs)) == [("INI702", "warning")]
+
+
+# What the rules make of it
+
+
+@pytest.mark.parametrize("bias", [0.0, None], ids=["zero biases", "default biases"])
+@pytest.mark.parametrize(("depth", "severity"), [(3, "note"), (12, "warning"), (24, "warning")])
+def test_xavier_before_relu_weighs_as_much_as_the_scale_it_loses(
+    observe: Observe, depth: int, severity: str, bias: float | None
+) -> None:
+    (finding,) = found(observe, Stack, depth=depth, draw=init.xavier_normal_, bias=bias)
+    assert told([finding]) == [("INI401", severity)]
+    assert "a forward lost" in finding.evidence[0].detail
+
+
+@pytest.mark.parametrize("depth", [3, 12, 24])
+def test_xavier_before_tanh_is_silent(observe: Observe, depth: int) -> None:
+    assert found(observe, Stack, depth=depth, draw=init.xavier_normal_, act=torch.tanh) == []
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm1d, nn.LayerNorm])
+@pytest.mark.parametrize("depth", [3, 12, 24])
+def test_xavier_before_relu_with_normalization_between_is_silent(observe: Observe, depth: int, norm: Any) -> None:
+    assert found(observe, Stack, depth=depth, draw=init.xavier_normal_, norm=norm) == []
+
+
+def test_one_deep_default_network_is_one_finding_with_every_measurement(observe: Observe) -> None:
+    (finding,) = found(observe, Stack, depth=20, bias=None)
+    assert finding.code == "INI408"
+    details = " ".join(piece.detail for piece in finding.evidence)
+    assert "outputs differ by" in details and "rms of the gradient" in details
+
+
+def test_where_biases_drown_the_signal_they_are_named(observe: Observe) -> None:
+    he = {"draw": lambda w: init.kaiming_normal_(w, nonlinearity="relu")}
+    (finding,) = found(observe, Stack, depth=6, bias=200.0, **he)
+    assert finding.code == "INI701"
+    assert "nn.init.zeros_(layers.0.bias)" in finding.message
+
+
+def test_a_dead_layer_is_an_error_and_what_follows_from_it_is_not_told_again(observe: Observe) -> None:
+    class Off(Stack):
+        def __init__(self) -> None:
+            super().__init__(depth=5, draw=lambda w: init.kaiming_normal_(w, nonlinearity="relu"))
+            init.constant_(self.layers[1].bias, -50.0)
+
+    assert ("INI704", "error") in told(found(observe, Off))
+    assert not {"INI701", "INI703"} & {code for code, _ in told(found(observe, Off))}
+
+
+def test_the_advice_is_the_call_for_what_follows(observe: Observe) -> None:
+    (finding,) = found(observe, Stack, depth=6, draw=lambda w: init.normal_(w, std=0.02), act=torch.tanh)
+    assert finding.code == "INI701"
+    assert 'nn.init.xavier_normal_(layers.1.weight, gain=nn.init.calculate_gain("tanh"))' in finding.message
+
+
+def test_half_precision_that_overflows_is_named_at_the_first_layer(observe: Observe) -> None:
+    def half() -> nn.Module:
+        return Stack(depth=4, draw=lambda w: init.normal_(w, std=100.0)).half()
+
+    seen = observe(half, (32, WIDTH), dtype="float16")
+    assert seen.observation.signal.overflow == "layers.1.weight"
+    assert "INI702" in seen.codes
