@@ -20,8 +20,8 @@ import msgspec
 from initaudit import __version__, engine, fix, session, settings
 from initaudit.baseline import DEFAULT_FILENAME, write_baseline
 from initaudit.engine import Report, Task
-from initaudit.finding import Finding, Severity
-from initaudit.merge import relative_to
+from initaudit.finding import Edit, Finding, Severity
+from initaudit.merge import moved, relative_to
 from initaudit.portrait import table
 from initaudit.report import render
 from initaudit.report.base import Context, RuleCard
@@ -152,10 +152,13 @@ def _add_ignores(task: Task, report: Report) -> tuple[int, list[str]]:
         by_file.setdefault(finding.place.filename, []).append(finding)
     for filename in task.filenames:
         source = sources.get(filename)
-        edits = suppressing(source, by_file[filename]) if source and filename in by_file else ()
+        if source is None or filename not in by_file:
+            continue
+        edits = suppressing(source, [moved(finding, source.located) for finding in by_file[filename]])
         try:
-            if source and edits:
-                fix.write(fix.Mended(source, fix.apply_edits(source, edits), ()))
+            if edits:
+                shown = [Edit(edit.content, source.shown(edit.place)) for edit in edits]
+                fix.write(fix.Mended(source, fix.apply_edits(source, shown), ()))
                 count += len(by_file[filename])
         except fix.FixError as error:
             errors.append(str(error))
@@ -262,7 +265,7 @@ def _mend_standard_input(prepared: Prepared, output: Output) -> int:
     """The mended text goes to standard output, and what remains to standard error."""
     task, unsafe = prepared.task, prepared.configuration.run.unsafe_fixes
     report, source = engine.mend_given(task, prepared.watches, unsafe=unsafe)
-    sys.stdout.buffer.write(source.encode(source.text))
+    sys.stdout.buffer.write(source.raw)
     sys.stdout.buffer.flush()
     sys.stderr.write(_shown(report, output, (source,)))
     return _conclude(report, prepared, output)

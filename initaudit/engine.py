@@ -14,14 +14,14 @@ import msgspec
 
 from initaudit import fix, merge
 from initaudit.facts import Observation, SyntaxFault, Undecided, UnusedSuppression
-from initaudit.finding import Category, Edit, Finding, Observer, Place, Severity
+from initaudit.finding import Category, Finding, Observer, Place, Severity
 from initaudit.merge import Seen
 from initaudit.repository import Changes, repository_root
 from initaudit.rules import catalogue, questions
 from initaudit.rules.base import AnyRule
 from initaudit.selection import Selected
 from initaudit.settings import Configuration, Model
-from initaudit.source import SourceError, SourceFile, Sources, read_source
+from initaudit.source import SourceError, SourceFile, Sources, decode_source, read_source
 from initaudit.suppression import Suppressions, read_suppressions, unused
 from initaudit.timeline import ParameterTimeline
 
@@ -168,7 +168,7 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     named = _Names(task)
 
     seen = [one for observation in observations for one in judge(observation, rules.values())]
-    found = merge.merge(msgspec.structs.replace(one, finding=named.finding(one.finding)) for one in seen)
+    found = merge.merge(msgspec.structs.replace(one, finding=merge.moved(one.finding, named.place)) for one in seen)
     hiding = _Hiding(task, sources)
     findings = hiding.remaining(finding for finding in found if selected.covers(finding))
     findings = merge.supersede(findings, {code: rule.supersedes for code, rule in rules.items()})
@@ -176,12 +176,15 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
         facts = tuple(hiding.unused(selected, _Looked(watched, named, task.filenames)))
         useless = [one.finding for one in judge(_noticed(facts), rules.values()) if selected.covers(one.finding)]
         findings = sorted(findings + hiding.remaining(useless), key=merge.position)
-    findings = merge.fingerprinted(
-        findings, lambda place: sources.line(place.filename, place.row), merge.relative_to(repository_root(Path.cwd()))
-    )
+    findings = [merge.moved(finding, sources.shown) for finding in findings]
+    findings = merge.fingerprinted(findings, sources.line, merge.relative_to(repository_root(Path.cwd())))
     fresh = [finding for finding in findings if finding.fingerprint not in task.known]
     reported = [finding for finding in fresh if task.changes is None or task.changes.touch(finding.place)]
-    undecided = tuple(named.undecided(item) for observation in observations for item in observation.undecided)
+    undecided = tuple(
+        msgspec.structs.replace(item, place=sources.shown(named.place(item.place)) if item.place else None)
+        for observation in observations
+        for item in observation.undecided
+    )
     return Report(
         findings=tuple(reported),
         observations=observations,
@@ -241,17 +244,6 @@ class _Names:
 
     def place(self, place: Place) -> Place:
         return msgspec.structs.replace(place, filename=self.name(place.filename))
-
-    def finding(self, finding: Finding) -> Finding:
-        """A finding, and the edits of its fix, under the names that were given."""
-        mend = finding.fix
-        if mend is not None:
-            edits = tuple(Edit(edit.content, self.place(edit.place)) for edit in mend.edits)
-            mend = msgspec.structs.replace(mend, edits=edits)
-        return msgspec.structs.replace(finding, place=self.place(finding.place), fix=mend)
-
-    def undecided(self, item: Undecided) -> Undecided:
-        return msgspec.structs.replace(item, place=self.place(item.place)) if item.place else item
 
 
 class _Hiding:
@@ -355,7 +347,7 @@ def mend_given(task: Task, watches: Sequence[Watch], *, unsafe: bool = False) ->
         if not mended.fixed:
             break
         fixed += len(mended.fixed)
-        source = msgspec.structs.replace(source, raw=raw, text=mended.text)
+        source = decode_source(source.filename, raw)
         for copy in task.aliases:
             Path(copy).write_bytes(raw)
     return _after_fixing(report, fixed, errors), source

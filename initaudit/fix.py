@@ -13,13 +13,13 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from initaudit.finding import Applicability, Edit, Finding, Fix, Place
-from initaudit.source import SourceFile, line_starts, newline_of
+from initaudit.source import SourceFile, decode_source, line_starts, newline_of
 
 
 class FixError(Exception):
@@ -27,7 +27,7 @@ class FixError(Exception):
 
 
 class Mended(msgspec.Struct, frozen=True):
-    """A file, its new text, and the findings whose fixes are in it."""
+    """A file, what is to be in it, and the findings whose fixes that has."""
 
     source: SourceFile
     text: str
@@ -58,22 +58,51 @@ def _fits(fix: Fix, accepted: Sequence[Edit]) -> bool:
 
 def _overlap(one: Place, other: Place) -> bool:
     """Whether two spans share text; insertions at one point do, as their order would be a guess."""
+    if one.cell != other.cell:
+        return False
     starts, ends = (one.row, one.column), (one.end_row, one.end_column)
     other_starts, other_ends = (other.row, other.column), (other.end_row, other.end_column)
     return starts == other_starts or (starts < other_ends and other_starts < ends)
 
 
 def apply_edits(source: SourceFile, edits: Iterable[Edit]) -> str:
-    """The text of a file after edits that do not overlap; raises FixError when it no longer is Python."""
-    text, starts, newline = source.text, line_starts(source.text), newline_of(source.text)
+    """What is in a file after edits that do not overlap; raises FixError when it no longer is Python."""
+    by_cell: dict[int | None, list[Edit]] = {}
+    for edit in edits:
+        by_cell.setdefault(edit.place.cell, []).append(edit)
+    texts = {cell: _edited(source.part(cell), group) for cell, group in by_cell.items()}
+    whole = _put_back(source, {cell: text for cell, text in texts.items() if text != source.part(cell)})
+    if whole != source.whole and not _parses(_python_in(source, whole)):
+        raise FixError(f"{source.filename}: the fixes would break the syntax; nothing was changed")
+    return whole
+
+
+def _edited(text: str, edits: Iterable[Edit]) -> str:
+    starts, newline = line_starts(text), newline_of(text)
     for edit in sorted(edits, key=lambda edit: edit.place, reverse=True):
         place = edit.place
         start = starts[place.row - 1] + place.column - 1
         end = starts[place.end_row - 1] + place.end_column - 1
         text = text[:start] + edit.content.replace("\n", newline) + text[end:]
-    if text != source.text and not _parses(text):
-        raise FixError(f"{source.filename}: the fixes would break the syntax; nothing was changed")
     return text
+
+
+def _put_back(source: SourceFile, texts: Mapping[int | None, str]) -> str:
+    """What is in the file with other texts in some of its parts."""
+    if not texts:
+        return source.whole
+    if None in texts:
+        return texts[None]
+    from initaudit.embedded import rewritten
+
+    try:
+        return rewritten(source, texts)
+    except ValueError as error:
+        raise FixError(f"{source.filename}: {error}; nothing was changed") from error
+
+
+def _python_in(source: SourceFile, whole: str) -> str:
+    return decode_source(source.filename, whole.encode(source.encoding)).text if source.parts else whole
 
 
 def _parses(text: str) -> bool:
@@ -124,7 +153,7 @@ def unified_diff(mended: Mended) -> str:
     """What the fixes change, as a patch; empty when they change nothing."""
     name = mended.source.filename
     # A patch ends lines at "\n" only, whatever Python thinks.
-    before, after = (list(io.StringIO(text, newline="\n")) for text in (mended.source.text, mended.text))
+    before, after = (list(io.StringIO(text, newline="\n")) for text in (mended.source.whole, mended.text))
     pieces = []
     for line in difflib.unified_diff(before, after, fromfile=name, tofile=name):
         pieces.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")

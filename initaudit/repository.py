@@ -30,10 +30,10 @@ class Changes(msgspec.Struct, frozen=True):
     rows: dict[str, tuple[range, ...] | None]
 
     def touch(self, place: Place) -> bool:
-        """Whether any row of a place changed."""
+        """Whether any row of a place changed; of a notebook, whose rows are not those of its cells, anything at all."""
         changed = self.rows.get(os.path.realpath(place.filename), ())
-        if changed is None:
-            return True
+        if changed is None or place.cell is not None:
+            return changed is None or bool(changed)
         return any(rows.start <= max(place.row, place.end_row) and place.row < rows.stop for rows in changed)
 
 

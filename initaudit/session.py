@@ -16,7 +16,7 @@ from initaudit.engine import Report, Task, Watch
 from initaudit.repository import RepositoryError, changes_since, repository_root
 from initaudit.selection import SelectionError
 from initaudit.settings import Configuration, Model, Overrides, SettingsError, load
-from initaudit.source import SourceError, SourceFile, decode_source
+from initaudit.source import SourceError, SourceFile, decode_source, is_document
 
 STANDARD_INPUT = "-"
 CACHE_FOLDER = ".initaudit_cache"
@@ -145,7 +145,7 @@ def _standard_input(asked: Asked, configuration: Configuration, folder: Path) ->
     if len(asked.paths) > 1:
         raise UseError("`-` stands alone: standard input cannot be checked together with other paths")
     name = asked.standard_input_filename or STANDARD_INPUT
-    copy = folder / (Path(name).name if name.endswith(".py") else "stdin.py")
+    copy = folder / (Path(name).name if name.endswith(".py") or is_document(name) else "stdin.py")
     copy.write_bytes(asked.standard_input)
     try:
         given = decode_source(name, asked.standard_input)

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import msgspec
 
+from initaudit.finding import Place
+
+DOCUMENTS = (".ipynb", ".md")
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 
 
@@ -29,13 +32,66 @@ class SourceError(Exception):
         return f"{self.filename}: {self.detail}"
 
 
+class Part(msgspec.Struct, frozen=True):
+    """A stretch of a document that holds Python: a cell, or the whole of a Markdown file (``cell`` None).
+
+    ``first`` is the row of the Python text that its first row is, ``text`` what stands in the document, and ``shifts``
+    how many columns each of its rows is indented there.
+    """
+
+    cell: int | None
+    first: int
+    text: str
+    shifts: tuple[int, ...] = ()
+
+    def shift(self, row: int) -> int:
+        """How far a row of this part is indented."""
+        return self.shifts[row - 1] if row <= len(self.shifts) else 0
+
+
 class SourceFile(msgspec.Struct, frozen=True):
-    """A file, its bytes, and its text with newlines kept as they are and without the byte order mark."""
+    """A file, its bytes, and its Python with newlines kept as they are and without the byte order mark.
+
+    A document (a notebook, Markdown) has ``parts``, and its ``text`` is the Python in it. A place in that text is
+    ``shown`` to the user as a place in the document, and ``located`` in the text again.
+    """
 
     filename: str
     raw: bytes
     text: str
     encoding: str  # "utf-8-sig" for a file that begins with a byte order mark
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def whole(self) -> str:
+        """What is in the file, Python or not."""
+        return self.raw.decode(self.encoding) if self.parts else self.text
+
+    def part(self, cell: int | None) -> str:
+        """What stands in a cell; without cells, in the file."""
+        return next((part.text for part in self.parts if part.cell == cell), self.text)
+
+    def shown(self, place: Place) -> Place:
+        """Where a place of the Python text stands in the document. It ends, at the latest, where its part does."""
+        part = next((part for part in reversed(self.parts) if part.first <= place.row), None)
+        if part is None:
+            return place
+        row, end_row, end_column = place.row - part.first + 1, place.end_row - part.first + 1, place.end_column
+        rows = lines(part.text)
+        if end_row > len(rows):
+            end_row, end_column = len(rows), len(rows[-1]) + 1
+        else:
+            end_column += part.shift(end_row)
+        return Place(place.filename, row, place.column + part.shift(row), end_row, end_column, part.cell)
+
+    def located(self, place: Place) -> Place:
+        """The place of the Python text that is shown as this one."""
+        part = next((part for part in self.parts if part.cell == place.cell), None)
+        if part is None:
+            return place
+        before = part.first - 1
+        column, end_column = place.column - part.shift(place.row), place.end_column - part.shift(place.end_row)
+        return Place(place.filename, place.row + before, column, place.end_row + before, end_column)
 
     def encode(self, text: str) -> bytes:
         """``text`` as bytes of this file: its encoding, and its byte order mark if it has one."""
@@ -52,7 +108,11 @@ def read_source(filename: str) -> SourceFile:
 
 
 def decode_source(filename: str, raw: bytes) -> SourceFile:
-    """Decode ``raw`` by its byte order mark, its coding cookie (PEP 263), or as UTF-8."""
+    """Decode ``raw`` by its byte order mark, its coding cookie (PEP 263), or as UTF-8; of a document, its Python."""
+    if is_document(filename):
+        from initaudit.embedded import embedded
+
+        return embedded(filename, raw)
     if raw.isascii() and b"coding" not in raw:
         return SourceFile(filename, raw, raw.decode("ascii"), "utf-8")
     try:
@@ -66,6 +126,22 @@ def decode_source(filename: str, raw: bytes) -> SourceFile:
     except LookupError as error:  # a codec that is known but does not make text, such as rot13
         raise SourceError(filename, str(error)) from error
     return SourceFile(filename, raw, text, encoding)
+
+
+def is_document(filename: str) -> bool:
+    """Whether Python is only a part of what a file holds."""
+    return filename.lower().endswith(DOCUMENTS)
+
+
+def code_bytes(filename: str) -> bytes | None:
+    """The bytes of the Python in a file; None when it has to be read to say why there are none."""
+    try:
+        raw = Path(filename).read_bytes()
+        if not is_document(filename):
+            return raw
+        return decode_source(filename, raw).text.encode() if b"torch" in raw else b""
+    except (OSError, SourceError):
+        return None
 
 
 def lines(text: str) -> list[str]:
@@ -92,7 +168,7 @@ class Sources:
 
     def __init__(self, given: Iterable[SourceFile] = ()) -> None:
         self._files: dict[str, SourceFile | None] = {source.filename: source for source in given}
-        self._lines: dict[str, list[str]] = {}
+        self._lines: dict[tuple[str, int | None], list[str]] = {}
 
     def get(self, filename: str) -> SourceFile | None:
         """The file; None when it cannot be read or decoded."""
@@ -103,14 +179,20 @@ class Sources:
                 self._files[filename] = None
         return self._files[filename]
 
-    def lines(self, filename: str) -> list[str]:
-        """The lines of a file; none when it cannot be read."""
-        if filename not in self._lines:
-            source = self.get(filename)
-            self._lines[filename] = lines(source.text) if source else []
-        return self._lines[filename]
+    def lines(self, place: Place) -> list[str]:
+        """The lines of the file, or of the cell, that a place is in; none when it cannot be read."""
+        key = place.filename, place.cell
+        if key not in self._lines:
+            source = self.get(place.filename)
+            self._lines[key] = lines(source.part(place.cell)) if source else []
+        return self._lines[key]
 
-    def line(self, filename: str, row: int) -> str:
-        """One line of a file; empty when there is none."""
-        text = self.lines(filename)
-        return text[row - 1] if 0 < row <= len(text) else ""
+    def line(self, place: Place) -> str:
+        """The line that a place begins in; empty when there is none."""
+        text = self.lines(place)
+        return text[place.row - 1] if 0 < place.row <= len(text) else ""
+
+    def shown(self, place: Place) -> Place:
+        """A place as the user knows it: in a cell, or in Markdown."""
+        source = self.get(place.filename) if is_document(place.filename) else None
+        return source.shown(place) if source else place

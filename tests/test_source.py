@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from initaudit.finding import Place
 from initaudit.source import SourceError, Sources, decode_source, line_starts, lines, newline_of, read_source
 
 
@@ -79,6 +80,6 @@ def test_the_newline_of_a_file_is_its_first() -> None:
 
 def test_sources_that_were_given_are_not_read_from_disk() -> None:
     sources = Sources([decode_source("not-there.py", b"a\nb\n")])
-    assert sources.line("not-there.py", 2) == "b"
-    assert sources.line("not-there.py", 9) == ""
-    assert sources.lines("neither.py") == []
+    assert sources.line(Place("not-there.py", 2, 1, 2, 2)) == "b"
+    assert sources.line(Place("not-there.py", 9, 1, 9, 2)) == ""
+    assert sources.lines(Place("neither.py", 1, 1, 1, 2)) == []

@@ -44,6 +44,9 @@ NEVER_SOURCE = frozenset(
     }
 )
 
+# What is found in a folder; Markdown is checked when it is named.
+FOUND = (".py", ".ipynb")
+
 
 class PathError(Exception):
     """A path that does not exist or cannot be read."""
@@ -110,14 +113,14 @@ def discover(
 
 def holds_python(folder: str) -> bool:
     """Whether a Python file lies anywhere under a folder, or is the path itself."""
-    return folder.endswith(".py") or any(
-        name.endswith(".py") for _, _, names in os.walk(folder, followlinks=False) for name in names
+    return folder.endswith(FOUND) or any(
+        name.endswith(FOUND) for _, _, names in os.walk(folder, followlinks=False) for name in names
     )
 
 
 def _python_when_named(path: str) -> bool:
-    """A file that is named counts as Python by its suffix, or when it is a script without one."""
-    return Path(path).suffix in (".py", ".pyw", "")
+    """A file that is named counts by its suffix, or when it is a script without one."""
+    return Path(path).suffix in (*FOUND, ".pyw", ".md", "")
 
 
 class _Ignored(NamedTuple):
@@ -188,7 +191,7 @@ class _Walk:
     def _meet(self, entry: os.DirEntry[str], stands: str, ignored: _Ignored | None) -> None:
         """Take a Python file, go into a folder; leave out what is covered or ignored where it stands."""
         is_folder = entry.is_dir()
-        if not is_folder and not (entry.name.endswith(".py") and entry.is_file()):
+        if not is_folder and not (entry.name.endswith(FOUND) and entry.is_file()):
             return
         real = os.path.realpath(entry.path) if entry.is_symlink() else stands
         if self.exclusion.covers(stands, is_folder=is_folder) or (

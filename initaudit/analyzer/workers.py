@@ -12,6 +12,7 @@ from initaudit.analyzer.reading import Reading
 from initaudit.analyzer.triage import comments, matters
 from initaudit.facts import Observation, Question
 from initaudit.finding import Observer
+from initaudit.source import code_bytes
 
 if TYPE_CHECKING:
     from initaudit.analyzer.project import Project
@@ -47,10 +48,7 @@ class Reader:
 
     def read(self, filename: str) -> Reading:
         """What a file shows; by its bytes alone, where these tell that it has nothing to show."""
-        try:
-            raw = Path(filename).read_bytes()
-        except OSError:
-            raw = None
+        raw = code_bytes(filename)
         if raw is not None and not matters(raw, self._questions):
             commented = Observation(observer=Observer.ANALYZER, source=filename, comments=True)
             return Reading(filename=filename, observation=commented if comments(raw) else None)

@@ -104,7 +104,7 @@ def _card(finding: Finding, context: Context) -> Card:
     return Card(
         finding=finding,
         where=f"{place.filename}{cell}:{place.row}:{place.column}",
-        excerpt=excerpt(place, context.sources.lines(place.filename) if place.cell is None else ()),
+        excerpt=excerpt(place, context.sources.lines(place)),
         affects=", ".join(repeated(finding.affects)),
         how=_FIXES[finding.fix.applicability] if finding.fix else "",
     )

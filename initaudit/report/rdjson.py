@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from initaudit.finding import Applicability, Finding, Place, Severity
 from initaudit.report.base import INFORMATION_URL, Context
 
@@ -37,14 +39,11 @@ def _diagnostic(finding: Finding, context: Context) -> dict[str, Any]:
 
 def _range(place: Place, context: Context) -> dict[str, Any]:
     return {
-        "start": {"line": place.row, "column": _byte_column(place.filename, place.row, place.column, context)},
-        "end": {
-            "line": place.end_row,
-            "column": _byte_column(place.filename, place.end_row, place.end_column, context),
-        },
+        "start": {"line": place.row, "column": _byte_column(place, place.row, place.column, context)},
+        "end": {"line": place.end_row, "column": _byte_column(place, place.end_row, place.end_column, context)},
     }
 
 
-def _byte_column(filename: str, row: int, column: int, context: Context) -> int:
-    before = context.sources.line(filename, row)[: column - 1]
+def _byte_column(place: Place, row: int, column: int, context: Context) -> int:
+    before = context.sources.line(msgspec.structs.replace(place, row=row))[: column - 1]
     return column + len(before.encode("utf-8", "surrogatepass")) - len(before)

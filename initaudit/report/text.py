@@ -56,7 +56,7 @@ def _what(finding: Finding, context: Context) -> str:
 def _snippet(finding: Finding, context: Context) -> Iterator[str]:
     """The rows of the finding with its span underlined, and a little of what comes before."""
     place = finding.place
-    shown = excerpt(place, context.sources.lines(place.filename) if place.cell is None else ())
+    shown = excerpt(place, context.sources.lines(place))
     if not shown.rows:
         return
     gutter = len(str(shown.rows[-1].row))

@@ -1,0 +1,216 @@
+"""Notebooks and Markdown are read like source files, and written back without touching anything else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from initaudit.cli import main
+
+IMPORTS = "import torch as t\nfrom torch import nn"
+RAW = (
+    "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    "        self.w = nn.Parameter(t.empty(3))"
+)
+LEGACY = (
+    "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    "        self.w = nn.Parameter(t.Tensor(3, 4))\n        nn.init.ones_(self.w)"
+)
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".git").mkdir()
+    return tmp_path
+
+
+def initaudit(*arguments: str, input: bytes | None = None) -> Result:
+    outcome = CliRunner().invoke(main, arguments, input=input)
+    assert outcome.exception is None or isinstance(outcome.exception, SystemExit), outcome.exception
+    return outcome
+
+
+def found(*arguments: str, input: bytes | None = None) -> list[tuple[str, int | None, int, int]]:
+    """The code, cell, row and column of each finding."""
+    findings = json.loads(initaudit(*arguments, "--output-format", "json", input=input).stdout)
+    return [
+        (one["code"], one["cell"], one["location"]["row"], one["location"]["column"]) for one in findings
+    ]  # fmt: skip
+
+
+def notebook(*cells: str, language: str = "python", **how: Any) -> bytes:
+    """A notebook; a cell that begins with a heading is text."""
+    written = [
+        {
+            "cell_type": "markdown" if text.startswith("# ") else "code",
+            "execution_count": None,
+            "metadata": {"tags": ["naïve"]},
+            "outputs": [],
+            "source": text.splitlines(keepends=True),
+        }
+        for text in cells
+    ]
+    document = {
+        "cells": written,
+        "metadata": {"kernelspec": {"display_name": "Any", "language": language, "name": "any"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    return (json.dumps(document, **{"indent": 1, "ensure_ascii": False, **how}) + "\n").encode()
+
+
+def test_rows_of_a_notebook_are_rows_of_its_cells() -> None:
+    Path("net.ipynb").write_bytes(notebook("# Title", IMPORTS, RAW))
+    assert found("net.ipynb") == [("INI101", 3, 4, 31)]
+    text = initaudit("net.ipynb").stdout
+    assert text.startswith("net.ipynb:cell 3:4:31: error: INI101")
+    assert "4 |         self.w = nn.Parameter(t.empty(3))\n  |                               ^^^^^^^^^^" in text
+
+
+def test_a_notebook_is_found_in_a_folder_and_markdown_is_not() -> None:
+    Path("net.ipynb").write_bytes(notebook(IMPORTS, RAW))
+    Path("net.md").write_text(f"```python\n{IMPORTS}\n{RAW}\n```\n", encoding="utf-8")
+    assert initaudit("--show-files", ".").stdout == "net.ipynb\n"
+    assert found("net.md", "net.ipynb") == [("INI101", 2, 4, 31), ("INI101", None, 7, 31)]
+
+
+def test_cells_share_what_they_define_in_order() -> None:
+    loop = "for name, p in {}.named_parameters():\n    nn.init.zeros_(p)"
+    Path("net.ipynb").write_bytes(notebook(IMPORTS, "net = nn.Linear(3, 4)", loop.format("net"), loop.format("model")))
+    assert found("net.ipynb") == [("INI301", 4, 1, 16)]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "%matplotlib inline",
+        "!pip install \\\n  torch",
+        "files = !ls\nversion = %env VERSION",
+        "nn.Linear?",
+        "?nn.Linear",
+        "%%bash\nif then else",
+        "%%time\nx = 1",
+        "if True:\n    %load_ext autoreload",
+    ],
+)
+def test_what_only_ipython_understands_moves_no_row(command: str) -> None:
+    Path("net.ipynb").write_bytes(notebook(IMPORTS, command, f"{command}\n{RAW}" if "%%" not in command else RAW))
+    ((code, cell, row, column),) = found("net.ipynb")
+    assert (code, cell, column) == ("INI101", 3, 31)
+    assert row == (4 if "%%" in command else 5 + command.count("\n"))
+
+
+def test_a_cell_that_is_no_python_is_a_finding_in_that_cell() -> None:
+    Path("net.ipynb").write_bytes(notebook(IMPORTS, "x = 1\nnn.Parameter(t.empty(3"))
+    ((code, cell, _, _),) = found("net.ipynb")
+    assert (code, cell) == ("INI001", 2)
+
+
+@pytest.mark.parametrize("content", [b"torch {", b'{"cells": 3, "torch": 1}', b'{"cells": [], "torch": 1}'])
+def test_what_is_no_notebook_is_said(content: bytes) -> None:
+    Path("net.ipynb").write_bytes(content)
+    assert [code for code, *_ in found("net.ipynb")] == (["INI001"] if b"[]" not in content else [])
+
+
+def test_a_notebook_of_another_language_is_left_alone() -> None:
+    Path("net.ipynb").write_bytes(notebook(IMPORTS, RAW, language="julia"))
+    assert found("net.ipynb") == []
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"indent": 4}, {"indent": None}, {"ensure_ascii": True}], ids=["usual", "wide", "one line", "ascii"]
+)
+def test_a_fix_writes_only_what_it_changes(how: dict[str, Any]) -> None:
+    before = notebook("# Tïtle", IMPORTS, "%time x = 'ü'\n" + LEGACY + "\nprint('ö')", "print('ä')", **how)
+    path = Path("net.ipynb")
+    path.write_bytes(before)
+    assert found("net.ipynb", "--select", "INI104") == [("INI104", 3, 5, 31)]
+    outcome = initaudit("net.ipynb", "--select", "INI104", "--fix")
+    assert "1 fixed" in outcome.stderr
+    assert path.read_bytes() == before.replace(b"t.Tensor(3, 4)", b"t.empty(3, 4)")
+
+
+def test_a_cell_whose_source_is_one_string_can_be_fixed() -> None:
+    before = json.dumps({"cells": [{"cell_type": "code", "source": f"{IMPORTS}\n{LEGACY}"}], "nbformat": 4}).encode()
+    Path("net.ipynb").write_bytes(before)
+    initaudit("net.ipynb", "--select", "INI104", "--fix")
+    assert Path("net.ipynb").read_bytes() == before.replace(b"t.Tensor(3, 4)", b"t.empty(3, 4)")
+
+
+def test_of_cells_that_look_alike_the_right_one_is_fixed() -> None:
+    cells = [IMPORTS, LEGACY.replace("t.Tensor(3, 4)", "t.ones(3, 4)"), LEGACY, LEGACY.replace("t.Tensor", "t.empty")]
+    Path("net.ipynb").write_bytes(notebook(*cells))
+    initaudit("net.ipynb", "--select", "INI104", "--fix")
+    cells[2] = cells[3]
+    assert Path("net.ipynb").read_bytes() == notebook(*cells)
+
+
+def test_a_diff_of_a_notebook_is_a_patch() -> None:
+    Path("net.ipynb").write_bytes(notebook(IMPORTS, LEGACY))
+    patch = initaudit("net.ipynb", "--select", "INI104", "--diff").stdout
+    subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run(["git", "apply", "-p0", "-"], input=patch.encode(), check=True)
+    assert Path("net.ipynb").read_bytes() == notebook(IMPORTS, LEGACY).replace(b"t.Tensor(3, 4)", b"t.empty(3, 4)")
+
+
+def test_suppressions_hold_in_cells_and_are_written_there() -> None:
+    Path("net.ipynb").write_bytes(notebook(IMPORTS, RAW))
+    assert initaudit("net.ipynb", "--add-ignore").exit_code == 0
+    assert json.loads(Path("net.ipynb").read_bytes())["cells"][1]["source"][-1].endswith(
+        "t.empty(3))  # initaudit: ignore[INI101]"
+    )
+    assert found("net.ipynb") == []
+
+
+def test_a_useless_suppression_at_the_end_of_a_cell_is_taken_out_of_that_cell() -> None:
+    cells = ["import torch", "x = 1\n# noqa: INI201\n", "y = 2"]
+    Path("net.ipynb").write_bytes(notebook(*cells))
+    assert found("net.ipynb") == [("INI002", 2, 2, 1)]
+    initaudit("net.ipynb", "--fix")
+    assert Path("net.ipynb").read_bytes() == notebook("import torch", "x = 1\n", "y = 2")
+
+
+def test_a_notebook_on_standard_input_is_checked_and_mended() -> None:
+    before = notebook(IMPORTS, LEGACY)
+    name = ("--stdin-filename", "deep/net.ipynb", "--select", "INI104")
+    assert found("-", *name, input=before) == [("INI104", 2, 4, 31)]
+    mended = initaudit("-", *name, "--fix", input=before).stdout_bytes
+    assert mended == before.replace(b"t.Tensor(3, 4)", b"t.empty(3, 4)")
+
+
+def test_python_blocks_of_markdown_are_checked_where_they_stand() -> None:
+    indented = "\n".join(f"   {line}".rstrip() for line in ["```python", *RAW.splitlines(), "```"])
+    Path("net.md").write_text(
+        f"# Title\n\n```py\n{IMPORTS}\n```\n\n1. First\n\n{indented}\n\n```\nno = t.Tensor(\n```\n", encoding="utf-8"
+    )
+    assert found("net.md") == [("INI101", None, 14, 34)]
+    assert "14 |            self.w = nn.Parameter(t.empty(3))" in initaudit("net.md").stdout
+
+
+def test_markdown_shows_parts_of_programs_and_names_what_it_does_not_show() -> None:
+    block = f"```python\n{IMPORTS}\nmodel.apply(init)\nfor p in model.parameters():\n    nn.init.zeros_(p)\n```\n"
+    Path("net.md").write_text(block + "```python\n>>> net = torch.empty(3\n```\n", encoding="utf-8")
+    assert found("net.md") == []
+
+
+def test_a_fix_leaves_markdown_as_it_is() -> None:
+    text = "Söme *text*\n\n* item\n\n  ```python\n" + "".join(
+        f"  {line}\n" for line in (IMPORTS + "\n" + LEGACY).split("\n")
+    )
+    before = f"{text}  ```\n\nmore `t.Tensor(3, 4)`\r\n".encode("utf-8-sig")
+    Path("net.md").write_bytes(before)
+    initaudit("net.md", "--select", "INI104", "--fix")
+    assert Path("net.md").read_bytes() == before.replace(b"Parameter(t.Tensor(3, 4)", b"Parameter(t.empty(3, 4)")
+
+
+def test_what_was_read_of_a_notebook_is_remembered(inside: Path) -> None:
+    Path("net.ipynb").write_bytes(notebook(IMPORTS, RAW))
+    assert found(".") == found(".") == [("INI101", 2, 4, 31)]
+    Path("net.ipynb").write_bytes(notebook("# Title", IMPORTS, RAW))
+    assert found(".") == [("INI101", 3, 4, 31)]
