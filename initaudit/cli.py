@@ -77,7 +77,7 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
 
 CACHE_DIR = "Keep what was read there. Default: .initaudit_cache beside the configuration, else in the current folder."
 BUILDING = (
-    "kwargs", "input_size", "input_data", "dtype", "train", "device", "seeds", "timeout", "memory",
+    "kwargs", "input_size", "input_data", "dtype", "train", "device", "seeds", "timeout", "memory", "abstract",
 )  # fmt: skip
 """Flags of `probe` that say how a model is built and run, named as the keys of a configured one."""
 LIST: dict[str, Any] = {"type": comma_separated, "multiple": True, "metavar": "CODE,..."}
@@ -184,6 +184,13 @@ def check(paths: tuple[str, ...], **flags: Any) -> None:
 @click.option("--device", default="cpu", show_default=True, help="Where to build and run.")
 @click.option(
     "--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Seeds to measure a forward for."
+)
+@click.option(
+    "--abstract",
+    type=click.Choice(("auto", "always", "never")),
+    default="auto",
+    show_default=True,
+    help="Watch without memory; auto: when the build takes more than it may.",
 )
 @click.option(
     "--memory",

@@ -126,6 +126,7 @@ def building(models: Sequence[Model]) -> Watch:
                 training=model.train,
                 device=model.device,
                 seeds=model.seeds,
+                abstract=model.abstract,
                 memory=None if model.memory is None else int(model.memory * 1e9),
                 questions=asked,
             )

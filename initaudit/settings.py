@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -49,6 +49,10 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_un
     seeds: Annotated[
         Annotated[int, msgspec.Meta(ge=1)], msgspec.Meta(description="Seeds that a forward is measured for.")
     ] = 1
+    abstract: Annotated[
+        Literal["auto", "always", "never"],
+        msgspec.Meta(description="Whether to watch without memory; auto: when the build takes too much."),
+    ] = "auto"
     memory: Annotated[
         Annotated[float, msgspec.Meta(gt=0)] | None, msgspec.Meta(description="Gigabytes that a build may take.")
     ] = None

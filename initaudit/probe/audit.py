@@ -20,11 +20,12 @@ from initaudit.facts import (
     ZeroFactors,
 )
 from initaudit.finding import Observer, Place
+from initaudit.probe.abstract import Abstract, abstract_build
 from initaudit.probe.declarations import declarations
 from initaudit.probe.forward import Forward, run_forward
 from initaudit.probe.inputs import inputs_for
 from initaudit.probe.lines import place_of_error
-from initaudit.probe.poison import Built, Make, Verdict, control_build, judge, tensors_of
+from initaudit.probe.poison import BuildError, Built, Make, Verdict, control_build, judge, tensors_of
 from initaudit.probe.request import Stage, Target, TargetError
 from initaudit.probe.restore import not_restored
 from initaudit.probe.seeds import ignoring_seed
@@ -36,6 +37,7 @@ from initaudit.probe.values import summarize
 from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline
 
 INSTANCE = "an instance was built before anyone could watch: only its values are audited; name its class or a factory"
+ABSTRACT = "it was watched without memory, and has no values"
 
 
 class Audit:
@@ -152,6 +154,8 @@ def audit(target: Target, resolved: Resolved, about_to: Callable[[Stage, Observa
     about_to(Stage.BUILDING, None)
     if resolved.is_instance:
         return audit_instance(target, resolved.attribute, place)
+    if target.abstract == "always":
+        return audit_abstractly(target, resolved, place)
     try:
         control = control_build(resolved.build, target.seed)
     except TargetError:
@@ -168,6 +172,26 @@ def audit(target: Target, resolved: Resolved, about_to: Callable[[Stage, Observa
     about_to(Stage.TRAINING, running.observation())
     running.train()
     return running.observation()
+
+
+def audit_abstractly(target: Target, resolved: Resolved, place: Place) -> Observation:
+    """Watch a construction without memory: what is written is seen, and no value, build or forward is compared."""
+    try:
+        built = abstract_build(resolved.build, target.seed)
+    except BuildError as failure:
+        where = place_of_error(failure.error) or place
+        reason = f"it cannot be watched without memory: the constructor raised {describe(failure.error)}"
+        doubt = Undecided(place=where, subject=target.spec, reason=reason)
+        return Observation(observer=Observer.PROBE, source=target.spec, undecided=(doubt,))
+    running = Audit(target, resolved.build, place, built)
+    running.forward = Forward(skipped=ABSTRACT)
+    seen = running.observation()
+    guesses = [one for one in built.watch.guesses if one is not None] if isinstance(built.watch, Abstract) else []
+    doubts = tuple(
+        Undecided(place=at, subject=target.spec, reason="construction asks here for a value that is not there")
+        for at in dict.fromkeys(one.place for one in guesses)
+    )
+    return msgspec.structs.replace(seen, undecided=(*seen.undecided, *doubts))
 
 
 def not_built(target: Target, place: Place, error: BaseException) -> Observation:

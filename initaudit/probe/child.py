@@ -54,6 +54,8 @@ class Child:
         if (self.folder / "answer").exists():
             return self.answer()
         if limit is not None and took > limit:
+            if self.target.abstract == "auto" and self.stage() is Stage.BUILDING:
+                return self.without_memory()
             return self.unfinished("died", f"took more than {limit / 1e9:.3g} GB of memory, and was ended")
         if code is None or self.trace().startswith("Timeout ("):
             return self.unfinished("hung", f"did not finish within {self.target.timeout:g} seconds")
@@ -79,6 +81,18 @@ class Child:
                 return None, took
             finally:
                 end(process)
+
+    def stage(self) -> Stage:
+        """How far the worker came."""
+        if not (self.folder / "progress").exists():
+            return Stage.IMPORTING
+        return msgspec.msgpack.decode((self.folder / "progress").read_bytes(), type=Progress).stage
+
+    def without_memory(self) -> Observation:
+        """Another run, which watches without memory."""
+        folder = self.folder / "abstract"
+        folder.mkdir()
+        return Child(msgspec.structs.replace(self.target, abstract="always"), folder).run()
 
     def answer(self) -> Observation:
         answer = msgspec.msgpack.decode((self.folder / "answer").read_bytes(), type=Answer)

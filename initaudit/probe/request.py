@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -21,6 +21,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     ``timeout`` is in seconds of wall-clock time, for everything, ``memory`` in bytes that the child may hold (None:
     what is free, nearly). ``seed`` is what every build starts from, and ``seeds`` counts the seeds, from that one on,
     that a forward and a backward are measured for.
+    ``abstract`` says whether to watch without memory: "auto" when the build takes more than it may.
     ``questions`` are those whose answers cost builds of their own: they are answered only when asked. ``inputs`` are
     positional and named inputs that were handed over: they never leave the process.
     """
@@ -34,6 +35,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     device: str = "cpu"
     timeout: float = 300.0
     memory: int | None = None
+    abstract: Literal["auto", "always", "never"] = "auto"
     seed: int = 0
     questions: frozenset[Question] = frozenset()
     seeds: int = 1

@@ -9,6 +9,7 @@ import torch
 
 from initaudit.facts import Fact, Irreproducible, Undecided
 from initaudit.finding import Observer, Place
+from initaudit.probe.abstract import Abstract
 from initaudit.probe.declarations import declarations
 from initaudit.probe.lines import LEGACY, Call
 from initaudit.probe.poison import Built, Verdict
@@ -59,7 +60,9 @@ class Timelines:
         self.tensors = control.tensors
         self.declared = declarations(control.model, control.watch)
         self.loaded = frozenset(self._loaded(control.model))
-        self.values = values or {name: summarize(tensor) for name, tensor in self.tensors.items()}
+        self.values = values or {
+            name: summarize(tensor) if self.watch.holds(tensor) else None for name, tensor in self.tensors.items()
+        }
         self.decided = {name: self._decide(name, tensor) for name, tensor in self.tensors.items()}
         self.timelines = tuple(self._timeline(name, tensor) for name, tensor in self.tensors.items())
         self.lazy = tuple(
@@ -78,13 +81,13 @@ class Timelines:
         """What the fills showed; or what was watched, where no build under a fill came through."""
         record = self.record(name)
         garbage = record.garbage if record is not None else None
-        if tensor.is_meta:
+        if tensor.is_meta and not self.watch.abstract:
             return Decided(Coverage.UNKNOWN)
         if name in self.verdict.unstable and garbage is None:
             return Decided(Coverage.UNKNOWN)
         mask = self.verdict.depends.get(name)
         if mask is None:
-            return self._watched(record, tensor)
+            return self._watched(name, record, tensor)
         count = int(mask.sum())
         if count == 0:
             hidden = self.verdict.failure is not None and garbage is not None
@@ -96,12 +99,17 @@ class Timelines:
         coverage = Coverage.NEVER if count == tensor.numel() else Coverage.PARTIAL
         return Decided(coverage, mask, influenced=garbage is not record)
 
-    def _watched(self, record: Record | None, tensor: torch.Tensor) -> Decided:
+    def _watched(self, name: str, record: Record | None, tensor: torch.Tensor) -> Decided:
         if record is None or record.garbage is None:
             return Decided(Coverage.WRITTEN)
-        if record.writes or record.garbage is not record:
+        if record.writes or record.garbage is not record or self._guessed or name.rpartition(".")[0] in self.loaded:
             return Decided(Coverage.UNKNOWN)
-        return Decided(Coverage.NEVER, torch.ones(tensor.numel(), dtype=torch.bool))
+        return Decided(Coverage.NEVER, torch.ones((), dtype=torch.bool).expand(tensor.numel()))
+
+    @property
+    def _guessed(self) -> bool:
+        """Whether construction was told numbers that are not there, and may have taken another course."""
+        return isinstance(self.watch, Abstract) and bool(self.watch.guesses)
 
     def _loaded(self, model: torch.nn.Module) -> Iterator[str]:
         """Modules with packed memory that nothing writes: all their raw tensors wait for a loader."""
@@ -109,7 +117,9 @@ class Timelines:
             own = {**dict(module.named_parameters(recurse=False)), **dict(module.named_buffers(recurse=False))}
             for name, tensor in own.items():
                 mask = self.verdict.depends.get(f"{path}.{name}" if path else name)
-                if tensor.dtype in LOADED and mask is not None and mask.any():
+                record = self.watch.record_of(tensor) if self.watch.abstract else None
+                raw = (mask is not None and bool(mask.any())) or (record is not None and record.garbage is not None)
+                if tensor.dtype in LOADED and raw:
                     yield path
                     break
 
@@ -120,7 +130,7 @@ class Timelines:
         values = self.values[name]
         unwritten = None
         if decided.mask is not None:
-            elements = int(decided.mask.sum())
+            elements = tensor.numel() if decided.coverage is Coverage.NEVER else int(decided.mask.sum())
             unwritten = Unwritten(elements=elements, total=tensor.numel(), held=held(tensor, decided.mask))
         written = decided.coverage is Coverage.WRITTEN
         return ParameterTimeline(
@@ -201,7 +211,10 @@ class Timelines:
     def undecided(self) -> Iterator[Undecided]:
         for name, decided in self.decided.items():
             reason = None
-            if self.tensors[name].is_meta:
+            if self.watch.abstract:
+                reason = "watching without memory does not show which elements are written"
+                reason = reason if decided.coverage is Coverage.UNKNOWN else None
+            elif self.tensors[name].is_meta:
                 reason = "it is on the meta device and has no memory"
             elif name.rpartition(".")[0] in self.loaded and decided.coverage is Coverage.UNKNOWN:
                 reason = "its module holds packed storage, which a loader fills"

@@ -50,6 +50,8 @@ def _histogram(numbers: torch.Tensor, least: float, most: float) -> tuple[int, .
 
 def held(tensor: torch.Tensor, mask: torch.Tensor) -> str:
     """What the elements under a flat mask happened to hold, in words."""
+    if tensor.is_meta:
+        return "nothing: it was watched without memory"
     values = summarize(tensor.detach().cpu().reshape(-1)[mask])
     if values is None or values.min is None or values.max is None:
         return "nothing finite" if values is not None and (values.nan or values.inf) else "unknown values"

@@ -96,6 +96,9 @@ class Decision:
 class Watch(TorchDispatchMode):
     """Records allocations and writes; ``fill`` is called with every tensor over memory that nothing wrote."""
 
+    abstract = False
+    """Whether large tensors have no memory."""
+
     def __init__(self, fill: Fill | None = None) -> None:
         super().__init__()
         self.fill = fill
@@ -111,7 +114,7 @@ class Watch(TorchDispatchMode):
         given = kwargs or {}
         effect = effect_of(function)
         size = _bytes(args[0]) if effect is Effect.RESIZES else 0
-        result = function(*args, **given)
+        result = self.run(function, args, given)
         if effect is Effect.ALLOCATES:
             self._allocated(f"torch.{plain_name(function)}", result)
         elif effect is Effect.RESIZES:
@@ -121,6 +124,14 @@ class Watch(TorchDispatchMode):
         elif effect is Effect.MAKES:
             self._made(plain_name(function), args, given, result)
         return result
+
+    def run(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an operator."""
+        return function(*args, **kwargs)
+
+    def holds(self, tensor: torch.Tensor) -> bool:
+        """Whether there are values to look at."""
+        return not tensor.is_meta
 
     def __exit__(self, *exception: Any) -> None:
         super().__exit__(*exception)
@@ -147,6 +158,12 @@ class Watch(TorchDispatchMode):
             self._foreign[storage.data_ptr()] = Record(StorageWeakRef(storage), call, who().settled(), raw=True)
             if self.fill is not None:
                 self.fill(tensor, 0)
+
+    def initialized(self, tensor: torch.Tensor, name: str, arguments: dict[str, Any]) -> None:
+        """A call of ``nn.init`` that left no trace of its own."""
+        record = self.record_of(tensor) or self._new(tensor, "storage", raw=False)
+        if record is not None:
+            record.wrote(_initialized(name, arguments, tensor, who().settled()), None)
 
     def _new(self, tensor: torch.Tensor, call: str, *, raw: bool) -> Record | None:
         storage = storage_of(tensor)
@@ -249,7 +266,7 @@ class Watch(TorchDispatchMode):
         garbage = _first_garbage([one for other in others if (one := self.record_of(other)) is not None])
         meant = caused.initializer.arguments().get("tensor") if caused.initializer is not None else None
         if caused.initializer is not None and isinstance(meant, torch.Tensor) and self.record_of(meant) is record:
-            write = _initialized(caused.initializer, meant, caused)
+            write = _initialized(caused.initializer.name, caused.initializer.arguments(), meant, caused)
         else:
             write = Written(
                 f"torch.{name}" if for_result else f"Tensor.{name}",
@@ -283,17 +300,17 @@ class Watch(TorchDispatchMode):
         return [record for tensor in tensors_in(values) if (record := self.record_of(tensor)) is not None]
 
 
-def _initialized(initializer: Initializer, tensor: torch.Tensor, caused: Caused) -> Written:
+def _initialized(called: str, arguments: dict[str, Any], tensor: torch.Tensor, caused: Caused) -> Written:
     """A call of ``nn.init``, which writes all of the tensor it is given."""
-    given = {name: value for name, value in initializer.arguments().items() if name not in ("tensor", "generator")}
+    given = {name: value for name, value in arguments.items() if name not in ("tensor", "generator")}
     shape = tuple(tensor.shape)
     return Written(
-        f"init.{initializer.name}",
+        f"init.{called}",
         caused,
         shape,
         whole=_is_whole(tensor),
         overwrites=True,
-        distribution=distribution_of(f"init.{initializer.name}", shape, (), given),
+        distribution=distribution_of(f"init.{called}", shape, (), given),
     )
 
 
