@@ -26,7 +26,8 @@ def command() -> list[str]:
 
 def test_the_hook_installs_by_itself_and_runs_once_for_all_files() -> None:
     assert hook()["id"] == "initaudit"
-    assert (hook()["language"], hook()["types"], hook()["require_serial"]) == ("python", "[python]", "true")
+    assert (hook()["language"], hook()["require_serial"]) == ("python", "true")
+    assert hook()["types_or"] == "[python, jupyter]"
 
 
 def test_the_hook_leaves_out_excluded_files_although_they_are_named(
