@@ -120,7 +120,7 @@ def view(model: Observation, at_most: int) -> ModelView:
     layers = signal.layers if signal else ()
     return ModelView(
         target=model.source,
-        facts=tuple(_facts(model)),
+        facts=tuple(_facts(model)) if model.parameters else (),
         rows=tuple(rows[:at_most]),
         cells=tuple(_cells(row) for row in rows[:at_most]),
         parameters=len(model.parameters),
@@ -295,7 +295,7 @@ def _constants(parameters: Sequence[ParameterTimeline]) -> Iterable[Constant]:
     """What holds one value throughout, the most frequent value first."""
     by_value: dict[float, list[str]] = {}
     for one in parameters:
-        if one.values and one.values.min is not None and one.values.min == one.values.max:
+        if one.values and one.values.min is not None and one.values.min == one.values.max and not row_of(one).odd:
             by_value.setdefault(one.values.min, []).append(one.path or one.name)
     for value, paths in sorted(by_value.items(), key=lambda item: -len(item[1])):
         more = f" and {len(paths) - CONSTANTS_NAMED:,} more" if len(paths) > CONSTANTS_NAMED else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from initaudit.cli import main
+from initaudit.rules import catalogue
+from initaudit.rules.base import ANALYZER, Default
 
 RAW = """\
 import torch as t
@@ -217,6 +220,33 @@ def test_selection_flags_choose_rules() -> None:
     assert {code for code, _ in in_json("--per-file-ignores", "net.py:INI101,INI104")} == set()
 
 
+def test_rules_that_are_not_on_by_default_can_be_asked_for() -> None:
+    rules = catalogue().values()
+    off, preview = (
+        next(rule for rule in rules if rule.default is default and rule.observers >= ANALYZER)
+        for default in (Default.OFF, Default.PREVIEW)
+    )
+    write("off.py", off.invalid[0].text())
+    write("preview.py", preview.invalid[0].text())
+    codes = {code for code, _ in in_json()}
+    assert {code for code, _ in in_json("--extend-select", off.code)} == codes | {off.code}
+    assert {code for code, _ in in_json("--preview")} >= codes | {preview.code}
+
+
+def test_more_can_be_excluded_and_more_processes_find_the_same() -> None:
+    for number in range(30):
+        write(f"src/net{number}.py")
+    assert in_json("-j", "2") == in_json("-j", "1")
+    assert len(in_json("--extend-exclude", "net1*.py")) == 30 - 11
+
+
+def test_verbose_names_the_configuration() -> None:
+    write("net.py", CLEAN)
+    write("initaudit.toml", "ignore = ['INI104']\n")
+    assert "initaudit.toml" in initaudit("net.py", "-v").stderr
+    assert "initaudit.toml" not in initaudit("net.py").stderr
+
+
 def test_the_closest_configuration_decides_for_a_file() -> None:
     write("pkg/net.py")
     write("pkg/sub/net.py")
@@ -249,6 +279,16 @@ def test_fix_mends_what_is_safe_and_reports_what_remains() -> None:
     assert Path("net.py").read_text(encoding="utf-8") == LEGACY.replace("Tensor", "empty") + RAW.replace("Net", "Other")
     assert [line.split()[1] for line in outcome.stdout.splitlines()] == ["INI101"]
     assert "1 error, 1 fixed" in outcome.stderr
+
+
+def test_fixes_that_may_change_behaviour_are_applied_when_asked_for() -> None:
+    example = catalogue()["INI302"].invalid[0]
+    write("net.py", example.text())
+    initaudit("net.py", "--fix")
+    assert Path("net.py").read_text(encoding="utf-8") == example.text()
+    initaudit("net.py", "--fix", "--unsafe-fixes")
+    assert example.fixed is not None
+    assert Path("net.py").read_text(encoding="utf-8") == inspect.cleandoc(example.fixed) + "\n"
 
 
 def test_diff_is_a_patch_and_changes_nothing() -> None:

@@ -203,7 +203,12 @@ def test_several_models_stand_one_below_the_other(parameter: Parameter, observe:
     models = [observe([parameter("w")], source="a:Net"), observe([parameter("w")], source="b:Net")]
     both = Page(page([], models, context))
     assert both.texts["h1"] == ["2 models"]
-    assert [heading for heading in both.texts["h2"] if ":" in heading] == ["a:Net", "b:Net"]
+    assert both.texts["h2"] == ["a:Net", "b:Net"]
+    assert both.texts["h3"] == ["Parameters", "Values", "Environment"] * 2
+
+
+def test_of_a_model_that_was_not_built_there_is_nothing_to_show(observe: Observe, context: Context) -> None:
+    assert "There is nothing to show of it." in Page(page([], [observe(environment=None)], context)).words
 
 
 def test_what_only_the_analyzer_saw_is_no_model(observe: Observe, context: Context) -> None:
