@@ -18,10 +18,28 @@ from initaudit.source import Part, SourceError, SourceFile, lines
 
 PYTHON = frozenset({"python", "py", "python3", "ipython", "ipython3"})
 BODY_IS_PYTHON = frozenset({"%%time", "%%timeit", "%%capture", "%%prun", "%%python", "%%python3"})
+BODY_IS_NO_PROGRAM = frozenset(
+    f"%%{name}"
+    for name in (
+        "bash",
+        "cmd",
+        "file",
+        "html",
+        "javascript",
+        "js",
+        "latex",
+        "markdown",
+        "script",
+        "sh",
+        "svg",
+        "writefile",
+    )
+)
 ELSEWHERE = "from elsewhere import *"
-"""What Markdown shows is a part of a program: any name may come from what it does not show."""
+"""Where names may come from that are not shown: Markdown shows parts of programs, and commands run others."""
 
-_COMMAND = re.compile(r"^(\s*)(?:[%!].*|\?{1,2}\S.*|[\w.]+\?{1,2}\s*;?\s*)$")
+_COMMAND = re.compile(r"^(\s*)(?:[%!].*|\?{1,2}\S.*|[^#'\"]+\?{1,2}\s*;?\s*)$")
+_RUNS_OTHERS = re.compile(r"^\s*%(?:run|load|pylab|store|recall|rerun|macro)\b")
 _ASSIGNED = re.compile(r"^(\s*)([\w., ()\[\]'\"]+?)\s*=\s*[%!].*$")
 _SOURCE = rb'"source"\s*:\s*'
 
@@ -93,7 +111,7 @@ def _python_of(text: str) -> list[str]:
         return rows
     first = next((row for row in rows if row.strip()), "")
     if first.startswith("%%") and first.split()[0] not in BODY_IS_PYTHON:
-        return [""] * len(rows)
+        return ["" if first.split()[0] in BODY_IS_NO_PROGRAM else ELSEWHERE, *[""] * (len(rows) - 1)]
     return list(_without_commands(rows))
 
 
@@ -103,7 +121,7 @@ def _without_commands(rows: Sequence[str]) -> Iterator[str]:
         if continues:
             yield ""
         elif match := _COMMAND.match(row):
-            yield f"{match[1]}pass"
+            yield f"{match[1]}{ELSEWHERE if _RUNS_OTHERS.match(row) else 'pass'}"
         elif match := _ASSIGNED.match(row):
             yield f"{match[1]}{match[2]} = None"
         else:

@@ -93,6 +93,8 @@ def test_cells_share_what_they_define_in_order() -> None:
         "!pip install \\\n  torch",
         "files = !ls\nversion = %env VERSION",
         "nn.Linear?",
+        "nn.Sequential()[0].weight??",
+        "await_ = 1\nawait something()",
         "?nn.Linear",
         "%%bash\nif then else",
         "%%time\nx = 1",
@@ -104,6 +106,15 @@ def test_what_only_ipython_understands_moves_no_row(command: str) -> None:
     ((code, cell, row, column),) = found("net.ipynb")
     assert (code, cell, column) == ("INI101", 3, 31)
     assert row == (4 if "%%" in command else 5 + command.count("\n"))
+
+
+@pytest.mark.parametrize("command", ["%run setup.py", "%pylab inline", "%%cython\ncdef int x"])
+def test_names_may_come_from_what_a_command_runs(command: str) -> None:
+    loop = "for name, p in model.named_parameters():\n    nn.init.zeros_(p)"
+    Path("net.ipynb").write_bytes(notebook(IMPORTS, "%time 1", loop))
+    assert [code for code, *_ in found("net.ipynb")] == ["INI301"]
+    Path("net.ipynb").write_bytes(notebook(IMPORTS, command, loop))
+    assert found("net.ipynb") == []
 
 
 def test_a_cell_that_is_no_python_is_a_finding_in_that_cell() -> None:
