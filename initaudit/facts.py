@@ -300,6 +300,20 @@ class DerivedWrite(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     target: str
     layer: str
     by: str
+
+
+class CopyWrite(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A write of a copy of a parameter that nothing reads.
+
+    ``target`` is the source of the parameter, or its name, ``how`` what copies ("`clone`", "an index"), and ``certain``
+    says that it copies whatever it is given. ``parameter`` is that of class ``model`` which was copied.
+    """
+
+    observer: Observer
+    place: Place
+    target: str
+    how: str
+    certain: bool
     model: str | None = None
     parameter: str | None = None
 
@@ -419,6 +433,7 @@ Fact = (
     | RepeatedReset
     | IgnoredArgument
     | DerivedWrite
+    | CopyWrite
     | EarlyWalk
     | UnusedSuppression
     | BuildFailure

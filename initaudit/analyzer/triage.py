@@ -122,6 +122,13 @@ DERIVED = Trigger(
     ".apply( weight_norm( orthogonal(", r"\.apply\(\s*\w", r"self\.\w+\.weight\b[^\n]*_\(", r"_\(self\.\w+\.weight\b"
 )
 CONSTRUCTOR = Trigger("def __init__(", r"def __init__\(")
+COPIED_ELEMENTS = r"\[[^\n]*[\[<>=][^\n]*\]"
+COPY = rf"(?:\.(?:clone|float|double|half|bfloat16|to|cpu|cuda|type|repeat)\([^\n]*\)|{COPIED_ELEMENTS})"
+WRITTEN_COPY = Trigger(
+    "clone( float( double( half( bfloat16( .to( cpu( cuda( .type( repeat( ]. ])",
+    STATEMENT + rf"[^\n]*(?:{COPY}\.[\w.]*\w_\(|_\([^\n]*{COPY})",
+)
+CONSTRUCTOR = Trigger("def __init__(", r"\bdef __init__\(")
 WALK = Trigger(".apply( modules(", r"self\.(?:apply|(?:named_)?modules|\w*init\w*|\w*reset\w*)\(|super\(\w*\)?")
 MODEL_USE = ModelUse("parameters( modules( children( buffers( .apply( .state_dict( init.")
 SCALE = Trigger("xavier glorot sqrt", "xavier", "glorot", r"normal_\([^\n]*sqrt", r"uniform_\([^\n]*sqrt")
@@ -159,6 +166,7 @@ TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "RepeatedReset": (RESET,),
     "IgnoredArgument": (INIT_ARGUMENT,),
     "DerivedWrite": (DERIVED,),
+    "CopyWrite": (WRITTEN_COPY,),
     "EarlyWalk": (CONSTRUCTOR, WALK),
 }
 """By the kind of subject, all the triggers that have to be found."""

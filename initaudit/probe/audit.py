@@ -10,6 +10,8 @@ import torch
 
 from initaudit.facts import (
     BuildFailure,
+    CopyWrite,
+    DerivedWrite,
     Environment,
     EqualUnits,
     NotRestored,
@@ -25,6 +27,7 @@ from initaudit.probe.declarations import declarations
 from initaudit.probe.forward import Forward, run_forward
 from initaudit.probe.inputs import inputs_for
 from initaudit.probe.lines import place_of_error
+from initaudit.probe.lost_writes import lost_writes
 from initaudit.probe.poison import BuildError, Built, Make, Verdict, control_build, judge, tensors_of
 from initaudit.probe.request import Stage, Target, TargetError
 from initaudit.probe.restore import not_restored
@@ -51,7 +54,7 @@ class Audit:
         self.verdict = Verdict()
         self.timelines = Timelines(control, self.verdict, definition, target.spec)
         self.forward = Forward()
-        self.starts: tuple[Start, ...] = ()
+        self.starts: tuple[Start | CopyWrite | DerivedWrite, ...] = ()
         self.lost: tuple[NotRestored, ...] = ()
         self.unrestored: BaseException | None = None
         self.unseeded: tuple[SeedIgnored, ...] = ()
@@ -64,7 +67,7 @@ class Audit:
         self.verdict.decisions = [*self.control.watch.decisions, *self.verdict.decisions]
         values = self.timelines.values
         self.timelines = Timelines(self.control, self.verdict, self.definition, self.target.spec, values)
-        self.starts = tuple(starts(self.control.model, self.timelines))
+        self.starts = (*starts(self.control.model, self.timelines), *lost_writes(self.timelines))
 
     def follow(self) -> None:
         """Run a forward."""

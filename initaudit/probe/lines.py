@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import linecache
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
 from typing import Any
 
+import msgspec
 import torch
+from torch.nn.utils import parametrize
+from torch.nn.utils.weight_norm import WeightNorm
 
 from initaudit.finding import Place
 from initaudit.probe.files import displayed, is_user_code, torch_folder
@@ -22,6 +25,7 @@ INITIALIZERS: dict[CodeType, str] = {
 """The code of each function of ``torch.nn.init``: a frame that runs it is such a call, however it was imported."""
 RESETS = ("reset_parameters", "_reset_parameters")
 LAYERS = torch_folder() + "nn"
+INIT_FILE = torch.nn.init.calculate_gain.__code__.co_filename
 LEGACY = frozenset(
     f"{kind}Tensor"
     for kind in ("", "Float", "Double", "Half", "BFloat16", "Byte", "Char", "Short", "Int", "Long", "Bool")
@@ -75,15 +79,51 @@ class Initializer:
         return {name: values[name] for name in names if name in values}
 
 
+class Derivation(msgspec.Struct, frozen=True):
+    """The computation of a weight: the canonical name of what asked for it, and the class of the layer."""
+
+    by: str
+    layer: str
+
+
+def _by_hook(names: dict[str, Any]) -> Derivation:
+    """What the hook of the old ``weight_norm`` computes."""
+    return Derivation("torch.nn.utils.weight_norm", _kind(names["module"]))
+
+
+def _by_parametrization(names: dict[str, Any]) -> Derivation:
+    """What the property of a parametrized module computes."""
+    module, name = names["self"], names["tensor_name"]
+    step = type(module.parametrizations[name][0]).__name__
+    return Derivation(PARAMETRIZATIONS.get(step, step), _kind(type(module).__bases__[0]))
+
+
+def _kind(module: Any) -> str:
+    return f"torch.nn.{(module if isinstance(module, type) else type(module)).__name__}"
+
+
+PARAMETRIZATIONS = {
+    f"_{kind}": f"torch.nn.utils.parametrizations.{name}"
+    for kind, name in (("WeightNorm", "weight_norm"), ("SpectralNorm", "spectral_norm"), ("Orthogonal", "orthogonal"))
+}
+DERIVING: dict[CodeType, Callable[[dict[str, Any]], Derivation]] = {WeightNorm.compute_weight.__code__: _by_hook} | {
+    code: _by_parametrization
+    for code in parametrize._inject_property.__code__.co_consts
+    if isinstance(code, CodeType) and code.co_name == "get_parametrized"
+}
+"""The code that computes a weight each time it is needed, and what tells by its variables who asked for that."""
+
+
 class Caused:
     """Who caused an operation.
 
     ``writer`` is the innermost line of user code, ``cause`` the next one outward, ``initializer`` the function of
     ``torch.nn.init`` between, ``layer`` the torch layer whose own constructor or reset runs between, and ``resets``
-    says that it is a reset.
+    says that it is a reset. ``derived`` is the computation of a weight from other parameters that runs between.
+    ``direct`` says that no other code of ``torch.nn`` stands between.
     """
 
-    __slots__ = ("cause", "initializer", "layer", "resets", "writer")
+    __slots__ = ("cause", "derived", "direct", "initializer", "layer", "resets", "writer")
 
     def __init__(self) -> None:
         self.writer: Call | None = None
@@ -91,6 +131,8 @@ class Caused:
         self.initializer: Initializer | None = None
         self.layer: str | None = None
         self.resets = False
+        self.derived: Derivation | None = None
+        self.direct = True
 
     def settled(self) -> Caused:
         """The same, without the frame that it would keep alive."""
@@ -106,8 +148,12 @@ def who() -> Caused:
         if caused.writer is None and not is_user_code(code.co_filename):
             if code in INITIALIZERS:
                 caused.initializer = Initializer(frame)
-            elif code.co_name in RESETS or code.co_name == "__init__":
-                _note_layer(caused, frame)
+            elif code in DERIVING:
+                caused.derived = caused.derived or DERIVING[code](frame.f_locals)
+            elif code.co_filename.startswith(LAYERS) and code.co_filename != INIT_FILE:
+                caused.direct = False
+                if code.co_name in RESETS or code.co_name == "__init__":
+                    _note_layer(caused, frame)
         elif is_user_code(code.co_filename):
             if caused.writer is not None:
                 caused.cause = Call(frame)
@@ -118,8 +164,6 @@ def who() -> Caused:
 
 
 def _note_layer(caused: Caused, frame: FrameType) -> None:
-    if not frame.f_code.co_filename.startswith(LAYERS):
-        return
     owner = frame.f_locals.get("self")
     if isinstance(owner, torch.nn.Module):
         caused.layer = type(owner).__name__

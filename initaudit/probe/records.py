@@ -43,9 +43,12 @@ class Record:
 
     ``raw`` says that its allocation wrote nothing, ``distribution`` what its allocation wrote, and ``inherited`` is
     the record of raw memory from which its values were computed. ``copying`` is who made it as a copy of another one.
+    ``origin`` is the memory whose elements it was made of, ``unread`` the last write that nothing has read.
     """
 
-    __slots__ = ("call", "caused", "copying", "distribution", "inherited", "raw", "reference", "writes")
+    __slots__ = (
+        "call", "caused", "copying", "distribution", "inherited", "origin", "raw", "reference", "unread", "writes",
+    )  # fmt: skip
 
     def __init__(self, reference: StorageWeakRef, call: str, caused: Caused, *, raw: bool) -> None:
         self.reference = reference  # keeps the storage's address from being given to another one
@@ -56,6 +59,8 @@ class Record:
         self.distribution: Distribution | None = None
         self.inherited: Record | None = None
         self.writes: list[Written] = []
+        self.origin: Record | None = None
+        self.unread: Written | None = None
 
     def copied(self, reference: StorageWeakRef, by: Caused) -> Record:
         """The life of a copy: all that led to its values."""
@@ -83,6 +88,7 @@ class Record:
         else:
             self.inherited = self.inherited or garbage
         self.writes.append(write)
+        self.unread = write
 
     @property
     def made_by(self) -> str:

@@ -35,6 +35,8 @@ METADATA = frozenset({
 # Where a number leaves the dispatcher and the program may take one branch or another.
 NAMES = {"lift_fresh": "tensor", "_to_copy": "to", "detach": "tensor", "alias": "tensor"}
 """Operators that stand for another call in the program: data that comes into torch arrives as one of these."""
+SELECTS = frozenset({"index", "index_select", "masked_select", "gather", "take"})
+"""Operators that copy elements of their first argument."""
 DECISIONS = frozenset(
     {"_local_scalar_dense", "equal", "allclose", "is_nonzero", "nonzero", "masked_select", "_unique2"}
 )
@@ -192,6 +194,8 @@ class Watch(TorchDispatchMode):
     def _made(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         """New tensors whose values the operator computes; a view of old memory is nothing new."""
         sources = self._records(args, kwargs)
+        for source in sources:
+            source.unread = None
         if name in DECISIONS:
             self._decided(sources)
         for tensor in tensors_in(result):
@@ -203,12 +207,14 @@ class Watch(TorchDispatchMode):
             record = self._new(tensor, f"torch.{NAMES.get(name, name)}", raw=False)
             if record is not None:
                 record.inherited = _first_garbage(sources)
+                record.origin = sources[0] if name in SELECTS and sources else None
                 record.distribution = self._computed(name, args, kwargs, tensor)
 
     def _copied(self, tensor: torch.Tensor, source: Record) -> None:
         storage = storage_of(tensor)
         if storage is not None:
-            self.records[storage._cdata] = source.copied(StorageWeakRef(storage), who().settled())
+            copy = self.records[storage._cdata] = source.copied(StorageWeakRef(storage), who().settled())
+            copy.origin = source
 
     def _decided(self, sources: list[Record]) -> None:
         garbage = _first_garbage(sources)
@@ -263,7 +269,10 @@ class Watch(TorchDispatchMode):
         *,
         for_result: bool,
     ) -> None:
-        garbage = _first_garbage([one for other in others if (one := self.record_of(other)) is not None])
+        read = self._records(others)
+        for one in read:
+            one.unread = None
+        garbage = _first_garbage(read)
         meant = caused.initializer.arguments().get("tensor") if caused.initializer is not None else None
         if caused.initializer is not None and isinstance(meant, torch.Tensor) and self.record_of(meant) is record:
             write = _initialized(caused.initializer.name, caused.initializer.arguments(), meant, caused)

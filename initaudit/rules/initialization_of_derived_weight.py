@@ -73,6 +73,7 @@ class InitializationOfDerivedWeight(Rule[DerivedWrite]):
                     self.encoder = Encoder()
                     self.apply(init_weights)
             """,
+            target="Net",
         ),
         Example(
             source="""
@@ -85,6 +86,7 @@ class InitializationOfDerivedWeight(Rule[DerivedWrite]):
                     self.conv = weight_norm(nn.Conv1d(3, 4, 3))
                     nn.init.normal_(self.conv.weight, std=0.02)
             """,
+            target="Net",
         ),
     )
     valid = (
@@ -101,6 +103,7 @@ class InitializationOfDerivedWeight(Rule[DerivedWrite]):
                     self.conv = weight_norm(conv)
                     nn.init.zeros_(self.conv.bias)
             """,
+            target="Net",
         ),
         Example(
             source="""
@@ -113,6 +116,7 @@ class InitializationOfDerivedWeight(Rule[DerivedWrite]):
                     self.conv = spectral_norm(nn.Conv1d(3, 4, 3))
                     nn.init.normal_(self.conv.weight, std=0.02)
             """,
+            target="Net",
         ),
     )
 
@@ -124,6 +128,4 @@ class InitializationOfDerivedWeight(Rule[DerivedWrite]):
             f"`{by}` computes `{subject.target}` from other parameters, and what is written here is lost; initialize before "
             f"`{by}`",
             evidence=[Evidence(subject.observer, f"{seen} reached with `{subject.layer}` under `{by}`")],
-            model=subject.model,
-            parameter=subject.parameter,
         )

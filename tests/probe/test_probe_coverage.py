@@ -72,7 +72,7 @@ def test_elements_that_a_partial_write_leaves_are_counted(
 
     seen = observe(holder(make))
     assert (seen["w"].unwritten.elements, seen["w"].unwritten.total) == (elements, 20)
-    assert seen.codes == ["INI101" if elements == 20 else "INI102"]
+    assert ("INI101" if elements == 20 else "INI102") in seen.codes
 
 
 @pytest.mark.parametrize(

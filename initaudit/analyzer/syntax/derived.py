@@ -36,7 +36,7 @@ def derived_writes(code: Code) -> Iterator[DerivedWrite]:
         elif attribute in structure and _before(code, structure[attribute], call):
             layers = [each for each in structure[attribute].layers if each.depth == 0]
             if layers and all(each.derived for each in layers):
-                yield _fact(code, call, layers[0], f"self.{attribute}.weight", f"{attribute}.weight")
+                yield _fact(code, call, layers[0], f"self.{attribute}.weight")
 
 
 def _written_here(code: Code, call: ast.Call) -> str | None:
@@ -68,10 +68,10 @@ def _by_walk(code: Code, call: ast.Call, walk: Walk, structure: dict[str, Attrib
         if write.attribute == "weight" and reached:
             same_file = walk.code.module is code.module
             node = write.node if same_file else call
-            yield _fact(walk.code if same_file else code, node, reached[0], f"{walk.element}.weight", None)
+            yield _fact(walk.code if same_file else code, node, reached[0], f"{walk.element}.weight")
 
 
-def _fact(code: Code, node: ast.Call, layer: Layer, target: str, parameter: str | None) -> DerivedWrite:
+def _fact(code: Code, node: ast.Call, layer: Layer, target: str) -> DerivedWrite:
     assert layer.derived is not None
     return DerivedWrite(
         observer=Observer.ANALYZER,
@@ -79,8 +79,6 @@ def _fact(code: Code, node: ast.Call, layer: Layer, target: str, parameter: str 
         target=target,
         layer=layer.kind,
         by=layer.derived,
-        model=code.cls.qualname if code.cls is not None and parameter is not None else None,
-        parameter=parameter,
     )
 
 

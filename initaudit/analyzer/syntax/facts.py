@@ -28,11 +28,13 @@ from initaudit.analyzer.syntax.statements import (
     small_statements,
     type_tests,
 )
+from initaudit.analyzer.syntax.thrown_away import copy_writes
 from initaudit.analyzer.syntax.units import units
 from initaudit.analyzer.triage import sought
 from initaudit.facts import (
     BareReference,
     CopiedLayers,
+    CopyWrite,
     DeprecatedCall,
     DerivedWrite,
     DroppedTensor,
@@ -61,6 +63,7 @@ OF_UNITS: dict[str, Callable[[Code], Iterator[Fact]]] = {
     RepeatedReset.__name__: repeated_resets,
     IgnoredArgument.__name__: ignored_arguments,
     DerivedWrite.__name__: derived_writes,
+    CopyWrite.__name__: copy_writes,
     EarlyWalk.__name__: early_walks,
 }
 """What is stated of a unit as Python parses it; everything else is read from libcst's tree."""
