@@ -199,6 +199,7 @@ def check(paths: tuple[str, ...], **flags: Any) -> None:
     help="Gigabytes that a build may take. Default: most of what is free.",
 )
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds until a build is given up.")
+@click.option("--try", "try_advice", is_flag=True, help="Build again with what is advised, and show before and after.")
 @click.option("--table", type=click.Path(dir_okay=False), help="Write every parameter there, as JSON.")
 @click.option("--html", type=click.Path(dir_okay=False), help="Write a page for people there.")
 def probe(targets: tuple[str, ...], **flags: Any) -> None:
@@ -212,7 +213,11 @@ def probe(targets: tuple[str, ...], **flags: Any) -> None:
     how = {key: flags[key] for key in BUILDING}
     models = tuple(Model(target=target, **how) for target in targets)
     asked, output = _asked(flags, targets=models, probe=True), _output(flags)
-    sys.exit(commands.probe(asked, output, table_file=flags["table"], page_file=flags["html"]))
+    sys.exit(
+        commands.probe(
+            asked, output, table_file=flags["table"], page_file=flags["html"], try_advice=flags["try_advice"]
+        )
+    )
 
 
 @main.command()

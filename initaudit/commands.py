@@ -17,7 +17,7 @@ from typing import Any, ParamSpec
 
 import msgspec
 
-from initaudit import __version__, engine, fix, session, settings
+from initaudit import __version__, attempt, engine, fix, session, settings
 from initaudit.baseline import DEFAULT_FILENAME, write_baseline
 from initaudit.engine import Report, Task
 from initaudit.finding import Edit, Finding, Severity
@@ -80,7 +80,14 @@ def check(asked: Asked, output: Output, *, mend: bool = False) -> int:
 
 
 @exits_with_2
-def probe(asked: Asked, output: Output, *, table_file: str | None = None, page_file: str | None = None) -> int:
+def probe(
+    asked: Asked,
+    output: Output,
+    *,
+    table_file: str | None = None,
+    page_file: str | None = None,
+    try_advice: bool = False,
+) -> int:
     """Build models and report; for people, also list every parameter."""
     if page_file is not None and importlib.util.find_spec("jinja2") is None:
         raise session.UseError("--html needs jinja2, which is not installed: pip install 'initaudit[probe]'")
@@ -99,6 +106,12 @@ def probe(asked: Asked, output: Output, *, table_file: str | None = None, page_f
             from initaudit.portrait.page import page
 
             _save(page_file, page(report.findings, report.observations, context_of(output, ())))
+        if try_advice:
+            tried = attempt.as_text(attempt.attempt(prepared.task, report, prepared.models)) or "nothing to try."
+            if output.output_format == "full":
+                text += f"\n{tried}\n"
+            else:
+                _log(tried)
         _write(text, output)
         return _conclude(report, prepared, output)
 

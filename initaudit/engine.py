@@ -14,7 +14,7 @@ import msgspec
 
 from initaudit import fix, merge
 from initaudit.facts import Observation, SyntaxFault, Undecided, UnusedSuppression
-from initaudit.finding import Category, Finding, Observer, Place, Severity
+from initaudit.finding import Category, Change, Finding, Observer, Place, Severity
 from initaudit.merge import Seen
 from initaudit.repository import Changes, repository_root
 from initaudit.rules import catalogue, questions
@@ -108,8 +108,11 @@ def reading(
     return watch
 
 
-def building(models: Sequence[Model]) -> Watch:
-    """The probe on these models. A target that cannot be imported is an error, and the others are still built."""
+def building(models: Sequence[Model], changes: Mapping[str, tuple[Change, ...]] | None = None) -> Watch:
+    """The probe on these models. A target that cannot be imported is an error, and the others are still built.
+
+    ``changes`` are made to the models, by target, once they are built.
+    """
 
     def watch(rules: Sequence[AnyRule]) -> Watched:
         from initaudit.probe import ProbeUnavailable, Target, TargetError, probe
@@ -129,6 +132,7 @@ def building(models: Sequence[Model]) -> Watch:
                 abstract=model.abstract,
                 memory=None if model.memory is None else int(model.memory * 1e9),
                 questions=asked,
+                changes=(changes or {}).get(model.target, ()),
             )
             if model.timeout is not None:
                 target = msgspec.structs.replace(target, timeout=model.timeout)

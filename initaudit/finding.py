@@ -88,11 +88,43 @@ class Fix(msgspec.Struct, frozen=True):
     edits: tuple[Edit, ...] = ()
 
 
+class Advice(msgspec.Struct, frozen=True, kw_only=True):
+    """The call of ``nn.init`` that would mend a parameter, named as in ``model``, the class that declares it.
+
+    ``nonlinearity`` is what it is given by that name, ``gain_for`` the nonlinearity whose gain it is given.
+    """
+
+    model: str
+    parameter: str
+    initializer: str
+    nonlinearity: str | None = None
+    gain_for: str | None = None
+    std: float | None = None
+
+    def __str__(self) -> str:
+        arguments = [self.parameter]
+        if self.nonlinearity is not None:
+            arguments.append(f'nonlinearity="{self.nonlinearity}"')
+        if self.gain_for is not None:
+            arguments.append(f'gain=nn.init.calculate_gain("{self.gain_for}")')
+        if self.std is not None:
+            arguments.append(f"std={self.std:g}")
+        return f"nn.init.{self.initializer}({', '.join(arguments)})"
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A parameter, by its path in a built model, and the call that it gets once the model is built."""
+
+    path: str
+    advice: Advice
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is wrong, at the line of user code that has to change.
 
     ``parameter`` is the parameter (or buffer) it is about, as named in ``model``, the qualified name of the declaring
     class. A finding that is the cause of several others lists the parameters it leaves wrong in ``affects``.
+    ``advice`` is what to call for its parameters, where that is one call each.
     ``fingerprint`` is filled in by the engine: it is stable under line moves and ignores who saw it.
     """
 
@@ -107,6 +139,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     parameter: str | None = None
     affects: tuple[str, ...] = ()
     fix: Fix | None = None
+    advice: tuple[Advice, ...] = ()
     url: str = ""
     fingerprint: str = ""
 

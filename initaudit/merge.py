@@ -96,6 +96,7 @@ def _joined(cluster: Sequence[Seen]) -> Finding:
         evidence=evidence,
         affects=tuple(dict.fromkeys(name for one in cluster for name in one.finding.affects)),
         fix=next((one.finding.fix for one in cluster if one.finding.fix), None),
+        advice=tuple(dict.fromkeys(piece for one in cluster for piece in one.finding.advice)),
     )
 
 

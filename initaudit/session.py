@@ -69,6 +69,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     configuration: Configuration
     task: Task
     watches: tuple[Watch, ...]
+    models: tuple[Model, ...] = ()
     errors: tuple[str, ...] = ()
 
     def with_errors(self, report: Report) -> Report:
@@ -109,8 +110,9 @@ def prepare(asked: Asked) -> Iterator[Prepared]:
         else:
             prepared = _on_disk(asked, configuration)
         if asked.probe:
-            building = engine.building(_models(asked, configuration))
-            prepared = msgspec.structs.replace(prepared, watches=(*prepared.watches, building))
+            models = _models(asked, configuration)
+            watches = (*prepared.watches, engine.building(models))
+            prepared = msgspec.structs.replace(prepared, watches=watches, models=models)
         yield prepared
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from initaudit.facts import Observation, Question
-from initaudit.finding import Place
+from initaudit.finding import Change, Place
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +23,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     that a forward and a backward are measured for.
     ``abstract`` says whether to watch without memory: "auto" when the build takes more than it may.
     ``questions`` are those whose answers cost builds of their own: they are answered only when asked. ``inputs`` are
-    positional and named inputs that were handed over: they never leave the process.
+    positional and named inputs that were handed over: they never leave the process. ``changes`` are
+    made to the model as soon as it is built.
     """
 
     spec: str
@@ -38,6 +39,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     abstract: Literal["auto", "always", "never"] = "auto"
     seed: int = 0
     questions: frozenset[Question] = frozenset()
+    changes: tuple[Change, ...] = ()
     seeds: int = 1
     inputs: tuple[tuple[Any, ...], dict[str, Any]] | None = None
 

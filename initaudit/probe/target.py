@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from initaudit.finding import Place
+from initaudit.probe.changes import change
 from initaudit.probe.files import displayed, is_user_code
 from initaudit.probe.libraries import LIBRARIES
 from initaudit.probe.request import Target, TargetError
@@ -36,6 +37,8 @@ class Resolved:
             model = self.attribute(**self.target.kwargs)
         if not isinstance(model, torch.nn.Module):
             raise TargetError(f"it gave {type(model).__name__}, not a torch.nn.Module")
+        if self.target.changes:
+            change(model, self.target.changes)
         return model
 
     def place(self) -> Place:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from initaudit.facts import ZeroFactors
-from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
 
 
@@ -148,6 +148,9 @@ class AllFactorsZero(Rule[ZeroFactors]):
             model=subject.model,
             parameter=subject.parameter,
             affects=subject.factors,
+            advice=[
+                Advice(model=subject.model, parameter=subject.parameter, initializer="normal_", std=0.02),
+            ],
         )
 
 

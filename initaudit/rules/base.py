@@ -16,7 +16,7 @@ from typing import ClassVar, Generic, TypeVar
 import msgspec
 
 from initaudit.facts import Fact, Question
-from initaudit.finding import Category, Evidence, Finding, Fix, Observer, Place, Severity
+from initaudit.finding import Advice, Category, Evidence, Finding, Fix, Observer, Place, Severity
 from initaudit.timeline import Chain, ParameterTimeline, SignalProfile
 
 Subject = ParameterTimeline | Chain | SignalProfile | Fact
@@ -110,6 +110,7 @@ class Rule(ABC, Generic[S]):
         parameter: str | None = None,
         affects: tuple[str, ...] = (),
         fix: Fix | None = None,
+        advice: Iterable[Advice] = (),
     ) -> Finding:
         """A finding that carries this rule's metadata."""
         return Finding(
@@ -124,6 +125,7 @@ class Rule(ABC, Generic[S]):
             parameter=parameter,
             affects=affects,
             fix=fix,
+            advice=tuple(advice),
             url=self.url(),
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
-from initaudit.rules.depth import advice, middle, named, place_of, unbiased
+from initaudit.rules.depth import advice, middle, named, place_of, remedies, unbiased
 from initaudit.timeline import Layer, SignalProfile
 
 MOST = 0.6
@@ -130,4 +130,5 @@ class DeadUnits(Rule[SignalProfile]):
             model=first.model,
             parameter=first.parameter,
             affects=named(after, first.model),
+            advice=remedies(after),
         )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from initaudit.activations import CATALOGUE
-from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
 from initaudit.schemes.gains import TORCH_DEFAULT_SLOPE, calculate_gain
 from initaudit.timeline import Chain, Link
@@ -130,7 +130,15 @@ class DefaultInitDeepRectifier(Rule[Chain]):
             model=placed.model,
             parameter=placed.parameter,
             affects=tuple(dict.fromkeys(link.parameter for link in links)),
+            advice=tuple(dict.fromkeys(call for link in links for call in self.remedy(link))),
         )
+
+    @staticmethod
+    def remedy(link: Link) -> tuple[Advice, ...]:
+        """The calls for a weight and its bias."""
+        weight = Advice(model=link.model, parameter=link.parameter, initializer="kaiming_normal_", nonlinearity="relu")
+        bias = link.parameter.removesuffix("weight") + "bias"
+        return weight, Advice(model=link.model, parameter=bias, initializer="zeros_")
 
     @staticmethod
     def is_default(link: Link) -> bool:

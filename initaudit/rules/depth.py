@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from initaudit.activations import CATALOGUE, Family
-from initaudit.finding import Place
+from initaudit.finding import Advice, Place
 from initaudit.timeline import Layer, SignalProfile
 
 DECADES = 2.0
@@ -84,19 +84,44 @@ def chains(profile: SignalProfile) -> Iterator[list[Layer]]:
     yield from (chain for chain in found.values() if len(chain) > 1)
 
 
-def advice(layer: Layer) -> str:
+def remedy(layer: Layer) -> Advice:
     """The call that gives a weight the scale for what follows it."""
     activation = CATALOGUE.get(layer.activation or "linear", CATALOGUE["linear"])
-    name = layer.parameter
+    initializer, nonlinearity, gain_for = "xavier_normal_", None, None
     if activation.key in ("leaky_relu", "prelu", "rrelu"):
-        return f'`nn.init.kaiming_normal_({name}, nonlinearity="leaky_relu")`'
-    if activation.family in (Family.RECTIFIER, Family.SMOOTH_RECTIFIER):
-        return f'`nn.init.kaiming_normal_({name}, nonlinearity="relu")`'
-    if activation.key == "selu":
-        return f'`nn.init.kaiming_normal_({name}, nonlinearity="linear")`'
-    if activation.key == "tanh":
-        return f'`nn.init.xavier_normal_({name}, gain=nn.init.calculate_gain("tanh"))`'
-    return f"`nn.init.xavier_normal_({name})`"
+        initializer, nonlinearity = "kaiming_normal_", "leaky_relu"
+    elif activation.family in (Family.RECTIFIER, Family.SMOOTH_RECTIFIER):
+        initializer, nonlinearity = "kaiming_normal_", "relu"
+    elif activation.key == "selu":
+        initializer, nonlinearity = "kaiming_normal_", "linear"
+    elif activation.key == "tanh":
+        gain_for = "tanh"
+    return Advice(
+        model=layer.model,
+        parameter=layer.parameter,
+        initializer=initializer,
+        nonlinearity=nonlinearity,
+        gain_for=gain_for,
+    )
+
+
+def remedies(layers: Iterable[Layer]) -> tuple[Advice, ...]:
+    """The calls for the weights of some layers, and for their biases."""
+    return tuple(
+        dict.fromkeys(
+            call
+            for layer in layers
+            for call in (
+                remedy(layer),
+                *([Advice(model=layer.model, parameter=layer.bias, initializer="zeros_")] if layer.bias else []),
+            )
+        )
+    )
+
+
+def advice(layer: Layer) -> str:
+    """The call that gives a weight the scale for what follows it, as it is shown."""
+    return f"`{remedy(layer)}`"
 
 
 def unbiased(layer: Layer) -> str:

@@ -7,7 +7,19 @@ from collections.abc import Iterator, Sequence
 
 from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
-from initaudit.rules.depth import DECADES, Trend, advice, chains, groups, middle, named, place_of, repeated, trend
+from initaudit.rules.depth import (
+    DECADES,
+    Trend,
+    advice,
+    chains,
+    groups,
+    middle,
+    named,
+    place_of,
+    remedies,
+    repeated,
+    trend,
+)
 from initaudit.timeline import Layer, SignalProfile
 
 
@@ -143,6 +155,7 @@ class ExplodingSignal(Rule[SignalProfile]):
             model=first.model,
             parameter=first.parameter,
             affects=named(every, first.model),
+            advice=remedies(every),
         )
 
     def grows_in_time(self, profile: SignalProfile, layer: Layer, course: Trend) -> Finding:
@@ -174,6 +187,7 @@ class ExplodingSignal(Rule[SignalProfile]):
             model=layer.model,
             parameter=layer.parameter,
             affects=named(after, layer.model),
+            advice=remedies(after),
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
-from initaudit.rules.depth import Trend, advice, groups, middle, named, place_of, trend
+from initaudit.rules.depth import Trend, advice, groups, middle, named, place_of, remedies, trend
 from initaudit.timeline import Layer, SignalProfile
 
 
@@ -128,4 +128,5 @@ class GradientSlope(Rule[SignalProfile]):
             model=first.model,
             parameter=first.parameter,
             affects=named(group, first.model),
+            advice=remedies(group),
         )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from initaudit.activations import CATALOGUE, Family
-from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.timeline import Chain, Link
 
@@ -146,13 +146,11 @@ class KaimingNonlinearityMismatch(Rule[Chain]):
         if placed is None or placed.place is None:
             return
         others = f" and {len(links) - 1} more after it" if len(links) > 1 else ""
-        gain = 1.0 if placed.activation is None else CATALOGUE[placed.activation].gain
-        initializer = placed.schemes[0].replace("kaiming", "xavier") + "_"
-        told = f', gain=nn.init.calculate_gain("{placed.activation}")' if gain not in (None, 1.0) else ""
+        gain = gain_of(placed)
         yield self.finding(
             placed.place,
             f"`{placed.parameter}`{others} {'are' if others else 'is'} drawn by {placed.schemes[0]} for a ReLU, but a "
-            f"{placed.activation} follows; use `nn.init.{initializer}({placed.parameter}{told})`",
+            f"{placed.activation} follows; use `{remedy(placed)}`",
             evidence=[
                 Evidence(
                     subject.observer,
@@ -163,7 +161,23 @@ class KaimingNonlinearityMismatch(Rule[Chain]):
             model=placed.model,
             parameter=placed.parameter,
             affects=tuple(dict.fromkeys(link.parameter for link in links)),
+            advice=tuple(dict.fromkeys(map(remedy, links))),
         )
+
+
+def gain_of(link: Link) -> float | None:
+    """torch's gain for what follows."""
+    return None if link.activation is None else CATALOGUE[link.activation].gain
+
+
+def remedy(link: Link) -> Advice:
+    """The call that is made for what follows."""
+    return Advice(
+        model=link.model,
+        parameter=link.parameter,
+        initializer=link.schemes[0].replace("kaiming", "xavier") + "_",
+        gain_for=link.activation if gain_of(link) not in (None, 1.0) else None,
+    )
 
 
 def mismatched(link: Link) -> bool:

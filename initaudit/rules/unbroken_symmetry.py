@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from initaudit.facts import EqualUnits
-from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
 
 
@@ -190,4 +190,5 @@ class UnbrokenSymmetry(Rule[EqualUnits]):
             ],
             model=subject.model,
             parameter=subject.parameter,
+            advice=[Advice(model=subject.model, parameter=subject.parameter, initializer="xavier_uniform_")],
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.finding import Advice, Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.timeline import Coverage, Kind, ParameterTimeline
 
@@ -114,7 +114,15 @@ class UninitializedParameter(Rule[ParameterTimeline]):
             evidence=[Evidence(subject.observer, self.seen(subject))],
             model=subject.model,
             parameter=subject.name,
+            advice=[self.remedy(subject)],
         )
+
+    @staticmethod
+    def remedy(subject: ParameterTimeline) -> Advice:
+        """A call that gives it values that train: Xavier's for a matrix, zeros for a vector."""
+        shape = subject.allocation.shape if subject.allocation is not None else None
+        initializer = "xavier_uniform_" if shape is not None and len(shape) > 1 else "zeros_"
+        return Advice(model=subject.model, parameter=subject.name, initializer=initializer)
 
     @staticmethod
     def seen(subject: ParameterTimeline) -> str:

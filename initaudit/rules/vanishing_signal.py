@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
-from initaudit.rules.depth import advice, chains, groups, middle, named, place_of, trend, unbiased
+from initaudit.rules.depth import advice, chains, groups, middle, named, place_of, remedies, trend, unbiased
 from initaudit.timeline import Layer, SignalProfile
 
 LOST = 2.0
@@ -189,6 +189,7 @@ class VanishingSignal(Rule[SignalProfile]):
             model=start.model,
             parameter=start.parameter,
             affects=named(chain, start.model),
+            advice=remedies(chain),
         )
 
     def faded(self, profile: SignalProfile, chain: Sequence[Layer]) -> Finding | None:
@@ -221,4 +222,5 @@ class VanishingSignal(Rule[SignalProfile]):
             model=first.model,
             parameter=first.parameter,
             affects=named(layers, first.model),
+            advice=remedies(layers),
         )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from initaudit.activations import CATALOGUE
-from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.timeline import Chain, Link
 
@@ -199,6 +199,7 @@ class XavierBeforeRelu(Rule[Chain]):
             model=placed.model,
             parameter=placed.parameter,
             affects=tuple(dict.fromkeys(link.parameter for link in links)),
+            advice=tuple(dict.fromkeys(self.remedy(link) for link in links)),
         )
 
     @staticmethod
@@ -210,6 +211,16 @@ class XavierBeforeRelu(Rule[Chain]):
         xavier = bool(link.schemes) and link.schemes[0].startswith("xavier")
         return (
             xavier and link.gain is not None and math.isclose(link.gain, 1.0, rel_tol=1e-6) and kept(link) < NEARLY_KEPT
+        )
+
+    @staticmethod
+    def remedy(link: Link) -> Advice:
+        """The call that keeps the scale."""
+        return Advice(
+            model=link.model,
+            parameter=link.parameter,
+            initializer=link.schemes[0].replace("xavier", "kaiming") + "_",
+            nonlinearity=recommended(link),
         )
 
     @staticmethod
