@@ -12,6 +12,7 @@ source of what was missed, and survives the next run.
 from __future__ import annotations
 
 import argparse
+import ast
 import collections
 import re
 from collections.abc import Iterable, Iterator
@@ -85,22 +86,31 @@ class Bug(NamedTuple):
         return "visible in source" if self.static == "yes" else "visible only at run time"
 
 
-def codes_for(row: dict[str, str], path: str, reports: Iterable[Report]) -> str:
+def codes_for(row: dict[str, str], path: str, reports: Iterable[Report], root: Path) -> str:
     """The codes for this kind of bug on its line or its parameter."""
-    line = int(row["line"]) if row["line"] else None
+    lines = block(root / path, int(row["line"])) if row["line"] else [None]
     kind = RULES.get(row["category"], "").split()
-    parameter = row["parameter"]
-    return codes(each for each in reports if each.code in kind and each.about(path, line, row["class"], parameter))
+    about = [each for each in reports if any(each.about(path, line, row["class"], row["parameter"]) for line in lines)]
+    return codes(each for each in about if each.code in kind)
+
+
+def block(file: Path, line: int) -> list[int]:
+    """A line, or all lines of the block that it heads: a label may name the ``if`` around the statement."""
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.If | ast.For | ast.With) and node.lineno == line:
+            return list(range(line, (node.body[-1].end_lineno or line) + 1))
+    return [line]
 
 
 def released(row: dict[str, str], cache: Path) -> Bug:
     """A bug in the release that has it and, if there is one, in the release that does not."""
-    found = codes_for(row, row["path"], everything(unpacked(row["package"], row["buggy"], cache), row["path"]))
+    buggy = unpacked(row["package"], row["buggy"], cache)
+    found = codes_for(row, row["path"], everything(buggy, row["path"]), buggy)
     mended = row["fixed"] if re.match(r"\d", row["fixed"]) else ""
     root = unpacked(row["package"], mended, cache) if mended else None
     left = ""
     if root is not None and (root / row["path"]).is_file():
-        left = codes_for({**row, "line": ""}, row["path"], everything(root, row["path"]))
+        left = codes_for({**row, "line": ""}, row["path"], everything(root, row["path"]), root)
     return bug(row, found, mended, left)
 
 
