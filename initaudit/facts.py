@@ -235,6 +235,37 @@ class RepeatedReset(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     missed: str
 
 
+class ExactTypeTest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A comparison of a module's own type before it is initialized (``type(m) == nn.Linear``), and the test of its kind
+    that would also hold for subclasses."""
+
+    place: Place
+    source: str
+    mended: str
+
+
+class ClassNameTest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A test for a part of a class's name, before an attribute is initialized that objects of ``model``, which has such
+    a name, do not have. The test reaches them."""
+
+    place: Place
+    source: str
+    part: str
+    model: str
+    attribute: str
+
+
+class LeafWrite(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A write in place to a parameter that autograd records (``source``), or to a ``view`` of one. In a method,
+    ``model`` is its class."""
+
+    place: Place
+    source: str
+    parameter: str
+    model: str | None = None
+    view: bool = False
+
+
 class RepeatedLayer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A container made of one layer, with parameters or buffers, several times: ``source`` is ``[layer] * n``."""
 
@@ -427,6 +458,9 @@ Fact = (
     | HelperCall
     | EmbeddingWrite
     | GainDraw
+    | ExactTypeTest
+    | ClassNameTest
+    | LeafWrite
     | RepeatedLayer
     | CopiedLayers
     | LowRankFactors

@@ -144,6 +144,12 @@ TABLE_WRITTEN = Trigger("normal_( uniform_( orthogonal_( weight[ data[")
 REPEATED = Trigger("ModuleList( Sequential(", r"\]\s*\*|\*\s*\[")
 COPIED = Trigger("deepcopy(")
 CONTAINER = Trigger("ModuleList( Sequential(")
+EXACT_TYPE = Trigger("type( __class__", r"\bif\b[^\n]*(?:type\(\w+\)|__class__)\s*(?:==|is|in)\s")
+CLASS_NAME = Trigger("__name__", r"__name__")
+LEAF_WRITTEN = Trigger(
+    "Parameter( Linear( Embedding(",
+    r"(?:normal|uniform|zero|fill|copy|mul|div|add|sub|clamp)_\(|\]\s*[-+*/]?=(?!=)|[-+*/]=",
+)
 FACTORS = Trigger("lora LoRA Lora hada lokr", r"(?:_[ABEab]|down|up)\b")
 
 TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
@@ -160,6 +166,9 @@ TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "EmbeddingWrite": (TABLE, TABLE_WRITTEN),
     "RepeatedLayer": (REPEATED,),
     "CopiedLayers": (COPIED, CONTAINER),
+    "ExactTypeTest": (EXACT_TYPE,),
+    "ClassNameTest": (CLASS_NAME,),
+    "LeafWrite": (LEAF_WRITTEN,),
     "LowRankFactors": (FACTORS,),
     "GainDraw": (NORMALIZATION, DRAW),
     "Chain": (SCALED,),

@@ -17,6 +17,7 @@ from initaudit.analyzer.syntax.factors import low_rank_factors
 from initaudit.analyzer.syntax.helpers import helper_calls
 from initaudit.analyzer.syntax.initializers import deprecated_calls, initializer_calls
 from initaudit.analyzer.syntax.layer_writes import embedding_writes, gain_draws
+from initaudit.analyzer.syntax.leaves import leaf_writes
 from initaudit.analyzer.syntax.loops import element_name, iterated, model_loop
 from initaudit.analyzer.syntax.order import early_walks
 from initaudit.analyzer.syntax.resets import repeated_resets
@@ -29,10 +30,12 @@ from initaudit.analyzer.syntax.statements import (
     type_tests,
 )
 from initaudit.analyzer.syntax.thrown_away import copy_writes
+from initaudit.analyzer.syntax.type_names import class_name_tests, exact_type_tests
 from initaudit.analyzer.syntax.units import units
 from initaudit.analyzer.triage import sought
 from initaudit.facts import (
     BareReference,
+    ClassNameTest,
     CopiedLayers,
     CopyWrite,
     DeprecatedCall,
@@ -40,11 +43,13 @@ from initaudit.facts import (
     DroppedTensor,
     EarlyWalk,
     EmbeddingWrite,
+    ExactTypeTest,
     Fact,
     GainDraw,
     HelperCall,
     IgnoredArgument,
     InitializerCall,
+    LeafWrite,
     LowRankFactors,
     ModelLoop,
     Question,
@@ -60,6 +65,9 @@ OF_UNITS: dict[str, Callable[[Code], Iterator[Fact]]] = {
     HelperCall.__name__: helper_calls,
     RepeatedLayer.__name__: repeated_layers,
     CopiedLayers.__name__: copied_layers,
+    ExactTypeTest.__name__: exact_type_tests,
+    ClassNameTest.__name__: class_name_tests,
+    LeafWrite.__name__: leaf_writes,
     RepeatedReset.__name__: repeated_resets,
     IgnoredArgument.__name__: ignored_arguments,
     DerivedWrite.__name__: derived_writes,

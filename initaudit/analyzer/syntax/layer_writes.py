@@ -72,13 +72,12 @@ def embedding_writes(project: Project, module: Module) -> Iterator[EmbeddingWrit
     for scope, snippet in reader.functions(ROW):
         yield from _zeroed_tables(reader, scope, snippet)
     for scope, snippet in reader.functions(DRAWN):
-        visible = [made for made in reader.made if made.visible_in(scope)]
-        for draw in reader.draws(snippet, {made.name: (made.layer,) for made in visible}):
+        visible = {made.name: made for made in reader.made if made.visible_in(scope)}
+        visible |= _reached_by_name(snippet, [made for made in reader.made if made.layer == EMBEDDING], padded)
+        for draw in reader.draws(snippet, {name: (made.layer,) for name, made in visible.items()}):
             if draw.parameter != "weight" or EMBEDDING not in draw.layers:
                 continue
-            reached = padded
-            if draw.owner in {made.name for made in visible}:
-                reached = [made for made in visible if made.name == draw.owner and made in padded]
+            reached = [made for made in [visible[draw.owner]] if made in padded] if draw.owner in visible else padded
             if reached and not reader.takes_care(scope, snippet, draw.owner):
                 yield EmbeddingWrite(
                     observer=Observer.ANALYZER,
@@ -86,6 +85,23 @@ def embedding_writes(project: Project, module: Module) -> Iterator[EmbeddingWrit
                     source=snippet.source(draw.node),
                     embedding=reached[0].snippet.place(reached[0].call),
                 )
+
+
+def _reached_by_name(snippet: Snippet, embeddings: Sequence[Made], padded: Sequence[Made]) -> dict[str, Made]:
+    """The embeddings that a function reaches as an attribute of another object: ``module.words`` for ``self.words``.
+
+    Only where every embedding of that name in the file has a padding row.
+    """
+    found = {}
+    text = snippet.source(snippet.body[0], snippet.body[-1])
+    for made in padded:
+        attribute = made.name.removeprefix("self.")
+        namesakes = [each for each in embeddings if each.name == made.name]
+        if attribute.isidentifier() and attribute != made.name and all(each in padded for each in namesakes):
+            for match in re.finditer(rf"\b((?:\w+\.)+{attribute})\.weight\b", text):
+                if not match[1].startswith("self."):
+                    found[match[1]] = made
+    return found
 
 
 def _zeroed_tables(reader: Reader, scope: Definition | None, snippet: Snippet) -> Iterator[EmbeddingWrite]:
@@ -269,9 +285,12 @@ class Reader:
     def takes_care(self, scope: Definition | None, snippet: Snippet, owner: str) -> bool:
         """Whether something is said about rows of the table, or about padding, where the table is drawn.
 
-        For a table that a method draws, the whole class is asked; for one of any module, the whole file.
+        For a table of the object itself the whole class is asked. A padding row of any table counts, for code may
+        collect the tables first.
         """
-        rows = re.compile(rf"\b{re.escape(owner)}\.weight(?:\.data)?\[|\b{re.escape(owner)}\.padding_idx\b")
+        rows = re.compile(
+            rf"\b{re.escape(owner)}\.(?:weight(?:\.data)?\[|padding_idx\b)|\.weight(?:\.data)?\[[^\]\n]*pad"
+        )
         if owner.startswith("self.") and scope is not None and scope.owner is not None:
             return rows.search(self.module.slice(scope.owner)) is not None
         if any(isinstance(node, ast.Call) and "pad" in dotted(node.func) for node in nodes(snippet.body)):

@@ -1,0 +1,143 @@
+"""Parameters that are written in place while autograd records: code that raises when it runs.
+
+Only where nothing around can have switched recording off: top-level code, constructors, and the methods that a
+constructor calls.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.snippets import FunctionNode, dotted
+from initaudit.analyzer.syntax.code import Code, blocks, makes_parameter, method, own_attribute
+from initaudit.facts import LeafWrite
+
+SWITCHES = re.compile(r"no_grad|inference_mode|grad_enabled|requires_grad|\bmeta\b")
+"""What may keep autograd from recording, or a parameter from being a leaf that needs it."""
+RECORDED = (torch_api.OVERWRITES | torch_api.PARTIAL_WRITES) - {"set_"} | {
+    "mul_", "div_", "add_", "sub_", "clamp_", "neg_", "abs_", "sqrt_", "pow_", "exp_", "copy_", "lerp_", "addmm_",
+}  # fmt: skip
+VIEWS = {
+    "view",
+    "view_as",
+    "t",
+    "transpose",
+    "permute",
+    "squeeze",
+    "unsqueeze",
+    "narrow",
+    "select",
+    "diagonal",
+    "expand",
+}
+LAYERS = torch_api.LINEAR_LIKE | {"Embedding", "EmbeddingBag"}
+
+
+def leaf_writes(code: Code) -> Iterator[LeafWrite]:
+    """Writes to parameters, or to views of them, that autograd records."""
+    body = _plain_body(code)
+    if body is None or SWITCHES.search(_surroundings(code)):
+        return
+    for statement in _in_order(body):
+        for target, source in _written(statement):
+            name = _leaf(code, target)
+            if name is not None:
+                yield LeafWrite(
+                    place=code.snippet.place(source),
+                    source=code.snippet.source(source),
+                    parameter=name,
+                    model=code.cls.qualname if code.cls is not None else None,
+                    view=target is not _innermost(target),
+                )
+
+
+def _plain_body(code: Code) -> Sequence[ast.stmt] | None:
+    """The statements of a unit, where it is known to run with autograd on."""
+    function, cls = code.function, code.cls
+    if code.definition is None:
+        return code.snippet.body
+    if function is None or cls is None or function.decorator_list or not code.project.is_module_class(cls):
+        return None
+    if function.name == "__init__":
+        return function.body
+    constructor = method(code, "__init__")
+    if constructor is None or constructor.cls != cls or constructor.function is None:
+        return None
+    called = any(own_attribute(call.func) == function.name for call in constructor.calls())
+    return function.body if called else None
+
+
+def _in_order(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Every statement that runs, without those of functions and classes that are defined here."""
+    for statement in body:
+        yield statement
+        if not isinstance(statement, FunctionNode | ast.ClassDef):
+            for block in blocks(statement):
+                yield from _in_order(block)
+
+
+def _written(statement: ast.stmt) -> Iterator[tuple[ast.expr, ast.expr | ast.stmt]]:
+    """What a statement writes in place, and the code that does."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name, value=target)) as call) if name in RECORDED:
+            if not isinstance(target, ast.Subscript) or _is_basic(target.slice):
+                yield target, call
+        case ast.Assign(targets=[ast.Subscript(value=target)]):
+            yield target, statement
+        case ast.AugAssign(target=ast.Subscript(value=target)) | ast.AugAssign(target=ast.Attribute() as target):
+            yield target, statement
+        case _:
+            pass
+
+
+def _is_basic(index: ast.expr) -> bool:
+    """Whether an index gives a view, and no copy."""
+    parts = index.elts if isinstance(index, ast.Tuple) else [index]
+    return all(
+        isinstance(part, ast.Slice) or (isinstance(part, ast.Constant) and isinstance(part.value, int))
+        for part in parts
+    )
+
+
+def _innermost(target: ast.expr) -> ast.expr:
+    """The tensor that an expression is a view of."""
+    while True:
+        match target:
+            case ast.Call(func=ast.Attribute(attr=name, value=inner)) if name in VIEWS:
+                target = inner
+            case ast.Subscript(value=inner, slice=index) if _is_basic(index):
+                target = inner
+            case _:
+                return target
+
+
+def _leaf(code: Code, target: ast.expr) -> str | None:
+    """The parameter that an expression is, or is a view of."""
+    tensor = _innermost(target)
+    if not isinstance(tensor, ast.Attribute):
+        return None
+    own = own_attribute(tensor)
+    if own is not None:
+        return own if code.cls is not None and makes_parameter(code.project, code.cls, own) else None
+    owner = dotted(tensor.value)
+    if tensor.attr != "weight" or not owner:
+        return None
+    made = re.findall(rf"(?<![\w.]){re.escape(owner)}\s*=\s*([\w.]+)\(", _surroundings(code))
+    return f"{owner}.weight".removeprefix("self.") if made and all(_is_layer(code, name) for name in made) else None
+
+
+def _surroundings(code: Code) -> str:
+    """The class of a method, or all top-level code."""
+    if code.cls is not None:
+        return code.module.slice(code.cls.definition)
+    return "\n".join(
+        line for start, end in code.module.outline.top_level for line in code.module.lines[start - 1 : end]
+    )
+
+
+def _is_layer(code: Code, name: str) -> bool:
+    canonical = code.canonical(ast.parse(name, mode="eval").body) or ""
+    return canonical.removeprefix("torch.nn.") in LAYERS

@@ -1,0 +1,121 @@
+"""INI307: a parameter that is written in place while autograd records, which raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import LeafWrite
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Default, Example, Rule
+
+
+class LeafModifiedInPlace(Rule[LeafWrite]):
+    """
+    ## What it does
+    Reports `self.weight.normal_()`, `self.weight[0] = 0` and `self.weight.view(-1).copy_(x)` on a parameter, in a constructor, a
+    method that it calls or top-level code, outside of `torch.no_grad()`.
+
+    ## Why is this bad?
+    A parameter is a leaf that requires a gradient. Autograd does not allow it to be changed in place, and raises RuntimeError when
+    the line is reached.
+
+    ## Example
+    ```python
+    self.weight = nn.Parameter(torch.empty(3, 4))
+    self.weight.normal_(0.0, 0.02)
+    ```
+
+    ## Use instead
+    ```python
+    self.weight = nn.Parameter(torch.empty(3, 4))
+    nn.init.normal_(self.weight, 0.0, 0.02)
+    ```
+
+    ## Known problems
+    Such code does not run, so that releases do not hold it: in about 30 of them nothing was reported. Where anything in
+    the class speaks of gradients, it is not judged.
+
+    ## References
+    - [torch.no_grad](https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html)
+    - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
+    """
+
+    code = "INI307"
+    name = "leaf-modified-in-place"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    default = Default.PREVIEW
+    observers = ANALYZER
+    subject = LeafWrite
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Scale(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(3, 4))
+                    self.weight.normal_(0.0, 0.02)
+                    self.weight[0] = 0
+            """,
+            count=2,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            layer = nn.Linear(3, 4)
+            layer.weight.view(-1).fill_(0.5)
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Scale(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(3, 4))
+                    self.weight.data.normal_(0.0, 0.02)
+                    self.weight.detach()[0] = 0
+                    nn.init.constant_(self.weight[1], 1.0)
+                    self.mask = torch.zeros(3)
+                    self.mask[0] = 1
+
+                def reset(self):
+                    self.weight.zero_()
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Scale(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(3, 4))
+                    self.reset_parameters()
+
+                @torch.no_grad()
+                def reset_parameters(self):
+                    self.weight.normal_(0.0, 0.02)
+            """,
+        ),
+    )
+
+    def check(self, subject: LeafWrite) -> Iterator[Finding]:
+        what = "a view of a parameter" if subject.view else "a parameter"
+        yield self.finding(
+            subject.place,
+            f"`{subject.source}` changes {what} in place while autograd records, and raises RuntimeError; "
+            "use `nn.init` or `with torch.no_grad():`",
+            evidence=[Evidence(Observer.ANALYZER, "nothing around it switches autograd off")],
+            model=subject.model,
+            parameter=subject.parameter,
+        )
