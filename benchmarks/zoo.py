@@ -19,7 +19,9 @@ from typing import NamedTuple
 import msgspec
 import torch
 from reports import write
-from zoo.specimens import BROKEN, HEALTHY, Specimen
+from zoo.broken import BROKEN
+from zoo.healthy import HEALTHY
+from zoo.specimens import Specimen
 from zoo.training import compare
 
 from initaudit import engine
