@@ -45,9 +45,10 @@ def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, ma
             return Forward(skipped=NO_INPUT)
         tracked = _tracked(model, timelines)
         first, unmeasured = _first_pass(model, given, tracked, target)
+        trained = _only_in_training(model, given, tracked, first, target)
     except Exception as error:  # whatever the user's forward raises
         return Forward(skipped=f"the forward raised {describe(error)}")
-    found = list(_chains(first.chains, timelines))
+    found = list(_chains((*first.chains, *trained), timelines))
     members = {
         path: index
         for index, (paths, chain) in reversed(list(enumerate(found)))
@@ -72,6 +73,20 @@ def _first_pass(model: torch.nn.Module, given: Given, tracked: Tracked, target: 
     except Exception as error:  # whatever the user's forward raises
         reason = f"in training mode the forward raised {describe(error)}"
         return propagate(model, given, tracked, target.seed, training=False), reason
+
+
+def _only_in_training(
+    model: torch.nn.Module, given: Given, tracked: Tracked, first: Pass, target: Target
+) -> list[tuple[Steps, bool]]:
+    """Chains of weights that only a forward in training mode uses, such as those of auxiliary heads."""
+    unused = set(tracked.weights.values()) - {use.path for use in first.uses}
+    if not unused or target.training:
+        return []
+    try:
+        second = propagate(model, given, tracked, target.seed, dropping=True)
+    except Exception:  # whatever the user's forward raises: what it does in evaluation mode is known
+        return []
+    return [(steps, kept) for steps, kept in second.chains if any(step.path in unused for step in steps)]
 
 
 def _more_passes(

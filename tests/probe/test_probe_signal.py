@@ -241,6 +241,20 @@ def test_the_batch_normalizes_nothing_is_dropped_and_the_model_is_left_as_it_was
     assert all(float(model.norms[0].running_mean.abs().sum()) == 0 for model in models)
 
 
+def test_what_only_a_forward_in_training_mode_uses_is_followed_too(observe: Observe) -> None:
+    class Auxiliary(Stack):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, 10)
+
+        def forward(self, x: torch.Tensor) -> Any:
+            auxiliary = (self.two(torch.tanh(self.one(x))),) if self.training else ()
+            return super().forward(x), *auxiliary
+
+    follows = observe(Auxiliary, (32, WIDTH)).follows
+    assert [("one.weight", "tanh"), ("two.weight", None)] in follows
+
+
 def test_a_weight_that_nothing_wrote_is_not_measured(observe: Observe) -> None:
     class Raw(Stack):
         def __init__(self) -> None:
