@@ -151,6 +151,7 @@ LEAF_WRITTEN = Trigger(
     r"(?:normal|uniform|zero|fill|copy|mul|div|add|sub|clamp)_\(|\]\s*[-+*/]?=(?!=)|[-+*/]=",
 )
 FACTORS = Trigger("lora LoRA Lora hada lokr", r"(?:_[ABEab]|down|up)\b")
+ZEROS = Trigger("zeros zero_ constant_ fill_")
 
 TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "ParameterTimeline": (RAW,),
@@ -170,6 +171,7 @@ TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "ClassNameTest": (CLASS_NAME,),
     "LeafWrite": (LEAF_WRITTEN,),
     "LowRankFactors": (FACTORS,),
+    "ZeroFactors": (FACTORS, ZEROS),
     "GainDraw": (NORMALIZATION, DRAW),
     "Chain": (SCALED,),
     "RepeatedReset": (RESET,),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from initaudit.facts import ZeroFactors
-from initaudit.finding import Advice, Category, Evidence, Finding, Severity
-from initaudit.rules.base import PROBE, Example, Rule
+from initaudit.finding import Advice, Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import BOTH, Example, Rule
 
 
 class AllFactorsZero(Rule[ZeroFactors]):
@@ -22,23 +22,25 @@ class AllFactorsZero(Rule[ZeroFactors]):
 
     ## Example
     ```python
-    self.down = nn.Parameter(torch.zeros(rank, width))
-    self.up = nn.Parameter(torch.zeros(width, rank))
+    self.lora_A = nn.Parameter(torch.zeros(rank, width))
+    self.lora_B = nn.Parameter(torch.zeros(width, rank))
     ...
-    return x + x @ self.down.T @ self.up.T
+    return x + x @ self.lora_A.T @ self.lora_B.T
     ```
 
     ## Use instead
     ```python
-    self.down = nn.Parameter(torch.randn(rank, width) / width**0.5)
-    self.up = nn.Parameter(torch.zeros(width, rank))
+    self.lora_A = nn.Parameter(torch.randn(rank, width) / width**0.5)
+    self.lora_B = nn.Parameter(torch.zeros(width, rank))
     ...
-    return x + x @ self.down.T @ self.up.T
+    return x + x @ self.lora_A.T @ self.lora_B.T
     ```
 
     ## Known problems
-    It is decided by training: no gradient may reach the parameters at the start and after each of three steps, but one has to
-    when they are not zero. So an input has to be known, and a model that does not run in double precision is not judged.
+    The analyzer knows the factors of adapters by their names: `lora_A` and `lora_B`, or `up` and `down` in a class that is called
+    after LoRA, and not those that are layers of their own. The probe knows none and trains: no gradient may reach the parameters at the start and after each of three
+    steps, but one has to when they are not zero. For that an input has to be known, and the model has to run in double
+    precision.
 
     ## References
     - Hu et al. 2021, [LoRA: Low-Rank Adaptation of Large Language Models](https://arxiv.org/abs/2106.09685)
@@ -49,7 +51,7 @@ class AllFactorsZero(Rule[ZeroFactors]):
     name = "all-factors-zero"
     category = Category.CORRECTNESS
     severity = Severity.ERROR
-    observers = PROBE
+    observers = BOTH
     subject = ZeroFactors
     invalid = (
         Example(
@@ -61,12 +63,12 @@ class AllFactorsZero(Rule[ZeroFactors]):
                 def __init__(self):
                     super().__init__()
                     self.fc = nn.Linear(8, 8)
-                    self.down = nn.Parameter(torch.zeros(2, 8))
-                    self.up = nn.Parameter(torch.zeros(8, 2))
+                    self.lora_A = nn.Parameter(torch.zeros(2, 8))
+                    self.lora_B = nn.Parameter(torch.zeros(8, 2))
 
                 def forward(self, x):
                     x = self.fc(x)
-                    return x + x @ self.down.T @ self.up.T
+                    return x + x @ self.lora_A.T @ self.lora_B.T
             """,
             target="Adapted",
         ),
@@ -75,19 +77,22 @@ class AllFactorsZero(Rule[ZeroFactors]):
             import torch
             from torch import nn
 
-            class Gated(nn.Module):
-                def __init__(self):
+            class LoRALinear(nn.Module):
+                def __init__(self, width=8, rank=2):
                     super().__init__()
-                    self.fc = nn.Linear(8, 8)
-                    self.last = nn.Linear(8, 8)
-                    self.gate = nn.Parameter(torch.zeros(()))
-                    nn.init.zeros_(self.last.weight)
-                    nn.init.zeros_(self.last.bias)
+                    self.base = nn.Linear(width, width)
+                    self.down = nn.Parameter(torch.empty(rank, width))
+                    self.up = nn.Parameter(torch.empty(width, rank))
+                    self.reset_parameters()
+
+                def reset_parameters(self):
+                    nn.init.zeros_(self.down)
+                    nn.init.zeros_(self.up)
 
                 def forward(self, x):
-                    return x + self.gate * self.last(torch.relu(self.fc(x)))
+                    return self.base(x) + x @ self.down.T @ self.up.T
             """,
-            target="Gated",
+            target="LoRALinear",
         ),
     )
     valid = (
@@ -100,12 +105,12 @@ class AllFactorsZero(Rule[ZeroFactors]):
                 def __init__(self):
                     super().__init__()
                     self.fc = nn.Linear(8, 8)
-                    self.down = nn.Parameter(torch.randn(2, 8))
-                    self.up = nn.Parameter(torch.zeros(8, 2))
+                    self.lora_A = nn.Parameter(torch.randn(2, 8))
+                    self.lora_B = nn.Parameter(torch.zeros(8, 2))
 
                 def forward(self, x):
                     x = self.fc(x)
-                    return x + x @ self.down.T @ self.up.T
+                    return x + x @ self.lora_A.T @ self.lora_B.T
             """,
             target="Adapted",
         ),
@@ -139,12 +144,7 @@ class AllFactorsZero(Rule[ZeroFactors]):
             subject.place,
             f"{names} {start} at zero and keep one another there: no gradient reaches them; leave one at zero and draw the "
             "others at random",
-            evidence=[
-                Evidence(
-                    subject.observer,
-                    f"no gradient at the start and after three steps, but one when they are not zero: {shown(subject.paths)}",
-                )
-            ],
+            evidence=[Evidence(subject.observer, seen(subject))],
             model=subject.model,
             parameter=subject.parameter,
             affects=subject.factors,
@@ -152,6 +152,13 @@ class AllFactorsZero(Rule[ZeroFactors]):
                 Advice(model=subject.model, parameter=subject.parameter, initializer="normal_", std=0.02),
             ],
         )
+
+
+def seen(subject: ZeroFactors) -> str:
+    """What the observer saw."""
+    if subject.observer is Observer.ANALYZER:
+        return f"reads as zeros, every one: {', '.join(subject.factors)}"
+    return f"no gradient at the start and after three steps, but one when they are not zero: {shown(subject.paths)}"
 
 
 def shown(paths: tuple[str, ...]) -> str:

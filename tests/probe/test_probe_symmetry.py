@@ -153,6 +153,20 @@ def test_every_adapter_of_a_stack_is_told_once_for_its_class() -> None:
     )
 
 
+def test_a_gate_and_the_last_layer_of_its_block_keep_each_other_at_zero() -> None:
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.last = nn.Linear(8, 8), nn.Linear(8, 8)
+            self.gate = nn.Parameter(torch.zeros(()))
+            fill(self.last, value=0.0)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + self.gate * self.last(torch.relu(self.fc(x)))
+
+    assert factors(Gated) == [("gate", "last.weight", "last.bias")]
+
+
 def test_three_zero_factors_are_found_though_no_single_one_frees_the_others() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:

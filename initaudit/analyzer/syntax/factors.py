@@ -17,7 +17,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined, External, Module, Project
 from initaudit.analyzer.snippets import Snippet, dotted
 from initaudit.analyzer.syntax.layer_writes import DRAWS, nodes
-from initaudit.facts import LowRankFactors
+from initaudit.facts import LowRankFactors, ZeroFactors
 from initaudit.finding import Observer
 
 RANDOM_FACTORIES = {"torch.randn", "torch.rand", "torch.randn_like", "torch.rand_like", "torch.normal"}
@@ -54,8 +54,56 @@ class Start:
     snippet: Snippet
 
 
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """One product of factors: what the methods of its class write to them, and what inherited ones write besides."""
+
+    cls: Defined
+    own: list[Start]
+    starts: list[Start]
+
+    def first(self, roles: Sequence[str]) -> Start | None:
+        """The write that says most of what its author meant, to the first of these roles that is there at all."""
+        role = next((role for role in roles if any(start.role == role for start in self.starts)), None)
+        told = [start for start in self.own if start.role == role and start.by is not By.LAYER]
+        return min(told, key=lambda each: each.by, default=None)
+
+    def names(self, holds: Holds) -> tuple[str, ...]:
+        """The factors that are left like this by some write."""
+        return tuple(dict.fromkeys(start.name for start in self.starts if start.holds is holds))
+
+
 def low_rank_factors(project: Project, module: Module) -> Iterator[LowRankFactors]:
     """The adapters of a file all of whose factors start in a way that is known."""
+    for adapter in _adapters(project, module):
+        start = adapter.first(LAST)
+        if start is not None:
+            yield LowRankFactors(
+                observer=Observer.ANALYZER,
+                place=start.snippet.place(start.node),
+                model=adapter.cls.qualname,
+                name=start.name,
+                random=adapter.names(Holds.RANDOM),
+                zero=adapter.names(Holds.ZERO),
+            )
+
+
+def zero_factors(project: Project, module: Module) -> Iterator[ZeroFactors]:
+    """The adapters of a file all of whose factors are zeros, whatever writes them."""
+    for adapter in _adapters(project, module):
+        start, zeros = adapter.first(FIRST), adapter.names(Holds.ZERO)
+        if start is not None and len(zeros) > 1 and not adapter.names(Holds.RANDOM):
+            yield ZeroFactors(
+                observer=Observer.ANALYZER,
+                place=start.snippet.place(start.node),
+                model=adapter.cls.qualname,
+                parameter=start.name,
+                factors=zeros,
+            )
+
+
+def _adapters(project: Project, module: Module) -> Iterator[Adapter]:
+    """The adapters that a class makes, with a first and a last factor, and no write that is not understood."""
     for definition in module.outline.classes():
         cls = Defined(module, definition)
         if not ADAPTER.search(module.slice(definition)):
@@ -67,20 +115,9 @@ def low_rank_factors(project: Project, module: Module) -> Iterator[LowRankFactor
             inherited = [start for method in _called(project, cls) for start in _starts(project, cls, method)]
             starts = [start for start in (*own, *inherited) if start.adapter == adapter]
             roles = {start.role for start in starts}
-            closing = next((role for role in LAST if role in roles), None)
-            if not roles.intersection(FIRST) or any(start.holds is Holds.UNKNOWN for start in starts):
-                continue
-            told = [start for start in own if start in starts and start.role == closing and start.by is not By.LAYER]
-            if told:
-                start = min(told, key=lambda each: each.by)
-                yield LowRankFactors(
-                    observer=Observer.ANALYZER,
-                    place=start.snippet.place(start.node),
-                    model=cls.qualname,
-                    name=start.name,
-                    random=tuple(dict.fromkeys(each.name for each in starts if each.holds is Holds.RANDOM)),
-                    zero=tuple(dict.fromkeys(each.name for each in starts if each.holds is Holds.ZERO)),
-                )
+            known = all(start.holds is not Holds.UNKNOWN for start in starts)
+            if known and roles.intersection(FIRST) and roles.intersection(LAST):
+                yield Adapter(cls, [start for start in own if start in starts], starts)
 
 
 def _called(project: Project, cls: Defined) -> Iterator[Defined]:

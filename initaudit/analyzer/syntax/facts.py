@@ -13,7 +13,7 @@ from initaudit.analyzer.syntax.arguments import ignored_arguments
 from initaudit.analyzer.syntax.code import Code
 from initaudit.analyzer.syntax.copies import copied_layers, repeated_layers
 from initaudit.analyzer.syntax.derived import derived_writes
-from initaudit.analyzer.syntax.factors import low_rank_factors
+from initaudit.analyzer.syntax.factors import low_rank_factors, zero_factors
 from initaudit.analyzer.syntax.helpers import helper_calls
 from initaudit.analyzer.syntax.initializers import deprecated_calls, initializer_calls
 from initaudit.analyzer.syntax.layer_writes import embedding_writes, gain_draws
@@ -57,6 +57,7 @@ from initaudit.facts import (
     RepeatedReset,
     SyntaxFault,
     TypeTest,
+    ZeroFactors,
 )
 from initaudit.finding import Place
 
@@ -79,6 +80,7 @@ OF_FILES: dict[str, Callable[[Project, Module], Iterator[Fact]]] = {
     EmbeddingWrite.__name__: embedding_writes,
     GainDraw.__name__: gain_draws,
     LowRankFactors.__name__: low_rank_factors,
+    ZeroFactors.__name__: zero_factors,
 }
 """What is read of a whole file at once."""
 ABOUT_STATEMENTS = {*CALLS, *OF_UNITS, *(fact.__name__ for fact in (ModelLoop, DroppedTensor, BareReference, TypeTest))}
