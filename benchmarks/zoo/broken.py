@@ -150,7 +150,7 @@ BROKEN = (
     broken("mlp constant sigmoid", "INI501", MLP, depth=3, act="sigmoid", weight="constant 0.1", bias=0.0),
     broken("mlp dead biases deep", "INI704", MLP, depth=8, weight="he", bias=-8.0),
     broken("mlp sure deep", "INI705", MLP, depth=5, weight="he", bias=0.0, head="normal 1.0", final="log_softmax"),
-    broken("residual he 30", "INI702", "plain:Residual", depth=30, width=48),
+    broken("residual he 30", "INI702", "plain:Residual", ("32,48",), depth=30, width=48),
     broken("residual he times two", "INI702", "plain:Residual", depth=12, weight="he_times_2"),
     broken(
         "vgg xavier uniform deep",

@@ -143,7 +143,7 @@ HEALTHY = (
     healthy("glow deep", "generative:Coupling", ("32,32",), orthogonal=True, depth=12),
     healthy("siren 8", "generative:Siren", ("32,2",), depth=8),
     healthy("nerf he", "generative:Radiance", ("32,3",), weight="he", bias=0.0),
-    healthy("gcn residual", "other:GraphConvolutions", ("32,20,32",), depth=8, residual=True),
+    healthy("gcn residual", "other:GraphConvolutions", ("32,20,32",), depth=4, residual=True),
     healthy("physics 10", "other:Physics", ("32,2",), depth=10),
     healthy("perceiver 6", "other:Perceiver", ("32,10,32",), depth=6),
 )

@@ -57,10 +57,10 @@ def in_words(given: Given) -> Iterator[str]:
 def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timelines) -> Iterator[Layer]:
     """Every weight at its first use."""
     by_path: list[dict[str, Use]] = [{use.path: use for use in reversed(one.uses)} for one in passes]
-    again: dict[str, list[float]] = {}
+    every: dict[str, list[Use]] = {}
     for use in passes[0].uses:
-        again.setdefault(use.path, []).append(use.rms)
-    for path in dict.fromkeys(use.path for use in passes[0].uses):
+        every.setdefault(use.path, []).append(use)
+    for path, met in every.items():
         uses = [found for paths in by_path if (found := paths.get(path)) is not None]
         use, declared = uses[0], timelines.declared[path]
         yield Layer(
@@ -75,7 +75,7 @@ def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timeli
             activation=use.activation,
             chain=chains.get(path),
             normalized=use.normalized,
-            fed=use.fed,
+            fed=any(one.fed for one in met),
             output=use.output,
             bias=timelines.declared[use.bias].name if use.bias is not None else None,
             rms=tuple(one.rms for one in uses),
@@ -83,7 +83,7 @@ def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timeli
             drowned=_measured(uses, "drowned"),
             gradient=tuple(one.gradients[path] for one in passes if path in one.gradients),
             dead=_measured(uses, "dead") if (passes[0].batch or 0) >= ENOUGH else (),
-            again=tuple(again[path][:REMEMBERED]) if len(again[path]) > 1 else (),
+            again=tuple(one.rms for one in met[:REMEMBERED]) if len(met) > 1 else (),
             units=use.units,
         )
 
