@@ -137,12 +137,32 @@ KAIMING = Trigger("kaiming_")
 SATURATING = Trigger("tanh Tanh sigmoid Sigmoid")
 SCALED = Either((SCALE, RECTIFIER), (KAIMING, SATURATING))
 """Draws by a scheme, and activations that the scheme was not made for."""
-TABLE = Trigger("Embedding(")
-NORMALIZATION = Trigger("Norm")
-DRAW = Trigger("normal_( uniform_( orthogonal_(")
+PADDED = Trigger(
+    "Embedding(",
+    quick=[
+        r"padding_idx\s*=(?!\s*None)",
+        r"Embedding\([^,()\n]*,[^,()\n]*,\s*(?!padding_idx|dtype|device|max_norm|_weight|sparse|\*)",
+    ],
+)
 TABLE_WRITTEN = Trigger("normal_( uniform_( orthogonal_( weight[ data[")
-REPEATED = Trigger("ModuleList( Sequential(", r"\]\s*\*|\*\s*\[")
-COPIED = Trigger("deepcopy(")
+NORMALIZATION = Trigger(
+    "Norm",
+    quick=[
+        r"isinstance\([^)]*Norm[^\n]*\n(?:(?![^\n]*(?:isinstance|elif))[^\n]*\n){0,9}?"
+        r"(?![^\n]*(?:isinstance|elif))[^\n]*(?:normal|uniform|orthogonal)_\(",
+        r"type\(\w+\)[^\n]*Norm",
+        r"orm\w*\.(?:weight|gamma|scale)\b[^\n]*(?:normal|uniform)_\(",
+        r"l_\([^\n]*orm\w*\.(?:weight|gamma|scale)\b",
+        r"uniform_\([^\n]*orm\w*\.(?:weight|gamma|scale)\b",
+    ],
+)
+DRAW = Trigger("normal_( uniform_( orthogonal_(")
+REPEATED = Trigger(
+    "ModuleList( Sequential(",
+    r"ModuleList\([^\n]*(?:\]\s*\*|\*\s*\[)",
+    r"Sequential\(\s*\*[^\n]*(?:\]\s*\*|\*\s*\[)",
+)
+COPIED = Trigger("deepcopy(", quick=[r"deepcopy\([\w.]+\)\s+for\b"])
 CONTAINER = Trigger("ModuleList( Sequential(")
 EXACT_TYPE = Trigger("type( __class__", r"\bif\b[^\n]*(?:type\(\w+\)|__class__)\s*(?:==|is|in)\s")
 CLASS_NAME = Trigger("__name__", r"__name__")
@@ -164,7 +184,7 @@ TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "DeprecatedCall": (DEPRECATED_CALL,),
     "InitializerCall": (INITIALIZER_CALL,),
     "HelperCall": (HELPER_CALL,),
-    "EmbeddingWrite": (TABLE, TABLE_WRITTEN),
+    "EmbeddingWrite": (PADDED, TABLE_WRITTEN),
     "RepeatedLayer": (REPEATED,),
     "CopiedLayers": (COPIED, CONTAINER),
     "ExactTypeTest": (EXACT_TYPE,),

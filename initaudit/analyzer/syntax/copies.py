@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.layout import project_folder
@@ -146,10 +146,12 @@ def _stays(project: Project, cls: Defined) -> bool:
     seen: set[Defined | str] = set()
     level: set[Defined | str] = {cls}
     for _ in range(MAX_LEVELS):
-        if any(_writes_again(project, each) for each in level):
+        made = [each for each in level if isinstance(each, Defined)]
+        near = {maker for each in made for maker in _makers(project, each, [each.module.filename])}
+        if any(_writes_again(project, each) for each in level | near):  # before the whole project is searched
             return False
         seen |= level
-        level = {maker for each in level if isinstance(each, Defined) for maker in _makers(project, each)} - seen
+        level = {maker for each in made for maker in _makers(project, each, _mentioning(project, each))} - seen
         if not level:
             return len(seen) > 1
     return False
@@ -170,11 +172,17 @@ def _writes_again(project: Project, defined: Defined | str) -> bool:
     )
 
 
-def _makers(project: Project, defined: Defined) -> Iterator[Defined | str]:
+def _mentioning(project: Project, defined: Defined) -> tuple[str, ...]:
+    """The files of the project that name a class or function."""
+    folder = project_folder(defined.module.filename)
+    return project.find(Search(folder, word=defined.definition.name.encode()))
+
+
+def _makers(project: Project, defined: Defined, filenames: Iterable[str]) -> Iterator[Defined | str]:
     """The classes and functions that may make or call something, and the text of top-level code that does."""
     name = defined.definition.name
     calls = re.compile(rf"(?<!self\.)\b{re.escape(name)}\b(?!\s*[:=])")
-    for filename in project.find(Search(project_folder(defined.module.filename), word=name.encode())):
+    for filename in filenames:
         module = project.load(filename)
         if module is None or project.resolve(module, name) not in (defined, None):
             continue  # it means something else there
