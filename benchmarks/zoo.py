@@ -9,6 +9,7 @@ writes ``benchmarks/results/zoo.csv`` and ``zoo.md``. No threshold was chosen by
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
 from collections import Counter
@@ -30,17 +31,23 @@ from initaudit.finding import Observer, Severity
 from initaudit.probe import Target
 from initaudit.probe.worker import observe
 from initaudit.rules import questions
+from initaudit.rules.dead_units import FEW
+from initaudit.rules.depth import STEADY, chains, groups, middle, trend
 from initaudit.settings import Overrides, load
+from initaudit.timeline import SignalProfile
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
+
+
+MEASURES = ("decades lost", "decades gained", "discrimination", "decades of gradient", "dead", "nats above guessing")
 
 
 class Outcome(NamedTuple):
     specimen: Specimen
     loud: tuple[str, ...]  # codes at warning or above
     notes: tuple[str, ...]
-    undecided: tuple[str, ...]
+    extremes: tuple[float | None, ...]
 
     @property
     def right(self) -> bool:
@@ -57,6 +64,7 @@ class Outcome(NamedTuple):
             " ".join(self.loud),
             " ".join(self.notes),
             "right" if self.right else "wrong",
+            *("" if value is None else f"{value:.3g}" for value in self.extremes),
         ]
 
 
@@ -81,8 +89,30 @@ def outcome(specimen: Specimen) -> Outcome:
     report = probed(specimen)
     loud = [found.code for found in report.findings if found.severity is not Severity.NOTE]
     notes = [found.code for found in report.findings if found.severity is Severity.NOTE]
-    undecided = [item.reason for item in report.undecided]
-    return Outcome(specimen, tuple(dict.fromkeys(loud)), tuple(dict.fromkeys(notes)), tuple(undecided))
+    (observation,) = report.observations
+    measured = extremes(observation.signal) if observation.signal is not None else (None,) * len(MEASURES)
+    return Outcome(specimen, tuple(dict.fromkeys(loud)), tuple(dict.fromkeys(notes)), measured)
+
+
+def extremes(profile: SignalProfile) -> tuple[float | None, ...]:
+    """The worst of each of the MEASURES."""
+    scales = [trend([middle(layer.rms) or 0.0 for layer in chain]) for chain in chains(profile)]
+    ends = [middle(layer.discrimination) for chain in chains(profile) for layer in chain[-1:]]
+    slopes = [
+        trend([middle(layer.gradient) or 0.0 for layer in group])
+        for group in groups(profile)
+        if not any(layer.normalized for layer in group)
+    ]
+    steady = [abs(slope.decades) for slope in slopes if slope is not None and slope.fit > STEADY]
+    dead = [part for layer in profile.layers if (part := middle(layer.dead)) is not None and layer.units >= FEW]
+    return (
+        max((-one.decades for one in scales if one is not None), default=None),
+        max((one.decades for one in scales if one is not None), default=None),
+        min((end for end in ends if end is not None), default=None),
+        max(steady, default=None),
+        max(dead, default=None),
+        middle(profile.loss.excess) if profile.loss is not None else None,
+    )
 
 
 def table(outcomes: list[Outcome]) -> str:
@@ -96,6 +126,17 @@ def table(outcomes: list[Outcome]) -> str:
     rules = Counter(code for one in outcomes if one.specimen.broken for code in one.specimen.codes & set(one.loud))
     lines += ["", "| rule | broken architectures that it is right about |", "|---|---|"]
     lines += [f"| {code} | {count} |" for code, count in sorted(rules.items())]
+    lines += ["", "| measure | healthy, calibration | healthy, held aside | broken |", "|---|---|---|---|"]
+    for index, name in enumerate(MEASURES):
+        parts = [
+            span(
+                one.extremes[index]
+                for one in outcomes
+                if one.specimen.broken is sick and one.specimen.held_aside in held
+            )
+            for sick, held in ((False, (False,)), (False, (True,)), (True, (False, True)))
+        ]
+        lines.append(f"| {name} | {' | '.join(parts)} |")
     wrong = [one for one in outcomes if not one.right]
     lines += ["", "Wrong: " + ("none." if not wrong else "")] + [
         f"- {one.specimen.name}: reported {' '.join(one.loud) or 'nothing'}"
@@ -103,6 +144,12 @@ def table(outcomes: list[Outcome]) -> str:
         for one in wrong
     ]
     return "\n".join(lines) + "\n"
+
+
+def span(values: Iterable[float | None]) -> str:
+    """From the least to the most of what was measured."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return f"{min(known):.2g} to {max(known):.2g}" if known else ""
 
 
 def main() -> None:
@@ -116,7 +163,7 @@ def main() -> None:
         outcomes.append(outcome(specimen))
         if not outcomes[-1].right or "-v" in sys.argv[1:]:
             print(*outcomes[-1].row(), sep=" | ", file=sys.stderr, flush=True)
-    header = ("architecture", "state", "part", "right rules", "warnings and errors", "notes", "verdict")
+    header = ("architecture", "state", "part", "right rules", "warnings and errors", "notes", "verdict", *MEASURES)
     write(RESULTS / "zoo.csv", header, (one.row() for one in outcomes))
     text = f"# The zoo\n\n`python benchmarks/zoo.py` (torch {torch.__version__}).\n\n{table(outcomes)}"
     (RESULTS / "zoo.md").write_text(text, encoding="utf-8")

@@ -93,6 +93,7 @@ def test_there_is_advice_for_every_activation(key: str | None) -> None:
     [
         ("INI701", "rms", [10.0**-n for n in range(4)], {}, 1),
         ("INI701", "rms", [1.0, 0.5, 0.2, 0.1], {}, 0),
+        ("INI701", "rms", [1.0, 0.01, 0.0001], {}, 0),
         ("INI701", "rms", [10.0**-n for n in range(4)], {"chain": None}, 1),
         ("INI701", "rms", [10.0**-n for n in range(4)], {"fed": False}, 0),
         ("INI701", "discrimination", [0.9, 0.1, 0.005], {}, 1),

@@ -79,7 +79,7 @@ def chains(profile: SignalProfile) -> Iterator[list[Layer]]:
     """The hidden layers of each unnormalized chain that differing inputs reach, in order."""
     found: dict[int, list[Layer]] = {}
     for layer in profile.layers:
-        if layer.chain is not None and layer.fed and not (layer.output and layer.activation is None):
+        if layer.chain is not None and layer.fed and not layer.output:
             found.setdefault(layer.chain, []).append(layer)
     yield from (chain for chain in found.values() if len(chain) > 1)
 

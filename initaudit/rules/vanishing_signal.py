@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
-from initaudit.rules.depth import advice, chains, groups, middle, named, place_of, remedies, trend, unbiased
+from initaudit.rules.depth import GROUP, advice, chains, groups, middle, named, place_of, remedies, trend, unbiased
 from initaudit.timeline import Layer, SignalProfile
 
 LOST = 2.0
@@ -50,7 +50,8 @@ class VanishingSignal(Rule[SignalProfile]):
     ## Known problems
     Needs an input for a forward. Two measures are taken, because each is blind where the other sees: a network without
     biases keeps its discrimination however small its signal becomes, and one with random biases keeps its scale. Layers
-    whose output is zero on purpose are left out.
+    whose output is zero on purpose are left out, and the scale of fewer than four hidden layers is not judged: small
+    heads drawn by N(0, 0.02) are meant to be quiet.
 
     ## References
     - Glorot & Bengio 2010, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html)
@@ -195,7 +196,7 @@ class VanishingSignal(Rule[SignalProfile]):
     def faded(self, profile: SignalProfile, chain: Sequence[Layer]) -> Finding | None:
         """The scale falls along a chain."""
         scales = [(layer, value) for layer in chain if (value := middle(layer.rms))]
-        if len(scales) < 2 or not all(math.isfinite(value) for _, value in scales):
+        if len(scales) < GROUP or not all(math.isfinite(value) for _, value in scales):
             return None
         lost = math.log10(scales[0][1] / scales[-1][1])
         return self.scale_lost(profile, [layer for layer, _ in scales], lost) if lost > LOST else None
