@@ -364,6 +364,23 @@ class EarlyWalk(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     in_base: bool = False
 
 
+class Overwritten(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A deliberate initialization that a later, general one replaces.
+
+    ``source`` is what wrote ``parameter`` of class ``model`` on purpose, and ``by`` the statement at ``again`` that
+    writes it anew. Or it sets a mark, ``flag``, that is to keep initializers away, and that nothing reads.
+    """
+
+    observer: Observer
+    place: Place
+    source: str
+    by: str | None = None
+    again: Place | None = None
+    flag: str | None = None
+    model: str | None = None
+    parameter: str | None = None
+
+
 class UnusedSuppression(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A suppression comment that hides nothing. ``codes`` are the useless ones (empty: the whole comment);
     ``removal`` is the text that has to go and what replaces it."""
@@ -469,6 +486,7 @@ Fact = (
     | DerivedWrite
     | CopyWrite
     | EarlyWalk
+    | Overwritten
     | UnusedSuppression
     | BuildFailure
     | Irreproducible

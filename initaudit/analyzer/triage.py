@@ -129,6 +129,10 @@ WRITTEN_COPY = Trigger(
     STATEMENT + rf"[^\n]*(?:{COPY}\.[\w.]*\w_\(|_\([^\n]*{COPY})",
 )
 CONSTRUCTOR = Trigger("def __init__(", r"\bdef __init__\(")
+OVERWRITTEN = Trigger(
+    ".apply( modules( post_init( _no_ skip_",
+    r"self\.(?:apply|(?:named_)?modules|\w*init\w*)\(|\._?(?:no|skip)_\w*init\w*\s*=",
+)
 WALK = Trigger(".apply( modules(", r"self\.(?:apply|(?:named_)?modules|\w*init\w*|\w*reset\w*)\(|super\(\w*\)?")
 MODEL_USE = ModelUse("parameters( modules( children( buffers( .apply( .state_dict( init.")
 SCALE = Trigger("xavier glorot sqrt", "xavier", "glorot", r"normal_\([^\n]*sqrt", r"uniform_\([^\n]*sqrt")
@@ -198,6 +202,7 @@ TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "IgnoredArgument": (INIT_ARGUMENT,),
     "DerivedWrite": (DERIVED,),
     "CopyWrite": (WRITTEN_COPY,),
+    "Overwritten": (OVERWRITTEN,),
     "EarlyWalk": (CONSTRUCTOR, WALK),
 }
 """By the kind of subject, all the triggers that have to be found."""

@@ -10,10 +10,9 @@ import torch
 
 from initaudit.facts import (
     BuildFailure,
-    CopyWrite,
-    DerivedWrite,
     Environment,
     EqualUnits,
+    Fact,
     NotRestored,
     Observation,
     Question,
@@ -28,11 +27,12 @@ from initaudit.probe.forward import Forward, run_forward
 from initaudit.probe.inputs import inputs_for
 from initaudit.probe.lines import place_of_error
 from initaudit.probe.lost_writes import lost_writes
+from initaudit.probe.order import early_walks, overwritten
 from initaudit.probe.poison import BuildError, Built, Make, Verdict, control_build, judge, tensors_of
 from initaudit.probe.request import Stage, Target, TargetError
 from initaudit.probe.restore import not_restored
 from initaudit.probe.seeds import ignoring_seed
-from initaudit.probe.starts import Start, starts
+from initaudit.probe.starts import starts
 from initaudit.probe.symmetry import stuck
 from initaudit.probe.target import Resolved, describe
 from initaudit.probe.timelines import Timelines
@@ -54,7 +54,7 @@ class Audit:
         self.verdict = Verdict()
         self.timelines = Timelines(control, self.verdict, definition, target.spec)
         self.forward = Forward()
-        self.starts: tuple[Start | CopyWrite | DerivedWrite, ...] = ()
+        self.starts: tuple[Fact, ...] = ()
         self.lost: tuple[NotRestored, ...] = ()
         self.unrestored: BaseException | None = None
         self.unseeded: tuple[SeedIgnored, ...] = ()
@@ -67,7 +67,12 @@ class Audit:
         self.verdict.decisions = [*self.control.watch.decisions, *self.verdict.decisions]
         values = self.timelines.values
         self.timelines = Timelines(self.control, self.verdict, self.definition, self.target.spec, values)
-        self.starts = (*starts(self.control.model, self.timelines), *lost_writes(self.timelines))
+        self.starts = (
+            *starts(self.control.model, self.timelines),
+            *lost_writes(self.timelines),
+            *early_walks(self.timelines),
+            *overwritten(self.timelines),
+        )
 
     def follow(self) -> None:
         """Run a forward."""

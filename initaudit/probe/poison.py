@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from initaudit.probe.applications import applications_watched
 from initaudit.probe.fills import Content, filling
 from initaudit.probe.foreign import numpy_watched
 from initaudit.probe.request import TargetError
@@ -92,7 +93,7 @@ def build(make: Make, seed: int, fill: Fill | None) -> Built:
     seed_everything(seed)
     watch = Watch(fill)
     try:
-        with numpy_watched(watch), watch:
+        with numpy_watched(watch), applications_watched(watch), watch:
             model = make()
     except TargetError:
         raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -95,6 +95,19 @@ class Decision:
         self.garbage = garbage
 
 
+class Application(NamedTuple):
+    """A call of ``module.apply``.
+
+    It says which modules were ``there``, the ``kinds`` of layers of torch whose weight it wrote, and the constructors
+    of the module that were running, from the inside out.
+    """
+
+    module: torch.nn.Module
+    there: frozenset[torch.nn.Module]
+    kinds: frozenset[type]
+    constructors: tuple[Call, ...]
+
+
 class Watch(TorchDispatchMode):
     """Records allocations and writes; ``fill`` is called with every tensor over memory that nothing wrote."""
 
@@ -106,6 +119,7 @@ class Watch(TorchDispatchMode):
         self.fill = fill
         self.records: dict[int, Record] = {}
         self.decisions: list[Decision] = []
+        self.applications: list[Application] = []
         self._foreign: dict[int, Record] = {}  # memory that is not torch's, by address
         self._running: Initializer | None = None  # the call of nn.init that wrote last, and the records it wrote
         self._written_by_it: set[int] = set()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from initaudit.facts import EarlyWalk
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
-from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.rules.base import BOTH, Example, Rule
 
 
 class ApplyBeforeCreation(Rule[EarlyWalk]):
@@ -48,7 +48,7 @@ class ApplyBeforeCreation(Rule[EarlyWalk]):
     name = "apply-before-creation"
     category = Category.SUSPICIOUS
     severity = Severity.WARNING
-    observers = ANALYZER
+    observers = BOTH
     subject = EarlyWalk
     invalid = (
         Example(
@@ -66,6 +66,7 @@ class ApplyBeforeCreation(Rule[EarlyWalk]):
                     if isinstance(m, nn.Linear):
                         nn.init.normal_(m.weight, std=0.02)
             """,
+            target="Net",
         ),
     )
     valid = (
@@ -86,6 +87,7 @@ class ApplyBeforeCreation(Rule[EarlyWalk]):
                     if isinstance(m, nn.Linear):
                         nn.init.normal_(m.weight, std=0.02)
             """,
+            target="Net",
         ),
     )
 

@@ -20,6 +20,7 @@ from initaudit.analyzer.syntax.layer_writes import embedding_writes, gain_draws
 from initaudit.analyzer.syntax.leaves import leaf_writes
 from initaudit.analyzer.syntax.loops import element_name, iterated, model_loop
 from initaudit.analyzer.syntax.order import early_walks
+from initaudit.analyzer.syntax.overwritten import overwritten
 from initaudit.analyzer.syntax.resets import repeated_resets
 from initaudit.analyzer.syntax.statements import (
     Unit,
@@ -52,6 +53,7 @@ from initaudit.facts import (
     LeafWrite,
     LowRankFactors,
     ModelLoop,
+    Overwritten,
     Question,
     RepeatedLayer,
     RepeatedReset,
@@ -74,6 +76,7 @@ OF_UNITS: dict[str, Callable[[Code], Iterator[Fact]]] = {
     DerivedWrite.__name__: derived_writes,
     CopyWrite.__name__: copy_writes,
     EarlyWalk.__name__: early_walks,
+    Overwritten.__name__: overwritten,
 }
 """What is stated of a unit as Python parses it; everything else is read from libcst's tree."""
 OF_FILES: dict[str, Callable[[Project, Module], Iterator[Fact]]] = {

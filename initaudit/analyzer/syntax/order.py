@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from initaudit.analyzer.frameworks import APPLYING_METHODS
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.code import Code, initializes, method, own_attribute, own_attributes, unit
 from initaudit.analyzer.syntax.structure import Attribute, attributes
-from initaudit.analyzer.syntax.walks import Initialized, Walk, applied, writes
+from initaudit.analyzer.syntax.walks import Initialized, Walk, applied, of_function, writes
 from initaudit.facts import EarlyWalk
 from initaudit.finding import Observer
 
@@ -22,7 +23,7 @@ def early_walks(code: Code) -> Iterator[EarlyWalk]:
     if function is None or cls is None or function.name != "__init__":
         return
     body = function.body
-    steps = [(statement, *_walked(code, statement)) for statement in body]
+    steps = [(statement, *walked(code, statement)) for statement in body]
     last = max((index for index, (_, walks, _) in enumerate(steps) if walks), default=None)
     if last is None:
         return
@@ -45,7 +46,7 @@ def early_walks(code: Code) -> Iterator[EarlyWalk]:
         )
 
 
-def _walked(code: Code, statement: ast.stmt) -> tuple[list[Walk], bool]:
+def walked(code: Code, statement: ast.stmt) -> tuple[list[Walk], bool]:
     """What a statement does with each module of the object, and whether that is done by a base class."""
     match statement:
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr="apply")) as call):
@@ -55,7 +56,7 @@ def _walked(code: Code, statement: ast.stmt) -> tuple[list[Walk], bool]:
             return list(_loops(code, [statement])), False
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name))):
             called = method(code, name)
-            return (list(_walks(called)) if called is not None else []), False
+            return (list(_walks(code, called)) if called is not None else []), False
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="__init__"))):
             return list(_of_base(code)), True
     return [], False
@@ -68,12 +69,17 @@ def _of_base(code: Code) -> Iterator[Walk]:
     base = unit(code.project, found) if isinstance(found, Defined) else None
     if base is not None and base.function is not None:
         for statement in base.function.body:
-            yield from _walked(base, statement)[0]
+            yield from walked(base, statement)[0]
 
 
-def _walks(code: Code) -> Iterator[Walk]:
-    """What a method does with each module of the object."""
-    if code.function is None:
+def _walks(caller: Code, code: Code) -> Iterator[Walk]:
+    """What a method does with each module of the object; a framework's calls another method of it."""
+    if code.function is None or code.definition is None or code.cls is None:
+        return
+    name = APPLYING_METHODS.get(f"{code.cls.qualname}.{code.definition.name}")
+    if name is not None:
+        walk = of_function(method(caller, name))
+        yield from [walk] if walk is not None else []
         return
     for call in code.calls():
         if isinstance(call.func, ast.Attribute) and call.func.attr == "apply" and dotted(call.func.value) == "self":

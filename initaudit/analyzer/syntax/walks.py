@@ -58,10 +58,18 @@ def applied(code: Code, call: ast.Call) -> Walk | None:
         return None
     name = own_attribute(given)
     if name is not None:
-        function = method(code, name)
-    else:
-        found = code.resolve(given)
-        function = unit(code.project, found) if isinstance(found, Defined) and not found.definition.is_class else None
+        return of_function(method(code, name))
+    for node in code.walk():
+        if isinstance(node, ast.FunctionDef) and node is not code.function and node.name == dotted(given):
+            element = node.args.args[0].arg if node.args.args else ""
+            return Walk(code, element, node.body, writes(code, node.body, element))
+    found = code.resolve(given)
+    is_function = isinstance(found, Defined) and not found.definition.is_class
+    return of_function(unit(code.project, found) if is_function and isinstance(found, Defined) else None)
+
+
+def of_function(function: Code | None) -> Walk | None:
+    """What a function does with the module that it is given."""
     element = first_parameter(function) if function is not None else None
     if function is None or function.function is None or element is None:
         return None

@@ -1,0 +1,58 @@
+"""Calls of ``Module.apply`` while a model is built: what was there by then, and what they wrote."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import torch
+
+from initaudit.probe.declarations import is_torch
+from initaudit.probe.lines import Call
+from initaudit.probe.watch import Application, Watch
+
+
+@contextmanager
+def applications_watched(watch: Watch) -> Iterator[None]:
+    """Inside, the outermost calls of ``apply`` that write the weight of some layer of torch are noted."""
+    original: Callable[..., Any] = torch.nn.Module.apply
+    running = False
+
+    def apply(self: torch.nn.Module, fn: Callable[[torch.nn.Module], None]) -> torch.nn.Module:
+        nonlocal running
+        constructors = tuple(_constructors(sys._getframe(1), self)) if not running else ()
+        if not constructors:
+            return original(self, fn)
+        running = True
+        before = {module: _writes(watch, module) for module in self.modules()}
+        try:
+            return original(self, fn)
+        finally:
+            running = False
+            kinds = {type(one) for one, count in before.items() if is_torch(type(one)) and _writes(watch, one) > count}
+            if kinds:
+                watch.applications.append(Application(self, frozenset(before), frozenset(kinds), constructors))
+
+    torch.nn.Module.apply = apply
+    try:
+        yield
+    finally:
+        torch.nn.Module.apply = original
+
+
+def _constructors(frame: FrameType | None, module: torch.nn.Module) -> Iterator[Call]:
+    """The constructors of a module that are running, from the inside out, at the lines where they are."""
+    while frame is not None:
+        if frame.f_code.co_name == "__init__" and frame.f_locals.get("self") is module:
+            yield Call(frame)
+        frame = frame.f_back
+
+
+def _writes(watch: Watch, module: torch.nn.Module) -> int:
+    """How often the weight of a module was written."""
+    weight = module._parameters.get("weight")
+    record = watch.record_of(weight) if weight is not None and not torch.nn.parameter.is_lazy(weight) else None
+    return len(record.writes) if record is not None else 0

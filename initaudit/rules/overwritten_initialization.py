@@ -1,0 +1,165 @@
+"""INI208: a deliberate initialization that a later, general one replaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import Overwritten
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import BOTH, Default, Example, Rule
+
+
+class OverwrittenInitialization(Rule[Overwritten]):
+    """
+    ## What it does
+    Reports a constant that a module writes in one of its layers (a zero gate, an identity, a bias), and that an initializer
+    which goes over the whole model draws anew; and a mark that is to keep such an initializer away, `bias._no_reinit = True`,
+    which nothing in the project reads.
+
+    ## Why is this bad?
+    A gate that was to start at zero does not, and the block is not the identity that its author wanted at the start.
+
+    ## Example
+    ```python
+    class Block(nn.Module):
+        def __init__(self, dim):
+            super().__init__()
+            self.gate = nn.Linear(dim, dim)
+            nn.init.zeros_(self.gate.weight)
+
+
+    class Model(nn.Module):
+        def __init__(self, dim, depth):
+            super().__init__()
+            self.blocks = nn.ModuleList(Block(dim) for _ in range(depth))
+            self.apply(init_weights)  # draws the weight of every nn.Linear
+    ```
+
+    ## Use instead
+    ```python
+    class Model(nn.Module):
+        def __init__(self, dim, depth):
+            super().__init__()
+            self.blocks = nn.ModuleList(Block(dim) for _ in range(depth))
+            self.apply(init_weights)
+            for block in self.blocks:
+                nn.init.zeros_(block.gate.weight)
+    ```
+
+    ## Known problems
+    It is in preview. The analyzer compares what stands in one file; initializers that look for marks, for the class or for
+    the attribute are taken to leave it alone.
+
+    ## References
+    - [ReZero](https://arxiv.org/abs/2003.04887) and [Goyal et al. 2017](https://arxiv.org/abs/1706.02677) start blocks at zero
+    """
+
+    code = "INI208"
+    name = "overwritten-initialization"
+    category = Category.SUSPICIOUS
+    severity = Severity.WARNING
+    default = Default.PREVIEW
+    observers = BOTH
+    subject = Overwritten
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Block(nn.Module):
+                def __init__(self, dim):
+                    super().__init__()
+                    self.mix = nn.Linear(dim, dim)
+                    self.gate = nn.Linear(dim, dim)
+                    nn.init.zeros_(self.gate.weight)
+
+            def init_weights(m):
+                if isinstance(m, nn.Linear):
+                    nn.init.normal_(m.weight, std=0.02)
+
+            class Model(nn.Module):
+                def __init__(self, dim=4, depth=2):
+                    super().__init__()
+                    self.blocks = nn.ModuleList(Block(dim) for _ in range(depth))
+                    self.apply(init_weights)
+            """,
+            target="Model",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Mixer(nn.Module):
+                def __init__(self, dim):
+                    super().__init__()
+                    self.dt_proj = nn.Linear(dim, dim)
+                    self.dt_proj.bias._no_reinit = True
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Block(nn.Module):
+                def __init__(self, dim):
+                    super().__init__()
+                    self.mix = nn.Linear(dim, dim)
+                    self.gate = nn.Linear(dim, dim)
+                    nn.init.zeros_(self.gate.weight)
+
+            def init_weights(m):
+                if isinstance(m, nn.Linear):
+                    nn.init.normal_(m.weight, std=0.02)
+
+            class Model(nn.Module):
+                def __init__(self, dim=4, depth=2):
+                    super().__init__()
+                    self.blocks = nn.ModuleList(Block(dim) for _ in range(depth))
+                    self.apply(init_weights)
+                    for block in self.blocks:
+                        nn.init.zeros_(block.gate.weight)
+            """,
+            target="Model",
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init_weights(m):
+                if isinstance(m, nn.Linear):
+                    nn.init.normal_(m.weight, std=0.02)
+                    if m.bias is not None and not getattr(m.bias, "_no_reinit", False):
+                        nn.init.zeros_(m.bias)
+
+            class Mixer(nn.Module):
+                def __init__(self, dim=4):
+                    super().__init__()
+                    self.dt_proj = nn.Linear(dim, dim)
+                    nn.init.ones_(self.dt_proj.bias)
+                    self.dt_proj.bias._no_reinit = True
+                    self.apply(init_weights)
+            """,
+            target="Mixer",
+        ),
+    )
+
+    def check(self, subject: Overwritten) -> Iterator[Finding]:
+        if subject.flag is not None:
+            message = f"`{subject.source}` is to keep an initializer away, and nothing reads `{subject.flag}`"
+            detail = f"no file of the project reads `{subject.flag}`"
+        else:
+            again = subject.again
+            where = f" at {again.filename}:{again.row}" if again is not None else ""
+            message = f"what `{subject.source}` writes on purpose is drawn anew by `{subject.by}`{where}"
+            seen = "reads" if subject.observer is Observer.ANALYZER else "was seen"
+            detail = f"{seen} to be written by a general initializer afterwards"
+        yield self.finding(
+            subject.place,
+            message,
+            evidence=[Evidence(subject.observer, detail)],
+            model=subject.model,
+            parameter=subject.parameter,
+        )
