@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from initaudit.analyzer.layout import project_folder
 from initaudit.analyzer.project import Defined, Project
@@ -71,8 +72,10 @@ def _flags(code: Code) -> Iterator[Overwritten]:
 def _is_read(code: Code, flag: str) -> bool:
     """Whether some file of the project asks for a mark."""
     read = re.compile(rf"\.{flag}\b(?!\s*=[^=])|['\"]{flag}['\"]")
-    folder = project_folder(code.module.filename)
-    found = (code.project.load(name) for name in code.project.find(Search(folder, word=flag.encode())))
+    folder = Path(project_folder(code.module.filename))
+    if re.search(rf"^\s*(?:from|import)\s+{re.escape(folder.parent.name)}\.", code.module.text, re.MULTILINE):
+        folder = folder.parent  # a package without an __init__.py
+    found = (code.project.load(name) for name in code.project.find(Search(str(folder), word=flag.encode())))
     return any(module is None or read.search(module.text) for module in found) or bool(read.search(code.module.text))
 
 
