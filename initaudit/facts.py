@@ -255,6 +255,22 @@ class ClassNameTest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     attribute: str
 
 
+class NameTest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A test for a part of a parameter's name, before it is initialized, that no name of ``model`` passes.
+
+    ``others_pass`` says that another test of the same loop can be passed. ``known`` are the parts that names of the
+    model can have beside those of torch's layers.
+    """
+
+    observer: Observer
+    place: Place
+    source: str
+    part: str
+    model: str
+    others_pass: bool
+    known: tuple[str, ...] = ()
+
+
 class LeafWrite(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A write in place to a parameter that autograd records (``source``), or to a ``view`` of one. In a method,
     ``model`` is its class."""
@@ -477,6 +493,7 @@ Fact = (
     | GainDraw
     | ExactTypeTest
     | ClassNameTest
+    | NameTest
     | LeafWrite
     | RepeatedLayer
     | CopiedLayers

@@ -170,6 +170,7 @@ COPIED = Trigger("deepcopy(", quick=[r"deepcopy\([\w.]+\)\s+for\b"])
 CONTAINER = Trigger("ModuleList( Sequential(")
 EXACT_TYPE = Trigger("type( __class__", r"\bif\b[^\n]*(?:type\(\w+\)|__class__)\s*(?:==|is|in)\s")
 CLASS_NAME = Trigger("__name__", r"__name__")
+NAME_TEST = Trigger("named_parameters( named_modules( named_children(", r"\bfor\b[^\n]*named_\w+\(")
 LEAF_WRITTEN = Trigger(
     "Parameter( Linear( Embedding(",
     r"(?:normal|uniform|zero|fill|copy|mul|div|add|sub|clamp)_\(|\]\s*[-+*/]?=(?!=)|[-+*/]=",
@@ -193,6 +194,7 @@ TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "CopiedLayers": (COPIED, CONTAINER),
     "ExactTypeTest": (EXACT_TYPE,),
     "ClassNameTest": (CLASS_NAME,),
+    "NameTest": (NAME_TEST,),
     "LeafWrite": (LEAF_WRITTEN,),
     "LowRankFactors": (FACTORS,),
     "ZeroFactors": (FACTORS, ZEROS),

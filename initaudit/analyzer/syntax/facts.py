@@ -19,6 +19,7 @@ from initaudit.analyzer.syntax.initializers import deprecated_calls, initializer
 from initaudit.analyzer.syntax.layer_writes import embedding_writes, gain_draws
 from initaudit.analyzer.syntax.leaves import leaf_writes
 from initaudit.analyzer.syntax.loops import element_name, iterated, model_loop
+from initaudit.analyzer.syntax.name_tests import name_tests
 from initaudit.analyzer.syntax.order import early_walks
 from initaudit.analyzer.syntax.overwritten import overwritten
 from initaudit.analyzer.syntax.resets import repeated_resets
@@ -53,6 +54,7 @@ from initaudit.facts import (
     LeafWrite,
     LowRankFactors,
     ModelLoop,
+    NameTest,
     Overwritten,
     Question,
     RepeatedLayer,
@@ -70,6 +72,7 @@ OF_UNITS: dict[str, Callable[[Code], Iterator[Fact]]] = {
     CopiedLayers.__name__: copied_layers,
     ExactTypeTest.__name__: exact_type_tests,
     ClassNameTest.__name__: class_name_tests,
+    NameTest.__name__: name_tests,
     LeafWrite.__name__: leaf_writes,
     RepeatedReset.__name__: repeated_resets,
     IgnoredArgument.__name__: ignored_arguments,

@@ -1,0 +1,167 @@
+"""Initializing loops that go by parts of parameter names, held against the names that the model can have.
+
+Names are made of what classes call their attributes and what torch's layers call their parameters. Whatever may add a
+name that is not spelled out makes the names unknown.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.project import Defined, External, Project
+from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.syntax.code import Code
+from initaudit.analyzer.syntax.structure import CONTAINERS, constructed
+from initaudit.analyzer.syntax.walks import written
+from initaudit.facts import NameTest
+from initaudit.finding import Observer
+
+NAMED = {"named_parameters", "named_modules", "named_children"}
+OF_TORCH = frozenset({
+    "weight", "bias", "weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "weight_ih", "weight_hh", "bias_ih",
+    "bias_hh", "reverse", "in_proj_weight", "in_proj_bias", "out_proj", "q_proj_weight", "k_proj_weight",
+    "v_proj_weight", "bias_k", "bias_v", "self_attn", "multihead_attn", "linear1", "linear2", "norm1", "norm2", "norm3",
+    "norm", "dropout", "dropout1", "dropout2", "dropout3", "activation", "layers", "encoder", "decoder", "weight_g",
+    "weight_v", "weight_orig", "parametrizations", "original", "original0", "original1", "head", "tail", "module",
+})  # fmt: skip
+"""Every name that a layer of torch gives a parameter or a layer of its own."""
+PLAIN = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS | torch_api.ACTIVATION_MODULES | torch_api.TRANSPARENT
+OF_PLAIN = frozenset({"weight", "bias", "weight_g", "weight_v", "weight_orig", "parametrizations", "original"})
+ADDS_NAMES = re.compile(r"setattr\(|add_module\(|register_module\(|ModuleDict|ParameterDict|OrderedDict|__setattr__")
+"""What may give a module names that are not attributes in its source."""
+MAX_DEPTH = 6
+
+
+def _of_layer(kind: str) -> frozenset[str]:
+    """The names in a layer of torch."""
+    if kind in CONTAINERS:
+        return frozenset()
+    return OF_PLAIN if kind.removeprefix("torch.nn.") in PLAIN | {"Embedding", "EmbeddingBag"} else OF_TORCH
+
+
+def name_tests(code: Code) -> Iterator[NameTest]:
+    """Tests before something is initialized that no name of the model passes."""
+    for loop in code.walk():
+        match loop:
+            case ast.For(
+                target=ast.Tuple(elts=[ast.Name(id=name), ast.Name(id=element)]),
+                iter=ast.Call(func=ast.Attribute(attr=kind, value=model)),
+            ) if kind in NAMED:
+                yield from _of_loop(code, loop, model, name, element)
+            case _:
+                pass
+
+
+def _of_loop(code: Code, loop: ast.For, model: ast.expr, name: str, element: str) -> Iterator[NameTest]:
+    tests = [
+        (test, part)
+        for branch in ast.walk(loop)
+        if isinstance(branch, ast.If) and _initializes(code, branch, element)
+        for test in ast.walk(branch.test)
+        if (part := _tested(test, name)) is not None
+    ]
+    names = _names(code, model) if tests else None
+    if names is None:
+        return
+    passed = [_possible(part, names) for _, part in tests]
+    for (test, part), possible in zip(tests, passed, strict=True):
+        if not possible and isinstance(test, ast.expr):
+            yield NameTest(
+                observer=Observer.ANALYZER,
+                place=code.snippet.place(test),
+                source=code.snippet.source(test),
+                part=part,
+                model=code.snippet.source(model),
+                others_pass=any(passed),
+                known=tuple(sorted(names - OF_TORCH - OF_PLAIN)),
+            )
+
+
+def _initializes(code: Code, branch: ast.If, element: str) -> bool:
+    """Whether the body of a branch writes to the parameter or the module."""
+    for statement in branch.body:
+        for node in ast.walk(statement):
+            target = written(code, node) if isinstance(node, ast.Call) else None
+            if target is not None and dotted(target).partition(".")[0] == element:
+                return True
+    return False
+
+
+def _tested(test: ast.AST, name: str) -> str | None:
+    """The text that a test looks for in a name."""
+    match test:
+        case ast.Compare(
+            left=ast.Call(
+                func=ast.Attribute(attr="find", value=ast.Name(id=tested)), args=[ast.Constant(value=str(part))]
+            ),
+            ops=[ast.NotEq() | ast.GtE() | ast.Gt()],
+        ):
+            pass
+        case ast.Compare(left=ast.Constant(value=str(part)), ops=[ast.In()], comparators=[ast.Name(id=tested)]):
+            pass
+        case ast.Call(
+            func=ast.Attribute(attr="startswith" | "endswith", value=ast.Name(id=tested)),
+            args=[ast.Constant(value=str(part))],
+        ):
+            pass
+        case ast.Compare(left=ast.Name(id=tested), ops=[ast.Eq()], comparators=[ast.Constant(value=str(part))]):
+            pass
+        case _:
+            return None
+    return part if tested == name else None
+
+
+def _possible(part: str, names: frozenset[str]) -> bool:
+    """Whether a text can stand in a dotted name that is made of these."""
+    return all(piece.isdigit() or any(piece in name for name in names) for piece in part.split(".") if piece)
+
+
+def _names(code: Code, model: ast.expr) -> frozenset[str] | None:
+    """The parts that names of a model can have, without numbers; None when they are not all known."""
+    if isinstance(model, ast.Name) and model.id == "self":
+        return _of_class(code.project, code.cls, 0) if code.cls is not None else None
+    if not isinstance(model, ast.Name):
+        return None
+    made = [
+        node.value
+        for node in code.walk()
+        if isinstance(node, ast.Assign) and model.id in [dotted(target) for target in node.targets]
+    ]
+    return _of_value(code, made[0]) if len(made) == 1 else None
+
+
+def _of_value(code: Code, value: ast.expr) -> frozenset[str] | None:
+    """The names of a model that a call makes."""
+    found = code.resolve(value.func) if isinstance(value, ast.Call) else None
+    if isinstance(found, Defined) and found.definition.is_class:
+        return _of_class(code.project, found, 0)
+    if not isinstance(found, External) or not isinstance(value, ast.Call) or not found.name.startswith("torch.nn."):
+        return None
+    if found.name not in CONTAINERS:
+        return _of_layer(found.name)
+    parts = [_of_value(code, each) for each in value.args]
+    return frozenset().union(*[part for part in parts if part is not None]) if None not in parts else None
+
+
+def _of_class(project: Project, cls: Defined, depth: int) -> frozenset[str] | None:
+    """The names of the objects of a class."""
+    attributes, order = constructed(project, cls), project.mro(cls)
+    if depth > MAX_DEPTH or order is None or not all(attribute.complete for attribute in attributes.values()):
+        return None
+    names = set(attributes)
+    for base in order:
+        if isinstance(base, Defined):
+            text = base.module.slice(base.definition)
+            if ADDS_NAMES.search(text):
+                return None
+            names.update(re.findall(r"\bself\.(\w+)\s*(?::[^=\n]+)?=(?!=)", text))
+            names.update(re.findall(r"register_(?:parameter|buffer)\(\s*['\"](\w+)", text))
+    for layer in (layer for attribute in attributes.values() for layer in attribute.layers):
+        inner = _of_class(project, layer.cls, depth + 1) if layer.cls is not None else _of_layer(layer.kind)
+        if inner is None:
+            return None
+        names |= inner
+    return frozenset(names)
