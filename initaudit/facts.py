@@ -10,6 +10,7 @@ import enum
 import msgspec
 
 from initaudit.finding import Observer, Place
+from initaudit.schemes import Distribution, Recognition
 from initaudit.timeline import Chain, Kind, ParameterTimeline, SignalProfile, Unwritten
 
 
@@ -432,6 +433,27 @@ class Irreproducible(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     affects: tuple[str, ...] = ()
 
 
+class WeightUse(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A weight that user code drew, and how it is used.
+
+    ``by`` is the canonical call, ``schemes`` are those of this closed form by torch's fans; ``fan_in`` and ``fan_out``
+    are those of the use. ``normalized`` says that a normalization follows before any activation.
+    """
+
+    observer: Observer
+    place: Place
+    model: str
+    parameter: str
+    path: str
+    shape: tuple[int, ...]
+    by: str
+    distribution: Distribution
+    schemes: tuple[Recognition, ...]
+    fan_in: int
+    fan_out: int
+    normalized: bool
+
+
 class SeedIgnored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Trainable parameters that look drawn, and are the same in models built from different ``seeds``.
 
@@ -508,6 +530,7 @@ Fact = (
     | BuildFailure
     | Irreproducible
     | SeedIgnored
+    | WeightUse
     | EqualUnits
     | ZeroFactors
 )

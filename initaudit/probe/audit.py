@@ -23,6 +23,7 @@ from initaudit.facts import (
 from initaudit.finding import Observer, Place
 from initaudit.probe.abstract import Abstract, abstract_build
 from initaudit.probe.declarations import declarations
+from initaudit.probe.drawn import weight_uses
 from initaudit.probe.forward import Forward, run_forward
 from initaudit.probe.inputs import inputs_for
 from initaudit.probe.lines import place_of_error
@@ -116,7 +117,14 @@ class Audit:
             source=self.target.spec,
             parameters=tuple(self._read_first(timeline) for timeline in self.timelines.timelines),
             chains=self.forward.chains,
-            facts=(*self.timelines.facts(), *self.starts, *self.lost, *self.unseeded, *self.stuck),
+            facts=(
+                *self.timelines.facts(),
+                *self.starts,
+                *self.lost,
+                *self.unseeded,
+                *self.stuck,
+                *weight_uses(self.forward.signal, self.timelines),
+            ),
             undecided=tuple(self._undecided()),
             environment=environment(self.target, self.control.model),
             signal=self.forward.signal,

@@ -25,6 +25,8 @@ NOTHING = 1e-12
 """The part of the largest gradient of a model below which another one is rounding."""
 PACE = 0.01
 """How far a step goes, in parts of the rms of all parameters."""
+CHUNK = 4096
+"""Rows that are held in double precision at once."""
 SMALLEST = 1e-2
 """The rms that parameters are taken to have at least, so that a step leads away from zero."""
 
@@ -142,8 +144,23 @@ def _rms(tensors: Any) -> float:
 
 
 def equal_rows(rows: torch.Tensor) -> torch.Tensor:
-    """For each row the number of its class: rows are in one class when they are equal, bit for bit."""
-    return torch.unique(rows, dim=0, return_inverse=True)[1]
+    """For each row the number of its class: rows are in one class when they are equal.
+
+    Rows are compared element by element only where a random projection does not tell them apart.
+    """
+    generator = torch.Generator().manual_seed(0)
+    direction = torch.randn(rows.shape[1], generator=generator, dtype=torch.float64)
+    shadow = torch.cat([part.double() @ direction for part in rows.split(CHUNK)])
+    order = shadow.argsort()
+    near = shadow[order].diff().abs() <= SAME * shadow.abs().amax()
+    alike = torch.zeros(len(rows), dtype=torch.bool)
+    alike[order[:-1][near]] = True
+    alike[order[1:][near]] = True
+    classes = torch.arange(len(rows))
+    if alike.any():
+        numbers = torch.unique(rows[alike], dim=0, return_inverse=True)[1]
+        classes[alike] = len(rows) + numbers
+    return torch.unique(classes, return_inverse=True)[1]
 
 
 def refined(classes: torch.Tensor, rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -1,0 +1,38 @@
+"""The weights that a forward multiplies by: what they were drawn from, and by whose choice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import WeightUse
+from initaudit.finding import Observer
+from initaudit.probe.recognised import schemes_of
+from initaudit.probe.timelines import Timelines
+from initaudit.timeline import Coverage, SignalProfile
+
+
+def weight_uses(profile: SignalProfile | None, timelines: Timelines) -> Iterator[WeightUse]:
+    """Every weight that user code drew, at its first use."""
+    for layer in profile.layers if profile is not None else ():
+        record = timelines.record(layer.path)
+        if record is None or layer.place is None or timelines.coverage(layer.path) is not Coverage.WRITTEN:
+            continue
+        whole, parts = record.layers()
+        caused = whole.caused if whole is not None else record.caused
+        distribution = record.known()
+        if caused.layer is not None or parts or distribution is None:
+            continue
+        yield WeightUse(
+            observer=Observer.PROBE,
+            place=layer.place,
+            model=layer.model,
+            parameter=layer.parameter,
+            path=layer.path,
+            shape=layer.shape,
+            by=whole.by if whole is not None else record.call,
+            distribution=distribution,
+            schemes=schemes_of(record, layer.shape)[0],
+            fan_in=layer.fan_in,
+            fan_out=layer.fan_out,
+            normalized=layer.normalized,
+        )

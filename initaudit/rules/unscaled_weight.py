@@ -1,0 +1,135 @@
+"""INI407: a weight that is left at N(0, 1)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+
+from initaudit.facts import WeightUse
+from initaudit.finding import Advice, Category, Evidence, Finding, Severity
+from initaudit.rules.base import PROBE, Default, Example, Rule
+
+MANY = 16
+"""Inputs from which on a weight of N(0, 1) makes its output four times larger than its input, and more."""
+NO_WEIGHT = re.compile(
+    r"quer|token|embed|emb\b|pos|prompt|anchor|codebook|codewords|memory|prototype|centro?i?d|cluster|latent|slot|freq|key",
+    re.IGNORECASE,
+)
+"""Names of what is looked up, compared or learned as a value, for which N(0, 1) is a scale like any other."""
+
+
+class UnscaledWeight(Rule[WeightUse]):
+    """
+    ## What it does
+    Reports a weight that multiplies 16 inputs or more and is left at N(0, 1), as `torch.randn` gives it, with no normalization
+    behind it.
+
+    ## Why is this bad?
+    An output sums over the inputs: at 256 of them it is 16 times larger than they are. A few such layers overflow, a softmax or
+    a sigmoid behind one is saturated from the start.
+
+    ## Example
+    ```python
+    self.weight = nn.Parameter(torch.randn(256, 64))
+    ...
+    return x @ self.weight
+    ```
+
+    ## Use instead
+    ```python
+    self.weight = nn.Parameter(torch.randn(256, 64) / 256**0.5)
+    ...
+    return x @ self.weight
+    ```
+
+    ## Known problems
+    A factor that is applied to the output makes up for it, and is not seen; queries, tokens, positions and codebooks are told
+    by their names. So the rule is preview. The analyzer does not look for it. In a third of the models of transformers, built
+    small, it reported CpmAnt alone, whose configuration draws every layer from N(0, 1).
+
+    ## References
+    - LeCun, Bottou, Orr & Müller 1998, [Efficient BackProp](https://link.springer.com/chapter/10.1007/3-540-49430-8_2)
+    """
+
+    code = "INI407"
+    name = "unscaled-weight"
+    category = Category.SUSPICIOUS
+    severity = Severity.WARNING
+    default = Default.PREVIEW
+    observers = PROBE
+    subject = WeightUse
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 64)
+                    self.weight = nn.Parameter(torch.randn(64, 32))
+
+                def forward(self, x):
+                    return torch.relu(self.fc(x)) @ self.weight
+            """,
+            target="Net",
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 64)
+                    self.weight = nn.Parameter(torch.randn(64, 32) / 8)
+                    self.queries = nn.Parameter(torch.randn(32, 5))
+                    self.few = nn.Parameter(torch.randn(5, 3))
+
+                def forward(self, x):
+                    return torch.relu(self.fc(x)) @ self.weight @ self.queries @ self.few
+            """,
+            target="Net",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Normalized(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 64)
+                    self.weight = nn.Parameter(torch.randn(64, 32))
+                    self.norm = nn.LayerNorm(32)
+
+                def forward(self, x):
+                    return self.norm(self.fc(x) @ self.weight)
+            """,
+            target="Normalized",
+        ),
+    )
+
+    def check(self, subject: WeightUse) -> Iterator[Finding]:
+        drawn = subject.distribution
+        unscaled = drawn.family == "normal" and drawn.mean == 0 and drawn.std == 1
+        if not unscaled or subject.fan_in < MANY or subject.normalized or NO_WEIGHT.search(subject.parameter):
+            return
+        std = 1 / math.sqrt(subject.fan_in)
+        advice = Advice(
+            model=subject.model, parameter=subject.parameter, initializer="normal_", std=float(f"{std:.3g}")
+        )
+        yield self.finding(
+            subject.place,
+            f"`{subject.parameter}` is left at N(0, 1) and multiplies {subject.fan_in} inputs: its output is "
+            f"{1 / std:.0f} times larger than they are; use `{advice}`",
+            evidence=[Evidence(subject.observer, f"a forward multiplies by {subject.path}, {subject.shape}")],
+            model=subject.model,
+            parameter=subject.parameter,
+            advice=[advice],
+        )

@@ -1,0 +1,176 @@
+"""INI405: a scheme that counted other inputs than there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.facts import WeightUse
+from initaudit.finding import Advice, Category, Evidence, Finding, Severity
+from initaudit.rules.base import PROBE, Default, Example, Rule
+from initaudit.schemes import Recognition
+
+FAR = 2.0
+"""The factor from which on the variance is another one."""
+
+
+class WrongFan(Rule[WeightUse]):
+    """
+    ## What it does
+    Reports a weight that Xavier's or Kaiming's initializer drew with other fans than its use has, by a factor of two or more
+    in the variance, with no normalization behind it: a weight of the layout (in, out), a tensor of several weights, a
+    transposed convolution.
+
+    ## Why is this bad?
+    `nn.init` reads a weight as (out, in, kernel...), whatever is done with it. For `x @ w` both fans are swapped, for eight
+    experts in one tensor the fan is eight times too large or a product of two sizes, and for a transposed convolution with a stride of 2
+    it counts four times the inputs that an output sums over. The scale is then not the one that the scheme is named
+    for.
+
+    ## Example
+    ```python
+    self.weight = nn.Parameter(torch.empty(512, 64))
+    nn.init.kaiming_normal_(self.weight)
+    ...
+    return torch.relu(x @ self.weight)
+    ```
+
+    ## Use instead
+    ```python
+    self.weight = nn.Parameter(torch.empty(512, 64))
+    nn.init.kaiming_normal_(self.weight.T)
+    ...
+    return torch.relu(x @ self.weight)
+    ```
+
+    ## Known problems
+    Many generators and decoders draw transposed convolutions so and train well; so the rule is preview. The analyzer does not look
+    for it, nor for fans that are computed by hand.
+
+    ## References
+    - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html): fans are those of `F.linear` and of convolutions
+    - Glorot & Bengio 2010, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html)
+    """
+
+    code = "INI405"
+    name = "wrong-fan"
+    category = Category.SUSPICIOUS
+    severity = Severity.WARNING
+    default = Default.PREVIEW
+    observers = PROBE
+    subject = WeightUse
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 128)
+                    self.weight = nn.Parameter(torch.empty(128, 16))
+                    nn.init.kaiming_normal_(self.weight)
+
+                def forward(self, x):
+                    return torch.relu(self.fc(x) @ self.weight)
+            """,
+            target="Net",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Experts(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 32)
+                    self.experts = nn.Parameter(torch.empty(4, 32, 32))
+                    nn.init.xavier_uniform_(self.experts)
+
+                def forward(self, x):
+                    x = self.fc(x)
+                    return torch.relu(torch.bmm(x.expand(4, *x.shape), self.experts)).sum(0)
+            """,
+            target="Experts",
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 128)
+                    self.transposed = nn.Parameter(torch.empty(128, 16))
+                    self.weight = nn.Linear(16, 4)
+                    nn.init.kaiming_normal_(self.transposed.T)
+                    nn.init.xavier_normal_(self.weight.weight)
+
+                def forward(self, x):
+                    return torch.relu(self.weight(torch.relu(self.fc(x) @ self.transposed)))
+            """,
+            target="Net",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Symmetric(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 128)
+                    self.weight = nn.Parameter(torch.empty(128, 16))
+                    nn.init.xavier_normal_(self.weight)
+
+                def forward(self, x):
+                    return torch.relu(self.fc(x) @ self.weight)
+            """,
+            target="Symmetric",
+        ),
+    )
+
+    def check(self, subject: WeightUse) -> Iterator[Finding]:
+        called = subject.by.removeprefix("init.").rstrip("_")
+        named = next((found for found in subject.schemes if found.scheme == called), None)
+        if subject.normalized or named is None or not called.startswith(("xavier", "kaiming")):
+            return
+        counted, real = counts(named, subject)
+        if counted is None or max(counted, real) < FAR * min(counted, real):
+            return
+        what = f"fans of {counted:g}, together" if called.startswith("xavier") else f"a {named.mode} of {counted:g}"
+        yield self.finding(
+            subject.place,
+            f"`{subject.parameter}` is drawn by {called} with {what}, but in its use there are {real:g}: its variance is "
+            f"{max(counted, real) / min(counted, real):.3g} times too {'small' if counted > real else 'large'}",
+            evidence=[
+                Evidence(
+                    subject.observer,
+                    f"a forward uses {subject.path}, {subject.shape}, with fan_in {subject.fan_in} and fan_out {subject.fan_out}",
+                )
+            ],
+            model=subject.model,
+            parameter=subject.parameter,
+            advice=[self.remedy(subject, counted, real)] if subject.distribution.std else [],
+        )
+
+    @staticmethod
+    def remedy(subject: WeightUse, counted: float, real: float) -> Advice:
+        """The draw with the fans that there are."""
+        std = (subject.distribution.std or 0.0) * (counted / real) ** 0.5
+        return Advice(model=subject.model, parameter=subject.parameter, initializer="normal_", std=float(f"{std:.3g}"))
+
+
+def counts(named: Recognition, subject: WeightUse) -> tuple[float | None, float]:
+    """The fan that a scheme divided by, and the one that there is."""
+    if named.fan_in is None or named.fan_out is None:
+        return None, 0.0
+    if named.scheme.startswith("xavier"):
+        return named.fan_in + named.fan_out, subject.fan_in + subject.fan_out
+    if named.mode == "fan_out":
+        return named.fan_out, subject.fan_out
+    return named.fan_in, subject.fan_in
