@@ -47,7 +47,7 @@ def propagate(
     batch = common_batch(given)
     follow = Follow(tracked, given, batch)
     seed_everything(seed)
-    with _measurable(model, normalized=training, dropping=dropping), torch.set_grad_enabled(training):
+    with measurable(model, normalized=training, dropping=dropping), torch.set_grad_enabled(training):
         with follow:
             outputs = plain_outputs(model(*given[0], **given[1]))
         follow.finish(outputs)
@@ -71,7 +71,7 @@ def common_batch(given: Given) -> int | None:
 
 
 @contextlib.contextmanager
-def _measurable(model: torch.nn.Module, *, normalized: bool, dropping: bool) -> Iterator[None]:
+def measurable(model: torch.nn.Module, *, normalized: bool, dropping: bool) -> Iterator[None]:
     """In evaluation mode, so that nothing is dropped, but with the batch's own statistics where those normalize.
 
     Before training, a BatchNorm in evaluation mode normalizes nothing. Layer by layer: the fused attention of torch

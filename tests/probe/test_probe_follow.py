@@ -177,10 +177,10 @@ def test_without_a_forward_the_reason_is_said(
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.conv = nn.Conv2d(3, 4, 3)
+            self.pair = nn.Bilinear(4, 4, 2)
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.conv(x)
+            return self.pair(x, x)
 
     seen = observe(Net, *sizes)
     assert seen.observation.chains == ()
