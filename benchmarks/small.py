@@ -176,7 +176,7 @@ def image(given: dict[str, Any]) -> dict[str, Any]:
 
 
 class NotSmall(Exception):  # noqa: N818
-    """A class that does not build, or not in few parameters."""
+    """A class for which no small configuration is found, and whether its default one builds."""
 
 
 def factory(name: str) -> Callable[[], torch.nn.Module]:
@@ -193,25 +193,50 @@ def factory(name: str) -> Callable[[], torch.nn.Module]:
 
 
 def chosen(cls: Any) -> Any:
-    """A small configuration for a class; raises what the first one raised where none builds."""
-    default, first = cls.config_class(), None
-    for shape in shapes(default):
+    """The first small configuration that a class can be built from, or else its default one. Raises NotSmall."""
+    default, error = cls.config_class(), ""
+    for shape in (*shapes(default), None):
         try:
-            config = small(default, shape)
+            config = small(default, shape) if shape is not None else default
             with torch.device("meta"):
                 model = cls(config)
-        except Exception as error:  # whatever the class raises on a configuration that does not fit together
-            first = first or error
+        except Exception as raised:  # whatever the class raises on a configuration that does not fit together
+            error = f"{type(raised).__name__}: {raised}"
             continue
         if sum(parameter.numel() for parameter in model.parameters()) <= FEW_PARAMETERS:
             return config
-        first = first or NotSmall(f"more than {FEW_PARAMETERS} parameters")
-    assert first is not None
-    raise first
+        error = ""
+    if error:
+        raise NotSmall(f"{cls.__name__} does not build from its default configuration: {error}")
+    raise NotSmall(f"no configuration of {cls.__name__} with at most {FEW_PARAMETERS:,} parameters was found")
+
+
+def model_classes() -> tuple[list[str], list[str]]:
+    """The base class of every model type that transformers knows, and of each the first class for a task."""
+    from transformers.models.auto import modeling_auto
+
+    tasks = {name: names for name, names in vars(modeling_auto).items() if re.fullmatch(r"MODEL_FOR_.*_NAMES", name)}
+    most = [tasks.pop(f"MODEL_FOR_{task}_MAPPING_NAMES") for task in ("MULTIMODAL_LM", "CAUSAL_LM")]
+    first: dict[str, str] = {}
+    for names in (*most, *tasks.values()):
+        for model_type, name in names.items():
+            first.setdefault(model_type, name if isinstance(name, str) else name[0])
+    bases = (name if isinstance(name, str) else name[0] for name in modeling_auto.MODEL_MAPPING_NAMES.values())
+    base = sorted(set(bases))
+    return base, sorted(set(first.values()) - set(base))
+
+
+def quiet() -> None:
+    """No word on one thread: a model is built beside many others."""
+    import transformers
+
+    warnings.simplefilter("ignore")
+    transformers.logging.set_verbosity(transformers.logging.CRITICAL)
+    torch.set_num_threads(1)
 
 
 def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(name)
-    warnings.simplefilter("ignore")
+    quiet()
     return factory(name)

@@ -22,8 +22,11 @@ from initaudit.timeline import Coverage, ParameterTimeline
 Told = ParameterTimeline | NotRestored | Undecided
 
 
-def timelines(project: Project, module: Module, *, lost: bool = False) -> Iterator[Told]:
-    """The life of every parameter that a class of the file allocates raw, and what is ``lost`` on meta."""
+def timelines(project: Project, module: Module, *, lost: bool = False, written: bool = False) -> Iterator[Told]:
+    """The life of every parameter that a class of the file allocates raw, and what is ``lost`` on meta.
+
+    Of those that are ``written`` no rule has anything to say, and their positions are costly: they come when asked for.
+    """
     if is_template(project, module):
         return
     for definition in _candidates(module, lost=lost):
@@ -39,7 +42,7 @@ def timelines(project: Project, module: Module, *, lost: bool = False) -> Iterat
             yield Undecided(place=place, subject=cls.qualname, reason=reason or "")
         if construction is not None:
             by = restorer(construction) if lost else None
-            yield from _allocated_raw(construction, by)
+            yield from _allocated_raw(construction, by, written=written)
             if by is not None:
                 yield from _written_at_once(construction, by)
 
@@ -58,7 +61,7 @@ def _candidates(module: Module, *, lost: bool) -> Iterator[Definition]:
             yield definition
 
 
-def _allocated_raw(construction: Construction, by: str | None) -> Iterator[Told]:
+def _allocated_raw(construction: Construction, by: str | None, *, written: bool) -> Iterator[Told]:
     loaded = _is_loaded(construction)
     found = [entry for entry in registered(construction) if _is_size(entry.storage, construction)]
     storages = [entry.storage for entry in found]
@@ -84,8 +87,8 @@ def _allocated_raw(construction: Construction, by: str | None) -> Iterator[Told]
             yield not_restored(construction, entry, by)
         if reason is not None and decided[0] is not Coverage.WRITTEN:
             decided = (Coverage.UNKNOWN, None)
-        if decided[0] is Coverage.WRITTEN and not storage.legacy:
-            continue  # no rule has anything to say, and positions are costly
+        if decided[0] is Coverage.WRITTEN and not storage.legacy and not written:
+            continue
         result = timeline(construction, entry, decided, forgotten)
         yield result
         if decided[0] is Coverage.UNKNOWN and result.allocation is not None:
