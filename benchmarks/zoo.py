@@ -155,7 +155,7 @@ def span(values: Iterable[float | None]) -> str:
 def main() -> None:
     torch.set_num_threads(1)
     if "--train" in sys.argv[1:]:
-        rows = compare(BROKEN)
+        rows = list(compare(BROKEN))
         write(RESULTS / "zoo_training.csv", ("architecture", "broken", "sound"), rows)
         return
     outcomes = []
