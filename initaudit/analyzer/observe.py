@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from initaudit.analyzer.chains import chains
-from initaudit.analyzer.fragments import TOO_DEEP, FragmentError
 from initaudit.analyzer.parameters import timelines
 from initaudit.analyzer.project import Module, Project
 from initaudit.analyzer.reading import Answer, Reading, Trail
+from initaudit.analyzer.scopes import TOO_DEEP
 from initaudit.analyzer.syntax.facts import facts, syntax_fault
 from initaudit.analyzer.syntax.names import undefined
 from initaudit.analyzer.syntax.units import units
@@ -71,7 +71,7 @@ def _seen(project: Project, module: Module, questions: frozenset[Question]) -> O
                 found.append(entry)
             else:
                 parameters.append(entry)
-    except (FragmentError, RecursionError):
+    except RecursionError:
         undecided.append(Undecided(place=None, subject=module.name, reason=TOO_DEEP))
     return Observation(
         observer=Observer.ANALYZER,

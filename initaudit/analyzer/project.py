@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from initaudit.analyzer.fragments import Fragment, FragmentError, symbols
 from initaudit.analyzer.layout import module_name
 from initaudit.analyzer.mentions import Mentions
 from initaudit.analyzer.outline import Definition, Outline, outline
 from initaudit.analyzer.reading import Search, Trail
+from initaudit.analyzer.scopes import symbols
 from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError
 from initaudit.analyzer.torch_api import canonical
 from initaudit.source import SourceError, read_source
@@ -36,7 +36,6 @@ class Module:
         self.text = text
         self.lines = text.split("\n")
         self.unparsed = False  # whether a slice that somebody wanted does not parse; whoever asks resets it
-        self._fragments: dict[tuple[int, int], Fragment | None] = {}
         self._snippets: dict[tuple[int, int], Snippet | None] = {}
 
     @functools.cached_property
@@ -78,17 +77,6 @@ class Module:
         snippet = self.snippet(definition.start, definition.end)
         node = snippet.body[0] if snippet is not None and snippet.body else None
         return (snippet, node) if snippet is not None and isinstance(node, FunctionNode) else None
-
-    def fragment(self, start: int, end: int) -> Fragment | None:
-        """The rows as libcst parses them, or None when it does not."""
-        if (start, end) not in self._fragments:
-            try:
-                fragment = Fragment(self.filename, self.lines, start, end)
-            except FragmentError:
-                fragment = None
-            self._fragments[start, end] = fragment
-        self.unparsed |= self._fragments[start, end] is None
-        return self._fragments[start, end]
 
     def slice(self, definition: Definition) -> str:
         """The text of a definition."""

@@ -1,14 +1,14 @@
-"""Slices of a file as Python's own syntax trees, for what is run symbolically.
+"""Slices of a file as Python's own syntax trees, one function or class header at a time.
 
-They are parsed ten times as fast as libcst's (see ``fragments``), and know no spelling: a node's text is looked up in
-the file. Every position is a position in the real file.
+They know no spelling: a node's text is looked up in the file. Every position is a position in the real file.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from initaudit.finding import Place
 
@@ -45,6 +45,11 @@ class Snippet:
             body = header.body
         self.body: Sequence[ast.stmt] = body
 
+    @functools.cached_property
+    def nodes(self) -> Sequence[ast.AST]:
+        """Every node, in the order of the source; found once for all who look for something."""
+        return [node for statement in self.body for node in nodes(statement)]
+
     def place(self, node: ast.AST) -> Place:
         """Where a node of this slice stands in the file."""
         row, column, end_row, end_column = self._span(node)
@@ -75,6 +80,15 @@ class Snippet:
 def _code_points(line: str, offset: int) -> int:
     """Python counts columns in bytes of UTF-8."""
     return offset if line.isascii() else len(line.encode()[:offset].decode(errors="replace"))
+
+
+def nodes(root: ast.AST) -> Iterator[ast.AST]:
+    """A node and every node below it, in the order of the source."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending.extend(reversed(list(ast.iter_child_nodes(node))))
 
 
 def dotted(node: ast.expr) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from initaudit.analyzer.outline import Definition
@@ -42,10 +42,9 @@ class Code:
         found = self.resolve(node)
         return found.name if isinstance(found, External) else None
 
-    def walk(self) -> Iterator[ast.AST]:
-        """Every node of the unit."""
-        for statement in self.snippet.body:
-            yield from ast.walk(statement)
+    def walk(self) -> Sequence[ast.AST]:
+        """Every node of the unit, in the order of the source."""
+        return self.snippet.nodes
 
     def calls(self) -> Iterator[ast.Call]:
         return (node for node in self.walk() if isinstance(node, ast.Call))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-import libcst as cst
-
-from initaudit.analyzer.fragments import TOO_DEEP
 from initaudit.analyzer.project import Module, Project
+from initaudit.analyzer.scopes import TOO_DEEP
 from initaudit.analyzer.syntax.arguments import ignored_arguments
-from initaudit.analyzer.syntax.code import Code
+from initaudit.analyzer.syntax.code import Code, blocks
 from initaudit.analyzer.syntax.copies import copied_layers, repeated_layers
 from initaudit.analyzer.syntax.derived import derived_writes
 from initaudit.analyzer.syntax.factors import low_rank_factors, zero_factors
@@ -23,14 +22,7 @@ from initaudit.analyzer.syntax.name_tests import name_tests
 from initaudit.analyzer.syntax.order import early_walks
 from initaudit.analyzer.syntax.overwritten import overwritten
 from initaudit.analyzer.syntax.resets import repeated_resets
-from initaudit.analyzer.syntax.statements import (
-    Unit,
-    bare_reference,
-    blocks,
-    dropped,
-    small_statements,
-    type_tests,
-)
+from initaudit.analyzer.syntax.statements import bare_reference, dropped, type_tests
 from initaudit.analyzer.syntax.thrown_away import copy_writes
 from initaudit.analyzer.syntax.type_names import class_name_tests, exact_type_tests
 from initaudit.analyzer.syntax.units import units
@@ -65,8 +57,9 @@ from initaudit.facts import (
 )
 from initaudit.finding import Place
 
-CALLS = {DeprecatedCall.__name__: deprecated_calls, InitializerCall.__name__: initializer_calls}
 OF_UNITS: dict[str, Callable[[Code], Iterator[Fact]]] = {
+    DeprecatedCall.__name__: deprecated_calls,
+    InitializerCall.__name__: initializer_calls,
     HelperCall.__name__: helper_calls,
     RepeatedLayer.__name__: repeated_layers,
     CopiedLayers.__name__: copied_layers,
@@ -81,7 +74,7 @@ OF_UNITS: dict[str, Callable[[Code], Iterator[Fact]]] = {
     EarlyWalk.__name__: early_walks,
     Overwritten.__name__: overwritten,
 }
-"""What is stated of a unit as Python parses it; everything else is read from libcst's tree."""
+"""What is stated of a unit, a function or a stretch of top-level code."""
 OF_FILES: dict[str, Callable[[Project, Module], Iterator[Fact]]] = {
     EmbeddingWrite.__name__: embedding_writes,
     GainDraw.__name__: gain_draws,
@@ -89,12 +82,15 @@ OF_FILES: dict[str, Callable[[Project, Module], Iterator[Fact]]] = {
     ZeroFactors.__name__: zero_factors,
 }
 """What is read of a whole file at once."""
-ABOUT_STATEMENTS = {*CALLS, *OF_UNITS, *(fact.__name__ for fact in (ModelLoop, DroppedTensor, BareReference, TypeTest))}
+TRY = (ast.Try, getattr(ast, "TryStar", ast.Try))
+"""``except*`` is of Python 3.11."""
+OF_STATEMENTS = {fact.__name__ for fact in (ModelLoop, DroppedTensor, BareReference, TypeTest)}
+"""What is stated of statements, with what runs before and behind them."""
 
 
 def facts(project: Project, module: Module, questions: frozenset[Question]) -> Iterator[Fact]:
     """What stands in the units of a file that hold something that is asked for."""
-    wanted = [each for each in sought(questions) if each.subject in ABOUT_STATEMENTS | OF_FILES.keys()]
+    wanted = [each for each in sought(questions) if each.subject in OF_STATEMENTS | OF_UNITS.keys() | OF_FILES.keys()]
     present = [each for each in wanted if each.found(module.text)]
     if not present or not any(name.partition(".")[0] == "torch" for name in _imported(module)):
         return
@@ -106,19 +102,15 @@ def facts(project: Project, module: Module, questions: frozenset[Question]) -> I
         here = {each.subject for each in present if each.subject not in OF_FILES and each.stands_in(text)}
         if not here:
             continue
-        if here & OF_UNITS.keys() and (snippet := module.snippet(start, end)) is not None:
-            code = Code(project, module, definition, snippet)
-            for subject in sorted(here & OF_UNITS.keys()):
-                yield from OF_UNITS[subject](code)
-        fragment = module.fragment(start, end) if here - OF_UNITS.keys() else None
-        if fragment is None:
+        snippet = module.snippet(start, end)
+        if snippet is None:
             continue
-        unit = Unit(project, module, definition, fragment)
-        stated = [state for subject, state in CALLS.items() if subject in here]
-        for state in stated:
-            yield from state(unit, fragment.body())
-        tested = _applied(unit) if TypeTest.__name__ in here else ()
-        yield from _of_body(unit, fragment.body(), [], (), tested)
+        code = Code(project, module, definition, snippet)
+        for subject in sorted(here & OF_UNITS.keys()):
+            yield from OF_UNITS[subject](code)
+        if here & OF_STATEMENTS:
+            tested = _applied(code) if TypeTest.__name__ in here else ()
+            yield from _of_body(code, snippet.body, [], (), tested)
 
 
 def _imported(module: Module) -> Iterator[str]:
@@ -126,22 +118,22 @@ def _imported(module: Module) -> Iterator[str]:
     yield from module.outline.star_imports
 
 
-def _applied(unit: Unit) -> tuple[str, ...]:
+def _applied(code: Code) -> tuple[str, ...]:
     """The parameter of a function that ``apply`` calls with each module."""
-    definition = unit.definition
+    definition = code.definition
     if definition is None:
         return ()
     name = re.escape(definition.name)
-    header = re.match(r"\s*def \w+\(\s*(?:self\s*,\s*)?(\w+)[^,]*\)", unit.module.lines[definition.row - 1])
-    if header is None or not re.search(rf"\.apply\(\s*(?:\w+\.)?{name}\b", unit.module.text):
+    header = re.match(r"\s*def \w+\(\s*(?:self\s*,\s*)?(\w+)[^,]*\)", code.module.lines[definition.row - 1])
+    if header is None or not re.search(rf"\.apply\(\s*(?:\w+\.)?{name}\b", code.module.text):
         return ()
     return (header[1],)
 
 
 def _of_body(
-    unit: Unit,
-    body: Sequence[cst.CSTNode],
-    following: list[cst.CSTNode],
+    code: Code,
+    body: Sequence[ast.stmt],
+    following: Sequence[ast.stmt],
     parameters: tuple[str, ...],
     modules: tuple[str, ...],
     guarded: bool = False,
@@ -149,17 +141,16 @@ def _of_body(
     """The facts of a body. ``following`` runs behind it; ``guarded`` is the body of a ``try``."""
     for position, statement in enumerate(body):
         behind = [*body[position + 1 :], *following]
-        for small in small_statements(statement):
-            if isinstance(small, cst.Expr):
-                yield from _of_expression(unit, small.value, parameters, guarded)
-        tested = statement.test if isinstance(statement, cst.If | cst.While) else statement
-        if (modules and not isinstance(statement, cst.BaseCompoundStatement)) or isinstance(
-            statement, cst.If | cst.While
-        ):
-            yield from type_tests(unit, tested, modules)
+        inner = list(blocks(statement))
+        if isinstance(statement, ast.Expr):
+            yield from _of_expression(code, statement.value, parameters, guarded)
+        if isinstance(statement, ast.If | ast.While):
+            yield from type_tests(code, statement.test, modules)
+        elif modules and not inner:
+            yield from type_tests(code, statement, modules)
         inner_parameters, inner_modules = parameters, modules
-        if isinstance(statement, cst.For) and (found := iterated(statement)) is not None:
-            loop = model_loop(unit, statement, behind)
+        if isinstance(statement, ast.For | ast.AsyncFor) and (found := iterated(statement)) is not None:
+            loop = model_loop(code, statement, behind)
             if loop is not None:
                 yield loop
             element = element_name(statement, found[1])
@@ -167,20 +158,18 @@ def _of_body(
                 inner_parameters = (*parameters, element)
             elif element is not None:
                 inner_modules = (*modules, element)
-        for index, block in enumerate(blocks(statement)):
-            in_try = isinstance(statement, cst.Try | cst.TryStar) and index == 0
-            yield from _of_body(unit, list(block), behind, inner_parameters, inner_modules, in_try)
+        for index, block in enumerate(inner):
+            in_try = isinstance(statement, TRY) and index == 0
+            yield from _of_body(code, block, behind, inner_parameters, inner_modules, in_try)
 
 
-def _of_expression(
-    unit: Unit, expression: cst.BaseExpression, parameters: tuple[str, ...], guarded: bool
-) -> Iterator[Fact]:
-    if isinstance(expression, cst.Call):
-        fact = dropped(unit, expression, parameters)
+def _of_expression(code: Code, expression: ast.expr, parameters: tuple[str, ...], guarded: bool) -> Iterator[Fact]:
+    if isinstance(expression, ast.Call):
+        fact = dropped(code, expression, parameters)
         if fact is not None and not guarded:
             yield fact
     elif not guarded:
-        reference = bare_reference(unit, expression)
+        reference = bare_reference(code, expression)
         if reference is not None:
             yield reference
 
@@ -195,6 +184,8 @@ def syntax_fault(module: Module, fault: SyntaxError) -> SyntaxFault | None:
 
 def _reads(text: str) -> bool:
     """Whether libcst parses a file."""
+    import libcst as cst
+
     try:
         cst.parse_module(text)
     except (cst.ParserSyntaxError, RecursionError):

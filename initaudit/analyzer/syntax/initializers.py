@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import copy
+from collections.abc import Iterable, Iterator, Sequence
 
-import libcst as cst
+import msgspec
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.fragments import dotted
 from initaudit.analyzer.project import External
-from initaudit.analyzer.syntax.statements import Unit, blocks, nodes, small_statements
+from initaudit.analyzer.snippets import FunctionNode, dotted, nodes
+from initaudit.analyzer.syntax.code import Code, blocks, own_attribute
 from initaudit.analyzer.triage import DEPRECATED
-from initaudit.facts import Argument, Called, DeprecatedCall, Fact, InitializerCall
+from initaudit.facts import Argument, Called, DeprecatedCall, InitializerCall
 from initaudit.schemes.calls import RENAMED
 
 METHODS = frozenset({"normal_", "uniform_"})
@@ -20,173 +21,171 @@ METHODS = frozenset({"normal_", "uniform_"})
 LONGEST = 400
 """Characters of an expression that is put in the place of a name."""
 
-Bound = Mapping[str, str]
-"""What was assigned to a name, or to an attribute of ``self``, just before, with such names replaced in turn."""
 
-
-def deprecated_calls(unit: Unit, body: Iterable[cst.CSTNode]) -> Iterator[Fact]:
+def deprecated_calls(code: Code) -> Iterator[DeprecatedCall]:
     """Calls of ``nn.init.xavier_normal`` and kin, which lack the underscore."""
-    for node in (node for statement in body for node in nodes(statement)):
-        if isinstance(node, cst.Call) and isinstance(node.func, cst.Name | cst.Attribute):
-            last = node.func.attr if isinstance(node.func, cst.Attribute) else node.func
-            if last.value in DEPRECATED or isinstance(node.func, cst.Name):
-                name = unit.canonical(node.func)
-                if (
-                    name is not None
-                    and name.startswith(torch_api.INIT)
-                    and name.removeprefix(torch_api.INIT) in DEPRECATED
-                ):
-                    place = unit.fragment.place
-                    yield DeprecatedCall(place=place(node), name=place(last), function=name)
-
-
-def initializer_calls(unit: Unit, body: Iterable[cst.CSTNode]) -> Iterator[Fact]:
-    """Calls of ``nn.init.kaiming_normal_`` and kin, and of ``normal_`` and ``uniform_`` on a tensor."""
-    built: Bound = {}
-    if unit.cls is not None and unit.definition is not None and unit.definition.name != "__init__":
-        built = _built(unit)
-    yield from _in_order(unit, body, built)
-
-
-def _built(unit: Unit) -> Bound:
-    """The attributes that a class's own constructor sets once, and to what."""
-    init = unit.cls.definition.members.get("__init__") if unit.cls is not None else None
-    fragment = unit.module.fragment(init.start, init.end) if init is not None else None
-    if fragment is None:
-        return {}
-    header = fragment.body()[-1]
-    bound: dict[str, str] = {}
-    for statement in next(iter(blocks(header)), ()):
-        _bind(unit, statement, bound)
-    return {name: value for name, value in bound.items() if name.startswith("self.")}
-
-
-def _in_order(unit: Unit, body: Iterable[cst.CSTNode], before: Bound) -> Iterator[Fact]:
-    """The calls of a body, where ``before`` holds at its begin."""
-    bound = dict(before)
-    for statement in body:
-        inner = list(blocks(statement))
-        if not inner:
-            yield from _of_statement(unit, statement, bound)
-        elif isinstance(statement, cst.For | cst.While | cst.FunctionDef):
-            _forget(statement, bound)  # what a round assigns, the next one finds; a parameter hides another name
-        for block in inner:
-            yield from _in_order(unit, block, bound)
-        _bind(unit, statement, bound)
-
-
-def _bind(unit: Unit, statement: cst.CSTNode, bound: dict[str, str]) -> None:
-    """Take in what a statement assigns."""
-    for small in small_statements(statement):
-        values = {}
-        if isinstance(small, cst.Assign) and len(small.targets) == 1 and (name := _target(small.targets[0].target)):
-            values[name] = _meaning(unit.source(small.value), bound)
-        _forget(small, bound)
-        bound.update((name, value) for name, value in values.items() if len(value) <= LONGEST)
-
-
-def _forget(statement: cst.CSTNode, bound: dict[str, str]) -> None:
-    """Drop what a statement, or anything in it, may assign anew, and what was said in such names."""
-    assigned = {name for node in nodes(statement) for name in _assigned(node)}
-    for name, value in list(bound.items()):
-        if name in assigned or any(_speaks_of(value, other) for other in assigned):
-            del bound[name]
-
-
-def _assigned(node: cst.CSTNode) -> Iterator[str]:
-    match node:
-        case cst.AssignTarget(target=target) | cst.AnnAssign(target=target) | cst.AugAssign(target=target):
-            yield from filter(None, map(_target, nodes(target)))
-        case cst.For(target=target) | cst.NamedExpr(target=target) | cst.AsName(name=target):
-            yield from filter(None, map(_target, nodes(target)))
-        case cst.Del(target=target) | cst.Param(name=target):
-            yield from filter(None, map(_target, nodes(target)))
-
-
-def _speaks_of(value: str, name: str) -> bool:
-    """Whether an expression uses a name."""
-    if name not in value:
-        return False
-    tree = _parsed(value)
-    return tree is None or any(ast.unparse(node) == name for node in ast.walk(tree) if isinstance(node, ast.expr))
-
-
-def _target(node: cst.CSTNode) -> str | None:
-    """A name, or an attribute of ``self``."""
-    if isinstance(node, cst.Name):
-        return node.value
-    if isinstance(node, cst.Attribute) and isinstance(node.value, cst.Name) and node.value.value == "self":
-        return dotted(node)
-    return None
-
-
-def _of_statement(unit: Unit, statement: cst.CSTNode, bound: Bound) -> Iterator[Fact]:
-    for node in nodes(statement):
-        if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Name | cst.Attribute):
+    for call in code.calls():
+        last = _last_name(call.func)
+        if last not in DEPRECATED and not isinstance(call.func, ast.Name):
             continue
-        last = node.func.attr.value if isinstance(node.func, cst.Attribute) else node.func.value
-        name = unit.canonical(node.func) if last.endswith("_") or isinstance(node.func, cst.Name) else None
-        given = [_argument(unit, arg, bound) for arg in node.args if arg.star != "**"]
-        if name is not None and name.startswith(torch_api.INIT):
-            yield _call(unit, node, name.removeprefix(torch_api.INIT), given, bound)
-        elif name is None and last in METHODS and isinstance(node.func, cst.Attribute):
-            target = unit.source(node.func.value).strip()
-            named = [Argument(RENAMED.get(a.keyword or "", a.keyword), a.source, a.meaning) for a in given]
-            yield _call(unit, node, last, [Argument(None, target, target), *named], bound)
+        name = code.canonical(call.func)
+        if name is not None and name.startswith(torch_api.INIT) and name.removeprefix(torch_api.INIT) in DEPRECATED:
+            function = code.snippet.place(call.func)
+            begin = function.end_column - len(last)
+            place = msgspec.structs.replace(function, row=function.end_row, column=begin)
+            yield DeprecatedCall(place=code.snippet.place(call), name=place, function=name)
 
 
-def _call(unit: Unit, node: cst.Call, function: str, given: Sequence[Argument], bound: Bound) -> InitializerCall:
-    return InitializerCall(
-        place=unit.fragment.place(node),
-        function=function,
-        arguments=tuple(given),
-        layer=_layer(unit, given[0].source, bound) if given else None,
-    )
+def initializer_calls(code: Code) -> Iterator[InitializerCall]:
+    """Calls of ``nn.init.kaiming_normal_`` and kin, and of ``normal_`` and ``uniform_`` on a tensor."""
+    wanted = {id(call): function for call in code.calls() if (function := _initializer(code, call)) is not None}
+    if wanted:
+        yield from _in_order(code, code.snippet.body, _built(code), wanted)
 
 
-def _argument(unit: Unit, arg: cst.Arg, bound: Bound) -> Argument:
-    source = f"{arg.star}{unit.source(arg.value)}"
-    return Argument(arg.keyword.value if arg.keyword else None, source, _meaning(source, bound))
+def _initializer(code: Code, call: ast.Call) -> str | None:
+    """The name of an initializer that is called, without its module."""
+    last = _last_name(call.func)
+    name = code.canonical(call.func) if last.endswith("_") or isinstance(call.func, ast.Name) else None
+    if name is not None:
+        return name.removeprefix(torch_api.INIT) if name.startswith(torch_api.INIT) else None
+    return last if last in METHODS and isinstance(call.func, ast.Attribute) else None
 
 
-def _layer(unit: Unit, tensor: str, bound: Bound) -> Called | None:
-    """The call of a torch layer that made the owner of a weight."""
-    made = _parsed(bound.get(tensor.removesuffix(".data").removesuffix(".weight"), ""))
-    if not isinstance(made, ast.Call) or not isinstance(made.func, ast.Name | ast.Attribute):
-        return None
-    found = unit.project.resolve(unit.module, ast.unparse(made.func))
-    if not isinstance(found, External) or not found.name.startswith("torch.nn."):
-        return None
-    given = [(None, value) for value in made.args] + [(keyword.arg, keyword.value) for keyword in made.keywords]
-    return Called(
-        function=found.name.removeprefix("torch.nn."),
-        arguments=tuple(Argument(keyword, ast.unparse(value), ast.unparse(value)) for keyword, value in given),
-    )
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-def _meaning(source: str, bound: Bound) -> str:
-    """An expression in which names stand for what was assigned to them."""
-    tree = _parsed(source)
-    if tree is None:
-        return source
-    return ast.unparse(_Substitution(bound).visit(tree))
+class Bound:
+    """What was assigned to a name, or to an attribute of ``self``, just before, with such names replaced in turn."""
+
+    def __init__(self, values: dict[str, ast.expr] | None = None) -> None:
+        self.values = values or {}
+
+    def copied(self) -> Bound:
+        return Bound(dict(self.values))
+
+    def meaning(self, node: ast.expr) -> ast.expr:
+        """An expression in which names stand for what was assigned to them."""
+        if not any(_name(inner) in self.values for inner in nodes(node)):
+            return node
+        meant = _Substitution(self.values).visit(copy.deepcopy(node))
+        return meant if isinstance(meant, ast.expr) else node
+
+    def bind(self, statement: ast.stmt) -> None:
+        """Take in what a statement assigns."""
+        value: tuple[str, ast.expr] | None = None
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            name = _name(statement.targets[0])
+            value = (name, self.meaning(statement.value)) if name is not None else None
+        self.forget(statement)
+        if value is not None and len(ast.unparse(value[1])) <= LONGEST:
+            self.values[value[0]] = value[1]
+
+    def forget(self, statement: ast.stmt) -> None:
+        """Drop what a statement, or anything in it, may assign anew, and what was said in such names."""
+        if not self.values:
+            return
+        assigned = {name for node in nodes(statement) for name in _assigned(node)}
+        for name, value in list(self.values.items()) if assigned else ():
+            if name in assigned or any(_name(inner) in assigned for inner in nodes(value)):
+                del self.values[name]
 
 
 class _Substitution(ast.NodeTransformer):
-    def __init__(self, bound: Bound) -> None:
-        self.bound = bound
+    def __init__(self, values: dict[str, ast.expr]) -> None:
+        self.values = values
 
     def visit(self, node: ast.AST) -> ast.AST:
-        if isinstance(node, ast.Name | ast.Attribute):
-            value = _parsed(self.bound.get(ast.unparse(node), ""))
-            if value is not None:
-                return value
+        value = self.values.get(_name(node) or "")
+        if value is not None:
+            return value
         visited: ast.AST = super().visit(node)
         return visited
 
 
-def _parsed(source: str) -> ast.expr | None:
-    try:
-        return ast.parse(source.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+def _name(node: ast.AST) -> str | None:
+    """A name, or an attribute of ``self``."""
+    if isinstance(node, ast.Name):
+        return node.id
+    own = own_attribute(node)
+    return f"self.{own}" if own is not None else None
+
+
+def _assigned(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Name(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del()):
+            if (name := _name(node)) is not None:
+                yield name
+        case ast.arg(arg=name):
+            yield name
+        case ast.ExceptHandler(name=str(name)) | ast.alias(asname=str(name)):
+            yield name
+
+
+def _built(code: Code) -> Bound:
+    """The attributes that a class's own constructor sets once, and to what."""
+    bound = Bound()
+    if code.cls is None or code.definition is None or code.definition.name == "__init__":
+        return bound
+    init = code.cls.definition.members.get("__init__")
+    found = code.module.function(init) if init is not None else None
+    for statement in found[1].body if found is not None else ():
+        bound.bind(statement)
+    return Bound({name: value for name, value in bound.values.items() if name.startswith("self.")})
+
+
+def _in_order(code: Code, body: Iterable[ast.stmt], before: Bound, wanted: dict[int, str]) -> Iterator[InitializerCall]:
+    """The calls of a body, where ``before`` holds at its begin."""
+    bound = before.copied()
+    for statement in body:
+        inner = list(blocks(statement))
+        if not inner:
+            for node in nodes(statement):
+                if isinstance(node, ast.Call) and id(node) in wanted:
+                    yield _call(code, node, wanted[id(node)], bound)
+        elif isinstance(statement, ast.For | ast.AsyncFor | ast.While | FunctionNode):
+            bound.forget(statement)  # what a round assigns, the next one finds; a parameter hides another name
+        for block in inner:
+            yield from _in_order(code, block, bound, wanted)
+        bound.bind(statement)
+
+
+def _call(code: Code, node: ast.Call, function: str, bound: Bound) -> InitializerCall:
+    given = list(_arguments(code, node, bound))
+    if function in METHODS and isinstance(node.func, ast.Attribute) and code.canonical(node.func) is None:
+        target = code.snippet.source(node.func.value)
+        named = [Argument(RENAMED.get(a.keyword or "", a.keyword), a.source, a.meaning) for a in given]
+        given = [Argument(None, target, target), *named]
+    return InitializerCall(
+        place=code.snippet.place(node),
+        function=function,
+        arguments=tuple(given),
+        layer=_layer(code, given[0].source, bound) if given else None,
+    )
+
+
+def _arguments(code: Code, node: ast.Call, bound: Bound) -> Iterator[Argument]:
+    for arg in node.args:
+        yield Argument(None, code.snippet.source(arg), ast.unparse(bound.meaning(arg)))
+    for keyword in node.keywords:
+        if keyword.arg is not None:
+            yield Argument(keyword.arg, code.snippet.source(keyword.value), ast.unparse(bound.meaning(keyword.value)))
+
+
+def _layer(code: Code, tensor: str, bound: Bound) -> Called | None:
+    """The call of a torch layer that made the owner of a weight."""
+    made = bound.values.get(tensor.removesuffix(".data").removesuffix(".weight"))
+    if not isinstance(made, ast.Call) or not dotted(made.func):
         return None
+    found = code.resolve(made.func)
+    if not isinstance(found, External) or not found.name.startswith("torch.nn."):
+        return None
+    given: Sequence[tuple[str | None, ast.expr]] = [
+        *((None, value) for value in made.args),
+        *((keyword.arg, keyword.value) for keyword in made.keywords),
+    ]
+    return Called(
+        function=found.name.removeprefix("torch.nn."),
+        arguments=tuple(Argument(keyword, ast.unparse(value), ast.unparse(value)) for keyword, value in given),
+    )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-import libcst as cst
+import msgspec
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.syntax.code import Code
+from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.syntax.code import Code, blocks
 from initaudit.analyzer.syntax.models import is_model
-from initaudit.analyzer.syntax.nested import Missed, missed
-from initaudit.analyzer.syntax.statements import Unit, blocks, nodes, small_statements
+from initaudit.analyzer.syntax.nested import missed
 from initaudit.facts import Iterates, ModelLoop
 from initaudit.finding import Place
 
@@ -27,41 +27,38 @@ PURE_METHODS = {
     "find", "startswith", "endswith", "lower", "upper", "split", "strip", "count", "dim", "size", "numel",
     "ndimension", "index", "rfind", "replace", "isdigit", "is_floating_point", "item",
 }  # fmt: skip
+Loop = ast.For | ast.AsyncFor
 
 
-def iterated(loop: cst.For) -> tuple[cst.BaseExpression, Iterates] | None:
+def iterated(loop: Loop) -> tuple[ast.expr, Iterates] | None:
     """The model a loop goes over, and what of it."""
     iterable = loop.iter
-    while (
-        isinstance(iterable, cst.Call)
-        and isinstance(iterable.func, cst.Name)
-        and iterable.func.value in WRAPPERS
-        and iterable.args
-    ):
-        iterable = iterable.args[0].value
-    if isinstance(iterable, cst.Call) and isinstance(iterable.func, cst.Attribute):
-        kind = ITERATIONS.get(iterable.func.attr.value)
+    while isinstance(iterable, ast.Call) and _last_name(iterable.func) in WRAPPERS and iterable.args:
+        iterable = iterable.args[0]
+    if isinstance(iterable, ast.Call) and isinstance(iterable.func, ast.Attribute):
+        kind = ITERATIONS.get(iterable.func.attr)
         if kind is not None:
             return iterable.func.value, kind
     return None
 
 
-def element_name(loop: cst.For, kind: Iterates) -> str | None:
+def element_name(loop: Loop, kind: Iterates) -> str | None:
     """The variable that is bound to the parameter or module itself."""
-    target: cst.BaseExpression = loop.target
-    if isinstance(loop.iter, cst.Call) and isinstance(loop.iter.func, cst.Name) and loop.iter.func.value == "enumerate":
-        if not isinstance(target, cst.Tuple) or len(target.elements) != 2:
-            return None
-        target = target.elements[1].value
+    target: ast.expr | None = loop.target
+    if isinstance(loop.iter, ast.Call) and _last_name(loop.iter.func) == "enumerate":
+        target = _second(target)
     if kind.value.startswith("named_"):
-        if not isinstance(target, cst.Tuple) or len(target.elements) != 2:
-            return None
-        target = target.elements[1].value
-    return target.value if isinstance(target, cst.Name) else None
+        target = _second(target)
+    return target.id if isinstance(target, ast.Name) else None
 
 
-def model_loop(unit: Unit, loop: cst.For, following: Sequence[cst.CSTNode]) -> ModelLoop | None:
-    """What a loop over a model does, if there is anything to say of it: positions are costly.
+def _second(target: ast.expr | None) -> ast.expr | None:
+    """The second of two targets."""
+    return target.elts[1] if isinstance(target, ast.Tuple) and len(target.elts) == 2 else None
+
+
+def model_loop(code: Code, loop: Loop, following: Sequence[ast.stmt]) -> ModelLoop | None:
+    """What a loop over a model does, if there is anything to say of it.
 
     ``following`` is what runs behind it in the unit.
     """
@@ -69,24 +66,24 @@ def model_loop(unit: Unit, loop: cst.For, following: Sequence[cst.CSTNode]) -> M
     if found is None:
         return None
     model, kind = found
-    if kind in ALSO_OF_OTHERS and not is_model(unit, model, loop):
+    if kind in ALSO_OF_OTHERS and not is_model(code, model, loop):
         return None
     element = element_name(loop, kind)
-    bound = {node.value for node in nodes(loop.target) if isinstance(node, cst.Name)}
-    effect = _acts(loop.body.body) or loop.orelse is not None or _used(bound, following)
+    bound = {node.id for node in nodes(loop.target) if isinstance(node, ast.Name)}
+    effect = _acts(loop.body) or bool(loop.orelse) or any(_mentions(later, bound) for later in following)
     indexed = _indexed(loop, element) if element is not None and kind.tensors else None
-    rebound = list(_rebound(unit, loop, element, following)) if element is not None and kind.tensors else []
-    beyond = _beyond(unit, loop, element) if element is not None and kind in OF_CHILDREN else None
+    rebound = list(_rebound(code, loop, element, following)) if element is not None and kind.tensors else []
+    beyond = missed(code, loop, element) if element is not None and kind in OF_CHILDREN else None
     if effect and indexed is None and not rebound and beyond is None:
         return None
     return ModelLoop(
-        place=_header(unit, loop),
-        model=unit.source(model),
+        place=_header(code, loop),
+        model=code.snippet.source(model),
         iterates=kind,
         effect=effect,
-        indexed=unit.fragment.place(indexed) if indexed is not None else None,
+        indexed=code.snippet.place(indexed) if indexed is not None else None,
         indexed_name=element,
-        rebound=tuple(unit.fragment.place(statement) for statement, _ in rebound),
+        rebound=tuple(code.snippet.place(statement) for statement, _ in rebound),
         rebound_name=element,
         rebound_call=rebound[0][1] if rebound else None,
         missed=beyond.kinds if beyond is not None else (),
@@ -94,58 +91,44 @@ def model_loop(unit: Unit, loop: cst.For, following: Sequence[cst.CSTNode]) -> M
     )
 
 
-def _used(names: set[str], statements: Sequence[cst.CSTNode]) -> bool:
-    return any(isinstance(n, cst.Name) and n.value in names for later in statements for n in nodes(later))
-
-
-def _header(unit: Unit, loop: cst.For) -> Place:
+def _header(code: Code, loop: Loop) -> Place:
     """The place of ``for target in iterable``."""
-    whole, iterable = unit.fragment.place(loop), unit.fragment.place(loop.iter)
-    return Place(whole.filename, whole.row, whole.column, iterable.end_row, iterable.end_column)
-
-
-def _beyond(unit: Unit, loop: cst.For, element: str) -> Missed | None:
-    """What a loop over the children of an object is meant for and does not reach."""
-    definition, row = unit.definition, unit.fragment.place(loop).row
-    snippet = unit.module.snippet(definition.start, definition.end) if definition is not None else None
-    if snippet is None or unit.cls is None:
-        return None
-    code = Code(unit.project, unit.module, definition, snippet)
-    same = (node for node in code.walk() if isinstance(node, ast.For) and snippet.place(node).row == row)
-    return missed(code, next(same), element)
+    iterable = code.snippet.place(loop.iter)
+    end_row, end_column = iterable.end_row, iterable.end_column
+    return msgspec.structs.replace(code.snippet.place(loop), end_row=end_row, end_column=end_column)
 
 
 # Effects
 
 
-def _acts(body: Sequence[cst.CSTNode]) -> bool:
+def _acts(body: Sequence[ast.stmt]) -> bool:
     """Whether a body may change anything."""
-    return any(_statement_acts(small) for statement in body for small in small_statements(statement))
+    return any(map(_statement_acts, body))
 
 
-def _statement_acts(statement: cst.CSTNode) -> bool:
+def _statement_acts(statement: ast.stmt) -> bool:
     match statement:
-        case cst.Pass() | cst.Continue() | cst.Break():
+        case ast.Pass() | ast.Continue() | ast.Break():
             return False
-        case cst.Expr(value=value):
+        case ast.Expr(value=value):
             return not _pure(value)
-        case cst.If(test=test):
-            return not _pure(test) or any(_acts(body) for body in blocks(statement))
-        case cst.For(iter=iterable):
-            return not _pure(iterable) or any(_acts(body) for body in blocks(statement))
+        case ast.If(test=test):
+            return not _pure(test) or any(map(_acts, blocks(statement)))
+        case ast.For(iter=iterable):
+            return not _pure(iterable) or any(map(_acts, blocks(statement)))
         case _:
             return True
 
 
-def _pure(expression: cst.CSTNode) -> bool:
+def _pure(expression: ast.expr) -> bool:
     """Whether evaluating an expression can have no effect."""
     for node in nodes(expression):
-        if isinstance(node, cst.Yield | cst.Await | cst.NamedExpr):
+        if isinstance(node, ast.Yield | ast.YieldFrom | ast.Await | ast.NamedExpr):
             return False
-        if isinstance(node, cst.Call):
+        if isinstance(node, ast.Call):
             function = node.func
-            known = (isinstance(function, cst.Name) and function.value in PURE_FUNCTIONS) or (
-                isinstance(function, cst.Attribute) and function.attr.value in PURE_METHODS | ITERATIONS.keys()
+            known = (isinstance(function, ast.Name) and function.id in PURE_FUNCTIONS) or (
+                isinstance(function, ast.Attribute) and function.attr in PURE_METHODS | ITERATIONS.keys()
             )
             if not known:
                 return False
@@ -155,92 +138,70 @@ def _pure(expression: cst.CSTNode) -> bool:
 # A tensor taken for a module
 
 
-def _indexed(loop: cst.For, element: str) -> cst.CSTNode | None:
+def _indexed(loop: Loop, element: str) -> ast.expr | None:
     """The first subscript of the tensor whose row is taken for a weight or a bias."""
-    if _is_rebound(loop.body, element):
+    inside = [node for statement in loop.body for node in nodes(statement)]
+    if any(isinstance(node, ast.Name) and node.id == element and isinstance(node.ctx, ast.Store) for node in inside):
         return None
-    statements = [n for n in nodes(loop.body) if isinstance(n, cst.Expr)]
-    for statement in statements:
-        if _is_row(statement.value, element):
-            return statement.value
+    expressions = [node.value for node in inside if isinstance(node, ast.Expr)]
+    for expression in expressions:
+        if _row_number(expression, element) is not None:
+            return expression
     rows = [
-        argument.value
-        for statement in statements
-        if isinstance(statement.value, cst.Call) and _last_name(statement.value.func).endswith("_")
-        for argument in statement.value.args[:1]
-        if _is_row(argument.value, element)
+        (call.args[0], number)
+        for call in expressions
+        if isinstance(call, ast.Call) and _last_name(call.func).endswith("_") and call.args
+        if (number := _row_number(call.args[0], element)) is not None
     ]
-    return rows[0] if len({_row_number(row) for row in rows}) > 1 else None
+    return rows[0][0] if len({number for _, number in rows}) > 1 else None
 
 
-def _last_name(node: cst.BaseExpression) -> str:
-    return node.attr.value if isinstance(node, cst.Attribute) else node.value if isinstance(node, cst.Name) else ""
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-def _is_row(node: cst.CSTNode, element: str) -> bool:
-    return (
-        isinstance(node, cst.Subscript)
-        and isinstance(node.value, cst.Name)
-        and node.value.value == element
-        and _row_number(node) in ("0", "1")
-    )
-
-
-def _row_number(node: cst.CSTNode) -> str | None:
-    if isinstance(node, cst.Subscript) and len(node.slice) == 1 and isinstance(index := node.slice[0].slice, cst.Index):
-        return index.value.value if isinstance(index.value, cst.Integer) else None
+def _row_number(node: ast.expr, element: str) -> int | None:
+    """Which of the first two rows of the tensor an expression is."""
+    match node:
+        case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int(number))) if name == element:
+            return number if number in (0, 1) else None
     return None
-
-
-def _is_rebound(body: cst.CSTNode, name: str) -> bool:
-    return any(
-        isinstance(node, cst.AssignTarget) and isinstance(node.target, cst.Name) and node.target.value == name
-        for node in nodes(body)
-    )
 
 
 # A loop variable bound to a new tensor
 
 
-def _rebound(
-    unit: Unit, loop: cst.For, element: str, following: Sequence[cst.CSTNode]
-) -> Iterator[tuple[cst.CSTNode, str]]:
+def _rebound(code: Code, loop: Loop, element: str, following: Sequence[ast.stmt]) -> Iterator[tuple[ast.stmt, str]]:
     """Assignments of a new tensor to the loop variable that nothing reads."""
-    for statement, behind in _in_order(loop.body.body, list(following)):
-        if not isinstance(statement, cst.Assign) or len(statement.targets) != 1:
-            continue
-        target = statement.targets[0].target
-        call = _new_tensor(unit, statement.value)
-        if not isinstance(target, cst.Name) or target.value != element or call is None:
-            continue
-        if not any(_mentions(later, element) for later in behind):
-            yield statement, call
+    for statement, behind in _in_order(loop.body, following):
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name == element:
+                call = _new_tensor(code, value)
+                if call is not None and not any(_mentions(later, {element}) for later in behind):
+                    yield statement, call
 
 
-def _in_order(
-    body: Sequence[cst.CSTNode], following: list[cst.CSTNode]
-) -> Iterator[tuple[cst.CSTNode, list[cst.CSTNode]]]:
+def _in_order(body: Sequence[ast.stmt], following: Sequence[ast.stmt]) -> Iterator[tuple[ast.stmt, Sequence[ast.stmt]]]:
     """Each statement of a body, with what runs behind it."""
     for position, statement in enumerate(body):
         behind = [*body[position + 1 :], *following]
-        for small in small_statements(statement):
-            yield small, behind
+        yield statement, behind
         for inner in blocks(statement):
-            yield from _in_order(list(inner), behind)
+            yield from _in_order(inner, behind)
 
 
-def _new_tensor(unit: Unit, value: cst.BaseExpression) -> str | None:
+def _new_tensor(code: Code, value: ast.expr) -> str | None:
     """The factory that makes the value of an expression."""
-    if isinstance(value, cst.BinaryOperation):
-        return _new_tensor(unit, value.left) or _new_tensor(unit, value.right)
-    if isinstance(value, cst.Call):
-        name = unit.canonical(value.func)
+    if isinstance(value, ast.BinOp):
+        return _new_tensor(code, value.left) or _new_tensor(code, value.right)
+    if isinstance(value, ast.Call):
+        name = code.canonical(value.func)
         if name in torch_api.NEW_TENSOR_FACTORIES or name == "torch.nn.Parameter":
             return name
-        if isinstance(value.func, cst.Attribute) and isinstance(value.func.value, cst.Call):
-            return _new_tensor(unit, value.func.value)
+        if isinstance(value.func, ast.Attribute) and isinstance(value.func.value, ast.Call):
+            return _new_tensor(code, value.func.value)
     return None
 
 
-def _mentions(node: cst.CSTNode, name: str) -> bool:
-    return any(isinstance(inner, cst.Name) and inner.value == name for inner in nodes(node))
+def _mentions(statement: ast.stmt, names: set[str]) -> bool:
+    return any(isinstance(node, ast.Name) and node.id in names for node in nodes(statement))

@@ -2,53 +2,55 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
-import libcst as cst
-
-from initaudit.analyzer.fragments import dotted
-from initaudit.analyzer.syntax.statements import Unit, is_module_class, nodes
+from initaudit.analyzer.snippets import dotted, nodes
+from initaudit.analyzer.syntax.code import Code
 from initaudit.analyzer.syntax.uses import MODEL_LIKE
 
 
-def is_model(unit: Unit, model: cst.BaseExpression, loop: cst.For) -> bool:
+def is_model(code: Code, model: ast.expr, loop: ast.For | ast.AsyncFor) -> bool:
     """Whether a name, a type, an assignment or the loop's own type tests say that a model is iterated."""
     name = dotted(model)
     root, _, rest = name.partition(".")
     if MODEL_LIKE.search(name):
         return True
     if root == "self":
-        return unit.cls is not None and unit.project.is_module_class(unit.cls)
-    if root and not rest and (_annotated(unit, root) or _assigned(unit, root)):
+        return code.cls is not None and code.project.is_module_class(code.cls)
+    if root and not rest and (_annotated(code, root) or _assigned(code, root)):
         return True
-    if isinstance(model, cst.Call):
-        return is_module_class(unit, model.func)
-    return _tests_module_types(unit, loop)
+    if isinstance(model, ast.Call):
+        return code.is_module_class(model.func)
+    return _tests_module_types(code, loop)
 
 
-def _annotated(unit: Unit, name: str) -> bool:
+def _annotated(code: Code, name: str) -> bool:
     """Whether a parameter of the function is annotated with a class of modules."""
-    for node in nodes(unit.fragment.tree):
-        if isinstance(node, cst.Param) and node.name.value == name and node.annotation is not None:
-            return any(is_module_class(unit, inner) for inner in nodes(node.annotation) if _is_dotted(inner))
-    return False
+    return any(
+        code.is_module_class(inner)
+        for node in code.walk()
+        if isinstance(node, ast.arg) and node.arg == name and node.annotation is not None
+        for inner in nodes(node.annotation)
+    )
 
 
-def _is_dotted(node: cst.CSTNode) -> bool:
-    return isinstance(node, cst.Name | cst.Attribute)
-
-
-def _assigned(unit: Unit, name: str) -> bool:
+def _assigned(code: Code, name: str) -> bool:
     """Whether the file assigns an object of a module class to the name."""
-    calls = re.findall(rf"^[ \t]*{re.escape(name)}\s*(?::[^=\n]+)?=\s*([\w.]+)\(", unit.module.text, re.MULTILINE)
-    return any(is_module_class(unit, cst.parse_expression(call)) for call in calls if not call.startswith("."))
+    calls = re.findall(rf"^[ \t]*{re.escape(name)}\s*(?::[^=\n]+)?=\s*([\w.]+)\(", code.module.text, re.MULTILINE)
+    return any(code.is_module_class(ast.parse(call, mode="eval").body) for call in calls if _is_dotted(call))
 
 
-def _tests_module_types(unit: Unit, loop: cst.For) -> bool:
+def _is_dotted(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
+
+
+def _tests_module_types(code: Code, loop: ast.For | ast.AsyncFor) -> bool:
     """Whether the body asks ``isinstance(m, nn.Linear)``."""
     return any(
-        is_module_class(unit, kind)
-        for node in nodes(loop.body)
-        if isinstance(node, cst.Call) and dotted(node.func) == "isinstance" and len(node.args) == 2
-        for kind in nodes(node.args[1].value)
+        code.is_module_class(kind)
+        for statement in loop.body
+        for node in nodes(statement)
+        if isinstance(node, ast.Call) and dotted(node.func) == "isinstance" and len(node.args) == 2
+        for kind in nodes(node.args[1])
     )

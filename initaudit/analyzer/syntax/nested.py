@@ -21,7 +21,7 @@ class Missed:
     attributes: tuple[str, ...]
 
 
-def missed(code: Code, loop: ast.For, element: str) -> Missed | None:
+def missed(code: Code, loop: ast.For | ast.AsyncFor, element: str) -> Missed | None:
     """The layers that a loop over ``children()`` is meant for and does not come to, when it comes to none at all."""
     cls = code.cls
     if not isinstance(loop.iter, ast.Call) or not isinstance(loop.iter.func, ast.Attribute):
@@ -53,7 +53,7 @@ def _meant(code: Code, made: tuple[Initialized, ...], layer: Layer) -> bool:
     return any(write.meant_for(code, layer) for write in made)
 
 
-def _goes_deeper(loop: ast.For, element: str) -> bool:
+def _goes_deeper(loop: ast.For | ast.AsyncFor, element: str) -> bool:
     """Whether the body hands the module on, or looks into it."""
     for statement in loop.body:
         for node in ast.walk(statement):
@@ -71,7 +71,7 @@ def _goes_deeper(loop: ast.For, element: str) -> bool:
     return False
 
 
-def _initialized_otherwise(code: Code, loop: ast.For) -> bool:
+def _initialized_otherwise(code: Code, loop: ast.For | ast.AsyncFor) -> bool:
     """Whether the class walks over all of itself, or initializes something else in this function."""
     assert code.cls is not None
     inside = {id(node) for node in ast.walk(loop)}

@@ -5,17 +5,14 @@ Each function reads one statement of a unit (a function, or a stretch of top-lev
 
 from __future__ import annotations
 
-import re
+import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-
-import libcst as cst
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.constructor import construct, coverage, registered, unreadable_base
-from initaudit.analyzer.fragments import Fragment, dotted
-from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.project import Defined, External, Module, Project
+from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.snippets import dotted, nodes
+from initaudit.analyzer.syntax.code import Code, makes_parameter, own_attribute
 from initaudit.analyzer.writers import forgotten_initializer
 from initaudit.facts import BareReference, DroppedTensor, TypeTest
 from initaudit.timeline import Coverage
@@ -30,187 +27,100 @@ OUT_OF_PLACE = {
 FILLS = {"full": "fill_({0})", "zeros": "zero_()", "ones": "fill_(1.0)", "randn": "normal_()", "rand": "uniform_()"}
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A function or a stretch of top-level code, parsed."""
-
-    project: Project
-    module: Module
-    definition: Definition | None
-    fragment: Fragment
-
-    @property
-    def cls(self) -> Defined | None:
-        """The class whose method this is."""
-        owner = self.definition.owner if self.definition is not None else None
-        return Defined(self.module, owner) if owner is not None else None
-
-    def canonical(self, node: cst.BaseExpression) -> str | None:
-        """The canonical name that a dotted expression stands for, when it is one of an external package."""
-        name = dotted(node)
-        if not name or name.startswith("."):
-            return None
-        found = self.project.resolve(self.module, name)
-        return found.name if isinstance(found, External) else None
-
-    def source(self, node: cst.CSTNode) -> str:
-        return self.fragment.source(node)
-
-
-def blocks(statement: cst.CSTNode) -> Iterator[Sequence[cst.BaseStatement | cst.BaseSmallStatement]]:
-    """The bodies of a compound statement."""
-    match statement:
-        case cst.If(body=body, orelse=orelse):
-            yield body.body
-            if isinstance(orelse, cst.If):
-                yield [orelse]
-            elif orelse is not None:
-                yield orelse.body.body
-        case cst.For(body=body, orelse=orelse) | cst.While(body=body, orelse=orelse):
-            yield body.body
-            if orelse is not None:
-                yield orelse.body.body
-        case cst.With(body=body) | cst.FunctionDef(body=body) | cst.ClassDef(body=body):
-            yield body.body
-        case (
-            cst.Try(body=body, handlers=handlers, orelse=orelse, finalbody=final)
-            | cst.TryStar(body=body, handlers=handlers, orelse=orelse, finalbody=final)
-        ):
-            yield body.body
-            for handler in handlers:
-                yield handler.body.body
-            for extra in (orelse, final):
-                if extra is not None:
-                    yield extra.body.body
-        case cst.Match(cases=cases):
-            for case in cases:
-                yield case.body.body
-
-
-def small_statements(statement: cst.CSTNode) -> Sequence[cst.CSTNode]:
-    """The simple statements of a line."""
-    return statement.body if isinstance(statement, cst.SimpleStatementLine) else [statement]
-
-
-def nodes(root: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """Every node below ``root``, in the order of the source."""
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        yield node
-        pending.extend(reversed(node.children))
-
-
 # Dropped results
 
 
-def dropped(unit: Unit, call: cst.Call, parameters: Sequence[str]) -> DroppedTensor | None:
+def dropped(code: Code, call: ast.Call, parameters: Sequence[str]) -> DroppedTensor | None:
     """A tensor that a statement makes for a parameter and drops. ``parameters`` are loop variables over parameters."""
-    if any(arg.keyword is not None and arg.keyword.value == "out" for arg in call.args):
+    if any(keyword.arg == "out" for keyword in call.keywords):
         return None
-    name = unit.canonical(call.func)
+    name = code.canonical(call.func)
     if name in torch_api.NEW_TENSOR_FACTORIES:
-        target = _imitated(unit, call, parameters)
-        return None if target is None else _fact(unit, call, name, target, _fill(unit, name, call, target))
-    if not isinstance(call.func, cst.Attribute) or call.func.attr.value not in OUT_OF_PLACE:
+        target = _imitated(code, call, parameters)
+        return None if target is None else _fact(code, call, name, target, _fill(code, name, call, target))
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in OUT_OF_PLACE:
         return None
     target = call.func.value
-    if isinstance(target, cst.Attribute) and target.attr.value == "data":
+    if isinstance(target, ast.Attribute) and target.attr == "data":
         target = target.value
-    if not is_parameter(unit, target, parameters):
+    if not is_parameter(code, target, parameters):
         return None
-    inplace = unit.source(call.with_changes(func=call.func.with_changes(attr=cst.Name(f"{call.func.attr.value}_"))))
-    return _fact(unit, call, f"Tensor.{call.func.attr.value}", target, inplace)
+    function, whole = code.snippet.source(call.func), code.snippet.source(call)
+    return _fact(code, call, f"Tensor.{call.func.attr}", target, f"{function}_{whole[len(function) :]}")
 
 
-def _fact(unit: Unit, call: cst.Call, name: str, target: cst.BaseExpression, inplace: str | None) -> DroppedTensor:
-    own = isinstance(target, cst.Attribute) and isinstance(target.value, cst.Name) and target.value.value == "self"
+def _fact(code: Code, call: ast.Call, name: str, target: ast.expr, inplace: str | None) -> DroppedTensor:
+    own = own_attribute(target)
     return DroppedTensor(
-        place=unit.fragment.place(call),
+        place=code.snippet.place(call),
         call=name,
-        parameter=target.attr.value if own and isinstance(target, cst.Attribute) else None,
-        model=unit.cls.qualname if own and unit.cls is not None else None,
-        target=unit.source(target),
+        parameter=own,
+        model=code.cls.qualname if own is not None and code.cls is not None else None,
+        target=code.snippet.source(target),
         inplace=inplace,
     )
 
 
-def _imitated(unit: Unit, call: cst.Call, parameters: Sequence[str]) -> cst.BaseExpression | None:
+def _imitated(code: Code, call: ast.Call, parameters: Sequence[str]) -> ast.expr | None:
     """The parameter whose size (or self, for ``*_like``) a factory is given."""
-    for arg in call.args:
-        value = arg.value
-        if isinstance(value, cst.Call) and isinstance(value.func, cst.Attribute) and value.func.attr.value == "size":
-            value = value.func.value
-        elif isinstance(value, cst.Attribute) and value.attr.value in ("shape", "data"):
-            value = value.value
+    for value in (*call.args, *(keyword.value for keyword in call.keywords)):
+        imitated = value
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "size":
+            imitated = value.func.value
+        elif isinstance(value, ast.Attribute) and value.attr in ("shape", "data"):
+            imitated = value.value
         elif not dotted(call.func).endswith("_like"):
             continue
-        if is_parameter(unit, value, parameters):
-            return value
+        if is_parameter(code, imitated, parameters):
+            return imitated
     return None
 
 
-def is_parameter(unit: Unit, node: cst.BaseExpression, parameters: Sequence[str]) -> bool:
+def is_parameter(code: Code, node: ast.expr, parameters: Sequence[str]) -> bool:
     """Whether an expression is known to be a parameter: a loop variable, ``layer.weight``, or an attribute made one."""
-    if isinstance(node, cst.Name):
-        return node.value in parameters
-    if not isinstance(node, cst.Attribute):
-        return False
-    if node.attr.value in ("weight", "bias"):
+    if isinstance(node, ast.Name):
+        return node.id in parameters
+    if isinstance(node, ast.Attribute) and node.attr in ("weight", "bias"):
         return True
-    if unit.cls is None or not isinstance(node.value, cst.Name) or node.value.value != "self":
-        return False
-    name = re.escape(node.attr.value)
-    made = rf"self\.{name}\s*(?::[^=\n]+)?=[^=][^\n]*\bParameter\b|register_parameter\(\s*['\"]{name}['\"]"
-    return any(
-        re.search(made, base.module.slice(base.definition))
-        for base in unit.project.mro(unit.cls) or (unit.cls,)
-        if isinstance(base, Defined)
-    )
+    own = own_attribute(node)
+    return own is not None and code.cls is not None and makes_parameter(code.project, code.cls, own)
 
 
-def _fill(unit: Unit, name: str, call: cst.Call, target: cst.BaseExpression) -> str | None:
+def _fill(code: Code, name: str, call: ast.Call, target: ast.expr) -> str | None:
     """The in-place form of a factory."""
     form = FILLS.get(name.removeprefix("torch.").removesuffix("_like"))
-    positional = [arg for arg in call.args if arg.keyword is None]
-    if form is None or ("{0}" in form and len(positional) < 2):
+    if form is None or ("{0}" in form and len(call.args) < 2):
         return None
-    return f"{unit.source(target)}.data.{form.format(unit.source(positional[1].value) if '{0}' in form else '')}"
+    value = code.snippet.source(call.args[1]) if "{0}" in form else ""
+    return f"{code.snippet.source(target)}.data.{form.format(value)}"
 
 
 # Bare references
 
 
-def bare_reference(unit: Unit, expression: cst.BaseExpression) -> BareReference | None:
+def bare_reference(code: Code, expression: ast.expr) -> BareReference | None:
     """An initializer that a statement names and does not call."""
-    if not isinstance(expression, cst.Attribute | cst.Name):
+    if not isinstance(expression, ast.Attribute | ast.Name):
         return None
-    name = unit.canonical(expression)
+    name = code.canonical(expression)
     if name is not None:
         is_initializer = name.startswith(torch_api.INIT) and name.endswith("_")
-        return _reference(unit, expression, False) if is_initializer else None
-    if not isinstance(expression, cst.Attribute) or not isinstance(expression.value, cst.Name):
+        return _reference(code, expression, False) if is_initializer else None
+    if not isinstance(expression, ast.Attribute) or not isinstance(expression.value, ast.Name):
         return None
-    attribute = expression.attr.value
-    if attribute == "apply":
-        return _reference(unit, expression, False)
-    return _reference(unit, expression, True) if attribute in INITIALIZER_METHODS else None
+    if expression.attr == "apply":
+        return _reference(code, expression, False)
+    return _reference(code, expression, True) if expression.attr in INITIALIZER_METHODS else None
 
 
-def _reference(unit: Unit, expression: cst.BaseExpression, callable_alone: bool) -> BareReference:
-    parameters: tuple[str, ...] = ()
-    own = (
-        isinstance(expression, cst.Attribute)
-        and isinstance(expression.value, cst.Name)
-        and expression.value.value == "self"
-    )
-    if own and isinstance(expression, cst.Attribute) and unit.cls is not None:
-        parameters = _left_raw(unit.project, unit.cls, expression.attr.value)
+def _reference(code: Code, expression: ast.expr, callable_alone: bool) -> BareReference:
+    own = own_attribute(expression)
+    parameters = _left_raw(code.project, code.cls, own) if own is not None and code.cls is not None else ()
     return BareReference(
-        place=unit.fragment.place(expression),
-        source=unit.source(expression),
+        place=code.snippet.place(expression),
+        source=code.snippet.source(expression),
         callable_without_arguments=callable_alone,
-        model=unit.cls.qualname if parameters and unit.cls is not None else None,
+        model=code.cls.qualname if parameters and code.cls is not None else None,
         parameters=parameters,
     )
 
@@ -228,80 +138,50 @@ def _left_raw(project: Project, cls: Defined, method: str) -> tuple[str, ...]:
 # Type tests
 
 
-def type_tests(unit: Unit, expression: cst.CSTNode, modules: Sequence[str]) -> Iterator[TypeTest]:
+def type_tests(code: Code, expression: ast.AST, modules: Sequence[str]) -> Iterator[TypeTest]:
     """Tests of the type of a module that do not test it. ``modules`` are names known to be bound to modules."""
     for node in nodes(expression):
         match node:
-            case cst.BooleanOperation(operator=cst.Or()):
-                yield from _always_true(unit, node, modules)
-            case cst.Call(func=cst.Name("isinstance"), args=[first, cst.Arg(value=cst.BooleanOperation() as types)]):
-                if _name_of(first.value) in modules:
-                    kinds = _operands(types)
-                    if all(is_module_class(unit, kind) for kind in kinds):
-                        mended = f"isinstance({unit.source(first.value)}, ({', '.join(map(unit.source, kinds))}))"
-                        which = "first" if isinstance(types.operator, cst.Or) else "last"
-                        yield TypeTest(
-                            place=unit.fragment.place(node),
-                            source=unit.source(node),
-                            outcome=f"tests only the {which}",
-                            mended=mended if which == "first" else None,
-                        )
-            case cst.Comparison(
-                left=left, comparisons=[cst.ComparisonTarget(operator=cst.Is() | cst.Equal(), comparator=kind)]
-            ):
-                if _name_of(left) in modules and is_module_class(unit, kind):
-                    mended = f"isinstance({unit.source(left)}, {unit.source(kind)})"
-                    yield TypeTest(
-                        place=unit.fragment.place(node), source=unit.source(node), outcome="never true", mended=mended
-                    )
+            case ast.BoolOp(op=ast.Or()):
+                yield from _always_true(code, node, modules)
+            case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=subject), ast.BoolOp() as types]):
+                kinds = _operands(types)
+                if subject in modules and all(map(code.is_module_class, kinds)):
+                    mended = f"isinstance({subject}, ({', '.join(map(code.snippet.source, kinds))}))"
+                    which = "first" if isinstance(types.op, ast.Or) else "last"
+                    yield _type_test(code, node, f"tests only the {which}", mended if which == "first" else None)
+            case ast.Compare(left=ast.Name(id=subject), ops=[ast.Is() | ast.Eq()], comparators=[kind]):
+                if subject in modules and code.is_module_class(kind):
+                    yield _type_test(code, node, "never true", f"isinstance({subject}, {code.snippet.source(kind)})")
 
 
-def _always_true(unit: Unit, node: cst.BooleanOperation, modules: Sequence[str]) -> Iterator[TypeTest]:
-    """``isinstance(m, A) or B``, at the outermost ``or``."""
+def _always_true(code: Code, node: ast.BoolOp, modules: Sequence[str]) -> Iterator[TypeTest]:
+    """``isinstance(m, A) or B``."""
     operands = _operands(node)
     tests = [operand for operand in operands if _tested(operand) in modules]
-    classes = [operand for operand in operands if is_module_class(unit, operand)]
+    classes = [operand for operand in operands if code.is_module_class(operand)]
     if not tests or not classes:
         return
-    subject = _tested(tests[0])
-    kinds = [unit.source(test.args[1].value) for test in tests if isinstance(test, cst.Call)]
-    kinds += [unit.source(kind) for kind in classes]
+    kinds = [code.snippet.source(test.args[1]) for test in tests if isinstance(test, ast.Call)]
+    kinds += map(code.snippet.source, classes)
     complete = len(tests) + len(classes) == len(operands) and not any(kind.startswith("(") for kind in kinds)
-    yield TypeTest(
-        place=unit.fragment.place(node),
-        source=unit.source(node),
-        outcome="always true",
-        mended=f"isinstance({subject}, ({', '.join(kinds)}))" if complete else None,
-    )
+    mended = f"isinstance({_tested(tests[0])}, ({', '.join(kinds)}))" if complete else None
+    yield _type_test(code, node, "always true", mended)
 
 
-def _operands(node: cst.BaseExpression) -> list[cst.BaseExpression]:
-    if isinstance(node, cst.BooleanOperation):
-        return [*_operands(node.left), *_operands(node.right)]
+def _type_test(code: Code, node: ast.expr, outcome: str, mended: str | None) -> TypeTest:
+    return TypeTest(place=code.snippet.place(node), source=code.snippet.source(node), outcome=outcome, mended=mended)
+
+
+def _operands(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.BoolOp):
+        return [operand for value in node.values for operand in _operands(value)]
     return [node]
 
 
-def _name_of(node: cst.BaseExpression) -> str | None:
-    return node.value if isinstance(node, cst.Name) else None
-
-
-def _tested(node: cst.BaseExpression) -> str | None:
+def _tested(node: ast.expr) -> str | None:
     """The name that an ``isinstance`` call tests."""
-    if (
-        isinstance(node, cst.Call)
-        and isinstance(node.func, cst.Name)
-        and node.func.value == "isinstance"
-        and len(node.args) == 2
-    ):
-        return _name_of(node.args[0].value)
+    match node:
+        case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=subject), _], keywords=[]):
+            return subject
     return None
-
-
-def is_module_class(unit: Unit, node: cst.CSTNode) -> bool:
-    """Whether an expression names a class of modules."""
-    if not isinstance(node, cst.Name | cst.Attribute):
-        return False
-    found = unit.project.resolve(unit.module, dotted(node)) if dotted(node) else None
-    if isinstance(found, External):
-        return found.name.startswith("torch.nn.") and found.name.rpartition(".")[2][:1].isupper()
-    return isinstance(found, Defined) and found.definition.is_class and unit.project.is_module_class(found)
