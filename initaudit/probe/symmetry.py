@@ -34,6 +34,11 @@ class Slice(msgspec.Struct, frozen=True):
         return tensor.detach().movedim(self.axis, 0).reshape(tensor.shape[self.axis], -1)
 
 
+EXAMPLES = 2
+"""Parameters of one declaration that are tried: layers that are alike behave alike."""
+MOST = 24
+"""Parameters that are tried in all."""
+
 Units = tuple[Slice, ...]
 """Everything that belongs to the units of a layer, its matrix first."""
 
@@ -167,26 +172,31 @@ def _equal_units(suspect: Candidate, timelines: Timelines) -> EqualUnits:
 def _zero_factors(
     make: Make, given: Given, seed: int, timelines: Timelines, still: Sequence[str]
 ) -> Iterator[ZeroFactors]:
-    """Parameters at zero that no gradient reached, and that get one as soon as the others are no longer zero."""
+    """Parameters at zero that no gradient reached, each of which gets one as soon as the others are no longer zero.
+
+    Both directions count: behind a unit that is dead, a bias may free what comes after it, and nothing frees the bias.
+    """
     kinds: dict[tuple[str, str], list[str]] = {}
     for name in still:
         declared = timelines.declared[name]
         kinds.setdefault((declared.model, declared.name), []).append(name)
-    revived = {
-        kind: _revived(make, given, seed, names, still) - set(names if len(names) == 1 else ())
-        for kind, names in kinds.items()
-    }
+    examples = [name for names in kinds.values() for name in names[:EXAMPLES]][:MOST]
+    freed = {name: _revived(make, given, seed, [name], still) for name in examples}
     told: set[str] = set()
-    for kind, names in kinds.items():
-        partners = [name for name in still if name in revived[kind] and name not in told]
-        if told & set(names) or not partners:
+    for name in examples:
+        partners = [other for other in examples if other != name and other in freed[name] and name in freed[other]]
+        if name in told or not partners:
             continue
-        group = list(dict.fromkeys([*names, *partners]))
+        met = {(one.model, one.name) for one in (timelines.declared[each] for each in (name, *partners))}
+        group = [each for kind, names in kinds.items() if kind in met for each in names]
         told.update(group)
         yield _factors(group, timelines)
-    rest = [name for name in still if name not in told]
-    if len(rest) > 1 and len(together := _revived(make, given, seed, rest, rest)) > 1:
-        yield _factors([name for name in rest if name in together], timelines)
+    rest = [name for name in examples if name not in told]
+    if len(rest) > 2:  # products of three factors and more: each is freed by all others together
+        others = {name: [each for each in rest if each != name] for name in rest}
+        group = [name for name in rest if name in _revived(make, given, seed, others[name], still)]
+        if len(group) > 2:
+            yield _factors(group, timelines)
 
 
 def _revived(make: Make, given: Given, seed: int, disturbed: Sequence[str], still: Sequence[str]) -> set[str]:

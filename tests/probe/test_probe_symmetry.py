@@ -180,6 +180,17 @@ def test_three_zero_factors_are_found_though_no_single_one_frees_the_others() ->
     assert factors(Net) == [("a", "b", "c")]
 
 
+def test_zero_biases_behind_a_dead_layer_are_no_factors() -> None:
+    def make() -> nn.Module:
+        model = nn.Sequential(*(layer for _ in range(4) for layer in (nn.Linear(8, 8), nn.ReLU())), nn.Linear(8, 3))
+        for layer in model[:-1:2]:
+            nn.init.zeros_(layer.bias)
+        nn.init.constant_(model[0].bias, -20.0)
+        return model
+
+    assert found(make) == []
+
+
 def test_a_zero_behind_a_mask_of_zeros_is_nobodys_factor() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
