@@ -176,7 +176,7 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
         yield self.finding(
             subject.place,
             f"`{subject.source}` draws the padding row too, which nothing zeroes again; "
-            "add `if module.padding_idx is not None: module.weight.data[module.padding_idx].zero_()`",
+            "zero it after that, as in `module.weight.data[module.padding_idx].zero_()`",
             evidence=[Evidence(subject.observer, self.seen(subject))],
         )
 
