@@ -72,6 +72,7 @@ def embedding_writes(project: Project, module: Module) -> Iterator[EmbeddingWrit
     for scope, snippet in reader.functions(ROW):
         yield from _zeroed_tables(reader, scope, snippet)
     for scope, snippet in reader.functions(DRAWN):
+        yield from _drawn_with_all(reader, scope, snippet, padded)
         visible = {made.name: made for made in reader.made if made.visible_in(scope)}
         visible |= _reached_by_name(snippet, [made for made in reader.made if made.layer == EMBEDDING], padded)
         for draw in reader.draws(snippet, {name: (made.layer,) for name, made in visible.items()}):
@@ -85,6 +86,47 @@ def embedding_writes(project: Project, module: Module) -> Iterator[EmbeddingWrit
                     source=snippet.source(draw.node),
                     embedding=reached[0].snippet.place(reached[0].call),
                 )
+
+
+def _drawn_with_all(
+    reader: Reader, scope: Definition | None, snippet: Snippet, padded: Sequence[Made]
+) -> Iterator[EmbeddingWrite]:
+    """Draws for every parameter, or every matrix, of an object that has an embedding with a padding row."""
+    own = [made for made in padded if made.name.startswith("self.") and made.visible_in(scope)]
+    for loop in nodes(snippet.body) if own else ():
+        match loop:
+            case ast.For(
+                target=ast.Name(id=name),
+                iter=ast.Call(func=ast.Attribute(attr="parameters", value=ast.Name(id="self"))),
+                body=body,
+            ):
+                matrix = re.compile(rf"(?:{name}\.dim\(\)|{name}\.ndim|len\({name}\.(?:shape|size\(\))\)) (?:> 1|>= 2)")
+                draw = _drawn_always(body, name, matrix)
+                if draw is not None and not any(reader.takes_care(scope, snippet, made.name) for made in own):
+                    yield EmbeddingWrite(
+                        observer=Observer.ANALYZER,
+                        place=snippet.place(draw),
+                        source=snippet.source(draw),
+                        embedding=own[0].snippet.place(own[0].call),
+                    )
+            case _:
+                pass
+
+
+def _drawn_always(body: Sequence[ast.stmt], name: str, matrix: re.Pattern[str]) -> ast.Call | None:
+    """The draw of a parameter that no test keeps from a matrix."""
+    for statement in body:
+        match statement:
+            case ast.If(test=test, body=then) if matrix.fullmatch(ast.unparse(test)):
+                return _drawn_always(then, name, matrix)
+            case ast.Expr(value=ast.Call(func=function, args=args) as call):
+                called = function.attr if isinstance(function, ast.Attribute) else dotted(function)
+                given = [*args[:1], *([function.value] if isinstance(function, ast.Attribute) else [])]
+                if called in DRAWS and any(dotted(each).removesuffix(".data") == name for each in given):
+                    return call
+            case _:
+                return None
+    return None
 
 
 def _reached_by_name(snippet: Snippet, embeddings: Sequence[Made], padded: Sequence[Made]) -> dict[str, Made]:
