@@ -163,7 +163,8 @@ class InitializerCall(Called, frozen=True, kw_only=True, tag=True):
 
 class NotRestored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A parameter or buffer with values of its constructor alone: the initializer that runs once more after
-    ``to_empty()`` (``by``) does not write it. ``place`` is where its memory is allocated; the probe counts elements."""
+    ``to_empty()`` (``by``) does not write it. ``place`` is where its memory is allocated; the probe counts elements.
+    ``unless`` is a test at ``place`` on which the initializer does write it, and which a sharded parameter fails."""
 
     observer: Observer
     place: Place
@@ -172,6 +173,7 @@ class NotRestored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     kind: Kind
     by: str
     unwritten: Unwritten | None = None
+    unless: str | None = None
 
 
 class HelperCall(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 
 from initaudit.analyzer.constructor import Construction, Registered, attempt, declaring_class, registered, trial
 from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS, RESETS
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.layout import project_folder
+from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.reading import Search
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.writers import containers, forgotten_initializer, written_elsewhere
 from initaudit.facts import NotRestored
@@ -37,7 +39,32 @@ def restorer(construction: Construction) -> str | None:
             method = project.method(container, name)
             if isinstance(method, Defined) and GIVES_MEMORY.search(method.module.slice(method.definition)):
                 return method.qualname
+    return _of_a_base(project, cls)
+
+
+def _of_a_base(project: Project, cls: Defined) -> str | None:
+    """The initializer that gives memory to a whole model, in a class that speaks of a base of ``cls``.
+
+    A model that holds blocks of some kind holds those of a subclass too.
+    """
+    bases = [base for base in project.mro(cls) or () if isinstance(base, Defined) and base != cls]
+    giving = Search(project_folder(cls.module.filename), pattern=GIVES_MEMORY.pattern.encode())
+    for filename in project.find(giving) if bases else ():
+        module = project.load(filename)
+        for definition in module.outline.classes() if module is not None else ():
+            for name in INITIALIZERS:
+                member = definition.members.get(name)
+                if module is None or member is None or not GIVES_MEMORY.search(module.slice(member)):
+                    continue
+                named = set(re.findall(r"\w+", module.slice(definition)))
+                if any(base.definition.name in named and _is(project, module, base) for base in bases):
+                    return Defined(module, member).qualname
     return None
+
+
+def _is(project: Project, module: Module, base: Defined) -> bool:
+    """Whether a class goes by its own name in a file."""
+    return project.resolve(module, base.definition.name) == base
 
 
 def restored(construction: Construction, found: Registered, by: str) -> bool:

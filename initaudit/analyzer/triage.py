@@ -88,7 +88,7 @@ RAW = Trigger(
     r"\.new\(",
     r"empty(?:(?<!\wempty)|(?<=new_empty)(?<!\wnew_empty))\w*\(",
 )
-REGISTERED = Trigger("Parameter( register_parameter( register_buffer( nn.Buffer(")
+REGISTERED = Trigger("Parameter( register_parameter( register_buffer( nn.Buffer( DTensor")
 LOOP = Trigger("parameters( modules( children(", r"\n[ \t]*(?:async )?for\b[^\n]*(?:parameters|modules|children)\(")
 DROPPED = Trigger("(", STATEMENT + rf"[\w.]+\.(?:{NEW_TENSORS})(?:_like)?\(")
 BARE = Trigger(

@@ -14,7 +14,8 @@ class ParameterLostOnMeta(Rule[NotRestored]):
     """
     ## What it does
     Reports a parameter that its class's constructor gives values, but that the initializer which runs once more does not
-    write: the class's own `reset_parameters`, or the framework's `_init_weights`.
+    write: the class's own `reset_parameters`, or the framework's `_init_weights`. And one that the initializer writes unless
+    it is a `DTensor`, which is what the parameters of a sharded model are.
 
     ## Why is this bad?
     Large models are built on the meta device, get memory by `to_empty()`, and are initialized by calling `reset_parameters`
@@ -106,6 +107,31 @@ class ParameterLostOnMeta(Rule[NotRestored]):
                             nn.init.normal_(module.weight, std=0.02)
             """
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+            from torch.distributed.tensor import DTensor
+
+            class Mixer(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.decay = nn.Parameter(torch.zeros(n))
+
+            class Model(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.mixer = Mixer(n)
+
+                def _init_weights(self, module):
+                    if isinstance(module, Mixer):
+                        with torch.no_grad():
+                            if not isinstance(module.decay, DTensor):
+                                module.decay.copy_(torch.arange(1, len(module.decay) + 1).log())
+                            else:
+                                print("a DTensor, skipping initialization")
+            """
+        ),
     )
     valid = (
         Example(
@@ -166,6 +192,18 @@ class ParameterLostOnMeta(Rule[NotRestored]):
 
     def check(self, subject: NotRestored) -> Iterator[Finding]:
         if subject.kind is not Kind.PARAMETER:
+            return
+        if subject.unless is not None:
+            yield self.finding(
+                subject.place,
+                f"`{subject.by}` leaves `{subject.name}` alone when it is a `DTensor`: a sharded model that was built on the "
+                "meta device keeps whatever its memory holds; distribute the values, and write them",
+                evidence=[
+                    Evidence(subject.observer, f"reads as written only if `{subject.unless}` tells that it is none")
+                ],
+                model=subject.model,
+                parameter=subject.name,
+            )
             return
         yield self.finding(
             subject.place,

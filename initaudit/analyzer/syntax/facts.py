@@ -23,6 +23,15 @@ from initaudit.analyzer.syntax.order import early_walks
 from initaudit.analyzer.syntax.overwritten import overwritten
 from initaudit.analyzer.syntax.resets import repeated_resets
 from initaudit.analyzer.syntax.statements import bare_reference, dropped, type_tests
+from initaudit.analyzer.syntax.sharded import skipped_when_sharded
+from initaudit.analyzer.syntax.statements import (
+    Unit,
+    bare_reference,
+    blocks,
+    dropped,
+    small_statements,
+    type_tests,
+)
 from initaudit.analyzer.syntax.thrown_away import copy_writes
 from initaudit.analyzer.syntax.type_names import class_name_tests, exact_type_tests
 from initaudit.analyzer.syntax.units import units
@@ -47,6 +56,7 @@ from initaudit.facts import (
     LowRankFactors,
     ModelLoop,
     NameTest,
+    NotRestored,
     Overwritten,
     Question,
     RepeatedLayer,
@@ -79,6 +89,7 @@ OF_FILES: dict[str, Callable[[Project, Module], Iterator[Fact]]] = {
     EmbeddingWrite.__name__: embedding_writes,
     GainDraw.__name__: gain_draws,
     LowRankFactors.__name__: low_rank_factors,
+    NotRestored.__name__: skipped_when_sharded,
     ZeroFactors.__name__: zero_factors,
 }
 """What is read of a whole file at once."""

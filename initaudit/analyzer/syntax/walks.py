@@ -87,8 +87,8 @@ def _writes(
     for statement in body:
         match statement:
             case ast.If(test=test, body=then, orelse=otherwise):
-                tested, named = _tested(code, test, element)
-                yield from _writes(code, then, element, tested or kinds, named or names)
+                asked, named = tested(code, test, element), _named(test)
+                yield from _writes(code, then, element, asked or kinds, named or names)
                 yield from _writes(code, otherwise, element, kinds, names)
             case ast.With(body=inner) | ast.For(body=inner) | ast.Try(body=inner):
                 yield from _writes(code, inner, element, kinds, names)
@@ -100,24 +100,35 @@ def _writes(
                 pass
 
 
-def _tested(code: Code, test: ast.expr, element: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The classes and the parts of class names that a test asks for."""
+def tested(code: Code, test: ast.expr, element: str | None = None) -> tuple[str, ...]:
+    """The classes that a test asks for, of the object that ``element`` names or of any that has a plain name."""
     kinds: list[str] = []
-    names: list[str] = []
     for node in ast.walk(test):
         match node:
-            case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=tested), classes]) if tested == element:
+            case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), classes]) if name == (
+                element or name
+            ):
                 for each in classes.elts if isinstance(classes, ast.Tuple) else [classes]:
                     found = code.resolve(each)
                     named = found.name if isinstance(found, External) else None
                     kinds.append(found.qualname if isinstance(found, Defined) else named or dotted(each))
+            case _:
+                pass
+    return tuple(kinds)
+
+
+def _named(test: ast.expr) -> tuple[str, ...]:
+    """The parts of a class name that a test looks for."""
+    names: list[str] = []
+    for node in ast.walk(test):
+        match node:
             case ast.Call(func=ast.Attribute(attr="find"), args=[ast.Constant(value=str(part))]):
                 names.append(part)
             case ast.Compare(left=ast.Constant(value=str(part)), ops=[ast.In()]):
                 names.append(part)
             case _:
                 pass
-    return tuple(kinds), tuple(names)
+    return tuple(names)
 
 
 def written(code: Code, call: ast.Call) -> ast.expr | None:
