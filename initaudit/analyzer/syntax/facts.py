@@ -22,14 +22,11 @@ from initaudit.analyzer.syntax.name_tests import name_tests
 from initaudit.analyzer.syntax.order import early_walks
 from initaudit.analyzer.syntax.overwritten import overwritten
 from initaudit.analyzer.syntax.resets import repeated_resets
-from initaudit.analyzer.syntax.statements import bare_reference, dropped, type_tests
 from initaudit.analyzer.syntax.sharded import skipped_when_sharded
 from initaudit.analyzer.syntax.statements import (
-    Unit,
     bare_reference,
     blocks,
     dropped,
-    small_statements,
     type_tests,
 )
 from initaudit.analyzer.syntax.thrown_away import copy_writes
