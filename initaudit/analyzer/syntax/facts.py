@@ -23,12 +23,7 @@ from initaudit.analyzer.syntax.order import early_walks
 from initaudit.analyzer.syntax.overwritten import overwritten
 from initaudit.analyzer.syntax.resets import repeated_resets
 from initaudit.analyzer.syntax.sharded import skipped_when_sharded
-from initaudit.analyzer.syntax.statements import (
-    bare_reference,
-    blocks,
-    dropped,
-    type_tests,
-)
+from initaudit.analyzer.syntax.statements import bare_reference, dropped, type_tests
 from initaudit.analyzer.syntax.thrown_away import copy_writes
 from initaudit.analyzer.syntax.type_names import class_name_tests, exact_type_tests
 from initaudit.analyzer.syntax.units import units
