@@ -16,7 +16,7 @@ from initaudit.adapters import ADAPTER, FIRST, LAST, factor
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined, External, Module, Project
 from initaudit.analyzer.snippets import Snippet, dotted
-from initaudit.analyzer.syntax.layer_writes import DRAWS, nodes
+from initaudit.analyzer.syntax.draws import DRAWS, nodes
 from initaudit.facts import LowRankFactors, ZeroFactors
 from initaudit.finding import Observer
 

@@ -12,10 +12,11 @@ from initaudit.analyzer.syntax.arguments import ignored_arguments
 from initaudit.analyzer.syntax.code import Code, blocks
 from initaudit.analyzer.syntax.copies import copied_layers, repeated_layers
 from initaudit.analyzer.syntax.derived import derived_writes
+from initaudit.analyzer.syntax.embeddings import embedding_writes
 from initaudit.analyzer.syntax.factors import low_rank_factors, zero_factors
+from initaudit.analyzer.syntax.gains import gain_draws
 from initaudit.analyzer.syntax.helpers import helper_calls
 from initaudit.analyzer.syntax.initializers import deprecated_calls, initializer_calls
-from initaudit.analyzer.syntax.layer_writes import embedding_writes, gain_draws
 from initaudit.analyzer.syntax.leaves import leaf_writes
 from initaudit.analyzer.syntax.loops import element_name, iterated, model_loop
 from initaudit.analyzer.syntax.name_tests import name_tests

@@ -1,0 +1,217 @@
+"""What code draws, and for which layers: those whose type it has tested, or that it has made itself.
+
+``isinstance(module, nn.Embedding)`` tells what ``module.weight`` is, and so does ``self.embed = nn.Embedding(...)``.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.project import Defined, External, Module, Project
+from initaudit.analyzer.snippets import Snippet, dotted
+from initaudit.analyzer.syntax.units import units
+
+DRAWS = {
+    "normal_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "kaiming_normal_", "kaiming_uniform_",
+    "orthogonal_",
+}  # fmt: skip
+DRAWN = re.compile(r"(?:normal|uniform|orthogonal)_\(")
+MADE = re.compile(r"Norm\w*\(|Embedding\(")
+Types = Mapping[str, tuple[str, ...]]
+"""Canonical names of the types that an object is known to have, by the object's dotted name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A layer that code makes and names, in which function, and the call that makes it."""
+
+    name: str  # "self.embed", or a local "m"
+    layer: str  # canonical
+    scope: Definition | None
+    snippet: Snippet
+    call: ast.Call
+
+    def visible_in(self, scope: Definition | None) -> bool:
+        """Whether the name means this layer in some function."""
+        if self.scope is scope:
+            return True
+        owner = scope.owner if scope is not None else None
+        return (
+            self.name.startswith("self.") and owner is not None and self.scope is not None and self.scope.owner is owner
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Random values for all of ``owner.parameter``, where the owner ("module", "self.embed") has one of some types."""
+
+    node: ast.Call
+    owner: str
+    parameter: str
+    call: str
+    mean: float | None
+    layers: tuple[str, ...]
+
+
+class Reader:
+    """One file."""
+
+    def __init__(self, project: Project, module: Module) -> None:
+        self.project = project
+        self.module = module
+
+    def functions(self, pattern: re.Pattern[str]) -> Iterator[tuple[Definition | None, Snippet]]:
+        """The functions that are not inside others, and top-level code, as far as a pattern stands in them."""
+        for scope, start, end in units(self.module):
+            if pattern.search("\n".join(self.module.lines[start - 1 : end])):
+                snippet = self.module.snippet(start, end)
+                if snippet is not None:
+                    yield scope, snippet
+
+    @functools.cached_property
+    def made(self) -> list[Made]:
+        """The embeddings and normalizations that the file makes and names."""
+        return [
+            Made(name, layer, scope, snippet, node.value)
+            for scope, snippet in self.functions(MADE)
+            for node in nodes(snippet.body)
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and len(node.targets) == 1
+            if (name := dotted(node.targets[0])) and (layer := self.type_named(node.value.func)) is not None
+        ]
+
+    def type_named(self, node: ast.expr) -> str | None:
+        """The canonical name of the class that an expression names."""
+        name = dotted(node)
+        found = self.project.resolve(self.module, name) if name and not name.startswith(".") else None
+        if isinstance(found, External):
+            return found.name
+        return found.qualname if isinstance(found, Defined) and found.definition.is_class else None
+
+    def draws(self, snippet: Snippet, known: Types) -> Iterator[Draw]:
+        """The draws for objects whose type is known, or tested around them."""
+        yield from self._drawn(snippet.body, known)
+
+    def _drawn(self, body: Sequence[ast.stmt], known: Types) -> Iterator[Draw]:
+        for statement in body:
+            for block, narrowed in self._blocks(statement, known):
+                yield from self._drawn(block, narrowed)
+            for node in nodes([statement], within=False):
+                if isinstance(node, ast.Call) and (draw := drawn(node, known)) is not None:
+                    yield draw
+
+    def _blocks(self, statement: ast.stmt, known: Types) -> Iterator[tuple[Sequence[ast.stmt], Types]]:
+        """The bodies of a compound statement, with the types that are known in each."""
+        for name, block in ast.iter_fields(statement):
+            if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
+                tested = self._tested(statement.test) if isinstance(statement, ast.If) and name == "body" else {}
+                yield block, {**known, **tested}
+            for case in block if name in ("handlers", "cases") else ():
+                yield case.body, known
+
+    def _tested(self, test: ast.expr) -> Types:
+        """What a condition says of the types of objects."""
+        if isinstance(test, ast.BoolOp):
+            parts = [self._tested(value) for value in test.values]
+            if isinstance(test.op, ast.And):
+                return {name: types for part in parts for name, types in part.items()}
+            common = set(parts[0]).intersection(*parts[1:])
+            return {name: tuple(kind for part in parts for kind in part[name]) for name in common}
+        match test:
+            case ast.Call(func=ast.Name(id="isinstance"), args=[subject, kinds]):
+                return self._types(subject, kinds)
+            case ast.Compare(
+                left=ast.Call(func=ast.Name(id="type"), args=[subject]),
+                ops=[ast.Eq() | ast.Is() | ast.In()],
+                comparators=[kinds],
+            ):
+                return self._types(subject, kinds)
+        return {}
+
+    def _types(self, subject: ast.expr, kinds: ast.expr) -> Types:
+        types = tuple(found for kind in _alternatives(kinds) if (found := self.type_named(kind)) is not None)
+        return {dotted(subject): types} if dotted(subject) and types else {}
+
+
+def nodes(body: Sequence[ast.AST], *, within: bool = True) -> Iterator[ast.AST]:
+    """Every node of some statements in the order of the source; those of inner statements only ``within``."""
+    pending = list(reversed(body))
+    while pending:
+        node = pending.pop()
+        yield node
+        inner = [
+            child
+            for child in ast.iter_child_nodes(node)
+            if within or not isinstance(child, ast.stmt | ast.excepthandler | ast.match_case)
+        ]
+        pending.extend(reversed(inner))
+
+
+def _alternatives(kinds: ast.expr) -> Iterator[ast.expr]:
+    """The classes of ``(A, B)`` or ``A | B``."""
+    if isinstance(kinds, ast.BinOp):
+        yield from _alternatives(kinds.left)
+        yield from _alternatives(kinds.right)
+    elif isinstance(kinds, ast.Tuple | ast.List):
+        yield from kinds.elts
+    else:
+        yield kinds
+
+
+def drawn(call: ast.Call, known: Types) -> Draw | None:
+    """The draw that a call makes for an object whose type is known."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else dotted(call.func)
+    if name not in DRAWS:
+        return None
+    given, arguments = tensor_of(call.func.value) if isinstance(call.func, ast.Attribute) else None, call.args
+    by = f"Tensor.{name}"
+    if (given is None or given[0] not in known) and call.args:
+        given, arguments, by = tensor_of(call.args[0]), call.args[1:], f"init.{name}"
+    if given is None or given[0] not in known:
+        return None
+    keywords = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
+    return Draw(call, *given, by, _mean(by, arguments, keywords), known[given[0]])
+
+
+def tensor_of(node: ast.expr) -> tuple[str, str] | None:
+    """The owner and the name of a parameter, all of which an expression stands for."""
+    while isinstance(node, ast.Attribute) and node.attr == "data":
+        node = node.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "detach":
+        return tensor_of(node.func.value)
+    owner = dotted(node.value) if isinstance(node, ast.Attribute) else ""
+    return (owner, node.attr) if isinstance(node, ast.Attribute) and owner else None
+
+
+def _mean(by: str, arguments: Sequence[ast.expr], keywords: Mapping[str, ast.expr]) -> float | None:
+    """The mean of what an initializer draws, where its arguments say."""
+    name = by.rpartition(".")[2]
+    if name in ("normal_", "trunc_normal_"):
+        given = arguments[0] if arguments else keywords.get("mean")
+        return 0.0 if given is None else _number(given)
+    if name != "uniform_":
+        return 0.0
+    low, high = [*arguments, None, None][:2]
+    low = low or keywords.get("a") or keywords.get("from")
+    high = high or keywords.get("b") or keywords.get("to")
+    if low is not None and high is not None and _opposite(low, high):
+        return 0.0
+    bounds = [default if bound is None else _number(bound) for bound, default in ((low, 0.0), (high, 1.0))]
+    return None if bounds[0] is None or bounds[1] is None else (bounds[0] + bounds[1]) / 2
+
+
+def _number(node: ast.expr) -> float | None:
+    try:
+        value = ast.literal_eval(node)
+    except ValueError:
+        return None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _opposite(low: ast.expr, high: ast.expr) -> bool:
+    """Whether bounds are written ``-x, x``."""
+    return isinstance(low, ast.UnaryOp) and isinstance(low.op, ast.USub) and ast.dump(low.operand) == ast.dump(high)
