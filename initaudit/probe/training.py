@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from initaudit.probe.poison import Make, seed_everything
-from initaudit.probe.propagate import Given, plain_outputs
+from initaudit.probe.propagate import Given, common_batch, plain_outputs
 from initaudit.probe.watch import tensors_in
 
 STEPS = 3
@@ -25,6 +25,8 @@ NOTHING = 1e-12
 """The part of the largest gradient of a model below which another one is rounding."""
 PACE = 0.01
 """How far a step goes, in parts of the rms of all parameters."""
+SAMPLES = 4
+"""Of a batch that it is trained on; normalization over the batch needs more than one."""
 CHUNK = 4096
 """Rows that are held in double precision at once."""
 SMALLEST = 1e-2
@@ -43,7 +45,7 @@ class Trainee:
     def __init__(self, make: Make, given: Given, seed: int) -> None:
         seed_everything(seed)
         self.model = make().double().train()
-        self.given = given
+        self.given = few(given)
         self.generator = torch.Generator().manual_seed(seed)
         self.parameters = {name: one for name, one in self.model.named_parameters() if is_trained(one)}
 
@@ -103,6 +105,22 @@ def _in_double() -> Iterator[None]:
             yield
     finally:
         torch.set_default_dtype(before)
+
+
+def few(given: Given) -> Given:
+    """A few samples of a batch: symmetry shows in any."""
+    batch = common_batch(given)
+    if batch is None or batch <= SAMPLES:
+        return given
+
+    def cut(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return value[:SAMPLES]
+        if isinstance(value, dict):
+            return {key: cut(item) for key, item in value.items()}
+        return type(value)(map(cut, value)) if type(value) in (list, tuple) else value
+
+    return tuple(map(cut, given[0])), cut(given[1])
 
 
 def another_batch(given: Given, generator: torch.Generator) -> Given:

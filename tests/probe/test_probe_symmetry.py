@@ -16,7 +16,7 @@ from initaudit.finding import Place
 from initaudit.probe.poison import Make, Verdict, control_build
 from initaudit.probe.symmetry import stuck
 from initaudit.probe.timelines import Timelines
-from initaudit.probe.training import another_batch, equal_rows, refined
+from initaudit.probe.training import another_batch, equal_rows, few, refined
 
 HERE = Place("model.py", 1, 1, 1, 2)
 INPUT = ((torch.linspace(-1, 1, 40).reshape(5, 8),), {})
@@ -256,6 +256,12 @@ def test_rounding_does_not_tell_rows_apart_and_a_real_difference_does() -> None:
     tensor = torch.stack([row, row * (1 + 1e-13), row * (1 + 1e-6)])
     classes = refined(torch.zeros(3, dtype=torch.long), tensor, torch.Generator().manual_seed(0))
     assert classes[0] == classes[1] != classes[2]
+
+
+def test_a_few_samples_are_enough_and_what_has_no_batch_stays_whole() -> None:
+    args, named = few(((torch.ones(32, 3),), {"x": [torch.zeros(32)], "flag": True}))
+    assert args[0].shape == (4, 3) and named["x"][0].shape == (4,) and named["flag"] is True
+    assert few(((torch.ones(32, 3), torch.ones(5, 3)), {}))[0][0].shape == (32, 3)
 
 
 def test_another_batch_has_the_same_indices_in_another_order_and_new_numbers() -> None:
