@@ -122,18 +122,18 @@ DERIVED = Trigger(
     ".apply( weight_norm( orthogonal(", r"\.apply\(\s*\w", r"self\.\w+\.weight\b[^\n]*_\(", r"_\(self\.\w+\.weight\b"
 )
 CONSTRUCTOR = Trigger("def __init__(", r"def __init__\(")
-COPIED_ELEMENTS = r"\[[^\n]*[\[<>=][^\n]*\]"
-COPY = rf"(?:\.(?:clone|float|double|half|bfloat16|to|cpu|cuda|type|repeat)\([^\n]*\)|{COPIED_ELEMENTS})"
+FILLS = ("normal_", "uniform_", "zero_", "fill_", "copy_", "trunc_normal_", "masked_fill_", "bernoulli_", "random_")
+FILLED_RESULTS = " ".join(f"{end}.{fill}(" for end in ")]" for fill in FILLS)
 WRITTEN_COPY = Trigger(
-    "clone( float( double( half( bfloat16( .to( cpu( cuda( .type( repeat( ]. ])",
-    STATEMENT + rf"[^\n]*(?:{COPY}\.[\w.]*\w_\(|_\([^\n]*{COPY})",
+    f".weight.clone() .bias.clone() .data.clone() .weight[[ .bias[[ .data[[ {FILLED_RESULTS}",
+    r"_\((?:" + "|".join(rf"(?<=[)\]]\.{fill}\()" for fill in FILLS) + r"|[^\n()]*(?:\.clone\(\)|\[\[))",
 )
-CONSTRUCTOR = Trigger("def __init__(", r"\bdef __init__\(")
+CONSTRUCTOR = Trigger("def __init__(", r"def __init__\(")
 OVERWRITTEN = Trigger(
     ".apply( modules( post_init( _no_ skip_",
     r"self\.(?:apply|(?:named_)?modules|\w*init\w*)\(|\._?(?:no|skip)_\w*init\w*\s*=",
 )
-WALK = Trigger(".apply( modules(", r"self\.(?:apply|(?:named_)?modules|\w*init\w*|\w*reset\w*)\(|super\(\w*\)?")
+WALK = Trigger(".apply( modules(", r"self\.(?:apply|(?:named_)?modules|\w*init\w*|\w*reset\w*)\(")
 MODEL_USE = ModelUse("parameters( modules( children( buffers( .apply( .state_dict( init.")
 SCALE = Trigger("xavier glorot sqrt", "xavier", "glorot", r"normal_\([^\n]*sqrt", r"uniform_\([^\n]*sqrt")
 RECTIFIER = Trigger("relu Relu ReLU RELU")

@@ -37,8 +37,8 @@ class ApplyBeforeCreation(Rule[EarlyWalk]):
     ```
 
     ## Known problems
-    It is a note when the constructor of a base class is what initializes: that a subclass leaves its own layers at torch's
-    default may be meant. Only torch's own layers are judged. In 80 released projects the rule reports nothing.
+    What the constructor of a base class initializes is the probe's to tell, as a note: that a subclass leaves its own layers
+    at torch's default may be meant. Only torch's own layers are judged. In 80 released projects the rule reports nothing.
 
     ## References
     - [torch.nn.Module.apply](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.apply)

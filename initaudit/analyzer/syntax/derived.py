@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from initaudit.analyzer.layout import project_folder
 from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.code import Code, own_attribute
 from initaudit.analyzer.syntax.structure import Attribute, Layer, constructed
@@ -15,14 +13,13 @@ from initaudit.analyzer.syntax.walks import Walk, applied, written
 from initaudit.facts import DerivedWrite
 from initaudit.finding import Observer
 
-DERIVING = rb"\b(?:weight_norm|orthogonal)\("
 KNOWS = ("weight_g", "weight_v", "weight_norm", "parametriz", "original")
 """Words of a function that knows what a weight is computed from."""
 
 
 def derived_writes(code: Code) -> Iterator[DerivedWrite]:
     """Initializers that reach layers whose weight is derived: handed to ``apply``, or called on it here."""
-    if code.cls is None or not code.project.find(Search(project_folder(code.module.filename), pattern=DERIVING)):
+    if code.cls is None:
         return
     structure: dict[str, Attribute] | None = None
     for call in code.calls():

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer.frameworks import APPLYING_METHODS
-from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.project import External
 from initaudit.analyzer.snippets import dotted
-from initaudit.analyzer.syntax.code import Code, initializes, method, own_attribute, own_attributes, unit
+from initaudit.analyzer.syntax.code import Code, initializes, method, own_attribute, own_attributes
 from initaudit.analyzer.syntax.structure import Attribute, attributes
 from initaudit.analyzer.syntax.walks import Initialized, Walk, applied, of_function, writes
 from initaudit.facts import EarlyWalk
@@ -23,13 +23,13 @@ def early_walks(code: Code) -> Iterator[EarlyWalk]:
     if function is None or cls is None or function.name != "__init__":
         return
     body = function.body
-    steps = [(statement, *walked(code, statement)) for statement in body]
-    last = max((index for index, (_, walks, _) in enumerate(steps) if walks), default=None)
+    steps = [(statement, walked(code, statement)) for statement in body[:-1]]
+    last = max((index for index, (_, walks) in enumerate(steps) if walks), default=None)
     if last is None:
         return
-    statement, walks, in_base = steps[last]
+    statement, walks = steps[last]
     later = body[last + 1 :]
-    if not later or any(_hands_on(code, each) for each in later):
+    if any(_hands_on(code, each) for each in later) or walked(code, body[-1]):
         return
     row = code.snippet.place(statement).row
     late = [one for one in attributes(code).values() if one.rows and min(one.rows) > row and one.name != "*"]
@@ -42,34 +42,21 @@ def early_walks(code: Code) -> Iterator[EarlyWalk]:
             source=code.snippet.source(statement),
             model=cls.qualname,
             missed=tuple(missed),
-            in_base=in_base,
         )
 
 
-def walked(code: Code, statement: ast.stmt) -> tuple[list[Walk], bool]:
-    """What a statement does with each module of the object, and whether that is done by a base class."""
+def walked(code: Code, statement: ast.stmt) -> list[Walk]:
+    """What a statement of a method does with each module of the object."""
     match statement:
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr="apply")) as call):
             walk = applied(code, call)
-            return ([walk] if walk is not None else []), False
+            return [walk] if walk is not None else []
         case ast.For():
-            return list(_loops(code, [statement])), False
+            return list(_loops(code, [statement]))
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name))):
             called = method(code, name)
-            return (list(_walks(code, called)) if called is not None else []), False
-        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="__init__"))):
-            return list(_of_base(code)), True
-    return [], False
-
-
-def _of_base(code: Code) -> Iterator[Walk]:
-    """What the constructor of the base class does with each module, at its end."""
-    assert code.cls is not None
-    found = code.project.method(code.cls, "__init__", after=code.cls)
-    base = unit(code.project, found) if isinstance(found, Defined) else None
-    if base is not None and base.function is not None:
-        for statement in base.function.body:
-            yield from walked(base, statement)[0]
+            return list(_walks(code, called)) if called is not None else []
+    return []
 
 
 def _walks(caller: Code, code: Code) -> Iterator[Walk]:

@@ -32,8 +32,8 @@ def overwritten(code: Code) -> Iterator[Overwritten]:
     if function is None or cls is None or function.name != "__init__":
         return
     for position, statement in enumerate(function.body):
-        walks, in_base = walked(code, statement)
-        if in_base or not walks or any(KNOWS.search(_source(walk)) for walk in walks):
+        walks = walked(code, statement)
+        if not walks or any(KNOWS.search(_source(walk)) for walk in walks):
             continue
         again = _Again(code, statement, walks, function.body[position + 1 :])
         row = code.snippet.place(statement).row
