@@ -121,7 +121,6 @@ INIT_ARGUMENT = Trigger(
 DERIVED = Trigger(
     ".apply( weight_norm( orthogonal(", r"\.apply\(\s*\w", r"self\.\w+\.weight\b[^\n]*_\(", r"_\(self\.\w+\.weight\b"
 )
-CONSTRUCTOR = Trigger("def __init__(", r"def __init__\(")
 FILLS = ("normal_", "uniform_", "zero_", "fill_", "copy_", "trunc_normal_", "masked_fill_", "bernoulli_", "random_")
 FILLED_RESULTS = " ".join(f"{end}.{fill}(" for end in ")]" for fill in FILLS)
 WRITTEN_COPY = Trigger(
