@@ -36,9 +36,9 @@ from initaudit.probe.watch import tensors_in
 
 RESULTS = Path(__file__).resolve().parent / "results"
 MODELS: dict[str, Callable[[], torch.Tensor]] = {
-    "timm:resnet50": lambda: torch.randn(4, 3, 224, 224),
-    "timm:vit_base_patch16_224": lambda: torch.randn(4, 3, 224, 224),
-    "hf:gpt2": lambda: torch.randint(0, 50_000, (8, 64)),
+    "timm:resnet50": lambda: torch.randn(2, 3, 224, 224),
+    "timm:vit_base_patch16_224": lambda: torch.randn(2, 3, 224, 224),
+    "hf:gpt2": lambda: torch.randint(0, 50_000, (4, 64)),
 }
 TRAINED = frozenset(Question(fact.__name__) for fact in (EqualUnits, ZeroFactors))
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from initaudit.probe import Target
+from initaudit.probe.inputs import inputs_for
 from initaudit.probe.libraries import transformers_model
 
 VOCABULARY = 128
@@ -193,8 +195,8 @@ def factory(name: str) -> Callable[[], torch.nn.Module]:
 
 
 def chosen(cls: Any) -> Any:
-    """The first small configuration that a class can be built from, or else its default one. Raises NotSmall."""
-    default, error = cls.config_class(), ""
+    """The first small configuration with which a class runs; or that it can be built from. Raises NotSmall."""
+    default, error, buildable = cls.config_class(), "", None
     for shape in (*shapes(default), None):
         try:
             config = small(default, shape) if shape is not None else default
@@ -204,11 +206,23 @@ def chosen(cls: Any) -> Any:
             error = f"{type(raised).__name__}: {raised}"
             continue
         if sum(parameter.numel() for parameter in model.parameters()) <= FEW_PARAMETERS:
-            return config
+            buildable = buildable or config
+            if runs(cls, config):
+                return config
         error = ""
+    if buildable is not None:
+        return buildable
     if error:
         raise NotSmall(f"{cls.__name__} does not build from its default configuration: {error}")
     raise NotSmall(f"no configuration of {cls.__name__} with at most {FEW_PARAMETERS:,} parameters was found")
+
+
+def runs(cls: Any, config: Any) -> bool:
+    """Whether a forward runs on inputs that the probe infers."""
+    try:
+        return inputs_for(cls(config), Target(spec=cls.__name__)) is not None
+    except Exception:  # whatever the class raises on a configuration that does not fit together
+        return False
 
 
 def model_classes() -> tuple[list[str], list[str]]:

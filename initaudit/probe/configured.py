@@ -66,6 +66,13 @@ def tokens(config: Configuration, batch: int) -> torch.Tensor:
     return chosen
 
 
+def boxes(config: Configuration, batch: int) -> torch.Tensor:
+    """Where each word stands on a page: left, top, right, bottom."""
+    words = tokens(config, batch).shape
+    corner = torch.randint(8, (*words, 2))
+    return torch.cat([corner, corner + torch.randint(1, 8, (*words, 2))], dim=-1)
+
+
 def image(*before: str | int, side: int | None = None) -> Maker:
     """Images, one for a sample; or a clip of them, as long as the configuration says under one of these names."""
 
@@ -151,6 +158,7 @@ CLIPS: tuple[Maker, ...] = (image("num_frames", "frames_per_clip"), patches)
 KINDS: dict[str, tuple[Maker, ...]] = {
     "input_ids": (tokens,),
     "decoder_input_ids": (tokens,),
+    "bbox": (boxes,),
     "pixel_values": IMAGES,
     "pixel_values_videos": CLIPS,
     "hidden_states": (patches,),
