@@ -129,9 +129,9 @@ def _compare(verdict: Verdict, make: Make, seed: int, one: Content, other: Conte
     first = build(make, seed, filling(one))
     tensors = first.tensors
     unstable = {
-        name: int(differs.sum())
+        name: count
         for name, differs in differences(tensors, build(make, seed, filling(one)).tensors)
-        if differs.any()
+        if (count := how_many(differs))
     }
     depends = dict(differences(tensors, build(make, seed, filling(other)).tensors))
     verdict.unstable, verdict.depends, verdict.decisions = unstable, depends, first.watch.decisions
@@ -141,7 +141,7 @@ def _compare(verdict: Verdict, make: Make, seed: int, one: Content, other: Conte
         verdict.note(failure)
         return verdict
     for name, differs in differences(tensors, last.tensors):
-        if differs.any():
+        if how_many(differs):
             depends[name] = depends[name] | differs
     return verdict
 
@@ -168,6 +168,13 @@ def differing(one: torch.Tensor, two: torch.Tensor | None) -> torch.Tensor:
     if torch.equal(*bits):
         return torch.zeros((), dtype=torch.bool).expand(one.numel())
     return (bits[0] != bits[1]).reshape(one.numel(), -1).any(dim=1)
+
+
+def how_many(mask: torch.Tensor) -> int:
+    """How many elements of a flat mask are set: at once, where one stands for all."""
+    if mask.stride() == (0,) and mask.numel() > 0:
+        return mask.numel() * int(mask[0])
+    return int(mask.sum())
 
 
 def _bits(tensor: torch.Tensor) -> torch.Tensor:

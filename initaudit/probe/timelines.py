@@ -12,7 +12,7 @@ from initaudit.finding import Observer, Place
 from initaudit.probe.abstract import Abstract
 from initaudit.probe.declarations import declarations
 from initaudit.probe.lines import LEGACY, Call
-from initaudit.probe.poison import Built, Verdict
+from initaudit.probe.poison import Built, Verdict, how_many
 from initaudit.probe.recognised import scheme_of
 from initaudit.probe.records import Record, Written
 from initaudit.probe.values import held, summarize
@@ -88,7 +88,7 @@ class Timelines:
         mask = self.verdict.depends.get(name)
         if mask is None:
             return self._watched(name, record, tensor)
-        count = int(mask.sum())
+        count = how_many(mask)
         if count == 0:
             hidden = self.verdict.failure is not None and garbage is not None
             return Decided(Coverage.UNKNOWN if hidden else Coverage.WRITTEN)
@@ -174,7 +174,7 @@ class Timelines:
         if decision is not None:
             reason = f"construction decides by memory nobody wrote{_allocated_at(decision.garbage)}"
             place = place_of(decision.caller) or place
-        elements = sum(int(self.verdict.depends[name].sum()) for name in shifted)
+        elements = sum(how_many(self.verdict.depends[name]) for name in shifted)
         total = sum(self.tensors[name].numel() for name in shifted)
         fact = self._irreproducible(shifted[0], elements, place)
         affects = tuple(dict.fromkeys(self.declared[name].name for name in shifted))

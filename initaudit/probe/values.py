@@ -23,8 +23,11 @@ def summarize(tensor: torch.Tensor) -> Values | None:
         numbers = flat.to(torch.float64)
     except (RuntimeError, TypeError):  # packed types have no numbers of their own
         return Values(dtype=dtype, shape=shape, mean=None, std=None, min=None, max=None)
-    nan, inf = int(numbers.isnan().sum()), int(numbers.isinf().sum())
-    finite = numbers[numbers.isfinite()] if nan or inf else numbers
+    nan = inf = 0
+    finite = numbers
+    if numbers.numel() and not all(math.isfinite(end.item()) for end in numbers.aminmax()):
+        nan, inf = int(numbers.isnan().sum()), int(numbers.isinf().sum())
+        finite = numbers[numbers.isfinite()]
     if finite.numel() == 0:
         return Values(dtype=dtype, shape=shape, mean=None, std=None, min=None, max=None, nan=nan, inf=inf)
     least, most = finite.min().item(), finite.max().item()
