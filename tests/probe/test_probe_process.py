@@ -118,7 +118,7 @@ def test_causes_of_death_are_told_in_words() -> None:
 
 
 def test_a_constructor_that_takes_more_memory_than_it_may_is_ended(models: Path) -> None:
-    seen = probe(Target(spec="package/models.py:Grows", memory=1_000_000_000))
+    seen = probe(Target(spec="package/models.py:Grows", memory=1_000_000_000, abstract="never"))
     (failure,) = seen.facts
     assert isinstance(failure, BuildFailure) and failure.how == "died"
     assert failure.detail == "took more than 1 GB of memory, and was ended"
