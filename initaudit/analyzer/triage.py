@@ -24,13 +24,16 @@ class Trigger:
     def __init__(self, words: str, *patterns: str, quick: Sequence[str] = ()) -> None:
         self.words = tuple(words.split())
         self.raw_words = tuple(word.encode() for word in self.words)
-        self._patterns = tuple(re.compile(pattern, re.MULTILINE) for pattern in patterns)
         stages = [stage for stage in (quick, patterns) if stage]
+        self._stages = [[re.compile(each, re.MULTILINE) for each in stage] for stage in stages]
+        self._patterns = self._stages[-1] if patterns else []
         self._raw_stages = [[re.compile(each.encode(), re.MULTILINE) for each in stage] for stage in stages]
 
     def found(self, text: str) -> bool:
         """Whether some text may matter."""
-        return any(word in text for word in self.words) and self.stands_in(text)
+        if not any(word in text for word in self.words):
+            return False
+        return all(any(pattern.search(text) for pattern in stage) for stage in self._stages)
 
     def stands_in(self, unit: str) -> bool:
         """Whether a part of such a text may matter: the words may stand elsewhere, the pattern not."""
@@ -100,8 +103,10 @@ BARE = Trigger(
 )
 TYPE_TEST = Trigger(
     "modules( children( .apply(",
-    r"\bor[ \t]+(?!None|True|False)[\w.]*\b[A-Z]\w*[ \t]*[:)\n]|isinstance\(\w+,[^()\n]*\b(?:or|and)\b"
-    r"|(?:\bis|==)[ \t]+(?!None|True|False)(?:\w+\.)*[A-Z][a-z]",
+    r"or[ \t]+(?!None|True|False)[\w.]*\b[A-Z]\w*[ \t]*[:)\n]",
+    r"isinstance\(\w+,[^()\n]*\b(?:or|and)\b",
+    r"is[ \t]+(?!None|True|False)(?:\w+\.)*[A-Z][a-z]",
+    r"==[ \t]+(?!None|True|False)(?:\w+\.)*[A-Z][a-z]",
 )
 DEPRECATED_CALL = Trigger(
     "uniform( normal( constant( eye( dirac( orthogonal( sparse(",

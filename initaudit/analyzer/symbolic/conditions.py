@@ -10,44 +10,87 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import ClassVar
+from weakref import WeakValueDictionary
 
 MAX_ATOMS = 10
 MAX_ATOMS_TO_DECIDE = 7
 """Deciding happens at every step of a run, so it gives up earlier; what stays undecided is only carried along."""
 WIDEST = 14
 """A formula over more atoms than this becomes an atom of its own, so that long constructors stay cheap."""
+REMEMBERED = 65_536
 
 
-@dataclass(frozen=True, slots=True)
 class Atom:
-    """An undecided test. Atoms that compare one ``subject`` with different ``constant`` values exclude each other."""
+    """An undecided test. Atoms that compare one ``subject`` with different ``constant`` values exclude each other.
 
+    There is one object for each atom and each formula, as long as anybody holds it: equal ones are identical, and the
+    answers to what is asked of them again and again are found by identity.
+    """
+
+    __slots__ = ("__weakref__", "constant", "subject", "text")
     text: str
-    subject: str | None = None
-    constant: str | None = None
+    subject: str | None
+    constant: str | None
+    _all: ClassVar[WeakValueDictionary[tuple[str, str | None, str | None], Atom]] = WeakValueDictionary()
+
+    def __new__(cls, text: str, subject: str | None = None, constant: str | None = None) -> Atom:
+        key = (text, subject, constant)
+        atom = cls._all.get(key)
+        if atom is None:
+            atom = cls._all[key] = super().__new__(cls)
+            atom.text, atom.subject, atom.constant = key
+        return atom
 
 
-@dataclass(frozen=True, slots=True)
 class Literal:
     """An atom, or its negation."""
 
+    __slots__ = ("__weakref__", "atom", "positive")
+    __match_args__ = ("atom", "positive")
     atom: Atom
-    positive: bool = True
+    positive: bool
+    _all: ClassVar[WeakValueDictionary[tuple[Atom, bool], Literal]] = WeakValueDictionary()
+
+    def __new__(cls, atom: Atom, positive: bool = True) -> Literal:
+        key = (atom, positive)
+        literal = cls._all.get(key)
+        if literal is None:
+            literal = cls._all[key] = super().__new__(cls)
+            literal.atom, literal.positive = key
+        return literal
 
 
-@dataclass(frozen=True, slots=True)
 class All:
     """A conjunction; the empty one is true."""
 
+    __slots__ = ("__weakref__", "terms")
+    __match_args__ = ("terms",)
     terms: frozenset[Condition]
+    _all: ClassVar[WeakValueDictionary[frozenset[Condition], All]] = WeakValueDictionary()
+
+    def __new__(cls, terms: frozenset[Condition]) -> All:
+        formula = cls._all.get(terms)
+        if formula is None:
+            formula = cls._all[terms] = super().__new__(cls)
+            formula.terms = terms
+        return formula
 
 
-@dataclass(frozen=True, slots=True)
 class Any:
     """A disjunction; the empty one is false."""
 
+    __slots__ = ("__weakref__", "terms")
+    __match_args__ = ("terms",)
     terms: frozenset[Condition]
+    _all: ClassVar[WeakValueDictionary[frozenset[Condition], Any]] = WeakValueDictionary()
+
+    def __new__(cls, terms: frozenset[Condition]) -> Any:
+        formula = cls._all.get(terms)
+        if formula is None:
+            formula = cls._all[terms] = super().__new__(cls)
+            formula.terms = terms
+        return formula
 
 
 Condition = Literal | All | Any
@@ -55,7 +98,7 @@ TRUE = All(frozenset())
 FALSE = Any(frozenset())
 
 
-@functools.lru_cache(maxsize=65_536)
+@functools.lru_cache(maxsize=REMEMBERED)
 def negate(condition: Condition) -> Condition:
     """The opposite condition."""
     match condition:
@@ -69,22 +112,22 @@ def negate(condition: Condition) -> Condition:
 
 def all_of(conditions: Iterable[Condition]) -> Condition:
     """The conjunction, flattened and simplified."""
-    terms: set[Condition] = set()
+    result: Condition = TRUE
     for condition in conditions:
-        if isinstance(condition, All):
-            terms |= condition.terms
-        else:
-            terms.add(condition)
-    if FALSE in terms or any(negate(term) in terms for term in terms if isinstance(term, Literal)):
+        if condition is not TRUE and condition is not result:
+            result = condition if result is TRUE else _both(result, condition)
+            if result is FALSE:
+                break
+    return result
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _both(one: Condition, other: Condition) -> Condition:
+    known = one.terms if isinstance(one, All) else frozenset({one})
+    added = (other.terms if isinstance(other, All) else frozenset({other})) - known
+    if FALSE in added or any(isinstance(term, Literal) and negate(term) in known for term in added):
         return FALSE
-    return next(iter(terms)) if len(terms) == 1 else All(frozenset(terms))
-
-
-def _narrowed(condition: Any) -> Condition:
-    """The disjunction itself, or an atom that stands for it when it speaks of too much."""
-    if len(atoms(condition)) <= WIDEST:
-        return condition
-    return Literal(Atom(f"one of {len(condition.terms)} paths", constant=str(hash(condition))))
+    return All(known | added) if added else one
 
 
 def any_of(conditions: Iterable[Condition]) -> Condition:
@@ -95,9 +138,22 @@ def any_of(conditions: Iterable[Condition]) -> Condition:
             terms |= condition.terms
         else:
             terms.add(condition)
-    if TRUE in terms or any(negate(term) in terms for term in terms if isinstance(term, Literal)):
+    if len(terms) == 1:
+        return next(iter(terms))
+    if TRUE in terms or any(isinstance(term, Literal) and negate(term) in terms for term in terms):
         return TRUE
-    return next(iter(terms)) if len(terms) == 1 else _narrowed(Any(frozenset(terms)))
+    return _narrowed(Any(frozenset(terms)))
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _narrowed(condition: Any) -> Condition:
+    """The disjunction itself, or an atom that stands for it when it speaks of too much."""
+    if len(atoms(condition)) <= WIDEST:
+        return condition
+    return Literal(Atom(f"one of {len(condition.terms)} paths", constant=str(next(_numbers))))
+
+
+_numbers = itertools.count()
 
 
 def conjuncts(condition: Condition) -> frozenset[Condition]:
@@ -105,7 +161,7 @@ def conjuncts(condition: Condition) -> frozenset[Condition]:
     return condition.terms if isinstance(condition, All) else frozenset({condition})
 
 
-@functools.lru_cache(maxsize=65_536)
+@functools.lru_cache(maxsize=REMEMBERED)
 def atoms(condition: Condition) -> frozenset[Atom]:
     """Every atom the condition speaks of."""
     if isinstance(condition, Literal):
@@ -124,10 +180,11 @@ def holds(condition: Condition, assignment: dict[Atom, bool]) -> bool:
             return any(holds(term, assignment) for term in terms)
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def decide(condition: Condition, given: Condition) -> bool | None:
     """True or False when ``given`` implies the condition or its opposite, else None."""
-    if condition in (TRUE, FALSE):
-        return condition == TRUE
+    if condition is TRUE or condition is FALSE:
+        return condition is TRUE
     known = conjuncts(given)
     if conjuncts(condition) <= known:
         return True
@@ -136,15 +193,18 @@ def decide(condition: Condition, given: Condition) -> bool | None:
     shared = atoms(condition) & atoms(given)
     if not shared or (isinstance(condition, Literal) and condition.atom not in shared):
         return None
-    relevant = all_of(term for term in known if atoms(term) & shared)
-    return _decided(condition, relevant)
+    return _decided(condition, all_of(term for term in known if atoms(term) & shared))
 
 
-@functools.lru_cache(maxsize=65_536)
+@functools.lru_cache(maxsize=REMEMBERED)
 def _decided(condition: Condition, given: Condition) -> bool | None:
     """``decide`` by going through every case."""
-    outcomes = {holds(condition, case) for case in assignments([condition], given, MAX_ATOMS_TO_DECIDE)}
-    return outcomes.pop() if len(outcomes) == 1 else None
+    outcomes: set[bool] = set()
+    for case in assignments([condition], given, MAX_ATOMS_TO_DECIDE):
+        outcomes.add(holds(condition, case))
+        if len(outcomes) > 1:
+            return None
+    return outcomes.pop() if outcomes else None
 
 
 def assignments(
