@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from initaudit.analyzer.syntax.uses import may_hold_undefined
 from initaudit.facts import Question, SyntaxFault
@@ -23,7 +23,7 @@ class Trigger:
 
     def __init__(self, words: str, *patterns: str, quick: Sequence[str] = ()) -> None:
         self.words = tuple(words.split())
-        self.raw_words = tuple(word.encode() for word in self.words)
+        self._raw_words = tuple(word.encode() for word in self.words)
         stages = [stage for stage in (quick, patterns) if stage]
         self._stages = [[re.compile(each, re.MULTILINE) for each in stage] for stage in stages]
         self._patterns = self._stages[-1] if patterns else []
@@ -41,7 +41,7 @@ class Trigger:
 
     def found_in_bytes(self, raw: bytes, present: Container[bytes]) -> bool:
         """Whether a file may matter, of which is known which words are ``present``."""
-        return any(word in present for word in self.raw_words) and all(
+        return any(word in present for word in self._raw_words) and all(
             any(pattern.search(raw) for pattern in stage) for stage in self._raw_stages
         )
 
@@ -59,7 +59,6 @@ class Either:
 
     def __init__(self, *pairs: tuple[Trigger, Trigger]) -> None:
         self.pairs = pairs
-        self.raw_words = tuple(word for pair in pairs for trigger in pair for word in trigger.raw_words)
 
     def found(self, text: str) -> bool:
         """Whether some text may matter."""
@@ -224,12 +223,6 @@ class Sought:
         self._words = tuple(dict.fromkeys(word for words in narrow for word in words)) if all(narrow) else ()
         self._raw_words = tuple(word.encode() for word in self._words)
 
-    def raw_words(self) -> Iterator[bytes]:
-        """The words on which it depends whether a file may hold such a subject."""
-        yield from self._raw_words
-        for trigger in self._triggers:
-            yield from trigger.raw_words
-
     def found(self, text: str) -> bool:
         """Whether a file may hold such a subject."""
         return self._named(text) and all(trigger.found(text) for trigger in self._triggers)
@@ -258,10 +251,18 @@ def sought(questions: frozenset[Question]) -> tuple[Sought, ...]:
     return tuple(Sought(subject, asked) for subject, asked in by_subject.items())
 
 
-@functools.lru_cache(maxsize=8)
-def _words(questions: frozenset[Question]) -> tuple[bytes, ...]:
-    """Every word that some of the questions depends on, once."""
-    return tuple(dict.fromkeys(word for each in sought(questions) for word in each.raw_words()))
+class _Present:
+    """The words that stand in a file, each looked for when it is asked for, and once."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._known: dict[bytes, bool] = {}
+
+    def __contains__(self, word: object) -> bool:
+        assert isinstance(word, bytes)
+        if word not in self._known:
+            self._known[word] = word in self._raw
+        return self._known[word]
 
 
 SYNTAX = Question(SyntaxFault.__name__)
@@ -275,7 +276,7 @@ def matters(raw: bytes, questions: frozenset[Question]) -> bool:
     wanted = sought(questions)
     if not wanted:
         return SYNTAX in questions
-    present = {word for word in _words(questions) if word in raw}
+    present = _Present(raw)
     return any(each.found_in_bytes(raw, present) for each in wanted)
 
 
