@@ -31,7 +31,7 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
     ```
 
     ## Known problems
-    A file that holds nothing any selected rule looks at is not parsed, and not reported. Templates with the suffix `.py` are
+    What holds nothing any selected rule looks at is not parsed: neither such files, nor such functions. Templates with the suffix `.py` are
     reported; exclude them.
 
     ## References
