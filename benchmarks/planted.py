@@ -168,6 +168,8 @@ def plant(root: Path, site: Site, file: Path, statement: ast.stmt, before: set[R
 def planted(project: str, sources: Path | None, cache: Path) -> Iterator[Planted]:
     """Every deletion in a project, in a copy of the release."""
     chosen = list(sites(project))
+    if not chosen:
+        return
     version = chosen[0].version
     release = sources / f"{project}-{version}" if sources else unpacked(project, version, cache)
     with tempfile.TemporaryDirectory() as folder:

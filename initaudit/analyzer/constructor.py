@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from initaudit.analyzer import torch_api
+from initaudit.analyzer.frameworks import MODULE_BASES, NEUTRAL_BASES
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import defaults, dotted, has_decorator, parameters
 from initaudit.analyzer.symbolic import modules, tensors
@@ -38,12 +38,14 @@ from initaudit.analyzer.symbolic.values import (
     Memory,
     OutOfBudgetError,
     Part,
+    Size,
     Storage,
     Symbol,
     Tensor,
     Value,
     WriteEvent,
     leaves,
+    text,
 )
 from initaudit.finding import Observer
 from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, Write
@@ -61,12 +63,16 @@ class Construction:
 
 @dataclass(slots=True)
 class Registered:
-    """A storage as it is registered at the end: its name, what as, and on which paths it still is."""
+    """A storage as it is registered at the end: its name, what as, and on which paths it still is.
+
+    ``loaded`` says that the parameter has a function of its own that loads it.
+    """
 
     storage: Storage
     name: str
     kind: Kind
     condition: Condition
+    loaded: bool = False
 
 
 def unreadable_base(project: Project, cls: Defined) -> str | None:
@@ -78,7 +84,7 @@ def unreadable_base(project: Project, cls: Defined) -> str | None:
         if (
             isinstance(base, External)
             and not base.name.startswith("torch.")
-            and base.name not in torch_api.NEUTRAL_BASES
+            and base.name not in NEUTRAL_BASES | MODULE_BASES
         ):
             return f"base class {base.name} is not readable"
     return None
@@ -163,14 +169,15 @@ def registered(construction: Construction, *, raw: bool = True) -> Iterator[Regi
         for key, condition, leaf in modules.members(run, owner):
             if not isinstance(leaf, Tensor) or leaf.part is not None:
                 continue
-            buffer = key in owner.buffers
+            buffer = leaf.buffer or key in owner.buffers
             if not leaf.parameter and not buffer:
                 continue
             for when, memory in leaves(leaf.storage, condition):
                 if isinstance(memory, Memory) and memory.storage.raw == raw and id(memory.storage) not in seen:
                     seen.add(id(memory.storage))
                     kind = Kind.BUFFER if buffer else Kind.PARAMETER
-                    yield Registered(memory.storage, name or key, kind, when)
+                    loaded = any("load" in attribute for attribute in leaf.attributes)
+                    yield Registered(memory.storage, name or key, kind, when, loaded)
 
 
 def _owners(instance: Instance) -> Iterator[tuple[str, Instance]]:
@@ -194,7 +201,7 @@ def coverage(found: Registered, others: list[Storage], impossible: list[Conditio
     whole = [event for event in writes if event.part is None]
     parts = [event for event in writes if event.part is not None]
     covered = any_of([replaced, *(event.condition for event in whole)])
-    missing = _missing_part(parts) if parts else None
+    missing = _missing_part(parts, storage.shape) if parts else None
     if parts and missing is None:
         covered = any_of([covered, all_of(event.condition for event in parts)])
     elif parts and not whole:
@@ -235,7 +242,7 @@ def _gap(storage: Storage, covered: Condition, case: dict[Atom, bool]) -> Condit
     return all_of(Literal(atom, value) for atom, value in case.items() if atom in deciding)
 
 
-def _missing_part(events: list[WriteEvent]) -> str | None:
+def _missing_part(events: list[WriteEvent], shape: tuple[Value, ...] | None) -> str | None:
     """What the parts that are written come to: None when they are all of it, "" when that cannot be told."""
     parts = [event.part for event in events if event.part is not None]
     if len({(part.dimension, part.step) for part in parts}) > 1 or not all(map(_comparable, parts)):
@@ -248,8 +255,16 @@ def _missing_part(events: list[WriteEvent]) -> str | None:
         reached: set[str | None] = {None, "0"}
         for _ in parts:
             reached |= {part.stop for part in parts if part.start in reached and part.stop is not None}
-        covered = any(part.start in reached and part.stop is None for part in parts)
+        ends = {None, _length(shape, parts[0].dimension)}
+        covered = any(part.start in reached and part.stop in ends for part in parts)
     return None if covered else " and ".join(sorted({str(part) for part in parts}))
+
+
+def _length(shape: tuple[Value, ...] | None, dimension: int) -> str | None:
+    """The text of a dimension's length, if every dimension up to it is known."""
+    if shape is None or len(shape) <= dimension or any(isinstance(entry, Size) for entry in shape[: dimension + 1]):
+        return None
+    return text(shape[dimension])
 
 
 def _comparable(part: Part) -> bool:

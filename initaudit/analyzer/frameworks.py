@@ -5,6 +5,44 @@ A method that is not listed is read like any other code.
 
 from __future__ import annotations
 
+# Packages whose functions write no tensor that they are given.
+PURE_PACKAGES = {
+    "math", "numpy", "np", "warnings", "logging", "copy", "itertools", "operator", "collections", "typing", "os", "re",
+    "string", "random", "enum", "dataclasses", "time", "packaging", "inspect", "scipy", "einops",
+}  # fmt: skip
+
+# Base classes that are modules, by the names under which they are public: they neither create nor write parameters.
+MODULE_BASES = frozenset(
+    {
+        "lightning.LightningModule",
+        "lightning.pytorch.LightningModule",
+        "pytorch_lightning.LightningModule",
+        "mmcv.runner.BaseModule",
+        "mmengine.model.BaseModule",
+        "mmengine.model.BaseModel",
+        "mmengine.model.base_module.BaseModule",
+    }
+)
+
+# Other bases that neither create nor write parameters.
+NEUTRAL_BASES = frozenset(
+    {
+        "object", "abc.ABC", "typing.Generic", "typing.Protocol", "typing_extensions.Protocol",
+        "collections.OrderedDict", "dict", "list", "tuple", "enum.Enum", "huggingface_hub.PyTorchModelHubMixin",
+    }
+)  # fmt: skip
+
+# What frameworks do with objects of a class that derives from one of theirs, by the package of that base: the methods
+# that they call, ...
+CALLED_BY_FRAMEWORK = {
+    "lightning": ("configure_model", "configure_sharded_model", "setup", "on_fit_start"),
+    "pytorch_lightning": ("configure_model", "configure_sharded_model", "setup", "on_fit_start"),
+    "mmcv": ("init_weights",),
+    "mmengine": ("init_weights",),
+}
+# ... and the argument that says, by the names of parameters and classes, what to draw.
+CONFIGURED_BY = {"mmcv": "init_cfg", "mmengine": "init_cfg"}
+
 # Constructors of base classes that neither create nor write parameters.
 NEUTRAL_CONSTRUCTORS = frozenset(
     {

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 NOT_SOURCE = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
+REPOSITORY = (".git", "pyproject.toml", "setup.py")
+"""What lies in the folder with which a project begins."""
+MAX_LOOSE = 5
+"""How many folders without an ``__init__.py`` may lie within one another in a package."""
 
 
 def module_name(path: Path) -> tuple[Path, str, bool]:
@@ -21,13 +26,33 @@ def module_name(path: Path) -> tuple[Path, str, bool]:
 
 
 def import_root(folder: str, known: dict[str, str] | None = None) -> str:
-    """The folder above the outermost package that holds an absolute ``folder``; ``known`` remembers answers."""
+    """The folder above the outermost package that holds an absolute ``folder``; ``known`` remembers answers.
+
+    A folder without an ``__init__.py`` belongs to the package above it, if there is one in the same repository.
+    """
     known = {} if known is None else known
     if folder not in known:
         above = os.path.dirname(folder)  # noqa: PTH120 (called for every folder of a run)
-        holds_package = above != folder and os.path.isfile(f"{folder}{os.sep}__init__.py")  # noqa: PTH113
-        known[folder] = import_root(above, known) if holds_package else folder
+        inside = above != folder and (_is_package(folder) or _lies_in_package(above, folder))
+        known[folder] = import_root(above, known) if inside else folder
     return known[folder]
+
+
+def _is_package(folder: str) -> bool:
+    return os.path.isfile(f"{folder}{os.sep}__init__.py")  # noqa: PTH113
+
+
+def _lies_in_package(above: str, folder: str) -> bool:
+    """Whether a folder without an ``__init__.py`` lies in a package all the same."""
+    for _ in range(MAX_LOOSE):
+        if any(os.path.exists(f"{folder}{os.sep}{name}") for name in REPOSITORY):  # noqa: PTH110
+            return False
+        if _is_package(above):
+            return True
+        if above == folder or os.path.basename(above) in NOT_SOURCE:  # noqa: PTH119
+            return False
+        folder, above = above, os.path.dirname(above)  # noqa: PTH120
+    return False
 
 
 def import_roots(filenames: Iterable[str]) -> tuple[Path, ...]:
@@ -41,9 +66,19 @@ def import_roots(filenames: Iterable[str]) -> tuple[Path, ...]:
 def project_folder(filename: str) -> str:
     """The outermost package folder of a file, or the folder it lies in."""
     folder = Path(filename).absolute().parent
-    while (folder.parent / "__init__.py").is_file():
-        folder = folder.parent
-    return str(folder)
+    below = folder.relative_to(import_root(str(folder))).parts
+    return str(folder.parents[len(below) - 2]) if len(below) > 1 else str(folder)
+
+
+def installed_packages() -> tuple[Path, ...]:
+    """Where packages are installed: in the active environment, or else in that which runs this."""
+    environments = [os.environ.get("VIRTUAL_ENV"), ".venv"]
+    for environment in environments:
+        if environment and (Path(environment) / "pyvenv.cfg").is_file():
+            folders = [*Path(environment).glob("lib/python*/site-packages"), Path(environment, "Lib", "site-packages")]
+            return tuple(folder.absolute() for folder in folders if folder.is_dir())
+    own = dict.fromkeys(sysconfig.get_path(kind) for kind in ("purelib", "platlib"))
+    return tuple(Path(folder) for folder in own)
 
 
 def python_files(folder: str) -> Iterator[os.DirEntry[str]]:

@@ -15,7 +15,7 @@ from initaudit.analyzer.layout import project_folder
 from initaudit.analyzer.project import Defined, Module, Project
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.symbolic.values import Storage
-from initaudit.analyzer.writers import containers, forgotten_initializer, written_elsewhere
+from initaudit.analyzer.writers import containers, forgotten_initializers, written_elsewhere
 from initaudit.facts import NotRestored
 from initaudit.finding import Observer
 from initaudit.timeline import Kind
@@ -79,7 +79,7 @@ def restored(construction: Construction, found: Registered, by: str) -> bool:
         if isinstance(method, Defined):
             attempt(construction, method)
         elif written_elsewhere(construction, found) or (
-            not loads_checkpoints and forgotten_initializer(construction, found)
+            not loads_checkpoints and any(forgotten_initializers(construction, found))
         ):
             return True
         kept = any(entry.storage is found.storage for entry in registered(construction, raw=found.storage.raw))

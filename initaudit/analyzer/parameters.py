@@ -8,13 +8,27 @@ from pathlib import Path
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.callers import passes_integer
-from initaudit.analyzer.constructor import Construction, construct, coverage, registered, timeline, unreadable_base
+from initaudit.analyzer.constructor import (
+    Construction,
+    Registered,
+    construct,
+    coverage,
+    registered,
+    timeline,
+    unreadable_base,
+)
 from initaudit.analyzer.meta import not_restored, restored, restorer
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Module, Project
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.triage import RAW, REGISTERED
-from initaudit.analyzer.writers import called_by_others, forgotten_initializer, run_by_forward, written_elsewhere
+from initaudit.analyzer.writers import (
+    called_by_others,
+    configured,
+    forgotten_initializers,
+    run_by_forward,
+    written_elsewhere,
+)
 from initaudit.facts import NotRestored, Undecided
 from initaudit.finding import Place
 from initaudit.timeline import Coverage, ParameterTimeline
@@ -71,18 +85,15 @@ def _allocated_raw(construction: Construction, by: str | None, *, written: bool)
         forgotten: str | None = None
         decided = coverage(entry, others, construction.run.impossible)
         reason = storage.escaped or construction.failure
-        if loaded:
-            reason = "the class holds packed storage, which a loader fills"
+        if loaded or entry.loaded:
+            reason = "the class holds packed storage, which a loader fills" if loaded else "it has a loader of its own"
         if reason is None and decided[0] in (Coverage.NEVER, Coverage.PARTIAL):
-            method = forgotten_initializer(construction, entry)
-            if method is not None and method in run_by_forward(construction):
-                reason = f"{method.definition.name} writes it when the module is used"
-            elif method is not None and called_by_others(construction, method):
-                reason = f"{method.definition.name} is called by others"
-            elif written_elsewhere(construction, entry) is not None:
+            writing = list(forgotten_initializers(construction, entry))
+            reason = _used_later(construction, entry, writing)
+            if reason is None and written_elsewhere(construction, entry) is not None:
                 decided = (Coverage.WRITTEN, None)
                 reason = storage.escaped
-            forgotten = method.definition.name if method is not None else None
+            forgotten = writing[0].definition.name if writing else None
         elif by is not None and decided[0] is Coverage.WRITTEN and not loaded and not restored(construction, entry, by):
             yield not_restored(construction, entry, by)
         if reason is not None and decided[0] is not Coverage.WRITTEN:
@@ -96,6 +107,17 @@ def _allocated_raw(construction: Construction, by: str | None, *, written: bool)
             yield Undecided(
                 place=result.allocation.place, subject=subject, reason=reason or "which elements are written"
             )
+
+
+def _used_later(construction: Construction, entry: Registered, writing: list[Defined]) -> str | None:
+    """Why a parameter that methods of the class would write may be written by the time that it is used."""
+    at_first_use = run_by_forward(construction)
+    for method in writing:
+        if method in at_first_use:
+            return f"{method.definition.name} writes it when the module is used"
+        if called_by_others(construction, method):
+            return f"{method.definition.name} is called by others"
+    return "the configuration of its framework speaks of it" if configured(construction, entry) else None
 
 
 def _written_at_once(construction: Construction, by: str) -> Iterator[NotRestored]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from initaudit.analyzer.frameworks import MODULE_BASES, NEUTRAL_BASES, PURE_PACKAGES
 from initaudit.analyzer.layout import module_name
 from initaudit.analyzer.mentions import Mentions
 from initaudit.analyzer.outline import Definition, Outline, outline
@@ -122,10 +123,20 @@ Resolved = Defined | Global | External | Module
 
 
 class Project:
-    """The files that names may lead to. A file among ``given`` is called as it is there, however it is reached."""
+    """The files that names may lead to. A file among ``given`` is called as it is there, however it is reached.
 
-    def __init__(self, roots: Sequence[Path] = (), given: Sequence[str] = (), initializers: Sequence[str] = ()) -> None:
+    Names that the ``roots`` do not hold are looked for where packages are ``installed``.
+    """
+
+    def __init__(
+        self,
+        roots: Sequence[Path] = (),
+        given: Sequence[str] = (),
+        initializers: Sequence[str] = (),
+        installed: Sequence[Path] = (),
+    ) -> None:
         self.roots = list(roots)
+        self._installed = list(installed)
         self._given = {os.path.realpath(filename): filename for filename in given}
         self._initializers = tuple(initializers)
         self.mentions = Mentions()
@@ -140,7 +151,7 @@ class Project:
         if key not in self._by_file:
             filename = self._given.get(key, filename)
             root, name, is_package = module_name(Path(filename))
-            if root not in self.roots:
+            if root not in self.roots and root not in self._installed:
                 self.roots.append(root)
             try:
                 text = read_source(filename).text.replace("\r\n", "\n").replace("\r", "\n")
@@ -156,7 +167,7 @@ class Project:
         if name not in self._by_name:
             self._by_name[name] = None
             relative = Path(*name.split("."))
-            for root in list(self.roots):
+            for root in [*self.roots, *(() if name.partition(".")[0] in PURE_PACKAGES else self._installed)]:
                 for path in (root / relative.with_suffix(".py"), root / relative / "__init__.py"):
                     if path.is_file():
                         self._by_name[name] = self.load(str(path))
@@ -204,16 +215,21 @@ class Project:
             return None
         if dotted.partition(".")[0] == "torch":
             return External(canonical(dotted))
+        if dotted in NEUTRAL_BASES or dotted in MODULE_BASES:
+            return External(dotted)
         parts = dotted.split(".")
         for count in range(len(parts), 0, -1):
             module = self.module(".".join(parts[:count]))
             if module is None:
                 continue
             rest = ".".join(parts[count:])
-            if not rest:
-                return module
-            return self.resolve(module, rest, hops + 1)
+            found = self.resolve(module, rest, hops + 1) if rest else module
+            return External(dotted) if self._is_foreign(module) and not _speaks_of_torch(found) else found
         return External(dotted)
+
+    def _is_foreign(self, module: Module) -> bool:
+        """Whether a module was found where packages are installed."""
+        return any(Path(module.filename).is_relative_to(folder) for folder in self._installed)
 
     def _inside(self, defined: Defined, rest: str) -> Resolved | None:
         """A nested class of a class: ``Outer.Inner``."""
@@ -274,7 +290,8 @@ class Project:
         """Whether the class is known to derive from ``torch.nn.Module``."""
         order = self.mro(cls)
         return order is not None and any(
-            isinstance(base, External) and base.name.startswith("torch.nn.") for base in order
+            isinstance(base, External) and (base.name.startswith("torch.nn.") or base.name in MODULE_BASES)
+            for base in order
         )
 
     def method(self, cls: Defined, name: str, after: Defined | None = None) -> Defined | External | None:
@@ -298,6 +315,17 @@ class Project:
                     if not member.is_class and name not in seen:
                         seen.add(name)
                         yield Defined(base.module, member)
+
+
+def _speaks_of_torch(found: Resolved | None) -> bool:
+    """Whether following a name may lead to tensors: what installed packages do without torch is nobody's concern."""
+    match found:
+        case Module() | External():
+            return True
+        case Defined(module) | Global(module):
+            return "torch" in module.text
+        case _:
+            return False
 
 
 def bases(cls: Defined) -> list[str]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 
 _SUBMODULE = re.compile(
-    r"^torch\.nn\.(?:modules(?:\.\w+)?|parameter)\.(?=[A-Z])|^torch\.nn\.modules$"
-    r"|^torch\.(?:_tensor|autograd\.variable)\.(?=[A-Z])"
+    r"^torch\.nn\.(?:modules(?:\.\w+)?|parameter)\.(?=[A-Z])|^torch\.(?:_tensor|autograd\.variable)\.(?=[A-Z])"
 )
 
 
@@ -139,13 +138,6 @@ HARMLESS_MODULE_METHODS = {
     "_register_load_state_dict_hook", "save_hyperparameters", "__init__", "__post_init__", "share_memory", "compile",
     "named_buffers", "buffers", "get_submodule", "type", "float_", "__setattr__", "_get_name", "add_hook",
     "set_extra_state", "get_extra_state", "forward", "_log_api_usage_once", "to_empty",
-}  # fmt: skip
-
-# Bases outside torch that neither create nor write parameters.
-NEUTRAL_BASES = {
-    "object", "abc.ABC", "typing.Generic", "typing.Protocol", "typing_extensions.Protocol", "collections.OrderedDict",
-    "dict", "list", "pytorch_lightning.LightningModule", "lightning.LightningModule",
-    "lightning.pytorch.LightningModule", "huggingface_hub.PyTorchModelHubMixin", "enum.Enum", "tuple",
 }  # fmt: skip
 
 NO_GRAD = {"torch.no_grad", "torch.inference_mode", "torch.set_grad_enabled"}

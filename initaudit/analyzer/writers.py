@@ -21,16 +21,16 @@ from initaudit.analyzer.constructor import (
     trial,
     unreadable_base,
 )
-from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS
+from initaudit.analyzer.frameworks import APPLYING_METHODS, CALLED_BY_FRAMEWORK, CONFIGURED_BY, INITIALIZERS
 from initaudit.analyzer.layout import project_folder
 from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.project import Defined, External, Module, Project
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import Snippet
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.values import Instance, OutOfBudgetError, Storage, Value
 
-WRITES = re.compile(r"[a-z]_\(|\.data\b|\binit\.|\]\s*=|copy|initialize|_init")
+WRITES = re.compile(r"[a-z]_\(|\.data\b|\]\s*=|copy|init|reset|load")
 WALKS = re.compile(r"\b(?:named_)?(?:parameters|modules|children)\(|\.apply\(|setattr\(|getattr\(")
 WALKS_A_MODEL = re.compile(rb"\bin\b[^\n]*\b(?:model|module|net|network|m)\.(?:named_)?(?:parameters|modules)\(")
 INITIALIZES = re.compile(r"init\.\w+_\(|\.(?:normal|uniform|zero|fill)_\(")
@@ -79,8 +79,8 @@ def _is_trusted(function: Defined, name: str) -> bool:
     return True
 
 
-def forgotten_initializer(construction: Construction, found: Registered) -> Defined | None:
-    """A method of the class that would write the parameter, but that construction never calls."""
+def forgotten_initializers(construction: Construction, found: Registered) -> Iterator[Defined]:
+    """The methods of the class that would write the parameter, but that construction never calls."""
     at_first_use = run_by_forward(construction)
     methods = list(construction.run.project.methods(construction.cls))
     for method in sorted(methods, key=lambda each: each not in at_first_use):
@@ -102,8 +102,7 @@ def forgotten_initializer(construction: Construction, found: Registered) -> Defi
             wrote = len(found.storage.writes) > before or escaped
             kept = any(entry.storage is found.storage for entry in registered(construction, raw=found.storage.raw))
         if wrote or not kept:
-            return method
-    return None
+            yield method
 
 
 def run_by_forward(construction: Construction) -> set[Defined]:
@@ -119,16 +118,44 @@ def run_by_forward(construction: Construction) -> set[Defined]:
     return reached
 
 
-def called_by_others(construction: Construction, method: Defined) -> bool:
-    """Whether some code calls a method of this name on an object that is not itself."""
-    pattern = re.compile(
-        rf"(?<!self)(?<!super\(\))\.{re.escape(method.definition.name)}\b|['\"]{method.definition.name}['\"]"
+def _frameworks(construction: Construction) -> set[str]:
+    """The packages that the bases of a class come from."""
+    order = construction.run.project.mro(construction.cls) or ()
+    names = [base.name if isinstance(base, External) else base.module.name for base in order]
+    return {name.partition(".")[0] for name in names}
+
+
+def configured(construction: Construction, found: Registered) -> bool:
+    """Whether the configuration that a framework initializes by speaks of the parameter, or of its class."""
+    words = {CONFIGURED_BY[package] for package in _frameworks(construction) & CONFIGURED_BY.keys()}
+    named = re.compile(rf"['\"](?:{re.escape(found.name)}|{re.escape(construction.cls.definition.name)})['\"]")
+    return bool(words) and any(
+        any(word in module.text for word in words) and named.search(module.text)
+        for module in modules_that_know(construction)
     )
-    if any(pattern.search(module.text) for module in modules_that_know(construction)):
+
+
+def called_by_others(construction: Construction, method: Defined) -> bool:
+    """Whether some code calls a method of this name on an object that is not itself.
+
+    Such code knows the class, a base that has the method too, or the file that the class stands in.
+    """
+    project, cls, name = construction.run.project, construction.cls, method.definition.name
+    if any(name in CALLED_BY_FRAMEWORK.get(package, ()) for package in _frameworks(construction)):
         return True
-    for_any_module = rf"hasattr\(\s*\w+\s*,\s*['\"]{re.escape(method.definition.name)}['\"]"
-    folder = project_folder(construction.cls.module.filename)
-    return bool(construction.run.project.find(Search(folder, pattern=for_any_module.encode())))
+    pattern = re.compile(rf"(?<!self)(?<!super\(\))\.{name}\b|['\"]{name}['\"]")
+    having = [base for base in project.mro(cls) or () if isinstance(base, Defined) and name in base.definition.members]
+    for known in dict.fromkeys((cls, *having)):
+        if any(pattern.search(module.text) for module in _modules_naming(project, known)):
+            return True
+    folder = project_folder(cls.module.filename)
+    if project.find(Search(folder, pattern=rf"hasattr\(\s*\w+\s*,\s*['\"]{name}['\"]".encode())):
+        return True
+    calling = (project.load(filename) for filename in project.find(Search(folder, pattern=rf"\.{name}\(".encode())))
+    return any(
+        module is not None and pattern.search(module.text) and _imports_from(project, module, cls.module)
+        for module in calling
+    )
 
 
 # Where to look
@@ -186,6 +213,12 @@ def _imports(project: Project, module: Module, cls: Defined) -> bool:
     if project.resolve(module, cls.definition.name.partition(".")[0]) == cls:
         return True
     return any(module.absolute(target) == cls.module.name for target in module.outline.imports.values())
+
+
+def _imports_from(project: Project, module: Module, source: Module) -> bool:
+    """Whether a file imports something that another defines."""
+    found = (project.absolute(module.absolute(target)) for target in module.outline.imports.values())
+    return any(isinstance(one, Defined) and one.module is source for one in found)
 
 
 # Functions that may be handed the module

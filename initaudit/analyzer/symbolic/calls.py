@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from initaudit.activations import lookup
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.frameworks import APPLYING_METHODS, NEUTRAL_CONSTRUCTORS
+from initaudit.analyzer.frameworks import APPLYING_METHODS, MODULE_BASES, NEUTRAL_CONSTRUCTORS, PURE_PACKAGES
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.snippets import FunctionNode, has_decorator
-from initaudit.analyzer.symbolic import builtin_functions, expressions, modules, tensors
+from initaudit.analyzer.symbolic import arithmetic, builtin_functions, modules, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, all_of, negate
 from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Frame
 from initaudit.analyzer.symbolic.values import (
@@ -45,10 +45,6 @@ if TYPE_CHECKING:
     from initaudit.analyzer.symbolic.interpreter import Interpreter
 
 TRAVERSALS = {"parameters", "named_parameters", "modules", "named_modules", "children", "named_children", "apply"}
-PURE_PACKAGES = {
-    "math", "numpy", "np", "warnings", "logging", "copy", "itertools", "operator", "collections", "typing", "os", "re",
-    "string", "random", "enum", "dataclasses", "time", "packaging", "inspect", "scipy", "einops",
-}  # fmt: skip
 
 
 def api_name(name: str) -> str:
@@ -91,6 +87,9 @@ def call_value(
             return modules.forward(run, function, args, origin)
         case Symbol(name) if name.endswith(".size") and not args and not keywords:
             return Size(f"{name}()")
+        case Symbol(name) if name.endswith(".new_empty") or (name.endswith(".new") and len(args) > 1):
+            by = f"Tensor{name[name.rindex('.') :]}"
+            return tensors.allocate(run, by, args, keywords, origin, legacy=by == "Tensor.new")
         case Symbol(name) | Size(name):
             for value in (*args, *keywords.values()):
                 run.escape(value, f"passed to {name}")
@@ -179,17 +178,19 @@ def construct(run: Interpreter, cls: Defined, args: list[Value], keywords: dict[
 def torch_base(run: Interpreter, cls: Defined) -> str | None:
     """The nearest torch class that a class of the project derives from."""
     for base in run.project.mro(cls) or ():
+        if isinstance(base, External) and base.name in MODULE_BASES:
+            return "torch.nn.Module"
         if isinstance(base, External) and base.name.startswith("torch."):
             return base.name
     return None
 
 
-def _parameter(data: Value) -> Value:
+def _parameter(data: Value, *, buffer: bool = False) -> Value:
     match data:
         case Tensor(storage=storage, part=part):
-            return Tensor(storage, parameter=True, part=part)
+            return Tensor(storage, parameter=not buffer, buffer=buffer, part=part)
         case Choice(test, then, otherwise):
-            return choose(test, _parameter(then), _parameter(otherwise))
+            return choose(test, _parameter(then, buffer=buffer), _parameter(otherwise, buffer=buffer))
         case _:
             return UNKNOWN
 
@@ -224,11 +225,14 @@ def _partial(run: Interpreter, args: list[Value], keywords: dict[str, Value]) ->
 
 
 def _call_torch(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
-    if name == "torch.nn.Parameter":
+    if name.endswith(".__init__") and args and isinstance(args[0], Instance):
+        inherited = modules.inherited(run, args[0], "__init__", name.removesuffix(".__init__"))
+        return call_value(run, inherited, args[1:], keywords, origin)
+    if name in ("torch.nn.Parameter", "torch.nn.Buffer"):
         data = args[0] if args else keywords.get("data", UNKNOWN)
         tensors.place(data, origin)
-        return _parameter(data)
-    if name in ("torch.nn.Buffer", "torch.autograd.Variable", "torch.Variable"):
+        return _parameter(data, buffer=name == "torch.nn.Buffer")
+    if name in ("torch.autograd.Variable", "torch.Variable"):
         return args[0] if args else UNKNOWN
     if name.startswith(torch_api.INIT):
         return _initialize(run, name.removeprefix(torch_api.INIT), args, keywords, origin)
@@ -301,7 +305,7 @@ def _fans(name: str, args: list[Value], keywords: dict[str, Value]) -> Value:
     if name == "calculate_gain" and args and isinstance(args[0], Constant):
         slope = args[1] if len(args) > 1 else keywords.get("param", NONE)
         try:
-            return Constant(calculate_gain(str(args[0].value), expressions.number(slope)))
+            return Constant(calculate_gain(str(args[0].value), arithmetic.number(slope)))
         except ValueError:
             return UNKNOWN
     if name == "_calculate_fan_in_and_fan_out":

@@ -8,7 +8,7 @@ from collections.abc import Sequence as Statements
 from typing import TYPE_CHECKING, Any
 
 from initaudit.analyzer.snippets import FunctionNode
-from initaudit.analyzer.symbolic import expressions, modules, tensors
+from initaudit.analyzer.symbolic import arithmetic, expressions, modules, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
 from initaudit.analyzer.symbolic.values import (
     NONE,
@@ -61,6 +61,9 @@ def _annotated(run: Interpreter, statement: ast.AnnAssign) -> None:
 
 def _while(run: Interpreter, statement: ast.While) -> None:
     run.evaluate(statement.test)
+    for node in ast.walk(ast.Module(statement.body, [])):
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            run.bind(node.target.id, Symbol(f"{expressions.EACH}{node.target.id}"))
     _branch(run, TRUE, statement.body)
 
 
@@ -270,7 +273,7 @@ def _augment(run: Interpreter, statement: ast.AugAssign) -> None:
     elif isinstance(old, Instance) and isinstance(value, Sequence):
         old.children += value.items
     elif not isinstance(old, Tensor | Instance):
-        result = expressions.arithmetic(run, type(statement.op), old, value)
+        result = arithmetic.binary(run, type(statement.op), old, value)
         assign(run, statement.target, result)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
-from initaudit.analyzer.symbolic import calls, execution, tensors
+from initaudit.analyzer.symbolic import arithmetic, calls, execution, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
 from initaudit.analyzer.symbolic.values import (
     NONE,
@@ -42,22 +41,14 @@ from initaudit.analyzer.symbolic.values import (
 if TYPE_CHECKING:
     from initaudit.analyzer.symbolic.interpreter import Interpreter
 
-ARITHMETIC: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
-    ast.Add: ("+", operator.add),
-    ast.Sub: ("-", operator.sub),
-    ast.Mult: ("*", operator.mul),
-    ast.Div: ("/", operator.truediv),
-    ast.FloorDiv: ("//", operator.floordiv),
-    ast.Mod: ("%", operator.mod),
-    ast.Pow: ("**", operator.pow),
-}
 COMPARISONS: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], bool]]] = {
     ast.Lt: ("<", operator.lt),
     ast.LtE: ("<=", operator.le),
     ast.Gt: (">", operator.gt),
     ast.GtE: (">=", operator.ge),
 }
-LARGEST = 1e15
+EACH = "each of "
+"""How the text of a symbol begins that stands for one item of a loop after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +293,8 @@ def index_part(run: Interpreter, node: ast.Subscript) -> Index:
         start, stop = _bound(run, chosen.lower), _bound(run, chosen.upper)
         step = run.evaluate(chosen.step) if chosen.step is not None else Constant(1)
         stride = step.value if isinstance(step, Constant) and isinstance(step.value, int) else 0
-        return Index(start=start, stop=stop, exact=exact and stride > 0, dimension=dimension, step=stride)
+        by_loop = EACH in f"{start} {stop}"
+        return Index(None, start, stop, exact=exact and stride > 0, by_loop=by_loop, dimension=dimension, step=stride)
     value = run.evaluate(chosen)
     if isinstance(value, Constant):
         number = value.value
@@ -310,7 +302,9 @@ def index_part(run: Interpreter, node: ast.Subscript) -> Index:
             return Index(constant=number, start=text(value))
         stop = None if number == -1 else str(number + 1)
         return Index(constant=number, start=str(number), stop=stop, exact=exact, dimension=dimension)
-    return Index(start=text(value), by_loop=isinstance(value, Symbol) and value.text.startswith("each of "))
+    if isinstance(value, Symbol) and value.text in run.integers and EACH not in value.text:
+        return Index(start=value.text, stop=f"({value.text} + 1)", exact=exact, dimension=dimension)
+    return Index(start=text(value), by_loop=isinstance(value, Symbol) and EACH in value.text)
 
 
 def _is_ellipsis(node: ast.expr) -> bool:
@@ -330,56 +324,7 @@ def _bound(run: Interpreter, node: ast.expr | None) -> str | None:
 
 
 def _binary(run: Interpreter, node: ast.BinOp) -> Value:
-    return arithmetic(run, type(node.op), run.evaluate(node.left), run.evaluate(node.right))
-
-
-def arithmetic(run: Interpreter, kind: type[ast.operator], left: Value, right: Value) -> Value:
-    """A binary operation, folded where both sides are known."""
-    sign, function = ARITHMETIC.get(kind, (kind.__name__, None))
-    if isinstance(left, Constant) and isinstance(right, Constant) and function is not None:
-        return _folded(function, left.value, right.value)
-    if isinstance(left, Sequence) and isinstance(right, Sequence) and kind is ast.Add:
-        return Sequence(left.items + right.items, left.complete and right.complete, left.is_list)
-    if isinstance(left, Sequence) and kind is ast.Mult:
-        if isinstance(right, Constant) and isinstance(right.value, int) and right.value <= 16:
-            return Sequence(left.items * right.value, left.complete, left.is_list)
-        return Sequence(left.items, False, left.is_list)
-    if isinstance(left, Signal) or isinstance(right, Signal):
-        signal = left if isinstance(left, Signal) else right
-        both = isinstance(left, Signal) and isinstance(right, Signal | type(UNKNOWN) | Symbol)
-        return Signal(None, None, True) if both else signal
-    if isinstance(left, Tensor) or isinstance(right, Tensor):
-        return tensors.computed(run, left, right)
-    if isinstance(left, Constant | Symbol) and isinstance(right, Constant | Symbol):
-        if kind in (ast.FloorDiv, ast.Mult, ast.Mod, ast.Sub) or isinstance(right, Constant):
-            run.integer(left)
-            run.integer(right)
-        result = Symbol(f"({text(left)} {sign} {text(right)})")
-        operands = {text(left), text(right)} - {text(v) for v in (left, right) if _is_integer_constant(v)}
-        if kind is not ast.Div and operands <= run.integers:
-            run.integers.add(result.text)
-        return result
-    return UNKNOWN
-
-
-def _is_integer_constant(value: Value) -> bool:
-    return isinstance(value, Constant) and isinstance(value.value, int)
-
-
-def _folded(function: Callable[[Any, Any], Any], left: Any, right: Any) -> Value:
-    """The result of an operation on constants, unless it is huge or an error."""
-    numbers = isinstance(left, int | float) and isinstance(right, int | float)
-    if numbers and function is operator.pow and (abs(left) > 1e6 or abs(right) > 64):
-        return UNKNOWN
-    if not numbers and function is operator.mul:
-        return UNKNOWN
-    try:
-        result = function(left, right)
-    except (ArithmeticError, TypeError, ValueError):
-        return UNKNOWN
-    if isinstance(result, complex) or (isinstance(result, int | float) and not abs(result) < LARGEST):
-        return UNKNOWN
-    return Constant(result)
+    return arithmetic.binary(run, type(node.op), run.evaluate(node.left), run.evaluate(node.right))
 
 
 def _unary(run: Interpreter, node: ast.UnaryOp) -> Value:
@@ -570,10 +515,3 @@ def _contains(run: Interpreter, left: Value, right: Value, node: ast.Compare) ->
     if isinstance(left, Constant | Symbol) and isinstance(right, Symbol):
         return Literal(Atom(f"{text(left)} in {right.text}"))
     return Literal(Atom(run.frame.snippet.source(node)))
-
-
-def number(value: Value) -> float | None:
-    """A finite number, if the value is one."""
-    if isinstance(value, Constant) and isinstance(value.value, int | float) and not isinstance(value.value, bool):
-        return float(value.value) if math.isfinite(value.value) else None
-    return None

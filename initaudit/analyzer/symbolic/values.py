@@ -133,6 +133,7 @@ class Tensor:
 
     storage: Value  # a Memory, or a Choice of them
     parameter: bool = False
+    buffer: bool = False
     part: Part | None = None
     attributes: dict[str, Value] = field(default_factory=dict)
     elements: bool = False  # one of many elements of the memory, reached by a loop

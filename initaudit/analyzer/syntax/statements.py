@@ -13,7 +13,7 @@ from initaudit.analyzer.constructor import construct, coverage, registered, unre
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.snippets import dotted, nodes
 from initaudit.analyzer.syntax.code import Code, makes_parameter, own_attribute
-from initaudit.analyzer.writers import forgotten_initializer
+from initaudit.analyzer.writers import forgotten_initializers
 from initaudit.facts import BareReference, DroppedTensor, TypeTest
 from initaudit.timeline import Coverage
 
@@ -131,8 +131,8 @@ def _left_raw(project: Project, cls: Defined, method: str) -> tuple[str, ...]:
         return ()
     built = construct(project, cls)
     raw = [e for e in registered(built) if coverage(e, [], [])[0] is Coverage.NEVER and not e.storage.escaped]
-    would = [(entry.name, forgotten_initializer(built, entry)) for entry in raw]
-    return tuple(name for name, found in would if found is not None and found.definition.name == method)
+    would = [(entry.name, {each.definition.name for each in forgotten_initializers(built, entry)}) for entry in raw]
+    return tuple(name for name, methods in would if method in methods)
 
 
 # Type tests

@@ -1,0 +1,367 @@
+"""The many ways in which code writes a parameter: each is understood, and without the write it is reported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+WAYS = {
+    "a property that gives the parameter": """
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                nn.init.normal_(self.weight)  # writes
+
+            @property
+            def weight(self):
+                return self._weight
+        """,
+    "a mixin": """
+        class Initialized:
+            def reset(self):
+                nn.init.normal_(self._weight)  # writes
+
+        class Layer(Initialized, nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                self.reset()
+        """,
+    "a nested class": """
+        class Outer(nn.Module):
+            class Inner(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self._weight = nn.Parameter(torch.empty(n, n))
+                    nn.init.normal_(self._weight)  # writes
+
+            def __init__(self, n):
+                super().__init__()
+                self.inner = Outer.Inner(n)
+        """,
+    "a decorated class": """
+        def registered(cls):
+            return cls
+
+        @registered
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                nn.init.normal_(self._weight)  # writes
+        """,
+    "a class in a registry": """
+        class Registry:
+            def __init__(self):
+                self.entries = {}
+
+            def register(self, name):
+                def add(cls):
+                    self.entries[name] = cls
+                    return cls
+                return add
+
+        LAYERS = Registry()
+
+        @LAYERS.register("layer")
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                nn.init.normal_(self._weight)  # writes
+        """,
+    "a helper chosen from a dict": """
+        SCHEMES = {"normal": nn.init.normal_, "zeros": nn.init.zeros_}
+
+        class Layer(nn.Module):
+            def __init__(self, n, scheme="normal"):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                SCHEMES[scheme](self._weight)  # writes
+        """,
+    "a helper chosen from a dict of the method": """
+        class Layer(nn.Module):
+            def __init__(self, n, scheme="normal"):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                fill = {"normal": nn.init.normal_, "zeros": lambda w: nn.init.constant_(w, 0.0)}[scheme]
+                fill(self._weight)  # writes
+        """,
+    "a helper that is given the module": """
+        def fill(layer):
+            nn.init.normal_(layer._weight)  # writes
+
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                fill(self)
+        """,
+    "new data for the parameter, set inside a helper": """
+        def fill(parameter):
+            parameter.data = torch.randn(parameter.shape)  # writes
+
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                fill(self._weight)
+        """,
+    "a loop over parameters by name": """
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                self.V = nn.Parameter(torch.zeros(n, n))
+                for w in [self._weight, self.V]:
+                    nn.init.orthogonal_(w)  # writes
+        """,
+    "a loop over names": """
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                for name in ("_weight", "b"):
+                    setattr(self, name, nn.Parameter(torch.empty(n, n)))
+                self.b.data.zero_()
+                for name in ["_weight"]:
+                    nn.init.normal_(getattr(self, name))  # writes
+        """,
+    "a parameter set on another object": """
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self.inner = nn.Module()
+                self.inner._weight = nn.Parameter(torch.zeros(n, n))
+                self._weight = nn.Parameter(torch.empty(n, n))
+                nn.init.normal_(self._weight)  # writes
+        """,
+    "either branch creates it": """
+        class Layer(nn.Module):
+            def __init__(self, n, wide):
+                super().__init__()
+                if wide:
+                    self._weight = nn.Parameter(torch.empty(n, 2 * n))
+                else:
+                    self._weight = nn.Parameter(torch.empty(n, n))
+                nn.init.normal_(self._weight)  # writes
+        """,
+    "an initialization that a configuration guards": """
+        class Layer(nn.Module):
+            def __init__(self, config):
+                super().__init__()
+                self._weight = None
+                if config.gated:
+                    self._weight = nn.Parameter(torch.empty(config.n, config.n))
+                self.config = config
+                self.reset()
+
+            def reset(self):
+                if self.config.gated:
+                    nn.init.normal_(self._weight)  # writes
+        """,
+    "a formula for the standard deviation": """
+        class Layer(nn.Module):
+            def __init__(self, n, m):
+                super().__init__()
+                self._weight = nn.Parameter(torch.Tensor(n, m))
+                std = math.sqrt(2.0 / sum(self._weight.size()))
+                self._weight.data.normal_(0.0, std)  # writes
+        """,
+    "three slices that tile it": """
+        class Layer(nn.Module):
+            def __init__(self, n, given):
+                super().__init__()
+                self._weight = nn.Parameter(torch.Tensor(n * 3, n))
+                with torch.no_grad():
+                    for i in range(3):
+                        self._weight[i * n : (i + 1) * n] = given[i]  # writes
+        """,
+    "rows that a while loop counts": """
+        class Layer(nn.Module):
+            def __init__(self, n, given):
+                super().__init__()
+                self._weight = nn.Parameter(torch.Tensor(n, n))
+                i = 0
+                while i < n:
+                    self._weight.data[i] = given[i]  # writes
+                    i += 1
+        """,
+    "rows of a loop": """
+        class Layer(nn.Module):
+            def __init__(self, n, given):
+                super().__init__()
+                self._weight = nn.Parameter(torch.Tensor(n, n))
+                for i in range(n):
+                    self._weight.data[i] = given[i]  # writes
+        """,
+    "the unbound constructor of a torch layer": """
+        class Layer(nn.Linear):
+            def __init__(self, n):
+                nn.Linear.__init__(self, n, n)
+                self._weight = nn.Parameter(torch.empty(n, n))
+                nn.init.normal_(self._weight)  # writes
+        """,
+    "torch's modules named in full": """
+        class Layer(torch.nn.modules.linear.Linear):
+            def __init__(self, n):
+                torch.nn.modules.linear.Linear.__init__(self, n, n)
+                self._weight = torch.nn.parameter.Parameter(torch.empty(n, n))
+                nn.init.normal_(self._weight)  # writes
+        """,
+    "a method of the base that is a template": """
+        class Base(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self.build(n)
+                self.fill()
+
+            def build(self, n):
+                raise NotImplementedError
+
+            def fill(self):
+                raise NotImplementedError
+
+        class Layer(Base):
+            def build(self, n):
+                self._weight = nn.Parameter(torch.empty(n, n))
+
+            def fill(self):
+                nn.init.normal_(self._weight)  # writes
+        """,
+    "copied from a tensor that was drawn": """
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                with torch.no_grad():
+                    self._weight.copy_(torch.randn(n, n) / n)  # writes
+        """,
+    "a new tensor that is filled through copies": """
+        class Layer(nn.Module):
+            def __init__(self, source):
+                super().__init__()
+                fresh = source.weight.data.new(source.n, 4)
+                fresh[:4] = source.weight.data[:4]  # writes
+                fresh[4:] = source.weight.data[:-4]  # writes
+                self._weight = nn.Parameter(fresh)
+        """,
+    "functools.partial": """
+        import functools
+
+        class Layer(nn.Module):
+            def __init__(self, n, init=functools.partial(nn.init.normal_, std=0.02)):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                init = functools.partial(nn.init.normal_, std=0.02)
+                init(self._weight)  # writes
+        """,
+    "a walrus": """
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = (w := nn.Parameter(torch.empty(n, n)))
+                w.data.normal_()  # writes
+        """,
+    "vars and register_parameter": """
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                w = nn.Parameter(torch.empty(n, n))
+                self.register_parameter("_weight", w)
+                nn.init.normal_(w)  # writes
+        """,
+    "a buffer object": """
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Buffer(torch.empty(n))
+                self._weight.zero_()  # writes
+        """,
+    "a match statement": """
+        class Layer(nn.Module):
+            def __init__(self, n, scheme):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                match scheme:
+                    case "normal":
+                        nn.init.normal_(self._weight)  # writes
+                    case _:
+                        nn.init.zeros_(self._weight)  # writes
+        """,
+    "a try that falls back": """
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                try:
+                    nn.init.orthogonal_(self._weight)  # writes
+                except RuntimeError:
+                    nn.init.normal_(self._weight)  # writes
+        """,
+}
+COLLECTIONS = {
+    "a list of parameters, one by one": """
+        class Layer(nn.Module):
+            def __init__(self, n, k):
+                super().__init__()
+                self.ws = nn.ParameterList([nn.Parameter(torch.empty(n, n)) for _ in range(k)])
+                for i in range(k):
+                    nn.init.normal_(self.ws[i])  # writes
+        """,
+    "a list of parameters in a loop": """
+        class Layer(nn.Module):
+            def __init__(self, n, k):
+                super().__init__()
+                self.ws = nn.ParameterList()
+                for _ in range(k):
+                    self.ws.append(nn.Parameter(torch.empty(n, n)))
+                for w in self.ws:
+                    nn.init.normal_(w)  # writes
+        """,
+    "a dict of parameters": """
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self.ws = nn.ParameterDict({"q": nn.Parameter(torch.empty(n, n))})
+                nn.init.normal_(self.ws["q"])  # writes
+        """,
+    "a dict of parameters that is walked": """
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self.ws = nn.ParameterDict()
+                self.ws["q"] = nn.Parameter(torch.empty(n, n))
+                for key, w in self.ws.items():
+                    nn.init.normal_(w)  # writes
+        """,
+    "a dict of parameters by its keys": """
+        class Layer(nn.Module):
+            def __init__(self, n, names):
+                super().__init__()
+                self.ws = nn.ParameterDict({name: nn.Parameter(torch.empty(n, n)) for name in names})
+                for name in names:
+                    nn.init.normal_(self.ws[name])  # writes
+        """,
+}
+
+
+def without(source: str) -> str:
+    return re.sub(r"\S.*# writes", "pass", source)
+
+
+@pytest.mark.parametrize("source", [*WAYS.values(), *COLLECTIONS.values()], ids=[*WAYS, *COLLECTIONS])
+def test_a_write_is_understood_through(source: str, unwritten: Callable[..., set[str]]) -> None:
+    assert unwritten(layer=source) == set()
+
+
+@pytest.mark.parametrize("source", WAYS.values(), ids=WAYS)
+def test_the_parameter_is_reported_without(source: str, unwritten: Callable[..., set[str]]) -> None:
+    assert unwritten(layer=without(source)) == {"_weight"}
+
+
+@pytest.mark.parametrize("source", COLLECTIONS.values(), ids=COLLECTIONS)
+def test_the_collection_is_reported_without(source: str, unwritten: Callable[..., set[str]]) -> None:
+    assert unwritten(layer=without(source)) == {"ws"}
