@@ -58,6 +58,9 @@ APPLYING_METHODS = {
     "transformers.modeling_utils.PreTrainedModel.initialize_weights": "_init_weights",
 }
 
+# The classes that have these, and with them much that is no initializer.
+FRAMEWORK_BASES = frozenset(name.rpartition(".")[0] for name in APPLYING_METHODS)
+
 # Methods that a framework calls with a module of the model, once the model is built.
 INITIALIZERS = ("_init_weights", "init_weights", "_init_module", "initialize_weights")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.callers import passes_integer
@@ -24,8 +23,10 @@ from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.triage import RAW, REGISTERED
 from initaudit.analyzer.writers import (
     called_by_others,
+    callers,
     configured,
     forgotten_initializers,
+    is_template,
     run_by_forward,
     written_elsewhere,
 )
@@ -115,7 +116,7 @@ def _used_later(construction: Construction, entry: Registered, writing: list[Def
     for method in writing:
         if method in at_first_use:
             return f"{method.definition.name} writes it when the module is used"
-        if called_by_others(construction, method):
+        if any(called_by_others(construction, caller) for caller in callers(construction, method)):
             return f"{method.definition.name} is called by others"
     return "the configuration of its framework speaks of it" if configured(construction, entry) else None
 
@@ -135,17 +136,3 @@ def _is_size(storage: Storage, construction: Construction) -> bool:
     """Whether the argument of a legacy constructor is known to be a size."""
     pending = storage.pending
     return pending is None or pending in construction.run.integers or passes_integer(construction, pending)
-
-
-def is_template(project: Project, module: Module) -> bool:
-    """Whether another file of the folder says that it was generated from this one, and is what Python imports."""
-    stem = module.name.rpartition(".")[2]
-    if not stem.startswith("modular_"):
-        return False
-    generated = Path(module.filename).with_name(f"{stem.replace('modular_', 'modeling_', 1)}.py")
-    project.trail.files.add(str(generated))
-    try:
-        with generated.open(encoding="utf-8", errors="replace") as file:
-            return "generated from" in (head := file.read(2_000)) and f"{stem}.py" in head
-    except OSError:
-        return False

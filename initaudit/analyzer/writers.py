@@ -21,7 +21,13 @@ from initaudit.analyzer.constructor import (
     trial,
     unreadable_base,
 )
-from initaudit.analyzer.frameworks import APPLYING_METHODS, CALLED_BY_FRAMEWORK, CONFIGURED_BY, INITIALIZERS
+from initaudit.analyzer.frameworks import (
+    APPLYING_METHODS,
+    CALLED_BY_FRAMEWORK,
+    CONFIGURED_BY,
+    FRAMEWORK_BASES,
+    INITIALIZERS,
+)
 from initaudit.analyzer.layout import project_folder
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Module, Project
@@ -30,11 +36,13 @@ from initaudit.analyzer.snippets import Snippet
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.values import Instance, OutOfBudgetError, Storage, Value
 
-WRITES = re.compile(r"[a-z]_\(|\.data\b|\]\s*=|copy|init|reset|load")
+WRITES = re.compile(r"[a-z]_\(|\.data\b|\binit\.|\]\s*=|copy|initialize|_init")
 WALKS = re.compile(r"\b(?:named_)?(?:parameters|modules|children)\(|\.apply\(|setattr\(|getattr\(")
+LOADS = re.compile(r"\bdef \w*load\w*\((?s:.*)(?:parameters\(|\w\(self[,)])")
 WALKS_A_MODEL = re.compile(rb"\bin\b[^\n]*\b(?:model|module|net|network|m)\.(?:named_)?(?:parameters|modules)\(")
 INITIALIZES = re.compile(r"init\.\w+_\(|\.(?:normal|uniform|zero|fill)_\(")
 ABOUT_INITIALIZATION = re.compile(r"init|reset|weight", re.IGNORECASE)
+READS = re.compile(r"forward$|generate|save|push|export|print|summary|get_|is_|tie_")
 NO_MODULE = re.compile(r"\b(?:Tensor|str|int|float|bool|[dD]ict|Path|PathLike|device|dtype|Size|ndarray)\b")
 MAX_FILES = 40
 MAX_CONTAINERS = 60
@@ -82,11 +90,8 @@ def _is_trusted(function: Defined, name: str) -> bool:
 def forgotten_initializers(construction: Construction, found: Registered) -> Iterator[Defined]:
     """The methods of the class that would write the parameter, but that construction never calls."""
     at_first_use = run_by_forward(construction)
-    methods = list(construction.run.project.methods(construction.cls))
-    for method in sorted(methods, key=lambda each: each not in at_first_use):
+    for method in sorted(_own_methods(construction), key=lambda each: each not in at_first_use):
         if method in construction.run.called or method.definition.name.startswith("__"):
-            continue
-        if method.qualname in APPLYING_METHODS:  # their effect is that of the method that they apply
             continue
         if method.definition.name in ("extra_repr", "_load_from_state_dict", "load_state_dict"):
             continue
@@ -98,11 +103,36 @@ def forgotten_initializers(construction: Construction, found: Registered) -> Ite
             construction.run.built = construction.instance  # a factory makes one, and fills it
             attempt(construction, method)
             construction.run.built = None
-            escaped = found.storage.escaped is not None and method.definition.name != "forward"
+            escaped = found.storage.escaped is not None and not READS.match(method.definition.name)
             wrote = len(found.storage.writes) > before or escaped
             kept = any(entry.storage is found.storage for entry in registered(construction, raw=found.storage.raw))
         if wrote or not kept:
             yield method
+
+
+def _own_methods(construction: Construction) -> Iterator[Defined]:
+    """The methods of a class, except what a framework's base gives all models: what that does is known by its name."""
+    project = construction.run.project
+    given: set[str] = set()
+    for base in project.mro(construction.cls) or (construction.cls,):
+        if given or (isinstance(base, Defined) and base.qualname in FRAMEWORK_BASES):
+            given.add(base.qualname if isinstance(base, Defined) else base.name)
+    for method in project.methods(construction.cls):
+        if method.qualname.rpartition(".")[0] not in given:
+            yield method
+
+
+def callers(construction: Construction, method: Defined) -> set[Defined]:
+    """The methods of the class that lead to one of them, and that one itself."""
+    methods = list(construction.run.project.methods(construction.cls))
+    found: set[Defined] = set()
+    pending = [method]
+    while pending:
+        called = pending.pop()
+        found.add(called)
+        calls = re.compile(rf"\bself\.{re.escape(called.definition.name)}\b")
+        pending += [each for each in methods if each not in found and calls.search(each.module.slice(each.definition))]
+    return found
 
 
 def run_by_forward(construction: Construction) -> set[Defined]:
@@ -204,8 +234,24 @@ def _modules_naming(project: Project, cls: Defined) -> Iterator[Module]:
     naming = Search(project_folder(cls.module.filename), word=cls.definition.name.encode())
     for filename in project.find(naming)[:MAX_FILES]:
         module = project.load(filename)
-        if module is not None and module is not cls.module and _imports(project, module, cls):
+        if module is None or module is cls.module or is_template(project, module):
+            continue
+        if _imports(project, module, cls):
             yield module
+
+
+def is_template(project: Project, module: Module) -> bool:
+    """Whether another file of the folder says that it was generated from this one, and is what Python imports."""
+    stem = module.name.rpartition(".")[2]
+    if not stem.startswith("modular_"):
+        return False
+    generated = Path(module.filename).with_name(f"{stem.replace('modular_', 'modeling_', 1)}.py")
+    project.trail.files.add(str(generated))
+    try:
+        with generated.open(encoding="utf-8", errors="replace") as file:
+            return "generated from" in (head := file.read(2_000)) and f"{stem}.py" in head
+    except OSError:
+        return False
 
 
 def _imports(project: Project, module: Module, cls: Defined) -> bool:
@@ -242,7 +288,8 @@ def candidates(construction: Construction, module: Module, name: str) -> Iterato
         ):
             continue
         may_write = _writes_by_name if "forward" in definition.name else _may_write
-        if may_write(module.slice(definition), name):
+        source = module.slice(definition)
+        if may_write(source, name) or LOADS.search(source):
             yield defined
     yield from sorted(inherited, key=lambda method: method.qualname)
 

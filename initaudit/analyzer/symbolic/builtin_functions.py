@@ -93,6 +93,8 @@ def call(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Val
             return next((item for _, item in run.iterate(iterable)), UNKNOWN)
         case "dict", []:
             return Mapping(dict(keywords))
+        case "dict", [Sequence(items=pairs)]:
+            return _mapping_of(pairs)
         case "len", [Sequence(items=items, complete=True)]:
             return Constant(len(items))
         case (("int" | "float" | "abs" | "round" | "bool" | "str"), [Constant(value)]):
@@ -107,6 +109,16 @@ def call(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Val
             return _map(run, function, iterable, origin)
         case _:
             return Symbol(f"{name}({', '.join(map(text, args))})")
+
+
+def _mapping_of(pairs: list[Value]) -> Mapping:
+    """The mapping of (key, value) pairs."""
+    mapping = Mapping({}, complete=False)
+    for pair in pairs:
+        if isinstance(pair, Sequence) and len(pair.items) == 2:
+            key, value = pair.items
+            mapping.items[str(key.value) if isinstance(key, Constant) else f"?{text(key)}"] = value
+    return mapping
 
 
 def _as_value(run: Interpreter, outcome: Condition) -> Value:

@@ -21,7 +21,7 @@ ALSO_OF_OTHERS = {Iterates.MODULES, Iterates.CHILDREN, Iterates.NAMED_CHILDREN}
 OF_CHILDREN = {Iterates.CHILDREN, Iterates.NAMED_CHILDREN}
 WRAPPERS = {"enumerate", "list", "tuple", "reversed", "sorted"}
 PURE_FUNCTIONS = {
-    "isinstance", "hasattr", "len", "getattr", "type", "issubclass", "str", "int", "float", "bool", "id", "repr",
+    "isinstance", "hasattr", "len", "type", "issubclass", "str", "int", "float", "bool", "id", "repr",
 }  # fmt: skip
 PURE_METHODS = {
     "find", "startswith", "endswith", "lower", "upper", "split", "strip", "count", "dim", "size", "numel",
