@@ -61,6 +61,7 @@ def unpacked(package: str, version: str, cache: Path) -> Path:
 def findings(package: str, version: str, folder: Path, minimum: str) -> Iterator[Row]:
     """What initaudit reports in a folder, from this severity on."""
     command = [sys.executable, "-m", "initaudit", "check", ".", "--isolated", "--exit-zero", "--output-format", "json"]
+    command += ["--no-site-packages"]
     run = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
     ranks = ["note", "warning", "error"]
     for found in json.loads(run.stdout):

@@ -1,10 +1,11 @@
 """Planted bugs: delete the statement that initializes a raw allocation, and see whether that parameter is reported.
 
-    python benchmarks/planted.py torch_geometric timm transformers --output benchmarks/results/planted.csv
+    python benchmarks/planted.py torch_geometric timm transformers torch torchaudio vit-pytorch
 
-Works in a copy of each release. `data/sites.csv` names the statements; one is deleted per class. The column `reason`
-is filled in by someone who has read the source of a miss, and survives the next run: a reason that starts with "still
-written" means that something else initializes the parameter after the deletion, so that silence is right.
+Works in a copy of each release. With `--missed`, only the bugs that were missed the last time are planted again.
+`data/sites.csv` names the statements; one is deleted per class. The column `reason` is filled in by someone who has
+read the source of a miss, and survives the next run: a reason that starts with "still written" means that something
+else initializes the parameter after the deletion, so that silence is right.
 """
 
 from __future__ import annotations
@@ -165,8 +166,10 @@ def plant(root: Path, site: Site, file: Path, statement: ast.stmt, before: set[R
     )
 
 
-def planted(project: str, sources: Path | None, cache: Path) -> Iterator[Planted]:
-    """Every deletion in a project, in a copy of the release."""
+def planted(
+    project: str, sources: Path | None, cache: Path, only: set[tuple[str, ...]] | None = None
+) -> Iterator[Planted]:
+    """Every deletion in a project, or ``only`` some, in a copy of the release."""
     chosen = list(sites(project))
     if not chosen:
         return
@@ -175,9 +178,11 @@ def planted(project: str, sources: Path | None, cache: Path) -> Iterator[Planted
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve() / project
         shutil.copytree(release, root)
-        before = reported(root, ".")
+        before = reported(root, ".") if only is None else set()
         found = ((site, deletable(root, site)) for site in chosen)
         for site, file, statement in one_per_class((site, *place) for site, place in found if place):
+            if only is not None and (site.project, site.version, site.path, str(site.line)) not in only:
+                continue
             outcome = plant(root, site, file, statement, before)
             print(outcome.outcome, outcome.codes, site.path, site.owner, site.parameter, outcome.deleted, flush=True)
             yield outcome
@@ -188,16 +193,19 @@ def main() -> None:
     parser.add_argument("projects", nargs="+")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/planted.csv"))
     parser.add_argument("--cache", type=Path, default=CACHE, help="where wheels are kept and unpacked")
+    parser.add_argument("--missed", action="store_true", help="plant only what was missed before")
     parser.add_argument("--sources", type=Path, help="a folder with the unpacked releases, PROJECT-VERSION each")
     arguments = parser.parse_args()
 
     earlier = [Planted(**row) for row in rows(arguments.output)]
     reasons = {row.subject: row.reason for row in earlier}
-    table = [row for row in earlier if row.project not in arguments.projects]
+    missed = {row.subject for row in earlier if row.outcome == "missed"} if arguments.missed else None
+    again = [row for row in earlier if row.project in arguments.projects and (missed is None or row.subject in missed)]
+    table = [row for row in earlier if row not in again]
     for project in arguments.projects:
-        for row in planted(project, arguments.sources, arguments.cache):
-            missed = row.outcome == "missed"
-            table.append(row._replace(reason=reasons.get(row.subject, "") if missed else ""))
+        for row in planted(project, arguments.sources, arguments.cache, missed):
+            reason = reasons.get(row.subject, "") if row.outcome == "missed" else ""
+            table.append(row._replace(reason=reason))
         write(arguments.output, Planted._fields, sorted(table, key=lambda row: (row.project, row.path, int(row.line))))
     for project, these in collections.Counter(row.project for row in table if row.counts).items():
         hits = sum(row.counts and row.outcome == "reported" for row in table if row.project == project)

@@ -32,7 +32,7 @@ class Report(NamedTuple):
 def reported(root: Path, path: str, select: str = RAW_MEMORY, minimum: str = "note") -> set[Report]:
     """What is reported in one file of a folder, or in all of it, from this severity on; preview rules too."""
     command = [sys.executable, "-m", "initaudit", "check", path, "--isolated", "--exit-zero", "--no-cache", "--quiet"]
-    command += ["--preview", "--select", select, "--output-format", "json"]
+    command += ["--no-site-packages", "--preview", "--select", select, "--output-format", "json"]
     run = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
     return {
         Report(

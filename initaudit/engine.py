@@ -95,6 +95,7 @@ def reading(
     initializers: tuple[str, ...] = (),
     jobs: int | None = None,
     cache: Path | None = None,
+    site_packages: bool = False,
 ) -> Watch:
     """The analyzer on these files."""
 
@@ -102,7 +103,14 @@ def reading(
         from initaudit.analyzer import analyze
 
         asked = questions(rules, Observer.ANALYZER)
-        seen = analyze(filenames, questions=asked, initializers=initializers, jobs=jobs, cache=cache)
+        seen = analyze(
+            filenames,
+            questions=asked,
+            initializers=initializers,
+            jobs=jobs,
+            cache=cache,
+            site_packages=site_packages,
+        )
         return Watched(Observer.ANALYZER, tuple(seen))
 
     return watch

@@ -51,6 +51,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     isolated: bool = False
     noqa: bool = True
     jobs: int | None = None
+    site_packages: bool = True  # names may lead to packages that are installed
     cache: bool = True
     cache_dir: str | None = None
     diff_base: str | None = None
@@ -140,6 +141,7 @@ def _reading(filenames: tuple[str, ...], asked: Asked, configuration: Configurat
         initializers=configuration.run.initializers,
         jobs=asked.jobs,
         cache=cache_folder(asked, configuration) if kept else None,
+        site_packages=asked.site_packages,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from initaudit.analyzer.layout import import_roots
+from initaudit.analyzer.layout import import_roots, installed_packages
 from initaudit.facts import Observation, Question
 
 
@@ -16,24 +16,26 @@ def analyze(
     initializers: tuple[str, ...] = (),
     jobs: int | None = None,
     cache: Path | None = None,
+    site_packages: bool = False,
 ) -> list[Observation]:
     """What the files show of anything that is asked for.
 
     Gives one observation per file that has something to say, in the order of the names. ``initializers`` are
     patterns of the dotted names of functions that initialize whatever they are given. ``jobs`` is the number of
     processes (None: one per core; small runs use one). ``cache`` is the folder of what earlier runs read (None: every
-    file is read anew, and nothing is kept).
+    file is read anew, and nothing is kept). ``site_packages`` says whether names may lead to installed packages.
     """
     from initaudit.analyzer.workers import Reader, read_all
 
     roots = import_roots(filenames)
-    reader = Reader(filenames, roots, questions, initializers)
+    installed = installed_packages() if site_packages else ()
+    reader = Reader(filenames, roots, questions, initializers, installed)
     if cache is None:
         readings = read_all(filenames, reader, jobs)
     else:
         from initaudit.analyzer.cache import Cache
 
-        kept = Cache(cache, roots, questions, initializers)
+        kept = Cache(cache, (*roots, *installed), questions, initializers)
         kept.keep(read_all([name for name in filenames if name not in kept], reader, jobs))
         readings = map(kept.reading, filenames)
     return [reading.observation for reading in readings if reading.observation is not None]

@@ -30,11 +30,13 @@ class Reader:
         roots: tuple[Path, ...],
         questions: frozenset[Question],
         initializers: tuple[str, ...] = (),
+        installed: tuple[Path, ...] = (),
     ) -> None:
         self._given = given
         self._roots = roots
         self._questions = questions
         self._initializers = initializers
+        self._installed = installed
         self._project: Project | None = None
 
     def read_all(self, filenames: Sequence[str]) -> list[Reading]:
@@ -56,7 +58,7 @@ class Reader:
         from initaudit.analyzer.project import Project
 
         if self._project is None:
-            self._project = Project(self._roots, self._given, self._initializers)
+            self._project = Project(self._roots, self._given, self._initializers, self._installed)
         return read(self._project, filename, self._questions)
 
 
