@@ -200,12 +200,13 @@ def main() -> None:
     earlier = [Planted(**row) for row in rows(arguments.output)]
     reasons = {row.subject: row.reason for row in earlier}
     missed = {row.subject for row in earlier if row.outcome == "missed"} if arguments.missed else None
-    again = [row for row in earlier if row.project in arguments.projects and (missed is None or row.subject in missed)]
-    table = [row for row in earlier if row not in again]
+    table = earlier
     for project in arguments.projects:
+        kept = [r for r in table if r.project != project or (missed is not None and r.subject not in missed)]
         for row in planted(project, arguments.sources, arguments.cache, missed):
             reason = reasons.get(row.subject, "") if row.outcome == "missed" else ""
-            table.append(row._replace(reason=reason))
+            kept.append(row._replace(reason=reason))
+        table = kept
         write(arguments.output, Planted._fields, sorted(table, key=lambda row: (row.project, row.path, int(row.line))))
     for project, these in collections.Counter(row.project for row in table if row.counts).items():
         hits = sum(row.counts and row.outcome == "reported" for row in table if row.project == project)
