@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from initaudit.analyzer.frameworks import MODULE_BASES, NEUTRAL_BASES
+from initaudit.analyzer.frameworks import KNOWN_BASES
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import defaults, dotted, has_decorator, parameters
 from initaudit.analyzer.symbolic import modules, tensors
@@ -81,11 +81,7 @@ def unreadable_base(project: Project, cls: Defined) -> str | None:
     if order is None:
         return "a base class could not be resolved"
     for base in order:
-        if (
-            isinstance(base, External)
-            and not base.name.startswith("torch.")
-            and base.name not in NEUTRAL_BASES | MODULE_BASES
-        ):
+        if isinstance(base, External) and not base.name.startswith("torch.") and base.name not in KNOWN_BASES:
             return f"base class {base.name} is not readable"
     return None
 

@@ -32,6 +32,8 @@ NEUTRAL_BASES = frozenset(
     }
 )  # fmt: skip
 
+KNOWN_BASES = MODULE_BASES | NEUTRAL_BASES
+
 # What frameworks do with objects of a class that derives from one of theirs, by the package of that base: the methods
 # that they call, ...
 CALLED_BY_FRAMEWORK = {

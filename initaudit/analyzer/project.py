@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from initaudit.analyzer.frameworks import MODULE_BASES, NEUTRAL_BASES, PURE_PACKAGES
+from initaudit.analyzer.frameworks import KNOWN_BASES, MODULE_BASES, PURE_PACKAGES
 from initaudit.analyzer.layout import module_name
 from initaudit.analyzer.mentions import Mentions
 from initaudit.analyzer.outline import Definition, Outline, outline
@@ -215,7 +215,7 @@ class Project:
             return None
         if dotted.partition(".")[0] == "torch":
             return External(canonical(dotted))
-        if dotted in NEUTRAL_BASES or dotted in MODULE_BASES:
+        if dotted in KNOWN_BASES:
             return External(dotted)
         parts = dotted.split(".")
         for count in range(len(parts), 0, -1):

@@ -36,6 +36,7 @@ class GainPassedAsSlope(Rule[InitializerCall]):
     ## Known problems
     A gain that reaches the call under a name that does not say so is not seen. On 27 releases the rule reported nothing, so
     that its precision on released code is not known.
+    Fewer than five findings on released code are known.
 
     ## References
     - He et al. 2015, [Delving Deep into Rectifiers](https://arxiv.org/abs/1502.01852)

@@ -31,6 +31,7 @@ class ReboundLoopVariable(Rule[ModelLoop]):
 
     ## Known problems
     None: a tensor that the body goes on to use is not reported.
+    Fewer than five findings on released code are known.
 
     ## References
     - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)

@@ -35,6 +35,7 @@ class UndefinedModel(Rule[UndefinedName]):
 
     ## Known problems
     A name that something outside the file injects is reported. A star import may bind any name, and silences the rule.
+    Fewer than five findings on released code are known.
 
     ## References
     - [Naming and binding](https://docs.python.org/3/reference/executionmodel.html#naming-and-binding)

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
-from initaudit.analyzer import torch_api
+from initaudit.analyzer import frameworks, torch_api
 from initaudit.analyzer.layout import project_folder
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.reading import Search
@@ -167,7 +167,7 @@ def _writes_again(project: Project, defined: Defined | str) -> bool:
     return order is None or any(
         REINITIALIZED.search(_text(base)) is not None
         if isinstance(base, Defined)
-        else not (base.name.startswith("torch.nn.") or base.name in torch_api.NEUTRAL_BASES)
+        else not (base.name.startswith("torch.nn.") or base.name in frameworks.KNOWN_BASES)
         for base in order
     )
 

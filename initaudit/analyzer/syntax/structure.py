@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from initaudit.analyzer import torch_api
+from initaudit.analyzer import frameworks, torch_api
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import FunctionNode, defaults, dotted, parameters
 from initaudit.analyzer.syntax.code import Code, in_order, method, own_attribute, unit
@@ -86,7 +86,7 @@ def constructed(project: Project, cls: Defined) -> dict[str, Attribute]:
     readable = order is not None
     for base in reversed(order or (cls,)):
         if isinstance(base, External):
-            readable = readable and (base.name.startswith("torch.") or base.name in torch_api.NEUTRAL_BASES)
+            readable = readable and (base.name.startswith("torch.") or base.name in frameworks.KNOWN_BASES)
         elif (member := base.definition.members.get("__init__")) is not None:
             own = unit(project, Defined(base.module, member))
             given = attributes(own) if own is not None else {}
