@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -31,13 +33,18 @@ def marked(file: Path, kind: str) -> Sites:
 
 
 def reported(file: Path) -> list[tuple[int, str]]:
-    """The rows and codes that the tool reports: the default selection, and the rule that the file is named after."""
+    """The rows and codes that the tool reports: the default selection, and the rule that the file is named after.
+
+    Each file is read alone: beside the others, what one calls on any module would speak for another.
+    """
     flags = ["--isolated", "--no-cache", "--output-format", "json"]
     judged = {code for code, rule in catalogue().items() if rule.default is Default.ON}
     if named := re.match(r"INI\d{3}", file.name):
         flags += ["--preview", "--extend-select", named[0]]
         judged.add(named[0])
-    outcome = CliRunner().invoke(main, ["check", str(file), *flags])
+    with tempfile.TemporaryDirectory() as folder:
+        alone = shutil.copy(file, folder)
+        outcome = CliRunner().invoke(main, ["check", alone, *flags])
     assert outcome.exit_code in (0, 1), outcome.output
     found = [(finding["location"]["row"], finding["code"]) for finding in json.loads(outcome.stdout)]
     return [(row, code) for row, code in found if code in judged]
