@@ -178,7 +178,7 @@ def planted(
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve() / project
         shutil.copytree(release, root)
-        before = reported(root, ".") if only is None else set()
+        before = reported(root, ".")
         found = ((site, deletable(root, site)) for site in chosen)
         for site, file, statement in one_per_class((site, *place) for site, place in found if place):
             if only is not None and (site.project, site.version, site.path, str(site.line)) not in only:

@@ -38,6 +38,8 @@ class UninitializedParameter(Rule[ParameterTimeline]):
     ## Known problems
     A module that is only ever filled from a checkpoint has no initial values on purpose. initaudit knows the usual signs of it
     (packed integer storage, for one); otherwise, ignore the line with a reason.
+    A model of an inference engine, which only ever holds a checkpoint, is reported where its loader is not found: in vllm
+    0.33.0 and sglang 0.5.23 about sixty parameters are.
 
     ## References
     - [torch.empty](https://docs.pytorch.org/docs/stable/generated/torch.empty.html)

@@ -365,3 +365,22 @@ def test_the_parameter_is_reported_without(source: str, unwritten: Callable[...,
 @pytest.mark.parametrize("source", COLLECTIONS.values(), ids=COLLECTIONS)
 def test_the_collection_is_reported_without(source: str, unwritten: Callable[..., set[str]]) -> None:
     assert unwritten(layer=without(source)) == {"ws"}
+
+
+def test_what_only_reads_the_module_does_not_initialize_it(unwritten: Callable[..., set[str]]) -> None:
+    source = """
+        import away
+
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+
+            def {name}(self):
+                away.copy(self._weight)
+
+        def use(layer: Layer):
+            layer.{name}()
+        """
+    assert unwritten(layer=source.format(name="export")) == {"_weight"}
+    assert unwritten(layer=source.format(name="prepare")) == set()
