@@ -104,7 +104,6 @@ BROKEN = (
     ),
     broken("autoencoder small", FADES, "generative:Autoencoder", weight="normal 0.02"),
     broken("autoencoder unit normal", GROWS, "generative:Autoencoder", weight="normal 1.0", widths=(64, 64, 64, 32)),
-    broken("generator without norm", FADES, "generative:Generator", norm=False),
     broken("critic small", FADES, "generative:Critic", IMAGE, weight="normal 0.005", norm=None),
     broken("generator gains around zero", "INI506", "generative:Generator", gain=0.0),
     broken("nerf default without skip", "INI408", "generative:Radiance", ("32,3",), skip=False),

@@ -17,7 +17,6 @@ SOUND = {"weight": "he", "bias": 0.0}
 TANH = {"act": "tanh", "weight": "xavier_tanh", "bias": 0.0}
 MENDED: dict[str, dict[str, Any]] = {
     "drowned": {"value": 0.0},
-    "generator without norm": {"std": 0.08},
     "rnn identity twice": {"recurrent": "orthogonal"},
     "mlp xavier 12": SOUND,
     "mlp xavier zero bias 12": SOUND,
