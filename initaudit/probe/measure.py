@@ -11,10 +11,12 @@ def moments(output: torch.Tensor, batch: int | None) -> tuple[float, float | Non
     """The rms of all elements, and the discrimination: sqrt(E[Var over the batch]) / rms.
 
     The batch is the leading dimension, or flattened with others into it. The discrimination is None where there is no
-    batch, or nothing but zeros.
+    batch, or nothing but zeros. No elements, as of an expert that no token is sent to, have an rms of 0.
     """
-    if not is_dense(output) or not (output.is_floating_point() or output.is_complex()) or output.numel() == 0:
+    if not is_dense(output) or not (output.is_floating_point() or output.is_complex()):
         return math.nan, None
+    if output.numel() == 0:
+        return 0.0, None
     values = (output.abs() if output.is_complex() else output).detach()
     values = values.float() if values.element_size() < 4 else values
     if batch is None or batch < 2 or values.dim() == 0 or values.shape[0] % batch:

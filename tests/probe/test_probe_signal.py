@@ -356,3 +356,20 @@ def test_half_precision_that_overflows_is_named_at_the_first_layer(observe: Obse
     seen = observe(half, (32, WIDTH), dtype="float16")
     assert seen.observation.signal.overflow == "layers.1.weight"
     assert "INI702" in seen.codes
+
+
+def test_layers_that_are_given_no_samples_do_not_overflow(observe: Observe) -> None:
+    class Unvisited(Stack):
+        """Has an expert that no sample is sent to."""
+
+        def __init__(self) -> None:
+            super().__init__(depth=3, draw=lambda w: init.kaiming_normal_(w, nonlinearity="relu"))
+            self.expert = nn.Linear(WIDTH, WIDTH)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = super().forward(x)
+            return result + self.expert(x[:0]).sum()
+
+    seen = observe(Unvisited, (32, WIDTH))
+    assert "expert.weight" in [layer.path for layer in seen.observation.signal.layers]
+    assert seen.observation.signal.overflow is None
