@@ -4,8 +4,9 @@
 
 takes one class of each model type of transformers, small, and timm's small models, and writes two lists into
 ``benchmarks/results``: ``architectures.csv`` says of each what was done and what was not, and why, and
-``architectures_findings.csv`` what is reported at warning or above. The columns ``verdict`` and ``reason`` of both are
-filled in by someone who has read the source; they survive the next run. Needs transformers and timm, and no network.
+``architectures_findings.csv`` what is reported at warning or above. Both are written as the answers come, and rows
+about other architectures than those asked for stay. The columns ``verdict`` and ``reason`` of both are filled in by
+someone who has read the source; they survive the next run. Needs transformers and timm, and no network.
 """
 
 from __future__ import annotations
@@ -129,23 +130,31 @@ def kinds_of(name: str) -> set[str]:
     return {kind for mapping in mappings for kind, named in mapping.items() if named == name}
 
 
-def judged(rows: Iterable[Any], file: Path, kind: Any) -> list[Any]:
+def read(file: Path, kind: Any) -> list[Any]:
+    """The rows of an earlier run."""
+    if not file.exists():
+        return []
+    with file.open(encoding="utf-8", newline="") as stream:
+        return [kind(**row) for row in csv.DictReader(stream)]
+
+
+def judged(rows: Iterable[Any], earlier: Iterable[Any]) -> list[Any]:
     """The rows with the verdicts that earlier ones about the same subject carry."""
-    earlier: dict[tuple[str, ...], Any] = {}
-    if file.exists():
-        with file.open(encoding="utf-8", newline="") as stream:
-            earlier = {row.subject: row for row in (kind(**row) for row in csv.DictReader(stream))}
-    known = [earlier.get(row.subject, row) for row in rows]
-    return [row._replace(verdict=old.verdict, reason=old.reason) for row, old in zip(rows, known, strict=True)]
+    known = {row.subject: row for row in earlier}
+    return [
+        row._replace(verdict=known[row.subject].verdict, reason=known[row.subject].reason)
+        if row.subject in known
+        else row
+        for row in rows
+    ]
 
 
 def write(file: Path, rows: list[Any], kind: Any) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    judged_rows = judged(rows, file, kind)
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(kind._fields)
-        writer.writerows(judged_rows)
+        writer.writerows(sorted(rows, key=lambda row: row.name))
 
 
 def main() -> None:
@@ -157,11 +166,14 @@ def main() -> None:
     arguments = parser.parse_args()
 
     asked = arguments.names or names()
-    outcomes = list(each_in_child(asked, audited, prepare=prepare, timeout=arguments.timeout, jobs=arguments.jobs))
-    rows = [architecture(outcome) for outcome in outcomes]
-    found = [Found(one.name, **each) for one in outcomes if one.answer for each in one.answer["findings"]]
-    write(arguments.output / "architectures.csv", rows, Architecture)
-    write(arguments.output / "architectures_findings.csv", found, Found)
+    lists = arguments.output / "architectures.csv", arguments.output / "architectures_findings.csv"
+    rows, found = read(lists[0], Architecture), read(lists[1], Found)
+    for one in each_in_child(asked, audited, prepare=prepare, timeout=arguments.timeout, jobs=arguments.jobs):
+        findings = [Found(one.name, **each) for each in (one.answer or {"findings": []})["findings"]]
+        rows = [row for row in rows if row.name != one.name] + judged([architecture(one)], rows)
+        found = [row for row in found if row.name != one.name] + judged(findings, found)
+        write(lists[0], rows, Architecture)
+        write(lists[1], found, Found)
     for done, count in collections.Counter(row.done for row in rows).most_common():
         print(f"{count:5} {done}")
     for code, count in sorted(collections.Counter(row.code for row in found).items()):
