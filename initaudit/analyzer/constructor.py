@@ -59,6 +59,7 @@ class Construction:
     instance: Instance
     run: Interpreter
     failure: str | None = None
+    around: frozenset[Defined] | None = None  # the classes that may hold it, once they were looked for
 
 
 @dataclass(slots=True)

@@ -115,7 +115,10 @@ DEPRECATED_CALL = Trigger(
 INITIALIZER_CALL = Trigger("_(", r"\w_\([^)]")
 HELPER_CALL = Trigger(
     "init normal xavier kaiming",
-    *(rf"{word}\w*(?<!_)\(\s*(?:\w+\.)+\w+[ \t]*[,)]" for word in ("init", "normal", "xavier", "kaiming")),
+    *(
+        rf"{word}\w*(?<!_)\(\s*(?!\w+\.config\b)(?:\w+\.)+\w+[ \t]*[,)]"
+        for word in ("init", "normal", "xavier", "kaiming")
+    ),
 )
 RESET = Trigger("reset init", r"def _?(?!_init__)(?:\w*reset|init|\w*_init)\w*\(\s*self\b")
 INIT_ARGUMENT = Trigger(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 CHUNK = 24
 RECURSION_LIMIT = 6000
+COLLECT_AFTER = 50_000
+"""New objects after which Python looks for garbage: most of what is read is kept, and looking takes time."""
 
 
 class Reader:
@@ -41,12 +44,15 @@ class Reader:
 
     def read_all(self, filenames: Sequence[str]) -> list[Reading]:
         """Read files one after the other."""
-        limit = sys.getrecursionlimit()
+        limit, (young, *older) = sys.getrecursionlimit(), gc.get_threshold()
         sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
+        if young:  # zero: the caller wants none
+            gc.set_threshold(max(young, COLLECT_AFTER), *older)
         try:
             return [self.read(filename) for filename in filenames]
         finally:
             sys.setrecursionlimit(limit)
+            gc.set_threshold(young, *older)
 
     def read(self, filename: str) -> Reading:
         """What a file shows; by its bytes alone, where these tell that it has nothing to show."""

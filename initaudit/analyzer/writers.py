@@ -191,10 +191,15 @@ def called_by_others(construction: Construction, method: Defined) -> bool:
 # Where to look
 
 
-def containers(construction: Construction) -> set[Defined]:
+def containers(construction: Construction) -> frozenset[Defined]:
     """The classes of the project that speak of the class, or of a class that does, and so may be built around it."""
-    project, found = construction.run.project, {construction.cls}
-    frontier = [construction.cls]
+    if construction.around is None:
+        construction.around = frozenset(_containers(construction.run.project, construction.cls))
+    return construction.around
+
+
+def _containers(project: Project, cls: Defined) -> set[Defined]:
+    found, frontier = {cls}, [cls]
     while frontier and len(found) < MAX_CONTAINERS:
         inner = frontier.pop(0)
         word = re.compile(rf"\b{re.escape(inner.definition.name)}\b")
@@ -324,7 +329,7 @@ def _writes_by_name(source: str, name: str) -> bool:
 
 
 def run_on_module(
-    construction: Construction, function: Defined, holding: set[Defined], *, whole_model: bool = False
+    construction: Construction, function: Defined, holding: frozenset[Defined], *, whole_model: bool = False
 ) -> None:
     """Run a function once for each of its first parameters, with the module (or a model around it) as that argument.
 
@@ -344,7 +349,7 @@ def run_on_module(
         instance = Instance(cls, "torch.nn.Module")
         if cls in holding:
             instance.attributes["child"] = construction.instance
-            run.stand_in, run.holding = model, frozenset(holding)
+            run.stand_in, run.holding = model, holding
     positional = (*node.args.posonlyargs, *node.args.args)
     names = [param.arg for param in positional if _may_be_module(snippet, param)]
     names = names[1:] if owner is not None else names
