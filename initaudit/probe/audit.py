@@ -97,7 +97,9 @@ class Audit:
         try:
             given = inputs_for(model, self.target)
             if given is not None:
-                self.stuck = tuple(stuck(model, self.make, given, self.target.seed, self.timelines))
+                signal = self.forward.signal
+                multiplied = {layer.path for layer in signal.layers} if signal is not None else set[str]()
+                self.stuck = tuple(stuck(model, self.make, given, self.target.seed, self.timelines, multiplied))
         except Exception as error:  # whatever the user's model raises
             self.untrained = error
 

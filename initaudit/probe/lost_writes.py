@@ -43,6 +43,8 @@ def _copied(timelines: Timelines, record: Record, write: Written, kept: dict[int
         return None
     copying = record.copying
     spelled = copying.writer.spelled() if copying is not None and copying.writer is not None else None
+    if spelled == "deepcopy":
+        return None  # a layer's parameter of its own, until another was tied in its place
     declared = timelines.declared[kept[id(origin)]]
     return CopyWrite(
         observer=Observer.PROBE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 import msgspec
 import torch
@@ -76,15 +76,23 @@ class Candidate:
 
 
 def stuck(
-    built: torch.nn.Module, make: Make, given: Given, seed: int, timelines: Timelines
+    built: torch.nn.Module,
+    make: Make,
+    given: Given,
+    seed: int,
+    timelines: Timelines,
+    multiplied: Container[str],
 ) -> Iterator[EqualUnits | ZeroFactors]:
-    """What training cannot mend. Raises whatever the model raises; a model without a suspect is not trained."""
+    """What training cannot mend. ``multiplied`` are the paths of the weights that the forward multiplies with.
+
+    Raises whatever the model raises; a model without a suspect is not trained.
+    """
     tensors = {
         name: one
         for name, one in built.named_parameters()
         if is_trained(one) and timelines.coverage(name) is Coverage.WRITTEN
     }
-    suspects = list(_suspects(built, tensors))
+    suspects = list(_suspects(built, tensors, multiplied))
     zeros = [name for name, one in tensors.items() if not bool(one.any())]
     if not suspects and len(zeros) < 2:
         return
@@ -109,17 +117,24 @@ def stuck(
 # Units
 
 
-def _suspects(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> Iterator[Candidate]:
+def _suspects(
+    model: torch.nn.Module, tensors: Mapping[str, torch.Tensor], multiplied: Container[str]
+) -> Iterator[Candidate]:
     """The units of which some start the same."""
-    for units in _all_units(model, tensors):
+    for units in _all_units(model, tensors, multiplied):
         rows = [part.of(tensors) for part in units]
         classes = equal_rows(torch.cat([one for one in rows if one is not None], dim=1))
         if len(classes) > int(classes.max()) + 1:
             yield Candidate(units, classes)
 
 
-def _all_units(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> Iterator[Units]:
-    """The units of every layer: of torch's own along the output, of others along either side of a matrix."""
+def _all_units(
+    model: torch.nn.Module, tensors: Mapping[str, torch.Tensor], multiplied: Container[str]
+) -> Iterator[Units]:
+    """The units of every layer: of torch's own along the output, of others along either side of a matrix.
+
+    The rows of a table that is looked up or added are no units: which is used where does not come from their values.
+    """
     for path, module in model.named_modules():
         if isinstance(module, TABLES):
             continue
@@ -127,7 +142,8 @@ def _all_units(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> I
         names = [f"{prefix}{name}" for name, _ in module.named_parameters(recurse=False)]
         own = {name: tensors[name] for name in names if name in tensors}
         for name, matrix in own.items():
-            if matrix.dim() < 2 or (matrix.dim() > 2 and not is_torch(type(module))):
+            own_matrix = matrix.dim() == 2 and name in multiplied
+            if matrix.dim() < 2 or not (own_matrix or is_torch(type(module))):
                 continue
             for axis in _axes(module):
                 if matrix.shape[axis] > 1:

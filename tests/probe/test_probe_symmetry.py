@@ -22,10 +22,11 @@ HERE = Place("model.py", 1, 1, 1, 2)
 INPUT = ((torch.linspace(-1, 1, 40).reshape(5, 8),), {})
 
 
-def found(make: Make, inputs: Any = INPUT) -> list[EqualUnits | ZeroFactors]:
+def found(make: Make, inputs: Any = INPUT, added: tuple[str, ...] = ()) -> list[EqualUnits | ZeroFactors]:
+    """What is said of a model that multiplies with every parameter but the ``added`` ones."""
     control = control_build(make, 0)
     timelines = Timelines(control, Verdict(), HERE, "model.py:Net")
-    return list(stuck(control.model, make, inputs, 0, timelines))
+    return list(stuck(control.model, make, inputs, 0, timelines, timelines.tensors.keys() - set(added)))
 
 
 def equal(make: Make, inputs: Any = INPUT) -> dict[str | None, tuple[int | None, int | None]]:
@@ -234,7 +235,21 @@ def test_what_nothing_wrote_is_not_judged() -> None:
         control.model.a.zero_()
         control.model.b.zero_()
     timelines = Timelines(control, Verdict(), HERE, "model.py:Net")
-    assert list(stuck(control.model, Net, INPUT, 0, timelines)) == []
+    assert list(stuck(control.model, Net, INPUT, 0, timelines, timelines.tensors)) == []
+
+
+def test_the_rows_of_a_table_that_is_added_are_no_units() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(8, 4)
+            self.table = nn.Parameter(torch.zeros(5, 4))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(x) + self.table.sum(0)
+
+    assert equal(Net).keys() == {"table"}
+    assert found(Net, added=("table",)) == []
 
 
 rows = st.lists(st.lists(st.sampled_from([0.0, 0.25, -1.0]), min_size=3, max_size=3), min_size=2, max_size=8)
