@@ -76,7 +76,8 @@ class Unwritten(msgspec.Struct, frozen=True, kw_only=True):
 class Values(msgspec.Struct, frozen=True, kw_only=True):
     """What a tensor holds after construction. Statistics are over finite elements, in float64.
 
-    ``counts`` is the histogram of them, in equal bins from ``min`` to ``max``; empty when all are equal.
+    ``counts`` is the histogram of them, or of evenly spaced ones where they are many, in equal bins from ``min`` to
+    ``max``; empty when all are equal.
     """
 
     dtype: str

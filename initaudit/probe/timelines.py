@@ -118,7 +118,7 @@ class Timelines:
             for name, tensor in own.items():
                 mask = self.verdict.depends.get(f"{path}.{name}" if path else name)
                 record = self.watch.record_of(tensor) if self.watch.abstract else None
-                raw = (mask is not None and bool(mask.any())) or (record is not None and record.garbage is not None)
+                raw = (mask is not None and how_many(mask) > 0) or (record is not None and record.garbage is not None)
                 if tensor.dtype in LOADED and raw:
                     yield path
                     break
