@@ -2,12 +2,14 @@
 
 A configuration is shrunk by the names of its fields. First all widths become one width and all stacks one depth, so
 that what has to agree still does; where a class does not build like that, widths keep their ratios, and then they stay.
+The standard deviation of the weights grows as the width shrinks, so that signals pass as in the released model.
 Whatever a configuration derives from other fields it derives anew.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -77,6 +79,9 @@ INNER = r".*(intermediate|feed_?forward)_(size|dim)|.*ffn_(dim|hidden_size)|.*ml
 WIDTHS = r""".*(hidden|embedding|embed|emb|projection|project|proj|feature|feat|model|latent|output|conv)s?
     _?(size|dim)s?|.*hidden_size.*|d_model|n_embd|dim|.*_channels|.*_filters|d_latents|.*_units|width|.*_width"""
 TOKEN = re.compile(r".*(_id|_ids|_index|_token)")
+MODEL_WIDTHS = ("hidden_size", "d_model", "n_embd", "dim", "embed_dim")
+RANGES = ("initializer_range", "init_std", "initializer_std")
+BASES = ("dim_model_base",)
 MISSING = {"vocab_size": VOCABULARY, "prediction_length": 8, "vocabulary_map": {"<image>": 9, "<|extra_200|>": 10}}
 """What some classes need, and have no default for."""
 
@@ -158,7 +163,7 @@ def small(config: Any, shape: Shape) -> Any:
             given[name] = sections(value, shape)
         else:
             given[name] = "resnet18" if value == "resnet50" else shape.shrink(name, value)
-    return type(config)(**given | image(given))
+    return type(config)(**given | image(given) | scale(config, given))
 
 
 def sections(value: dict[str, Any], shape: Shape) -> dict[str, Any]:
@@ -166,6 +171,17 @@ def sections(value: dict[str, Any], shape: Shape) -> dict[str, Any]:
     if "mrope_section" not in value:
         return value
     return value | {"mrope_section": shape.shrink("head_dim", value["mrope_section"])}
+
+
+def scale(config: Any, given: dict[str, Any]) -> dict[str, float]:
+    """What goes with the smaller width: fan_in * sigma^2, by which the signal passes, and ratios of widths stay."""
+    before = dict(fields(config))
+    width = next((name for name in MODEL_WIDTHS if is_number(before.get(name)) and is_number(given.get(name))), None)
+    if width is None:
+        return {}
+    factor = before[width] / given[width]
+    ranges = {name: before[name] * math.sqrt(factor) for name in RANGES if isinstance(before.get(name), float)}
+    return ranges | {name: max(1, round(before[name] / factor)) for name in BASES if is_number(before.get(name))}
 
 
 def image(given: dict[str, Any]) -> dict[str, Any]:

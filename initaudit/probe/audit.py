@@ -66,8 +66,7 @@ class Audit:
         """Build again under the fills, and settle what every parameter's memory holds."""
         self.verdict = judge(self.make, self.target.seed)
         self.verdict.decisions = [*self.control.watch.decisions, *self.verdict.decisions]
-        values = self.timelines.values
-        self.timelines = Timelines(self.control, self.verdict, self.definition, self.target.spec, values)
+        self.timelines = Timelines(self.control, self.verdict, self.definition, self.target.spec, self.timelines)
         self.starts = (
             *starts(self.control.model, self.timelines),
             *lost_writes(self.timelines),

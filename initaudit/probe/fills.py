@@ -7,6 +7,7 @@ be indices.
 from __future__ import annotations
 
 import enum
+import functools
 import math
 
 import torch
@@ -17,6 +18,8 @@ LARGEST = 0.9
 """Of the largest number of a type, which no fill exceeds."""
 LOWEST = 0.3
 """Where a ramp to 1 begins."""
+LONG = 16_384
+"""Elements of a ramp."""
 RAMPED = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 COUNTED = (torch.bool, torch.int16, torch.int32, torch.int64)
 PARTS = {torch.complex32: torch.float16, torch.complex64: torch.float32, torch.complex128: torch.float64}
@@ -54,12 +57,27 @@ def fill_storage(tensor: torch.Tensor, begin: int, content: Content) -> None:
         if math.isnan(top):
             memory.fill_(top)
         else:
-            capped = min(top, torch.finfo(dtype).max * LARGEST)
-            torch.linspace(LOWEST * capped, capped, memory.numel(), dtype=dtype, device=memory.device, out=memory)
+            _fill_with_ramps(memory, min(top, torch.finfo(dtype).max * LARGEST))
     elif dtype in COUNTED:
         _flat(storage, dtype)[begin // dtype.itemsize :].fill_(count)
     else:
         _flat(storage, torch.uint8)[begin:].fill_(byte)
+
+
+def _fill_with_ramps(memory: torch.Tensor, top: float) -> None:
+    """One ramp, or as many of ``LONG`` elements as there is room for: copying one is quicker than computing all."""
+    size = memory.numel()
+    if size <= LONG:
+        torch.linspace(LOWEST * top, top, size, dtype=memory.dtype, device=memory.device, out=memory)
+        return
+    whole, ramp = size // LONG, _ramp(top, memory.dtype, memory.device)
+    memory[: whole * LONG].view(whole, LONG).copy_(ramp)
+    memory[whole * LONG :].copy_(ramp[: size - whole * LONG])
+
+
+@functools.lru_cache(maxsize=16)
+def _ramp(top: float, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    return torch.linspace(LOWEST * top, top, LONG, dtype=dtype, device=device)
 
 
 def _flat(storage: torch.UntypedStorage, dtype: torch.dtype) -> torch.Tensor:

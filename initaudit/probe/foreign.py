@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
-from initaudit.probe.watch import Watch
+from initaudit.probe.watch import Filler, Watch
 
 RAW_FACTORIES = ("empty", "empty_like")
 
 
 @contextlib.contextmanager
-def numpy_watched(watch: Watch) -> Iterator[None]:
+def numpy_watched(watch: Watch | Filler) -> Iterator[None]:
     """While this lasts, the watch is told what ``numpy.empty`` gives. Names imported before keep the old function."""
     numpy: Any = sys.modules.get("numpy")
     if numpy is None:
@@ -33,7 +33,7 @@ def numpy_watched(watch: Watch) -> Iterator[None]:
             setattr(numpy, name, factory)
 
 
-def _watched(factory: Callable[..., Any], call: str, watch: Watch) -> Callable[..., Any]:
+def _watched(factory: Callable[..., Any], call: str, watch: Watch | Filler) -> Callable[..., Any]:
     @functools.wraps(factory)
     def watched(*args: Any, **kwargs: Any) -> Any:
         array = factory(*args, **kwargs)

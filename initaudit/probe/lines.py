@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import linecache
 import sys
 from collections.abc import Callable, Iterator
@@ -35,16 +36,19 @@ LEGACY = frozenset(
 class Call:
     """A line of user code, found while it runs, and turned into a place when somebody asks."""
 
-    __slots__ = ("_instruction", "_row", "code")
+    __slots__ = ("_found", "_instruction", "_row", "code")
 
     def __init__(self, frame: FrameType) -> None:
         self.code = frame.f_code
         self._instruction = frame.f_lasti
         self._row = frame.f_lineno
+        self._found: Place | None = None
 
     @property
     def place(self) -> Place:
-        return _place(self.code, self._instruction, self._row)
+        if self._found is None:
+            self._found = _place(self.code, self._instruction, self._row)
+        return self._found
 
     def spelled(self) -> str | None:
         """The last name of what is called here ("Tensor" in ``t.Tensor(3, 4)``), where its span is known."""
@@ -192,8 +196,8 @@ def _place(code: CodeType, instruction: int, row: int) -> Place:
     """The span of an instruction, in code points; the whole line where Python keeps no columns."""
     filename = displayed(code.co_filename)
     if hasattr(code, "co_positions"):
-        spans = list(code.co_positions())
-        begin, end, column, end_column = spans[instruction // 2] if instruction >= 0 else (row, row, None, None)
+        spans = itertools.islice(code.co_positions(), max(instruction, 0) // 2, None)
+        begin, end, column, end_column = next(spans) if instruction >= 0 else (row, row, None, None)
         if begin is not None and end is not None and column is not None and end_column is not None:
             return Place(
                 filename,

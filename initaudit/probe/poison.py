@@ -15,7 +15,7 @@ from initaudit.probe.applications import applications_watched
 from initaudit.probe.fills import Content, filling
 from initaudit.probe.foreign import numpy_watched
 from initaudit.probe.request import TargetError
-from initaudit.probe.watch import Decision, Fill, Watch, storage_of
+from initaudit.probe.watch import Decision, Fill, Filler, Watch, storage_of
 
 Tensors = dict[str, torch.Tensor]
 Make = Callable[[], torch.nn.Module]
@@ -102,6 +102,20 @@ def build(make: Make, seed: int, fill: Fill | None) -> Built:
     return Built(model, watch)
 
 
+def build_again(make: Make, seed: int, fill: Fill) -> Tensors:
+    """The tensors of a build that is only compared: who writes what is not asked, unless the constructor raises."""
+    seed_everything(seed)
+    filler = Filler(fill)
+    try:
+        with numpy_watched(filler), filler:
+            model = make()
+    except TargetError:
+        raise
+    except (Exception, SystemExit):  # whatever a constructor raises
+        return build(make, seed, fill).tensors
+    return tensors_of(model)
+
+
 def seed_everything(seed: int) -> None:
     """Seed Python's, numpy's and torch's generators."""
     random.seed(seed)
@@ -130,17 +144,17 @@ def _compare(verdict: Verdict, make: Make, seed: int, one: Content, other: Conte
     tensors = first.tensors
     unstable = {
         name: count
-        for name, differs in differences(tensors, build(make, seed, filling(one)).tensors)
+        for name, differs in differences(tensors, build_again(make, seed, filling(one)))
         if (count := how_many(differs))
     }
-    depends = dict(differences(tensors, build(make, seed, filling(other)).tensors))
+    depends = dict(differences(tensors, build_again(make, seed, filling(other))))
     verdict.unstable, verdict.depends, verdict.decisions = unstable, depends, first.watch.decisions
     try:
-        last = build(make, seed, filling(Content.NOT_A_NUMBER))
+        last = build_again(make, seed, filling(Content.NOT_A_NUMBER))
     except BuildError as failure:  # the ramps found what they could
         verdict.note(failure)
         return verdict
-    for name, differs in differences(tensors, last.tensors):
+    for name, differs in differences(tensors, last):
         if how_many(differs):
             depends[name] = depends[name] | differs
     return verdict

@@ -10,7 +10,7 @@ import torch
 from initaudit.facts import Fact, Irreproducible, Undecided
 from initaudit.finding import Observer, Place
 from initaudit.probe.abstract import Abstract
-from initaudit.probe.declarations import declarations
+from initaudit.probe.declarations import Declaration, declarations
 from initaudit.probe.lines import LEGACY, Call
 from initaudit.probe.poison import Built, Verdict, how_many
 from initaudit.probe.recognised import scheme_of
@@ -42,7 +42,8 @@ class Decided(msgspec.Struct, frozen=True):
 class Timelines:
     """The parameters and buffers of a control build.
 
-    All values are read at once, before a forward can change them, unless they have been read before.
+    All values are read at once, before a forward can change them; what ``earlier`` timelines of the same build read is
+    read no more.
     """
 
     def __init__(
@@ -51,18 +52,22 @@ class Timelines:
         verdict: Verdict,
         definition: Place,
         target: str,
-        values: Mapping[str, Values | None] | None = None,
+        earlier: Timelines | None = None,
     ) -> None:
         self.verdict = verdict
         self.definition = definition
         self.target = target
         self.watch = control.watch
         self.tensors = control.tensors
-        self.declared = declarations(control.model, control.watch)
+        self.declared: dict[str, Declaration] = (
+            earlier.declared if earlier is not None else declarations(control.model, control.watch)
+        )
         self.loaded = frozenset(self._loaded(control.model))
-        self.values = values or {
-            name: summarize(tensor) if self.watch.holds(tensor) else None for name, tensor in self.tensors.items()
-        }
+        self.values: Mapping[str, Values | None] = (
+            earlier.values
+            if earlier is not None
+            else {name: summarize(one) if self.watch.holds(one) else None for name, one in self.tensors.items()}
+        )
         self.decided = {name: self._decide(name, tensor) for name, tensor in self.tensors.items()}
         self.timelines = tuple(self._timeline(name, tensor) for name, tensor in self.tensors.items())
         self.lazy = tuple(

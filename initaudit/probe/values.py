@@ -26,13 +26,14 @@ def summarize(tensor: torch.Tensor) -> Values | None:
     except (RuntimeError, TypeError):  # packed types have no numbers of their own
         return Values(dtype=dtype, shape=shape, mean=None, std=None, min=None, max=None)
     nan = inf = 0
-    finite = numbers
-    if numbers.numel() and not all(math.isfinite(end.item()) for end in numbers.aminmax()):
+    finite, ends = numbers, _ends(numbers)
+    if not all(map(math.isfinite, ends)):
         nan, inf = int(numbers.isnan().sum()), int(numbers.isinf().sum())
         finite = numbers[numbers.isfinite()]
-    if finite.numel() == 0:
+        ends = _ends(finite)
+    if not ends:
         return Values(dtype=dtype, shape=shape, mean=None, std=None, min=None, max=None, nan=nan, inf=inf)
-    least, most = finite.min().item(), finite.max().item()
+    least, most = ends
     return Values(
         dtype=dtype,
         shape=shape,
@@ -44,6 +45,11 @@ def summarize(tensor: torch.Tensor) -> Values | None:
         inf=inf,
         counts=_histogram(finite, least, most),
     )
+
+
+def _ends(numbers: torch.Tensor) -> tuple[float, ...]:
+    """The least and the largest number, where there are any."""
+    return tuple(end.item() for end in numbers.aminmax()) if numbers.numel() else ()
 
 
 def _histogram(numbers: torch.Tensor, least: float, most: float) -> tuple[int, ...]:

@@ -108,6 +108,29 @@ class Application(NamedTuple):
     constructors: tuple[Call, ...]
 
 
+class Filler(TorchDispatchMode):
+    """Fills every tensor over memory that nothing wrote, and records nothing."""
+
+    def __init__(self, fill: Fill) -> None:
+        super().__init__()
+        self.fill = fill
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        effect = effect_of(function)
+        size = _bytes(args[0]) if effect is Effect.RESIZES else 0
+        result = function(*args, **(kwargs or {}))
+        fresh = effect is Effect.ALLOCATES or (effect is Effect.RESIZES and _bytes(result) > size)
+        if fresh and not result.is_meta:
+            self.fill(result, size)
+        return result
+
+    def foreign(self, tensor: torch.Tensor, call: str) -> None:
+        """A tensor over memory that something else than torch has just allocated, and wrote nothing to."""
+        self.fill(tensor, 0)
+
+
 class Watch(TorchDispatchMode):
     """Records allocations and writes; ``fill`` is called with every tensor over memory that nothing wrote."""
 

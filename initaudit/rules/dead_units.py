@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from initaudit.finding import Category, Evidence, Finding, Severity
@@ -15,6 +16,8 @@ WIDE = 16
 """Units of a layer that are not all dead by chance."""
 FEW = 8
 """Units of which too many may be dead by chance."""
+BEYOND_CHANCE = 3.1
+"""Standard deviations: behind an average over many inputs, which hardly varies, each unit is off with probability 0.5."""
 TOLD_APART = 1e-2
 """Discrimination below which a unit is dead, or alive, for all inputs alike."""
 
@@ -40,6 +43,7 @@ class DeadUnits(Rule[SignalProfile]):
     ```
 
     ## Known problems
+    Of a narrow layer more than 60 % may be off by chance: up to 14 of 16, or 44 of 64, are not reported.
     Needs an input, of 32 samples or more. With one sample, half of a healthy network is off. Inputs that are drawn at random
     may leave units off that real ones would activate.
 
@@ -101,7 +105,7 @@ class DeadUnits(Rule[SignalProfile]):
         """Whether most units of a layer are off, though its inputs differ."""
         told = middle(layer.discrimination)
         differs = profile.varied and layer.fed and told is not None and told > TOLD_APART
-        return differs and layer.units >= FEW and (middle(layer.dead) or 0.0) > MOST
+        return differs and layer.units >= FEW and (middle(layer.dead) or 0.0) > most_by_chance(layer.units)
 
     def off(self, profile: SignalProfile, dead: Sequence[Layer]) -> Finding:
         """Most units of these layers are off."""
@@ -132,3 +136,8 @@ class DeadUnits(Rule[SignalProfile]):
             affects=named(after, first.model),
             advice=remedies(after),
         )
+
+
+def most_by_chance(units: int) -> float:
+    """The part of so many units that may be off though nothing is wrong; all of them may be where they are few."""
+    return min(max(MOST, 0.5 + BEYOND_CHANCE / (2 * math.sqrt(units))), 1.0 - 1.0 / units)
