@@ -541,11 +541,11 @@ Fact = (
 class Question(msgspec.Struct, frozen=True, order=True):
     """What a rule asks of an observer: subjects of one kind, by the name of their type.
 
-    ``words`` narrow it down: where none of them stands, the rule has nothing to say.
+    ``words`` narrow it down, in groups: where no word of one of the groups stands, the rule has nothing to say.
     """
 
     subject: str
-    words: tuple[str, ...] = ()
+    words: tuple[tuple[str, ...], ...] = ()
 
 
 class Undecided(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ from initaudit.analyzer.symbolic.values import (
     leaves,
 )
 from initaudit.analyzer.syntax.units import units
-from initaudit.analyzer.triage import SCALED
+from initaudit.analyzer.triggers import SCALED
 from initaudit.finding import Observer
 from initaudit.schemes import recognise
 from initaudit.timeline import Chain, Link
@@ -36,8 +36,6 @@ INPUT = Signal(None)
 
 def chains(project: Project, module: Module) -> Iterator[Chain]:
     """Chains of weights in the classes of a file and in the Sequential models that its functions and scripts build."""
-    if not SCALED.found(module.text):
-        return
     scaling = _scaling_functions(module)
     for definition in module.outline.classes():
         cls = Defined(module, definition)
@@ -45,7 +43,7 @@ def chains(project: Project, module: Module) -> Iterator[Chain]:
             continue
         if project.is_module_class(cls) and unreadable_base(project, cls) is None:
             yield from _of_class(project, cls)
-    for function, start, end in units(module):
+    for start, end, function in units(module):
         text = "\n".join(module.lines[start - 1 : end])
         if "Sequential" in text and (function is None or function.owner is None):
             yield from _of_unit(project, module, start, end)

@@ -1,46 +1,49 @@
-"""Which files of a folder hold a word or a pattern: where to look for whoever else writes a parameter."""
+"""Which files import a name, hold a word or a pattern: where to look for whoever else writes a parameter."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from initaudit.analyzer.layout import python_files
-from initaudit.analyzer.reading import Search
-
-CLASS_NAME = re.compile(rb"\b_*[A-Z]\w*")
-"""What is looked for most."""
+from initaudit.analyzer.reading import Search, imported_names
 
 
 class Mentions:
-    """The class names of every Python file below the folders that were asked about, collected once."""
+    """The Python files below the folders that were asked about, and what each imports, collected once."""
 
     def __init__(self) -> None:
-        self._class_names: dict[str, dict[bytes, list[str]]] = {}
+        self._files: dict[str, list[str]] = {}
+        self._importing: dict[str, dict[bytes, list[int]]] = {}
         self._found: dict[Search, tuple[str, ...]] = {}
 
     def matching(self, search: Search) -> tuple[str, ...]:
         """The files that a search finds."""
         if search not in self._found:
-            if CLASS_NAME.fullmatch(search.word):
-                self._found[search] = tuple(self._index(search.folder).get(search.word, ()))
-            else:
-                self._found[search] = tuple(path for path, raw in _contents(search.folder) if search.finds(raw))
+            files = self._below(search.folder)
+            if search.imported:
+                index = self._index(search.folder)
+                importing = {number for name in search.imported for number in index.get(name, ())}
+                files = [files[number] for number in sorted(importing)]
+            self._found[search] = tuple(path for path in files if search.finds(_content(path)))
         return self._found[search]
 
-    def _index(self, folder: str) -> dict[bytes, list[str]]:
-        if folder not in self._class_names:
-            index = self._class_names[folder] = dict[bytes, list[str]]()
-            for path, raw in _contents(folder):
-                for name in set(CLASS_NAME.findall(raw)):
-                    index.setdefault(name, []).append(path)
-        return self._class_names[folder]
+    def _below(self, folder: str) -> list[str]:
+        if folder not in self._files:
+            self._files[folder] = [entry.path for entry in python_files(folder)]
+        return self._files[folder]
+
+    def _index(self, folder: str) -> dict[bytes, list[int]]:
+        """By each name, the files that import it, as numbers."""
+        if folder not in self._importing:
+            index = self._importing[folder] = dict[bytes, list[int]]()
+            for number, path in enumerate(self._below(folder)):
+                for name in imported_names(_content(path)):
+                    index.setdefault(name, []).append(number)
+        return self._importing[folder]
 
 
-def _contents(folder: str) -> Iterator[tuple[str, bytes]]:
-    for entry in python_files(folder):
-        try:
-            yield entry.path, Path(entry.path).read_bytes()
-        except OSError:
-            continue
+def _content(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return b""

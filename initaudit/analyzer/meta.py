@@ -56,7 +56,7 @@ def _of_a_base(project: Project, cls: Defined) -> str | None:
                 member = definition.members.get(name)
                 if module is None or member is None or not GIVES_MEMORY.search(module.slice(member)):
                     continue
-                named = set(re.findall(r"\w+", module.slice(definition)))
+                named = module.names_in(definition)
                 if any(base.definition.name in named and _is(project, module, base) for base in bases):
                     return Defined(module, member).qualname
     return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from initaudit.analyzer.chains import chains
@@ -11,18 +13,19 @@ from initaudit.analyzer.reading import Answer, Reading, Trail
 from initaudit.analyzer.scopes import TOO_DEEP
 from initaudit.analyzer.syntax.facts import facts, syntax_fault
 from initaudit.analyzer.syntax.names import undefined
-from initaudit.analyzer.syntax.units import units
-from initaudit.analyzer.triage import RAW, comments, sought
-from initaudit.facts import Fact, NotRestored, Observation, Question, SyntaxFault, Undecided, UndefinedName
+from initaudit.analyzer.syntax.units import units, units_at
+from initaudit.analyzer.triage import Sought, comments
+from initaudit.analyzer.triggers import RAW
+from initaudit.facts import Fact, NotRestored, Observation, SyntaxFault, Undecided, UndefinedName
 from initaudit.finding import Observer, Place
 from initaudit.source import SourceError, read_source
 from initaudit.timeline import Chain, ParameterTimeline
 
 
-def read(project: Project, filename: str, questions: frozenset[Question]) -> Reading:
-    """What a file shows, and what else was looked at for it."""
+def read(project: Project, filename: str, wanted: Sequence[Sought]) -> Reading:
+    """What a file shows of that which it may hold, and what else was looked at for it."""
     project.trail = Trail()
-    seen = observe(project, filename, questions)
+    seen = observe(project, filename, wanted)
     return Reading(
         filename=filename,
         observation=seen if seen.says_something else None,
@@ -31,16 +34,16 @@ def read(project: Project, filename: str, questions: frozenset[Question]) -> Rea
     )
 
 
-def observe(project: Project, filename: str, questions: frozenset[Question]) -> Observation:
-    """Everything the file shows that is asked for."""
+def observe(project: Project, filename: str, wanted: Sequence[Sought]) -> Observation:
+    """Everything the file shows; of one of which nothing is ``wanted``, whether it parses."""
     try:
         source = read_source(filename)
     except SourceError as error:
         return _faulty(filename, SyntaxFault(Place(filename, 1, 1, 1, 2), error.detail))
     module = project.load(filename)
     assert module is not None
-    module.unparsed = not sought(questions)  # nothing else is asked for than whether files parse
-    seen = _seen(project, module, questions)
+    module.unparsed = not wanted
+    seen = _seen(project, module, wanted)
     if module.unparsed and isinstance(fault := module.scopes, SyntaxError):
         broken = syntax_fault(module, fault)
         if broken is not None:
@@ -48,15 +51,15 @@ def observe(project: Project, filename: str, questions: frozenset[Question]) -> 
     return msgspec.structs.replace(seen, comments=comments(source.raw))
 
 
-def _seen(project: Project, module: Module, questions: frozenset[Question]) -> Observation:
+def _seen(project: Project, module: Module, wanted: Sequence[Sought]) -> Observation:
     """What the file shows as far as its slices parse."""
     found: list[Fact] = []
     parameters: list[ParameterTimeline] = []
     scales: list[Chain] = []
     undecided: list[Undecided] = []
     try:
-        found += facts(project, module, questions)
-        asked = {question.subject for question in questions}
+        found += facts(project, module, wanted)
+        asked = {each.subject for each in wanted}
         if UndefinedName.__name__ in asked:
             found += undefined(module)
         if Chain.__name__ in asked:
@@ -85,9 +88,8 @@ def _seen(project: Project, module: Module, questions: frozenset[Question]) -> O
 
 def _parse_raw(module: Module) -> None:
     """Parse whatever allocates raw memory, so that it is noticed where it is not Python, also outside of classes."""
-    for _, start, end in units(module):
-        if RAW.found("\n".join(module.lines[start - 1 : end])):
-            module.snippet(start, end)
+    for unit in units_at(units(module), RAW.rows(module.text)):
+        module.snippet(unit.start, unit.end)
 
 
 def _faulty(filename: str, fault: SyntaxFault) -> Observation:

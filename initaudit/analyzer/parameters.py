@@ -20,7 +20,7 @@ from initaudit.analyzer.meta import not_restored, restored, restorer
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Module, Project
 from initaudit.analyzer.symbolic.values import Storage
-from initaudit.analyzer.triage import RAW, REGISTERED
+from initaudit.analyzer.triggers import RAW, REGISTERED
 from initaudit.analyzer.writers import (
     called_by_others,
     callers,

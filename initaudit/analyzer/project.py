@@ -9,13 +9,14 @@ from __future__ import annotations
 import fnmatch
 import functools
 import os
+import re
 import symtable
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from initaudit.analyzer.frameworks import KNOWN_BASES, MODULE_BASES, PURE_PACKAGES
-from initaudit.analyzer.layout import module_name
+from initaudit.analyzer.layout import module_name, project_folder
 from initaudit.analyzer.mentions import Mentions
 from initaudit.analyzer.outline import Definition, Outline, outline
 from initaudit.analyzer.reading import Search, Trail
@@ -25,6 +26,7 @@ from initaudit.analyzer.torch_api import canonical
 from initaudit.source import SourceError, read_source
 
 MAX_HOPS = 12
+_WORD = re.compile(r"\w+")
 
 
 class Module:
@@ -38,6 +40,7 @@ class Module:
         self.lines = text.split("\n")
         self.unparsed = False  # whether a slice that somebody wanted does not parse; whoever asks resets it
         self._snippets: dict[tuple[int, int], Snippet | None] = {}
+        self._names: dict[int, frozenset[str]] = {}
 
     @functools.cached_property
     def outline(self) -> Outline:
@@ -82,6 +85,12 @@ class Module:
     def slice(self, definition: Definition) -> str:
         """The text of a definition."""
         return "\n".join(self.lines[definition.start - 1 : definition.end])
+
+    def names_in(self, definition: Definition) -> frozenset[str]:
+        """Every word that stands in a definition."""
+        if definition.row not in self._names:
+            self._names[definition.row] = frozenset(_WORD.findall(self.slice(definition)))
+        return self._names[definition.row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +196,12 @@ class Project:
         """The files that a search finds."""
         found = self.trail.answers[search] = self.mentions.matching(search)
         return found
+
+    def files_naming(self, defined: Defined) -> tuple[str, ...]:
+        """The files that name a class or function, and import something of this name or a package that it is in."""
+        name = defined.definition.name.encode()
+        imported = (name, *os.fsencode(defined.module.name).split(b"."))
+        return self.find(Search(project_folder(defined.module.filename), word=name, imported=imported))
 
     def resolve(self, module: Module, dotted: str, hops: int = 0) -> Resolved | None:
         """What a dotted name means at the top level of a module; None when nothing binds it."""

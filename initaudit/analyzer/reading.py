@@ -10,18 +10,36 @@ import msgspec
 
 from initaudit.facts import Observation
 
+IMPORTED = re.compile(rb"import[ \t]+(\([^)]*\)|[^\n]*(?:(?<=\\)\n[^\n]*)*)")
+"""What stands behind the word, whatever that is."""
+NAME = re.compile(rb"[A-Za-z_]\w*")
+
 
 class Search(msgspec.Struct, frozen=True, array_like=True):
-    """The question which files below a folder hold a word, or a pattern."""
+    """The question which files below a folder import one of some names, hold a word, and hold a pattern.
+
+    What is empty is not asked for. Without a pattern, the word has to stand there by itself.
+    """
 
     folder: str
     word: bytes = b""
     pattern: bytes = b""
+    imported: tuple[bytes, ...] = ()
 
     def finds(self, raw: bytes) -> bool:
-        if not self.word:
-            return _compiled(self.pattern).search(raw) is not None
-        return self.word in raw and _compiled(rb"\b" + re.escape(self.word) + rb"\b").search(raw) is not None
+        if self.word not in raw:
+            return False
+        if self.imported and imported_names(raw).isdisjoint(self.imported):
+            return False
+        return _compiled(self.pattern or rb"\b" + re.escape(self.word) + rb"\b").search(raw) is not None
+
+
+@functools.lru_cache(maxsize=64)
+def imported_names(raw: bytes) -> frozenset[bytes]:
+    """The names that a file imports; every name in it, when it imports all that another module has."""
+    imported = IMPORTED.findall(raw)
+    everything = any(names.startswith(b"*") for names in imported)
+    return frozenset(NAME.findall(raw if everything else b"\n".join(imported)))
 
 
 @functools.lru_cache(maxsize=512)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from initaudit.analyzer.reading import Reading
-from initaudit.analyzer.triage import comments, matters
+from initaudit.analyzer.triage import comments, sought_in
 from initaudit.facts import Observation, Question
 from initaudit.finding import Observer
 from initaudit.source import code_bytes
@@ -57,7 +57,8 @@ class Reader:
     def read(self, filename: str) -> Reading:
         """What a file shows; by its bytes alone, where these tell that it has nothing to show."""
         raw = code_bytes(filename)
-        if raw is not None and not matters(raw, self._questions):
+        wanted = sought_in(raw, self._questions) if raw is not None else ()
+        if raw is not None and wanted is None:
             commented = Observation(observer=Observer.ANALYZER, source=filename, comments=True)
             return Reading(filename=filename, observation=commented if comments(raw) else None)
         from initaudit.analyzer.observe import read
@@ -65,7 +66,7 @@ class Reader:
 
         if self._project is None:
             self._project = Project(self._roots, self._given, self._initializers, self._installed)
-        return read(self._project, filename, self._questions)
+        return read(self._project, filename, wanted or ())
 
 
 def read_all(filenames: Sequence[str], reader: Reader, jobs: int | None) -> Iterator[Reading]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from initaudit.analyzer.constructor import (
@@ -50,10 +50,30 @@ MAX_CONTAINERS = 60
 
 def written_elsewhere(construction: Construction, found: Registered) -> str | None:
     """Who writes a parameter that construction leaves unwritten, as far as the project shows; None for nobody."""
+    own = construction.cls.module
+    near = frozenset(_containers(construction.run.project, construction.cls, own))
+    writer = _written_in(construction, found, [own], near)  # mostly it is there, and the project need not be searched
+    if writer is not None:
+        return writer
     before = len(found.storage.writes)
     holding = containers(construction)
-    known = list(modules_that_know(construction))
-    for module in dict.fromkeys([*known, *(container.module for container in holding)]):
+    known = modules_that_know(construction)
+    writer = _written_in(construction, found, [*known, *(container.module for container in holding)], holding)
+    if writer is not None:
+        return writer
+    for function in model_initializers(construction):
+        run_on_module(construction, function, holding, whole_model=True)
+        if len(found.storage.writes) > before or found.storage.escaped:
+            return function.qualname
+    return None
+
+
+def _written_in(
+    construction: Construction, found: Registered, modules: Iterable[Module], holding: frozenset[Defined]
+) -> str | None:
+    """Who in some files writes the parameter."""
+    before = len(found.storage.writes)
+    for module in dict.fromkeys(modules):
         for function in candidates(construction, module, found.name):
             if _is_trusted(function, found.name):
                 run_on_module(construction, function, holding)
@@ -67,10 +87,6 @@ def written_elsewhere(construction: Construction, found: Registered) -> str | No
         subclass = writing_subclass(construction, module, found.storage)
         if subclass is not None:
             return subclass
-    for function in model_initializers(construction):
-        run_on_module(construction, function, holding, whole_model=True)
-        if len(found.storage.writes) > before or found.storage.escaped:
-            return function.qualname
     return None
 
 
@@ -198,15 +214,15 @@ def containers(construction: Construction) -> frozenset[Defined]:
     return construction.around
 
 
-def _containers(project: Project, cls: Defined) -> set[Defined]:
+def _containers(project: Project, cls: Defined, within: Module | None = None) -> set[Defined]:
+    """Those of the whole project, or those ``within`` a file."""
     found, frontier = {cls}, [cls]
     while frontier and len(found) < MAX_CONTAINERS:
         inner = frontier.pop(0)
-        word = re.compile(rf"\b{re.escape(inner.definition.name)}\b")
-        for module in _modules_naming(project, inner):
+        for module in _modules_naming(project, inner) if within is None else (within,):
             for definition in module.outline.classes():
                 outer = Defined(module, definition)
-                if outer not in found and word.search(module.slice(definition)):
+                if outer not in found and inner.definition.name in module.names_in(definition):
                     found.add(outer)
                     frontier.append(outer)
     return found
@@ -218,7 +234,8 @@ def model_initializers(construction: Construction) -> Iterator[Defined]:
     folder = project_folder(construction.cls.module.filename)
     if not (Path(folder) / "__init__.py").is_file():
         return  # scripts that share a folder are no project
-    for filename in project.find(Search(folder, pattern=WALKS_A_MODEL.pattern))[:MAX_FILES]:
+    walks = (Search(folder, word=word, pattern=WALKS_A_MODEL.pattern) for word in (b"parameters(", b"modules("))
+    for filename in sorted({filename for walk in walks for filename in project.find(walk)})[:MAX_FILES]:
         module = project.load(filename)
         for definition in module.outline.members.values() if module is not None else ():
             if definition.is_class or module is None or not ABOUT_INITIALIZATION.search(definition.name):
@@ -236,8 +253,7 @@ def modules_that_know(construction: Construction) -> Iterator[Module]:
 def _modules_naming(project: Project, cls: Defined) -> Iterator[Module]:
     """The file of a class, then the files that import it."""
     yield cls.module
-    naming = Search(project_folder(cls.module.filename), word=cls.definition.name.encode())
-    for filename in project.find(naming)[:MAX_FILES]:
+    for filename in project.files_naming(cls)[:MAX_FILES]:
         module = project.load(filename)
         if module is None or module is cls.module or is_template(project, module):
             continue

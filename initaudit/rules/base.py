@@ -58,8 +58,8 @@ class Rule(ABC, Generic[S]):
 
     What it does, Why is this bad?, Example, Use instead, Known problems, References.
 
-    ``words`` are those of which one stands in every file that the rule can say something about; none when the kind of
-    its subject tells enough.
+    ``words`` are groups of words: one of each group stands in every file that the rule can say something about. There
+    are none when the kind of its subject tells enough.
     """
 
     code: ClassVar[str]
@@ -69,7 +69,7 @@ class Rule(ABC, Generic[S]):
     default: ClassVar[Default] = Default.ON
     observers: ClassVar[frozenset[Observer]]
     subject: ClassVar[type]
-    words: ClassVar[tuple[str, ...]] = ()
+    words: ClassVar[tuple[tuple[str, ...], ...]] = ()
     supersedes: ClassVar[tuple[str, ...]] = ()
     invalid: ClassVar[tuple[Example, ...]] = ()
     valid: ClassVar[tuple[Example, ...]] = ()

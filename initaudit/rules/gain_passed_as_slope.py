@@ -49,7 +49,7 @@ class GainPassedAsSlope(Rule[InitializerCall]):
     severity = Severity.WARNING
     observers = ANALYZER
     subject = InitializerCall
-    words = ("kaiming_",)
+    words = (("kaiming_",),)
     invalid = (
         Example(
             source="""

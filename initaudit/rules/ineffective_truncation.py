@@ -47,7 +47,7 @@ class IneffectiveTruncation(Rule[InitializerCall]):
     default = Default.OFF
     observers = ANALYZER
     subject = InitializerCall
-    words = ("trunc_normal_",)
+    words = (("trunc_normal_",),)
     invalid = (
         Example(
             source="""

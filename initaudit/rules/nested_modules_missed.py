@@ -50,7 +50,7 @@ class NestedModulesMissed(Rule[ModelLoop]):
     severity = Severity.WARNING
     observers = ANALYZER
     subject = ModelLoop
-    words = ("children(",)
+    words = (("children(",),)
     invalid = (
         Example(
             source="""

@@ -70,7 +70,10 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
     severity = Severity.WARNING
     observers = ANALYZER
     subject = InitializerCall
-    words = ("2 /", "2/", "2. /", "2./", "2.0 /", "2.0/", "2) /", "2)/", "6 /", "6/", "6. /", "6./", "6.0 /", "6.0/")
+    words = (
+        ("normal_(", "uniform_("),
+        ("2 /", "2/", "2. /", "2./", "2.0 /", "2.0/", "2) /", "2)/", "6 /", "6/", "6. /", "6./", "6.0 /", "6.0/"),
+    )
     invalid = (
         Example(
             source="""

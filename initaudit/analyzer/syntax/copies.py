@@ -7,9 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from initaudit.analyzer import frameworks, torch_api
-from initaudit.analyzer.layout import project_folder
 from initaudit.analyzer.project import Defined, External, Project
-from initaudit.analyzer.reading import Search
 from initaudit.analyzer.syntax.code import Code, own_attribute
 from initaudit.analyzer.syntax.units import units
 from initaudit.facts import CopiedLayers, RepeatedLayer
@@ -151,7 +149,7 @@ def _stays(project: Project, cls: Defined) -> bool:
         if any(_writes_again(project, each) for each in level | near):  # before the whole project is searched
             return False
         seen |= level
-        level = {maker for each in made for maker in _makers(project, each, _mentioning(project, each))} - seen
+        level = near.union(*(_makers(project, each, project.files_naming(each)) for each in made)) - seen
         if not level:
             return len(seen) > 1
     return False
@@ -172,12 +170,6 @@ def _writes_again(project: Project, defined: Defined | str) -> bool:
     )
 
 
-def _mentioning(project: Project, defined: Defined) -> tuple[str, ...]:
-    """The files of the project that name a class or function."""
-    folder = project_folder(defined.module.filename)
-    return project.find(Search(folder, word=defined.definition.name.encode()))
-
-
 def _makers(project: Project, defined: Defined, filenames: Iterable[str]) -> Iterator[Defined | str]:
     """The classes and functions that may make or call something, and the text of top-level code that does."""
     name = defined.definition.name
@@ -186,7 +178,7 @@ def _makers(project: Project, defined: Defined, filenames: Iterable[str]) -> Ite
         module = project.load(filename)
         if module is None or project.resolve(module, name) not in (defined, None):
             continue  # it means something else there
-        for definition, start, end in units(module):
+        for start, end, definition in units(module):
             text = "\n".join(module.lines[start - 1 : end])
             top = definition.owner or definition if definition is not None else None
             if top is not None and top.name != name and calls.search(text.partition("\n")[2]):

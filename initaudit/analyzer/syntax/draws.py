@@ -67,7 +67,7 @@ class Reader:
 
     def functions(self, pattern: re.Pattern[str]) -> Iterator[tuple[Definition | None, Snippet]]:
         """The functions that are not inside others, and top-level code, as far as a pattern stands in them."""
-        for scope, start, end in units(self.module):
+        for start, end, scope in units(self.module):
             if pattern.search("\n".join(self.module.lines[start - 1 : end])):
                 snippet = self.module.snippet(start, end)
                 if snippet is not None:

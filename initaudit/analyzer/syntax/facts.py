@@ -27,8 +27,8 @@ from initaudit.analyzer.syntax.sharded import skipped_when_sharded
 from initaudit.analyzer.syntax.statements import bare_reference, dropped, type_tests
 from initaudit.analyzer.syntax.thrown_away import copy_writes
 from initaudit.analyzer.syntax.type_names import class_name_tests, exact_type_tests
-from initaudit.analyzer.syntax.units import units
-from initaudit.analyzer.triage import sought
+from initaudit.analyzer.syntax.units import Unit, units, units_at
+from initaudit.analyzer.triage import Sought
 from initaudit.facts import (
     BareReference,
     ClassNameTest,
@@ -51,7 +51,6 @@ from initaudit.facts import (
     NameTest,
     NotRestored,
     Overwritten,
-    Question,
     RepeatedLayer,
     RepeatedReset,
     SyntaxFault,
@@ -92,29 +91,37 @@ OF_STATEMENTS = {fact.__name__ for fact in (ModelLoop, DroppedTensor, BareRefere
 """What is stated of statements, with what runs before and behind them."""
 
 
-def facts(project: Project, module: Module, questions: frozenset[Question]) -> Iterator[Fact]:
-    """What stands in the units of a file that hold something that is asked for."""
-    wanted = [each for each in sought(questions) if each.subject in OF_STATEMENTS | OF_UNITS.keys() | OF_FILES.keys()]
-    present = [each for each in wanted if each.found(module.text)]
-    if not present or not any(name.partition(".")[0] == "torch" for name in _imported(module)):
+def facts(project: Project, module: Module, wanted: Sequence[Sought]) -> Iterator[Fact]:
+    """What stands in the units of a file, and in all of it, of that which it may hold."""
+    of_units = [each for each in wanted if each.subject in OF_STATEMENTS | OF_UNITS.keys()]
+    of_file = [each.subject for each in wanted if each.subject in OF_FILES]
+    if not (of_units or of_file) or not any(name.partition(".")[0] == "torch" for name in _imported(module)):
         return
-    for each in present:
-        if each.subject in OF_FILES:
-            yield from OF_FILES[each.subject](project, module)
-    for definition, start, end in units(module):
-        text = "\n".join(["", *module.lines[start - 1 : end]])
-        here = {each.subject for each in present if each.subject not in OF_FILES and each.stands_in(text)}
-        if not here:
-            continue
-        snippet = module.snippet(start, end)
+    for subject in of_file:
+        yield from OF_FILES[subject](project, module)
+    for unit, here in _by_unit(module, of_units):
+        snippet = module.snippet(unit.start, unit.end)
         if snippet is None:
             continue
-        code = Code(project, module, definition, snippet)
+        code = Code(project, module, unit.definition, snippet)
         for subject in sorted(here & OF_UNITS.keys()):
             yield from OF_UNITS[subject](code)
         if here & OF_STATEMENTS:
             tested = _applied(code) if TypeTest.__name__ in here else ()
             yield from _of_body(code, snippet.body, [], (), tested)
+
+
+def _by_unit(module: Module, wanted: Sequence[Sought]) -> Iterator[tuple[Unit, set[str]]]:
+    """The units that may hold something, and the kinds of subject that they may hold."""
+    every = units(module)
+    found: dict[int, set[str]] = {}
+    for each in wanted:
+        for unit in units_at(every, each.rows(module.text)):
+            if each.stands_in("\n".join(["", *module.lines[unit.start - 1 : unit.end]])):
+                found.setdefault(unit.start, set()).add(each.subject)
+    for unit in every:
+        if unit.start in found:
+            yield unit, found[unit.start]
 
 
 def _imported(module: Module) -> Iterator[str]:

@@ -12,7 +12,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import External
 from initaudit.analyzer.snippets import FunctionNode, dotted, nodes
 from initaudit.analyzer.syntax.code import Code, blocks, own_attribute
-from initaudit.analyzer.triage import DEPRECATED
+from initaudit.analyzer.triggers import DEPRECATED
 from initaudit.facts import Argument, Called, DeprecatedCall, InitializerCall
 from initaudit.schemes.calls import RENAMED
 

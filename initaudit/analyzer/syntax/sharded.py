@@ -21,7 +21,7 @@ def skipped_when_sharded(project: Project, module: Module) -> Iterator[NotRestor
     """Parameters that an initializer writes unless they are a ``DTensor``."""
     if SHARDED not in module.text:
         return
-    for definition, start, end in units(module):
+    for start, end, definition in units(module):
         if definition is None or not ("init" in definition.name or "reset" in definition.name):
             continue
         snippet = module.snippet(start, end)

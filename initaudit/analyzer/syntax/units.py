@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import bisect
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Module
 
 
-def units(module: Module) -> Iterator[tuple[Definition | None, int, int]]:
-    """The functions of a file that are not inside functions, and the stretches of top-level code."""
-    for definition in module.outline.definitions:
-        if not definition.is_class and not _inside_function(definition):
-            yield definition, definition.start, definition.end
-    for start, end in module.outline.top_level:
-        yield None, start, end
+class Unit(NamedTuple):
+    """A function that is not inside a function, or a stretch of top-level code, which has no definition."""
+
+    start: int
+    end: int
+    definition: Definition | None
+
+
+def units(module: Module) -> Sequence[Unit]:
+    """The parts of a file, in its order."""
+    found = [
+        Unit(definition.start, definition.end, definition)
+        for definition in module.outline.definitions
+        if not definition.is_class and not _inside_function(definition)
+    ]
+    found += [Unit(start, end, None) for start, end in module.outline.top_level]
+    return sorted(found, key=lambda unit: unit.start)
+
+
+def units_at(units: Sequence[Unit], rows: Iterable[int] | None) -> Sequence[Unit]:
+    """Those parts that one of some rows lies in, each once and in order; all of them when the rows are not known."""
+    if rows is None:
+        return units
+    starts = [unit.start for unit in units]
+    found = sorted({bisect.bisect_right(starts, row) - 1 for row in rows} - {-1})
+    return [units[index] for index in found]
 
 
 def _inside_function(definition: Definition) -> bool:
