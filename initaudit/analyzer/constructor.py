@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from initaudit.analyzer.frameworks import KNOWN_BASES
+from initaudit.analyzer.frameworks import KNOWN_BASES, NEUTRAL_CONSTRUCTORS
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import defaults, dotted, has_decorator, parameters
 from initaudit.analyzer.symbolic import modules, tensors
@@ -93,7 +93,7 @@ def construct(project: Project, cls: Defined) -> Construction:
     construction = Construction(cls, Instance(cls, torch_base(run, cls)), run)
     for name in ("__init__", "__post_init__"):
         method = project.method(cls, name)
-        if isinstance(method, Defined):
+        if isinstance(method, Defined) and method.qualname not in NEUTRAL_CONSTRUCTORS:
             attempt(construction, method)
     if construction.instance.escaped:
         construction.failure = construction.failure or construction.instance.escaped

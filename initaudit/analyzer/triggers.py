@@ -24,13 +24,13 @@ class Words:
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
-        self._calls = b"(".join({before[-LONGEST_CALL:] for before in raw.split(b"(")}) + b"("
+        self.calls = b"(".join({before[-LONGEST_CALL:] for before in raw.split(b"(")}) + b"("
         self._known: dict[bytes, bool] = {}
 
     def hold(self, word: bytes) -> bool:
         """Whether a word stands in the file, or may: what precedes the brackets is taken apart and put together."""
         if word not in self._known:
-            self._known[word] = word in (self._calls if word.endswith(b"(") else self._raw)
+            self._known[word] = word in (self.calls if word.endswith(b"(") else self._raw)
         return self._known[word]
 
     def hold_any(self, words: Iterable[bytes]) -> bool:
@@ -89,6 +89,13 @@ class Trigger:
         )
 
 
+class Call(Trigger):
+    """A call of a function by its name, which a pattern tells: that is looked for before the brackets of a file."""
+
+    def found_in_bytes(self, raw: bytes, words: Words) -> bool:
+        return super().found_in_bytes(words.calls, words)
+
+
 class ModelUse(Trigger):
     """A name that is used as a model, and that nothing near it seems to bind."""
 
@@ -130,7 +137,7 @@ NEW_TENSORS = (
 STATEMENT = r"\n(?<![,(\[{=+*/\\|-]\n)[ \t]*"
 """The begin of a line that does not go on with the one before."""
 
-RAW = Trigger(
+RAW = Call(
     "Tensor( empty .new(",
     r"Tensor\(",
     r"\.new\(",
@@ -153,7 +160,7 @@ TYPE_TEST = Trigger(
     r"is[ \t]+(?!None|True|False)(?:\w+\.)*[A-Z][a-z]",
     r"==[ \t]+(?!None|True|False)(?:\w+\.)*[A-Z][a-z]",
 )
-DEPRECATED_CALL = Trigger(
+DEPRECATED_CALL = Call(
     "uniform( normal( constant( eye( dirac( orthogonal( sparse(",
     r"(?:xavier_uniform|xavier_normal|kaiming_uniform|kaiming_normal|orthogonal|dirac)\("
     r"|(?:init\w*\.|(?<![.\w]))(?:uniform|normal|constant|eye|sparse)\(",

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 CHUNK = 24
 RECURSION_LIMIT = 6000
-COLLECT_AFTER = 50_000
-"""New objects after which Python looks for garbage: most of what is read is kept, and looking takes time."""
 
 
 class Reader:
@@ -43,16 +41,16 @@ class Reader:
         self._project: Project | None = None
 
     def read_all(self, filenames: Sequence[str]) -> list[Reading]:
-        """Read files one after the other."""
-        limit, (young, *older) = sys.getrecursionlimit(), gc.get_threshold()
+        """Read files one after the other. What is read is kept, so that nobody looks for garbage meanwhile."""
+        limit, collects = sys.getrecursionlimit(), gc.isenabled()
         sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
-        if young:  # zero: the caller wants none
-            gc.set_threshold(max(young, COLLECT_AFTER), *older)
+        gc.disable()
         try:
             return [self.read(filename) for filename in filenames]
         finally:
             sys.setrecursionlimit(limit)
-            gc.set_threshold(young, *older)
+            if collects:
+                gc.enable()
 
     def read(self, filename: str) -> Reading:
         """What a file shows; by its bytes alone, where these tell that it has nothing to show."""

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Module, Project
 from initaudit.analyzer.snippets import Snippet, dotted
-from initaudit.analyzer.syntax.units import units
+from initaudit.analyzer.syntax.units import units, units_at
+from initaudit.analyzer.triggers import rows_of
 
 DRAWS = {
     "normal_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "kaiming_normal_", "kaiming_uniform_",
@@ -67,11 +68,13 @@ class Reader:
 
     def functions(self, pattern: re.Pattern[str]) -> Iterator[tuple[Definition | None, Snippet]]:
         """The functions that are not inside others, and top-level code, as far as a pattern stands in them."""
-        for start, end, scope in units(self.module):
-            if pattern.search("\n".join(self.module.lines[start - 1 : end])):
-                snippet = self.module.snippet(start, end)
-                if snippet is not None:
-                    yield scope, snippet
+        text = self.module.text
+        for start, end, scope in units_at(
+            units(self.module), rows_of(text, map(re.Match.start, pattern.finditer(text)))
+        ):
+            snippet = self.module.snippet(start, end)
+            if snippet is not None:
+                yield scope, snippet
 
     @functools.cached_property
     def made(self) -> list[Made]:
