@@ -149,7 +149,7 @@ def lines(text: str) -> list[str]:
 
     A form feed or U+2028 does not end a line, as it does for ``str.splitlines``.
     """
-    return _NEWLINE.split(text)
+    return text.split("\n") if "\r" not in text else _NEWLINE.split(text)
 
 
 def line_starts(text: str) -> list[int]:

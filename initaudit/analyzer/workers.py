@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from initaudit.analyzer.reading import Reading
-from initaudit.analyzer.triage import comments, sought_in
 from initaudit.facts import Observation, Question
 from initaudit.finding import Observer
 from initaudit.source import code_bytes
@@ -54,6 +53,8 @@ class Reader:
 
     def read(self, filename: str) -> Reading:
         """What a file shows; by its bytes alone, where these tell that it has nothing to show."""
+        from initaudit.analyzer.triage import comments, sought_in  # late: a run that finds all in its cache needs none
+
         raw = code_bytes(filename)
         wanted = sought_in(raw, self._questions) if raw is not None else ()
         if raw is not None and wanted is None:
