@@ -136,7 +136,8 @@ def is_document(filename: str) -> bool:
 def code_bytes(filename: str) -> bytes | None:
     """The bytes of the Python in a file; None when it has to be read to say why there are none."""
     try:
-        raw = Path(filename).read_bytes()
+        with open(filename, "rb") as file:  # noqa: PTH123 (called for every file of a run)
+            raw = file.read()
         if not is_document(filename):
             return raw
         return decode_source(filename, raw).text.encode() if b"torch" in raw else b""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from initaudit.analyzer.layout import python_files
 from initaudit.analyzer.reading import Search, imported_names
 
@@ -44,6 +42,7 @@ class Mentions:
 
 def _content(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        with open(path, "rb") as file:  # noqa: PTH123 (called for every file of a project)
+            return file.read()
     except OSError:
         return b""
