@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import collections
 import csv
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +26,8 @@ from forked import Outcome, each_in_child
 from small import factory, model_classes, quiet
 
 RESULTS = Path(__file__).resolve().parent / "results"
+FOLDERS = re.compile(r"(?:/[\w.+-]+)+/(?=(?:initaudit|benchmarks)/)|(?:/[\w.+-]+)+/site-packages/")
+"""Where this machine keeps what a message speaks of."""
 
 
 class Architecture(NamedTuple):
@@ -107,7 +110,7 @@ def architecture(outcome: Outcome) -> Architecture:
     done = "not built" if answer["errors"] else answer["done"]
     why = "; ".join(answer["errors"]) or answer["why"]
     seconds = f"{outcome.seconds:.1f}"
-    return Architecture(outcome.name, done, answer["inputs"], str(answer["parameters"]), seconds, why)
+    return Architecture(outcome.name, done, answer["inputs"], str(answer["parameters"]), seconds, FOLDERS.sub("", why))
 
 
 def names() -> list[str]:
