@@ -435,25 +435,30 @@ class Irreproducible(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     affects: tuple[str, ...] = ()
 
 
+Extent = int | str
+"""A size: a number, or the source of one that is known when the model is built."""
+
+
 class WeightUse(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A weight that user code drew, and how it is used.
 
     ``by`` is the canonical call, ``schemes`` are those of this closed form by torch's fans; ``fan_in`` and ``fan_out``
-    are those of the use. ``normalized`` says that a normalization follows before any activation.
+    are those of the use. ``normalized`` says that a normalization follows before any activation. ``use`` is the path of
+    the weight in the built model, or the source of the product that it is a factor of.
     """
 
     observer: Observer
     place: Place
     model: str
     parameter: str
-    path: str
-    shape: tuple[int, ...]
+    use: str
+    shape: tuple[Extent, ...]
     by: str
     distribution: Distribution
-    schemes: tuple[Recognition, ...]
-    fan_in: int
-    fan_out: int
-    normalized: bool
+    fan_in: Extent
+    fan_out: Extent
+    schemes: tuple[Recognition, ...] = ()
+    normalized: bool = False
 
 
 class SeedIgnored(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -236,6 +236,10 @@ LEAF_WRITTEN = Trigger(
 )
 FACTORS = Trigger("lora LoRA Lora hada lokr", r"(?:_[ABEab]|down|up)\b")
 ZEROS = Trigger("zeros zero_ constant_ fill_")
+DRAWN_WEIGHT = Trigger("randn( normal_(")
+PRODUCT = Trigger(
+    "@ mm( matmul( linear( conv1d( conv2d( conv3d(", r"[\w)\]] @ ", r"m\(", r"matmul\(", r"linear\(", r"conv[123]d\("
+)
 
 TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "ParameterTimeline": (RAW,),
@@ -265,5 +269,6 @@ TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "CopyWrite": (WRITTEN_COPY,),
     "Overwritten": (OVERWRITTEN,),
     "EarlyWalk": (CONSTRUCTOR, WALK),
+    "WeightUse": (REGISTERED, DRAWN_WEIGHT, PRODUCT),
 }
 """By the kind of subject, all the triggers that have to be found."""

@@ -27,7 +27,7 @@ def weight_uses(profile: SignalProfile | None, timelines: Timelines) -> Iterator
             place=layer.place,
             model=layer.model,
             parameter=layer.parameter,
-            path=layer.path,
+            use=layer.path,
             shape=layer.shape,
             by=whole.by if whole is not None else record.call,
             distribution=distribution,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 
 from initaudit.facts import WeightUse
 from initaudit.finding import Advice, Category, Evidence, Finding, Severity
-from initaudit.rules.base import PROBE, Default, Example, Rule
+from initaudit.rules.base import BOTH, Default, Example, Rule
 
 MANY = 16
 """Inputs from which on a weight of N(0, 1) makes its output four times larger than its input, and more."""
@@ -45,8 +44,13 @@ class UnscaledWeight(Rule[WeightUse]):
 
     ## Known problems
     A factor that is applied to the output makes up for it, and is not seen; queries, tokens, positions and codebooks are told
-    by their names. So the rule is preview. The analyzer does not look for it. In a third of the models of transformers, built
-    small, it reported CpmAnt alone, whose configuration draws every layer from N(0, 1).
+    by their names. So the rule is preview. In a third of the models of transformers, built small, it reported CpmAnt alone,
+    whose configuration draws every layer from N(0, 1).
+
+    The analyzer is silent where a parameter has any use but a plain product, where the output meets anything but sums, views
+    and an activation, and where other code may write it. A size that is an argument counts as large, and a normalization behind
+    the forward of the class is not seen. In fifty released packages it reported eleven weights, of a recurrent cell and two
+    attentions, and two in tests of torch; two of the eleven multiply a single input in the first layer of their model.
 
     ## References
     - LeCun, Bottou, Orr & Müller 1998, [Efficient BackProp](https://link.springer.com/chapter/10.1007/3-540-49430-8_2)
@@ -57,7 +61,7 @@ class UnscaledWeight(Rule[WeightUse]):
     category = Category.SUSPICIOUS
     severity = Severity.WARNING
     default = Default.PREVIEW
-    observers = PROBE
+    observers = BOTH
     subject = WeightUse
     invalid = (
         Example(
@@ -75,6 +79,21 @@ class UnscaledWeight(Rule[WeightUse]):
                     return torch.relu(self.fc(x)) @ self.weight
             """,
             target="Net",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Layer(nn.Module):
+                def __init__(self, in_features, out_features):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(in_features, out_features))
+                    nn.init.normal_(self.weight)
+
+                def forward(self, x):
+                    return torch.mm(x, self.weight)
+            """
         ),
     )
     valid = (
@@ -116,20 +135,24 @@ class UnscaledWeight(Rule[WeightUse]):
     )
 
     def check(self, subject: WeightUse) -> Iterator[Finding]:
-        drawn = subject.distribution
+        drawn, inputs = subject.distribution, subject.fan_in
         unscaled = drawn.family == "normal" and drawn.mean == 0 and drawn.std == 1
-        if not unscaled or subject.fan_in < MANY or subject.normalized or NO_WEIGHT.search(subject.parameter):
+        if not unscaled or subject.normalized or NO_WEIGHT.search(subject.parameter):
             return
-        std = 1 / math.sqrt(subject.fan_in)
-        advice = Advice(
-            model=subject.model, parameter=subject.parameter, initializer="normal_", std=float(f"{std:.3g}")
-        )
+        if isinstance(inputs, int) and inputs < MANY:
+            return
+        times, remedy, advice = f"sqrt({inputs})", "divide it by that", []
+        if isinstance(inputs, int):
+            std = float(f"{inputs**-0.5:.3g}")
+            advice = [Advice(model=subject.model, parameter=subject.parameter, initializer="normal_", std=std)]
+            times, remedy = f"{inputs**0.5:.0f}", f"use `{advice[0]}`"
+        shape = ", ".join(map(str, subject.shape))
         yield self.finding(
             subject.place,
-            f"`{subject.parameter}` is left at N(0, 1) and multiplies {subject.fan_in} inputs: its output is "
-            f"{1 / std:.0f} times larger than they are; use `{advice}`",
-            evidence=[Evidence(subject.observer, f"a forward multiplies by {subject.path}, {subject.shape}")],
+            f"`{subject.parameter}` is left at N(0, 1) and multiplies {inputs} inputs: its output is {times} times larger "
+            f"than they are; {remedy}",
+            evidence=[Evidence(subject.observer, f"a forward multiplies by {subject.use}, ({shape})")],
             model=subject.model,
             parameter=subject.parameter,
-            advice=[advice],
+            advice=advice,
         )

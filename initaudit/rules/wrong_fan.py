@@ -150,7 +150,7 @@ class WrongFan(Rule[WeightUse]):
             evidence=[
                 Evidence(
                     subject.observer,
-                    f"a forward uses {subject.path}, {subject.shape}, with fan_in {subject.fan_in} and fan_out {subject.fan_out}",
+                    f"a forward uses {subject.use}, {subject.shape}, with fan_in {subject.fan_in} and fan_out {subject.fan_out}",
                 )
             ],
             model=subject.model,
@@ -167,10 +167,9 @@ class WrongFan(Rule[WeightUse]):
 
 def counts(named: Recognition, subject: WeightUse) -> tuple[float | None, float]:
     """The fan that a scheme divided by, and the one that there is."""
-    if named.fan_in is None or named.fan_out is None:
+    fan_in, fan_out = subject.fan_in, subject.fan_out
+    if named.fan_in is None or named.fan_out is None or isinstance(fan_in, str) or isinstance(fan_out, str):
         return None, 0.0
     if named.scheme.startswith("xavier"):
-        return named.fan_in + named.fan_out, subject.fan_in + subject.fan_out
-    if named.mode == "fan_out":
-        return named.fan_out, subject.fan_out
-    return named.fan_in, subject.fan_in
+        return named.fan_in + named.fan_out, fan_in + fan_out
+    return (named.fan_out, fan_out) if named.mode == "fan_out" else (named.fan_in, fan_in)

@@ -30,7 +30,7 @@ class Decoder(nn.Module):
 
 
 def uses(seen: Any) -> dict[str, WeightUse]:
-    return {fact.path: fact for fact in seen.observation.facts if isinstance(fact, WeightUse)}
+    return {fact.use: fact for fact in seen.observation.facts if isinstance(fact, WeightUse)}
 
 
 def test_weights_that_torch_drew_and_tables_are_nobodys_choice(observe: Observe) -> None:

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from initaudit.analyzer.drawn import weight_uses
 from initaudit.analyzer.project import Module, Project
 from initaudit.analyzer.scopes import TOO_DEEP
 from initaudit.analyzer.syntax.arguments import ignored_arguments
@@ -55,6 +56,7 @@ from initaudit.facts import (
     RepeatedReset,
     SyntaxFault,
     TypeTest,
+    WeightUse,
     ZeroFactors,
 )
 from initaudit.finding import Place
@@ -82,6 +84,7 @@ OF_FILES: dict[str, Callable[[Project, Module], Iterator[Fact]]] = {
     GainDraw.__name__: gain_draws,
     LowRankFactors.__name__: low_rank_factors,
     NotRestored.__name__: skipped_when_sharded,
+    WeightUse.__name__: weight_uses,
     ZeroFactors.__name__: zero_factors,
 }
 """What is read of a whole file at once."""

@@ -1,0 +1,152 @@
+"""The weights that a class draws for itself and multiplies by: what from, and with which fans."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Iterator
+
+from initaudit.analyzer.constructor import (
+    Construction,
+    Registered,
+    construct,
+    declaring_class,
+    registered,
+    unreadable_base,
+)
+from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.symbolic.conditions import TRUE
+from initaudit.analyzer.symbolic.values import Constant, Origin, Storage, Symbol, Value
+from initaudit.analyzer.syntax.products import products
+from initaudit.analyzer.triggers import DRAWN_WEIGHT, PRODUCT
+from initaudit.analyzer.writers import forgotten_initializers, is_template, written_elsewhere
+from initaudit.facts import Extent, WeightUse
+from initaudit.finding import Observer
+from initaudit.schemes import Distribution, distribution_of
+from initaudit.timeline import Kind
+
+UNCLEAR = re.compile(r"[^\w\s.()\[\]+*/%-]|each of|module ")
+"""What stands in the text of a value that is no expression of the source."""
+
+
+def weight_uses(project: Project, module: Module) -> Iterator[WeightUse]:
+    """Every weight of a class of the file that is drawn once, whatever the path, and only multiplied by."""
+    if is_template(project, module):
+        return
+    for definition in module.outline.classes():
+        text = module.slice(definition)
+        cls = Defined(module, definition)
+        if not (DRAWN_WEIGHT.found(text) and PRODUCT.found(text)) or not project.is_module_class(cls):
+            continue
+        construction = construct(project, cls) if unreadable_base(project, cls) is None else None
+        if construction is not None and construction.failure is None:
+            yield from _of_class(construction)
+
+
+def _of_class(construction: Construction) -> Iterator[WeightUse]:
+    drawn = {
+        found.name: (found, start)
+        for raw in (False, True)
+        for found in registered(construction, raw=raw)
+        if found.kind is Kind.PARAMETER and (start := _start(found)) is not None
+    }
+    multiplied = products(construction.run.project, construction.cls, set(drawn)) if drawn else {}
+    for name, product in multiplied.items():
+        found, (origin, by, distribution) = drawn[name]
+        shape = _shape(found.storage)
+        if shape is None or len(shape) < 2 or not _is_last(construction, found):
+            continue
+        try:
+            fan_in, fan_out = (_product([shape[at] for at in dims]) for dims in (product.summed, product.kept))
+        except IndexError:
+            continue
+        yield WeightUse(
+            observer=Observer.ANALYZER,
+            place=origin.snippet.place(origin.node),
+            model=declaring_class(construction, origin.snippet.filename, origin.snippet.start),
+            parameter=name,
+            use=product.code.snippet.source(product.node),
+            shape=shape,
+            by=by,
+            distribution=distribution,
+            fan_in=fan_in,
+            fan_out=fan_out,
+        )
+
+
+Start = tuple[Origin, str, Distribution]
+"""What a parameter's values come from: where, by which canonical call, and what they are drawn from."""
+
+
+def _start(found: Registered) -> Start | None:
+    """What gives a parameter all of its values on every path, if that is one draw and known."""
+    storage = found.storage
+    if storage.escaped or found.loaded or found.condition != TRUE or storage.condition != TRUE:
+        return None
+    if not storage.writes:
+        distribution = None if storage.raw else distribution_of(storage.call, ())
+        return (storage.origin, storage.call, distribution) if storage.origin and distribution else None
+    last = storage.writes[-1]
+    if last.part is not None or last.condition != TRUE or last.distribution is None:
+        return None
+    return last.origin, last.by, last.distribution
+
+
+def _is_last(construction: Construction, found: Registered) -> bool:
+    """Whether nobody else writes a trainable parameter once it is constructed."""
+    return (
+        not _is_frozen(construction, found)
+        and next(forgotten_initializers(construction, found), None) is None
+        and written_elsewhere(construction, found) is None
+        and not found.storage.escaped
+    )
+
+
+def _is_frozen(construction: Construction, found: Registered) -> bool:
+    """Whether the code says that a parameter is not trained."""
+    origin, name = found.storage.origin, re.escape(found.name)
+    if origin is None or re.search(rf"self\.{name}\.requires_grad", construction.cls.module.text):
+        return True
+    made = (
+        node
+        for node in origin.snippet.nodes
+        if isinstance(node, ast.Assign) and any(ast.unparse(target) == f"self.{found.name}" for target in node.targets)
+    )
+    return any(
+        isinstance(inner, ast.keyword)
+        and inner.arg == "requires_grad"
+        and not (isinstance(inner.value, ast.Constant) and inner.value.value is True)
+        for node in made
+        for inner in ast.walk(node)
+    )
+
+
+def _shape(storage: Storage) -> tuple[Extent, ...] | None:
+    """A shape all of whose sizes have a text of their own."""
+    entries = storage.shape or ()
+    sizes = [size for entry in entries if (size := _size(entry)) is not None]
+    return tuple(sizes) if len(sizes) == len(entries) else None
+
+
+def _size(entry: Value) -> Extent | None:
+    """One dimension, if it is the same whenever it is asked for."""
+    match entry:
+        case Constant(int(number)):
+            return number
+        case Symbol(name) if not UNCLEAR.search(name):
+            return _tidy(name)
+    return None
+
+
+def _product(sizes: list[Extent]) -> Extent:
+    """The product of some sizes, as a number where it is one."""
+    number = math.prod(size for size in sizes if isinstance(size, int))
+    named = [size for size in sizes if isinstance(size, str)]
+    factors = [*([] if number == 1 else [str(number)]), *(f"({size})" for size in named)]
+    return _tidy(" * ".join(factors)) if named else number
+
+
+def _tidy(expression: str) -> str:
+    """An expression without brackets that say nothing."""
+    return ast.unparse(ast.parse(expression, mode="eval"))

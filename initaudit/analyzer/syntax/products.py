@@ -1,0 +1,246 @@
+"""What the methods of a class multiply by the parameters that it makes itself.
+
+Only a parameter all of whose uses are understood is told of: each is a product that nothing scales or normalizes as far
+as the method shows.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from initaudit.activations import lookup
+from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.syntax.code import Code, own_attribute, unit
+
+MATMULS = {"torch.matmul", "torch.mm", "torch.bmm"}
+METHODS = {name.rpartition(".")[2] for name in MATMULS}
+LINEAR = "torch.nn.functional.linear"
+CONVOLUTION = re.compile(r"torch\.(?:nn\.functional\.)?conv[123]d")
+SAME = {"to", "type_as", "float", "contiguous", "clone"}
+"""Methods whose result has the same dimensions and values."""
+ASKED = {"shape", "size", "dim", "ndim", "dtype", "device", "is_cuda", "requires_grad", "get_device", "type"}
+"""What is asked of a parameter without using its values."""
+INITIALIZES = re.compile(r"init|reset|extra_repr|__repr__")
+PASSES = re.compile(
+    r"view|reshape|permute|transpose|t|contiguous|(?:un)?squeeze|flatten|unflatten|chunk|split|unbind|expand|repeat|type_as|"
+    r"to|float|cat|stack|concat|add|sub|sum|\w*drop(?:out)?\w*|\w*identity"
+)
+"""Names of what gives a product no other scale, as far as its name says."""
+ENDS = re.compile(r"\w*act(?:ivation|ivate)?(?:_?fn|_?func)?\d?|exp|\w*non_?linearity|\w*loss\w*|sin|cos|softmax\w*")
+"""Names of what makes something else of it."""
+AVERAGES = re.compile(r"softmax|one_?hot|att(?:n|ention)|prob|adj|assign|gumbel|rout|gate|normalize", re.IGNORECASE)
+"""What the other side of a product is made of when its entries sum to one: then the product is an average."""
+MAX_STEPS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product with a parameter: the dimensions of the parameter that it sums over, and those that it keeps.
+
+    They count from the end of the parameter's shape where they are negative.
+    """
+
+    code: Code
+    node: ast.expr
+    summed: tuple[int, ...]
+    kept: tuple[int, ...]
+
+
+def products(project: Project, cls: Defined, names: set[str]) -> dict[str, Product]:
+    """The first product with each of these parameters of a class, where every use of it is a product."""
+    found: dict[str, Product] = {}
+    others: set[str] = set()
+    for method in project.methods(cls):
+        if INITIALIZES.search(method.definition.name):
+            continue
+        text = method.module.slice(method.definition)
+        if any(f"self.{name}" in text for name in names):
+            code = unit(project, method)
+            if code is None:
+                return {}
+            for name, product in _Method(code).uses(names):
+                if product is None:
+                    others.add(name)
+                else:
+                    found.setdefault(name, product)
+    return {name: product for name, product in found.items() if name not in others}
+
+
+@dataclass(slots=True)
+class _Method:
+    """A method: what stands around each node, and what its local names are assigned."""
+
+    code: Code
+    parents: Mapping[ast.AST, ast.AST] = field(default_factory=dict)
+    assigned: dict[str, list[ast.AST]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.parents = {child: node for node in self.code.walk() for child in ast.iter_child_nodes(node)}
+        for node in self.code.walk():
+            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+                by = self.parents[node]
+                while isinstance(by, ast.Tuple | ast.List | ast.Starred):
+                    by = self.parents[by]
+                self.assigned.setdefault(node.id, []).append(by)
+
+    def uses(self, names: set[str]) -> Iterator[tuple[str, Product | None]]:
+        """Every use of some parameters; None for one that is not an understood product."""
+        aliases: dict[str, str] = {}
+        for node in self.code.walk():
+            if not isinstance(node, ast.Attribute | ast.Name) or self._only_asked(node):
+                continue
+            name = aliases.get(node.id) if isinstance(node, ast.Name) else own_attribute(node)
+            if name not in names or name is None:
+                continue
+            if alias := self._alias(node):
+                aliases[alias] = name
+            else:
+                yield name, self._product(node)
+
+    def _alias(self, node: ast.expr) -> str | None:
+        """The local name that stands for a parameter and for nothing else."""
+        match self.parents.get(node):
+            case ast.Assign(targets=[ast.Name(id=alias)]) if len(self.assigned.get(alias, ())) == 1:
+                return alias
+        return None
+
+    def _only_asked(self, node: ast.expr) -> bool:
+        parent = self.parents.get(node)
+        tested = isinstance(parent, ast.Compare) and isinstance(parent.ops[0], ast.Is | ast.IsNot)
+        return tested or (isinstance(parent, ast.Attribute) and parent.attr in ASKED)
+
+    def _product(self, node: ast.expr) -> Product | None:
+        """The product that a parameter is a factor of, if nothing scales it."""
+        factor, flipped = node, False
+        while (viewed := self._viewed(factor)) is not None:
+            factor, flipped = viewed[0], flipped != viewed[1]
+        found = self._multiplied(factor)
+        if found is None:
+            return None
+        product, other, summed, kept = found
+        if flipped and {summed, kept} != {(-1,), (-2,)}:
+            return None
+        if flipped:
+            summed, kept = kept, summed
+        if self._averages(other) or not self._keeps_scale(product):
+            return None
+        return Product(self.code, product, summed, kept)
+
+    def _viewed(self, node: ast.expr) -> tuple[ast.expr, bool] | None:
+        """A view of a tensor, and whether its last two dimensions have changed places."""
+        attribute = self.parents.get(node)
+        if not isinstance(attribute, ast.Attribute):
+            return None
+        if attribute.attr in ("T", "mT"):
+            return attribute, True
+        call = self.parents.get(attribute)
+        if not isinstance(call, ast.Call) or call.func is not attribute:
+            return None
+        arguments = [ast.unparse(argument) for argument in call.args]
+        if attribute.attr == "t" or (
+            attribute.attr == "transpose" and set(arguments) in ({"0", "1"}, {"-1", "-2"}, {"1", "2"})
+        ):
+            return call, True
+        return (call, False) if attribute.attr in SAME or (attribute.attr, arguments) == ("unsqueeze", ["0"]) else None
+
+    def _multiplied(self, factor: ast.expr) -> tuple[ast.expr, ast.expr, tuple[int, ...], tuple[int, ...]] | None:
+        """The product that a tensor stands in: the other factor, and which dimensions of it are summed and kept."""
+        match parent := self.parents.get(factor):
+            case ast.BinOp(op=ast.MatMult(), left=left, right=right):
+                return (parent, right, (-1,), (-2,)) if left is factor else (parent, left, (-2,), (-1,))
+            case ast.Call(func=ast.Attribute(attr=name, value=other), args=[argument]) if name in METHODS:
+                return (parent, other, (-2,), (-1,)) if argument is factor else None
+            case ast.Attribute(attr=name) if name in METHODS:
+                call = self.parents.get(parent)
+                if isinstance(call, ast.Call) and len(call.args) == 1 and call.func is parent:
+                    return call, call.args[0], (-1,), (-2,)
+            case ast.Call(args=[left, right, *_]):
+                function = self.code.canonical(parent.func) or ""
+                if function in MATMULS:
+                    return (parent, right, (-1,), (-2,)) if left is factor else (parent, left, (-2,), (-1,))
+                if function == LINEAR and right is factor:
+                    return parent, left, (-1,), (-2,)
+                if CONVOLUTION.fullmatch(function) and right is factor:
+                    dimensions = tuple(range(2, 2 + int(function[-2])))
+                    return parent, left, (1, *dimensions), (0, *dimensions)
+        return None
+
+    def _averages(self, other: ast.expr) -> bool:
+        """Whether the entries of the other factor may sum to one."""
+        made = [value for name in _names(other) for node in self.assigned.get(name, ()) if (value := _value(node))]
+        return any(AVERAGES.search(self.code.snippet.source(node)) for node in (other, *made))
+
+    def _keeps_scale(self, product: ast.expr) -> bool:
+        """Whether a product reaches an activation or the end of the method as it is, under all names it gets."""
+        pending: list[ast.expr] = [product]
+        followed: set[str] = set()
+        for _ in range(MAX_STEPS):
+            if not pending:
+                return True
+            node = pending.pop()
+            match parent := self.parents.get(node):
+                case ast.BinOp(op=ast.Add() | ast.Sub()) | ast.Tuple() | ast.List() | ast.keyword() | ast.Subscript():
+                    pending.append(parent)  # type: ignore[arg-type]
+                case ast.Attribute() if isinstance(call := self.parents.get(parent), ast.Call):
+                    pending += [call] if PASSES.fullmatch(parent.attr) else []
+                    if not (PASSES.fullmatch(parent.attr) or self._ends(call)):
+                        return False
+                case ast.Attribute(attr=name) if name in ("T", "mT", "data", *ASKED):
+                    pending += [parent] if name not in ASKED else []
+                case ast.Call():
+                    passes = PASSES.fullmatch(_called(parent)) is not None
+                    pending += [parent] if passes else []
+                    if not (passes or self._ends(parent)):
+                        return False
+                case ast.Assign() | ast.AugAssign(op=ast.Add() | ast.Sub()):
+                    targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
+                    names = {name for target in targets for name in _names(target)} - followed
+                    followed |= names
+                    pending += [load for name in names for load in self._loads(name, parent)]
+                case ast.Return() | ast.BinOp(op=ast.MatMult()):
+                    pass
+                case _:
+                    return False
+        return False
+
+    def _ends(self, call: ast.Call) -> bool:
+        """Whether a call is an activation, or another product."""
+        name, function = _called(call), self.code.canonical(call.func)
+        return lookup(name) is not None or ENDS.fullmatch(name) is not None or name in METHODS or function == LINEAR
+
+    def _loads(self, name: str, assignment: ast.stmt) -> Iterator[ast.expr]:
+        """Where a name may be read that an assignment has bound: up to the next one behind it that always runs."""
+        last = min(
+            (
+                node.end_lineno or 0
+                for node in self.assigned.get(name, ())
+                if isinstance(node, ast.Assign)
+                and self.parents.get(node) is self.parents.get(assignment)
+                and node.lineno > assignment.lineno
+            ),
+            default=math.inf,
+        )
+        for node in self.code.walk():
+            if isinstance(node, ast.Name) and node.id == name and assignment.lineno < node.lineno <= last:
+                read = isinstance(node.ctx, ast.Load) or isinstance(self.parents.get(node), ast.AugAssign)
+                yield from [node] if read else []
+
+
+def _called(call: ast.Call) -> str:
+    """The last name of what is called; of a layer that is made and called at once, that of the layer."""
+    function = call.func.func if isinstance(call.func, ast.Call) else call.func
+    return function.attr if isinstance(function, ast.Attribute) else dotted(function)
+
+
+def _names(node: ast.expr) -> set[str]:
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)} - {"self"}
+
+
+def _value(node: ast.AST) -> ast.expr | None:
+    """What an assignment assigns."""
+    return node.value if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) else None
