@@ -146,8 +146,7 @@ def call_entry(run: Interpreter, instance: Instance | None, method: Defined, kno
     for param in params[1:] if instance is not None and not has_decorator(node, "staticmethod") else params:
         name, default = param.arg, given.get(param.arg)
         keywords[name] = known.get(name, Symbol(name))
-        annotated = isinstance(param.annotation, ast.Name) and param.annotation.id == "int"
-        if annotated or (isinstance(default, ast.Constant) and type(default.value) is int):
+        if _is_integer(param.annotation) or (isinstance(default, ast.Constant) and type(default.value) is int):
             run.integers.add(name)
         if isinstance(default, ast.Attribute):
             meant = run.project.resolve(method.module, dotted(default))
@@ -156,6 +155,19 @@ def call_entry(run: Interpreter, instance: Instance | None, method: Defined, kno
     parent = method.definition.parent
     owner = Defined(method.module, parent) if parent is not None and parent.is_class else None
     run.invoke(Function(method, instance, owner), [], {**keywords, "**": Symbol("kwargs")}, None)
+
+
+def _is_integer(annotation: ast.expr | None) -> bool:
+    """Whether an annotation says ``int``, or that and None."""
+    match annotation:
+        case ast.Name(id=name):
+            return name == "int"
+        case ast.BinOp(left=one, op=ast.BitOr(), right=ast.Constant(None)):
+            return _is_integer(one)
+        case ast.Subscript(value=ast.Name("Optional") | ast.Attribute(attr="Optional"), slice=one):
+            return _is_integer(one)
+        case _:
+            return False
 
 
 def registered(construction: Construction, *, raw: bool = True) -> Iterator[Registered]:
@@ -192,9 +204,9 @@ def _owners(instance: Instance) -> Iterator[tuple[str, Instance]]:
 def coverage(found: Registered, others: list[Storage], impossible: list[Condition]) -> tuple[Coverage, str | None]:
     """How much of a storage is written, and which path or elements are not. Paths that replace it need no write."""
     storage, writes = found.storage, found.storage.writes
-    replaced = negate(found.condition)
-    if not writes and decide(replaced, storage.condition) is False:
+    if not writes and decide(found.condition, storage.condition):
         return Coverage.NEVER, None
+    replaced = negate(found.condition)
     whole = [event for event in writes if event.part is None]
     parts = [event for event in writes if event.part is not None]
     covered = any_of([replaced, *(event.condition for event in whole)])
@@ -249,6 +261,9 @@ def _missing_part(events: list[WriteEvent], shape: tuple[Value, ...] | None) -> 
         open_ended = {part.start or "0" for part in parts if part.stop is None}
         covered = open_ended >= {str(offset) for offset in range(step)}
     else:
+        last = {part.start for part in parts if _from_end(part.start)} - {part.stop for part in parts}
+        if last and any(part.start in (None, "0") for part in parts):
+            return ""  # whether what is counted from either end meets is not known
         reached: set[str | None] = {None, "0"}
         for _ in parts:
             reached |= {part.stop for part in parts if part.start in reached and part.stop is not None}
@@ -267,7 +282,13 @@ def _length(shape: tuple[Value, ...] | None, dimension: int) -> str | None:
 def _comparable(part: Part) -> bool:
     """Whether the bounds are known well enough to be compared with others."""
     bounds = f"{part.start}{part.stop}"
-    return part.exact and "<" not in bounds and "?" not in bounds and not (part.start or "").startswith("-")
+    known = part.exact and "<" not in bounds and "?" not in bounds
+    return known and (not _from_end(part.start) or (part.start or "")[1:].isdigit())
+
+
+def _from_end(start: str | None) -> bool:
+    """Whether a bound counts from the end."""
+    return (start or "").startswith("-")
 
 
 # Timelines

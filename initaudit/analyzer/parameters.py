@@ -124,7 +124,8 @@ def _used_later(construction: Construction, entry: Registered, writing: list[Def
 def _written_at_once(construction: Construction, by: str) -> Iterator[NotRestored]:
     """What was never raw, but is once the module was on meta, since ``by`` does not write it."""
     for entry in registered(construction, raw=False) if not _is_loaded(construction) else ():
-        if entry.storage.origin is not None and not restored(construction, entry, by):
+        storage = entry.storage
+        if storage.origin is not None and not storage.garbage and not restored(construction, entry, by):
             yield not_restored(construction, entry, by)
 
 

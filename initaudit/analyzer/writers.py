@@ -39,11 +39,13 @@ from initaudit.analyzer.symbolic.values import Instance, OutOfBudgetError, Stora
 WRITES = re.compile(r"[a-z]_\(|\.data\b|\binit\.|\]\s*=|copy|initialize|_init")
 WALKS = re.compile(r"\b(?:named_)?(?:parameters|modules|children)\(|\.apply\(|setattr\(|getattr\(")
 LOADS = re.compile(r"\bdef \w*load\w*\((?s:.*)(?:parameters\(|\w\(self[,)])")
+LOADS_ITSELF = re.compile(r"\bdef \w*load\w*\((?s:.*)\bself\.(?:named_)?parameters\(")
 WALKS_A_MODEL = re.compile(rb"\bin\b[^\n]*\b(?:model|module|net|network|m)\.(?:named_)?(?:parameters|modules)\(")
 INITIALIZES = re.compile(r"init\.\w+_\(|\.(?:normal|uniform|zero|fill)_\(")
 ABOUT_INITIALIZATION = re.compile(r"init|reset|weight", re.IGNORECASE)
 READS = re.compile(r"forward$|generate|extract|save|push|export|print|summary|get_|is_|tie_")
-NO_MODULE = re.compile(r"\b(?:Tensor|str|int|float|bool|[dD]ict|Path|PathLike|device|dtype|Size|ndarray)\b")
+PROPERTIES = ("device", "dtype", "shape", "size", "requires_grad", "ndim", "numel", "dim")
+NO_MODULE = re.compile(r"\b(?:\w*Tensor|str|int|float|bool|[dD]ict|Path|PathLike|device|dtype|Size|ndarray)\b")
 MAX_FILES = 40
 MAX_CONTAINERS = 60
 
@@ -98,7 +100,7 @@ def _is_trusted(function: Defined, name: str) -> bool:
     called = function.definition.name
     if called == "__init__" or "forward" in called or not ABOUT_INITIALIZATION.search(called):
         attribute = re.escape(name.partition(".")[0])
-        handed_on = re.compile(rf"\([^()\n]*\w\.{attribute}\b")
+        handed_on = re.compile(rf"\w\([^()\n]*\w\.{attribute}\b(?!\.(?:{'|'.join(PROPERTIES)})\b)")
         return "forward" not in called and handed_on.search(function.module.slice(function.definition)) is not None
     return True
 
@@ -112,6 +114,9 @@ def forgotten_initializers(construction: Construction, found: Registered) -> Ite
         if method.definition.name in ("extra_repr", "_load_from_state_dict", "load_state_dict"):
             continue
         source = method.module.slice(method.definition)
+        if LOADS_ITSELF.search(source):
+            yield method
+            continue
         if not _may_write(source, found.name):
             continue
         with trial(construction):
@@ -119,11 +124,21 @@ def forgotten_initializers(construction: Construction, found: Registered) -> Ite
             construction.run.built = construction.instance  # a factory makes one, and fills it
             attempt(construction, method)
             construction.run.built = None
-            escaped = found.storage.escaped is not None and not READS.match(method.definition.name)
-            wrote = len(found.storage.writes) > before or escaped
-            kept = any(entry.storage is found.storage for entry in registered(construction, raw=found.storage.raw))
+            wrote = len(found.storage.writes) > before or _handed_out(method, found.storage, method in at_first_use)
+            kept = any(
+                found.storage in (entry.storage, *entry.storage.garbage)
+                for raw in (True, False)
+                for entry in registered(construction, raw=raw)
+            )
         if wrote or not kept:
             yield method
+
+
+def _handed_out(method: Defined, storage: Storage, used: bool) -> bool:
+    """Whether a method lets code nobody can read write the memory; a forward hands it over to compute with it."""
+    if storage.escaped is None or READS.match(method.definition.name):
+        return False
+    return not used or ABOUT_INITIALIZATION.search(f"{method.definition.name} {storage.escaped}") is not None
 
 
 def _own_methods(construction: Construction) -> Iterator[Defined]:

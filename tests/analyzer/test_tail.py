@@ -301,6 +301,127 @@ WAYS = {
                 except RuntimeError:
                     nn.init.normal_(self._weight)  # writes
         """,
+    "a cast": """
+        from typing import cast
+
+        def initialize(layer):
+            nn.init.normal_(cast("Layer", layer)._weight)  # writes
+
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                initialize(self)
+        """,
+    "a draw before one row is zeroed": """
+        from typing import Optional
+
+        class Layer(nn.Module):
+            def __init__(self, n: int, padding: Optional[int] = None):
+                super().__init__()
+                if padding is not None and padding < 0:
+                    padding = n + padding
+                self.padding = padding
+                self._weight = nn.Parameter(torch.empty(n, 4))
+                nn.init.normal_(self._weight)  # writes
+                if self.padding is not None:
+                    with torch.no_grad():
+                        self._weight[self.padding].fill_(0)
+        """,
+    "the last row apart from the others": """
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                nn.init.normal_(self._weight[:-1])  # writes
+                nn.init.zeros_(self._weight[-1])
+        """,
+    "a draw that is transformed in place": """
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                nn.init.uniform_(self._weight, 0.01, 0.1)  # writes
+                dt = self._weight.exp().clamp_min(1e-4)
+                self._weight.data.copy_(dt + torch.log(-torch.expm1(-dt)))
+        """,
+    "a draw that an activation and an index transform": """
+        import torch.nn.functional as F
+
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                nn.init.normal_(self._weight)  # writes
+                self._weight.data = F.normalize(self._weight, dim=0)
+                self._weight.data[0] = self._weight[0] / 2
+        """,
+    "a constructor that refuses much": """
+        class Layer(nn.Module):
+            def __init__(self, n, a, b, c, d, e, f):
+                super().__init__()
+                if a != "x" and a != "y":
+                    raise ValueError(a)
+                if b != "x" and b != "y":
+                    raise ValueError(b)
+                if c > 1 and d in ("p", "q", "r") or e is not None and f is not None:
+                    raise ValueError(c)
+                self._weight = nn.Parameter(torch.empty(n, n))
+                nn.init.normal_(self._weight)  # writes
+        """,
+    "an initializer of layers that it is none of": """
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                nn.init.normal_(self._weight)  # writes
+
+        def made(n):
+            layer = Layer(n)
+            return layer
+
+        class Model(nn.Module):
+            def __init__(self, n, a, b, c, d, e, f, g, h):
+                super().__init__()
+                if a and b or c and d or e and f or g and h:
+                    self.layer = made(n)
+                for name, module in self.named_modules():
+                    if isinstance(module, nn.Linear):
+                        nn.init.ones_(module._weight)
+        """,
+    "an initializer that the constructor has run before": """
+        class Layer(nn.Module):
+            def __init__(self, n, config):
+                super().__init__()
+                self.config = config
+                self._weight = nn.Parameter(torch.empty(n, n))
+                self.bias = nn.Parameter(torch.empty(n))
+                init_weights(self)
+
+        def init_weights(module: nn.Module):
+            if isinstance(module, Layer):
+                if module.config.zero:
+                    nn.init.zeros_(module._weight)  # writes
+                else:
+                    nn.init.normal_(module._weight)
+                nn.init.zeros_(module.bias)
+        """,
+    "a method whose result a forward computes with": """
+        import away
+
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+                nn.init.normal_(self._weight)  # writes
+
+            def product(self, x):
+                x.copy_(x + 1)
+                return away.product(x, self._weight)
+
+            def forward(self, x):
+                return self.product(x)
+        """,
 }
 COLLECTIONS = {
     "a list of parameters, one by one": """
@@ -365,6 +486,28 @@ def test_the_parameter_is_reported_without(source: str, unwritten: Callable[...,
 @pytest.mark.parametrize("source", COLLECTIONS.values(), ids=COLLECTIONS)
 def test_the_collection_is_reported_without(source: str, unwritten: Callable[..., set[str]]) -> None:
     assert unwritten(layer=without(source)) == {"ws"}
+
+
+def test_a_class_that_loads_all_of_its_parameters_is_not_decided(unwritten: Callable[..., set[str]]) -> None:
+    source = """
+        import collections
+        import away
+
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+
+            def load_weights(self, stored):
+                mine = collections.OrderedDict(self.{walked}())
+                for name in stored:
+                    away.load(mine[name], stored[name])
+
+        def use(layer, stored):
+            layer.load_weights(stored)
+        """
+    assert unwritten(layer=source.format(walked="named_parameters")) == set()
+    assert unwritten(layer=source.format(walked="named_children")) == {"_weight"}
 
 
 def test_what_only_reads_the_module_does_not_initialize_it(unwritten: Callable[..., set[str]]) -> None:

@@ -220,7 +220,7 @@ def _is_instance(run: Interpreter, value: Value, cls: Value) -> bool | None:
             return False
         case Constant(inner), Api(name) if name.removeprefix("builtins.") in PYTHON_TYPES:
             return isinstance(inner, PYTHON_TYPES[name.removeprefix("builtins.")])
-        case Constant(), (Class() | Api()):
+        case Constant() | Unset(), Class() | Api():
             return False
         case Sequence(is_list=is_list), Api(name):
             return name == ("builtins.list" if is_list else "builtins.tuple") or name.startswith("collections.abc.")

@@ -205,6 +205,8 @@ def call_api(run: Interpreter, name: str, args: list[Value], keywords: dict[str,
         return _call_torch(run, name, args, keywords, origin)
     if package == "builtins":
         return builtin_functions.call(run, name.removeprefix("builtins."), args, keywords, origin)
+    if name in ("typing.cast", "typing_extensions.cast") and len(args) == 2:
+        return args[1]
     if name == "functools.partial" and args:
         return _partial(run, args, keywords)
     if name.startswith("math."):
@@ -321,7 +323,7 @@ def signal_function(run: Interpreter, name: str, args: list[Value], origin: Orig
     """A function applied to the output of a forward."""
     signal = next((arg for arg in args if isinstance(arg, Signal)), None)
     if signal is None:
-        return UNKNOWN
+        return tensors.computed(run, *args) if any(isinstance(arg, Tensor) for arg in args) else UNKNOWN
     return meet(run, signal, name, origin)
 
 

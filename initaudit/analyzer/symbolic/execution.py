@@ -232,7 +232,7 @@ def assign_attribute(run: Interpreter, holder: Value, name: str, value: Value, n
 
 def _assign_item(run: Interpreter, holder: Value, index: expressions.Index, value: Value, node: ast.AST) -> None:
     match holder:
-        case Tensor():
+        case Tensor() if not tensors.from_itself(run, holder, value):
             tensors.write(run, tensors.part_of(holder, index), "index assignment", run.origin(node))
         case Mapping(items=items):
             key = index.constant

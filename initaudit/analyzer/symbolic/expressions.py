@@ -302,9 +302,17 @@ def index_part(run: Interpreter, node: ast.Subscript) -> Index:
             return Index(constant=number, start=text(value))
         stop = None if number == -1 else str(number + 1)
         return Index(constant=number, start=str(number), stop=stop, exact=exact, dimension=dimension)
-    if isinstance(value, Symbol) and value.text in run.integers and EACH not in value.text:
-        return Index(start=value.text, stop=f"({value.text} + 1)", exact=exact, dimension=dimension)
+    if all(_is_integer(run, leaf) for _, leaf in leaves(value, run.condition)):
+        start = text(value) if isinstance(value, Symbol) else run.frame.snippet.source(chosen)
+        return Index(start=start, stop=f"({start} + 1)", exact=exact, dimension=dimension)
     return Index(start=text(value), by_loop=isinstance(value, Symbol) and EACH in value.text)
+
+
+def _is_integer(run: Interpreter, value: Value) -> bool:
+    """Whether a value is one integer, and not one after the other."""
+    if isinstance(value, Symbol):
+        return value.text in run.integers and EACH not in value.text
+    return isinstance(value, Constant) and type(value.value) is int
 
 
 def _is_ellipsis(node: ast.expr) -> bool:

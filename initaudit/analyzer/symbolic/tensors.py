@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from initaudit.analyzer import torch_api
@@ -131,17 +131,21 @@ def write(
     distribution: Distribution | None = None,
     gain: float | None = None,
 ) -> Tensor:
-    """Record that the tensor's memory is written."""
+    """Record that the tensor's memory is written. The same statement on the same path tells nothing new."""
     part = None if tensor.elements else tensor.part
     for condition, leaf in leaves(tensor.storage, run.condition):
         if isinstance(leaf, Memory):
             cause = run.frame.called_from if run.frames else None
-            leaf.storage.writes.append(WriteEvent(origin, cause, by, condition, part, distribution, gain))
+            event = WriteEvent(origin, cause, by, condition, part, distribution, gain)
+            if not any(map(event.repeats, leaf.storage.writes)):
+                leaf.storage.writes.append(event)
     return tensor
 
 
 def replace_data(run: Interpreter, tensor: Tensor, value: Value, origin: Origin) -> None:
     """``tensor.data = value``: another memory under the same tensor."""
+    if from_itself(run, tensor, value):
+        return
     if tensor.part is not None:
         write(run, tensor, "data assignment", origin)
         return
@@ -172,13 +176,23 @@ def element(tensor: Tensor) -> Tensor:
 
 
 def computed(run: Interpreter, *operands: Value) -> Value:
-    """The result of arithmetic: garbage when computed from memory nobody wrote, which nobody follows."""
-    for operand in operands:
-        if isinstance(operand, Tensor):
-            for _, leaf in leaves(operand.storage, run.condition):
-                if isinstance(leaf, Memory) and leaf.storage.raw and not leaf.storage.writes:
-                    return UNKNOWN
-    return fresh(run, "arithmetic", None)
+    """The result of arithmetic, which is garbage when computed from memory nobody wrote."""
+    garbage = dict.fromkeys(storage for operand in operands for each in _garbage(run, operand) for storage in each)
+    return Tensor(Memory(Storage(None, "arithmetic", raw=False, condition=run.condition, garbage=tuple(garbage))))
+
+
+def _garbage(run: Interpreter, value: Value) -> Iterator[tuple[Storage, ...]]:
+    """The memory that nobody wrote so far and that a value is, or was computed from, on each of its paths."""
+    for _, leaf in leaves(value.storage, run.condition) if isinstance(value, Tensor) else ():
+        if isinstance(leaf, Memory):
+            storage = leaf.storage
+            yield () if storage.writes else (storage,) if storage.raw else storage.garbage
+
+
+def from_itself(run: Interpreter, tensor: Tensor, value: Value) -> bool:
+    """Whether a value that is to be written was computed from the same memory before anybody wrote that."""
+    own = {storage for path in _garbage(run, tensor) for storage in path}
+    return isinstance(value, Tensor) and all(not own.isdisjoint(path) for path in _garbage(run, value))
 
 
 def place(value: Value, origin: Origin) -> None:
@@ -215,6 +229,8 @@ def method(
     run: Interpreter, tensor: Tensor, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> Value:
     """Call a method of a tensor."""
+    if name == "copy_" and args and from_itself(run, tensor, args[0]):
+        return tensor
     if name in torch_api.OVERWRITES:
         by = f"Tensor.{name}"
         return write(run, tensor, by, origin, drawn(by, tensor, args, keywords))

@@ -92,6 +92,12 @@ class WriteEvent:
     distribution: Distribution | None = None
     gain: float | None = None
 
+    def repeats(self, other: WriteEvent) -> bool:
+        """Whether it is the same statement on the same path, reached from the same call or from one nobody knows."""
+        same = self.origin.node is other.origin.node and self.condition is other.condition and self.part == other.part
+        called = self.cause.node if self.cause is not None else None
+        return same and (called is None or (other.cause is not None and called is other.cause.node))
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -104,13 +110,18 @@ class Part:
     step: int = 1
 
     def __str__(self) -> str:
+        if self.stop == f"({self.start} + 1)":
+            return f"[{':, ' * self.dimension}{self.start}]"
         step = f":{self.step}" if self.step != 1 else ""
         return f"[{':, ' * self.dimension}{self.start or ''}:{self.stop or ''}{step}]"
 
 
 @dataclass(slots=True, eq=False)
 class Storage:
-    """Memory. ``raw`` says that allocating it wrote nothing; ``escaped`` that code nobody could read had hold of it."""
+    """Memory. ``raw`` says that allocating it wrote nothing; ``escaped`` that code nobody could read had hold of it.
+
+    ``garbage`` is the memory that nobody had written when this was computed from it.
+    """
 
     origin: Origin | None
     call: str
@@ -125,6 +136,7 @@ class Storage:
     distribution: Distribution | None = None
     writes: list[WriteEvent] = field(default_factory=list)
     escaped: str | None = None
+    garbage: tuple[Storage, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
