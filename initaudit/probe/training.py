@@ -25,6 +25,9 @@ NOTHING = 1e-12
 """The part of the largest gradient of a model below which another one is rounding."""
 PACE = 0.01
 """How far a step goes, in parts of the rms of all parameters."""
+SCALINGS = 2
+SMALLEST_SCALE = 1e-4
+"""Parameters are multiplied by factors from this to one."""
 SAMPLES = 4
 """Of a batch that it is trained on; normalization over the batch needs more than one."""
 CHUNK = 4096
@@ -73,13 +76,22 @@ class Trainee:
                 self.parameters[name].sub_(gradient, alpha=pace)
 
     def train(self) -> Iterator[Gradients]:
-        """Two batches at the start, and one after each step."""
+        """Two batches at the start, one after each step, and one whenever each parameter was scaled by its own factor.
+
+        Units that are one stay one whatever the scales; what is alike for the values that others hold just now, as two
+        samples that both lie outside of an image, is told apart.
+        """
         yield self.gradients()
         for _ in range(STEPS):
             gradients = self.gradients()
             yield gradients
             self.step(gradients)
         yield self.gradients()
+        for _ in range(SCALINGS):
+            with torch.no_grad():
+                for parameter in self.parameters.values():
+                    parameter.mul_(SMALLEST_SCALE ** float(torch.rand((), generator=self.generator)))
+            yield self.gradients()
 
     def disturb(self, names: Sequence[str]) -> None:
         """Fill some parameters with small random numbers."""

@@ -37,7 +37,8 @@ class UnbrokenSymmetry(Rule[EqualUnits]):
 
     ## Known problems
     It is decided by training: gradients of two batches at the start and after each of three steps, in training mode and in
-    double precision, have to agree to one part in a billion and not to be zero. So an input has to be known, and a model that does
+    double precision, and again once every parameter was scaled by a factor of its own, have to agree to one part in a
+    billion and not to be zero. So an input has to be known, and a model that does
     not run in double precision is not judged. A constant layer under a random one is not symmetric, and not reported; nor
     is one whose symmetry dropout breaks. Columns of an embedding are not compared.
 

@@ -56,6 +56,24 @@ def fill(*layers: Any, value: float = 0.5) -> None:
             nn.init.constant_(one, value)
 
 
+class Sampled(nn.Module):
+    """Looks at a few points beside its own and weighs what is there, alike at first; three of them lie outside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.offsets = nn.Parameter(torch.tensor([0.1, 5.0, 6.0, 7.0]))
+        self.weights = nn.Linear(8, 4)
+        fill(self.weights, value=0.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        there = (1 - self.offsets).relu() * x.mean(dim=1, keepdim=True)
+        return (self.weights(x).softmax(dim=1) * there).sum(dim=1)
+
+
+def test_units_that_are_alike_for_what_another_parameter_holds_just_now_are_told_apart() -> None:
+    assert equal(Sampled) == {}
+
+
 def test_random_weights_have_nothing_to_report() -> None:
     assert found(mlp(lambda model: None)) == []
 
