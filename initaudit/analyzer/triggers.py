@@ -110,10 +110,6 @@ class Either:
     def __init__(self, *pairs: tuple[Trigger, Trigger]) -> None:
         self.pairs = pairs
 
-    def found(self, text: str) -> bool:
-        """Whether some text may matter."""
-        return any(one.found(text) and other.found(text) for one, other in self.pairs)
-
     def found_in_bytes(self, raw: bytes, words: Words) -> bool:
         """Whether a file may matter."""
         return any(one.found_in_bytes(raw, words) and other.found_in_bytes(raw, words) for one, other in self.pairs)
