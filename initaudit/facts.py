@@ -261,8 +261,8 @@ class ClassNameTest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class NameTest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A test for a part of a parameter's name, before it is initialized, that no name of ``model`` passes.
 
-    ``others_pass`` says that another test of the same loop can be passed. ``known`` are the parts that names of the
-    model can have beside those of torch's layers.
+    ``others_pass`` says that the same loop may do something to other parameters. ``known`` are the parts that names of
+    the model can have beside those of torch's layers.
     """
 
     observer: Observer

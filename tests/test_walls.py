@@ -18,6 +18,7 @@ VOCABULARY = {
     "initaudit.schemes",
     "initaudit.activations",
     "initaudit.adapters",
+    "initaudit.naming",
 }
 OBSERVERS = {"initaudit.analyzer", "initaudit.probe"}
 JUDGES = {
@@ -57,7 +58,7 @@ def foreign_imports(room: str) -> set[str]:
     return {name.partition(".")[0] for file in files(room) for name in imports(file)} - {"initaudit"}
 
 
-@pytest.mark.parametrize("room", ["finding", "schemes", "timeline", "facts", "activations"])
+@pytest.mark.parametrize("room", ["finding", "schemes", "timeline", "facts", "activations", "naming"])
 def test_the_vocabulary_imports_only_itself_and_msgspec(room: str) -> None:
     assert files(room)
     assert {name for name in own_imports(room) if not within(name, VOCABULARY)} == set()

@@ -36,18 +36,18 @@ LEGACY = frozenset(
 class Call:
     """A line of user code, found while it runs, and turned into a place when somebody asks."""
 
-    __slots__ = ("_found", "_instruction", "_row", "code")
+    __slots__ = ("_found", "_instruction", "code", "row")
 
     def __init__(self, frame: FrameType) -> None:
         self.code = frame.f_code
         self._instruction = frame.f_lasti
-        self._row = frame.f_lineno
+        self.row = frame.f_lineno
         self._found: Place | None = None
 
     @property
     def place(self) -> Place:
         if self._found is None:
-            self._found = _place(self.code, self._instruction, self._row)
+            self._found = _place(self.code, self._instruction, self.row)
         return self._found
 
     def spelled(self) -> str | None:
@@ -208,6 +208,13 @@ def _place(code: CodeType, instruction: int, row: int) -> Place:
             )
     line = linecache.getline(code.co_filename, row).rstrip("\r\n")
     return Place(filename, row, len(line) - len(line.lstrip()) + 1, row, len(line) + 1)
+
+
+def place_of_node(filename: str, node: ast.expr | ast.stmt) -> Place:
+    """The span of a node of a file's syntax tree, in code points."""
+    end_row, end_offset = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
+    column, end_column = _points(filename, node.lineno, node.col_offset), _points(filename, end_row, end_offset)
+    return Place(displayed(filename), node.lineno, column + 1, end_row, end_column + 1)
 
 
 def _points(filename: str, row: int, offset: int) -> int:

@@ -15,6 +15,7 @@ from initaudit.probe.applications import applications_watched
 from initaudit.probe.fills import Content, filling
 from initaudit.probe.foreign import numpy_watched
 from initaudit.probe.request import TargetError
+from initaudit.probe.walks import walks_watched
 from initaudit.probe.watch import Decision, Fill, Filler, Watch, storage_of
 
 Tensors = dict[str, torch.Tensor]
@@ -93,7 +94,7 @@ def build(make: Make, seed: int, fill: Fill | None) -> Built:
     seed_everything(seed)
     watch = Watch(fill)
     try:
-        with numpy_watched(watch), applications_watched(watch), watch:
+        with numpy_watched(watch), applications_watched(watch), walks_watched(watch), watch:
             model = make()
     except TargetError:
         raise

@@ -108,6 +108,21 @@ class Application(NamedTuple):
     constructors: tuple[Call, ...]
 
 
+class Walk:
+    """A walk of user code over the parts of a module: which method it called there, and what it came to.
+
+    ``names`` are empty where the method gives none, and ``ended`` says that it came to everything.
+    """
+
+    __slots__ = ("call", "ended", "method", "names")
+
+    def __init__(self, call: Call, method: str) -> None:
+        self.call = call
+        self.method = method
+        self.names: list[str] = []
+        self.ended = False
+
+
 class Filler(TorchDispatchMode):
     """Fills every tensor over memory that nothing wrote, and records nothing."""
 
@@ -143,6 +158,7 @@ class Watch(TorchDispatchMode):
         self.records: dict[int, Record] = {}
         self.decisions: list[Decision] = []
         self.applications: list[Application] = []
+        self.walks: list[Walk] = []
         self._foreign: dict[int, Record] = {}  # memory that is not torch's, by address
         self._running: Initializer | None = None  # the call of nn.init that wrote last, and the records it wrote
         self._written_by_it: set[int] = set()

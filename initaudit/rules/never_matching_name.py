@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from initaudit.facts import NameTest
-from initaudit.finding import Category, Evidence, Finding, Severity
-from initaudit.rules.base import ANALYZER, Default, Example, Rule
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import BOTH, Default, Example, Rule
 
 SHOWN = 6
 
@@ -37,9 +37,11 @@ class NeverMatchingName(Rule[NameTest]):
     ```
 
     ## Known problems
-    A note where other tests of the loop pass: code for several models tests names that not all of them have. The
-    names are known only where every layer of the model is, so that little is reported; nothing was in about 30
-    released projects.
+    A note where the loop initializes something else: code for several models tests names that not all of them have.
+    Reading shows the names only where every layer of the model is known, so that little is reported; nothing was in
+    about 30 released projects. Building shows all names, but only those of the model that is built: a helper for
+    several models may be meant for another one. Names of torch's own parameters ("bias", "weight_hh") are
+    then not reported, since a model without them has nothing to initialize there.
 
     ## References
     - [Module.named_parameters](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.named_parameters)
@@ -50,7 +52,7 @@ class NeverMatchingName(Rule[NameTest]):
     category = Category.SUSPICIOUS
     severity = Severity.WARNING
     default = Default.PREVIEW
-    observers = ANALYZER
+    observers = BOTH
     subject = NameTest
     invalid = (
         Example(
@@ -64,6 +66,7 @@ class NeverMatchingName(Rule[NameTest]):
             """,
         ),
         Example(
+            target="Net",
             source="""
             from torch import nn
 
@@ -83,6 +86,7 @@ class NeverMatchingName(Rule[NameTest]):
     )
     valid = (
         Example(
+            target="Net",
             source="""
             from torch import nn
 
@@ -112,9 +116,10 @@ class NeverMatchingName(Rule[NameTest]):
 
     def check(self, subject: NameTest) -> Iterator[Finding]:
         names = ", ".join(f"`{name}`" for name in subject.known[:SHOWN]) or "numbers"
+        when = "when it was built, " if subject.observer is Observer.PROBE else ""
         yield self.finding(
             subject.place,
             f"no parameter of `{subject.model}` has `{subject.part}` in its name; test the type of the module instead",
-            evidence=[Evidence(subject.observer, f"its names are made of {names} and those of torch's layers")],
+            evidence=[Evidence(subject.observer, f"{when}its names are made of {names} and those of torch's layers")],
             severity=Severity.NOTE if subject.others_pass else None,
         )

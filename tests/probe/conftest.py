@@ -11,7 +11,7 @@ pytest.importorskip("torch", reason="the probe runs with torch")
 
 from initaudit.engine import judge
 from initaudit.facts import Observation
-from initaudit.finding import Place
+from initaudit.finding import Finding, Place
 from initaudit.probe import Target
 from initaudit.probe.audit import Audit
 from initaudit.probe.poison import control_build
@@ -33,12 +33,16 @@ class Seen:
         return timeline
 
     @property
+    def findings(self) -> list[Finding]:
+        return [one.finding for one in judge(self.observation, catalogue().values())]
+
+    @property
     def codes(self) -> list[str]:
-        return [one.finding.code for one in judge(self.observation, catalogue().values())]
+        return [one.code for one in self.findings]
 
     @property
     def messages(self) -> list[str]:
-        return [one.finding.message for one in judge(self.observation, catalogue().values())]
+        return [one.message for one in self.findings]
 
     @property
     def follows(self) -> list[list[tuple[str, str | None]]]:

@@ -15,21 +15,11 @@ from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.code import Code
 from initaudit.analyzer.syntax.structure import CONTAINERS, constructed
-from initaudit.analyzer.syntax.walks import written
 from initaudit.facts import NameTest
 from initaudit.finding import Observer
+from initaudit.naming import NAMED, OF_PLAIN, OF_TORCH, initializes, parts_asked_for
 
-NAMED = {"named_parameters", "named_modules", "named_children"}
-OF_TORCH = frozenset({
-    "weight", "bias", "weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "weight_ih", "weight_hh", "bias_ih",
-    "bias_hh", "reverse", "in_proj_weight", "in_proj_bias", "out_proj", "q_proj_weight", "k_proj_weight",
-    "v_proj_weight", "bias_k", "bias_v", "self_attn", "multihead_attn", "linear1", "linear2", "norm1", "norm2", "norm3",
-    "norm", "dropout", "dropout1", "dropout2", "dropout3", "activation", "layers", "encoder", "decoder", "weight_g",
-    "weight_v", "weight_orig", "parametrizations", "original", "original0", "original1", "head", "tail", "module",
-})  # fmt: skip
-"""Every name that a layer of torch gives a parameter or a layer of its own."""
 PLAIN = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS | torch_api.ACTIVATION_MODULES | torch_api.TRANSPARENT
-OF_PLAIN = frozenset({"weight", "bias", "weight_g", "weight_v", "weight_orig", "parametrizations", "original"})
 ADDS_NAMES = re.compile(r"setattr\(|add_module\(|register_module\(|ModuleDict|ParameterDict|OrderedDict|__setattr__")
 """What may give a module names that are not attributes in its source."""
 MAX_DEPTH = 6
@@ -59,16 +49,15 @@ def _of_loop(code: Code, loop: ast.For, model: ast.expr, name: str, element: str
     tests = [
         (test, part)
         for branch in ast.walk(loop)
-        if isinstance(branch, ast.If) and _initializes(code, branch, element)
-        for test in ast.walk(branch.test)
-        if (part := _tested(test, name)) is not None
+        if isinstance(branch, ast.If) and initializes(branch.body, element)
+        for test, part in parts_asked_for(branch.test, name)
     ]
     names = _names(code, model) if tests else None
     if names is None:
         return
     passed = [_possible(part, names) for _, part in tests]
     for (test, part), possible in zip(tests, passed, strict=True):
-        if not possible and isinstance(test, ast.expr):
+        if not possible:
             yield NameTest(
                 observer=Observer.ANALYZER,
                 place=code.snippet.place(test),
@@ -78,40 +67,6 @@ def _of_loop(code: Code, loop: ast.For, model: ast.expr, name: str, element: str
                 others_pass=any(passed),
                 known=tuple(sorted(names - OF_TORCH - OF_PLAIN)),
             )
-
-
-def _initializes(code: Code, branch: ast.If, element: str) -> bool:
-    """Whether the body of a branch writes to the parameter or the module."""
-    for statement in branch.body:
-        for node in ast.walk(statement):
-            target = written(code, node) if isinstance(node, ast.Call) else None
-            if target is not None and dotted(target).partition(".")[0] == element:
-                return True
-    return False
-
-
-def _tested(test: ast.AST, name: str) -> str | None:
-    """The text that a test looks for in a name."""
-    match test:
-        case ast.Compare(
-            left=ast.Call(
-                func=ast.Attribute(attr="find", value=ast.Name(id=tested)), args=[ast.Constant(value=str(part))]
-            ),
-            ops=[ast.NotEq() | ast.GtE() | ast.Gt()],
-        ):
-            pass
-        case ast.Compare(left=ast.Constant(value=str(part)), ops=[ast.In()], comparators=[ast.Name(id=tested)]):
-            pass
-        case ast.Call(
-            func=ast.Attribute(attr="startswith" | "endswith", value=ast.Name(id=tested)),
-            args=[ast.Constant(value=str(part))],
-        ):
-            pass
-        case ast.Compare(left=ast.Name(id=tested), ops=[ast.Eq()], comparators=[ast.Constant(value=str(part))]):
-            pass
-        case _:
-            return None
-    return part if tested == name else None
 
 
 def _possible(part: str, names: frozenset[str]) -> bool:

@@ -1,0 +1,87 @@
+"""What parameters are called, and how loops that initialize them ask for parts of their names.
+
+Torch's own layers name theirs alike everywhere. Knows Python's syntax trees, and no observer.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+NAMED = frozenset({"named_parameters", "named_modules", "named_children"})
+"""The methods of a module that yield names."""
+OF_PLAIN = frozenset({"weight", "bias", "weight_g", "weight_v", "weight_orig", "parametrizations", "original"})
+"""Every name in a layer of torch that holds no others."""
+OF_RECURRENT = frozenset({
+    "weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "weight_ih", "weight_hh", "bias_ih", "bias_hh",
+    "reverse",
+})  # fmt: skip
+OF_ATTENTION = frozenset({
+    "in_proj_weight", "in_proj_bias", "q_proj_weight", "k_proj_weight", "v_proj_weight", "bias_k", "bias_v",
+})  # fmt: skip
+OF_PARAMETERS = OF_PLAIN | OF_RECURRENT | OF_ATTENTION | {"original0", "original1"}
+"""Every name that a layer of torch gives a parameter of its own."""
+OF_TORCH = OF_PARAMETERS | frozenset({
+    "out_proj", "self_attn", "multihead_attn", "linear1", "linear2", "norm1", "norm2", "norm3", "norm", "dropout",
+    "dropout1", "dropout2", "dropout3", "activation", "layers", "encoder", "decoder", "head", "tail", "module",
+})  # fmt: skip
+"""Every name that a layer of torch gives a parameter or a layer of its own."""
+NO_WRITES = frozenset({"requires_grad_", "share_memory_", "detach_"})
+"""Methods of a tensor that leave its values as they are."""
+
+
+def parts_asked_for(test: ast.expr, name: str) -> Iterator[tuple[ast.expr, str]]:
+    """Each test, within one, that the variable ``name`` holds some text, and the text; not those that are negated."""
+    part = part_asked_for(test, name)
+    if part is not None:
+        yield test, part
+    elif not (isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)):
+        for inner in ast.iter_child_nodes(test):
+            if isinstance(inner, ast.expr):
+                yield from parts_asked_for(inner, name)
+
+
+def part_asked_for(test: ast.expr, name: str) -> str | None:
+    """The text that a test looks for in what the variable ``name`` holds."""
+    match test:
+        case ast.Compare(
+            left=ast.Call(
+                func=ast.Attribute(attr="find", value=ast.Name(id=tested)), args=[ast.Constant(value=str(part))]
+            ),
+            ops=[ast.NotEq() | ast.GtE() | ast.Gt()],
+        ):
+            pass
+        case ast.Compare(left=ast.Constant(value=str(part)), ops=[ast.In()], comparators=[ast.Name(id=tested)]):
+            pass
+        case ast.Call(
+            func=ast.Attribute(attr="startswith" | "endswith", value=ast.Name(id=tested)),
+            args=[ast.Constant(value=str(part))],
+        ):
+            pass
+        case ast.Compare(left=ast.Name(id=tested), ops=[ast.Eq()], comparators=[ast.Constant(value=str(part))]):
+            pass
+        case _:
+            return None
+    return part if tested == name else None
+
+
+def initializes(statements: Sequence[ast.stmt], element: str) -> bool:
+    """Whether some call writes in place to what the variable ``element`` holds, or to a part of it."""
+    return any(
+        isinstance(node, ast.Call) and _writes(node) and element in (_root(node.func), *map(_root, node.args[:1]))
+        for statement in statements
+        for node in ast.walk(statement)
+    )
+
+
+def _writes(call: ast.Call) -> bool:
+    """Whether a call is of something that is called as what works in place."""
+    called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    return called.endswith("_") and not called.endswith("__") and called not in NO_WRITES
+
+
+def _root(node: ast.expr) -> str | None:
+    """The variable that an expression begins with: ``m`` of ``m.weight.data[0]``."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else None
