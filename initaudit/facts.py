@@ -46,6 +46,7 @@ class ModelLoop(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     layers that a loop over children initializes and that are all further down, in the attributes ``missed_in``.
     """
 
+    observer: Observer
     place: Place
     model: str
     iterates: Iterates

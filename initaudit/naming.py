@@ -28,6 +28,8 @@ OF_TORCH = OF_PARAMETERS | frozenset({
 """Every name that a layer of torch gives a parameter or a layer of its own."""
 NO_WRITES = frozenset({"requires_grad_", "share_memory_", "detach_"})
 """Methods of a tensor that leave its values as they are."""
+OF_OTHERS = frozenset({"copy_", "add_", "sub_", "mul_", "div_", "set_", "lerp_", "fill_", "pow_"})
+"""Methods that write a tensor with values of another one, which they leave alone."""
 
 
 def parts_asked_for(test: ast.expr, name: str) -> Iterator[tuple[ast.expr, str]]:
@@ -68,16 +70,18 @@ def part_asked_for(test: ast.expr, name: str) -> str | None:
 def initializes(statements: Sequence[ast.stmt], element: str) -> bool:
     """Whether some call writes in place to what the variable ``element`` holds, or to a part of it."""
     return any(
-        isinstance(node, ast.Call) and _writes(node) and element in (_root(node.func), *map(_root, node.args[:1]))
+        isinstance(node, ast.Call) and element in map(_root, _written(node))
         for statement in statements
         for node in ast.walk(statement)
     )
 
 
-def _writes(call: ast.Call) -> bool:
-    """Whether a call is of something that is called as what works in place."""
+def _written(call: ast.Call) -> Sequence[ast.expr]:
+    """What a call may write in place, by what it is called: what it is a method of, or what it is given first."""
     called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    return called.endswith("_") and not called.endswith("__") and called not in NO_WRITES
+    if not called.endswith("_") or called.endswith("__") or called in NO_WRITES:
+        return ()
+    return (call.func,) if called in OF_OTHERS else (call.func, *call.args[:1])
 
 
 def _root(node: ast.expr) -> str | None:

@@ -146,7 +146,13 @@ def test_data_is_no_legacy_allocation() -> None:
 
 
 def loop(**changes: Any) -> ModelLoop:
-    told: dict[str, Any] = {"place": at(2), "model": "net", "iterates": Iterates.PARAMETERS, "effect": False}
+    told: dict[str, Any] = {
+        "observer": Observer.ANALYZER,
+        "place": at(2),
+        "model": "net",
+        "iterates": Iterates.PARAMETERS,
+        "effect": False,
+    }
     return ModelLoop(**told | changes)
 
 

@@ -29,6 +29,7 @@ from initaudit.probe.inputs import inputs_for
 from initaudit.probe.lines import place_of_error
 from initaudit.probe.lost_writes import lost_writes
 from initaudit.probe.name_tests import name_tests
+from initaudit.probe.nested import nested_missed
 from initaudit.probe.order import early_walks, overwritten
 from initaudit.probe.poison import BuildError, Built, Make, Verdict, control_build, judge, tensors_of
 from initaudit.probe.request import Stage, Target, TargetError
@@ -74,6 +75,7 @@ class Audit:
             *early_walks(self.timelines),
             *overwritten(self.timelines),
             *name_tests(self.timelines.watch),
+            *nested_missed(self.timelines.watch),
         )
 
     def follow(self) -> None:

@@ -10,21 +10,21 @@ from initaudit.facts import NameTest
 from initaudit.finding import Observer
 from initaudit.naming import OF_PARAMETERS, OF_TORCH, initializes, parts_asked_for
 from initaudit.probe.lines import place_of_node
-from initaudit.probe.walks import loops
+from initaudit.probe.walks import blocks, loops, variables_in
 from initaudit.probe.watch import Watch
 
 
 def name_tests(watch: Watch) -> Iterator[NameTest]:
     """Tests before something is initialized that no name passes which their loop came to, in all of its runs."""
     for loop in loops(watch, _compares_text):
-        variables, names = loop.variables(), loop.names
-        if variables is None or not names or _binds(loop.node.body, variables[0]):
+        name, element = loop.variables() or (None, "")
+        names = loop.names
+        if name is None or not names or _binds(loop.node.body, name):
             continue
-        name, element = variables
         tests = [
             (test, part)
             for branch, asked in _branches(loop.node.body, frozenset())
-            if initializes(branch.body, element) and not asked & _own(loop.code) - {name, element}
+            if initializes(branch.body, element) and not asked & loop.own()
             for test, part in parts_asked_for(branch.test, name)
         ]
         failed = [(test, part) for test, part in tests if not _may_be_meant(part, names)]
@@ -46,11 +46,6 @@ def _compares_text(code: CodeType) -> bool:
     return any(isinstance(constant, str) for constant in code.co_consts)
 
 
-def _own(code: CodeType) -> set[str]:
-    """The variables of a function: what a test asks of them need not be about names."""
-    return {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
-
-
 def _binds(body: Sequence[ast.stmt], variable: str) -> bool:
     """Whether a variable is given another value."""
     bound = (node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name))
@@ -62,15 +57,10 @@ def _branches(body: Sequence[ast.stmt], asked: frozenset[str]) -> Iterator[tuple
     for statement in body:
         inside = asked
         if isinstance(statement, ast.If):
-            inside |= {node.id for node in ast.walk(statement.test) if isinstance(node, ast.Name)}
+            inside |= variables_in(statement.test)
             yield statement, inside
-        for block in _blocks(statement):
+        for block in blocks(statement):
             yield from _branches(block, inside)
-
-
-def _blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
-    yield from (block for field in ("body", "orelse", "finalbody") if (block := getattr(statement, field, None)))
-    yield from (handler.body for handler in getattr(statement, "handlers", ()))
 
 
 def _may_be_meant(part: str, names: set[str]) -> bool:
@@ -87,8 +77,8 @@ def _acts(body: Sequence[ast.stmt], element: str, never: set[int]) -> bool:
             taken = not _fails(statement.test, never) and _acts(statement.body, element, never)
             if taken or _acts(statement.orelse, element, never):
                 return True
-        elif blocks := list(_blocks(statement)):
-            if any(_acts(block, element, never) for block in blocks):
+        elif inner := list(blocks(statement)):
+            if any(_acts(block, element, never) for block in inner):
                 return True
         elif any(isinstance(node, ast.Name) and node.id == element for node in ast.walk(statement)):
             return True

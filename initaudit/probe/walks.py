@@ -22,7 +22,7 @@ import torch
 from initaudit.naming import NAMED
 from initaudit.probe.files import is_user_code
 from initaudit.probe.lines import Call
-from initaudit.probe.watch import Walk, Watch
+from initaudit.probe.watch import OF_CHILDREN, Walk, Watch
 
 PASSED_ON = frozenset({"enumerate", "list", "tuple", "reversed", "sorted"})
 """Functions that give on what they are given."""
@@ -31,7 +31,7 @@ PASSED_ON = frozenset({"enumerate", "list", "tuple", "reversed", "sorted"})
 @contextmanager
 def walks_watched(watch: Watch) -> Iterator[None]:
     """Inside, the walks that user code asks for are noted."""
-    originals = {method: getattr(torch.nn.Module, method) for method in NAMED}
+    originals = {method: getattr(torch.nn.Module, method) for method in NAMED | OF_CHILDREN}
     for method, original in originals.items():
         setattr(torch.nn.Module, method, _watched(original, method, watch))
     try:
@@ -43,21 +43,24 @@ def walks_watched(watch: Watch) -> Iterator[None]:
 
 def _watched(original: Callable[..., Iterable[Any]], method: str, watch: Watch) -> Callable[..., Iterable[Any]]:
     @functools.wraps(original)
-    def walk(*args: Any, **kwargs: Any) -> Iterable[Any]:
-        parts, frame = original(*args, **kwargs), sys._getframe(1)
+    def walk(self: torch.nn.Module, *args: Any, **kwargs: Any) -> Iterable[Any]:
+        parts, frame = original(self, *args, **kwargs), sys._getframe(1)
         if not is_user_code(frame.f_code.co_filename):
             return parts
-        watch.walks.append(noted := Walk(Call(frame), method))
+        watch.walks.append(noted := Walk(Call(frame), method, self, frame.f_globals))
         return _followed(parts, noted)
 
     return walk
 
 
-def _followed(parts: Iterable[tuple[str, Any]], walk: Walk) -> Iterator[tuple[str, Any]]:
+def _followed(parts: Iterable[Any], walk: Walk) -> Iterator[Any]:
+    named = walk.method in NAMED
     for part in parts:
-        walk.names.append(part[0])
+        if named:
+            walk.names.append(part[0])
+        walk.kinds.add(type(part[1] if named else part))
         yield part
-    walk.ended = True
+    walk.end()
 
 
 class Loop:
@@ -78,15 +81,22 @@ class Loop:
         """All that it came to."""
         return {name for walk in self.walks for name in walk.names}
 
-    def variables(self) -> tuple[str, str] | None:
-        """Those that hold the name and what has it."""
+    def variables(self) -> tuple[str | None, str] | None:
+        """Those that hold the name, where there is one, and what has it."""
         target = self.node.target
         if _called(self.node.iter) == "enumerate":
             target = target.elts[1] if isinstance(target, ast.Tuple) and len(target.elts) > 1 else target
         match target:
             case ast.Tuple(elts=[ast.Name(id=name), ast.Name(id=element)]):
                 return name, element
+            case ast.Name(id=element):
+                return None, element
         return None
+
+    def own(self) -> set[str]:
+        """The variables of the function around it, without those that hold what it comes to."""
+        bound = {*self.code.co_varnames, *self.code.co_cellvars, *self.code.co_freevars}
+        return bound.difference(self.variables() or ())
 
 
 def loops(watch: Watch, matters: Callable[[CodeType], bool]) -> Iterator[Loop]:
@@ -103,6 +113,17 @@ def loops(watch: Watch, matters: Callable[[CodeType], bool]) -> Iterator[Loop]:
         ]
         if len(found) == 1:
             yield found[0]
+
+
+def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """The bodies of a compound statement."""
+    yield from (block for field in ("body", "orelse", "finalbody") if (block := getattr(statement, field, None)))
+    yield from (handler.body for handler in getattr(statement, "handlers", ()))
+
+
+def variables_in(test: ast.expr) -> set[str]:
+    """What a test mentions."""
+    return {node.id for node in ast.walk(test) if isinstance(node, ast.Name)}
 
 
 def _walked(iterated: ast.expr, method: str, row: int) -> ast.expr | None:

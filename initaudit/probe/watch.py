@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import enum
 import functools
+import weakref
 from collections.abc import Callable, Iterator
+from types import CodeType
 from typing import Any, NamedTuple
 
 import torch
@@ -40,6 +42,9 @@ SELECTS = frozenset({"index", "index_select", "masked_select", "gather", "take"}
 DECISIONS = frozenset(
     {"_local_scalar_dense", "equal", "allclose", "is_nonzero", "nonzero", "masked_select", "_unique2"}
 )
+
+OF_CHILDREN = frozenset({"children", "named_children"})
+"""Methods of a module that do not look into what it holds."""
 
 Fill = Callable[[torch.Tensor, int], None]
 """Fills the memory that a tensor is over, from a byte on."""
@@ -85,6 +90,11 @@ def written_arguments(function: Any) -> tuple[tuple[int, str, bool], ...]:
     )
 
 
+def asks_for_types(code: CodeType) -> bool:
+    """Whether a function calls ``isinstance``."""
+    return "isinstance" in code.co_names
+
+
 class Decision:
     """A number that left the dispatcher, computed from raw memory: the line that asked for it, and the memory."""
 
@@ -109,18 +119,31 @@ class Application(NamedTuple):
 
 
 class Walk:
-    """A walk of user code over the parts of a module: which method it called there, and what it came to.
+    """A walk of user code over the parts of a ``module``: which ``method`` it called there, and what it came to.
 
-    ``names`` are empty where the method gives none, and ``ended`` says that it came to everything.
+    ``names`` are empty where the method gives none, ``kinds`` are the types of the parts, and ``ended`` says that it
+    came to everything. ``scope`` are the global names of its code. ``below`` is all that the module held by
+    then, where the code asks for types.
     """
 
-    __slots__ = ("call", "ended", "method", "names")
+    __slots__ = ("below", "call", "ended", "kinds", "method", "module", "names", "scope")
 
-    def __init__(self, call: Call, method: str) -> None:
+    def __init__(self, call: Call, method: str, module: torch.nn.Module, scope: dict[str, Any]) -> None:
         self.call = call
         self.method = method
+        self.module = weakref.ref(module)
+        self.scope = scope
         self.names: list[str] = []
+        self.kinds: set[type] = set()
+        self.below: weakref.WeakSet[torch.nn.Module] = weakref.WeakSet()
         self.ended = False
+
+    def end(self) -> None:
+        """Take note of the end."""
+        self.ended = True
+        module = self.module()
+        if module is not None and self.method in OF_CHILDREN and asks_for_types(self.call.code):
+            self.below.update(module.modules())
 
 
 class Filler(TorchDispatchMode):

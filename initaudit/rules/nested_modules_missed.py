@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 from initaudit.facts import ModelLoop
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
-from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.rules.base import BOTH, Example, Rule
+
+EVIDENCE = {
+    Observer.ANALYZER: "reads as registered in {} alone",
+    Observer.PROBE: "when it was built, the loop came to none of those in {}, and nothing else initialized one",
+}
 
 
 class NestedModulesMissed(Rule[ModelLoop]):
@@ -36,8 +41,9 @@ class NestedModulesMissed(Rule[ModelLoop]):
     ```
 
     ## Known problems
-    Only loops over the children of `self`, or of an attribute of it, are judged, in classes whose attributes are all
-    understood. Fewer than five findings on released code are known.
+    Reading judges only loops over the children of `self`, or of an attribute of it, in classes whose attributes are all
+    understood. Building judges every loop that ran, and is silent where something else initialized one of the layers.
+    Fewer than five findings on released code are known.
 
     ## References
     - [torch.nn.Module.children](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.children)
@@ -48,16 +54,17 @@ class NestedModulesMissed(Rule[ModelLoop]):
     name = "nested-modules-missed"
     category = Category.SUSPICIOUS
     severity = Severity.WARNING
-    observers = ANALYZER
+    observers = BOTH
     subject = ModelLoop
     words = (("children(",),)
     invalid = (
         Example(
+            target="Pyramid",
             source="""
             from torch import nn
 
             class Pyramid(nn.Module):
-                def __init__(self, n):
+                def __init__(self, n=3):
                     super().__init__()
                     self.inner = nn.ModuleList()
                     for _ in range(4):
@@ -66,14 +73,15 @@ class NestedModulesMissed(Rule[ModelLoop]):
                         if isinstance(m, nn.Conv2d):
                             nn.init.kaiming_uniform_(m.weight, a=1)
                             nn.init.constant_(m.bias, 0)
-            """
+            """,
         ),
         Example(
+            target="Head",
             source="""
             from torch import nn
 
             class Head(nn.Module):
-                def __init__(self, n):
+                def __init__(self, n=3):
                     super().__init__()
                     self.layers = nn.Sequential(nn.Linear(n, n), nn.ReLU(), nn.Linear(n, 1))
                     self.init_weights()
@@ -82,30 +90,32 @@ class NestedModulesMissed(Rule[ModelLoop]):
                     for name, m in self.named_children():
                         if isinstance(m, nn.Linear):
                             m.weight.data.normal_(0, 0.01)
-            """
+            """,
         ),
     )
     valid = (
         Example(
+            target="Pyramid",
             source="""
             from torch import nn
 
             class Pyramid(nn.Module):
-                def __init__(self, n):
+                def __init__(self, n=3):
                     super().__init__()
                     self.inner = nn.ModuleList([nn.Conv2d(n, n, 1) for _ in range(4)])
                     self.outer = nn.Conv2d(n, n, 3)
                     for m in self.children():
                         if isinstance(m, nn.Conv2d):
                             nn.init.kaiming_uniform_(m.weight, a=1)
-            """
+            """,
         ),
         Example(
+            target="Head",
             source="""
             from torch import nn
 
             class Head(nn.Module):
-                def __init__(self, n):
+                def __init__(self, n=3):
                     super().__init__()
                     self.layers = nn.Sequential(nn.Linear(n, n), nn.ReLU(), nn.Linear(n, 1))
                     for m in self.layers.children():
@@ -114,7 +124,7 @@ class NestedModulesMissed(Rule[ModelLoop]):
                     for m in self.children():
                         if isinstance(m, nn.Sequential):
                             nn.init.zeros_(m[0].bias)
-            """
+            """,
         ),
     )
 
@@ -128,6 +138,6 @@ class NestedModulesMissed(Rule[ModelLoop]):
             subject.place,
             f"no child of `{subject.model}` is one of the {kinds} that this loop initializes: they are inside of {held}, "
             f"which it does not look into; loop over `{subject.model}.{deep}()`",
-            evidence=[Evidence(Observer.ANALYZER, f"reads as registered in {held} alone")],
+            evidence=[Evidence(subject.observer, EVIDENCE[subject.observer].format(held))],
             affects=subject.missed_in,
         )

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from initaudit.facts import NameTest
+from initaudit.facts import ModelLoop, NameTest
 from initaudit.finding import Severity
 
 Observe = Callable[..., Any]
@@ -122,9 +122,11 @@ def another_text(model: nn.Module) -> None:
 
 
 def not_initialized(model: nn.Module) -> None:
+    kept = torch.zeros(4, 4)
     for name, p in model.named_parameters():
         if "attention" in name:
             p.requires_grad_(False)
+            kept.copy_(p.data)
 
 
 def not_to_its_end(model: nn.Module) -> None:
@@ -173,3 +175,116 @@ def test_what_a_loop_is_given_is_what_it_would_be_given_anyway(observe: Observe)
     assert all(type(name) is str and type(p) is nn.Parameter for name, p in given)
     assert nn.Module.named_parameters.__module__ == "torch.nn.modules.module"
     assert nn.Module.named_parameters.__code__.co_filename.endswith("module.py")
+
+
+# Loops over children
+
+
+def one_kind(model: nn.Module) -> None:
+    for m in model.children():
+        if isinstance(m, (nn.Conv2d, nn.Bilinear)):
+            nn.init.zeros_(m.weight)
+
+
+def named(model: nn.Module) -> None:
+    for name, m in model.named_children():
+        with torch.no_grad():
+            if name and (isinstance(m, nn.Conv2d) or isinstance(m, nn.Bilinear)) and m.bias is not None:  # noqa: SIM101
+                m.bias.zero_()
+
+
+def pyramid(initialize: Initialize) -> Callable[[], nn.Module]:
+    """Convolutions in containers only, and an initializer that is called last."""
+
+    class Pyramid(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, 4)
+            self.inner = nn.ModuleList(nn.Conv2d(4, 4, 1) for _ in range(2))
+            self.outer = nn.ModuleList([nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU())])
+            self.flag = True
+            initialize(self)
+
+    return Pyramid
+
+
+@pytest.mark.parametrize("initialize", [one_kind, named])
+def test_layers_in_containers_that_a_loop_over_children_is_for_are_missed(
+    observe: Observe, initialize: Initialize
+) -> None:
+    seen = observe(pyramid(initialize))
+    (fact,) = facts(seen, ModelLoop)
+    assert (fact.missed, fact.missed_in, fact.model) == (("torch.nn.Conv2d",), ("inner", "outer"), "model")
+    assert fact.place.row == initialize.__code__.co_firstlineno + 1
+    assert [(one.code, one.severity) for one in seen.findings if one.code == "INI210"] == [("INI210", Severity.WARNING)]
+
+
+def a_child_is_meant(model: nn.Module) -> None:
+    for m in model.children():
+        if isinstance(m, (nn.Conv2d, nn.Linear)):
+            nn.init.zeros_(m.weight)
+
+
+def whatever_has_a_weight(model: nn.Module) -> None:
+    for m in model.children():
+        if isinstance(m, nn.Conv2d):
+            nn.init.zeros_(m.weight)
+        elif hasattr(m, "scale"):
+            nn.init.ones_(m.scale)
+
+
+def by_a_flag(model: nn.Module) -> None:
+    flag = not model.flag
+    for m in model.children():
+        if isinstance(m, nn.Conv2d) and flag:
+            nn.init.zeros_(m.weight)
+
+
+def looks_inside(model: nn.Module) -> None:
+    for m in model.children():
+        if isinstance(m, nn.Conv2d):
+            nn.init.zeros_(m.weight)
+        looks_inside(m)
+
+
+def another_loop(model: nn.Module) -> None:
+    for m in model.modules():
+        if isinstance(m, nn.Conv2d):
+            nn.init.kaiming_uniform_(m.weight)
+    for m in model.children():
+        if isinstance(m, nn.Conv2d):
+            nn.init.zeros_(m.bias)
+
+
+def before_there_are_any(model: nn.Module) -> None:
+    inner, outer, model.inner, model.outer = model.inner, model.outer, None, None
+    one_kind(model)
+    model.inner, model.outer = inner, outer
+
+
+def not_every_type_is_known(model: nn.Module) -> None:
+    kind = nn.Conv2d
+    for m in model.children():
+        if isinstance(m, (kind, nn.Conv2d)):
+            nn.init.zeros_(m.weight)
+
+
+@pytest.mark.parametrize(
+    "initialize",
+    [
+        a_child_is_meant, whatever_has_a_weight, by_a_flag, looks_inside, another_loop, before_there_are_any,
+        not_every_type_is_known,
+    ],
+)  # fmt: skip
+def test_a_loop_over_children_that_may_do_what_it_is_for_is_silent(observe: Observe, initialize: Initialize) -> None:
+    assert facts(observe(pyramid(initialize)), ModelLoop) == []
+
+
+def test_layers_in_classes_with_an_initializer_of_their_own_are_not_missed(observe: Observe) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts = nn.ModuleList([pyramid(lambda model: None)() for _ in range(2)])
+            one_kind(self)
+
+    assert facts(observe(Net), ModelLoop) == []

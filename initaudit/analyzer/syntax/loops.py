@@ -13,7 +13,7 @@ from initaudit.analyzer.syntax.code import Code, blocks
 from initaudit.analyzer.syntax.models import is_model
 from initaudit.analyzer.syntax.nested import missed
 from initaudit.facts import Iterates, ModelLoop
-from initaudit.finding import Place
+from initaudit.finding import Observer, Place
 
 ITERATIONS = {iterates.value: iterates for iterates in Iterates}
 ALSO_OF_OTHERS = {Iterates.MODULES, Iterates.CHILDREN, Iterates.NAMED_CHILDREN}
@@ -77,6 +77,7 @@ def model_loop(code: Code, loop: Loop, following: Sequence[ast.stmt]) -> ModelLo
     if effect and indexed is None and not rebound and beyond is None:
         return None
     return ModelLoop(
+        observer=Observer.ANALYZER,
         place=_header(code, loop),
         model=code.snippet.source(model),
         iterates=kind,
