@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from initaudit.facts import NameTest
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
-from initaudit.rules.base import BOTH, Default, Example, Rule
+from initaudit.rules.base import BOTH, Example, Rule
 
 SHOWN = 6
 
@@ -38,8 +38,8 @@ class NeverMatchingName(Rule[NameTest]):
 
     ## Known problems
     A note where the loop initializes something else: code for several models tests names that not all of them have.
-    Reading shows the names only where every layer of the model is known, so that little is reported; nothing was in
-    about 30 released projects. Building shows all names, but only those of the model that is built: a helper for
+    Reading shows the names only where every layer of the model is known, so that little is reported. Fewer than five
+    findings on released code are known: none in about 30 projects, nor in 140 of their models when built. Building shows all names, but only those of the model that is built: a helper for
     several models may be meant for another one. Names of torch's own parameters ("bias", "weight_hh") are
     then not reported, since a model without them has nothing to initialize there.
 
@@ -51,7 +51,6 @@ class NeverMatchingName(Rule[NameTest]):
     name = "never-matching-name"
     category = Category.SUSPICIOUS
     severity = Severity.WARNING
-    default = Default.PREVIEW
     observers = BOTH
     subject = NameTest
     invalid = (
@@ -116,10 +115,10 @@ class NeverMatchingName(Rule[NameTest]):
 
     def check(self, subject: NameTest) -> Iterator[Finding]:
         names = ", ".join(f"`{name}`" for name in subject.known[:SHOWN]) or "numbers"
-        when = "when it was built, " if subject.observer is Observer.PROBE else ""
+        made = "were, when it was built," if subject.observer is Observer.PROBE else "are"
         yield self.finding(
             subject.place,
             f"no parameter of `{subject.model}` has `{subject.part}` in its name; test the type of the module instead",
-            evidence=[Evidence(subject.observer, f"{when}its names are made of {names} and those of torch's layers")],
+            evidence=[Evidence(subject.observer, f"its names {made} made of {names} and those of torch's layers")],
             severity=Severity.NOTE if subject.others_pass else None,
         )

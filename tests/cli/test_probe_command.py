@@ -47,6 +47,27 @@ class Clean(nn.Module):
         self.fc = nn.Linear(4, 4)
 """
 
+LOOPS = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.convs = nn.ModuleList([nn.Conv2d(3, 3, 1)])
+        for name, p in self.named_parameters():
+            if "linear" in name:
+                nn.init.xavier_uniform_(p)
+        self.last = nn.Linear(4, 4)
+        self.init_weights()
+
+    def init_weights(self):
+        for m in self.children():
+            if isinstance(m, nn.Conv2d):
+                nn.init.zeros_(m.weight)
+"""
+
 
 @pytest.fixture(autouse=True)
 def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -118,6 +139,15 @@ def test_reading_and_building_make_one_finding_with_two_pieces_of_evidence() -> 
     assert (finding["code"], finding["filename"], finding["location"]["row"]) == ("INI101", "net.py", 11)
     assert [piece["observer"] for piece in finding["evidence"]] == ["analyzer", "probe"]
     assert "15 of 15" in finding["evidence"][1]["detail"]
+
+
+def test_a_loop_that_both_observers_judge_is_one_finding() -> None:
+    Path("loops.py").write_text(LOOPS, encoding="utf-8")
+    Path("initaudit.toml").write_text('[[models]]\ntarget = "loops.py:Net"\n', encoding="utf-8")
+    outcome = run("check", "loops.py", "--probe", "--output-format", "json", "--select", "INI210,INI306")
+    found = json.loads(outcome.stdout)
+    assert [(one["code"], one["location"]["row"]) for one in found] == [("INI306", 10), ("INI210", 16)]
+    assert [[piece["observer"] for piece in one["evidence"]] for one in found] == [["analyzer", "probe"]] * 2
 
 
 def test_suppressions_hold_for_what_the_probe_sees() -> None:
