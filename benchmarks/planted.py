@@ -204,7 +204,7 @@ def main() -> None:
     for project in arguments.projects:
         kept = [r for r in table if r.project != project or (missed is not None and r.subject not in missed)]
         for row in planted(project, arguments.sources, arguments.cache, missed):
-            reason = reasons.get(row.subject, "") if row.outcome == "missed" else ""
+            reason = reasons.get(row.subject, "") if row.outcome != "reported" else ""
             kept.append(row._replace(reason=reason))
         table = kept
         write(arguments.output, Planted._fields, sorted(table, key=lambda row: (row.project, row.path, int(row.line))))
