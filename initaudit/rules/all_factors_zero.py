@@ -41,6 +41,7 @@ class AllFactorsZero(Rule[ZeroFactors]):
     after LoRA, and not those that are layers of their own. The probe knows none and trains: no gradient may reach the parameters at the start and after each of three
     steps, but one has to when they are not zero. For that an input has to be known, and the model has to run in double
     precision.
+    Fewer than five findings on released code are known.
 
     ## References
     - Hu et al. 2021, [LoRA: Low-Rank Adaptation of Large Language Models](https://arxiv.org/abs/2106.09685)
@@ -134,6 +135,21 @@ class AllFactorsZero(Rule[ZeroFactors]):
                     return self.head(self.norm(x + self.last(torch.relu(x))))
             """,
             target="ZeroBlockAndHead",
+        ),
+        Example(
+            source="""
+            import torch
+
+            class LoRAWeights:
+                def __init__(self, lora_a, lora_b):
+                    self.lora_a, self.lora_b = lora_a, lora_b
+
+                @classmethod
+                def placeholder(cls, width, rank):
+                    lora_a = torch.zeros(rank, width)
+                    lora_b = torch.zeros(width, rank)
+                    return cls(lora_a, lora_b)
+            """,
         ),
     )
 

@@ -150,7 +150,7 @@ def _factor(target: ast.expr, called: str) -> tuple[str, str, str] | None:
 
 
 def _written(project: Project, module: Module, node: ast.AST) -> Iterator[tuple[ast.expr, Holds, By]]:
-    """What a node writes or makes, and what it leaves there."""
+    """What a node writes or makes, and what it leaves there. A tensor of a local name is no factor yet."""
     match node:
         case ast.Call(func=ast.Attribute(attr=name, value=owner), args=args) if name.endswith("_"):
             if name not in torch_api.NOT_WRITES:
@@ -161,7 +161,7 @@ def _written(project: Project, module: Module, node: ast.AST) -> Iterator[tuple[
             yield target, _left(name, args), By.INITIALIZER
         case ast.Assign(targets=[ast.Attribute(attr="data" | "weight", value=target)]):
             yield target, Holds.UNKNOWN, By.INITIALIZER
-        case ast.Assign(targets=[target], value=value):
+        case ast.Assign(targets=[ast.Attribute() | ast.Subscript() as target], value=value):
             made = _made(project, module, value)
             if made is not None:
                 yield target, *made
