@@ -33,8 +33,8 @@ class ClonedInitialization(Rule[CopiedLayers]):
 
     ## Known problems
     Copies for a target network or a moving average are made one by one, and not reported. The analyzer is silent where
-    the class that copies, or what builds one, goes over parameters or modules, or is not to be found. Found once in
-    code that was not written for this rule, so its precision on real code is not known well.
+    the class that copies, or what builds one, goes over parameters or modules, or is not to be found. Fewer than
+    five findings on released code are known, so its precision there is not known well.
 
     ## References
     - [yet-another-retnet#27: all layers start identical](https://github.com/fkodom/yet-another-retnet/issues/27)

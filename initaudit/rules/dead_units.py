@@ -46,6 +46,7 @@ class DeadUnits(Rule[SignalProfile]):
     Of a narrow layer more than 60 % may be off by chance: up to 14 of 16, or 44 of 64, are not reported.
     Needs an input, of 32 samples or more. With one sample, half of a healthy network is off. Inputs that are drawn at random
     may leave units off that real ones would activate.
+    Fewer than five findings on released models are known.
 
     ## References
     - Lu et al. 2020, [Dying ReLU and initialization](https://arxiv.org/abs/1903.06733)

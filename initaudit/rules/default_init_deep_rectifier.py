@@ -44,6 +44,7 @@ class DefaultInitDeepRectifier(Rule[Chain]):
 
     ## Known problems
     Shallower chains are silent, though they train a little slower than they could. Needs an input for a forward.
+    Fewer than five findings on released models are known.
 
     ## References
     - He, Zhang, Ren & Sun 2015, [Delving deep into rectifiers](https://arxiv.org/abs/1502.01852)

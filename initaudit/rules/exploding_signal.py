@@ -46,6 +46,7 @@ class ExplodingSignal(Rule[SignalProfile]):
 
     ## Known problems
     Needs an input for a forward. Growth by a scalar that is learned, or by a factor in the code, counts as growth all the same.
+    Fewer than five findings on released models are known.
 
     ## References
     - He, Zhang, Ren & Sun 2015, [Delving deep into rectifiers](https://arxiv.org/abs/1502.01852)

@@ -40,6 +40,7 @@ class ExtremeValue(Rule[ParameterTimeline]):
     ## Known problems
     Memory that nothing wrote may hold extreme values too; that is INI101, which tells the cause. A scale that is merely unusual
     is not reported: it can be deliberate.
+    Fewer than five findings on released models are known.
 
     ## References
     - Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010

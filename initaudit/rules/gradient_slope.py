@@ -41,6 +41,7 @@ class GradientSlope(Rule[SignalProfile]):
     Needs an input for a forward, and a backward. Only layers that are alike are compared: between layers of different shapes
     gradients of healthy models differ by seven decades. Healthy groups stay within 1.05 decades. Layers that are
     normalized are left out: through 24 BatchNorms gradients grow by two decades backwards, whatever the weights are.
+    Fewer than five findings on released models are known.
 
     ## References
     - Glorot & Bengio 2010, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html)

@@ -30,6 +30,7 @@ class NotReproducible(Rule[Irreproducible]):
 
     ## Known problems
     The generators of Python, numpy and torch are seeded. One that a model makes itself has to be seeded by it.
+    Fewer than five findings on released models are known.
 
     ## References
     - [Reproducibility](https://docs.pytorch.org/docs/stable/notes/randomness.html)

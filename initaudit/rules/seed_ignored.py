@@ -34,6 +34,7 @@ class SeedIgnoredByInitialization(Rule[SeedIgnored]):
     A fixed random projection can be meant; so it is a note. Whether values that come from elsewhere are random is told by their
     looks, from 256 elements on: hardly any twice, and neighbours that do not correlate. Pretrained weights look so
     too.
+    Fewer than five findings on released models are known.
 
     ## References
     - [Reproducibility](https://docs.pytorch.org/docs/stable/notes/randomness.html)

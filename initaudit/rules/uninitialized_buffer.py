@@ -44,7 +44,7 @@ class UninitializedBuffer(Rule[ParameterTimeline]):
     ## Known problems
     A workspace or a cache is written before it is read, and is no bug. Without an input to run, that cannot be told apart,
     hence the note.
-    Fewer than five findings on released code are known.
+    Fewer than five findings on released code are known that are more than a note.
 
     ## References
     - [Module.register_buffer](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_buffer)

@@ -31,6 +31,7 @@ class UselessSuppression(Rule[UnusedSuppression]):
     ## Known problems
     A code is judged only when it is selected and every observer that can see it has looked at the file. A suppression of a rule
     that the probe sees too is therefore judged only in a run with the probe.
+    Fewer than five findings on released code are known.
 
     ## References
     - [flake8's noqa](https://flake8.pycqa.org/en/latest/user/violations.html)

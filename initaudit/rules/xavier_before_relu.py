@@ -51,6 +51,7 @@ class XavierBeforeRelu(Rule[Chain]):
     reported. On a square weight Xavier's scheme and LeCun's are the same numbers. Chains with a
     normalization or a residual connection keep their scale, and are not reported either.
     Smooth rectifiers (GELU, SiLU) have no gain in torch, and are left to the measured rules.
+    Fewer than five findings in the source of released projects are known.
 
     ## References
     - Glorot & Bengio 2010, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html)
