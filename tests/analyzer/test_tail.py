@@ -510,6 +510,60 @@ def test_a_class_that_loads_all_of_its_parameters_is_not_decided(unwritten: Call
     assert unwritten(layer=source.format(walked="named_children")) == {"_weight"}
 
 
+LOADERS = {
+    "hands itself to a loader": """
+            def load_weights(self, stored):
+                return away.Loader(self).load(stored)
+        """,
+    "lets each parameter load": """
+            def load_weights(self, stored):
+                mine = dict(self.named_parameters())
+                for name in stored:
+                    if name in mine:
+                        mine[name].weight_loader(mine[name], stored[name])
+        """,
+}
+
+
+@pytest.mark.parametrize("loader", LOADERS.values(), ids=LOADERS)
+def test_a_class_that_has_a_loader_is_not_decided(loader: str, unwritten: Callable[..., set[str]]) -> None:
+    source = """
+        import away
+
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+        """
+    use = """
+        def use(layer, stored):
+            layer.load_weights(stored)
+        """
+    assert unwritten(layer=source + loader + use) == set()
+    assert unwritten(layer=source + loader.replace("load_weights", "offload_weights") + use) == {"_weight"}
+
+
+def test_a_model_that_lets_each_parameter_load_speaks_for_its_layers(unwritten: Callable[..., set[str]]) -> None:
+    source = """
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self._weight = nn.Parameter(torch.empty(n, n))
+
+        class Model(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self.layer = Layer(n)
+
+            def load_weights(self, stored):
+                mine = dict(self.named_parameters())
+                for name in stored:
+                    mine[name].{method}(mine[name], stored[name])
+        """
+    assert unwritten(layer=source.format(method="weight_loader")) == set()
+    assert unwritten(layer=source.format(method="equal")) == {"_weight"}
+
+
 def test_what_only_reads_the_module_does_not_initialize_it(unwritten: Callable[..., set[str]]) -> None:
     source = """
         import away

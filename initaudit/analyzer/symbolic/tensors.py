@@ -251,7 +251,7 @@ def method(
         return Tensor(tensor.storage, part=tensor.part, elements=tensor.elements)
     if name in torch_api.NOT_WRITES:
         return tensor
-    if name.endswith("_") and not name.startswith("__"):
+    if (name.endswith("_") and not name.startswith("__")) or "load" in name:  # which no method of torch's has
         run.escape(tensor, f"Tensor.{name}")
         return tensor
     return computed(run, tensor)
