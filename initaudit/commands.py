@@ -224,7 +224,9 @@ def _rule_as_text(one: AnyRule) -> str:
 
 
 def _default(one: AnyRule) -> str:
-    return {"on": "on by default", "preview": "on with --preview", "off": "on when selected"}[one.default.value]
+    default = {"on": "on by default", "preview": "on with --preview", "off": "on when selected"}[one.default.value]
+    trying = " and ".join(sorted(observer.value for observer in one.trying))
+    return f"{default}, by the {trying} with --preview" if trying else default
 
 
 def _rule_as_json(one: AnyRule) -> dict[str, Any]:

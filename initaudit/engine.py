@@ -5,6 +5,7 @@ The only room that knows observers, rules and settings together. Observers come 
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import msgspec
 
 from initaudit import fix, merge
-from initaudit.facts import Observation, SyntaxFault, Undecided, UnusedSuppression
+from initaudit.facts import Observation, Question, SyntaxFault, Undecided, UnusedSuppression
 from initaudit.finding import Category, Change, Finding, Observer, Place, Severity
 from initaudit.merge import Seen
 from initaudit.repository import Changes, repository_root
@@ -36,7 +37,8 @@ class Watched(msgspec.Struct, frozen=True):
     errors: tuple[str, ...] = ()
 
 
-Watch = Callable[[Sequence[AnyRule]], Watched]
+Asking = Callable[[Observer], frozenset[Question]]
+Watch = Callable[[Asking], Watched]
 
 
 class UnavailableError(Exception):
@@ -99,10 +101,10 @@ def reading(
 ) -> Watch:
     """The analyzer on these files."""
 
-    def watch(rules: Sequence[AnyRule]) -> Watched:
+    def watch(asking: Asking) -> Watched:
         from initaudit.analyzer import analyze
 
-        asked = questions(rules, Observer.ANALYZER)
+        asked = asking(Observer.ANALYZER)
         seen = analyze(
             filenames,
             questions=asked,
@@ -122,11 +124,11 @@ def building(models: Sequence[Model], changes: Mapping[str, tuple[Change, ...]] 
     ``changes`` are made to the models, by target, once they are built.
     """
 
-    def watch(rules: Sequence[AnyRule]) -> Watched:
+    def watch(asking: Asking) -> Watched:
         from initaudit.probe import ProbeUnavailable, Target, TargetError, probe
 
         observations, errors = [], []
-        asked = questions(rules, Observer.PROBE)
+        asked = asking(Observer.PROBE)
         for model in models:
             target = Target(
                 spec=model.target,
@@ -158,10 +160,10 @@ def building(models: Sequence[Model], changes: Mapping[str, tuple[Change, ...]] 
 def building_here(model: Any, inputs: Any = None, *, seed: int = 0, seeds: int = 1) -> Watch:
     """The probe on a class, a factory or an instance, in this process."""
 
-    def watch(rules: Sequence[AnyRule]) -> Watched:
+    def watch(asking: Asking) -> Watched:
         from initaudit.probe import ProbeUnavailable, probe_here
 
-        asked = questions(rules, Observer.PROBE)
+        asked = asking(Observer.PROBE)
         try:
             seen = probe_here(model, inputs, seed=seed, seeds=seeds, questions=asked)
         except ProbeUnavailable as error:
@@ -175,12 +177,14 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     """Look once, and report what is wrong."""
     rules, sources = catalogue(), Sources(task.given)
     selected = Selected(task.configuration, rules)
-    asking = [rules[code] for code in sorted(selected.anywhere(task.filenames))]
+    preview = task.configuration.run.preview
+    running = [rules[code] for code in sorted(selected.anywhere(task.filenames))]
+    asking = functools.partial(questions, running, preview=preview)
     watched = [watch(asking) for watch in watches]
     observations = tuple(observation for one in watched for observation in one.observations)
     named = _Names(task)
 
-    seen = [one for observation in observations for one in judge(observation, rules.values())]
+    seen = [one for observation in observations for one in judge(observation, rules.values(), preview=preview)]
     found = merge.merge(msgspec.structs.replace(one, finding=merge.moved(one.finding, named.place)) for one in seen)
     hiding = _Hiding(task, sources)
     findings = hiding.remaining(finding for finding in found if selected.covers(finding))
@@ -214,11 +218,11 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     )
 
 
-def judge(observation: Observation, rules: Iterable[AnyRule]) -> Iterator[Seen]:
+def judge(observation: Observation, rules: Iterable[AnyRule], *, preview: bool = True) -> Iterator[Seen]:
     """What the rules say of one observation."""
     listening: dict[type, list[AnyRule]] = {}
     for rule in rules:
-        if observation.observer in rule.observers:
+        if observation.observer in rule.watched_by(preview=preview):
             listening.setdefault(rule.subject, []).append(rule)
     signal = (observation.signal,) if observation.signal is not None else ()
     for subject in (*observation.parameters, *observation.chains, *signal, *observation.facts):

@@ -481,7 +481,8 @@ class EqualUnits(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Units of a layer that start the same and have the same gradients: they stay the same for good.
 
     ``units`` are all that the layer has along the output of ``parameter``, ``equal`` those with a twin, and
-    ``distinct`` how many really different ones there are among these. ``path`` leads to it in the built model.
+    ``distinct`` how many really different ones there are among these: all, when they are not counted. ``path`` leads to
+    it in the built model. ``feeds`` is the weight that reads them, where only the source was read.
     """
 
     observer: Observer
@@ -492,6 +493,7 @@ class EqualUnits(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     equal: int | None = None
     distinct: int | None = None
     path: str | None = None
+    feeds: str | None = None
 
 
 class ZeroFactors(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -31,7 +31,9 @@ def table() -> str:
 def row(rule: AnyRule) -> list[str]:
     observers = "+".join(sorted(observer.value[0].upper() for observer in rule.observers))
     reports = rule.summary().removeprefix("Reports ").replace("|", "\\|")
-    return [rule.code, rule.name, rule.category.value, observers, rule.default.value, rule.severity.value, reports]
+    trying = "+".join(sorted(observer.value[0].upper() for observer in rule.trying))
+    default = f"{rule.default.value}, {trying} preview" if trying else rule.default.value
+    return [rule.code, rule.name, rule.category.value, observers, default, rule.severity.value, reports]
 
 
 def command(marker: str) -> str:

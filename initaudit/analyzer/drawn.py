@@ -49,13 +49,13 @@ def _of_class(construction: Construction) -> Iterator[WeightUse]:
         found.name: (found, start)
         for raw in (False, True)
         for found in registered(construction, raw=raw)
-        if found.kind is Kind.PARAMETER and (start := _start(found)) is not None
+        if found.kind is Kind.PARAMETER and (start := start_of(found)) is not None
     }
     multiplied = products(construction.run.project, construction.cls, set(drawn)) if drawn else {}
     for name, product in multiplied.items():
         found, (origin, by, distribution) = drawn[name]
         shape = _shape(found.storage)
-        if shape is None or len(shape) < 2 or not _is_last(construction, found):
+        if shape is None or len(shape) < 2 or not is_final(construction, found):
             continue
         try:
             fan_in, fan_out = (_product([shape[at] for at in dims]) for dims in (product.summed, product.kept))
@@ -79,7 +79,7 @@ Start = tuple[Origin, str, Distribution]
 """What a parameter's values come from: where, by which canonical call, and what they are drawn from."""
 
 
-def _start(found: Registered) -> Start | None:
+def start_of(found: Registered) -> Start | None:
     """What gives a parameter all of its values on every path, if that is one draw and known."""
     storage = found.storage
     if storage.escaped or found.loaded or found.condition != TRUE or storage.condition != TRUE:
@@ -93,7 +93,7 @@ def _start(found: Registered) -> Start | None:
     return last.origin, last.by, last.distribution
 
 
-def _is_last(construction: Construction, found: Registered) -> bool:
+def is_final(construction: Construction, found: Registered) -> bool:
     """Whether nobody else writes a trainable parameter once it is constructed."""
     return (
         not _is_frozen(construction, found)

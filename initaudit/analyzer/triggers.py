@@ -232,6 +232,8 @@ LEAF_WRITTEN = Trigger(
 )
 FACTORS = Trigger("lora LoRA Lora hada lokr", r"(?:_[ABEab]|down|up)\b")
 ZEROS = Trigger("zeros zero_ constant_ fill_")
+CONSTANT_WRITTEN = Trigger("constant_( ones_( fill_( zeros_( zero_(")
+LAYER_MADE = Trigger("Linear( Conv1d( Conv2d( Conv3d(")
 DRAWN_WEIGHT = Trigger("randn( normal_(")
 PRODUCT = Trigger(
     "@ mm( matmul( linear( conv1d( conv2d( conv3d(", r"[\w)\]] @ ", r"m\(", r"matmul\(", r"linear\(", r"conv[123]d\("
@@ -265,6 +267,7 @@ TRIGGERS: dict[str, tuple[Trigger | Either, ...]] = {
     "CopyWrite": (WRITTEN_COPY,),
     "Overwritten": (OVERWRITTEN,),
     "EarlyWalk": (CONSTRUCTOR, WALK),
+    "EqualUnits": (CONSTANT_WRITTEN, LAYER_MADE),
     "WeightUse": (REGISTERED, DRAWN_WEIGHT, PRODUCT),
 }
 """By the kind of subject, all the triggers that have to be found."""

@@ -26,6 +26,6 @@ def catalogue() -> dict[str, AnyRule]:
     return dict(sorted(found.items()))
 
 
-def questions(rules: Iterable[AnyRule], observer: Observer) -> frozenset[Question]:
+def questions(rules: Iterable[AnyRule], observer: Observer, *, preview: bool = True) -> frozenset[Question]:
     """What some rules ask of one observer."""
-    return frozenset(rule.question() for rule in rules if observer in rule.observers)
+    return frozenset(rule.question() for rule in rules if observer in rule.watched_by(preview=preview))

@@ -59,7 +59,7 @@ class Rule(ABC, Generic[S]):
     What it does, Why is this bad?, Example, Use instead, Known problems, References.
 
     ``words`` are groups of words: one of each group stands in every file that the rule can say something about. There
-    are none when the kind of its subject tells enough.
+    are none when the kind of its subject tells enough. ``trying`` are those of its observers that look with --preview only.
     """
 
     code: ClassVar[str]
@@ -68,6 +68,7 @@ class Rule(ABC, Generic[S]):
     severity: ClassVar[Severity]
     default: ClassVar[Default] = Default.ON
     observers: ClassVar[frozenset[Observer]]
+    trying: ClassVar[frozenset[Observer]] = frozenset()
     subject: ClassVar[type]
     words: ClassVar[tuple[tuple[str, ...], ...]] = ()
     supersedes: ClassVar[tuple[str, ...]] = ()
@@ -77,6 +78,11 @@ class Rule(ABC, Generic[S]):
     @abstractmethod
     def check(self, subject: S) -> Iterator[Finding]:
         """Yield what is wrong about ``subject``."""
+
+    @classmethod
+    def watched_by(cls, *, preview: bool) -> frozenset[Observer]:
+        """The observers that look for its subject."""
+        return cls.observers if preview else cls.observers - cls.trying
 
     @classmethod
     def question(cls) -> Question:

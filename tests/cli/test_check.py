@@ -233,6 +233,13 @@ def test_rules_that_are_not_on_by_default_can_be_asked_for() -> None:
     assert {code for code, _ in in_json("--preview")} >= codes | {preview.code}
 
 
+def test_an_observer_that_is_still_tried_looks_with_preview_only() -> None:
+    tried = next(rule for rule in catalogue().values() if rule.default is Default.ON and rule.trying >= ANALYZER)
+    write("net.py", tried.invalid[0].text())
+    assert in_json("--select", tried.code) == []
+    assert in_json("--select", tried.code, "--preview") == [(tried.code, "net.py")]
+
+
 def test_more_can_be_excluded_and_more_processes_find_the_same() -> None:
     for number in range(30):
         write(f"src/net{number}.py")

@@ -238,6 +238,22 @@ def test_a_constant_attention_is_one_unit_per_block() -> None:
     assert facts == {"attention.in_proj_weight": (24, 3), "attention.out_proj.weight": (8, 1)}
 
 
+def test_a_constant_recurrent_layer_is_one_unit_per_gate() -> None:
+    class Recurrent(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(8, 4)
+            self.rnn = nn.LSTM(4, 6, batch_first=True)
+            self.out = nn.Linear(6, 2)
+            fill(self.rnn, self.out, value=0.1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            states, _ = self.rnn(torch.stack([self.fc(x)] * 3, dim=1))
+            return self.out(states[:, -1])
+
+    assert equal(Recurrent) == {"rnn.weight_ih_l0": (24, 4), "rnn.weight_hh_l0": (24, 4)}
+
+
 def test_what_nothing_wrote_is_not_judged() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from initaudit.analyzer.drawn import weight_uses
+from initaudit.analyzer.equal_units import equal_units
 from initaudit.analyzer.project import Module, Project
 from initaudit.analyzer.scopes import TOO_DEEP
 from initaudit.analyzer.syntax.arguments import ignored_arguments
@@ -40,6 +41,7 @@ from initaudit.facts import (
     DroppedTensor,
     EarlyWalk,
     EmbeddingWrite,
+    EqualUnits,
     ExactTypeTest,
     Fact,
     GainDraw,
@@ -81,6 +83,7 @@ OF_UNITS: dict[str, Callable[[Code], Iterator[Fact]]] = {
 """What is stated of a unit, a function or a stretch of top-level code."""
 OF_FILES: dict[str, Callable[[Project, Module], Iterator[Fact]]] = {
     EmbeddingWrite.__name__: embedding_writes,
+    EqualUnits.__name__: equal_units,
     GainDraw.__name__: gain_draws,
     LowRankFactors.__name__: low_rank_factors,
     NotRestored.__name__: skipped_when_sharded,

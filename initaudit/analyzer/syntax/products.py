@@ -7,15 +7,14 @@ as the method shows.
 from __future__ import annotations
 
 import ast
-import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from initaudit.activations import lookup
 from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.code import Code, own_attribute, unit
+from initaudit.analyzer.syntax.flow import Flow, called, names_in
 
 MATMULS = {"torch.matmul", "torch.mm", "torch.bmm"}
 METHODS = {name.rpartition(".")[2] for name in MATMULS}
@@ -71,22 +70,8 @@ def products(project: Project, cls: Defined, names: set[str]) -> dict[str, Produ
     return {name: product for name, product in found.items() if name not in others}
 
 
-@dataclass(slots=True)
-class _Method:
-    """A method: what stands around each node, and what its local names are assigned."""
-
-    code: Code
-    parents: Mapping[ast.AST, ast.AST] = field(default_factory=dict)
-    assigned: dict[str, list[ast.AST]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.parents = {child: node for node in self.code.walk() for child in ast.iter_child_nodes(node)}
-        for node in self.code.walk():
-            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-                by = self.parents[node]
-                while isinstance(by, ast.Tuple | ast.List | ast.Starred):
-                    by = self.parents[by]
-                self.assigned.setdefault(node.id, []).append(by)
+class _Method(Flow):
+    """A method, and what it does with parameters."""
 
     def uses(self, names: set[str]) -> Iterator[tuple[str, Product | None]]:
         """Every use of some parameters; None for one that is not an understood product."""
@@ -172,7 +157,7 @@ class _Method:
 
     def _averages(self, other: ast.expr) -> bool:
         """Whether the entries of the other factor may sum to one."""
-        made = [value for name in _names(other) for node in self.assigned.get(name, ()) if (value := _value(node))]
+        made = [value for name in names_in(other) for node in self.assigned.get(name, ()) if (value := _value(node))]
         return any(AVERAGES.search(self.code.snippet.source(node)) for node in (other, *made))
 
     def _keeps_scale(self, product: ast.expr) -> bool:
@@ -193,15 +178,15 @@ class _Method:
                 case ast.Attribute(attr=name) if name in ("T", "mT", "data", *ASKED):
                     pending += [parent] if name not in ASKED else []
                 case ast.Call():
-                    passes = PASSES.fullmatch(_called(parent)) is not None
+                    passes = PASSES.fullmatch(called(parent)) is not None
                     pending += [parent] if passes else []
                     if not (passes or self._ends(parent)):
                         return False
                 case ast.Assign() | ast.AugAssign(op=ast.Add() | ast.Sub()):
                     targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
-                    names = {name for target in targets for name in _names(target)} - followed
+                    names = {name for target in targets for name in names_in(target)} - followed
                     followed |= names
-                    pending += [load for name in names for load in self._loads(name, parent)]
+                    pending += [load for name in names for load in self.loads(name, parent)]
                 case ast.Return() | ast.BinOp(op=ast.MatMult()):
                     pass
                 case _:
@@ -210,35 +195,8 @@ class _Method:
 
     def _ends(self, call: ast.Call) -> bool:
         """Whether a call is an activation, or another product."""
-        name, function = _called(call), self.code.canonical(call.func)
+        name, function = called(call), self.code.canonical(call.func)
         return lookup(name) is not None or ENDS.fullmatch(name) is not None or name in METHODS or function == LINEAR
-
-    def _loads(self, name: str, assignment: ast.stmt) -> Iterator[ast.expr]:
-        """Where a name may be read that an assignment has bound: up to the next one behind it that always runs."""
-        last = min(
-            (
-                node.end_lineno or 0
-                for node in self.assigned.get(name, ())
-                if isinstance(node, ast.Assign)
-                and self.parents.get(node) is self.parents.get(assignment)
-                and node.lineno > assignment.lineno
-            ),
-            default=math.inf,
-        )
-        for node in self.code.walk():
-            if isinstance(node, ast.Name) and node.id == name and assignment.lineno < node.lineno <= last:
-                read = isinstance(node.ctx, ast.Load) or isinstance(self.parents.get(node), ast.AugAssign)
-                yield from [node] if read else []
-
-
-def _called(call: ast.Call) -> str:
-    """The last name of what is called; of a layer that is made and called at once, that of the layer."""
-    function = call.func.func if isinstance(call.func, ast.Call) else call.func
-    return function.attr if isinstance(function, ast.Attribute) else dotted(function)
-
-
-def _names(node: ast.expr) -> set[str]:
-    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)} - {"self"}
 
 
 def _value(node: ast.AST) -> ast.expr | None:

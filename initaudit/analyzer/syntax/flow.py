@@ -1,0 +1,53 @@
+"""Where the value of an expression goes in a function: what stands around it, and which names it gets."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterator
+
+from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.syntax.code import Code
+
+
+class Flow:
+    """A function: what stands around each node, and the statements that bind each local name."""
+
+    def __init__(self, code: Code) -> None:
+        self.code = code
+        self.parents = {child: node for node in code.walk() for child in ast.iter_child_nodes(node)}
+        self.assigned: dict[str, list[ast.AST]] = {}
+        for node in code.walk():
+            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+                by = self.parents[node]
+                while isinstance(by, ast.Tuple | ast.List | ast.Starred):
+                    by = self.parents[by]
+                self.assigned.setdefault(node.id, []).append(by)
+
+    def loads(self, name: str, assignment: ast.stmt) -> Iterator[ast.expr]:
+        """Where a name may be read that an assignment has bound: up to the next one behind it that always runs."""
+        last = min(
+            (
+                node.end_lineno or 0
+                for node in self.assigned.get(name, ())
+                if isinstance(node, ast.Assign)
+                and self.parents.get(node) is self.parents.get(assignment)
+                and node.lineno > assignment.lineno
+            ),
+            default=math.inf,
+        )
+        for node in self.code.walk():
+            if isinstance(node, ast.Name) and node.id == name and assignment.lineno < node.lineno <= last:
+                read = isinstance(node.ctx, ast.Load) or isinstance(self.parents.get(node), ast.AugAssign)
+                yield from [node] if read else []
+
+
+def called(call: ast.Call) -> str:
+    """The last name of what is called; of a layer that is made and called at once, that of the layer."""
+    function = call.func.func if isinstance(call.func, ast.Call) else call.func
+    return function.attr if isinstance(function, ast.Attribute) else dotted(function)
+
+
+def names_in(node: ast.expr) -> set[str]:
+    """The local names in an expression."""
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)} - {"self"}
