@@ -41,7 +41,7 @@ def read_baseline(path: Path) -> Baseline:
         baseline = msgspec.json.decode(path.read_bytes(), type=Baseline)
     except OSError as error:
         raise BaselineError(f"{path}: {error.strerror or error}; `initaudit baseline` writes it") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BaselineError(f"{path}: not a baseline: {error}") from error
     if baseline.schema_version != 1:
         raise BaselineError(f"{path}: written by a newer initaudit (schema {baseline.schema_version})")
@@ -54,9 +54,14 @@ def write_baseline(path: Path, findings: Iterable[Finding], relative: Callable[[
         Entry(
             fingerprint=finding.fingerprint,
             code=finding.code,
-            filename=relative(finding.place.filename),
-            message=finding.message,
+            filename=_text(relative(finding.place.filename)),
+            message=_text(finding.message),
         )
         for finding in findings
     )
     path.write_bytes(msgspec.json.format(msgspec.json.encode(Baseline(findings=entries)), indent=2) + b"\n")
+
+
+def _text(text: str) -> str:
+    """What can be written of a text: the bytes of a file name may be none."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -21,7 +21,8 @@ class RepositoryError(Exception):
 def repository_root(folder: Path) -> Path:
     """The root of the repository that a folder lies in; the folder itself when it lies in none."""
     real = Path(os.path.realpath(folder))
-    return next((above for above in (real, *real.parents) if (above / ".git").exists()), real)
+    holds_git = (above for above in (real, *real.parents) if os.path.exists(above / ".git"))  # noqa: PTH110
+    return next(holds_git, real)
 
 
 class Changes(msgspec.Struct, frozen=True):

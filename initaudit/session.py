@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from initaudit import engine
 from initaudit.analyzer.discover import Discovery, Exclusion, PathError, discover, holds_python
 from initaudit.baseline import BaselineError, read_baseline
 from initaudit.engine import Report, Task, Watch
+from initaudit.patterns import PatternError
 from initaudit.repository import RepositoryError, changes_since, repository_root
 from initaudit.selection import SelectionError
 from initaudit.settings import Configuration, Model, Overrides, SettingsError, load
@@ -33,6 +35,7 @@ IMPOSSIBLE = (
     SettingsError,
     SelectionError,
     PathError,
+    PatternError,
     BaselineError,
     RepositoryError,
     SourceError,
@@ -80,7 +83,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
 def configuration_for(asked: Asked) -> Configuration:
     """The settings of a run."""
-    paths = [path for path in asked.paths if path != STANDARD_INPUT and Path(path).exists()]
+    paths = [path for path in asked.paths if path != STANDARD_INPUT and os.path.exists(path)]  # noqa: PTH110
     return load(paths, asked.overrides, config=asked.config, isolated=asked.isolated)
 
 

@@ -142,9 +142,15 @@ class Configuration:
         return self._closest(Path(os.path.realpath(filename)).parent) or self.root
 
     def _closest(self, folder: Path) -> Located | None:
-        if folder not in self._by_folder:
-            above = self._closest(folder.parent) if folder.parent != folder else None
-            self._by_folder[folder] = located_in(folder) or above
+        without: list[Path] = []
+        while folder not in self._by_folder:
+            found = located_in(folder)
+            if found is not None or folder.parent == folder:
+                self._by_folder[folder] = found
+            else:
+                without.append(folder)
+                folder = folder.parent
+        self._by_folder.update(dict.fromkeys(without, self._by_folder[folder]))
         return self._by_folder[folder]
 
 
@@ -175,11 +181,11 @@ def _root_of_run(here: Path, paths: Iterable[str]) -> Located:
 
 
 def located_in(folder: Path) -> Located | None:
-    """The configuration that ``folder`` itself holds."""
+    """The configuration that ``folder`` itself holds; none when nobody may look into it."""
     own, shared = folder / "initaudit.toml", folder / "pyproject.toml"
-    if own.is_file():
+    if os.path.isfile(own):  # noqa: PTH113
         return read_settings(own)
-    if shared.is_file() and b"initaudit" in (raw := _bytes(shared)):
+    if os.path.isfile(shared) and b"initaudit" in (raw := _bytes(shared)):  # noqa: PTH113
         return read_settings(shared) if "initaudit" in _toml(shared, raw).get("tool", {}) else None
     return None
 
@@ -210,7 +216,7 @@ def _bytes(path: Path) -> bytes:
 def _toml(path: Path, raw: bytes) -> dict[str, Any]:
     try:
         document: dict[str, Any] = tomllib.loads(raw.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
     return document
 

@@ -6,13 +6,15 @@ Looks at names and folders only; no file is opened but .gitignore itself.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from initaudit.patterns import Patterns
+from initaudit.analyzer.layout import leads_to_file, listing
+from initaudit.patterns import Patterns, understood
 
 # Folders that never hold a project's own source. A file in one of them is still checked when it is named.
 NEVER_SOURCE = frozenset(
@@ -98,10 +100,10 @@ def discover(
     """The Python files that ``paths`` name or hold; raises PathError for a path that does not exist."""
     walk = _Walk(exclusion or Exclusion(), respect_gitignore)
     for path in paths:
-        real, is_folder = os.path.realpath(path), Path(path).is_dir()
-        if not Path(path).exists():
-            raise PathError(f"{path}: no such file or folder")
-        if force_exclude and walk.exclusion.covers_deeply(real, is_folder=is_folder):
+        real, is_folder = os.path.realpath(path), _is_folder(path)
+        if is_folder is None:
+            walk.unreadable.append(path)
+        elif force_exclude and walk.exclusion.covers_deeply(real, is_folder=is_folder):
             walk.excluded.append(path)
         elif is_folder:
             walk.folder(path, real)
@@ -113,9 +115,31 @@ def discover(
 
 def holds_python(folder: str) -> bool:
     """Whether a Python file lies anywhere under a folder, or is the path itself."""
-    return folder.endswith(FOUND) or any(
-        name.endswith(FOUND) for _, _, names in os.walk(folder, followlinks=False) for name in names
-    )
+    if folder.endswith(FOUND):
+        return True
+    pending = listing(folder)
+    while pending:
+        entry = pending.pop()
+        if entry.is_dir(follow_symlinks=False):
+            pending += listing(entry.path)
+        elif entry.name.endswith(FOUND):
+            return True
+    return False
+
+
+def _is_folder(path: str) -> bool | None:
+    """Whether a path is a folder, or else a file; None when nobody may know. Raises PathError for anything else."""
+    try:
+        mode = Path(path).stat().st_mode
+    except PermissionError:
+        return None
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise PathError(f"{path}: no such file or folder") from error
+    except OSError as error:
+        raise PathError(f"{path}: {error.strerror}") from error
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise PathError(f"{path}: neither a file nor a folder")
+    return stat.S_ISDIR(mode)
 
 
 def _python_when_named(path: str) -> bool:
@@ -131,10 +155,18 @@ class _Ignored(NamedTuple):
 
     def hides(self, real: str, *, is_folder: bool) -> bool:
         """The innermost .gitignore that says anything about a path decides."""
-        verdict = self.patterns.verdict(real, is_folder=is_folder)
-        if verdict is None and self.above is not None:
-            return self.above.hides(real, is_folder=is_folder)
+        verdict, above = self.patterns.verdict(real, is_folder=is_folder), self.above
+        while verdict is None and above is not None:
+            verdict, above = above.patterns.verdict(real, is_folder=is_folder), above.above
         return bool(verdict)
+
+
+class _Folder(NamedTuple):
+    """A folder as it was reached, its real path, and what is ignored in it."""
+
+    path: str
+    real: str
+    ignored: _Ignored | None
 
 
 class _Walk:
@@ -162,54 +194,74 @@ class _Walk:
         ignored: _Ignored | None = None
         for above in _folders_of_repository(real) if self.respect_gitignore else ():
             ignored = _read_gitignore(above, ignored)
-        self._descend(path, real, ignored)
+        self._descend(_Folder(path, real, ignored))
 
     def follow_links(self) -> None:
         """Go where links lead, after everything that can be reached under its own name."""
         while self._links:
-            self._meet(*self._links.pop(0))
+            folder = self._meet(*self._links.pop(0))
+            if folder is not None:
+                self._descend(folder)
 
-    def _descend(self, path: str, real: str, ignored: _Ignored | None) -> None:
+    def _descend(self, folder: _Folder) -> None:
+        pending = [folder]
+        while pending:
+            pending += reversed(self._list(pending.pop()))
+
+    def _list(self, folder: _Folder) -> list[_Folder]:
+        """Take the files of a folder, and give the folders in it."""
+        path, real, ignored = folder
         if real in self._seen:
-            return
+            return []
         self._seen.add(real)
         try:
             with os.scandir(path) as listing:
-                entries = sorted(listing, key=lambda entry: (not entry.is_file(), entry.name))
+                entries = sorted(listing, key=lambda entry: (not entry.is_file(follow_symlinks=False), entry.name))
         except OSError:
             self.unreadable.append(_tidy(path))
-            return
+            return []
         if self.respect_gitignore and any(entry.name in (".git", ".gitignore") for entry in entries):
             ignored = _read_gitignore(real, ignored)
+        folders: list[_Folder] = []
         for entry in entries:
             stands = f"{real.rstrip(os.sep)}{os.sep}{entry.name}"
             if entry.is_symlink():
                 self._links.append((entry, stands, ignored))
-            else:
-                self._meet(entry, stands, ignored)
+            elif (inner := self._meet(entry, stands, ignored)) is not None:
+                folders.append(inner)
+        return folders
 
-    def _meet(self, entry: os.DirEntry[str], stands: str, ignored: _Ignored | None) -> None:
-        """Take a Python file, go into a folder; leave out what is covered or ignored where it stands."""
-        is_folder = entry.is_dir()
-        if not is_folder and not (entry.name.endswith(FOUND) and entry.is_file()):
-            return
+    def _meet(self, entry: os.DirEntry[str], stands: str, ignored: _Ignored | None) -> _Folder | None:
+        """Take a Python file, give a folder; leave out what is covered or ignored where it stands."""
+        is_folder = _leads_to_folder(entry)
+        if not is_folder and not (entry.name.endswith(FOUND) and leads_to_file(entry)):
+            return None
         real = os.path.realpath(entry.path) if entry.is_symlink() else stands
         if self.exclusion.covers(stands, is_folder=is_folder) or (
             ignored is not None and ignored.hides(stands, is_folder=is_folder)
         ):
             self.excluded.append(_tidy(entry.path))
         elif is_folder:
-            self._descend(entry.path, real, ignored)
+            return _Folder(entry.path, real, ignored)
         else:
             self.take(entry.path, real)
+        return None
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links in a circle, or into a folder that cannot be read
+        return False
 
 
 def _read_gitignore(folder: str, above: _Ignored | None) -> _Ignored | None:
     """``above`` with the .gitignore of a folder, and the private one of a repository, on top."""
     for name in (".git/info/exclude", ".gitignore"):
-        path = Path(folder, name)
-        if path.is_file():
-            above = _Ignored(Patterns(folder, path.read_text("utf-8", "replace").splitlines()), above)
+        path = f"{folder}{os.sep}{name}"
+        if os.path.isfile(path) and os.access(path, os.R_OK):  # noqa: PTH113 (False where it may not be known)
+            lines = Path(path).read_text("utf-8", "replace").splitlines()
+            above = _Ignored(Patterns(folder, filter(understood, lines)), above)
     return above
 
 
@@ -217,7 +269,7 @@ def _folders_of_repository(real: str) -> list[str]:
     """The folders above a path from the root of its repository down; none outside of a repository."""
     above = [real, *(str(folder) for folder in Path(real).parents)]
     for depth, folder in enumerate(above):
-        if Path(folder, ".git").exists():
+        if os.path.exists(f"{folder}{os.sep}.git"):  # noqa: PTH110 (False where it may not be known)
             return above[depth:0:-1]
     return []
 

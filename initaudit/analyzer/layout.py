@@ -31,10 +31,15 @@ def import_root(folder: str, known: dict[str, str] | None = None) -> str:
     A folder without an ``__init__.py`` belongs to the package above it, if there is one in the same repository.
     """
     known = {} if known is None else known
-    if folder not in known:
+    inside: list[str] = []
+    while folder not in known:
         above = os.path.dirname(folder)  # noqa: PTH120 (called for every folder of a run)
-        inside = above != folder and (_is_package(folder) or _lies_in_package(above, folder))
-        known[folder] = import_root(above, known) if inside else folder
+        if above == folder or not (_is_package(folder) or _lies_in_package(above, folder)):
+            known[folder] = folder
+        else:
+            inside.append(folder)
+            folder = above
+    known.update(dict.fromkeys(inside, known[folder]))
     return known[folder]
 
 
@@ -83,16 +88,39 @@ def installed_packages() -> tuple[Path, ...]:
 
 def python_files(folder: str) -> Iterator[os.DirEntry[str]]:
     """Every Python file below a folder, environments and caches left out, sorted within each folder."""
-    try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
-    except OSError:
-        return
-    if any(entry.name == "pyvenv.cfg" for entry in entries):
-        return
-    for entry in entries:
+    pending = _source_in(folder)
+    while pending:
+        entry = pending.pop()
         if entry.is_dir(follow_symlinks=False):
             if not entry.name.startswith(".") and entry.name not in NOT_SOURCE:
-                yield from python_files(entry.path)
-        elif entry.name.endswith(".py"):
+                pending += _source_in(entry.path)
+        elif entry.name.endswith(".py") and leads_to_file(entry):
             yield entry
+
+
+def _source_in(folder: str) -> list[os.DirEntry[str]]:
+    """What lies in a folder, the last name first; nothing in an environment."""
+    entries = sorted(listing(folder), key=lambda entry: entry.name, reverse=True)
+    return [] if any(entry.name == "pyvenv.cfg" for entry in entries) else entries
+
+
+def listing(folder: str) -> list[os.DirEntry[str]]:
+    """What lies in a folder; nothing when it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def leads_to_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file, or a link to one, and no pipe or device: these would be waited for.
+
+    What may not be looked at is taken for one, so that whoever opens it says so.
+    """
+    try:
+        return entry.is_file()
+    except PermissionError:
+        return True
+    except OSError:  # links in a circle
+        return False
