@@ -93,7 +93,7 @@ def embedded(filename: str, raw: bytes) -> SourceFile:
 def _notebook(filename: str, raw: bytes) -> SourceFile:
     try:
         notebook = msgspec.json.decode(raw, type=_Notebook)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SourceError(filename, f"not a notebook: {error}") from error
     rows: list[str] = []
     parts: list[Part] = []
@@ -209,7 +209,9 @@ def _markdown(filename: str, raw: bytes) -> SourceFile:
 def _take_block(content: str, first: int, shown: Sequence[str], rows: list[str], shifts: list[int]) -> None:
     """Copy a block, unless it is no Python by itself, to where it stands."""
     block = content.removesuffix("\n").split("\n")
-    if not _parses(content) or not all(shown[first + at].endswith(row) for at, row in enumerate(block)):
+    if not content or not _parses(content):
+        return
+    if not all(shown[first + at].endswith(row) for at, row in enumerate(block)):
         return
     for at, row in enumerate(block, first):
         rows[at], shifts[at] = row, len(shown[at]) - len(row)

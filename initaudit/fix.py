@@ -6,7 +6,6 @@ Knows edits of text; what they mend is for the rules.
 from __future__ import annotations
 
 import ast
-import contextlib
 import difflib
 import io
 import os
@@ -19,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from initaudit.finding import Applicability, Edit, Finding, Fix, Place
+from initaudit.newer_python import is_newer_python
 from initaudit.source import SourceFile, decode_source, line_starts, newline_of
 
 
@@ -73,7 +73,8 @@ def apply_edits(source: SourceFile, edits: Iterable[Edit]) -> str:
     texts = {cell: _edited(source.part(cell), group) for cell, group in by_cell.items()}
     whole = _put_back(source, {cell: text for cell, text in texts.items() if text != source.part(cell)})
     if whole != source.whole and not _parses(_python_in(source, whole)):
-        raise FixError(f"{source.filename}: the fixes would break the syntax; nothing was changed")
+        why = "the fixes would break the syntax" if _parses(source.text) else "its syntax is broken as it is"
+        raise FixError(f"{source.filename}: {why}; nothing was changed")
     return whole
 
 
@@ -81,6 +82,8 @@ def _edited(text: str, edits: Iterable[Edit]) -> str:
     starts, newline = line_starts(text), newline_of(text)
     for edit in sorted(edits, key=lambda edit: edit.place, reverse=True):
         place = edit.place
+        if place.end_row > len(starts):
+            raise FixError(f"{place.filename}: changed while it was being checked; nothing was changed")
         start = starts[place.row - 1] + place.column - 1
         end = starts[place.end_row - 1] + place.end_column - 1
         text = text[:start] + edit.content.replace("\n", newline) + text[end:]
@@ -109,15 +112,12 @@ def _parses(text: str) -> bool:
     """Whether this Python, or libcst with the grammars that it knows, can parse the text."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with contextlib.suppress(SyntaxError, ValueError):
+        try:
             ast.parse(text)
-            return True
-    import libcst
-
-    try:
-        libcst.parse_module(text)
-    except libcst.ParserSyntaxError:
-        return False
+        except (SyntaxError, ValueError):
+            return is_newer_python(text)
+        except (RecursionError, MemoryError):
+            return False
     return True
 
 

@@ -118,12 +118,15 @@ def decode_source(filename: str, raw: bytes) -> SourceFile:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
         text = raw.decode(encoding)
+        if not encoding.startswith("utf-8"):
+            text.encode()  # some codecs make halves of characters
     except SyntaxError as error:
         raise SourceError(filename, error.msg) from error
     except UnicodeDecodeError as error:
         row = raw.count(b"\n", 0, error.start) + 1
-        raise SourceError(filename, f"byte 0x{raw[error.start]:02x} is not {encoding} text", row) from error
-    except LookupError as error:  # a codec that is known but does not make text, such as rot13
+        byte = raw[error.start : error.start + 1].hex()
+        raise SourceError(filename, f"byte 0x{byte} is not {encoding} text", row) from error
+    except (LookupError, UnicodeError) as error:  # a codec that is known but does not make text, such as rot13
         raise SourceError(filename, str(error)) from error
     return SourceFile(filename, raw, text, encoding)
 

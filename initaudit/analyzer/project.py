@@ -175,6 +175,8 @@ class Project:
         """The module with a dotted name, looked for under every root."""
         if name not in self._by_name:
             self._by_name[name] = None
+            if not name:
+                return None  # `from . import x` in a script
             relative = Path(*name.split("."))
             for root in [*self.roots, *(() if name.partition(".")[0] in PURE_PACKAGES else self._installed)]:
                 for path in (root / relative.with_suffix(".py"), root / relative / "__init__.py"):

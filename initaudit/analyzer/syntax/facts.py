@@ -62,6 +62,7 @@ from initaudit.facts import (
     ZeroFactors,
 )
 from initaudit.finding import Place
+from initaudit.newer_python import is_newer_python
 
 OF_UNITS: dict[str, Callable[[Code], Iterator[Fact]]] = {
     DeprecatedCall.__name__: deprecated_calls,
@@ -193,18 +194,7 @@ def _of_expression(code: Code, expression: ast.expr, parameters: tuple[str, ...]
 
 def syntax_fault(module: Module, fault: SyntaxError) -> SyntaxFault | None:
     """Why a file that Python does not parse cannot be read; None when libcst, which knows other syntax, reads it."""
-    if fault.msg != TOO_DEEP and _reads(module.text):
+    if fault.msg != TOO_DEEP and is_newer_python(module.text):
         return None
     row, column = fault.lineno or 1, fault.offset or 1
     return SyntaxFault(Place(module.filename, row, column, row, column + 1), fault.msg)
-
-
-def _reads(text: str) -> bool:
-    """Whether libcst parses a file."""
-    import libcst as cst
-
-    try:
-        cst.parse_module(text)
-    except (cst.ParserSyntaxError, RecursionError):
-        return False
-    return True
