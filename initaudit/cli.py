@@ -283,9 +283,16 @@ def _asked(flags: dict[str, Any], **what: Any) -> Asked:
         cache=not flags.get("no_cache"),
         cache_dir=flags.get("cache_dir"),
         diff_base=flags.get("diff_base"),
-        standard_input=sys.stdin.buffer.read() if STANDARD_INPUT in what.get("paths", ()) else b"",
+        standard_input=_standard_input() if STANDARD_INPUT in what.get("paths", ()) else b"",
         standard_input_filename=flags.get("stdin_filename"),
     )
+
+
+def _standard_input() -> bytes:
+    """What `-` stands for."""
+    if sys.stdin is None:
+        raise click.UsageError("standard input is closed")
+    return sys.stdin.buffer.read()
 
 
 def _overrides(flags: dict[str, Any]) -> Overrides:
@@ -337,4 +344,9 @@ def _color(wish: str) -> bool:
         return wish == "always"
     if os.environ.get("FORCE_COLOR"):
         return True
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return (
+        sys.stdout is not None
+        and sys.stdout.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") != "dumb"
+    )

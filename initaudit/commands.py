@@ -5,11 +5,14 @@ Every command returns its exit code: 0 nothing to fail for, 1 findings, 2 the to
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import json
+import os
 import shutil
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -50,7 +53,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def exits_with_2(command: Callable[Parameters, int]) -> Callable[Parameters, int]:
-    """Turn what makes a run impossible into a line on standard error and exit code 2."""
+    """Turn what makes a run impossible into a line on standard error and exit code 2, never into that of findings."""
 
     @functools.wraps(command)
     def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> int:
@@ -58,10 +61,14 @@ def exits_with_2(command: Callable[Parameters, int]) -> Callable[Parameters, int
             return command(*args, **kwargs)
         except IMPOSSIBLE as error:
             _log(f"initaudit: error: {error}")
-            return 2
+        except OSError as error:
+            _log(f"initaudit: error: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}")
         except KeyboardInterrupt:
             _log("initaudit: interrupted")
             return 130
+        except Exception:
+            _log(f"{traceback.format_exc()}initaudit: error: initaudit itself failed; please report what stands above")
+        return 2
 
     return guarded
 
@@ -118,7 +125,7 @@ def probe(
 
 def _sparklines(report: Report, output: Output) -> str:
     """Signal through depth, for someone who looks at it."""
-    if output.filename is not None or not sys.stdout.isatty():
+    if output.filename is not None or sys.stdout is None or not sys.stdout.isatty():
         return ""
     from initaudit.portrait.terminal import sparklines
 
@@ -211,9 +218,9 @@ def rule(selector: str | None, *, as_json: bool) -> int:
     if as_json:
         documents = [_rule_as_json(one) for one in chosen]
         single = selector is not None and len(documents) == 1
-        _print(json.dumps(documents[0] if single else documents, indent=2, ensure_ascii=False) + "\n")
+        _print(_encoded(json.dumps(documents[0] if single else documents, indent=2, ensure_ascii=False) + "\n"))
     else:
-        _print("\n".join(_rule_as_text(one) for one in chosen))
+        _print(_encoded("\n".join(_rule_as_text(one) for one in chosen)))
     return 0
 
 
@@ -249,8 +256,8 @@ def config(asked: Asked) -> int:
     """Print the effective settings, as the text of an initaudit.toml."""
     configuration = session.configuration_for(asked)
     source = configuration.root.filename
-    _print(f"# {source if source else 'no configuration file: the defaults'}\n")
-    _print(settings.as_toml(configuration.run) + "\n")
+    head = f"# {source if source else 'no configuration file: the defaults'}"
+    _print(_encoded(f"{head}\n{settings.as_toml(configuration.run)}\n"))
     return 0
 
 
@@ -270,9 +277,10 @@ def clean(asked: Asked) -> int:
     return 0
 
 
+@exits_with_2
 def schema() -> int:
     """Print the JSON Schema of the configuration."""
-    _print(json.dumps(settings.schema(), indent=2) + "\n")
+    _print(_encoded(json.dumps(settings.schema(), indent=2) + "\n"))
     return 0
 
 
@@ -280,9 +288,8 @@ def _mend_standard_input(prepared: Prepared, output: Output) -> int:
     """The mended text goes to standard output, and what remains to standard error."""
     task, unsafe = prepared.task, prepared.configuration.run.unsafe_fixes
     report, source = engine.mend_given(task, prepared.watches, unsafe=unsafe)
-    sys.stdout.buffer.write(source.raw)
-    sys.stdout.buffer.flush()
-    sys.stderr.write(_shown(report, output, (source,)))
+    _print(source.raw)
+    _log(_shown(report, output, (source,)), end="")
     return _conclude(report, prepared, output)
 
 
@@ -376,7 +383,7 @@ def _count(number: int, noun: str) -> str:
 
 def _write(text: str, output: Output) -> None:
     if output.filename is None:
-        _print(text)
+        _print(_encoded(text))
     else:
         _save(output.filename, _encoded(text))
 
@@ -388,16 +395,31 @@ def _save(filename: str, content: bytes) -> None:
         raise session.UseError(f"{filename}: {error.strerror or error}") from error
 
 
-def _print(text: str) -> None:
-    """To standard output in UTF-8, whatever the locale; file names keep their bytes."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(_encoded(text))
-    sys.stdout.buffer.flush()
+def _print(content: bytes) -> None:
+    """To standard output, whatever its encoding."""
+    if sys.stdout is None:
+        raise session.UseError("standard output is closed")
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where what is left can go when Python ends
+        if not isinstance(error, BrokenPipeError):  # whoever reads, as `head` does, has seen enough
+            raise session.UseError(f"standard output: {error.strerror}") from error
 
 
 def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    """In UTF-8, whatever the locale; file names keep their bytes."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a name in the source may be half of a character
+        return text.encode("utf-8", "replace")
 
 
-def _log(message: str) -> None:
-    sys.stderr.write(message.encode("utf-8", "replace").decode("utf-8") + "\n")
+def _log(message: str, end: str = "\n") -> None:
+    """To standard error, as far as anybody listens there."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(message.encode("utf-8", "replace").decode("utf-8") + end)
+            sys.stderr.flush()

@@ -103,16 +103,20 @@ def reading(
 
     def watch(asking: Asking) -> Watched:
         from initaudit.analyzer import analyze
+        from initaudit.analyzer.reading import LostWorkerError
 
         asked = asking(Observer.ANALYZER)
-        seen = analyze(
-            filenames,
-            questions=asked,
-            initializers=initializers,
-            jobs=jobs,
-            cache=cache,
-            site_packages=site_packages,
-        )
+        try:
+            seen = analyze(
+                filenames,
+                questions=asked,
+                initializers=initializers,
+                jobs=jobs,
+                cache=cache,
+                site_packages=site_packages,
+            )
+        except LostWorkerError as error:
+            raise UnavailableError(str(error)) from error
         return Watched(Observer.ANALYZER, tuple(seen))
 
     return watch
@@ -196,6 +200,8 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     findings = [merge.moved(finding, sources.shown) for finding in findings]
     findings = merge.fingerprinted(findings, sources.line, merge.relative_to(repository_root(Path.cwd())))
     fresh = [finding for finding in findings if finding.fingerprint not in task.known]
+    errors = [error for one in watched for error in one.errors]
+    errors += [f"{named.name(one.source)}: {one.error}" for one in observations if one.error is not None]
     reported = [finding for finding in fresh if task.changes is None or task.changes.touch(finding.place)]
     undecided = tuple(
         msgspec.structs.replace(item, place=sources.shown(named.place(item.place)) if item.place else None)
@@ -206,7 +212,7 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
         findings=tuple(reported),
         observations=observations,
         undecided=undecided,
-        errors=tuple(error for one in watched for error in one.errors),
+        errors=tuple(errors),
         summary=Summary(
             files=len(task.filenames),
             models=sum(len(one.observations) for one in watched if one.observer is Observer.PROBE),
@@ -314,6 +320,8 @@ class _Looked:
                     self._by_file.setdefault(filename, set()).add(Observer.ANALYZER)
             for observation in one.observations:
                 self._see(observation, names)
+                if observation.error is not None:
+                    self._by_file[names.name(observation.source)] = set()
 
     def _see(self, observation: Observation, names: _Names) -> None:
         for timeline in observation.parameters:
@@ -395,6 +403,9 @@ def _mend_file(filename: str, findings: Sequence[Finding], stamp: tuple[int, int
 
 
 def _stamp(filename: str) -> tuple[int, int]:
-    """What changes when a file is written."""
-    status = Path(filename).stat()
+    """What changes when a file is written; of one that is gone, nothing."""
+    try:
+        status = Path(filename).stat()
+    except OSError:
+        return 0, -1
     return status.st_mtime_ns, status.st_size

@@ -578,8 +578,9 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one observer saw in one file or one target.
 
-    ``comments`` says that the file may hold suppressions that are written for this tool. ``environment`` is where the
-    model was built, ``signal`` what a forward and a backward of it show (the probe only).
+    ``comments`` says that the file may hold suppressions that are written for this tool. ``error`` says why it could
+    not be looked at. ``environment`` is where the model was built, ``signal`` what a forward and a backward of it show
+    (the probe only).
     """
 
     observer: Observer
@@ -589,9 +590,12 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     facts: tuple[Fact, ...] = ()
     undecided: tuple[Undecided, ...] = ()
     comments: bool = False
+    error: str | None = None
     environment: Environment | None = None
     signal: SignalProfile | None = None
 
     @property
     def says_something(self) -> bool:
-        return bool(self.parameters or self.chains or self.facts or self.undecided or self.comments)
+        return bool(
+            self.parameters or self.chains or self.facts or self.undecided or self.comments or self.error is not None
+        )

@@ -24,6 +24,7 @@ def analyze(
     patterns of the dotted names of functions that initialize whatever they are given. ``jobs`` is the number of
     processes (None: one per core; small runs use one). ``cache`` is the folder of what earlier runs read (None: every
     file is read anew, and nothing is kept). ``site_packages`` says whether names may lead to installed packages.
+    Raises ``reading.LostWorkerError`` when one of the processes is killed.
     """
     from initaudit.analyzer.workers import Reader, read_all
 

@@ -23,6 +23,7 @@ from initaudit.analyzer.reading import Answer, Reading, Search
 from initaudit.facts import Observation, Question
 
 TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Kept by initaudit; safe to remove. See https://bford.info/cachedir/\n"
+DIGEST_SIZE = 16
 SETTLED = 2_000_000_000
 """Nanoseconds: a file that was written later than this before it was read may change without a new time."""
 
@@ -73,10 +74,11 @@ class Cache:
         self, folder: Path, roots: Sequence[Path], questions: frozenset[Question], initializers: Sequence[str] = ()
     ) -> None:
         kind = repr((_own_version(), str(Path.cwd()), [str(root) for root in roots], sorted(questions), initializers))
-        self._path = folder / f"{hashlib.blake2b(os.fsencode(kind), digest_size=16).hexdigest()}.msgpack"
+        self._path = folder / f"{_digest(os.fsencode(kind)).hex()}.msgpack"
         self._roots = [str(root) for root in roots]
         self._began = time.time_ns()
         self._changed = False
+        self._late: set[int] = set()  # files that were written, or put there, since the run began
         self._store = self._read()
         self._numbers = {name: number for number, name in enumerate(self._store.names)}
         self._positions = {asked.search: position for position, asked in enumerate(self._store.searches)}
@@ -98,7 +100,8 @@ class Cache:
             own, *others = (self._number(name) for name in (reading.filename, *reading.files))
             answers = tuple(self._search(answer) for answer in reading.answers)
             self._store.entries[reading.filename] = Entry(reading.observation, tuple(others), answers)
-            if any(self._store.stamps[number].time >= self._began for number in (own, *others)):
+            failed = reading.observation is not None and reading.observation.error is not None
+            if failed or not self._late.isdisjoint((own, *others)):
                 unsettled.add(reading.filename)
         if self._changed:
             self._write(without=unsettled)
@@ -156,9 +159,11 @@ class Cache:
 
     def _number(self, name: str) -> int:
         if name not in self._numbers:
-            self._numbers[name] = len(self._store.names)
+            self._numbers[name] = number = len(self._store.names)
             self._store.names.append(name)
             self._store.stamps.append(_stamp(name))
+            if _put_there(name) >= self._began:
+                self._late.add(number)
         return self._numbers[name]
 
     def _search(self, answer: Answer) -> int:
@@ -174,11 +179,13 @@ class Cache:
     # The file
 
     def _read(self) -> Store:
-        """What is stored; nothing when it cannot be read, whatever the reason."""
+        """What is stored; nothing when it cannot be read, or is not what was written, whatever the reason."""
         try:
-            return msgspec.msgpack.decode(self._path.read_bytes(), type=Store)
-        except (OSError, msgspec.DecodeError, RecursionError):
+            raw = memoryview(self._path.read_bytes())
+        except OSError:
             return Store()
+        content, digest = raw[:-DIGEST_SIZE], raw[-DIGEST_SIZE:]
+        return msgspec.msgpack.decode(content, type=Store) if _digest(content) == digest else Store()
 
     def _write(self, without: set[str]) -> None:
         """Replace the file as a whole. A folder that cannot be written costs the next run its time, and nothing else.
@@ -195,9 +202,11 @@ class Cache:
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(content)
+                    file.write(_digest(content))
                 os.replace(temporary, self._path)  # noqa: PTH105
-            except OSError:
+            except BaseException:
                 os.unlink(temporary)  # noqa: PTH108
+                raise
 
 
 def make_folder(folder: Path) -> None:
@@ -232,10 +241,22 @@ def _status(name: str) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
+def _put_there(name: str) -> int:
+    """When a file was written, or an older one was moved to its place."""
+    try:
+        status = os.stat(name)  # noqa: PTH116
+    except OSError:
+        return 0
+    return max(status.st_mtime_ns, status.st_ctime_ns)
+
+
 def _stamp(name: str) -> Stamp:
+    """The stamp of a file as it is now. One that cannot be read is as good as gone: it may become readable."""
     time_and_size = _status(name)
-    digest = hashlib.blake2b(_bytes(name), digest_size=16).digest() if time_and_size[1] >= 0 else b""
-    return Stamp(*time_and_size, digest)
+    try:
+        return Stamp(*time_and_size, _digest(Path(name).read_bytes()))
+    except OSError:
+        return Stamp(0, -1)
 
 
 def _bytes(name: str) -> bytes:
@@ -243,3 +264,7 @@ def _bytes(name: str) -> bytes:
         return Path(name).read_bytes()
     except OSError:
         return b""
+
+
+def _digest(content: bytes | memoryview) -> bytes:
+    return hashlib.blake2b(content, digest_size=DIGEST_SIZE).digest()

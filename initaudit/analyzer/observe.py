@@ -36,19 +36,16 @@ def read(project: Project, filename: str, wanted: Sequence[Sought]) -> Reading:
 
 def observe(project: Project, filename: str, wanted: Sequence[Sought]) -> Observation:
     """Everything the file shows; of one of which nothing is ``wanted``, whether it parses."""
-    try:
-        source = read_source(filename)
-    except SourceError as error:
-        return _faulty(filename, SyntaxFault(Place(filename, 1, 1, 1, 2), error.detail))
     module = project.load(filename)
-    assert module is not None
+    if module is None:
+        return _unread(filename)
     module.unparsed = not wanted
     seen = _seen(project, module, wanted)
     if module.unparsed and isinstance(fault := module.scopes, SyntaxError):
         broken = syntax_fault(module, fault)
         if broken is not None:
             return _faulty(filename, broken)
-    return msgspec.structs.replace(seen, comments=comments(source.raw))
+    return msgspec.structs.replace(seen, comments=comments(module.text.encode()))
 
 
 def _seen(project: Project, module: Module, wanted: Sequence[Sought]) -> Observation:
@@ -90,6 +87,20 @@ def _parse_raw(module: Module) -> None:
     """Parse whatever allocates raw memory, so that it is noticed where it is not Python, also outside of classes."""
     for unit in units_at(units(module), RAW.rows(module.text)):
         module.snippet(unit.start, unit.end)
+
+
+def _unread(filename: str) -> Observation:
+    """Why a file could not be read. One that is gone has nothing to say."""
+    try:
+        read_source(filename)
+    except SourceError as error:
+        match error.__cause__:
+            case FileNotFoundError():
+                return Observation(observer=Observer.ANALYZER, source=filename)
+            case OSError():
+                return Observation(observer=Observer.ANALYZER, source=filename, error=error.detail)
+        return _faulty(filename, SyntaxFault(Place(filename, error.row, 1, error.row, 2), error.detail))
+    return Observation(observer=Observer.ANALYZER, source=filename, error="changed while it was being read")
 
 
 def _faulty(filename: str, fault: SyntaxFault) -> Observation:

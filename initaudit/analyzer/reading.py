@@ -69,3 +69,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     observation: Observation | None = None
     files: tuple[str, ...] = ()
     answers: tuple[Answer, ...] = ()
+
+
+class LostWorkerError(Exception):
+    """A process that read files came to its end before they did."""

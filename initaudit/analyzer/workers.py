@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from initaudit.analyzer.reading import Reading
+from initaudit.analyzer.reading import LostWorkerError, Reading
 from initaudit.facts import Observation, Question
 from initaudit.finding import Observer
 from initaudit.source import code_bytes
@@ -52,7 +52,17 @@ class Reader:
                 gc.enable()
 
     def read(self, filename: str) -> Reading:
-        """What a file shows; by its bytes alone, where these tell that it has nothing to show."""
+        """What a file shows. What fails in one file does not take the others with it."""
+        try:
+            return self._read(filename)
+        except Exception as error:
+            return Reading(
+                filename=filename,
+                observation=Observation(observer=Observer.ANALYZER, source=filename, error=_own_fault(error)),
+            )
+
+    def _read(self, filename: str) -> Reading:
+        """By its bytes alone, where these tell that it has nothing to show."""
         from initaudit.analyzer.triage import comments, sought_in  # late: a run that finds all in its cache needs none
 
         raw = code_bytes(filename)
@@ -68,6 +78,15 @@ class Reader:
         return read(self._project, filename, wanted or ())
 
 
+def _own_fault(error: Exception) -> str:
+    """What to say of an error that nobody expected, and where it arose."""
+    import traceback
+
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(frame.filename).name}:{frame.lineno}"
+    return f"initaudit itself failed here, please report it: {type(error).__name__}: {error} ({where})"
+
+
 def read_all(filenames: Sequence[str], reader: Reader, jobs: int | None) -> Iterator[Reading]:
     """Read files, in their order; ``jobs`` is the number of processes, None one per core."""
     chunks = [filenames[start : start + CHUNK] for start in range(0, len(filenames), CHUNK)]
@@ -76,10 +95,16 @@ def read_all(filenames: Sequence[str], reader: Reader, jobs: int | None) -> Iter
         yield from reader.read_all(filenames)
         return
     from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
 
-    with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(reader,)) as pool:
-        for readings in pool.map(_read_chunk, chunks):
-            yield from readings
+    try:
+        with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(reader,)) as pool:
+            for readings in pool.map(_read_chunk, chunks):
+                yield from readings
+    except BrokenProcessPool as error:
+        raise LostWorkerError(
+            "a process that read files was killed; `-j 1` reads them in one, with less memory"
+        ) from error
 
 
 _reader: Reader
@@ -87,8 +112,20 @@ _reader: Reader
 
 
 def _start_worker(reader: Reader) -> None:
+    from threading import Thread
+
     global _reader
     _reader = reader
+    Thread(target=_end_with_the_run, daemon=True).start()
+
+
+def _end_with_the_run() -> None:
+    """A worker whose run was killed would wait for more to do, for ever."""
+    from multiprocessing import parent_process
+
+    if (run := parent_process()) is not None:
+        run.join()
+        os._exit(1)
 
 
 def _read_chunk(filenames: Sequence[str]) -> list[Reading]:

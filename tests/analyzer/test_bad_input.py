@@ -25,21 +25,22 @@ class Layer(nn.Module):
         self.weight = nn.Parameter(torch.empty(3))
         y = {}
 """
+DEEP = 10_000
 NESTED = {
-    "brackets": "(" * 3000 + "1" + ")" * 3000,
-    "lists": "[" * 3000 + "]" * 3000,
-    "sums": " + ".join(["x"] * 3000),
-    "signs": "-" * 3000 + "x",
-    "negations": "not " * 3000 + "x",
-    "attributes": "x" + ".a" * 3000,
-    "calls": "x" + "()" * 3000,
-    "alternatives": "1 if x else " * 3000 + "2",
-    "strings": " ".join(["'a'"] * 3000),
+    "brackets": "(" * DEEP + "1" + ")" * DEEP,
+    "lists": "[" * DEEP + "]" * DEEP,
+    "sums": " + ".join(["x"] * DEEP),
+    "signs": "-" * DEEP + "x",
+    "negations": "not " * DEEP + "x",
+    "attributes": "x" + ".a" * DEEP,
+    "calls": "x" + "()" * DEEP,
+    "alternatives": "1 if x else " * DEEP + "2",
+    "strings": " ".join(["'a'"] * DEEP),
 }
 
 
 @pytest.mark.parametrize("expression", NESTED.values(), ids=NESTED)
-def test_an_expression_that_nests_3000_deep_is_not_followed(expression: str, analyzed: Analysis) -> None:
+def test_an_expression_that_nests_10000_deep_is_not_followed(expression: str, analyzed: Analysis) -> None:
     seen = analyzed(layer=LAYER.format(expression))["layer"]
     assert seen.undecided or seen.facts or seen.parameters
 

@@ -136,6 +136,44 @@ def test_a_corrupted_cache_is_read_over(tree: Tree, junk: bytes) -> None:
     assert tree.coverage() == [Coverage.NEVER]
 
 
+def test_a_cache_with_a_wrong_bit_is_read_over(tree: Tree) -> None:
+    tree.coverage()
+    (path,) = tree.cache.glob("*.msgpack")
+    whole = path.read_bytes()
+    for position in range(0, len(whole), 1 + len(whole) // 40):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
+        assert tree.coverage() == [Coverage.NEVER]
+        path.write_bytes(whole[:position])
+        assert tree.coverage() == [Coverage.NEVER]
+
+
+def test_an_older_file_that_takes_the_place_of_one_during_a_run_is_noticed(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = workers.Reader.read
+
+    def read_and_change(self: workers.Reader, name: str) -> object:
+        reading = original(self, name)
+        tree.write("net.py", RAW.format(base="nn.Module", body=ALLOCATION).replace("torch.empty", "torch.zeros"))
+        return reading
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workers.Reader, "read", read_and_change)
+        analyze([str(tree.folder / "net.py")], questions=PARAMETERS, jobs=1, cache=tree.cache)
+    assert tree.coverage() == []
+
+
+def test_runs_at_the_same_time_share_a_cache(tree: Tree) -> None:
+    command = [sys.executable, "-m", "initaudit", "check", str(tree.folder), "--isolated"]
+    command += ["--cache-dir", str(tree.cache), "--output-format", "json"]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
+    reports = {run.communicate(timeout=120) for run in runs}
+    after = subprocess.run(command, capture_output=True, timeout=120, check=False)
+    assert reports == {(after.stdout, after.stderr)}
+    assert {run.returncode for run in runs} == {after.returncode} == {1}
+    assert sorted(path.suffix for path in tree.cache.iterdir() if path.suffix in (".msgpack", ".tmp")) == [".msgpack"]
+
+
 def test_a_cache_that_cannot_be_written_costs_time_only(tree: Tree) -> None:
     tree.cache.write_text("a file where the folder should be", encoding="utf-8")
     assert tree.coverage() == [Coverage.NEVER]
