@@ -39,7 +39,10 @@ from initaudit.analyzer.symbolic.values import Instance, OutOfBudgetError, Stora
 WRITES = re.compile(r"[a-z]_\(|\.data\b|\binit\.|\]\s*=|copy|initialize|_init")
 WALKS = re.compile(r"\b(?:named_)?(?:parameters|modules|children)\(|\.apply\(|setattr\(|getattr\(")
 LOADS = re.compile(r"\bdef \w*(?<!off)load\w*\((?s:.*)(?:parameters\(|\w\(self[,)])")
-LOADS_ITSELF = re.compile(r"\bdef \w*(?<!off)load\w*\((?s:.*)(?:\bself\.(?:named_)?parameters\(|\w\(self[,)])")
+LOADS_ITSELF = re.compile(
+    r"\bdef \w*(?<!off)load(?!_pretrained)\w*\((?s:.*)(?:\bself\.(?:named_)?parameters\(|\w\(self[,)])"
+)
+"""Loading what somebody has trained before is one way to start, and not the only one."""
 WALKS_A_MODEL = re.compile(rb"\bin\b[^\n]*\b(?:model|module|net|network|m)\.(?:named_)?(?:parameters|modules)\(")
 INITIALIZES = re.compile(r"init\.\w+_\(|\.(?:normal|uniform|zero|fill)_\(")
 ABOUT_INITIALIZATION = re.compile(r"init|reset|weight", re.IGNORECASE)

@@ -540,7 +540,8 @@ def test_a_class_that_has_a_loader_is_not_decided(loader: str, unwritten: Callab
             layer.load_weights(stored)
         """
     assert unwritten(layer=source + loader + use) == set()
-    assert unwritten(layer=source + loader.replace("load_weights", "offload_weights") + use) == {"_weight"}
+    for name in ("offload_weights", "load_pretrained"):
+        assert unwritten(layer=source + (loader + use).replace("load_weights", name)) == {"_weight"}
 
 
 def test_a_model_that_lets_each_parameter_load_speaks_for_its_layers(unwritten: Callable[..., set[str]]) -> None:
