@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -92,7 +93,8 @@ def _resolved(kind: ast.expr, loop: Loop) -> Any:
     if isinstance(kind, ast.Name) and kind.id not in loop.own():
         return loop.walks[0].scope.get(kind.id)
     if isinstance(kind, ast.Attribute):
-        return getattr(_resolved(kind.value, loop), kind.attr, None)
+        with contextlib.suppress(Exception):  # whatever a module raises that imports its parts when they are asked for
+            return getattr(_resolved(kind.value, loop), kind.attr)
     return None
 
 

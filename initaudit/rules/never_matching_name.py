@@ -38,10 +38,11 @@ class NeverMatchingName(Rule[NameTest]):
 
     ## Known problems
     A note where the loop initializes something else: code for several models tests names that not all of them have.
-    Reading shows the names only where every layer of the model is known, so that little is reported. Fewer than five
-    findings on released code are known: none in about 30 projects, nor in 140 of their models when built. Building shows all names, but only those of the model that is built: a helper for
-    several models may be meant for another one. Names of torch's own parameters ("bias", "weight_hh") are
-    then not reported, since a model without them has nothing to initialize there.
+    Reading shows the names only where every layer of the model is known, so that little is reported. Building shows all
+    names, but only those of the model that is built: a helper for several models may be meant for another one.
+    Names of torch's own parameters ("bias", "weight_hh") are then not reported, since a model without them has nothing
+    to initialize there. No finding on released code is known, right or wrong: loops like this are rare there. Of 151
+    released models that were built, four have one, whose tests pass.
 
     ## References
     - [Module.named_parameters](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.named_parameters)
