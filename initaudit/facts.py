@@ -445,7 +445,8 @@ class WeightUse(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     ``by`` is the canonical call, ``schemes`` are those of this closed form by torch's fans; ``fan_in`` and ``fan_out``
     are those of the use. ``normalized`` says that a normalization follows before any activation. ``use`` is the path of
-    the weight in the built model, or the source of the product that it is a factor of.
+    the weight in the built model, or the source of the product that it is a factor of. ``distribution`` is None when
+    the scheme is known and the sizes are not; ``counted`` are then the fans that torch's initializers count.
     """
 
     observer: Observer
@@ -455,10 +456,11 @@ class WeightUse(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     use: str
     shape: tuple[Extent, ...]
     by: str
-    distribution: Distribution
+    distribution: Distribution | None
     fan_in: Extent
     fan_out: Extent
     schemes: tuple[Recognition, ...] = ()
+    counted: tuple[Extent, Extent] | None = None
     normalized: bool = False
 
 

@@ -16,6 +16,7 @@ from initaudit.analyzer.constructor import (
     unreadable_base,
 )
 from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.values import Constant, Origin, Storage, Symbol, Value
 from initaudit.analyzer.syntax.products import products
@@ -23,7 +24,7 @@ from initaudit.analyzer.triggers import DRAWN_WEIGHT, PRODUCT
 from initaudit.analyzer.writers import forgotten_initializers, is_template, written_elsewhere
 from initaudit.facts import Extent, WeightUse
 from initaudit.finding import Observer
-from initaudit.schemes import Distribution, distribution_of
+from initaudit.schemes import Distribution, Recognition, distribution_of
 from initaudit.timeline import Kind
 
 UNCLEAR = re.compile(r"[^\w\s.()\[\]+*/%-]|each of|module ")
@@ -61,6 +62,7 @@ def _of_class(construction: Construction) -> Iterator[WeightUse]:
             fan_in, fan_out = (_product([shape[at] for at in dims]) for dims in (product.summed, product.kept))
         except IndexError:
             continue
+        scheme = _scheme(origin, by)
         yield WeightUse(
             observer=Observer.ANALYZER,
             place=origin.snippet.place(origin.node),
@@ -72,11 +74,30 @@ def _of_class(construction: Construction) -> Iterator[WeightUse]:
             distribution=distribution,
             fan_in=fan_in,
             fan_out=fan_out,
+            schemes=(scheme,) if scheme is not None else (),
+            counted=(_product([shape[1], *shape[2:]]), _product([shape[0], *shape[2:]])),
         )
 
 
-Start = tuple[Origin, str, Distribution]
+def _scheme(origin: Origin, by: str) -> Recognition | None:
+    """The scheme of Xavier's or Kaiming's that an initializer follows for a tensor as it is, not for a view of it."""
+    name, call = by.removeprefix("init.").rstrip("_"), origin.node
+    if not name.startswith(SCHEMES) or not isinstance(call, ast.Call):
+        return None
+    given = dict(zip(("tensor", "a", "mode"), call.args, strict=False))
+    given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
+    tensor, mode = given.get("tensor"), given.get("mode", ast.Constant("fan_in"))
+    if tensor is None or not dotted(tensor) or dotted(tensor).rpartition(".")[2] in ("T", "mT"):
+        return None
+    if name.startswith("xavier"):
+        return Recognition(scheme=name)
+    known = isinstance(mode, ast.Constant) and mode.value in ("fan_in", "fan_out")
+    return Recognition(scheme=name, mode=ast.literal_eval(mode)) if known else None
+
+
+Start = tuple[Origin, str, Distribution | None]
 """What a parameter's values come from: where, by which canonical call, and what they are drawn from."""
+SCHEMES = ("xavier", "kaiming")
 
 
 def start_of(found: Registered) -> Start | None:
@@ -88,7 +109,8 @@ def start_of(found: Registered) -> Start | None:
         distribution = None if storage.raw else distribution_of(storage.call, ())
         return (storage.origin, storage.call, distribution) if storage.origin and distribution else None
     last = storage.writes[-1]
-    if last.part is not None or last.condition != TRUE or last.distribution is None:
+    scheme = last.by.removeprefix("init.").startswith(SCHEMES)
+    if last.part is not None or last.condition != TRUE or (last.distribution is None and not scheme):
         return None
     return last.origin, last.by, last.distribution
 
@@ -142,7 +164,7 @@ def _size(entry: Value) -> Extent | None:
 def _product(sizes: list[Extent]) -> Extent:
     """The product of some sizes, as a number where it is one."""
     number = math.prod(size for size in sizes if isinstance(size, int))
-    named = [size for size in sizes if isinstance(size, str)]
+    named = sorted(size for size in sizes if isinstance(size, str))
     factors = [*([] if number == 1 else [str(number)]), *(f"({size})" for size in named)]
     return _tidy(" * ".join(factors)) if named else number
 

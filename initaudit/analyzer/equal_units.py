@@ -79,7 +79,7 @@ def _constant(
         return None
     found = Registered(storage, f"{paths[id(layer)]}.{name}", Kind.PARAMETER, TRUE)
     start = start_of(found)
-    if start is None or start[2].family != "constant" or not is_final(construction, found):
+    if start is None or start[2] is None or start[2].family != "constant" or not is_final(construction, found):
         return None
     return found, start
 

@@ -234,7 +234,7 @@ FACTORS = Trigger("lora LoRA Lora hada lokr", r"(?:_[ABEab]|down|up)\b")
 ZEROS = Trigger("zeros zero_ constant_ fill_")
 CONSTANT_WRITTEN = Trigger("constant_( ones_( fill_( zeros_( zero_(")
 LAYER_MADE = Trigger("Linear( Conv1d( Conv2d( Conv3d(")
-DRAWN_WEIGHT = Trigger("randn( normal_(")
+DRAWN_WEIGHT = Trigger("randn( normal_( xavier_ kaiming_")
 PRODUCT = Trigger(
     "@ mm( matmul( linear( conv1d( conv2d( conv3d(", r"[\w)\]] @ ", r"m\(", r"matmul\(", r"linear\(", r"conv[123]d\("
 )

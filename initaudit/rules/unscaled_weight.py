@@ -136,8 +136,9 @@ class UnscaledWeight(Rule[WeightUse]):
 
     def check(self, subject: WeightUse) -> Iterator[Finding]:
         drawn, inputs = subject.distribution, subject.fan_in
-        unscaled = drawn.family == "normal" and drawn.mean == 0 and drawn.std == 1
-        if not unscaled or subject.normalized or NO_WEIGHT.search(subject.parameter):
+        if drawn is None or (drawn.family, drawn.mean, drawn.std) != ("normal", 0, 1):
+            return
+        if subject.normalized or NO_WEIGHT.search(subject.parameter):
             return
         if isinstance(inputs, int) and inputs < MANY:
             return

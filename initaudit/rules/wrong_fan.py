@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from initaudit.facts import WeightUse
 from initaudit.finding import Advice, Category, Evidence, Finding, Severity
-from initaudit.rules.base import PROBE, Default, Example, Rule
+from initaudit.rules.base import BOTH, Default, Example, Rule
 from initaudit.schemes import Recognition
 
+Count = float | str
+"""How many inputs or outputs there are, or the expression for it."""
 FAR = 2.0
 """The factor from which on the variance is another one."""
 
@@ -43,8 +45,12 @@ class WrongFan(Rule[WeightUse]):
     ```
 
     ## Known problems
-    Many generators and decoders draw transposed convolutions so and train well; so the rule is preview. The analyzer does not look
-    for it, nor for fans that are computed by hand.
+    Many generators and decoders draw transposed convolutions so and train well; so the rule is preview. Nobody looks for fans
+    that are computed by hand, and the analyzer not for layers of torch, such as transposed convolutions.
+
+    The analyzer looks at parameters that a class makes, draws and only multiplies by, and compares sizes as they are written:
+    for a weight of the layout (in, out) that happens to be square, nothing is wrong. In fifty released packages it reported
+    three weights, all of them several in one tensor and drawn for a product of their sizes; that is fewer than five.
 
     ## References
     - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html): fans are those of `F.linear` and of convolutions
@@ -56,7 +62,7 @@ class WrongFan(Rule[WeightUse]):
     category = Category.SUSPICIOUS
     severity = Severity.WARNING
     default = Default.PREVIEW
-    observers = PROBE
+    observers = BOTH
     subject = WeightUse
     invalid = (
         Example(
@@ -93,6 +99,22 @@ class WrongFan(Rule[WeightUse]):
                     return torch.relu(torch.bmm(x.expand(4, *x.shape), self.experts)).sum(0)
             """,
             target="Experts",
+        ),
+        Example(
+            source="""
+            import math
+            import torch
+            from torch import nn
+
+            class Layer(nn.Module):
+                def __init__(self, in_features, out_features):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(in_features, out_features))
+                    nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+
+                def forward(self, x):
+                    return torch.matmul(x, self.weight)
+            """
         ),
     )
     valid = (
@@ -140,36 +162,64 @@ class WrongFan(Rule[WeightUse]):
         if subject.normalized or named is None or not called.startswith(("xavier", "kaiming")):
             return
         counted, real = counts(named, subject)
-        if counted is None or max(counted, real) < FAR * min(counted, real):
+        if counted is None or are_alike(counted, real):
             return
-        what = f"fans of {counted:g}, together" if called.startswith("xavier") else f"a {named.mode} of {counted:g}"
+        what = "fans of {}, together" if called.startswith("xavier") else f"a {named.mode} of {{}}"
+        off = f"({real}) / ({counted}) of what it should be"
+        advice = []
+        if isinstance(counted, int | float) and isinstance(real, int | float):
+            off = f"{max(counted, real) / min(counted, real):.3g} times too {'small' if counted > real else 'large'}"
+            advice = list(self.remedy(subject, counted / real))
+        shape = ", ".join(map(str, subject.shape))
         yield self.finding(
             subject.place,
-            f"`{subject.parameter}` is drawn by {called} with {what}, but in its use there are {real:g}: its variance is "
-            f"{max(counted, real) / min(counted, real):.3g} times too {'small' if counted > real else 'large'}",
+            f"`{subject.parameter}` is drawn by {called} with {what.format(shown(counted))}, but in its use there are "
+            f"{shown(real)}: its variance is {off}",
             evidence=[
                 Evidence(
                     subject.observer,
-                    f"a forward uses {subject.use}, {subject.shape}, with fan_in {subject.fan_in} and fan_out {subject.fan_out}",
+                    f"a forward uses {subject.use}, ({shape}), with fan_in {subject.fan_in} and fan_out {subject.fan_out}",
                 )
             ],
             model=subject.model,
             parameter=subject.parameter,
-            advice=[self.remedy(subject, counted, real)] if subject.distribution.std else [],
+            advice=advice,
         )
 
     @staticmethod
-    def remedy(subject: WeightUse, counted: float, real: float) -> Advice:
+    def remedy(subject: WeightUse, factor: float) -> Iterator[Advice]:
         """The draw with the fans that there are."""
-        std = (subject.distribution.std or 0.0) * (counted / real) ** 0.5
-        return Advice(model=subject.model, parameter=subject.parameter, initializer="normal_", std=float(f"{std:.3g}"))
+        if subject.distribution is not None and subject.distribution.std:
+            std = subject.distribution.std * factor**0.5
+            yield Advice(
+                model=subject.model, parameter=subject.parameter, initializer="normal_", std=float(f"{std:.3g}")
+            )
 
 
-def counts(named: Recognition, subject: WeightUse) -> tuple[float | None, float]:
+def shown(count: Count) -> str:
+    """A fan as it is written in a message."""
+    return count if isinstance(count, str) else f"{count:g}"
+
+
+def are_alike(counted: Count, real: Count) -> bool:
+    """Whether two fans are near one another, or the same expression."""
+    if isinstance(counted, str) or isinstance(real, str):
+        return counted == real
+    return max(counted, real) < FAR * min(counted, real)
+
+
+def counts(named: Recognition, subject: WeightUse) -> tuple[Count | None, Count]:
     """The fan that a scheme divided by, and the one that there is."""
-    fan_in, fan_out = subject.fan_in, subject.fan_out
-    if named.fan_in is None or named.fan_out is None or isinstance(fan_in, str) or isinstance(fan_out, str):
-        return None, 0.0
+    fan_in, fan_out = subject.counted or (named.fan_in, named.fan_out)
+    if fan_in is None or fan_out is None:
+        return None, 0
     if named.scheme.startswith("xavier"):
-        return named.fan_in + named.fan_out, fan_in + fan_out
-    return (named.fan_out, fan_out) if named.mode == "fan_out" else (named.fan_in, fan_in)
+        return total(fan_in, fan_out), total(subject.fan_in, subject.fan_out)
+    return (fan_out, subject.fan_out) if named.mode == "fan_out" else (fan_in, subject.fan_in)
+
+
+def total(one: Count, other: Count) -> Count:
+    """The sum of two fans."""
+    if isinstance(one, str) or isinstance(other, str):
+        return " + ".join(sorted((str(one), str(other))))
+    return one + other

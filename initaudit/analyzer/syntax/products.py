@@ -108,6 +108,8 @@ class _Method(Flow):
         if found is None:
             return None
         product, other, summed, kept = found
+        if not names_in(other):
+            return None  # another parameter: together they are a weight, and what it multiplies is not here
         if flipped and {summed, kept} != {(-1,), (-2,)}:
             return None
         if flipped:
