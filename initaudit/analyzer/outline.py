@@ -174,11 +174,14 @@ class _Scanner:
 
     def add_import(self, row: int, match: re.Match[str]) -> None:
         """Record what an import statement binds, read up to its closing bracket."""
-        code = self.lines[row - 1].strip()
-        while (code.count("(") > code.count(")") or code.endswith("\\")) and row < len(self.lines):
-            code = code.rstrip("\\") + " " + self.lines[row].split("#")[0].strip()
+        pieces = [self.lines[row - 1].split("#")[0].strip()]
+        opened = _opened(pieces[0])
+        while (opened > 0 or pieces[-1].endswith("\\")) and row < len(self.lines):
+            pieces[-1] = pieces[-1].rstrip("\\")
+            pieces.append(self.lines[row].split("#")[0].strip())
+            opened += _opened(pieces[-1])
             row += 1
-        names = code.split("#")[0].split("import", 1)[1]
+        names = " ".join(pieces).split("import", 1)[1]
         if match[1] is None:
             for name, alias in _ALIAS.findall(names):
                 self.result.imports[alias or name.split(".")[0]] = name if alias else name.split(".")[0]
@@ -189,3 +192,8 @@ class _Scanner:
             return
         for name, alias in _ALIAS.findall(names):
             self.result.imports[alias or name] = source + ("" if source.endswith(".") else ".") + name
+
+
+def _opened(code: str) -> int:
+    """How many more brackets are opened than closed."""
+    return code.count("(") - code.count(")")

@@ -136,6 +136,18 @@ def test_what_nests_10000_deep_is_said_not_to_be_followed(jobs: str) -> None:
     assert outcome.exit_code == 1
 
 
+def test_a_file_of_100000_lines_is_read() -> None:
+    names = "".join(f"    name{number},\n" for number in range(40_000))
+    rows = "".join(f"    'key {number}': {number},\n" for number in range(30_000))
+    path = write(
+        "net.py", f"from names import (\n{names})\n{HEAD}TABLE = {{\n{rows}}}\n" + "# nothing\n" * 30_000 + RAW
+    )
+    (finding,) = json.loads(initaudit("--output-format", "json").stdout)
+    text = path.read_text(encoding="utf-8").split("\n")
+    assert len(text) > 100_000
+    assert "torch.empty" in text[finding["location"]["row"] - 1]
+
+
 @pytest.mark.parametrize("flag", ["--fix", "--diff", "--add-ignore"])
 def test_a_file_that_nests_too_deep_is_not_fixed_blindly(flag: str) -> None:
     path = write("deep.py", LEGACY + f"x = {NESTED['sums']}\n")

@@ -158,8 +158,8 @@ def _of_body(
 ) -> Iterator[Fact]:
     """The facts of a body. ``following`` runs behind it; ``guarded`` is the body of a ``try``."""
     for position, statement in enumerate(body):
-        behind = [*body[position + 1 :], *following]
         inner = list(blocks(statement))
+        behind = [*body[position + 1 :], *following] if inner else []
         if isinstance(statement, ast.Expr):
             yield from _of_expression(code, statement.value, parameters, guarded)
         if isinstance(statement, ast.If | ast.While):
