@@ -46,11 +46,11 @@ def timelines(project: Project, module: Module, *, lost: bool = False, written: 
         return
     for definition in _candidates(module, lost=lost):
         cls = Defined(module, definition)
-        order = project.mro(cls)
-        if order is not None and not project.is_module_class(cls):
+        reason = unreadable_base(project, cls)
+        may_be_module = project.is_module_class(cls) or (reason and REGISTERED.found(module.slice(definition)))
+        if project.mro(cls) is not None and not may_be_module:
             continue
         place = Place(module.filename, definition.row, 1, definition.row, len(module.lines[definition.row - 1]) + 1)
-        reason = unreadable_base(project, cls)
         construction = construct(project, cls) if reason is None else None
         if construction is None or construction.failure:
             reason = reason or (construction.failure if construction else "")

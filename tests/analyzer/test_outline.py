@@ -99,6 +99,7 @@ def test_no_text_is_too_odd_to_be_outlined(text: str) -> None:
 
 def test_imports_are_recorded_under_the_names_they_bind() -> None:
     found = outline(
-        "import torch.nn as nn\nimport torch.nn.init\nfrom . import a\nfrom ..b import (  # (noqa)\n    c as d,  # e\n    f,\n)\n"
+        "import torch.nn as nn\nimport torch.nn.init\nfrom . import a\n"
+        "from ..b import (  # (noqa)\n    c as d,  # e\n    f,\n)\n"
     )
     assert found.imports == {"nn": "torch.nn", "torch": "torch", "a": ".a", "d": "..b.c", "f": "..b.f"}

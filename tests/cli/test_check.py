@@ -380,16 +380,81 @@ def test_only_changed_lines_are_reported_against_a_revision() -> None:
     ]
 
 
+UNKNOWN = """\
+import torch
+from elsewhere import Base, fill
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(3, 4))
+        fill(self.weight)
+
+
+class Unreadable(Base):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(3, 4))
+
+
+class Unresolved(bases[0]):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(3, 4))
+
+
+class Plain(Base):
+    def __init__(self):
+        self.rows = torch.empty(3, 4)
+"""
+NOT_DECIDED = [
+    "unknown.py:9:36: not decided: unknown.Net.weight: passed to elsewhere.fill",
+    "unknown.py:13:1: not decided: unknown.Unreadable: base class elsewhere.Base is not readable",
+    "unknown.py:19:1: not decided: unknown.Unresolved: a base class could not be resolved",
+]
+
+
 def test_what_could_not_be_decided_is_counted_and_listed_on_demand() -> None:
-    write(
-        "net.py",
-        RAW.replace("nn.Module", "Elsewhere").replace(
-            "from torch import nn", "from torch import nn\nfrom a import Elsewhere"
-        ),
-    )
-    outcome = initaudit("net.py", "--show-unknown")
-    count = sum(": not decided: " in line for line in outcome.stderr.splitlines())
-    assert f"{count} not decided" in outcome.stderr
+    write("unknown.py", UNKNOWN)
+    summary = "1 file checked, 0 skipped, 3 not decided; nothing found."
+    assert initaudit("unknown.py").stderr.splitlines() == [summary]
+    outcome = initaudit("unknown.py", "--show-unknown")
+    assert outcome.stderr.splitlines() == [*NOT_DECIDED, summary]
+    assert initaudit("unknown.py", "--show-unknown", "--quiet").stderr.splitlines() == NOT_DECIDED
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("form", ["full", "json", "sarif"])
+def test_listing_what_is_unknown_changes_neither_report_nor_exit_code(form: str, jobs: str) -> None:
+    write("unknown.py", UNKNOWN)
+    for number in range(30):
+        write(f"clean/net{number}.py", CLEAN)
+    for found in (False, True):
+        if found:
+            write("net.py")
+        plain, listing = (
+            initaudit("--output-format", form, "-j", jobs, "--no-cache", *flags) for flags in ([], ["--show-unknown"])
+        )
+        assert (plain.exit_code, plain.stdout) == (listing.exit_code, listing.stdout)
+        assert plain.exit_code == found
+        assert listing.stderr.splitlines() == [*NOT_DECIDED, *plain.stderr.splitlines()]
+
+
+def test_what_is_unknown_is_remembered_and_told_of_the_text_on_standard_input() -> None:
+    write("unknown.py", UNKNOWN)
+    fresh, kept = (initaudit("unknown.py", "--show-unknown").stderr for _ in range(2))
+    assert fresh == kept
+    given = initaudit("-", "--stdin-filename", "unknown.py", "--show-unknown", input=UNKNOWN)
+    assert given.stderr.splitlines()[:-1] == NOT_DECIDED
+
+
+def test_what_is_unknown_in_a_notebook_is_told_by_its_row() -> None:
+    cell = {"cell_type": "code", "source": UNKNOWN}
+    write("unknown.ipynb", json.dumps({"cells": [{"cell_type": "code", "source": "x = 1"}, cell]}))
+    outcome = initaudit("unknown.ipynb", "--show-unknown")
+    assert [line.replace("ipynb", "py") for line in outcome.stderr.splitlines()[:-1]] == NOT_DECIDED
 
 
 @pytest.mark.parametrize(
