@@ -68,14 +68,24 @@ def changes_since(revision: str, root: Path) -> Changes:
 def _rows(diff: str) -> dict[str, tuple[range, ...]]:
     """The added rows that a diff without context lists."""
     rows: dict[str, tuple[range, ...]] = {}
-    filename = ""
+    filename, inside = "", False  # lines of a hunk may look like headers
     for line in diff.split("\n"):
-        if line.startswith("+++ b/"):
-            filename = line[6:].rstrip("\t\r")
+        if line.startswith("diff --git "):
+            inside = False
+        elif not inside and line.startswith(("+++ b/", '+++ "b/')):
+            filename = _unquoted(line[4:].rstrip("\t\r"))[2:]
         elif match := _HUNK.match(line):
+            inside = True
             start, count = int(match[1]), int(match[2] or 1)
             rows[filename] = (*rows.get(filename, ()), range(start, start + count))
     return rows
+
+
+def _unquoted(name: str) -> str:
+    """A name as git writes it where it holds quotes, backslashes or control characters."""
+    if not name.startswith('"'):
+        return name
+    return os.fsdecode(os.fsencode(name[1:-1]).decode("unicode_escape").encode("latin-1"))
 
 
 def _git(root: Path, *arguments: str) -> str:

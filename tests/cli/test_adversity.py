@@ -343,6 +343,26 @@ def test_a_path_that_cannot_exist_does_not(path: str) -> None:
     assert outcome.stderr.startswith(f"initaudit: error: {path}: ")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a file system that takes any bytes")
+def test_changes_are_found_in_files_of_any_name() -> None:
+    Path(".git").rmdir()
+    git = ["git", "-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
+    names = [*NAMES, b'quo"te.py', b"back\\slash.py", b"t\tab.py", b"\a\x01.py"]
+    paths = [write(name) for name in names]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*git, *arguments], check=True)
+    write("aaa.py", RAW)
+    assert len(in_json("--diff-base", "HEAD")) == 1
+    for path in paths:
+        path.write_text(f"{RAW}\n++ b/elsewhere.py\n{RAW.replace('Layer', 'Other')}", encoding="utf-8")
+    rows = [
+        finding["location"]["row"]
+        for finding in json.loads(initaudit("--diff-base", "HEAD", "--output-format", "json").stdout)
+    ]
+    assert len([row for row in rows if row > len(RAW.splitlines())]) == len(names)
+    assert len(rows) == len(names) + 1
+
+
 def test_a_parameter_may_have_a_name_that_is_no_text() -> None:
     write("net.py", RAW + "        self.register_parameter('\\ud800\\x1b', nn.Parameter(torch.empty(3)))\n")
     for form in FORMATS:
