@@ -27,7 +27,7 @@ MODULE_BASES = frozenset(
 # Other bases that neither create nor write parameters.
 NEUTRAL_BASES = frozenset(
     {
-        "object", "abc.ABC", "typing.Generic", "typing.Protocol", "typing_extensions.Protocol",
+        "object", "abc.ABC", "typing.Generic", "typing.NamedTuple", "typing.Protocol", "typing_extensions.Protocol",
         "collections.OrderedDict", "dict", "list", "tuple", "enum.Enum", "huggingface_hub.PyTorchModelHubMixin",
     }
 )  # fmt: skip

@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Iterable, Sequence
 
-from initaudit.analyzer.triggers import TRIGGERS, Words
+from initaudit.analyzer.triggers import TRIGGERS, Words, rows_of
 from initaudit.facts import Question, SyntaxFault
 
 
@@ -28,6 +28,9 @@ class Sought:
 
     def rows(self, text: str) -> set[int] | None:
         """The rows of such a file of which a part that holds a subject has one; None when it may be any part."""
+        if self._named:
+            words = {word for groups in self._named for word in groups[0]}
+            return rows_of(text, (match.start() for word in words for match in re.finditer(re.escape(word), text)))
         found = [rows for trigger in self._triggers if (rows := trigger.rows(text)) is not None]
         return min(found, key=len, default=None)
 

@@ -22,7 +22,6 @@ DRAWS = {
     "orthogonal_",
 }  # fmt: skip
 DRAWN = re.compile(r"(?:normal|uniform|orthogonal)_\(")
-MADE = re.compile(r"Norm\w*\(|Embedding\(")
 Types = Mapping[str, tuple[str, ...]]
 """Canonical names of the types that an object is known to have, by the object's dotted name."""
 
@@ -60,11 +59,12 @@ class Draw:
 
 
 class Reader:
-    """One file."""
+    """One file, and the layers of interest that it makes, by a pattern that stands in the call."""
 
-    def __init__(self, project: Project, module: Module) -> None:
+    def __init__(self, project: Project, module: Module, makes: re.Pattern[str]) -> None:
         self.project = project
         self.module = module
+        self._makes = makes
 
     def functions(self, pattern: re.Pattern[str]) -> Iterator[tuple[Definition | None, Snippet]]:
         """The functions that are not inside others, and top-level code, as far as a pattern stands in them."""
@@ -78,10 +78,10 @@ class Reader:
 
     @functools.cached_property
     def made(self) -> list[Made]:
-        """The embeddings and normalizations that the file makes and names."""
+        """The layers of interest that the file makes and names, and others beside them."""
         return [
             Made(name, layer, scope, snippet, node.value)
-            for scope, snippet in self.functions(MADE)
+            for scope, snippet in self.functions(self._makes)
             for node in nodes(snippet.body)
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and len(node.targets) == 1
             if (name := dotted(node.targets[0])) and (layer := self.type_named(node.value.func)) is not None

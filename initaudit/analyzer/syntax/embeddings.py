@@ -15,11 +15,12 @@ from initaudit.finding import Observer
 
 ROW = re.compile(r"weight(?:\.data)?\[")
 EMBEDDING = "torch.nn.Embedding"
+MADE = re.compile(r"Embedding\(")
 
 
 def embedding_writes(project: Project, module: Module) -> Iterator[EmbeddingWrite]:
     """Draws that reach the padding row of an embedding, and zeroes for a row that may be the whole table."""
-    reader = Reader(project, module)
+    reader = Reader(project, module, MADE)
     padded = [made for made in reader.made if made.layer == EMBEDDING and _pads(made.call)]
     if not padded:
         return

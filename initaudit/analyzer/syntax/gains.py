@@ -11,10 +11,12 @@ from initaudit.analyzer.syntax.draws import DRAWN, Reader
 from initaudit.facts import GainDraw
 from initaudit.finding import Observer
 
+MADE = re.compile(r"Norm\w*\(")
+
 
 def gain_draws(project: Project, module: Module) -> Iterator[GainDraw]:
     """Draws of the gain of a normalization."""
-    reader = Reader(project, module)
+    reader = Reader(project, module, MADE)
     for scope, snippet in reader.functions(DRAWN):
         known = {made.name: (made.layer,) for made in reader.made if made.visible_in(scope)}
         for draw in reader.draws(snippet, known):
