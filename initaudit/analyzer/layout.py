@@ -75,6 +75,15 @@ def project_folder(filename: str) -> str:
     return str(folder.parents[len(below) - 2]) if len(below) > 1 else str(folder)
 
 
+def repository_folder(filename: str) -> str:
+    """The folder that the project of a file begins with, with its scripts and tests; else the outermost package."""
+    package = Path(project_folder(filename))
+    for folder in (package, *package.parents[:MAX_LOOSE]):
+        if any((folder / name).exists() for name in REPOSITORY):
+            return str(folder)
+    return str(package)
+
+
 def installed_packages() -> tuple[Path, ...]:
     """Where packages are installed: in the active environment, or else in that which runs this."""
     environments = [os.environ.get("VIRTUAL_ENV"), ".venv"]

@@ -28,7 +28,7 @@ from initaudit.analyzer.frameworks import (
     FRAMEWORK_BASES,
     INITIALIZERS,
 )
-from initaudit.analyzer.layout import project_folder
+from initaudit.analyzer.layout import project_folder, repository_folder
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Module, Project
 from initaudit.analyzer.reading import Search
@@ -212,7 +212,7 @@ def called_by_others(construction: Construction, method: Defined) -> bool:
     for known in dict.fromkeys((cls, *having)):
         if any(pattern.search(module.text) for module in _modules_naming(project, known)):
             return True
-    folder = project_folder(cls.module.filename)
+    folder = repository_folder(cls.module.filename)
     if project.find(Search(folder, pattern=rf"hasattr\(\s*\w+\s*,\s*['\"]{name}['\"]".encode())):
         return True
     calling = (project.load(filename) for filename in project.find(Search(folder, pattern=rf"\.{name}\(".encode())))

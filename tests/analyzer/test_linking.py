@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -324,3 +325,40 @@ def test_an_argument_that_a_layer_takes_for_a_width_is_a_size(analyzed: Callable
         """
     )
     assert [timeline.name for timeline in seen["net"].parameters] == ["w"]
+
+
+def test_a_script_of_the_same_repository_may_call_what_the_package_leaves_to_it(tmp_path: Path) -> None:
+    files = {
+        "pyproject.toml": "",
+        "package/__init__.py": "",
+        "package/layer.py": """
+            import torch
+            from torch import nn
+
+            class Layer(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.magnitude = nn.Parameter(torch.empty(n))
+
+                def prepare_magnitude(self):
+                    nn.init.ones_(self.magnitude)
+            """,
+        "recipes/train.py": """
+            def train(model):
+                for module in model.modules():
+                    if hasattr(module, "prepare_magnitude"):
+                        module.prepare_magnitude()
+            """,
+    }
+    for name, source in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(textwrap.dedent(source), encoding="utf-8")
+
+    def coverage() -> list[Coverage]:
+        layer = str(tmp_path / "package" / "layer.py")
+        seen = analyze([layer], questions=questions(catalogue().values(), Observer.ANALYZER), jobs=1)
+        return [parameter.coverage for observation in seen for parameter in observation.parameters]
+
+    assert coverage() == [Coverage.UNKNOWN]
+    (tmp_path / "recipes" / "train.py").unlink()
+    assert coverage() == [Coverage.NEVER]
