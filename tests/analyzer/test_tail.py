@@ -582,3 +582,14 @@ def test_what_only_reads_the_module_does_not_initialize_it(unwritten: Callable[.
         """
     assert unwritten(layer=source.format(name="export")) == {"_weight"}
     assert unwritten(layer=source.format(name="prepare")) == set()
+
+
+def test_a_name_that_is_made_of_unknown_values_is_shown_without_them(unwritten: Callable[..., set[str]]) -> None:
+    source = """
+        class Layer(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                for i in range(n):
+                    self.register_buffer(f"bias_{i}", torch.empty(n))
+        """
+    assert unwritten(layer=source) == {"bias_{...}"}
