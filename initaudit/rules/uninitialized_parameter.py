@@ -39,7 +39,8 @@ class UninitializedParameter(Rule[ParameterTimeline]):
     A module that is only ever filled from a checkpoint has no initial values on purpose. initaudit knows the usual signs of it
     (packed integer storage, for one); otherwise, ignore the line with a reason.
     A model of an inference engine, which only ever holds a checkpoint, is reported where its loader is not found: in vllm
-    0.33.0 and sglang 0.5.23 about sixty parameters are.
+    0.33.0 and sglang 0.5.23 fifteen parameters are. An initializer that scripts call is looked for in the whole
+    repository; in an unpacked wheel, nothing tells that other folders belong to it.
 
     ## References
     - [torch.empty](https://docs.pytorch.org/docs/stable/generated/torch.empty.html)
