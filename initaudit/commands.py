@@ -66,7 +66,7 @@ def exits_with_2(command: Callable[Parameters, int]) -> Callable[Parameters, int
         except KeyboardInterrupt:
             _log("initaudit: interrupted")
             return 130
-        except Exception:
+        except Exception:  # Python would exit with 1, which says that there are findings
             _log(f"{traceback.format_exc()}initaudit: error: initaudit itself failed; please report what stands above")
         return 2
 

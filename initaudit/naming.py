@@ -67,6 +67,16 @@ def part_asked_for(test: ast.expr, name: str) -> str | None:
     return part if tested == name else None
 
 
+def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """The bodies of a compound statement."""
+    for field in ("body", "orelse", "finalbody"):
+        block = getattr(statement, field, None)
+        if isinstance(block, list) and block:
+            yield block
+    for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+        yield part.body
+
+
 def initializes(statements: Sequence[ast.stmt], element: str) -> bool:
     """Whether some call writes in place to what the variable ``element`` holds, or to a part of it."""
     return any(

@@ -20,7 +20,7 @@ from initaudit.analyzer.symbolic import modules
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.values import NONE, Constant, Instance, Memory, Storage, Tensor, Value
 from initaudit.analyzer.syntax.code import Code, own_attribute, unit
-from initaudit.analyzer.syntax.flow import Flow, called
+from initaudit.analyzer.syntax.flow import NO_FORWARD, Flow, called
 from initaudit.analyzer.triggers import CONSTANT_WRITTEN, LAYER_MADE
 from initaudit.analyzer.writers import is_template
 from initaudit.facts import EqualUnits
@@ -30,7 +30,6 @@ from initaudit.timeline import Kind
 LAYERS = {f"torch.nn.{name}" for name in ("Linear", "Conv1d", "Conv2d", "Conv3d")}
 OF_ELEMENTS = re.compile(r"torch\.nn\.(?:ReLU6?|LeakyReLU|ELU|SELU|CELU|GELU|SiLU|Mish|Softplus|Tanh|Sigmoid|Identity)")
 """Modules that do the same to each element; RReLU and dropout draw, and a softmax mixes."""
-NOT_RUN = re.compile(r"init|reset|extra_repr|__repr__")
 
 
 def equal_units(project: Project, module: Module) -> Iterator[EqualUnits]:
@@ -146,7 +145,10 @@ def _in_forward(construction: Construction) -> Iterator[tuple[Instance, Instance
 def _methods(construction: Construction) -> Iterator[Code]:
     """The methods of a class that run when it is used."""
     for method in construction.run.project.methods(construction.cls):
-        if not NOT_RUN.search(method.definition.name) and (code := unit(construction.run.project, method)) is not None:
+        if (
+            not NO_FORWARD.search(method.definition.name)
+            and (code := unit(construction.run.project, method)) is not None
+        ):
             yield code
 
 

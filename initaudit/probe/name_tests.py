@@ -8,9 +8,9 @@ from types import CodeType
 
 from initaudit.facts import NameTest
 from initaudit.finding import Observer
-from initaudit.naming import OF_PARAMETERS, OF_TORCH, initializes, parts_asked_for
+from initaudit.naming import OF_PARAMETERS, OF_TORCH, blocks, initializes, parts_asked_for
 from initaudit.probe.lines import place_of_node
-from initaudit.probe.walks import blocks, loops, variables_in
+from initaudit.probe.walks import loops, variables_in
 from initaudit.probe.watch import Watch
 
 

@@ -115,12 +115,6 @@ def loops(watch: Watch, matters: Callable[[CodeType], bool]) -> Iterator[Loop]:
             yield found[0]
 
 
-def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
-    """The bodies of a compound statement."""
-    yield from (block for field in ("body", "orelse", "finalbody") if (block := getattr(statement, field, None)))
-    yield from (handler.body for handler in getattr(statement, "handlers", ()))
-
-
 def variables_in(test: ast.expr) -> set[str]:
     """What a test mentions."""
     return {node.id for node in ast.walk(test) if isinstance(node, ast.Name)}

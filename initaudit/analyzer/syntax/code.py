@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Module, Project, Resolved
 from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, parameters
+from initaudit.naming import blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +116,10 @@ def initializes(statement: ast.stmt) -> bool:
     return any(name.endswith("_") or "init" in name or "reset" in name or "orthogonal" in name for name in names)
 
 
-def in_order(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+def in_order(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
     """Every statement, those inside of others too, without what is defined here to run later."""
     for statement in body:
         yield statement
         if not isinstance(statement, FunctionNode | ast.ClassDef):
             for block in blocks(statement):
                 yield from in_order(block)
-
-
-def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
-    """The bodies of a compound statement."""
-    for field in ("body", "orelse", "finalbody"):
-        block = getattr(statement, field, None)
-        if isinstance(block, list) and block:
-            yield block
-    for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
-        yield part.body

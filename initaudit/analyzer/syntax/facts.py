@@ -11,7 +11,7 @@ from initaudit.analyzer.equal_units import equal_units
 from initaudit.analyzer.project import Module, Project
 from initaudit.analyzer.scopes import TOO_DEEP
 from initaudit.analyzer.syntax.arguments import ignored_arguments
-from initaudit.analyzer.syntax.code import Code, blocks
+from initaudit.analyzer.syntax.code import Code
 from initaudit.analyzer.syntax.copies import copied_layers, repeated_layers
 from initaudit.analyzer.syntax.derived import derived_writes
 from initaudit.analyzer.syntax.embeddings import embedding_writes
@@ -62,6 +62,7 @@ from initaudit.facts import (
     ZeroFactors,
 )
 from initaudit.finding import Place
+from initaudit.naming import blocks
 from initaudit.newer_python import is_newer_python
 
 OF_UNITS: dict[str, Callable[[Code], Iterator[Fact]]] = {

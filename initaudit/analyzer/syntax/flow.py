@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Iterator
 
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.code import Code
+
+NO_FORWARD = re.compile(r"init|reset|extra_repr|__repr__")
+"""What stands in the names of methods that compute nothing a model gives."""
 
 
 class Flow:

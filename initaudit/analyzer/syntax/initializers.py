@@ -11,9 +11,10 @@ import msgspec
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import External
 from initaudit.analyzer.snippets import FunctionNode, dotted, nodes
-from initaudit.analyzer.syntax.code import Code, blocks, own_attribute
+from initaudit.analyzer.syntax.code import Code, own_attribute
 from initaudit.analyzer.triggers import DEPRECATED
 from initaudit.facts import Argument, Called, DeprecatedCall, InitializerCall
+from initaudit.naming import blocks
 from initaudit.schemes.calls import RENAMED
 
 METHODS = frozenset({"normal_", "uniform_"})

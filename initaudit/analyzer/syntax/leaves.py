@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.snippets import FunctionNode, dotted
-from initaudit.analyzer.syntax.code import Code, blocks, makes_parameter, method, own_attribute
+from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.syntax.code import Code, in_order, makes_parameter, method, own_attribute
 from initaudit.facts import LeafWrite
 
 SWITCHES = re.compile(r"no_grad|inference_mode|grad_enabled|requires_grad|\bmeta\b")
@@ -41,7 +41,7 @@ def leaf_writes(code: Code) -> Iterator[LeafWrite]:
     body = _plain_body(code)
     if body is None or SWITCHES.search(_surroundings(code)):
         return
-    for statement in _in_order(body):
+    for statement in in_order(body):
         for target, source in _written(statement):
             name = _leaf(code, target)
             if name is not None:
@@ -68,15 +68,6 @@ def _plain_body(code: Code) -> Sequence[ast.stmt] | None:
         return None
     called = any(own_attribute(call.func) == function.name for call in constructor.calls())
     return function.body if called else None
-
-
-def _in_order(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Every statement that runs, without those of functions and classes that are defined here."""
-    for statement in body:
-        yield statement
-        if not isinstance(statement, FunctionNode | ast.ClassDef):
-            for block in blocks(statement):
-                yield from _in_order(block)
 
 
 def _written(statement: ast.stmt) -> Iterator[tuple[ast.expr, ast.expr | ast.stmt]]:

@@ -9,11 +9,12 @@ import msgspec
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.snippets import nodes
-from initaudit.analyzer.syntax.code import Code, blocks
+from initaudit.analyzer.syntax.code import Code
 from initaudit.analyzer.syntax.models import is_model
 from initaudit.analyzer.syntax.nested import missed
 from initaudit.facts import Iterates, ModelLoop
 from initaudit.finding import Observer, Place
+from initaudit.naming import blocks
 
 ITERATIONS = {iterates.value: iterates for iterates in Iterates}
 ALSO_OF_OTHERS = {Iterates.MODULES, Iterates.CHILDREN, Iterates.NAMED_CHILDREN}

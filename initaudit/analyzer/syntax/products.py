@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from initaudit.activations import lookup
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.syntax.code import Code, own_attribute, unit
-from initaudit.analyzer.syntax.flow import Flow, called, names_in
+from initaudit.analyzer.syntax.flow import NO_FORWARD, Flow, called, names_in
 
 MATMULS = {"torch.matmul", "torch.mm", "torch.bmm"}
 METHODS = {name.rpartition(".")[2] for name in MATMULS}
@@ -24,7 +24,6 @@ SAME = {"to", "type_as", "float", "contiguous", "clone"}
 """Methods whose result has the same dimensions and values."""
 ASKED = {"shape", "size", "dim", "ndim", "dtype", "device", "is_cuda", "requires_grad", "get_device", "type"}
 """What is asked of a parameter without using its values."""
-INITIALIZES = re.compile(r"init|reset|extra_repr|__repr__")
 PASSES = re.compile(
     r"view|reshape|permute|transpose|t|contiguous|(?:un)?squeeze|flatten|unflatten|chunk|split|unbind|expand|repeat|type_as|"
     r"to|float|cat|stack|concat|add|sub|sum|\w*drop(?:out)?\w*|\w*identity"
@@ -55,7 +54,7 @@ def products(project: Project, cls: Defined, names: set[str]) -> dict[str, Produ
     found: dict[str, Product] = {}
     others: set[str] = set()
     for method in project.methods(cls):
-        if INITIALIZES.search(method.definition.name):
+        if NO_FORWARD.search(method.definition.name):
             continue
         text = method.module.slice(method.definition)
         if any(f"self.{name}" in text for name in names):

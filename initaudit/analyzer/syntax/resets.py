@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from initaudit.analyzer.syntax.code import Code, blocks, initializes, own_attribute, own_attributes
+from initaudit.analyzer.syntax.code import Code, initializes, own_attribute, own_attributes
 from initaudit.analyzer.syntax.nested import REACHES_ALL
 from initaudit.analyzer.syntax.structure import constructed
 from initaudit.facts import RepeatedReset
+from initaudit.naming import blocks
 
 
 def repeated_resets(code: Code) -> Iterator[RepeatedReset]:
