@@ -45,7 +45,7 @@ def observe(project: Project, filename: str, wanted: Sequence[Sought]) -> Observ
         broken = syntax_fault(module, fault)
         if broken is not None:
             return _faulty(filename, broken)
-    return msgspec.structs.replace(seen, comments=comments(module.text.encode()))
+    return msgspec.structs.replace(seen, comments=comments(module.raw))
 
 
 def _seen(project: Project, module: Module, wanted: Sequence[Sought]) -> Observation:
@@ -85,7 +85,7 @@ def _seen(project: Project, module: Module, wanted: Sequence[Sought]) -> Observa
 
 def _parse_raw(module: Module) -> None:
     """Parse whatever allocates raw memory, so that it is noticed where it is not Python, also outside of classes."""
-    for unit in units_at(units(module), RAW.rows(module.text)):
+    for unit in units_at(units(module), RAW.rows(module.raw)):
         module.snippet(unit.start, unit.end)
 
 

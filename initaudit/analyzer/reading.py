@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from initaudit.analyzer.sieve import compiled
 from initaudit.facts import Observation
 
 IMPORTED = re.compile(rb"import[ \t]+(\([^)]*\)|[^\n]*(?:(?<=\\)\n[^\n]*)*)")
@@ -31,7 +32,7 @@ class Search(msgspec.Struct, frozen=True, array_like=True):
             return False
         if self.imported and imported_names(raw).isdisjoint(self.imported):
             return False
-        return _compiled(self.pattern or rb"\b" + re.escape(self.word) + rb"\b").search(raw) is not None
+        return compiled(self.pattern or rb"\b" + re.escape(self.word) + rb"\b").search(raw) is not None
 
 
 @functools.lru_cache(maxsize=64)
@@ -40,11 +41,6 @@ def imported_names(raw: bytes) -> frozenset[bytes]:
     imported = IMPORTED.findall(raw)
     everything = any(names.startswith(b"*") for names in imported)
     return frozenset(NAME.findall(raw if everything else b"\n".join(imported)))
-
-
-@functools.lru_cache(maxsize=512)
-def _compiled(pattern: bytes) -> re.Pattern[bytes]:
-    return re.compile(pattern)
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):

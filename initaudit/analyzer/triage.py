@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
-from initaudit.analyzer.triggers import TRIGGERS, Words, rows_of
+from initaudit.analyzer.sieve import Held, Sieve, compiled
+from initaudit.analyzer.triggers import TRIGGERS, rows_of
 from initaudit.facts import Question, SyntaxFault
 
 
@@ -20,18 +22,25 @@ class Sought:
         self._named = named if all(named) else []
         self._raw_named = [[[word.encode() for word in group] for group in groups] for groups in self._named]
 
-    def found_in_bytes(self, raw: bytes, words: Words) -> bool:
-        """Whether a file may hold such a subject."""
-        if self._raw_named and not any(all(map(words.hold_any, groups)) for groups in self._raw_named):
-            return False
-        return all(trigger.found_in_bytes(raw, words) for trigger in self._triggers)
+    @property
+    def looks_for(self) -> tuple[Iterable[bytes], Iterable[bytes]]:
+        """The words and the patterns that are looked for in a file."""
+        words, patterns = zip(*(trigger.looks_for for trigger in self._triggers), strict=True)
+        named = (word for groups in self._raw_named for group in groups for word in group)
+        return chain(named, *words), chain(*patterns)
 
-    def rows(self, text: str) -> set[int] | None:
+    def found_in(self, held: Held) -> bool:
+        """Whether a file may hold such a subject."""
+        if self._raw_named and not any(all(map(held.any_word, groups)) for groups in self._raw_named):
+            return False
+        return all(trigger.found_in(held) for trigger in self._triggers)
+
+    def rows(self, raw: bytes) -> set[int] | None:
         """The rows of such a file of which a part that holds a subject has one; None when it may be any part."""
         if self._named:
-            words = {word for groups in self._named for word in groups[0]}
-            return rows_of(text, (match.start() for word in words for match in re.finditer(re.escape(word), text)))
-        found = [rows for trigger in self._triggers if (rows := trigger.rows(text)) is not None]
+            words = {re.escape(word) for groups in self._raw_named for word in groups[0]}
+            return rows_of(raw, (match.end() - 1 for word in words for match in compiled(word).finditer(raw)))
+        found = [rows for trigger in self._triggers if (rows := trigger.rows(raw)) is not None]
         return min(found, key=len, default=None)
 
     def stands_in(self, unit: str) -> bool:
@@ -55,6 +64,13 @@ def sought(questions: frozenset[Question]) -> tuple[Sought, ...]:
     return tuple(Sought(subject, asked) for subject, asked in by_subject.items())
 
 
+@functools.lru_cache(maxsize=8)
+def _sieve(questions: frozenset[Question]) -> Sieve:
+    """What all of it that is sought looks for in a file."""
+    words, patterns = zip(*(each.looks_for for each in sought(questions)), strict=True)
+    return Sieve(chain(*words), chain(*patterns))
+
+
 SYNTAX = Question(SyntaxFault.__name__)
 _OUR_NOQA = re.compile(rb"noqa[^\n]*\bINI[0-9]", re.IGNORECASE)
 
@@ -66,8 +82,8 @@ def sought_in(raw: bytes, questions: frozenset[Question]) -> tuple[Sought, ...] 
     wanted = sought(questions)
     if not wanted:
         return () if SYNTAX in questions else None
-    words = Words(raw)
-    return tuple(each for each in wanted if each.found_in_bytes(raw, words)) or None
+    held = _sieve(questions).held(raw)
+    return tuple(each for each in wanted if each.found_in(held)) or None
 
 
 def comments(raw: bytes) -> bool:

@@ -8,42 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import AnyStr
 
+from initaudit.analyzer.sieve import Held, compiled
 from initaudit.analyzer.syntax.uses import may_hold_undefined
 
-LONGEST_CALL = 24
-"""Bytes before a bracket that are kept, more than any word has."""
 
-
-class Words:
-    """The words that stand in a file, each looked for when it is asked for, and once.
-
-    Words that end in a bracket are looked for in what stands before the brackets of the file, each kept once: a tenth
-    of its bytes.
-    """
-
-    def __init__(self, raw: bytes) -> None:
-        self._raw = raw
-        self.calls = b"(".join({before[-LONGEST_CALL:] for before in raw.split(b"(")}) + b"("
-        self._known: dict[bytes, bool] = {}
-
-    def hold(self, word: bytes) -> bool:
-        """Whether a word stands in the file, or may: what precedes the brackets is taken apart and put together."""
-        if word not in self._known:
-            self._known[word] = word in (self.calls if word.endswith(b"(") else self._raw)
-        return self._known[word]
-
-    def hold_any(self, words: Iterable[bytes]) -> bool:
-        """Whether one of some words stands in the file."""
-        return any(map(self.hold, words))
-
-
-def rows_of(text: str, offsets: Iterable[int]) -> set[int]:
+def rows_of(text: AnyStr, offsets: Iterable[int]) -> set[int]:
     """The rows of some offsets."""
+    newline = "\n" if isinstance(text, str) else b"\n"
     rows: set[int] = set()
     row, position = 1, 0
     for offset in sorted(offsets):
-        row += text.count("\n", position, offset)
+        row += text.count(newline, position, offset)
         position = offset
         rows.add(row)
     return rows
@@ -56,13 +34,15 @@ class Trigger:
     made of several patterns. Where that cannot be, ``quick`` are patterns of the fast kind of which one must match too.
     """
 
+    is_call = False
+
     def __init__(self, words: str, *patterns: str, quick: Sequence[str] = ()) -> None:
         self.words = tuple(words.split())
         self._raw_words = tuple(word.encode() for word in self.words)
         stages = [stage for stage in (quick, patterns) if stage]
         self._stages = [[re.compile(each, re.MULTILINE) for each in stage] for stage in stages]
         self._patterns = self._stages[-1] if patterns else []
-        self._raw_stages = [[re.compile(each.encode(), re.MULTILINE) for each in stage] for stage in stages]
+        self._raw_stages = [[compiled(f"(?m){each}".encode()) for each in stage] for stage in stages]
 
     def found(self, text: str) -> bool:
         """Whether some text may matter."""
@@ -74,34 +54,38 @@ class Trigger:
         """Whether a part of such a text may matter: the words may stand elsewhere, the pattern not."""
         return not self._patterns or any(pattern.search(unit) for pattern in self._patterns)
 
-    def rows(self, text: str) -> set[int] | None:
+    def rows(self, raw: bytes) -> set[int] | None:
         """The rows in which a pattern matches, by the last character of the match; None when there is no pattern."""
         if not self._patterns:
             return None
-        text = f"\n{text}"  # a pattern may ask for the begin of a line
-        ends = (match.end() - 2 for pattern in self._patterns for match in pattern.finditer(text))
-        return rows_of(text[1:], ends)
+        shifted = b"\n" + raw  # a pattern may ask for the begin of a line
+        ends = (match.end() - 2 for pattern in self._raw_stages[-1] for match in pattern.finditer(shifted))
+        return rows_of(raw, ends)
 
-    def found_in_bytes(self, raw: bytes, words: Words) -> bool:
+    @property
+    def looks_for(self) -> tuple[Iterable[bytes], Iterable[bytes]]:
+        """The words and the patterns that are looked for in a file."""
+        return self._raw_words, [pattern.pattern for stage in self._raw_stages for pattern in stage]
+
+    def found_in(self, held: Held) -> bool:
         """Whether a file may matter."""
-        return words.hold_any(self._raw_words) and all(
-            any(pattern.search(raw) for pattern in stage) for stage in self._raw_stages
+        return held.any_word(self._raw_words) and all(
+            any(held.match(pattern, call=self.is_call) for pattern in stage) for stage in self._raw_stages
         )
 
 
 class Call(Trigger):
     """A call of a function by its name, which a pattern tells: that is looked for before the brackets of a file."""
 
-    def found_in_bytes(self, raw: bytes, words: Words) -> bool:
-        return super().found_in_bytes(words.calls, words)
+    is_call = True
 
 
 class ModelUse(Trigger):
     """A name that is used as a model, and that nothing near it seems to bind."""
 
-    def found_in_bytes(self, raw: bytes, words: Words) -> bool:
+    def found_in(self, held: Held) -> bool:
         # Latin-1 decodes whatever is there, and at once; a name in other letters is looked at again.
-        return super().found_in_bytes(raw, words) and may_hold_undefined(raw.decode("latin-1"))
+        return super().found_in(held) and may_hold_undefined(held.raw.decode("latin-1"))
 
 
 class Either:
@@ -110,15 +94,21 @@ class Either:
     def __init__(self, *pairs: tuple[Trigger, Trigger]) -> None:
         self.pairs = pairs
 
-    def found_in_bytes(self, raw: bytes, words: Words) -> bool:
+    @property
+    def looks_for(self) -> tuple[Iterable[bytes], Iterable[bytes]]:
+        """The words and the patterns that are looked for in a file."""
+        words, patterns = zip(*(trigger.looks_for for pair in self.pairs for trigger in pair), strict=True)
+        return chain.from_iterable(words), chain.from_iterable(patterns)
+
+    def found_in(self, held: Held) -> bool:
         """Whether a file may matter."""
-        return any(one.found_in_bytes(raw, words) and other.found_in_bytes(raw, words) for one, other in self.pairs)
+        return any(one.found_in(held) and other.found_in(held) for one, other in self.pairs)
 
     def stands_in(self, unit: str) -> bool:
         """Whether a part of a file that matters may."""
         return any(one.stands_in(unit) and other.stands_in(unit) for one, other in self.pairs)
 
-    def rows(self, text: str) -> None:
+    def rows(self, raw: bytes) -> None:
         """Either may stand anywhere."""
 
 

@@ -70,7 +70,6 @@ OF_UNITS: dict[str, Callable[[Code], Iterator[Fact]]] = {
     InitializerCall.__name__: initializer_calls,
     HelperCall.__name__: helper_calls,
     RepeatedLayer.__name__: repeated_layers,
-    CopiedLayers.__name__: copied_layers,
     ExactTypeTest.__name__: exact_type_tests,
     ClassNameTest.__name__: class_name_tests,
     NameTest.__name__: name_tests,
@@ -84,6 +83,7 @@ OF_UNITS: dict[str, Callable[[Code], Iterator[Fact]]] = {
 }
 """What is stated of a unit, a function or a stretch of top-level code."""
 OF_FILES: dict[str, Callable[[Project, Module], Iterator[Fact]]] = {
+    CopiedLayers.__name__: copied_layers,
     EmbeddingWrite.__name__: embedding_writes,
     EqualUnits.__name__: equal_units,
     GainDraw.__name__: gain_draws,
@@ -124,7 +124,7 @@ def _by_unit(module: Module, wanted: Sequence[Sought]) -> Iterator[tuple[Unit, s
     every = units(module)
     found: dict[int, set[str]] = {}
     for each in wanted:
-        for unit in units_at(every, each.rows(module.text)):
+        for unit in units_at(every, each.rows(module.raw)):
             if each.stands_in("\n".join(["", *module.lines[unit.start - 1 : unit.end]])):
                 found.setdefault(unit.start, set()).add(each.subject)
     for unit in every:
