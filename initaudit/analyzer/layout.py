@@ -14,10 +14,10 @@ MAX_LOOSE = 5
 """How many folders without an ``__init__.py`` may lie within one another in a package."""
 
 
-def module_name(path: Path) -> tuple[Path, str, bool]:
-    """The import root of a file, its dotted name below it, and whether it is a package."""
+def module_name(path: Path, known: dict[str, str] | None = None) -> tuple[Path, str, bool]:
+    """The import root of a file, its dotted name below it, and whether it is a package; ``known`` as below."""
     path = path.absolute()
-    root = Path(import_root(str(path.parent)))
+    root = Path(import_root(str(path.parent), known))
     parts = list(path.relative_to(root).with_suffix("").parts)
     is_package = parts[-1] == "__init__"
     if is_package:
@@ -58,6 +58,15 @@ def _lies_in_package(above: str, folder: str) -> bool:
             return False
         folder, above = above, os.path.dirname(above)  # noqa: PTH120
     return False
+
+
+def real_path(filename: str, known: dict[str, str]) -> str:
+    """A path without symbolic links; ``known`` remembers those of folders."""
+    folder, name = os.path.split(filename)
+    if folder not in known:
+        known[folder] = os.path.realpath(folder)
+    path = os.path.join(known[folder], name)  # noqa: PTH118 (called for every file of a run)
+    return os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114
 
 
 def import_roots(filenames: Iterable[str]) -> tuple[Path, ...]:

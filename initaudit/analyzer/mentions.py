@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 from initaudit.analyzer.layout import python_files
 from initaudit.analyzer.reading import Search, imported_names
+from initaudit.source import read_bytes
+
+REMEMBERED = 1024
+"""Files whose content is kept: many searches look at the same few hundred."""
 
 
 class Mentions:
@@ -13,6 +19,7 @@ class Mentions:
         self._files: dict[str, list[str]] = {}
         self._importing: dict[str, dict[bytes, list[int]]] = {}
         self._found: dict[Search, tuple[str, ...]] = {}
+        self._content = functools.lru_cache(maxsize=REMEMBERED)(_content)
 
     def matching(self, search: Search) -> tuple[str, ...]:
         """The files that a search finds."""
@@ -22,7 +29,7 @@ class Mentions:
                 index = self._index(search.folder)
                 importing = {number for name in search.imported for number in index.get(name, ())}
                 files = [files[number] for number in sorted(importing)]
-            self._found[search] = tuple(path for path in files if search.finds(_content(path)))
+            self._found[search] = tuple(path for path in files if search.finds(self._content(path)))
         return self._found[search]
 
     def _below(self, folder: str) -> list[str]:
@@ -35,14 +42,13 @@ class Mentions:
         if folder not in self._importing:
             index = self._importing[folder] = dict[bytes, list[int]]()
             for number, path in enumerate(self._below(folder)):
-                for name in imported_names(_content(path)):
+                for name in imported_names(self._content(path)):
                     index.setdefault(name, []).append(number)
         return self._importing[folder]
 
 
 def _content(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 (called for every file of a project)
-            return file.read()
+        return read_bytes(path)
     except OSError:
         return b""

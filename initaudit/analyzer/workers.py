@@ -116,6 +116,7 @@ def _start_worker(reader: Reader) -> None:
 
     global _reader
     _reader = reader
+    gc.disable()  # also between the files: a worker ends with the run
     Thread(target=_end_with_the_run, daemon=True).start()
 
 
