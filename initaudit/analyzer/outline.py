@@ -18,6 +18,8 @@ _STRING = re.compile(
     re.DOTALL,
 )
 """A comment or a string; its plain stretches are taken at once, which is several times as fast."""
+_GO_ON = tuple(re.compile(each) for each in ('"""', "'''", r"\\\n"))
+"""What stands in strings of several lines, each looked for by itself, which is several times as fast."""
 _HEADER = re.compile(r"(?:async[ \t]+)?(class|def)[ \t]+(\w+)")
 _GLOBAL = re.compile(r"(\w+)[ \t]*(?::[^=\n]+)?=(?!=)")
 _IMPORT = re.compile(r"(?:from[ \t]+(\.*[ \t]*[\w.]*)[ \t]+)?import\b")
@@ -73,19 +75,24 @@ def outline(text: str) -> Outline:
 
 
 def _rows_inside_strings(text: str) -> set[int]:
-    """Rows that begin within a string of several lines."""
+    """Rows that begin within a string of several lines. Only lines that may begin one are taken apart."""
     rows: set[int] = set()
-    if '"""' not in text and "'''" not in text:
-        return rows
-    row, position = 1, 0
-    for match in _STRING.finditer(text):
-        begin, end = match.span()
-        breaks = text.count("\n", begin, end)
-        if breaks:
-            row += text.count("\n", position, begin)
+    row, counted, position = 1, 0, 0
+    for hit in sorted(found.start() for each in _GO_ON for found in each.finditer(text)):
+        if hit < position:
+            continue
+        line = max(position, text.rfind("\n", position, hit) + 1)
+        string = next((each for each in _STRING.finditer(text, line) if each.end() > hit), None)
+        if string is None:
+            break
+        begin, end = string.span()
+        if begin <= hit:
+            row += text.count("\n", counted, begin)
+            breaks = text.count("\n", begin, end)
             rows.update(range(row + 1, row + breaks + 1))
             row += breaks
-            position = end
+            counted = end
+        position = end if begin <= hit else begin
     return rows
 
 

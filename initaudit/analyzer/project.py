@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from initaudit.analyzer.frameworks import KNOWN_BASES, MODULE_BASES, PURE_PACKAGES
-from initaudit.analyzer.layout import module_name, project_folder
+from initaudit.analyzer.layout import module_name, project_folder, real_path
 from initaudit.analyzer.mentions import Mentions
 from initaudit.analyzer.outline import Definition, Outline, outline
 from initaudit.analyzer.reading import Search, Trail
@@ -41,6 +41,11 @@ class Module:
         self.unparsed = False  # whether a slice that somebody wanted does not parse; whoever asks resets it
         self._snippets: dict[tuple[int, int], Snippet | None] = {}
         self._names: dict[int, frozenset[str]] = {}
+
+    @functools.cached_property
+    def raw(self) -> bytes:
+        """The text as UTF-8."""
+        return self.text.encode()
 
     @functools.cached_property
     def outline(self) -> Outline:
@@ -91,6 +96,18 @@ class Module:
         if definition.row not in self._names:
             self._names[definition.row] = frozenset(_WORD.findall(self.slice(definition)))
         return self._names[definition.row]
+
+    def classes_naming(self, word: str) -> Sequence[Definition]:
+        """The classes in which a word stands."""
+        return self._classes_by_word.get(word, ())
+
+    @functools.cached_property
+    def _classes_by_word(self) -> dict[str, list[Definition]]:
+        found: dict[str, list[Definition]] = {}
+        for definition in self.outline.classes():
+            for word in self.names_in(definition):
+                found.setdefault(word, []).append(definition)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,20 +163,23 @@ class Project:
     ) -> None:
         self.roots = list(roots)
         self._installed = list(installed)
-        self._given = {os.path.realpath(filename): filename for filename in given}
+        self._real_folders: dict[str, str] = {}
+        self._given = {real_path(filename, self._real_folders): filename for filename in given}
         self._initializers = tuple(initializers)
         self.mentions = Mentions()
         self._by_file: dict[str, Module | None] = {}
         self._by_name: dict[str, Module | None] = {}
         self._mro: dict[Defined, tuple[tuple[Defined | External, ...] | None, frozenset[str]]] = {}
+        self._foreign: dict[str, bool] = {}
+        self._import_roots: dict[str, str] = {}
         self.trail = Trail()
 
     def load(self, filename: str) -> Module | None:
         """The module in a file, or None when it cannot be read. Its package's parent folder becomes a root."""
-        key = os.path.realpath(filename)
+        key = real_path(filename, self._real_folders)
         if key not in self._by_file:
             filename = self._given.get(key, filename)
-            root, name, is_package = module_name(Path(filename))
+            root, name, is_package = module_name(Path(filename), self._import_roots)
             if root not in self.roots and root not in self._installed:
                 self.roots.append(root)
             try:
@@ -246,7 +266,10 @@ class Project:
 
     def _is_foreign(self, module: Module) -> bool:
         """Whether a module was found where packages are installed."""
-        return any(Path(module.filename).is_relative_to(folder) for folder in self._installed)
+        if module.filename not in self._foreign:
+            path = Path(module.filename)
+            self._foreign[module.filename] = any(path.is_relative_to(folder) for folder in self._installed)
+        return self._foreign[module.filename]
 
     def _inside(self, defined: Defined, rest: str) -> Resolved | None:
         """A nested class of a class: ``Outer.Inner``."""

@@ -83,12 +83,25 @@ def _code_points(line: str, offset: int) -> int:
 
 
 def nodes(root: ast.AST) -> Iterator[ast.AST]:
-    """A node and every node below it, in the order of the source."""
+    """A node and every node below it, in the order of the source, without the contexts of names."""
     pending = [root]
     while pending:
         node = pending.pop()
         yield node
-        pending.extend(reversed(list(ast.iter_child_nodes(node))))
+        pending += reversed(inner_nodes(node))
+
+
+def inner_nodes(node: ast.AST) -> list[ast.AST]:
+    """The nodes right below one, without the contexts of names."""
+    found: list[ast.AST] = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, ast.AST):
+            if name != "ctx":
+                found.append(value)
+        elif isinstance(value, list):
+            found += [each for each in value if isinstance(each, ast.AST)]
+    return found
 
 
 def dotted(node: ast.expr) -> str:

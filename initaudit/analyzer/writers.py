@@ -35,10 +35,8 @@ from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import Snippet
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.values import Instance, OutOfBudgetError, Storage, Value
+from initaudit.analyzer.writing import functions, may_write
 
-WRITES = re.compile(r"[a-z]_\(|\.data\b|\binit\.|\]\s*=|copy|initialize|_init")
-WALKS = re.compile(r"\b(?:named_)?(?:parameters|modules|children)\(|\.apply\(|setattr\(|getattr\(")
-LOADS = re.compile(r"\bdef \w*(?<!off)load\w*\((?s:.*)(?:parameters\(|\w\(self[,)])")
 LOADS_ITSELF = re.compile(
     r"\bdef \w*(?<!off)load(?!_pretrained)\w*\((?s:.*)(?:\bself\.(?:named_)?parameters\(|\w\(self[,)])"
 )
@@ -120,7 +118,7 @@ def forgotten_initializers(construction: Construction, found: Registered) -> Ite
         if LOADS_ITSELF.search(source):
             yield method
             continue
-        if not _may_write(source, found.name):
+        if not may_write(source, found.name):
             continue
         with trial(construction):
             before = len(found.storage.writes)
@@ -238,9 +236,9 @@ def _containers(project: Project, cls: Defined, within: Module | None = None) ->
     while frontier and len(found) < MAX_CONTAINERS:
         inner = frontier.pop(0)
         for module in _modules_naming(project, inner) if within is None else (within,):
-            for definition in module.outline.classes():
+            for definition in module.classes_naming(inner.definition.name):
                 outer = Defined(module, definition)
-                if outer not in found and inner.definition.name in module.names_in(definition):
+                if outer not in found:
                     found.add(outer)
                     frontier.append(outer)
     return found
@@ -311,25 +309,14 @@ def _imports_from(project: Project, module: Module, source: Module) -> bool:
 
 def candidates(construction: Construction, module: Module, name: str) -> Iterator[Defined]:
     """Functions of a file that may write the parameter of a module they are given, or of a part of themselves."""
-    own = {base for base in construction.run.project.mro(construction.cls) or () if isinstance(base, Defined)}
-    inherited: set[Defined] = set()
-    for definition in module.outline.definitions:
-        defined = Defined(module, definition)
-        if definition.is_class:
-            inherited |= set(_inherited_initializers(construction.run.project, defined))
-            continue
-        if definition.parent is not None and not definition.parent.is_class:
-            continue
-        if (
-            definition.owner is not None
-            and Defined(module, definition.owner) in own
-            and not _takes_module(definition, module)
-        ):
-            continue
-        may_write = _writes_by_name if "forward" in definition.name else _may_write
-        source = module.slice(definition)
-        if may_write(source, name) or LOADS.search(source):
-            yield defined
+    project = construction.run.project
+    own = {base for base in project.mro(construction.cls) or () if isinstance(base, Defined)}
+    for definition in functions(module).that_may_write(name):
+        owner = Defined(module, definition.owner) if definition.owner is not None else None
+        if owner not in own or _takes_module(definition, module):
+            yield Defined(module, definition)
+    classes = (Defined(module, definition) for definition in module.outline.classes())
+    inherited = {method for cls in classes for method in _inherited_initializers(project, cls)}
     yield from sorted(inherited, key=lambda method: method.qualname)
 
 
@@ -344,22 +331,6 @@ def _inherited_initializers(project: Project, cls: Defined) -> Iterator[Defined]
         method = project.method(cls, name)
         if isinstance(method, Defined) and method.module is not cls.module and method.qualname not in APPLYING_METHODS:
             yield method
-
-
-def _may_write(source: str, name: str) -> bool:
-    if not WRITES.search(source):
-        return False
-    attribute = name.partition(".")[0]
-    return re.search(rf"\b{re.escape(attribute)}\b", source) is not None or WALKS.search(source) is not None
-
-
-def _writes_by_name(source: str, name: str) -> bool:
-    """Whether the parameter itself is plainly written: what a forward hands to others, it hands to read."""
-    attribute = rf"\.{re.escape(name.partition('.')[0])}\b"
-    return (
-        re.search(rf"{attribute}(?:\.\w+)*\.\w+_\(|{attribute}(?:\.data)?\s*=[^=]|_\([^\n]*{attribute}", source)
-        is not None
-    )
 
 
 def run_on_module(

@@ -75,6 +75,7 @@ class Interpreter:
         self.sequences: list[Instance] = []
         self._steps = 0
         self._globals: dict[tuple[str, str], Value] = {}
+        self._resolved: dict[tuple[str, str], Resolved | None] = {}
 
     @property
     def frame(self) -> Frame:
@@ -136,13 +137,15 @@ class Interpreter:
 
     def lookup(self, name: str) -> Value:
         """A name as seen from the running frame: local, then of the module, then built in."""
-        found = self.frame.names.get(name)
+        frame = self.frames[-1]
+        found = frame.names.get(name)
         if found is not None:
             return simplify(found, self.condition)
-        resolved = self.project.resolve(self.frame.module, name)
-        if resolved is None:
-            return Api(f"builtins.{name}")
-        return self.resolved(resolved)
+        key = (frame.module.filename, name)
+        if key not in self._resolved:
+            self._resolved[key] = self.project.resolve(frame.module, name)
+        resolved = self._resolved[key]
+        return Api(f"builtins.{name}") if resolved is None else self.resolved(resolved)
 
     def resolved(self, target: Resolved | None) -> Value:
         """What a name of a module is worth."""
@@ -180,7 +183,8 @@ class Interpreter:
     def evaluate(self, node: ast.expr) -> Value:
         """The value of an expression on the present path."""
         self.step()
-        return simplify(expressions.evaluate(self, node), self.condition)
+        value = expressions.evaluate(self, node)
+        return simplify(value, self.condition) if isinstance(value, Choice) else value
 
     def invoke(self, function: Function, args: list[Value], keywords: dict[str, Value], origin: Origin | None) -> Value:
         """Run a function of the project; what cannot be run lets its arguments escape."""

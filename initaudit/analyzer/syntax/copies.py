@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from initaudit.analyzer import frameworks, torch_api
-from initaudit.analyzer.project import Defined, External, Project
+from initaudit.analyzer.project import Defined, External, Module, Project
 from initaudit.analyzer.syntax.code import Code, own_attribute
 from initaudit.analyzer.syntax.units import units
 from initaudit.facts import CopiedLayers, RepeatedLayer
@@ -92,16 +92,27 @@ def _around(code: Code, node: ast.AST) -> str:
 # Copies
 
 
-def copied_layers(code: Code) -> Iterator[CopiedLayers]:
-    """Copies of a layer that a class makes for a container, where nobody writes to them again."""
-    owner = code.definition.owner if code.definition is not None else None
-    if owner is None or code.cls is None or not code.project.is_module_class(code.cls):
-        return
+def copied_layers(project: Project, module: Module) -> Iterator[CopiedLayers]:
+    """Copies of a layer that the classes of a file make for a container, where nobody writes to them again."""
+    functions = [each for each in module.outline.members.values() if not each.is_class]
+    makers = [each.name for each in functions if "deepcopy(" in module.slice(each)]
+    copies = re.compile(rf"\b(?:{'|'.join(map(re.escape, ['deepcopy', *makers]))})\(")
+    for start, end, definition in units(module):
+        owner = definition.owner if definition is not None else None
+        if owner is None or definition is None or not copies.search(module.slice(definition)):
+            continue
+        snippet = module.snippet(start, end) if project.is_module_class(Defined(module, owner)) else None
+        if snippet is not None:
+            yield from _of_method(Code(project, module, definition, snippet))
+
+
+def _of_method(code: Code) -> Iterator[CopiedLayers]:
+    """The copies that one method of a module makes."""
     for statement in code.walk():
         if not isinstance(statement, ast.Assign) or (name := own_attribute(statement.targets[0])) is None:
             continue
         copy = _copied_in(code, statement.value)
-        if copy is not None and _stays(code.project, code.cls):
+        if copy is not None and code.cls is not None and _stays(code.project, code.cls):
             yield CopiedLayers(
                 observer=Observer.ANALYZER,
                 place=code.snippet.place(copy),

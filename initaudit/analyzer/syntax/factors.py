@@ -17,6 +17,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined, External, Module, Project
 from initaudit.analyzer.snippets import Snippet, dotted
 from initaudit.analyzer.syntax.draws import DRAWS, nodes
+from initaudit.analyzer.triggers import FACTORS
 from initaudit.facts import LowRankFactors, ZeroFactors
 from initaudit.finding import Observer
 
@@ -130,7 +131,9 @@ def _called(project: Project, cls: Defined) -> Iterator[Defined]:
 
 def _starts(project: Project, cls: Defined, method: Defined) -> Iterator[Start]:
     """Everything a method writes to factors."""
-    found = method.module.function(method.definition) if not method.definition.is_class else None
+    if method.definition.is_class or not FACTORS.stands_in(method.module.slice(method.definition)):
+        return
+    found = method.module.function(method.definition)
     for node in nodes(found[1].body) if found is not None else ():
         for target, holds, by in _written(project, method.module, node):
             factor = _factor(target, cls.definition.name)
