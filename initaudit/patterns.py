@@ -51,7 +51,7 @@ def _spec(lines: Iterable[str]) -> GitIgnoreSpec:
     lines = list(lines)
     try:
         with _quiet():
-            return GitIgnoreSpec.from_lines(lines)
+            return GitIgnoreSpec.from_lines(lines, backend="simple")
     except (ValueError, re.error) as error:
         wrong = lines if len(lines) == 1 else [line for line in lines if not understood(line)]
         raise PatternError(f"not a pattern: {', '.join(f'`{line}`' for line in wrong)}") from error

@@ -125,7 +125,7 @@ def trial(construction: Construction) -> Iterator[None]:
     memory = [(storage, len(storage.writes), storage.escaped) for storage in run.storages]
     tensors_held = [(leaf, leaf.storage) for _, _, leaf in modules.members(run, instance) if isinstance(leaf, Tensor)]
     attributes, escaped, failure = dict(instance.attributes), instance.escaped, construction.failure
-    called, impossible = set(run.called), len(run.impossible)
+    called, impossible, allocated = set(run.called), len(run.impossible), len(run.storages)
     try:
         yield
     finally:
@@ -137,6 +137,7 @@ def trial(construction: Construction) -> Iterator[None]:
         instance.attributes, instance.escaped, construction.failure = attributes, escaped, failure
         run.called = called
         del run.impossible[impossible:]
+        del run.storages[allocated:]
 
 
 def call_entry(run: Interpreter, instance: Instance | None, method: Defined, known: dict[str, Value]) -> None:

@@ -45,6 +45,9 @@ CALLED_BY_FRAMEWORK = {
 # ... and the argument that says, by the names of parameters and classes, what to draw.
 CONFIGURED_BY = {"mmcv": "init_cfg", "mmengine": "init_cfg"}
 
+# Where a model of a framework says which parameters become others, whatever they are made as.
+TIES = "_tied_weights_keys"
+
 # Constructors of base classes that neither create nor write parameters.
 NEUTRAL_CONSTRUCTORS = frozenset(
     {
@@ -64,7 +67,7 @@ APPLYING_METHODS = {
 FRAMEWORK_BASES = frozenset(name.rpartition(".")[0] for name in APPLYING_METHODS)
 
 # Methods that a framework calls with a module of the model, once the model is built.
-INITIALIZERS = ("_init_weights", "init_weights", "_init_module", "initialize_weights")
+INITIALIZERS = frozenset({"_init_weights", "init_weights", "_init_module", "initialize_weights"})
 
 # The method of a class that is called once more on a module whose memory was lost.
 RESETS = ("reset_parameters", "reset_params")

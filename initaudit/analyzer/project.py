@@ -11,9 +11,10 @@ import functools
 import os
 import re
 import symtable
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from initaudit.analyzer.frameworks import KNOWN_BASES, MODULE_BASES, PURE_PACKAGES
 from initaudit.analyzer.layout import module_name, project_folder, real_path
@@ -25,6 +26,7 @@ from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError
 from initaudit.analyzer.torch_api import canonical
 from initaudit.source import SourceError, read_source
 
+T = TypeVar("T")
 MAX_HOPS = 12
 _WORD = re.compile(r"\w+")
 
@@ -170,6 +172,8 @@ class Project:
         self._by_file: dict[str, Module | None] = {}
         self._by_name: dict[str, Module | None] = {}
         self._mro: dict[Defined, tuple[tuple[Defined | External, ...] | None, frozenset[str]]] = {}
+        self._inherited: dict[tuple[Module, frozenset[str]], tuple[list[Defined], frozenset[str]]] = {}
+        self._descendants: dict[Module, tuple[dict[Defined, list[Defined]], frozenset[str]]] = {}
         self._foreign: dict[str, bool] = {}
         self._import_roots: dict[str, str] = {}
         self.trail = Trail()
@@ -293,13 +297,48 @@ class Project:
     def mro(self, cls: Defined) -> tuple[Defined | External, ...] | None:
         """The method resolution order as far as source is readable; None when a base cannot be resolved."""
         if cls not in self._mro:
-            outer, self.trail.files = self.trail.files, set()
             self._mro[cls] = None, frozenset()  # a class that derives from itself has none
-            self._mro[cls] = self._linearize(cls), frozenset(self.trail.files)
-            self.trail.files = outer
-        order, read = self._mro[cls]
+            self._mro[cls] = self._with_trail(lambda: self._linearize(cls))
+        return self._remembered(self._mro[cls])
+
+    def _with_trail(self, find: Callable[[], T]) -> tuple[T, frozenset[str]]:
+        """What is found, and the files that this took."""
+        outer, self.trail.files = self.trail.files, set()
+        found = find(), frozenset(self.trail.files)
+        self.trail.files = outer
+        return found
+
+    def _remembered(self, known: tuple[T, frozenset[str]]) -> T:
+        """What was found with a trail, which is now one of whoever asks."""
+        found, read = known
         self.trail.files |= read
-        return order
+        return found
+
+    def descendants(self, cls: Defined, module: Module) -> Sequence[Defined]:
+        """The classes of a file that derive from a class, in its order."""
+        if module not in self._descendants:
+            self._descendants[module] = self._with_trail(lambda: self._by_ancestor(module))
+        return self._remembered(self._descendants[module]).get(cls, ())
+
+    def _by_ancestor(self, module: Module) -> dict[Defined, list[Defined]]:
+        found: dict[Defined, list[Defined]] = {}
+        for definition in module.outline.classes():
+            for base in (self.mro(Defined(module, definition)) or ())[1:]:
+                if isinstance(base, Defined):
+                    found.setdefault(base, []).append(Defined(module, definition))
+        return found
+
+    def inherited(self, module: Module, names: frozenset[str]) -> Sequence[Defined]:
+        """The methods with some names that the classes of a file inherit from other files."""
+        if (module, names) not in self._inherited:
+            self._inherited[module, names] = self._with_trail(lambda: self._inherited_by_any(module, names))
+        return self._remembered(self._inherited[module, names])
+
+    def _inherited_by_any(self, module: Module, names: frozenset[str]) -> list[Defined]:
+        classes = (Defined(module, definition) for definition in module.outline.classes())
+        found = {self.method(cls, name) for cls in classes for name in names}
+        methods = (each for each in found if isinstance(each, Defined) and each.module is not module)
+        return sorted(methods, key=lambda method: method.qualname)
 
     def _linearize(self, cls: Defined) -> tuple[Defined | External, ...] | None:
         sequences: list[list[Defined | External]] = []

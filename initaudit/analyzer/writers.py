@@ -7,6 +7,7 @@ the class's own file and in the files that import the class; whatever writes the
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ from initaudit.analyzer.frameworks import (
     CONFIGURED_BY,
     FRAMEWORK_BASES,
     INITIALIZERS,
+    TIES,
 )
 from initaudit.analyzer.layout import project_folder, repository_folder
 from initaudit.analyzer.outline import Definition
@@ -48,6 +50,8 @@ READS = re.compile(r"forward$|generate|extract|save|push|export|print|summary|ge
 PROPERTIES = ("device", "dtype", "shape", "size", "requires_grad", "ndim", "numel", "dim")
 NO_MODULE = re.compile(r"\b(?:\w*Tensor|str|int|float|bool|[dD]ict|Path|PathLike|device|dtype|Size|ndarray)\b")
 MAX_FILES = 40
+REMEMBERED = 4096
+"""Answers about a file and a name."""
 MAX_CONTAINERS = 60
 
 
@@ -60,15 +64,25 @@ def written_elsewhere(construction: Construction, found: Registered) -> str | No
         return writer
     before = len(found.storage.writes)
     holding = containers(construction)
-    known = modules_that_know(construction)
-    writer = _written_in(construction, found, [*known, *(container.module for container in holding)], holding)
+    known = [*modules_that_know(construction), *(container.module for container in holding)]
+    writer = _written_in(construction, found, [each for each in known if each is not own or holding != near], holding)
     if writer is not None:
         return writer
+    tying = next((each for each in holding if _ties(each, construction.cls, found.name)), None)
+    if tying is not None:
+        return tying.qualname
     for function in model_initializers(construction):
         run_on_module(construction, function, holding, whole_model=True)
         if len(found.storage.writes) > before or found.storage.escaped:
             return function.qualname
     return None
+
+
+def _ties(container: Defined, cls: Defined, name: str) -> bool:
+    """Whether a model says that a parameter of a module in it is another one, which it names."""
+    source = container.module.slice(container.definition)
+    keys = re.findall(rf"['\"](?:[\w.]+\.)?(\w+)\.{re.escape(name)}['\"]\s*:", source) if TIES in source else ()
+    return any(re.search(rf"\bself\.{key}\s*=\s*{cls.definition.name}\(", source) for key in keys)
 
 
 def _written_in(
@@ -205,19 +219,24 @@ def called_by_others(construction: Construction, method: Defined) -> bool:
     project, cls, name = construction.run.project, construction.cls, method.definition.name
     if any(name in CALLED_BY_FRAMEWORK.get(package, ()) for package in _frameworks(construction)):
         return True
-    pattern = re.compile(rf"(?<!self)(?<!super\(\))\.{name}\b|['\"]{name}['\"]")
     having = [base for base in project.mro(cls) or () if isinstance(base, Defined) and name in base.definition.members]
     for known in dict.fromkeys((cls, *having)):
-        if any(pattern.search(module.text) for module in _modules_naming(project, known)):
+        if any(_is_called(module, name) for module in _modules_naming(project, known)):
             return True
     folder = repository_folder(cls.module.filename)
     if project.find(Search(folder, pattern=rf"hasattr\(\s*\w+\s*,\s*['\"]{name}['\"]".encode())):
         return True
     calling = (project.load(filename) for filename in project.find(Search(folder, pattern=rf"\.{name}\(".encode())))
     return any(
-        module is not None and pattern.search(module.text) and _imports_from(project, module, cls.module)
+        module is not None and _is_called(module, name) and _imports_from(project, module, cls.module)
         for module in calling
     )
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _is_called(module: Module, name: str) -> bool:
+    """Whether a file speaks of a method on an object that is not itself."""
+    return re.search(rf"\.(?<!self\.)(?<!super\(\)\.){name}\b|['\"]{name}['\"]", module.text) is not None
 
 
 # Where to look
@@ -315,22 +334,14 @@ def candidates(construction: Construction, module: Module, name: str) -> Iterato
         owner = Defined(module, definition.owner) if definition.owner is not None else None
         if owner not in own or _takes_module(definition, module):
             yield Defined(module, definition)
-    classes = (Defined(module, definition) for definition in module.outline.classes())
-    inherited = {method for cls in classes for method in _inherited_initializers(project, cls)}
-    yield from sorted(inherited, key=lambda method: method.qualname)
+    for method in project.inherited(module, INITIALIZERS):
+        if method.qualname not in APPLYING_METHODS:
+            yield method
 
 
 def _takes_module(definition: Definition, module: Module) -> bool:
     header = module.lines[definition.row - 1]
     return definition.name in INITIALIZERS and "self," in header
-
-
-def _inherited_initializers(project: Project, cls: Defined) -> Iterator[Defined]:
-    """Framework methods that a class of the file inherits from another file."""
-    for name in INITIALIZERS:
-        method = project.method(cls, name)
-        if isinstance(method, Defined) and method.module is not cls.module and method.qualname not in APPLYING_METHODS:
-            yield method
 
 
 def run_on_module(
@@ -382,10 +393,7 @@ def _may_be_module(snippet: Snippet, param: ast.arg) -> bool:
 def writing_subclass(construction: Construction, module: Module, storage: Storage) -> str | None:
     """A subclass whose constructor writes what this class leaves raw."""
     project = construction.run.project
-    for definition in module.outline.classes():
-        subclass = Defined(module, definition)
-        if subclass == construction.cls or construction.cls not in (project.mro(subclass) or ()):
-            continue
+    for subclass in project.descendants(construction.cls, module):
         if unreadable_base(project, subclass):
             return subclass.qualname
         built = construct(project, subclass)

@@ -23,6 +23,8 @@ class Functions:
         self._anything: list[Definition] = []
         self._by_word: dict[str, list[Definition]] = {}
         self._forwards: dict[str, list[Definition]] = {}
+        self._constructors: dict[str, list[Definition]] = {}
+        self._found: dict[str, list[Definition]] = {}
         for definition in module.outline.definitions:
             if not definition.is_class and (definition.parent is None or definition.parent.is_class):
                 self._add(definition)
@@ -33,16 +35,25 @@ class Functions:
         if ("load" in source and LOADS.search(source)) or (not is_forward and _writes_whatever_it_walks(source)):
             self._anything.append(definition)
         elif is_forward or WRITES.search(source):
-            known = self._forwards if is_forward else self._by_word
+            by_name = {"__init__": self._constructors}
+            known = self._forwards if is_forward else by_name.get(definition.name, self._by_word)
             for word in self._module.names_in(definition):
                 known.setdefault(word, []).append(definition)
 
     def that_may_write(self, name: str) -> list[Definition]:
         """Those that may write a parameter of this name, in the order of the file."""
         attribute = name.partition(".")[0]
-        forwards = [each for each in self._forwards.get(attribute, ()) if self._plainly_writes(each, attribute)]
-        found = [*self._anything, *self._by_word.get(attribute, ()), *forwards]
-        return sorted(found, key=lambda definition: definition.row)
+        if attribute not in self._found:
+            forwards = [each for each in self._forwards.get(attribute, ()) if self._plainly_writes(each, attribute)]
+            constructors = [each for each in self._constructors.get(attribute, ()) if self._reaches(each, attribute)]
+            found = [*self._anything, *self._by_word.get(attribute, ()), *forwards, *constructors]
+            self._found[attribute] = sorted(found, key=lambda definition: definition.row)
+        return self._found[attribute]
+
+    def _reaches(self, constructor: Definition, name: str) -> bool:
+        """Whether a constructor speaks of an attribute of another object: what it makes itself is not the parameter."""
+        others = rf"(?<!\bself)\.{re.escape(name)}\b|['\"]{re.escape(name)}\b"
+        return re.search(others, self._module.slice(constructor)) is not None
 
     def _plainly_writes(self, definition: Definition, name: str) -> bool:
         """Whether a forward writes the parameter itself: what it hands to others, it hands to read."""

@@ -85,6 +85,19 @@ def test_code_that_speaks_of_rows_or_of_padding_is_silent(analyzed: Analysis, ca
     assert facts(analyzed(net=PADDED + draw), "net", EmbeddingWrite) == []
 
 
+@pytest.mark.parametrize(("care", "count"), [("self.words.weight.data[0].zero_()", 0), ("self.words.weight", 1)])
+def test_for_a_table_of_the_object_itself_the_whole_class_is_asked(analyzed: Analysis, care: str, count: int) -> None:
+    methods = f"""
+        def reset(self):
+            nn.init.normal_(self.words.weight)
+            self.after()
+
+        def after(self):
+            {care}
+    """
+    assert len(facts(analyzed(net=PADDED + methods), "net", EmbeddingWrite)) == count
+
+
 @pytest.mark.parametrize(
     ("call", "mean"),
     [

@@ -162,3 +162,27 @@ def test_a_parameter_with_a_loader_of_its_own_is_not_initialized_but_loaded(
         """
     assert unwritten(experts=source) == set()
     assert unwritten(experts=source.replace("weight_loader", "tensor_parallel")) == {"_weight"}
+
+
+@pytest.mark.parametrize(("key", "found"), [("head.bias", set()), ("neck.bias", {"bias"}), ("head.other", {"bias"})])
+def test_a_parameter_that_becomes_another_needs_no_values(
+    key: str, found: set[str], unwritten: Callable[..., set[str]]
+) -> None:
+    source = f"""
+        class Head(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self.decoder = nn.Linear(n, n)
+                self.bias = nn.Parameter(torch.empty(n))
+
+            def forward(self, x):
+                return self.decoder(x)
+
+        class Model(nn.Module):
+            _tied_weights_keys = {{"{key}": "head.decoder.bias"}}
+
+            def __init__(self, n):
+                super().__init__()
+                self.head = Head(n)
+    """
+    assert unwritten(net=source) == found

@@ -148,6 +148,44 @@ def test_a_file_of_100000_lines_is_read() -> None:
     assert "torch.empty" in text[finding["location"]["row"] - 1]
 
 
+MANY = {
+    "raw": """
+class Net{0}(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty({0}))
+""",
+    "uncalled": """
+class Net{0}(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight{0} = nn.Parameter(torch.empty(3))
+
+    def reset(self):
+        nn.init.zeros_(self.weight{0})
+""",
+    "undefined": """
+for name, parameter in net{0}.named_parameters():
+    nn.init.zeros_(parameter)
+""",
+    "padded": """
+class Net{0}(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(9, 4, padding_idx=0)
+        nn.init.normal_(self.words.weight)
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [("raw", "INI101"), ("uncalled", "INI101"), ("undefined", "INI301"), ("padded", "INI505")]
+)
+def test_a_file_with_a_thousand_of_a_kind_is_read_to_its_end(kind: str, code: str) -> None:
+    write("net.py", HEAD + "".join(MANY[kind].format(number) for number in range(1, 1_001)))
+    assert [each["code"] for each in json.loads(initaudit("--output-format", "json").stdout)] == [code] * 1_000
+
+
 @pytest.mark.parametrize("flag", ["--fix", "--diff", "--add-ignore"])
 def test_a_file_that_nests_too_deep_is_not_fixed_blindly(flag: str) -> None:
     path = write("deep.py", LEGACY + f"x = {NESTED['sums']}\n")

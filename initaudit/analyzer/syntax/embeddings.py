@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -16,6 +17,8 @@ from initaudit.finding import Observer
 ROW = re.compile(r"weight(?:\.data)?\[")
 EMBEDDING = "torch.nn.Embedding"
 MADE = re.compile(r"Embedding\(")
+WEIGHT = re.compile(r"\b(?P<owner>(?:\w+\.)+(?P<attribute>\w+))\.weight\b")
+"""A parameter that is reached through another object."""
 
 
 def embedding_writes(project: Project, module: Module) -> Iterator[EmbeddingWrite]:
@@ -89,16 +92,20 @@ def _reached_by_name(snippet: Snippet, embeddings: Sequence[Made], padded: Seque
 
     Only where every embedding of that name in the file has a padding row.
     """
-    found = {}
-    text = snippet.source(snippet.body[0], snippet.body[-1])
-    for made in padded:
-        attribute = made.name.removeprefix("self.")
-        namesakes = [each for each in embeddings if each.name == made.name]
-        if attribute.isidentifier() and attribute != made.name and all(each in padded for each in namesakes):
-            for match in re.finditer(rf"\b((?:\w+\.)+{attribute})\.weight\b", text):
-                if not match[1].startswith("self."):
-                    found[match[1]] = made
-    return found
+    known = set(map(id, padded))
+    others = {each.name for each in embeddings if id(each) not in known}
+    by_attribute = {
+        made.name.removeprefix("self."): made
+        for made in padded
+        if made.name.startswith("self.") and made.name not in others
+    }
+    written = WEIGHT.finditer(snippet.source(snippet.body[0], snippet.body[-1]))
+    reached = [(match["owner"], match["attribute"]) for match in written]
+    return {
+        owner: by_attribute[attribute]
+        for owner, attribute in reached
+        if attribute in by_attribute and not owner.startswith("self.")
+    }
 
 
 def _takes_care(reader: Reader, scope: Definition | None, snippet: Snippet, owner: str) -> bool:
@@ -108,11 +115,16 @@ def _takes_care(reader: Reader, scope: Definition | None, snippet: Snippet, owne
     collect the tables first.
     """
     rows = re.compile(rf"\b{re.escape(owner)}\.(?:weight(?:\.data)?\[|padding_idx\b)|\.weight(?:\.data)?\[[^\]\n]*pad")
-    if owner.startswith("reader.") and scope is not None and scope.owner is not None:
+    if owner.startswith("self.") and scope is not None and scope.owner is not None:
         return rows.search(reader.module.slice(scope.owner)) is not None
-    if any(isinstance(node, ast.Call) and "pad" in dotted(node.func) for node in nodes(snippet.body)):
+    if _calls_about_padding(snippet):
         return True
     return rows.search(snippet.source(snippet.body[0], snippet.body[-1])) is not None
+
+
+@functools.lru_cache(maxsize=64)
+def _calls_about_padding(snippet: Snippet) -> bool:
+    return any(isinstance(node, ast.Call) and "pad" in dotted(node.func) for node in nodes(snippet.body))
 
 
 def _zeroed_tables(reader: Reader, scope: Definition | None, snippet: Snippet) -> Iterator[EmbeddingWrite]:

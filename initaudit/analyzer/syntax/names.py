@@ -24,10 +24,11 @@ def undefined(module: Module) -> Iterator[UndefinedName]:
         return
     unbound = dict(_unbound(table))
     seen: set[tuple[str, int]] = set()
+    names = _names(module.text)
     for use in uses:
         row = module.text.count("\n", 0, use.start) + 1
         scope = _scope_row(unbound.get(use.name, []), table, row)
-        if scope is None or (use.name, scope) in seen or _in_string_or_comment(module, row, use):
+        if scope is None or (use.name, scope) in seen or (row, _column(module, use)) not in names:
             continue
         seen.add((use.name, scope))
         yield _fact(module, use, row)
@@ -68,26 +69,24 @@ def _scope_row(readers: list[symtable.SymbolTable], table: symtable.SymbolTable,
     return max(below) if below else None
 
 
-def _in_string_or_comment(module: Module, row: int, use: Use) -> bool:
-    """Whether a use stands in a comment or a string."""
-    start = module.text.rfind("\n", 0, use.start) + 1
+def _names(text: str) -> set[tuple[int, int]]:
+    """Where names stand that are neither in a comment nor in a string, as far as the file can be read."""
+    found: set[tuple[int, int]] = set()
     try:
-        for token in tokenize.generate_tokens(io.StringIO(module.text).readline):
-            if (
-                token.start[0] <= row <= token.end[0]
-                and token.type == tokenize.NAME
-                and token.start == (row, use.start - start)
-            ):
-                return False
-            if token.start[0] > row:
-                return True
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.NAME:
+                found.add(token.start)
     except (tokenize.TokenError, SyntaxError):
-        return True
-    return True
+        pass
+    return found
+
+
+def _column(module: Module, use: Use) -> int:
+    return use.start - module.text.rfind("\n", 0, use.start) - 1
 
 
 def _fact(module: Module, use: Use, row: int) -> UndefinedName:
-    column = use.start - module.text.rfind("\n", 0, use.start)
+    column = _column(module, use) + 1
     return UndefinedName(
         place=Place(module.filename, row, column, row, column + len(use.name)),
         name=use.name,
