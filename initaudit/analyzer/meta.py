@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from initaudit.analyzer.constructor import Construction, Registered, attempt, declaring_class, registered, trial
 from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS, RESETS
 from initaudit.analyzer.layout import project_folder
+from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Module, Project
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.symbolic.values import Storage
@@ -56,10 +57,13 @@ def _of_a_base(project: Project, cls: Defined) -> str | None:
                 member = definition.members.get(name)
                 if module is None or member is None or not GIVES_MEMORY.search(module.slice(member)):
                     continue
-                named = module.names_in(definition)
-                if any(base.definition.name in named and _is(project, module, base) for base in bases):
+                if any(_names(module, definition, base) and _is(project, module, base) for base in bases):
                     return Defined(module, member).qualname
     return None
+
+
+def _names(module: Module, definition: Definition, base: Defined) -> bool:
+    return any(each is definition for each in module.naming(base.definition.name))
 
 
 def _is(project: Project, module: Module, base: Defined) -> bool:

@@ -6,6 +6,7 @@ parses it. Rows are 1-based, ends inclusive.
 
 from __future__ import annotations
 
+import bisect
 import re
 from dataclasses import dataclass, field
 
@@ -62,6 +63,17 @@ class Outline:
     star_imports: list[str]
     globals: dict[str, tuple[int, int]]  # name -> rows of the last top-level statement that assigns it
     top_level: list[tuple[int, int]]  # rows between the definitions
+    _starts: list[int] = field(default_factory=list)
+
+    def at(self, row: int) -> Definition | None:
+        """The innermost definition that a row lies in."""
+        if not self._starts:
+            self._starts = [definition.start for definition in self.definitions]
+        index = bisect.bisect_right(self._starts, row) - 1
+        found = self.definitions[index] if index >= 0 else None
+        while found is not None and found.end < row:
+            found = found.parent
+        return found
 
     def classes(self) -> list[Definition]:
         """Every class, nested ones too."""

@@ -6,8 +6,10 @@ functions do is in ``torch_api``.
 
 from __future__ import annotations
 
+import bisect
 import fnmatch
 import functools
+import itertools
 import os
 import re
 import symtable
@@ -28,7 +30,6 @@ from initaudit.source import SourceError, read_source
 
 T = TypeVar("T")
 MAX_HOPS = 12
-_WORD = re.compile(r"\w+")
 
 
 class Module:
@@ -42,7 +43,7 @@ class Module:
         self.lines = text.split("\n")
         self.unparsed = False  # whether a slice that somebody wanted does not parse; whoever asks resets it
         self._snippets: dict[tuple[int, int], Snippet | None] = {}
-        self._names: dict[int, frozenset[str]] = {}
+        self._naming: dict[str, list[Definition]] = {}
 
     @functools.cached_property
     def raw(self) -> bytes:
@@ -91,25 +92,32 @@ class Module:
 
     def slice(self, definition: Definition) -> str:
         """The text of a definition."""
-        return "\n".join(self.lines[definition.start - 1 : definition.end])
-
-    def names_in(self, definition: Definition) -> frozenset[str]:
-        """Every word that stands in a definition."""
-        if definition.row not in self._names:
-            self._names[definition.row] = frozenset(_WORD.findall(self.slice(definition)))
-        return self._names[definition.row]
-
-    def classes_naming(self, word: str) -> Sequence[Definition]:
-        """The classes in which a word stands."""
-        return self._classes_by_word.get(word, ())
+        return self.text[self._begins[definition.start - 1] : self._begins[definition.end] - 1]
 
     @functools.cached_property
-    def _classes_by_word(self) -> dict[str, list[Definition]]:
-        found: dict[str, list[Definition]] = {}
-        for definition in self.outline.classes():
-            for word in self.names_in(definition):
-                found.setdefault(word, []).append(definition)
-        return found
+    def _begins(self) -> list[int]:
+        """Where each line begins, and where one behind the last would."""
+        return [0, *itertools.accumulate(len(line) + 1 for line in self.lines)]
+
+    def naming(self, word: str) -> Sequence[Definition]:
+        """The definitions in which a word stands, in the order of the file."""
+        if word not in self._naming:
+            found: dict[int, Definition] = {}
+            for row in self._rows_of(word):
+                around = self.outline.at(row)
+                while around is not None and around.row not in found:
+                    found[around.row] = around
+                    around = around.parent
+            self._naming[word] = [found[row] for row in sorted(found)]
+        return self._naming[word]
+
+    def _rows_of(self, word: str) -> Iterator[int]:
+        """The rows in which a word stands, each once."""
+        row = 0
+        for match in re.finditer(rf"{re.escape(word)}(?<!\w{re.escape(word)})\b", self.text):
+            before, row = row, bisect.bisect_right(self._begins, match.start())
+            if row != before:
+                yield row
 
 
 @dataclass(frozen=True, slots=True)

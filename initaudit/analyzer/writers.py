@@ -255,9 +255,9 @@ def _containers(project: Project, cls: Defined, within: Module | None = None) ->
     while frontier and len(found) < MAX_CONTAINERS:
         inner = frontier.pop(0)
         for module in _modules_naming(project, inner) if within is None else (within,):
-            for definition in module.classes_naming(inner.definition.name):
+            for definition in module.naming(inner.definition.name):
                 outer = Defined(module, definition)
-                if outer not in found:
+                if definition.is_class and outer not in found:
                     found.add(outer)
                     frontier.append(outer)
     return found

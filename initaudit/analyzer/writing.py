@@ -20,10 +20,8 @@ class Functions:
 
     def __init__(self, module: Module) -> None:
         self._module = module
-        self._anything: list[Definition] = []
-        self._by_word: dict[str, list[Definition]] = {}
-        self._forwards: dict[str, list[Definition]] = {}
-        self._constructors: dict[str, list[Definition]] = {}
+        self._whatever: list[Definition] = []  # those that write what they walk, or load
+        self._named: set[int] = set()  # the rows of those that write what they name
         self._found: dict[str, list[Definition]] = {}
         for definition in module.outline.definitions:
             if not definition.is_class and (definition.parent is None or definition.parent.is_class):
@@ -32,33 +30,34 @@ class Functions:
     def _add(self, definition: Definition) -> None:
         source = self._module.slice(definition)
         is_forward = "forward" in definition.name
-        if ("load" in source and LOADS.search(source)) or (not is_forward and _writes_whatever_it_walks(source)):
-            self._anything.append(definition)
-        elif is_forward or WRITES.search(source):
-            by_name = {"__init__": self._constructors}
-            known = self._forwards if is_forward else by_name.get(definition.name, self._by_word)
-            for word in self._module.names_in(definition):
-                known.setdefault(word, []).append(definition)
+        writes = is_forward or WRITES.search(source) is not None
+        if ("load" in source and LOADS.search(source)) or (writes and not is_forward and WALKS.search(source)):
+            self._whatever.append(definition)
+        elif writes:
+            self._named.add(definition.row)
 
     def that_may_write(self, name: str) -> list[Definition]:
         """Those that may write a parameter of this name, in the order of the file."""
         attribute = name.partition(".")[0]
         if attribute not in self._found:
-            forwards = [each for each in self._forwards.get(attribute, ()) if self._plainly_writes(each, attribute)]
-            constructors = [each for each in self._constructors.get(attribute, ()) if self._reaches(each, attribute)]
-            found = [*self._anything, *self._by_word.get(attribute, ()), *forwards, *constructors]
+            named = (each for each in self._module.naming(attribute) if each.row in self._named)
+            found = [*self._whatever, *(each for each in named if self._may_write(each, attribute))]
             self._found[attribute] = sorted(found, key=lambda definition: definition.row)
         return self._found[attribute]
 
-    def _reaches(self, constructor: Definition, name: str) -> bool:
-        """Whether a constructor speaks of an attribute of another object: what it makes itself is not the parameter."""
-        others = rf"(?<!\bself)\.{re.escape(name)}\b|['\"]{re.escape(name)}\b"
-        return re.search(others, self._module.slice(constructor)) is not None
+    def _may_write(self, definition: Definition, name: str) -> bool:
+        """Whether a function that names a parameter may write it.
 
-    def _plainly_writes(self, definition: Definition, name: str) -> bool:
-        """Whether a forward writes the parameter itself: what it hands to others, it hands to read."""
-        attribute = rf"\.{re.escape(name)}\b"
-        written = rf"{attribute}(?:\.\w+)*\.\w+_\(|{attribute}(?:\.data)?\s*=[^=]|_\([^\n]*{attribute}"
+        What a constructor calls its own is another parameter; what a forward hands to others, it hands to read.
+        """
+        escaped = re.escape(name)
+        if definition.name == "__init__":
+            written = rf"(?<!\bself)\.{escaped}\b|['\"]{escaped}\b"
+        elif "forward" in definition.name:
+            attribute = rf"\.{escaped}\b"
+            written = rf"{attribute}(?:\.\w+)*\.\w+_\(|{attribute}(?:\.data)?\s*=[^=]|_\([^\n]*{attribute}"
+        else:
+            return True
         return re.search(written, self._module.slice(definition)) is not None
 
 
@@ -74,7 +73,3 @@ def may_write(source: str, name: str) -> bool:
         return False
     attribute = name.partition(".")[0]
     return re.search(rf"\b{re.escape(attribute)}\b", source) is not None or WALKS.search(source) is not None
-
-
-def _writes_whatever_it_walks(source: str) -> bool:
-    return WALKS.search(source) is not None and WRITES.search(source) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 import initaudit
 from initaudit.analyzer.outline import outline
+from initaudit.analyzer.project import Module
 
 OWN_FILES = sorted(Path(initaudit.__file__).parent.rglob("*.py"))
 
@@ -103,3 +105,13 @@ def test_imports_are_recorded_under_the_names_they_bind() -> None:
         "from ..b import (  # (noqa)\n    c as d,  # e\n    f,\n)\n"
     )
     assert found.imports == {"nn": "torch.nn", "torch": "torch", "a": ".a", "d": "..b.c", "f": "..b.f"}
+
+
+@given(st.sampled_from(OWN_FILES), st.data())
+def test_a_word_stands_in_the_definitions_whose_text_holds_it(file: Path, data: st.DataObject) -> None:
+    module = Module(str(file), file.stem, False, file.read_text(encoding="utf-8"))
+    word = data.draw(st.sampled_from(sorted(set(re.findall(r"\w+", module.text))) or [""]))
+    holding = [each.row for each in module.outline.definitions if word in re.findall(r"\w+", module.slice(each))]
+    assert [each.row for each in module.naming(word)] == sorted(holding)
+    for each in module.outline.definitions:
+        assert module.slice(each) == "\n".join(module.lines[each.start - 1 : each.end])
