@@ -188,7 +188,7 @@ def test_a_file_with_a_thousand_of_a_kind_is_read_to_its_end(kind: str, code: st
 
 @pytest.mark.parametrize("flag", ["--fix", "--diff", "--add-ignore"])
 def test_a_file_that_nests_too_deep_is_not_fixed_blindly(flag: str) -> None:
-    path = write("deep.py", LEGACY + f"x = {NESTED['sums']}\n")
+    path = write("deep.py", LEGACY + f"x = {NESTED['brackets']}\n")
     before = path.read_bytes()
     outcome = initaudit(flag, "--select", "INI104")
     assert outcome.exit_code == 2
@@ -618,6 +618,7 @@ event = threading.Event()
 def read_all(self, filenames):
     {}
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which who started the tests may have had ignored
 multiprocessing.set_start_method("fork")
 workers.Reader.read_all = read_all
 main(["check", ".", "-j", "2", "--no-cache"])
