@@ -195,10 +195,12 @@ class Project:
             if root not in self.roots and root not in self._installed:
                 self.roots.append(root)
             try:
-                text = read_source(filename).text.replace("\r\n", "\n").replace("\r", "\n")
+                text = read_source(filename).text
             except SourceError:
                 self._by_file[key] = None
             else:
+                if "\r" in text:
+                    text = text.replace("\r\n", "\n").replace("\r", "\n")
                 self._by_file[key] = module = Module(filename, name, is_package, text)
                 self._by_name.setdefault(name, module)
         return self._visited(self._by_file[key])

@@ -140,7 +140,7 @@ class Interpreter:
         frame = self.frames[-1]
         found = frame.names.get(name)
         if found is not None:
-            return simplify(found, self.condition)
+            return simplify(found, self.condition) if isinstance(found, Choice) else found
         key = (frame.module.filename, name)
         if key not in self._resolved:
             self._resolved[key] = self.project.resolve(frame.module, name)
