@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from initaudit.analyzer import analyze
-from initaudit.facts import Observation
+from initaudit.facts import Observation, Overwritten
 from initaudit.finding import Observer
 from initaudit.rules import catalogue, questions
 from initaudit.timeline import Coverage
@@ -362,3 +362,34 @@ def test_a_script_of_the_same_repository_may_call_what_the_package_leaves_to_it(
     assert coverage() == [Coverage.UNKNOWN]
     (tmp_path / "recipes" / "train.py").unlink()
     assert coverage() == [Coverage.NEVER]
+
+
+def test_what_an_inherited_method_overwrites_is_read_where_the_method_stands(
+    analyzed: Callable[..., dict[str, Observation]],
+) -> None:
+    base = """
+        class Base(nn.Module):
+            def forward(self, x):
+                return x
+
+            def init_weights(self, module):
+                if isinstance(module, nn.Linear):
+                    nn.init.normal_(module.weight, std=0.02)
+    """
+    net = """
+        from base import Base
+
+        class Block(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.gate = nn.Linear(3, 3)
+                nn.init.zeros_(self.gate.weight)
+
+        class Net(Base):
+            def __init__(self):
+                super().__init__()
+                self.block = Block()
+                self.apply(self.init_weights)
+    """
+    seen = analyzed(base="\n" * 30 + base, net=net)["net"]
+    assert [fact.parameter for fact in seen.facts if isinstance(fact, Overwritten)] == ["gate.weight"]

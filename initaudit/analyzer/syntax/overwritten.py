@@ -97,7 +97,7 @@ class _Again:
         self.source = code.snippet.source(statement).partition("\n")[0]
         self.meant = [write for walk in walks for write in walk.writes if write.kinds]
         called = [found for name in own_attributes(statement) if (found := method(code, name)) is not None]
-        texts = [_source(walk) for walk in walks] + [code.module.slice(d) for each in called if (d := each.definition)]
+        texts = [_source(walk) for walk in walks] + [each.module.slice(d) for each in called if (d := each.definition)]
         self.text = "\n".join([*texts, *(code.snippet.source(each) for each in later)])
 
     def mentions(self, name: str) -> bool:
