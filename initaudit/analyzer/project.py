@@ -365,7 +365,7 @@ class Project:
             else:
                 return None
             direct.append(sequences[-1][0])
-        merged = merge([*sequences, direct])
+        merged = merge([*sequences, direct]) if len(direct) > 1 else sequences[0] if sequences else []
         return None if merged is None else (cls, *merged)
 
     def resolve_base(self, cls: Defined, base: str) -> Resolved | None:
