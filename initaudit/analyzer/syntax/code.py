@@ -116,10 +116,10 @@ def initializes(statement: ast.stmt) -> bool:
     return any(name.endswith("_") or "init" in name or "reset" in name or "orthogonal" in name for name in names)
 
 
-def in_order(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Every statement, those inside of others too, without what is defined here to run later."""
+def in_order(body: Sequence[ast.stmt], *, later: bool = False) -> Iterator[ast.stmt]:
+    """Every statement, those inside of others too; what is defined here to run ``later`` only where that is asked."""
     for statement in body:
         yield statement
-        if not isinstance(statement, FunctionNode | ast.ClassDef):
+        if later or not isinstance(statement, FunctionNode | ast.ClassDef):
             for block in blocks(statement):
-                yield from in_order(block)
+                yield from in_order(block, later=later)

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Module, Project
 from initaudit.analyzer.snippets import Snippet, dotted, inner_nodes
+from initaudit.analyzer.syntax.code import in_order
 from initaudit.analyzer.syntax.units import units, units_at
 from initaudit.analyzer.triggers import rows_of
-from initaudit.naming import blocks
 
 DRAWS = {
     "normal_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "kaiming_normal_", "kaiming_uniform_",
@@ -83,7 +83,7 @@ class Reader:
         return [
             Made(name, layer, scope, snippet, node.value)
             for scope, snippet in self.functions(self._makes)
-            for node in statements(snippet.body)
+            for node in in_order(snippet.body, later=True)
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and len(node.targets) == 1
             if (name := dotted(node.targets[0])) and (layer := self.type_named(node.value.func)) is not None
         ]
@@ -151,14 +151,6 @@ def nodes(body: Sequence[ast.AST], *, within: bool = True) -> Iterator[ast.AST]:
         if not within:
             inner = [each for each in inner if not isinstance(each, ast.stmt | ast.excepthandler | ast.match_case)]
         pending += reversed(inner)
-
-
-def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Every statement in the order of the source, those inside of others too."""
-    for statement in body:
-        yield statement
-        for block in blocks(statement):
-            yield from statements(block)
 
 
 def _alternatives(kinds: ast.expr) -> Iterator[ast.expr]:
