@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from initaudit.facts import Observation
+
 WAYS = {
     "a property that gives the parameter": """
         class Layer(nn.Module):
@@ -593,3 +595,26 @@ def test_a_name_that_is_made_of_unknown_values_is_shown_without_them(unwritten: 
                     self.register_buffer(f"bias_{i}", torch.empty(n))
         """
     assert unwritten(layer=source) == {"bias_{...}"}
+
+
+def test_what_is_said_is_the_same_in_every_run(analyzed: Callable[..., dict[str, Observation]]) -> None:
+    """Objects of which nothing is known are told apart by a number, which is of no use to a reader."""
+    seen = analyzed(
+        layer="""
+        import unknown
+        class Layer(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.inner = nn.Linear(unknown.size(), 3)
+                self.scale = nn.Parameter(torch.empty(3))
+                if self.inner.in_features > 3:
+                    nn.init.ones_(self.scale)
+                else:
+                    nn.init.ones_(self.inner.weight)
+                self.gain = nn.Parameter(torch.empty(3))
+                unknown.build(self.inner, self.inner.in_features).fill(self.gain)
+        """
+    )["layer"]
+    said = [*(one.gap for one in seen.parameters), *(one.reason for one in seen.undecided)]
+    assert [text for text in said if text and "in_features" in text], said
+    assert [text for text in said if text and "#" in text] == []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 from weakref import WeakValueDictionary
@@ -19,6 +20,8 @@ MAX_ATOMS_TO_DECIDE = 7
 WIDEST = 14
 """A formula over more atoms than this becomes an atom of its own, so that long constructors stay cheap."""
 REMEMBERED = 65_536
+IDENTITY = re.compile(r"#\d+")
+"""What tells apart two objects of which nothing is known that differs: a number, another one in each run."""
 
 
 class Atom:
@@ -232,13 +235,19 @@ def consistent(assignment: dict[Atom, bool]) -> bool:
     return not any(value and atom.text in none for atom, value in assignment.items())
 
 
+def readable(text: str) -> str:
+    """A text as a reader would say it, to whom equal objects are equal."""
+    return IDENTITY.sub("", text)
+
+
 def describe(condition: Condition) -> str:
     """The condition as a reader would say it."""
     match condition:
         case Literal(atom, positive):
+            text = readable(atom.text)
             if positive:
-                return atom.text
-            return f"not ({atom.text})" if " " in atom.text else f"not {atom.text}"
+                return text
+            return f"not ({text})" if " " in text else f"not {text}"
         case All(terms):
             return " and ".join(sorted(describe(term) for term in terms)) or "always"
         case Any(terms):

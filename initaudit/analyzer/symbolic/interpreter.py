@@ -16,7 +16,7 @@ from initaudit.analyzer.project import Defined, External, Module, Project, Resol
 from initaudit.analyzer.project import Global as ModuleGlobal
 from initaudit.analyzer.snippets import defaults, has_decorator
 from initaudit.analyzer.symbolic import execution, expressions, tensors
-from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Condition, all_of, conjuncts
+from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Condition, all_of, conjuncts, readable
 from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Frame
 from initaudit.analyzer.symbolic.values import (
     NONE,
@@ -262,10 +262,10 @@ class Interpreter:
             case Tensor(storage=storage):
                 for _, leaf in leaves(storage, TRUE):
                     if isinstance(leaf, Memory):
-                        leaf.storage.escaped = leaf.storage.escaped or reason
+                        leaf.storage.escaped = leaf.storage.escaped or readable(reason)
             case Instance():
                 if value.escaped is None:
-                    value.escaped = reason
+                    value.escaped = readable(reason)
                     for attribute in list(value.attributes.values()):
                         self.escape(attribute, reason)
                     for child in value.children:
