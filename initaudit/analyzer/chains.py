@@ -27,6 +27,7 @@ from initaudit.analyzer.symbolic.values import (
 )
 from initaudit.analyzer.syntax.units import units
 from initaudit.analyzer.triggers import SCALED
+from initaudit.analyzer.writers import is_template
 from initaudit.finding import Observer
 from initaudit.schemes import recognise
 from initaudit.timeline import Chain, Link
@@ -36,6 +37,8 @@ INPUT = Signal(None)
 
 def chains(project: Project, module: Module) -> Iterator[Chain]:
     """Chains of weights in the classes of a file and in the Sequential models that its functions and scripts build."""
+    if is_template(project, module):
+        return
     scaling = _scaling_functions(module)
     for definition in module.outline.classes():
         cls = Defined(module, definition)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.callers import passes_integer
@@ -17,10 +17,9 @@ from initaudit.analyzer.constructor import (
     unreadable_base,
 )
 from initaudit.analyzer.meta import not_restored, restored, restorer
-from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Module, Project
 from initaudit.analyzer.symbolic.values import Storage
-from initaudit.analyzer.triggers import RAW, REGISTERED
+from initaudit.analyzer.triggers import RAW, REGISTERED, REGISTERING, Trigger
 from initaudit.analyzer.writers import (
     called_by_others,
     callers,
@@ -44,8 +43,8 @@ def timelines(project: Project, module: Module, *, lost: bool = False, written: 
     """
     if is_template(project, module):
         return
-    for definition in _candidates(module, lost=lost):
-        cls = Defined(module, definition)
+    for cls in _candidates(project, module, lost=lost):
+        definition = cls.definition
         reason = unreadable_base(project, cls)
         may_be_module = project.is_module_class(cls) or (reason and REGISTERED.found(module.slice(definition)))
         if project.mro(cls) is not None and not may_be_module:
@@ -62,18 +61,34 @@ def timelines(project: Project, module: Module, *, lost: bool = False, written: 
                 yield from _written_at_once(construction, by)
 
 
-def _candidates(module: Module, *, lost: bool) -> Iterator[Definition]:
-    """The classes that allocate raw memory themselves, or that speak of a function of the file that does.
+def _candidates(project: Project, module: Module, *, lost: bool) -> Iterator[Defined]:
+    """The classes that allocate raw memory and register it, themselves or by functions and methods that they call.
 
     What may be ``lost`` on meta is registered by any class that registers something.
     """
-    functions = [each for each in module.outline.members.values() if not each.is_class]
-    names = [each.name for each in functions if RAW.found(module.slice(each))]
-    helper = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\(") if names else None
+    allocates, registers = _doing(module, RAW), _doing(module, REGISTERING)
     for definition in module.outline.classes():
-        text = module.slice(definition)
-        if RAW.found(text) or (helper is not None and helper.search(text)) or (lost and REGISTERED.found(text)):
-            yield definition
+        cls, text = Defined(module, definition), module.slice(definition)
+        if (lost and REGISTERED.found(text)) or (
+            allocates(text) and (registers(text) or any(map(registers, _inherited(project, cls, text))))
+        ):
+            yield cls
+
+
+def _doing(module: Module, trigger: Trigger) -> Callable[[str], bool]:
+    """Whether a text does something, or speaks of a function of the file that does."""
+    functions = (each for each in module.outline.members.values() if not each.is_class)
+    names = [re.escape(each.name) for each in functions if trigger.found(module.slice(each))]
+    calls = re.compile(rf"\b(?:{'|'.join(names)})\(") if names else None
+    return lambda text: trigger.found(text) or (calls is not None and calls.search(text) is not None)
+
+
+def _inherited(project: Project, cls: Defined, text: str) -> Iterator[str]:
+    """The texts of those methods of its bases that a class calls."""
+    for name in sorted(set(re.findall(r"\b(?:self|super\([^()]*\))\.(\w+)\(", text))):
+        found = project.method(cls, name, after=cls)
+        if isinstance(found, Defined):
+            yield found.module.slice(found.definition)
 
 
 def _allocated_raw(construction: Construction, by: str | None, *, written: bool) -> Iterator[Told]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 try:
     import re2
-    from re2 import Options, Set
 except ImportError:  # an extra, since it does not come for every system; and other packages are called re2 as well
     re2 = None
 
@@ -62,38 +62,49 @@ def compiled(pattern: bytes) -> Pattern:
 
 
 def _options() -> object:
-    options = Options()
-    options.encoding, options.max_mem = Options.Encoding.LATIN1, MEMORY
+    options = re2.Options()
+    options.encoding, options.max_mem = re2.Options.Encoding.LATIN1, MEMORY
     return options
 
 
 class Held:
-    """The words and patterns that one file holds, each looked for when it is asked for, and once.
+    """The words and patterns that one file holds.
 
-    Of those that a sieve looked for, it is ``known`` already.
+    Those that a sieve ``saw`` stand in it, and no others; what was ``seen_loosely`` may match, and is looked for when
+    it is asked for. Without a sieve everything is, and once.
     """
 
-    def __init__(self, raw: bytes, known: Mapping[bytes, bool] | None = None) -> None:
+    def __init__(
+        self, raw: bytes, saw: AbstractSet[bytes] | None = None, seen_loosely: AbstractSet[bytes] = frozenset()
+    ) -> None:
         self.raw = raw
-        self._known = dict(known or {})
+        self._saw = saw
+        self._loose = seen_loosely
+        self._known: dict[bytes, bool] = {}
 
     @functools.cached_property
     def calls(self) -> bytes:
         """What stands before the brackets of the file, each once: a tenth of its bytes."""
         return b"(".join({before[-LONGEST_CALL:] for before in self.raw.split(b"(")}) + b"("
 
-    def word(self, word: bytes) -> bool:
-        """Whether a word stands in the file, or may: one that ends in a bracket is looked for before the brackets."""
+    def any_word(self, words: AbstractSet[bytes]) -> bool:
+        """Whether one of some words stands in the file."""
+        return any(map(self._word, words)) if self._saw is None else not words.isdisjoint(self._saw)
+
+    def _word(self, word: bytes) -> bool:
+        """Whether a word stands in the file: one that ends in a bracket is looked for before the brackets."""
         if word not in self._known:
             self._known[word] = word in (self.calls if word.endswith(b"(") else self.raw)
         return self._known[word]
 
-    def any_word(self, words: Iterable[bytes]) -> bool:
-        """Whether one of some words stands in the file."""
-        return any(map(self.word, words))
+    def any_match(self, patterns: Mapping[bytes, Pattern], *, call: bool = False) -> bool:
+        """Whether one of some patterns matches in the file; those that tell a ``call``, before its brackets."""
+        if self._saw is None:
+            return any(self._match(pattern, call=call) for pattern in patterns.values())
+        seen = self._saw & patterns.keys()
+        return any(key not in self._loose or self._match(patterns[key], call=call) for key in seen)
 
-    def match(self, pattern: Pattern, *, call: bool = False) -> bool:
-        """Whether a pattern matches in the file; one that tells a ``call``, before its brackets."""
+    def _match(self, pattern: Pattern, *, call: bool) -> bool:
         if pattern.pattern not in self._known:
             self._known[pattern.pattern] = pattern.search(self.calls if call else self.raw) is not None
         return self._known[pattern.pattern]
@@ -102,32 +113,25 @@ class Held:
 class Sieve:
     """Words and patterns to look for in many files: all at once, where RE2 is installed.
 
-    A pattern with lookarounds is only known not to match where it does not without them.
+    A pattern with lookarounds is seen loosely, by what it matches without them.
     """
 
     def __init__(self, words: Iterable[bytes], patterns: Iterable[bytes]) -> None:
-        self._found: list[tuple[bytes, bool]] = []
-        self._absent: dict[bytes, bool] = {}
+        self._sought: list[bytes] = []
+        self._loose: frozenset[bytes] = frozenset()
         if re2 is None:
             return
-        self._set = Set.SearchSet(_options())
-        sought = {word: re.escape(word) for word in words} | {each: without_lookarounds(each) for each in patterns}
-        words = set(words)
-        for key, expression in sought.items():
+        loose = {pattern: without_lookarounds(pattern) for pattern in patterns}
+        expressions = {**loose, **{word: re.escape(word) for word in words}}
+        self._set = re2.Set.SearchSet(_options())
+        for expression in expressions.values():
             self._set.Add(expression)
-            self._found.append((key, expression == key or key in words))
         self._set.Compile()
-        self._absent = dict.fromkeys(sought, False)
+        self._sought = list(expressions)
+        self._loose = frozenset(pattern for pattern, expression in loose.items() if expression != pattern)
 
     def held(self, raw: bytes) -> Held:
         """What a file holds."""
-        if not self._found:
+        if not self._sought:
             return Held(raw)
-        known = self._absent.copy()
-        for index in self._set.Match(raw) or ():
-            key, decided = self._found[index]
-            if decided:
-                known[key] = True
-            else:
-                del known[key]
-        return Held(raw, known)
+        return Held(raw, {self._sought[index] for index in self._set.Match(raw) or ()}, self._loose)

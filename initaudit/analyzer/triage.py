@@ -20,7 +20,7 @@ class Sought:
         self._triggers = TRIGGERS[subject]
         named = [question.words for question in questions]
         self._named = named if all(named) else []
-        self._raw_named = [[[word.encode() for word in group] for group in groups] for groups in self._named]
+        self._raw_named = [[frozenset(word.encode() for word in group) for group in groups] for groups in self._named]
 
     @property
     def looks_for(self) -> tuple[Iterable[bytes], Iterable[bytes]]:

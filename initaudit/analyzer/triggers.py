@@ -38,11 +38,14 @@ class Trigger:
 
     def __init__(self, words: str, *patterns: str, quick: Sequence[str] = ()) -> None:
         self.words = tuple(words.split())
-        self._raw_words = tuple(word.encode() for word in self.words)
+        self._raw_words = frozenset(word.encode() for word in self.words)
         stages = [stage for stage in (quick, patterns) if stage]
         self._stages = [[re.compile(each, re.MULTILINE) for each in stage] for stage in stages]
         self._patterns = self._stages[-1] if patterns else []
-        self._raw_stages = [[compiled(f"(?m){each}".encode()) for each in stage] for stage in stages]
+        self._raw_stages = [
+            {pattern.pattern: pattern for each in stage for pattern in [compiled(f"(?m){each}".encode())]}
+            for stage in stages
+        ]
 
     def found(self, text: str) -> bool:
         """Whether some text may matter."""
@@ -59,18 +62,18 @@ class Trigger:
         if not self._patterns:
             return None
         shifted = b"\n" + raw  # a pattern may ask for the begin of a line
-        ends = (match.end() - 2 for pattern in self._raw_stages[-1] for match in pattern.finditer(shifted))
+        ends = (match.end() - 2 for pattern in self._raw_stages[-1].values() for match in pattern.finditer(shifted))
         return rows_of(raw, ends)
 
     @property
     def looks_for(self) -> tuple[Iterable[bytes], Iterable[bytes]]:
         """The words and the patterns that are looked for in a file."""
-        return self._raw_words, [pattern.pattern for stage in self._raw_stages for pattern in stage]
+        return self._raw_words, chain(*self._raw_stages)
 
     def found_in(self, held: Held) -> bool:
         """Whether a file may matter."""
         return held.any_word(self._raw_words) and all(
-            any(held.match(pattern, call=self.is_call) for pattern in stage) for stage in self._raw_stages
+            held.any_match(stage, call=self.is_call) for stage in self._raw_stages
         )
 
 
@@ -130,6 +133,15 @@ RAW = Call(
     r"empty(?:(?<!\wempty)|(?<=new_empty)(?<!\wnew_empty))\w*\(",
 )
 REGISTERED = Trigger("Parameter( register_parameter( register_buffer( nn.Buffer( DTensor")
+REGISTERING = Trigger(
+    "aram uffer egist DTensor .data",
+    r"aram\w*\((?<!\bparameters\()(?<!named_parameters\()",
+    r"uffer\w*\((?<!\bbuffers\()(?<!named_buffers\()",
+    r"egist\w*\(",
+    r"DTensor",
+    r"\.data\s*=(?!=)",
+)
+"""What registers memory, or is called as if it did; or puts it in the place of what is registered."""
 LOOP = Trigger("parameters( modules( children(", r"\n[ \t]*(?:async )?for\b[^\n]*(?:parameters|modules|children)\(")
 DROPPED = Trigger("(", STATEMENT + rf"[\w.]+\.(?:{NEW_TENSORS})(?:_like)?\(")
 BARE = Trigger(

@@ -25,6 +25,7 @@ class Layer(nn.Module):
         self.weight = nn.Parameter(torch.empty(3))
         y = {}
 """
+ALLOCATES = "\n    def __init__(self):\n        self.w = nn.Parameter(torch.empty(3))\n"
 DEEP = 10_000
 NESTED = {
     "brackets": "(" * DEEP + "1" + ")" * DEEP,
@@ -56,11 +57,8 @@ def test_files_that_import_each_other_are_read(analyzed: Analysis) -> None:
 @pytest.mark.parametrize(
     "files",
     [
-        {"one": "class A(A):\n    def __init__(self):\n        self.w = nn.Parameter(torch.empty(3))\n"},
-        {
-            "one": "from two import B\nclass A(B):\n    def __init__(self):\n        self.w = torch.empty(3)\n",
-            "two": "from one import A\nclass B(A):\n    def __init__(self):\n        self.w = torch.empty(3)\n",
-        },
+        {"one": f"class A(A):{ALLOCATES}"},
+        {"one": f"from two import B\nclass A(B):{ALLOCATES}", "two": f"from one import A\nclass B(A):{ALLOCATES}"},
     ],
     ids=["from itself", "from each other"],
 )

@@ -211,7 +211,8 @@ def test_a_file_that_was_first_reached_by_a_name_is_reported_as_it_was_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     head = "import torch\nfrom torch import nn\n"
-    (tmp_path / "a.py").write_text(f"{head}from b import Layer\nclass Top(Layer):\n    w = torch.empty(1)\n")
+    top = "from b import Layer\nclass Top(Layer):\n    w = nn.Parameter(torch.empty(1))\n"
+    (tmp_path / "a.py").write_text(head + top)
     (tmp_path / "b.py").write_text(head + LAYER)
     monkeypatch.chdir(tmp_path)
     seen = analyze(["a.py", "b.py"], questions=questions(catalogue().values(), Observer.ANALYZER), jobs=1)

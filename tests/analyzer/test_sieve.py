@@ -41,15 +41,15 @@ def test_there_is_something_to_look_for() -> None:
 def test_a_word_is_known_to_stand_wherever_it_stands(text: str) -> None:
     raw = text.encode()
     held = Held(raw)
-    assert [word for word in WORDS if word in raw and not held.word(word)] == []
+    assert [word for word in WORDS if word in raw and not held.any_word({word})] == []
 
 
 @given(TEXTS)
 def test_all_at_once_finds_what_one_by_one_finds(text: str) -> None:
     raw = text.encode()
     held = Sieve(WORDS, PATTERNS).held(raw)
-    assert {word for word in WORDS if held.word(word)} == {word for word in WORDS if word in raw}
-    found = {pattern for pattern in PATTERNS if held.match(compiled(pattern))}
+    assert {word for word in WORDS if held.any_word({word})} == {word for word in WORDS if word in raw}
+    found = {pattern for pattern in PATTERNS if held.any_match({pattern: compiled(pattern)})}
     assert found == {pattern for pattern in PATTERNS if re.search(pattern, raw)}
 
 
