@@ -41,6 +41,7 @@ def observe(project: Project, filename: str, wanted: Sequence[Sought]) -> Observ
         return _unread(filename)
     module.unparsed = not wanted
     seen = _seen(project, module, wanted)
+    module.forget_trees()
     if module.unparsed and isinstance(fault := module.scopes, SyntaxError):
         broken = syntax_fault(module, fault)
         if broken is not None:

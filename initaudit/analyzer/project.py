@@ -84,6 +84,10 @@ class Module:
         self.unparsed |= self._snippets[start, end] is None
         return self._snippets[start, end]
 
+    def forget_trees(self) -> None:
+        """Keep no slice any longer: they are most of what a file takes. Who asks for one parses it again."""
+        self._snippets.clear()
+
     def function(self, definition: Definition) -> tuple[Snippet, FunctionNode] | None:
         """The slice and the tree of a function, or None when it does not parse."""
         snippet = self.snippet(definition.start, definition.end)
