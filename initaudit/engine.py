@@ -22,7 +22,7 @@ from initaudit.rules import catalogue, questions
 from initaudit.rules.base import AnyRule
 from initaudit.selection import Selected
 from initaudit.settings import Configuration, Model
-from initaudit.source import SourceError, SourceFile, Sources, decode_source, read_source
+from initaudit.source import SourceError, SourceFile, Sources, decode_source, holding, read_source
 from initaudit.suppression import Suppressions, read_suppressions, unused
 from initaudit.timeline import ParameterTimeline
 
@@ -48,15 +48,14 @@ class UnavailableError(Exception):
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What a run is about.
 
-    ``filenames`` are the files that are read. ``given`` are texts that do not come from disk, and ``aliases`` leads
-    from what an observer calls them to the name that was given. ``noqa`` says whether suppressions count, ``known``
-    holds the fingerprints of the baseline, and ``changes``, if there are any, restricts findings to changed lines.
+    ``filenames`` are the files that are read. ``given`` are texts that are read in the place of what is on disk.
+    ``noqa`` says whether suppressions count, ``known`` holds the fingerprints of the baseline, and ``changes``, if
+    there are any, restricts findings to changed lines.
     """
 
     configuration: Configuration
     filenames: tuple[str, ...] = ()
     given: tuple[SourceFile, ...] = ()
-    aliases: Mapping[str, str] = {}
     noqa: bool = True
     known: frozenset[str] = frozenset()
     changes: Changes | None = None
@@ -184,7 +183,8 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     preview = task.configuration.run.preview
     running = [rules[code] for code in sorted(selected.anywhere(task.filenames))]
     asking = functools.partial(questions, running, preview=preview)
-    watched = [watch(asking) for watch in watches]
+    with holding(task.given):
+        watched = [watch(asking) for watch in watches]
     observations = tuple(observation for one in watched for observation in one.observations)
     named = _Names(task)
 
@@ -249,7 +249,7 @@ class _Names:
     """Files as they were given on the command line, whatever an observer calls them."""
 
     def __init__(self, task: Task) -> None:
-        self._known = {**{name: name for name in task.filenames}, **task.aliases}
+        self._known = {name: name for name in task.filenames}
         self._filenames = task.filenames
         self._by_real: dict[str, str] | None = None
 
@@ -358,7 +358,7 @@ def mend(task: Task, watches: Sequence[Watch], *, unsafe: bool = False) -> Repor
 
 
 def mend_given(task: Task, watches: Sequence[Watch], *, unsafe: bool = False) -> tuple[Report, SourceFile]:
-    """As ``mend``, for a text that was given: its copies are mended, and the new text comes back."""
+    """As ``mend``, for a text that was given; the new text comes back."""
     fixed, source = 0, task.given[0]
     errors: tuple[str, ...] = ()
     for _ in range(FIX_ROUNDS):
@@ -373,8 +373,6 @@ def mend_given(task: Task, watches: Sequence[Watch], *, unsafe: bool = False) ->
             break
         fixed += len(mended.fixed)
         source = decode_source(source.filename, raw)
-        for copy in task.aliases:
-            Path(copy).write_bytes(raw)
     return _after_fixing(report, fixed, errors), source
 
 

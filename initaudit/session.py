@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from initaudit.patterns import PatternError
 from initaudit.repository import RepositoryError, changes_since, repository_root
 from initaudit.selection import SelectionError
 from initaudit.settings import Configuration, Model, Overrides, SettingsError, load
-from initaudit.source import SourceError, SourceFile, decode_source, is_document
+from initaudit.source import SourceError, SourceFile, decode_source
 
 STANDARD_INPUT = "-"
 CACHE_FOLDER = ".initaudit_cache"
@@ -105,19 +104,14 @@ def find_files(asked: Asked, configuration: Configuration) -> Discovery:
 
 @contextlib.contextmanager
 def prepare(asked: Asked) -> Iterator[Prepared]:
-    """Everything a run needs. Standard input stands in a file of its own until the run is over."""
+    """Everything a run needs. Standard input is read in the place of the file that it is named after."""
     configuration = configuration_for(asked)
-    with contextlib.ExitStack() as until_done:
-        if asked.standard_input_named:
-            folder = until_done.enter_context(tempfile.TemporaryDirectory(prefix="initaudit-"))
-            prepared = _standard_input(asked, configuration, Path(folder))
-        else:
-            prepared = _on_disk(asked, configuration)
-        if asked.probe:
-            models = _models(asked, configuration)
-            watches = (*prepared.watches, engine.building(models))
-            prepared = msgspec.structs.replace(prepared, watches=watches, models=models)
-        yield prepared
+    prepared = (_standard_input if asked.standard_input_named else _on_disk)(asked, configuration)
+    if asked.probe:
+        models = _models(asked, configuration)
+        watches = (*prepared.watches, engine.building(models))
+        prepared = msgspec.structs.replace(prepared, watches=watches, models=models)
+    yield prepared
 
 
 def _on_disk(asked: Asked, configuration: Configuration) -> Prepared:
@@ -148,12 +142,10 @@ def _reading(filenames: tuple[str, ...], asked: Asked, configuration: Configurat
     )
 
 
-def _standard_input(asked: Asked, configuration: Configuration, folder: Path) -> Prepared:
+def _standard_input(asked: Asked, configuration: Configuration) -> Prepared:
     if len(asked.paths) > 1:
         raise UseError("`-` stands alone: standard input cannot be checked together with other paths")
     name = asked.standard_input_filename or STANDARD_INPUT
-    copy = folder / (Path(name).name if name.endswith(".py") or is_document(name) else "stdin.py")
-    copy.write_bytes(asked.standard_input)
     try:
         given = decode_source(name, asked.standard_input)
     except SourceError:
@@ -162,12 +154,11 @@ def _standard_input(asked: Asked, configuration: Configuration, folder: Path) ->
         configuration=configuration,
         filenames=(name,),
         given=(given,),
-        aliases={str(copy): name},
         noqa=asked.noqa,
         known=_known(asked, configuration),
     )
     return Prepared(
-        configuration=configuration, task=task, watches=(_reading((str(copy),), asked, configuration, kept=False),)
+        configuration=configuration, task=task, watches=(_reading((name,), asked, configuration, kept=False),)
     )
 
 

@@ -316,6 +316,18 @@ def test_standard_input_is_checked_under_its_name() -> None:
     assert "8 |         self.weight = nn.Parameter(t.empty(3, 4))" in outcome.stdout
 
 
+def test_standard_input_is_read_in_the_place_of_its_file_in_its_project() -> None:
+    write("pkg/__init__.py", "")
+    write("pkg/net.py", "what is on disk is not what the editor holds (")
+    write(
+        "pkg/model.py",
+        "from torch import nn\nfrom pkg.net import Net\n\n\nclass Model(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.net = Net()\n        nn.init.ones_(self.net.weight)\n",
+    )
+    assert in_json("-", "--stdin-filename", "pkg/net.py", input=RAW) == []
+    assert in_json("-", "--stdin-filename", "pkg/not_saved_yet.py", input=RAW) == [("INI101", "pkg/not_saved_yet.py")]
+
+
 def test_standard_input_that_is_mended_goes_to_standard_output() -> None:
     outcome = initaudit("-", "--fix", "--stdin-filename", "net.py", input=LEGACY)
     assert outcome.stdout == LEGACY.replace("Tensor", "empty")
