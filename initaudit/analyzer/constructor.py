@@ -7,7 +7,6 @@ What the constructor leaves raw may still be written by a framework's initialize
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import defaults, dotted, has_decorator, parameters
 from initaudit.analyzer.symbolic import modules, tensors
 from initaudit.analyzer.symbolic.calls import torch_base
+from initaudit.analyzer.symbolic.computed_names import shown
 from initaudit.analyzer.symbolic.conditions import (
     TRUE,
     Atom,
@@ -50,9 +50,6 @@ from initaudit.analyzer.symbolic.values import (
 )
 from initaudit.finding import Observer
 from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, Write
-
-COMPUTED_NAME = re.compile(r"f'([^{]*)\{.*\}([^}]*)'", re.DOTALL)
-"""A name that is made of values which are not known: they say nothing to a reader."""
 
 
 @dataclass(slots=True)
@@ -191,7 +188,7 @@ def registered(construction: Construction, *, raw: bool = True) -> Iterator[Regi
                     seen.add(id(memory.storage))
                     kind = Kind.BUFFER if buffer else Kind.PARAMETER
                     loaded = any("load" in attribute for attribute in leaf.attributes)
-                    yield Registered(memory.storage, name or COMPUTED_NAME.sub(r"\1{...}\2", key), kind, when, loaded)
+                    yield Registered(memory.storage, name or shown(key), kind, when, loaded)
 
 
 def _owners(instance: Instance) -> Iterator[tuple[str, Instance]]:

@@ -106,6 +106,11 @@ RESET_BY_CONSTRUCTOR = {
     },
 }  # fmt: skip
 
+RESETS_ALL = {
+    "LSTM", "GRU", "RNN", "RNNBase", "LSTMCell", "GRUCell", "RNNCell", "RNNCellBase", "Transformer",
+}  # fmt: skip
+"""Of these, that method walks ``self.parameters()``: it also writes what a subclass added."""
+
 LINEAR_LIKE = {
     "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Bilinear",
 }  # fmt: skip

@@ -35,6 +35,7 @@ from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Module, Project
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import Snippet
+from initaudit.analyzer.symbolic.computed_names import REACHED
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.values import Instance, OutOfBudgetError, Storage, Value
 from initaudit.analyzer.writing import functions, may_write
@@ -99,7 +100,7 @@ def _written_in(
                 continue
             with trial(construction):
                 run_on_module(construction, function, holding)
-                if len(found.storage.writes) > before:
+                if len(found.storage.writes) > before or found.storage.escaped == REACHED:
                     return function.qualname
         subclass = writing_subclass(construction, module, found.storage)
         if subclass is not None:

@@ -9,7 +9,7 @@ from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Module
 
 WRITES = re.compile(r"[a-z]_\(|\.data\b|\binit\.|\]\s*=|copy|initialize|_init")
-WALKS = re.compile(r"\b(?:named_)?(?:parameters|modules|children)\(|\.apply\(|setattr\(|getattr\(")
+WALKS = re.compile(r"\b(?:named_)?(?:parameters|modules|children)\(|\.apply\(|[gs]etattr\(|\bget_parameter\(")
 LOADS = re.compile(r"\bdef \w*(?<!off)load\w*\((?s:.*)(?:parameters\(|\w\(self[,)])")
 REMEMBERED = 1024
 """Files whose functions are known at once."""

@@ -618,3 +618,94 @@ def test_what_is_said_is_the_same_in_every_run(analyzed: Callable[..., dict[str,
     said = [*(one.gap for one in seen.parameters), *(one.reason for one in seen.undecided)]
     assert [text for text in said if text and "in_features" in text], said
     assert [text for text in said if text and "#" in text] == []
+
+
+NAMED = [
+    "for k, v in n.items(): self.register_parameter(k, nn.Parameter(torch.empty(v)))|k in n|k",
+    "for i in range(9): setattr(self, 'w%d' % i, nn.Parameter(torch.empty(3)))|i in range(n)|'w%d' % i",
+    "for i in range(n): setattr(self, 'w_%d' % i, nn.Parameter(torch.empty(3)))|i in range(n)|'w_' + str(i)",
+    "for i, s in enumerate(n): setattr(self, f'w{i}', nn.Parameter(torch.empty(s)))|i in range(len(n))|f'w{i}'",
+    "for i, s in enumerate(n, 1): setattr(self, f'w{i}', nn.Parameter(torch.empty(s)))|j in range(1, len(n))|f'w{j}'",
+]
+
+
+@pytest.mark.parametrize("reach", ["getattr(self, {})", "self.get_parameter({})"])
+@pytest.mark.parametrize("named", NAMED)
+def test_a_name_that_is_computed_in_another_way_may_be_the_same(
+    named: str, reach: str, unwritten: Callable[..., set[str]]
+) -> None:
+    made, each, name = named.split("|")
+    layer = """
+    class Layer(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            {}
+            for {}:
+                nn.init.ones_({})
+    """
+    assert unwritten(layer=layer.format(made, each, reach.format(name))) == set()
+
+
+def test_a_name_that_begins_otherwise_is_another_one(unwritten: Callable[..., set[str]]) -> None:
+    layer = """
+    class Layer(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            for i, s in enumerate(n):
+                setattr(self, f"w_{i}", nn.Parameter(torch.empty(s)))
+                setattr(self, f"b_{i}", nn.Parameter(torch.empty(s)))
+            self.gain = nn.Parameter(torch.empty(3))
+            for i in range(len(n)):
+                nn.init.ones_(getattr(self, f"w_{i}"))
+    """
+    assert unwritten(layer=layer) == {"b_{...}", "gain"}
+
+
+@pytest.mark.parametrize(
+    ("base", "made", "written"),
+    [
+        ("nn.LSTMCell", "self.extra = nn.Parameter(torch.empty(n, n))", "self.reset_parameters()"),
+        ("nn.GRU", "self.extra = nn.Parameter(torch.empty(n, n))", "super().reset_parameters()"),
+        ("nn.Transformer", "self.extra = nn.Parameter(torch.empty(n, n))", "self._reset_parameters()"),
+        ("nn.Linear", "self.weight = nn.Parameter(torch.empty(n, n))", "nn.Linear.reset_parameters(self)"),
+        ("nn.Embedding", "self.weight = nn.Parameter(torch.empty(n, n))", "nn.Embedding.reset_parameters(self)"),
+    ],
+)
+def test_what_the_initializer_of_a_torch_layer_walks_is_written(
+    base: str, made: str, written: str, unwritten: Callable[..., set[str]]
+) -> None:
+    layer = (
+        f"class Layer({base}):\n    def __init__(self, n):\n        super().__init__(n, n)\n        {made}\n        "
+    )
+    assert unwritten(layer=layer + written) == set()
+    assert unwritten(layer=layer + "self.train()") != set()
+
+
+def test_the_initializer_of_a_linear_layer_writes_its_own_parameters_only(unwritten: Callable[..., set[str]]) -> None:
+    layer = """
+    class Layer(nn.Linear):
+        def __init__(self, n):
+            super().__init__(n, n)
+            self.extra = nn.Parameter(torch.empty(n, n))
+            self.reset_parameters()
+    """
+    assert unwritten(layer=layer) == {"extra"}
+
+
+def test_a_parent_that_writes_whatever_it_is_told_to(unwritten: Callable[..., set[str]]) -> None:
+    files = """
+    class Layer(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.weight = nn.Parameter(torch.empty(n, n))
+            self.bias = nn.Parameter(torch.empty(n))
+
+    class Model(nn.Module):
+        def __init__(self, values):
+            super().__init__()
+            self.layer = Layer(4)
+            for name, value in values.items():
+                self.{}(name).data.copy_(value)
+    """
+    assert unwritten(layer=files.format("get_parameter")) == set()
+    assert unwritten(layer=files.format("describe")) == {"weight", "bias"}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.symbolic import calls, execution, expressions, modules
+from initaudit.analyzer.symbolic.computed_names import reached
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of
 from initaudit.analyzer.symbolic.values import (
     NONE,
@@ -168,6 +169,9 @@ def _getattr(run: Interpreter, value: Value, key: Value, default: list[Value]) -
     name = key.value if isinstance(key, Constant) and isinstance(key.value, str) else text(key)
     if isinstance(value, Tensor) and default and name not in value.attributes:
         return default[0]
+    if isinstance(value, Instance) and not isinstance(key, Constant) and name not in value.attributes:
+        own = [(other, leaf) for other, _, leaf in modules.members(run, value) if isinstance(leaf, Tensor)]
+        return reached(run, own, name)
     if isinstance(value, Instance) and default:
         exists = has_attribute(run, value, name)
         if exists == FALSE:

@@ -227,9 +227,9 @@ def _partial(run: Interpreter, args: list[Value], keywords: dict[str, Value]) ->
 
 
 def _call_torch(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
-    if name.endswith(".__init__") and args and isinstance(args[0], Instance):
-        inherited = modules.inherited(run, args[0], "__init__", name.removesuffix(".__init__"))
-        return call_value(run, inherited, args[1:], keywords, origin)
+    owner, _, method = name.rpartition(".")
+    if owner.rpartition(".")[2][:1].isupper() and args and isinstance(args[0], Instance):
+        return call_value(run, modules.inherited(run, args[0], method, owner), args[1:], keywords, origin)
     if name in ("torch.nn.Parameter", "torch.nn.Buffer"):
         data = args[0] if args else keywords.get("data", UNKNOWN)
         tensors.place(data, origin)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.symbolic import calls, tensors
+from initaudit.analyzer.symbolic.computed_names import is_computed, reached
 from initaudit.analyzer.symbolic.conditions import TRUE, Condition, all_of
 from initaudit.analyzer.symbolic.values import (
     NONE,
@@ -182,7 +183,8 @@ def named_parameters(run: Interpreter, instance: Instance, recurse: bool = True,
         for name, when, leaf in members(run, owner, condition):
             if isinstance(leaf, Tensor) and leaf.parameter:
                 value = leaf if when == TRUE else choose(when, leaf, UNSET)
-                found.append(Sequence([Constant(prefix + name), value], is_list=False))
+                full = prefix + name
+                found.append(Sequence([Symbol(full) if is_computed(full) else Constant(full), value], is_list=False))
             elif isinstance(leaf, Instance) and recurse:
                 add(leaf, f"{prefix}{name}.", when)
 
@@ -270,6 +272,10 @@ def _construct_base(
 
 def _reset(run: Interpreter, instance: Instance, origin: Origin) -> Value:
     """A torch layer's own ``reset_parameters``."""
+    if (instance.external or "").rpartition(".")[2] in torch_api.RESETS_ALL:
+        for pair in named_parameters(run, instance):
+            initialize(run, pair, "reset_parameters", origin)
+        return NONE
     for name in RESET_TARGETS:
         for _, leaf in leaves(instance.attributes.get(name, NONE), run.condition):
             if isinstance(leaf, Tensor):
@@ -324,6 +330,22 @@ def _named_parameters(
     run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> Value:
     return Sequence(named_parameters(run, instance, keywords.get("recurse") != Constant(False)), complete=False)
+
+
+def _get_parameter(
+    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    target = args[0] if args else keywords.get("target", UNKNOWN)
+    wanted = str(target.value) if isinstance(target, Constant) else text(target)
+    known: list[tuple[str, Tensor]] = []
+    for pair in named_parameters(run, instance):
+        if isinstance(pair, Sequence):
+            name, value = pair.items
+            full = str(name.value) if isinstance(name, Constant) else text(name)
+            if full == wanted:
+                return value
+            known += [(full, leaf) for _, leaf in leaves(value, TRUE) if isinstance(leaf, Tensor)]
+    return reached(run, known, "?" if isinstance(target, Constant) else wanted)
 
 
 def _modules(
@@ -435,6 +457,7 @@ _METHODS = {
     "register_module": _register,
     "parameters": _parameters,
     "named_parameters": _named_parameters,
+    "get_parameter": _get_parameter,
     "modules": _modules,
     "named_modules": _named_modules,
     "children": _children,

@@ -20,7 +20,10 @@ from initaudit.finding import Observer
 from initaudit.naming import NAMED, OF_PLAIN, OF_TORCH, initializes, parts_asked_for
 
 PLAIN = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS | torch_api.ACTIVATION_MODULES | torch_api.TRANSPARENT
-ADDS_NAMES = re.compile(r"setattr\(|add_module\(|register_module\(|ModuleDict|ParameterDict|OrderedDict|__setattr__")
+ADDS_NAMES = re.compile(
+    r"setattr\(|add_module\(|register_module\(|ModuleDict|ParameterDict|OrderedDict|__setattr__"
+    r"|register_(?:parameter|buffer)\(\s*(?!['\"\s])"
+)
 """What may give a module names that are not attributes in its source."""
 MAX_DEPTH = 6
 
