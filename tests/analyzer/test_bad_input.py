@@ -90,3 +90,24 @@ def test_a_file_of_which_a_piece_is_missing_is_read_or_refused(file: Path, start
         torn = Path(folder, "torn.py")
         torn.write_bytes(raw[:start] + raw[start + length :])
         assert len(analyze([str(torn)], questions=questions(catalogue().values(), Observer.ANALYZER), jobs=1)) <= 1
+
+
+def test_a_collection_that_grows_counts_as_often_as_it_is_compared_with(
+    analyzed: Analysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search in a graph, say, that remembers where it was: there is an end to following it."""
+    monkeypatch.setattr("initaudit.analyzer.symbolic.interpreter.MAX_STEPS", 800)
+    seen = analyzed(
+        layer="""
+        class Layer(nn.Module):
+            def __init__(self, names):
+                super().__init__()
+                done = set()
+                for key in "abcdefghijklmnopqrstuvwxyz":
+                    done.add(names[key])
+                for key in "abcdefghijklmnopqrstuvwxyz":
+                    self.known = names[key] in done
+                self.weight = nn.Parameter(torch.empty(3))
+        """
+    )
+    assert [one.reason for one in seen["layer"].undecided] == ["__init__ is too long to follow"]

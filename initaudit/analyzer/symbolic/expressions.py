@@ -495,6 +495,7 @@ def _compare(run: Interpreter, left: Value, sign: ast.cmpop, right: Value, node:
 
 
 def _equal(run: Interpreter, left: Value, right: Value, node: ast.Compare) -> Condition:
+    run.step()  # a collection that grows is compared with again and again
     if isinstance(left, Constant) and isinstance(right, Constant):
         return TRUE if left.value == right.value else FALSE
     if isinstance(right, Constant) and right.value is None and not isinstance(left, Symbol | Size | type(UNKNOWN)):
