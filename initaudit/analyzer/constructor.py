@@ -180,7 +180,7 @@ def registered(construction: Construction, *, raw: bool = True) -> Iterator[Regi
         for key, condition, leaf in modules.members(run, owner):
             if not isinstance(leaf, Tensor) or leaf.part is not None:
                 continue
-            buffer = leaf.buffer or key in owner.buffers
+            buffer = leaf.buffer or (key in owner.buffers and not leaf.parameter)
             if not leaf.parameter and not buffer:
                 continue
             for when, memory in leaves(leaf.storage, condition):

@@ -176,7 +176,8 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
         yield self.finding(
             subject.place,
             f"`{subject.source}` draws the padding row too, which nothing zeroes again; "
-            "zero it after that, as in `module.weight.data[module.padding_idx].zero_()`",
+            "zero it after that, where there is one: "
+            "`if module.padding_idx is not None: module.weight.data[module.padding_idx].zero_()`",
             evidence=[Evidence(subject.observer, self.seen(subject))],
         )
 

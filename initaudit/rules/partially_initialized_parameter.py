@@ -25,6 +25,8 @@ class PartiallyInitializedParameter(Rule[ParameterTimeline]):
         def __init__(self, n, m, scale=None):
             super().__init__()
             self.weight = nn.Parameter(torch.empty(m, n))
+            self.bias = nn.Parameter(torch.empty(m))
+            nn.init.zeros_(self.bias)
             if scale is not None:
                 nn.init.uniform_(self.weight, -scale, scale)
     ```
@@ -35,13 +37,16 @@ class PartiallyInitializedParameter(Rule[ParameterTimeline]):
         def __init__(self, n, m, scale=None):
             super().__init__()
             self.weight = nn.Parameter(torch.empty(m, n))
+            self.bias = nn.Parameter(torch.empty(m))
+            nn.init.zeros_(self.bias)
             scale = n ** -0.5 if scale is None else scale
             nn.init.uniform_(self.weight, -scale, scale)
     ```
 
     ## Known problems
     A path that no caller ever takes is reported all the same. If the value is impossible, raise an error there: a path
-    that raises is not counted.
+    that raises is not counted. A path on which nothing is initialized, not even another parameter, is taken for somebody's
+    choice (`if init_weights:`) when source is read, and is not reported; the probe reports whatever it builds.
     Fewer than five findings on released code are known.
 
     ## References

@@ -709,3 +709,20 @@ def test_a_parent_that_writes_whatever_it_is_told_to(unwritten: Callable[..., se
     """
     assert unwritten(layer=files.format("get_parameter")) == set()
     assert unwritten(layer=files.format("describe")) == {"weight", "bias"}
+
+
+def test_a_parameter_stays_one_where_another_path_makes_a_buffer_of_its_name(
+    analyzed: Callable[..., dict[str, Observation]],
+) -> None:
+    seen = analyzed(
+        layer="""
+        class Layer(nn.Module):
+            def __init__(self, n, train=False):
+                super().__init__()
+                if train:
+                    self.sigma = nn.Parameter(torch.empty(n))
+                else:
+                    self.register_buffer("sigma", torch.empty(n))
+        """
+    )["layer"]
+    assert [each.kind.value for each in seen.parameters] == ["parameter", "buffer"]
