@@ -111,10 +111,14 @@ class UndefinedName(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class DeprecatedCall(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A call of an initializer without its trailing underscore; ``name`` is the place of the name alone."""
+    """A call of an initializer without its trailing underscore.
+
+    ``name`` is the place of the name alone, None where it is not looked up in ``torch.nn.init`` itself: what imports
+    it, perhaps another file, does not import the other name.
+    """
 
     place: Place
-    name: Place
+    name: Place | None
     function: str
 
 

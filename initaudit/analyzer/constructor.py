@@ -351,14 +351,14 @@ def _write(event: WriteEvent) -> Write:
 
 
 def _replacement(storage: Storage) -> str | None:
-    """The same allocation as a ``torch.empty`` call."""
+    """The same allocation as a ``torch.empty`` call, where it names the module that has that."""
     origin = storage.origin
-    if origin is None or not isinstance(origin.node, ast.Call):
+    if origin is None or not storage.from_torch or not isinstance(origin.node, ast.Call):
         return None
     arguments = ", ".join(map(origin.snippet.source, (*origin.node.args, *origin.node.keywords)))
     function = origin.node.func
-    prefix = origin.snippet.source(function.value) if isinstance(function, ast.Attribute) else None
-    if prefix is None or storage.call == "Tensor.new":
+    if not isinstance(function, ast.Attribute):
         return None
+    prefix = origin.snippet.source(function.value)
     dtype = f", dtype={prefix}.{storage.dtype.removeprefix('torch.')}" if storage.dtype else ""
     return f"{prefix}.empty({arguments}{dtype})"

@@ -28,7 +28,8 @@ class DeprecatedInitializer(Rule[DeprecatedCall]):
     ```
 
     ## Known problems
-    A name that was imported by itself (`from torch.nn.init import xavier_normal`) is reported without a fix.
+    A name that was imported by itself (`from torch.nn.init import xavier_normal`), here or in the module that it is
+    taken from, is reported without a fix.
     Fewer than five findings on released code are known.
 
     ## References
@@ -124,8 +125,7 @@ class DeprecatedInitializer(Rule[DeprecatedCall]):
 
     @staticmethod
     def underscored(subject: DeprecatedCall, old: str) -> Fix | None:
-        """The current name. A name that stands alone was imported by itself, and its import would have to follow."""
-        place, name = subject.place, subject.name
-        if (place.row, place.column) == (name.row, name.column):
+        """The current name, where that is known to be there. An import of the old one would have to follow."""
+        if subject.name is None:
             return None
-        return Fix(Applicability.SAFE, f"Replace by `{old}_`", (Edit(f"{old}_", name),))
+        return Fix(Applicability.SAFE, f"Replace by `{old}_`", (Edit(f"{old}_", subject.name),))

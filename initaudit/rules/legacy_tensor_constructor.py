@@ -34,7 +34,8 @@ class LegacyTensorConstructor(Rule[ParameterTimeline]):
 
     ## Known problems
     The fix is safe where every argument is known to be an integer or a `torch.Size`, and the code is not under a device
-    context; elsewhere it is unsafe.
+    context; elsewhere it is unsafe. There is none where the constructor is not taken from `torch` itself, as in
+    `torch.cuda.FloatTensor(3)`, or `self.FloatTensor(3)`.
 
     ## References
     - [torch.Tensor](https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor)
@@ -91,6 +92,22 @@ class LegacyTensorConstructor(Rule[ParameterTimeline]):
                     self.weight = nn.Parameter(t.empty(n, n))
                     self.weight.data.normal_(0, 0.02)
             """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Placed(nn.Module):
+                def __init__(self, n: int, cuda):
+                    super().__init__()
+                    self.FloatTensor = torch.cuda.FloatTensor if cuda else torch.FloatTensor
+                    self.given = nn.Parameter(self.FloatTensor(n, 3))
+                    self.fast = nn.Parameter(torch.cuda.FloatTensor(n, 3))
+                    nn.init.zeros_(self.given)
+                    nn.init.zeros_(self.fast)
+            """,
+            count=2,
         ),
     )
     valid = (

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.values import (
     UNKNOWN,
@@ -60,10 +62,19 @@ def allocate(
         shape=shape,
         dtype=_dtype(run, keywords.get("dtype", UNKNOWN)) or torch_api.LEGACY_CONSTRUCTORS.get(call),
         pending=pending,
+        from_torch=legacy and _from_torch(run, origin.node),
         proven=legacy and run.device_contexts == 0 and shape is not None and all(map(_is_integer(run), shape)),
     )
     run.storages.append(storage)
     return Tensor(Memory(storage))
+
+
+def _from_torch(run: Interpreter, node: ast.AST) -> bool:
+    """Whether a call is of an attribute of torch itself, and not of a module or an object that has the same."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=owner)) if dotted(owner):
+            return run.evaluate(owner) == Api("torch")
+    return False
 
 
 def _dtype(run: Interpreter, value: Value) -> str | None:

@@ -120,6 +120,7 @@ class Part:
 class Storage:
     """Memory. ``raw`` says that allocating it wrote nothing; ``escaped`` that code nobody could read had hold of it.
 
+    ``from_torch`` says that what allocates is an attribute of the torch module, by whatever name (``torch.Tensor(3)``).
     ``garbage`` is the memory that nobody had written when this was computed from it.
     """
 
@@ -130,7 +131,7 @@ class Storage:
     legacy: bool = False
     shape: tuple[Value, ...] | None = None
     dtype: str | None = None
-    replacement: str | None = None
+    from_torch: bool = False
     proven: bool = False
     pending: str | None = None  # the symbol that has to be an integer for this to be a size
     distribution: Distribution | None = None

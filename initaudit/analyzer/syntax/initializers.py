@@ -14,6 +14,7 @@ from initaudit.analyzer.snippets import FunctionNode, dotted, nodes
 from initaudit.analyzer.syntax.code import Code, own_attribute
 from initaudit.analyzer.triggers import DEPRECATED
 from initaudit.facts import Argument, Called, DeprecatedCall, InitializerCall
+from initaudit.finding import Place
 from initaudit.naming import blocks
 from initaudit.schemes.calls import RENAMED
 
@@ -31,10 +32,15 @@ def deprecated_calls(code: Code) -> Iterator[DeprecatedCall]:
             continue
         name = code.canonical(call.func)
         if name is not None and name.startswith(torch_api.INIT) and name.removeprefix(torch_api.INIT) in DEPRECATED:
-            function = code.snippet.place(call.func)
-            begin = function.end_column - len(last)
-            place = msgspec.structs.replace(function, row=function.end_row, column=begin)
-            yield DeprecatedCall(place=code.snippet.place(call), name=place, function=name)
+            yield DeprecatedCall(place=code.snippet.place(call), name=_renamed(code, call.func), function=name)
+
+
+def _renamed(code: Code, function: ast.expr) -> Place | None:
+    """Where the name of an initializer stands that is looked up in ``nn.init`` itself."""
+    if not isinstance(function, ast.Attribute) or code.canonical(function.value) != torch_api.INIT.rstrip("."):
+        return None
+    place = code.snippet.place(function)
+    return msgspec.structs.replace(place, row=place.end_row, column=place.end_column - len(function.attr))
 
 
 def initializer_calls(code: Code) -> Iterator[InitializerCall]:

@@ -1,0 +1,72 @@
+"""A fix is offered where the code that it writes does what is meant, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from initaudit.cli import main
+
+HEAD = "import torch\nfrom torch import nn\nimport zoo\n"
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "zoo.py").write_text("from torch import Tensor, nn\nfrom torch.nn.init import xavier_normal\n", "utf-8")
+
+
+def check(*arguments: str) -> str:
+    outcome = CliRunner().invoke(main, ["check", "--isolated", "--no-cache", "net.py", *arguments])
+    assert outcome.exit_code in (0, 1), outcome.output
+    return outcome.stdout
+
+
+def offered(code: str, source: str) -> list[str | None]:
+    """What the fix of each finding writes in a file, in order; None for a finding without one."""
+    Path("net.py").write_text(HEAD + textwrap.dedent(source), encoding="utf-8")
+    found = json.loads(check("--select", code, "--preview", "--output-format", "json"))
+    return ["".join(edit["content"] for edit in one["fix"]["edits"]) if one["fix"] else None for one in found]
+
+
+def constructor(body: str) -> str:
+    """A class whose constructor this is."""
+    head = "class Net(nn.Module):\n    def __init__(self, n: int, cuda):\n        super().__init__()\n"
+    return head + textwrap.indent(textwrap.dedent(body).strip("\n"), " " * 8) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("call", "fixed"),
+    [
+        ("torch.FloatTensor(n, 3)", "torch.empty(n, 3, dtype=torch.float32)"),
+        ("torch.cuda.FloatTensor(n, 3)", None),
+        ("zoo.Tensor(n, 3)", None),
+        ("self.FloatTensor(n, 3)", None),
+        ("torch.zeros(1).new(n, 3)", None),
+    ],
+)
+def test_a_constructor_is_replaced_where_it_is_taken_from_torch_itself(call: str, fixed: str | None) -> None:
+    source = f"self.FloatTensor = torch.cuda.FloatTensor if cuda else torch.FloatTensor\nself.w = nn.Parameter({call})"
+    assert offered("INI104", constructor(f"{source}\nnn.init.zeros_(self.w)")) == [fixed]
+
+
+def test_a_local_name_of_torch_is_torch() -> None:
+    source = "import torch as t\nself.w = nn.Parameter(t.Tensor(n, 3))\nnn.init.zeros_(self.w)"
+    assert offered("INI104", constructor(source)) == ["t.empty(n, 3)"]
+
+
+@pytest.mark.parametrize(
+    ("call", "fixed"),
+    [
+        ("nn.init.xavier_normal", "xavier_normal_"),
+        ("zoo.nn.init.xavier_normal", "xavier_normal_"),
+        ("zoo.xavier_normal", None),
+    ],
+)
+def test_an_initializer_is_renamed_where_nn_init_looks_it_up(call: str, fixed: str | None) -> None:
+    assert offered("INI308", f"layer = nn.Linear(3, 4)\n{call}(layer.weight)\n") == [fixed]
