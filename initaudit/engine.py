@@ -197,7 +197,7 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
         facts = tuple(hiding.unused(selected, _Looked(watched, named, task.filenames)))
         useless = [one.finding for one in judge(_noticed(facts), rules.values()) if selected.covers(one.finding)]
         findings = sorted(findings + hiding.remaining(useless), key=merge.position)
-    findings = [merge.moved(finding, sources.shown) for finding in findings]
+    findings = [fix.keeping_comments(merge.moved(finding, sources.shown), sources) for finding in findings]
     findings = merge.fingerprinted(findings, sources.line, merge.relative_to(repository_root(Path.cwd())))
     fresh = [finding for finding in findings if finding.fingerprint not in task.known]
     errors = [error for one in watched for error in one.errors]

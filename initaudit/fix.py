@@ -11,7 +11,9 @@ import io
 import os
 import shutil
 import tempfile
+import tokenize
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -19,7 +21,7 @@ import msgspec
 
 from initaudit.finding import Applicability, Edit, Finding, Fix, Place
 from initaudit.newer_python import is_newer_python
-from initaudit.source import SourceFile, decode_source, line_starts, newline_of
+from initaudit.source import SourceFile, Sources, decode_source, line_starts, newline_of
 
 
 class FixError(Exception):
@@ -38,6 +40,27 @@ def applicable(finding: Finding, *, unsafe: bool) -> bool:
     """Whether a finding has a fix that may be applied."""
     allowed = (Applicability.SAFE, Applicability.UNSAFE) if unsafe else (Applicability.SAFE,)
     return finding.fix is not None and bool(finding.fix.edits) and finding.fix.applicability in allowed
+
+
+def keeping_comments(finding: Finding, sources: Sources) -> Finding:
+    """A finding, without a fix that would take comments away together with the code around them."""
+    if finding.fix is None:
+        return finding
+    texts = [sources.text(edit.place) for edit in finding.fix.edits]
+    lost = Counter(comment for text in texts if not text.lstrip().startswith("#") for comment in _comments(text))
+    lost -= Counter(comment for edit in finding.fix.edits for comment in _comments(edit.content))
+    return msgspec.structs.replace(finding, fix=None) if lost else finding
+
+
+def _comments(text: str) -> list[str]:
+    """The comments in a piece of code. One that cannot be read is taken for a comment, if it may hold any."""
+    if "#" not in text:
+        return []
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(f"({text}\n)").readline))
+    except (tokenize.TokenError, SyntaxError):
+        return [text]
+    return [token.string for token in tokens if token.type == tokenize.COMMENT]
 
 
 def mend(source: SourceFile, findings: Iterable[Finding], *, unsafe: bool = False) -> Mended:

@@ -218,6 +218,13 @@ class Sources:
         text = self.lines(place)
         return text[place.row - 1] if 0 < place.row <= len(text) else ""
 
+    def text(self, place: Place) -> str:
+        """What stands at a place."""
+        rows = self.lines(place)[place.row - 1 : place.end_row]
+        if len(rows) == place.end_row - place.row + 1:
+            rows[-1] = rows[-1][: place.end_column - 1]
+        return "\n".join([*(row[place.column - 1 :] for row in rows[:1]), *rows[1:]])
+
     def shown(self, place: Place) -> Place:
         """A place as the user knows it: in a cell, or in Markdown."""
         source = self.get(place.filename) if is_document(place.filename) else None

@@ -70,3 +70,32 @@ def test_a_local_name_of_torch_is_torch() -> None:
 )
 def test_an_initializer_is_renamed_where_nn_init_looks_it_up(call: str, fixed: str | None) -> None:
     assert offered("INI308", f"layer = nn.Linear(3, 4)\n{call}(layer.weight)\n") == [fixed]
+
+
+@pytest.mark.parametrize(
+    ("code", "source", "fixed"),
+    [
+        ("INI104", "self.w = nn.Parameter(torch.Tensor(\n    n,\n    3,\n))  # rows", "torch.empty(n, 3)"),
+        ("INI104", "self.w = nn.Parameter(torch.Tensor(\n    n,  # rows\n    3,\n))", None),
+        (
+            "INI202",
+            "self.w = nn.Parameter(torch.ones(3))\nself.w.data.pow(\n    2  # two\n)",
+            "self.w.data.pow_(\n            2  # two\n        )",
+        ),
+        ("INI202", "self.w = nn.Parameter(torch.ones(3))\ntorch.full(\n    self.w.size(), 1.0  # one\n)", None),
+        (
+            "INI302",
+            "for m in self.modules():\n    if (isinstance(m, nn.Linear)  # dense\n        or nn.Conv2d):\n"
+            "        pass\nself.w = n",
+            None,
+        ),
+    ],
+)
+def test_a_fix_that_would_lose_a_comment_is_withheld(code: str, source: str, fixed: str | None) -> None:
+    assert offered(code, constructor(f"{source}\nnn.init.zeros_(self.w)")) == [fixed]
+
+
+def test_a_comment_that_is_what_is_mended_goes() -> None:
+    Path("net.py").write_text("import torch  # initaudit: ignore[INI202]\nx = 1\n", encoding="utf-8")
+    check("--fix", "--select", "INI002,INI202")
+    assert Path("net.py").read_text(encoding="utf-8") == "import torch\nx = 1\n"
