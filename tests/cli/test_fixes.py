@@ -99,3 +99,38 @@ def test_a_comment_that_is_what_is_mended_goes() -> None:
     Path("net.py").write_text("import torch  # initaudit: ignore[INI202]\nx = 1\n", encoding="utf-8")
     check("--fix", "--select", "INI002,INI202")
     assert Path("net.py").read_text(encoding="utf-8") == "import torch\nx = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("call", "fixed"),
+    [
+        ("self.w.clamp(-1, 1)", ["self.w.data.clamp_(-1, 1)"]),
+        ("self.w.data.clamp(-1, 1)", ["self.w.data.clamp_(-1, 1)"]),
+        ("self.w.neg()\n(self.w.data.clamp)(-1, 1)", ["self.w.data.neg_()", None]),
+    ],
+)
+def test_a_parameter_is_written_where_autograd_does_not_see_it(call: str, fixed: list[str | None]) -> None:
+    assert offered("INI202", constructor(f"self.w = nn.Parameter(torch.ones(n))\n{call}")) == fixed
+
+
+@pytest.mark.parametrize(
+    ("parameters", "fixed"),
+    [("self", "()"), ("self, std=0.02, *, mode='a'", "()"), ("self, module", None), ("self, *, std", None)],
+)
+def test_an_initializer_is_called_where_it_needs_no_argument(parameters: str, fixed: str | None) -> None:
+    method = f"    def _init_weights({parameters}):\n        pass\n"
+    assert offered("INI205", constructor("self._init_weights") + method) == [fixed]
+
+
+def test_an_initializer_that_is_not_read_is_called_where_torch_calls_one_so() -> None:
+    assert offered("INI205", "zoo.net.reset_parameters\nnet = zoo.net\nnet.reset_parameters\nnet._init_weights\n") == [
+        "()",
+        None,
+    ]
+
+
+def test_tests_of_two_modules_do_not_become_one() -> None:
+    source = "for m in self.modules():\n    for c in m.children():\n        if {} or nn.Conv2d:\n            pass"
+    one, two = "isinstance(m, nn.Linear)", "isinstance(c, nn.Linear)"
+    assert offered("INI302", constructor(source.format(one))) == ["isinstance(m, (nn.Linear, nn.Conv2d))"]
+    assert offered("INI302", constructor(source.format(f"{one} or {two}"))) == [None]

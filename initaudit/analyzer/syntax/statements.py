@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.constructor import construct, coverage, registered, unreadable_base
 from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.snippets import dotted, nodes
+from initaudit.analyzer.snippets import defaults, dotted, has_decorator, nodes, parameters
 from initaudit.analyzer.syntax.code import Code, makes_parameter, own_attribute
 from initaudit.analyzer.writers import forgotten_initializers
 from initaudit.facts import BareReference, DroppedTensor, TypeTest
@@ -45,8 +45,7 @@ def dropped(code: Code, call: ast.Call, parameters: Sequence[str]) -> DroppedTen
         target = target.value
     if not is_parameter(code, target, parameters):
         return None
-    function, whole = code.snippet.source(call.func), code.snippet.source(call)
-    return _fact(code, call, f"Tensor.{call.func.attr}", target, f"{function}_{whole[len(function) :]}")
+    return _fact(code, call, f"Tensor.{call.func.attr}", target, _underscored(code, call, call.func.attr, target))
 
 
 def _fact(code: Code, call: ast.Call, name: str, target: ast.expr, inplace: str | None) -> DroppedTensor:
@@ -95,6 +94,14 @@ def _fill(code: Code, name: str, call: ast.Call, target: ast.expr) -> str | None
     return f"{code.snippet.source(target)}.data.{form.format(value)}"
 
 
+def _underscored(code: Code, call: ast.Call, name: str, target: ast.expr) -> str | None:
+    """The in-place form of a method, on the data of a parameter: autograd does not let the parameter be written."""
+    function, whole = code.snippet.source(call.func), code.snippet.source(call)
+    if not whole.startswith(function):
+        return None
+    return f"{code.snippet.source(target)}.data.{name}_{whole[len(function) :]}"
+
+
 # Bare references
 
 
@@ -110,7 +117,22 @@ def bare_reference(code: Code, expression: ast.expr) -> BareReference | None:
         return None
     if expression.attr == "apply":
         return _reference(code, expression, False)
-    return _reference(code, expression, True) if expression.attr in INITIALIZER_METHODS else None
+    if expression.attr not in INITIALIZER_METHODS:
+        return None
+    return _reference(code, expression, _needs_no_argument(code, expression))
+
+
+def _needs_no_argument(code: Code, method: ast.Attribute) -> bool:
+    """Whether a method can be called with nothing; where it cannot be read, whether one of torch's can."""
+    own = own_attribute(method)
+    found = code.project.method(code.cls, own) if own is not None and code.cls is not None else None
+    function = found.module.function(found.definition) if isinstance(found, Defined) else None
+    if function is None:
+        return method.attr in torch_api.RESET_BY_CONSTRUCTOR.values()
+    _, node = function
+    optional = defaults(node.args)
+    given = parameters(node) if has_decorator(node, "staticmethod") else parameters(node)[1:]
+    return all(param.arg in optional for param in given)
 
 
 def _reference(code: Code, expression: ast.expr, callable_alone: bool) -> BareReference:
@@ -165,6 +187,7 @@ def _always_true(code: Code, node: ast.BoolOp, modules: Sequence[str]) -> Iterat
     kinds = [code.snippet.source(test.args[1]) for test in tests if isinstance(test, ast.Call)]
     kinds += map(code.snippet.source, classes)
     complete = len(tests) + len(classes) == len(operands) and not any(kind.startswith("(") for kind in kinds)
+    complete = complete and len(set(map(_tested, tests))) == 1
     mended = f"isinstance({_tested(tests[0])}, ({', '.join(kinds)}))" if complete else None
     yield _type_test(code, node, "always true", mended)
 
