@@ -151,4 +151,8 @@ def _is_loaded(construction: Construction) -> bool:
 def _is_size(storage: Storage, construction: Construction) -> bool:
     """Whether the argument of a legacy constructor is known to be a size."""
     pending = storage.pending
-    return pending is None or pending in construction.run.integers or passes_integer(construction, pending)
+    return (
+        pending is None
+        or construction.run.is_integer(pending, storage.condition)
+        or passes_integer(construction, pending)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable
 
 import pytest
@@ -726,3 +727,27 @@ def test_a_parameter_stays_one_where_another_path_makes_a_buffer_of_its_name(
         """
     )["layer"]
     assert [each.kind.value for each in seen.parameters] == ["parameter", "buffer"]
+
+
+SIZES = {
+    "another branch": ("if isinstance(n, int):\n    self.s = nn.Parameter(torch.zeros(n))\nelse:", False),
+    "what runs where it is no integer": (
+        "if isinstance(n, int):\n    self.s = nn.Parameter(torch.zeros(n))\n    return\nif True:",
+        False,
+    ),
+    "the same branch": (
+        "if isinstance(n, int):\n    self.s = nn.Parameter(torch.zeros(n))\nif isinstance(n, int):",
+        True,
+    ),
+    "a branch that says nothing of its type": ("if flag:\n    self.s = nn.Parameter(torch.zeros(n))\nelse:", True),
+    "a check of its type": ("if not isinstance(n, int):\n    raise TypeError\nself.s = torch.zeros(n)\nif flag:", True),
+}
+
+
+@pytest.mark.parametrize(("before", "is_size"), SIZES.values(), ids=SIZES.keys())
+def test_what_is_a_size_in_a_branch_that_tests_its_type_may_be_data_elsewhere(
+    before: str, is_size: bool, unwritten: Callable[..., set[str]]
+) -> None:
+    head = "class Layer(nn.Module):\n    def __init__(self, n, flag):\n        super().__init__()\n"
+    body = textwrap.indent(f"{before}\n    self.w = nn.Parameter(torch.Tensor(n))\n", " " * 8)
+    assert unwritten(layer=head + body) == ({"w"} if is_size else set())

@@ -311,7 +311,7 @@ def index_part(run: Interpreter, node: ast.Subscript) -> Index:
 def _is_integer(run: Interpreter, value: Value) -> bool:
     """Whether a value is one integer, and not one after the other."""
     if isinstance(value, Symbol):
-        return value.text in run.integers and EACH not in value.text
+        return run.is_integer(value.text) and EACH not in value.text
     return isinstance(value, Constant) and type(value.value) is int
 
 

@@ -16,7 +16,17 @@ from initaudit.analyzer.project import Defined, External, Module, Project, Resol
 from initaudit.analyzer.project import Global as ModuleGlobal
 from initaudit.analyzer.snippets import defaults, has_decorator
 from initaudit.analyzer.symbolic import execution, expressions, tensors
-from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Condition, all_of, conjuncts, readable
+from initaudit.analyzer.symbolic.conditions import (
+    FALSE,
+    TRUE,
+    Condition,
+    all_of,
+    any_of,
+    atoms,
+    conjuncts,
+    decide,
+    readable,
+)
 from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Frame
 from initaudit.analyzer.symbolic.values import (
     NONE,
@@ -65,6 +75,7 @@ class Interpreter:
         self.storages: list[Storage] = []
         self.impossible: list[Condition] = []
         self.integers: set[str] = set()
+        self._typed: dict[str, Condition] = {}  # what was used as a size where these tests of its type hold
         self.built: Instance | None = None  # what making another object of its class gives
         self.stand_in: Instance | None = None  # what a module that is not known is taken for ...
         self.holding: frozenset[Defined] = frozenset()  # ... and an object of these classes, whose insides are unknown
@@ -281,9 +292,20 @@ class Interpreter:
                 self.escape(otherwise, reason)
 
     def integer(self, value: Value) -> None:
-        """Remember that a value was used as a size."""
-        if isinstance(value, Symbol):
+        """Remember that a value was used as a size. Where its type was tested this says nothing of other paths."""
+        if not isinstance(value, Symbol) or value.text in self.integers:
+            return
+        test = f"isinstance({value.text}, "
+        tests = [term for term in conjuncts(self.condition) if any(atom.text.startswith(test) for atom in atoms(term))]
+        if tests:
+            self._typed[value.text] = any_of([self._typed.get(value.text, FALSE), all_of(tests)])
+        else:
             self.integers.add(value.text)
+
+    def is_integer(self, name: str, condition: Condition | None = None) -> bool:
+        """Whether a symbol was used as a size on every path, or where it is of the type that it is on this one."""
+        here = self.condition if condition is None else condition
+        return name in self.integers or (name in self._typed and decide(self._typed[name], here) is True)
 
 
 def _reaches_tensors(value: Value) -> bool:

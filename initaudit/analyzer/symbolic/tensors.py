@@ -88,7 +88,7 @@ def _is_integer(run: Interpreter) -> Callable[[Value], bool]:
     return lambda value: (
         (isinstance(value, Constant) and type(value.value) is int)
         or isinstance(value, Size)
-        or (isinstance(value, Symbol) and value.text in run.integers)
+        or (isinstance(value, Symbol) and run.is_integer(value.text))
     )
 
 
@@ -113,7 +113,7 @@ def size_arguments(
                 run.integer(item)
             return tuple(items), None
         case Symbol(name) if legacy:
-            return (only,) if name in run.integers else None, None if name in run.integers else name
+            return ((only,), None) if run.is_integer(name) else (None, name)
         case Choice() if legacy:
             return None, None
         case Constant() | Sequence() | Tensor() | Mapping() if legacy:
