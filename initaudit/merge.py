@@ -36,7 +36,7 @@ def merge(seen: Iterable[Seen]) -> list[Finding]:
     ranked = sorted(seen, key=lambda one: (one.observer is Observer.PROBE, one.finding.place))
     for one in ranked:
         clusters = groups.setdefault(_identity(one.finding), [])
-        same = next((cluster for cluster in clusters if _same_rows(cluster[0].finding.place, one.finding.place)), None)
+        same = next((cluster for cluster in clusters if _same_place(cluster[0], one)), None)
         if same is None:
             clusters.append([one])
         else:
@@ -75,6 +75,14 @@ def _identity(finding: Finding) -> tuple[object, ...]:
         finding.code,
         column,
     )
+
+
+def _same_place(one: Seen, other: Seen) -> bool:
+    """Whether two findings of one identity are about the same code; what reads it knows where that begins."""
+    place, second = one.finding.place, other.finding.place
+    if one.observer is Observer.ANALYZER and other.observer is Observer.ANALYZER and place.row == second.row:
+        return place.column == second.column
+    return _same_rows(place, second)
 
 
 def _same_rows(one: Place, other: Place) -> bool:

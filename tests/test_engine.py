@@ -116,6 +116,14 @@ def test_what_differs_in_row_class_or_parameter_stays_apart() -> None:
     assert len(look(*seen).findings) == 4
 
 
+def test_two_statements_about_one_parameter_in_one_line_are_two_findings() -> None:
+    dropped = [
+        DroppedTensor(place=place(7, column), call=call, parameter="weight", model="net.Net", target="self.weight")
+        for column, call in ((5, "Tensor.neg"), (30, "Tensor.exp"), (5, "Tensor.neg"))
+    ]
+    assert [finding.place.column for finding in look(*dropped).findings] == [5, 30]
+
+
 def test_two_tests_in_one_line_are_two_findings() -> None:
     tests = [TypeTest(place=place(7, column), source="m is nn.Linear", outcome="never true") for column in (5, 30)]
     assert codes(look(*tests)) == ["INI302", "INI302"]
