@@ -263,17 +263,19 @@ def config(asked: Asked) -> int:
 
 @exits_with_2
 def clean(asked: Asked) -> int:
-    """Remove the cache, if what lies there is one."""
+    """Remove the cache, and nothing that lies beside it."""
+    from initaudit.analyzer import cache
+
     folder = session.cache_folder(asked, session.configuration_for(asked))
     if folder is None or not folder.exists():
         return 0
-    if not (folder / "CACHEDIR.TAG").is_file():
-        raise session.UseError(f"{folder}: not a cache of initaudit; nothing was removed")
     try:
-        shutil.rmtree(folder)
+        removed = cache.remove(folder)
     except OSError as error:
         raise session.UseError(f"{folder}: {error.strerror or error}") from error
-    _log(f"{folder} removed.")
+    if not removed:
+        raise session.UseError(f"{folder}: not a cache of initaudit; nothing was removed")
+    _log(f"{folder}: the cache was removed, and the rest is as it was." if folder.exists() else f"{folder} removed.")
     return 0
 
 

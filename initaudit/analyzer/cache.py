@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import sys
 import tempfile
 import time
@@ -23,6 +24,10 @@ from initaudit.analyzer.reading import Answer, Reading, Search
 from initaudit.facts import Observation, Question
 
 TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Kept by initaudit; safe to remove. See https://bford.info/cachedir/\n"
+MARKS = {".gitignore": "*\n", "CACHEDIR.TAG": TAG}
+OWN = "initaudit-"
+_OWN_FILE = re.compile(OWN + r"([0-9a-f]{32}\.msgpack|[a-z0-9_]+\.tmp)")
+"""How files of results are called: a folder may hold other things besides."""
 DIGEST_SIZE = 16
 SETTLED = 2_000_000_000
 """Nanoseconds: a file that was written later than this before it was read may change without a new time."""
@@ -74,7 +79,7 @@ class Cache:
         self, folder: Path, roots: Sequence[Path], questions: frozenset[Question], initializers: Sequence[str] = ()
     ) -> None:
         kind = repr((_own_version(), str(Path.cwd()), [str(root) for root in roots], sorted(questions), initializers))
-        self._path = folder / f"{_digest(os.fsencode(kind)).hex()}.msgpack"
+        self._path = folder / f"{OWN}{_digest(os.fsencode(kind)).hex()}.msgpack"
         self._roots = [str(root) for root in roots]
         self._began = time.time_ns()
         self._changed = False
@@ -198,7 +203,7 @@ class Cache:
         with contextlib.suppress(OSError, UnicodeEncodeError):  # the latter for file names that are no text
             make_folder(self._path.parent)
             content = msgspec.msgpack.encode(store)
-            handle, temporary = tempfile.mkstemp(dir=self._path.parent, suffix=".tmp")
+            handle, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=OWN, suffix=".tmp")
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(content)
@@ -210,11 +215,23 @@ class Cache:
 
 
 def make_folder(folder: Path) -> None:
-    """A folder that tells version control and backups to leave it alone."""
+    """A folder that tells version control and backups to leave it alone; nothing is said for what else lies there."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in ((".gitignore", "*\n"), ("CACHEDIR.TAG", TAG)):
-        if not (folder / name).exists():
+    if not any(folder.iterdir()):
+        for name, text in MARKS.items():
             (folder / name).write_text(text, encoding="utf-8")
+
+
+def remove(folder: Path) -> bool:
+    """Remove what a cache wrote, and the folder when nothing else is in it; False when nothing here is of a cache."""
+    own = [path for path in folder.iterdir() if _OWN_FILE.fullmatch(path.name)]
+    if marked := _bytes(str(folder / "CACHEDIR.TAG")) == TAG.encode():
+        own += [folder / name for name, text in MARKS.items() if _bytes(str(folder / name)) == text.encode()]
+    for path in own:
+        path.unlink(missing_ok=True)
+    if marked and not any(folder.iterdir()):
+        folder.rmdir()
+    return bool(own)
 
 
 def _own_version() -> tuple[object, ...]:

@@ -138,6 +138,46 @@ def test_clean_removes_the_cache_and_nothing_else(inside: Path) -> None:
     assert (inside / "net.py").exists()
 
 
+STANDARD = "Signature: 8a477f597d28d172789f06886806bc55"
+OTHERS = {
+    "a project": ("net.py", ".git/HEAD", ".gitignore"),
+    "the caches of a user": ("pip/wheel", "CACHEDIR.TAG"),
+    "another tool's cache": ("CACHEDIR.TAG", ".gitignore", "3.12/net.json"),
+}
+
+
+@pytest.mark.parametrize("names", OTHERS.values(), ids=OTHERS)
+def test_a_folder_that_holds_other_things_is_left_as_it_was(inside: Path, names: tuple[str, ...]) -> None:
+    (inside / "net.py").write_text("import torch\n", encoding="utf-8")
+    folder = inside / "full"
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(STANDARD, encoding="utf-8")
+    before = sorted(folder.rglob("*"))
+    where = ("--isolated", "--cache-dir", str(folder))
+    assert run("clean", *where).exit_code == 2
+    assert run("check", "net.py", *where).exit_code == 0
+    assert {path.suffix for path in folder.rglob("*") if path not in before} == {".msgpack"}
+    assert run("clean", *where).exit_code == 0
+    assert sorted(folder.rglob("*")) == before
+    assert {path.read_text(encoding="utf-8") for path in before if path.is_file()} == {STANDARD}
+
+
+def test_what_was_put_into_the_cache_survives_it(inside: Path) -> None:
+    (inside / "net.py").write_text("import torch\n", encoding="utf-8")
+    where = ("--isolated", "--cache-dir", str(inside / "kept"))
+    run("check", "net.py", *where)
+    (inside / "kept/notes.txt").write_text("mine", encoding="utf-8")
+    assert run("clean", *where).exit_code == 0
+    assert [path.name for path in (inside / "kept").iterdir()] == ["notes.txt"]
+
+
+def test_a_cache_in_the_project_does_not_hide_it(inside: Path) -> None:
+    (inside / "net.py").write_text("import torch\n", encoding="utf-8")
+    for _ in range(2):
+        assert "1 file checked" in run("check", "--isolated", "--cache-dir", ".").stderr
+
+
 def test_without_the_cache_nothing_is_left(inside: Path) -> None:
     (inside / "net.py").write_text("import torch\n", encoding="utf-8")
     run("check", "net.py", "--isolated", "--no-cache", "--cache-dir", str(inside / "kept"))
