@@ -264,13 +264,11 @@ def config(asked: Asked) -> int:
 @exits_with_2
 def clean(asked: Asked) -> int:
     """Remove the cache, and nothing that lies beside it."""
-    from initaudit.analyzer import cache
-
     folder = session.cache_folder(asked, session.configuration_for(asked))
     if folder is None or not folder.exists():
         return 0
     try:
-        removed = cache.remove(folder)
+        removed = session.remove_cache(folder)
     except OSError as error:
         raise session.UseError(f"{folder}: {error.strerror or error}") from error
     if not removed:

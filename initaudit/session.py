@@ -192,6 +192,13 @@ def cache_folder(asked: Asked, configuration: Configuration) -> Path | None:
     return Path(asked.cache_dir) if asked.cache_dir else configuration.root.folder / CACHE_FOLDER
 
 
+def remove_cache(folder: Path) -> bool:
+    """Remove what earlier runs left there; False when nothing in the folder is of a cache."""
+    from initaudit.analyzer import cache
+
+    return cache.remove(folder)
+
+
 def _known(asked: Asked, configuration: Configuration) -> frozenset[str]:
     path = baseline_path(configuration)
     return read_baseline(path).fingerprints() if path is not None and asked.use_baseline else frozenset()

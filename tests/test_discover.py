@@ -43,9 +43,10 @@ def test_a_missing_path_is_an_error() -> None:
         discover(["missing"])
 
 
-def test_a_script_without_a_suffix_counts_when_it_is_named(tmp_path: Path) -> None:
-    tree(tmp_path, "train", "notes.txt")
-    assert discover(["train", "notes.txt"]).files == ("train",)
+def test_a_file_that_is_named_counts_whatever_it_is_called(tmp_path: Path) -> None:
+    tree(tmp_path, "bin/train", "bin/app.wsgi", "bin/gui.pyw", "bin/net.py")
+    assert discover(["bin/train", "bin/app.wsgi", "bin/gui.pyw"]).files == ("bin/train", "bin/app.wsgi", "bin/gui.pyw")
+    assert discover(["bin"]).files == ("bin/net.py",)
 
 
 @pytest.mark.parametrize("folder", [".venv", "node_modules", "__pycache__", "build", ".git"])
@@ -123,6 +124,7 @@ def test_a_folder_without_python_is_told_from_one_whose_python_is_left_out(tmp_p
     tree(tmp_path, "none/readme.txt", "some/deep/a.py")
     assert not holds_python("none")
     assert holds_python("some")
+    assert holds_python("none/readme.txt")  # which only who names it can have left out
 
 
 def test_patterns_of_flags_are_relative_to_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

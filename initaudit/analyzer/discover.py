@@ -46,7 +46,7 @@ NEVER_SOURCE = frozenset(
     }
 )
 
-# What is found in a folder; Markdown is checked when it is named.
+# What is found in a folder; a file that is named is checked whatever it is called.
 FOUND = (".py", ".ipynb")
 
 
@@ -97,7 +97,7 @@ def discover(
     force_exclude: bool = False,
     respect_gitignore: bool = True,
 ) -> Discovery:
-    """The Python files that ``paths`` name or hold; raises PathError for a path that does not exist."""
+    """The files that ``paths`` name, and the Python files they hold; raises PathError for one that does not exist."""
     walk = _Walk(exclusion or Exclusion(), respect_gitignore)
     for path in paths:
         real, is_folder = os.path.realpath(path), _is_folder(path)
@@ -107,17 +107,17 @@ def discover(
             walk.excluded.append(path)
         elif is_folder:
             walk.folder(path, real)
-        elif _python_when_named(path):
+        else:
             walk.take(path, real)
     walk.follow_links()
     return Discovery(files=tuple(walk.files), excluded=tuple(walk.excluded), unreadable=tuple(walk.unreadable))
 
 
-def holds_python(folder: str) -> bool:
-    """Whether a Python file lies anywhere under a folder, or is the path itself."""
-    if folder.endswith(FOUND):
+def holds_python(path: str) -> bool:
+    """Whether a Python file lies anywhere under a folder; a file was named or found, and counts as one."""
+    if not os.path.isdir(path):  # noqa: PTH112 (False where it may not be known)
         return True
-    pending = listing(folder)
+    pending = listing(path)
     while pending:
         entry = pending.pop()
         if entry.is_dir(follow_symlinks=False):
@@ -140,11 +140,6 @@ def _is_folder(path: str) -> bool | None:
     if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
         raise PathError(f"{path}: neither a file nor a folder")
     return stat.S_ISDIR(mode)
-
-
-def _python_when_named(path: str) -> bool:
-    """A file that is named counts by its suffix, or when it is a script without one."""
-    return Path(path).suffix in (*FOUND, ".pyw", ".md", "")
 
 
 class _Ignored(NamedTuple):

@@ -19,9 +19,11 @@ def hook() -> dict[str, str]:
 
 
 def command() -> list[str]:
-    program, *subcommand = hook()["entry"].split()
+    """What runs, whatever `args` a project gives: they would take the place of the hook's own."""
+    assert "args" not in hook()
+    program, *arguments = hook()["entry"].split()
     assert program == "initaudit"
-    return [*subcommand, *hook()["args"].strip("[]").split(", ")]
+    return arguments
 
 
 def test_the_hook_installs_by_itself_and_runs_once_for_all_files() -> None:
@@ -42,3 +44,41 @@ def test_the_hook_leaves_out_excluded_files_although_they_are_named(
     both = CliRunner().invoke(main, [*command(), "gen/broken.py", "broken.py"])
     assert both.exit_code == 1
     assert "gen/broken.py" not in both.stdout
+
+
+SCRIPT = """\
+#!/usr/bin/env python
+import torch
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.empty(3))
+"""
+# What pre-commit takes for Python, and so names, by suffix or first line.
+NAMES = ["bin/train", "app.wsgi", "gui.pyw", "service.tac", "build.gyp", "include.gypi", "notes.md"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_whatever_the_hook_names_is_checked_or_left_out(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / name).write_text(f"```python\n{SCRIPT}```\n" if name.endswith(".md") else SCRIPT, encoding="utf-8")
+    outcome = CliRunner().invoke(main, [*command(), name])
+    assert (outcome.exit_code, "INI101" in outcome.stdout) == (1, True)
+    assert outcome.stderr.startswith("1 file checked, 0 skipped")
+    outcome = CliRunner().invoke(main, [*command(), "--exclude", name, name])
+    assert (outcome.exit_code, outcome.stdout) == (0, "")
+    assert outcome.stderr.startswith("0 files checked, 1 skipped")
+
+
+def test_excluded_files_are_left_out_although_the_hook_is_given_arguments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "import torch\nfrom torch import nn\nw = nn.Parameter(torch.Tensor(3))\nnn.init.zeros_(w)\n"
+    (tmp_path / "net.py").write_text(text, encoding="utf-8")
+    (tmp_path / "initaudit.toml").write_text("exclude = ['net.py']\n", encoding="utf-8")
+    assert CliRunner().invoke(main, [*command(), "--fix", "net.py"]).exit_code == 0
+    assert (tmp_path / "net.py").read_text(encoding="utf-8") == text
