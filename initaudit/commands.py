@@ -24,11 +24,11 @@ from initaudit import __version__, attempt, engine, fix, session, settings
 from initaudit.baseline import DEFAULT_FILENAME, write_baseline
 from initaudit.engine import Report, Task
 from initaudit.finding import Edit, Finding, Severity
-from initaudit.merge import moved, relative_to
+from initaudit.merge import moved
 from initaudit.portrait import table
 from initaudit.report import render
 from initaudit.report.base import Context, RuleCard
-from initaudit.repository import repository_root
+from initaudit.repository import Repositories
 from initaudit.rules import catalogue
 from initaudit.rules.base import AnyRule
 from initaudit.selection import matching
@@ -112,7 +112,7 @@ def probe(
         if page_file is not None:
             from initaudit.portrait.page import page
 
-            _save(page_file, page(report.findings, report.observations, context_of(output, ())))
+            _save(page_file, page(report.findings, report.observations, context_of(report.findings, output, ())))
         if try_advice:
             tried = attempt.as_text(attempt.attempt(prepared.task, report, prepared.models)) or "nothing to try."
             if output.output_format == "full":
@@ -204,7 +204,7 @@ def baseline(asked: Asked, output: Output) -> int:
             return 2
         root = prepared.configuration.root.folder
         path = session.baseline_path(prepared.configuration) or root / DEFAULT_FILENAME
-        write_baseline(path, report.findings, relative_to(repository_root(Path.cwd())))
+        write_baseline(path, report.findings, Repositories(Path.cwd()).relative)
         if not output.quiet:
             _log(f"{_count(len(report.findings), 'finding')} written to {path}.")
         return 0
@@ -297,16 +297,16 @@ def _shown(report: Report, output: Output, given: Sequence[SourceFile]) -> str:
     """The findings in the format that was asked for."""
     if output.statistics:
         return _statistics(report.findings, as_json=output.output_format in ("json", "json-lines"))
-    return render(output.output_format, report.findings, context_of(output, given))
+    return render(output.output_format, report.findings, context_of(report.findings, output, given))
 
 
-def context_of(output: Output, given: Sequence[SourceFile]) -> Context:
+def context_of(findings: Iterable[Finding], output: Output, given: Sequence[SourceFile]) -> Context:
     """Where and how this run is reported."""
-    root = repository_root(Path.cwd())
+    repositories = Repositories(Path.cwd())
     return Context(
         version=__version__,
-        root=root,
-        relative=relative_to(root),
+        root=repositories.shared(finding.place.filename for finding in findings),
+        relative=repositories.relative,
         rules={code: _card(rule) for code, rule in catalogue().items()},
         sources=Sources(given),
         color=output.color,

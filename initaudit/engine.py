@@ -17,7 +17,7 @@ from initaudit import fix, merge
 from initaudit.facts import Observation, Question, SyntaxFault, Undecided, UnusedSuppression
 from initaudit.finding import Category, Change, Finding, Observer, Place, Severity
 from initaudit.merge import Seen
-from initaudit.repository import Changes, repository_root
+from initaudit.repository import Changes, Repositories
 from initaudit.rules import catalogue, questions
 from initaudit.rules.base import AnyRule
 from initaudit.selection import Selected
@@ -198,7 +198,7 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
         useless = [one.finding for one in judge(_noticed(facts), rules.values()) if selected.covers(one.finding)]
         findings = sorted(findings + hiding.remaining(useless), key=merge.position)
     findings = [fix.keeping_comments(merge.moved(finding, sources.shown), sources) for finding in findings]
-    findings = merge.fingerprinted(findings, sources.line, merge.relative_to(repository_root(Path.cwd())))
+    findings = merge.fingerprinted(findings, sources.line, Repositories(Path.cwd()).relative)
     fresh = [finding for finding in findings if finding.fingerprint not in task.known]
     errors = [error for one in watched for error in one.errors]
     errors += [f"{named.name(one.source)}: {one.error}" for one in observations if one.error is not None]

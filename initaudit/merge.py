@@ -9,7 +9,6 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import msgspec
 
@@ -192,13 +191,3 @@ def fingerprinted(
         occurrences[key] += 1
         result.append(msgspec.structs.replace(finding, fingerprint=digest[:32]))
     return result
-
-
-def relative_to(root: Path) -> Callable[[str], str]:
-    """Paths relative to a folder, with forward slashes; paths outside of it stay as they are."""
-
-    def relative(filename: str) -> str:
-        real = Path(os.path.realpath(filename))
-        return real.relative_to(root).as_posix() if real.is_relative_to(root) else Path(filename).as_posix()
-
-    return relative

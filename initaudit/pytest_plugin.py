@@ -92,4 +92,4 @@ def _text(findings: tuple[Any, ...]) -> str:
     from initaudit.commands import Output, context_of
     from initaudit.report import render
 
-    return render("full", findings, context_of(Output(), ()))
+    return render("full", findings, context_of(findings, Output(), ()))

@@ -1,10 +1,11 @@
-"""What git knows: where the repository begins, and which lines changed since a revision."""
+"""What git knows: where a repository begins, and which lines changed since a revision."""
 
 from __future__ import annotations
 
 import os
 import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -18,11 +19,44 @@ class RepositoryError(Exception):
     """git is missing, or does not know what was asked for."""
 
 
-def repository_root(folder: Path) -> Path:
-    """The root of the repository that a folder lies in; the folder itself when it lies in none."""
-    real = Path(os.path.realpath(folder))
-    holds_git = (above for above in (real, *real.parents) if os.path.exists(above / ".git"))  # noqa: PTH110
-    return next(holds_git, real)
+class Repositories:
+    """The roots of the repositories that files lie in, each folder looked at once.
+
+    A file that lies in none counts to the repository of the folder ``here``, or to that folder itself.
+    """
+
+    def __init__(self, here: Path) -> None:
+        self._by_folder: dict[Path, Path | None] = {}
+        real = Path(os.path.realpath(here))
+        self.here = self._above(real) or real
+
+    def root(self, filename: str) -> Path:
+        """The root of the repository of a file."""
+        return self._above(Path(os.path.realpath(filename)).parent) or self.here
+
+    def relative(self, filename: str) -> str:
+        """A file relative to that root, with forward slashes; one that lies outside of it stays as it is."""
+        root, real = self.root(filename), Path(os.path.realpath(filename))
+        return real.relative_to(root).as_posix() if real.is_relative_to(root) else Path(filename).as_posix()
+
+    def shared(self, filenames: Iterable[str]) -> Path:
+        """The root of the repository that holds all of these files; that of ``here`` where there is none."""
+        roots = {self.root(filename) for filename in filenames}
+        return next((root for root in roots if all(one.is_relative_to(root) for one in roots)), self.here)
+
+    def _above(self, folder: Path) -> Path | None:
+        passed: list[Path] = []
+        found: Path | None = None
+        for above in (folder, *folder.parents):
+            if above in self._by_folder:
+                found = self._by_folder[above]
+                break
+            passed.append(above)
+            if os.path.exists(above / ".git"):  # noqa: PTH110 (False where it may not be known)
+                found = above
+                break
+        self._by_folder.update(dict.fromkeys(passed, found))
+        return found
 
 
 class Changes(msgspec.Struct, frozen=True):

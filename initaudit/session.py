@@ -14,7 +14,7 @@ from initaudit.analyzer.discover import Discovery, Exclusion, PathError, discove
 from initaudit.baseline import BaselineError, read_baseline
 from initaudit.engine import Report, Task, Watch
 from initaudit.patterns import PatternError
-from initaudit.repository import RepositoryError, changes_since, repository_root
+from initaudit.repository import Repositories, RepositoryError, changes_since
 from initaudit.selection import SelectionError
 from initaudit.settings import Configuration, Model, Overrides, SettingsError, load
 from initaudit.source import SourceError, SourceFile, decode_source
@@ -121,7 +121,7 @@ def _on_disk(asked: Asked, configuration: Configuration) -> Prepared:
         filenames=found.files,
         noqa=asked.noqa,
         known=_known(asked, configuration),
-        changes=changes_since(asked.diff_base, repository_root(Path.cwd())) if asked.diff_base else None,
+        changes=changes_since(asked.diff_base, Repositories(Path.cwd()).here) if asked.diff_base else None,
         skipped=found.skipped,
     )
     return Prepared(

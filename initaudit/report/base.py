@@ -28,7 +28,10 @@ class RuleCard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a report is made. ``root`` is the root of the repository, ``relative`` names a file relative to it."""
+    """Where a report is made.
+
+    ``root`` is the root of the repository that the files lie in, ``relative`` names a file relative to that of its own.
+    """
 
     version: str
     root: Path

@@ -98,10 +98,10 @@ def _fix(fix: Fix, context: Context) -> dict[str, Any]:
 
 def _artifact(filename: str, context: Context) -> dict[str, Any]:
     """A path in the repository is relative to its root; any other is a URI of its own."""
-    relative = context.relative(filename)
-    if Path(relative).is_absolute() or relative.startswith("../"):
-        return {"uri": Path(filename).resolve().as_uri()}
-    return {"uri": quote(os.fsencode(relative)), "uriBaseId": ROOT}
+    real = Path(os.path.realpath(filename))
+    if not real.is_relative_to(context.root):
+        return {"uri": real.as_uri()}
+    return {"uri": quote(os.fsencode(real.relative_to(context.root).as_posix())), "uriBaseId": ROOT}
 
 
 def _region(place: Place) -> dict[str, int]:

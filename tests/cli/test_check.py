@@ -502,6 +502,30 @@ def test_sarif_and_github_name_files_from_the_root_of_the_repository(
     assert json.loads(initaudit("net.py", "--output-format", "json").stdout)[0]["filename"] == "net.py"
 
 
+def test_the_repository_is_that_of_the_file_wherever_the_command_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one/pkg/net.py", "one/vendored/lib/net.py", "other/net.py"):
+        write(name)
+    for repository in ("one", "one/vendored", "other"):
+        Path(repository, ".git").mkdir()
+    Path(".git").rmdir()
+    prints = set()
+    for folder, named in ((".", "one"), ("one", "."), ("one/pkg", ".."), ("other", "../one"), ("/", tmp_path / "one")):
+        monkeypatch.chdir(tmp_path / folder)
+        found = json.loads(initaudit(str(named), "--output-format", "json").stdout)
+        prints.add(tuple(sorted(finding["fingerprint"] for finding in found)))
+        annotations = initaudit(str(named), "--output-format", "github").stdout.splitlines()
+        files = sorted(line.partition("file=")[2].partition(",")[0] for line in annotations)
+        assert files == ["lib/net.py", "pkg/net.py"]
+        (run,) = json.loads(initaudit(str(named), "--output-format", "sarif").stdout)["runs"]
+        assert run["originalUriBaseIds"]["%SRCROOT%"]["uri"] == f"{(tmp_path / 'one').as_uri()}/"
+        places = [result["locations"][0]["physicalLocation"]["artifactLocation"] for result in run["results"]]
+        assert sorted(place["uri"] for place in places) == ["pkg/net.py", "vendored/lib/net.py"]
+        assert all(place["uriBaseId"] == "%SRCROOT%" for place in places)
+    assert len(prints) == 1
+
+
 def test_a_file_name_that_is_not_unicode_does_not_stop_a_report() -> None:
     name = b"n\xe9t.py".decode("utf-8", "surrogateescape")
     Path(name).write_text(RAW, encoding="utf-8")

@@ -10,9 +10,9 @@ import jsonschema
 import pytest
 
 from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Place, Severity
-from initaudit.merge import relative_to
 from initaudit.report import FORMATS, render
 from initaudit.report.base import Context, RuleCard
+from initaudit.repository import Repositories
 from initaudit.source import Sources, decode_source
 
 SCHEMA = Path(__file__).parent.parent / "data" / "sarif-schema-2.1.0.json"
@@ -44,7 +44,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
     return Context(
         version="1.2.3",
         root=tmp_path,
-        relative=relative_to(tmp_path),
+        relative=Repositories(tmp_path).relative,
         rules={"INI101": card},
         sources=Sources([decode_source("a b,c.py", SOURCE.encode())]),
     )
