@@ -6,10 +6,13 @@ Knows edits of text; what they mend is for the rules.
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
+import errno
 import io
 import os
 import shutil
+import sys
 import tempfile
 import tokenize
 import warnings
@@ -22,6 +25,9 @@ import msgspec
 from initaudit.finding import Applicability, Edit, Finding, Fix, Place
 from initaudit.newer_python import is_newer_python
 from initaudit.source import SourceFile, Sources, decode_source, line_starts, newline_of
+
+ANY_MAY_WRITE = 0o222
+"""The bits of a mode that let anybody write: who runs as root may write a file that is meant to stay as it is."""
 
 
 class FixError(Exception):
@@ -152,6 +158,8 @@ def write(mended: Mended) -> None:
         content = source.encode(mended.text)
         if target.read_bytes() != source.raw:
             raise FixError(f"{source.filename}: changed while it was being checked; nothing was changed")
+        if not (target.stat().st_mode & ANY_MAY_WRITE and os.access(target, os.W_OK)):
+            raise FixError(f"{source.filename}: {os.strerror(errno.EACCES)}: it is read-only; nothing was changed")
         _replace(target, content)
     except UnicodeEncodeError as error:
         raise FixError(f"{source.filename}: the fix does not fit its encoding, {source.encoding}") from error
@@ -160,16 +168,32 @@ def write(mended: Mended) -> None:
 
 
 def _replace(target: Path, content: bytes) -> None:
-    """Write beside the target, then rename: whoever reads it sees the old file or the new one, never a half."""
+    """Write beside the target, then rename: whoever reads it sees the old file or the new one, never a half.
+
+    Mode and owner stay, the latter as far as whoever runs this may give files away.
+    """
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
+        _keep_owner(target, name)
         shutil.copymode(target, name)
         Path(name).replace(target)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _keep_owner(target: Path, name: str) -> None:
+    """Give a new file the owner and the group of the old one, or else the group alone."""
+    if sys.platform == "win32":
+        return
+    old = target.stat()
+    try:
+        os.chown(name, old.st_uid, old.st_gid)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.chown(name, -1, old.st_gid)
 
 
 def unified_diff(mended: Mended) -> str:

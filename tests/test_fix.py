@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,18 @@ def test_a_link_is_followed_and_the_mode_is_kept(tmp_path: Path) -> None:
     assert link.is_symlink()
     assert path.read_text(encoding="utf-8") == "b = 1\n"
     assert path.stat().st_mode & 0o777 == 0o750
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+def test_the_owner_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text("a = 1\n", encoding="utf-8")
+    os.chown(path, 1234, 4321)
+    path.chmod(0o2750)
+    write(mend(read_source(str(path)), [finding(edit("b", 1, 1, 2))]))
+    status = path.stat()
+    assert path.read_text(encoding="utf-8") == "b = 1\n"
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (1234, 4321, 0o2750)
 
 
 def test_a_diff_is_a_patch() -> None:

@@ -298,6 +298,18 @@ def test_fixes_that_may_change_behaviour_are_applied_when_asked_for() -> None:
     assert Path("net.py").read_text(encoding="utf-8") == inspect.cleandoc(example.fixed) + "\n"
 
 
+@pytest.mark.parametrize("flag", ["--fix", "--add-ignore"])
+def test_a_file_that_is_read_only_stays_as_it_is(flag: str) -> None:
+    write("net.py", LEGACY)
+    write("other.py", LEGACY)
+    Path("net.py").chmod(0o444)
+    outcome = initaudit(flag)
+    assert outcome.exit_code == 2
+    assert "initaudit: error: net.py: Permission denied: it is read-only; nothing was changed\n" in outcome.stderr
+    assert Path("net.py").read_text(encoding="utf-8") == LEGACY
+    assert Path("other.py").read_text(encoding="utf-8") != LEGACY
+
+
 def test_diff_is_a_patch_and_changes_nothing() -> None:
     write("net.py", LEGACY)
     outcome = initaudit("net.py", "--diff")
