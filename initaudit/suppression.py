@@ -1,4 +1,4 @@
-"""Comments that hide findings: ``# initaudit: ignore[INI101]``, ``# initaudit: ignore-file``, ``# noqa``.
+"""Comments that hide findings: ``# initaudit: ignore[INI101]``, the same with ``ignore-file``, ``# noqa``.
 
 Reads comments with Python's tokenizer; knows nothing of what the code between them does.
 """
@@ -20,8 +20,7 @@ from initaudit.source import SourceFile, lines
 _DIRECTIVE = re.compile(
     r"""
     \#\s*(?:
-        initaudit:\s*(?P<file>ignore-file)\b
-      | initaudit:\s*ignore\b(?:\s*\[(?P<ours>[^\]]*)\])?
+        initaudit:\s*(?:(?P<file>ignore-file)|ignore)\b(?:\s*\[(?P<ours>[^\]]*)\])?
       | (?P<noqa>noqa)\b(?:\s*:\s*(?P<theirs>[A-Z]+[0-9]+(?:[\s,]+[A-Z]+[0-9]+)*))?
     )
     (?:[^\#]|\#(?=\d))*  # the reason, which may speak of issue #12
@@ -133,7 +132,8 @@ def suppressing(source: SourceFile, findings: Iterable[Finding]) -> tuple[Edit, 
 
 def _suppressing(suppressions: Suppressions, rows: range, codes: list[str]) -> Edit:
     for comment in suppressions.comments:
-        if comment.ours and comment.listed is not None and comment.rows == rows:
+        of_statement = comment.ours and not comment.whole_file and comment.rows == rows
+        if of_statement and comment.listed is not None:
             return Edit(", ".join(dict.fromkeys([*(comment.codes or ()), *sorted(codes)])), comment.listed)
     row = rows[-1]
     line = lines(suppressions.source.text)[row - 1]

@@ -99,6 +99,13 @@ def test_ignore_file_at_the_top_hides_the_file() -> None:
     )
 
 
+@pytest.mark.parametrize("listed", ["[INI101]", " [ini101, INI601] generated"])
+def test_ignore_file_with_codes_hides_these_alone(listed: str) -> None:
+    text = f"# initaudit: ignore-file{listed}\nx = 1\ny = 2\n"
+    assert hidden_rows(text) == [1, 2, 3]
+    assert hidden_rows(text, "INI202") == []
+
+
 @pytest.mark.parametrize(
     "text", ["x = 1\n# initaudit: ignore-file\ny = 2\n", "x = 1  # initaudit: ignore-file\ny = 2\n"]
 )
@@ -152,6 +159,8 @@ def cleaned(text: str, **how: tuple[str, ...]) -> str:
         ("x = 1\n    # initaudit: ignore[INI101]\ny = 2\n", "x = 1\ny = 2\n"),
         ("x = 1\n# initaudit: ignore[INI101]", "x = 1\n"),
         ("x = 1  # initaudit: ignore\n", "x = 1\n"),
+        ("# initaudit: ignore-file[INI101]\nx = 1\n", "x = 1\n"),
+        ("# initaudit: ignore-file[INI101, INI601]\nx = 1\n", "# initaudit: ignore-file[INI601]\nx = 1\n"),
         ("x = 'é🙂'  # noqa: INI101\n", "x = 'é🙂'\n"),
         ("x = 1  # noqa\n", "x = 1  # noqa\n"),
         ("x = 1  # noqa: E501, INI601\n", "x = 1  # noqa: E501, INI601\n"),
@@ -175,6 +184,10 @@ def test_a_code_that_nobody_looked_for_is_not_judged() -> None:
     [
         ("x = 1\n", "x = 1  # initaudit: ignore[INI101]\n"),
         ("x = f(\n    1\n)  \n", "x = f(\n    1\n)  # initaudit: ignore[INI101]\n"),
+        (
+            "f(\n    # initaudit: ignore-file[INI1]\n)\n",
+            "f(\n    # initaudit: ignore-file[INI1]\n)  # initaudit: ignore[INI101]\n",
+        ),
         ("x = 1  # why\n", "x = 1  # why  # initaudit: ignore[INI101]\n"),
         ("x = 1  # initaudit: ignore[INI202]\n", "x = 1  # initaudit: ignore[INI202, INI101]\n"),
         ("x = '''\n'''\n", "x = '''\n'''  # initaudit: ignore[INI101]\n"),

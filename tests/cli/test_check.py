@@ -272,6 +272,13 @@ def test_suppressions_hide_findings_unless_they_are_set_aside() -> None:
     assert in_json("--ignore-noqa") == [("INI101", "net.py")]
 
 
+def test_a_suppression_for_a_whole_file_may_name_codes() -> None:
+    write("net.py", "# initaudit: ignore-file[INI104]\n" + RAW + LEGACY.replace("Net", "Old"))
+    assert in_json("net.py") == [("INI101", "net.py")]
+    write("net.py", "# initaudit: ignore-file[INI104]\n" + RAW)
+    assert in_json("net.py") == [("INI002", "net.py"), ("INI101", "net.py")]
+
+
 def test_add_ignore_suppresses_every_finding() -> None:
     write("net.py")
     outcome = initaudit("--add-ignore")
