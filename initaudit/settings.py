@@ -186,7 +186,7 @@ def located_in(folder: Path) -> Located | None:
     if os.path.isfile(own):  # noqa: PTH113
         return read_settings(own)
     if os.path.isfile(shared) and b"initaudit" in (raw := _bytes(shared)):  # noqa: PTH113
-        return read_settings(shared) if "initaudit" in _toml(shared, raw).get("tool", {}) else None
+        return read_settings(shared) if "initaudit" in _table(shared, _toml(shared, raw), "tool") else None
     return None
 
 
@@ -194,7 +194,7 @@ def read_settings(path: Path) -> Located:
     """The settings in a file; raises SettingsError when it cannot be used."""
     table = _toml(path, _bytes(path))
     if path.name == "pyproject.toml":
-        table = table.get("tool", {}).get("initaudit", {})
+        table = _table(path, _table(path, table, "tool"), "initaudit", "tool.")
     _refuse_unknown(path, table, Settings)
     models = table.get("models")
     for model in models if isinstance(models, list) else ():
@@ -219,6 +219,14 @@ def _toml(path: Path, raw: bytes) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
     return document
+
+
+def _table(path: Path, document: dict[str, Any], key: str, prefix: str = "") -> dict[str, Any]:
+    """The table under a key, empty when there is none; raises SettingsError for anything else."""
+    table = document.get(key, {})
+    if not isinstance(table, dict):
+        raise SettingsError(f"{path}: `{prefix}{key}` is not a table: write [{prefix}{key}] once, and keys below it")
+    return table
 
 
 def _refuse_unknown(path: Path, table: Any, kind: type[msgspec.Struct], prefix: str = "") -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from click.testing import CliRunner
 
+from initaudit.cli import main
 from initaudit.finding import Severity
 from initaudit.settings import (
     Configuration,
@@ -94,6 +96,25 @@ def test_a_mistake_is_explained(tmp_path: Path, text: str, expected: str) -> Non
         load()
     assert expected in str(raised.value)
     assert path.name in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[tool]\ninitaudit = 3\n", "tool.initaudit"),
+        ("[[tool.initaudit]]\nselect = ['INI1']\n", "tool.initaudit"),
+        ("tool = 3  # initaudit\n", "tool"),
+        ("[[tool]]\ninitaudit = {}\n", "tool"),
+    ],
+)
+def test_what_should_be_a_table_and_is_not_is_explained(tmp_path: Path, text: str, key: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "net.py").write_text("x = 1\n", encoding="utf-8")
+    for flags in ((), ("--config", str(tmp_path / "pyproject.toml"))):
+        outcome = CliRunner().invoke(main, [str(tmp_path / "net.py"), *flags])
+        assert outcome.exit_code == 2
+        assert f"pyproject.toml: `{key}` is not a table" in outcome.stderr
+        assert "itself failed" not in outcome.stderr
 
 
 def test_a_broken_pyproject_that_does_not_concern_us_is_left_alone(tmp_path: Path) -> None:
