@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -72,31 +73,63 @@ class Changes(msgspec.Struct, frozen=True):
         return any(rows.start <= max(place.row, place.end_row) and place.row < rows.stop for rows in changed)
 
 
-def changes_since(revision: str, root: Path) -> Changes:
-    """What the working tree changed since a revision; raises RepositoryError when git cannot tell."""
-    if revision.startswith("-"):
-        raise RepositoryError(f"not a revision: {revision}")
-    options = [
+def changes_since(revision: str, filenames: Iterable[str], repositories: Repositories) -> Changes:
+    """What the working tree changed since a revision, in the repositories of these files.
+
+    A file that git does not keep, and one of a repository that does not know the revision, is new as a whole. Raises
+    RepositoryError when no repository can tell.
+    """
+    if not revision or revision.startswith("-"):
+        raise RepositoryError(f"not a revision: `{revision}`")
+    by_root: dict[Path, list[str]] = {}
+    for filename in filenames:
+        by_root.setdefault(repositories.root(filename), []).append(os.path.realpath(filename))
+    rows: dict[str, tuple[range, ...] | None] = {}
+    errors: list[RepositoryError] = []
+    for root, real in (by_root or {repositories.here: []}).items():
+        try:
+            rows.update(_changed(root, _revision_in(root, revision, repositories)))
+        except RepositoryError as error:
+            errors.append(error)
+        for filename in real:
+            rows.setdefault(filename, None)
+    if len(errors) == max(len(by_root), 1):
+        raise RepositoryError(f"cannot compare with `{revision}`: {errors[0]}")
+    return Changes(rows)
+
+
+def _revision_in(root: Path, revision: str, repositories: Repositories) -> str:
+    """The revision, or the commit that it has of a submodule."""
+    around = repositories.root(str(root))
+    if root != around and root.is_relative_to(around):
+        with contextlib.suppress(RepositoryError):
+            kept = _git(around, "ls-tree", revision, "--", root.relative_to(around).as_posix()).split()
+            return kept[2] if kept[1:2] == ["commit"] else revision
+    return revision
+
+
+def _changed(root: Path, revision: str) -> dict[str, tuple[range, ...] | None]:
+    """The rows that changed in each file of a repository, whatever its attributes and settings are."""
+    diff = _git(
+        root,
         "diff",
         "--unified=0",
+        "--inter-hunk-context=0",
+        "--text",
+        "--no-textconv",
         "--no-color",
         "--no-ext-diff",
         "--no-renames",
         "--src-prefix=a/",
         "--dst-prefix=b/",
-    ]
-    rows: dict[str, tuple[range, ...] | None] = {}
-    try:
-        diff = _git(root, *options, revision, "--")
-        untracked = _git(root, "ls-files", "-z", "--others", "--exclude-standard")
-    except RepositoryError as error:
-        raise RepositoryError(f"cannot compare with `{revision}`: {error}") from error
-    for filename, changed in _rows(diff).items():
-        rows[os.path.realpath(root / filename)] = changed
-    for filename in untracked.split("\0"):
-        if filename:
-            rows[os.path.realpath(root / filename)] = None
-    return Changes(rows)
+        revision,
+        "--",
+    )
+    kept, new = (_git(root, "ls-files", "-z", *how).split("\0") for how in ((), ("--others", "--exclude-standard")))
+    rows: dict[str, tuple[range, ...] | None] = {f"{root / filename}": () for filename in kept if filename}
+    rows.update({f"{root / filename}": changed for filename, changed in _rows(diff).items()})
+    rows.update({f"{root / filename}": None for filename in new if filename})
+    return rows
 
 
 def _rows(diff: str) -> dict[str, tuple[range, ...]]:

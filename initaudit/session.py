@@ -14,7 +14,7 @@ from initaudit.analyzer.discover import Discovery, Exclusion, PathError, discove
 from initaudit.baseline import BaselineError, read_baseline
 from initaudit.engine import Report, Task, Watch
 from initaudit.patterns import PatternError
-from initaudit.repository import Repositories, RepositoryError, changes_since
+from initaudit.repository import Changes, Repositories, RepositoryError, changes_since
 from initaudit.selection import SelectionError
 from initaudit.settings import Configuration, Model, Overrides, SettingsError, load
 from initaudit.source import SourceError, SourceFile, decode_source
@@ -121,7 +121,7 @@ def _on_disk(asked: Asked, configuration: Configuration) -> Prepared:
         filenames=found.files,
         noqa=asked.noqa,
         known=_known(asked, configuration),
-        changes=changes_since(asked.diff_base, Repositories(Path.cwd()).here) if asked.diff_base else None,
+        changes=_changes(asked, found.files),
         skipped=found.skipped,
     )
     return Prepared(
@@ -130,6 +130,12 @@ def _on_disk(asked: Asked, configuration: Configuration) -> Prepared:
         watches=(_reading(found.files, asked, configuration),) if asked.read else (),
         errors=tuple(f"{path}: cannot be read" for path in found.unreadable),
     )
+
+
+def _changes(asked: Asked, filenames: tuple[str, ...]) -> Changes | None:
+    if asked.diff_base is None:
+        return None
+    return changes_since(asked.diff_base, filenames, Repositories(Path.cwd()))
 
 
 def _reading(filenames: tuple[str, ...], asked: Asked, configuration: Configuration, *, kept: bool = True) -> Watch:

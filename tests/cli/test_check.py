@@ -143,6 +143,7 @@ def test_notes_fail_only_when_asked_to(flags: list[str], expected: int) -> None:
         (["src", "--config", "none.toml"], ["none.toml"]),
         (["src", "--probe"], ["nothing to build"]),
         (["src", "--diff-base", "no-such-revision"], ["no-such-revision"]),
+        (["src", "--diff-base", ""], ["not a revision"]),
         (["src", "--output-file", "no/such/folder"], ["no/such/folder"]),
         (["-", "src"], ["standard input"]),
     ],
@@ -409,6 +410,70 @@ def test_only_changed_lines_are_reported_against_a_revision() -> None:
         ("pkg/new.py", "weight"),
         ("pkg/touched.py", "bias"),
     ]
+
+
+def git(*arguments: str, folder: str = ".") -> None:
+    own = ["user.name=n", "user.email=e@example.org", "commit.gpgsign=false", "protocol.file.allow=always"]
+    configured = [part for setting in own for part in ("-c", setting)]
+    subprocess.run(["git", "-C", folder, *configured, *arguments], check=True, capture_output=True)
+
+
+def committed(folder: str) -> None:
+    """A repository of what is in a folder."""
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        git(*command, folder=folder)
+
+
+BIAS = "        self.bias = nn.Parameter(t.empty(3))\n"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "settings"),
+    [
+        ("*.py -diff", {}),
+        ("*.py binary", {}),
+        ("*.py diff=mine", {"diff.mine.textconv": "true"}),
+        ("", {"diff.interHunkContext": "20", "diff.context": "20"}),
+        ("", {"diff.noprefix": "true", "diff.external": "true", "color.ui": "always"}),
+    ],
+)
+def test_attributes_and_settings_of_git_hide_no_changed_line(attributes: str, settings: dict[str, str]) -> None:
+    Path(".git").rmdir()
+    write("net.py", f"{RAW}\n\n\nx = 1\n")
+    write(".gitattributes", attributes)
+    committed(".")
+    for name, value in settings.items():
+        git("config", name, value)
+    write("net.py", f"x = 1\n{RAW}{BIAS}\n\n\nx = 2\n")
+    outcome = initaudit("net.py", "--diff-base", "HEAD", "--output-format", "json")
+    assert [finding["parameter"] for finding in json.loads(outcome.stdout)] == ["bias"]
+
+
+def test_changed_lines_are_those_of_the_repository_of_each_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(".git").rmdir()
+    for name in ("library/net.py", "main/net.py", "other/net.py"):
+        write(name)
+        committed(str(Path(name).parent))
+    git("submodule", "add", "-q", str(tmp_path / "library"), "lib", folder="main")
+    git("commit", "-q", "-m", "with a submodule", folder="main")
+    write("main/lib/net.py", RAW + BIAS)
+    git("commit", "-q", "-a", "-m", "later", folder="main/lib")
+    write("other/net.py", RAW + BIAS)
+    write("main/.gitignore", "made\n")
+    write("main/made/net.py")
+    write("outside.py")
+    for folder in (tmp_path / "main", tmp_path):
+        monkeypatch.chdir(folder)
+        paths = [f"{tmp_path}/{name}" for name in ("main", "main/made/net.py", "other", "outside.py")]
+        found = json.loads(initaudit(*paths, "--diff-base", "HEAD", "--output-format", "json").stdout)
+        assert sorted((Path(one["filename"]).relative_to(tmp_path).as_posix(), one["parameter"]) for one in found) == [
+            ("main/lib/net.py", "bias"),
+            ("main/made/net.py", "weight"),
+            ("other/net.py", "bias"),
+            ("outside.py", "weight"),
+        ]
 
 
 UNKNOWN = """\
