@@ -76,6 +76,7 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
 
 
 CACHE_DIR = "Keep what was read there. Default: .initaudit_cache beside the configuration, else in the current folder."
+BASELINE = "Do not report what this file lists. Default: .initaudit-baseline.json beside the configuration."
 BUILDING = (
     "kwargs", "input_size", "input_data", "dtype", "train", "device", "seeds", "timeout", "memory", "abstract",
 )  # fmt: skip
@@ -117,7 +118,7 @@ output_flags = together(
     click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", show_default=True),
     click.option("--quiet", "-q", is_flag=True, help="Print findings only."),
     click.option("--verbose", "-v", is_flag=True, help="Say which configuration and files are used."),
-    click.option("--baseline", type=click.Path(dir_okay=False), help="Do not report what this file lists."),
+    click.option("--baseline", type=click.Path(dir_okay=False), help=BASELINE),
 )
 file_flags = together(
     click.option("--exclude", **PATTERNS, help="Files and folders to leave out, instead of the configured ones."),

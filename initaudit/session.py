@@ -11,7 +11,7 @@ import msgspec
 
 from initaudit import engine
 from initaudit.analyzer.discover import Discovery, Exclusion, PathError, discover, holds_python
-from initaudit.baseline import BaselineError, read_baseline
+from initaudit.baseline import DEFAULT_FILENAME, BaselineError, read_baseline
 from initaudit.engine import Report, Task, Watch
 from initaudit.patterns import PatternError
 from initaudit.repository import Changes, Repositories, RepositoryError, changes_since
@@ -184,11 +184,16 @@ def _reachable(model: Model, folder: Path) -> Model:
 
 
 def baseline_path(configuration: Configuration) -> Path | None:
-    """Where the known findings are: the flag is relative to the current folder, the setting to its file."""
+    """Where the known findings are: the flag is relative to the current folder, the setting to its file.
+
+    Without either they are beside the configuration, where `initaudit baseline` writes them, if there is such a file.
+    """
     if configuration.overrides.baseline is not None:
         return Path(configuration.overrides.baseline)
-    setting = configuration.root.settings.baseline
-    return configuration.root.folder / setting if setting is not None else None
+    if configuration.root.settings.baseline is not None:
+        return configuration.root.folder / configuration.root.settings.baseline
+    usual = configuration.root.folder / DEFAULT_FILENAME
+    return usual if os.path.exists(usual) else None  # noqa: PTH110 (False where it may not be known)
 
 
 def cache_folder(asked: Asked, configuration: Configuration) -> Path | None:
@@ -206,5 +211,9 @@ def remove_cache(folder: Path) -> bool:
 
 
 def _known(asked: Asked, configuration: Configuration) -> frozenset[str]:
+    """The fingerprints of the baseline; who ignores all configuration files has only the one that the flag names."""
     path = baseline_path(configuration)
-    return read_baseline(path).fingerprints() if path is not None and asked.use_baseline else frozenset()
+    named = configuration.overrides.baseline is not None
+    if path is None or not asked.use_baseline or (asked.isolated and not named):
+        return frozenset()
+    return read_baseline(path).fingerprints()

@@ -412,6 +412,24 @@ def test_only_changed_lines_are_reported_against_a_revision() -> None:
     ]
 
 
+def test_what_the_baseline_wrote_is_known_from_then_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("initaudit.toml", "select = ['INI1']\n")
+    write("pkg/net.py")
+    assert initaudit().exit_code == 1
+    assert initaudit("baseline").exit_code == 0
+    for folder in (tmp_path, tmp_path / "pkg"):
+        monkeypatch.chdir(folder)
+        outcome = initaudit()
+        assert (outcome.exit_code, outcome.stdout) == (0, "")
+        assert "1 in the baseline" in outcome.stderr
+    monkeypatch.chdir(tmp_path)
+    assert in_json("--isolated") == [("INI101", "pkg/net.py")]
+    write("none.json", '{"findings": []}')
+    assert in_json("--baseline", "none.json") == [("INI101", "pkg/net.py")]
+    write("initaudit.toml", "select = ['INI1']\nbaseline = 'none.json'\n")
+    assert in_json() == [("INI101", "pkg/net.py")]
+
+
 def git(*arguments: str, folder: str = ".") -> None:
     own = ["user.name=n", "user.email=e@example.org", "commit.gpgsign=false", "protocol.file.allow=always"]
     configured = [part for setting in own for part in ("-c", setting)]
