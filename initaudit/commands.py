@@ -285,11 +285,14 @@ def schema() -> int:
 
 
 def _mend_standard_input(prepared: Prepared, output: Output) -> int:
-    """The mended text goes to standard output, and what remains to standard error."""
+    """The mended text goes to standard output, and what remains to its file or to standard error."""
     task, unsafe = prepared.task, prepared.configuration.run.unsafe_fixes
     report, source = engine.mend_given(task, prepared.watches, unsafe=unsafe)
     _print(source.raw)
-    _log(_shown(report, output, (source,)), end="")
+    if output.filename is not None:
+        _write(_shown(report, output, (source,)), output)
+    else:
+        _log(_shown(report, output, (source,)), end="")
     return _conclude(report, prepared, output)
 
 

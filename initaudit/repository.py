@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import re
 import subprocess
@@ -79,8 +80,7 @@ def changes_since(revision: str, filenames: Iterable[str], repositories: Reposit
     A file that git does not keep, and one of a repository that does not know the revision, is new as a whole. Raises
     RepositoryError when no repository can tell.
     """
-    if not revision or revision.startswith("-"):
-        raise RepositoryError(f"not a revision: `{revision}`")
+    _refuse_flag(revision)
     by_root: dict[Path, list[str]] = {}
     for filename in filenames:
         by_root.setdefault(repositories.root(filename), []).append(os.path.realpath(filename))
@@ -96,6 +96,32 @@ def changes_since(revision: str, filenames: Iterable[str], repositories: Reposit
     if len(errors) == max(len(by_root), 1):
         raise RepositoryError(f"cannot compare with `{revision}`: {errors[0]}")
     return Changes(rows)
+
+
+def changes_of_text(revision: str, filename: str, raw: bytes, repositories: Repositories) -> Changes:
+    """What a text that stands for a file changed since a revision; all of it is new when that has no such file."""
+    _refuse_flag(revision)
+    root, real = repositories.root(filename), os.path.realpath(filename)
+    name = Path(os.path.relpath(real, root)).as_posix()
+    try:
+        commit = _git(root, "rev-parse", "--verify", f"{_revision_in(root, revision, repositories)}^{{commit}}").strip()
+    except RepositoryError as error:
+        raise RepositoryError(f"cannot compare with `{revision}`: {error}") from error
+    try:
+        old = _git(root, "cat-file", "blob", f"{commit}:{name}")
+    except RepositoryError:
+        return Changes({real: None})
+    before, after = (
+        [line.rstrip("\r") for line in text.split("\n")] for text in (old, raw.decode("utf-8", "surrogateescape"))
+    )
+    steps = difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    return Changes({real: tuple(range(start + 1, end + 1) for kind, _, _, start, end in steps if kind != "equal")})
+
+
+def _refuse_flag(revision: str) -> None:
+    """What git would take for a flag, or for no revision at all."""
+    if not revision or revision.startswith("-"):
+        raise RepositoryError(f"not a revision: `{revision}`")
 
 
 def _revision_in(root: Path, revision: str, repositories: Repositories) -> str:

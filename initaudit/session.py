@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -14,7 +12,7 @@ from initaudit.analyzer.discover import Discovery, Exclusion, PathError, discove
 from initaudit.baseline import DEFAULT_FILENAME, BaselineError, read_baseline
 from initaudit.engine import Report, Task, Watch
 from initaudit.patterns import PatternError
-from initaudit.repository import Changes, Repositories, RepositoryError, changes_since
+from initaudit.repository import Changes, Repositories, RepositoryError, changes_of_text, changes_since
 from initaudit.selection import SelectionError
 from initaudit.settings import Configuration, Model, Overrides, SettingsError, load
 from initaudit.source import SourceError, SourceFile, decode_source
@@ -88,12 +86,10 @@ def configuration_for(asked: Asked) -> Configuration:
 
 def find_files(asked: Asked, configuration: Configuration) -> Discovery:
     """The files to read; raises UseError when there is no Python under the paths at all."""
-    settings, flags = configuration.run, configuration.overrides
+    settings = configuration.run
     found = discover(
         asked.paths,
-        exclusion=Exclusion(
-            configuration.excluded(), configuration.root.folder, flags=(flags.exclude or ()) + flags.extend_exclude
-        ),
+        exclusion=_exclusion(configuration),
         force_exclude=settings.force_exclude,
         respect_gitignore=settings.respect_gitignore,
     )
@@ -102,8 +98,14 @@ def find_files(asked: Asked, configuration: Configuration) -> Discovery:
     return found
 
 
-@contextlib.contextmanager
-def prepare(asked: Asked) -> Iterator[Prepared]:
+def _exclusion(configuration: Configuration) -> Exclusion:
+    flags = configuration.overrides
+    return Exclusion(
+        configuration.excluded(), configuration.root.folder, flags=(flags.exclude or ()) + flags.extend_exclude
+    )
+
+
+def prepare(asked: Asked) -> Prepared:
     """Everything a run needs. Standard input is read in the place of the file that it is named after."""
     configuration = configuration_for(asked)
     prepared = (_standard_input if asked.standard_input_named else _on_disk)(asked, configuration)
@@ -111,7 +113,7 @@ def prepare(asked: Asked) -> Iterator[Prepared]:
         models = _models(asked, configuration)
         watches = (*prepared.watches, engine.building(models))
         prepared = msgspec.structs.replace(prepared, watches=watches, models=models)
-    yield prepared
+    return prepared
 
 
 def _on_disk(asked: Asked, configuration: Configuration) -> Prepared:
@@ -152,6 +154,9 @@ def _standard_input(asked: Asked, configuration: Configuration) -> Prepared:
     if len(asked.paths) > 1:
         raise UseError("`-` stands alone: standard input cannot be checked together with other paths")
     name = asked.standard_input_filename or STANDARD_INPUT
+    changes = None
+    if asked.diff_base is not None:
+        changes = changes_of_text(asked.diff_base, name, asked.standard_input, Repositories(Path.cwd()))
     try:
         given = decode_source(name, asked.standard_input)
     except SourceError:
@@ -162,7 +167,14 @@ def _standard_input(asked: Asked, configuration: Configuration) -> Prepared:
         given=(given,),
         noqa=asked.noqa,
         known=_known(asked, configuration),
+        changes=changes,
     )
+    if configuration.run.force_exclude and _exclusion(configuration).covers_deeply(
+        os.path.realpath(name), is_folder=False
+    ):
+        return Prepared(
+            configuration=configuration, task=msgspec.structs.replace(task, filenames=(), skipped=1), watches=()
+        )
     return Prepared(
         configuration=configuration, task=task, watches=(_reading((name,), asked, configuration, kept=False),)
     )

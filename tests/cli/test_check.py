@@ -354,6 +354,37 @@ def test_standard_input_that_is_mended_goes_to_standard_output() -> None:
     assert "1 fixed" in outcome.stderr
 
 
+def test_standard_input_is_left_out_by_force_under_its_name() -> None:
+    given = ("-", "--stdin-filename", "gen/net.py", "--exclude", "gen")
+    assert initaudit(*given, input=LEGACY + RAW).exit_code == 1
+    outcome = initaudit(*given, "--force-exclude", input=LEGACY + RAW)
+    assert (outcome.exit_code, outcome.stdout) == (0, "")
+    assert outcome.stderr.startswith("0 files checked, 1 skipped")
+    assert initaudit(*given, "--force-exclude", "--fix", input=LEGACY).stdout == LEGACY
+
+
+def test_only_changed_lines_of_standard_input_are_reported_against_a_revision() -> None:
+    Path(".git").rmdir()
+    write("pkg/net.py")
+    committed(".")
+    given = ("-", "--output-format", "json", "--diff-base")
+    named = ("--stdin-filename", "pkg/net.py")
+    found = json.loads(initaudit(*given, "HEAD", *named, input=f"x = 1\n{RAW}{BIAS}").stdout)
+    assert [finding["parameter"] for finding in found] == ["bias"]
+    assert in_json(*given[:-1], "--diff-base", "HEAD", *named, input=RAW) == []
+    assert len(json.loads(initaudit(*given, "HEAD", input=RAW).stdout)) == 1  # no such file: it is new
+    for revision in ("no-such-revision", ""):
+        assert initaudit(*given, revision, *named, input=RAW).exit_code == 2
+
+
+def test_what_remains_of_standard_input_can_go_to_a_file() -> None:
+    other = RAW.replace("Net", "Other")
+    outcome = initaudit("-", "--fix", "-o", "out.json", "--output-format", "json", input=LEGACY + other)
+    assert outcome.stdout == LEGACY.replace("Tensor", "empty") + other
+    assert [one["code"] for one in json.loads(Path("out.json").read_text(encoding="utf-8"))] == ["INI101"]
+    assert "INI101" not in outcome.stderr
+
+
 def test_output_can_go_to_a_file() -> None:
     write("net.py")
     outcome = initaudit("net.py", "--output-format", "json", "--output-file", "out.json")
