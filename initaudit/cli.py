@@ -31,6 +31,14 @@ class CheckByDefault(click.Group):
             args = ["check", *args]
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; who interrupts it, at whatever it waits for, does not see the exit code of findings."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("initaudit: interrupted", err=True)
+            sys.exit(130)
+
 
 def comma_separated(value: str) -> tuple[str, ...]:
     """`A,B`; a flag that may be repeated takes either form."""

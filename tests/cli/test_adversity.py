@@ -662,6 +662,36 @@ def test_a_run_that_is_interrupted_says_so() -> None:
     assert errors.decode().endswith("initaudit: interrupted\n")
 
 
+WAITING = """
+import io, signal, sys
+from initaudit.cli import main
+
+class Waiting(io.BytesIO):
+    def read(self, size=-1):
+        print(end="x", flush=True)
+        return sys.__stdin__.buffer.read(size)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.stdin = io.TextIOWrapper(Waiting())
+main(["check", "-"])
+"""
+
+
+def test_a_run_that_is_interrupted_while_it_reads_standard_input_says_so() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as run:
+        assert run.stdout is not None
+        assert run.stdout.read(1) == b"x"
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert errors.decode() == "initaudit: interrupted\n"
+
+
 @FORKS
 def test_a_worker_that_is_killed_ends_the_run_with_a_message() -> None:
     write_others()
