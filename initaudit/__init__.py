@@ -44,8 +44,8 @@ def check(
         cache=cache,
         read=True,
     )
-    with prepare(asked) as prepared:
-        return prepared.with_errors(run(prepared.task, prepared.watches))
+    prepared = prepare(asked)
+    return prepared.with_errors(run(prepared.task, prepared.watches))
 
 
 def audit(

@@ -76,14 +76,14 @@ def exits_with_2(command: Callable[Parameters, int]) -> Callable[Parameters, int
 @exits_with_2
 def check(asked: Asked, output: Output, *, mend: bool = False) -> int:
     """Look, and report; with ``mend`` fix what can be fixed first."""
-    with session.prepare(asked) as prepared:
-        unsafe = prepared.configuration.run.unsafe_fixes
-        if mend and asked.standard_input_named:
-            return _mend_standard_input(prepared, output)
-        look = functools.partial(engine.mend, unsafe=unsafe) if mend else engine.run
-        report = prepared.with_errors(look(prepared.task, prepared.watches))
-        _write(_shown(report, output, prepared.task.given), output)
-        return _conclude(report, prepared, output)
+    prepared = session.prepare(asked)
+    unsafe = prepared.configuration.run.unsafe_fixes
+    if mend and asked.standard_input_named:
+        return _mend_standard_input(prepared, output)
+    look = functools.partial(engine.mend, unsafe=unsafe) if mend else engine.run
+    report = prepared.with_errors(look(prepared.task, prepared.watches))
+    _write(_shown(report, output, prepared.task.given), output)
+    return _conclude(report, prepared, output)
 
 
 @exits_with_2
@@ -98,29 +98,25 @@ def probe(
     """Build models and report; for people, also list every parameter."""
     if page_file is not None and importlib.util.find_spec("jinja2") is None:
         raise session.UseError("--html needs jinja2, which is not installed: pip install 'initaudit[probe]'")
-    with session.prepare(asked) as prepared:
-        report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
-        text = _shown(report, output, ())
-        if (
-            output.output_format == "full"
-            and not output.statistics
-            and (parameters := table.as_text(report.observations))
-        ):
-            text += ("\n" if text else "") + parameters + _sparklines(report, output)
-        if table_file is not None:
-            _save(table_file, table.as_json(report.observations))
-        if page_file is not None:
-            from initaudit.portrait.page import page
+    prepared = session.prepare(asked)
+    report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
+    text = _shown(report, output, ())
+    if output.output_format == "full" and not output.statistics and (parameters := table.as_text(report.observations)):
+        text += ("\n" if text else "") + parameters + _sparklines(report, output)
+    if table_file is not None:
+        _save(table_file, table.as_json(report.observations))
+    if page_file is not None:
+        from initaudit.portrait.page import page
 
-            _save(page_file, page(report.findings, report.observations, context_of(report.findings, output, ())))
-        if try_advice:
-            tried = attempt.as_text(attempt.attempt(prepared.task, report, prepared.models)) or "nothing to try."
-            if output.output_format == "full":
-                text += f"\n{tried}\n"
-            else:
-                _log(tried)
-        _write(text, output)
-        return _conclude(report, prepared, output)
+        _save(page_file, page(report.findings, report.observations, context_of(report.findings, output, ())))
+    if try_advice:
+        tried = attempt.as_text(attempt.attempt(prepared.task, report, prepared.models)) or "nothing to try."
+        if output.output_format == "full":
+            text += f"\n{tried}\n"
+        else:
+            _log(tried)
+    _write(text, output)
+    return _conclude(report, prepared, output)
 
 
 def _sparklines(report: Report, output: Output) -> str:
@@ -136,32 +132,32 @@ def _sparklines(report: Report, output: Output) -> str:
 @exits_with_2
 def diff(asked: Asked, output: Output) -> int:
     """Print what fixing would change, as a patch."""
-    with session.prepare(asked) as prepared:
-        report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
-        sources, patch, errors = Sources(prepared.task.given), "", []
-        unsafe = prepared.configuration.run.unsafe_fixes
-        for filename, findings in engine.fixable(prepared.task, report, unsafe=unsafe).items():
-            source = sources.get(filename)
-            try:
-                patch += fix.unified_diff(fix.mend(source, findings, unsafe=unsafe)) if source else ""
-            except fix.FixError as error:
-                errors.append(str(error))
-        _write(patch, output)
-        report = msgspec.structs.replace(report, errors=report.errors + tuple(errors))
-        return _conclude(report, prepared, output)
+    prepared = session.prepare(asked)
+    report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
+    sources, patch, errors = Sources(prepared.task.given), "", []
+    unsafe = prepared.configuration.run.unsafe_fixes
+    for filename, findings in engine.fixable(prepared.task, report, unsafe=unsafe).items():
+        source = sources.get(filename)
+        try:
+            patch += fix.unified_diff(fix.mend(source, findings, unsafe=unsafe)) if source else ""
+        except fix.FixError as error:
+            errors.append(str(error))
+    _write(patch, output)
+    report = msgspec.structs.replace(report, errors=report.errors + tuple(errors))
+    return _conclude(report, prepared, output)
 
 
 @exits_with_2
 def add_ignores(asked: Asked, output: Output) -> int:
     """Write a suppression for every finding in the checked files."""
-    with session.prepare(asked) as prepared:
-        report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
-        written, errors = _add_ignores(prepared.task, report)
-        for error in (*report.errors, *errors):
-            _log(f"initaudit: error: {error}")
-        if not output.quiet:
-            _log(f"{_count(written, 'finding')} suppressed.")
-        return 2 if report.errors or errors else 0
+    prepared = session.prepare(asked)
+    report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
+    written, errors = _add_ignores(prepared.task, report)
+    for error in (*report.errors, *errors):
+        _log(f"initaudit: error: {error}")
+    if not output.quiet:
+        _log(f"{_count(written, 'finding')} suppressed.")
+    return 2 if report.errors or errors else 0
 
 
 def _add_ignores(task: Task, report: Report) -> tuple[int, list[str]]:
@@ -196,18 +192,18 @@ def show_files(asked: Asked, output: Output) -> int:
 @exits_with_2
 def baseline(asked: Asked, output: Output) -> int:
     """Write what is found as known."""
-    with session.prepare(asked) as prepared:
-        report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
-        for error in report.errors:
-            _log(f"initaudit: error: {error}")
-        if report.errors:
-            return 2
-        root = prepared.configuration.root.folder
-        path = session.baseline_path(prepared.configuration) or root / DEFAULT_FILENAME
-        write_baseline(path, report.findings, Repositories(Path.cwd()).relative)
-        if not output.quiet:
-            _log(f"{_count(len(report.findings), 'finding')} written to {path}.")
-        return 0
+    prepared = session.prepare(asked)
+    report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
+    for error in report.errors:
+        _log(f"initaudit: error: {error}")
+    if report.errors:
+        return 2
+    root = prepared.configuration.root.folder
+    path = session.baseline_path(prepared.configuration) or root / DEFAULT_FILENAME
+    write_baseline(path, report.findings, Repositories(Path.cwd()).relative)
+    if not output.quiet:
+        _log(f"{_count(len(report.findings), 'finding')} written to {path}.")
+    return 0
 
 
 @exits_with_2
