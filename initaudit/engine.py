@@ -309,7 +309,7 @@ class _Hiding:
 
 
 class _Looked:
-    """Who looked at which file, and which files hold comments for this tool."""
+    """Who looked at which file and decided all there was, and which files hold comments for this tool."""
 
     def __init__(self, watched: Iterable[Watched], names: _Names, filenames: Iterable[str]) -> None:
         self._by_file: dict[str, set[Observer]] = {}
@@ -320,7 +320,7 @@ class _Looked:
                     self._by_file.setdefault(filename, set()).add(Observer.ANALYZER)
             for observation in one.observations:
                 self._see(observation, names)
-                if observation.error is not None:
+                if observation.error is not None or observation.undecided:
                     self._by_file[names.name(observation.source)] = set()
 
     def _see(self, observation: Observation, names: _Names) -> None:

@@ -30,7 +30,8 @@ class UselessSuppression(Rule[UnusedSuppression]):
 
     ## Known problems
     A code is judged only when it is selected and every observer that can see it has looked at the file. A suppression of a rule
-    that the probe sees too is therefore judged only in a run with the probe.
+    that the probe sees too is therefore judged only in a run with the probe, and none in a file of which something is not
+    decided (`--show-unknown`).
     Fewer than five findings on released code are known.
 
     ## References

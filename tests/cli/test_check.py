@@ -327,6 +327,17 @@ def test_diff_is_a_patch_and_changes_nothing() -> None:
     assert Path("net.py").read_text(encoding="utf-8") == LEGACY.replace("Tensor", "empty")
 
 
+def test_a_suppression_is_not_useless_where_something_is_not_decided() -> None:
+    ignored = (
+        LEGACY.replace("(3, 4))\n", "(3, 4))  # initaudit: ignore[INI104]\n") + "x = 1  # initaudit: ignore[INI302]\n"
+    )
+    write("decided.py", ignored)
+    write(
+        "undecided.py", ignored.replace("nn.Module", "Base").replace("import nn", "import nn\nfrom absent import Base")
+    )
+    assert in_json("decided.py", "undecided.py") == [("INI002", "decided.py")]
+
+
 def test_standard_input_is_checked_under_its_name() -> None:
     write("pkg/initaudit.toml", "ignore = ['INI104']\n")
     assert in_json("-", "--stdin-filename", "pkg/net.py", input=RAW) == [("INI101", "pkg/net.py")]
