@@ -41,11 +41,13 @@ def observe(project: Project, filename: str, wanted: Sequence[Sought]) -> Observ
         return _unread(filename)
     module.unparsed = not wanted
     seen = _seen(project, module, wanted)
-    module.forget_trees()
     if module.unparsed and isinstance(fault := module.scopes, SyntaxError):
         broken = syntax_fault(module, fault)
         if broken is not None:
             return _faulty(filename, broken)
+    elif module.unparsed and wanted and (anew := project.read_anew(module)) is not None:
+        seen = _seen(project, anew, wanted)
+    module.forget_trees()
     return msgspec.structs.replace(seen, comments=comments(module.raw))
 
 

@@ -1,14 +1,19 @@
 """A file's table of contents: its imports, classes, functions and top-level names, with their rows.
 
-Made by one pass over the lines, without parsing: a slice that turns out not to stand alone is noticed by whoever
-parses it. Rows are 1-based, ends inclusive.
+Made by one pass over the lines, without parsing. A line that goes on further to the left than its statement begins is
+misread: the slice that ends there does not stand alone, whoever parses it notices, and the outline is made anew from
+Python's tree of the file. Rows are 1-based, ends inclusive.
 """
 
 from __future__ import annotations
 
+import ast
 import bisect
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+
+from initaudit.naming import blocks
 
 _STRING = re.compile(
     r"#[^\n]*"
@@ -84,6 +89,52 @@ def outline(text: str) -> Outline:
     """The table of contents of a file whose newlines are ``\\n``."""
     lines = text.split("\n")
     return _Scanner(lines, _rows_inside_strings(text)).scan()
+
+
+def outline_of(body: Sequence[ast.stmt]) -> Outline:
+    """The table of contents of a file as Python parses it."""
+    found = Outline([], {}, {}, [], {}, [])
+    for statement in body:
+        rows = statement.lineno, statement.end_lineno or statement.lineno
+        match statement:
+            case (
+                ast.Assign(targets=[ast.Name(id=name), *_]) | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr())
+            ):
+                found.globals[name] = rows
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                continue
+        found.top_level.append(rows)
+    _record(found, body, None)
+    return found
+
+
+def _record(found: Outline, body: Iterable[ast.stmt], parent: Definition | None) -> None:
+    """Add what a body defines and, at the top level, imports."""
+    for statement in body:
+        match statement:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                row, end = statement.lineno, statement.end_lineno or statement.lineno
+                start = min([row, *(decorator.lineno for decorator in statement.decorator_list)])
+                is_class = isinstance(statement, ast.ClassDef)
+                inner = Definition(statement.name, is_class, start, row, end, statement.col_offset, parent)
+                (parent.members if parent is not None else found.members)[statement.name] = inner
+                found.definitions.append(inner)
+                _record(found, statement.body, inner)
+                continue
+            case ast.Import(names) if parent is None:
+                for each in names:
+                    head = each.name.partition(".")[0]
+                    found.imports[each.asname or head] = each.name if each.asname else head
+            case ast.ImportFrom(module, names, level) if parent is None:
+                source = "." * (level or 0) + (module or "")
+                for each in names:
+                    if each.name == "*":
+                        found.star_imports.append(source)
+                    else:
+                        target = source + ("" if source.endswith(".") else ".") + each.name
+                        found.imports[each.asname or each.name] = target
+        for block in blocks(statement):
+            _record(found, block, parent)
 
 
 def _rows_inside_strings(text: str) -> set[int]:
@@ -200,7 +251,7 @@ class _Scanner:
             pieces.append(self.lines[row].split("#")[0].strip())
             opened += _opened(pieces[-1])
             row += 1
-        names = " ".join(pieces).split("import", 1)[1]
+        names = re.split(r"\bimport\b", " ".join(pieces), maxsplit=1)[1]
         if match[1] is None:
             for name, alias in _ALIAS.findall(names):
                 self.result.imports[alias or name.split(".")[0]] = name if alias else name.split(".")[0]

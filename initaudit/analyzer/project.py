@@ -21,7 +21,7 @@ from typing import TypeVar
 from initaudit.analyzer.frameworks import KNOWN_BASES, MODULE_BASES, PURE_PACKAGES
 from initaudit.analyzer.layout import module_name, project_folder, real_path
 from initaudit.analyzer.mentions import Mentions
-from initaudit.analyzer.outline import Definition, Outline, outline
+from initaudit.analyzer.outline import Definition, Outline, outline, outline_of
 from initaudit.analyzer.reading import Search, Trail
 from initaudit.analyzer.scopes import symbols
 from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError
@@ -208,6 +208,22 @@ class Project:
                 self._by_file[key] = module = Module(filename, name, is_package, text)
                 self._by_name.setdefault(name, module)
         return self._visited(self._by_file[key])
+
+    def read_anew(self, module: Module) -> Module | None:
+        """The module with the outline that Python's tree of the file has; None when the one it has is right."""
+        whole = module.snippet(1, len(module.lines))
+        exact = outline_of(whole.body) if whole is not None else module.outline
+        if [(each.start, each.end) for each in exact.definitions] == [
+            (each.start, each.end) for each in module.outline.definitions
+        ]:
+            return None
+        anew = Module(module.filename, module.name, module.is_package, module.text)
+        anew.outline = exact
+        for known in (self._by_file, self._by_name):
+            known.update({key: anew for key, value in known.items() if value is module})
+        for answers in (self._mro, self._inherited, self._descendants):
+            answers.clear()
+        return anew
 
     def module(self, name: str) -> Module | None:
         """The module with a dotted name, looked for under every root."""

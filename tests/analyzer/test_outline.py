@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import initaudit
-from initaudit.analyzer.outline import outline
+from initaudit.analyzer.outline import Outline, outline, outline_of
 from initaudit.analyzer.project import Module
 
 OWN_FILES = sorted(Path(initaudit.__file__).parent.rglob("*.py"))
@@ -91,6 +91,22 @@ def test_definitions_are_found_with_their_rows(text: str) -> None:
 def test_the_files_of_this_package_are_outlined(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     assert outlined(text) == parsed(text)
+
+
+def told(found: Outline) -> tuple[object, ...]:
+    rows = [(d.qualname, d.is_class, d.start, d.row, d.end, d.indent, list(d.members)) for d in found.definitions]
+    return rows, list(found.members), found.imports, found.star_imports, found.globals
+
+
+@given(files)
+def test_the_outline_of_a_tree_is_that_of_the_text(text: str) -> None:
+    assert told(outline_of(ast.parse(text).body)) == told(outline(text))
+
+
+@pytest.mark.parametrize("file", OWN_FILES, ids=lambda file: file.stem)
+def test_the_files_of_this_package_have_the_outline_of_their_trees(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert told(outline_of(ast.parse(text).body)) == told(outline(text))
 
 
 @given(st.text(alphabet="def class():\n\t '\"#\\@import=xy1", max_size=200))

@@ -752,3 +752,20 @@ def test_what_is_a_size_in_a_branch_that_tests_its_type_may_be_data_elsewhere(
     head = "class Layer(nn.Module):\n    def __init__(self, n, flag):\n        super().__init__()\n"
     body = textwrap.indent(f"{before}\n    self.w = nn.Parameter(torch.Tensor(n))\n", " " * 8)
     assert unwritten(layer=head + body) == ({"w"} if is_size else set())
+
+
+def test_a_line_may_go_on_further_to_the_left_than_its_function_begins(unwritten: Callable[..., set[str]]) -> None:
+    rows = [
+        "class Layer(nn.Module):",
+        "    def __init__(self, n):",
+        "        super().__init__()",
+        "        self.a = nn.Parameter(torch.empty(n,",
+        "    3))",
+        "        self.b = nn.Parameter(torch.empty(n,",
+        "3))",
+        "        self.c = nn.Parameter(torch.empty(n, 3))",
+        "        self.reset()",
+        "    def reset(self):",
+        "        nn.init.ones_(self.b)",
+    ]
+    assert unwritten(layer="\n".join(rows)) == {"a", "c"}
