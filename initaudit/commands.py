@@ -27,7 +27,7 @@ from initaudit.finding import Edit, Finding, Severity
 from initaudit.merge import moved
 from initaudit.portrait import table
 from initaudit.report import render
-from initaudit.report.base import Context, RuleCard
+from initaudit.report.base import Context, RuleCard, position, printable
 from initaudit.repository import Repositories
 from initaudit.rules import catalogue
 from initaudit.rules.base import AnyRule
@@ -351,8 +351,8 @@ def _conclude(report: Report, prepared: Prepared, output: Output) -> int:
 
 def _undecided(report: Report) -> Iterator[str]:
     for item in report.undecided:
-        where = f"{item.place.filename}:{item.place.row}:{item.place.column}: " if item.place else ""
-        yield f"{where}not decided: {item.subject}: {item.reason}"
+        where = f"{item.place.filename}:{position(item.place)}: " if item.place else ""
+        yield printable(f"{where}not decided: {item.subject}: {item.reason}")
 
 
 def _summary(report: Report, *, unsafe: bool) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from initaudit.finding import Place
 from initaudit.source import Part, SourceError, SourceFile, lines
 
 PYTHON = frozenset({"python", "py", "python3", "ipython", "ipython3"})
@@ -75,7 +76,7 @@ class _Notebook(msgspec.Struct):
 
 
 class _RawCell(msgspec.Struct):
-    source: msgspec.Raw = msgspec.Raw(b'""')
+    source: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _RawNotebook(msgspec.Struct):
@@ -145,20 +146,55 @@ def rewritten(source: SourceFile, texts: Mapping[int | None, str]) -> str:
 
     Raises ValueError where that cannot be done.
     """
-    notebook = msgspec.json.decode(source.raw, type=_RawNotebook)
     pieces, position = [], 0
-    for number, cell in enumerate(notebook.cells, 1):
-        value = bytes(cell.source)
-        found = re.compile(_SOURCE + b"(" + re.escape(value) + b")").search(source.raw, position)
-        if found is None:
-            continue
+    for number, begin, end in _values(source.raw):
         if number in texts:
-            pieces += [source.raw[position : found.start(1)], _encoded(texts[number], value)]
-            position = found.end(1)
+            pieces += [source.raw[position:begin], _encoded(texts[number], source.raw[begin:end])]
+            position = end
     content = b"".join([*pieces, source.raw[position:]])
     if json.loads(content) != _replaced(json.loads(source.raw), texts):
         raise ValueError("the cell cannot be told from others that look like it")
     return content.decode(source.encoding)
+
+
+def in_notebook(source: SourceFile, place: Place) -> Place:
+    """The strings of JSON that hold the rows of a place in a cell; the begin of the file where these cannot be told."""
+    spans = (_strings(source.raw, *span) for number, *span in _values(source.raw) if number == place.cell)
+    strings = next(spans, [])
+    if not strings:
+        return Place(place.filename, 1, 1, 1, 1)
+    begin = next(begin for row, begin, _ in reversed(strings) if row <= place.row)
+    end = next(end for row, _, end in reversed(strings) if row <= place.end_row)
+    return Place(place.filename, *_row_and_column(source.raw, begin), *_row_and_column(source.raw, end))
+
+
+def _values(raw: bytes) -> Iterator[tuple[int, int, int]]:
+    """The number of each cell of a notebook, and where its source begins and ends, in the order of the file."""
+    position = 0
+    for number, cell in enumerate(msgspec.json.decode(raw, type=_RawNotebook).cells, 1):
+        value = bytes(cell.source)
+        found = re.compile(_SOURCE + b"(" + re.escape(value) + b")").search(raw, position) if value else None
+        if found is not None:
+            yield number, *found.span(1)
+            position = found.end(1)
+
+
+def _strings(raw: bytes, begin: int, end: int) -> list[tuple[int, int, int]]:
+    """The strings that the source of a cell is written as: the row of the cell that each begins in, and its span."""
+    value = raw[begin:end]
+    found, row = [], 1
+    for string in map(bytes, msgspec.json.decode(value, type=list[msgspec.Raw]) if value[:1] == b"[" else [value]):
+        begin = raw.index(string, begin)
+        found.append((row, begin, begin + len(string)))
+        begin += len(string)
+        row += len(lines(msgspec.json.decode(string, type=str))) - 1
+    return found
+
+
+def _row_and_column(raw: bytes, offset: int) -> tuple[int, int]:
+    """Where a byte stands, in rows and code points."""
+    begin = raw.rfind(b"\n", 0, offset) + 1
+    return raw.count(b"\n", 0, offset) + 1, len(raw[begin:offset].decode()) + 1
 
 
 def _encoded(text: str, old: bytes) -> bytes:

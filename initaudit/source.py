@@ -71,8 +71,8 @@ class SourceFile(msgspec.Struct, frozen=True):
         return self.raw.decode(self.encoding) if self.parts else self.text
 
     def part(self, cell: int | None) -> str:
-        """What stands in a cell; without cells, in the file."""
-        return next((part.text for part in self.parts if part.cell == cell), self.text)
+        """What stands in a cell; without one, in the file."""
+        return next((part.text for part in self.parts if part.cell == cell), self.whole)
 
     def shown(self, place: Place) -> Place:
         """Where a place of the Python text stands in the document. It ends, at the latest, where its part does."""
@@ -95,6 +95,14 @@ class SourceFile(msgspec.Struct, frozen=True):
         before = part.first - 1
         column, end_column = place.column - part.shift(place.row), place.end_column - part.shift(place.end_row)
         return Place(place.filename, place.row + before, column, place.end_row + before, end_column)
+
+    def in_file(self, place: Place) -> Place:
+        """Where the rows of a place stand in the file itself, whose rows are not those of its cells."""
+        if place.cell is None:
+            return place
+        from initaudit.embedded import in_notebook
+
+        return in_notebook(self, place)
 
     def encode(self, text: str) -> bytes:
         """``text`` as bytes of this file: its encoding, and its byte order mark if it has one."""
@@ -229,3 +237,8 @@ class Sources:
         """A place as the user knows it: in a cell, or in Markdown."""
         source = self.get(place.filename) if is_document(place.filename) else None
         return source.shown(place) if source else place
+
+    def in_file(self, place: Place) -> Place:
+        """A place as who knows no cells finds it, in the file; its begin when that cannot be read any longer."""
+        source = self.get(place.filename) if place.cell is not None else None
+        return source.in_file(place) if source else msgspec.structs.replace(place, cell=None)

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Sequence
 
 from initaudit.finding import Finding
-from initaudit.report.base import Context, Format
+from initaudit.report.base import Context, Format, in_file
 
 # The name of a format, and the module and function that write it.
 FORMATS = {
@@ -21,11 +21,13 @@ FORMATS = {
     "rdjson": "rdjson:rdjson",
     "azure": "workflow_commands:azure",
 }
+KNOW_CELLS = frozenset({"full", "concise", "json", "json-lines"})
+"""Formats whose rows are those of a cell. All others point into files."""
 
 
 def render(name: str, findings: Sequence[Finding], context: Context) -> str:
     """The findings in a format, ending with a newline unless empty."""
     module, _, function = FORMATS[name].partition(":")
     write: Format = getattr(importlib.import_module(f"{__name__}.{module}"), function)
-    text = write(findings, context)
+    text = write(findings if name in KNOW_CELLS else [in_file(one, context.sources) for one in findings], context)
     return text if not text or text.endswith("\n") else text + "\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from initaudit.finding import Category, Finding, Severity
+from initaudit.finding import Category, Finding, Place, Severity
 from initaudit.source import Sources
 
 INFORMATION_URL = "https://initaudit.readthedocs.io"
@@ -42,6 +42,24 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Format = Callable[[Sequence[Finding], Context], str]
+
+
+def position(place: Place) -> str:
+    """Where in its file a place begins: `row:column`, or `cell 3:row:column`."""
+    cell = f"cell {place.cell}:" if place.cell is not None else ""
+    return f"{cell}{place.row}:{place.column}"
+
+
+def in_file(finding: Finding, sources: Sources) -> Finding:
+    """A finding for who knows the rows of files only: one in a cell is placed in the file of its notebook.
+
+    The message names the cell. A fix, which is of the text of the cell, is left out.
+    """
+    place = finding.place
+    if place.cell is None:
+        return finding
+    message = f"{position(place)}: {finding.message}"
+    return msgspec.structs.replace(finding, place=sources.in_file(place), message=message, fix=None)
 
 
 def printable(text: str) -> str:

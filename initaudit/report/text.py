@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from initaudit.finding import Applicability, Finding, Severity
-from initaudit.report.base import Context, printable
+from initaudit.report.base import Context, position, printable
 from initaudit.report.excerpt import excerpt
 
 _COLORS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.NOTE: "36"}
@@ -44,9 +44,7 @@ def _full(finding: Finding, context: Context) -> Iterator[str]:
 
 
 def _where(finding: Finding, context: Context) -> str:
-    place = finding.place
-    cell = f":cell {place.cell}" if place.cell is not None else ""
-    return f"{_painted(printable(place.filename), '1', context)}{cell}:{place.row}:{place.column}"
+    return f"{_painted(printable(finding.place.filename), '1', context)}:{position(finding.place)}"
 
 
 def _what(finding: Finding, context: Context) -> str:

@@ -606,11 +606,12 @@ def test_what_is_unknown_is_remembered_and_told_of_the_text_on_standard_input() 
     assert given.stderr.splitlines()[:-1] == NOT_DECIDED
 
 
-def test_what_is_unknown_in_a_notebook_is_told_by_its_row() -> None:
+def test_what_is_unknown_in_a_notebook_is_told_by_its_cell_and_row() -> None:
     cell = {"cell_type": "code", "source": UNKNOWN}
     write("unknown.ipynb", json.dumps({"cells": [{"cell_type": "code", "source": "x = 1"}, cell]}))
     outcome = initaudit("unknown.ipynb", "--show-unknown")
-    assert [line.replace("ipynb", "py") for line in outcome.stderr.splitlines()[:-1]] == NOT_DECIDED
+    in_cell = [line.replace("unknown.py:", "unknown.ipynb:cell 2:") for line in NOT_DECIDED]
+    assert outcome.stderr.splitlines()[:-1] == in_cell
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,39 @@ def test_rows_of_a_notebook_are_rows_of_its_cells() -> None:
     assert "4 |         self.w = nn.Parameter(t.empty(3))\n  |                               ^^^^^^^^^^" in text
 
 
+@pytest.mark.parametrize(
+    "how", [{}, {"indent": 4}, {"indent": None}, {"ensure_ascii": True}], ids=["usual", "wide", "one line", "ascii"]
+)
+def test_who_knows_no_cells_is_pointed_at_the_string_that_holds_the_row(how: dict[str, Any]) -> None:
+    written = notebook("# Tïtle", IMPORTS, LEGACY, "print('ä')", LEGACY.replace("Net", "Other"), **how)
+    Path("net.ipynb").write_bytes(written)
+    rows = written.decode().splitlines()
+    string = json.dumps("        self.w = nn.Parameter(t.Tensor(3, 4))\n")
+    regions = []
+    for result in json.loads(initaudit("net.ipynb", "--output-format", "sarif").stdout)["runs"][0]["results"]:
+        region = result["locations"][0]["physicalLocation"]["region"]
+        assert region["startLine"] == region["endLine"]
+        assert rows[region["startLine"] - 1][region["startColumn"] - 1 : region["endColumn"] - 1] == string
+        assert "fixes" not in result
+        regions.append((result["message"]["text"].partition(": ")[0], region["startLine"], region["startColumn"]))
+    assert [cell for cell, *_ in regions] == ["cell 3:4:31", "cell 5:4:31"]
+    assert len(set(regions)) == 2
+    for form in ("github", "gitlab", "rdjson", "junit", "azure"):
+        text = initaudit("net.ipynb", "--output-format", form).stdout
+        assert all(cell in text for cell, *_ in regions)
+        assert "suggestions" not in text
+
+
+@pytest.mark.parametrize("key", ['"source"', r'"\u0073ource"'])
+def test_who_knows_no_cells_is_pointed_into_the_file_in_any_case(key: str) -> None:
+    text = json.dumps(f"{IMPORTS}\n{RAW}")
+    Path("net.ipynb").write_text(
+        f'{{"nbformat": 4, "cells": [\n{{"cell_type": "code", {key}: {text}}}]}}', encoding="utf-8"
+    )
+    place = json.loads(initaudit("net.ipynb", "--output-format", "gitlab").stdout)[0]["location"]["positions"]
+    assert place["begin"] == ({"line": 2, "column": 33} if key == '"source"' else {"line": 1, "column": 1})
+
+
 def test_a_notebook_is_found_in_a_folder_and_markdown_is_not() -> None:
     Path("net.ipynb").write_bytes(notebook(IMPORTS, RAW))
     Path("net.md").write_text(f"```python\n{IMPORTS}\n{RAW}\n```\n", encoding="utf-8")
