@@ -80,9 +80,12 @@ def check(asked: Asked, output: Output, *, mend: bool = False) -> int:
     unsafe = prepared.configuration.run.unsafe_fixes
     if mend and asked.standard_input_named:
         return _mend_standard_input(prepared, output)
-    look = functools.partial(engine.mend, unsafe=unsafe) if mend else engine.run
-    report = prepared.with_errors(look(prepared.task, prepared.watches))
-    _write(_shown(report, output, prepared.task.given), output)
+    if mend:
+        report = engine.mend(prepared.task, prepared.watches, unsafe=unsafe).remaining
+    else:
+        report = engine.run(prepared.task, prepared.watches)
+    report = prepared.with_errors(report)
+    _write(_encoded(_shown(report, output, prepared.task.given)), output)
     return _conclude(report, prepared, output)
 
 
@@ -115,7 +118,7 @@ def probe(
             text += f"\n{tried}\n"
         else:
             _log(tried)
-    _write(text, output)
+    _write(_encoded(text), output)
     return _conclude(report, prepared, output)
 
 
@@ -133,18 +136,11 @@ def _sparklines(report: Report, output: Output) -> str:
 def diff(asked: Asked, output: Output) -> int:
     """Print what fixing would change, as a patch."""
     prepared = session.prepare(asked)
-    report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
-    sources, patch, errors = Sources(prepared.task.given), "", []
     unsafe = prepared.configuration.run.unsafe_fixes
-    for filename, findings in engine.fixable(prepared.task, report, unsafe=unsafe).items():
-        source = sources.get(filename)
-        try:
-            patch += fix.unified_diff(fix.mend(source, findings, unsafe=unsafe)) if source else ""
-        except fix.FixError as error:
-            errors.append(str(error))
-    _write(patch, output)
-    report = msgspec.structs.replace(report, errors=report.errors + tuple(errors))
-    return _conclude(report, prepared, output)
+    mending = engine.mend(prepared.task, prepared.watches, unsafe=unsafe, writing=False)
+    _write(b"".join(fix.unified_diff(before, after) for before, after in mending.texts), output)
+    report = msgspec.structs.replace(mending.found, errors=mending.remaining.errors)
+    return _conclude(prepared.with_errors(report), prepared, output)
 
 
 @exits_with_2
@@ -185,7 +181,7 @@ def _add_ignores(task: Task, report: Report) -> tuple[int, list[str]]:
 def show_files(asked: Asked, output: Output) -> int:
     """List the files that would be checked."""
     found = session.find_files(asked, session.configuration_for(asked))
-    _write("".join(f"{filename}\n" for filename in found.files), output)
+    _write(_encoded("".join(f"{filename}\n" for filename in found.files)), output)
     return 0
 
 
@@ -282,13 +278,14 @@ def schema() -> int:
 
 def _mend_standard_input(prepared: Prepared, output: Output) -> int:
     """The mended text goes to standard output, and what remains to its file or to standard error."""
-    task, unsafe = prepared.task, prepared.configuration.run.unsafe_fixes
-    report, source = engine.mend_given(task, prepared.watches, unsafe=unsafe)
-    _print(source.raw)
+    unsafe = prepared.configuration.run.unsafe_fixes
+    mending = engine.mend(prepared.task, prepared.watches, unsafe=unsafe, writing=False)
+    report, given = mending.remaining, tuple(after for _, after in mending.texts) or prepared.task.given
+    _print(given[0].raw)
     if output.filename is not None:
-        _write(_shown(report, output, (source,)), output)
+        _write(_encoded(_shown(report, output, given)), output)
     else:
-        _log(_shown(report, output, (source,)), end="")
+        _log(_shown(report, output, given), end="")
     return _conclude(report, prepared, output)
 
 
@@ -380,11 +377,11 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _write(text: str, output: Output) -> None:
+def _write(content: bytes, output: Output) -> None:
     if output.filename is None:
-        _print(_encoded(text))
+        _print(content)
     else:
-        _save(output.filename, _encoded(text))
+        _save(output.filename, content)
 
 
 def _save(filename: str, content: bytes) -> None:

@@ -337,48 +337,44 @@ class _Looked:
         return frozenset(self._by_file.get(filename, ()))
 
 
-def mend(task: Task, watches: Sequence[Watch], *, unsafe: bool = False) -> Report:
-    """Run and apply fixes until none is left to apply; the report is about what remains."""
-    fixed = 0
-    errors: dict[str, str] = {}
+class Mending(msgspec.Struct, frozen=True):
+    """What was found, what remains, and the files that were mended without being written: as they are, and mended."""
+
+    found: Report
+    remaining: Report
+    texts: tuple[tuple[SourceFile, SourceFile], ...]
+
+
+def mend(task: Task, watches: Sequence[Watch], *, unsafe: bool = False, writing: bool = True) -> Mending:
+    """Run and apply fixes until none is left to apply: to files, or without ``writing`` to texts in their place."""
+    reports: list[Report] = []
+    fixed, errors = 0, dict[str, str]()
+    before, given = dict[str, SourceFile](), {source.filename: source for source in task.given}
     for _ in range(FIX_ROUNDS):
         stamps = {filename: _stamp(filename) for filename in task.filenames}
-        report = run(task, watches)
+        report = run(msgspec.structs.replace(task, given=tuple(given.values())), watches)
+        reports.append(report)
         applied = 0
         for filename, findings in fixable(task, report, unsafe=unsafe).items():
-            if filename not in errors:
-                try:
-                    applied += _mend_file(filename, findings, stamps[filename], unsafe=unsafe)
-                except (fix.FixError, SourceError) as error:
-                    errors[filename] = str(error)
+            if filename in errors:
+                continue
+            try:
+                source = given.get(filename) or _unchanged(filename, stamps[filename])
+                mended = fix.mend(source, findings, unsafe=unsafe)
+                if writing:
+                    fix.write(mended)
+                else:
+                    before.setdefault(filename, source)
+                    given[filename] = decode_source(filename, fix.encoded(mended))
+                applied += len(mended.fixed)
+            except (fix.FixError, SourceError) as error:
+                errors[filename] = str(error)
         fixed += applied
         if not applied:
             break
-    return _after_fixing(report, fixed, errors.values())
-
-
-def mend_given(task: Task, watches: Sequence[Watch], *, unsafe: bool = False) -> tuple[Report, SourceFile]:
-    """As ``mend``, for a text that was given; the new text comes back."""
-    fixed, source = 0, task.given[0]
-    errors: tuple[str, ...] = ()
-    for _ in range(FIX_ROUNDS):
-        report = run(msgspec.structs.replace(task, given=(source,)), watches)
-        try:
-            mended = fix.mend(source, fixable(task, report, unsafe=unsafe).get(source.filename, ()), unsafe=unsafe)
-            raw = source.encode(mended.text)
-        except (fix.FixError, UnicodeEncodeError) as error:
-            errors = (str(error),)
-            break
-        if not mended.fixed:
-            break
-        fixed += len(mended.fixed)
-        source = decode_source(source.filename, raw)
-    return _after_fixing(report, fixed, errors), source
-
-
-def _after_fixing(report: Report, fixed: int, errors: Iterable[str]) -> Report:
     summary = msgspec.structs.replace(report.summary, fixed=fixed)
-    return msgspec.structs.replace(report, summary=summary, errors=(*report.errors, *errors))
+    remaining = msgspec.structs.replace(report, summary=summary, errors=(*report.errors, *errors.values()))
+    return Mending(reports[0], remaining, tuple((source, given[name]) for name, source in before.items()))
 
 
 def fixable(task: Task, report: Report, *, unsafe: bool) -> dict[str, list[Finding]]:
@@ -391,13 +387,12 @@ def fixable(task: Task, report: Report, *, unsafe: bool) -> dict[str, list[Findi
     return by_file
 
 
-def _mend_file(filename: str, findings: Sequence[Finding], stamp: tuple[int, int], *, unsafe: bool) -> int:
+def _unchanged(filename: str, stamp: tuple[int, int]) -> SourceFile:
+    """A file as it was when it was checked."""
     source = read_source(filename)
     if _stamp(filename) != stamp:
         raise fix.FixError(f"{filename}: changed while it was being checked; nothing was changed")
-    mended = fix.mend(source, findings, unsafe=unsafe)
-    fix.write(mended)
-    return len(mended.fixed)
+    return source
 
 
 def _stamp(filename: str) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import difflib
 import errno
 import io
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -28,6 +29,8 @@ from initaudit.source import SourceFile, Sources, decode_source, line_starts, ne
 
 ANY_MAY_WRITE = 0o222
 """The bits of a mode that let anybody write: who runs as root may write a file that is meant to stay as it is."""
+_NEEDS_QUOTES = re.compile(rb'[\x00-\x1f\x7f"\\]')
+"""What would end a name in a patch, or mean something else."""
 
 
 class FixError(Exception):
@@ -150,19 +153,25 @@ def _parses(text: str) -> bool:
     return True
 
 
+def encoded(mended: Mended) -> bytes:
+    """The new text as bytes of its file; raises FixError when it cannot be written in the encoding of that."""
+    source = mended.source
+    try:
+        return source.encode(mended.text)
+    except UnicodeEncodeError as error:
+        raise FixError(f"{source.filename}: the fix does not fit its encoding, {source.encoding}") from error
+
+
 def write(mended: Mended) -> None:
     """Replace a file by its new text at once; raises FixError when it cannot be, or is not what was read."""
-    source = mended.source
+    source, content = mended.source, encoded(mended)
     target = Path(os.path.realpath(source.filename))
     try:
-        content = source.encode(mended.text)
         if target.read_bytes() != source.raw:
             raise FixError(f"{source.filename}: changed while it was being checked; nothing was changed")
         if not (target.stat().st_mode & ANY_MAY_WRITE and os.access(target, os.W_OK)):
             raise FixError(f"{source.filename}: {os.strerror(errno.EACCES)}: it is read-only; nothing was changed")
         _replace(target, content)
-    except UnicodeEncodeError as error:
-        raise FixError(f"{source.filename}: the fix does not fit its encoding, {source.encoding}") from error
     except OSError as error:
         raise FixError(f"{source.filename}: {error.strerror or error}") from error
 
@@ -196,12 +205,21 @@ def _keep_owner(target: Path, name: str) -> None:
             os.chown(name, -1, old.st_gid)
 
 
-def unified_diff(mended: Mended) -> str:
-    """What the fixes change, as a patch; empty when they change nothing."""
-    name = mended.source.filename
+def unified_diff(before: SourceFile, after: SourceFile) -> bytes:
+    """What changes in a file, as a patch of its bytes for `git apply -p0` and `patch -p0`; empty when nothing does."""
+    name = _name_in_patch(before.filename)
     # A patch ends lines at "\n" only, whatever Python thinks.
-    before, after = (list(io.StringIO(text, newline="\n")) for text in (mended.source.whole, mended.text))
+    old, new = (list(io.BytesIO(source.raw)) for source in (before, after))
     pieces = []
-    for line in difflib.unified_diff(before, after, fromfile=name, tofile=name):
-        pieces.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
-    return "".join(pieces)
+    for line in difflib.diff_bytes(difflib.unified_diff, old, new, fromfile=name, tofile=name):
+        pieces.append(line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n")
+    return b"".join(pieces)
+
+
+def _name_in_patch(filename: str) -> bytes:
+    """A file as it is called from the current folder, where it lies there. Blanks are ended by a tab, others quoted."""
+    path, here = Path(filename), Path.cwd()
+    name = os.fsencode(path.relative_to(here) if path.is_relative_to(here) else path)
+    if _NEEDS_QUOTES.search(name):
+        return b'"' + _NEEDS_QUOTES.sub(lambda match: b"\\%03o" % match[0][0], name) + b'"'
+    return name + b"\t" if b" " in name else name

@@ -140,12 +140,12 @@ def _changes(asked: Asked, filenames: tuple[str, ...]) -> Changes | None:
     return changes_since(asked.diff_base, filenames, Repositories(Path.cwd()))
 
 
-def _reading(filenames: tuple[str, ...], asked: Asked, configuration: Configuration, *, kept: bool = True) -> Watch:
+def _reading(filenames: tuple[str, ...], asked: Asked, configuration: Configuration) -> Watch:
     return engine.reading(
         filenames,
         initializers=configuration.run.initializers,
         jobs=asked.jobs,
-        cache=cache_folder(asked, configuration) if kept else None,
+        cache=cache_folder(asked, configuration),
         site_packages=asked.site_packages,
     )
 
@@ -175,9 +175,7 @@ def _standard_input(asked: Asked, configuration: Configuration) -> Prepared:
         return Prepared(
             configuration=configuration, task=msgspec.structs.replace(task, filenames=(), skipped=1), watches=()
         )
-    return Prepared(
-        configuration=configuration, task=task, watches=(_reading((name,), asked, configuration, kept=False),)
-    )
+    return Prepared(configuration=configuration, task=task, watches=(_reading((name,), asked, configuration),))
 
 
 def _models(asked: Asked, configuration: Configuration) -> tuple[Model, ...]:

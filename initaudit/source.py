@@ -18,7 +18,7 @@ from initaudit.finding import Place
 
 DOCUMENTS = (".ipynb", ".md")
 _NEWLINE = re.compile(r"\r\n|\n|\r")
-_held: dict[str, bytes] = {}
+held: dict[str, bytes] = {}
 """What is read in the place of files, by their real paths."""
 
 
@@ -120,7 +120,7 @@ def read_source(filename: str) -> SourceFile:
 
 def read_bytes(filename: str) -> bytes:
     """What is in a file, which is called for every file of a run: without a buffer, in half the calls to the system."""
-    if _held and (raw := _held.get(os.path.realpath(filename))) is not None:
+    if held and (raw := held.get(os.path.realpath(filename))) is not None:
         return raw
     with open(filename, "rb", buffering=0) as file:  # noqa: PTH123
         return file.read()
@@ -130,12 +130,12 @@ def read_bytes(filename: str) -> bytes:
 def holding(given: Iterable[SourceFile]) -> Iterator[None]:
     """Read these in the place of the files that they are named after, which need not exist."""
     paths = {os.path.realpath(source.filename): source.raw for source in given}
-    _held.update(paths)
+    held.update(paths)
     try:
         yield
     finally:
         for path in paths:
-            del _held[path]
+            del held[path]
 
 
 def decode_source(filename: str, raw: bytes) -> SourceFile:

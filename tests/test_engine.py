@@ -288,7 +288,7 @@ def test_fixing_goes_on_until_nothing_is_left_to_fix() -> None:
                 return Watched(A, (observation(A, [DeprecatedCall(place=call, name=name, function=function)]),))
         return Watched(A, ())
 
-    report = mend(a_task(), [watch])
+    report = mend(a_task(), [watch]).remaining
     assert Path("net.py").read_text(encoding="utf-8") == "x = i.xavier_normal_(y) + i.kaiming_normal_(z)\n"
     assert (report.summary.fixed, report.findings) == (2, ())
 
@@ -300,7 +300,7 @@ def test_a_file_that_is_saved_while_it_is_checked_is_not_fixed() -> None:
         Path("net.py").write_text("something = 'else'\n" * 30, encoding="utf-8")
         return Watched(A, (observation(A, [DeprecatedCall(place=call, name=name, function="xavier_normal")]),))
 
-    report = mend(a_task(), [watch])
+    report = mend(a_task(), [watch]).remaining
     assert report.exit_code() == 2
     assert "changed while" in report.errors[0]
     assert Path("net.py").read_text(encoding="utf-8") == "something = 'else'\n" * 30

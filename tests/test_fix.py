@@ -145,8 +145,8 @@ def test_the_owner_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_diff_is_a_patch() -> None:
-    diff = unified_diff(mend(source("a = 1\nb = 2"), [finding(edit("c", 2, 1, 2))]))
+    diff = unified_diff(source("a = 1\nb = 2"), source("a = 1\nc = 2"))
     assert diff == (
-        "--- net.py\n+++ net.py\n@@ -1,2 +1,2 @@\n a = 1\n"
-        "-b = 2\n\\ No newline at end of file\n+c = 2\n\\ No newline at end of file\n"
+        b"--- net.py\n+++ net.py\n@@ -1,2 +1,2 @@\n a = 1\n"
+        b"-b = 2\n\\ No newline at end of file\n+c = 2\n\\ No newline at end of file\n"
     )

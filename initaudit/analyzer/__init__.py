@@ -7,6 +7,7 @@ from pathlib import Path
 
 from initaudit.analyzer.layout import import_roots, installed_packages
 from initaudit.facts import Observation, Question
+from initaudit.source import held
 
 
 def analyze(
@@ -23,7 +24,8 @@ def analyze(
     Gives one observation per file that has something to say, in the order of the names. ``initializers`` are
     patterns of the dotted names of functions that initialize whatever they are given. ``jobs`` is the number of
     processes (None: one per core; small runs use one). ``cache`` is the folder of what earlier runs read (None: every
-    file is read anew, and nothing is kept). ``site_packages`` says whether names may lead to installed packages.
+    file is read anew, and nothing is kept), which is of files: where texts are ``held`` in their place, it is not used.
+    ``site_packages`` says whether names may lead to installed packages.
     Raises ``reading.LostWorkerError`` when one of the processes is killed.
     """
     from initaudit.analyzer.workers import Reader, read_all
@@ -31,7 +33,7 @@ def analyze(
     roots = import_roots(filenames)
     installed = installed_packages() if site_packages else ()
     reader = Reader(filenames, roots, questions, initializers, installed)
-    if cache is None:
+    if cache is None or held:
         readings = read_all(filenames, reader, jobs)
     else:
         from initaudit.analyzer.cache import Cache

@@ -5,14 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from initaudit.analyzer.reading import LostWorkerError, Reading
 from initaudit.facts import Observation, Question
 from initaudit.finding import Observer
-from initaudit.source import code_bytes
+from initaudit.source import code_bytes, held
 
 if TYPE_CHECKING:
     from initaudit.analyzer.project import Project
@@ -98,7 +98,7 @@ def read_all(filenames: Sequence[str], reader: Reader, jobs: int | None) -> Iter
     from concurrent.futures.process import BrokenProcessPool
 
     try:
-        with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(reader,)) as pool:
+        with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(reader, held)) as pool:
             for readings in pool.map(_read_chunk, chunks):
                 yield from readings
     except BrokenProcessPool as error:
@@ -111,11 +111,12 @@ _reader: Reader
 """That of a worker process. The pool, and with it the process, ends with the run."""
 
 
-def _start_worker(reader: Reader) -> None:
+def _start_worker(reader: Reader, texts: Mapping[str, bytes]) -> None:
     from threading import Thread
 
     global _reader
     _reader = reader
+    held.update(texts)
     gc.disable()  # also between the files: a worker ends with the run
     Thread(target=_end_with_the_run, daemon=True).start()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -325,6 +326,46 @@ def test_diff_is_a_patch_and_changes_nothing() -> None:
     Path("mend.patch").write_text(outcome.stdout, encoding="utf-8")
     subprocess.run(["git", "apply", "-p0", "mend.patch"], check=True)
     assert Path("net.py").read_text(encoding="utf-8") == LEGACY.replace("Tensor", "empty")
+
+
+USELESS_TWICE = LEGACY.replace("ones_(self.weight)", "ones_(self.weight)  # initaudit: ignore[INI201]  # noqa: INI202")
+"""What takes two rounds to fix."""
+
+
+@pytest.mark.parametrize("command", [["git", "apply", "-p0"], ["patch", "-p0", "-s", "-i"]], ids=lambda one: one[0])
+def test_a_diff_is_what_fix_writes_whatever_files_hold_and_are_called(command: list[str], tmp_path: Path) -> None:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"needs {command[0]}")
+    contents = {
+        "plain.py": USELESS_TWICE.encode(),
+        "one folder/ü net.py": USELESS_TWICE.encode(),
+        'quoted "net"\\.py': USELESS_TWICE.encode(),
+        "latin.py": b"# coding: latin-1\n# \xe9\n" + USELESS_TWICE.encode(),
+        "first.py": b"\xef\xbb\xbffrom torch import nn; import torch; nn.init.uniform(torch.ones(3))\n",
+        "marked.py": b"\xef\xbb\xbf" + USELESS_TWICE.encode().replace(b"\n", b"\r\n").rstrip(),
+    }
+    for name, content in contents.items():
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(content)
+    diff = initaudit(str(tmp_path), "--diff")
+    assert {name: Path(name).read_bytes() for name in contents} == contents
+    Path("mend.patch").write_bytes(diff.stdout_bytes)
+    subprocess.run([*command, "mend.patch"], check=True)
+    patched = {name: Path(name).read_bytes() for name in contents}
+    assert not any(b"noqa" in content or b"Tensor" in content or b"uniform(" in content for content in patched.values())
+    for name, content in contents.items():
+        Path(name).write_bytes(content)
+    initaudit("--fix")
+    assert {name: Path(name).read_bytes() for name in contents} == patched
+
+
+def test_a_diff_is_what_fix_writes_also_where_processes_share_nothing() -> None:
+    for number in range(30):
+        write(f"net{number}.py", USELESS_TWICE)
+    run = "import multiprocessing as m; from initaudit.cli import main; m.set_start_method('spawn'); main()"
+    done = subprocess.run([sys.executable, "-c", run, "--diff", "-j", "2"], capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    assert (lines.count("+        nn.init.ones_(self.weight)"), sum("+++" in line for line in lines)) == (30, 30)
 
 
 def test_a_suppression_is_not_useless_where_something_is_not_decided() -> None:
