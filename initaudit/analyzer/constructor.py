@@ -102,10 +102,11 @@ def construct(project: Project, cls: Defined) -> Construction:
 
 
 def attempt(construction: Construction, method: Defined, **known: Value) -> None:
-    """Call a method of the constructed object; a run that does not end fails the construction and is no error."""
+    """Call a method of the constructed object; one that does not parse, or end, fails the construction."""
     run = construction.run
     try:
-        call_entry(run, construction.instance, method, known)
+        if not call_entry(run, construction.instance, method, known):
+            construction.failure = not_followed(method)
     except OutOfBudgetError:
         construction.failure = f"{method.definition.name} is too long to follow"
     except RecursionError:
@@ -137,11 +138,14 @@ def trial(construction: Construction) -> Iterator[None]:
         del run.storages[allocated:]
 
 
-def call_entry(run: Interpreter, instance: Instance | None, method: Defined, known: dict[str, Value]) -> None:
-    """Call a function with arguments nobody knows: each parameter that is not ``known`` is a symbol of its own."""
+def call_entry(run: Interpreter, instance: Instance | None, method: Defined, known: dict[str, Value]) -> bool:
+    """Call a function with arguments nobody knows: each parameter that is not ``known`` is a symbol of its own.
+
+    False for one that does not parse.
+    """
     found = method.module.function(method.definition)
     if found is None:
-        return
+        return False
     _, node = found
     keywords: dict[str, Value] = {}
     params, given = parameters(node), defaults(node.args)
@@ -157,6 +161,12 @@ def call_entry(run: Interpreter, instance: Instance | None, method: Defined, kno
     parent = method.definition.parent
     owner = Defined(method.module, parent) if parent is not None and parent.is_class else None
     run.invoke(Function(method, instance, owner), [], {**keywords, "**": Symbol("kwargs")}, None)
+    return True
+
+
+def not_followed(function: Defined) -> str:
+    """Why nobody knows what a function does that does not parse."""
+    return f"{function.definition.name} could not be followed"
 
 
 def _is_integer(annotation: ast.expr | None) -> bool:

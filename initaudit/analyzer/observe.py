@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -45,6 +46,8 @@ def observe(project: Project, filename: str, wanted: Sequence[Sought]) -> Observ
         broken = syntax_fault(module, fault)
         if broken is not None:
             return _faulty(filename, broken)
+        if wanted:
+            seen = msgspec.structs.replace(seen, undecided=(*seen.undecided, *_newer(module, fault)))
     elif module.unparsed and wanted and (anew := project.read_anew(module)) is not None:
         seen = _seen(project, anew, wanted)
     module.forget_trees()
@@ -84,6 +87,16 @@ def _seen(project: Project, module: Module, wanted: Sequence[Sought]) -> Observa
         facts=tuple(found),
         undecided=tuple(undecided),
     )
+
+
+def _newer(module: Module, fault: SyntaxError) -> Iterator[Undecided]:
+    """What is written for a newer Python than the one that reads it: each part that was wanted, or else the file."""
+    reason = f"Python {sys.version_info.major}.{sys.version_info.minor} does not parse it"
+    for row, end in module.unparsed_slices() or [(fault.lineno or 1, fault.lineno or 1)]:
+        around = module.outline.at(row)
+        name = f"{module.name}.{around.qualname}" if around is not None else module.name
+        place = Place(module.filename, row, 1, end, len(module.lines[end - 1]) + 1)
+        yield Undecided(place=place, subject=name, reason=reason)
 
 
 def _parse_raw(module: Module) -> None:

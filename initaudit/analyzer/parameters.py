@@ -109,6 +109,7 @@ def _allocated_raw(construction: Construction, by: str | None, *, written: bool)
             if reason is None and written_elsewhere(construction, entry) is not None:
                 decided = (Coverage.WRITTEN, None)
                 reason = storage.escaped
+            reason = reason or construction.failure
             forgotten = writing[0].definition.name if writing else None
         elif by is not None and decided[0] is Coverage.WRITTEN and not loaded and not restored(construction, entry, by):
             yield not_restored(construction, entry, by)

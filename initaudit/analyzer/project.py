@@ -84,6 +84,15 @@ class Module:
         self.unparsed |= self._snippets[start, end] is None
         return self._snippets[start, end]
 
+    def unparsed_slices(self) -> Sequence[tuple[int, int]]:
+        """The rows of the slices that somebody wanted and that do not parse, without those around others."""
+        failed = sorted(rows for rows, snippet in self._snippets.items() if snippet is None)
+        return [
+            (start, end)
+            for start, end in failed
+            if not any((start, end) != other and start <= other[0] and other[1] <= end for other in failed)
+        ]
+
     def forget_trees(self) -> None:
         """Keep no slice any longer: they are most of what a file takes. Who asks for one parses it again."""
         self._snippets.clear()

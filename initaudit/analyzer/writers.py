@@ -18,6 +18,7 @@ from initaudit.analyzer.constructor import (
     attempt,
     call_entry,
     construct,
+    not_followed,
     registered,
     trial,
     unreadable_base,
@@ -111,8 +112,11 @@ def _written_in(
 def _is_trusted(function: Defined, name: str) -> bool:
     """Whether a function that hands the module to code nobody can read may do so to have it initialized.
 
-    Otherwise it has to write the parameter itself: the argument that was taken for a module may be anything.
+    Otherwise it has to write the parameter itself: the argument that was taken for a module may be anything. One that
+    does not parse may do either.
     """
+    if function.module.function(function.definition) is None:
+        return True
     called = function.definition.name
     if called == "__init__" or "forward" in called or not ABOUT_INITIALIZATION.search(called):
         attribute = re.escape(name.partition(".")[0])
@@ -134,6 +138,9 @@ def forgotten_initializers(construction: Construction, found: Registered) -> Ite
             yield method
             continue
         if not may_write(source, found.name):
+            continue
+        if method.module.function(method.definition) is None:
+            yield method
             continue
         with trial(construction):
             before = len(found.storage.writes)
@@ -354,6 +361,7 @@ def run_on_module(
     """
     found = function.module.function(function.definition)
     if found is None:
+        construction.failure = not_followed(function)
         return
     snippet, node = found
     run = construction.run
