@@ -42,7 +42,10 @@ class CheckByDefault(click.Group):
 
 def comma_separated(value: str) -> tuple[str, ...]:
     """`A,B`; a flag that may be repeated takes either form."""
-    return tuple(part.strip() for part in value.split(",") if part.strip())
+    parts = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not parts:
+        raise click.BadParameter(f"{value!r} names nothing")
+    return parts
 
 
 def pattern_and_codes(value: str) -> tuple[str, tuple[str, ...]]:
@@ -50,6 +53,8 @@ def pattern_and_codes(value: str) -> tuple[str, tuple[str, ...]]:
     pattern, colon, codes = value.rpartition(":")
     if not colon:
         raise click.BadParameter(f"{value!r} is not PATTERN:CODE")
+    if not codes.strip(" ,"):
+        raise click.BadParameter(f"{value!r} names no rule")
     return pattern, comma_separated(codes)
 
 

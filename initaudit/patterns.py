@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator
 
 from pathspec import GitIgnoreSpec
 
+_HERE = re.compile(r"^(!?)(?:\./)+")
+"""What a shell, and not git, takes for the folder that a pattern is relative to."""
+
 
 class PatternError(Exception):
     """A pattern that cannot be understood."""
@@ -32,10 +35,51 @@ class Patterns:
 
     def verdict(self, real: str, *, is_folder: bool = False) -> bool | None:
         """True for a match, False for one taken back by a ``!`` pattern, None for a path that no pattern speaks of."""
+        relative = self._relative(real, is_folder=is_folder)
+        return self.spec.check_file(relative).include if relative is not None else None
+
+    def step(self, real: str, *, is_folder: bool) -> bool | None:
+        """As ``verdict``, of a path in a folder that is not left out: by what names the path itself, as git decides."""
+        relative = self._relative(real, is_folder=is_folder)
+        if relative is None:
+            return None
+        patterns = reversed(self.spec.patterns)
+        return next((one.include for one in patterns if one.regex is not None and _names(one.regex, relative)), None)
+
+    def _relative(self, real: str, *, is_folder: bool) -> str | None:
+        """A path as patterns see it; None when none speaks of it."""
         if not real.startswith(self.prefix):
             return None
         relative = real[len(self.prefix) :].replace(os.sep, "/") + ("/" if is_folder else "")
-        return self.spec.check_file(relative).include if self.any.match(relative) else None
+        return relative if self.any.match(relative) else None
+
+
+def _names(pattern: re.Pattern[str], relative: str) -> bool:
+    """Whether a pattern matches a path itself, and not because of a folder above it."""
+    match = pattern.search(relative)
+    if match is None:
+        return False
+    if pattern.groups:  # the slash behind a folder, where one was matched
+        return match.end(1) in (-1, len(relative))
+    return not (relative.endswith("/") and match.end() == len(relative))  # `folder/**` is what lies in it
+
+
+class PathPatterns:
+    """Patterns that may be written as paths too: `./net.py`, `../net.py`, or absolute ones.
+
+    What begins with a slash is both, an absolute path and one below the folder, as in a .gitignore.
+    """
+
+    def __init__(self, folder: str, lines: Iterable[str]) -> None:
+        lines = list(lines)
+        paths = [os.path.join(folder, line) for line in lines if line.startswith(("/", "../"))]  # noqa: PTH118
+        anywhere = [os.path.realpath(path) + "/" * path.endswith("/") for path in paths]
+        self._patterns = [Patterns(folder, (_HERE.sub(r"\1/", line) for line in lines))]
+        self._patterns += [Patterns(os.sep, anywhere)] if anywhere else []
+
+    def cover(self, real: str, *, is_folder: bool = False) -> bool:
+        """Whether a path is one that is meant."""
+        return any(patterns.verdict(real, is_folder=is_folder) for patterns in self._patterns)
 
 
 def understood(line: str) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from initaudit.finding import Category, Finding
-from initaudit.patterns import Patterns
+from initaudit.patterns import PathPatterns
 from initaudit.rules.base import AnyRule, Default
 from initaudit.settings import Configuration, Located, nearest
 
@@ -95,10 +95,10 @@ class Selected:
         self.configuration = configuration
         self.rules = rules
         self._codes: dict[int, frozenset[str]] = {}
-        self._ignores: dict[int, tuple[tuple[Patterns, frozenset[str]], ...]] = {}
+        self._ignores: dict[int, tuple[tuple[PathPatterns, frozenset[str]], ...]] = {}
         self._located: dict[str, Located] = {}
         self._flags = tuple(
-            (Patterns(os.path.realpath(Path.cwd()), [pattern]), self._matching(selectors))
+            (PathPatterns(os.path.realpath(Path.cwd()), [pattern]), self._matching(selectors))
             for pattern, selectors in configuration.overrides.per_file_ignores.items()
         )
         self._of(configuration.root)  # so that a misspelt selector is an error even when no file is checked
@@ -115,7 +115,7 @@ class Selected:
         if located.settings.per_file_ignores or self._flags:
             real = os.path.realpath(filename)
             ignores = (*self._ignores[id(located)], *self._flags)
-            codes = codes.difference(*(ignored for patterns, ignored in ignores if patterns.verdict(real)))
+            codes = codes.difference(*(ignored for patterns, ignored in ignores if patterns.cover(real)))
         return codes
 
     def covers(self, finding: Finding) -> bool:
@@ -138,7 +138,7 @@ class Selected:
             )
             self._codes[id(located)] = select(self.rules, layers, preview=preview)
             self._ignores[id(located)] = tuple(
-                (Patterns(os.path.realpath(located.folder), [pattern]), self._matching(selectors))
+                (PathPatterns(os.path.realpath(located.folder), [pattern]), self._matching(selectors))
                 for pattern, selectors in settings.per_file_ignores.items()
             )
         return self._codes[id(located)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,30 @@ def test_a_file_that_is_named_counts_whatever_it_is_called(tmp_path: Path) -> No
     tree(tmp_path, "bin/train", "bin/app.wsgi", "bin/gui.pyw", "bin/net.py")
     assert discover(["bin/train", "bin/app.wsgi", "bin/gui.pyw"]).files == ("bin/train", "bin/app.wsgi", "bin/gui.pyw")
     assert discover(["bin"]).files == ("bin/net.py",)
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "files"),
+    [
+        ("a/b/*\n", "!b/\n", ("a/x.py",)),
+        ("*.py\n", "!b/\n", ()),
+        ("b/\n", "!b/\n", ("a/x.py", "a/b/x.py", "a/b/c/x.py")),
+        ("a/**\n!a/b/\n", "", ()),
+        ("a/b/**\n!a/b/x.py\n", "", ("a/x.py", "a/b/x.py")),
+    ],
+)
+def test_gitignore_speaks_of_a_folder_and_of_what_is_in_it_apart(
+    outer: str, inner: str, files: tuple[str, ...], tmp_path: Path
+) -> None:
+    tree(tmp_path, "a/x.py", "a/b/x.py", "a/b/c/x.py")
+    (tmp_path / ".gitignore").write_text(outer, encoding="utf-8")
+    (tmp_path / "a/.gitignore").write_text(inner, encoding="utf-8")
+    assert discover(["."]).files == files
+    subprocess.run(["git", "init", "-q"], check=True)
+    kept = subprocess.run(
+        ["git", "ls-files", "-o", "--exclude-standard", "*.py"], capture_output=True, text=True, check=True
+    )
+    assert set(kept.stdout.split()) == set(files)
 
 
 @pytest.mark.parametrize("folder", [".venv", "node_modules", "__pycache__", "build", ".git"])

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from initaudit.analyzer.layout import leads_to_file, listing
-from initaudit.patterns import Patterns, understood
+from initaudit.patterns import PathPatterns, Patterns, understood
 
 # Folders that never hold a project's own source. A file in one of them is still checked when it is named.
 NEVER_SOURCE = frozenset(
@@ -75,13 +75,13 @@ class Exclusion:
         """``patterns`` are relative to ``folder``; ``flags``, like any path in a command, to the current one."""
         here = Path.cwd().resolve()
         self._folder = folder.resolve() if folder else here
-        self._patterns = (Patterns(str(self._folder), patterns), Patterns(str(here), flags))
+        self._patterns = (PathPatterns(str(self._folder), patterns), PathPatterns(str(here), flags))
 
     def covers(self, real: str, *, is_folder: bool) -> bool:
         """Whether this path is left out, met in a folder that is not."""
         name = real.rpartition(os.sep)[2]
         return (is_folder and name in NEVER_SOURCE) or any(
-            patterns.verdict(real, is_folder=is_folder) for patterns in self._patterns
+            patterns.cover(real, is_folder=is_folder) for patterns in self._patterns
         )
 
     def covers_deeply(self, real: str, *, is_folder: bool) -> bool:
@@ -150,9 +150,9 @@ class _Ignored(NamedTuple):
 
     def hides(self, real: str, *, is_folder: bool) -> bool:
         """The innermost .gitignore that says anything about a path decides."""
-        verdict, above = self.patterns.verdict(real, is_folder=is_folder), self.above
+        verdict, above = self.patterns.step(real, is_folder=is_folder), self.above
         while verdict is None and above is not None:
-            verdict, above = above.patterns.verdict(real, is_folder=is_folder), above.above
+            verdict, above = above.patterns.step(real, is_folder=is_folder), above.above
         return bool(verdict)
 
 

@@ -138,6 +138,7 @@ def test_notes_fail_only_when_asked_to(flags: list[str], expected: int) -> None:
         (["src", "--select", "INI1001"], ["unknown rule `INI1001`", "did you mean `INI101`"]),
         (["src", "--ignore", "uninitialised-parameter"], ["did you mean `uninitialized-parameter`"]),
         (["src", "--per-file-ignores", "tests/**:INI9999"], ["unknown rule `INI9999`"]),
+        (["src", "--per-file-ignores", "tests/**:"], ["'tests/**:' names no rule"]),
         (["src", "--selct", "INI101"], ["--selct"]),
         (["src", "--output-format", "xml"], ["xml"]),
         (["src", "--baseline", "none.json"], ["none.json", "initaudit baseline"]),
@@ -247,6 +248,32 @@ def test_more_can_be_excluded_and_more_processes_find_the_same() -> None:
         write(f"src/net{number}.py")
     assert in_json("-j", "2") == in_json("-j", "1")
     assert len(in_json("--extend-exclude", "net1*.py")) == 30 - 11
+
+
+@pytest.mark.parametrize(
+    "pattern", ["./pkg/net.py", "/pkg/net.py", "{here}/pkg/net.py", "{here}/pkg/", "../*/pkg/n*.py"]
+)
+def test_files_can_be_meant_by_their_paths(pattern: str, inside: Path) -> None:
+    write("pkg/net.py")
+    write("other/pkg/net.py")
+    write("initaudit.toml", "")
+    pattern = pattern.format(here=inside)
+    others = [("INI101", "other/pkg/net.py")]
+    assert in_json("--exclude", pattern) == others
+    assert in_json("--per-file-ignores", f"{pattern}:INI1") == others
+    write("initaudit.toml", f"exclude = ['{pattern}']")
+    assert in_json() == others
+    write("initaudit.toml", f"per-file-ignores = {{ '{pattern}' = ['INI101'] }}")
+    assert in_json() == others
+
+
+@pytest.mark.parametrize("flag", ["--select", "--ignore", "--exclude", "--extend-select"])
+@pytest.mark.parametrize("value", ["", " ", ","])
+def test_a_list_of_nothing_is_refused(flag: str, value: str) -> None:
+    write("net.py")
+    outcome = initaudit("net.py", flag, value)
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert f"'{flag}': '{value}' names nothing" in outcome.stderr
 
 
 def test_verbose_names_the_configuration() -> None:
