@@ -44,7 +44,9 @@ def attempt(task: Task, report: Report, models: Sequence[Model]) -> Iterator[Att
         changes = tuple(_changes(findings, before))
         if not changes:
             continue
-        again = engine.run(task, [engine.building([model], {model.target: changes})])
+        again = engine.run(
+            task, [engine.building([model], {model.target: changes}, root=task.configuration.root.folder)]
+        )
         yield Attempt(
             target=model.target,
             changes=changes,

@@ -13,6 +13,7 @@ import click
 from initaudit import __version__
 from initaudit.finding import Severity
 from initaudit.report import FORMATS
+from initaudit.settings import MOST
 
 if TYPE_CHECKING:
     from initaudit.commands import Output
@@ -209,11 +210,13 @@ def check(paths: tuple[str, ...], **flags: Any) -> None:
 )
 @click.option(
     "--memory",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, min_open=True, max=MOST),
     metavar="GB",
     help="Gigabytes that a build may take. Default: most of what is free.",
 )
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds until a build is given up.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True, max=MOST), help="Seconds until a build is given up."
+)
 @click.option("--try", "try_advice", is_flag=True, help="Build again with what is advised, and show before and after.")
 @click.option("--table", type=click.Path(dir_okay=False), help="Write every parameter there, as JSON.")
 @click.option("--html", type=click.Path(dir_okay=False), help="Write a page for people there.")
@@ -338,8 +341,10 @@ def _joined(flags: dict[str, Any], name: str) -> tuple[str, ...]:
 
 def _output(flags: dict[str, Any]) -> Output:
     """How the flags want the outcome shown."""
-    from initaudit.commands import Output
+    from initaudit.commands import COUNTED, Output
 
+    if flags["statistics"] and flags["output_format"] not in COUNTED:
+        raise click.UsageError(f"--statistics counts as {', '.join(COUNTED)}, and not as {flags['output_format']}")
     return Output(
         output_format=flags["output_format"],
         filename=flags["output_file"],

@@ -145,20 +145,30 @@ def diff(asked: Asked, output: Output) -> int:
 
 @exits_with_2
 def add_ignores(asked: Asked, output: Output) -> int:
-    """Write a suppression for every finding in the checked files."""
+    """Write a suppression for every finding in the checked files; standard input goes to standard output with them."""
     prepared = session.prepare(asked)
     report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
-    written, errors = _add_ignores(prepared.task, report)
-    for error in (*report.errors, *errors):
-        _log(f"initaudit: error: {error}")
+    mended, errors = _suppressed(prepared.task, report)
+    written = 0
+    if asked.standard_input_named:
+        _print(fix.encoded(mended[0]) if mended else asked.standard_input)
+    for one in mended:
+        try:
+            if not asked.standard_input_named:
+                fix.write(one)
+            written += len(one.fixed)
+        except fix.FixError as error:
+            errors.append(str(error))
+    for message in (*report.errors, *errors):
+        _log(f"initaudit: error: {message}")
     if not output.quiet:
         _log(f"{_count(written, 'finding')} suppressed.")
     return 2 if report.errors or errors else 0
 
 
-def _add_ignores(task: Task, report: Report) -> tuple[int, list[str]]:
-    """How many findings got a comment, and what could not be written."""
-    count, errors, sources = 0, [], Sources(task.given)
+def _suppressed(task: Task, report: Report) -> tuple[list[fix.Mended], list[str]]:
+    """The files with a comment for each finding, and what cannot get any."""
+    mended, errors, sources = [], [], Sources(task.given)
     by_file: dict[str, list[Finding]] = {}
     for finding in report.findings:
         by_file.setdefault(finding.place.filename, []).append(finding)
@@ -170,11 +180,10 @@ def _add_ignores(task: Task, report: Report) -> tuple[int, list[str]]:
         try:
             if edits:
                 shown = [Edit(edit.content, source.shown(edit.place)) for edit in edits]
-                fix.write(fix.Mended(source, fix.apply_edits(source, shown), ()))
-                count += len(by_file[filename])
+                mended.append(fix.Mended(source, fix.apply_edits(source, shown), tuple(by_file[filename])))
         except fix.FixError as error:
             errors.append(str(error))
-    return count, errors
+    return mended, errors
 
 
 @exits_with_2
@@ -292,7 +301,7 @@ def _mend_standard_input(prepared: Prepared, output: Output) -> int:
 def _shown(report: Report, output: Output, given: Sequence[SourceFile]) -> str:
     """The findings in the format that was asked for."""
     if output.statistics:
-        return _statistics(report.findings, as_json=output.output_format in ("json", "json-lines"))
+        return COUNTED[output.output_format](_statistics(report.findings))
     return render(output.output_format, report.findings, context_of(report.findings, output, given))
 
 
@@ -321,20 +330,32 @@ def _card(one: AnyRule) -> RuleCard:
     )
 
 
-def _statistics(findings: Iterable[Finding], *, as_json: bool) -> str:
+def _statistics(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """How many findings each rule has, most first."""
     counts = Counter((finding.code, finding.name) for finding in findings)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    if as_json:
-        rows = [{"code": code, "name": name, "count": count} for (code, name), count in ranked]
-        return json.dumps(rows, indent=2) + "\n"
-    return "".join(f"{count:>6}  {code}  {name}\n" for (code, name), count in ranked)
+    return [{"code": code, "name": name, "count": count} for (code, name), count in ranked]
+
+
+def _counts_as_text(counts: list[dict[str, Any]]) -> str:
+    return "".join("{count:>6}  {code}  {name}\n".format(**one) for one in counts)
+
+
+COUNTED: dict[str, Callable[[list[dict[str, Any]]], str]] = {
+    "full": _counts_as_text,
+    "concise": _counts_as_text,
+    "json": lambda counts: json.dumps(counts, indent=2) + "\n",
+    "json-lines": lambda counts: "".join(json.dumps(one) + "\n" for one in counts),
+}
+"""The formats that can hold how many findings each rule has."""
 
 
 def _conclude(report: Report, prepared: Prepared, output: Output) -> int:
     """Tell the person at the terminal what was done; the exit code."""
     if output.verbose:
         _log(f"configuration: {prepared.configuration.root.filename or 'none'}")
+        for filename in prepared.task.filenames:
+            _log(printable(f"checked: {filename}"))
     if output.show_unknown:
         for line in _undecided(report):
             _log(line)
@@ -355,8 +376,10 @@ def _undecided(report: Report) -> Iterator[str]:
 def _summary(report: Report, *, unsafe: bool) -> str:
     """One line: what was looked at, and what came of it."""
     done = report.summary
-    looked = [f"{_count(done.files, 'file')} checked"] if done.files or not done.models else []
-    looked += [f"{_count(done.models, 'model')} built"] if done.models else []
+    models = done.built or done.not_built
+    looked = [f"{_count(done.files, 'file')} checked"] if done.files or not models else []
+    looked += [f"{_count(done.built, 'model')} built"] if models else []
+    looked += [f"{done.not_built} not built"] if done.not_built else []
     looked += [f"{done.skipped} skipped", f"{done.undecided} not decided"]
     outcome = [_outcome(report.findings)]
     outcome += [f"{done.fixed} fixed"] if done.fixed else []

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from initaudit import fix, merge
-from initaudit.facts import Observation, Question, SyntaxFault, Undecided, UnusedSuppression
+from initaudit.facts import BuildFailure, Observation, Question, SyntaxFault, Undecided, UnusedSuppression
 from initaudit.finding import Category, Change, Finding, Observer, Place, Severity
 from initaudit.merge import Seen
 from initaudit.repository import Changes, Repositories
@@ -66,7 +66,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """What was done, so that silence is never mistaken for "clean"."""
 
     files: int = 0
-    models: int = 0
+    built: int = 0
+    not_built: int = 0
     skipped: int = 0
     undecided: int = 0
     suppressed: int = 0
@@ -121,10 +122,13 @@ def reading(
     return watch
 
 
-def building(models: Sequence[Model], changes: Mapping[str, tuple[Change, ...]] | None = None) -> Watch:
+def building(
+    models: Sequence[Model], changes: Mapping[str, tuple[Change, ...]] | None = None, *, root: Path | None = None
+) -> Watch:
     """The probe on these models. A target that cannot be imported is an error, and the others are still built.
 
-    ``changes`` are made to the models, by target, once they are built.
+    ``changes`` are made to the models, by target, once they are built. Names are imported from the current folder, then
+    from the ``root``.
     """
 
     def watch(asking: Asking) -> Watched:
@@ -146,6 +150,7 @@ def building(models: Sequence[Model], changes: Mapping[str, tuple[Change, ...]] 
                 memory=None if model.memory is None else int(model.memory * 1e9),
                 questions=asked,
                 changes=(changes or {}).get(model.target, ()),
+                root=None if root is None else str(root),
             )
             if model.timeout is not None:
                 target = msgspec.structs.replace(target, timeout=model.timeout)
@@ -202,6 +207,8 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     fresh = [finding for finding in findings if finding.fingerprint not in task.known]
     errors = [error for one in watched for error in one.errors]
     errors += [f"{named.name(one.source)}: {one.error}" for one in observations if one.error is not None]
+    probed = [one for observer in watched if observer.observer is Observer.PROBE for one in observer.observations]
+    not_built = sum(any(isinstance(fact, BuildFailure) for fact in one.facts) for one in probed)
     reported = [finding for finding in fresh if task.changes is None or task.changes.touch(finding.place)]
     undecided = tuple(
         msgspec.structs.replace(item, place=sources.shown(named.place(item.place)) if item.place else None)
@@ -215,7 +222,8 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
         errors=tuple(errors),
         summary=Summary(
             files=len(task.filenames),
-            models=sum(len(one.observations) for one in watched if one.observer is Observer.PROBE),
+            built=len(probed) - not_built,
+            not_built=not_built,
             skipped=task.skipped,
             undecided=len(undecided),
             suppressed=hiding.count,

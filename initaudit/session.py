@@ -111,7 +111,7 @@ def prepare(asked: Asked) -> Prepared:
     prepared = (_standard_input if asked.standard_input_named else _on_disk)(asked, configuration)
     if asked.probe:
         models = _models(asked, configuration)
-        watches = (*prepared.watches, engine.building(models))
+        watches = (*prepared.watches, engine.building(models, root=configuration.root.folder))
         prepared = msgspec.structs.replace(prepared, watches=watches, models=models)
     return prepared
 
@@ -186,11 +186,16 @@ def _models(asked: Asked, configuration: Configuration) -> tuple[Model, ...]:
 
 
 def _reachable(model: Model, folder: Path) -> Model:
-    """A model in a file that does not lie here, but beside the configuration, is found from here."""
-    filename, _, attribute = model.target.rpartition(":")
+    """A model, or inputs, in a file that does not lie here, but beside the configuration, are found from here."""
+    data = None if model.input_data is None else _found(model.input_data, folder)
+    return msgspec.structs.replace(model, target=_found(model.target, folder), input_data=data)
+
+
+def _found(spec: str, folder: Path) -> str:
+    filename, _, attribute = spec.rpartition(":")
     if not filename.endswith(".py") or Path(filename).exists() or not (folder / filename).exists():
-        return model
-    return msgspec.structs.replace(model, target=f"{folder / filename}:{attribute}")
+        return spec
+    return f"{folder / filename}:{attribute}"
 
 
 def baseline_path(configuration: Configuration) -> Path | None:

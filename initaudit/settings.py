@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import functools
 import json
+import math
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,6 +24,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+MOST = 1e9
+"""More seconds, or gigabytes, than anybody has."""
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Size = Annotated[tuple[Annotated[int, msgspec.Meta(ge=0)], ...], msgspec.Meta(description="One input, batch included.")]
 
@@ -54,10 +57,12 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_un
         msgspec.Meta(description="Whether to watch without memory; auto: when the build takes too much."),
     ] = "auto"
     memory: Annotated[
-        Annotated[float, msgspec.Meta(gt=0)] | None, msgspec.Meta(description="Gigabytes that a build may take.")
+        Annotated[float, msgspec.Meta(gt=0, le=MOST)] | None,
+        msgspec.Meta(description="Gigabytes that a build may take."),
     ] = None
     timeout: Annotated[
-        Annotated[float, msgspec.Meta(gt=0)] | None, msgspec.Meta(description="Seconds until a build is given up.")
+        Annotated[float, msgspec.Meta(gt=0, le=MOST)] | None,
+        msgspec.Meta(description="Seconds until a build is given up."),
     ] = None
 
 
@@ -276,10 +281,12 @@ def _assignments(table: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _toml_value(value: Any) -> str:
-    """A value in TOML; strings, numbers and booleans are written as in JSON."""
+    """A value in TOML; strings, numbers and booleans are written as in JSON, but for what that has no word for."""
     if isinstance(value, dict):
-        inner = ", ".join(f"{json.dumps(key)} = {_toml_value(item)}" for key, item in value.items())
+        inner = ", ".join(f"{_toml_value(key)} = {_toml_value(item)}" for key, item in value.items())
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(_toml_value(item) for item in value)}]"
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")

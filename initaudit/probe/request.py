@@ -24,7 +24,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     ``abstract`` says whether to watch without memory: "auto" when the build takes more than it may.
     ``questions`` are those whose answers cost builds of their own: they are answered only when asked. ``inputs`` are
     positional and named inputs that were handed over: they never leave the process. ``changes`` are
-    made to the model as soon as it is built.
+    made to the model as soon as it is built. Names are imported from the current folder, then from the ``root``.
     """
 
     spec: str
@@ -41,6 +41,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     questions: frozenset[Question] = frozenset()
     changes: tuple[Change, ...] = ()
     seeds: int = 1
+    root: str | None = None
     inputs: tuple[tuple[Any, ...], dict[str, Any]] | None = None
 
     def parts(self) -> tuple[str, str]:

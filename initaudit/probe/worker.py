@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import sys
 from pathlib import Path
 
 import msgspec
@@ -34,6 +35,8 @@ def observe(target: Target, folder: Path) -> Observation:
     from initaudit.probe.given import check
     from initaudit.probe.target import resolve
 
+    if target.root is not None:
+        sys.path.insert(0, target.root)
     check(target)
     resolved = resolve(target)
     place = resolved.place()

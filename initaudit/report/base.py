@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -13,6 +15,7 @@ from initaudit.source import Sources
 
 INFORMATION_URL = "https://initaudit.readthedocs.io"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_HALF = re.compile(r"[\ud800-\udfff]")
 
 
 class RuleCard(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +63,11 @@ def in_file(finding: Finding, sources: Sources) -> Finding:
         return finding
     message = f"{position(place)}: {finding.message}"
     return msgspec.structs.replace(finding, place=sources.in_file(place), message=message, fix=None)
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """JSON that can be written in UTF-8: where the bytes of a name are no text, nobody could read it otherwise."""
+    return _HALF.sub("\N{REPLACEMENT CHARACTER}", json.dumps(value, indent=indent, ensure_ascii=False)) + "\n"
 
 
 def printable(text: str) -> str:

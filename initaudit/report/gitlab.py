@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from initaudit.finding import Finding, Severity
-from initaudit.report.base import Context
+from initaudit.report.base import Context, json_text
 
 _SEVERITIES = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.NOTE: "info"}
 
@@ -29,4 +28,4 @@ def gitlab(findings: Sequence[Finding], context: Context) -> str:
         }
         for finding in findings
     ]
-    return json.dumps(issues, indent=2, ensure_ascii=False) + "\n"
+    return json_text(issues, indent=2)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from initaudit.finding import Finding, Fix, Place
-from initaudit.report.base import Context
+from initaudit.report.base import Context, json_text
 
 
 def array(findings: Sequence[Finding], context: Context) -> str:
     """All findings as one array."""
-    return json.dumps([as_json(finding) for finding in findings], indent=2, ensure_ascii=False) + "\n"
+    return json_text([as_json(finding) for finding in findings], indent=2)
 
 
 def json_lines(findings: Sequence[Finding], context: Context) -> str:
     """One finding a line."""
-    return "".join(json.dumps(as_json(finding), ensure_ascii=False) + "\n" for finding in findings)
+    return "".join(json_text(as_json(finding)) for finding in findings)
 
 
 def as_json(finding: Finding) -> dict[str, Any]:

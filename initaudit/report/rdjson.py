@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from initaudit.finding import Applicability, Finding, Place, Severity
-from initaudit.report.base import INFORMATION_URL, Context
+from initaudit.report.base import INFORMATION_URL, Context, json_text
 
 _SEVERITIES = {Severity.ERROR: "ERROR", Severity.WARNING: "WARNING", Severity.NOTE: "INFO"}
 
@@ -20,7 +19,7 @@ def rdjson(findings: Sequence[Finding], context: Context) -> str:
         "source": {"name": "initaudit", "url": INFORMATION_URL},
         "diagnostics": [_diagnostic(finding, context) for finding in findings],
     }
-    return json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+    return json_text(result, indent=2)
 
 
 def _diagnostic(finding: Finding, context: Context) -> dict[str, Any]:

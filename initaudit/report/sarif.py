@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from initaudit.finding import Applicability, Finding, Fix, Place
-from initaudit.report.base import INFORMATION_URL, Context, RuleCard
+from initaudit.report.base import INFORMATION_URL, Context, RuleCard, json_text
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "%SRCROOT%"
@@ -33,7 +32,7 @@ def sarif(findings: Sequence[Finding], context: Context) -> str:
         "originalUriBaseIds": {ROOT: {"uri": context.root.as_uri().rstrip("/") + "/"}},
         "results": [_result(finding, index, context) for finding in findings],
     }
-    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+    return json_text({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
 def _rule(rule: RuleCard) -> dict[str, Any]:

@@ -141,6 +141,7 @@ def test_notes_fail_only_when_asked_to(flags: list[str], expected: int) -> None:
         (["src", "--per-file-ignores", "tests/**:"], ["'tests/**:' names no rule"]),
         (["src", "--selct", "INI101"], ["--selct"]),
         (["src", "--output-format", "xml"], ["xml"]),
+        (["src", "--statistics", "--output-format", "sarif"], ["--statistics", "not as sarif"]),
         (["src", "--baseline", "none.json"], ["none.json", "initaudit baseline"]),
         (["src", "--config", "none.toml"], ["none.toml"]),
         (["src", "--probe"], ["nothing to build"]),
@@ -276,11 +277,12 @@ def test_a_list_of_nothing_is_refused(flag: str, value: str) -> None:
     assert f"'{flag}': '{value}' names nothing" in outcome.stderr
 
 
-def test_verbose_names_the_configuration() -> None:
+def test_verbose_names_the_configuration_and_the_files() -> None:
     write("net.py", CLEAN)
+    write("pkg/net.py", CLEAN)
     write("initaudit.toml", "ignore = ['INI104']\n")
-    assert "initaudit.toml" in initaudit("net.py", "-v").stderr
-    assert "initaudit.toml" not in initaudit("net.py").stderr
+    assert "initaudit.toml\nchecked: net.py\nchecked: pkg/net.py\n" in initaudit("-v").stderr
+    assert "net.py" not in initaudit().stderr
 
 
 def test_the_closest_configuration_decides_for_a_file() -> None:
@@ -314,6 +316,15 @@ def test_add_ignore_suppresses_every_finding() -> None:
     assert (outcome.exit_code, outcome.stderr) == (0, "1 finding suppressed.\n")
     assert "4))  # initaudit: ignore[INI101]\n" in Path("net.py").read_text(encoding="utf-8")
     assert in_json() == []
+
+
+def test_standard_input_gets_its_suppressions_on_standard_output() -> None:
+    write("net.py", CLEAN)
+    ignored = RAW.replace("(3, 4))", "(3, 4))  # initaudit: ignore[INI101]")
+    for text, expected in ((RAW, ignored), (CLEAN, CLEAN), (ignored, ignored), ("x = (", "x = (")):
+        outcome = initaudit("-", "--add-ignore", "--stdin-filename", "net.py", input=text)
+        assert outcome.stdout == expected
+    assert Path("net.py").read_text(encoding="utf-8") == CLEAN
 
 
 def test_fix_mends_what_is_safe_and_reports_what_remains() -> None:
@@ -483,6 +494,8 @@ def test_statistics_count_by_rule() -> None:
         "name": "uninitialized-parameter",
         "count": 2,
     }
+    lines = initaudit("--statistics", "--output-format", "json-lines").stdout.splitlines()
+    assert [json.loads(line)["count"] for line in lines] == [2, 1]
 
 
 def test_show_files_lists_what_would_be_checked() -> None:
@@ -744,3 +757,7 @@ def test_a_file_name_that_is_not_unicode_does_not_stop_a_report() -> None:
     Path(name).write_text(RAW, encoding="utf-8")
     for form in ("full", "json", "sarif", "github", "junit"):
         assert initaudit("--output-format", form).exit_code == 1
+    for form in ("json", "json-lines", "sarif", "gitlab", "rdjson"):
+        text = initaudit("--output-format", form).stdout_bytes.decode()
+        assert "\\ud" not in text
+        assert form == "sarif" or "n\N{REPLACEMENT CHARACTER}t.py" in text

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 import initaudit
 from initaudit.cli import main
 from initaudit.rules import catalogue
+from initaudit.settings import read_settings
 
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the probe runs with torch")
 
@@ -80,6 +81,17 @@ def test_the_effective_settings_are_a_configuration_that_can_be_used() -> None:
     assert 'ignore = ["INI104"]' in text.splitlines()
     Path("initaudit.toml").write_text(text, encoding="utf-8")
     assert run("config").stdout.splitlines()[1:] == text.splitlines()[1:]
+
+
+def test_the_effective_settings_are_toml_whatever_they_hold() -> None:
+    values = '"\\u007f" = inf, "😀" = -inf, "x" = ["\\u007f\\u0001\\"", { y = 1e300 }]'
+    Path("initaudit.toml").write_text(f'[[models]]\ntarget = "net:Net"\nkwargs = {{ {values} }}\n', encoding="utf-8")
+    text = run("config").stdout
+    Path("again.toml").write_text(text, encoding="utf-8")
+    assert run("config", "--config", "again.toml").stdout.splitlines()[1:] == text.splitlines()[1:]
+    (model,) = read_settings(Path("again.toml")).settings.models
+    infinity = float("inf")
+    assert model.kwargs == {"\x7f": infinity, "😀": -infinity, "x": ['\x7f\x01"', {"y": 1e300}]}
 
 
 def test_the_schema_of_the_configuration_is_printed() -> None:

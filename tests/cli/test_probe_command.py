@@ -160,8 +160,22 @@ def test_suppressions_hold_for_what_the_probe_sees() -> None:
     assert "1 suppressed" in outcome.stderr
 
 
-def test_a_configured_model_is_found_from_a_folder_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("initaudit.toml").write_text('[[models]]\ntarget = "net.py:Clean"\n', encoding="utf-8")
+@pytest.mark.parametrize("spelled", ["net.py", "net", "package.net"])
+def test_a_configured_model_and_its_inputs_are_found_from_a_folder_below(
+    spelled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = "\n\ndef inputs():\n    return torch.ones(32, 4)\n"
+    for path in (Path("net.py"), Path("package/net.py")):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(MODEL + inputs, encoding="utf-8")
+    model = f'[[models]]\ntarget = "{spelled}:Clean"\ninput-data = "{spelled}:inputs"\n'
+    Path("initaudit.toml").write_text(model, encoding="utf-8")
     (tmp_path / "deep").mkdir()
     monkeypatch.chdir(tmp_path / "deep")
-    assert run("probe").exit_code == 0
+    outcome = run("probe")
+    assert (outcome.exit_code, outcome.stderr.partition(",")[0]) == (0, "1 model built")
+
+
+def test_a_model_that_raises_counts_as_not_built() -> None:
+    outcome = run("probe", "net.py:Raises")
+    assert outcome.stderr.endswith("0 models built, 1 not built, 0 skipped, 0 not decided; 1 error.\n")
