@@ -372,8 +372,8 @@ def mend(task: Task, watches: Sequence[Watch], *, unsafe: bool = False, writing:
                 if writing:
                     fix.write(mended)
                 else:
-                    before.setdefault(filename, source)
                     given[filename] = decode_source(filename, fix.encoded(mended))
+                    before.setdefault(filename, source)
                 applied += len(mended.fixed)
             except (fix.FixError, SourceError) as error:
                 errors[filename] = str(error)
