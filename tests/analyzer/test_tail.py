@@ -712,6 +712,35 @@ def test_a_parent_that_writes_whatever_it_is_told_to(unwritten: Callable[..., se
     assert unwritten(layer=files.format("describe")) == {"weight", "bias"}
 
 
+@pytest.mark.parametrize(
+    ("done", "left"),
+    [
+        ("parameter.data.copy_(value)", set()),
+        ("parameter.data = value", set()),
+        ("parameter[:2].zero_()", set()),
+        ("unknown.fill(parameter)", set()),
+        ("value.reshape(parameter.shape)", {"weight", "bias"}),
+        ("print(parameter.numel())", {"weight", "bias"}),
+    ],
+)
+@pytest.mark.parametrize("reach", ["self.get_parameter(name)", "getattr(self, name)"])
+def test_looking_at_what_a_computed_name_leads_to_writes_nothing(
+    reach: str, done: str, left: set[str], unwritten: Callable[..., set[str]]
+) -> None:
+    layer = f"""
+    import unknown
+    class Layer(nn.Module):
+        def __init__(self, n, values):
+            super().__init__()
+            self.weight = nn.Parameter(torch.empty(n, n))
+            self.bias = nn.Parameter(torch.empty(n))
+            for name, value in values.items():
+                parameter = {reach}
+                {done}
+    """
+    assert unwritten(layer=layer) == left
+
+
 def test_a_parameter_stays_one_where_another_path_makes_a_buffer_of_its_name(
     analyzed: Callable[..., dict[str, Observation]],
 ) -> None:

@@ -170,8 +170,7 @@ def _getattr(run: Interpreter, value: Value, key: Value, default: list[Value]) -
     if isinstance(value, Tensor) and default and name not in value.attributes:
         return default[0]
     if isinstance(value, Instance) and not isinstance(key, Constant) and name not in value.attributes:
-        own = [(other, leaf) for other, _, leaf in modules.members(run, value) if isinstance(leaf, Tensor)]
-        return reached(run, own, name)
+        return reached(run, ((other, member) for other, _, member in modules.members(run, value)), name)
     if isinstance(value, Instance) and default:
         exists = has_attribute(run, value, name)
         if exists == FALSE:

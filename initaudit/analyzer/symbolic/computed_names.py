@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from initaudit.analyzer.symbolic.values import Symbol, Tensor, Value
+from initaudit.analyzer.symbolic.conditions import TRUE
+from initaudit.analyzer.symbolic.values import Memory, Storage, Symbol, Tensor, Value, leaves
 
 if TYPE_CHECKING:
     from initaudit.analyzer.symbolic.interpreter import Interpreter
@@ -27,15 +28,21 @@ def shown(name: str) -> str:
     return f"{begin}{{...}}{end}" if is_computed(name) else name
 
 
-def reached(run: Interpreter, known: Iterable[tuple[str, Tensor]], name: str) -> Value:
-    """What a computed name leads to, among tensors that are ``known`` by names: the only one that it can be.
+def reached(run: Interpreter, members: Iterable[tuple[str, Value]], name: str) -> Value:
+    """What a computed name leads to, among the ``members`` of a module: the only one that it can be.
 
-    Where it can be several, each of them may be written there.
+    Where it can be several tensors, it is a tensor over one of their memories. Where it may be no tensor at all, what
+    is done with it may be done to any of them.
     """
-    possible = [tensor for other, tensor in known if _may_be_same(name, other)]
-    if len(possible) == 1:
-        return possible[0]
-    for tensor in possible:
+    possible = [member for other, member in members if _may_be_same(name, other)]
+    tensors = [member for member in possible if isinstance(member, Tensor)]
+    if len(possible) == 1 and tensors:
+        return tensors[0]
+    if tensors and len(tensors) == len(possible):
+        memories = [leaf for each in tensors for _, leaf in leaves(each.storage, TRUE) if isinstance(leaf, Memory)]
+        storages = dict.fromkeys(memory.storage for memory in memories)
+        return Tensor(Memory(Storage(None, REACHED, raw=False, possible=tuple(storages))))
+    for tensor in tensors:
         run.escape(tensor, REACHED)
     return Symbol(name)
 

@@ -273,7 +273,7 @@ class Interpreter:
             case Tensor(storage=storage):
                 for _, leaf in leaves(storage, TRUE):
                     if isinstance(leaf, Memory):
-                        leaf.storage.escaped = leaf.storage.escaped or readable(reason)
+                        leaf.storage.escape(readable(reason))
             case Instance():
                 if value.escaped is None:
                     value.escaped = readable(reason)

@@ -337,7 +337,7 @@ def _get_parameter(
 ) -> Value:
     target = args[0] if args else keywords.get("target", UNKNOWN)
     wanted = str(target.value) if isinstance(target, Constant) else text(target)
-    known: list[tuple[str, Tensor]] = []
+    known: list[tuple[str, Value]] = []
     for pair in named_parameters(run, instance):
         if isinstance(pair, Sequence):
             name, value = pair.items

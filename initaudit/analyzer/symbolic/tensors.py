@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.symbolic.computed_names import REACHED
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.values import (
     UNKNOWN,
@@ -150,6 +151,8 @@ def write(
             event = WriteEvent(origin, cause, by, condition, part, distribution, gain)
             if not any(map(event.repeats, leaf.storage.writes)):
                 leaf.storage.writes.append(event)
+                for possible in leaf.storage.possible:
+                    possible.escape(REACHED)
     return tensor
 
 
@@ -157,12 +160,17 @@ def replace_data(run: Interpreter, tensor: Tensor, value: Value, origin: Origin)
     """``tensor.data = value``: another memory under the same tensor."""
     if from_itself(run, tensor, value):
         return
-    if tensor.part is not None:
+    if tensor.part is not None or _is_one_of_several(tensor):
         write(run, tensor, "data assignment", origin)
         return
     for condition, leaf in leaves(value, run.condition):
         new = leaf.storage if isinstance(leaf, Tensor) else Memory(Storage(origin, "assigned value", raw=False))
         tensor.storage = choose(condition, new, tensor.storage)
+
+
+def _is_one_of_several(tensor: Tensor) -> bool:
+    """Whether it is not known whose memory a tensor has."""
+    return any(isinstance(leaf, Memory) and leaf.storage.possible for _, leaf in leaves(tensor.storage, TRUE))
 
 
 def part_of(tensor: Tensor, index: Index) -> Tensor:

@@ -121,7 +121,8 @@ class Storage:
     """Memory. ``raw`` says that allocating it wrote nothing; ``escaped`` that code nobody could read had hold of it.
 
     ``from_torch`` says that what allocates is an attribute of the torch module, by whatever name (``torch.Tensor(3)``).
-    ``garbage`` is the memory that nobody had written when this was computed from it.
+    ``garbage`` is the memory that nobody had written when this was computed from it, ``possible`` are memories of which
+    this is one, and nobody knows which.
     """
 
     origin: Origin | None
@@ -138,6 +139,13 @@ class Storage:
     writes: list[WriteEvent] = field(default_factory=list)
     escaped: str | None = None
     garbage: tuple[Storage, ...] = ()
+    possible: tuple[Storage, ...] = ()
+
+    def escape(self, reason: str) -> None:
+        """Whoever has hold of this may write it, and with it whatever it may be."""
+        self.escaped = self.escaped or reason
+        for each in self.possible:
+            each.escape(reason)
 
 
 @dataclass(slots=True, eq=False)
