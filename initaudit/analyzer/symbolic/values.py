@@ -6,6 +6,7 @@ or, where it is the same unknown every time it is read, a ``Symbol`` with a cano
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -22,6 +23,22 @@ if TYPE_CHECKING:
 
 class OutOfBudgetError(Exception):
     """The run became too long, or its values too many, to be worth finishing."""
+
+
+class Distinct:
+    """An object of which nothing may be known but that it is none of the others: it has a number that none ever has."""
+
+    __slots__ = ("_number",)
+    _number: int
+
+    @property
+    def number(self) -> int:
+        if not hasattr(self, "_number"):
+            object.__setattr__(self, "_number", next(_numbers))
+        return self._number
+
+
+_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +82,7 @@ class Sequence:
 
 
 @dataclass(slots=True, eq=False)
-class Mapping:
+class Mapping(Distinct):
     """A dict with known keys."""
 
     items: dict[str, Value]
@@ -149,7 +166,7 @@ class Storage:
 
 
 @dataclass(slots=True, eq=False)
-class Tensor:
+class Tensor(Distinct):
     """A tensor object over memory that may be swapped (``.data =``). ``part`` is set for a view of some of it."""
 
     storage: Value  # a Memory, or a Choice of them
@@ -161,14 +178,14 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Memory:
+class Memory(Distinct):
     """A storage as a value, so that a choice of storages is possible."""
 
     storage: Storage
 
 
 @dataclass(slots=True, eq=False)
-class Instance:
+class Instance(Distinct):
     """An object. ``cls`` is its class in the project, ``external`` the torch class it is or derives from, canonically.
 
     ``children`` are the items of a container (Sequential, ModuleList, ParameterList).
@@ -187,7 +204,7 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Function:
+class Function(Distinct):
     """A function of the project, bound to ``instance`` if it is a method. ``owner`` is the class whose body has it."""
 
     defined: Defined
@@ -199,7 +216,7 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lambda:
+class Lambda(Distinct):
     """A lambda expression with the names it was made among."""
 
     origin: Origin
@@ -207,7 +224,7 @@ class Lambda:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Builtin:
+class Builtin(Distinct):
     """An operation of the interpreter itself, such as a method of a tensor or of a list."""
 
     name: str
@@ -229,7 +246,7 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Super:
+class Super(Distinct):
     """``super()`` in a method of ``owner``."""
 
     instance: Instance
@@ -237,7 +254,7 @@ class Super:
 
 
 @dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(Distinct):
     """The output of a forward: which weight it comes from and what it has met since.
 
     ``trail`` are the weights before it, each with the activation it met, as far back as nothing normalized or added
@@ -257,7 +274,7 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Choice:
+class Choice(Distinct):
     """One value where ``condition`` holds, another where it does not; ``size`` counts the values it chooses among."""
 
     condition: Condition
@@ -346,5 +363,7 @@ def text(value: Value) -> str:
             return defined.qualname
         case Unknown():
             return "?"
+        case Unset():
+            return "<Unset>"
         case _:
-            return f"<{type(value).__name__}#{id(value)}>"
+            return f"<{type(value).__name__}#{value.number}>"
