@@ -21,7 +21,14 @@ torch = pytest.importorskip("torch")
 
 PARAMETERS = frozenset({Question("ParameterTimeline")})
 NAMES = ("alpha", "beta", "gamma")
-ALLOCATIONS = ("torch.empty(4, 3)", "torch.Tensor(4, 3)", "torch.FloatTensor(4, 3)", "torch.zeros(4, 3).new(4, 3)")
+ALLOCATIONS = (
+    "torch.empty(4, 3)",
+    "torch.Tensor(4, 3)",
+    "torch.Tensor(size=(4, 3))",
+    "torch.FloatTensor(4, 3)",
+    "torch.zeros(4, 3).new(4, 3)",
+    "torch.empty(4, 3, out=torch.ones(4, 3))",
+)
 WRITES = (
     "nn.init.xavier_uniform_(self.{0})",
     "self.{0}.data.normal_(0, 0.02)",

@@ -87,7 +87,7 @@ def call_value(
             return modules.forward(run, function, args, origin)
         case Symbol(name) if name.endswith(".size") and not args and not keywords:
             return Size(f"{name}()")
-        case Symbol(name) if name.endswith(".new_empty") or (name.endswith(".new") and len(args) > 1):
+        case Symbol(name) if _allocates(name, args, keywords):
             by = f"Tensor{name[name.rindex('.') :]}"
             return tensors.allocate(run, by, args, keywords, origin, legacy=by == "Tensor.new")
         case Symbol(name) | Size(name):
@@ -98,6 +98,13 @@ def call_value(
             for value in (*args, *keywords.values()):
                 run.escape(value, "passed to a function that could not be resolved")
             return UNKNOWN
+
+
+def _allocates(name: str, args: list[Value], keywords: dict[str, Value]) -> bool:
+    """Whether a method of an object nobody knows is that of a tensor which allocates."""
+    owner, _, method = name.rpartition(".")
+    takes_size = method == "new" and (len(args) > 1 or "size" in keywords)
+    return bool(owner) and (takes_size or method in torch_api.RAW_METHODS)
 
 
 def _dotted_name(function: Value) -> str | None:
@@ -241,6 +248,8 @@ def _call_torch(run: Interpreter, name: str, args: list[Value], keywords: dict[s
     if name in torch_api.LEGACY_CONSTRUCTORS:
         return tensors.allocate(run, name, args, keywords, origin, legacy=True)
     if (takes := torch_api.RAW_FACTORIES.get(name)) is not None:
+        if keywords.get("out", NONE) != NONE:
+            return keywords["out"]  # with whatever it holds
         if takes == "tensor":
             like = args[0] if args else keywords.get("input", UNKNOWN)
             shape = tensors.shape_like(like) or (Size(f"{text(like)}.shape"),)

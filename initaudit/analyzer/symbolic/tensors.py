@@ -96,9 +96,12 @@ def _is_integer(run: Interpreter) -> Callable[[Value], bool]:
 def size_arguments(
     run: Interpreter, args: list[Value], keywords: dict[str, Value], *, legacy: bool
 ) -> tuple[tuple[Value, ...] | None, str | None]:
-    """The shape that arguments give, or the symbol that would have to be an integer for them to be a size."""
-    size = keywords.get("size")
-    args = [size] if size is not None and not args else args
+    """The shape that arguments give, or the symbol that would have to be an integer for them to be a size.
+
+    What a legacy constructor is given without a name may be data.
+    """
+    if not args and (size := keywords.get("size")) is not None:
+        args, legacy = [size], False
     if not args:
         return None, None
     if len(args) > 1 or isinstance(args[0], Size):
@@ -260,7 +263,7 @@ def method(
         return _dimensions(tensor)
     if name in ("size", "numel", "nelement", "element_size", "stride", "storage_offset"):
         return _size(tensor, name, args)
-    if name in torch_api.RAW_METHODS or (name == "new" and args):
+    if name == "new" or name in torch_api.RAW_METHODS:
         return allocate(run, f"Tensor.{name}", args, keywords, origin, legacy=name == "new")
     if name in ("chunk", "split", "unbind", "tensor_split") and tensor.part is None:
         return Tensor(tensor.storage, part=INEXACT)
