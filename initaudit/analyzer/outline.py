@@ -80,6 +80,10 @@ class Outline:
             found = found.parent
         return found
 
+    def binds(self, name: str) -> bool:
+        """Whether a definition, an import or an assignment of the top level binds a name."""
+        return name in self.members or name in self.imports or name in self.globals
+
     def classes(self) -> list[Definition]:
         """Every class, nested ones too."""
         return [definition for definition in self.definitions if definition.is_class]

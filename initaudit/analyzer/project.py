@@ -7,6 +7,7 @@ functions do is in ``torch_api``.
 from __future__ import annotations
 
 import bisect
+import builtins
 import fnmatch
 import functools
 import itertools
@@ -25,7 +26,7 @@ from initaudit.analyzer.outline import Definition, Outline, outline, outline_of
 from initaudit.analyzer.reading import Search, Trail
 from initaudit.analyzer.scopes import symbols
 from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError
-from initaudit.analyzer.torch_api import canonical
+from initaudit.analyzer.torch_api import canonical, is_known
 from initaudit.source import SourceError, read_source
 
 T = TypeVar("T")
@@ -195,6 +196,7 @@ class Project:
         self._mro: dict[Defined, tuple[tuple[Defined | External, ...] | None, frozenset[str]]] = {}
         self._inherited: dict[tuple[Module, frozenset[str]], tuple[list[Defined], frozenset[str]]] = {}
         self._descendants: dict[Module, tuple[dict[Defined, list[Defined]], frozenset[str]]] = {}
+        self._star_sources: dict[Module, tuple[list[Module | str], frozenset[str]]] = {}
         self._foreign: dict[str, bool] = {}
         self._import_roots: dict[str, str] = {}
         self.trail = Trail()
@@ -230,7 +232,7 @@ class Project:
         anew.outline = exact
         for known in (self._by_file, self._by_name):
             known.update({key: anew for key, value in known.items() if value is module})
-        for answers in (self._mro, self._inherited, self._descendants):
+        for answers in (self._mro, self._inherited, self._descendants, self._star_sources):
             answers.clear()
         return anew
 
@@ -278,22 +280,49 @@ class Project:
             return self.absolute(module.absolute(contents.imports[head]) + (f".{rest}" if rest else ""), hops + 1)
         if head in contents.globals:
             return self._global(module, head, rest, hops)
-        for star in contents.star_imports:
-            source = module.absolute(star)
-            target = self.module(source)
-            if target is not None and target is not module and hops < MAX_HOPS:
-                found = self.resolve(target, dotted, hops + 1)
-                if found is not None:
-                    return found
-            elif source.partition(".")[0] == "torch":
-                return External(canonical(f"{source}.{dotted}"))
-        return None
+        return self._starred(module, dotted, hops) if contents.star_imports else None
+
+    def _starred(self, module: Module, dotted: str, hops: int) -> Resolved | None:
+        """What a name means that star imports alone may bind: as the last one has it that is sure to have it.
+
+        Otherwise it comes from one that cannot be read, if there is one, or else from torch.
+        """
+        head = dotted.partition(".")[0]
+        unread: list[str] = []
+        for source in self.star_sources(module):
+            if isinstance(source, str):
+                if is_known(canonical(f"{source}.{head}")):
+                    return External(canonical(f"{source}.{dotted}"))
+                unread.append(source)
+            elif source.outline.binds(head):
+                return self.resolve(source, dotted, hops + 1) if hops < MAX_HOPS else None
+        if not unread or hasattr(builtins, head):
+            return None
+        return External(canonical(f"{min(unread, key=_is_torch)}.{dotted}"))
+
+    def star_sources(self, module: Module) -> Sequence[Module | str]:
+        """What a file imports all names of, also through others: the last first, by name where it cannot be read."""
+        if module not in self._star_sources:
+            self._star_sources[module] = self._with_trail(lambda: self._all_starred(module))
+        return self._remembered(self._star_sources[module])
+
+    def _all_starred(self, module: Module) -> list[Module | str]:
+        found: list[Module | str] = []
+        pending: list[Module | str] = [module]
+        while pending:
+            source = pending.pop()
+            if source not in found:
+                found.append(source)
+                if isinstance(source, Module):
+                    names = map(source.absolute, source.outline.star_imports)
+                    pending += [name if _is_torch(name) else self.module(name) or name for name in names]
+        return found[1:]
 
     def absolute(self, dotted: str, hops: int = 0) -> Resolved | None:
         """What an absolute dotted name means."""
         if hops > MAX_HOPS:
             return None
-        if dotted.partition(".")[0] == "torch":
+        if _is_torch(dotted):
             return External(canonical(dotted))
         if dotted in KNOWN_BASES:
             return External(dotted)
@@ -433,6 +462,10 @@ class Project:
                     if not member.is_class and name not in seen:
                         seen.add(name)
                         yield Defined(base.module, member)
+
+
+def _is_torch(name: str) -> bool:
+    return name.partition(".")[0] == "torch"
 
 
 def _speaks_of_torch(found: Resolved | None) -> bool:

@@ -157,3 +157,15 @@ ACTIVATION_MODULES = {
     "ReLU", "ReLU6", "LeakyReLU", "PReLU", "RReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Softplus", "Tanh",
     "Sigmoid", "Softmax", "LogSoftmax", "Hardswish", "Hardtanh", "Hardsigmoid",
 }  # fmt: skip
+
+_KNOWN = {
+    *RAW_FACTORIES, *NEW_TENSOR_FACTORIES, *LEGACY_CONSTRUCTORS, *NO_GRAD, *SEQUENCES, *MAPPINGS,
+    *(f"torch.nn.{name}" for name in ("Module", "Parameter", "Buffer", "init", "functional", "utils")),
+    *(f"torch.nn.{name}" for name in {*SIZES, *NORMALIZATIONS, *TRANSPARENT, *ACTIVATION_MODULES}),
+    *(f"torch.nn.{name}" for name in RESET_BY_CONSTRUCTOR),
+}  # fmt: skip
+
+
+def is_known(name: str) -> bool:
+    """Whether a canonical name is certain to be one of torch's."""
+    return name in _KNOWN or (name.startswith(INIT) and name.endswith("_"))

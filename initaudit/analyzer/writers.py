@@ -328,7 +328,9 @@ def _imports(project: Project, module: Module, cls: Defined) -> bool:
 def _imports_from(project: Project, module: Module, source: Module) -> bool:
     """Whether a file imports something that another defines."""
     found = (project.absolute(module.absolute(target)) for target in module.outline.imports.values())
-    return any(isinstance(one, Defined) and one.module is source for one in found)
+    return source in project.star_sources(module) or any(
+        isinstance(one, Defined) and one.module is source for one in found
+    )
 
 
 # Functions that may be handed the module

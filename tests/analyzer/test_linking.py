@@ -71,6 +71,39 @@ PROJECTS = {
                     tools.fill(self.weight)
             """,
     },
+    "a helper that a star import binds after torch's": {
+        "inits": """
+            def fill(tensor):
+                nn.init.xavier_uniform_(tensor)  # writes
+            """,
+        "layer": """
+            from torch.nn import *
+            from inits import *
+
+            class Layer(Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.weight = Parameter(torch.empty(n, n))
+                    fill(self.weight)
+            """,
+    },
+    "a base that goes by a name of torch's": {
+        "base": """
+            class Module(nn.Module):
+                def fill(self, tensor):
+                    nn.init.xavier_uniform_(tensor)  # writes
+            """,
+        "imports": "from torch.nn import *\nfrom base import *",
+        "layer": """
+            from imports import *
+
+            class Layer(Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.weight = Parameter(torch.empty(n, n))
+                    self.fill(self.weight)
+            """,
+    },
     "a subclass in another file": {
         "layer": LAYER,
         "scaled": """
@@ -363,6 +396,51 @@ def test_a_script_of_the_same_repository_may_call_what_the_package_leaves_to_it(
     assert coverage() == [Coverage.UNKNOWN]
     (tmp_path / "recipes" / "train.py").unlink()
     assert coverage() == [Coverage.NEVER]
+
+
+def test_of_several_star_imports_each_name_comes_from_the_one_that_has_it(unwritten: Callable[..., set[str]]) -> None:
+    assert unwritten(
+        imports="from torch import *\nfrom torch.nn import *\nfrom torch.nn.init import *",
+        layer="""
+        from imports import *
+        from torch.nn.functional import *
+
+        class Layer(Module):
+            def __init__(self, n):
+                super().__init__()
+                self.weight = Parameter(empty(n, n))
+                self.bias = Parameter(empty(n))
+                zeros_(self.bias)
+        """,
+    ) == {"weight"}
+
+
+def test_a_name_that_an_unreadable_star_import_may_bind_is_unknown(
+    analyzed: Callable[..., dict[str, Observation]],
+) -> None:
+    seen = analyzed(
+        layer="""
+        from away import *
+        from torch.nn import *
+
+        class Layer(Module):
+            def __init__(self, n):
+                super().__init__()
+                self.weight = Parameter(torch.empty(n, n))
+                fill(self.weight)
+                print(self.weight)
+
+        class Bare(Base):
+            def __init__(self, n):
+                super().__init__()
+                self.weight = Parameter(torch.empty(n, n))
+        """
+    )["layer"]
+    assert [p.coverage for p in seen.parameters] == [Coverage.UNKNOWN]
+    assert sorted(each.reason for each in seen.undecided) == [
+        "base class away.Base is not readable",
+        "passed to away.fill",
+    ]
 
 
 def test_what_an_inherited_method_overwrites_is_read_where_the_method_stands(

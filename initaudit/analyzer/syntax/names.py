@@ -19,7 +19,7 @@ LONGEST_USE = 60
 
 def undefined(module: Module) -> Iterator[UndefinedName]:
     """Every name of the file that is used as a model or parameter and bound nowhere, once per scope."""
-    uses = [use for use in seemingly_unbound(module.text) if not _is_top_level(module, use.name)]
+    uses = [use for use in seemingly_unbound(module.text) if not module.outline.binds(use.name)]
     if not uses or module.outline.star_imports or isinstance(table := module.scopes, SyntaxError):
         return
     unbound = dict(_unbound(table))
@@ -32,11 +32,6 @@ def undefined(module: Module) -> Iterator[UndefinedName]:
             continue
         seen.add((use.name, scope))
         yield _fact(module, use, row)
-
-
-def _is_top_level(module: Module, name: str) -> bool:
-    contents = module.outline
-    return name in contents.imports or name in contents.globals or name in contents.members
 
 
 def _unbound(table: symtable.SymbolTable) -> Iterator[tuple[str, list[symtable.SymbolTable]]]:
