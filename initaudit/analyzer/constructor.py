@@ -37,6 +37,7 @@ from initaudit.analyzer.symbolic.values import (
     Function,
     Instance,
     Memory,
+    Origin,
     OutOfBudgetError,
     Part,
     Size,
@@ -316,7 +317,6 @@ def timeline(
     storage = found.storage
     origin = storage.origin
     assert origin is not None
-    declared = declaring_class(construction, origin.snippet.filename, origin.snippet.start)
     allocation = Allocation(
         place=origin.snippet.place(origin.node),
         call=storage.call,
@@ -328,7 +328,7 @@ def timeline(
     )
     return ParameterTimeline(
         observer=Observer.ANALYZER,
-        model=declared,
+        model=declaring_class(construction, origin).qualname,
         name=found.name,
         kind=found.kind,
         coverage=decided[0],
@@ -339,14 +339,14 @@ def timeline(
     )
 
 
-def declaring_class(construction: Construction, filename: str, row: int) -> str:
+def declaring_class(construction: Construction, origin: Origin) -> Defined:
     """The class of the hierarchy whose body holds the allocation; the class itself for a helper's."""
     for base in construction.run.project.mro(construction.cls) or ():
-        if not isinstance(base, Defined) or base.module.filename != filename:
+        if not isinstance(base, Defined) or base.module.filename != origin.snippet.filename:
             continue
-        if base.definition.start <= row <= base.definition.end:
-            return base.qualname
-    return construction.cls.qualname
+        if base.definition.start <= origin.snippet.start <= base.definition.end:
+            return base
+    return construction.cls
 
 
 def _write(event: WriteEvent) -> Write:

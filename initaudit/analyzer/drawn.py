@@ -66,7 +66,7 @@ def _of_class(construction: Construction) -> Iterator[WeightUse]:
         yield WeightUse(
             observer=Observer.ANALYZER,
             place=origin.snippet.place(origin.node),
-            model=declaring_class(construction, origin.snippet.filename, origin.snippet.start),
+            model=declaring_class(construction, origin).qualname,
             parameter=name,
             use=product.code.snippet.source(product.node),
             shape=shape,

@@ -63,7 +63,7 @@ def _of_class(construction: Construction) -> Iterator[EqualUnits]:
             yield EqualUnits(
                 observer=Observer.ANALYZER,
                 place=origin.snippet.place(origin.node),
-                model=declaring_class(construction, origin.snippet.filename, origin.snippet.start),
+                model=declaring_class(construction, origin).qualname,
                 parameter=weight[0].name,
                 feeds=read[0].name,
             )

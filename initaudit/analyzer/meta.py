@@ -97,7 +97,7 @@ def not_restored(construction: Construction, found: Registered, by: str) -> NotR
     return NotRestored(
         observer=Observer.ANALYZER,
         place=origin.snippet.place(origin.node),
-        model=declaring_class(construction, origin.snippet.filename, origin.snippet.start),
+        model=declaring_class(construction, origin).qualname,
         name=found.name,
         kind=found.kind,
         by=by,

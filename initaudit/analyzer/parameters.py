@@ -23,6 +23,7 @@ from initaudit.analyzer.triggers import RAW, REGISTERED, REGISTERING, Trigger
 from initaudit.analyzer.writers import (
     called_by_others,
     callers,
+    combined,
     configured,
     forgotten_initializers,
     is_template,
@@ -48,6 +49,7 @@ def timelines(project: Project, module: Module, *, lost: bool = False, written: 
         reason = unreadable_base(project, cls)
         may_be_module = project.is_module_class(cls) or (reason and REGISTERED.found(module.slice(definition)))
         if project.mro(cls) is not None and not may_be_module:
+            yield from _mixed_in(project, cls, written=written)
             continue
         place = Place(module.filename, definition.row, 1, definition.row, len(module.lines[definition.row - 1]) + 1)
         construction = construct(project, cls) if reason is None else None
@@ -89,6 +91,20 @@ def _inherited(project: Project, cls: Defined, text: str) -> Iterator[str]:
         found = project.method(cls, name, after=cls)
         if isinstance(found, Defined):
             yield found.module.slice(found.definition)
+
+
+def _mixed_in(project: Project, mixin: Defined, *, written: bool) -> Iterator[ParameterTimeline]:
+    """The life of what a class that is no module makes for those that derive from it: as one that forgets it has it."""
+    found = [
+        told
+        for cls in combined(project, mixin)
+        if unreadable_base(project, cls) is None
+        for told in _allocated_raw(construct(project, cls), None, written=written)
+        if isinstance(told, ParameterTimeline) and told.model == mixin.qualname
+    ]
+    found.sort(key=lambda told: told.coverage in (Coverage.NEVER, Coverage.PARTIAL))
+    places = {(told.name, told.allocation.place): told for told in found if told.allocation is not None}
+    yield from places.values()
 
 
 def _allocated_raw(construction: Construction, by: str | None, *, written: bool) -> Iterator[Told]:

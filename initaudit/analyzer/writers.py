@@ -18,6 +18,7 @@ from initaudit.analyzer.constructor import (
     attempt,
     call_entry,
     construct,
+    declaring_class,
     not_followed,
     registered,
     trial,
@@ -67,6 +68,8 @@ def written_elsewhere(construction: Construction, found: Registered) -> str | No
     before = len(found.storage.writes)
     holding = containers(construction)
     known = [*modules_that_know(construction), *(container.module for container in holding)]
+    if found.storage.origin is not None:
+        known += _modules_naming(construction.run.project, declaring_class(construction, found.storage.origin))
     writer = _written_in(construction, found, [each for each in known if each is not own or holding != near], holding)
     if writer is not None:
         return writer
@@ -286,6 +289,12 @@ def model_initializers(construction: Construction) -> Iterator[Defined]:
             text = module.slice(definition)
             if WALKS_A_MODEL.search(text.encode()) and INITIALIZES.search(text):
                 yield Defined(module, definition)
+
+
+def combined(project: Project, mixin: Defined) -> Iterator[Defined]:
+    """The classes of modules that derive from a class that is none itself, where they are made of it by name."""
+    for module in _modules_naming(project, mixin):
+        yield from filter(project.is_module_class, project.descendants(mixin, module))
 
 
 def modules_that_know(construction: Construction) -> Iterator[Module]:

@@ -21,6 +21,20 @@ class Layer(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(n, n))
 """
+MIXIN = """
+class Makes:
+    def make(self, n):
+        self.weight = nn.Parameter(torch.empty(n, n))
+"""
+MIXED = """
+from mixin import Makes
+
+class Layer(Makes, nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.make(n)
+        nn.init.xavier_uniform_(self.weight)  # writes
+"""
 PROJECTS = {
     "a base class in another file": {
         "base": """
@@ -102,6 +116,19 @@ PROJECTS = {
                     super().__init__()
                     self.weight = Parameter(torch.empty(n, n))
                     self.fill(self.weight)
+            """,
+    },
+    "a module whose mixin makes it": {"mixin": MIXIN, "layer": MIXED},
+    "a function that asks for the mixin": {
+        "mixin": MIXIN,
+        "layer": MIXED.replace("nn.init.xavier_uniform_(self.weight)  # writes", ""),
+        "train": """
+            from mixin import Makes
+
+            def init_model(model):
+                for module in model.modules():
+                    if isinstance(module, Makes):
+                        nn.init.xavier_uniform_(module.weight)  # writes
             """,
     },
     "a subclass in another file": {
@@ -396,6 +423,17 @@ def test_a_script_of_the_same_repository_may_call_what_the_package_leaves_to_it(
     assert coverage() == [Coverage.UNKNOWN]
     (tmp_path / "recipes" / "train.py").unlink()
     assert coverage() == [Coverage.NEVER]
+
+
+def test_what_a_mixin_makes_is_reported_there_once_a_module_forgets_it(
+    analyzed: Callable[..., dict[str, Observation]], unwritten: Callable[..., set[str]]
+) -> None:
+    forgets = without_the_write(MIXED).replace("Layer", "Forgets")
+    assert unwritten(mixin=MIXIN) == set()
+    seen = analyzed(mixin=MIXIN, layer=f"{MIXED}\n{forgets}")
+    assert [(p.model, p.name, p.coverage) for p in seen["mixin"].parameters] == [
+        ("mixin.Makes", "weight", Coverage.NEVER)
+    ]
 
 
 def test_of_several_star_imports_each_name_comes_from_the_one_that_has_it(unwritten: Callable[..., set[str]]) -> None:
