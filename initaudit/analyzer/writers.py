@@ -39,6 +39,7 @@ from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import Snippet
 from initaudit.analyzer.symbolic.computed_names import REACHED
 from initaudit.analyzer.symbolic.conditions import TRUE
+from initaudit.analyzer.symbolic.modules import LOADED
 from initaudit.analyzer.symbolic.values import Instance, OutOfBudgetError, Storage, Value
 from initaudit.analyzer.writing import functions, may_write
 
@@ -104,7 +105,8 @@ def _written_in(
                 continue
             with trial(construction):
                 run_on_module(construction, function, holding)
-                if len(found.storage.writes) > before or found.storage.escaped == REACHED:
+                certain = (REACHED, LOADED) if function.definition.name == "__init__" else (REACHED,)
+                if len(found.storage.writes) > before or found.storage.escaped in certain:
                     return function.qualname
         subclass = writing_subclass(construction, module, found.storage)
         if subclass is not None:

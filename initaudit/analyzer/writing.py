@@ -31,7 +31,8 @@ class Functions:
         source = self._module.slice(definition)
         is_forward = "forward" in definition.name
         writes = is_forward or WRITES.search(source) is not None
-        if ("load" in source and LOADS.search(source)) or (writes and not is_forward and WALKS.search(source)):
+        loads = LOADS.search(source) or (definition.name == "__init__" and "load_state_dict(" in source)
+        if ("load" in source and loads) or (writes and not is_forward and WALKS.search(source)):
             self._whatever.append(definition)
         elif writes:
             self._named.add(definition.row)

@@ -168,6 +168,38 @@ class Model(nn.Module):
                 nn.init.xavier_uniform_(p)  # writes
 """,
     },
+    "a parent that loads all it is made of": {
+        "layer": LAYER
+        + """
+class Model(nn.Module):
+    def __init__(self, n, path):
+        super().__init__()
+        self.layer = Layer(n)
+        self.load_state_dict(torch.load(path))  # writes
+""",
+    },
+    "a parent that looks parameters up by name": {
+        "layer": LAYER
+        + """
+class Model(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.layer = Layer(n)
+        for name in ["layer.weight"]:
+            dict(self.named_parameters())[name].data.normal_()  # writes
+""",
+    },
+    "a parent that looks modules up by name": {
+        "layer": LAYER
+        + """
+class Model(nn.Module):
+    def __init__(self, n, names):
+        super().__init__()
+        self.layer = Layer(n)
+        for name in names:
+            nn.init.orthogonal_(getattr(self, name).weight)  # writes
+""",
+    },
     "a factory of the class that others call": {
         "layer": """
             def add_weight(module, n):
@@ -260,6 +292,27 @@ def test_an_initializer_that_is_never_called_is_named_for_each_parameter_it_woul
         """
     )["layer"]
     assert {p.name: p.forgotten for p in seen.parameters} == {"weight": "fill", "bias": "fill"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if path: self.load_state_dict(torch.load(path))",
+        "for name in ['layer.bias']: dict(self.named_parameters())[name].data.normal_()",
+        "for name in ['layer']: nn.init.zeros_(getattr(self, name).bias)",
+    ],
+)
+def test_a_parent_that_may_load_or_looks_up_others_does_not_write(
+    body: str, unwritten: Callable[..., set[str]]
+) -> None:
+    parent = f"""
+class Model(nn.Module):
+    def __init__(self, n, path):
+        super().__init__()
+        self.layer = Layer(n)
+        {body}
+"""
+    assert unwritten(layer=LAYER + parent) == {"weight"}
 
 
 def test_a_file_that_changes_between_two_calls_is_read_again(unwritten: Callable[..., set[str]]) -> None:

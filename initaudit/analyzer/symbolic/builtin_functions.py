@@ -170,7 +170,10 @@ def _getattr(run: Interpreter, value: Value, key: Value, default: list[Value]) -
     if isinstance(value, Tensor) and default and name not in value.attributes:
         return default[0]
     if isinstance(value, Instance) and not isinstance(key, Constant) and name not in value.attributes:
-        return reached(run, ((other, member) for other, _, member in modules.members(run, value)), name)
+        held = [(other, member) for other, _, member in modules.members(run, value)]
+        if run.built is not None and any(member is run.built for _, member in held):
+            return run.built  # what is done to each of them is done to it
+        return reached(run, held, name)
     if isinstance(value, Instance) and default:
         exists = has_attribute(run, value, name)
         if exists == FALSE:

@@ -255,7 +255,7 @@ def get_item(run: Interpreter, owner: Value, index: Index) -> Value:
         case Sequence(items=items) | Instance(children=items, cls=None) if items:
             return items[0] if index.constant is None and len(items) == 1 else _any_item(items, index)
         case Mapping(items=items):
-            return items.get(index.constant, UNKNOWN) if isinstance(index.constant, str) else _any_entry(items, index)
+            return _entry(run, items, index.constant) if isinstance(index.constant, str) else _any_entry(items, index)
         case Instance(attributes=attributes) if isinstance(index.constant, str):
             return attributes.get(index.constant, UNKNOWN)
         case Symbol(name) | Size(name):
@@ -272,6 +272,14 @@ def _any_item(items: list[Value], index: Index) -> Value:
     for position, item in enumerate(items[:-1]):
         result = choose(Literal(Atom(f"{index.start} is {position}", index.start, str(position))), item, result)
     return result
+
+
+def _entry(run: Interpreter, items: dict[str, Value], name: str) -> Value:
+    """The entry with a key. Of a module that some model holds, the names that the module itself gives are known."""
+    if name in items or run.built is None:
+        return items.get(name, UNKNOWN)
+    last = name.rpartition(".")[2]
+    return next((value for key, value in items.items() if key.rpartition(".")[2] == last), UNKNOWN)
 
 
 def _any_entry(items: dict[str, Value], index: Index) -> Value:

@@ -42,6 +42,7 @@ RESET_TARGETS = (
     "weight", "bias", "in_proj_weight", "in_proj_bias", "q_proj_weight", "k_proj_weight", "v_proj_weight", "bias_k",
     "bias_v", "weight_ih", "weight_hh", "bias_ih", "bias_hh",
 )  # fmt: skip
+LOADED = "its values are loaded"
 WITH_WEIGHT = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS | {"Embedding", "EmbeddingBag", "PReLU"}
 
 
@@ -446,7 +447,7 @@ def _items(
 
 
 def _lose(run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
-    run.escape(instance, "its values are loaded")
+    run.escape(instance, LOADED if run.condition == TRUE else "its values may be loaded")
     return UNKNOWN
 
 
