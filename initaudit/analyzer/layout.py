@@ -77,6 +77,14 @@ def import_roots(filenames: Iterable[str]) -> tuple[Path, ...]:
     return tuple(Path(root) for root in dict.fromkeys(import_root(folder, known) for folder in absolute))
 
 
+def packages_around(root: Path, name: str) -> Iterator[Path]:
+    """The folders of a name that lie around the files below an import root, the innermost first.
+
+    A package needs no ``__init__.py``: such a folder is one where a file in it imports by this name.
+    """
+    return (folder for folder in (root, *root.parents) if folder.name == name)
+
+
 def project_folder(filename: str) -> str:
     """The outermost package folder of a file, or the folder it lies in."""
     folder = Path(filename).absolute().parent

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 
 from initaudit.analyzer.constructor import Construction, Registered, attempt, declaring_class, registered, trial
 from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS, RESETS
-from initaudit.analyzer.layout import project_folder
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Module, Project
 from initaudit.analyzer.reading import Search
@@ -49,7 +48,7 @@ def _of_a_base(project: Project, cls: Defined) -> str | None:
     A model that holds blocks of some kind holds those of a subclass too.
     """
     bases = [base for base in project.mro(cls) or () if isinstance(base, Defined) and base != cls]
-    giving = Search(project_folder(cls.module.filename), pattern=GIVES_MEMORY.pattern.encode())
+    giving = Search(cls.module.project_folder, pattern=GIVES_MEMORY.pattern.encode())
     for filename in project.find(giving) if bases else ():
         module = project.load(filename)
         for definition in module.outline.classes() if module is not None else ():

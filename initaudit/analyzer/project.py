@@ -14,13 +14,13 @@ import itertools
 import os
 import re
 import symtable
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from initaudit.analyzer.frameworks import KNOWN_BASES, MODULE_BASES, PURE_PACKAGES
-from initaudit.analyzer.layout import module_name, project_folder, real_path
+from initaudit.analyzer.layout import module_name, packages_around, project_folder, real_path
 from initaudit.analyzer.mentions import Mentions
 from initaudit.analyzer.outline import Definition, Outline, outline, outline_of
 from initaudit.analyzer.reading import Search, Trail
@@ -36,11 +36,12 @@ MAX_HOPS = 12
 class Module:
     """One source file: its text, its outline, and the slices of it that were asked for."""
 
-    def __init__(self, filename: str, name: str, is_package: bool, text: str) -> None:
+    def __init__(self, filename: str, name: str, is_package: bool, text: str, root: Path) -> None:
         self.filename = filename
         self.name = name
         self.is_package = is_package
         self.text = text
+        self.root = root
         self.lines = text.split("\n")
         self.unparsed = False  # whether a slice that somebody wanted does not parse; whoever asks resets it
         self._snippets: dict[tuple[int, int], Snippet | None] = {}
@@ -72,7 +73,20 @@ class Module:
             return dotted
         parts = self.name.split(".")
         keep = len(parts) - level + (1 if self.is_package else 0)
-        return ".".join([*parts[: max(keep, 0)], dotted[level:]]).strip(".")
+        package = parts[:keep] if keep >= 0 else self.root.parts[1:][keep - 1 : keep]
+        return ".".join([*package, dotted[level:]]).strip(".")
+
+    @functools.cached_property
+    def project_folder(self) -> str:
+        """The folder of its outermost package, or the folder it lies in.
+
+        A folder around that is a package by what the file imports, and by nothing else, counts too.
+        """
+        imported = map(self.absolute, (*self.outline.imports.values(), *self.outline.star_imports))
+        heads = {name.partition(".")[0] for name in imported if not _is_torch(name)}
+        around = [folder for head in sorted(heads) for folder in packages_around(self.root, head)]
+        outer = (folder for folder in sorted(around) if not (self.root / folder.name).exists())
+        return str(next(outer, project_folder(self.filename)))
 
     def snippet(self, start: int, end: int) -> Snippet | None:
         """The rows as Python parses them, or None when it does not."""
@@ -193,6 +207,7 @@ class Project:
         self.mentions = Mentions()
         self._by_file: dict[str, Module | None] = {}
         self._by_name: dict[str, Module | None] = {}
+        self._near: dict[tuple[Path, str], Module | None] = {}
         self._mro: dict[Defined, tuple[tuple[Defined | External, ...] | None, frozenset[str]]] = {}
         self._inherited: dict[tuple[Module, frozenset[str]], tuple[list[Defined], frozenset[str]]] = {}
         self._descendants: dict[Module, tuple[dict[Defined, list[Defined]], frozenset[str]]] = {}
@@ -216,7 +231,7 @@ class Project:
             else:
                 if "\r" in text:
                     text = text.replace("\r\n", "\n").replace("\r", "\n")
-                self._by_file[key] = module = Module(filename, name, is_package, text)
+                self._by_file[key] = module = Module(filename, name, is_package, text, root)
                 self._by_name.setdefault(name, module)
         return self._visited(self._by_file[key])
 
@@ -228,27 +243,41 @@ class Project:
             (each.start, each.end) for each in module.outline.definitions
         ]:
             return None
-        anew = Module(module.filename, module.name, module.is_package, module.text)
+        anew = Module(module.filename, module.name, module.is_package, module.text, module.root)
         anew.outline = exact
         for known in (self._by_file, self._by_name):
             known.update({key: anew for key, value in known.items() if value is module})
-        for answers in (self._mro, self._inherited, self._descendants, self._star_sources):
+        for answers in (self._near, self._mro, self._inherited, self._descendants, self._star_sources):
             answers.clear()
         return anew
 
-    def module(self, name: str) -> Module | None:
-        """The module with a dotted name, looked for under every root."""
+    def module(self, name: str, near: Module | None = None) -> Module | None:
+        """The module with a dotted name, looked for near the file that asks for it, then under every root."""
+        if near is not None and near.root not in self._installed:
+            found = self._module_near(near.root, name)
+            if found is not None:
+                return self._visited(found)
         if name not in self._by_name:
             self._by_name[name] = None
-            if not name:
-                return None  # `from . import x` in a script
-            relative = Path(*name.split("."))
-            for root in [*self.roots, *(() if name.partition(".")[0] in PURE_PACKAGES else self._installed)]:
-                for path in (root / relative.with_suffix(".py"), root / relative / "__init__.py"):
-                    if path.is_file():
-                        self._by_name[name] = self.load(str(path))
-                        return self._by_name[name]
+            installed = () if name.partition(".")[0] in PURE_PACKAGES else self._installed
+            self._by_name[name] = self._first(name, [*self.roots, *installed])
         return self._visited(self._by_name[name])
+
+    def _module_near(self, root: Path, name: str) -> Module | None:
+        """The module under the import root of a file, or in a package around that."""
+        if (root, name) not in self._near:
+            packages = packages_around(root, name.partition(".")[0])
+            self._near[root, name] = self._first(name, [root, *(package.parent for package in packages)])
+        return self._near[root, name]
+
+    def _first(self, name: str, roots: Iterable[Path]) -> Module | None:
+        """The module with a dotted name under the first root that has it; none has that of ``from . import x``."""
+        relative = Path(*name.split("."))
+        for root in roots if name else ():
+            for path in (root / relative.with_suffix(".py"), root / relative / "__init__.py"):
+                if path.is_file():
+                    return self.load(str(path))
+        return None
 
     def _visited(self, module: Module | None) -> Module | None:
         if module is not None:
@@ -268,7 +297,7 @@ class Project:
         """The files that name a class or function, and import something of this name or a package that it is in."""
         name = defined.definition.name.encode()
         imported = (name, *os.fsencode(defined.module.name).split(b"."))
-        return self.find(Search(project_folder(defined.module.filename), word=name, imported=imported))
+        return self.find(Search(defined.module.project_folder, word=name, imported=imported))
 
     def resolve(self, module: Module, dotted: str, hops: int = 0) -> Resolved | None:
         """What a dotted name means at the top level of a module; None when nothing binds it."""
@@ -277,7 +306,7 @@ class Project:
         if head in contents.members:
             return self._inside(Defined(module, contents.members[head]), rest)
         if head in contents.imports:
-            return self.absolute(module.absolute(contents.imports[head]) + (f".{rest}" if rest else ""), hops + 1)
+            return self.imported(module, contents.imports[head] + (f".{rest}" if rest else ""), hops + 1)
         if head in contents.globals:
             return self._global(module, head, rest, hops)
         return self._starred(module, dotted, hops) if contents.star_imports else None
@@ -315,11 +344,15 @@ class Project:
                 found.append(source)
                 if isinstance(source, Module):
                     names = map(source.absolute, source.outline.star_imports)
-                    pending += [name if _is_torch(name) else self.module(name) or name for name in names]
+                    pending += [name if _is_torch(name) else self.module(name, source) or name for name in names]
         return found[1:]
 
-    def absolute(self, dotted: str, hops: int = 0) -> Resolved | None:
-        """What an absolute dotted name means."""
+    def imported(self, module: Module, dotted: str, hops: int = 0) -> Resolved | None:
+        """What a dotted name means where a module imports it."""
+        return self.absolute(module.absolute(dotted), hops, module)
+
+    def absolute(self, dotted: str, hops: int = 0, near: Module | None = None) -> Resolved | None:
+        """What an absolute dotted name means, near some module."""
         if hops > MAX_HOPS:
             return None
         if _is_torch(dotted):
@@ -328,7 +361,7 @@ class Project:
             return External(dotted)
         parts = dotted.split(".")
         for count in range(len(parts), 0, -1):
-            module = self.module(".".join(parts[:count]))
+            module = self.module(".".join(parts[:count]), near)
             if module is None:
                 continue
             rest = ".".join(parts[count:])

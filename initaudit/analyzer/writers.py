@@ -32,7 +32,7 @@ from initaudit.analyzer.frameworks import (
     INITIALIZERS,
     TIES,
 )
-from initaudit.analyzer.layout import project_folder, repository_folder
+from initaudit.analyzer.layout import repository_folder
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Module, Project
 from initaudit.analyzer.reading import Search
@@ -279,7 +279,7 @@ def _containers(project: Project, cls: Defined, within: Module | None = None) ->
 def model_initializers(construction: Construction) -> Iterator[Defined]:
     """Functions of the project that initialize whatever model they are given."""
     project = construction.run.project
-    folder = project_folder(construction.cls.module.filename)
+    folder = construction.cls.module.project_folder
     if not (Path(folder) / "__init__.py").is_file():
         return  # scripts that share a folder are no project
     walks = (Search(folder, word=word, pattern=WALKS_A_MODEL.pattern) for word in (b"parameters(", b"modules("))
@@ -333,12 +333,14 @@ def _imports(project: Project, module: Module, cls: Defined) -> bool:
     """Whether a name of the file leads to the class, or to the module that defines it."""
     if project.resolve(module, cls.definition.name.partition(".")[0]) == cls:
         return True
-    return any(module.absolute(target) == cls.module.name for target in module.outline.imports.values())
+    last = cls.module.name.rpartition(".")[2]
+    named = (target for target in module.outline.imports.values() if target.rpartition(".")[2] == last)
+    return any(project.imported(module, target) is cls.module for target in named)
 
 
 def _imports_from(project: Project, module: Module, source: Module) -> bool:
     """Whether a file imports something that another defines."""
-    found = (project.absolute(module.absolute(target)) for target in module.outline.imports.values())
+    found = (project.imported(module, target) for target in module.outline.imports.values())
     return source in project.star_sources(module) or any(
         isinstance(one, Defined) and one.module is source for one in found
     )

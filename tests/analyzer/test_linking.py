@@ -534,6 +534,72 @@ def test_a_name_that_an_unreadable_star_import_may_bind_is_unknown(
     ]
 
 
+NAMESPACE = {
+    "package/base.py": """
+        import torch
+        from torch import nn
+
+        class Base(nn.Module):
+            def reset(self):
+                nn.init.zeros_(self.weight)
+        """,
+    "package/tools/fill.py": """
+        from torch import nn
+
+        def fill(tensor):
+            nn.init.zeros_(tensor)
+        """,
+    "package/layers/fill.py": """
+        def fill(tensor):
+            return tensor
+        """,
+    "package/layers/layer.py": """
+        import torch
+        from torch import nn
+        {imports}
+
+        class Layer(Base):
+            def __init__(self, n):
+                super().__init__()
+                self.weight = nn.Parameter(torch.empty(n))
+                self.bias = nn.Parameter(torch.empty(n))
+                self.scale = nn.Parameter(torch.empty(n))
+                fill(self.bias)
+        """,
+    "package/models/model.py": """
+        from torch import nn
+        from package.layers.layer import Layer
+
+        class Model(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layer = Layer(3)
+                nn.init.ones_(self.layer.scale)
+        """,
+}
+
+
+@pytest.mark.parametrize(
+    ("imports", "expected"),
+    [
+        ("from package.base import Base\nfrom package.tools.fill import fill", {"weight"}),
+        ("from ..base import Base\nfrom ..tools.fill import fill", {"weight"}),
+        ("from ..base import Base\nfrom .fill import fill", {"weight", "bias"}),
+        ("from ..base import Base\nfrom ..tools import fill as tools\nfill = tools.fill", {"weight"}),
+        ("from package.base import *\nfrom ..tools.fill import *", {"weight"}),
+    ],
+)
+def test_a_package_needs_no_init_file(imports: str, expected: set[str], tmp_path: Path) -> None:
+    for name, source in NAMESPACE.items():
+        (tmp_path / "src" / name).parent.mkdir(exist_ok=True, parents=True)
+        text = textwrap.dedent(source).replace("{imports}", imports)
+        (tmp_path / "src" / name).write_text(text, encoding="utf-8")
+    files = [str(tmp_path / "src" / name) for name in NAMESPACE]
+    seen = analyze(files, questions=questions(catalogue().values(), Observer.ANALYZER), jobs=1)
+    unwritten = {p.name for found in seen for p in found.parameters if p.coverage is Coverage.NEVER}
+    assert unwritten == expected
+
+
 def test_what_an_inherited_method_overwrites_is_read_where_the_method_stands(
     analyzed: Callable[..., dict[str, Observation]],
 ) -> None:

@@ -125,7 +125,7 @@ def test_imports_are_recorded_under_the_names_they_bind() -> None:
 
 @given(st.sampled_from(OWN_FILES), st.data())
 def test_a_word_stands_in_the_definitions_whose_text_holds_it(file: Path, data: st.DataObject) -> None:
-    module = Module(str(file), file.stem, False, file.read_text(encoding="utf-8"))
+    module = Module(str(file), file.stem, False, file.read_text(encoding="utf-8"), file.parent)
     word = data.draw(st.sampled_from(sorted(set(re.findall(r"\w+", module.text))) or [""]))
     holding = [each.row for each in module.outline.definitions if word in re.findall(r"\w+", module.slice(each))]
     assert [each.row for each in module.naming(word)] == sorted(holding)

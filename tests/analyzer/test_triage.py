@@ -29,8 +29,8 @@ def test_every_part_of_a_file_that_may_hold_a_subject_is_looked_at() -> None:
     looked_at = 0
     for file in FIXTURES:
         text = file.read_text(encoding="utf-8")
-        _, name, is_package = module_name(file)
-        module = Module(str(file), name, is_package, text)
+        root, name, is_package = module_name(file)
+        module = Module(str(file), name, is_package, text, root)
         every = units(module)
         wanted: tuple[Sought, ...] = sought_in(text.encode(), ASKED) or ()
         for each in sought(ASKED):

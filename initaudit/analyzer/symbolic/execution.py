@@ -185,7 +185,7 @@ def _import(run: Interpreter, statement: ast.Import | ast.ImportFrom) -> None:
         full = alias.name if not source else source + ("" if source.endswith(".") else ".") + alias.name
         first = alias.name.partition(".")[0]
         target = full if source or alias.asname else first
-        run.bind(alias.asname or first, run.resolved(run.project.absolute(module.absolute(target))))
+        run.bind(alias.asname or first, run.resolved(run.project.imported(module, target)))
 
 
 def _delete(run: Interpreter, statement: ast.Delete) -> None:

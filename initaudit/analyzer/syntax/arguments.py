@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from initaudit.analyzer.layout import project_folder
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import parameters
 from initaudit.analyzer.syntax.code import Code, in_order, method, own_attribute
@@ -102,8 +101,7 @@ def _is_parameter(value: ast.expr) -> bool:
 def _is_read(code: Code, attribute: str) -> bool:
     """Whether anything in the project may read an attribute of this name."""
     read = re.compile(rf"\.{attribute}\b(?!\s*(?::[^=\n]+)?=[^=])|['\"]{attribute}['\"]")
-    folder = project_folder(code.module.filename)
-    for filename in code.project.find(Search(folder, word=attribute.encode())):
+    for filename in code.project.find(Search(code.module.project_folder, word=attribute.encode())):
         module = code.project.load(filename)
         if module is None or read.search(module.text):
             return True

@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-from initaudit.analyzer.layout import project_folder
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import dotted
@@ -72,10 +70,8 @@ def _flags(code: Code) -> Iterator[Overwritten]:
 def _is_read(code: Code, flag: str) -> bool:
     """Whether some file of the project asks for a mark."""
     read = re.compile(rf"\.{flag}\b(?!\s*=[^=])|['\"]{flag}['\"]")
-    folder = Path(project_folder(code.module.filename))
-    if re.search(rf"^\s*(?:from|import)\s+{re.escape(folder.parent.name)}\.", code.module.text, re.MULTILINE):
-        folder = folder.parent  # a package without an __init__.py
-    found = (code.project.load(name) for name in code.project.find(Search(str(folder), word=flag.encode())))
+    naming = code.project.find(Search(code.module.project_folder, word=flag.encode()))
+    found = map(code.project.load, naming)
     return any(module is None or read.search(module.text) for module in found) or bool(read.search(code.module.text))
 
 
