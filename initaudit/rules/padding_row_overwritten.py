@@ -39,9 +39,9 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
     ```
 
     ## Known problems
-    An initializer of modules is judged by the embeddings that are made in the same file. A padding index whose function
-    does not say that it may be None is a note. All 38 warnings in transformers 5.23.0, recbole 1.2.1 and torch-rechub 0.9.0
-    were right, and of 546 models of transformers that were built none was accused wrongly.
+    An initializer of modules, or a loop over parameters, is judged by the embeddings that are made in the same file. A padding
+    index whose function does not say that it may be None is a note. All 38 warnings in transformers 5.23.0, recbole 1.2.1 and
+    torch-rechub 0.9.0 were right, and of 546 models of transformers that were built none was accused wrongly.
 
     ## References
     - [nn.Embedding](https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html)

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.project import Module, Project
+from initaudit.analyzer.project import Defined, Module, Project
 from initaudit.analyzer.snippets import FunctionNode, Snippet, defaults, dotted, parameters
 from initaudit.analyzer.syntax.draws import DRAWN, DRAWS, Made, Reader, nodes, tensor_of
+from initaudit.analyzer.syntax.structure import constructed
 from initaudit.facts import EmbeddingWrite
 from initaudit.finding import Observer
 
@@ -50,25 +51,50 @@ def _drawn_with_all(
     reader: Reader, scope: Definition | None, snippet: Snippet, padded: Sequence[Made]
 ) -> Iterator[EmbeddingWrite]:
     """Draws for every parameter, or every matrix, of an object that has an embedding with a padding row."""
-    own = [made for made in padded if made.name.startswith("self.") and made.visible_in(scope)]
-    for loop in nodes(snippet.body) if own else ():
+    for loop in nodes(snippet.body):
         match loop:
             case ast.For(
                 target=ast.Name(id=name),
-                iter=ast.Call(func=ast.Attribute(attr="parameters", value=ast.Name(id="self"))),
+                iter=ast.Call(func=ast.Attribute(attr="parameters", value=owner)),
                 body=body,
             ):
                 matrix = re.compile(rf"(?:{name}\.dim\(\)|{name}\.ndim|len\({name}\.(?:shape|size\(\))\)) (?:> 1|>= 2)")
                 draw = _drawn_always(body, name, matrix)
-                if draw is not None and not any(_takes_care(reader, scope, snippet, made.name) for made in own):
+                row = snippet.place(loop).row
+                held = _held(reader, scope, dotted(owner), padded, row) if draw is not None else []
+                if draw is not None and held and not any(_cared_for(reader, scope, snippet, *each) for each in held):
                     yield EmbeddingWrite(
                         observer=Observer.ANALYZER,
                         place=snippet.place(draw),
                         source=snippet.source(draw),
-                        embedding=own[0].snippet.place(own[0].call),
+                        embedding=held[0][1].snippet.place(held[0][1].call),
                     )
             case _:
                 pass
+
+
+def _held(
+    reader: Reader, scope: Definition | None, owner: str, padded: Sequence[Made], row: int
+) -> list[tuple[str, Made]]:
+    """The embeddings that an object, or a module that it is made of, has in a row of a method, by their names there."""
+    if scope is None or scope.owner is None or not f"{owner}.".startswith("self."):
+        return []
+    own = [made for made in padded if made.name.startswith("self.")]
+    late = range(row, scope.end + 1) if scope.name == "__init__" else range(0)
+    there = (made for made in own if made.visible_in(scope) and made.snippet.place(made.call).row not in late)
+    held = [(made.name, made) for made in there]
+    for attribute in constructed(reader.project, Defined(reader.module, scope.owner)).values():
+        certain = attribute.complete and len(attribute.layers) == 1 and not set(attribute.rows) & set(late)
+        only = attribute.layers[0].cls if certain else None
+        if only is not None and only.module is reader.module:
+            inside = (made for made in own if made.scope is not None and made.scope.owner is only.definition)
+            held += [(f"self.{attribute.name}{made.name.removeprefix('self')}", made) for made in inside]
+    return [(name, made) for name, made in held if name == owner or name.startswith(f"{owner}.")]
+
+
+def _cared_for(reader: Reader, scope: Definition | None, snippet: Snippet, name: str, made: Made) -> bool:
+    """Whether something is said about the rows of an embedding where it is drawn, or where it is made."""
+    return _takes_care(reader, scope, snippet, name) or _takes_care(reader, made.scope, made.snippet, made.name)
 
 
 def _drawn_always(body: Sequence[ast.stmt], name: str, matrix: re.Pattern[str]) -> ast.Call | None:
