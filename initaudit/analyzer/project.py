@@ -211,6 +211,7 @@ class Project:
         self._mro: dict[Defined, tuple[tuple[Defined | External, ...] | None, frozenset[str]]] = {}
         self._inherited: dict[tuple[Module, frozenset[str]], tuple[list[Defined], frozenset[str]]] = {}
         self._descendants: dict[Module, tuple[dict[Defined, list[Defined]], frozenset[str]]] = {}
+        self._starring: set[tuple[Module, str]] = set()
         self._star_sources: dict[Module, tuple[list[Module | str], frozenset[str]]] = {}
         self._foreign: dict[str, bool] = {}
         self._import_roots: dict[str, str] = {}
@@ -309,7 +310,13 @@ class Project:
             return self.imported(module, contents.imports[head] + (f".{rest}" if rest else ""), hops + 1)
         if head in contents.globals:
             return self._global(module, head, rest, hops)
-        return self._starred(module, dotted, hops) if contents.star_imports else None
+        if not contents.star_imports or (module, head) in self._starring:
+            return None
+        self._starring.add((module, head))  # what it imports all names of may itself ask for this one here
+        try:
+            return self._starred(module, dotted, hops)
+        finally:
+            self._starring.remove((module, head))
 
     def _starred(self, module: Module, dotted: str, hops: int) -> Resolved | None:
         """What a name means that star imports alone may bind: as the last one has it that is sure to have it.
@@ -323,8 +330,10 @@ class Project:
                 if is_known(canonical(f"{source}.{head}")):
                     return External(canonical(f"{source}.{dotted}"))
                 unread.append(source)
-            elif source.outline.binds(head):
-                return self.resolve(source, dotted, hops + 1) if hops < MAX_HOPS else None
+            elif source.outline.binds(head) and hops < MAX_HOPS:
+                found = self.resolve(source, dotted, hops + 1)
+                if found is not None:
+                    return found
         if not unread or hasattr(builtins, head):
             return None
         return External(canonical(f"{min(unread, key=_is_torch)}.{dotted}"))

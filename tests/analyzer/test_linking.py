@@ -131,6 +131,24 @@ PROJECTS = {
                         nn.init.xavier_uniform_(module.weight)  # writes
             """,
     },
+    "a base that one of several starred files imports back": {
+        "imports": "from base import *\nfrom other import *",
+        "base": """
+            class Base(nn.Module):
+                def fill(self, tensor):
+                    nn.init.xavier_uniform_(tensor)  # writes
+            """,
+        "other": "from imports import Base",
+        "layer": """
+            from imports import Base
+
+            class Layer(Base):
+                def __init__(self, n):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.empty(n, n))
+                    self.fill(self.weight)
+            """,
+    },
     "a subclass in another file": {
         "layer": LAYER,
         "scaled": """
