@@ -321,7 +321,7 @@ class Project:
     def _starred(self, module: Module, dotted: str, hops: int) -> Resolved | None:
         """What a name means that star imports alone may bind: as the last one has it that is sure to have it.
 
-        Otherwise it comes from one that cannot be read, if there is one, or else from torch.
+        What only torch can have is torch's; what something that cannot be read may have is not known.
         """
         head = dotted.partition(".")[0]
         unread: list[str] = []
@@ -334,9 +334,14 @@ class Project:
                 found = self.resolve(source, dotted, hops + 1)
                 if found is not None:
                     return found
-        if not unread or hasattr(builtins, head):
-            return None
-        return External(canonical(f"{min(unread, key=_is_torch)}.{dotted}"))
+        if unread and all(map(_is_torch, unread)) and not hasattr(builtins, head):
+            return External(canonical(f"{unread[0]}.{dotted}"))
+        return None
+
+    def unreadable_star(self, module: Module) -> str | None:
+        """What cannot be read and may bind any name of a file that it does not bind itself."""
+        sources = (source for source in self.star_sources(module) if isinstance(source, str))
+        return next((source for source in sources if not _is_torch(source)), None)
 
     def star_sources(self, module: Module) -> Sequence[Module | str]:
         """What a file imports all names of, also through others: the last first, by name where it cannot be read."""

@@ -547,7 +547,7 @@ def test_a_name_that_an_unreadable_star_import_may_bind_is_unknown(
     )["layer"]
     assert [p.coverage for p in seen.parameters] == [Coverage.UNKNOWN]
     assert sorted(each.reason for each in seen.undecided) == [
-        "base class away.Base is not readable",
+        "a base class could not be resolved",
         "passed to away.fill",
     ]
 

@@ -7,6 +7,7 @@ is merged, so that a bias created ``if bias`` and initialized ``if self.bias is 
 from __future__ import annotations
 
 import ast
+import builtins
 import functools
 import re
 from collections.abc import Iterator
@@ -156,7 +157,10 @@ class Interpreter:
         if key not in self._resolved:
             self._resolved[key] = self.project.resolve(frame.module, name)
         resolved = self._resolved[key]
-        return Api(f"builtins.{name}") if resolved is None else self.resolved(resolved)
+        if resolved is not None:
+            return self.resolved(resolved)
+        unread = None if hasattr(builtins, name) else self.project.unreadable_star(frame.module)
+        return Api(f"{unread or 'builtins'}.{name}")
 
     def resolved(self, target: Resolved | None) -> Value:
         """What a name of a module is worth."""
