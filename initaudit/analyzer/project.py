@@ -21,6 +21,7 @@ from typing import TypeVar
 
 from initaudit.analyzer.frameworks import KNOWN_BASES, MODULE_BASES, PURE_PACKAGES
 from initaudit.analyzer.layout import module_name, packages_around, project_folder, real_path
+from initaudit.analyzer.lineage import bases, merge
 from initaudit.analyzer.mentions import Mentions
 from initaudit.analyzer.outline import Definition, Outline, outline, outline_of
 from initaudit.analyzer.reading import Search, Trail
@@ -458,7 +459,7 @@ class Project:
     def _linearize(self, cls: Defined) -> tuple[Defined | External, ...] | None:
         sequences: list[list[Defined | External]] = []
         direct: list[Defined | External] = []
-        for base in bases(cls):
+        for base in bases(cls.module.lines[cls.definition.row - 1 : cls.definition.end]):
             target = self.resolve_base(cls, base)
             if isinstance(target, Defined):
                 inherited = self.mro(target)
@@ -524,43 +525,3 @@ def _speaks_of_torch(found: Resolved | None) -> bool:
             return "torch" in module.text
         case _:
             return False
-
-
-def bases(cls: Defined) -> list[str]:
-    """The positional bases of a class statement, subscripts (``Generic[T]``) dropped."""
-    header = ""
-    for line in cls.module.lines[cls.definition.row - 1 : cls.definition.end]:
-        header += line.split("#")[0].strip() + " "
-        if header.count("(") == header.count(")") and header.rstrip().partition(":")[1]:
-            break
-    inside = header.partition("(")[2].rpartition(")")[0] if "(" in header.partition(":")[0] else ""
-    return [name for name in split_arguments(inside) if name and "=" not in name and not name.startswith("*")]
-
-
-def split_arguments(text: str) -> list[str]:
-    """Comma-separated arguments, without what stands in brackets."""
-    depth, current, result = 0, "", []
-    for character in text:
-        depth += (character in "([{") - (character in ")]}")
-        if character == "," and depth == 0:
-            result.append(current.strip())
-            current = ""
-        elif depth == 0 and character not in ")]}":
-            current += character
-    return [*result, current.strip()]
-
-
-def merge(sequences: Sequence[list[Defined | External]]) -> list[Defined | External] | None:
-    """C3 linearization; None when there is none."""
-    result: list[Defined | External] = []
-    pending = [sequence for sequence in sequences if sequence]
-    while pending:
-        for sequence in pending:
-            head = sequence[0]
-            if not any(head in other[1:] for other in pending):
-                break
-        else:
-            return None
-        result.append(head)
-        pending = [rest for s in pending if (rest := s[1:] if s[0] == head else s)]
-    return result
