@@ -61,7 +61,8 @@ class _Reader:
     """One model and the lives of its tensors."""
 
     def __init__(self, model: torch.nn.Module, timelines: Timelines) -> None:
-        self.modules = dict(model.named_modules())
+        self.model = model
+        self.modules = dict(model.named_modules(remove_duplicate=False))
         self.timelines = timelines
         self.parameters = {
             name: tensor
@@ -133,7 +134,7 @@ class _Reader:
     def padding_rows(self) -> Iterator[EmbeddingWrite]:
         """Draws that the padding row of an embedding still holds."""
         found: dict[Drawn, list[str]] = defaultdict(list)
-        for path, module in self.modules.items():
+        for path, module in self.model.named_modules():
             drawn = self.random.get(name := f"{path}.weight".removeprefix("."))
             if not isinstance(module, torch.nn.Embedding) or drawn is None or drawn.by_layer:
                 continue
@@ -145,7 +146,7 @@ class _Reader:
     def gains(self) -> Iterator[GainDraw]:
         """Draws of what a normalization starts at one."""
         found: dict[tuple[Drawn, str, str], list[str]] = defaultdict(list)
-        for path, module in self.modules.items():
+        for path, module in self.model.named_modules():
             cls = type(module)
             for own, tensor in module.named_parameters(recurse=False):
                 name = f"{path}.{own}".removeprefix(".")
@@ -179,7 +180,9 @@ class _Reader:
     def adapters(self) -> Iterator[LowRankFactors]:
         """The low-rank adapters of which something is known of every factor."""
         found: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-        for name in self.parameters:
+        for name, _ in self.model.named_parameters():
+            if name not in self.parameters:
+                continue
             parts = name.split(".")
             for index in reversed(range(len(parts))):
                 owner = type(self.modules[".".join(parts[:index])]).__name__

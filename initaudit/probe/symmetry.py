@@ -90,7 +90,7 @@ def stuck(
     tensors = {
         name: one
         for name, one in built.named_parameters()
-        if is_trained(one) and timelines.coverage(name) is Coverage.WRITTEN
+        if name in timelines.tensors and is_trained(one) and timelines.coverage(name) is Coverage.WRITTEN
     }
     suspects = list(_suspects(built, tensors, multiplied))
     zeros = [name for name, one in tensors.items() if not bool(one.any())]
@@ -160,7 +160,7 @@ def _beside(matrix: str, count: int, own: Mapping[str, torch.Tensor]) -> Iterato
     """What else a unit of a matrix has: biases, and the recurrent weights of the same layer ("weight_hh_l0")."""
     layer = matrix.rpartition("_l")[2] if "weight_ih_l" in matrix or "weight_hh_l" in matrix else None
     for name, one in own.items():
-        if name == matrix or one.shape[0] != count:
+        if name == matrix or one.shape[:1] != (count,):
             continue
         if (layer is None and one.dim() == 1) or (layer is not None and name.endswith(f"_l{layer}")):
             yield Slice(name, 0)

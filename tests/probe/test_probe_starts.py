@@ -164,3 +164,16 @@ def test_an_adapter_starts_at_zero_when_one_factor_does(
     (fact,) = facts(seen, LowRankFactors)
     assert fact.name == "lora_B" and fact.random == (("lora_A",) if zero else ("lora_A", "lora_B"))
     assert seen.codes == codes
+
+
+def test_a_layer_under_two_names_is_one_layer(observe: Callable[..., Any]) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = Adapter(zero=False)
+            self.again = self.first
+
+    seen = observe(Net)
+    (fact,) = facts(seen, LowRankFactors)
+    assert fact.paths == ("first.lora_A.default", "first.lora_B.default")
+    assert seen.codes == ["INI507"]

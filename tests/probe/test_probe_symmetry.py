@@ -318,3 +318,39 @@ def test_another_batch_has_the_same_indices_in_another_order_and_new_numbers() -
     (indices,), named = another_batch(inputs, torch.Generator().manual_seed(0))
     assert sorted(indices.reshape(-1).tolist()) == list(range(6)) and indices.shape == (2, 3)
     assert not torch.equal(named["x"], inputs[1]["x"].double()) and named["flag"] is True
+
+
+class Prototypes(nn.Module):
+    """Distances to rows, with a scale beside them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = nn.Parameter(torch.full((3, 8), 0.5))
+        self.scale = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.scale * (x @ self.rows.t())
+
+
+def test_a_number_beside_a_matrix_is_part_of_no_unit() -> None:
+    assert found(Prototypes) == []
+
+
+class Growing(nn.Module):
+    """Gets a layer with each forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(8, 8)])
+        fill(self.layers)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.layers.append(nn.Linear(8, 8))
+        return self.layers[0](x)
+
+
+def test_what_a_forward_adds_was_not_built_and_is_not_judged() -> None:
+    control = control_build(Growing, 0)
+    timelines = Timelines(control, Verdict(), HERE, "model.py:Net")
+    control.model(*INPUT[0])
+    assert list(stuck(control.model, Growing, INPUT, 0, timelines, timelines.tensors.keys())) == []
