@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from initaudit.probe.foreign import lending_watched, numpy_watched
 from initaudit.probe.lines import Call, who
 from initaudit.probe.poison import BuildError, Built, Make, seed_everything
 from initaudit.probe.request import TargetError
@@ -70,7 +71,7 @@ def abstract_build(make: Make, seed: int) -> Built:
     seed_everything(seed)
     watch = Abstract()
     try:
-        with _initializers_watched(watch), watch:
+        with _initializers_watched(watch), numpy_watched(watch), lending_watched(watch), watch:
             model = make()
     except TargetError:
         raise

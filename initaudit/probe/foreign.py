@@ -1,4 +1,4 @@
-"""Unwritten memory that is not torch's: ``numpy.empty``, watched and filled while a model is built."""
+"""Memory that torch and numpy share: what ``numpy.empty`` gives is filled, and what ``Tensor.numpy`` gives is noted."""
 
 from __future__ import annotations
 
@@ -33,12 +33,35 @@ def numpy_watched(watch: Watch | Filler) -> Iterator[None]:
             setattr(numpy, name, factory)
 
 
+@contextlib.contextmanager
+def lending_watched(watch: Watch) -> Iterator[None]:
+    """While this lasts, it is noted whose memory a tensor gives to numpy."""
+    own = vars(torch.Tensor).get("numpy")
+    original = torch.Tensor.numpy
+
+    @functools.wraps(original)
+    def numpy(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        record = watch.record_of(self)
+        if record is not None:
+            record.lent = True
+        return original(self, *args, **kwargs)
+
+    setattr(torch.Tensor, "numpy", numpy)  # noqa: B010
+    try:
+        yield
+    finally:
+        if own is not None:
+            setattr(torch.Tensor, "numpy", own)  # noqa: B010
+        else:
+            delattr(torch.Tensor, "numpy")
+
+
 def _watched(factory: Callable[..., Any], call: str, watch: Watch | Filler) -> Callable[..., Any]:
     @functools.wraps(factory)
     def watched(*args: Any, **kwargs: Any) -> Any:
         array = factory(*args, **kwargs)
         with contextlib.suppress(TypeError, ValueError), _disable_current_modes():  # types that torch has no tensors of
-            watch.foreign(torch.from_numpy(array), call)
+            watch.foreign(torch.from_numpy(array), call, array)
         return array
 
     return watched

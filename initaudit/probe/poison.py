@@ -13,7 +13,7 @@ import torch
 
 from initaudit.probe.applications import applications_watched
 from initaudit.probe.fills import Content, filling
-from initaudit.probe.foreign import numpy_watched
+from initaudit.probe.foreign import lending_watched, numpy_watched
 from initaudit.probe.request import TargetError
 from initaudit.probe.walks import walks_watched
 from initaudit.probe.watch import Decision, Fill, Filler, Watch, storage_of
@@ -94,7 +94,13 @@ def build(make: Make, seed: int, fill: Fill | None) -> Built:
     seed_everything(seed)
     watch = Watch(fill)
     try:
-        with numpy_watched(watch), applications_watched(watch), walks_watched(watch), watch:
+        with (
+            numpy_watched(watch),
+            lending_watched(watch),
+            applications_watched(watch),
+            walks_watched(watch),
+            watch,
+        ):
             model = make()
     except TargetError:
         raise
@@ -144,20 +150,23 @@ def _compare(verdict: Verdict, make: Make, seed: int, one: Content, other: Conte
     first = build(make, seed, filling(one))
     tensors = first.tensors
     unstable = {
-        name: count
+        name: differs
         for name, differs in differences(tensors, build_again(make, seed, filling(one)))
-        if (count := how_many(differs))
+        if how_many(differs)
     }
     depends = dict(differences(tensors, build_again(make, seed, filling(other))))
-    verdict.unstable, verdict.depends, verdict.decisions = unstable, depends, first.watch.decisions
+    verdict.unstable = {name: how_many(differs) for name, differs in unstable.items()}
+    verdict.depends, verdict.decisions = depends, first.watch.decisions
     try:
         last = build_again(make, seed, filling(Content.NOT_A_NUMBER))
     except BuildError as failure:  # the ramps found what they could
         verdict.note(failure)
-        return verdict
-    for name, differs in differences(tensors, last):
-        if how_many(differs):
-            depends[name] = depends[name] | differs
+    else:
+        for name, differs in differences(tensors, last):
+            if how_many(differs):
+                depends[name] = depends[name] | differs
+    for name, differs in unstable.items():  # what equal builds do not share has another reason
+        depends[name] = depends[name] & ~differs
     return verdict
 
 
@@ -176,12 +185,12 @@ def differences(one: Tensors, two: Tensors) -> Iterator[tuple[str, torch.Tensor]
 def differing(one: torch.Tensor, two: torch.Tensor | None) -> torch.Tensor:
     """Which elements differ in their bits; all of them when the shapes do. Flat, bool."""
     if two is None or one.shape != two.shape or one.dtype != two.dtype:
-        return torch.ones((), dtype=torch.bool).expand(one.numel())
+        return torch.ones((), dtype=torch.bool, device="cpu").expand(one.numel())
     if one.numel() == 0 or one.is_meta or two.is_meta or one.layout is not torch.strided or storage_of(one) is None:
-        return torch.zeros((), dtype=torch.bool).expand(one.numel())
+        return torch.zeros((), dtype=torch.bool, device="cpu").expand(one.numel())
     bits = [_bits(tensor) for tensor in (one, two)]
     if torch.equal(*bits):
-        return torch.zeros((), dtype=torch.bool).expand(one.numel())
+        return torch.zeros((), dtype=torch.bool, device="cpu").expand(one.numel())
     return (bits[0] != bits[1]).reshape(one.numel(), -1).any(dim=1)
 
 
@@ -193,5 +202,7 @@ def how_many(mask: torch.Tensor) -> int:
 
 
 def _bits(tensor: torch.Tensor) -> torch.Tensor:
-    flat = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
+    plain = tensor.detach().cpu()
+    plain = plain.int_repr() if plain.is_quantized else plain.resolve_conj().resolve_neg()
+    flat = plain.contiguous().reshape(-1)
     return flat.view(BITS[tensor.element_size()])

@@ -43,11 +43,13 @@ class Record:
 
     ``raw`` says that its allocation wrote nothing, ``distribution`` what its allocation wrote, and ``inherited`` is
     the record of raw memory from which its values were computed. ``copying`` is who made it as a copy of another one.
-    ``origin`` is the memory whose elements it was made of, ``unread`` the last write that nothing has read.
+    ``origin`` is the memory whose elements it was made of, ``unread`` the last write that nothing has read. ``lent``
+    says that numpy was given the memory, whose writes are not seen.
     """
 
     __slots__ = (
-        "call", "caused", "copying", "distribution", "inherited", "origin", "raw", "reference", "unread", "writes",
+        "call", "caused", "copying", "distribution", "inherited", "lent", "origin", "raw", "reference", "unread",
+        "writes",
     )  # fmt: skip
 
     def __init__(self, reference: StorageWeakRef, call: str, caused: Caused, *, raw: bool) -> None:
@@ -61,6 +63,7 @@ class Record:
         self.writes: list[Written] = []
         self.origin: Record | None = None
         self.unread: Written | None = None
+        self.lent = False
 
     def copied(self, reference: StorageWeakRef, by: Caused) -> Record:
         """The life of a copy: all that led to its values."""
@@ -69,6 +72,7 @@ class Record:
         copy.inherited = self.inherited
         copy.copying = by
         copy.writes = list(self.writes)
+        copy.lent = self.lent
         return copy
 
     @property

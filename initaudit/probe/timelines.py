@@ -88,12 +88,12 @@ class Timelines:
         garbage = record.garbage if record is not None else None
         if tensor.is_meta and not self.watch.abstract:
             return Decided(Coverage.UNKNOWN)
-        if name in self.verdict.unstable and garbage is None:
-            return Decided(Coverage.UNKNOWN)
         mask = self.verdict.depends.get(name)
         if mask is None:
             return self._watched(name, record, tensor)
         count = how_many(mask)
+        if name in self.verdict.unstable and (garbage is None or count == 0):
+            return Decided(Coverage.UNKNOWN)
         if count == 0:
             hidden = self.verdict.failure is not None and garbage is not None
             return Decided(Coverage.UNKNOWN if hidden else Coverage.WRITTEN)
@@ -107,7 +107,8 @@ class Timelines:
     def _watched(self, name: str, record: Record | None, tensor: torch.Tensor) -> Decided:
         if record is None or record.garbage is None:
             return Decided(Coverage.WRITTEN)
-        if record.writes or record.garbage is not record or self._guessed or name.rpartition(".")[0] in self.loaded:
+        seen = not record.writes and not record.lent and record.garbage is record and not self._guessed
+        if not seen or name.rpartition(".")[0] in self.loaded:
             return Decided(Coverage.UNKNOWN)
         return Decided(Coverage.NEVER, torch.ones((), dtype=torch.bool).expand(tensor.numel()))
 

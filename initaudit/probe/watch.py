@@ -164,7 +164,7 @@ class Filler(TorchDispatchMode):
             self.fill(result, size)
         return result
 
-    def foreign(self, tensor: torch.Tensor, call: str) -> None:
+    def foreign(self, tensor: torch.Tensor, call: str, owner: object) -> None:
         """A tensor over memory that something else than torch has just allocated, and wrote nothing to."""
         self.fill(tensor, 0)
 
@@ -229,11 +229,17 @@ class Watch(TorchDispatchMode):
         records = (*self.records.values(), *self._foreign.values())
         return any(record.garbage is not None and not record.reference.expired() for record in records)
 
-    def foreign(self, tensor: torch.Tensor, call: str) -> None:
-        """A tensor over memory that something else than torch has just allocated, and wrote nothing to."""
+    def foreign(self, tensor: torch.Tensor, call: str, owner: object) -> None:
+        """A tensor over memory that something else than torch has just allocated, and wrote nothing to.
+
+        It is forgotten with its ``owner``: others come to lie at its address.
+        """
         storage = storage_of(tensor)
         if storage is not None and storage.nbytes() > 0:
-            self._foreign[storage.data_ptr()] = Record(StorageWeakRef(storage), call, who().settled(), raw=True)
+            address = storage.data_ptr()
+            record = self._foreign[address] = Record(StorageWeakRef(storage), call, who().settled(), raw=True)
+            record.lent = True
+            weakref.finalize(owner, self._foreign.pop, address, None)
             if self.fill is not None:
                 self.fill(tensor, 0)
 
@@ -404,10 +410,10 @@ def _first_garbage(records: list[Record]) -> Record | None:
 
 
 def storage_of(tensor: torch.Tensor) -> Any:
-    """The storage of a tensor; None for those that have none of their own, such as sparse ones."""
+    """The storage of a tensor; None for those that have none of their own, such as sparse and lazy ones."""
     try:
         return tensor.untyped_storage()
-    except (NotImplementedError, RuntimeError):
+    except (NotImplementedError, RuntimeError, ValueError):
         return None
 
 

@@ -179,3 +179,20 @@ def test_what_takes_more_memory_than_it_may_is_watched_without_it(
         assert [type(fact) for fact in seen.facts] == [BuildFailure]
     else:
         assert coverage(seen)["raw"] is Coverage.NEVER and coverage(seen)["layers.7.weight"] is Coverage.WRITTEN
+
+
+def test_memory_that_numpy_may_have_written_is_unknown() -> None:
+    import numpy
+
+    def written() -> torch.Tensor:
+        tensor = torch.empty(8)
+        tensor.numpy()[:] = 1
+        return tensor
+
+    seen = watched(holding(one=written, two=lambda: torch.from_numpy(numpy.empty(8))))
+    assert {one.path: one.coverage for one in seen.parameters} == {"one": Coverage.UNKNOWN, "two": Coverage.UNKNOWN}
+
+
+def test_a_lazy_layer_is_undecided_and_no_bug() -> None:
+    seen = watched(lambda: nn.LazyLinear(4))
+    assert seen.facts == () and ["lazy" in one.reason for one in seen.undecided] == [True, True, False]

@@ -128,3 +128,50 @@ def test_seeded_generators_of_python_numpy_and_torch_are_reproducible(observe: O
             self.torch = nn.Parameter(torch.rand(3))
 
     assert observe(Seeded).codes == []
+
+
+def test_an_unseeded_array_that_lies_where_raw_memory_of_numpy_lay_is_not_raw(observe: Observe) -> None:
+    import numpy
+
+    class Drawn(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            numpy.empty((6, 6))  # gone before the next one is allocated
+            noise = numpy.random.default_rng().normal(size=(6, 6))
+            self.noise = nn.Parameter(torch.from_numpy(noise))
+
+    assert observe(Drawn).codes == ["INI603"]
+
+
+def test_what_an_unseeded_draw_wrote_is_not_counted_as_unwritten(observe: Observe) -> None:
+    import numpy
+
+    class Halves(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            raw = numpy.empty((4, 3))
+            raw[:2] = numpy.random.default_rng().normal(size=(2, 3))
+            self.part = nn.Parameter(torch.from_numpy(raw))
+            whole = numpy.empty((4, 3))
+            whole[:] = numpy.random.default_rng().normal(size=(4, 3))
+            self.whole = nn.Parameter(torch.from_numpy(whole))
+
+    seen = observe(Halves)
+    assert seen["part"].unwritten.elements == 6
+    assert sorted(seen.codes) == ["INI102", "INI603"]
+
+
+def test_memory_that_numpy_was_given_is_undecided_where_builds_cannot_be_compared(observe: Observe) -> None:
+    builds = itertools.count()
+
+    class Once(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            if next(builds) > 0:
+                raise RuntimeError("the port is taken")
+            self.w = nn.Parameter(torch.empty(4))
+            self.w.detach().numpy()[:] = 1
+
+    seen = observe(Once)
+    assert seen["w"].coverage is Coverage.UNKNOWN and seen.codes == []
+    assert "numpy" not in vars(torch.Tensor)

@@ -278,3 +278,15 @@ def test_the_declaring_class_is_the_one_whose_code_allocates(observe: Observe) -
     assert seen["weights.1"].model.endswith(".Base")
     assert seen["fc.0.weight"].name == "fc.0.weight"
     assert seen["fc.0.weight"].allocation.call == "nn.Linear"
+
+
+def test_quantized_buffers_are_compared_by_their_integers(observe: Observe) -> None:
+    class Quantized(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("each", torch.quantize_per_tensor(torch.randn(4, 4), 0.1, 0, torch.qint8))
+            self.register_buffer("raw", torch.quantize_per_tensor(torch.empty(4, 4), 0.1, 0, torch.qint8))
+
+    seen = observe(Quantized)
+    assert (seen["each"].coverage, seen["raw"].coverage) == (Coverage.WRITTEN, Coverage.UNKNOWN)
+    assert any("packed storage" in reason for reason in seen.reasons)
