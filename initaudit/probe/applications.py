@@ -54,5 +54,5 @@ def _constructors(frame: FrameType | None, module: torch.nn.Module) -> Iterator[
 def _writes(watch: Watch, module: torch.nn.Module) -> int:
     """How often the weight of a module was written."""
     weight = module._parameters.get("weight")
-    record = watch.record_of(weight) if weight is not None and not torch.nn.parameter.is_lazy(weight) else None
+    record = watch.record_of(weight) if weight is not None else None
     return len(record.writes) if record is not None else 0

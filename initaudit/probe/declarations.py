@@ -51,7 +51,7 @@ def _declaration(
         owner_path, _, above = owner_path.rpartition(".")
         name = f"{above}.{name}"
     owner = type(modules[owner_path])
-    record = watch.record_of(tensor) if watch is not None and not torch.nn.parameter.is_lazy(tensor) else None
+    record = watch.record_of(tensor) if watch is not None else None
     caller = record.caused.writer if record is not None else None
     if caller is not None:
         owner = class_of(owner, caller.code) or owner

@@ -39,6 +39,8 @@ def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, ma
     """Run the model forward and backward, follow its signals, and measure them; more models for more seeds."""
     if getattr(model.forward, "__name__", "") == "_forward_unimplemented":
         return Forward(skipped="it has no forward")
+    if any(tensor.is_meta for tensor in timelines.tensors.values()):
+        return Forward(skipped="parts of it are on the meta device and have no values")
     try:
         given = inputs_for(model, target)
         if given is None:
@@ -189,6 +191,7 @@ def _lost(steps: Steps) -> float | None:
 def _link(step: Step, timelines: Timelines) -> Link:
     tensor, declared = timelines.tensors[step.path], timelines.declared[step.path]
     found, write = schemes_of(timelines.record(step.path), tuple(tensor.shape))
+    kind = torch.complex128 if tensor.is_complex() else torch.float64
     return Link(
         place=place_of(write.caused.writer) if write is not None else None,
         model=declared.model,
@@ -198,5 +201,7 @@ def _link(step: Step, timelines: Timelines) -> Link:
         activation=step.activation if step.activation in CATALOGUE else None,
         fan_in=step.use.fans.fan_in,
         fan_out=step.use.fans.fan_out,
-        variance=float(tensor.detach().double().var(correction=0)),
+        variance=float(
+            tensor.detach().to(kind).var(correction=0)
+        ),
     )

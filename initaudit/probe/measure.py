@@ -29,6 +29,8 @@ def moments(output: torch.Tensor, batch: int | None) -> tuple[float, float | Non
 
 def is_dense(tensor: torch.Tensor) -> bool:
     """Whether there are numbers in memory, one for each element."""
+    if torch.nn.parameter.is_lazy(tensor):
+        return False
     return tensor.layout is torch.strided and not tensor.is_meta and not tensor.is_quantized and not tensor.is_nested
 
 

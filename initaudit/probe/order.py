@@ -40,7 +40,7 @@ def early_walks(timelines: Timelines) -> Iterator[EarlyWalk]:
 def _left_alone(watch: Watch, application: Application, module: torch.nn.Module) -> bool:
     """Whether a layer that the constructor made has torch's default."""
     weight = module._parameters.get("weight")
-    record = watch.record_of(weight) if weight is not None and not torch.nn.parameter.is_lazy(weight) else None
+    record = watch.record_of(weight) if weight is not None else None
     if record is None or record.caused.writer is None or any(write.caused.direct for write in record.writes):
         return False
     return class_of(type(application.module), record.caused.writer.code) is not None

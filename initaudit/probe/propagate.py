@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -124,7 +123,7 @@ def _gradients(model: torch.nn.Module, outputs: Any, seed: int) -> tuple[dict[st
     except Exception as error:  # whatever a backward of the user's raises
         return {}, f"the backward raised {describe(error)}"
     return {
-        name: float(torch.linalg.vector_norm(gradient.detach(), dtype=torch.float64)) / math.sqrt(gradient.numel())
+        name: float(torch.linalg.vector_norm(gradient.detach().abs(), dtype=torch.float64)) / gradient.numel() ** 0.5
         for (name, _), gradient in zip(named, found, strict=True)
         if gradient is not None and is_dense(gradient) and gradient.numel()
     }, None

@@ -191,3 +191,29 @@ def test_the_mode_of_the_model_and_the_fast_path_of_torch_are_left_as_they_were(
     before = torch.backends.mha.get_fastpath_enabled()
     observe(net(lambda net, x: net.a(x)), (9, 9))
     assert torch.backends.mha.get_fastpath_enabled() is before
+
+
+def test_layers_without_a_shape_are_measured_by_nobody_and_stop_no_forward(observe: Observe) -> None:
+    class Lazy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.LazyBatchNorm1d()
+            self.fc = nn.Linear(8, 8)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.relu(self.fc(self.norm(x)))
+
+    assert observe(Lazy, (32, 8)).follows == [[("fc.weight", "relu")]]
+
+
+def test_what_is_on_the_meta_device_is_not_run(observe: Observe) -> None:
+    class Meta(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(8, 8, device="meta")
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(x.to("meta"))
+
+    seen = observe(Meta, (32, 8))
+    assert seen.codes == [] and any("on the meta device and have no values" in reason for reason in seen.reasons)

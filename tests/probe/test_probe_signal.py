@@ -373,3 +373,19 @@ def test_layers_that_are_given_no_samples_do_not_overflow(observe: Observe) -> N
     seen = observe(Unvisited, (32, WIDTH))
     assert "expert.weight" in [layer.path for layer in seen.observation.signal.layers]
     assert seen.observation.signal.overflow is None
+
+
+def test_complex_weights_have_a_scale_a_gradient_and_a_variance(observe: Observe) -> None:
+    class Complex(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Parameter(torch.randn(WIDTH, WIDTH, dtype=torch.complex64) / WIDTH**0.5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.tanh(x.to(torch.complex64) @ self.w)
+
+    seen = observe(Complex, (256, WIDTH))
+    (layer,) = seen.observation.signal.layers
+    assert layer.rms[0] == pytest.approx(1, rel=0.05) and layer.gradient[0] > 0
+    (chain,) = seen.observation.chains
+    assert chain.links[0].variance == pytest.approx(1 / WIDTH, rel=0.05)
