@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from initaudit.facts import Observation
+from initaudit.facts import Observation, Undecided
 from initaudit.probe.request import Answer, Progress, Stage, Target, TargetError
 
 
@@ -33,7 +33,7 @@ def observe(target: Target, folder: Path) -> Observation:
     """Import, build and audit, saying before each stage what is about to happen."""
     from initaudit.probe.audit import audit, not_built
     from initaudit.probe.given import check
-    from initaudit.probe.target import resolve
+    from initaudit.probe.target import describe, resolve
 
     if target.root is not None:
         sys.path.insert(0, target.root)
@@ -41,13 +41,22 @@ def observe(target: Target, folder: Path) -> Observation:
     resolved = resolve(target)
     place = resolved.place()
 
+    reached = Progress(stage=Stage.BUILDING, place=place)
+
     def about_to(stage: Stage, known: Observation | None = None) -> None:
-        _write(folder / "progress", Progress(stage=stage, place=place, known=known))
+        nonlocal reached
+        reached = Progress(stage=stage, place=place, known=known)
+        _write(folder / "progress", reached)
 
     try:
         return audit(target, resolved, about_to)
-    except KeyboardInterrupt as error:  # nobody is at a keyboard here: the constructor raised it
-        return not_built(target, place, error)
+    except TargetError:
+        raise
+    except BaseException as error:  # nobody is at a keyboard here: the model raised it, whatever it is
+        if reached.known is None:
+            return not_built(target, place, error)
+        doubt = Undecided(place=place, subject=target.spec, reason=f"{reached.stage.value} raised {describe(error)}")
+        return msgspec.structs.replace(reached.known, undecided=(*reached.known.undecided, doubt))
 
 
 def _write(path: Path, message: msgspec.Struct) -> None:

@@ -40,6 +40,27 @@ class Leaves(nn.Module):
         os._exit(4)
 
 
+class Stop(BaseException):
+    pass
+
+
+class Stops(nn.Module):
+    def __init__(self):
+        super().__init__()
+        raise Stop("enough")
+
+
+class StopsAgain(nn.Module):
+    builds = 0
+
+    def __init__(self):
+        super().__init__()
+        StopsAgain.builds += 1
+        self.fc = nn.Linear(3, 3)
+        if StopsAgain.builds > 1:
+            raise Stop("enough")
+
+
 class Grows(nn.Module):
     def __init__(self, blocks=100):
         super().__init__()
@@ -77,6 +98,22 @@ def test_a_forward_that_ends_the_process_takes_nothing_along(models: Path) -> No
     assert [one.model for one in seen.parameters] == ["package.models.Leaves"] * 3
     (doubt,) = seen.undecided
     assert doubt.reason == "running its forward ended its process with exit code 4"
+
+
+def test_an_exception_of_a_kind_of_its_own_is_told_where_it_was_raised(models: Path) -> None:
+    (failure,) = probe(Target(spec="package/models.py:Stops")).facts
+    assert isinstance(failure, BuildFailure) and failure.how == "raised"
+    assert (
+        failure.detail.startswith("Stop: enough at ")
+        and failure.place.row == MODELS.splitlines().index('        raise Stop("enough")') + 1
+    )
+
+
+def test_whatever_a_later_stage_raises_takes_nothing_along(models: Path) -> None:
+    seen = probe(Target(spec="package/models.py:StopsAgain"))
+    assert seen.facts == () and len(seen.parameters) == 2
+    (doubt,) = seen.undecided
+    assert doubt.reason.startswith("building it again with other content of unwritten memory raised Stop: enough")
 
 
 def test_a_file_whose_name_belongs_to_another_module_is_refused(models: Path) -> None:
