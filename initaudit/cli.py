@@ -62,9 +62,12 @@ def pattern_and_codes(value: str) -> tuple[str, tuple[str, ...]]:
 def size(value: str) -> tuple[int, ...]:
     """`1,3,224,224`."""
     try:
-        return tuple(int(part) for part in value.split(","))
+        sizes = tuple(int(part) for part in value.split(","))
     except ValueError as error:
         raise click.BadParameter(f"{value!r} is not a size such as 1,3,224,224") from error
+    if min(sizes) < 0:
+        raise click.BadParameter(f"{value!r} is not a size: it has a negative number")
+    return sizes
 
 
 def json_object(value: str) -> dict[str, Any]:
@@ -194,7 +197,9 @@ def check(paths: tuple[str, ...], **flags: Any) -> None:
 @click.option(
     "--input-size", type=size, multiple=True, metavar="N,...", help="The size of an input, batch included; repeatable."
 )
-@click.option("--dtype", multiple=True, help="The dtype of the inputs: one for all, or one for each.")
+@click.option(
+    "--dtype", multiple=True, help="The dtype of the inputs: one for all, or one for each. Default: the model's."
+)
 @click.option("--input-data", metavar="MODULE:FUNCTION", help="A function that returns the inputs.")
 @click.option("--train", is_flag=True, help="Run the forward with the dropout of training.")
 @click.option("--device", default="cpu", show_default=True, help="Where to build and run.")

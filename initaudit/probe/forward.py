@@ -16,7 +16,7 @@ from initaudit.probe.inputs import inputs_for
 from initaudit.probe.poison import Make, seed_everything
 from initaudit.probe.propagate import Given, Pass, propagate
 from initaudit.probe.recognised import schemes_of
-from initaudit.probe.request import Target
+from initaudit.probe.request import Target, TargetError
 from initaudit.probe.signal import profile
 from initaudit.probe.target import describe
 from initaudit.probe.timelines import Timelines, place_of
@@ -48,6 +48,8 @@ def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, ma
         tracked = _tracked(model, timelines)
         first, unmeasured = _first_pass(model, given, tracked, target)
         trained = _only_in_training(model, given, tracked, first, target)
+    except TargetError as error:
+        return Forward(skipped=str(error))
     except Exception as error:  # whatever the user's forward raises
         return Forward(skipped=f"the forward raised {describe(error)}")
     found = list(_chains((*first.chains, *trained), timelines))
@@ -201,7 +203,5 @@ def _link(step: Step, timelines: Timelines) -> Link:
         activation=step.activation if step.activation in CATALOGUE else None,
         fan_in=step.use.fans.fan_in,
         fan_out=step.use.fans.fan_out,
-        variance=float(
-            tensor.detach().to(kind).var(correction=0)
-        ),
+        variance=float(tensor.detach().to(kind).var(correction=0)),
     )

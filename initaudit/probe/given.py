@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 
 from initaudit.probe.request import Target, TargetError
-from initaudit.probe.target import find
+from initaudit.probe.target import describe, find
 
 Inputs = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -17,21 +17,31 @@ def check(target: Target) -> None:
     """Raise TargetError for what is asked for and does not exist."""
     for name in target.dtypes:
         if not isinstance(getattr(torch, name, None), torch.dtype):
-            raise TargetError(f"{target.spec}: torch has no dtype {name!r}")
+            raise TargetError(f"torch has no dtype {name!r}")
     if len(target.dtypes) > 1 and len(target.dtypes) != len(target.input_sizes):
         counts = f"{len(target.dtypes)} dtypes for {len(target.input_sizes)} inputs"
-        raise TargetError(f"{target.spec}: {counts}; name one for all, or one for each")
+        raise TargetError(f"{counts}; name one for all, or one for each")
     if target.input_data is not None:
         _function(target.input_data)
+        if target.input_sizes:
+            raise TargetError("inputs have sizes, or a function returns them: name one of both")
     try:
         torch.empty(0, device=target.device)
     except (RuntimeError, AssertionError) as error:
-        raise TargetError(f"{target.spec}: there is no device {target.device!r} here ({error})") from error
+        raise TargetError(f"there is no device {target.device!r} here ({error})") from error
 
 
 def given_by(spec: str) -> Inputs:
-    """What a function of the user's returns: a tensor, a tuple of positional inputs, or a dictionary of named ones."""
-    return as_inputs(_function(spec)())
+    """What a function of the user's returns: a tensor, a tuple of positional inputs, or a dictionary of named ones.
+
+    Raises TargetError when it raises.
+    """
+    function = _function(spec)
+    try:
+        data = function()
+    except Exception as error:  # whatever it raises
+        raise TargetError(f"the input data {spec} raised {describe(error)}") from error
+    return as_inputs(data)
 
 
 def as_inputs(data: Any) -> Inputs:

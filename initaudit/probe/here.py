@@ -12,7 +12,7 @@ import torch
 from initaudit.facts import Observation, Question
 from initaudit.probe.audit import audit
 from initaudit.probe.given import as_inputs
-from initaudit.probe.request import Target
+from initaudit.probe.request import Target, TargetError
 from initaudit.probe.target import Resolved
 
 
@@ -28,6 +28,8 @@ def observe(
 
     The factory is called once for each build. The generators of random numbers are left as they were found.
     """
+    if not callable(model):
+        raise TargetError(f"{model!r} is neither a class, a function nor a module instance")
     target = Target(
         spec=_name(model),
         seed=seed,

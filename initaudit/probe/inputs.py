@@ -36,7 +36,8 @@ def _made(model: torch.nn.Module, target: Target) -> tuple[tuple[Any, ...], dict
     if target.input_sizes:
         dtypes = target.dtypes if len(target.dtypes) > 1 else [dtype] * len(target.input_sizes)
         below = _fewest_rows(model)
-        return tuple(_random(size, each, below) for size, each in zip(target.input_sizes, dtypes, strict=True)), {}
+        sized = tuple(_random(size, each, below) for size, each in zip(target.input_sizes, dtypes, strict=True))
+        return (sized, {}) if target.dtypes else _converted((sized, {}), model)
     seed_everything(target.seed)
     inputs = _inferred(model, dtype)
     return _converted(inputs, model) if inputs is not None else None

@@ -31,7 +31,7 @@ def transformers_model(name: str) -> Any:
         found = models[0] if isinstance(models, tuple) else models
     if getattr(found, "config_class", None) is None:
         known = (*auto.CONFIG_MAPPING, *dir(transformers))
-        raise TargetError(f"transformers has no model {name!r}{_meant(name, known)}")
+        raise TargetError(f"transformers has no model {name!r}{meant(name, known)}")
     return found
 
 
@@ -49,7 +49,7 @@ def _transformers(name: str) -> Factory:
 def _timm(name: str) -> Factory:
     timm = _library("timm")
     if not timm.is_model(name):
-        raise TargetError(f"timm has no model {name!r}{_meant(name, timm.list_models())}")
+        raise TargetError(f"timm has no model {name!r}{meant(name, timm.list_models())}")
     entry = timm.model_entrypoint(name)
 
     @functools.wraps(entry)
@@ -63,7 +63,7 @@ def _torchvision(name: str) -> Factory:
     models = _library("torchvision").models
     known = models.list_models()
     if name.lower() not in known:
-        raise TargetError(f"torchvision has no model {name!r}{_meant(name, known)}")
+        raise TargetError(f"torchvision has no model {name!r}{meant(name, known)}")
     entry = models.get_model_builder(name)
     # A detector has weights of its own, and those of its backbone, which it would fetch by itself.
     untrained = {one: None for one in ("weights", "weights_backbone") if one in inspect.signature(entry).parameters}
@@ -89,6 +89,7 @@ def _library(name: str) -> Any:
         raise TargetError(f"it needs {name}, which is not installed: pip install {name}") from error
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
+def meant(name: str, known: Iterable[str]) -> str:
+    """What a misspelt name may stand for, as the end of a sentence."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""

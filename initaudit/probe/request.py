@@ -16,7 +16,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     library's, by name: ``hf:NAME``, ``timm:NAME``, ``torchvision:NAME``.
 
     ``input_sizes`` are shapes with the batch, one for each positional input, and ``dtypes`` are theirs, one for all or
-    one for each ("float32" when none is given); ``input_data`` is ``module:function`` that returns the inputs.
+    one for each (the model's when none is given); ``input_data`` is ``module:function`` that returns the inputs.
     ``training`` runs the forward as it is trained, with dropout. ``device`` is where the model is built and run.
     ``timeout`` is in seconds of wall-clock time, for everything, ``memory`` in bytes that the child may hold (None:
     what is free, nearly). ``seed`` is what every build starts from, and ``seeds`` counts the seeds, from that one on,

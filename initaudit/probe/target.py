@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import torch
 from initaudit.finding import Place
 from initaudit.probe.changes import change
 from initaudit.probe.files import displayed, is_user_code
-from initaudit.probe.libraries import LIBRARIES
+from initaudit.probe.libraries import LIBRARIES, meant
 from initaudit.probe.request import Target, TargetError
 
 
@@ -68,7 +69,7 @@ def find(name: str, path: str) -> Any:
     attribute: Any = _import(name)
     for part in path.split("."):
         if not hasattr(attribute, part):
-            raise TargetError(f"{name} has no attribute {part!r}")
+            raise TargetError(f"{name} has no attribute {part!r}{meant(part, dir(attribute))}")
         attribute = getattr(attribute, part)
     return attribute
 
@@ -83,7 +84,7 @@ def _import(name: str) -> ModuleType:
         root, name = module_name(file)
         sys.path.insert(0, str(root))
     try:
-        module = importlib.import_module(name)
+        module = _load(name, file) if file is not None and "." in file.stem else importlib.import_module(name)
     except BaseException as error:  # whatever the user's module raises, SystemExit too
         raise TargetError(f"importing {name} raised {describe(error)}") from error
     if file is not None and Path(module.__file__ or "").resolve() != file:
@@ -93,9 +94,21 @@ def _import(name: str) -> ModuleType:
     return module
 
 
+def _load(name: str, file: Path) -> ModuleType:
+    """Import a file whose own name has dots, which no import can name."""
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"cannot load {file}")
+    if "." in name:
+        importlib.import_module(name.rpartition(".")[0])
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def module_name(file: Path) -> tuple[Path, str]:
     """The import root and dotted name of a file: up through the folders that are packages."""
-    parts = [] if file.stem == "__init__" else [file.stem]
+    parts = [] if file.stem == "__init__" else [file.stem.replace(".", "_")]
     folder = file.parent
     while (folder / "__init__.py").is_file():
         parts.insert(0, folder.name)

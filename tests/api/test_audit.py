@@ -82,6 +82,8 @@ def test_a_constructor_that_raises_is_a_finding() -> None:
 def test_a_factory_that_gives_no_model_is_an_error_of_use() -> None:
     with pytest.raises(TargetError, match="not a torch"):
         initaudit.audit(lambda: 3)
+    with pytest.raises(TargetError, match="3 is neither a class, a function nor a module instance"):
+        initaudit.audit(3)  # type: ignore[arg-type]
 
 
 def test_random_numbers_go_on_as_if_nothing_had_been_built() -> None:

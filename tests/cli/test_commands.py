@@ -129,6 +129,7 @@ def test_without_torch_the_probe_says_what_to_install(monkeypatch: pytest.Monkey
         ["a:b", "--kwargs", "[1]"],
         ["a:b", "--kwargs", "{"],
         ["a:b", "--input-size", "1,x"],
+        ["a:b", "--input-size", "1,-3"],
         ["a:b", "--timeout", "0"],
     ],
 )

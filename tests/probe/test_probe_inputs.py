@@ -74,3 +74,10 @@ def test_one_dtype_is_that_of_every_input_and_several_are_one_for_each() -> None
 def test_inputs_move_with_everything_that_holds_them() -> None:
     inputs = moved((torch.ones(2), {"x": [torch.ones(1)], "flag": True}), "meta")
     assert inputs[0].is_meta and inputs[1]["x"][0].is_meta and inputs[1]["flag"] is True
+
+
+def test_inputs_of_a_size_have_the_precision_of_the_model_unless_a_dtype_is_named() -> None:
+    for dtypes, expected in (((), torch.float64), (("float32",), torch.float32)):
+        target = Target(spec="model.py:Net", input_sizes=((2, 3),), dtypes=dtypes)
+        found = inputs_for(nn.Linear(3, 3).double(), target)
+        assert found is not None and found[0][0].dtype is expected

@@ -69,6 +69,10 @@ class Grows(nn.Module):
 
 DATA = """\
 answer = 42
+
+
+def fails():
+    raise OSError("no such disk")
 """
 
 
@@ -114,6 +118,19 @@ def test_whatever_a_later_stage_raises_takes_nothing_along(models: Path) -> None
     assert seen.facts == () and len(seen.parameters) == 2
     (doubt,) = seen.undecided
     assert doubt.reason.startswith("building it again with other content of unwritten memory raised Stop: enough")
+
+
+def test_input_data_that_raise_are_told_apart_from_a_forward_that_does(models: Path) -> None:
+    seen = probe(Target(spec="package/models.py:Leaves", input_data="package.data:fails"))
+    (reason,) = (one.reason for one in seen.undecided if "not judged" in one.reason)
+    assert "the input data package.data:fails raised OSError: no such disk at" in reason
+
+
+def test_a_file_whose_name_has_dots_is_built_with_its_package(models: Path) -> None:
+    text = "from .models import Leaves\n\n\nclass Net(Leaves):\n    pass\n"
+    (models / "package" / "net.v2.py").write_text(text, encoding="utf-8")
+    seen = probe(Target(spec="package/net.v2.py:Net"))
+    assert {one.model for one in seen.parameters} == {"package.models.Leaves"}
 
 
 def test_a_file_whose_name_belongs_to_another_module_is_refused(models: Path) -> None:
@@ -173,11 +190,14 @@ def test_a_constructor_within_its_memory_is_built(models: Path) -> None:
         ({"device": "abacus"}, "there is no device 'abacus' here"),
         ({"input_data": "package.data"}, "input data is written module:function"),
         ({"input_data": "package.data:missing"}, "package.data has no attribute 'missing'"),
+        ({"input_data": "package.data:anser"}, "has no attribute 'anser'; did you mean 'answer'?"),
+        ({"input_data": "package.data:fails", "input_sizes": ((2, 3),)}, "name one of both"),
         ({"input_data": "package.data:answer"}, "package.data:answer is no function"),
     ],
 )
 def test_what_is_asked_for_and_does_not_exist_is_an_error_of_use(
     models: Path, how: dict[str, Any], complaint: str
 ) -> None:
-    with pytest.raises(TargetError, match=re.escape(complaint)):
+    with pytest.raises(TargetError, match=re.escape(complaint)) as raised:
         probe(Target(spec="package/models.py:Grows", kwargs={"blocks": 0}, **how))
+    assert str(raised.value).count("package/models.py:Grows") == 1
