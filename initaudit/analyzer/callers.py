@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 
 from initaudit.analyzer.constructor import Construction
-from initaudit.analyzer.project import Defined, Global, Module, Project
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Defined, Global, Project
 from initaudit.analyzer.snippets import parameters
 from initaudit.analyzer.writers import modules_that_know
 

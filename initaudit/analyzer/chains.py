@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from initaudit.analyzer.constructor import attempt, construct, unreadable_base
 from initaudit.analyzer.frameworks import INITIALIZERS
-from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.snippets import FunctionNode
 from initaudit.analyzer.symbolic import modules, tensors
 from initaudit.analyzer.symbolic.conditions import TRUE

@@ -15,7 +15,8 @@ from initaudit.analyzer.constructor import (
     registered,
     unreadable_base,
 )
-from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.values import Constant, Origin, Storage, Symbol, Value

@@ -14,7 +14,8 @@ from initaudit.activations import Family, lookup
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.constructor import Construction, Registered, construct, declaring_class, unreadable_base
 from initaudit.analyzer.drawn import Start, is_final, start_of
-from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.symbolic import modules
 from initaudit.analyzer.symbolic.conditions import TRUE

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from initaudit.analyzer.chains import chains
+from initaudit.analyzer.module import Module
 from initaudit.analyzer.parameters import timelines
-from initaudit.analyzer.project import Module, Project
+from initaudit.analyzer.project import Project
 from initaudit.analyzer.reading import Answer, Reading, Trail
 from initaudit.analyzer.scopes import TOO_DEEP
 from initaudit.analyzer.syntax.facts import facts, syntax_fault

@@ -17,7 +17,8 @@ from initaudit.analyzer.constructor import (
     unreadable_base,
 )
 from initaudit.analyzer.meta import not_restored, restored, restorer
-from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.triggers import RAW, REGISTERED, REGISTERING, Trigger
 from initaudit.analyzer.writers import (

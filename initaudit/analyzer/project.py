@@ -6,147 +6,26 @@ functions do is in ``torch_api``.
 
 from __future__ import annotations
 
-import bisect
 import builtins
 import fnmatch
-import functools
-import itertools
 import os
-import re
-import symtable
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from initaudit.analyzer.frameworks import KNOWN_BASES, MODULE_BASES, PURE_PACKAGES
-from initaudit.analyzer.layout import module_name, packages_around, project_folder, real_path
+from initaudit.analyzer.layout import module_name, packages_around, real_path
 from initaudit.analyzer.lineage import bases, merge
 from initaudit.analyzer.mentions import Mentions
-from initaudit.analyzer.outline import Definition, Outline, outline, outline_of
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.outline import Definition, outline_of
 from initaudit.analyzer.reading import Search, Trail
-from initaudit.analyzer.scopes import symbols
-from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError
-from initaudit.analyzer.torch_api import canonical, is_known
+from initaudit.analyzer.torch_api import canonical, is_known, is_torch
 from initaudit.source import SourceError, read_source
 
 T = TypeVar("T")
 MAX_HOPS = 12
-
-
-class Module:
-    """One source file: its text, its outline, and the slices of it that were asked for."""
-
-    def __init__(self, filename: str, name: str, is_package: bool, text: str, root: Path) -> None:
-        self.filename = filename
-        self.name = name
-        self.is_package = is_package
-        self.text = text
-        self.root = root
-        self.lines = text.split("\n")
-        self.unparsed = False  # whether a slice that somebody wanted does not parse; whoever asks resets it
-        self._snippets: dict[tuple[int, int], Snippet | None] = {}
-        self._naming: dict[str, list[Definition]] = {}
-
-    @functools.cached_property
-    def raw(self) -> bytes:
-        """The text as UTF-8."""
-        return self.text.encode()
-
-    @functools.cached_property
-    def outline(self) -> Outline:
-        return outline(self.text)
-
-    @functools.cached_property
-    def _symbols(self) -> symtable.SymbolTable | SyntaxError:
-        return symbols(self.text)
-
-    @property
-    def scopes(self) -> symtable.SymbolTable | SyntaxError:
-        """What binds which name, or why Python does not parse the file."""
-        self.unparsed |= isinstance(self._symbols, SyntaxError)
-        return self._symbols
-
-    def absolute(self, dotted: str) -> str:
-        """A dotted name with its leading dots resolved against this module's package."""
-        level = len(dotted) - len(dotted.lstrip("."))
-        if not level:
-            return dotted
-        parts = self.name.split(".")
-        keep = len(parts) - level + (1 if self.is_package else 0)
-        package = parts[:keep] if keep >= 0 else self.root.parts[1:][keep - 1 : keep]
-        return ".".join([*package, dotted[level:]]).strip(".")
-
-    @functools.cached_property
-    def project_folder(self) -> str:
-        """The folder of its outermost package, or the folder it lies in.
-
-        A folder around that is a package by what the file imports, and by nothing else, counts too.
-        """
-        imported = map(self.absolute, (*self.outline.imports.values(), *self.outline.star_imports))
-        heads = {name.partition(".")[0] for name in imported if not _is_torch(name)}
-        around = [folder for head in sorted(heads) for folder in packages_around(self.root, head)]
-        outer = (folder for folder in sorted(around) if not (self.root / folder.name).exists())
-        return str(next(outer, project_folder(self.filename)))
-
-    def snippet(self, start: int, end: int) -> Snippet | None:
-        """The rows as Python parses them, or None when it does not."""
-        if (start, end) not in self._snippets:
-            try:
-                snippet = Snippet(self.filename, self.lines, start, end)
-            except SnippetError:
-                snippet = None
-            self._snippets[start, end] = snippet
-        self.unparsed |= self._snippets[start, end] is None
-        return self._snippets[start, end]
-
-    def unparsed_slices(self) -> Sequence[tuple[int, int]]:
-        """The rows of the slices that somebody wanted and that do not parse, without those around others."""
-        failed = sorted(rows for rows, snippet in self._snippets.items() if snippet is None)
-        return [
-            (start, end)
-            for start, end in failed
-            if not any((start, end) != other and start <= other[0] and other[1] <= end for other in failed)
-        ]
-
-    def forget_trees(self) -> None:
-        """Keep no slice any longer: they are most of what a file takes. Who asks for one parses it again."""
-        self._snippets.clear()
-
-    def function(self, definition: Definition) -> tuple[Snippet, FunctionNode] | None:
-        """The slice and the tree of a function, or None when it does not parse."""
-        snippet = self.snippet(definition.start, definition.end)
-        node = snippet.body[0] if snippet is not None and snippet.body else None
-        return (snippet, node) if snippet is not None and isinstance(node, FunctionNode) else None
-
-    def slice(self, definition: Definition) -> str:
-        """The text of a definition."""
-        return self.text[self._begins[definition.start - 1] : self._begins[definition.end] - 1]
-
-    @functools.cached_property
-    def _begins(self) -> list[int]:
-        """Where each line begins, and where one behind the last would."""
-        return [0, *itertools.accumulate(len(line) + 1 for line in self.lines)]
-
-    def naming(self, word: str) -> Sequence[Definition]:
-        """The definitions in which a word stands, in the order of the file."""
-        if word not in self._naming:
-            found: dict[int, Definition] = {}
-            for row in self._rows_of(word):
-                around = self.outline.at(row)
-                while around is not None and around.row not in found:
-                    found[around.row] = around
-                    around = around.parent
-            self._naming[word] = [found[row] for row in sorted(found)]
-        return self._naming[word]
-
-    def _rows_of(self, word: str) -> Iterator[int]:
-        """The rows in which a word stands, each once."""
-        row = 0
-        for match in re.finditer(rf"{re.escape(word)}(?<!\w{re.escape(word)})\b", self.text):
-            before, row = row, bisect.bisect_right(self._begins, match.start())
-            if row != before:
-                yield row
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,14 +214,14 @@ class Project:
                 found = self.resolve(source, dotted, hops + 1)
                 if found is not None:
                     return found
-        if unread and all(map(_is_torch, unread)) and not hasattr(builtins, head):
+        if unread and all(map(is_torch, unread)) and not hasattr(builtins, head):
             return External(canonical(f"{unread[0]}.{dotted}"))
         return None
 
     def unreadable_star(self, module: Module) -> str | None:
         """What cannot be read and may bind any name of a file that it does not bind itself."""
         sources = (source for source in self.star_sources(module) if isinstance(source, str))
-        return next((source for source in sources if not _is_torch(source)), None)
+        return next((source for source in sources if not is_torch(source)), None)
 
     def star_sources(self, module: Module) -> Sequence[Module | str]:
         """What a file imports all names of, also through others: the last first, by name where it cannot be read."""
@@ -359,7 +238,7 @@ class Project:
                 found.append(source)
                 if isinstance(source, Module):
                     names = map(source.absolute, source.outline.star_imports)
-                    pending += [name if _is_torch(name) else self.module(name, source) or name for name in names]
+                    pending += [name if is_torch(name) else self.module(name, source) or name for name in names]
         return found[1:]
 
     def imported(self, module: Module, dotted: str, hops: int = 0) -> Resolved | None:
@@ -370,7 +249,7 @@ class Project:
         """What an absolute dotted name means, near some module."""
         if hops > MAX_HOPS:
             return None
-        if _is_torch(dotted):
+        if is_torch(dotted):
             return External(canonical(dotted))
         if dotted in KNOWN_BASES:
             return External(dotted)
@@ -510,10 +389,6 @@ class Project:
                     if not member.is_class and name not in seen:
                         seen.add(name)
                         yield Defined(base.module, member)
-
-
-def _is_torch(name: str) -> bool:
-    return name.partition(".")[0] == "torch"
 
 
 def _speaks_of_torch(found: Resolved | None) -> bool:

@@ -166,6 +166,11 @@ _KNOWN = {
 }  # fmt: skip
 
 
+def is_torch(name: str) -> bool:
+    """Whether a dotted name is of torch, or torch itself."""
+    return name.partition(".")[0] == "torch"
+
+
 def is_known(name: str) -> bool:
     """Whether a canonical name is certain to be one of torch's."""
     return name in _KNOWN or (name.startswith(INIT) and name.endswith("_"))

@@ -33,8 +33,9 @@ from initaudit.analyzer.frameworks import (
     TIES,
 )
 from initaudit.analyzer.layout import repository_folder
+from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.project import Defined, External, Module, Project
+from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import Snippet
 from initaudit.analyzer.symbolic.computed_names import REACHED

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import re
 
+from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.project import Module
 
 WRITES = re.compile(r"[a-z]_\(|\.data\b|\binit\.|\]\s*=|copy|initialize|_init")
 WALKS = re.compile(r"\b(?:named_)?(?:parameters|modules|children)\(|\.apply\(|[gs]etattr\(|\bget_parameter\(")

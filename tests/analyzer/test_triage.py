@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initaudit.analyzer.layout import module_name
-from initaudit.analyzer.project import Module
+from initaudit.analyzer.module import Module
 from initaudit.analyzer.syntax.units import units, units_at
 from initaudit.analyzer.triage import Sought, sought, sought_in
 from initaudit.analyzer.triggers import rows_of

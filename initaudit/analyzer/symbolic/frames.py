@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from initaudit.analyzer.project import Defined, Module
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Defined
 from initaudit.analyzer.snippets import Snippet
 from initaudit.analyzer.symbolic.conditions import Condition
 from initaudit.analyzer.symbolic.values import Origin, Value

@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterator
 from collections.abc import Sequence as Statements
 
-from initaudit.analyzer.project import Defined, External, Module, Project, Resolved
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Defined, External, Project, Resolved
 from initaudit.analyzer.project import Global as ModuleGlobal
 from initaudit.analyzer.snippets import defaults, has_decorator
 from initaudit.analyzer.symbolic import execution, expressions, tensors

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.project import Defined, External, Module, Project, Resolved
+from initaudit.analyzer.project import Defined, External, Project, Resolved
 from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, parameters
 from initaudit.naming import blocks
 

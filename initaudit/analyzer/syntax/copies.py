@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from initaudit.analyzer import frameworks, torch_api
-from initaudit.analyzer.project import Defined, External, Module, Project
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.syntax.code import Code, own_attribute
 from initaudit.analyzer.syntax.units import units
 from initaudit.facts import CopiedLayers, RepeatedLayer

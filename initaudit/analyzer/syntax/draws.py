@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.project import Defined, External, Module, Project
+from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import Snippet, dotted, inner_nodes
 from initaudit.analyzer.syntax.code import in_order
 from initaudit.analyzer.syntax.units import units, units_at

@@ -7,8 +7,9 @@ import functools
 import re
 from collections.abc import Iterator, Sequence
 
+from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.snippets import FunctionNode, Snippet, defaults, dotted, parameters
 from initaudit.analyzer.syntax.draws import DRAWN, DRAWS, Made, Reader, nodes, tensor_of
 from initaudit.analyzer.syntax.structure import constructed

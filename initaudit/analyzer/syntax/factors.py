@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from initaudit.adapters import ADAPTER, FIRST, LAST, factor
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined, External, Module, Project
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import Snippet, dotted
 from initaudit.analyzer.syntax.draws import DRAWS, nodes
 from initaudit.analyzer.triggers import FACTORS

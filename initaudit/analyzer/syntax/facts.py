@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from initaudit.analyzer.drawn import weight_uses
 from initaudit.analyzer.equal_units import equal_units
-from initaudit.analyzer.project import Module, Project
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Project
 from initaudit.analyzer.scopes import TOO_DEEP
 from initaudit.analyzer.syntax.arguments import ignored_arguments
 from initaudit.analyzer.syntax.code import Code

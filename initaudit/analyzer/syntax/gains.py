@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined, Module, Project
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.syntax.draws import DRAWN, Reader
 from initaudit.facts import GainDraw
 from initaudit.finding import Observer

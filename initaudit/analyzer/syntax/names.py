@@ -9,7 +9,7 @@ import symtable
 import tokenize
 from collections.abc import Iterator
 
-from initaudit.analyzer.project import Module
+from initaudit.analyzer.module import Module
 from initaudit.analyzer.syntax.uses import MODEL_LIKE, Use, seemingly_unbound
 from initaudit.facts import UndefinedName
 from initaudit.finding import Place

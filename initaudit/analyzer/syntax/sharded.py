@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from initaudit.analyzer.project import Module, Project
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Project
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.code import Code, in_order
 from initaudit.analyzer.syntax.units import units

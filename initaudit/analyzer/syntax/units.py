@@ -6,8 +6,8 @@ import bisect
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.project import Module
 
 
 class Unit(NamedTuple):

@@ -1,0 +1,132 @@
+"""One source file: its text, its outline, and the slices of it that were asked for."""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import itertools
+import re
+import symtable
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from initaudit.analyzer.layout import packages_around, project_folder
+from initaudit.analyzer.outline import Definition, Outline, outline
+from initaudit.analyzer.scopes import symbols
+from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError
+from initaudit.analyzer.torch_api import is_torch
+
+
+class Module:
+    """A file that was read, of which its outline and its slices are made when somebody asks."""
+
+    def __init__(self, filename: str, name: str, is_package: bool, text: str, root: Path) -> None:
+        self.filename = filename
+        self.name = name
+        self.is_package = is_package
+        self.text = text
+        self.root = root
+        self.lines = text.split("\n")
+        self.unparsed = False  # whether a slice that somebody wanted does not parse; whoever asks resets it
+        self._snippets: dict[tuple[int, int], Snippet | None] = {}
+        self._naming: dict[str, list[Definition]] = {}
+
+    @functools.cached_property
+    def raw(self) -> bytes:
+        """The text as UTF-8."""
+        return self.text.encode()
+
+    @functools.cached_property
+    def outline(self) -> Outline:
+        return outline(self.text)
+
+    @functools.cached_property
+    def _symbols(self) -> symtable.SymbolTable | SyntaxError:
+        return symbols(self.text)
+
+    @property
+    def scopes(self) -> symtable.SymbolTable | SyntaxError:
+        """What binds which name, or why Python does not parse the file."""
+        self.unparsed |= isinstance(self._symbols, SyntaxError)
+        return self._symbols
+
+    def absolute(self, dotted: str) -> str:
+        """A dotted name with its leading dots resolved against this module's package."""
+        level = len(dotted) - len(dotted.lstrip("."))
+        if not level:
+            return dotted
+        parts = self.name.split(".")
+        keep = len(parts) - level + (1 if self.is_package else 0)
+        package = parts[:keep] if keep >= 0 else self.root.parts[1:][keep - 1 : keep]
+        return ".".join([*package, dotted[level:]]).strip(".")
+
+    @functools.cached_property
+    def project_folder(self) -> str:
+        """The folder of its outermost package, or the folder it lies in.
+
+        A folder around that is a package by what the file imports, and by nothing else, counts too.
+        """
+        imported = map(self.absolute, (*self.outline.imports.values(), *self.outline.star_imports))
+        heads = {name.partition(".")[0] for name in imported if not is_torch(name)}
+        around = [folder for head in sorted(heads) for folder in packages_around(self.root, head)]
+        outer = (folder for folder in sorted(around) if not (self.root / folder.name).exists())
+        return str(next(outer, project_folder(self.filename)))
+
+    def snippet(self, start: int, end: int) -> Snippet | None:
+        """The rows as Python parses them, or None when it does not."""
+        if (start, end) not in self._snippets:
+            try:
+                snippet = Snippet(self.filename, self.lines, start, end)
+            except SnippetError:
+                snippet = None
+            self._snippets[start, end] = snippet
+        self.unparsed |= self._snippets[start, end] is None
+        return self._snippets[start, end]
+
+    def unparsed_slices(self) -> Sequence[tuple[int, int]]:
+        """The rows of the slices that somebody wanted and that do not parse, without those around others."""
+        failed = sorted(rows for rows, snippet in self._snippets.items() if snippet is None)
+        return [
+            (start, end)
+            for start, end in failed
+            if not any((start, end) != other and start <= other[0] and other[1] <= end for other in failed)
+        ]
+
+    def forget_trees(self) -> None:
+        """Keep no slice any longer: they are most of what a file takes. Who asks for one parses it again."""
+        self._snippets.clear()
+
+    def function(self, definition: Definition) -> tuple[Snippet, FunctionNode] | None:
+        """The slice and the tree of a function, or None when it does not parse."""
+        snippet = self.snippet(definition.start, definition.end)
+        node = snippet.body[0] if snippet is not None and snippet.body else None
+        return (snippet, node) if snippet is not None and isinstance(node, FunctionNode) else None
+
+    def slice(self, definition: Definition) -> str:
+        """The text of a definition."""
+        return self.text[self._begins[definition.start - 1] : self._begins[definition.end] - 1]
+
+    @functools.cached_property
+    def _begins(self) -> list[int]:
+        """Where each line begins, and where one behind the last would."""
+        return [0, *itertools.accumulate(len(line) + 1 for line in self.lines)]
+
+    def naming(self, word: str) -> Sequence[Definition]:
+        """The definitions in which a word stands, in the order of the file."""
+        if word not in self._naming:
+            found: dict[int, Definition] = {}
+            for row in self._rows_of(word):
+                around = self.outline.at(row)
+                while around is not None and around.row not in found:
+                    found[around.row] = around
+                    around = around.parent
+            self._naming[word] = [found[row] for row in sorted(found)]
+        return self._naming[word]
+
+    def _rows_of(self, word: str) -> Iterator[int]:
+        """The rows in which a word stands, each once."""
+        row = 0
+        for match in re.finditer(rf"{re.escape(word)}(?<!\w{re.escape(word)})\b", self.text):
+            before, row = row, bisect.bisect_right(self._begins, match.start())
+            if row != before:
+                yield row
