@@ -23,6 +23,7 @@ import msgspec
 from initaudit import __version__, attempt, engine, fix, session, settings
 from initaudit.baseline import DEFAULT_FILENAME, write_baseline
 from initaudit.engine import Report, Task
+from initaudit.files import Sources
 from initaudit.finding import Edit, Finding, Severity
 from initaudit.merge import moved
 from initaudit.portrait import table
@@ -33,7 +34,7 @@ from initaudit.rules import catalogue
 from initaudit.rules.base import AnyRule
 from initaudit.selection import matching
 from initaudit.session import IMPOSSIBLE, Asked, Prepared
-from initaudit.source import SourceFile, Sources
+from initaudit.source import SourceFile
 from initaudit.suppression import suppressing
 
 Parameters = ParamSpec("Parameters")

@@ -15,6 +15,7 @@ import msgspec
 
 from initaudit import fix, merge
 from initaudit.facts import BuildFailure, Observation, Question, SyntaxFault, Undecided, UnusedSuppression
+from initaudit.files import Sources, decode_source, holding, read_source
 from initaudit.finding import Category, Change, Finding, Observer, Place, Severity
 from initaudit.merge import Seen
 from initaudit.repository import Changes, Repositories
@@ -22,7 +23,7 @@ from initaudit.rules import catalogue, questions
 from initaudit.rules.base import AnyRule
 from initaudit.selection import Selected
 from initaudit.settings import Configuration, Model
-from initaudit.source import SourceError, SourceFile, Sources, decode_source, holding, read_source
+from initaudit.source import SourceError, SourceFile
 from initaudit.suppression import Suppressions, read_suppressions, unused
 from initaudit.timeline import ParameterTimeline
 

@@ -23,9 +23,10 @@ from pathlib import Path
 
 import msgspec
 
+from initaudit.files import Sources, decode_source
 from initaudit.finding import Applicability, Edit, Finding, Fix, Place
 from initaudit.newer_python import is_newer_python
-from initaudit.source import SourceFile, Sources, decode_source, line_starts, newline_of
+from initaudit.source import SourceFile, line_starts, newline_of
 
 ANY_MAY_WRITE = 0o222
 """The bits of a mode that let anybody write: who runs as root may write a file that is meant to stay as it is."""

@@ -11,11 +11,12 @@ from initaudit import engine
 from initaudit.analyzer.discover import Discovery, Exclusion, PathError, discover, holds_python
 from initaudit.baseline import DEFAULT_FILENAME, BaselineError, read_baseline
 from initaudit.engine import Report, Task, Watch
+from initaudit.files import decode_source
 from initaudit.patterns import PatternError
 from initaudit.repository import Changes, Repositories, RepositoryError, changes_of_text, changes_since
 from initaudit.selection import SelectionError
 from initaudit.settings import Configuration, Model, Overrides, SettingsError, load
-from initaudit.source import SourceError, SourceFile, decode_source
+from initaudit.source import SourceError, SourceFile
 
 STANDARD_INPUT = "-"
 CACHE_FOLDER = ".initaudit_cache"

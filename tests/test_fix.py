@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from initaudit.files import decode_source, read_source
 from initaudit.finding import Applicability, Category, Edit, Finding, Fix, Place, Severity
 from initaudit.fix import FixError, applicable, apply_edits, mend, unified_diff, write
-from initaudit.source import SourceFile, decode_source, read_source
+from initaudit.source import SourceFile
 
 
 def edit(content: str, row: int, column: int, end_column: int, end_row: int | None = None) -> Edit:

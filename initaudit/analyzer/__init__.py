@@ -7,7 +7,7 @@ from pathlib import Path
 
 from initaudit.analyzer.layout import import_roots, installed_packages
 from initaudit.facts import Observation, Question
-from initaudit.source import held
+from initaudit.files import held
 
 
 def analyze(

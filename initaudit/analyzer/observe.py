@@ -19,8 +19,9 @@ from initaudit.analyzer.syntax.units import units, units_at
 from initaudit.analyzer.triage import Sought, comments
 from initaudit.analyzer.triggers import RAW
 from initaudit.facts import Fact, NotRestored, Observation, SyntaxFault, Undecided, UndefinedName
+from initaudit.files import read_source
 from initaudit.finding import Observer, Place
-from initaudit.source import SourceError, read_source
+from initaudit.source import SourceError
 from initaudit.timeline import Chain, ParameterTimeline
 
 

@@ -22,7 +22,8 @@ from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition, outline_of
 from initaudit.analyzer.reading import Search, Trail
 from initaudit.analyzer.torch_api import canonical, is_known, is_torch
-from initaudit.source import SourceError, read_source
+from initaudit.files import read_source
+from initaudit.source import SourceError
 
 T = TypeVar("T")
 MAX_HOPS = 12

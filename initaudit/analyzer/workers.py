@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from initaudit.analyzer.reading import LostWorkerError, Reading
 from initaudit.facts import Observation, Question
+from initaudit.files import code_bytes, held
 from initaudit.finding import Observer
-from initaudit.source import code_bytes, held
 
 if TYPE_CHECKING:
     from initaudit.analyzer.project import Project

@@ -9,11 +9,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from initaudit.files import Sources, decode_source
 from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Place, Severity
 from initaudit.report import FORMATS, render
 from initaudit.report.base import Context, RuleCard
 from initaudit.repository import Repositories
-from initaudit.source import Sources, decode_source
 
 SCHEMA = Path(__file__).parent.parent / "data" / "sarif-schema-2.1.0.json"
 SOURCE = """\
