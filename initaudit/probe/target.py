@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,7 +34,8 @@ class Resolved:
 
     def build(self) -> torch.nn.Module:
         """A new model, on the device that was asked for as far as the constructor leaves that open."""
-        with torch.device(self.target.device) if self.target.device != "cpu" else contextlib.nullcontext():
+        device = torch.device(self.target.device) if self.target.device != "cpu" else contextlib.nullcontext()
+        with _defaults_kept(), device:
             model = self.attribute(**self.target.kwargs)
         if not isinstance(model, torch.nn.Module):
             raise TargetError(f"it gave {type(model).__name__}, not a torch.nn.Module")
@@ -51,6 +52,19 @@ class Resolved:
         except (OSError, TypeError):  # a partial, a builtin: the specification is all there is
             filename, row = self.target.parts()[0], 1
         return Place(displayed(filename), row, 1, row, 2)
+
+
+@contextlib.contextmanager
+def _defaults_kept() -> Iterator[None]:
+    """What a constructor sets for all tensors to come holds for its own model, and not for the next."""
+    dtype, device, gradients = torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled()
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(gradients)
+        if torch.get_default_device() != device:
+            torch.set_default_device(device if device.type != "cpu" else None)
 
 
 def resolve(target: Target) -> Resolved:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,27 @@ def test_random_numbers_go_on_as_if_nothing_had_been_built() -> None:
     begin()
     initaudit.audit(Clean, torch.ones(8, 4))
     assert drawn() == expected
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: torch.set_default_dtype(torch.float64),
+        lambda: torch.set_default_device("meta"),
+        lambda: torch.set_grad_enabled(False),
+    ],
+    ids=["dtype", "device", "gradients"],
+)
+def test_what_a_constructor_sets_for_all_tensors_ends_with_it(change: Callable[[], object]) -> None:
+    def make() -> nn.Module:
+        model = Clean()
+        change()
+        return model
+
+    report = initaudit.audit(make, seeds=2)
+    assert report.findings == ()
+    assert (torch.get_default_dtype(), torch.get_default_device().type) == (torch.float32, "cpu")
+    assert torch.is_grad_enabled()
 
 
 def test_rules_are_chosen_as_elsewhere(tmp_path: Path) -> None:
