@@ -416,12 +416,13 @@ class UnusedSuppression(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class BuildFailure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A model that could not be built: ``how`` is "raised", "hung" or "died"."""
+    """A model that could not be built: ``how`` is "raised", "hung" or "died"; ``missing`` arguments were not given."""
 
     place: Place
     target: str
     how: str
     detail: str
+    missing: tuple[str, ...] = ()
 
 
 class Irreproducible(msgspec.Struct, frozen=True, kw_only=True, tag=True):

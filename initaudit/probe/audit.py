@@ -182,7 +182,7 @@ def audit(target: Target, resolved: Resolved, about_to: Callable[[Stage, Observa
     except TargetError:
         raise
     except (Exception, SystemExit) as error:  # whatever a constructor raises
-        return not_built(target, place, error)
+        return not_built(resolved, place, error)
     running = Audit(target, resolved.build, place, control)
     about_to(Stage.COMPARING, running.observation())
     running.compare()
@@ -215,11 +215,16 @@ def audit_abstractly(target: Target, resolved: Resolved, place: Place) -> Observ
     return msgspec.structs.replace(seen, undecided=(*seen.undecided, *doubts))
 
 
-def not_built(target: Target, place: Place, error: BaseException) -> Observation:
+def not_built(resolved: Resolved, place: Place, error: BaseException) -> Observation:
     """A model whose constructor raised: at the line that did, or else where it is defined."""
-    where = place_of_error(error) or place
-    failure = BuildFailure(place=where, target=target.spec, how="raised", detail=describe(error))
-    return Observation(observer=Observer.PROBE, source=target.spec, facts=(failure,))
+    failure = BuildFailure(
+        place=place_of_error(error) or place,
+        target=resolved.target.spec,
+        how="raised",
+        detail=describe(error),
+        missing=resolved.missing() if isinstance(error, TypeError) else (),
+    )
+    return Observation(observer=Observer.PROBE, source=resolved.target.spec, facts=(failure,))
 
 
 def audit_instance(target: Target, model: torch.nn.Module, definition: Place) -> Observation:

@@ -43,6 +43,16 @@ class Resolved:
             change(model, self.target.changes)
         return model
 
+    def missing(self) -> tuple[str, ...]:
+        """The arguments that it cannot do without and is not given, by name."""
+        try:
+            parameters = inspect.signature(self.attribute).parameters
+        except (TypeError, ValueError):  # a builtin
+            return ()
+        named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        needed = (one.name for one in parameters.values() if one.kind in named and one.default is one.empty)
+        return tuple(name for name in needed if name not in self.target.kwargs)
+
     def place(self) -> Place:
         """Where it is defined."""
         defined: Callable[..., Any] | type = type(self.attribute) if self.is_instance else self.attribute

@@ -54,7 +54,7 @@ def observe(target: Target, folder: Path) -> Observation:
         raise
     except BaseException as error:  # nobody is at a keyboard here: the model raised it, whatever it is
         if reached.known is None:
-            return not_built(target, place, error)
+            return not_built(resolved, place, error)
         doubt = Undecided(place=place, subject=target.spec, reason=f"{reached.stage.value} raised {describe(error)}")
         return msgspec.structs.replace(reached.known, undecided=(*reached.known.undecided, doubt))
 

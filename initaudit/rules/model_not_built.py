@@ -82,8 +82,10 @@ class ModelNotBuilt(Rule[BuildFailure]):
 
     def check(self, subject: BuildFailure) -> Iterator[Finding]:
         verb = {"raised": "raised", "hung": "hung:", "died": "died:"}[subject.how]
+        missing = " and ".join(f"`{name}`" for name in subject.missing)
+        advice = f"; pass {missing} by `--kwargs`, or name a function that builds it" if missing else ""
         yield self.finding(
             subject.place,
-            f"building `{subject.target}` {verb} {subject.detail}",
+            f"building `{subject.target}` {verb} {subject.detail}{advice}",
             evidence=[Evidence(Observer.PROBE, f"construction {subject.how}")],
         )

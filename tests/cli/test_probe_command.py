@@ -91,6 +91,23 @@ def test_a_target_that_cannot_be_imported_exits_with_2_and_the_others_still_repo
     assert {(finding["code"], finding["filename"]) for finding in found} == {("INI101", "net.py"), ("INI003", "net.py")}
 
 
+def test_a_constructor_that_needs_more_is_said_to() -> None:
+    Path("more.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Linear):\n"
+        "    def __init__(self, width, *, depth, bias=True):\n"
+        "        super().__init__(width, int(depth))\n",
+        encoding="utf-8",
+    )
+    outcome = run("probe", "more.py:Net", "--kwargs", '{"depth": 3}', "--output-format", "concise")
+    assert outcome.exit_code == 1
+    assert "; pass `width` by `--kwargs`" in outcome.stdout
+    inside = run("probe", "more.py:Net", "--kwargs", '{"width": 3, "depth": [1]}', "--output-format", "concise")
+    assert inside.exit_code == 1
+    assert "INI003" in inside.stdout
+    assert "--kwargs" not in inside.stdout
+
+
 def test_a_clean_model_is_listed_parameter_by_parameter() -> None:
     outcome = run("probe", "net.py:Clean", "--table", "table.json")
     assert outcome.exit_code == 0
