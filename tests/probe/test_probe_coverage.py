@@ -280,6 +280,7 @@ def test_the_declaring_class_is_the_one_whose_code_allocates(observe: Observe) -
     assert seen["fc.0.weight"].allocation.call == "nn.Linear"
 
 
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
 def test_quantized_buffers_are_compared_by_their_integers(observe: Observe) -> None:
     class Quantized(nn.Module):
         def __init__(self) -> None:
