@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from stat import S_ISDIR
 
 import msgspec
 
@@ -34,7 +35,10 @@ SETTLED = 2_000_000_000
 
 
 class Stamp(msgspec.Struct, frozen=True, array_like=True):
-    """A file as it was: its time, its size and its digest. A file that is not there has size -1."""
+    """A file as it was: its time, its size and its digest. A file that is not there has size -1.
+
+    Of a folder, in which a name ended, it is the digest of what an import finds there.
+    """
 
     time: int
     size: int
@@ -255,7 +259,7 @@ def _status(name: str) -> tuple[int, int]:
         status = os.stat(name)  # noqa: PTH116 (called for every file of a run)
     except OSError:
         return 0, -1
-    return status.st_mtime_ns, status.st_size
+    return status.st_mtime_ns, 0 if S_ISDIR(status.st_mode) else status.st_size
 
 
 def _put_there(name: str) -> int:
@@ -271,7 +275,9 @@ def _stamp(name: str) -> Stamp:
     """The stamp of a file as it is now. One that cannot be read is as good as gone: it may become readable."""
     time_and_size = _status(name)
     try:
-        return Stamp(*time_and_size, _digest(Path(name).read_bytes()))
+        is_folder = os.path.isdir(name)  # noqa: PTH112
+        content = os.fsencode("\n".join(_listing(name))) if is_folder else Path(name).read_bytes()
+        return Stamp(*time_and_size, _digest(content))
     except OSError:
         return Stamp(0, -1)
 

@@ -85,6 +85,15 @@ def packages_around(root: Path, name: str) -> Iterator[Path]:
     return (folder for folder in (root, *root.parents) if folder.name == name)
 
 
+def deepest(root: Path, name: str) -> Path:
+    """The last folder below an import root on the way to what a dotted name names."""
+    for part in name.split("."):
+        if not (root / part).is_dir():
+            break
+        root /= part
+    return root
+
+
 def project_folder(filename: str) -> str:
     """The outermost package folder of a file, or the folder it lies in."""
     folder = Path(filename).absolute().parent

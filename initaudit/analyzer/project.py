@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from initaudit.analyzer.frameworks import KNOWN_BASES, MODULE_BASES, PURE_PACKAGES
-from initaudit.analyzer.layout import module_name, packages_around, real_path
+from initaudit.analyzer.layout import deepest, module_name, packages_around, real_path
 from initaudit.analyzer.lineage import bases, merge
 from initaudit.analyzer.mentions import Mentions
 from initaudit.analyzer.module import Module
@@ -95,6 +95,7 @@ class Project:
         self._starring: set[tuple[Module, str]] = set()
         self._star_sources: dict[Module, tuple[list[Module | str], frozenset[str]]] = {}
         self._foreign: dict[str, bool] = {}
+        self._ends: dict[str, frozenset[str]] = {}
         self._import_roots: dict[str, str] = {}
         self.trail = Trail()
 
@@ -261,8 +262,17 @@ class Project:
                 continue
             rest = ".".join(parts[count:])
             found = self.resolve(module, rest, hops + 1) if rest else module
+            if found is None:
+                self._end_in_folders(dotted)
             return External(dotted) if self._is_foreign(module) and not _speaks_of_torch(found) else found
+        self._end_in_folders(dotted)
         return External(dotted)
+
+    def _end_in_folders(self, dotted: str) -> None:
+        """Note of a name that leads nowhere in which folders below the roots it ends: what comes there may be meant."""
+        if dotted not in self._ends:
+            self._ends[dotted] = frozenset(str(end) for root in self.roots if (end := deepest(root, dotted)) != root)
+        self.trail.files |= self._ends[dotted]
 
     def _is_foreign(self, module: Module) -> bool:
         """Whether a module was found where packages are installed."""

@@ -52,7 +52,7 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(slots=True)
 class Trail:
-    """The files and searches that lie behind what is being decided."""
+    """The files and searches that lie behind what is being decided, and the folders in which names ended."""
 
     files: set[str] = field(default_factory=set)
     answers: dict[Search, tuple[str, ...]] = field(default_factory=dict)

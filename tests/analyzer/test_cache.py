@@ -110,6 +110,19 @@ def test_a_new_file_that_initializes_the_parameter_is_noticed(tree: Tree) -> Non
     assert tree.coverage() == [Coverage.NEVER]
 
 
+@pytest.mark.parametrize(
+    "imported", ["from pkg.late import Base", "from .late import Base", "from pkg.late.base import Base"]
+)
+def test_a_module_that_was_looked_for_and_comes_later_is_noticed(tree: Tree, imported: str) -> None:
+    text = RAW.format(base="Base", body=ALLOCATION)
+    tree.write("net.py", f"{imported}\n{text}")
+    assert tree.coverage() == []
+    base = "late/base.py" if "base" in imported else "late.py"
+    (tree.folder / base).parent.mkdir(exist_ok=True)
+    tree.write(base, RAW.format(base="nn.Module", body="").replace("Net", "Base"))
+    assert tree.coverage() == [Coverage.NEVER]
+
+
 def test_a_file_that_begins_to_speak_of_the_class_is_noticed(tree: Tree) -> None:
     tree.write("parent.py", HEADER)
     assert tree.coverage() == [Coverage.NEVER]
