@@ -402,7 +402,8 @@ def run_on_module(
         try:
             call_entry(run, instance, function, known)
         except (OutOfBudgetError, RecursionError):
-            construction.failure = f"{function.definition.name} is too long to follow"
+            if ABOUT_INITIALIZATION.search(function.definition.name):
+                construction.failure = f"{function.definition.name} is too long to follow"
         finally:
             del run.frames[:]
             run.condition = TRUE

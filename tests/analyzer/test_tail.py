@@ -798,3 +798,14 @@ def test_a_line_may_go_on_further_to_the_left_than_its_function_begins(unwritten
         "        nn.init.ones_(self.b)",
     ]
     assert unwritten(layer="\n".join(rows)) == {"a", "c"}
+
+
+@pytest.mark.parametrize(("name", "left"), [("convert", {"weight"}), ("init_model", set())])
+def test_only_an_initializer_that_is_too_long_to_follow_may_have_written(
+    name: str, left: set[str], unwritten: Callable[..., set[str]]
+) -> None:
+    tests = "\n".join(f"    if state.is_{number}: kind = {number}" for number in range(300))
+    layer = "class Layer(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    layer += "        self.weight = nn.Parameter(torch.empty(3))\n"
+    other = f"from layer import Layer\ndef {name}(model: Layer, state):\n{tests}\n    state.copy_to(model.weight)\n"
+    assert unwritten(layer=layer, other=other) == left
