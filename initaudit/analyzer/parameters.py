@@ -48,9 +48,10 @@ def timelines(project: Project, module: Module, *, lost: bool = False, written: 
     for cls in _candidates(project, module, lost=lost):
         definition = cls.definition
         reason = unreadable_base(project, cls)
-        may_be_module = project.is_module_class(cls) or (reason and REGISTERED.found(module.slice(definition)))
-        if project.mro(cls) is not None and not may_be_module:
-            yield from _mixed_in(project, cls, written=written)
+        is_module, registers = project.is_module_class(cls), REGISTERED.found(module.slice(definition))
+        if project.mro(cls) is not None and not is_module and not (reason and registers):
+            if registers:
+                yield from _mixed_in(project, cls, written=written)
             continue
         place = Place(module.filename, definition.row, 1, definition.row, len(module.lines[definition.row - 1]) + 1)
         construction = construct(project, cls) if reason is None else None
