@@ -96,7 +96,7 @@ def read(filenames: set[str]) -> tuple[dict[Key, dict[str, Coverage]], dict[str,
     from initaudit.analyzer.parameters import timelines
     from initaudit.analyzer.project import Project
     from initaudit.analyzer.workers import RECURSION_LIMIT
-    from initaudit.facts import Undecided
+    from initaudit.observation import Undecided
     from initaudit.timeline import ParameterTimeline
 
     sys.setrecursionlimit(RECURSION_LIMIT)

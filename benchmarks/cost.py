@@ -25,14 +25,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from small import quiet
 
-from initaudit.facts import EqualUnits, Question, ZeroFactors
 from initaudit.finding import Place
+from initaudit.observation import Question
 from initaudit.probe import Target
 from initaudit.probe.audit import Audit
 from initaudit.probe.libraries import LIBRARIES
 from initaudit.probe.poison import control_build, seed_everything
 from initaudit.probe.propagate import plain_outputs
 from initaudit.probe.watch import tensors_in
+from initaudit.subjects.weights import EqualUnits, ZeroFactors
 
 RESULTS = Path(__file__).resolve().parent / "results"
 MODELS: dict[str, Callable[[], torch.Tensor]] = {

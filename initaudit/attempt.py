@@ -9,8 +9,8 @@ import msgspec
 
 from initaudit import engine
 from initaudit.engine import Report, Task
-from initaudit.facts import Observation
 from initaudit.finding import Change, Finding, Observer
+from initaudit.observation import Observation
 from initaudit.settings import Model
 from initaudit.timeline import SignalProfile
 

@@ -14,16 +14,18 @@ from typing import Any
 import msgspec
 
 from initaudit import fix, merge
-from initaudit.facts import BuildFailure, Observation, Question, SyntaxFault, Undecided, UnusedSuppression
 from initaudit.files import Sources, decode_source, holding, read_source
 from initaudit.finding import Category, Change, Finding, Observer, Place, Severity
 from initaudit.merge import Seen
+from initaudit.observation import Observation, Question, Undecided
 from initaudit.repository import Changes, Repositories
 from initaudit.rules import catalogue, questions
 from initaudit.rules.base import AnyRule
 from initaudit.selection import Selected
 from initaudit.settings import Configuration, Model
 from initaudit.source import SourceError, SourceFile
+from initaudit.subjects.builds import BuildFailure
+from initaudit.subjects.files import SyntaxFault, UnusedSuppression
 from initaudit.suppression import Suppressions, read_suppressions, unused
 from initaudit.timeline import ParameterTimeline
 

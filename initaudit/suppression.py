@@ -13,9 +13,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 import msgspec
 
-from initaudit.facts import UnusedSuppression
 from initaudit.finding import Edit, Finding, Place
 from initaudit.source import SourceFile, lines
+from initaudit.subjects.files import UnusedSuppression
 
 _DIRECTIVE = re.compile(
     r"""

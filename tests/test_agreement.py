@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from initaudit.analyzer import analyze
-from initaudit.facts import Question
+from initaudit.observation import Question
 from initaudit.timeline import Coverage
 
 torch = pytest.importorskip("torch")

@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 
 from initaudit.engine import Report, Task, Watched, mend, run
-from initaudit.facts import BareReference, DeprecatedCall, DroppedTensor, Observation, SyntaxFault, TypeTest
 from initaudit.finding import Observer, Place, Severity
+from initaudit.observation import Observation
 from initaudit.repository import Changes
 from initaudit.settings import Configuration, Located, Overrides, Settings
+from initaudit.subjects.calls import DeprecatedCall
+from initaudit.subjects.files import SyntaxFault
+from initaudit.subjects.lost_writes import BareReference, DroppedTensor
+from initaudit.subjects.module_tests import TypeTest
 from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, Unwritten
 
 A, P = Observer.ANALYZER, Observer.PROBE

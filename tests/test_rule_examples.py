@@ -18,10 +18,10 @@ import pytest
 from click.testing import CliRunner
 
 from initaudit.cli import main
-from initaudit.facts import SyntaxFault
 from initaudit.finding import Observer
 from initaudit.rules import catalogue
 from initaudit.rules.base import AnyRule, Example
+from initaudit.subjects.files import SyntaxFault
 
 HEADINGS = ["What it does", "Why is this bad?", "Example", "Use instead", "Known problems", "References"]
 RULES = list(catalogue().values())

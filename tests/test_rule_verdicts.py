@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from initaudit.facts import BareReference, DeprecatedCall, DroppedTensor, Iterates, ModelLoop, TypeTest
 from initaudit.finding import Applicability, Finding, Observer, Place, Severity
 from initaudit.rules import catalogue
+from initaudit.subjects.calls import DeprecatedCall
+from initaudit.subjects.loops import Iterates, ModelLoop
+from initaudit.subjects.lost_writes import BareReference, DroppedTensor
+from initaudit.subjects.module_tests import TypeTest
 from initaudit.timeline import Allocation, Chain, Coverage, Kind, Link, ParameterTimeline, Unwritten, Write
 
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initaudit.facts import UnusedSuppression
 from initaudit.files import decode_source
 from initaudit.finding import Category, Edit, Finding, Place, Severity
 from initaudit.fix import apply_edits
 from initaudit.source import SourceFile, lines
+from initaudit.subjects.files import UnusedSuppression
 from initaudit.suppression import read_suppressions, suppressing, unused
 
 

@@ -15,6 +15,8 @@ VOCABULARY = {
     "initaudit.finding",
     "initaudit.timeline",
     "initaudit.facts",
+    "initaudit.observation",
+    "initaudit.subjects",
     "initaudit.schemes",
     "initaudit.activations",
     "initaudit.adapters",
@@ -58,7 +60,7 @@ def foreign_imports(room: str) -> set[str]:
     return {name.partition(".")[0] for file in files(room) for name in imports(file)} - {"initaudit"}
 
 
-@pytest.mark.parametrize("room", ["finding", "schemes", "timeline", "facts", "activations", "naming"])
+@pytest.mark.parametrize("room", ["finding", "schemes", "timeline", "observation", "subjects", "activations", "naming"])
 def test_the_vocabulary_imports_only_itself_and_msgspec(room: str) -> None:
     assert files(room)
     assert {name for name in own_imports(room) if not within(name, VOCABULARY)} == set()
@@ -84,7 +86,8 @@ def test_the_analyzer_never_imports_torch() -> None:
 
 def test_reports_know_findings_and_not_how_they_were_made() -> None:
     assert files("report")
-    strangers = OBSERVERS | (JUDGES - {"initaudit.report"}) | {"initaudit.timeline", "initaudit.facts"}
+    seen = {"initaudit.timeline", "initaudit.observation", "initaudit.subjects"}
+    strangers = OBSERVERS | (JUDGES - {"initaudit.report"}) | seen
     assert {name for name in own_imports("report") if within(name, strangers)} == set()
     assert not foreign_imports("report") & {"torch", "libcst"}
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from initaudit.analyzer.layout import import_roots, installed_packages
-from initaudit.facts import Observation, Question
 from initaudit.files import held
+from initaudit.observation import Observation, Question
 
 
 def analyze(

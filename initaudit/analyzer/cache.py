@@ -22,7 +22,7 @@ import msgspec
 
 from initaudit.analyzer.layout import python_files
 from initaudit.analyzer.reading import Answer, Reading, Search
-from initaudit.facts import Observation, Question
+from initaudit.observation import Observation, Question
 
 TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Kept by initaudit; safe to remove. See https://bford.info/cachedir/\n"
 MARKS = {".gitignore": "*\n", "CACHEDIR.TAG": TAG}

@@ -23,9 +23,9 @@ from initaudit.analyzer.symbolic.values import Constant, Origin, Storage, Symbol
 from initaudit.analyzer.syntax.products import products
 from initaudit.analyzer.triggers import DRAWN_WEIGHT, PRODUCT
 from initaudit.analyzer.writers import forgotten_initializers, is_template, written_elsewhere
-from initaudit.facts import Extent, WeightUse
 from initaudit.finding import Observer
 from initaudit.schemes import Distribution, Recognition, distribution_of
+from initaudit.subjects.weights import Extent, WeightUse
 from initaudit.timeline import Kind
 
 UNCLEAR = re.compile(r"[^\w\s.()\[\]+*/%-]|each of|module ")

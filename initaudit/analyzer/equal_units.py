@@ -24,8 +24,8 @@ from initaudit.analyzer.syntax.code import Code, own_attribute, unit
 from initaudit.analyzer.syntax.flow import NO_FORWARD, Flow, called
 from initaudit.analyzer.triggers import CONSTANT_WRITTEN, LAYER_MADE
 from initaudit.analyzer.writers import is_template
-from initaudit.facts import EqualUnits
 from initaudit.finding import Observer
+from initaudit.subjects.weights import EqualUnits
 from initaudit.timeline import Kind
 
 LAYERS = {f"torch.nn.{name}" for name in ("Linear", "Conv1d", "Conv2d", "Conv3d")}

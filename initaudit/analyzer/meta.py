@@ -17,8 +17,8 @@ from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.writers import containers, forgotten_initializers, written_elsewhere
-from initaudit.facts import NotRestored
 from initaudit.finding import Observer
+from initaudit.subjects.lost_on_meta import NotRestored
 from initaudit.timeline import Kind
 
 GIVES_MEMORY = re.compile(r"\.to_empty\(|\bto_empty\(")

@@ -18,10 +18,13 @@ from initaudit.analyzer.syntax.names import undefined
 from initaudit.analyzer.syntax.units import units, units_at
 from initaudit.analyzer.triage import Sought, comments
 from initaudit.analyzer.triggers import RAW
-from initaudit.facts import Fact, NotRestored, Observation, SyntaxFault, Undecided, UndefinedName
 from initaudit.files import read_source
 from initaudit.finding import Observer, Place
+from initaudit.observation import Observation, Undecided
 from initaudit.source import SourceError
+from initaudit.subjects.base import Fact
+from initaudit.subjects.files import SyntaxFault, UndefinedName
+from initaudit.subjects.lost_on_meta import NotRestored
 from initaudit.timeline import Chain, ParameterTimeline
 
 

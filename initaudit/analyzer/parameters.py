@@ -31,8 +31,9 @@ from initaudit.analyzer.writers import (
     run_by_forward,
     written_elsewhere,
 )
-from initaudit.facts import NotRestored, Undecided
 from initaudit.finding import Place
+from initaudit.observation import Undecided
+from initaudit.subjects.lost_on_meta import NotRestored
 from initaudit.timeline import Coverage, ParameterTimeline
 
 Told = ParameterTimeline | NotRestored | Undecided

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from initaudit.analyzer.sieve import compiled
-from initaudit.facts import Observation
+from initaudit.observation import Observation
 
 IMPORTED = re.compile(rb"import[ \t]+(\([^)]*\)|[^\n]*(?:(?<=\\)\n[^\n]*)*)")
 """What stands behind the word, whatever that is."""

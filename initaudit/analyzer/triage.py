@@ -9,7 +9,8 @@ from itertools import chain
 
 from initaudit.analyzer.sieve import Held, Sieve, compiled
 from initaudit.analyzer.triggers import TRIGGERS, rows_of
-from initaudit.facts import Question, SyntaxFault
+from initaudit.observation import Question
+from initaudit.subjects.files import SyntaxFault
 
 
 class Sought:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from initaudit.analyzer.reading import LostWorkerError, Reading
-from initaudit.facts import Observation, Question
 from initaudit.files import code_bytes, held
 from initaudit.finding import Observer
+from initaudit.observation import Observation, Question
 
 if TYPE_CHECKING:
     from initaudit.analyzer.project import Project

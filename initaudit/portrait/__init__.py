@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from initaudit.facts import Observation
 from initaudit.finding import Observer
+from initaudit.observation import Observation
 
 
 def built(observations: Iterable[Observation]) -> list[Observation]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from initaudit.facts import Observation
 from initaudit.finding import Applicability, Finding, Severity
+from initaudit.observation import Observation
 from initaudit.portrait import built
 from initaudit.portrait.rows import number, repeated
 from initaudit.portrait.signals import MEASURES

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from initaudit.facts import Observation
+from initaudit.observation import Observation
 from initaudit.portrait import built
 from initaudit.portrait.rows import Row, line, number, row_of, size
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from initaudit.facts import Observation
+from initaudit.observation import Observation
 from initaudit.portrait import built
 from initaudit.portrait.rows import number
 from initaudit.portrait.signals import Curve, curves

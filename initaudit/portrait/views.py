@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from initaudit.facts import Observation, Undecided
 from initaudit.finding import Place
+from initaudit.observation import Observation, Undecided
 from initaudit.portrait.charts import bars
 from initaudit.portrait.rows import Row, line, number, row_of, size, together
 from initaudit.portrait.signals import Curve, curves

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from initaudit.facts import Observation, Question
+from initaudit.observation import Observation, Question
 from initaudit.probe.child import Child
 from initaudit.probe.request import ProbeUnavailable, Target, TargetError
 

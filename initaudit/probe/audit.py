@@ -8,19 +8,8 @@ from collections.abc import Callable, Iterator
 import msgspec
 import torch
 
-from initaudit.facts import (
-    BuildFailure,
-    Environment,
-    EqualUnits,
-    Fact,
-    NotRestored,
-    Observation,
-    Question,
-    SeedIgnored,
-    Undecided,
-    ZeroFactors,
-)
 from initaudit.finding import Observer, Place
+from initaudit.observation import Environment, Observation, Question, Undecided
 from initaudit.probe.abstract import Abstract, abstract_build
 from initaudit.probe.declarations import declarations
 from initaudit.probe.drawn import weight_uses
@@ -40,6 +29,10 @@ from initaudit.probe.symmetry import stuck
 from initaudit.probe.target import Resolved, describe
 from initaudit.probe.timelines import Timelines
 from initaudit.probe.values import summarize
+from initaudit.subjects.base import Fact
+from initaudit.subjects.builds import BuildFailure, SeedIgnored
+from initaudit.subjects.lost_on_meta import NotRestored
+from initaudit.subjects.weights import EqualUnits, ZeroFactors
 from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline
 
 INSTANCE = "an instance was built before anyone could watch: only its values are audited; name its class or a factory"

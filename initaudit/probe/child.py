@@ -18,11 +18,12 @@ from pathlib import Path
 
 import msgspec
 
-from initaudit.facts import BuildFailure, Observation, Undecided
 from initaudit.finding import Observer, Place
+from initaudit.observation import Observation, Undecided
 from initaudit.probe import memory
 from initaudit.probe.files import OWN, displayed, is_user_code
 from initaudit.probe.request import Answer, Progress, Stage, Target, TargetError
+from initaudit.subjects.builds import BuildFailure
 
 START = """
 import sys

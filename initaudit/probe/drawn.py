@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import WeightUse
 from initaudit.finding import Observer
 from initaudit.probe.recognised import schemes_of
 from initaudit.probe.timelines import Timelines
+from initaudit.subjects.weights import WeightUse
 from initaudit.timeline import Coverage, SignalProfile
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from initaudit.facts import Observation, Question
+from initaudit.observation import Observation, Question
 from initaudit.probe.audit import audit
 from initaudit.probe.given import as_inputs
 from initaudit.probe.request import Target, TargetError

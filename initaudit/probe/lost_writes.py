@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import CopyWrite, DerivedWrite
 from initaudit.finding import Observer
 from initaudit.probe.records import Record, Written
 from initaudit.probe.timelines import Timelines, place_of
+from initaudit.subjects.lost_writes import CopyWrite, DerivedWrite
 
 
 def lost_writes(timelines: Timelines) -> Iterator[CopyWrite | DerivedWrite]:

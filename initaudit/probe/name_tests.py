@@ -6,12 +6,12 @@ import ast
 from collections.abc import Iterator, Sequence
 from types import CodeType
 
-from initaudit.facts import NameTest
 from initaudit.finding import Observer
 from initaudit.naming import OF_PARAMETERS, OF_TORCH, blocks, initializes, parts_asked_for
 from initaudit.probe.lines import place_of_node
 from initaudit.probe.walks import loops, variables_in
 from initaudit.probe.watch import Watch
+from initaudit.subjects.module_tests import NameTest
 
 
 def name_tests(watch: Watch) -> Iterator[NameTest]:

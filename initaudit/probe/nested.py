@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 import torch
 
-from initaudit.facts import Iterates, ModelLoop
 from initaudit.finding import Observer
 from initaudit.naming import blocks, initializes
 from initaudit.probe.declarations import is_torch
 from initaudit.probe.lines import place_of_node
 from initaudit.probe.walks import Loop, loops, variables_in
 from initaudit.probe.watch import OF_CHILDREN, Walk, Watch, asks_for_types
+from initaudit.subjects.loops import Iterates, ModelLoop
 
 CONTAINERS = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ModuleDict)
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import torch
 
-from initaudit.facts import EarlyWalk, Overwritten
 from initaudit.finding import Observer, Place
 from initaudit.probe.declarations import class_of
 from initaudit.probe.records import Written
 from initaudit.probe.timelines import Timelines, place_of
 from initaudit.probe.watch import Application, Watch
+from initaudit.subjects.order import EarlyWalk, Overwritten
 
 
 def early_walks(timelines: Timelines) -> Iterator[EarlyWalk]:

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from initaudit.facts import Observation, Question
 from initaudit.finding import Change, Place
+from initaudit.observation import Observation, Question
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

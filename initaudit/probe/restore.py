@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from initaudit.facts import NotRestored
 from initaudit.finding import Observer
 from initaudit.probe.declarations import is_torch
 from initaudit.probe.fills import Content, filling
 from initaudit.probe.poison import Tensors, differences, seed_everything, tensors_of
 from initaudit.probe.timelines import Timelines
 from initaudit.probe.watch import Watch
+from initaudit.subjects.lost_on_meta import NotRestored
 from initaudit.timeline import Coverage, Unwritten
 
 RESET = "reset_parameters"

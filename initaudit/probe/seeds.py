@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import torch
 
-from initaudit.facts import SeedIgnored
 from initaudit.finding import Observer
 from initaudit.probe.poison import Make, differences, seed_everything, tensors_of
 from initaudit.probe.recognised import RANDOM
 from initaudit.probe.timelines import Timelines
+from initaudit.subjects.builds import SeedIgnored
 from initaudit.timeline import Coverage, Kind
 
 ENOUGH = 256

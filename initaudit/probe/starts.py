@@ -10,13 +10,14 @@ import msgspec
 import torch
 
 from initaudit.adapters import FIRST, LAST, factor
-from initaudit.facts import CopiedLayers, EmbeddingWrite, GainDraw, LowRankFactors
 from initaudit.finding import Observer, Place
 from initaudit.probe.declarations import class_of, is_torch
 from initaudit.probe.lines import Call
 from initaudit.probe.recognised import RANDOM
 from initaudit.probe.timelines import Timelines, place_of
 from initaudit.schemes import Distribution
+from initaudit.subjects.layers import CopiedLayers, EmbeddingWrite, GainDraw
+from initaudit.subjects.weights import LowRankFactors
 
 NOT_FOR_TRAINING = re.compile(r"target|ema(?![a-z])|teacher|momentum|shadow|frozen|reference|_old|old_|_k(?![a-z])")
 """Names of copies that follow what they are copied from."""

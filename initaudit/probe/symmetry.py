@@ -7,13 +7,13 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 import msgspec
 import torch
 
-from initaudit.facts import EqualUnits, ZeroFactors
 from initaudit.finding import Observer
 from initaudit.probe.declarations import is_torch
 from initaudit.probe.poison import Make
 from initaudit.probe.propagate import Given
 from initaudit.probe.timelines import Timelines
 from initaudit.probe.training import Gradients, Trainee, equal_rows, is_trained, moved, refined
+from initaudit.subjects.weights import EqualUnits, ZeroFactors
 from initaudit.timeline import Coverage
 
 TABLES = torch.nn.Embedding | torch.nn.EmbeddingBag

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 import msgspec
 import torch
 
-from initaudit.facts import Fact, Irreproducible, Undecided
 from initaudit.finding import Observer, Place
+from initaudit.observation import Undecided
 from initaudit.probe.abstract import Abstract
 from initaudit.probe.declarations import Declaration, declarations
 from initaudit.probe.lines import LEGACY, Call
@@ -16,6 +16,8 @@ from initaudit.probe.poison import Built, Verdict, how_many
 from initaudit.probe.recognised import scheme_of
 from initaudit.probe.records import Record, Written
 from initaudit.probe.values import held, summarize
+from initaudit.subjects.base import Fact
+from initaudit.subjects.builds import Irreproducible
 from initaudit.timeline import Allocation, Coverage, ParameterTimeline, Unwritten, Values, Write
 
 SHOWN_WRITES = 8

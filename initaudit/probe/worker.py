@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from initaudit.facts import Observation, Undecided
+from initaudit.observation import Observation, Undecided
 from initaudit.probe.request import Answer, Progress, Stage, Target, TargetError
 
 

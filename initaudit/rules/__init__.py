@@ -9,8 +9,8 @@ import pkgutil
 from collections.abc import Iterable
 from typing import cast
 
-from initaudit.facts import Question
 from initaudit.finding import Observer
+from initaudit.observation import Question
 from initaudit.rules.base import AnyRule, Rule
 
 

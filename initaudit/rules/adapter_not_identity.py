@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import LowRankFactors
 from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import BOTH, Default, Example, Rule
+from initaudit.subjects.weights import LowRankFactors
 
 
 class AdapterNotIdentity(Rule[LowRankFactors]):

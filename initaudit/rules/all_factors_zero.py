@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import ZeroFactors
 from initaudit.finding import Advice, Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import BOTH, Example, Rule
+from initaudit.subjects.weights import ZeroFactors
 
 
 class AllFactorsZero(Rule[ZeroFactors]):

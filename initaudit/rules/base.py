@@ -15,8 +15,9 @@ from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 
-from initaudit.facts import Fact, Question
 from initaudit.finding import Advice, Category, Evidence, Finding, Fix, Observer, Place, Severity
+from initaudit.observation import Question
+from initaudit.subjects.base import Fact
 from initaudit.timeline import Chain, ParameterTimeline, SignalProfile
 
 Subject = ParameterTimeline | Chain | SignalProfile | Fact

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import NotRestored
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import BOTH, Default, Example, Rule
 from initaudit.rules.parameter_lost_on_meta import seen
+from initaudit.subjects.lost_on_meta import NotRestored
 from initaudit.timeline import Kind
 
 

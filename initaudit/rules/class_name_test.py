@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import ClassNameTest
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import ANALYZER, Default, Example, Rule
+from initaudit.subjects.module_tests import ClassNameTest
 
 
 class ClassName(Rule[ClassNameTest]):

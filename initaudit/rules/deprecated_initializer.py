@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import DeprecatedCall
 from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.subjects.calls import DeprecatedCall
 
 
 class DeprecatedInitializer(Rule[DeprecatedCall]):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import DroppedTensor
 from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.subjects.lost_writes import DroppedTensor
 
 
 class DiscardedInitializationResult(Rule[DroppedTensor]):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from initaudit.facts import InitializerCall
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.subjects.calls import InitializerCall
 
 IS_GAIN = re.compile(r"\bcalculate_gain\(|sqrt\(5(?:\.0?)?\)\s*\*|\*\s*(?:\w+\.)?sqrt\(5(?:\.0?)?\)|^(?:\w+\.)*_?gain$")
 

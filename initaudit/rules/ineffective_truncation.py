@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from initaudit.facts import InitializerCall
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import ANALYZER, Default, Example, Rule
+from initaudit.subjects.calls import InitializerCall
 
 NEVER_REACHED = 10.0
 """Standard deviations that no sample of any size exceeds."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import DerivedWrite
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import BOTH, Example, Rule
+from initaudit.subjects.lost_writes import DerivedWrite
 
 
 class InitializationOfDerivedWeight(Rule[DerivedWrite]):

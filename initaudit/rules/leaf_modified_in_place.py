@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import LeafWrite
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import ANALYZER, Default, Example, Rule
+from initaudit.subjects.lost_writes import LeafWrite
 
 
 class LeafModifiedInPlace(Rule[LeafWrite]):

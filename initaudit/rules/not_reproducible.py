@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import Irreproducible
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import PROBE, Example, Rule
+from initaudit.subjects.builds import Irreproducible
 
 
 class NotReproducible(Rule[Irreproducible]):

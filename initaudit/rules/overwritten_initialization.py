@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import Overwritten
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import BOTH, Default, Example, Rule
+from initaudit.subjects.order import Overwritten
 
 
 class OverwrittenInitialization(Rule[Overwritten]):

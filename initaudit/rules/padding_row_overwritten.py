@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import EmbeddingWrite
 from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import BOTH, Example, Rule
+from initaudit.subjects.layers import EmbeddingWrite
 
 SHOWN = 3
 

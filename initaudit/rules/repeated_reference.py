@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import RepeatedLayer
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.subjects.layers import RepeatedLayer
 
 
 class RepeatedReference(Rule[RepeatedLayer]):

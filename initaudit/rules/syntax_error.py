@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import SyntaxFault
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.subjects.files import SyntaxFault
 
 
 class SyntaxErrorInFile(Rule[SyntaxFault]):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import EqualUnits
 from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import ANALYZER, BOTH, Example, Rule
+from initaudit.subjects.weights import EqualUnits
 
 
 class UnbrokenSymmetry(Rule[EqualUnits]):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import BareReference
 from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Place, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.subjects.lost_writes import BareReference
 
 
 class UncalledInitializer(Rule[BareReference]):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from initaudit.facts import WeightUse
 from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import BOTH, Default, Example, Rule
+from initaudit.subjects.weights import WeightUse
 
 MANY = 16
 """Inputs from which on a weight of N(0, 1) makes its output four times larger than its input, and more."""

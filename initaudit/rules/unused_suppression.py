@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import UnusedSuppression
 from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Severity
 from initaudit.rules.base import BOTH, Example, Rule
+from initaudit.subjects.files import UnusedSuppression
 
 
 class UselessSuppression(Rule[UnusedSuppression]):

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from initaudit.facts import Called, InitializerCall
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.schemes.expressions import Power, Sum, Term, added, fold, power, product
+from initaudit.subjects.calls import Called, InitializerCall
 
 FAN = re.compile(
     r"fan|fan_?(?:in|out)|n_?(?:in|out)|(?:n_?)?(?:in|out)_(?:features|channels|dim|size)|(?:in|out)put_(?:dim|size)"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.facts import WeightUse
 from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import BOTH, Default, Example, Rule
 from initaudit.schemes import Recognition
+from initaudit.subjects.weights import WeightUse
 
 Count = float | str
 """How many inputs or outputs there are, or the expression for it."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from initaudit.analyzer import analyze
-from initaudit.facts import Observation
 from initaudit.finding import Observer
+from initaudit.observation import Observation
 from initaudit.rules import catalogue, questions
 from initaudit.timeline import Coverage
 

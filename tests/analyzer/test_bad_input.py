@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from initaudit.analyzer import analyze
-from initaudit.facts import Observation, SyntaxFault
 from initaudit.finding import Observer
+from initaudit.observation import Observation
 from initaudit.rules import catalogue, questions
+from initaudit.subjects.files import SyntaxFault
 from initaudit.timeline import Coverage
 
 Analysis = Callable[..., dict[str, Observation]]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from initaudit.analyzer import analyze, workers
-from initaudit.facts import Question
+from initaudit.observation import Question
 from initaudit.timeline import Coverage
 
 PARAMETERS = frozenset({Question("ParameterTimeline")})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from initaudit.facts import EmbeddingWrite, GainDraw
+from initaudit.subjects.layers import EmbeddingWrite, GainDraw
 
 Analysis = Callable[..., dict[str, Any]]
 

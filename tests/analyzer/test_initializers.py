@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from initaudit.analyzer import analyze
-from initaudit.facts import Observation, Question
+from initaudit.observation import Observation, Question
 
 PARAMETERS = frozenset({Question("ParameterTimeline")})
 NET = """

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from initaudit.analyzer import analyze
-from initaudit.facts import Observation, Overwritten
 from initaudit.finding import Observer
+from initaudit.observation import Observation
 from initaudit.rules import catalogue, questions
+from initaudit.subjects.order import Overwritten
 from initaudit.timeline import Coverage
 
 LAYER = """

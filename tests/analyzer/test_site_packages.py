@@ -8,7 +8,7 @@ import pytest
 
 from initaudit.analyzer import analyze
 from initaudit.analyzer.layout import installed_packages
-from initaudit.facts import Question
+from initaudit.observation import Question
 
 PARAMETERS = frozenset({Question("ParameterTimeline")})
 LAYERS = """

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from initaudit.facts import Observation
+from initaudit.observation import Observation
 
 WAYS = {
     "a property that gives the parameter": """

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from initaudit.facts import Environment, Observation
 from initaudit.files import Sources, decode_source
 from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Observer, Place, Severity
+from initaudit.observation import Environment, Observation
 from initaudit.report.base import Context
 from initaudit.timeline import (
     Allocation,

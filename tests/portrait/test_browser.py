@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from initaudit.facts import Observation
 from initaudit.finding import Finding
+from initaudit.observation import Observation
 from initaudit.portrait.page import page
 from initaudit.report.base import Context
 from initaudit.timeline import ParameterTimeline, SignalProfile, Values

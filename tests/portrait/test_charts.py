@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from initaudit.facts import Observation
 from initaudit.finding import Observer
+from initaudit.observation import Observation
 from initaudit.portrait.axes import counting, decades
 from initaudit.portrait.charts import bars
 from initaudit.portrait.signals import curves

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from initaudit.facts import Observation, Undecided
 from initaudit.finding import Finding, Observer, Severity
+from initaudit.observation import Observation, Undecided
 from initaudit.report.base import Context
 from initaudit.timeline import Coverage, InitialLoss, Kind, ParameterTimeline, SignalProfile, Values
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from initaudit.facts import Observation
 from initaudit.finding import Observer, Place
+from initaudit.observation import Observation
 from initaudit.portrait.table import as_json, as_text
 from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, SignalProfile, Values, Write
 

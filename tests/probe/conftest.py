@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("torch", reason="the probe runs with torch")
 
 from initaudit.engine import judge
-from initaudit.facts import Observation
 from initaudit.finding import Finding, Place
+from initaudit.observation import Observation
 from initaudit.probe import Target
 from initaudit.probe.audit import Audit
 from initaudit.probe.poison import control_build

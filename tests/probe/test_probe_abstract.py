@@ -13,13 +13,14 @@ from torch import nn
 from torch.nn import init
 from torch.nn.init import orthogonal_
 
-from initaudit.facts import BuildFailure, Observation
 from initaudit.finding import Place
+from initaudit.observation import Observation
 from initaudit.probe import Target, abstract, probe
 from initaudit.probe.audit import Audit, audit_abstractly
 from initaudit.probe.poison import control_build
 from initaudit.probe.target import Resolved
 from initaudit.rules import catalogue
+from initaudit.subjects.builds import BuildFailure
 from initaudit.timeline import Coverage
 
 HERE = Place("model.py", 1, 1, 1, 2)

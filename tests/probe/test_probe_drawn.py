@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import init
 
-from initaudit.facts import WeightUse
+from initaudit.subjects.weights import WeightUse
 
 Observe = Callable[..., Any]
 

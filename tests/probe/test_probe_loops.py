@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from initaudit.facts import ModelLoop, NameTest
 from initaudit.finding import Severity
+from initaudit.subjects.loops import ModelLoop
+from initaudit.subjects.module_tests import NameTest
 
 Observe = Callable[..., Any]
 Initialize = Callable[[nn.Module], None]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from initaudit.facts import BuildFailure
 from initaudit.probe import Target, TargetError, probe
 from initaudit.probe.child import Child, cause_of_death
+from initaudit.subjects.builds import BuildFailure
 from initaudit.timeline import Coverage
 
 MODELS = """\

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from initaudit.facts import CopiedLayers, EmbeddingWrite, GainDraw, LowRankFactors
+from initaudit.subjects.layers import CopiedLayers, EmbeddingWrite, GainDraw
+from initaudit.subjects.weights import LowRankFactors
 
 
 def facts(seen: Any, kind: type) -> list[Any]:

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from initaudit.facts import EqualUnits, ZeroFactors
 from initaudit.finding import Place
 from initaudit.probe.poison import Make, Verdict, control_build
 from initaudit.probe.symmetry import stuck
 from initaudit.probe.timelines import Timelines
 from initaudit.probe.training import another_batch, equal_rows, few, refined
+from initaudit.subjects.weights import EqualUnits, ZeroFactors
 
 HERE = Place("model.py", 1, 1, 1, 2)
 INPUT = ((torch.linspace(-1, 1, 40).reshape(5, 8),), {})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import parameters
 from initaudit.analyzer.syntax.code import Code, in_order, method, own_attribute
-from initaudit.facts import IgnoredArgument
+from initaudit.subjects.calls import IgnoredArgument
 
 ABOUT_VALUES = re.compile(
     r"^(?:\w+_)?init(?:ial)?_(?:values?|scale|gamma|bias|constant)(?:_\w+)?$|^(?:\w+_)?init_value$"

@@ -11,8 +11,8 @@ from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.syntax.code import Code, own_attribute
 from initaudit.analyzer.syntax.units import units
-from initaudit.facts import CopiedLayers, RepeatedLayer
 from initaudit.finding import Observer
+from initaudit.subjects.layers import CopiedLayers, RepeatedLayer
 
 CONTAINERS = {"torch.nn.ModuleList", "torch.nn.Sequential"}
 STATEFUL = torch_api.LINEAR_LIKE | torch_api.RESET_BY_CONSTRUCTOR.keys() | {"PReLU", "TransformerEncoderLayer"}

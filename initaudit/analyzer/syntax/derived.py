@@ -10,8 +10,8 @@ from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.code import Code, own_attribute
 from initaudit.analyzer.syntax.structure import Attribute, Layer, constructed
 from initaudit.analyzer.syntax.walks import Walk, applied, written
-from initaudit.facts import DerivedWrite
 from initaudit.finding import Observer
+from initaudit.subjects.lost_writes import DerivedWrite
 
 KNOWS = ("weight_g", "weight_v", "weight_norm", "parametriz", "original")
 """Words of a function that knows what a weight is computed from."""

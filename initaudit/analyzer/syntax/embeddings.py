@@ -13,8 +13,8 @@ from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.snippets import FunctionNode, Snippet, defaults, dotted, parameters
 from initaudit.analyzer.syntax.draws import DRAWN, DRAWS, Made, Reader, nodes, tensor_of
 from initaudit.analyzer.syntax.structure import constructed
-from initaudit.facts import EmbeddingWrite
 from initaudit.finding import Observer
+from initaudit.subjects.layers import EmbeddingWrite
 
 ROW = re.compile(r"weight(?:\.data)?\[")
 EMBEDDING = "torch.nn.Embedding"

@@ -19,8 +19,8 @@ from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import Snippet, dotted
 from initaudit.analyzer.syntax.draws import DRAWS, nodes
 from initaudit.analyzer.triggers import FACTORS
-from initaudit.facts import LowRankFactors, ZeroFactors
 from initaudit.finding import Observer
+from initaudit.subjects.weights import LowRankFactors, ZeroFactors
 
 RANDOM_FACTORIES = {"torch.randn", "torch.rand", "torch.randn_like", "torch.rand_like", "torch.normal"}
 ZERO_FACTORIES = {"torch.zeros", "torch.zeros_like"}

@@ -32,39 +32,19 @@ from initaudit.analyzer.syntax.thrown_away import copy_writes
 from initaudit.analyzer.syntax.type_names import class_name_tests, exact_type_tests
 from initaudit.analyzer.syntax.units import Unit, units, units_at
 from initaudit.analyzer.triage import Sought
-from initaudit.facts import (
-    BareReference,
-    ClassNameTest,
-    CopiedLayers,
-    CopyWrite,
-    DeprecatedCall,
-    DerivedWrite,
-    DroppedTensor,
-    EarlyWalk,
-    EmbeddingWrite,
-    EqualUnits,
-    ExactTypeTest,
-    Fact,
-    GainDraw,
-    HelperCall,
-    IgnoredArgument,
-    InitializerCall,
-    LeafWrite,
-    LowRankFactors,
-    ModelLoop,
-    NameTest,
-    NotRestored,
-    Overwritten,
-    RepeatedLayer,
-    RepeatedReset,
-    SyntaxFault,
-    TypeTest,
-    WeightUse,
-    ZeroFactors,
-)
 from initaudit.finding import Place
 from initaudit.naming import blocks
 from initaudit.newer_python import is_newer_python
+from initaudit.subjects.base import Fact
+from initaudit.subjects.calls import DeprecatedCall, IgnoredArgument, InitializerCall
+from initaudit.subjects.files import SyntaxFault
+from initaudit.subjects.layers import CopiedLayers, EmbeddingWrite, GainDraw, RepeatedLayer
+from initaudit.subjects.loops import ModelLoop
+from initaudit.subjects.lost_on_meta import NotRestored
+from initaudit.subjects.lost_writes import BareReference, CopyWrite, DerivedWrite, DroppedTensor, HelperCall, LeafWrite
+from initaudit.subjects.module_tests import ClassNameTest, ExactTypeTest, NameTest, TypeTest
+from initaudit.subjects.order import EarlyWalk, Overwritten, RepeatedReset
+from initaudit.subjects.weights import EqualUnits, LowRankFactors, WeightUse, ZeroFactors
 
 OF_UNITS: dict[str, Callable[[Code], Iterator[Fact]]] = {
     DeprecatedCall.__name__: deprecated_calls,

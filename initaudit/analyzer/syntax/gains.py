@@ -9,8 +9,8 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.syntax.draws import DRAWN, Reader
-from initaudit.facts import GainDraw
 from initaudit.finding import Observer
+from initaudit.subjects.layers import GainDraw
 
 MADE = re.compile(r"Norm\w*\(")
 

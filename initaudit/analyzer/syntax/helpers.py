@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from initaudit.analyzer.frameworks import MODULE_HELPERS
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.syntax.code import Code, first_parameter, own_attribute, unit
-from initaudit.facts import HelperCall
+from initaudit.subjects.lost_writes import HelperCall
 
 OF_MODULES = ("weight", "bias")
 """Attributes that no tensor has."""

@@ -13,10 +13,10 @@ from initaudit.analyzer.project import External
 from initaudit.analyzer.snippets import FunctionNode, dotted, nodes
 from initaudit.analyzer.syntax.code import Code, own_attribute
 from initaudit.analyzer.triggers import DEPRECATED
-from initaudit.facts import Argument, Called, DeprecatedCall, InitializerCall
 from initaudit.finding import Place
 from initaudit.naming import blocks
 from initaudit.schemes.calls import RENAMED
+from initaudit.subjects.calls import Argument, Called, DeprecatedCall, InitializerCall
 
 METHODS = frozenset({"normal_", "uniform_"})
 """Methods of a tensor that are initializers under the same name."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.code import Code, in_order, makes_parameter, method, own_attribute
-from initaudit.facts import LeafWrite
+from initaudit.subjects.lost_writes import LeafWrite
 
 SWITCHES = re.compile(r"no_grad|inference_mode|grad_enabled|requires_grad|\bmeta\b")
 """What may keep autograd from recording, or a parameter from being a leaf that needs it."""

@@ -12,9 +12,9 @@ from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.code import Code
 from initaudit.analyzer.syntax.models import is_model
 from initaudit.analyzer.syntax.nested import missed
-from initaudit.facts import Iterates, ModelLoop
 from initaudit.finding import Observer, Place
 from initaudit.naming import blocks
+from initaudit.subjects.loops import Iterates, ModelLoop
 
 ITERATIONS = {iterates.value: iterates for iterates in Iterates}
 ALSO_OF_OTHERS = {Iterates.MODULES, Iterates.CHILDREN, Iterates.NAMED_CHILDREN}

@@ -15,9 +15,9 @@ from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.code import Code
 from initaudit.analyzer.syntax.structure import CONTAINERS, constructed
-from initaudit.facts import NameTest
 from initaudit.finding import Observer
 from initaudit.naming import NAMED, OF_PLAIN, OF_TORCH, initializes, parts_asked_for
+from initaudit.subjects.module_tests import NameTest
 
 PLAIN = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS | torch_api.ACTIVATION_MODULES | torch_api.TRANSPARENT
 ADDS_NAMES = re.compile(

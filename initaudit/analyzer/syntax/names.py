@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.syntax.uses import MODEL_LIKE, Use, seemingly_unbound
-from initaudit.facts import UndefinedName
 from initaudit.finding import Place
+from initaudit.subjects.files import UndefinedName
 
 LONGEST_USE = 60
 

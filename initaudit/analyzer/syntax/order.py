@@ -11,8 +11,8 @@ from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.code import Code, initializes, method, own_attribute, own_attributes
 from initaudit.analyzer.syntax.structure import Attribute, attributes
 from initaudit.analyzer.syntax.walks import Initialized, Walk, applied, of_function, writes
-from initaudit.facts import EarlyWalk
 from initaudit.finding import Observer
+from initaudit.subjects.order import EarlyWalk
 
 BUILTINS = {"range", "len", "int", "float", "max", "min", "zip", "enumerate", "round", "sum", "str", "list", "tuple"}
 

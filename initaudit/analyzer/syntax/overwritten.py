@@ -14,8 +14,8 @@ from initaudit.analyzer.syntax.derived import below
 from initaudit.analyzer.syntax.order import walked
 from initaudit.analyzer.syntax.structure import Attribute, Layer, constructed
 from initaudit.analyzer.syntax.walks import Walk, written
-from initaudit.facts import Overwritten
 from initaudit.finding import Observer
+from initaudit.subjects.order import Overwritten
 
 CONSTANTS = {"zeros_", "ones_", "constant_", "zero_", "fill_", "eye_"}
 FLAG = re.compile(r"^_?(?:no|skip)_(?:\w+_)?(?:re)?init(?:ialize|ialization)?$")

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from initaudit.analyzer.syntax.code import Code, initializes, own_attribute, own_attributes
 from initaudit.analyzer.syntax.nested import REACHES_ALL
 from initaudit.analyzer.syntax.structure import constructed
-from initaudit.facts import RepeatedReset
 from initaudit.naming import blocks
+from initaudit.subjects.order import RepeatedReset
 
 
 def repeated_resets(code: Code) -> Iterator[RepeatedReset]:

@@ -11,8 +11,8 @@ from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.code import Code, in_order
 from initaudit.analyzer.syntax.units import units
 from initaudit.analyzer.syntax.walks import tested, written
-from initaudit.facts import NotRestored
 from initaudit.finding import Observer
+from initaudit.subjects.lost_on_meta import NotRestored
 from initaudit.timeline import Kind
 
 SHARDED = "DTensor"

@@ -14,7 +14,8 @@ from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.snippets import defaults, dotted, has_decorator, nodes, parameters
 from initaudit.analyzer.syntax.code import Code, makes_parameter, own_attribute
 from initaudit.analyzer.writers import forgotten_initializers
-from initaudit.facts import BareReference, DroppedTensor, TypeTest
+from initaudit.subjects.lost_writes import BareReference, DroppedTensor
+from initaudit.subjects.module_tests import TypeTest
 from initaudit.timeline import Coverage
 
 INITIALIZER_METHODS = {

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.syntax.code import Code, own_attribute
 from initaudit.analyzer.syntax.walks import written
-from initaudit.facts import CopyWrite
 from initaudit.finding import Observer
+from initaudit.subjects.lost_writes import CopyWrite
 
 COPIES = {"clone", "repeat"}
 CONVERSIONS = {"float", "double", "half", "bfloat16", "to", "cpu", "cuda", "type"}

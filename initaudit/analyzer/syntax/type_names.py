@@ -11,7 +11,7 @@ from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.code import Code
 from initaudit.analyzer.syntax.walks import written
-from initaudit.facts import ClassNameTest, ExactTypeTest
+from initaudit.subjects.module_tests import ClassNameTest, ExactTypeTest
 
 BARE = {"torch.nn.Module", "torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict", "object"}
 """Bases without parameters of their own."""

@@ -1,0 +1,64 @@
+"""What one observer saw in a file or of a target, what it was asked, and what it could not decide."""
+
+from __future__ import annotations
+
+import msgspec
+
+from initaudit.finding import Observer, Place
+from initaudit.subjects import AnyFact
+from initaudit.timeline import Chain, ParameterTimeline, SignalProfile
+
+
+class Question(msgspec.Struct, frozen=True, order=True):
+    """What a rule asks of an observer: subjects of one kind, by the name of their type.
+
+    ``words`` narrow it down, in groups: where no word of one of the groups stands, the rule has nothing to say.
+    """
+
+    subject: str
+    words: tuple[tuple[str, ...], ...] = ()
+
+
+class Undecided(msgspec.Struct, frozen=True, kw_only=True):
+    """Something an observer could not decide, and why: silence is never mistaken for "clean"."""
+
+    place: Place | None
+    subject: str
+    reason: str
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a model was built: versions, the platform, the device, the default dtype, and the seed of every build."""
+
+    python: str
+    torch: str
+    platform: str
+    device: str
+    dtype: str
+    seed: int
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything one observer saw in one file or one target.
+
+    ``comments`` says that the file may hold suppressions that are written for this tool. ``error`` says why it could
+    not be looked at. ``environment`` is where the model was built, ``signal`` what a forward and a backward of it show
+    (the probe only).
+    """
+
+    observer: Observer
+    source: str  # filename as given, or target
+    parameters: tuple[ParameterTimeline, ...] = ()
+    chains: tuple[Chain, ...] = ()
+    facts: tuple[AnyFact, ...] = ()
+    undecided: tuple[Undecided, ...] = ()
+    comments: bool = False
+    error: str | None = None
+    environment: Environment | None = None
+    signal: SignalProfile | None = None
+
+    @property
+    def says_something(self) -> bool:
+        return bool(
+            self.parameters or self.chains or self.facts or self.undecided or self.comments or self.error is not None
+        )

@@ -1,0 +1,32 @@
+"""Files as a whole: what does not parse, names that are bound nowhere, suppressions that hide nothing."""
+
+from __future__ import annotations
+
+from initaudit.finding import Place
+from initaudit.subjects.base import Fact
+
+
+class SyntaxFault(Fact, frozen=True):
+    """A file that cannot be parsed, and why."""
+
+    place: Place
+    detail: str
+
+
+class UndefinedName(Fact, frozen=True, kw_only=True):
+    """A name with no binding in any scope, used as a model or a parameter."""
+
+    place: Place
+    name: str
+    use: str
+    suggestion: str | None = None
+
+
+class UnusedSuppression(Fact, frozen=True, kw_only=True):
+    """A suppression comment that hides nothing. ``codes`` are the useless ones (empty: the whole comment);
+    ``removal`` is the text that has to go and what replaces it."""
+
+    place: Place
+    codes: tuple[str, ...]
+    removal: Place
+    replacement: str

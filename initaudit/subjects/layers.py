@@ -1,0 +1,64 @@
+"""Layers with a role that an initializer has to know: padding rows, gains, copies."""
+
+from __future__ import annotations
+
+from initaudit.finding import Observer, Place
+from initaudit.subjects.base import Fact
+
+
+class EmbeddingWrite(Fact, frozen=True, kw_only=True):
+    """A write to the table of an embedding with a padding row, by code that says nothing of that row.
+
+    ``source`` draws all of the table, or, where there is an ``index``, sets the row with that name to zero: the whole
+    table, if it is None, which is ``optional`` where its function says that it may be. ``embedding`` is where the
+    embedding is made. ``paths`` are the tables of a built model whose padding row is not zero.
+    """
+
+    observer: Observer
+    place: Place
+    source: str
+    embedding: Place | None = None
+    index: str | None = None
+    optional: bool = False
+    paths: tuple[str, ...] = ()
+
+
+class GainDraw(Fact, frozen=True, kw_only=True):
+    """Random values for the gain of a normalization, which its constructor sets to one.
+
+    ``layer`` is the canonical name of its type, ``call`` what draws ("init.normal_"), ``mean`` that of what it draws
+    (None: not known). ``paths`` are the gains of a built model that it drew.
+    """
+
+    observer: Observer
+    place: Place
+    layer: str
+    parameter: str
+    call: str
+    mean: float | None
+    paths: tuple[str, ...] = ()
+
+
+class RepeatedLayer(Fact, frozen=True, kw_only=True):
+    """A container made of one layer, with parameters or buffers, several times: ``source`` is ``[layer] * n``."""
+
+    place: Place
+    source: str
+    layer: str
+
+
+class CopiedLayers(Fact, frozen=True, kw_only=True):
+    """Layers under ``name`` of a class that are copies of one another, and stay so while the model is built.
+
+    ``source`` makes the copies ("deepcopy(layer)"; empty where it is not known), in a class of torch itself when
+    ``by_torch``. ``paths`` are weights of a built model that are alike bit for bit, in the first of so many ``groups``.
+    """
+
+    observer: Observer
+    place: Place
+    model: str
+    name: str
+    source: str
+    by_torch: bool = False
+    paths: tuple[str, ...] = ()
+    groups: int = 0

@@ -1,0 +1,22 @@
+"""What is lost when a model is built on the meta device and initialized once more."""
+
+from __future__ import annotations
+
+from initaudit.finding import Observer, Place
+from initaudit.subjects.base import Fact
+from initaudit.timeline import Kind, Unwritten
+
+
+class NotRestored(Fact, frozen=True, kw_only=True):
+    """A parameter or buffer with values of its constructor alone: the initializer that runs once more after
+    ``to_empty()`` (``by``) does not write it. ``place`` is where its memory is allocated; the probe counts elements.
+    ``unless`` is a test at ``place`` on which the initializer does write it, and which a sharded parameter fails."""
+
+    observer: Observer
+    place: Place
+    model: str
+    name: str
+    kind: Kind
+    by: str
+    unwritten: Unwritten | None = None
+    unless: str | None = None

@@ -1,0 +1,91 @@
+"""Writes and initializations that do not reach the parameter that they are meant for."""
+
+from __future__ import annotations
+
+from initaudit.finding import Observer, Place
+from initaudit.subjects.base import Fact
+
+
+class DroppedTensor(Fact, frozen=True, kw_only=True):
+    """A statement that makes a new tensor and drops it.
+
+    ``call`` is canonical ("torch.full"), ``parameter`` the parameter whose size or values it takes, in class ``model``.
+    ``inplace`` is the source of the in-place form, when there is one.
+    """
+
+    place: Place
+    call: str
+    parameter: str | None
+    model: str | None
+    target: str
+    inplace: str | None = None
+
+
+class BareReference(Fact, frozen=True, kw_only=True):
+    """An expression statement that only names an initializer: ``init.xavier_uniform_``.
+
+    ``parameters`` are those of class ``model`` that the call would have initialized and nothing else does.
+    """
+
+    place: Place
+    source: str
+    callable_without_arguments: bool
+    model: str | None = None
+    parameters: tuple[str, ...] = ()
+
+
+class HelperCall(Fact, frozen=True, kw_only=True):
+    """A call that gives a parameter to a helper which does nothing unless it is given a module.
+
+    ``argument`` is the parameter ("m.weight"), ``module`` what it belongs to ("m"), and ``guard`` the test of the
+    helper that no tensor passes. For a parameter of ``self``, ``model`` is the class and ``parameter`` the name in it.
+    """
+
+    place: Place
+    helper: str
+    argument: str
+    module: str
+    guard: str
+    model: str | None = None
+    parameter: str | None = None
+
+
+class CopyWrite(Fact, frozen=True, kw_only=True):
+    """A write of a copy of a parameter that nothing reads.
+
+    ``target`` is the source of the parameter, or its name, ``how`` what copies ("`clone`", "an index"), and ``certain``
+    says that it copies whatever it is given. ``parameter`` is that of class ``model`` which was copied.
+    """
+
+    observer: Observer
+    place: Place
+    target: str
+    how: str
+    certain: bool
+    model: str | None = None
+    parameter: str | None = None
+
+
+class DerivedWrite(Fact, frozen=True, kw_only=True):
+    """A write of a weight that is computed from other parameters, and so is computed again before it is used.
+
+    ``target`` is the source of the weight ("m.weight"), ``layer`` the class of its module, and ``by`` the canonical
+    name of what derives it ("torch.nn.utils.weight_norm").
+    """
+
+    observer: Observer
+    place: Place
+    target: str
+    layer: str
+    by: str
+
+
+class LeafWrite(Fact, frozen=True, kw_only=True):
+    """A write in place to a parameter that autograd records (``source``), or to a ``view`` of one. In a method,
+    ``model`` is its class."""
+
+    place: Place
+    source: str
+    parameter: str
+    model: str | None = None
+    view: bool = False

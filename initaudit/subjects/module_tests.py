@@ -1,0 +1,54 @@
+"""Tests of a module's type, of its class's name or of a parameter's name before something is initialized."""
+
+from __future__ import annotations
+
+from initaudit.finding import Observer, Place
+from initaudit.subjects.base import Fact
+
+
+class TypeTest(Fact, frozen=True, kw_only=True):
+    """A test of a module's type that always has the same outcome or misses a type.
+
+    ``outcome`` is "always true", "never true" or "tests only the first".
+    """
+
+    place: Place
+    source: str
+    outcome: str
+    mended: str | None = None
+
+
+class ExactTypeTest(Fact, frozen=True, kw_only=True):
+    """A comparison of a module's own type before it is initialized (``type(m) == nn.Linear``), and the test of its kind
+    that would also hold for subclasses."""
+
+    place: Place
+    source: str
+    mended: str
+
+
+class ClassNameTest(Fact, frozen=True, kw_only=True):
+    """A test for a part of a class's name, before an attribute is initialized that objects of ``model``, which has such
+    a name, do not have. The test reaches them."""
+
+    place: Place
+    source: str
+    part: str
+    model: str
+    attribute: str
+
+
+class NameTest(Fact, frozen=True, kw_only=True):
+    """A test for a part of a parameter's name, before it is initialized, that no name of ``model`` passes.
+
+    ``others_pass`` says that the same loop may do something to other parameters. ``known`` are the parts that names of
+    the model can have beside those of torch's layers.
+    """
+
+    observer: Observer
+    place: Place
+    source: str
+    part: str
+    model: str
+    others_pass: bool
+    known: tuple[str, ...] = ()

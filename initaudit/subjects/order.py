@@ -1,0 +1,51 @@
+"""Initializers that run too early, once too often, or for the wrong submodule."""
+
+from __future__ import annotations
+
+from initaudit.finding import Observer, Place
+from initaudit.subjects.base import Fact
+
+
+class EarlyWalk(Fact, frozen=True, kw_only=True):
+    """A statement that initializes all modules of an object, before the submodules ``missed`` exist.
+
+    They are of the kinds that it initializes, in class ``model``, and nothing else initializes them. ``in_base``: it is
+    the call of a base class's constructor, which does that.
+    """
+
+    observer: Observer
+    place: Place
+    source: str
+    model: str
+    missed: tuple[str, ...]
+    in_base: bool = False
+
+
+class Overwritten(Fact, frozen=True, kw_only=True):
+    """A deliberate initialization that a later, general one replaces.
+
+    ``source`` is what wrote ``parameter`` of class ``model`` on purpose, and ``by`` the statement at ``again`` that
+    writes it anew. Or it sets a mark, ``flag``, that is to keep initializers away, and that nothing reads.
+    """
+
+    observer: Observer
+    place: Place
+    source: str
+    by: str | None = None
+    again: Place | None = None
+    flag: str | None = None
+    model: str | None = None
+    parameter: str | None = None
+
+
+class RepeatedReset(Fact, frozen=True, kw_only=True):
+    """A statement of ``method`` that does to the submodule ``repeated`` what another did, and ``missed`` has no such.
+
+    Both are made by the same calls, in class ``model``.
+    """
+
+    place: Place
+    model: str
+    method: str
+    repeated: str
+    missed: str

@@ -1,0 +1,82 @@
+"""Weights and how they are used: fans, equal units, factors of a product."""
+
+from __future__ import annotations
+
+from initaudit.finding import Observer, Place
+from initaudit.schemes import Distribution, Recognition
+from initaudit.subjects.base import Fact
+
+Extent = int | str
+"""A size: a number, or the source of one that is known when the model is built."""
+
+
+class WeightUse(Fact, frozen=True, kw_only=True):
+    """A weight that user code drew, and how it is used.
+
+    ``by`` is the canonical call, ``schemes`` are those of this closed form by torch's fans; ``fan_in`` and ``fan_out``
+    are those of the use. ``normalized`` says that a normalization follows before any activation. ``use`` is the path of
+    the weight in the built model, or the source of the product that it is a factor of. ``distribution`` is None when
+    the scheme is known and the sizes are not; ``counted`` are then the fans that torch's initializers count.
+    """
+
+    observer: Observer
+    place: Place
+    model: str
+    parameter: str
+    use: str
+    shape: tuple[Extent, ...]
+    by: str
+    distribution: Distribution | None
+    fan_in: Extent
+    fan_out: Extent
+    schemes: tuple[Recognition, ...] = ()
+    counted: tuple[Extent, Extent] | None = None
+    normalized: bool = False
+
+
+class EqualUnits(Fact, frozen=True, kw_only=True):
+    """Units of a layer that start the same and have the same gradients: they stay the same for good.
+
+    ``units`` are all that the layer has along the output of ``parameter``, ``equal`` those with a twin, and
+    ``distinct`` how many really different ones there are among these: all, when they are not counted. ``path`` leads to
+    it in the built model. ``feeds`` is the weight that reads them, where only the source was read.
+    """
+
+    observer: Observer
+    place: Place
+    model: str
+    parameter: str
+    units: int | None = None
+    equal: int | None = None
+    distinct: int | None = None
+    path: str | None = None
+    feeds: str | None = None
+
+
+class LowRankFactors(Fact, frozen=True, kw_only=True):
+    """The factors of a low-rank update of a class, all that is known to write them, and which of them start at zero.
+
+    ``place`` is the write of the factor that makes the product what it is; ``random`` are the factors that start so.
+    """
+
+    observer: Observer
+    place: Place
+    model: str
+    name: str
+    random: tuple[str, ...]
+    zero: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+class ZeroFactors(Fact, frozen=True, kw_only=True):
+    """Parameters that start at zero, and get a gradient only when the others are not zero.
+
+    ``parameter`` is the first of the ``factors``, all as named in ``model``; ``paths`` lead to them in the built model.
+    """
+
+    observer: Observer
+    place: Place
+    model: str
+    parameter: str
+    factors: tuple[str, ...]
+    paths: tuple[str, ...] = ()
