@@ -18,7 +18,7 @@ def is_newer_python(text: str) -> bool:
     """Whether libcst parses a text that it can be asked about."""
     import libcst
 
-    if _nests_too_deep(text):
+    if nests_too_deep(text):
         return False
     try:
         libcst.parse_module(text)
@@ -27,7 +27,7 @@ def is_newer_python(text: str) -> bool:
     return True
 
 
-def _nests_too_deep(text: str) -> bool:
+def nests_too_deep(text: str) -> bool:
     """Whether an expression may be more than libcst can take; brackets in strings are taken for brackets."""
     depths = accumulate(_STEP[bracket] for bracket in _BRACKET.findall(text))
     return max(depths, default=0) > MAX_BRACKETS or any(len(each) > MAX_STRETCH for each in re.split(r"[,\n]", text))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
+_TYPE_PARAMETERS = re.compile(r"^(class\s+\w+)\s*\[(?:[^\[\]]|\[[^\[\]]*\])*\]")
+"""What stands in brackets behind the name of a class (``class A[T: int](Base)``)."""
 
 
 def bases(lines: Sequence[str]) -> list[str]:
@@ -15,6 +18,7 @@ def bases(lines: Sequence[str]) -> list[str]:
         header += line.split("#")[0].strip() + " "
         if header.count("(") == header.count(")") and header.rstrip().partition(":")[1]:
             break
+    header = _TYPE_PARAMETERS.sub(r"\1", header, count=1)
     inside = header.partition("(")[2].rpartition(")")[0] if "(" in header.partition(":")[0] else ""
     return [name for name in split_arguments(inside) if name and "=" not in name and not name.startswith("*")]
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import bisect
 import functools
 import itertools
 import re
-import symtable
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from initaudit.analyzer.layout import packages_around, project_folder
 from initaudit.analyzer.outline import Definition, Outline, outline
-from initaudit.analyzer.scopes import symbols
+from initaudit.analyzer.scopes import TOO_DEEP, Scopes, scopes, scopes_of
 from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError
 from initaudit.analyzer.torch_api import is_torch
+from initaudit.newer_python import is_newer_python
 
 
 class Module:
@@ -41,14 +42,27 @@ class Module:
         return outline(self.text)
 
     @functools.cached_property
-    def _symbols(self) -> symtable.SymbolTable | SyntaxError:
-        return symbols(self.text)
+    def _scopes(self) -> Scopes | SyntaxError:
+        return scopes(self.text)
+
+    @functools.cached_property
+    def newer(self) -> bool:
+        """Whether the file is written for a newer Python than the one that runs this: only libcst reads it."""
+        fault = self._scopes
+        return isinstance(fault, SyntaxError) and fault.msg != TOO_DEEP and is_newer_python(self.text)
 
     @property
-    def scopes(self) -> symtable.SymbolTable | SyntaxError:
-        """What binds which name, or why Python does not parse the file."""
-        self.unparsed |= isinstance(self._symbols, SyntaxError)
-        return self._symbols
+    def fault(self) -> SyntaxError | None:
+        """Why neither Python nor libcst reads the file."""
+        return self._scopes if isinstance(self._scopes, SyntaxError) and not self.newer else None
+
+    @property
+    def scopes(self) -> Scopes | None:
+        """What binds which name; None when the file cannot be read as a whole."""
+        if isinstance(self._scopes, Scopes):
+            return self._scopes
+        whole = self.snippet(1, len(self.lines))
+        return scopes_of(whole.body) if whole is not None else None
 
     def absolute(self, dotted: str) -> str:
         """A dotted name with its leading dots resolved against this module's package."""
@@ -73,24 +87,22 @@ class Module:
         return str(next(outer, project_folder(self.filename)))
 
     def snippet(self, start: int, end: int) -> Snippet | None:
-        """The rows as Python parses them, or None when it does not."""
+        """The rows as they parse, or None when they do not."""
         if (start, end) not in self._snippets:
-            try:
-                snippet = Snippet(self.filename, self.lines, start, end)
-            except SnippetError:
-                snippet = None
-            self._snippets[start, end] = snippet
+            self._snippets[start, end] = self._parsed(start, end)
         self.unparsed |= self._snippets[start, end] is None
         return self._snippets[start, end]
 
-    def unparsed_slices(self) -> Sequence[tuple[int, int]]:
-        """The rows of the slices that somebody wanted and that do not parse, without those around others."""
-        failed = sorted(rows for rows, snippet in self._snippets.items() if snippet is None)
-        return [
-            (start, end)
-            for start, end in failed
-            if not any((start, end) != other and start <= other[0] and other[1] <= end for other in failed)
-        ]
+    def _parsed(self, start: int, end: int) -> Snippet | None:
+        """The rows as Python parses them; those of a file for a newer Python as libcst does."""
+        try:
+            return Snippet(self.filename, self.lines, start, end)
+        except SnippetError:
+            self.unparsed = True
+        try:
+            return Snippet(self.filename, self.lines, start, end, losslessly) if self.newer else None
+        except SnippetError:
+            return None
 
     def forget_trees(self) -> None:
         """Keep no slice any longer: they are most of what a file takes. Who asks for one parses it again."""
@@ -130,3 +142,10 @@ class Module:
             before, row = row, bisect.bisect_right(self._begins, match.start())
             if row != before:
                 yield row
+
+
+def losslessly(text: str) -> Sequence[ast.stmt]:
+    """Read a text with libcst; raises SnippetError."""
+    from initaudit.analyzer.source.lossless import lossless  # late: libcst takes long to load, and few files need it
+
+    return lossless(text).body

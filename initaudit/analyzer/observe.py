@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -13,7 +12,7 @@ from initaudit.analyzer.parameters import timelines
 from initaudit.analyzer.project import Project
 from initaudit.analyzer.reading import Answer, Reading, Trail
 from initaudit.analyzer.scopes import TOO_DEEP
-from initaudit.analyzer.syntax.facts import facts, syntax_fault
+from initaudit.analyzer.syntax.facts import facts
 from initaudit.analyzer.syntax.names import undefined
 from initaudit.analyzer.syntax.units import units, units_at
 from initaudit.analyzer.triage import Sought, comments
@@ -47,13 +46,9 @@ def observe(project: Project, filename: str, wanted: Sequence[Sought]) -> Observ
         return _unread(filename)
     module.unparsed = not wanted
     seen = _seen(project, module, wanted)
-    if module.unparsed and isinstance(fault := module.scopes, SyntaxError):
-        broken = syntax_fault(module, fault)
-        if broken is not None:
-            return _faulty(filename, broken)
-        if wanted:
-            seen = msgspec.structs.replace(seen, undecided=(*seen.undecided, *_newer(module, fault)))
-    elif module.unparsed and wanted and (anew := project.read_anew(module)) is not None:
+    if module.unparsed and module.fault is not None:
+        return _faulty(filename, _syntax_fault(module, module.fault))
+    if module.unparsed and wanted and (anew := project.read_anew(module)) is not None:
         seen = _seen(project, anew, wanted)
     module.forget_trees()
     return msgspec.structs.replace(seen, comments=comments(module.raw))
@@ -94,16 +89,6 @@ def _seen(project: Project, module: Module, wanted: Sequence[Sought]) -> Observa
     )
 
 
-def _newer(module: Module, fault: SyntaxError) -> Iterator[Undecided]:
-    """What is written for a newer Python than the one that reads it: each part that was wanted, or else the file."""
-    reason = f"Python {sys.version_info.major}.{sys.version_info.minor} does not parse it"
-    for row, end in module.unparsed_slices() or [(fault.lineno or 1, fault.lineno or 1)]:
-        around = module.outline.at(row)
-        name = f"{module.name}.{around.qualname}" if around is not None else module.name
-        place = Place(module.filename, row, 1, end, len(module.lines[end - 1]) + 1)
-        yield Undecided(place=place, subject=name, reason=reason)
-
-
 def _parse_raw(module: Module) -> None:
     """Parse whatever allocates raw memory, so that it is noticed where it is not Python, also outside of classes."""
     for unit in units_at(units(module), RAW.rows(module.raw)):
@@ -122,6 +107,12 @@ def _unread(filename: str) -> Observation:
                 return Observation(observer=Observer.ANALYZER, source=filename, error=error.detail)
         return _faulty(filename, SyntaxFault(Place(filename, error.row, 1, error.row, 2), error.detail))
     return Observation(observer=Observer.ANALYZER, source=filename, error="changed while it was being read")
+
+
+def _syntax_fault(module: Module, error: SyntaxError) -> SyntaxFault:
+    """Why a file is no Python, and where that shows."""
+    row, column = error.lineno or 1, error.offset or 1
+    return SyntaxFault(Place(module.filename, row, column, row, column + 1), error.msg)
 
 
 def _faulty(filename: str, fault: SyntaxFault) -> Observation:

@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
+import ast
+import copy
 import symtable
 import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from initaudit.analyzer.snippets import nodes
 
 TOO_DEEP = "nests too deep to follow"
 
 
-def symbols(text: str) -> symtable.SymbolTable | SyntaxError:
-    """The scopes of some code, or why Python itself does not parse it.
+@dataclass(frozen=True, slots=True)
+class Scopes:
+    """The scopes of some code. ``rows`` has the rows of its statements in the file, where these are not the table's."""
+
+    table: symtable.SymbolTable
+    rows: Mapping[int, int] = field(default_factory=dict)
+
+    def all(self) -> Iterator[symtable.SymbolTable]:
+        """Yield every scope, the outer before the inner."""
+        pending = [self.table]
+        while pending:
+            table = pending.pop()
+            yield table
+            pending += reversed(table.get_children())
+
+    def row(self, table: symtable.SymbolTable) -> int:
+        """Return the row in which a scope begins, 0 for the file."""
+        return 0 if table is self.table else self.rows.get(table.get_lineno(), table.get_lineno())
+
+
+def scopes(text: str) -> Scopes | SyntaxError:
+    """Return the scopes of some code, or why Python itself does not parse it.
 
     Twice as fast as a syntax tree, which Python would have to copy into objects of its own.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return symtable.symtable(text, "<source>", "exec")
+            return Scopes(symtable.symtable(text, "<source>", "exec"))
     except SyntaxError as error:
         if "too many nested" in error.msg:
             error.msg = TOO_DEEP
@@ -25,3 +51,38 @@ def symbols(text: str) -> symtable.SymbolTable | SyntaxError:
         return SyntaxError(TOO_DEEP)
     except ValueError as error:
         return SyntaxError(str(error))
+
+
+def scopes_of(body: Sequence[ast.stmt]) -> Scopes | None:
+    """Return the scopes of code in a newer Python's syntax, from its trees; None when Python cannot write them down.
+
+    The compiler asks for text: it is given the trees written anew, one statement a row, without formatted strings.
+    """
+    plain = [_Unformatted().visit(statement) for statement in copy.deepcopy(list(body))]
+    try:
+        text = ast.unparse(ast.Module(plain, []))
+        written = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    found = scopes(text)
+    pairs = zip(_statements(body), _statements(written), strict=True)
+    return (
+        None if isinstance(found, SyntaxError) else Scopes(found.table, {new.lineno: old.lineno for old, new in pairs})
+    )
+
+
+class _Unformatted(ast.NodeTransformer):
+    """Replaces each formatted string by the values in it: not every Python can nest them."""
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+        self.generic_visit(node)
+        return ast.Tuple(node.values, ast.Load())
+
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.expr:
+        self.generic_visit(node)
+        return ast.Tuple([node.value, *([node.format_spec] if node.format_spec is not None else [])], ast.Load())
+
+
+def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield every statement, those inside of others too."""
+    return (node for statement in body for node in nodes(statement) if isinstance(node, ast.stmt))

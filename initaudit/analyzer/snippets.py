@@ -1,4 +1,4 @@
-"""Slices of a file as Python's own syntax trees, one function or class header at a time.
+"""Slices of a file as syntax trees of Python's ``ast``, one function or class header at a time.
 
 They know no spelling: a node's text is looked up in the file. Every position is a position in the real file.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import functools
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from initaudit.finding import Place
 
@@ -19,13 +19,30 @@ class SnippetError(Exception):
     """A slice that does not parse on its own."""
 
 
+def parsed(text: str) -> Sequence[ast.stmt]:
+    """Read a text with Python's own parser; raises SnippetError when that does not know it as Python."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise SnippetError(str(error)) from error
+
+
 class Snippet:
-    """The rows ``start`` to ``end`` of a file, parsed.
+    """The rows ``start`` to ``end`` of a file, parsed; raises SnippetError when they cannot be.
 
     An indented slice stands under a header of its own (``if 1:``), which shifts rows by one and leaves columns alone.
     """
 
-    def __init__(self, filename: str, lines: Sequence[str], start: int, end: int) -> None:
+    def __init__(
+        self,
+        filename: str,
+        lines: Sequence[str],
+        start: int,
+        end: int,
+        parse: Callable[[str], Sequence[ast.stmt]] = parsed,
+    ) -> None:
         self.filename = filename
         self.start = start
         self._lines = lines
@@ -35,12 +52,7 @@ class Snippet:
         if indented:
             text = "if 1:\n" + text
             self._shift -= 1
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                body = ast.parse(text).body
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise SnippetError(str(error)) from error
+        body = parse(text)
         if indented and isinstance(header := body[0], ast.If):
             body = header.body
         self.body: Sequence[ast.stmt] = body

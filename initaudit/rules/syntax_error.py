@@ -31,9 +31,8 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
     ```
 
     ## Known problems
-    What holds nothing any selected rule looks at is not parsed: neither such files, nor such functions. What is written for a newer
-    Python than the one that runs initaudit is not reported, but counts as not decided. Templates with the suffix `.py` are
-    reported; exclude them.
+    What holds nothing any selected rule looks at is not parsed: neither such files, nor such functions. Templates with
+    the suffix `.py` are reported; exclude them.
     Fewer than five findings on released code are known.
 
     ## References

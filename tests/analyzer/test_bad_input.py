@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,6 @@ from initaudit.finding import Observer
 from initaudit.observation import Observation
 from initaudit.rules import catalogue, questions
 from initaudit.subjects.files import SyntaxFault
-from initaudit.timeline import Coverage
 
 Analysis = Callable[..., dict[str, Observation]]
 
@@ -93,58 +91,6 @@ def test_a_file_of_which_a_piece_is_missing_is_read_or_refused(file: Path, start
         torn = Path(folder, "torn.py")
         torn.write_bytes(raw[:start] + raw[start + length :])
         assert len(analyze([str(torn)], questions=questions(catalogue().values(), Observer.ANALYZER), jobs=1)) <= 1
-
-
-NEWER = pytest.mark.parametrize("code", ["print(t'{self}')", "try: pass\n        except ValueError, TypeError: pass"])
-NET = """
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(3))
-"""
-INIT = """
-def init(net):
-    if True:
-        {}
-    nn.init.ones_(net.weight)
-"""
-OLD_ENOUGH = pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python parses it")
-
-
-@OLD_ENOUGH
-@NEWER
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        (f"{NET}        {{}}\n", "Net.__init__"),
-        (INIT.replace("ones_(net.weight)", "normal(net.weight)"), "init"),
-    ],
-    ids=["a constructor", "a function"],
-)
-def test_what_is_written_for_a_newer_python_is_not_decided(text: str, name: str, code: str, analyzed: Analysis) -> None:
-    seen = analyzed(net=text.format(code))["net"]
-    assert not seen.facts
-    reason = f"Python {sys.version_info.major}.{sys.version_info.minor} does not parse it"
-    assert [one.reason for one in seen.undecided if one.subject == f"net.{name}"] == [reason]
-
-
-@OLD_ENOUGH
-@NEWER
-@pytest.mark.parametrize(
-    "others",
-    [
-        {"net": f"{NET}    def init(self):\n        {{}}\n        nn.init.ones_(self.weight)\nNet().init()\n"},
-        {"net": NET, "init": f"from net import Net\n{INIT}init(Net())\n"},
-        {"net": "from base import Net\nclass Other(Net):\n    pass\n", "base": f"{NET}        {{}}\n"},
-    ],
-    ids=["a method", "a function elsewhere", "a base class"],
-)
-def test_who_may_write_in_a_newer_python_is_not_taken_for_nobody(
-    others: dict[str, str], code: str, analyzed: Analysis
-) -> None:
-    seen = analyzed(**{name: text.format(code) for name, text in others.items()})
-    assert not [one for each in seen.values() for one in each.parameters if one.coverage is Coverage.NEVER]
-    assert any(each.undecided for each in seen.values())
 
 
 def test_a_collection_that_grows_counts_as_often_as_it_is_compared_with(

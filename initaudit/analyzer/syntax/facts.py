@@ -10,7 +10,6 @@ from initaudit.analyzer.drawn import weight_uses
 from initaudit.analyzer.equal_units import equal_units
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Project
-from initaudit.analyzer.scopes import TOO_DEEP
 from initaudit.analyzer.syntax.arguments import ignored_arguments
 from initaudit.analyzer.syntax.code import Code
 from initaudit.analyzer.syntax.copies import copied_layers, repeated_layers
@@ -32,12 +31,9 @@ from initaudit.analyzer.syntax.thrown_away import copy_writes
 from initaudit.analyzer.syntax.type_names import class_name_tests, exact_type_tests
 from initaudit.analyzer.syntax.units import Unit, units, units_at
 from initaudit.analyzer.triage import Sought
-from initaudit.finding import Place
 from initaudit.naming import blocks
-from initaudit.newer_python import is_newer_python
 from initaudit.subjects.base import Fact
 from initaudit.subjects.calls import DeprecatedCall, IgnoredArgument, InitializerCall
-from initaudit.subjects.files import SyntaxFault
 from initaudit.subjects.layers import CopiedLayers, EmbeddingWrite, GainDraw, RepeatedLayer
 from initaudit.subjects.loops import ModelLoop
 from initaudit.subjects.lost_on_meta import NotRestored
@@ -172,11 +168,3 @@ def _of_expression(code: Code, expression: ast.expr, parameters: tuple[str, ...]
         reference = bare_reference(code, expression)
         if reference is not None:
             yield reference
-
-
-def syntax_fault(module: Module, fault: SyntaxError) -> SyntaxFault | None:
-    """Why a file that Python does not parse cannot be read; None when libcst, which knows other syntax, reads it."""
-    if fault.msg != TOO_DEEP and is_newer_python(module.text):
-        return None
-    row, column = fault.lineno or 1, fault.offset or 1
-    return SyntaxFault(Place(module.filename, row, column, row, column + 1), fault.msg)

@@ -10,6 +10,7 @@ import tokenize
 from collections.abc import Iterator
 
 from initaudit.analyzer.module import Module
+from initaudit.analyzer.scopes import Scopes
 from initaudit.analyzer.syntax.uses import MODEL_LIKE, Use, seemingly_unbound
 from initaudit.finding import Place
 from initaudit.subjects.files import UndefinedName
@@ -20,29 +21,29 @@ LONGEST_USE = 60
 def undefined(module: Module) -> Iterator[UndefinedName]:
     """Every name of the file that is used as a model or parameter and bound nowhere, once per scope."""
     uses = [use for use in seemingly_unbound(module.text) if not module.outline.binds(use.name)]
-    if not uses or module.outline.star_imports or isinstance(table := module.scopes, SyntaxError):
+    if not uses or module.outline.star_imports or (scopes := module.scopes) is None:
         return
-    unbound = dict(_unbound(table))
+    unbound = dict(_unbound(scopes))
     seen: set[tuple[str, int]] = set()
-    names = _names(module.text)
+    names = _names(module)
     for use in uses:
         row = module.text.count("\n", 0, use.start) + 1
-        scope = _scope_row(unbound.get(use.name, []), table, row)
+        scope = _scope_row(unbound.get(use.name, []), scopes, row)
         if scope is None or (use.name, scope) in seen or (row, _column(module, use)) not in names:
             continue
         seen.add((use.name, scope))
         yield _fact(module, use, row)
 
 
-def _unbound(table: symtable.SymbolTable) -> Iterator[tuple[str, list[symtable.SymbolTable]]]:
+def _unbound(scopes: Scopes) -> Iterator[tuple[str, list[symtable.SymbolTable]]]:
     """Names that some scopes read from the module or from the builtins, and that neither binds."""
-    scopes = list(_scopes(table))
+    table, every = scopes.table, list(scopes.all())
     bound = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
     bound |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_namespace()}
-    for scope in scopes:
+    for scope in every:
         bound |= {s.get_name() for s in scope.get_symbols() if s.is_declared_global() and s.is_assigned()}
     readers: dict[str, list[symtable.SymbolTable]] = {}
-    for scope in scopes:
+    for scope in every:
         for symbol in scope.get_symbols():
             name = symbol.get_name()
             outer = symbol.is_global() or scope is table
@@ -51,24 +52,18 @@ def _unbound(table: symtable.SymbolTable) -> Iterator[tuple[str, list[symtable.S
     yield from readers.items()
 
 
-def _scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
-    yield table
-    for child in table.get_children():
-        yield from _scopes(child)
-
-
-def _scope_row(readers: list[symtable.SymbolTable], table: symtable.SymbolTable, row: int) -> int | None:
+def _scope_row(readers: list[symtable.SymbolTable], scopes: Scopes, row: int) -> int | None:
     """The row of the innermost scope that reads the name and may hold the row."""
-    rows = [0 if reader is table else reader.get_lineno() for reader in readers]
+    rows = map(scopes.row, readers)
     below = [start for start in rows if start <= row]
     return max(below) if below else None
 
 
-def _names(text: str) -> set[tuple[int, int]]:
+def _names(module: Module) -> set[tuple[int, int]]:
     """Where names stand that are neither in a comment nor in a string, as far as the file can be read."""
     found: set[tuple[int, int]] = set()
     try:
-        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        for token in tokenize.generate_tokens(io.StringIO(module.text).readline):
             if token.type == tokenize.NAME:
                 found.add(token.start)
     except (tokenize.TokenError, SyntaxError):
