@@ -30,6 +30,33 @@ class Kind(enum.Enum):
     BUFFER = "buffer"
 
 
+class Role(enum.Enum):
+    """What a forward does with a parameter. It decides what the parameter can start from."""
+
+    FACTOR = "factor"  # multiplied element by element, as a gain is
+    OFFSET = "offset"  # added, as a bias is
+    WEIGHT = "weight"  # contracted: each output sums over several of its elements
+    TABLE = "table"  # looked up, joined to other values, or added position by position
+    SLOPE = "slope"  # the negative slope of a PReLU
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """How a forward uses a parameter that construction left unwritten, and what it was given for that forward.
+
+    ``inputs`` counts the elements that one output of a weight sums over. ``mode`` is the fan of torch's initializers
+    that equals it: "fan_in", "fan_out", or None where neither does, as for stacked and spectral weights. ``activation``
+    is the key of what follows a weight. ``through`` is the function that the parameter goes through first ("exp").
+    ``filled`` says in words what the unwritten elements were given ("ones").
+    """
+
+    role: Role | None = None
+    inputs: int | None = None
+    mode: str | None = None
+    activation: str | None = None
+    through: str | None = None
+    filled: str = ""
+
+
 class Allocation(msgspec.Struct, frozen=True, kw_only=True):
     """Where the memory came from.
 
@@ -66,15 +93,14 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unwritten(msgspec.Struct, frozen=True, kw_only=True):
-    """Elements that were never written, counted exactly by the probe, and what they happened to hold."""
+    """Elements that were never written, counted exactly by the probe. What they held differs from run to run."""
 
     elements: int
     total: int
-    held: str  # "-1.2e+38 .. 3.4e+38, 12 not finite"
 
 
 class Values(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tensor holds after construction. Statistics are over finite elements, in float64.
+    """What a tensor holds after construction. Statistics are over written, finite elements, in float64.
 
     ``counts`` is the histogram of them, or of evenly spaced ones where they are many, in equal bins from ``min`` to
     ``max``; empty when all are equal.
@@ -100,7 +126,7 @@ class ParameterTimeline(msgspec.Struct, frozen=True, kw_only=True):
     initializer that would have written it but is never called ("reset_parameters"). ``influenced`` is True for a
     tensor that was written, but with values computed from memory nobody wrote. ``read_first`` tells of a buffer
     whether a forward read it before writing it (None: no forward decided). ``scheme`` is the recognised
-    initialization.
+    initialization. ``usage`` is how a forward uses what construction left unwritten.
     """
 
     observer: Observer
@@ -121,6 +147,7 @@ class ParameterTimeline(msgspec.Struct, frozen=True, kw_only=True):
     unwritten: Unwritten | None = None
     values: Values | None = None
     scheme: str | None = None
+    usage: Usage | None = None
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,6 +199,9 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     much the output still depends on the input. ``drowned`` is the part of the output's second moment that the bias
     alone makes. ``gradient`` is the rms of the weight's gradient for a random cotangent. ``dead`` is the part of
     the units that no sample activates, where a rectifier follows.
+
+    ``depends`` is the path of a parameter or buffer that nothing wrote and that the output depends on: what is measured
+    then tells of values that the probe chose, and is not judged. ``gradient`` is left out where it depends on such.
     """
 
     path: str
@@ -195,6 +225,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     dead: tuple[float, ...] = ()
     again: tuple[float, ...] = ()
     units: int = 0
+    depends: str | None = None
 
 
 class InitialLoss(msgspec.Struct, frozen=True, kw_only=True):

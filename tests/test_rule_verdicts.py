@@ -115,7 +115,7 @@ def test_memory_that_is_written_or_not_decided_is_silent(code: str, coverage: Co
 
 
 def test_what_the_probe_counted_is_the_evidence() -> None:
-    unwritten = Unwritten(elements=48, total=64, held="-1.2e+38 .. 3.4e+38")
+    unwritten = Unwritten(elements=48, total=64)
     (found,) = check(
         "INI102", raw(observer=Observer.PROBE, coverage=Coverage.PARTIAL, unwritten=unwritten, gap="rows 4-15")
     )

@@ -66,7 +66,8 @@ def row_of(timeline: ParameterTimeline) -> Row:
 def written_by(timeline: ParameterTimeline) -> tuple[str, Place | None]:
     """What wrote the parameter last, and where; of one that nothing wrote, where it was allocated."""
     if timeline.coverage is Coverage.NEVER and timeline.allocation:
-        return "nothing", timeline.allocation.place
+        filled = f" ({timeline.usage.filled} for the forward)" if timeline.usage is not None else ""
+        return f"nothing{filled}", timeline.allocation.place
     if timeline.writes:
         last = timeline.writes[-1]
         return last.by, last.place

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 import torch
@@ -19,6 +20,7 @@ from initaudit.probe.lines import place_of_error
 from initaudit.probe.lost_writes import lost_writes
 from initaudit.probe.name_tests import name_tests
 from initaudit.probe.nested import nested_missed
+from initaudit.probe.neutral import zeroed, zeroed_memory
 from initaudit.probe.order import early_walks, overwritten
 from initaudit.probe.poison import BuildError, Built, Make, Verdict, control_build, judge, tensors_of
 from initaudit.probe.request import Stage, Target, TargetError
@@ -36,6 +38,8 @@ from initaudit.subjects.weights import EqualUnits, ZeroFactors
 from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline
 
 INSTANCE = "an instance was built before anyone could watch: only its values are audited; name its class or a factory"
+SHOWN = 3
+"""Paths that are named where there are many."""
 ABSTRACT = "it was watched without memory, and has no values"
 
 
@@ -95,7 +99,10 @@ class Audit:
             if given is not None:
                 signal = self.forward.signal
                 multiplied = {layer.path for layer in signal.layers} if signal is not None else set[str]()
-                self.stuck = tuple(stuck(model, self.make, given, self.target.seed, self.timelines, multiplied))
+                make, influenced = self.forward.make or self.make, self.forward.influenced
+                with zeroed_memory() if self.forward.allocates else contextlib.nullcontext():
+                    found = stuck(model, make, given, self.target.seed, self.timelines, multiplied, influenced)
+                    self.stuck = tuple(found)
         except Exception as error:  # whatever the user's model raises
             self.untrained = error
 
@@ -104,7 +111,7 @@ class Audit:
         if Question(SeedIgnored.__name__) not in self.target.questions:
             return
         try:
-            self.unseeded = tuple(ignoring_seed(self.make, self.target.seed, self.timelines))
+            self.unseeded = tuple(ignoring_seed(zeroed(self.make), self.target.seed, self.timelines))
         except Exception as error:  # whatever the constructor raises
             self.verdict.once = self.verdict.once or error
 
@@ -113,7 +120,7 @@ class Audit:
         return Observation(
             observer=Observer.PROBE,
             source=self.target.spec,
-            parameters=tuple(self._read_first(timeline) for timeline in self.timelines.timelines),
+            parameters=tuple(self._used(timeline) for timeline in self.timelines.timelines),
             chains=self.forward.chains,
             facts=(
                 *self.timelines.facts(),
@@ -128,8 +135,11 @@ class Audit:
             signal=self.forward.signal,
         )
 
-    def _read_first(self, timeline: ParameterTimeline) -> ParameterTimeline:
-        """A raw buffer with what the forward showed of it."""
+    def _used(self, timeline: ParameterTimeline) -> ParameterTimeline:
+        """An unwritten tensor with what the forward showed of it."""
+        usage = self.forward.usages.get(timeline.path or "")
+        if usage is not None:
+            timeline = msgspec.structs.replace(timeline, usage=usage)
         raw = timeline.kind is Kind.BUFFER and timeline.coverage in (Coverage.NEVER, Coverage.PARTIAL)
         if not raw or self.forward.read is None:
             return timeline
@@ -153,6 +163,7 @@ class Audit:
                 f"INI401, INI408, INI501, INI502, INI7 and reads of buffers were not judged: {self.forward.skipped}"
             )
             yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)
+        yield from self._dependent()
         if self.untrained is not None:
             reason = f"INI501 and INI502 were not judged: training it raised {describe(self.untrained)}"
             yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)
@@ -160,6 +171,25 @@ class Audit:
         for said in signal.skipped if signal is not None else (f"INI7: {unmeasured}",) if unmeasured else ():
             code, _, why = said.partition(": ")
             yield Undecided(place=self.definition, subject=self.target.spec, reason=f"{code} was not judged: {why}")
+
+    def _dependent(self) -> Iterator[Undecided]:
+        """What was not judged because it depends on what nothing wrote."""
+        signal = self.forward.signal
+        layers = signal.layers if signal is not None else ()
+        after = {layer.path: layer.depends for layer in layers if layer.depends and layer.path != layer.depends}
+        before = {path: raw for path, raw in self.forward.influenced.items() if path not in after and path != raw}
+        for dependent, what in ((after, ""), (before, "gradient ")):
+            for raw in dict.fromkeys(dependent.values()):
+                paths = [path for path, source in dependent.items() if source == raw]
+                subject = f"{self.target.spec}: {few(paths)}"
+                reason = f"{what}not judged: depends on `{raw}`, which nothing wrote"
+                yield Undecided(place=self.timelines.written_at(paths[0]), subject=subject, reason=reason)
+
+
+def few(paths: Sequence[str]) -> str:
+    """The first paths, and how many more there are."""
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return ", ".join(paths[:SHOWN]) + more
 
 
 def audit(target: Target, resolved: Resolved, about_to: Callable[[Stage, Observation | None], None]) -> Observation:

@@ -15,9 +15,18 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from initaudit.activations import lookup
+from initaudit.probe.fills import Content, fill_storage
 from initaudit.probe.measure import dead_part, is_dense, moments, rms_of
 from initaudit.probe.products import CONVOLUTIONS, PRODUCTS, Meeting, meeting
-from initaudit.probe.watch import plain_name, storage_of, tensors_in, written_arguments
+from initaudit.probe.watch import (
+    OVERWRITES,
+    Effect,
+    effect_of,
+    plain_name,
+    storage_of,
+    tensors_in,
+    written_arguments,
+)
 
 NORMALIZATIONS = frozenset({
     "native_layer_norm", "native_batch_norm", "_native_batch_norm_legit", "native_group_norm", "instance_norm",
@@ -49,8 +58,8 @@ class Use:
     """A weight where the forward met it, and what was measured there; see ``Layer``."""
 
     __slots__ = (
-        "activation", "bias", "convolution", "dead", "discrimination", "drowned", "fans", "fed", "normalized", "output",
-        "path", "rms", "units",
+        "activation", "bias", "convolution", "dead", "depends", "discrimination", "drowned", "fans", "fed",
+        "normalized", "output", "path", "rms", "units",
     )  # fmt: skip
 
     def __init__(self, path: str, fans: Meeting, *, units: int, convolution: bool, fed: bool) -> None:
@@ -67,6 +76,7 @@ class Use:
         self.discrimination: float | None = None
         self.drowned: float | None = None
         self.dead: float | None = None
+        self.depends: str | None = None
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -123,12 +133,14 @@ class Signal:
 class Tracked(msgspec.Struct, frozen=True):
     """What a forward is watched for, from storage to path.
 
-    ``weights`` are parameters that multiply, with two dimensions or more, and ``biases`` those with one.
+    ``weights`` are parameters that multiply, with two dimensions or more, and ``biases`` those with one. ``unwritten``
+    are tensors that hold what nothing wrote.
     """
 
     weights: dict[int, str]
     biases: dict[int, str] = {}
     raw_buffers: dict[int, str] = {}
+    unwritten: dict[int, str] = {}
 
 
 class Follow(TorchDispatchMode):
@@ -136,7 +148,8 @@ class Follow(TorchDispatchMode):
 
     ``chains`` are the steps of each chain that ended, and whether a sum keeps its scale; ``uses`` are the weights that
     were met, in order; ``heads`` are those whose output is one of the model's; ``read`` are the raw buffers that were
-    read before anything wrote them.
+    read before anything wrote them. ``allocates`` says that the forward takes memory that it must write itself: it is
+    filled with zeros, so that one answer is given whatever that memory held.
     """
 
     def __init__(self, tracked: Tracked, inputs: Any = (), batch: int | None = None) -> None:
@@ -149,11 +162,14 @@ class Follow(TorchDispatchMode):
         self.uses: list[Use] = []
         self.heads: list[tuple[Use, torch.Tensor]] = []
         self.read: set[str] = set()
+        self.allocates = False
         self._fed = {key_of(tensor) for tensor in tensors_in(inputs) if differs_over_batch(tensor)} - {None}
         self._written: set[str] = set()
         self._signals: dict[int, Signal] = {}
         self._scales: set[int] = set()
         self._kept: list[StorageWeakRef] = []  # so that no address is used again
+        self._depends = dict(tracked.unwritten)
+        self._course: list[tuple[tuple[int, ...], tuple[int, ...]]] = []  # what went in and came out, where it matters
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -162,13 +178,47 @@ class Follow(TorchDispatchMode):
         self._note_buffers(function, args, given)
         name = plain_name(function).removesuffix("_")
         operands = list(tensors_in((args, given)))
-        result = function(*args, **given)
-        signal = self._signal(name, args, given, operands, result)
         shape_only = name.endswith("_like") or name.startswith("new_")
+        result = function(*args, **given)
+        if effect_of(function) is Effect.ALLOCATES and not result.is_meta:
+            self.allocates = True
+            fill_storage(result, 0, Content.ZERO)
+        if self._depends and not shape_only:
+            self._depend(function, args, given, operands, result)
+        signal = self._signal(name, args, given, operands, result)
         fed = not shape_only and not self._fed.isdisjoint(map(key_of, operands))
         for tensor in tensors_in(result):
             self._mark(name, tensor, signal, operands, fed=fed)
         return result
+
+    def _depend(
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], operands: list[torch.Tensor], result: Any
+    ) -> None:
+        """Mark what is computed from values that depend on unwritten memory, and unmark what is overwritten."""
+        for position, keyword, _ in written_arguments(function):
+            target = args[position] if position < len(args) else kwargs.get(keyword)
+            for tensor in tensors_in(target):
+                key = key_of(tensor)
+                replaced = plain_name(function) in OVERWRITES and _fills_storage(tensor)
+                if key in self.raw_buffers or replaced:
+                    self._depends.pop(key or 0, None)
+        keys = tuple(key for tensor in operands if (key := key_of(tensor)) is not None)
+        results = tuple(key for tensor in tensors_in(result) if (key := key_of(tensor)) is not None)
+        source = next((found for key in keys if (found := self._depends.get(key)) is not None), None)
+        if source is not None:
+            for key in results:
+                self._depends.setdefault(key, source)
+        self._course.append((keys, results))
+
+    def influenced(self) -> dict[int, str]:
+        """By storage, what flows into something that depends on unwritten memory, and on which."""
+        reached: dict[int, str] = dict(self._depends)
+        for keys, results in reversed(self._course):
+            source = next((found for key in results if (found := reached.get(key)) is not None), None)
+            if source is not None:
+                for key in keys:
+                    reached.setdefault(key, source)
+        return reached
 
     def finish(self, outputs: Any = ()) -> None:
         """Take in every chain whose end is an output of the model."""
@@ -260,6 +310,7 @@ class Follow(TorchDispatchMode):
         units = output.shape[1 if convolution else -1] if output.dim() > 1 else output.numel()
         use = Use(path, fans, units=units, convolution=convolution, fed=not self._fed.isdisjoint(others))
         use.rms, use.discrimination = moments(output, self.batch)
+        use.depends = self._depends.get(key_of(output) or 0) if self._depends else None
         use.bias = next((found for key in others if key is not None and (found := self.biases.get(key))), None)
         if use.bias is not None and use.rms > 0:
             bias = next(tensor for tensor in operands if self.biases.get(key_of(tensor) or 0) == use.bias)
@@ -325,6 +376,11 @@ def _same_but_for_activation(one: Signal, other: Signal) -> bool:
 
 def _is_view(function: Any) -> bool:
     return any(r.alias_info is not None and not r.alias_info.is_write for r in function._schema.returns)
+
+
+def _fills_storage(tensor: torch.Tensor) -> bool:
+    storage = storage_of(tensor)
+    return storage is not None and storage.nbytes() <= tensor.numel() * tensor.element_size()
 
 
 def key_of(tensor: torch.Tensor) -> int | None:

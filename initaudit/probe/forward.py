@@ -13,26 +13,37 @@ from initaudit.activations import CATALOGUE
 from initaudit.finding import Observer
 from initaudit.probe.follow import Step, Steps, Tracked, key_of
 from initaudit.probe.inputs import inputs_for
+from initaudit.probe.neutral import Neutral
 from initaudit.probe.poison import Make, seed_everything
 from initaudit.probe.propagate import Given, Pass, propagate
 from initaudit.probe.recognised import schemes_of
 from initaudit.probe.request import Target, TargetError
+from initaudit.probe.roles import usages_of
 from initaudit.probe.signal import profile
 from initaudit.probe.target import describe
 from initaudit.probe.timelines import Timelines, place_of
-from initaudit.timeline import Chain, Coverage, Kind, Link, SignalProfile
+from initaudit.timeline import Chain, Coverage, Kind, Link, SignalProfile, Usage
 
 NO_INPUT = "no input is known; give one with --input-size"
 
 
 class Forward(msgspec.Struct, frozen=True):
-    """``read`` is None, and ``skipped`` says why, when there was no forward; ``unmeasured`` why there is no profile."""
+    """What a forward shows.
+
+    ``read`` is None, and ``skipped`` says why, when there was no forward; ``unmeasured`` why there is no profile.
+    ``usages`` are those of tensors that nothing wrote, and ``influenced`` and ``allocates`` are those of ``Pass``.
+    ``make`` builds the model with the values that such tensors were given.
+    """
 
     chains: tuple[Chain, ...] = ()
     read: frozenset[str] | None = None
     signal: SignalProfile | None = None
     skipped: str | None = None
     unmeasured: str | None = None
+    usages: dict[str, Usage] = {}
+    influenced: dict[str, str] = {}
+    allocates: bool = False
+    make: Make | None = None
 
 
 def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, make: Make) -> Forward:
@@ -41,11 +52,16 @@ def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, ma
         return Forward(skipped="it has no forward")
     if any(tensor.is_meta for tensor in timelines.tensors.values()):
         return Forward(skipped="parts of it are on the meta device and have no values")
+    unwritten = Neutral(timelines)
+    unwritten.fill(model)
     try:
         given = inputs_for(model, target)
         if given is None:
             return Forward(skipped=NO_INPUT)
-        tracked = _tracked(model, timelines)
+        if unwritten.raw:
+            unwritten.settle(usages_of(model, given, unwritten, target.seed), model)
+        make = unwritten.filled(make)
+        tracked = _tracked(model, timelines, unwritten)
         first, unmeasured = _first_pass(model, given, tracked, target)
         trained = _only_in_training(model, given, tracked, first, target)
     except TargetError as error:
@@ -60,14 +76,28 @@ def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, ma
         for path in paths
     }
     signal = None
-    raw = next((one for one in timelines.timelines if one.path in tracked.weights.values() and one.unwritten), None)
-    if raw is not None:
-        unmeasured = f"nothing wrote {raw.path}"
     if unmeasured is None:
         passes, seeds = _more_passes(first, given, tracked, target, make)
         signal = profile(passes, seeds, members, given, timelines, model)
     chains = tuple(chain for _, chain in found)
-    return Forward(chains=chains, read=first.read, signal=signal, unmeasured=unmeasured)
+    return Forward(
+        chains=chains,
+        read=first.read,
+        signal=signal,
+        unmeasured=unmeasured,
+        usages=_usages(unwritten, first),
+        influenced=first.influenced,
+        allocates=first.allocates,
+        make=make,
+    )
+
+
+def _usages(unwritten: Neutral, first: Pass) -> dict[str, Usage]:
+    """How the tensors that nothing wrote are used, with the activation that follows the weights among them."""
+    after = {use.path: use.activation for use in reversed(first.uses)}
+    return {
+        path: msgspec.structs.replace(usage, activation=after.get(path)) for path, usage in unwritten.usages.items()
+    }
 
 
 def _first_pass(model: torch.nn.Module, given: Given, tracked: Tracked, target: Target) -> tuple[Pass, str | None]:
@@ -114,13 +144,14 @@ def _more_passes(
     return passes, seeds
 
 
-def _tracked(model: torch.nn.Module, timelines: Timelines) -> Tracked:
+def _tracked(model: torch.nn.Module, timelines: Timelines, unwritten: Neutral) -> Tracked:
     vectors = {
         key: name
         for name, tensor in timelines.tensors.items()
         if tensor.dim() == 1 and isinstance(tensor, torch.nn.Parameter) and (key := key_of(tensor)) is not None
     }
-    return Tracked(_weights(model, timelines), vectors, _raw_buffers(timelines))
+    suspect = {key: path for path, one in unwritten.suspect.items() if (key := key_of(one)) is not None}
+    return Tracked(_weights(model, timelines), vectors, _raw_buffers(timelines), suspect)
 
 
 def _weights(model: torch.nn.Module, timelines: Timelines) -> dict[int, str]:
@@ -173,9 +204,11 @@ def _length(chain: tuple[Steps, bool]) -> tuple[int, bool]:
 
 
 def _initialized(steps: Steps, timelines: Timelines) -> Steps:
-    """The chain up to the first weight that nobody initialized: its scale says nothing."""
+    """The chain up to the first weight that nothing wrote, or whose input depends on such: its scale says nothing."""
     return tuple(
-        itertools.takewhile(lambda step: timelines.coverage(step.path) is Coverage.WRITTEN, steps),
+        itertools.takewhile(
+            lambda step: timelines.coverage(step.path) is Coverage.WRITTEN and step.use.depends is None, steps
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import torch
 
-from initaudit.probe.follow import Follow, Steps, Tracked, Use, differs_over_batch
+from initaudit.probe.follow import Follow, Steps, Tracked, Use, differs_over_batch, key_of
 from initaudit.probe.losses import Loss, initial_loss
 from initaudit.probe.measure import is_dense
 from initaudit.probe.poison import seed_everything
@@ -23,7 +23,9 @@ TRACKING = ("running_mean", "running_var")
 class Pass(msgspec.Struct, frozen=True):
     """What one forward and backward showed.
 
-    ``gradients`` are the rms of each weight's gradient by path; ``no_gradient`` says why there are none.
+    ``gradients`` are the rms of each weight's gradient by path; ``no_gradient`` says why there are none. ``influenced``
+    are the parameters whose gradients depend on what nothing wrote, and on which tensor. ``allocates`` is that of
+    ``Follow``.
     """
 
     uses: tuple[Use, ...]
@@ -34,6 +36,8 @@ class Pass(msgspec.Struct, frozen=True):
     loss: Loss | None
     batch: int | None
     varied: bool
+    influenced: dict[str, str] = {}
+    allocates: bool = False
 
 
 def propagate(
@@ -57,10 +61,24 @@ def propagate(
         read=frozenset(follow.read),
         gradients=gradients,
         no_gradient=reason,
-        loss=next(filter(None, (initial_loss(model, use, output.detach()) for use, output in follow.heads)), None),
+        loss=_loss(model, follow),
         batch=batch,
         varied=any(differs_over_batch(tensor) for tensor in tensors_in(given)),
+        influenced=_influenced(model, follow) if tracked.unwritten else {},
+        allocates=follow.allocates,
     )
+
+
+def _loss(model: torch.nn.Module, follow: Follow) -> Loss | None:
+    """The initial loss, at the first output that is over classes and depends on nothing unwritten."""
+    heads = ((use, output) for use, output in follow.heads if use.depends is None)
+    return next(filter(None, (initial_loss(model, use, output.detach()) for use, output in heads)), None)
+
+
+def _influenced(model: torch.nn.Module, follow: Follow) -> dict[str, str]:
+    reached = follow.influenced()
+    named = ((name, key_of(one)) for name, one in model.named_parameters(remove_duplicate=False))
+    return {name: reached[key] for name, key in named if key in reached}
 
 
 def common_batch(given: Given) -> int | None:

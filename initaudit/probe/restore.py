@@ -49,7 +49,7 @@ def not_restored(model: torch.nn.Module, timelines: Timelines, seed: int) -> Ite
             name=declared.name,
             kind=declared.kind,
             by=by,
-            unwritten=Unwritten(elements=int(differs.sum()), total=differs.numel(), held="whatever the memory held"),
+            unwritten=Unwritten(elements=int(differs.sum()), total=differs.numel()),
         )
 
 

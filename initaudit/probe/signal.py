@@ -40,7 +40,7 @@ def profile(
         seeds=tuple(seeds),
         layers=tuple(_layers(passes, chains, timelines)),
         loss=_loss(passes),
-        overflow=next((use.path for use in first.uses if not math.isfinite(use.rms)), None),
+        overflow=next((use.path for use in first.uses if not math.isfinite(use.rms) and use.depends is None), None),
         skipped=tuple(_skipped(first)),
     )
 
@@ -58,6 +58,7 @@ def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timeli
     """Every weight at its first use."""
     by_path: list[dict[str, Use]] = [{use.path: use for use in reversed(one.uses)} for one in passes]
     every: dict[str, list[Use]] = {}
+    influenced = passes[0].influenced
     for use in passes[0].uses:
         every.setdefault(use.path, []).append(use)
     for path, met in every.items():
@@ -81,10 +82,13 @@ def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timeli
             rms=tuple(one.rms for one in uses),
             discrimination=_measured(uses, "discrimination"),
             drowned=_measured(uses, "drowned"),
-            gradient=tuple(one.gradients[path] for one in passes if path in one.gradients),
+            gradient=()
+            if path in influenced
+            else tuple(one.gradients[path] for one in passes if path in one.gradients),
             dead=_measured(uses, "dead") if (passes[0].batch or 0) >= ENOUGH else (),
             again=tuple(one.rms for one in met[:REMEMBERED]) if len(met) > 1 else (),
             units=use.units,
+            depends=next(filter(None, (one.depends for one in met)), None),
         )
 
 

@@ -18,6 +18,7 @@ from initaudit.probe.timelines import Timelines, place_of
 from initaudit.schemes import Distribution
 from initaudit.subjects.layers import CopiedLayers, EmbeddingWrite, GainDraw
 from initaudit.subjects.weights import LowRankFactors
+from initaudit.timeline import Coverage
 
 NOT_FOR_TRAINING = re.compile(r"target|ema(?![a-z])|teacher|momentum|shadow|frozen|reference|_old|old_|_k(?![a-z])")
 """Names of copies that follow what they are copied from."""
@@ -68,7 +69,10 @@ class _Reader:
         self.parameters = {
             name: tensor
             for name, tensor in timelines.tensors.items()
-            if isinstance(tensor, torch.nn.Parameter) and tensor.requires_grad and not tensor.is_meta
+            if isinstance(tensor, torch.nn.Parameter)
+            and tensor.requires_grad
+            and not tensor.is_meta
+            and timelines.coverage(name) in (Coverage.WRITTEN, Coverage.UNKNOWN)
         }
         self.random = {name: drawn for name in self.parameters if (drawn := self._drawn(name)) is not None}
 

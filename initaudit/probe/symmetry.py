@@ -82,15 +82,20 @@ def stuck(
     seed: int,
     timelines: Timelines,
     multiplied: Container[str],
+    influenced: Container[str] = (),
 ) -> Iterator[EqualUnits | ZeroFactors]:
-    """What training cannot mend. ``multiplied`` are the paths of the weights that the forward multiplies with.
+    """What training cannot mend. ``multiplied`` are the paths of the weights that the forward multiplies with, and
+    ``influenced`` those of parameters whose gradients depend on what nothing wrote: they are not judged.
 
     Raises whatever the model raises; a model without a suspect is not trained.
     """
     tensors = {
         name: one
         for name, one in built.named_parameters()
-        if name in timelines.tensors and is_trained(one) and timelines.coverage(name) is Coverage.WRITTEN
+        if name in timelines.tensors
+        and is_trained(one)
+        and timelines.coverage(name) is Coverage.WRITTEN
+        and name not in influenced
     }
     suspects = list(_suspects(built, tensors, multiplied))
     zeros = [name for name, one in tensors.items() if not bool(one.any())]

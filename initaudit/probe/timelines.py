@@ -15,7 +15,7 @@ from initaudit.probe.lines import LEGACY, Call
 from initaudit.probe.poison import Built, Verdict, how_many
 from initaudit.probe.recognised import scheme_of
 from initaudit.probe.records import Record, Written
-from initaudit.probe.values import held, summarize
+from initaudit.probe.values import summarize
 from initaudit.subjects.base import Fact
 from initaudit.subjects.builds import Irreproducible
 from initaudit.timeline import Allocation, Coverage, ParameterTimeline, Unwritten, Values, Write
@@ -82,6 +82,18 @@ class Timelines:
     def coverage(self, name: str) -> Coverage:
         return self.decided[name].coverage
 
+    def garbage(self, name: str) -> torch.Tensor | None:
+        """Which elements hold what nothing wrote, as a flat mask; None where nothing in the tensor depends on such.
+
+        No element is marked where that is not known.
+        """
+        decided, record, mask = self.decided[name], self.record(name), self.verdict.depends.get(name)
+        if record is None or record.garbage is None or decided.coverage is Coverage.WRITTEN:
+            return None
+        if mask is None:
+            mask = decided.mask
+        return torch.zeros((), dtype=torch.bool).expand(self.tensors[name].numel()) if mask is None else mask
+
     # Coverage
 
     def _decide(self, name: str, tensor: torch.Tensor) -> Decided:
@@ -139,7 +151,8 @@ class Timelines:
         unwritten = None
         if decided.mask is not None:
             elements = tensor.numel() if decided.coverage is Coverage.NEVER else int(decided.mask.sum())
-            unwritten = Unwritten(elements=elements, total=tensor.numel(), held=held(tensor, decided.mask))
+            unwritten = Unwritten(elements=elements, total=tensor.numel())
+            values = self._written_values(tensor, decided) if values is not None else None
         written = decided.coverage is Coverage.WRITTEN
         return ParameterTimeline(
             observer=Observer.PROBE,
@@ -157,6 +170,14 @@ class Timelines:
             values=values,
             scheme=scheme_of(record, tuple(tensor.shape), values) if written else None,
         )
+
+    @staticmethod
+    def _written_values(tensor: torch.Tensor, decided: Decided) -> Values | None:
+        """What the elements hold that something wrote, where there are any."""
+        if decided.mask is None or decided.coverage is Coverage.NEVER:
+            return None
+        written = summarize(tensor.detach().cpu().reshape(-1)[~decided.mask.cpu()])
+        return msgspec.structs.replace(written, shape=tuple(tensor.shape)) if written is not None else None
 
     def _allocation(self, name: str, tensor: torch.Tensor) -> Allocation | None:
         """Where the memory came from; of values computed from raw memory, where that came from."""

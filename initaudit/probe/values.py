@@ -59,15 +59,3 @@ def _histogram(numbers: torch.Tensor, least: float, most: float) -> tuple[int, .
     step = -(-numbers.numel() // SAMPLE) | 1  # odd, since sizes are even: no column is met alone
     sample = numbers[::step].contiguous()
     return tuple(int(count) for count in torch.histc(sample, BINS, least, most).tolist())
-
-
-def held(tensor: torch.Tensor, mask: torch.Tensor) -> str:
-    """What the elements under a flat mask happened to hold, in words."""
-    if tensor.is_meta:
-        return "nothing: it was watched without memory"
-    values = summarize(tensor.detach().cpu().reshape(-1)[mask])
-    if values is None or values.min is None or values.max is None:
-        return "nothing finite" if values is not None and (values.nan or values.inf) else "unknown values"
-    text = f"{values.min:.3g}" if values.min == values.max else f"{values.min:.3g} .. {values.max:.3g}"
-    odd = values.nan + values.inf
-    return f"{text}, {odd} not finite" if odd else text

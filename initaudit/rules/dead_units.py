@@ -105,7 +105,7 @@ class DeadUnits(Rule[SignalProfile]):
     def is_dead(profile: SignalProfile, layer: Layer) -> bool:
         """Whether most units of a layer are off, though its inputs differ."""
         told = middle(layer.discrimination)
-        differs = profile.varied and layer.fed and told is not None and told > TOLD_APART
+        differs = profile.varied and layer.fed and layer.depends is None and told is not None and told > TOLD_APART
         return differs and layer.units >= FEW and (middle(layer.dead) or 0.0) > most_by_chance(layer.units)
 
     def off(self, profile: SignalProfile, dead: Sequence[Layer]) -> Finding:

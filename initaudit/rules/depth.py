@@ -60,7 +60,7 @@ def groups(profile: SignalProfile) -> Iterator[list[Layer]]:
     """Layers that are alike: one shape, one activation, one name but for its numbers."""
     found: dict[tuple[object, ...], list[Layer]] = {}
     for layer in profile.layers:
-        if layer.fed:
+        if layer.fed and layer.depends is None:
             key = (layer.shape, layer.activation, re.sub(r"\d+", "#", layer.path))
             found.setdefault(key, []).append(layer)
     yield from (group for group in found.values() if len(group) >= GROUP)
@@ -70,7 +70,8 @@ def repeated(profile: SignalProfile) -> Iterator[tuple[Layer, Trend]]:
     """Weights that are used many times over, as a recurrent one is, and how the scale of what they give changes."""
     for layer in profile.layers:
         scales = list(itertools.dropwhile(lambda scale: scale == 0, layer.again))  # an empty state comes first
-        course = trend(scales) if layer.fed and len(scales) >= GROUP else None
+        judged = layer.fed and layer.depends is None
+        course = trend(scales) if judged and len(scales) >= GROUP else None
         if course is not None:
             yield layer, course
 
@@ -79,7 +80,7 @@ def chains(profile: SignalProfile) -> Iterator[list[Layer]]:
     """The hidden layers of each unnormalized chain that differing inputs reach, in order."""
     found: dict[int, list[Layer]] = {}
     for layer in profile.layers:
-        if layer.chain is not None and layer.fed and not layer.output:
+        if layer.chain is not None and layer.fed and layer.depends is None and not layer.output:
             found.setdefault(layer.chain, []).append(layer)
     yield from (chain for chain in found.values() if len(chain) > 1)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import BOTH, Example, Rule
+from initaudit.rules.raw_memory import seen_when_built
 from initaudit.timeline import Coverage, Kind, ParameterTimeline
 
 
@@ -198,9 +199,5 @@ class PartiallyInitializedParameter(Rule[ParameterTimeline]):
     @staticmethod
     def seen(subject: ParameterTimeline) -> str:
         """What the observer saw, in a sentence."""
-        if subject.unwritten is None:
-            return "reads as written in part" if subject.gap is None else f"reads as written in part: {subject.gap}"
-        unwritten = subject.unwritten
-        return (
-            f"when built, {unwritten.elements} of {unwritten.total} elements were never written (held {unwritten.held})"
-        )
+        gap = f": {subject.gap}" if subject.gap is not None else ""
+        return seen_when_built(subject) or f"reads as written in part{gap}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import BOTH, Example, Rule
+from initaudit.rules.raw_memory import seen_when_built
 from initaudit.timeline import Coverage, Kind, ParameterTimeline
 
 
@@ -154,10 +155,4 @@ class UninitializedBuffer(Rule[ParameterTimeline]):
     def seen(subject: ParameterTimeline) -> str:
         """What the observer saw, in a sentence."""
         read = {True: "; a forward read it first", False: "", None: "; no forward decided whether it is read first"}
-        if subject.unwritten is None:
-            return "reads as not written in full" + read[subject.read_first]
-        unwritten = subject.unwritten
-        return (
-            f"when built, {unwritten.elements} of {unwritten.total} elements were never written (held {unwritten.held})"
-            + read[subject.read_first]
-        )
+        return (seen_when_built(subject) or "reads as not written in full") + read[subject.read_first]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Advice, Category, Evidence, Finding, Observer, Severity
+from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import BOTH, Example, Rule
+from initaudit.rules.raw_memory import seen_when_built
 from initaudit.timeline import Coverage, Kind, ParameterTimeline
 
 
@@ -130,9 +131,4 @@ class UninitializedParameter(Rule[ParameterTimeline]):
     @staticmethod
     def seen(subject: ParameterTimeline) -> str:
         """What the observer saw, in a sentence."""
-        if subject.observer is Observer.ANALYZER or subject.unwritten is None:
-            return "reads as never written"
-        unwritten = subject.unwritten
-        return (
-            f"when built, {unwritten.elements} of {unwritten.total} elements were never written (held {unwritten.held})"
-        )
+        return seen_when_built(subject) or "reads as never written"

@@ -65,7 +65,7 @@ def unwritten(parameter: Parameter) -> ParameterTimeline:
         coverage=Coverage.NEVER,
         writes=(),
         scheme=None,
-        unwritten=Unwritten(elements=3, total=3, held="nothing finite"),
+        unwritten=Unwritten(elements=3, total=3),
     )
 
 

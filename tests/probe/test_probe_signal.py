@@ -255,15 +255,17 @@ def test_what_only_a_forward_in_training_mode_uses_is_followed_too(observe: Obse
     assert [("one.weight", "tanh"), ("two.weight", None)] in follows
 
 
-def test_a_weight_that_nothing_wrote_is_not_measured(observe: Observe) -> None:
+def test_what_follows_a_weight_that_nothing_wrote_is_not_judged(observe: Observe) -> None:
     class Raw(Stack):
         def __init__(self) -> None:
             super().__init__()
             self.layers[0].weight = nn.Parameter(torch.empty(WIDTH, WIDTH))
 
     seen = observe(Raw, (32, WIDTH))
-    assert seen.observation.signal is None
-    assert "INI7 was not judged: nothing wrote layers.0.weight" in seen.reasons
+    assert seen.observation.signal is not None
+    assert {layer.depends for layer in seen.observation.signal.layers} == {"layers.0.weight"}
+    assert "not judged: depends on `layers.0.weight`, which nothing wrote" in seen.reasons
+    assert set(seen.codes) == {"INI101"}
 
 
 def test_what_has_only_the_shape_of_the_input_tells_nothing_of_it(observe: Observe) -> None:
