@@ -1,8 +1,8 @@
 """What earlier runs read, by content: what still holds need not be read again.
 
-A result holds while no file it was decided by changed, no search behind it finds other files, and no file came to or
-went from the folders it was looked for in. One file per kind of run, replaced as a whole: runs that share a folder, or
-are killed, lose at most their own results.
+A result holds while no file it was decided by changed, nothing came to or went from the paths that were looked at for
+it, and no search behind it finds other files. One file per kind of run, replaced as a whole: runs that share a folder,
+or are killed, lose at most their own results.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from stat import S_ISDIR
+from stat import S_ISREG
 
 import msgspec
 
-from initaudit.analyzer.layout import python_files
+from initaudit.analyzer.layout import python_files, what_is_at
 from initaudit.analyzer.reading import Answer, Reading, Search
 from initaudit.observation import Observation, Question
 
@@ -32,29 +32,42 @@ _OWN_FILE = re.compile(OWN + r"([0-9a-f]{32}\.msgpack|[a-z0-9_]+\.tmp)")
 DIGEST_SIZE = 16
 SETTLED = 2_000_000_000
 """Nanoseconds: a file that was written later than this before it was read may change without a new time."""
+MAX_KINDS = 32
+"""How many kinds of run a folder keeps results of: the oldest go first."""
+ABANDONED = 3600
+"""Seconds after which an unfinished file was left behind by a run that was killed."""
 
 
 class Stamp(msgspec.Struct, frozen=True, array_like=True):
-    """A file as it was: its time, its size and its digest. A file that is not there has size -1.
+    """A file as it was. One that is not there, or cannot be read, has size -1.
 
-    Of a folder, in which a name ended, it is the digest of what an import finds there.
+    ``time`` and ``changed`` are those of its content and of its inode, in nanoseconds.
     """
 
-    time: int
-    size: int
+    time: int = 0
+    size: int = -1
+    inode: int = 0
+    changed: int = 0
     digest: bytes = b""
+
+    @property
+    def status(self) -> tuple[int, int, int, int]:
+        """What tells, without a look at the content, that it is the same file."""
+        return self.time, self.size, self.inode, self.changed
+
+    @property
+    def written(self) -> int:
+        """When it was written, or an older one was moved to its place."""
+        return max(self.time, self.changed)
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
-    """What a file showed, and the numbers of the files and searches that decided it."""
+    """What a file showed, and the numbers of the files, places and searches that decided it."""
 
     observation: Observation | None
     files: tuple[int, ...]
+    places: tuple[int, ...]
     searches: tuple[int, ...]
-
-    @property
-    def linked(self) -> bool:
-        return bool(self.files or self.searches)
 
 
 class Asked(msgspec.Struct, frozen=True, array_like=True):
@@ -65,12 +78,12 @@ class Asked(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Store(msgspec.Struct, array_like=True):
-    """The file: everything that is known, with files and searches by number."""
+    """The file: everything that is known, with files, places and searches by number."""
 
     written: int = 0
     names: list[str] = []
     stamps: list[Stamp] = []
-    listings: dict[str, tuple[str, ...]] = {}
+    places: list[tuple[str, int]] = []
     folders: dict[str, tuple[int, ...]] = {}
     searches: list[Asked] = []
     entries: dict[str, Entry] = {}
@@ -83,14 +96,13 @@ class Cache:
         self, folder: Path, roots: Sequence[Path], questions: frozenset[Question], initializers: Sequence[str] = ()
     ) -> None:
         kind = repr((_own_version(), str(Path.cwd()), [str(root) for root in roots], sorted(questions), initializers))
-        self._path = folder / f"{OWN}{_digest(os.fsencode(kind)).hex()}.msgpack"
-        self._roots = [str(root) for root in roots]
-        self._began = time.time_ns()
+        self._kind = _digest(os.fsencode(kind))
+        self._path = folder / f"{OWN}{self._kind.hex()}.msgpack"
+        self._began = _now()
         self._changed = False
         self._late: set[int] = set()  # files that were written, or put there, since the run began
         self._store = self._read()
-        self._numbers = {name: number for number, name in enumerate(self._store.names)}
-        self._positions = {asked.search: position for position, asked in enumerate(self._store.searches)}
+        self._number_all()
         self._drop_what_no_longer_holds()
 
     def __contains__(self, filename: str) -> bool:
@@ -108,9 +120,11 @@ class Cache:
             self._changed = True
             own, *others = (self._number(name) for name in (reading.filename, *reading.files))
             answers = tuple(self._search(answer) for answer in reading.answers)
-            self._store.entries[reading.filename] = Entry(reading.observation, tuple(others), answers)
+            places = tuple(self._place(path, there) for path, there in reading.places.items())
+            self._store.entries[reading.filename] = Entry(reading.observation, tuple(others), places, answers)
             failed = reading.observation is not None and reading.observation.error is not None
-            if failed or not self._late.isdisjoint((own, *others)):
+            moved = any(self._store.places[place] != seen for place, seen in zip(places, reading.places.items()))
+            if failed or moved or not self._late.isdisjoint((own, *others)):
                 unsettled.add(reading.filename)
         if self._changed:
             self._write(without=unsettled)
@@ -120,60 +134,111 @@ class Cache:
     def _drop_what_no_longer_holds(self) -> None:
         store = self._store
         changed = {number for number in range(len(store.names)) if self._has_changed(number)}
-        listings = {root: _listing(root) for root in self._roots}
-        moved = any(listings[root] != store.listings.get(root) for root in self._roots) or any(
-            tuple(entry.path for entry in python_files(folder)) != tuple(store.names[n] for n in numbers)
-            for folder, numbers in store.folders.items()
-        )
-        if moved:
-            store.listings, store.folders, store.searches, self._positions = listings, {}, [], {}
-        elif not changed:
-            return
-        self._changed = True
-        answers = set() if moved else self._answered_otherwise(changed)
-        store.entries = {
-            name: entry
-            for name, entry in store.entries.items()
-            if self._numbers[name] not in changed
-            and not (moved and entry.linked)
-            and changed.isdisjoint(entry.files)
-            and answers.isdisjoint(entry.searches)
-        }
+        elsewhere = {number for number, place in enumerate(store.places) if self._is_another(number, place)}
+        answers = self._answered_otherwise(changed)
+        if changed or elsewhere or answers:
+            self._changed = True
+            store.entries = {
+                name: entry
+                for name, entry in store.entries.items()
+                if self._numbers[name] not in changed
+                and changed.isdisjoint(entry.files)
+                and elsewhere.isdisjoint(entry.places)
+                and answers.isdisjoint(entry.searches)
+            }
+            self._forget_the_rest()
 
     def _has_changed(self, number: int) -> bool:
-        """Whether a file's content is another; a new time alone is noted and forgiven."""
+        """Whether a file's content is another; a new time or place on the disk alone is noted and forgiven."""
         store, old = self._store, self._store.stamps[number]
-        now = _status(store.names[number])
-        if now == (old.time, old.size) and old.time < store.written - SETTLED:
+        if _status(store.names[number]) == old.status and old.written < store.written - SETTLED:
             return False
         new = _stamp(store.names[number])
-        if new != old or old.time >= store.written - SETTLED:
+        if new != old or old.written >= store.written - SETTLED:
             store.stamps[number] = new
             self._changed = True
         return new.digest != old.digest or new.size != old.size
 
+    def _is_another(self, number: int, place: tuple[str, int]) -> bool:
+        """Whether something came to a place, or went from it."""
+        path, before = place
+        if (now := what_is_at(path)) == before:
+            return False
+        self._store.places[number] = path, now
+        return True
+
     def _answered_otherwise(self, changed: set[int]) -> set[int]:
-        """The searches that one of the changed files now answers in another way."""
+        """The searches that find other files than before, because files changed, came or went."""
         store = self._store
-        contents = {number: _bytes(store.names[number]) for number in changed}
-        below = {folder: changed.intersection(numbers) for folder, numbers in store.folders.items()}
+        suspects: dict[str, set[int]] = {}
+        for folder, before in store.folders.items():
+            below = tuple(self._number(entry.path) for entry in python_files(folder))
+            suspects[folder] = set(before).symmetric_difference(below) | changed.intersection(below)
+            store.folders[folder] = below
+        numbers = set().union(*suspects.values())
+        contents = {number: _bytes(store.names[number]) for number in numbers}
+        there = {folder: set(below) for folder, below in store.folders.items()}
         return {
             position
             for position, asked in enumerate(store.searches)
-            for number in below.get(asked.search.folder, ())
-            if asked.search.finds(contents[number]) != (number in asked.found)
+            for number in suspects[asked.search.folder]
+            if (number in there[asked.search.folder] and asked.search.finds(contents[number]))
+            != (number in asked.found)
         }
 
+    def _forget_the_rest(self) -> None:
+        """Forget the files, places and searches that no result depends on any longer."""
+        old, entries = self._store, self._store.entries
+        self._store = store = Store(written=old.written)
+        searches = {number for entry in entries.values() for number in entry.searches}
+        folders = {old.searches[number].search.folder for number in searches}
+        files = {number for folder in folders for number in old.folders[folder]}
+        files.update(number for name, entry in entries.items() for number in (self._numbers[name], *entry.files))
+        places = {number for entry in entries.values() for number in entry.places}
+        file, place, search = (
+            {number: position for position, number in enumerate(sorted(kept))} for kept in (files, places, searches)
+        )
+        store.names = [old.names[number] for number in file]
+        store.stamps = [old.stamps[number] for number in file]
+        store.places = [old.places[number] for number in place]
+        store.folders = {folder: tuple(file[number] for number in old.folders[folder]) for folder in folders}
+        store.searches = [
+            Asked(asked.search, frozenset(file[number] for number in asked.found))
+            for asked in (old.searches[number] for number in search)
+        ]
+        store.entries = {
+            name: Entry(
+                entry.observation,
+                tuple(file[number] for number in entry.files),
+                tuple(place[number] for number in entry.places),
+                tuple(search[number] for number in entry.searches),
+            )
+            for name, entry in entries.items()
+        }
+        self._number_all()
+
     # Numbers
+
+    def _number_all(self) -> None:
+        store = self._store
+        self._numbers = {name: number for number, name in enumerate(store.names)}
+        self._places = {path: number for number, (path, _) in enumerate(store.places)}
+        self._positions = {asked.search: position for position, asked in enumerate(store.searches)}
 
     def _number(self, name: str) -> int:
         if name not in self._numbers:
             self._numbers[name] = number = len(self._store.names)
             self._store.names.append(name)
-            self._store.stamps.append(_stamp(name))
-            if _put_there(name) >= self._began:
+            self._store.stamps.append(stamp := _stamp(name))
+            if stamp.written >= self._began:
                 self._late.add(number)
         return self._numbers[name]
+
+    def _place(self, path: str, there: int) -> int:
+        if path not in self._places:
+            self._places[path] = len(self._store.places)
+            self._store.places.append((path, there))
+        return self._places[path]
 
     def _search(self, answer: Answer) -> int:
         search = answer.search
@@ -189,12 +254,15 @@ class Cache:
 
     def _read(self) -> Store:
         """What is stored; nothing when it cannot be read, or is not what was written, whatever the reason."""
-        try:
-            raw = memoryview(self._path.read_bytes())
-        except OSError:
-            return Store()
+        raw = memoryview(_bytes(str(self._path)))
         content, digest = raw[:-DIGEST_SIZE], raw[-DIGEST_SIZE:]
-        return msgspec.msgpack.decode(content, type=Store) if _digest(content) == digest else Store()
+        if _digest(content, self._kind) != digest:
+            return Store()
+        try:
+            store = msgspec.msgpack.decode(content, type=Store)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return Store()
+        return store if _is_sound(store) else Store()
 
     def _write(self, without: set[str]) -> None:
         """Replace the file as a whole. A folder that cannot be written costs the next run its time, and nothing else.
@@ -203,7 +271,6 @@ class Cache:
         """
         entries = {name: entry for name, entry in self._store.entries.items() if name not in without}
         store = msgspec.structs.replace(self._store, written=self._began, entries=entries)
-        store.listings = {root: _listing(root) for root in self._roots}
         with contextlib.suppress(OSError, UnicodeEncodeError):  # the latter for file names that are no text
             make_folder(self._path.parent)
             content = msgspec.msgpack.encode(store)
@@ -211,11 +278,44 @@ class Cache:
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(content)
-                    file.write(_digest(content))
+                    file.write(_digest(content, self._kind))
                 os.replace(temporary, self._path)  # noqa: PTH105
             except BaseException:
                 os.unlink(temporary)  # noqa: PTH108
                 raise
+            _tidy(self._path.parent)
+
+
+def _is_sound(store: Store) -> bool:
+    """Whether every number in a file of results is one of something in it."""
+    files, places, searches = len(store.names), len(store.places), len(store.searches)
+    own = set(store.names)
+    return (
+        len(store.stamps) == files
+        and all(_below(files, numbers) for numbers in store.folders.values())
+        and all(asked.search.folder in store.folders and _below(files, asked.found) for asked in store.searches)
+        and all(
+            name in own
+            and _below(files, entry.files)
+            and _below(places, entry.places)
+            and _below(searches, entry.searches)
+            and (entry.observation is None or entry.observation.source == name)
+            for name, entry in store.entries.items()
+        )
+    )
+
+
+def _below(count: int, numbers: Iterable[int]) -> bool:
+    return all(0 <= number < count for number in numbers)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what killed runs left unfinished, and the oldest results when there are those of too many kinds of run."""
+    files = [(path.stat().st_mtime, path) for path in folder.iterdir() if _OWN_FILE.fullmatch(path.name)]
+    results = sorted((one for one in files if one[1].suffix == ".msgpack"), reverse=True)
+    unfinished = [path for written, path in files if path.suffix == ".tmp" and written < time.time() - ABANDONED]
+    for path in (*unfinished, *(path for _, path in results[MAX_KINDS:])):
+        path.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:
@@ -245,49 +345,40 @@ def _own_version() -> tuple[object, ...]:
     return len(own), max(status.st_mtime_ns for status in own), sum(status.st_size for status in own), sys.version_info
 
 
-def _listing(folder: str) -> tuple[str, ...]:
-    """The names in a folder that an import could lead to."""
-    try:
-        names = os.listdir(folder)  # noqa: PTH208
-    except OSError:
-        return ()
-    return tuple(sorted(name for name in names if name.endswith(".py") or ("." not in name and name != "__pycache__")))
+def _now() -> int:
+    """The time in nanoseconds by the clock that file systems go by, which is behind by up to ten milliseconds."""
+    clock = getattr(time, "CLOCK_REALTIME_COARSE", None)
+    return time.time_ns() if clock is None else time.clock_gettime_ns(clock)
 
 
-def _status(name: str) -> tuple[int, int]:
+def _status(name: str) -> tuple[int, int, int, int]:
     try:
         status = os.stat(name)  # noqa: PTH116 (called for every file of a run)
-    except OSError:
-        return 0, -1
-    return status.st_mtime_ns, 0 if S_ISDIR(status.st_mode) else status.st_size
-
-
-def _put_there(name: str) -> int:
-    """When a file was written, or an older one was moved to its place."""
-    try:
-        status = os.stat(name)  # noqa: PTH116
-    except OSError:
-        return 0
-    return max(status.st_mtime_ns, status.st_ctime_ns)
+    except (OSError, ValueError):
+        return Stamp().status
+    if not S_ISREG(status.st_mode):
+        return Stamp().status
+    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
 
 
 def _stamp(name: str) -> Stamp:
     """The stamp of a file as it is now. One that cannot be read is as good as gone: it may become readable."""
-    time_and_size = _status(name)
+    status = _status(name)
+    if status == Stamp().status:
+        return Stamp()
     try:
-        is_folder = os.path.isdir(name)  # noqa: PTH112
-        content = os.fsencode("\n".join(_listing(name))) if is_folder else Path(name).read_bytes()
-        return Stamp(*time_and_size, _digest(content))
+        return Stamp(*status, _digest(Path(name).read_bytes()))
     except OSError:
-        return Stamp(0, -1)
+        return Stamp()
 
 
 def _bytes(name: str) -> bytes:
+    """What is in a file; nothing when it is none, or cannot be read."""
     try:
-        return Path(name).read_bytes()
+        return Path(name).read_bytes() if what_is_at(name) == 1 else b""
     except OSError:
         return b""
 
 
-def _digest(content: bytes | memoryview) -> bytes:
-    return hashlib.blake2b(content, digest_size=DIGEST_SIZE).digest()
+def _digest(content: bytes | memoryview, key: bytes = b"") -> bytes:
+    return hashlib.blake2b(content, digest_size=DIGEST_SIZE, key=key).digest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -85,15 +86,6 @@ def packages_around(root: Path, name: str) -> Iterator[Path]:
     return (folder for folder in (root, *root.parents) if folder.name == name)
 
 
-def deepest(root: Path, name: str) -> Path:
-    """The last folder below an import root on the way to what a dotted name names."""
-    for part in name.split("."):
-        if not (root / part).is_dir():
-            break
-        root /= part
-    return root
-
-
 def project_folder(filename: str) -> str:
     """The outermost package folder of a file, or the folder it lies in."""
     folder = Path(filename).absolute().parent
@@ -108,6 +100,30 @@ def repository_folder(filename: str) -> str:
         if any((folder / name).exists() for name in REPOSITORY):
             return str(folder)
     return str(package)
+
+
+def signs(folder: str, root: str) -> Iterator[str]:
+    """The paths whose existence decides where the package and the repository around an absolute folder begin.
+
+    ``root`` is the import root of the folder.
+    """
+    beyond = 0
+    while beyond <= MAX_LOOSE + 1:
+        yield from (f"{folder}{os.sep}{name}" for name in ("__init__.py", *REPOSITORY))
+        yield f"{root}{os.sep}{os.path.basename(folder)}"  # noqa: PTH119 (a package that needs no `__init__.py`)
+        beyond += beyond > 0 or folder == root
+        folder, below = os.path.dirname(folder), folder  # noqa: PTH120
+        if folder == below:
+            return
+
+
+def what_is_at(path: str) -> int:
+    """Return 1 for a file, 2 for a folder, and 0 for nothing: what an import could find."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 (called for every name that was looked for)
+    except (OSError, ValueError):
+        return 0
+    return 1 if stat.S_ISREG(mode) else 2 if stat.S_ISDIR(mode) else 0
 
 
 def installed_packages() -> tuple[Path, ...]:

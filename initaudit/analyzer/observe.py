@@ -35,6 +35,7 @@ def read(project: Project, filename: str, wanted: Sequence[Sought]) -> Reading:
         filename=filename,
         observation=seen if seen.says_something else None,
         files=tuple(sorted(project.trail.files - {filename})),
+        places=dict(sorted(project.trail.places.items())),
         answers=tuple(Answer(search, found) for search, found in project.trail.answers.items()),
     )
 

@@ -15,18 +15,19 @@ from pathlib import Path
 from typing import TypeVar
 
 from initaudit.analyzer.frameworks import KNOWN_BASES, MODULE_BASES, PURE_PACKAGES
-from initaudit.analyzer.layout import deepest, module_name, packages_around, real_path
+from initaudit.analyzer.layout import import_root, module_name, packages_around, real_path, signs, what_is_at
 from initaudit.analyzer.lineage import bases, merge
 from initaudit.analyzer.mentions import Mentions
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition, outline_of
 from initaudit.analyzer.reading import Search, Trail
 from initaudit.analyzer.torch_api import canonical, is_known, is_torch
-from initaudit.files import read_source
+from initaudit.files import held, read_source
 from initaudit.source import SourceError
 
 T = TypeVar("T")
 MAX_HOPS = 12
+FILE, FOLDER = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,26 +88,27 @@ class Project:
         self._initializers = tuple(initializers)
         self.mentions = Mentions()
         self._by_file: dict[str, Module | None] = {}
-        self._by_name: dict[str, Module | None] = {}
-        self._near: dict[tuple[Path, str], Module | None] = {}
-        self._mro: dict[Defined, tuple[tuple[Defined | External, ...] | None, frozenset[str]]] = {}
-        self._inherited: dict[tuple[Module, frozenset[str]], tuple[list[Defined], frozenset[str]]] = {}
-        self._descendants: dict[Module, tuple[dict[Defined, list[Defined]], frozenset[str]]] = {}
+        self._by_name: dict[str, tuple[Module | None, Trail]] = {}
+        self._near: dict[tuple[Path, str], tuple[Module | None, Trail]] = {}
+        self._mro: dict[Defined, tuple[tuple[Defined | External, ...] | None, Trail]] = {}
+        self._inherited: dict[tuple[Module, frozenset[str]], tuple[list[Defined], Trail]] = {}
+        self._descendants: dict[Module, tuple[dict[Defined, list[Defined]], Trail]] = {}
         self._starring: set[tuple[Module, str]] = set()
-        self._star_sources: dict[Module, tuple[list[Module | str], frozenset[str]]] = {}
+        self._star_sources: dict[Module, tuple[list[Module | str], Trail]] = {}
         self._foreign: dict[str, bool] = {}
-        self._ends: dict[str, frozenset[str]] = {}
+        self._places: dict[str, int] = {}
+        self._signs: dict[str, dict[str, int]] = {}
         self._import_roots: dict[str, str] = {}
         self.trail = Trail()
 
     def load(self, filename: str) -> Module | None:
-        """The module in a file, or None when it cannot be read. Its package's parent folder becomes a root."""
+        """Return the module in a file, or None when it cannot be read."""
         key = real_path(filename, self._real_folders)
+        filename = self._given.get(key, filename)
+        self.trail.files.add(filename)
+        self.trail.places.update(self._signs_around(filename))
         if key not in self._by_file:
-            filename = self._given.get(key, filename)
             root, name, is_package = module_name(Path(filename), self._import_roots)
-            if root not in self.roots and root not in self._installed:
-                self.roots.append(root)
             try:
                 text = read_source(filename).text
             except SourceError:
@@ -114,9 +116,17 @@ class Project:
             else:
                 if "\r" in text:
                     text = text.replace("\r\n", "\n").replace("\r", "\n")
-                self._by_file[key] = module = Module(filename, name, is_package, text, root)
-                self._by_name.setdefault(name, module)
-        return self._visited(self._by_file[key])
+                self._by_file[key] = Module(filename, name, is_package, text, root)
+        return self._by_file[key]
+
+    def _signs_around(self, filename: str) -> dict[str, int]:
+        """What lies where the package and the repository of a file may begin."""
+        folder = os.path.dirname(filename)  # noqa: PTH120 (called for every file)
+        if folder not in self._signs:
+            absolute = os.path.abspath(folder)  # noqa: PTH100
+            paths = signs(absolute, import_root(absolute, self._import_roots))
+            self._signs[folder] = {path: what_is_at(path) for path in paths}
+        return self._signs[folder]
 
     def read_anew(self, module: Module) -> Module | None:
         """The module with the outline that Python's tree of the file has; None when the one it has is right."""
@@ -128,9 +138,8 @@ class Project:
             return None
         anew = Module(module.filename, module.name, module.is_package, module.text, module.root)
         anew.outline = exact
-        for known in (self._by_file, self._by_name):
-            known.update({key: anew for key, value in known.items() if value is module})
-        for answers in (self._near, self._mro, self._inherited, self._descendants, self._star_sources):
+        self._by_file.update({key: anew for key, value in self._by_file.items() if value is module})
+        for answers in (self._by_name, self._near, self._mro, self._inherited, self._descendants, self._star_sources):
             answers.clear()
         return anew
 
@@ -139,33 +148,45 @@ class Project:
         if near is not None and near.root not in self._installed:
             found = self._module_near(near.root, name)
             if found is not None:
-                return self._visited(found)
+                return found
         if name not in self._by_name:
-            self._by_name[name] = None
             installed = () if name.partition(".")[0] in PURE_PACKAGES else self._installed
-            self._by_name[name] = self._first(name, [*self.roots, *installed])
-        return self._visited(self._by_name[name])
+            self._by_name[name] = self._with_trail(lambda: self._first(name, [*self.roots, *installed]))
+        return self._remembered(self._by_name[name])
 
     def _module_near(self, root: Path, name: str) -> Module | None:
         """The module under the import root of a file, or in a package around that."""
         if (root, name) not in self._near:
             packages = packages_around(root, name.partition(".")[0])
-            self._near[root, name] = self._first(name, [root, *(package.parent for package in packages)])
-        return self._near[root, name]
+            roots = [root, *(package.parent for package in packages)]
+            self._near[root, name] = self._with_trail(lambda: self._first(name, roots))
+        return self._remembered(self._near[root, name])
 
     def _first(self, name: str, roots: Iterable[Path]) -> Module | None:
         """The module with a dotted name under the first root that has it; none has that of ``from . import x``."""
-        relative = Path(*name.split("."))
         for root in roots if name else ():
-            for path in (root / relative.with_suffix(".py"), root / relative / "__init__.py"):
-                if path.is_file():
-                    return self.load(str(path))
+            if (path := self._file_of(name, str(root))) is not None:
+                return self.load(path)
         return None
 
-    def _visited(self, module: Module | None) -> Module | None:
-        if module is not None:
-            self.trail.files.add(module.filename)
-        return module
+    def _file_of(self, name: str, root: str) -> str | None:
+        """The file of a module below a root; looks no further than the first folder that is missing."""
+        *packages, last = name.split(".")
+        folder = root.rstrip(os.sep)
+        for package in packages:
+            folder = f"{folder}{os.sep}{package}"
+            if self._at(folder) != FOLDER:
+                return None
+        paths = (f"{folder}{os.sep}{last}{end}" for end in (".py", f"{os.sep}__init__.py"))
+        return next((path for path in paths if self._at(path) == FILE), None)
+
+    def _at(self, path: str) -> int:
+        """What is at a path, which from now on counts."""
+        if path not in self._places:
+            there = what_is_at(path)
+            self._places[path] = FILE if not there and held and os.path.realpath(path) in held else there
+        self.trail.places[path] = self._places[path]
+        return self._places[path]
 
     def initializes(self, name: str) -> bool:
         """Whether the user says of a function, by its dotted name, that it initializes whatever it is given."""
@@ -262,17 +283,8 @@ class Project:
                 continue
             rest = ".".join(parts[count:])
             found = self.resolve(module, rest, hops + 1) if rest else module
-            if found is None:
-                self._end_in_folders(dotted)
             return External(dotted) if self._is_foreign(module) and not _speaks_of_torch(found) else found
-        self._end_in_folders(dotted)
         return External(dotted)
-
-    def _end_in_folders(self, dotted: str) -> None:
-        """Note of a name that leads nowhere in which folders below the roots it ends: what comes there may be meant."""
-        if dotted not in self._ends:
-            self._ends[dotted] = frozenset(str(end) for root in self.roots if (end := deepest(root, dotted)) != root)
-        self.trail.files |= self._ends[dotted]
 
     def _is_foreign(self, module: Module) -> bool:
         """Whether a module was found where packages are installed."""
@@ -303,21 +315,26 @@ class Project:
     def mro(self, cls: Defined) -> tuple[Defined | External, ...] | None:
         """The method resolution order as far as source is readable; None when a base cannot be resolved."""
         if cls not in self._mro:
-            self._mro[cls] = None, frozenset()  # a class that derives from itself has none
-            self._mro[cls] = self._with_trail(lambda: self._linearize(cls))
+            self._mro[cls] = None, Trail()  # a class that derives from itself has none
+            try:
+                self._mro[cls] = self._with_trail(lambda: self._linearize(cls))
+            except RecursionError:
+                del self._mro[cls]
+                raise
         return self._remembered(self._mro[cls])
 
-    def _with_trail(self, find: Callable[[], T]) -> tuple[T, frozenset[str]]:
-        """What is found, and the files that this took."""
-        outer, self.trail.files = self.trail.files, set()
-        found = find(), frozenset(self.trail.files)
-        self.trail.files = outer
-        return found
+    def _with_trail(self, find: Callable[[], T]) -> tuple[T, Trail]:
+        """What is found, and what this took."""
+        outer, self.trail = self.trail, Trail()
+        try:
+            return find(), self.trail
+        finally:
+            self.trail = outer
 
-    def _remembered(self, known: tuple[T, frozenset[str]]) -> T:
+    def _remembered(self, known: tuple[T, Trail]) -> T:
         """What was found with a trail, which is now one of whoever asks."""
-        found, read = known
-        self.trail.files |= read
+        found, trail = known
+        self.trail.add(trail)
         return found
 
     def descendants(self, cls: Defined, module: Module) -> Sequence[Defined]:

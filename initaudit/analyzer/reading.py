@@ -52,18 +52,30 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(slots=True)
 class Trail:
-    """The files and searches that lie behind what is being decided, and the folders in which names ended."""
+    """What lies behind what is being decided.
+
+    ``files`` are those whose content counts, also when they are missing or unreadable. ``places`` are paths of which only
+    counts what is there: nothing, a file or a folder (see ``layout.what_is_at``). ``answers`` are what searches found.
+    """
 
     files: set[str] = field(default_factory=set)
+    places: dict[str, int] = field(default_factory=dict)
     answers: dict[Search, tuple[str, ...]] = field(default_factory=dict)
+
+    def add(self, other: Trail) -> None:
+        """Also lead to all that another trail leads to."""
+        self.files |= other.files
+        self.places.update(other.places)
+        self.answers.update(other.answers)
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """One file that was read: what it shows, and which other files and searches decided that."""
+    """One file that was read: what it shows, and which other files, places and searches decided that."""
 
     filename: str
     observation: Observation | None = None
     files: tuple[str, ...] = ()
+    places: dict[str, int] = {}
     answers: tuple[Answer, ...] = ()
 
 
