@@ -340,9 +340,10 @@ def remove(folder: Path) -> bool:
 
 def _own_version() -> tuple[object, ...]:
     """What results depend on besides the code that was read: initaudit as it is, and Python."""
-    package = Path(__file__).parent.parent
-    own = [entry.stat() for entry in python_files(str(package))]
-    return len(own), max(status.st_mtime_ns for status in own), sum(status.st_size for status in own), sys.version_info
+    own = hashlib.blake2b(digest_size=DIGEST_SIZE)
+    for entry in python_files(str(Path(__file__).parent.parent)):
+        own.update(_bytes(entry.path))
+    return own.hexdigest(), sys.version_info
 
 
 def _now() -> int:
