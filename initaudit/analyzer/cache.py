@@ -123,7 +123,8 @@ class Cache:
             places = tuple(self._place(path, there) for path, there in reading.places.items())
             self._store.entries[reading.filename] = Entry(reading.observation, tuple(others), places, answers)
             failed = reading.observation is not None and reading.observation.error is not None
-            moved = any(self._store.places[place] != seen for place, seen in zip(places, reading.places.items()))
+            seen = list(reading.places.items())
+            moved = [self._store.places[place] for place in places] != seen
             if failed or moved or not self._late.isdisjoint((own, *others)):
                 unsettled.add(reading.filename)
         if self._changed:

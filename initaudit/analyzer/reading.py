@@ -54,8 +54,8 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
 class Trail:
     """What lies behind what is being decided.
 
-    ``files`` are those whose content counts, also when they are missing or unreadable. ``places`` are paths of which only
-    counts what is there: nothing, a file or a folder (see ``layout.what_is_at``). ``answers`` are what searches found.
+    ``files`` are those whose content counts, also when they are missing or unreadable. ``places`` are paths where only
+    counts whether a file, a folder or nothing is there, see ``layout.what_is_at``. ``answers`` are what searches found.
     """
 
     files: set[str] = field(default_factory=set)
