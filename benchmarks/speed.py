@@ -35,8 +35,6 @@ RELEASES = ("transformers==5.23.0", "timm==1.0.31")
 SAMPLES_PER_SECOND = 50
 PROFILED = 14
 """Modules that the profile names."""
-WITHOUT_RE2 = "import sys; sys.modules['re2'] = None; from initaudit.cli import main; main()"
-"""Workers are copies of their parent where processes can be forked, and have none either."""
 OWN = ("-m", "initaudit", "check", "--isolated", "--quiet", "--exit-zero")
 
 
@@ -55,12 +53,11 @@ class Contender:
 
 
 def contenders(trees: Sequence[str]) -> list[Contender]:
-    """ruff, initaudit without its cache (and without RE2), and initaudit with what the run before it left there."""
+    """ruff, initaudit without its cache, and initaudit with what the run before it left there."""
     ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--quiet", "--exit-zero"]
     return [
         Contender("ruff F821,B018", [*ruff, "--select", "F821,B018", "--no-cache", *trees]),
         Contender("initaudit, cold", [sys.executable, *OWN, "--no-cache", *trees]),
-        Contender("initaudit, cold, without RE2", [sys.executable, "-c", WITHOUT_RE2, *OWN[2:], "--no-cache", *trees]),
         Contender("initaudit, warm", [sys.executable, *OWN, *trees]),
     ]
 

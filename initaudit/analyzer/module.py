@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from initaudit.analyzer.layout import packages_around, project_folder
+from initaudit.analyzer.matches import Matches
 from initaudit.analyzer.outline import Definition, Outline, outline
 from initaudit.analyzer.scopes import TOO_DEEP, Scopes, scopes, scopes_of
 from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError
@@ -30,12 +31,24 @@ class Module:
         self.lines = text.split("\n")
         self.unparsed = False  # whether a slice that somebody wanted does not parse; whoever asks resets it
         self._snippets: dict[tuple[int, int], Snippet | None] = {}
+        self._matches: dict[tuple[int, int], Matches] = {}
         self._naming: dict[str, list[Definition]] = {}
 
     @functools.cached_property
     def raw(self) -> bytes:
         """The text as UTF-8."""
         return self.text.encode()
+
+    @functools.cached_property
+    def words(self) -> Matches:
+        """Which words stand in the text."""
+        return Matches(self.text)
+
+    def matches(self, start: int, end: int) -> Matches:
+        """Which words stand in some rows."""
+        if (start, end) not in self._matches:
+            self._matches[start, end] = Matches(self.rows(start, end))
+        return self._matches[start, end]
 
     @functools.cached_property
     def outline(self) -> Outline:
@@ -105,8 +118,9 @@ class Module:
             return None
 
     def forget_trees(self) -> None:
-        """Keep no slice any longer: they are most of what a file takes. Who asks for one parses it again."""
+        """Keep no slice any longer: they are most of what a file takes. The next request parses it again."""
         self._snippets.clear()
+        self._matches.clear()
 
     def function(self, definition: Definition) -> tuple[Snippet, FunctionNode] | None:
         """The slice and the tree of a function, or None when it does not parse."""
@@ -116,7 +130,11 @@ class Module:
 
     def slice(self, definition: Definition) -> str:
         """The text of a definition."""
-        return self.text[self._begins[definition.start - 1] : self._begins[definition.end] - 1]
+        return self.rows(definition.start, definition.end)
+
+    def rows(self, start: int, end: int) -> str:
+        """Return the text of some rows."""
+        return self.text[self._begins[start - 1] : self._begins[end] - 1]
 
     @functools.cached_property
     def _begins(self) -> list[int]:

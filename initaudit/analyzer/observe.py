@@ -1,33 +1,31 @@
-"""One file: its parameters, chains and facts, as far as they are asked for."""
+"""One file: what the readers that it may hold something for find in it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 
-from initaudit.analyzer.chains import chains
+from initaudit.analyzer.matches import Matches
 from initaudit.analyzer.module import Module
-from initaudit.analyzer.parameters import timelines
+from initaudit.analyzer.prefilter import Candidate, by_reader
 from initaudit.analyzer.project import Project
-from initaudit.analyzer.reading import Answer, Reading, Trail
+from initaudit.analyzer.readers.base import Observed, Reader
+from initaudit.analyzer.reading import Answer, Reading, Trail, comments
 from initaudit.analyzer.scopes import TOO_DEEP
-from initaudit.analyzer.syntax.facts import facts
-from initaudit.analyzer.syntax.names import undefined
-from initaudit.analyzer.syntax.units import units, units_at
-from initaudit.analyzer.triage import Sought, comments
-from initaudit.analyzer.triggers import RAW
+from initaudit.analyzer.syntax.context import Class, Context, File, Statement, statements
+from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.files import read_source
 from initaudit.finding import Observer, Place
 from initaudit.observation import Observation, Undecided
 from initaudit.source import SourceError
 from initaudit.subjects.base import Fact
-from initaudit.subjects.files import SyntaxFault, UndefinedName
-from initaudit.subjects.lost_on_meta import NotRestored
+from initaudit.subjects.files import SyntaxFault
 from initaudit.timeline import Chain, ParameterTimeline
 
 
-def read(project: Project, filename: str, wanted: Sequence[Sought]) -> Reading:
+def read(project: Project, filename: str, wanted: Sequence[Candidate]) -> Reading:
     """What a file shows of that which it may hold, and what else was looked at for it."""
     project.trail = Trail()
     seen = observe(project, filename, wanted)
@@ -40,7 +38,7 @@ def read(project: Project, filename: str, wanted: Sequence[Sought]) -> Reading:
     )
 
 
-def observe(project: Project, filename: str, wanted: Sequence[Sought]) -> Observation:
+def observe(project: Project, filename: str, wanted: Sequence[Candidate]) -> Observation:
     """Everything the file shows; of one of which nothing is ``wanted``, whether it parses."""
     module = project.load(filename)
     if module is None:
@@ -55,45 +53,70 @@ def observe(project: Project, filename: str, wanted: Sequence[Sought]) -> Observ
     return msgspec.structs.replace(seen, comments=comments(module.raw))
 
 
-def _seen(project: Project, module: Module, wanted: Sequence[Sought]) -> Observation:
+def _seen(project: Project, module: Module, wanted: Sequence[Candidate]) -> Observation:
     """What the file shows as far as its slices parse."""
-    found: list[Fact] = []
-    parameters: list[ParameterTimeline] = []
-    scales: list[Chain] = []
-    undecided: list[Undecided] = []
+    found: list[Observed] = []
     try:
-        found += facts(project, module, wanted)
-        asked = {each.subject for each in wanted}
-        if UndefinedName.__name__ in asked:
-            found += undefined(module)
-        if Chain.__name__ in asked:
-            scales += chains(project, module)
-        lost = NotRestored.__name__ in asked
-        if ParameterTimeline.__name__ in asked:
-            _parse_raw(module)
-        for entry in timelines(project, module, lost=lost) if lost or ParameterTimeline.__name__ in asked else ():
-            if isinstance(entry, Undecided):
-                undecided.append(entry)
-            elif isinstance(entry, NotRestored):
-                found.append(entry)
-            else:
-                parameters.append(entry)
+        found += _read(project, module, wanted)
     except RecursionError:
-        undecided.append(Undecided(place=None, subject=module.name, reason=TOO_DEEP))
+        found.append(Undecided(place=None, subject=module.name, reason=TOO_DEEP))
     return Observation(
         observer=Observer.ANALYZER,
         source=module.filename,
-        parameters=tuple(parameters),
-        chains=tuple(scales),
-        facts=tuple(found),
-        undecided=tuple(undecided),
+        parameters=tuple(each for each in found if isinstance(each, ParameterTimeline)),
+        chains=tuple(each for each in found if isinstance(each, Chain)),
+        facts=tuple(each for each in found if isinstance(each, Fact)),
+        undecided=tuple(each for each in found if isinstance(each, Undecided)),
     )
 
 
-def _parse_raw(module: Module) -> None:
-    """Parse whatever allocates raw memory, so that it is noticed where it is not Python, also outside of classes."""
-    for unit in units_at(units(module), RAW.rows(module.raw)):
-        module.snippet(unit.start, unit.end)
+def _read(project: Project, module: Module, wanted: Sequence[Candidate]) -> Iterator[Observed]:
+    """What each reader finds in the scopes of the file in which its words stand."""
+    if not any(name.partition(".")[0] == "torch" for name in _imported(module)):
+        wanted = [each for each in wanted if not each.reader.imported]
+    of_functions: list[tuple[Reader[Any], list[Candidate]]] = []
+    for reader, declared in by_reader(wanted):
+        if reader.scope is File:
+            yield from reader(File(project, module, frozenset(each.subject for each in declared)))
+        elif reader.scope is Class:
+            for definition in module.outline.classes():
+                matches = module.matches(definition.start, definition.end)
+                if any(each.may_stand_in(matches) for each in declared):
+                    yield from reader(Class(project, module, definition))
+        else:
+            of_functions.append((reader, declared))
+    if of_functions:
+        yield from _of_functions(project, module, of_functions)
+
+
+def _of_functions(
+    project: Project, module: Module, wanted: Sequence[tuple[Reader[Any], list[Candidate]]]
+) -> Iterator[Observed]:
+    """What functions, stretches of top-level code, and the statements in them show."""
+    for start, end, definition in scopes(module):
+        matches = module.matches(start, end)
+        name = "" if definition is None else definition.name
+        here = [reader for reader, declared in wanted if any(_may_hold(each, matches, name) for each in declared)]
+        snippet = module.snippet(start, end) if here else None
+        if snippet is None:
+            continue
+        context = Context(project, module, definition, snippet)
+        for reader in here:
+            if reader.scope is Context:
+                yield from reader(context)
+        of_statements = [reader for reader in here if reader.scope is Statement]
+        for statement in statements(context) if of_statements else ():
+            for reader in of_statements:
+                yield from reader(statement)
+
+
+def _may_hold(candidate: Candidate, matches: Matches, name: str) -> bool:
+    named = candidate.declared.named
+    return (not named or any(part in name for part in named)) and candidate.may_stand_in(matches)
+
+
+def _imported(module: Module) -> Iterable[str]:
+    return (*module.outline.imports.values(), *module.outline.star_imports)
 
 
 def _unread(filename: str) -> Observation:

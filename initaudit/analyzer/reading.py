@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from initaudit.analyzer.sieve import compiled
 from initaudit.observation import Observation
 
 IMPORTED = re.compile(rb"import[ \t]+(\([^)]*\)|[^\n]*(?:(?<=\\)\n[^\n]*)*)")
 """What stands behind the word, whatever that is."""
 NAME = re.compile(rb"[A-Za-z_]\w*")
+_OUR_NOQA = re.compile(rb"noqa.*\bINI[0-9]", re.IGNORECASE)
 
 
 class Search(msgspec.Struct, frozen=True, array_like=True):
@@ -32,7 +32,12 @@ class Search(msgspec.Struct, frozen=True, array_like=True):
             return False
         if self.imported and imported_names(raw).isdisjoint(self.imported):
             return False
-        return compiled(self.pattern or rb"\b" + re.escape(self.word) + rb"\b").search(raw) is not None
+        return _compiled(self.pattern or rb"\b" + re.escape(self.word) + rb"\b").search(raw) is not None
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(pattern: bytes) -> re.Pattern[bytes]:
+    return re.compile(pattern)
 
 
 @functools.lru_cache(maxsize=64)
@@ -77,6 +82,11 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()
     places: dict[str, int] = {}
     answers: tuple[Answer, ...] = ()
+
+
+def comments(raw: bytes) -> bool:
+    """Whether a file may hold suppressions that are written for this tool."""
+    return b"initaudit:" in raw or (b"INI" in raw and _OUR_NOQA.search(raw) is not None)
 
 
 class LostWorkerError(Exception):

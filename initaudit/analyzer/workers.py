@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from initaudit.analyzer.reading import LostWorkerError, Reading
+from initaudit.analyzer.reading import LostWorkerError, Reading, comments
 from initaudit.files import code_bytes, held
 from initaudit.finding import Observer
 from initaudit.observation import Observation, Question
+from initaudit.subjects.files import SyntaxFault
 
 if TYPE_CHECKING:
+    from initaudit.analyzer.prefilter import Candidate
     from initaudit.analyzer.project import Project
 
 CHUNK = 24
@@ -63,10 +65,8 @@ class Reader:
 
     def _read(self, filename: str) -> Reading:
         """By its bytes alone, where these tell that it has nothing to show."""
-        from initaudit.analyzer.triage import comments, sought_in  # late: a run that finds all in its cache needs none
-
         raw = code_bytes(filename)
-        wanted = sought_in(raw, self._questions) if raw is not None else ()
+        wanted = self._wanted(raw) if raw is not None else ()
         if raw is not None and wanted is None:
             commented = Observation(observer=Observer.ANALYZER, source=filename, comments=True)
             return Reading(filename=filename, observation=commented if comments(raw) else None)
@@ -76,6 +76,16 @@ class Reader:
         if self._project is None:
             self._project = Project(self._roots, self._given, self._initializers, self._installed)
         return read(self._project, filename, wanted or ())
+
+    def _wanted(self, raw: bytes) -> Sequence[Candidate] | None:
+        """What a file may hold of that which is asked for; None when it need not be looked at."""
+        if b"torch" not in raw:
+            return None
+        from initaudit.analyzer.prefilter import candidates, candidates_in
+
+        if not candidates(self._questions):  # all that is asked for is whether the file parses
+            return () if Question(SyntaxFault.__name__) in self._questions else None
+        return candidates_in(raw, self._questions) or None
 
 
 def _own_fault(error: Exception) -> str:

@@ -156,21 +156,19 @@ class Audit:
             yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)
         yield from self.timelines.undecided()
         if self.unrestored is not None:
-            reason = f"INI105 and INI106 were not judged: initializing again raised {describe(self.unrestored)}"
+            reason = f"what a build on meta loses was not judged: initializing again raised {describe(self.unrestored)}"
             yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)
         if self.forward.skipped is not None:
-            reason = (
-                f"INI401, INI408, INI501, INI502, INI7 and reads of buffers were not judged: {self.forward.skipped}"
-            )
+            reason = f"chains, signal, symmetry and reads of buffers were not judged: {self.forward.skipped}"
             yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)
         yield from self._dependent()
         if self.untrained is not None:
-            reason = f"INI501 and INI502 were not judged: training it raised {describe(self.untrained)}"
+            reason = f"symmetry was not judged: training it raised {describe(self.untrained)}"
             yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)
         signal, unmeasured = self.forward.signal, self.forward.unmeasured
-        for said in signal.skipped if signal is not None else (f"INI7: {unmeasured}",) if unmeasured else ():
-            code, _, why = said.partition(": ")
-            yield Undecided(place=self.definition, subject=self.target.spec, reason=f"{code} was not judged: {why}")
+        for said in signal.skipped if signal is not None else (f"the signal: {unmeasured}",) if unmeasured else ():
+            what, _, why = said.partition(": ")
+            yield Undecided(place=self.definition, subject=self.target.spec, reason=f"{what} was not judged: {why}")
 
     def _dependent(self) -> Iterator[Undecided]:
         """What was not judged because it depends on what nothing wrote."""

@@ -110,10 +110,10 @@ def _loss(passes: Sequence[Pass]) -> InitialLoss | None:
 
 def _skipped(one: Pass) -> Iterator[str]:
     if one.no_gradient is not None:
-        yield f"INI703: {one.no_gradient}"
+        yield f"the slope of gradients: {one.no_gradient}"
     if one.batch is None or one.batch < ENOUGH:
-        yield f"INI704: the batch has fewer than {ENOUGH} samples"
+        yield f"dead units: the batch has fewer than {ENOUGH} samples"
     if not one.varied:
-        yield "INI701 by discrimination: the samples of the batch are all the same"
+        yield "the loss of what tells inputs apart: the samples of the batch are all the same"
     if one.loss is None:
-        yield "INI705: nothing shows that an output is over classes"
+        yield "the initial loss: nothing shows that an output is over classes"

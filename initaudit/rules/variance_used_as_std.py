@@ -70,10 +70,7 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
     severity = Severity.WARNING
     observers = ANALYZER
     subject = InitializerCall
-    words = (
-        ("normal_(", "uniform_("),
-        ("2 /", "2/", "2. /", "2./", "2.0 /", "2.0/", "2) /", "2)/", "6 /", "6/", "6. /", "6./", "6.0 /", "6.0/"),
-    )
+    words = (("normal_(", "uniform_("), ("/",))
     invalid = (
         Example(
             source="""

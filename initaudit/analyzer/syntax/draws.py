@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import ast
 import functools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from initaudit.analyzer.matches import Words, groups
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import Snippet, dotted, inner_nodes
-from initaudit.analyzer.syntax.code import in_order
-from initaudit.analyzer.syntax.units import units, units_at
-from initaudit.analyzer.triggers import rows_of
+from initaudit.analyzer.syntax.context import in_order
+from initaudit.analyzer.syntax.scopes import scopes_holding
 
 DRAWS = {
     "normal_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "kaiming_normal_", "kaiming_uniform_",
     "orthogonal_",
 }  # fmt: skip
-DRAWN = re.compile(r"(?:normal|uniform|orthogonal)_\(")
+DRAWN = groups("normal_( uniform_( orthogonal_(")
 Types = Mapping[str, tuple[str, ...]]
 """Canonical names of the types that an object is known to have, by the object's dotted name."""
 
@@ -60,20 +59,17 @@ class Draw:
     layers: tuple[str, ...]
 
 
-class Reader:
-    """One file, and the layers of interest that it makes, by a pattern that stands in the call."""
+class Draws:
+    """The draws of one file, and the layers of interest that it makes, by words that stand where they are made."""
 
-    def __init__(self, project: Project, module: Module, makes: re.Pattern[str]) -> None:
+    def __init__(self, project: Project, module: Module, makes: Words) -> None:
         self.project = project
         self.module = module
         self._makes = makes
 
-    def functions(self, pattern: re.Pattern[str]) -> Iterator[tuple[Definition | None, Snippet]]:
-        """The functions that are not inside others, and top-level code, as far as a pattern stands in them."""
-        text = self.module.text
-        for start, end, scope in units_at(
-            units(self.module), rows_of(text, map(re.Match.start, pattern.finditer(text)))
-        ):
+    def functions(self, words: Words) -> Iterator[tuple[Definition | None, Snippet]]:
+        """The functions that are not inside others, and top-level code, as far as some words stand in them."""
+        for start, end, scope in scopes_holding(self.module, words):
             snippet = self.module.snippet(start, end)
             if snippet is not None:
                 yield scope, snippet

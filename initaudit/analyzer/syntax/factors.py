@@ -17,11 +17,10 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import Snippet, dotted
+from initaudit.analyzer.syntax.context import File
 from initaudit.analyzer.syntax.draws import DRAWS, nodes
-from initaudit.analyzer.triggers import FACTORS
-from initaudit.finding import Observer
-from initaudit.subjects.weights import LowRankFactors, ZeroFactors
 
+WORDS = "lora LoRA Lora hada lokr"
 RANDOM_FACTORIES = {"torch.randn", "torch.rand", "torch.randn_like", "torch.rand_like", "torch.normal"}
 ZERO_FACTORIES = {"torch.zeros", "torch.zeros_like"}
 RAW_FACTORIES = torch_api.RAW_FACTORIES.keys() | torch_api.LEGACY_CONSTRUCTORS.keys()
@@ -75,37 +74,9 @@ class Adapter:
         return tuple(dict.fromkeys(start.name for start in self.starts if start.holds is holds))
 
 
-def low_rank_factors(project: Project, module: Module) -> Iterator[LowRankFactors]:
-    """The adapters of a file all of whose factors start in a way that is known."""
-    for adapter in _adapters(project, module):
-        start = adapter.first(LAST)
-        if start is not None:
-            yield LowRankFactors(
-                observer=Observer.ANALYZER,
-                place=start.snippet.place(start.node),
-                model=adapter.cls.qualname,
-                name=start.name,
-                random=adapter.names(Holds.RANDOM),
-                zero=adapter.names(Holds.ZERO),
-            )
-
-
-def zero_factors(project: Project, module: Module) -> Iterator[ZeroFactors]:
-    """The adapters of a file all of whose factors are zeros, whatever writes them."""
-    for adapter in _adapters(project, module):
-        start, zeros = adapter.first(FIRST), adapter.names(Holds.ZERO)
-        if start is not None and len(zeros) > 1 and not adapter.names(Holds.RANDOM):
-            yield ZeroFactors(
-                observer=Observer.ANALYZER,
-                place=start.snippet.place(start.node),
-                model=adapter.cls.qualname,
-                parameter=start.name,
-                factors=zeros,
-            )
-
-
-def _adapters(project: Project, module: Module) -> Iterator[Adapter]:
+def adapters(file: File) -> Iterator[Adapter]:
     """The adapters that a class makes, with a first and a last factor, and no write that is not understood."""
+    project, module = file.project, file.module
     for definition in module.outline.classes():
         cls = Defined(module, definition)
         if not ADAPTER.search(module.slice(definition)):
@@ -132,7 +103,7 @@ def _called(project: Project, cls: Defined) -> Iterator[Defined]:
 
 def _starts(project: Project, cls: Defined, method: Defined) -> Iterator[Start]:
     """Everything a method writes to factors."""
-    if method.definition.is_class or not FACTORS.stands_in(method.module.slice(method.definition)):
+    if method.definition.is_class:
         return
     found = method.module.function(method.definition)
     for node in nodes(found[1].body) if found is not None else ():

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from initaudit.analyzer.snippets import dotted
-from initaudit.analyzer.syntax.code import Code
+from initaudit.analyzer.syntax.context import Context
 
 NO_FORWARD = re.compile(r"init|reset|extra_repr|__repr__")
 """What stands in the names of methods that compute nothing a model gives."""
@@ -17,11 +17,11 @@ NO_FORWARD = re.compile(r"init|reset|extra_repr|__repr__")
 class Flow:
     """A function: what stands around each node, and the statements that bind each local name."""
 
-    def __init__(self, code: Code) -> None:
-        self.code = code
-        self.parents = {child: node for node in code.walk() for child in ast.iter_child_nodes(node)}
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.parents = {child: node for node in context.walk() for child in ast.iter_child_nodes(node)}
         self.assigned: dict[str, list[ast.AST]] = {}
-        for node in code.walk():
+        for node in context.walk():
             if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
                 by = self.parents[node]
                 while isinstance(by, ast.Tuple | ast.List | ast.Starred):
@@ -40,7 +40,7 @@ class Flow:
             ),
             default=math.inf,
         )
-        for node in self.code.walk():
+        for node in self.context.walk():
             if isinstance(node, ast.Name) and node.id == name and assignment.lineno < node.lineno <= last:
                 read = isinstance(node.ctx, ast.Load) or isinstance(self.parents.get(node), ast.AugAssign)
                 yield from [node] if read else []

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from initaudit.analyzer.snippets import dotted
-from initaudit.analyzer.syntax.code import Code, own_attribute, own_attributes
+from initaudit.analyzer.syntax.context import Context, own_attribute, own_attributes
 from initaudit.analyzer.syntax.structure import Attribute, Layer, constructed
 from initaudit.analyzer.syntax.walks import INSPECTS, Initialized, Walk, is_container, writes
 
@@ -21,20 +21,20 @@ class Missed:
     attributes: tuple[str, ...]
 
 
-def missed(code: Code, loop: ast.For | ast.AsyncFor, element: str) -> Missed | None:
+def missed(context: Context, loop: ast.For | ast.AsyncFor, element: str) -> Missed | None:
     """The layers that a loop over ``children()`` is meant for and does not come to, when it comes to none at all."""
-    cls = code.cls
+    cls = context.cls
     if not isinstance(loop.iter, ast.Call) or not isinstance(loop.iter.func, ast.Attribute):
         return None
     model = loop.iter.func.value
-    walk = Walk(code, element, loop.body, writes(code, loop.body, element))
+    walk = Walk(context, element, loop.body, writes(context, loop.body, element))
     kinds = walk.kinds
     if cls is None or not kinds or any(map(is_container, kinds)) or any(not write.kinds for write in walk.writes):
         return None
-    if _goes_deeper(loop, element) or _initialized_otherwise(code, loop):
+    if _goes_deeper(loop, element) or _initialized_otherwise(context, loop):
         return None
-    held, depth = _held(constructed(code.project, cls), model)
-    nested = {one.name: [each for each in one.layers if _meant(code, walk.writes, each)] for one in held}
+    held, depth = _held(constructed(context.project, cls), model)
+    nested = {one.name: [each for each in one.layers if _meant(context, walk.writes, each)] for one in held}
     if any(not one.complete for one in held) or any(each.depth <= depth for own in nested.values() for each in own):
         return None
     names = tuple(name for name, layers in nested.items() if layers)
@@ -49,8 +49,8 @@ def _held(structure: dict[str, Attribute], model: ast.expr) -> tuple[list[Attrib
     return ([structure[name]], 1) if name is not None and name in structure else ([], 0)
 
 
-def _meant(code: Code, made: tuple[Initialized, ...], layer: Layer) -> bool:
-    return any(write.meant_for(code, layer) for write in made)
+def _meant(context: Context, made: tuple[Initialized, ...], layer: Layer) -> bool:
+    return any(write.meant_for(context, layer) for write in made)
 
 
 def _goes_deeper(loop: ast.For | ast.AsyncFor, element: str) -> bool:
@@ -71,13 +71,13 @@ def _goes_deeper(loop: ast.For | ast.AsyncFor, element: str) -> bool:
     return False
 
 
-def _initialized_otherwise(code: Code, loop: ast.For | ast.AsyncFor) -> bool:
+def _initialized_otherwise(context: Context, loop: ast.For | ast.AsyncFor) -> bool:
     """Whether the class walks over all of itself, or initializes something else in this function."""
-    assert code.cls is not None
+    assert context.cls is not None
     inside = {id(node) for node in ast.walk(loop)}
-    for call in code.calls():
+    for call in context.calls():
         if id(call) in inside or not isinstance(call.func, ast.Attribute):
             continue
         if call.func.attr in REACHES_ALL or (call.func.attr.endswith("_") and not call.func.attr.startswith("_")):
             return True
-    return any(isinstance(node, ast.For) and node is not loop and own_attributes(node.iter) for node in code.walk())
+    return any(isinstance(node, ast.For) and node is not loop and own_attributes(node.iter) for node in context.walk())

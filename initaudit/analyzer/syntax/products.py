@@ -12,14 +12,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from initaudit.activations import lookup
+from initaudit.analyzer.matches import groups
 from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.syntax.code import Code, own_attribute, unit
+from initaudit.analyzer.syntax.context import Class, Context, function_context, own_attribute
 from initaudit.analyzer.syntax.flow import NO_FORWARD, Flow, called, names_in
+from initaudit.analyzer.syntax.iteration import last_name
 
 MATMULS = {"torch.matmul", "torch.mm", "torch.bmm"}
 METHODS = {name.rpartition(".")[2] for name in MATMULS}
 LINEAR = "torch.nn.functional.linear"
 CONVOLUTION = re.compile(r"torch\.(?:nn\.functional\.)?conv[123]d")
+PRODUCTS = groups("@ mm( matmul( linear( conv1d( conv2d( conv3d(")
+MULTIPLIES = re.compile(r"(?:m|matmul|linear|conv[123]d)$")
+"""Names of functions that multiply: torch's, and others that are called like them."""
 SAME = {"to", "type_as", "float", "contiguous", "clone"}
 """Methods whose result has the same dimensions and values."""
 ASKED = {"shape", "size", "dim", "ndim", "dtype", "device", "is_cuda", "requires_grad", "get_device", "type"}
@@ -43,10 +48,28 @@ class Product:
     They count from the end of the parameter's shape where they are negative.
     """
 
-    code: Code
+    context: Context
     node: ast.expr
     summed: tuple[int, ...]
     kept: tuple[int, ...]
+
+
+def multiplies(cls: Class) -> bool:
+    """Whether a method of a class itself may multiply by something, other than as its initialization."""
+    return any(
+        _is_product(node)
+        for member in cls.definition.members.values()
+        if not member.is_class and not NO_FORWARD.search(member.name)
+        if cls.module.matches(member.start, member.end).holds_all(PRODUCTS)
+        if (snippet := cls.module.snippet(member.start, member.end)) is not None
+        for node in snippet.nodes
+    )
+
+
+def _is_product(node: ast.AST) -> bool:
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ast.MatMult)
+    return isinstance(node, ast.Call) and MULTIPLIES.search(last_name(node.func)) is not None
 
 
 def products(project: Project, cls: Defined, names: set[str]) -> dict[str, Product]:
@@ -58,10 +81,10 @@ def products(project: Project, cls: Defined, names: set[str]) -> dict[str, Produ
             continue
         text = method.module.slice(method.definition)
         if any(f"self.{name}" in text for name in names):
-            code = unit(project, method)
-            if code is None:
+            context = function_context(project, method)
+            if context is None:
                 return {}
-            for name, product in _Method(code).uses(names):
+            for name, product in _Method(context).uses(names):
                 if product is None:
                     others.add(name)
                 else:
@@ -75,7 +98,7 @@ class _Method(Flow):
     def uses(self, names: set[str]) -> Iterator[tuple[str, Product | None]]:
         """Every use of some parameters; None for one that is not an understood product."""
         aliases: dict[str, str] = {}
-        for node in self.code.walk():
+        for node in self.context.walk():
             if not isinstance(node, ast.Attribute | ast.Name) or self._only_asked(node):
                 continue
             name = aliases.get(node.id) if isinstance(node, ast.Name) else own_attribute(node)
@@ -115,7 +138,7 @@ class _Method(Flow):
             summed, kept = kept, summed
         if self._averages(other) or not self._keeps_scale(product):
             return None
-        return Product(self.code, product, summed, kept)
+        return Product(self.context, product, summed, kept)
 
     def _viewed(self, node: ast.expr) -> tuple[ast.expr, bool] | None:
         """A view of a tensor, and whether its last two dimensions have changed places."""
@@ -146,7 +169,7 @@ class _Method(Flow):
                 if isinstance(call, ast.Call) and len(call.args) == 1 and call.func is parent:
                     return call, call.args[0], (-1,), (-2,)
             case ast.Call(args=[left, right, *_]):
-                function = self.code.canonical(parent.func) or ""
+                function = self.context.canonical(parent.func) or ""
                 if function in MATMULS:
                     return (parent, right, (-1,), (-2,)) if left is factor else (parent, left, (-2,), (-1,))
                 if function == LINEAR and right is factor:
@@ -159,7 +182,7 @@ class _Method(Flow):
     def _averages(self, other: ast.expr) -> bool:
         """Whether the entries of the other factor may sum to one."""
         made = [value for name in names_in(other) for node in self.assigned.get(name, ()) if (value := _value(node))]
-        return any(AVERAGES.search(self.code.snippet.source(node)) for node in (other, *made))
+        return any(AVERAGES.search(self.context.snippet.source(node)) for node in (other, *made))
 
     def _keeps_scale(self, product: ast.expr) -> bool:
         """Whether a product reaches an activation or the end of the method as it is, under all names it gets."""
@@ -196,7 +219,7 @@ class _Method(Flow):
 
     def _ends(self, call: ast.Call) -> bool:
         """Whether a call is an activation, or another product."""
-        name, function = called(call), self.code.canonical(call.func)
+        name, function = called(call), self.context.canonical(call.func)
         return lookup(name) is not None or ENDS.fullmatch(name) is not None or name in METHODS or function == LINEAR
 
 

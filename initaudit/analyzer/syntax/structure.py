@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from initaudit.analyzer import frameworks, torch_api
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import FunctionNode, defaults, dotted, parameters
-from initaudit.analyzer.syntax.code import Code, in_order, method, own_attribute, unit
+from initaudit.analyzer.syntax.context import Context, function_context, in_order, method, own_attribute
 
+LISTS = {"torch.nn.ModuleList", "torch.nn.Sequential"}
 CONTAINERS = {*torch_api.SEQUENCES, *torch_api.MAPPINGS}
 DERIVES = {
     "torch.nn.utils.weight_norm", "torch.nn.utils.parametrizations.weight_norm",
@@ -70,10 +71,10 @@ NOTHING = Found()
 UNKNOWN = Found(complete=False)
 
 
-def attributes(code: Code) -> dict[str, Attribute]:
+def attributes(context: Context) -> dict[str, Attribute]:
     """The attributes that a method gives ``self``, in the order of their first statement."""
-    function = code.function
-    return _Reader(code, function).read() if function is not None else {}
+    function = context.function
+    return _Reader(context, function).read() if function is not None else {}
 
 
 def constructed(project: Project, cls: Defined) -> dict[str, Attribute]:
@@ -88,7 +89,7 @@ def constructed(project: Project, cls: Defined) -> dict[str, Attribute]:
         if isinstance(base, External):
             readable = readable and (base.name.startswith("torch.") or base.name in frameworks.KNOWN_BASES)
         elif (member := base.definition.members.get("__init__")) is not None:
-            own = unit(project, Defined(base.module, member))
+            own = function_context(project, Defined(base.module, member))
             given = attributes(own) if own is not None else {}
             for attribute in given.values() if base != cls else ():
                 attribute.rows.clear()
@@ -100,18 +101,18 @@ def constructed(project: Project, cls: Defined) -> dict[str, Attribute]:
 class _Reader:
     """One pass over a function, with the layers that its local names hold."""
 
-    def __init__(self, code: Code, function: FunctionNode, depth: int = 0) -> None:
-        self.code = code
+    def __init__(self, context: Context, function: FunctionNode, depth: int = 0) -> None:
+        self.context = context
         self.function = function
         self.depth = depth
         self.found: dict[str, Attribute] = {}
-        self.local = dict(_parameters(code, function))
+        self.local = dict(_parameters(context, function))
         self.returned = NOTHING
         self.row = 0  # of the running statement
 
     def read(self) -> dict[str, Attribute]:
         for statement in in_order(self.function.body):
-            self.row = self.code.snippet.place(statement).row
+            self.row = self.context.snippet.place(statement).row
             self.statement(statement)
         return self.found
 
@@ -164,10 +165,10 @@ class _Reader:
 
     def run(self, name: str) -> _Reader | None:
         """Read a method of the class that is called here, with what it registers."""
-        code = method(self.code, name) if self.depth < MAX_DEPTH else None
-        if code is None or code.function is None:
+        context = method(self.context, name) if self.depth < MAX_DEPTH else None
+        if context is None or context.function is None:
             return None
-        reader = _Reader(code, code.function, self.depth + 1)
+        reader = _Reader(context, context.function, self.depth + 1)
         for attribute in reader.read().values():
             self.give(attribute.name, Found(tuple(attribute.layers), attribute.complete))
         return reader
@@ -208,15 +209,15 @@ class _Reader:
         if (name := own_attribute(node.func)) is not None:
             reader = self.run(name)
             return reader.returned if reader is not None else UNKNOWN
-        made = self.code.resolve(node.func)
+        made = self.context.resolve(node.func)
         if isinstance(made, External):
             return self.external(node, made.name)
         if not isinstance(made, Defined):
             return NOTHING if dotted(node.func) in PLAIN | {"len", "max", "min", "sum", "round", "range"} else UNKNOWN
         if not made.definition.is_class:
             return self.returned_by(made)
-        if not self.code.project.is_module_class(made):
-            return NOTHING if self.code.project.mro(made) is not None else UNKNOWN
+        if not self.context.project.is_module_class(made):
+            return NOTHING if self.context.project.mro(made) is not None else UNKNOWN
         return Found((Layer(made.qualname, dotted(node.func), made),))
 
     def external(self, node: ast.Call, name: str) -> Found:
@@ -240,15 +241,15 @@ class _Reader:
 
     def returned_by(self, function: Defined) -> Found:
         """The layers that a function of the project gives back."""
-        code = unit(self.code.project, function) if self.depth < MAX_DEPTH else None
-        if code is None or code.function is None:
+        context = function_context(self.context.project, function) if self.depth < MAX_DEPTH else None
+        if context is None or context.function is None:
             return UNKNOWN
-        reader = _Reader(code, code.function, self.depth + 1)
+        reader = _Reader(context, context.function, self.depth + 1)
         reader.read()
         return reader.returned
 
 
-def _parameters(code: Code, function: FunctionNode) -> Iterator[tuple[str, Found]]:
+def _parameters(context: Context, function: FunctionNode) -> Iterator[tuple[str, Found]]:
     """What parameters hold, as far as an annotation or a default tells."""
     given = defaults(function.args)
     for param in parameters(function):
@@ -258,9 +259,9 @@ def _parameters(code: Code, function: FunctionNode) -> Iterator[tuple[str, Found
             if param.annotation
             else []
         )
-        kinds = [n for n in names if code.is_module_class(n)]
+        kinds = [n for n in names if context.is_module_class(n)]
         if kinds:
-            found = [code.resolve(kind) for kind in kinds]
+            found = [context.resolve(kind) for kind in kinds]
             yield (
                 param.arg,
                 Found(
@@ -272,3 +273,13 @@ def _parameters(code: Code, function: FunctionNode) -> Iterator[tuple[str, Found
             names and {dotted(n).rpartition(".")[2] for n in names} <= PLAIN | GENERIC
         ):
             yield param.arg, NOTHING
+
+
+def below(project: Project, layers: list[Layer], seen: set[Defined]) -> Iterator[Layer]:
+    """Layers, and those that the project's own classes among them are made of; each class is looked into once."""
+    for layer in layers:
+        yield layer
+        if layer.cls is not None and layer.cls not in seen:
+            seen.add(layer.cls)
+            for attribute in constructed(project, layer.cls).values():
+                yield from below(project, attribute.layers, seen)

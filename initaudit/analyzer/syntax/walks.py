@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from initaudit.analyzer.frameworks import APPLYING_METHODS
+from initaudit.analyzer.matches import groups
+from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.snippets import dotted
-from initaudit.analyzer.syntax.code import Code, first_parameter, method, own_attribute, unit
+from initaudit.analyzer.syntax.context import Context, first_parameter, function_context, method, own_attribute
+from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import CONTAINERS, Layer
 
+APPLIED = groups("apply(")
 INSPECTS = {"isinstance", "hasattr", "getattr", "type", "print"}
 
 
@@ -26,12 +33,12 @@ class Initialized:
     kinds: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
 
-    def meant_for(self, code: Code, layer: Layer) -> bool:
+    def meant_for(self, context: Context, layer: Layer) -> bool:
         """Whether the write reaches a layer."""
         if not self.kinds and not self.names:
             return True
         last = layer.kind.rpartition(".")[2]
-        bases = code.project.mro(layer.cls) or () if layer.cls is not None else ()
+        bases = context.project.mro(layer.cls) or () if layer.cls is not None else ()
         kinds = {layer.kind, *(base.name if isinstance(base, External) else base.qualname for base in bases)}
         return bool(kinds & set(self.kinds)) or any(name in last for name in self.names)
 
@@ -40,7 +47,7 @@ class Initialized:
 class Walk:
     """What is done with each module. ``code`` is where that stands."""
 
-    code: Code
+    context: Context
     element: str
     body: list[ast.stmt]
     writes: tuple[Initialized, ...]
@@ -51,24 +58,41 @@ class Walk:
         return tuple(dict.fromkeys(kind for write in self.writes for kind in write.kinds))
 
 
-def applied(code: Code, call: ast.Call) -> Walk | None:
+def applied(context: Context, call: ast.Call) -> Walk | None:
     """The function that ``apply`` is given, when it can be read."""
     given = call.args[0] if call.args else None
     if given is None:
         return None
     name = own_attribute(given)
     if name is not None:
-        return of_function(method(code, name))
-    for node in code.walk():
-        if isinstance(node, ast.FunctionDef) and node is not code.function and node.name == dotted(given):
+        return of_function(method(context, name))
+    for node in context.walk():
+        if isinstance(node, ast.FunctionDef) and node is not context.function and node.name == dotted(given):
             element = node.args.args[0].arg if node.args.args else ""
-            return Walk(code, element, node.body, writes(code, node.body, element))
-    found = code.resolve(given)
+            return Walk(context, element, node.body, writes(context, node.body, element))
+    found = context.resolve(given)
     is_function = isinstance(found, Defined) and not found.definition.is_class
-    return of_function(unit(code.project, found) if is_function and isinstance(found, Defined) else None)
+    return of_function(function_context(context.project, found) if is_function and isinstance(found, Defined) else None)
 
 
-def of_function(function: Code | None) -> Walk | None:
+def applied_names(context: Context) -> frozenset[str]:
+    """Return the names of the functions that the file of a function gives to ``apply``, whosever they are."""
+    return _applied_names(context.module)
+
+
+@functools.lru_cache(maxsize=8)
+def _applied_names(module: Module) -> frozenset[str]:
+    return frozenset(
+        last_name(call.args[0])
+        for start, end, _ in scopes_holding(module, APPLIED)
+        if (snippet := module.snippet(start, end)) is not None
+        for call in snippet.nodes
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "apply"
+        if call.args
+    )
+
+
+def of_function(function: Context | None) -> Walk | None:
     """What a function does with the module that it is given."""
     element = first_parameter(function) if function is not None else None
     if function is None or function.function is None or element is None:
@@ -76,31 +100,78 @@ def of_function(function: Code | None) -> Walk | None:
     return Walk(function, element, function.function.body, writes(function, function.function.body, element))
 
 
-def writes(code: Code, body: list[ast.stmt], element: str) -> tuple[Initialized, ...]:
+def walked(context: Context, statement: ast.stmt) -> list[Walk]:
+    """What a statement of a method does with each module of the object."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr="apply")) as call):
+            walk = applied(context, call)
+            return [walk] if walk is not None else []
+        case ast.For():
+            return list(_loops(context, [statement]))
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name))):
+            called = method(context, name)
+            return list(_walks(context, called)) if called is not None else []
+    return []
+
+
+def _walks(caller: Context, context: Context) -> Iterator[Walk]:
+    """What a method does with each module of the object; a framework's calls another method of it."""
+    if context.function is None or context.definition is None or context.cls is None:
+        return
+    name = APPLYING_METHODS.get(f"{context.cls.qualname}.{context.definition.name}")
+    if name is not None:
+        walk = of_function(method(caller, name))
+        yield from [walk] if walk is not None else []
+        return
+    for call in context.calls():
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "apply" and dotted(call.func.value) == "self":
+            walk = applied(context, call)
+            if walk is not None:
+                yield walk
+    yield from _loops(context, context.function.body)
+
+
+def _loops(context: Context, body: list[ast.stmt]) -> Iterator[Walk]:
+    for statement in body:
+        for node in ast.walk(statement):
+            match node:
+                case ast.For(
+                    target=target,
+                    iter=ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr="modules" | "named_modules")),
+                    body=inner,
+                ):
+                    named = target.elts[-1] if isinstance(target, ast.Tuple) else target
+                    element = dotted(named)
+                    yield Walk(context, element, inner, writes(context, inner, element))
+                case _:
+                    pass
+
+
+def writes(context: Context, body: list[ast.stmt], element: str) -> tuple[Initialized, ...]:
     """What a body writes of the module that ``element`` names."""
-    return tuple(_writes(code, body, element, (), ()))
+    return tuple(_writes(context, body, element, (), ()))
 
 
 def _writes(
-    code: Code, body: list[ast.stmt], element: str, kinds: tuple[str, ...], names: tuple[str, ...]
+    context: Context, body: list[ast.stmt], element: str, kinds: tuple[str, ...], names: tuple[str, ...]
 ) -> Iterator[Initialized]:
     for statement in body:
         match statement:
             case ast.If(test=test, body=then, orelse=otherwise):
-                asked, named = tested(code, test, element), _named(test)
-                yield from _writes(code, then, element, asked or kinds, named or names)
-                yield from _writes(code, otherwise, element, kinds, names)
+                asked, named = tested(context, test, element), _named(test)
+                yield from _writes(context, then, element, asked or kinds, named or names)
+                yield from _writes(context, otherwise, element, kinds, names)
             case ast.With(body=inner) | ast.For(body=inner) | ast.Try(body=inner):
-                yield from _writes(code, inner, element, kinds, names)
+                yield from _writes(context, inner, element, kinds, names)
             case ast.Expr(value=ast.Call() as call):
-                target = written(code, call)
+                target = written(context, call)
                 if isinstance(target, ast.Attribute) and dotted(target.value) == element:
                     yield Initialized(call, target.attr, kinds, names)
             case _:
                 pass
 
 
-def tested(code: Code, test: ast.expr, element: str | None = None) -> tuple[str, ...]:
+def tested(context: Context, test: ast.expr, element: str | None = None) -> tuple[str, ...]:
     """The classes that a test asks for, of the object that ``element`` names or of any that has a plain name."""
     kinds: list[str] = []
     for node in ast.walk(test):
@@ -109,7 +180,7 @@ def tested(code: Code, test: ast.expr, element: str | None = None) -> tuple[str,
                 element or name
             ):
                 for each in classes.elts if isinstance(classes, ast.Tuple) else [classes]:
-                    found = code.resolve(each)
+                    found = context.resolve(each)
                     named = found.name if isinstance(found, External) else None
                     kinds.append(found.qualname if isinstance(found, Defined) else named or dotted(each))
             case _:
@@ -131,19 +202,38 @@ def _named(test: ast.expr) -> tuple[str, ...]:
     return tuple(names)
 
 
-def written(code: Code, call: ast.Call) -> ast.expr | None:
+def written(context: Context, call: ast.Call) -> ast.expr | None:
     """What a call writes in place: an initializer its first argument, a method of a tensor that tensor."""
     function = call.func
     name = function.attr if isinstance(function, ast.Attribute) else dotted(function)
     if not name.endswith("_") or name.endswith("__"):
         return None
-    if isinstance(function, ast.Attribute) and code.resolve(function) is None:
+    if isinstance(function, ast.Attribute) and context.resolve(function) is None:
         target: ast.expr | None = function.value
     else:
         target = call.args[0] if call.args else None
     while isinstance(target, ast.Attribute) and target.attr == "data":
         target = target.value
     return target
+
+
+def typed(node: ast.expr) -> str | None:
+    """The object whose type an expression is."""
+    match node:
+        case ast.Call(func=ast.Name(id="type"), args=[subject]):
+            return dotted(subject) or None
+        case ast.Attribute(attr="__class__", value=subject):
+            return dotted(subject) or None
+    return None
+
+
+def attributes_written(context: Context, body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """The objects, and the attribute of each, that some statement initializes."""
+    for statement in body:
+        for node in ast.walk(statement):
+            target = written(context, node) if isinstance(node, ast.Call) else None
+            if isinstance(target, ast.Attribute) and dotted(target.value):
+                yield dotted(target.value), target.attr
 
 
 def is_container(kind: str) -> bool:

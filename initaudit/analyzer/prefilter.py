@@ -1,0 +1,73 @@
+"""Which readers a file may hold something for, by the words that stand in it.
+
+The words of a reader, and those of the rules that ask for its subject, are looked for in the file's bytes. Whether they
+mean anything is for the readers, which ask syntax trees.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from initaudit.analyzer.matches import Matches, Words
+from initaudit.analyzer.readers import readers
+from initaudit.analyzer.readers.base import Declared, Reader
+from initaudit.observation import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A reader of which a kind of subject is asked for, where that is declared to be found, and the words of rules.
+
+    Where one rule has no words, those of the others narrow nothing down.
+    """
+
+    reader: Reader[Any]
+    declared: Declared
+    asked: tuple[Words, ...]
+
+    @property
+    def subject(self) -> str:
+        return self.declared.subject.__name__
+
+    def may_be_in(self, file: Matches) -> bool:
+        """Whether a file may hold such a subject."""
+        declared = self.declared
+        return self._asked_for(file) and file.holds_all(declared.words) and file.holds_all(declared.nearby)
+
+    def may_stand_in(self, scope: Matches) -> bool:
+        """Whether a scope of such a file may hold one."""
+        return self._asked_for(scope) and scope.holds_all(self.declared.words)
+
+    def _asked_for(self, matches: Matches) -> bool:
+        return not self.asked or any(map(matches.holds_all, self.asked))
+
+
+@functools.lru_cache(maxsize=8)
+def candidates(questions: frozenset[Question]) -> tuple[Candidate, ...]:
+    """Return what to look for to answer some questions."""
+    by_subject: dict[str, list[Words]] = {}
+    for question in sorted(questions):
+        by_subject.setdefault(question.subject, []).append(question.words)
+    return tuple(
+        Candidate(reader, declared, tuple(asked) if all(asked) else ())
+        for reader in readers()
+        for declared in reader.declared
+        if (asked := by_subject.get(declared.subject.__name__)) is not None
+    )
+
+
+def candidates_in(raw: bytes, questions: frozenset[Question]) -> tuple[Candidate, ...]:
+    """Return what may stand in a file of that which answers some questions."""
+    matches = Matches(raw.decode("latin-1"))  # whatever the bytes mean: words are plain letters
+    return tuple(each for each in candidates(questions) if each.may_be_in(matches))
+
+
+def by_reader(found: Iterable[Candidate]) -> Iterator[tuple[Reader[Any], list[Candidate]]]:
+    """Yield each reader, with all that it may find."""
+    grouped: dict[int, tuple[Reader[Any], list[Candidate]]] = {}
+    for each in found:
+        grouped.setdefault(id(each.reader), (each.reader, []))[1].append(each)
+    yield from grouped.values()

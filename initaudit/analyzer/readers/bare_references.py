@@ -1,0 +1,81 @@
+"""Statements that name an initializer, and do not call it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.constructor import construct, coverage, registered, unreadable_base
+from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import defaults, has_decorator, parameters
+from initaudit.analyzer.syntax.context import Context, Statement, own_attribute
+from initaudit.analyzer.writers import forgotten_initializers
+from initaudit.subjects.lost_writes import BareReference
+from initaudit.timeline import Coverage
+
+INITIALIZER_METHODS = {
+    "reset_parameters", "_reset_parameters", "init_weights", "_init_weights", "initialize_weights",
+}  # fmt: skip
+
+
+@reads(BareReference, scope=Statement, words="_ apply")
+def bare_references(statement: Statement) -> Iterator[BareReference]:
+    """Expression statements that only name an initializer, unless they try whether there is one."""
+    if isinstance(statement.node, ast.Expr) and not statement.guarded:
+        reference = _bare_reference(statement.context, statement.node.value)
+        if reference is not None:
+            yield reference
+
+
+def _bare_reference(context: Context, expression: ast.expr) -> BareReference | None:
+    """An initializer that a statement names and does not call."""
+    if not isinstance(expression, ast.Attribute | ast.Name):
+        return None
+    name = context.canonical(expression)
+    if name is not None:
+        is_initializer = name.startswith(torch_api.INIT) and name.endswith("_")
+        return _reference(context, expression, False) if is_initializer else None
+    if not isinstance(expression, ast.Attribute) or not isinstance(expression.value, ast.Name):
+        return None
+    if expression.attr == "apply":
+        return _reference(context, expression, False)
+    if expression.attr not in INITIALIZER_METHODS:
+        return None
+    return _reference(context, expression, _needs_no_argument(context, expression))
+
+
+def _needs_no_argument(context: Context, method: ast.Attribute) -> bool:
+    """Whether a method can be called with nothing; where it cannot be read, whether one of torch's can."""
+    own = own_attribute(method)
+    found = context.project.method(context.cls, own) if own is not None and context.cls is not None else None
+    function = found.module.function(found.definition) if isinstance(found, Defined) else None
+    if function is None:
+        return method.attr in torch_api.RESET_BY_CONSTRUCTOR.values()
+    _, node = function
+    optional = defaults(node.args)
+    given = parameters(node) if has_decorator(node, "staticmethod") else parameters(node)[1:]
+    return all(param.arg in optional for param in given)
+
+
+def _reference(context: Context, expression: ast.expr, callable_alone: bool) -> BareReference:
+    own = own_attribute(expression)
+    parameters = _left_raw(context.project, context.cls, own) if own is not None and context.cls is not None else ()
+    return BareReference(
+        place=context.snippet.place(expression),
+        source=context.snippet.source(expression),
+        callable_without_arguments=callable_alone,
+        model=context.cls.qualname if parameters and context.cls is not None else None,
+        parameters=parameters,
+    )
+
+
+def _left_raw(project: Project, cls: Defined, method: str) -> tuple[str, ...]:
+    """The parameters that a method would have written and nothing else does."""
+    if unreadable_base(project, cls) is not None or not project.is_module_class(cls):
+        return ()
+    built = construct(project, cls)
+    raw = [e for e in registered(built) if coverage(e, [], [])[0] is Coverage.NEVER and not e.storage.escaped]
+    would = [(entry.name, {each.definition.name for each in forgotten_initializers(built, entry)}) for entry in raw]
+    return tuple(name for name, methods in would if method in methods)

@@ -1,0 +1,217 @@
+"""Which activation follows which weight, as far as a constructor and a forward tell."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from initaudit.analyzer.constructor import attempt, construct, unreadable_base
+from initaudit.analyzer.frameworks import INITIALIZERS
+from initaudit.analyzer.matches import groups
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import FunctionNode, parameters
+from initaudit.analyzer.symbolic import modules, tensors
+from initaudit.analyzer.symbolic.conditions import TRUE
+from initaudit.analyzer.symbolic.execution import execute
+from initaudit.analyzer.symbolic.frames import Frame
+from initaudit.analyzer.symbolic.interpreter import Interpreter
+from initaudit.analyzer.symbolic.values import (
+    Instance,
+    Memory,
+    Origin,
+    OutOfBudgetError,
+    Signal,
+    Storage,
+    Tensor,
+    WriteEvent,
+    leaves,
+)
+from initaudit.analyzer.syntax.context import File
+from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.syntax.scopes import scopes
+from initaudit.analyzer.writers import is_template
+from initaudit.finding import Observer
+from initaudit.schemes import recognise
+from initaudit.timeline import Chain, Link
+
+RECTIFIER = "relu Relu ReLU RELU"
+BY_A_ROOT = groups(("normal_( uniform_(", "sqrt"))
+SATURATING = "tanh Tanh sigmoid Sigmoid"
+INPUT = Signal(None)
+
+
+@reads(Chain, scope=File, words=(SATURATING, "kaiming_"), imported=False)
+@reads(Chain, scope=File, words=(RECTIFIER, "normal_( uniform_(", "sqrt"), imported=False)
+@reads(Chain, scope=File, words=(RECTIFIER, "xavier glorot"), imported=False)
+def chains(file: File) -> Iterator[Chain]:
+    """Chains of weights in the classes of a file and in the Sequential models that its functions and scripts build."""
+    project, module = file.project, file.module
+    if is_template(project, module):
+        return
+    scaling = _scaling_functions(module)
+    for definition in module.outline.classes():
+        cls = Defined(module, definition)
+        if not _may_hold_a_chain(module, definition, scaling):
+            continue
+        if project.is_module_class(cls) and unreadable_base(project, cls) is None:
+            yield from _of_class(project, cls)
+    for start, end, function in scopes(module):
+        text = "\n".join(module.lines[start - 1 : end])
+        if "Sequential" in text and (function is None or function.owner is None):
+            yield from _of_scope(project, module, start, end)
+
+
+def _draws_for(module: Module, definition: Definition) -> frozenset[str]:
+    """The kinds of activation that what a definition draws is not made for: after a scheme for others."""
+    words = module.matches(definition.start, definition.end)
+    found = {SATURATING} if words.holds("kaiming_") else set()
+    if (
+        words.holds("xavier")
+        or words.holds("glorot")
+        or (words.holds_all(BY_A_ROOT) and _by_a_root(module, definition))
+    ):
+        found.add(RECTIFIER)
+    return frozenset(found)
+
+
+def _by_a_root(module: Module, definition: Definition) -> bool:
+    """Whether some draw is given a root, as the schemes that are written out are."""
+    snippet = module.snippet(definition.start, definition.end)
+    return snippet is not None and any(
+        isinstance(node, ast.Call)
+        and last_name(node.func).endswith(("normal_", "uniform_"))
+        and any(isinstance(inner, ast.expr) and last_name(inner) == "sqrt" for inner in ast.walk(node))
+        for node in snippet.nodes
+    )
+
+
+def _scaling_functions(module: Module) -> set[str]:
+    """The names of functions of a file that draw by a scheme, and of what calls them on a framework's behalf."""
+    names = {each.name for each in module.outline.definitions if not each.is_class and _draws_for(module, each)}
+    return names | ({"post_init"} if names & set(INITIALIZERS) else set())
+
+
+def _may_hold_a_chain(module: Module, definition: Definition, scaling: set[str]) -> bool:
+    """Whether a class has such an activation, and initializes weights itself or by one of these functions."""
+    words = module.matches(definition.start, definition.end)
+    met = {kind for kind in (RECTIFIER, SATURATING) if words.holds_all(groups(kind))}
+    return bool(met) and (any(map(words.holds, scaling)) or bool(met & _draws_for(module, definition)))
+
+
+def _of_class(project: Project, cls: Defined) -> Iterator[Chain]:
+    construction = construct(project, cls)
+    if construction.failure is not None:
+        return
+    run = construction.run
+    forward = project.method(cls, "forward")
+    if isinstance(forward, Defined):
+        run.signals.clear()
+        attempt(construction, forward, **dict.fromkeys(_inputs(forward), INPUT))
+    yield from _chains(run, cls.qualname, construction.instance)
+
+
+def _inputs(forward: Defined) -> list[str]:
+    """The first parameter of a forward behind ``self``."""
+    found = forward.module.function(forward.definition)
+    return [param.arg for param in parameters(found[1])[1:2]] if found is not None else []
+
+
+def _of_scope(project: Project, module: Module, start: int, end: int) -> Iterator[Chain]:
+    """The Sequential models that a function or a script builds."""
+    snippet = module.snippet(start, end)
+    if snippet is None:
+        return
+    run = Interpreter(project)
+    run.frames.append(Frame(module, snippet))
+    try:
+        body = snippet.body
+        execute(run, body[0].body if body and isinstance(body[0], FunctionNode) else body)
+        models = {id(value): name for name, value in run.frame.names.items()}
+        for sequence in list(run.sequences):
+            modules.forward(run, sequence, [INPUT], Origin(snippet, body[0]))
+    except (OutOfBudgetError, RecursionError):
+        return
+    names = {id(child): f"{models.get(id(s), '')}[{i}]" for s in run.sequences for i, child in enumerate(s.children)}
+    yield from _chains(run, module.name, None, names)
+
+
+def _chains(
+    run: Interpreter, model: str, instance: Instance | None, names: dict[int, str] | None = None
+) -> Iterator[Chain]:
+    """The longest chains among the signals of a run."""
+    paths = names if names is not None else _paths(run, instance)
+    trails = [
+        (*signal.trail, (signal.weight, signal.activation))
+        for signal in run.signals
+        if signal.weight is not None and signal.activation is not None and not signal.normalized
+    ]
+    seen: set[tuple[int, ...]] = set()
+    for trail in sorted(trails, key=len, reverse=True):
+        keys = tuple(id(weight) for weight, _ in trail)
+        if any(keys == other[: len(keys)] for other in seen):
+            continue
+        seen.add(keys)
+        links = [_link(weight, activation, model, paths) for weight, activation in trail]
+        if any(link.schemes for link in links):
+            yield Chain(observer=Observer.ANALYZER, model=model, links=tuple(links), normalized=False)
+
+
+def _paths(run: Interpreter, instance: Instance | None) -> dict[int, str]:
+    """The name of each module below an object."""
+    if instance is None:
+        return {}
+    return {id(module): name for name, _, module in modules.all_modules(run, instance)}
+
+
+def _link(weight: Instance, activation: str, model: str, paths: dict[int, str]) -> Link:
+    storage = _storage(weight)
+    event = _last_write(storage) if storage is not None else None
+    shape = tensors.known_shape(storage.shape) if storage is not None else None
+    complete = tuple(size for size in shape if size is not None) if shape and None not in shape else None
+    schemes: tuple[str, ...] = ()
+    gain = fan_in = fan_out = variance = None
+    if event is not None:
+        found = recognise(event.distribution, complete, event.by) if event.distribution is not None and complete else ()
+        if found:
+            schemes = tuple(dict.fromkeys(recognition.scheme for recognition in found))
+            gain = found[0].gain
+            variance = event.distribution.std**2 if event.distribution and event.distribution.std else None
+        elif event.gain is not None:
+            schemes, gain = (event.by.removeprefix("init.").rstrip("_"),), event.gain
+    if complete is not None and len(complete) >= 2:
+        receptive = 1
+        for size in complete[2:]:
+            receptive *= size
+        fan_in, fan_out = complete[1] * receptive, complete[0] * receptive
+    name = paths.get(id(weight), "")
+    return Link(
+        place=event.origin.snippet.place(event.origin.node) if event is not None and schemes else None,
+        model=model,
+        parameter=f"{name}.weight".lstrip("."),
+        schemes=schemes,
+        gain=gain,
+        activation=activation,
+        fan_in=fan_in,
+        fan_out=fan_out,
+        variance=variance,
+    )
+
+
+def _storage(weight: Instance) -> Storage | None:
+    for _, leaf in leaves(weight.attributes.get("weight", INPUT), TRUE):
+        if isinstance(leaf, Tensor):
+            for _, memory in leaves(leaf.storage, TRUE):
+                if isinstance(memory, Memory):
+                    return memory.storage
+    return None
+
+
+def _last_write(storage: Storage) -> WriteEvent | None:
+    """The last write of all of the memory, if it happens on every path on which the memory exists."""
+    events = [event for event in storage.writes if event.part is None]
+    if not events or events[-1].condition not in (TRUE, storage.condition):
+        return None
+    return events[-1]

@@ -1,0 +1,129 @@
+"""Initializing code that asks for the name of a module's class."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+
+from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.walks import attributes_written, typed
+from initaudit.subjects.module_tests import ClassNameTest
+
+BARE = {"torch.nn.Module", "torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict", "object"}
+"""Bases without parameters of their own."""
+
+
+@reads(ClassNameTest, scope=Context, words=("__name__", "_("), nearby="apply(")
+def class_name_tests(context: Context) -> Iterator[ClassNameTest]:
+    """``classname.find("Conv") != -1`` in a function that ``apply`` calls, before attributes that some module lacks.
+
+    The module is of a class of the file that has such a name, and to which the function is applied in this file.
+    """
+    function = context.function
+    if function is None or not re.search(rf"\.apply\(\s*(?:\w+\.)?{re.escape(function.name)}\b", context.module.text):
+        return
+    aliases = {
+        node.targets[0].id: subject
+        for node in context.walk()
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        if (subject := _class_named(node.value, {})) is not None
+    }
+    met: set[int] = set()
+    for branch in context.walk():
+        if not isinstance(branch, ast.If):
+            continue
+        tests = [(test, *found) for test in ast.walk(branch.test) if (found := _name_test(test, aliases)) is not None]
+        conjoined = not any(isinstance(node, ast.Or | ast.Not) for node in ast.walk(branch.test))
+        for test, subject, part in tests if conjoined else ():
+            named = [
+                each for each in _applied_classes(context, function.name) if part in each.name and each.row not in met
+            ]
+            met.update(each.row for each in named)
+            for attribute in dict.fromkeys(
+                name for owner, name in attributes_written(context, branch.body) if owner == subject
+            ):
+                lacking = next((each for each in named if _lacks(context, each, attribute)), None)
+                if lacking is not None and not _asks_for(context, branch, attribute):
+                    yield ClassNameTest(
+                        place=context.snippet.place(test),
+                        source=context.snippet.source(test),
+                        part=part,
+                        model=Defined(context.module, lacking).qualname,
+                        attribute=attribute,
+                    )
+                    break
+
+
+def _class_named(node: ast.expr, aliases: Mapping[str, str]) -> str | None:
+    """The object whose class's name an expression is."""
+    if isinstance(node, ast.Attribute) and node.attr == "__name__":
+        return typed(node.value)
+    return aliases.get(node.id) if isinstance(node, ast.Name) else None
+
+
+def _name_test(node: ast.AST, aliases: Mapping[str, str]) -> tuple[str, str] | None:
+    """The object, and the part of its class's name that a test looks for."""
+    match node:
+        case ast.Compare(
+            left=ast.Call(func=ast.Attribute(attr="find", value=name), args=[ast.Constant(value=str(part))]),
+            ops=[ast.NotEq() | ast.GtE() | ast.Gt()],
+        ):
+            pass
+        case ast.Compare(left=ast.Constant(value=str(part)), ops=[ast.In()], comparators=[name]):
+            pass
+        case ast.Call(func=ast.Attribute(attr="startswith", value=name), args=[ast.Constant(value=str(part))]):
+            pass
+        case _:
+            return None
+    subject = _class_named(name, aliases)
+    return (subject, part) if subject is not None else None
+
+
+def _asks_for(context: Context, branch: ast.If, attribute: str) -> bool:
+    """Whether a test around or within a branch asks whether there is such an attribute."""
+    if any(isinstance(node, ast.Try) for node in context.walk()):
+        return True
+    outer = [other.test for other in context.walk() if isinstance(other, ast.If) and branch in ast.walk(other)]
+    inner = [other.test for other in ast.walk(branch) if isinstance(other, ast.If)]
+    asked = "\n".join(context.snippet.source(test) for test in (*outer, *inner))
+    return re.search(rf"(?:has|get)attr|\.{re.escape(attribute)}\b|isinstance", asked) is not None
+
+
+def _applied_classes(context: Context, name: str) -> list[Definition]:
+    """The classes of the file whose objects the function is applied to, by themselves or as part of others."""
+    applies = re.compile(rf"\.apply\(\s*(?:\w+\.)?{re.escape(name)}\b")
+    module, outline = context.module, context.module.outline
+    texts = [module.slice(each) for each in outline.members.values()]
+    texts += ["", *("\n".join(module.lines[start - 1 : end]) for start, end in outline.top_level)]
+    reached = [text for text in texts if applies.search(text)]
+    left = [each for each in outline.classes() if context.project.is_module_class(Defined(module, each))]
+    found: list[Definition] = []
+    while True:
+        made = [
+            each for each in left if module.slice(each) in reached or any(_makes(text, each.name) for text in reached)
+        ]
+        if not made:
+            return found
+        found += made
+        left = [each for each in left if each not in made]
+        reached += [module.slice(each) for each in made]
+
+
+def _makes(text: str, name: str) -> bool:
+    """Whether some code calls a class, other than to derive from it."""
+    return re.search(rf"(?<!class )\b{re.escape(name)}\(", text) is not None
+
+
+def _lacks(context: Context, definition: Definition, attribute: str) -> bool:
+    """Whether no object of a class has an attribute, as far as all of its bases are read."""
+    order = context.project.mro(Defined(context.module, definition))
+    name = re.escape(attribute)
+    spelled = re.compile(rf"\bself\.{name}\b|['\"]{name}['\"]|def {name}\b")
+    return order is not None and all(
+        base.name in BARE if isinstance(base, External) else not spelled.search(base.module.slice(base.definition))
+        for base in order
+    )

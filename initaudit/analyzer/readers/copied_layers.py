@@ -1,0 +1,131 @@
+"""Layers of a container that are copies of one, and start alike."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+
+from initaudit.analyzer import frameworks
+from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.syntax.context import Context, File, own_attribute
+from initaudit.analyzer.syntax.scopes import scopes
+from initaudit.analyzer.syntax.structure import LISTS
+from initaudit.finding import Observer
+from initaudit.subjects.layers import CopiedLayers
+
+REINITIALIZED = re.compile(
+    r"\bin\b[^\n]*(?:parameters|modules|children)\(|\.apply\(|named_apply\(|post_init\(|init_weights|initialize_weights|"
+    r"load_state_dict\(|from_pretrained\(|(?<!self\.)(?<!self\._)(?<!def )(?<!def _)reset_parameters\(|_init_params"
+)
+"""What may write to layers that others have made."""
+MAX_LEVELS = 4
+
+
+@reads(CopiedLayers, scope=File, words=("deepcopy(", "ModuleList( Sequential("))
+def copied_layers(file: File) -> Iterator[CopiedLayers]:
+    """Copies of a layer that the classes of a file make for a container, where nobody writes to them again."""
+    project, module = file.project, file.module
+    functions = [each for each in module.outline.members.values() if not each.is_class]
+    makers = [each.name for each in functions if "deepcopy(" in module.slice(each)]
+    copies = re.compile(rf"\b(?:{'|'.join(map(re.escape, ['deepcopy', *makers]))})\(")
+    for start, end, definition in scopes(module):
+        owner = definition.owner if definition is not None else None
+        if owner is None or definition is None or not copies.search(module.slice(definition)):
+            continue
+        snippet = module.snippet(start, end) if project.is_module_class(Defined(module, owner)) else None
+        if snippet is not None:
+            yield from _of_method(Context(project, module, definition, snippet))
+
+
+def _of_method(context: Context) -> Iterator[CopiedLayers]:
+    """The copies that one method of a module makes."""
+    for statement in context.walk():
+        if not isinstance(statement, ast.Assign) or (name := own_attribute(statement.targets[0])) is None:
+            continue
+        copy = _copied_in(context, statement.value)
+        if copy is not None and context.cls is not None and _stays(context.project, context.cls):
+            yield CopiedLayers(
+                observer=Observer.ANALYZER,
+                place=context.snippet.place(copy),
+                model=context.cls.qualname,
+                name=name,
+                source=context.snippet.source(copy),
+            )
+
+
+def _copied_in(context: Context, value: ast.expr) -> ast.Call | None:
+    """The call that copies, in a container whose every element is a copy of one layer."""
+    if not isinstance(value, ast.Call) or not value.args:
+        return None
+    if context.canonical(value.func) in LISTS:
+        items = value.args[0].value if isinstance(value.args[0], ast.Starred) else value.args[0]
+        return _each_copied(context, items)
+    helper = context.resolve(value.func)
+    if isinstance(helper, Defined) and not helper.definition.is_class and "deepcopy" in (text := _text(helper)):
+        return value if re.search(r"ModuleList\(\s*\[?\s*(?:\w+\.)?deepcopy\(\w+\) for ", text) else None
+    return None
+
+
+def _each_copied(context: Context, items: ast.expr) -> ast.Call | None:
+    if not isinstance(items, ast.ListComp | ast.GeneratorExp) or not isinstance(items.elt, ast.Call):
+        return None
+    copy = items.elt
+    loop_names = {node.id for each in items.generators for node in ast.walk(each.target) if isinstance(node, ast.Name)}
+    if context.canonical(copy.func) != "copy.deepcopy" or len(copy.args) != 1:
+        return None
+    names = {node.id for node in ast.walk(copy.args[0]) if isinstance(node, ast.Name)}
+    return copy if not names & loop_names else None
+
+
+def _text(defined: Defined) -> str:
+    return defined.module.slice(defined.definition)
+
+
+def _stays(project: Project, cls: Defined) -> bool:
+    """Whether a class, and everything that makes one of it, leaves its layers as they are, and something makes it."""
+    seen: set[Defined | str] = set()
+    level: set[Defined | str] = {cls}
+    for _ in range(MAX_LEVELS):
+        made = [each for each in level if isinstance(each, Defined)]
+        near = {maker for each in made for maker in _makers(project, each, [each.module.filename])}
+        if any(_writes_again(project, each) for each in level | near):  # before the whole project is searched
+            return False
+        seen |= level
+        level = near.union(*(_makers(project, each, project.files_naming(each)) for each in made)) - seen
+        if not level:
+            return len(seen) > 1
+    return False
+
+
+def _writes_again(project: Project, defined: Defined | str) -> bool:
+    """Whether a class, a function or a text may write to layers that others have made."""
+    if isinstance(defined, str):
+        return REINITIALIZED.search(defined) is not None
+    if not defined.definition.is_class:
+        return REINITIALIZED.search(_text(defined)) is not None
+    order = project.mro(defined)
+    return order is None or any(
+        REINITIALIZED.search(_text(base)) is not None
+        if isinstance(base, Defined)
+        else not (base.name.startswith("torch.nn.") or base.name in frameworks.KNOWN_BASES)
+        for base in order
+    )
+
+
+def _makers(project: Project, defined: Defined, filenames: Iterable[str]) -> Iterator[Defined | str]:
+    """The classes and functions that may make or call something, and the text of top-level code that does."""
+    name = defined.definition.name
+    calls = re.compile(rf"(?<!self\.)\b{re.escape(name)}\b(?!\s*[:=])")
+    for filename in filenames:
+        module = project.load(filename)
+        if module is None or project.resolve(module, name) not in (defined, None):
+            continue  # it means something else there
+        for start, end, definition in scopes(module):
+            text = "\n".join(module.lines[start - 1 : end])
+            top = definition.owner or definition if definition is not None else None
+            if top is not None and top.name != name and calls.search(text.partition("\n")[2]):
+                yield Defined(module, top)
+            elif top is None and f"{name}(" in text:
+                yield text

@@ -1,0 +1,40 @@
+"""Calls of initializers under names that torch has given up."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import msgspec
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.finding import Place
+from initaudit.subjects.calls import DeprecatedCall
+
+DEPRECATED = (
+    "uniform", "normal", "constant", "eye", "dirac", "xavier_uniform", "xavier_normal", "kaiming_uniform",
+    "kaiming_normal", "orthogonal", "sparse",
+)  # fmt: skip
+
+
+@reads(DeprecatedCall, scope=Context, words="uniform( normal( constant( eye( dirac( orthogonal( sparse(", nearby="init")
+def deprecated_calls(context: Context) -> Iterator[DeprecatedCall]:
+    """Calls of ``nn.init.xavier_normal`` and kin, which lack the underscore."""
+    for call in context.calls():
+        last = last_name(call.func)
+        if last not in DEPRECATED and not isinstance(call.func, ast.Name):
+            continue
+        name = context.canonical(call.func)
+        if name is not None and name.startswith(torch_api.INIT) and name.removeprefix(torch_api.INIT) in DEPRECATED:
+            yield DeprecatedCall(place=context.snippet.place(call), name=_renamed(context, call.func), function=name)
+
+
+def _renamed(context: Context, function: ast.expr) -> Place | None:
+    """Where the name of an initializer stands that is looked up in ``nn.init`` itself."""
+    if not isinstance(function, ast.Attribute) or context.canonical(function.value) != torch_api.INIT.rstrip("."):
+        return None
+    place = context.snippet.place(function)
+    return msgspec.structs.replace(place, row=place.end_row, column=place.end_column - len(function.attr))

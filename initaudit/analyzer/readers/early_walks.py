@@ -1,0 +1,86 @@
+"""Initializers that go over a model before all of it is there."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from initaudit.analyzer.project import External
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.syntax.context import Context, initializes, method, own_attribute, own_attributes
+from initaudit.analyzer.syntax.structure import Attribute, attributes
+from initaudit.analyzer.syntax.walks import Initialized, walked
+from initaudit.finding import Observer
+from initaudit.subjects.order import EarlyWalk
+
+BUILTINS = {"range", "len", "int", "float", "max", "min", "zip", "enumerate", "round", "sum", "str", "list", "tuple"}
+
+
+@reads(EarlyWalk, scope=Context, words="apply( modules( init*( reset*(", nearby="apply( modules(", named="__init__")
+def early_walks(context: Context) -> Iterator[EarlyWalk]:
+    """Statements of a constructor that initialize all modules of the object, where layers of that kind come later."""
+    function, cls = context.function, context.cls
+    if function is None or cls is None or function.name != "__init__":
+        return
+    body = function.body
+    steps = [(statement, walked(context, statement)) for statement in body[:-1]]
+    last = max((index for index, (_, walks) in enumerate(steps) if walks), default=None)
+    if last is None:
+        return
+    statement, walks = steps[last]
+    later = body[last + 1 :]
+    if any(_hands_on(context, each) for each in later) or walked(context, body[-1]):
+        return
+    row = context.snippet.place(statement).row
+    late = [one for one in attributes(context).values() if one.rows and min(one.rows) > row and one.name != "*"]
+    meant = [write for walk in walks for write in walk.writes if write.attribute == "weight" and write.kinds]
+    missed = [one.name for one in late if _left(context, one, meant, later)]
+    if missed:
+        yield EarlyWalk(
+            observer=Observer.ANALYZER,
+            place=context.snippet.place(statement),
+            source=context.snippet.source(statement),
+            model=cls.qualname,
+            missed=tuple(missed),
+        )
+
+
+def _hands_on(context: Context, statement: ast.stmt) -> bool:
+    """Whether a statement gives the object itself to code that may initialize it, or calls a method that may."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Call):
+            name = own_attribute(node.func)
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+            if any(isinstance(value, ast.Name) and value.id == "self" for value in given):
+                return True
+            if name is not None and (called := method(context, name)) is not None:
+                if called.function is None or any(initializes(each) for each in called.function.body):
+                    return True
+            elif name is not None and ("init" in name or "reset" in name):
+                return True
+    return False
+
+
+def _left(context: Context, attribute: Attribute, meant: list[Initialized], later: list[ast.stmt]) -> bool:
+    """Whether an attribute holds layers that an initializer is meant for, and nothing else initializes them."""
+    if not any(write.meant_for(context, layer) for layer in attribute.layers if layer.cls is None for write in meant):
+        return False
+    for statement in later:
+        if attribute.name in own_attributes(statement) and (
+            initializes(statement) or not _only_makes(context, statement)
+        ):
+            return False
+    return True
+
+
+def _only_makes(context: Context, statement: ast.stmt) -> bool:
+    """Whether all that a statement calls are classes of layers, as far as it calls anything that can be told."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Call) and dotted(node.func) not in BUILTINS and own_attribute(node.func) is None:
+            found = context.resolve(node.func)
+            known = isinstance(found, External) and found.name.startswith(("torch.nn.", "math."))
+            added = isinstance(node.func, ast.Attribute) and node.func.attr in ("append", "extend", "add_module")
+            if not known and not added:
+                return False
+    return True

@@ -1,0 +1,235 @@
+"""What initializing code does to the padding rows of embeddings."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from collections.abc import Iterator, Sequence
+
+from initaudit.analyzer.matches import groups
+from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.project import Defined
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import FunctionNode, Snippet, defaults, dotted, parameters
+from initaudit.analyzer.syntax.context import File
+from initaudit.analyzer.syntax.draws import DRAWN, DRAWS, Draws, Made, nodes, tensor_of
+from initaudit.analyzer.syntax.structure import constructed
+from initaudit.finding import Observer
+from initaudit.subjects.layers import EmbeddingWrite
+
+ROW = groups(("weight", "["))
+EMBEDDING = "torch.nn.Embedding"
+MADE = groups("Embedding(")
+WEIGHT = re.compile(r"\b(?P<owner>(?:\w+\.)+(?P<attribute>\w+))\.weight\b")
+"""A parameter that is reached through another object."""
+
+
+@reads(EmbeddingWrite, scope=File, words=("normal_( uniform_( orthogonal_( weight", "Embedding("))
+def embedding_writes(file: File) -> Iterator[EmbeddingWrite]:
+    """Draws that reach the padding row of an embedding, and zeroes for a row that may be the whole table."""
+    reader = Draws(file.project, file.module, MADE)
+    padded = [made for made in reader.made if made.layer == EMBEDDING and _pads(made.call)]
+    if not padded:
+        return
+    for scope, snippet in reader.functions(ROW):
+        yield from _zeroed_tables(reader, scope, snippet)
+    for scope, snippet in reader.functions(DRAWN):
+        yield from _drawn_with_all(reader, scope, snippet, padded)
+        visible = {made.name: made for made in reader.made if made.visible_in(scope)}
+        visible |= _reached_by_name(snippet, [made for made in reader.made if made.layer == EMBEDDING], padded)
+        for draw in reader.draws(snippet, {name: (made.layer,) for name, made in visible.items()}):
+            if draw.parameter != "weight" or EMBEDDING not in draw.layers:
+                continue
+            reached = [made for made in [visible[draw.owner]] if made in padded] if draw.owner in visible else padded
+            if reached and not _takes_care(reader, scope, snippet, draw.owner):
+                yield EmbeddingWrite(
+                    observer=Observer.ANALYZER,
+                    place=snippet.place(draw.node),
+                    source=snippet.source(draw.node),
+                    embedding=reached[0].snippet.place(reached[0].call),
+                )
+
+
+def _drawn_with_all(
+    reader: Draws, scope: Definition | None, snippet: Snippet, padded: Sequence[Made]
+) -> Iterator[EmbeddingWrite]:
+    """Draws for every parameter, or every matrix, of an object that has an embedding with a padding row."""
+    for loop in nodes(snippet.body):
+        match loop:
+            case ast.For(
+                target=ast.Name(id=name),
+                iter=ast.Call(func=ast.Attribute(attr="parameters", value=owner)),
+                body=body,
+            ):
+                matrix = re.compile(rf"(?:{name}\.dim\(\)|{name}\.ndim|len\({name}\.(?:shape|size\(\))\)) (?:> 1|>= 2)")
+                draw = _drawn_always(body, name, matrix)
+                row = snippet.place(loop).row
+                held = _held(reader, scope, dotted(owner), padded, row) if draw is not None else []
+                if draw is not None and held and not any(_cared_for(reader, scope, snippet, *each) for each in held):
+                    yield EmbeddingWrite(
+                        observer=Observer.ANALYZER,
+                        place=snippet.place(draw),
+                        source=snippet.source(draw),
+                        embedding=held[0][1].snippet.place(held[0][1].call),
+                    )
+            case _:
+                pass
+
+
+def _held(
+    reader: Draws, scope: Definition | None, owner: str, padded: Sequence[Made], row: int
+) -> list[tuple[str, Made]]:
+    """The embeddings that an object, or a module that it is made of, has in a row of a method, by their names there."""
+    if scope is None or scope.owner is None or not f"{owner}.".startswith("self."):
+        return []
+    own = [made for made in padded if made.name.startswith("self.")]
+    late = range(row, scope.end + 1) if scope.name == "__init__" else range(0)
+    there = (made for made in own if made.visible_in(scope) and made.snippet.place(made.call).row not in late)
+    held = [(made.name, made) for made in there]
+    for attribute in constructed(reader.project, Defined(reader.module, scope.owner)).values():
+        certain = attribute.complete and len(attribute.layers) == 1 and not set(attribute.rows) & set(late)
+        only = attribute.layers[0].cls if certain else None
+        if only is not None and only.module is reader.module:
+            inside = (made for made in own if made.scope is not None and made.scope.owner is only.definition)
+            held += [(f"self.{attribute.name}{made.name.removeprefix('self')}", made) for made in inside]
+    return [(name, made) for name, made in held if name == owner or name.startswith(f"{owner}.")]
+
+
+def _cared_for(reader: Draws, scope: Definition | None, snippet: Snippet, name: str, made: Made) -> bool:
+    """Whether something is said about the rows of an embedding where it is drawn, or where it is made."""
+    return _takes_care(reader, scope, snippet, name) or _takes_care(reader, made.scope, made.snippet, made.name)
+
+
+def _drawn_always(body: Sequence[ast.stmt], name: str, matrix: re.Pattern[str]) -> ast.Call | None:
+    """The draw of a parameter that no test keeps from a matrix."""
+    for statement in body:
+        match statement:
+            case ast.If(test=test, body=then) if matrix.fullmatch(ast.unparse(test)):
+                return _drawn_always(then, name, matrix)
+            case ast.Expr(value=ast.Call(func=function, args=args) as call):
+                called = function.attr if isinstance(function, ast.Attribute) else dotted(function)
+                given = [*args[:1], *([function.value] if isinstance(function, ast.Attribute) else [])]
+                if called in DRAWS and any(dotted(each).removesuffix(".data") == name for each in given):
+                    return call
+            case _:
+                return None
+    return None
+
+
+def _reached_by_name(snippet: Snippet, embeddings: Sequence[Made], padded: Sequence[Made]) -> dict[str, Made]:
+    """The embeddings that a function reaches as an attribute of another object: ``module.words`` for ``self.words``.
+
+    Only where every embedding of that name in the file has a padding row.
+    """
+    known = set(map(id, padded))
+    others = {each.name for each in embeddings if id(each) not in known}
+    by_attribute = {
+        made.name.removeprefix("self."): made
+        for made in padded
+        if made.name.startswith("self.") and made.name not in others
+    }
+    written = WEIGHT.finditer(snippet.source(snippet.body[0], snippet.body[-1]))
+    reached = [(match["owner"], match["attribute"]) for match in written]
+    return {
+        owner: by_attribute[attribute]
+        for owner, attribute in reached
+        if attribute in by_attribute and not owner.startswith("self.")
+    }
+
+
+def _takes_care(reader: Draws, scope: Definition | None, snippet: Snippet, owner: str) -> bool:
+    """Whether something is said about rows of the table, or about padding, where the table is drawn.
+
+    For a table of the object itself the whole class is asked. A padding row of any table counts, for code may
+    collect the tables first.
+    """
+    rows = re.compile(rf"\b{re.escape(owner)}\.(?:weight(?:\.data)?\[|padding_idx\b)|\.weight(?:\.data)?\[[^\]\n]*pad")
+    if owner.startswith("self.") and scope is not None and scope.owner is not None:
+        return rows.search(reader.module.slice(scope.owner)) is not None
+    if _calls_about_padding(snippet):
+        return True
+    return rows.search(snippet.source(snippet.body[0], snippet.body[-1])) is not None
+
+
+@functools.lru_cache(maxsize=64)
+def _calls_about_padding(snippet: Snippet) -> bool:
+    return any(isinstance(node, ast.Call) and "pad" in dotted(node.func) for node in nodes(snippet.body))
+
+
+def _zeroed_tables(reader: Draws, scope: Definition | None, snippet: Snippet) -> Iterator[EmbeddingWrite]:
+    """Rows that are zeroed at the padding index of an embedding, where nothing asks whether there is one."""
+    made = {made.name: made for made in reader.made if made.layer == EMBEDDING and made.visible_in(scope)}
+    for node in nodes(snippet.body):
+        row = _zeroed_row(node)
+        table = tensor_of(row.value) if row is not None else None
+        if row is None or table is None or table[0] not in made or table[1] != "weight":
+            continue
+        embedding, index = made[table[0]], dotted(row.slice)
+        padding = _padding(embedding.call)
+        if padding is None or dotted(padding) != index:
+            continue
+        optional = _optional(snippet, index)
+        if optional is not None and not _asked(snippet, index):
+            yield EmbeddingWrite(
+                observer=Observer.ANALYZER,
+                place=snippet.place(node),
+                source=snippet.source(node),
+                embedding=embedding.snippet.place(embedding.call),
+                index=index,
+                optional=optional,
+            )
+
+
+def _zeroed_row(node: ast.AST) -> ast.Subscript | None:
+    """The part of a tensor that a node sets to zero."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr="zero_", value=ast.Subscript() as row), args=[]):
+            return row
+        case ast.Call(func=ast.Attribute(attr="fill_", value=ast.Subscript() as row), args=[ast.Constant(value=0)]):
+            return row
+        case ast.Call(func=ast.Attribute(attr="zeros_") | ast.Name(id="zeros_"), args=[ast.Subscript() as row]):
+            return row
+        case ast.Call(
+            func=ast.Attribute(attr="constant_") | ast.Name(id="constant_"),
+            args=[ast.Subscript() as row, ast.Constant(value=0)],
+        ):
+            return row
+        case ast.Assign(targets=[ast.Subscript() as row], value=ast.Constant(value=0)):
+            return row
+    return None
+
+
+def _asked(snippet: Snippet, index: str) -> bool:
+    """Whether some condition of a function is about the index."""
+    conditions = (
+        node.test for node in nodes(snippet.body) if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert)
+    )
+    return any(dotted(node) == index for test in conditions for node in nodes([test]) if isinstance(node, ast.expr))
+
+
+def _optional(snippet: Snippet, index: str) -> bool | None:
+    """Whether a function says that an argument may be None; None for what is no argument."""
+    for function in nodes(snippet.body):
+        given = (
+            [each for each in parameters(function) if each.arg == index] if isinstance(function, FunctionNode) else []
+        )
+        if given and isinstance(function, FunctionNode):
+            default = defaults(function.args).get(index)
+            by_default = isinstance(default, ast.Constant) and default.value is None
+            kind = given[0].annotation
+            return by_default or (kind is not None and re.search(r"Optional|None", ast.unparse(kind)) is not None)
+    return None
+
+
+def _padding(call: ast.Call) -> ast.expr | None:
+    """The padding index that an embedding is made with."""
+    if len(call.args) > 2:
+        return call.args[2]
+    return next((keyword.value for keyword in call.keywords if keyword.arg == "padding_idx"), None)
+
+
+def _pads(call: ast.Call) -> bool:
+    """Whether an embedding is made with a padding row."""
+    given = _padding(call)
+    return given is not None and not (isinstance(given, ast.Constant) and given.value is None)

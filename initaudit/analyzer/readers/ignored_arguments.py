@@ -1,0 +1,148 @@
+"""Arguments of constructors that say how to initialize, and that nothing heeds."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.reading import Search
+from initaudit.analyzer.snippets import parameters
+from initaudit.analyzer.syntax.context import Context, in_order, method, own_attribute
+from initaudit.subjects.calls import IgnoredArgument
+
+ABOUT_VALUES = re.compile(
+    r"^(?:\w+_)?init(?:ial)?_(?:values?|scale|gamma|bias|constant)(?:_\w+)?$|^(?:\w+_)?init_value$"
+)
+ABOUT_SCALE = re.compile(r"^(?:\w+_)?init(?:ial|ializer)?_(?:std|sigma|range|gain)(?:_\w+)?$|^(?:weight|std)_init_std$")
+CONSTANTS = {"ones_", "zeros_", "constant_", "fill_", "zero_"}
+DRAWS = {"normal_", "trunc_normal_"}
+INITIALIZING = re.compile(r"init|reset")
+SAYING = "value scale gamma bias constant std sigma range gain"
+"""What stands behind the word for initial in the name of such an argument."""
+NAMES = " ".join(f"{word}_{of}" for word in ("init", "initial", "initializer") for of in SAYING.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A write of ``self.target`` by a call in which nothing but numbers stands."""
+
+    node: ast.Call
+    target: str | None
+    source: str
+    context: Context
+
+
+@reads(IgnoredArgument, scope=Context, words=NAMES, named="__init__")
+def ignored_arguments(context: Context) -> Iterator[IgnoredArgument]:
+    """Arguments of a constructor that say how to initialize, where the initializer writes a constant instead."""
+    function, cls = context.function, context.cls
+    if function is None or cls is None or function.name != "__init__":
+        return
+    for param in parameters(function):
+        values = ABOUT_VALUES.match(param.arg) is not None
+        if not values and ABOUT_SCALE.match(param.arg) is None:
+            continue
+        uses = _uses(function, param.arg)
+        if uses is None:
+            continue
+        multiplied, stored = uses
+        if any(_is_read(context, name) for name in stored) or not (multiplied or stored):
+            continue
+        for constant in _constants(context, CONSTANTS if values else DRAWS):
+            if (multiplied and constant.target not in multiplied) or ("bias" in constant.source) > (
+                "bias" in param.arg
+            ):
+                continue
+            yield IgnoredArgument(
+                place=constant.context.snippet.place(constant.node),
+                model=cls.qualname,
+                parameter=constant.target,
+                argument=param.arg,
+                written=constant.source,
+            )
+            break
+
+
+def _uses(function: ast.AST, name: str) -> tuple[set[str], set[str]] | None:
+    """The parameters whose first values an argument goes into and the attributes that store it; None for other uses."""
+    assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+    multiplied: set[str] = set()
+    stored: set[str] = set()
+    for statement in in_order(function.body):
+        for part in _parts(statement):
+            if not any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(part)):
+                continue
+            match statement:
+                case ast.Assign(targets=[target], value=value) if (attribute := own_attribute(target)) is not None:
+                    if isinstance(value, ast.Name):
+                        stored.add(attribute)
+                    elif _is_parameter(value):
+                        multiplied.add(attribute)
+                    else:
+                        return None
+                case _:
+                    return None
+    return multiplied, stored
+
+
+def _parts(statement: ast.stmt) -> Iterator[ast.AST]:
+    """What a statement holds of its own, without the statements inside of it."""
+    for child in ast.iter_child_nodes(statement):
+        if not isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            yield child
+
+
+def _is_parameter(value: ast.expr) -> bool:
+    """Whether an expression makes a parameter."""
+    return isinstance(value, ast.Call) and (
+        (isinstance(value.func, ast.Attribute) and value.func.attr == "Parameter")
+        or (isinstance(value.func, ast.Name) and value.func.id == "Parameter")
+    )
+
+
+def _is_read(context: Context, attribute: str) -> bool:
+    """Whether anything in the project may read an attribute of this name."""
+    read = re.compile(rf"\.{attribute}\b(?!\s*(?::[^=\n]+)?=[^=])|['\"]{attribute}['\"]")
+    for filename in context.project.find(Search(context.module.project_folder, word=attribute.encode())):
+        module = context.project.load(filename)
+        if module is None or read.search(module.text):
+            return True
+    return read.search(context.module.text) is not None
+
+
+def _constants(context: Context, names: set[str]) -> Iterator[Constant]:
+    """What the initializers that a constructor runs write by numbers that stand in them, whatever else holds."""
+    assert context.cls is not None
+    own = [context]
+    function = context.function
+    for statement in function.body if function is not None else ():
+        match statement:
+            case ast.Expr(value=ast.Call(func=called, args=[])) if (name := own_attribute(called)) is not None:
+                found = method(context, name) if INITIALIZING.search(name) else None
+                own += [found] if found is not None else []
+            case _:
+                pass
+    for each in own:
+        assert each.function is not None
+        for statement in each.function.body:
+            for inner in statement.body if isinstance(statement, ast.With) else [statement]:
+                if isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Call):
+                    yield from _constant(each, inner.value, names)
+
+
+def _constant(context: Context, call: ast.Call, names: set[str]) -> Iterator[Constant]:
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in names:
+        return
+    initializer = context.canonical(call.func)
+    target: ast.expr | None = call.func.value
+    arguments = call.args
+    if initializer is not None and initializer.startswith("torch.nn.init."):
+        target, arguments = (call.args[0], call.args[1:]) if call.args else (None, [])
+    while isinstance(target, ast.Attribute) and target.attr == "data":
+        target = target.value
+    given = [*arguments, *(keyword.value for keyword in call.keywords)]
+    if target is not None and all(isinstance(node, ast.Constant) for node in given):
+        yield Constant(call, own_attribute(target), context.snippet.source(call), context)

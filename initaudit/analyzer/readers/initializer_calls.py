@@ -1,0 +1,178 @@
+"""Facts about calls of initializers: which, with what arguments, and what these stand for."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.project import External
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import FunctionNode, dotted, nodes
+from initaudit.analyzer.syntax.context import Context, own_attribute
+from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.naming import blocks
+from initaudit.schemes.calls import RENAMED
+from initaudit.subjects.calls import Argument, Called, InitializerCall
+
+METHODS = frozenset({"normal_", "uniform_"})
+"""Methods of a tensor that are initializers under the same name."""
+LONGEST = 400
+"""Characters of an expression that is put in the place of a name."""
+
+
+@reads(InitializerCall, scope=Context, words="_(")
+def initializer_calls(context: Context) -> Iterator[InitializerCall]:
+    """Calls of ``nn.init.kaiming_normal_`` and kin, and of ``normal_`` and ``uniform_`` on a tensor."""
+    wanted = {id(call): function for call in context.calls() if (function := _initializer(context, call)) is not None}
+    if wanted:
+        yield from _in_order(context, context.snippet.body, _built(context), wanted)
+
+
+def _initializer(context: Context, call: ast.Call) -> str | None:
+    """The name of an initializer that is called, without its module."""
+    last = last_name(call.func)
+    name = context.canonical(call.func) if last.endswith("_") or isinstance(call.func, ast.Name) else None
+    if name is not None:
+        return name.removeprefix(torch_api.INIT) if name.startswith(torch_api.INIT) else None
+    return last if last in METHODS and isinstance(call.func, ast.Attribute) else None
+
+
+class Bound:
+    """What was assigned to a name, or to an attribute of ``self``, just before, with such names replaced in turn."""
+
+    def __init__(self, values: dict[str, ast.expr] | None = None) -> None:
+        self.values = values or {}
+
+    def copied(self) -> Bound:
+        return Bound(dict(self.values))
+
+    def meaning(self, node: ast.expr) -> ast.expr:
+        """An expression in which names stand for what was assigned to them."""
+        if not any(_name(inner) in self.values for inner in nodes(node)):
+            return node
+        meant = _Substitution(self.values).visit(copy.deepcopy(node))
+        return meant if isinstance(meant, ast.expr) else node
+
+    def bind(self, statement: ast.stmt) -> None:
+        """Take in what a statement assigns."""
+        value: tuple[str, ast.expr] | None = None
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            name = _name(statement.targets[0])
+            value = (name, self.meaning(statement.value)) if name is not None else None
+        self.forget(statement)
+        if value is not None and len(ast.unparse(value[1])) <= LONGEST:
+            self.values[value[0]] = value[1]
+
+    def forget(self, statement: ast.stmt) -> None:
+        """Drop what a statement, or anything in it, may assign anew, and what was said in such names."""
+        if not self.values:
+            return
+        assigned = {name for node in nodes(statement) for name in _assigned(node)}
+        for name, value in list(self.values.items()) if assigned else ():
+            if name in assigned or any(_name(inner) in assigned for inner in nodes(value)):
+                del self.values[name]
+
+
+class _Substitution(ast.NodeTransformer):
+    def __init__(self, values: dict[str, ast.expr]) -> None:
+        self.values = values
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        value = self.values.get(_name(node) or "")
+        if value is not None:
+            return value
+        visited: ast.AST = super().visit(node)
+        return visited
+
+
+def _name(node: ast.AST) -> str | None:
+    """A name, or an attribute of ``self``."""
+    if isinstance(node, ast.Name):
+        return node.id
+    own = own_attribute(node)
+    return f"self.{own}" if own is not None else None
+
+
+def _assigned(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Name(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del()):
+            if (name := _name(node)) is not None:
+                yield name
+        case ast.arg(arg=name):
+            yield name
+        case ast.ExceptHandler(name=str(name)) | ast.alias(asname=str(name)):
+            yield name
+
+
+def _built(context: Context) -> Bound:
+    """The attributes that a class's own constructor sets once, and to what."""
+    bound = Bound()
+    if context.cls is None or context.definition is None or context.definition.name == "__init__":
+        return bound
+    init = context.cls.definition.members.get("__init__")
+    found = context.module.function(init) if init is not None else None
+    for statement in found[1].body if found is not None else ():
+        bound.bind(statement)
+    return Bound({name: value for name, value in bound.values.items() if name.startswith("self.")})
+
+
+def _in_order(
+    context: Context, body: Iterable[ast.stmt], before: Bound, wanted: dict[int, str]
+) -> Iterator[InitializerCall]:
+    """The calls of a body, where ``before`` holds at its begin."""
+    bound = before.copied()
+    for statement in body:
+        inner = list(blocks(statement))
+        if not inner:
+            for node in nodes(statement):
+                if isinstance(node, ast.Call) and id(node) in wanted:
+                    yield _call(context, node, wanted[id(node)], bound)
+        elif isinstance(statement, ast.For | ast.AsyncFor | ast.While | FunctionNode):
+            bound.forget(statement)  # what a round assigns, the next one finds; a parameter hides another name
+        for block in inner:
+            yield from _in_order(context, block, bound, wanted)
+        bound.bind(statement)
+
+
+def _call(context: Context, node: ast.Call, function: str, bound: Bound) -> InitializerCall:
+    given = list(_arguments(context, node, bound))
+    if function in METHODS and isinstance(node.func, ast.Attribute) and context.canonical(node.func) is None:
+        target = context.snippet.source(node.func.value)
+        named = [Argument(RENAMED.get(a.keyword or "", a.keyword), a.source, a.meaning) for a in given]
+        given = [Argument(None, target, target), *named]
+    return InitializerCall(
+        place=context.snippet.place(node),
+        function=function,
+        arguments=tuple(given),
+        layer=_layer(context, given[0].source, bound) if given else None,
+    )
+
+
+def _arguments(context: Context, node: ast.Call, bound: Bound) -> Iterator[Argument]:
+    for arg in node.args:
+        yield Argument(None, context.snippet.source(arg), ast.unparse(bound.meaning(arg)))
+    for keyword in node.keywords:
+        if keyword.arg is not None:
+            yield Argument(
+                keyword.arg, context.snippet.source(keyword.value), ast.unparse(bound.meaning(keyword.value))
+            )
+
+
+def _layer(context: Context, tensor: str, bound: Bound) -> Called | None:
+    """The call of a torch layer that made the owner of a weight."""
+    made = bound.values.get(tensor.removesuffix(".data").removesuffix(".weight"))
+    if not isinstance(made, ast.Call) or not dotted(made.func):
+        return None
+    found = context.resolve(made.func)
+    if not isinstance(found, External) or not found.name.startswith("torch.nn."):
+        return None
+    given: Sequence[tuple[str | None, ast.expr]] = [
+        *((None, value) for value in made.args),
+        *((keyword.arg, keyword.value) for keyword in made.keywords),
+    ]
+    return Called(
+        function=found.name.removeprefix("torch.nn."),
+        arguments=tuple(Argument(keyword, ast.unparse(value), ast.unparse(value)) for keyword, value in given),
+    )

@@ -1,0 +1,178 @@
+"""Facts about loops over the parameters or modules of a model."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.syntax.context import Context, Statement
+from initaudit.analyzer.syntax.iteration import ITERATIONS, Loop, element_name, iterated, last_name
+from initaudit.analyzer.syntax.models import is_model
+from initaudit.analyzer.syntax.nested import missed
+from initaudit.finding import Observer, Place
+from initaudit.naming import blocks
+from initaudit.subjects.loops import Iterates, ModelLoop
+
+ALSO_OF_OTHERS = {Iterates.MODULES, Iterates.CHILDREN, Iterates.NAMED_CHILDREN}
+"""Walks that trees of other kinds have too."""
+OF_CHILDREN = {Iterates.CHILDREN, Iterates.NAMED_CHILDREN}
+PURE_FUNCTIONS = {
+    "isinstance", "hasattr", "len", "type", "issubclass", "str", "int", "float", "bool", "id", "repr",
+}  # fmt: skip
+PURE_METHODS = {
+    "find", "startswith", "endswith", "lower", "upper", "split", "strip", "count", "dim", "size", "numel",
+    "ndimension", "index", "rfind", "replace", "isdigit", "is_floating_point", "item",
+}  # fmt: skip
+
+
+@reads(ModelLoop, scope=Statement, words=("parameters( modules( children(", "for"))
+def model_loop(statement: Statement) -> Iterator[ModelLoop]:
+    """What a loop over a model does, if there is anything to say of it."""
+    context, loop, following = statement.context, statement.node, statement.following
+    found = iterated(loop) if isinstance(loop, Loop) else None
+    if found is None or not isinstance(loop, Loop):
+        return
+    model, kind = found
+    if kind in ALSO_OF_OTHERS and not is_model(context, model, loop):
+        return
+    element = element_name(loop, kind)
+    bound = {node.id for node in nodes(loop.target) if isinstance(node, ast.Name)}
+    effect = _acts(loop.body) or bool(loop.orelse) or any(_mentions(later, bound) for later in following)
+    indexed = _indexed(loop, element) if element is not None and kind.tensors else None
+    rebound = list(_rebound(context, loop, element, following)) if element is not None and kind.tensors else []
+    beyond = missed(context, loop, element) if element is not None and kind in OF_CHILDREN else None
+    if effect and indexed is None and not rebound and beyond is None:
+        return
+    yield ModelLoop(
+        observer=Observer.ANALYZER,
+        place=_header(context, loop),
+        model=context.snippet.source(model),
+        iterates=kind,
+        effect=effect,
+        indexed=context.snippet.place(indexed) if indexed is not None else None,
+        indexed_name=element,
+        rebound=tuple(context.snippet.place(statement) for statement, _ in rebound),
+        rebound_name=element,
+        rebound_call=rebound[0][1] if rebound else None,
+        missed=beyond.kinds if beyond is not None else (),
+        missed_in=beyond.attributes if beyond is not None else (),
+    )
+
+
+def _header(context: Context, loop: Loop) -> Place:
+    """The place of ``for target in iterable``."""
+    iterable = context.snippet.place(loop.iter)
+    end_row, end_column = iterable.end_row, iterable.end_column
+    return msgspec.structs.replace(context.snippet.place(loop), end_row=end_row, end_column=end_column)
+
+
+# Effects
+
+
+def _acts(body: Sequence[ast.stmt]) -> bool:
+    """Whether a body may change anything."""
+    return any(map(_statement_acts, body))
+
+
+def _statement_acts(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Pass() | ast.Continue() | ast.Break():
+            return False
+        case ast.Expr(value=value):
+            return not _pure(value)
+        case ast.If(test=test):
+            return not _pure(test) or any(map(_acts, blocks(statement)))
+        case ast.For(iter=iterable):
+            return not _pure(iterable) or any(map(_acts, blocks(statement)))
+        case _:
+            return True
+
+
+def _pure(expression: ast.expr) -> bool:
+    """Whether evaluating an expression can have no effect."""
+    for node in nodes(expression):
+        if isinstance(node, ast.Yield | ast.YieldFrom | ast.Await | ast.NamedExpr):
+            return False
+        if isinstance(node, ast.Call):
+            function = node.func
+            known = (isinstance(function, ast.Name) and function.id in PURE_FUNCTIONS) or (
+                isinstance(function, ast.Attribute) and function.attr in PURE_METHODS | ITERATIONS.keys()
+            )
+            if not known:
+                return False
+    return True
+
+
+# A tensor taken for a module
+
+
+def _indexed(loop: Loop, element: str) -> ast.expr | None:
+    """The first subscript of the tensor whose row is taken for a weight or a bias."""
+    inside = [node for statement in loop.body for node in nodes(statement)]
+    if any(isinstance(node, ast.Name) and node.id == element and isinstance(node.ctx, ast.Store) for node in inside):
+        return None
+    expressions = [node.value for node in inside if isinstance(node, ast.Expr)]
+    for expression in expressions:
+        if _row_number(expression, element) is not None:
+            return expression
+    rows = [
+        (call.args[0], number)
+        for call in expressions
+        if isinstance(call, ast.Call) and last_name(call.func).endswith("_") and call.args
+        if (number := _row_number(call.args[0], element)) is not None
+    ]
+    return rows[0][0] if len({number for _, number in rows}) > 1 else None
+
+
+def _row_number(node: ast.expr, element: str) -> int | None:
+    """Which of the first two rows of the tensor an expression is."""
+    match node:
+        case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int(number))) if name == element:
+            return number if number in (0, 1) else None
+    return None
+
+
+# A loop variable bound to a new tensor
+
+
+def _rebound(
+    context: Context, loop: Loop, element: str, following: Sequence[ast.stmt]
+) -> Iterator[tuple[ast.stmt, str]]:
+    """Assignments of a new tensor to the loop variable that nothing reads."""
+    for statement, behind in _in_order(loop.body, following):
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name == element:
+                call = _new_tensor(context, value)
+                if call is not None and not any(_mentions(later, {element}) for later in behind):
+                    yield statement, call
+
+
+def _in_order(body: Sequence[ast.stmt], following: Sequence[ast.stmt]) -> Iterator[tuple[ast.stmt, Sequence[ast.stmt]]]:
+    """Each statement of a body, with what runs behind it."""
+    for position, statement in enumerate(body):
+        behind = [*body[position + 1 :], *following]
+        yield statement, behind
+        for inner in blocks(statement):
+            yield from _in_order(inner, behind)
+
+
+def _new_tensor(context: Context, value: ast.expr) -> str | None:
+    """The factory that makes the value of an expression."""
+    if isinstance(value, ast.BinOp):
+        return _new_tensor(context, value.left) or _new_tensor(context, value.right)
+    if isinstance(value, ast.Call):
+        name = context.canonical(value.func)
+        if name in torch_api.NEW_TENSOR_FACTORIES or name == "torch.nn.Parameter":
+            return name
+        if isinstance(value.func, ast.Attribute) and isinstance(value.func.value, ast.Call):
+            return _new_tensor(context, value.func.value)
+    return None
+
+
+def _mentions(statement: ast.stmt, names: set[str]) -> bool:
+    return any(isinstance(node, ast.Name) and node.id in names for node in nodes(statement))

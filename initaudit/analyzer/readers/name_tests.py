@@ -1,0 +1,127 @@
+"""Initializing loops that go by parts of parameter names, held against the names that the model can have.
+
+Names are made of what classes call their attributes and what torch's layers call their parameters. Whatever may add a
+name that is not spelled out makes the names unknown.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.project import Defined, External, Project
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.structure import CONTAINERS, constructed
+from initaudit.finding import Observer
+from initaudit.naming import NAMED, OF_PLAIN, OF_TORCH, initializes, parts_asked_for
+from initaudit.subjects.module_tests import NameTest
+
+PLAIN = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS | torch_api.ACTIVATION_MODULES | torch_api.TRANSPARENT
+ADDS_NAMES = re.compile(
+    r"setattr\(|add_module\(|register_module\(|ModuleDict|ParameterDict|OrderedDict|__setattr__"
+    r"|register_(?:parameter|buffer)\(\s*(?!['\"\s])"
+)
+"""What may give a module names that are not attributes in its source."""
+MAX_DEPTH = 6
+
+
+def _of_layer(kind: str) -> frozenset[str]:
+    """The names in a layer of torch."""
+    if kind in CONTAINERS:
+        return frozenset()
+    return OF_PLAIN if kind.removeprefix("torch.nn.") in PLAIN | {"Embedding", "EmbeddingBag"} else OF_TORCH
+
+
+@reads(NameTest, scope=Context, words=("named_parameters( named_modules( named_children(", "for", "_("))
+def name_tests(context: Context) -> Iterator[NameTest]:
+    """Tests before something is initialized that no name of the model passes."""
+    for loop in context.walk():
+        match loop:
+            case ast.For(
+                target=ast.Tuple(elts=[ast.Name(id=name), ast.Name(id=element)]),
+                iter=ast.Call(func=ast.Attribute(attr=kind, value=model)),
+            ) if kind in NAMED:
+                yield from _of_loop(context, loop, model, name, element)
+            case _:
+                pass
+
+
+def _of_loop(context: Context, loop: ast.For, model: ast.expr, name: str, element: str) -> Iterator[NameTest]:
+    tests = [
+        (test, part)
+        for branch in ast.walk(loop)
+        if isinstance(branch, ast.If) and initializes(branch.body, element)
+        for test, part in parts_asked_for(branch.test, name)
+    ]
+    names = _names(context, model) if tests else None
+    if names is None:
+        return
+    passed = [_possible(part, names) for _, part in tests]
+    for (test, part), possible in zip(tests, passed, strict=True):
+        if not possible:
+            yield NameTest(
+                observer=Observer.ANALYZER,
+                place=context.snippet.place(test),
+                source=context.snippet.source(test),
+                part=part,
+                model=context.snippet.source(model),
+                others_pass=any(passed),
+                known=tuple(sorted(names - OF_TORCH - OF_PLAIN)),
+            )
+
+
+def _possible(part: str, names: frozenset[str]) -> bool:
+    """Whether a text can stand in a dotted name that is made of these."""
+    return all(piece.isdigit() or any(piece in name for name in names) for piece in part.split(".") if piece)
+
+
+def _names(context: Context, model: ast.expr) -> frozenset[str] | None:
+    """The parts that names of a model can have, without numbers; None when they are not all known."""
+    if isinstance(model, ast.Name) and model.id == "self":
+        return _of_class(context.project, context.cls, 0) if context.cls is not None else None
+    if not isinstance(model, ast.Name):
+        return None
+    made = [
+        node.value
+        for node in context.walk()
+        if isinstance(node, ast.Assign) and model.id in [dotted(target) for target in node.targets]
+    ]
+    return _of_value(context, made[0]) if len(made) == 1 else None
+
+
+def _of_value(context: Context, value: ast.expr) -> frozenset[str] | None:
+    """The names of a model that a call makes."""
+    found = context.resolve(value.func) if isinstance(value, ast.Call) else None
+    if isinstance(found, Defined) and found.definition.is_class:
+        return _of_class(context.project, found, 0)
+    if not isinstance(found, External) or not isinstance(value, ast.Call) or not found.name.startswith("torch.nn."):
+        return None
+    if found.name not in CONTAINERS:
+        return _of_layer(found.name)
+    parts = [_of_value(context, each) for each in value.args]
+    return frozenset().union(*[part for part in parts if part is not None]) if None not in parts else None
+
+
+def _of_class(project: Project, cls: Defined, depth: int) -> frozenset[str] | None:
+    """The names of the objects of a class."""
+    attributes, order = constructed(project, cls), project.mro(cls)
+    if depth > MAX_DEPTH or order is None or not all(attribute.complete for attribute in attributes.values()):
+        return None
+    names = set(attributes)
+    for base in order:
+        if isinstance(base, Defined):
+            text = base.module.slice(base.definition)
+            if ADDS_NAMES.search(text):
+                return None
+            names.update(re.findall(r"\bself\.(\w+)\s*(?::[^=\n]+)?=(?!=)", text))
+            names.update(re.findall(r"register_(?:parameter|buffer)\(\s*['\"](\w+)", text))
+    for layer in (layer for attribute in attributes.values() for layer in attribute.layers):
+        inner = _of_class(project, layer.cls, depth + 1) if layer.cls is not None else _of_layer(layer.kind)
+        if inner is None:
+            return None
+        names |= inner
+    return frozenset(names)

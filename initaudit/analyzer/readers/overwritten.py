@@ -1,0 +1,148 @@
+"""Layers that are initialized on purpose, and then once more by what goes over the whole model."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.reading import Search
+from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.syntax.context import Context, function_context, method, own_attribute, own_attributes
+from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed
+from initaudit.analyzer.syntax.walks import Walk, walked, written
+from initaudit.finding import Observer
+from initaudit.subjects.order import Overwritten
+
+CONSTANTS = {"zeros_", "ones_", "constant_", "zero_", "fill_", "eye_"}
+FLAG = re.compile(r"^_?(?:no|skip)_(?:\w+_)?(?:re)?init(?:ialize|ialization)?$")
+KNOWS = re.compile(r"_no_\w*init|skip|_is_")
+"""What stands in an initializer that leaves some modules out."""
+
+
+@reads(
+    Overwritten,
+    scope=Context,
+    words="apply( modules( init*(",
+    nearby="apply( modules( post_init(",
+    named="__init__",
+)
+def overwritten(context: Context) -> Iterator[Overwritten]:
+    """What is initialized on purpose, and drawn anew by a walk over the whole object."""
+    function, cls = context.function, context.cls
+    if function is None or cls is None or function.name != "__init__":
+        return
+    for position, statement in enumerate(function.body):
+        walks = walked(context, statement)
+        if not walks or any(KNOWS.search(_source(walk)) for walk in walks):
+            continue
+        again = _Again(context, statement, walks, function.body[position + 1 :])
+        row = context.snippet.place(statement).row
+        structure = constructed(context.project, cls)
+        there = {name: one for name, one in structure.items() if max(one.rows, default=0) < row}
+        yield from again.of(context, function.body[:position], there)
+        for inner in _classes(context.project, [each for one in there.values() for each in one.layers]):
+            made = _constructor(context, inner)
+            if made is not None and made.function is not None and not again.mentions(inner.definition.name):
+                yield from again.of(made, made.function.body, constructed(context.project, inner))
+
+
+def _constructor(context: Context, cls: Defined) -> Context | None:
+    """The constructor that a class of the same file defines."""
+    member = cls.definition.members.get("__init__")
+    own = cls.module is context.module and member is not None
+    return function_context(context.project, Defined(cls.module, member)) if own and member is not None else None
+
+
+@reads(Overwritten, scope=Context, words="no_*init skip_*init")
+def marks(context: Context) -> Iterator[Overwritten]:
+    """Marks on parameters that are to keep an initializer away, where nothing in the project looks for them."""
+    for node in context.walk():
+        match node:
+            case ast.Assign(targets=[ast.Attribute(value=marked, attr=flag) as target], value=ast.Constant(value=True)):
+                if FLAG.match(flag) and isinstance(marked, ast.Attribute) and not _is_read(context, flag):
+                    yield Overwritten(
+                        observer=Observer.ANALYZER,
+                        place=context.snippet.place(target),
+                        source=context.snippet.source(target),
+                        flag=flag,
+                    )
+            case _:
+                pass
+
+
+def _is_read(context: Context, flag: str) -> bool:
+    """Whether some file of the project asks for a mark."""
+    read = re.compile(rf"\.{flag}\b(?!\s*=[^=])|['\"]{flag}['\"]")
+    naming = context.project.find(Search(context.module.project_folder, word=flag.encode()))
+    found = map(context.project.load, naming)
+    return any(module is None or read.search(module.text) for module in found) or bool(read.search(context.module.text))
+
+
+def _source(walk: Walk) -> str:
+    definition = walk.context.definition
+    return walk.context.module.slice(definition) if definition is not None else ""
+
+
+def _classes(project: Project, layers: list[Layer]) -> list[Defined]:
+    """The project's own classes among layers and below them."""
+    return list(dict.fromkeys(each.cls for each in below(project, layers, set()) if each.cls is not None))
+
+
+class _Again:
+    """A statement that goes over all modules of an object, and what runs after it."""
+
+    def __init__(self, context: Context, statement: ast.stmt, walks: list[Walk], later: list[ast.stmt]) -> None:
+        self.place = context.snippet.place(statement)
+        self.source = context.snippet.source(statement).partition("\n")[0]
+        self.meant = [write for walk in walks for write in walk.writes if write.kinds]
+        called = [found for name in own_attributes(statement) if (found := method(context, name)) is not None]
+        texts = [_source(walk) for walk in walks] + [each.module.slice(d) for each in called if (d := each.definition)]
+        self.text = "\n".join([*texts, *(context.snippet.source(each) for each in later)])
+
+    def mentions(self, name: str) -> bool:
+        """Whether what initializes, or what runs after it, speaks of a class or an attribute."""
+        return re.search(rf"\b{re.escape(name)}\b", self.text) is not None
+
+    def of(self, context: Context, body: list[ast.stmt], structure: dict[str, Attribute]) -> Iterator[Overwritten]:
+        """Constants that a constructor writes in its own layers, and that are drawn anew."""
+        for statement in body:
+            for inner in statement.body if isinstance(statement, ast.With) else [statement]:
+                if isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Call):
+                    yield from self._call(context, inner.value, structure)
+
+    def _call(self, context: Context, call: ast.Call, structure: dict[str, Attribute]) -> Iterator[Overwritten]:
+        target = written(context, call)
+        name = _attribute(target.value) if isinstance(target, ast.Attribute) else None
+        if name is None or name not in structure or _called(call) not in CONSTANTS or self.mentions(name):
+            return
+        assert isinstance(target, ast.Attribute) and context.cls is not None
+        layers = [each for each in structure[name].layers if each.cls is None]
+        again = [
+            write
+            for write in self.meant
+            if write.attribute == target.attr and any(write.meant_for(context, each) for each in layers)
+        ]
+        if again and not any(_called(write.node) in CONSTANTS for write in again):
+            yield Overwritten(
+                observer=Observer.ANALYZER,
+                place=context.snippet.place(call),
+                source=context.snippet.source(call),
+                by=self.source,
+                again=self.place,
+                model=context.cls.qualname,
+                parameter=f"{name}.{target.attr}",
+            )
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else dotted(call.func)
+
+
+def _attribute(node: ast.expr) -> str | None:
+    """The attribute of ``self`` that is, or holds, the layer ``node``: ``self.gate``, ``self.gate[0]``."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return own_attribute(node)

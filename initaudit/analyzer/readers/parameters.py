@@ -1,0 +1,241 @@
+"""From the classes of a file to the timelines of the parameters they allocate raw."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.callers import passes_integer
+from initaudit.analyzer.constructor import (
+    Construction,
+    Registered,
+    construct,
+    coverage,
+    registered,
+    timeline,
+    unreadable_base,
+)
+from initaudit.analyzer.matches import Words, groups
+from initaudit.analyzer.meta import not_restored, restored, restorer
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.symbolic.values import Storage
+from initaudit.analyzer.syntax.context import File
+from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.syntax.scopes import scopes_holding
+from initaudit.analyzer.writers import (
+    called_by_others,
+    callers,
+    combined,
+    configured,
+    forgotten_initializers,
+    is_template,
+    run_by_forward,
+    written_elsewhere,
+)
+from initaudit.finding import Place
+from initaudit.observation import Undecided
+from initaudit.subjects.lost_on_meta import NotRestored
+from initaudit.timeline import Coverage, ParameterTimeline
+
+Told = ParameterTimeline | NotRestored | Undecided
+ALLOCATES = "Tensor( new( empty*("
+REGISTERS = "Parameter( register_parameter( register_buffer( Buffer( DTensor"
+RAW, REGISTERED = groups(ALLOCATES), groups(REGISTERS)
+REGISTERING = groups("aram*( uffer*( egist*( DTensor data")
+"""Wider than what registers: classes hand it to functions of theirs."""
+LISTING = {"parameters", "named_parameters", "buffers", "named_buffers"}
+
+
+@reads(NotRestored, scope=File, words=REGISTERS, imported=False)
+@reads(ParameterTimeline, scope=File, words=ALLOCATES, imported=False)
+def parameters(file: File) -> Iterator[Told]:
+    """The life of every parameter that is raw at some time, and what is lost on meta, where it is asked for."""
+    if file.asks_for(ParameterTimeline):
+        for scope in scopes_holding(file.module, RAW):
+            file.module.snippet(scope.start, scope.end)  # so that one which is not Python is noticed, in no class too
+    yield from timelines(file.project, file.module, lost=file.asks_for(NotRestored))
+
+
+def timelines(project: Project, module: Module, *, lost: bool = False, written: bool = False) -> Iterator[Told]:
+    """The life of every parameter that a class of the file allocates raw, and what is ``lost`` on meta.
+
+    Of those that are ``written`` no rule has anything to say, and their positions are costly: they come when asked for.
+    """
+    if is_template(project, module):
+        return
+    for cls in _candidates(project, module, lost=lost):
+        definition = cls.definition
+        reason = unreadable_base(project, cls)
+        words = module.matches(definition.start, definition.end)
+        is_module, registers = project.is_module_class(cls), words.holds_all(REGISTERED)
+        if project.mro(cls) is not None and not is_module and not (reason and registers):
+            if registers:
+                yield from _mixed_in(project, cls, written=written)
+            continue
+        place = Place(module.filename, definition.row, 1, definition.row, len(module.lines[definition.row - 1]) + 1)
+        construction = construct(project, cls) if reason is None else None
+        if construction is None or construction.failure:
+            reason = reason or (construction.failure if construction else "")
+            yield Undecided(place=place, subject=cls.qualname, reason=reason or "")
+        if construction is not None:
+            by = restorer(construction) if lost else None
+            yield from _allocated_raw(construction, by, written=written)
+            if by is not None:
+                yield from _written_at_once(construction, by)
+
+
+def _candidates(project: Project, module: Module, *, lost: bool) -> Iterator[Defined]:
+    """The classes that allocate raw memory and register it, themselves or by functions and methods that they call.
+
+    What may be ``lost`` on meta is registered by any class that registers something.
+    """
+    allocates, registers = _Doing(module, RAW, _allocates), _Doing(module, REGISTERING, _registers)
+    for definition in module.outline.classes():
+        cls = Defined(module, definition)
+        if (lost and module.matches(definition.start, definition.end).holds_all(REGISTERED)) or (
+            allocates.found_in(cls)
+            and (registers.found_in(cls) or any(map(registers.found_in, _inherited(project, cls))))
+        ):
+            yield cls
+
+
+class _Doing:
+    """What code of a file does, by words that stand where it does so, and by what tells it in a syntax tree."""
+
+    def __init__(self, module: Module, words: Words, does: Callable[[ast.AST], bool]) -> None:
+        self._words = words
+        self._does = does
+        functions = (each for each in module.outline.members.values() if not each.is_class)
+        self._functions = [f"{each.name}(" for each in functions if self._itself(Defined(module, each))]
+
+    def found_in(self, found: Defined) -> bool:
+        """Whether a class or a function does it, or calls a function of the file that does."""
+        words = found.module.matches(found.definition.start, found.definition.end)
+        return any(map(words.holds, self._functions)) or self._itself(found)
+
+    def _itself(self, found: Defined) -> bool:
+        module, definition = found.module, found.definition
+        if not module.matches(definition.start, definition.end).holds_all(self._words):
+            return False
+        snippet = module.snippet(definition.start, definition.end)
+        return snippet is None or any(map(self._does, snippet.nodes))
+
+
+def _allocates(node: ast.AST) -> bool:
+    """Whether a call may give raw memory."""
+    name = last_name(node.func) if isinstance(node, ast.Call) else ""
+    return name.endswith("Tensor") or name == "new" or name.startswith(("empty", "new_empty"))
+
+
+def _registers(node: ast.AST) -> bool:
+    """Whether something registers memory, or is called as if it did; or puts it in the place of what is registered."""
+    match node:
+        case ast.Call(func=function):
+            name = last_name(function)
+            return any(part in name for part in ("aram", "uffer", "egist")) and name not in LISTING
+        case ast.Name(id=name) | ast.Attribute(attr=name) if "DTensor" in name:
+            return True
+        case ast.Assign(targets=targets):
+            return any(isinstance(target, ast.Attribute) and target.attr == "data" for target in targets)
+    return False
+
+
+def _inherited(project: Project, cls: Defined) -> Iterator[Defined]:
+    """Those methods of its bases that a class calls."""
+    snippet = cls.module.snippet(cls.definition.start, cls.definition.end)
+    called = (node.func for node in (snippet.nodes if snippet is not None else ()) if isinstance(node, ast.Call))
+    for name in sorted({each.attr for each in called if isinstance(each, ast.Attribute) and _is_own(each.value)}):
+        found = project.method(cls, name, after=cls)
+        if isinstance(found, Defined):
+            yield found
+
+
+def _is_own(owner: ast.expr) -> bool:
+    """Whether an expression is the object itself, or what it inherits."""
+    return dotted(owner) == "self" or (isinstance(owner, ast.Call) and dotted(owner.func) == "super")
+
+
+def _mixed_in(project: Project, mixin: Defined, *, written: bool) -> Iterator[ParameterTimeline]:
+    """The life of what a class that is no module makes for those that derive from it: as one that forgets it has it."""
+    found = [
+        told
+        for cls in combined(project, mixin)
+        if unreadable_base(project, cls) is None
+        for told in _allocated_raw(construct(project, cls), None, written=written)
+        if isinstance(told, ParameterTimeline) and told.model == mixin.qualname
+    ]
+    found.sort(key=lambda told: told.coverage in (Coverage.NEVER, Coverage.PARTIAL))
+    places = {(told.name, told.allocation.place): told for told in found if told.allocation is not None}
+    yield from places.values()
+
+
+def _allocated_raw(construction: Construction, by: str | None, *, written: bool) -> Iterator[Told]:
+    loaded = _is_loaded(construction)
+    found = [entry for entry in registered(construction) if _is_size(entry.storage, construction)]
+    storages = [entry.storage for entry in found]
+    for entry in found:
+        storage = entry.storage
+        others = [other for other in storages if other is not storage]
+        forgotten: str | None = None
+        decided = coverage(entry, others, construction.run.impossible)
+        reason = storage.escaped or construction.failure
+        if loaded or entry.loaded:
+            reason = "the class holds packed storage, which a loader fills" if loaded else "it has a loader of its own"
+        if reason is None and decided[0] in (Coverage.NEVER, Coverage.PARTIAL):
+            writing = list(forgotten_initializers(construction, entry))
+            reason = _used_later(construction, entry, writing)
+            if reason is None and written_elsewhere(construction, entry) is not None:
+                decided = (Coverage.WRITTEN, None)
+                reason = storage.escaped
+            reason = reason or construction.failure
+            forgotten = writing[0].definition.name if writing else None
+        elif by is not None and decided[0] is Coverage.WRITTEN and not loaded and not restored(construction, entry, by):
+            yield not_restored(construction, entry, by)
+        if reason is not None and decided[0] is not Coverage.WRITTEN:
+            decided = (Coverage.UNKNOWN, None)
+        if decided[0] is Coverage.WRITTEN and not storage.legacy and not written:
+            continue
+        result = timeline(construction, entry, decided, forgotten)
+        yield result
+        if decided[0] is Coverage.UNKNOWN and result.allocation is not None:
+            subject = f"{result.model}.{result.name}"
+            yield Undecided(
+                place=result.allocation.place, subject=subject, reason=reason or "which elements are written"
+            )
+
+
+def _used_later(construction: Construction, entry: Registered, writing: list[Defined]) -> str | None:
+    """Why a parameter that methods of the class would write may be written by the time that it is used."""
+    at_first_use = run_by_forward(construction)
+    for method in writing:
+        if method in at_first_use:
+            return f"{method.definition.name} writes it when the module is used"
+        if any(called_by_others(construction, caller) for caller in callers(construction, method)):
+            return f"{method.definition.name} is called by others"
+    return "the configuration of its framework speaks of it" if configured(construction, entry) else None
+
+
+def _written_at_once(construction: Construction, by: str) -> Iterator[NotRestored]:
+    """What was never raw, but is once the module was on meta, since ``by`` does not write it."""
+    for entry in registered(construction, raw=False) if not _is_loaded(construction) else ():
+        storage = entry.storage
+        if storage.origin is not None and not storage.garbage and not restored(construction, entry, by):
+            yield not_restored(construction, entry, by)
+
+
+def _is_loaded(construction: Construction) -> bool:
+    return any(storage.dtype in torch_api.LOADED_DTYPES for storage in construction.run.storages)
+
+
+def _is_size(storage: Storage, construction: Construction) -> bool:
+    """Whether the argument of a legacy constructor is known to be a size."""
+    pending = storage.pending
+    return (
+        pending is None
+        or construction.run.is_integer(pending, storage.condition)
+        or passes_integer(construction, pending)
+    )

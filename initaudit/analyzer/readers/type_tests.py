@@ -1,0 +1,86 @@
+"""Tests of the type of a module that do not test it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.syntax.context import Context, Statement, first_parameter
+from initaudit.analyzer.syntax.walks import applied_names
+from initaudit.naming import blocks
+from initaudit.subjects.module_tests import TypeTest
+
+
+@reads(TypeTest, scope=Statement, words="isinstance( == is", nearby="modules( children( apply(")
+def type_tests(statement: Statement) -> Iterator[TypeTest]:
+    """Tests, in a statement, of the type of what is known to be a module."""
+    modules = (*statement.modules, *_applied(statement.context))
+    node = statement.node
+    if isinstance(node, ast.If | ast.While):
+        yield from _type_tests(statement.context, node.test, modules)
+    elif modules and next(blocks(node), None) is None:
+        yield from _type_tests(statement.context, node, modules)
+
+
+def _applied(context: Context) -> tuple[str, ...]:
+    """The parameter of a function that ``apply`` calls with each module."""
+    name = first_parameter(context) if context.definition is not None else None
+    if name is None or context.definition is None or context.definition.name not in applied_names(context):
+        return ()
+    return (name,)
+
+
+def _type_tests(context: Context, expression: ast.AST, modules: Sequence[str]) -> Iterator[TypeTest]:
+    """Tests of the type of a module that do not test it. ``modules`` are names known to be bound to modules."""
+    for node in nodes(expression):
+        match node:
+            case ast.BoolOp(op=ast.Or()):
+                yield from _always_true(context, node, modules)
+            case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=subject), ast.BoolOp() as types]):
+                kinds = _operands(types)
+                if subject in modules and all(map(context.is_module_class, kinds)):
+                    mended = f"isinstance({subject}, ({', '.join(map(context.snippet.source, kinds))}))"
+                    which = "first" if isinstance(types.op, ast.Or) else "last"
+                    yield _type_test(context, node, f"tests only the {which}", mended if which == "first" else None)
+            case ast.Compare(left=ast.Name(id=subject), ops=[ast.Is() | ast.Eq()], comparators=[kind]):
+                if subject in modules and context.is_module_class(kind):
+                    yield _type_test(
+                        context, node, "never true", f"isinstance({subject}, {context.snippet.source(kind)})"
+                    )
+
+
+def _always_true(context: Context, node: ast.BoolOp, modules: Sequence[str]) -> Iterator[TypeTest]:
+    """``isinstance(m, A) or B``."""
+    operands = _operands(node)
+    tests = [operand for operand in operands if _tested(operand) in modules]
+    classes = [operand for operand in operands if context.is_module_class(operand)]
+    if not tests or not classes:
+        return
+    kinds = [context.snippet.source(test.args[1]) for test in tests if isinstance(test, ast.Call)]
+    kinds += map(context.snippet.source, classes)
+    complete = len(tests) + len(classes) == len(operands) and not any(kind.startswith("(") for kind in kinds)
+    complete = complete and len(set(map(_tested, tests))) == 1
+    mended = f"isinstance({_tested(tests[0])}, ({', '.join(kinds)}))" if complete else None
+    yield _type_test(context, node, "always true", mended)
+
+
+def _type_test(context: Context, node: ast.expr, outcome: str, mended: str | None) -> TypeTest:
+    return TypeTest(
+        place=context.snippet.place(node), source=context.snippet.source(node), outcome=outcome, mended=mended
+    )
+
+
+def _operands(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.BoolOp):
+        return [operand for value in node.values for operand in _operands(value)]
+    return [node]
+
+
+def _tested(node: ast.expr) -> str | None:
+    """The name that an ``isinstance`` call tests."""
+    match node:
+        case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=subject), _], keywords=[]):
+            return subject
+    return None

@@ -1,0 +1,126 @@
+"""The weights that a class draws for itself and multiplies by: what from, and with which fans."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Iterator
+
+from initaudit.analyzer.constructor import (
+    Construction,
+    construct,
+    declaring_class,
+    registered,
+    unreadable_base,
+)
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.starts import SCHEMES, is_final, start_of
+from initaudit.analyzer.symbolic.values import Constant, Origin, Storage, Symbol, Value
+from initaudit.analyzer.syntax.context import Class
+from initaudit.analyzer.syntax.products import multiplies, products
+from initaudit.analyzer.writers import is_template
+from initaudit.finding import Observer
+from initaudit.schemes import Recognition
+from initaudit.subjects.weights import Extent, WeightUse
+from initaudit.timeline import Kind
+
+UNCLEAR = re.compile(r"[^\w\s.()\[\]+*/%-]|each of|module ")
+"""What stands in the text of a value that is no expression of the source."""
+
+
+@reads(
+    WeightUse,
+    scope=Class,
+    words=("randn( normal_( xavier_ kaiming_", "@ mm( matmul( linear( conv1d( conv2d( conv3d("),
+    nearby="Parameter( register_parameter( register_buffer( Buffer( DTensor",
+)
+def weight_uses(cls: Class) -> Iterator[WeightUse]:
+    """Every weight of a class that is drawn once, whatever the path, and only multiplied by."""
+    project, defined = cls.project, cls.defined
+    if not project.is_module_class(defined) or not multiplies(cls) or is_template(project, cls.module):
+        return
+    construction = construct(project, defined) if unreadable_base(project, defined) is None else None
+    if construction is not None and construction.failure is None:
+        yield from _of_class(construction)
+
+
+def _of_class(construction: Construction) -> Iterator[WeightUse]:
+    drawn = {
+        found.name: (found, start)
+        for raw in (False, True)
+        for found in registered(construction, raw=raw)
+        if found.kind is Kind.PARAMETER and (start := start_of(found)) is not None
+    }
+    multiplied = products(construction.run.project, construction.cls, set(drawn)) if drawn else {}
+    for name, product in multiplied.items():
+        found, (origin, by, distribution) = drawn[name]
+        shape = _shape(found.storage)
+        if shape is None or len(shape) < 2 or not is_final(construction, found):
+            continue
+        try:
+            fan_in, fan_out = (_product([shape[at] for at in dims]) for dims in (product.summed, product.kept))
+        except IndexError:
+            continue
+        scheme = _scheme(origin, by)
+        yield WeightUse(
+            observer=Observer.ANALYZER,
+            place=origin.snippet.place(origin.node),
+            model=declaring_class(construction, origin).qualname,
+            parameter=name,
+            use=product.context.snippet.source(product.node),
+            shape=shape,
+            by=by,
+            distribution=distribution,
+            fan_in=fan_in,
+            fan_out=fan_out,
+            schemes=(scheme,) if scheme is not None else (),
+            counted=(_product([shape[1], *shape[2:]]), _product([shape[0], *shape[2:]])),
+        )
+
+
+def _scheme(origin: Origin, by: str) -> Recognition | None:
+    """The scheme of Xavier's or Kaiming's that an initializer follows for a tensor as it is, not for a view of it."""
+    name, call = by.removeprefix("init.").rstrip("_"), origin.node
+    if not name.startswith(SCHEMES) or not isinstance(call, ast.Call):
+        return None
+    given = dict(zip(("tensor", "a", "mode"), call.args, strict=False))
+    given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
+    tensor, mode = given.get("tensor"), given.get("mode", ast.Constant("fan_in"))
+    if tensor is None or not dotted(tensor) or dotted(tensor).rpartition(".")[2] in ("T", "mT"):
+        return None
+    if name.startswith("xavier"):
+        return Recognition(scheme=name)
+    known = isinstance(mode, ast.Constant) and mode.value in ("fan_in", "fan_out")
+    return Recognition(scheme=name, mode=ast.literal_eval(mode)) if known else None
+
+
+def _shape(storage: Storage) -> tuple[Extent, ...] | None:
+    """A shape all of whose sizes have a text of their own."""
+    entries = storage.shape or ()
+    sizes = [size for entry in entries if (size := _size(entry)) is not None]
+    return tuple(sizes) if len(sizes) == len(entries) else None
+
+
+def _size(entry: Value) -> Extent | None:
+    """One dimension, if it is the same whenever it is asked for."""
+    match entry:
+        case Constant(int(number)):
+            return number
+        case Symbol(name) if not UNCLEAR.search(name):
+            return _tidy(name)
+    return None
+
+
+def _product(sizes: list[Extent]) -> Extent:
+    """The product of some sizes, as a number where it is one."""
+    number = math.prod(size for size in sizes if isinstance(size, int))
+    named = sorted(size for size in sizes if isinstance(size, str))
+    factors = [*([] if number == 1 else [str(number)]), *(f"({size})" for size in named)]
+    return _tidy(" * ".join(factors)) if named else number
+
+
+def _tidy(expression: str) -> str:
+    """An expression without brackets that say nothing."""
+    return ast.unparse(ast.parse(expression, mode="eval"))

@@ -1,0 +1,27 @@
+"""Low-rank adapters all of whose factors start at zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.adapters import FIRST
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.syntax.context import File
+from initaudit.analyzer.syntax.factors import WORDS, Holds, adapters
+from initaudit.finding import Observer
+from initaudit.subjects.weights import ZeroFactors
+
+
+@reads(ZeroFactors, scope=File, words=(WORDS, "zeros zero_ constant_ fill_"))
+def zero_factors(file: File) -> Iterator[ZeroFactors]:
+    """The adapters of a file all of whose factors are zeros, whatever writes them."""
+    for adapter in adapters(file):
+        start, zeros = adapter.first(FIRST), adapter.names(Holds.ZERO)
+        if start is not None and len(zeros) > 1 and not adapter.names(Holds.RANDOM):
+            yield ZeroFactors(
+                observer=Observer.ANALYZER,
+                place=start.snippet.place(start.node),
+                model=adapter.cls.qualname,
+                parameter=start.name,
+                factors=zeros,
+            )

@@ -1,0 +1,60 @@
+"""What gives a parameter the values that it starts with, where that is one thing, and nothing else writes it later."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from initaudit.analyzer.constructor import Construction, Registered
+from initaudit.analyzer.symbolic.conditions import TRUE
+from initaudit.analyzer.symbolic.values import Origin
+from initaudit.analyzer.writers import forgotten_initializers, written_elsewhere
+from initaudit.schemes import Distribution, distribution_of
+
+Start = tuple[Origin, str, Distribution | None]
+"""What a parameter's values come from: where, by which canonical call, and what they are drawn from."""
+SCHEMES = ("xavier", "kaiming")
+
+
+def start_of(found: Registered) -> Start | None:
+    """What gives a parameter all of its values on every path, if that is one draw and known."""
+    storage = found.storage
+    if storage.escaped or found.loaded or found.condition != TRUE or storage.condition != TRUE:
+        return None
+    if not storage.writes:
+        distribution = None if storage.raw else distribution_of(storage.call, ())
+        return (storage.origin, storage.call, distribution) if storage.origin and distribution else None
+    last = storage.writes[-1]
+    scheme = last.by.removeprefix("init.").startswith(SCHEMES)
+    if last.part is not None or last.condition != TRUE or (last.distribution is None and not scheme):
+        return None
+    return last.origin, last.by, last.distribution
+
+
+def is_final(construction: Construction, found: Registered) -> bool:
+    """Whether nobody else writes a trainable parameter once it is constructed."""
+    return (
+        not _is_frozen(construction, found)
+        and next(forgotten_initializers(construction, found), None) is None
+        and written_elsewhere(construction, found) is None
+        and not found.storage.escaped
+    )
+
+
+def _is_frozen(construction: Construction, found: Registered) -> bool:
+    """Whether the code says that a parameter is not trained."""
+    origin, name = found.storage.origin, re.escape(found.name)
+    if origin is None or re.search(rf"self\.{name}\.requires_grad", construction.cls.module.text):
+        return True
+    made = (
+        node
+        for node in origin.snippet.nodes
+        if isinstance(node, ast.Assign) and any(ast.unparse(target) == f"self.{found.name}" for target in node.targets)
+    )
+    return any(
+        isinstance(inner, ast.keyword)
+        and inner.arg == "requires_grad"
+        and not (isinstance(inner.value, ast.Constant) and inner.value.value is True)
+        for node in made
+        for inner in ast.walk(node)
+    )

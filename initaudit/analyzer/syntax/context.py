@@ -1,0 +1,210 @@
+"""What readers look at: a file, a class, a function or a stretch of top-level code, a statement."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.project import Defined, External, Project, Resolved
+from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, parameters
+from initaudit.analyzer.syntax.iteration import element_name, iterated
+from initaudit.naming import blocks
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A whole file, and the names of the kinds of subject that are asked for and may stand in it."""
+
+    project: Project
+    module: Module
+    asked: frozenset[str]
+
+    def asks_for(self, subject: type) -> bool:
+        return subject.__name__ in self.asked
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """A class of a file."""
+
+    project: Project
+    module: Module
+    definition: Definition
+
+    @property
+    def defined(self) -> Defined:
+        return Defined(self.module, self.definition)
+
+    @property
+    def text(self) -> str:
+        return self.module.slice(self.definition)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A function that is not inside a function, or a stretch of top-level code: where it stands, and its tree."""
+
+    project: Project
+    module: Module
+    definition: Definition | None
+    snippet: Snippet
+
+    @property
+    def cls(self) -> Defined | None:
+        """The class whose method this is."""
+        owner = self.definition.owner if self.definition is not None else None
+        return Defined(self.module, owner) if owner is not None else None
+
+    @property
+    def function(self) -> FunctionNode | None:
+        node = self.snippet.body[0] if self.snippet.body else None
+        return node if self.definition is not None and isinstance(node, FunctionNode) else None
+
+    def resolve(self, node: ast.AST) -> Resolved | None:
+        """What a dotted expression stands for at the top level of the file."""
+        name = dotted(node) if isinstance(node, ast.expr) else ""
+        return self.project.resolve(self.module, name) if name and not name.startswith(".") else None
+
+    def canonical(self, node: ast.AST) -> str | None:
+        """The canonical name of something of an external package."""
+        found = self.resolve(node)
+        return found.name if isinstance(found, External) else None
+
+    def walk(self) -> Sequence[ast.AST]:
+        """Return every node, in the order of the source."""
+        return self.snippet.nodes
+
+    def calls(self) -> Iterator[ast.Call]:
+        return (node for node in self.walk() if isinstance(node, ast.Call))
+
+    def is_module_class(self, node: ast.AST) -> bool:
+        """Whether an expression names a class of modules."""
+        found = self.resolve(node)
+        if isinstance(found, External):
+            last = found.name.rpartition(".")[2]
+            return found.name.startswith("torch.nn.") and last[:1].isupper() and last not in ("Parameter", "Buffer")
+        return isinstance(found, Defined) and found.definition.is_class and self.project.is_module_class(found)
+
+    def is_parameter(self, node: ast.AST) -> bool:
+        """Whether an expression is known to be a parameter: ``layer.weight``, or an attribute that is made one."""
+        if not isinstance(node, ast.Attribute):
+            return False
+        if (name := own_attribute(node)) is not None:
+            return self.cls is not None and makes_parameter(self.project, self.cls, name)
+        return node.attr in ("weight", "bias")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement, and what holds where it stands.
+
+    ``following`` runs behind it in its function. ``parameters`` and ``modules`` are the variables that loops around it
+    bind to parameters and modules of a model. ``guarded``: it stands in the body of a ``try``.
+    """
+
+    context: Context
+    node: ast.stmt
+    following: Sequence[ast.stmt]
+    parameters: tuple[str, ...]
+    modules: tuple[str, ...]
+    guarded: bool
+
+
+TRY = (ast.Try, getattr(ast, "TryStar", ast.Try))
+"""``except*`` is of Python 3.11."""
+
+
+def statements(context: Context) -> Iterator[Statement]:
+    """Yield every statement of a function, those inside of others too."""
+    yield from _statements(context, context.snippet.body, (), (), (), guarded=False)
+
+
+def _statements(
+    context: Context,
+    body: Sequence[ast.stmt],
+    following: Sequence[ast.stmt],
+    parameters: tuple[str, ...],
+    modules: tuple[str, ...],
+    *,
+    guarded: bool,
+) -> Iterator[Statement]:
+    for position, node in enumerate(body):
+        inner = list(blocks(node))
+        behind = [*body[position + 1 :], *following] if inner else []
+        yield Statement(context, node, behind, parameters, modules, guarded)
+        tensors, owners = _bound(node)
+        for index, block in enumerate(inner):
+            in_try = isinstance(node, TRY) and index == 0
+            yield from _statements(context, block, behind, (*parameters, *tensors), (*modules, *owners), guarded=in_try)
+
+
+def _bound(node: ast.stmt) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The variables that a loop binds to parameters, and those that it binds to modules."""
+    found = iterated(node) if isinstance(node, ast.For | ast.AsyncFor) else None
+    if found is None or not isinstance(node, ast.For | ast.AsyncFor):
+        return (), ()
+    element = element_name(node, found[1])
+    names = () if element is None else (element,)
+    return (names, ()) if found[1].tensors else ((), names)
+
+
+def function_context(project: Project, function: Defined) -> Context | None:
+    """Return a function as a scope of its own; None when it does not parse."""
+    snippet = function.module.snippet(function.definition.start, function.definition.end)
+    context = Context(project, function.module, function.definition, snippet) if snippet is not None else None
+    return context if context is not None and context.function is not None else None
+
+
+def method(context: Context, name: str) -> Context | None:
+    """A method of the class whose method this is, as the class has it."""
+    found = context.project.method(context.cls, name) if context.cls is not None else None
+    return function_context(context.project, found) if isinstance(found, Defined) else None
+
+
+def own_attribute(node: ast.AST) -> str | None:
+    """The name of an attribute of ``self``."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+        return node.attr
+    return None
+
+
+def own_attributes(node: ast.AST) -> set[str]:
+    """Every attribute of ``self`` that stands in it."""
+    return {name for inner in ast.walk(node) if (name := own_attribute(inner)) is not None}
+
+
+def first_parameter(context: Context) -> str | None:
+    """The first argument that a caller gives."""
+    function = context.function
+    names = [param.arg for param in parameters(function)] if function is not None else []
+    if context.cls is not None and names[:1] == ["self"]:
+        names = names[1:]
+    return names[0] if names else None
+
+
+def makes_parameter(project: Project, cls: Defined, name: str) -> bool:
+    """Whether a class or a base of it makes an attribute of this name a parameter."""
+    escaped = re.escape(name)
+    made = rf"self\.{escaped}\s*(?::[^=\n]+)?=[^=][^\n]*\bParameter\b|register_parameter\(\s*['\"]{escaped}['\"]"
+    bases = (base for base in project.mro(cls) or (cls,) if isinstance(base, Defined))
+    return any(re.search(made, base.module.slice(base.definition)) for base in bases)
+
+
+def initializes(statement: ast.stmt) -> bool:
+    """Whether a statement calls something that initializes what it is given, or that it is called on."""
+    functions = [node.func for node in ast.walk(statement) if isinstance(node, ast.Call)]
+    names = [each.attr if isinstance(each, ast.Attribute) else dotted(each) for each in functions]
+    return any(name.endswith("_") or "init" in name or "reset" in name or "orthogonal" in name for name in names)
+
+
+def in_order(body: Sequence[ast.stmt], *, later: bool = False) -> Iterator[ast.stmt]:
+    """Every statement, those inside of others too; what is defined here to run ``later`` only where that is asked."""
+    for statement in body:
+        yield statement
+        if later or not isinstance(statement, FunctionNode | ast.ClassDef):
+            for block in blocks(statement):
+                yield from in_order(block, later=later)

@@ -1,0 +1,80 @@
+"""Words are found wherever they stand in code, however that is laid out."""
+
+from __future__ import annotations
+
+import ast
+import token
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from initaudit.analyzer.matches import Matches, groups
+from initaudit.analyzer.readers import readers
+
+WORDS = sorted(
+    {
+        word
+        for reader in readers()
+        for declared in reader.declared
+        for group in (*declared.words, *declared.nearby)
+        for word in group
+    }
+)
+NAMES = st.sampled_from(
+    [word.rstrip("(").replace("*", "_weights") or "f" for word in WORDS if word.strip("(*")[:1].isalpha()]
+)
+GAPS = st.lists(st.sampled_from([" ", "\t", "\n", "\\\n", "# a ( comment, f(\n", "  "]), max_size=4).map("".join)
+
+
+@given(NAMES, GAPS, st.sampled_from(["x = (a.", "(", "[b, "]))
+def test_a_call_is_found_whatever_stands_before_its_bracket(name: str, gap: str, before: str) -> None:
+    text = f"{before}{name}{gap}(3)\n"
+    assert Matches(text).holds(f"{name}("), text
+
+
+@given(st.lists(st.sampled_from([*WORDS, " ", "\n", ".", "(", ")", "_", "x" * 40, "é", "#"]), max_size=12).map("".join))
+def test_a_word_is_found_wherever_it_stands(text: str) -> None:
+    found = Matches(text)
+    assert [word for word in WORDS if "*" not in word and word in text and not found.holds(word)] == []
+
+
+@pytest.mark.parametrize(
+    ("word", "text", "stands"),
+    [
+        ("init*(", "init_weights(m)", True),
+        ("init*(", "self.init(m)", True),
+        ("init*(", "super().__init__()", False),
+        ("init*(", "init = 3", False),
+        ("no_*init", "p._no_weight_init = True", True),
+        ("no_*init", "with torch.no_grad(): init()", False),
+        ("zeros(", "zeros = 3\n(zeros)", False),
+    ],
+)
+def test_a_star_stands_for_the_rest_of_a_name(word: str, text: str, stands: bool) -> None:
+    assert Matches(text).holds(word) is stands
+
+
+def test_one_word_of_each_group_has_to_stand_there() -> None:
+    words = groups(("normal_( uniform_(", "Norm"))
+    assert words == (("normal_(", "uniform_("), ("Norm",))
+    assert Matches("LayerNorm, uniform_(w)").holds_all(words)
+    assert not Matches("uniform_(w)").holds_all(words)
+    assert Matches("").holds_all(groups(()))
+
+
+def test_every_word_is_one_token_of_python_or_a_part_of_one() -> None:
+    """So that no line break can stand inside of it."""
+    broken = [word for word in WORDS if not _is_one_token(word.removesuffix("("))]
+    assert broken == [], f"code may be broken within {broken}"
+
+
+def _is_one_token(word: str) -> bool:
+    return word in token.EXACT_TOKEN_TYPES or word.replace("*", "").isidentifier()
+
+
+def test_calls_in_formatted_and_in_broken_code_are_the_same() -> None:
+    code = "x = torch.nn.init.normal_(self.weight)"
+    broken = "x = (torch . nn\n . init # why\n . normal_ # (\n  (self . weight))"
+    assert ast.dump(ast.parse(code)) == ast.dump(ast.parse(broken))
+    assert Matches(code).holds("normal_(") and Matches(broken).holds("normal_(")
