@@ -24,8 +24,7 @@ from initaudit import __version__, attempt, engine, fix, session, settings
 from initaudit.baseline import DEFAULT_FILENAME, write_baseline
 from initaudit.engine import Report, Task
 from initaudit.files import Sources
-from initaudit.finding import Edit, Finding, Severity
-from initaudit.merge import moved
+from initaudit.finding import Finding, Severity, moved
 from initaudit.portrait import table
 from initaudit.report import render
 from initaudit.report.base import Context, RuleCard, position, printable
@@ -180,8 +179,8 @@ def _suppressed(task: Task, report: Report) -> tuple[list[fix.Mended], list[str]
         edits = suppressing(source, [moved(finding, source.located) for finding in by_file[filename]])
         try:
             if edits:
-                shown = [Edit(edit.content, source.shown(edit.place)) for edit in edits]
-                mended.append(fix.Mended(source, fix.apply_edits(source, shown), tuple(by_file[filename])))
+                text = fix.apply_edits(source, moved(edits, source.shown))
+                mended.append(fix.Mended(source, text, tuple(by_file[filename])))
         except fix.FixError as error:
             errors.append(str(error))
     return mended, errors
@@ -360,6 +359,9 @@ def _conclude(report: Report, prepared: Prepared, output: Output) -> int:
     if output.show_unknown:
         for line in _undecided(report):
             _log(line)
+    if output.show_unknown or output.verbose:
+        for one in report.unread:
+            _log(printable(f"{one.place.filename}:{position(one.place)}: skipped: {one.reason}"))
     for error in report.errors:
         _log(f"initaudit: error: {error}")
     if not output.quiet:

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from initaudit import fix, merge
-from initaudit.files import Sources, decode_source, holding, read_source
-from initaudit.finding import Category, Change, Finding, Observer, Place, Severity
+from initaudit.files import Sources, decode_source, holding, is_document, read_source
+from initaudit.finding import Category, Change, Finding, Observer, Place, Severity, moved
 from initaudit.merge import Seen
 from initaudit.observation import Observation, Question, Undecided
 from initaudit.repository import Changes, Repositories
@@ -23,7 +23,7 @@ from initaudit.rules import catalogue, questions
 from initaudit.rules.base import AnyRule
 from initaudit.selection import Selected
 from initaudit.settings import Configuration, Model
-from initaudit.source import SourceError, SourceFile
+from initaudit.source import SourceError, SourceFile, Unread
 from initaudit.subjects.builds import BuildFailure
 from initaudit.subjects.files import SyntaxFault, UnusedSuppression
 from initaudit.suppression import Suppressions, read_suppressions, unused
@@ -79,12 +79,16 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of a run. ``errors`` are things that could not be done at all, in words."""
+    """The outcome of a run. ``errors`` are things that could not be done at all, in words.
+
+    ``unread`` is what was left out of documents though it may be Python.
+    """
 
     findings: tuple[Finding, ...]
     summary: Summary
     observations: tuple[Observation, ...] = ()
     undecided: tuple[Undecided, ...] = ()
+    unread: tuple[Unread, ...] = ()
     errors: tuple[str, ...] = ()
 
     def exit_code(self, fail_on: Severity = Severity.WARNING) -> int:
@@ -193,19 +197,22 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     asking = functools.partial(questions, running, preview=preview)
     with holding(task.given):
         watched = [watch(asking) for watch in watches]
-    observations = tuple(observation for one in watched for observation in one.observations)
     named = _Names(task)
+    observations = tuple(
+        _in_document(observation, named, sources) for one in watched for observation in one.observations
+    )
 
     seen = [one for observation in observations for one in judge(observation, rules.values(), preview=preview)]
-    found = merge.merge(msgspec.structs.replace(one, finding=merge.moved(one.finding, named.place)) for one in seen)
+    found = merge.merge(msgspec.structs.replace(one, finding=moved(one.finding, named.place)) for one in seen)
     hiding = _Hiding(task, sources)
     findings = hiding.remaining(finding for finding in found if selected.covers(finding))
     findings = merge.supersede(findings, {code: rule.supersedes for code, rule in rules.items()})
     if task.noqa:
         facts = tuple(hiding.unused(selected, _Looked(watched, named, task.filenames)))
-        useless = [one.finding for one in judge(_noticed(facts), rules.values()) if selected.covers(one.finding)]
+        judged = [moved(one.finding, sources.shown) for one in judge(_noticed(facts), rules.values())]
+        useless = [finding for finding in judged if selected.covers(finding)]
         findings = sorted(findings + hiding.remaining(useless), key=merge.position)
-    findings = [fix.keeping_comments(merge.moved(finding, sources.shown), sources) for finding in findings]
+    findings = [fix.keeping_comments(finding, sources) for finding in findings]
     findings = merge.fingerprinted(findings, sources.line, Repositories(Path.cwd()).relative)
     fresh = [finding for finding in findings if finding.fingerprint not in task.known]
     errors = [error for one in watched for error in one.errors]
@@ -213,26 +220,31 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     probed = [one for observer in watched if observer.observer is Observer.PROBE for one in observer.observations]
     not_built = sum(any(isinstance(fact, BuildFailure) for fact in one.facts) for one in probed)
     reported = [finding for finding in fresh if task.changes is None or task.changes.touch(finding.place)]
-    undecided = tuple(
-        msgspec.structs.replace(item, place=sources.shown(named.place(item.place)) if item.place else None)
-        for observation in observations
-        for item in observation.undecided
-    )
+    undecided = tuple(moved(item, named.place) for observation in observations for item in observation.undecided)
+    unread = tuple(one for filename in task.filenames for one in sources.skipped(filename))
     return Report(
         findings=tuple(reported),
         observations=observations,
         undecided=undecided,
+        unread=unread,
         errors=tuple(errors),
         summary=Summary(
             files=len(task.filenames),
             built=len(probed) - not_built,
             not_built=not_built,
-            skipped=task.skipped,
+            skipped=task.skipped + len(unread),
             undecided=len(undecided),
             suppressed=hiding.count,
             known=len(findings) - len(fresh),
         ),
     )
+
+
+def _in_document(observation: Observation, named: _Names, sources: Sources) -> Observation:
+    """What was seen of a document, by places in the document: nobody else knows the text that was read of it."""
+    if not is_document(observation.source):
+        return observation
+    return moved(observation, lambda place: sources.shown(named.place(place)))
 
 
 def judge(observation: Observation, rules: Iterable[AnyRule], *, preview: bool = True) -> Iterator[Seen]:
@@ -295,7 +307,8 @@ class _Hiding:
         return [finding for finding in findings if not (self._task.noqa and self._hidden(finding))]
 
     def _hidden(self, finding: Finding) -> bool:
-        hiding = self._suppressions(finding.place.filename).hiding(finding)
+        suppressions = self._suppressions(finding.place.filename)
+        hiding = suppressions.hiding(moved(finding, suppressions.source.located))
         self._used.update((comment.place, finding.code) for comment in hiding)
         self.count += bool(hiding)
         return bool(hiding)

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from initaudit.finding import Place
-from initaudit.source import SourceError, SourceFile, lines
+from initaudit.source import SourceError, SourceFile, Unread, lines
 
-DOCUMENTS = (".ipynb", ".md")
+NOTEBOOKS, MARKDOWN = ".ipynb", ".md"
 held: dict[str, bytes] = {}
 """What is read in the place of files, by their real paths."""
 
@@ -49,10 +49,14 @@ def holding(given: Iterable[SourceFile]) -> Iterator[None]:
 
 def decode_source(filename: str, raw: bytes) -> SourceFile:
     """Decode ``raw`` by its byte order mark, its coding cookie (PEP 263), or as UTF-8; of a document, its Python."""
-    if is_document(filename):
-        from initaudit.embedded import embedded
+    if filename.lower().endswith(NOTEBOOKS):
+        from initaudit.notebook import notebook
 
-        return embedded(filename, raw)
+        return notebook(filename, raw)
+    if filename.lower().endswith(MARKDOWN):
+        from initaudit.markdown import markdown
+
+        return markdown(filename, raw)
     if raw.isascii() and b"coding" not in raw:
         return SourceFile(filename, raw, raw.decode("ascii"), "utf-8")
     try:
@@ -73,7 +77,7 @@ def decode_source(filename: str, raw: bytes) -> SourceFile:
 
 def is_document(filename: str) -> bool:
     """Whether Python is only a part of what a file holds."""
-    return filename.lower().endswith(DOCUMENTS)
+    return filename.lower().endswith((NOTEBOOKS, MARKDOWN))
 
 
 def code_bytes(filename: str) -> bytes | None:
@@ -128,11 +132,20 @@ class Sources:
         source = self.get(place.filename) if is_document(place.filename) else None
         return source.shown(place) if source else place
 
+    def skipped(self, filename: str) -> tuple[Unread, ...]:
+        """What was left out of a document; a notebook without the word has nothing to find, and is not decoded."""
+        if not is_document(filename):
+            return ()
+        if filename not in self._files and filename.lower().endswith(NOTEBOOKS) and not code_bytes(filename):
+            return ()
+        source = self.get(filename)
+        return source.skipped if source else ()
+
     def in_file(self, place: Place) -> Place:
         """A place as who knows no cells finds it, in the file; its begin when that cannot be read any longer."""
         if place.cell is None:
             return place
-        from initaudit.embedded import in_notebook
+        from initaudit.notebook import in_notebook
 
         source = self.get(place.filename)
         return in_notebook(source, place) if source else msgspec.structs.replace(place, cell=None)

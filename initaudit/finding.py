@@ -7,8 +7,13 @@ Rows and columns are 1-based, columns count code points, ends are exclusive.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import TypeVar, cast
 
 import msgspec
+
+T = TypeVar("T")
 
 
 class Severity(enum.Enum):
@@ -56,6 +61,12 @@ class Place(msgspec.Struct, frozen=True, order=True):
     end_row: int
     end_column: int
     cell: int | None = None
+
+    def seen_from(self, here: Place) -> str:
+        """Say where this begins to a reader of another place: `line 10`, `cell 5, line 10`, `line 10 of net.py`."""
+        cell = f"cell {self.cell}, " if self.cell is not None else ""
+        name = "" if self.filename == here.filename else f" of {PurePath(self.filename).name}"
+        return f"{cell}line {self.row}{name}"
 
     def contains(self, other: Place) -> bool:
         """Whether ``other`` lies within this span of the same file and cell."""
@@ -147,3 +158,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     def subjects(self) -> frozenset[str]:
         """Every parameter the finding speaks of."""
         return frozenset(self.affects) | ({self.parameter} if self.parameter else frozenset())
+
+
+def moved(value: T, to: Callable[[Place], Place]) -> T:
+    """Return a value with every place that it holds, however deep, at another place."""
+    if isinstance(value, Place):
+        return cast("T", to(value))
+    if isinstance(value, tuple):
+        return cast("T", tuple(moved(each, to) for each in value))
+    if isinstance(value, msgspec.Struct):
+        fields = {name: getattr(value, name) for name in value.__struct_fields__}
+        changed = {name: new for name, old in fields.items() if (new := moved(old, to)) is not old}
+        return msgspec.structs.replace(value, **changed)
+    return value

@@ -105,7 +105,7 @@ def apply_edits(source: SourceFile, edits: Iterable[Edit]) -> str:
         by_cell.setdefault(edit.place.cell, []).append(edit)
     texts = {cell: _edited(source.part(cell), group) for cell, group in by_cell.items()}
     whole = _put_back(source, {cell: text for cell, text in texts.items() if text != source.part(cell)})
-    if whole != source.whole and not _parses(_python_in(source, whole)):
+    if whole != source.whole and not _as_readable(source, whole):
         why = "the fixes would break the syntax" if _parses(source.text) else "its syntax is broken as it is"
         raise FixError(f"{source.filename}: {why}; nothing was changed")
     return whole
@@ -129,7 +129,7 @@ def _put_back(source: SourceFile, texts: Mapping[int | None, str]) -> str:
         return source.whole
     if None in texts:
         return texts[None]
-    from initaudit.embedded import rewritten
+    from initaudit.notebook import rewritten
 
     try:
         return rewritten(source, texts)
@@ -137,8 +137,13 @@ def _put_back(source: SourceFile, texts: Mapping[int | None, str]) -> str:
         raise FixError(f"{source.filename}: {error}; nothing was changed") from error
 
 
-def _python_in(source: SourceFile, whole: str) -> str:
-    return decode_source(source.filename, whole.encode(source.encoding)).text if source.parts else whole
+def _as_readable(source: SourceFile, whole: str) -> bool:
+    """Whether all that could be read of a file can still be read, with this in it."""
+    if not source.parts:
+        return _parses(whole)
+    after = decode_source(source.filename, whole.encode(source.encoding))
+    unread, unread_before = (len(one.faults) + len(one.skipped) for one in (after, source))
+    return unread <= unread_before and _parses(after.text)
 
 
 def _parses(text: str) -> bool:

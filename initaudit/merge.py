@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from initaudit.finding import Edit, Evidence, Finding, Observer, Place
+from initaudit.finding import Evidence, Finding, Observer, Place
 
 SHOWN_PATHS = 3
 
@@ -52,15 +52,6 @@ def position(finding: Finding) -> tuple[object, ...]:
 def class_name(model: str | None) -> str | None:
     """The name of the declaring class; how its module is called depends on who looks."""
     return model.rpartition(".")[2] if model else None
-
-
-def moved(finding: Finding, to: Callable[[Place], Place]) -> Finding:
-    """A finding, and the edits of its fix, at other places."""
-    fix = finding.fix
-    if fix is not None:
-        edits = tuple(Edit(edit.content, to(edit.place)) for edit in fix.edits)
-        fix = msgspec.structs.replace(fix, edits=edits)
-    return msgspec.structs.replace(finding, place=to(finding.place), fix=fix)
 
 
 def _identity(finding: Finding) -> tuple[object, ...]:

@@ -28,7 +28,7 @@ class Part(msgspec.Struct, frozen=True):
     """A stretch of a document that holds Python: a cell, or the whole of a Markdown file (``cell`` None).
 
     ``first`` is the row of the Python text that its first row is, ``text`` what stands in the document, and ``shifts``
-    how many columns each of its rows is indented there.
+    how many columns each of its rows stands further to the right there; none where they are all zero.
     """
 
     cell: int | None
@@ -37,8 +37,15 @@ class Part(msgspec.Struct, frozen=True):
     shifts: tuple[int, ...] = ()
 
     def shift(self, row: int) -> int:
-        """How far a row of this part is indented."""
+        """How much further to the right a row of this part stands in the document."""
         return self.shifts[row - 1] if row <= len(self.shifts) else 0
+
+
+class Unread(msgspec.Struct, frozen=True):
+    """A cell or a block that is not read, and why."""
+
+    place: Place
+    reason: str
 
 
 class SourceFile(msgspec.Struct, frozen=True):
@@ -46,6 +53,9 @@ class SourceFile(msgspec.Struct, frozen=True):
 
     A document (a notebook, Markdown) has ``parts``, and its ``text`` is the Python in it. A place in that text is
     ``shown`` to the user as a place in the document, and ``located`` in the text again.
+
+    ``faults`` are the cells that are not Python, by their places in the text; ``skipped`` is what was left out though
+    it may be Python, by its place in the document.
     """
 
     filename: str
@@ -53,6 +63,8 @@ class SourceFile(msgspec.Struct, frozen=True):
     text: str
     encoding: str  # "utf-8-sig" for a file that begins with a byte order mark
     parts: tuple[Part, ...] = ()
+    faults: tuple[Unread, ...] = ()
+    skipped: tuple[Unread, ...] = ()
 
     @property
     def whole(self) -> str:
@@ -74,7 +86,8 @@ class SourceFile(msgspec.Struct, frozen=True):
             end_row, end_column = len(rows), len(rows[-1]) + 1
         else:
             end_column += part.shift(end_row)
-        return Place(place.filename, row, place.column + part.shift(row), end_row, end_column, part.cell)
+        column = max(place.column + part.shift(row), 1)
+        return Place(place.filename, row, column, end_row, max(end_column, 1), part.cell)
 
     def located(self, place: Place) -> Place:
         """The place of the Python text that is shown as this one."""

@@ -59,7 +59,7 @@ def built(row: int, path: str, *, filename: str | None = None, **changes: object
     """The same as the probe sees it: under the real path, and without a column."""
     where = Place(filename or str(Path("net.py").resolve()), row, 1, row, 1)
     allocation = Allocation(place=where, call="torch.empty", raw=True)
-    unwritten = Unwritten(elements=3, total=3, held="0 .. 0")
+    unwritten = Unwritten(elements=3, total=3)
     return raw(row, P, path=path, allocation=allocation, unwritten=unwritten, **changes)
 
 

@@ -17,17 +17,22 @@ from initaudit.analyzer.scopes import TOO_DEEP, Scopes, scopes, scopes_of
 from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError
 from initaudit.analyzer.torch_api import is_torch
 from initaudit.newer_python import is_newer_python
+from initaudit.source import Unread
 
 
 class Module:
     """A file that was read, of which its outline and its slices are made when somebody asks."""
 
-    def __init__(self, filename: str, name: str, is_package: bool, text: str, root: Path) -> None:
+    def __init__(
+        self, filename: str, name: str, is_package: bool, text: str, root: Path, unread: tuple[Unread, ...] = ()
+    ) -> None:
+        """``unread`` are the cells that are not in the text, since they are not Python."""
         self.filename = filename
         self.name = name
         self.is_package = is_package
         self.text = text
         self.root = root
+        self.unread = unread
         self.lines = text.split("\n")
         self.unparsed = False  # whether a slice that somebody wanted does not parse; whoever asks resets it
         self._snippets: dict[tuple[int, int], Snippet | None] = {}

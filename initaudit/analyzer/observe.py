@@ -50,7 +50,8 @@ def observe(project: Project, filename: str, wanted: Sequence[Candidate]) -> Obs
     if module.unparsed and wanted and (anew := project.read_anew(module)) is not None:
         seen = _seen(project, anew, wanted)
     module.forget_trees()
-    return msgspec.structs.replace(seen, comments=comments(module.raw))
+    faults = tuple(SyntaxFault(cell.place, cell.reason) for cell in module.unread)
+    return msgspec.structs.replace(seen, facts=(*seen.facts, *faults), comments=comments(module.raw))
 
 
 def _seen(project: Project, module: Module, wanted: Sequence[Candidate]) -> Observation:

@@ -110,13 +110,14 @@ class Project:
         if key not in self._by_file:
             root, name, is_package = module_name(Path(filename), self._import_roots)
             try:
-                text = read_source(filename).text
+                source = read_source(filename)
             except SourceError:
                 self._by_file[key] = None
             else:
+                text = source.text
                 if "\r" in text:
                     text = text.replace("\r\n", "\n").replace("\r", "\n")
-                self._by_file[key] = Module(filename, name, is_package, text, root)
+                self._by_file[key] = Module(filename, name, is_package, text, root, source.faults)
         return self._by_file[key]
 
     def _signs_around(self, filename: str) -> dict[str, int]:
@@ -136,7 +137,7 @@ class Project:
             (each.start, each.end) for each in module.outline.definitions
         ]:
             return None
-        anew = Module(module.filename, module.name, module.is_package, module.text, module.root)
+        anew = Module(module.filename, module.name, module.is_package, module.text, module.root, module.unread)
         anew.outline = exact
         self._by_file.update({key: anew for key, value in self._by_file.items() if value is module})
         for answers in (self._by_name, self._near, self._mro, self._inherited, self._descendants, self._star_sources):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePath
 
 from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
@@ -167,8 +166,7 @@ class LegacyTensorConstructor(Rule[ParameterTimeline]):
         place = next((place for place in places if place.filename == here), places[-1] if places else None)
         if place is None:
             return ""
-        file = "" if place.filename == here else f" of {PurePath(place.filename).name}"
-        return f" until `{write.by}` in line {place.row}{file} initializes it"
+        return f" until `{write.by}` in {place.seen_from(subject.allocation.place)} initializes it"
 
     @staticmethod
     def modernized(allocation: Allocation) -> Fix | None:

@@ -152,7 +152,7 @@ class OverwrittenInitialization(Rule[Overwritten]):
             detail = f"no file of the project reads `{subject.flag}`"
         else:
             again = subject.again
-            where = f" at {again.filename}:{again.row}" if again is not None else ""
+            where = f" in {again.seen_from(subject.place)}" if again is not None else ""
             message = f"what `{subject.source}` writes on purpose is drawn anew by `{subject.by}`{where}"
             seen = "reads" if subject.observer is Observer.ANALYZER else "was seen"
             detail = f"{seen} to be written by a general initializer afterwards"

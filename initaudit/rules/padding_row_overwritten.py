@@ -187,5 +187,5 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
         if subject.paths:
             more = ", ..." if len(subject.paths) > SHOWN else ""
             return f"the padding row is not zero in {', '.join(subject.paths[:SHOWN])}{more}"
-        made = f" with a padding row, made in line {subject.embedding.row}" if subject.embedding else ""
+        made = f" with a padding row, made in {subject.embedding.seen_from(subject.place)}" if subject.embedding else ""
         return f"reaches an embedding{made}, and no row is written after it"

@@ -13,10 +13,10 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
     """
     ## What it does
     Reports a file that had to be read and is not Python: it cannot be parsed, or its bytes are not text in the encoding that it
-    declares.
+    declares. In a notebook it reports each cell that IPython would refuse.
 
     ## Why is this bad?
-    Nothing in the file was checked. All other files still were.
+    Nothing in the file, or in the cell, was checked. All other files and cells still were.
 
     ## Example
     ```text
@@ -74,8 +74,10 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
     )
 
     def check(self, subject: SyntaxFault) -> Iterator[Finding]:
+        cell = subject.place.cell is not None
+        what = "the cell is not Python" if cell else "the file cannot be parsed"
         yield self.finding(
             subject.place,
-            f"the file cannot be parsed: {subject.detail}; nothing in it was checked",
+            f"{what}: {subject.detail}; {'the other cells were checked' if cell else 'nothing in it was checked'}",
             evidence=[Evidence(Observer.ANALYZER, subject.detail)],
         )

@@ -258,3 +258,159 @@ def test_what_was_read_of_a_notebook_is_remembered(inside: Path) -> None:
     assert found(".") == found(".") == [("INI101", 2, 4, 31)]
     Path("net.ipynb").write_bytes(notebook("# Title", IMPORTS, RAW))
     assert found(".") == [("INI101", 3, 4, 31)]
+
+
+BROKEN = "x = ___  # fill in\nprint 'x'"
+
+
+def test_one_cell_that_is_no_python_hides_no_other() -> None:
+    Path("net.ipynb").write_bytes(notebook(IMPORTS, RAW, BROKEN, RAW.replace("Net", "Other")))
+    assert found("net.ipynb") == [("INI101", 2, 4, 31), ("INI001", 3, 2, 1), ("INI101", 4, 4, 31)]
+    assert (
+        "net.ipynb:cell 3:2:1: INI001 the cell is not Python: "
+        in initaudit("net.ipynb", "--output-format", "concise").stdout
+    )
+
+
+def test_a_cell_that_is_no_python_is_told_when_only_it_holds_what_is_looked_for() -> None:
+    Path("net.ipynb").write_bytes(notebook(IMPORTS, RAW + "\nprint 'x'"))
+    assert found("net.ipynb") == [("INI001", 2, 5, 1)]
+
+
+def test_a_cell_that_is_no_python_may_bind_any_name_and_be_silenced() -> None:
+    loop = "for name, p in model.named_parameters():\n    nn.init.zeros_(p)"
+    Path("net.ipynb").write_bytes(notebook(IMPORTS, f"model = 1\n{BROKEN}  # initaudit: ignore[INI001]", loop))
+    assert found("net.ipynb") == []
+
+
+def test_a_fix_is_made_beside_a_cell_that_is_no_python() -> None:
+    before = notebook(IMPORTS, LEGACY, BROKEN)
+    Path("net.ipynb").write_bytes(before)
+    initaudit("net.ipynb", "--select", "INI104", "--fix")
+    assert Path("net.ipynb").read_bytes() == before.replace(b"t.Tensor(3, 4)", b"t.empty(3, 4)")
+
+
+def test_a_cell_that_is_indented_as_a_whole_is_read_and_fixed_where_it_stands() -> None:
+    cell = "\n".join(f"    {row}" for row in f"%time x = 1\n{LEGACY}".split("\n"))
+    before = notebook(IMPORTS, cell)
+    Path("net.ipynb").write_bytes(before)
+    assert found("net.ipynb", "--select", "INI104") == [("INI104", 2, 5, 35)]
+    initaudit("net.ipynb", "--select", "INI104", "--fix")
+    assert Path("net.ipynb").read_bytes() == before.replace(b"t.Tensor(3, 4)", b"t.empty(3, 4)")
+
+
+def test_what_a_magic_runs_is_checked_in_its_line() -> None:
+    Path("net.ipynb").write_bytes(notebook(IMPORTS, "%time nett.apply(print)"))
+    assert found("net.ipynb") == [("INI301", 2, 1, 7)]
+
+
+@pytest.mark.parametrize("select", ["INI104", "ALL"])
+def test_every_row_in_a_message_is_one_of_a_cell(select: str) -> None:
+    Path("net.ipynb").write_bytes(notebook("x = 1\n" * 20, IMPORTS, "# Title", LEGACY))
+    text = initaudit("net.ipynb", "--select", select).stdout
+    assert "net.ipynb:cell 4:4:31: " in text
+    assert "until `init.ones_` in cell 4, line 5 initializes it" in text
+
+
+def test_evidence_names_the_cell() -> None:
+    embedding = (
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.table = nn.Embedding(9, 4, padding_idx=0)\n        nn.init.normal_(self.table.weight)"
+    )
+    Path("net.ipynb").write_bytes(notebook("# Title", "x = 1\n" * 20, IMPORTS, embedding))
+    findings = json.loads(initaudit("net.ipynb", "--select", "ALL", "--output-format", "json").stdout)
+    details = [piece["detail"] for one in findings if one["cell"] == 4 for piece in one["evidence"]]
+    assert any("made in cell 4, line 4" in detail for detail in details), details
+
+
+def test_what_is_not_decided_names_the_cell() -> None:
+    unknown = RAW.replace("t.empty(3))", "t.empty(3))\n        helper(self.w)")
+    Path("net.ipynb").write_bytes(notebook("x = 1\n" * 20, f"{IMPORTS}\nfrom there import helper", unknown))
+    told = initaudit("net.ipynb", "--show-unknown").stderr
+    assert "net.ipynb:cell 3:4:" in told
+
+
+def test_a_notebook_of_format_3_is_read_and_fixed() -> None:
+    cells = [{"cell_type": "code", "language": "python", "input": text} for text in (IMPORTS, LEGACY)]
+    before = json.dumps({"nbformat": 3, "metadata": {"name": ""}, "worksheets": [{"cells": cells}]}).encode()
+    Path("net.ipynb").write_bytes(before)
+    assert found("net.ipynb", "--select", "INI104") == [("INI104", 2, 4, 31)]
+    initaudit("net.ipynb", "--select", "INI104", "--fix")
+    assert Path("net.ipynb").read_bytes() == before.replace(b"t.Tensor(3, 4)", b"t.empty(3, 4)")
+
+
+@pytest.mark.parametrize(
+    ("cells", "how", "why"),
+    [
+        ([IMPORTS, f"%%tab tensorflow\n{RAW}"], {}, "net.ipynb:cell 2:1:1: skipped: for another framework"),
+        ([IMPORTS, f"%%writefile net.py\n{RAW}"], {}, "net.ipynb:cell 2:1:1: skipped: %%writefile writes it to a file"),
+        ([IMPORTS, RAW], {"language": "R"}, "net.ipynb:1:1: skipped: a notebook for r"),
+    ],
+)
+def test_what_is_left_out_of_a_notebook_is_counted(cells: list[str], how: dict[str, Any], why: str) -> None:
+    Path("net.ipynb").write_bytes(notebook(*cells, **how))
+    outcome = initaudit("net.ipynb", "--show-unknown")
+    assert (outcome.exit_code, outcome.stdout) == (0, "")
+    assert why in outcome.stderr
+    assert "1 skipped" in outcome.stderr
+
+
+FENCES = [
+    "python",
+    "Python title='net.py'",
+    "{.python .input}",
+    "{.python .input  n=3}",
+    "{ .py .annotate }",
+    "{python}",
+    "python{1,3}",
+    "{code-cell} ipython3",
+    "{code-block} python\n:linenos:",
+    "{code-cell}\n---\ntags: [hide]\n---",
+]
+
+
+@pytest.mark.parametrize("fence", FENCES)
+def test_a_block_of_python_is_known_by_its_fence(fence: str) -> None:
+    Path("net.md").write_text(f"# Title\n\n```{fence}\n%matplotlib inline\n{IMPORTS}\n{RAW}\n```\n", encoding="utf-8")
+    assert found("net.md") == [("INI101", None, 10 + fence.count("\n"), 31)]
+
+
+@pytest.mark.parametrize("fence", ["", "bash", "{r}", "{.json}", "{code-block} yaml", "{note} python"])
+def test_other_blocks_are_no_python(fence: str) -> None:
+    Path("net.md").write_text(f"```{fence}\n{IMPORTS}\n{RAW}\n```\n", encoding="utf-8")
+    outcome = initaudit("net.md")
+    assert outcome.stdout == ""
+    assert "0 skipped" in outcome.stderr
+
+
+def test_a_session_in_markdown_is_read_without_what_was_printed() -> None:
+    shown = [*IMPORTS.split("\n"), "net = 1", "net"]
+    prompts = "\n".join(f">>> {row}" for row in shown) + "\n1\n"
+    written = "\n".join(f"{'...' if number else '>>>'} {row}" for number, row in enumerate(RAW.split("\n")))
+    Path("net.md").write_text(f"```pycon\n{prompts}{written}\n...\n```\n", encoding="utf-8")
+    assert found("net.md") == [("INI101", None, 10, 35)]
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "```python\nclass Net(nn.Module):\n```\n",
+        "```{.python .input}\n%%tab tensorflow\nimport tensorflow\n```\n",
+        "```{.python .input}\n#@tab mxnet\nfrom mxnet.gluon import nn\n```\n",
+    ],
+)
+def test_blocks_that_are_not_read_are_counted(block: str) -> None:
+    label = "#@tab pytorch\n" if "#@tab" in block else ""
+    Path("net.md").write_text(f"{block}```python\n{label}{IMPORTS}\n{RAW}\n```\n", encoding="utf-8")
+    assert [code for code, *_ in found("net.md")] == ["INI101"]
+    outcome = initaudit("net.md", "-v")
+    assert "net.md:2:1: skipped: " in outcome.stderr
+    assert "1 skipped" in outcome.stderr
+
+
+def test_where_blocks_say_what_framework_they_are_for_others_are_for_another() -> None:
+    fence = "```{.python .input}"
+    other = f"{fence}\nfrom mxnet.gluon import nn\n```\n"
+    Path("net.md").write_text(f"{other}{fence}\n#@tab pytorch\n{IMPORTS}\n{RAW}\n```\n", encoding="utf-8")
+    assert [code for code, *_ in found("net.md")] == ["INI101"]
+    assert "1 skipped" in initaudit("net.md").stderr

@@ -1,0 +1,200 @@
+"""The Python in a notebook: its code cells, one below the other, so that it reads like any source file.
+
+Each cell knows where its rows stand. What is not Python is taken out without moving a row.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from initaudit.finding import Place
+from initaudit.ipython import Code, python_of
+from initaudit.source import Part, SourceError, SourceFile, Unread, lines
+
+PYTHON = frozenset({"python", "py", "python3", "ipython", "ipython3"})
+_SOURCE = rb'"(?:source|input)"\s*:\s*'
+
+
+class _Cell(msgspec.Struct):
+    cell_type: str = ""
+    source: str | list[str] = ""
+    input: str | list[str] = ""  # what nbformat 3 calls the source
+
+    @property
+    def text(self) -> str:
+        text = self.source or self.input
+        return text if isinstance(text, str) else "".join(text)
+
+
+class _Language(msgspec.Struct):
+    name: str | None = None  # of `language_info`
+    language: str | None = None  # of `kernelspec`
+
+
+class _Metadata(msgspec.Struct):
+    kernelspec: _Language | None = None
+    language_info: _Language | None = None
+
+    @property
+    def language(self) -> str:
+        said = self.language_info.name if self.language_info else None
+        said = said or (self.kernelspec.language if self.kernelspec else None)
+        return (said or "python").lower()
+
+
+class _Worksheet(msgspec.Struct):
+    cells: list[_Cell] = []
+
+
+class _Notebook(msgspec.Struct):
+    cells: list[_Cell] | None = None
+    worksheets: list[_Worksheet] = []  # of nbformat 3
+    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
+
+    @property
+    def all_cells(self) -> list[_Cell]:
+        return [*(self.cells or ()), *(cell for sheet in self.worksheets for cell in sheet.cells)]
+
+
+class _RawCell(msgspec.Struct):
+    source: msgspec.Raw = msgspec.Raw(b"")
+    input: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _RawWorksheet(msgspec.Struct):
+    cells: list[_RawCell] = []
+
+
+class _RawNotebook(msgspec.Struct):
+    cells: list[_RawCell] = []
+    worksheets: list[_RawWorksheet] = []
+
+
+def notebook(filename: str, raw: bytes) -> SourceFile:
+    """Return the Python in a notebook; raises SourceError for what is none."""
+    try:
+        found = msgspec.json.decode(raw, type=_Notebook)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SourceError(filename, f"not a notebook: {error}") from error
+    if found.cells is None and not found.worksheets:
+        raise SourceError(filename, "not a notebook: it has no cells")
+    rows: list[str] = []
+    parts: list[Part] = []
+    faults: list[Unread] = []
+    skipped: list[Unread] = []
+    language = found.metadata.language
+    if language not in PYTHON:
+        skipped.append(Unread(Place(filename, 1, 1, 1, 1), f"a notebook for {language}"))
+    for number, cell in enumerate(found.all_cells, 1):
+        if cell.cell_type != "code" or language not in PYTHON:
+            continue
+        code = python_of(cell.text)
+        if code.fault is not None:
+            faults.append(_fault(filename, len(rows), code, cell.text))
+        if code.unread is not None:
+            skipped.append(Unread(Place(filename, 1, 1, 1, 1, number), code.unread))
+        parts.append(Part(number, len(rows) + 1, cell.text, tuple(code.shifts)))
+        rows += code.rows
+    text = "\n".join(rows) + "\n"
+    return SourceFile(filename, raw, text, "utf-8", tuple(parts), tuple(faults), tuple(skipped))
+
+
+def _fault(filename: str, before: int, code: Code, text: str) -> Unread:
+    """Where in the Python text a cell stops being Python, and why.
+
+    What the cell says stands there as comments: a rule looks for words, and a comment may silence what is said of it.
+    """
+    assert code.fault is not None
+    for index, line in enumerate(lines(text)):
+        comment = f"{code.rows[index]}  # " if code.rows[index] else "# "
+        code.rows[index], code.shifts[index] = comment + line, -len(comment)
+    row = before + code.fault.row
+    column = code.fault.column - code.shifts[code.fault.row - 1]
+    return Unread(Place(filename, row, column, row, column + 1), code.fault.detail)
+
+
+def rewritten(source: SourceFile, texts: Mapping[int | None, str]) -> str:
+    """A notebook with other text in some cells, and everything else as it is, byte for byte.
+
+    Raises ValueError where that cannot be done.
+    """
+    pieces, position = [], 0
+    for number, begin, end in _values(source.raw):
+        if number in texts:
+            pieces += [source.raw[position:begin], _encoded(texts[number], source.raw[begin:end])]
+            position = end
+    content = b"".join([*pieces, source.raw[position:]])
+    if json.loads(content) != _replaced(json.loads(source.raw), texts):
+        raise ValueError("the cell cannot be told from others that look like it")
+    return content.decode(source.encoding)
+
+
+def in_notebook(source: SourceFile, place: Place) -> Place:
+    """The strings of JSON that hold the rows of a place in a cell; the begin of the file where these cannot be told."""
+    spans = (_strings(source.raw, *span) for number, *span in _values(source.raw) if number == place.cell)
+    strings = next(spans, [])
+    if not strings:
+        return Place(place.filename, 1, 1, 1, 1)
+    begin = next(begin for row, begin, _ in reversed(strings) if row <= place.row)
+    end = next(end for row, _, end in reversed(strings) if row <= place.end_row)
+    return Place(place.filename, *_row_and_column(source.raw, begin), *_row_and_column(source.raw, end))
+
+
+def _values(raw: bytes) -> Iterator[tuple[int, int, int]]:
+    """The number of each cell of a notebook, and where its source begins and ends, in the order of the file."""
+    position = 0
+    document = msgspec.json.decode(raw, type=_RawNotebook)
+    cells = [*document.cells, *(cell for sheet in document.worksheets for cell in sheet.cells)]
+    for number, cell in enumerate(cells, 1):
+        value = bytes(cell.source) or bytes(cell.input)
+        found = re.compile(_SOURCE + b"(" + re.escape(value) + b")").search(raw, position) if value else None
+        if found is not None:
+            yield number, *found.span(1)
+            position = found.end(1)
+
+
+def _strings(raw: bytes, begin: int, end: int) -> list[tuple[int, int, int]]:
+    """The strings that the source of a cell is written as: the row of the cell that each begins in, and its span."""
+    value = raw[begin:end]
+    found, row = [], 1
+    for string in map(bytes, msgspec.json.decode(value, type=list[msgspec.Raw]) if value[:1] == b"[" else [value]):
+        begin = raw.index(string, begin)
+        found.append((row, begin, begin + len(string)))
+        begin += len(string)
+        row += len(lines(msgspec.json.decode(string, type=str))) - 1
+    return found
+
+
+def _row_and_column(raw: bytes, offset: int) -> tuple[int, int]:
+    """Where a byte stands, in rows and code points."""
+    begin = raw.rfind(b"\n", 0, offset) + 1
+    return raw.count(b"\n", 0, offset) + 1, len(raw[begin:offset].decode()) + 1
+
+
+def _encoded(text: str, old: bytes) -> bytes:
+    """The text of a cell as JSON, in the style of what it replaces: lines that stay are not written anew."""
+    dumps: Callable[[str], str] = lambda line: json.dumps(line, ensure_ascii=rb"\u" in old)  # noqa: E731
+    if not old.startswith(b"["):
+        return dumps(text).encode()
+    elements = [bytes(one) for one in msgspec.json.decode(old, type=list[msgspec.Raw])]
+    known = {msgspec.json.decode(one): one for one in elements}
+    written = [known.get(line) or dumps(line).encode() for line in text.splitlines(keepends=True)]
+    begin, end = re.match(rb"\[\s*", old), re.search(rb"\s*\]$", old)
+    assert begin and end
+    between = re.compile(rb"\s*,\s*").match(old, begin.end() + len(elements[0])) if elements else None
+    return begin[0] + (between[0] if between else b"," + begin[0][1:]).join(written) + end[0]
+
+
+def _replaced(document: dict[str, Any], texts: Mapping[int | None, str]) -> dict[str, Any]:
+    cells = [*document.get("cells", ()), *(cell for sheet in document.get("worksheets", ()) for cell in sheet["cells"])]
+    for number, text in texts.items():
+        assert number is not None
+        cell = cells[number - 1]
+        key = "source" if cell.get("source") else "input"
+        cell[key] = text.splitlines(keepends=True) if isinstance(cell[key], list) else text
+    return document
