@@ -76,6 +76,8 @@ def json_object(value: str) -> dict[str, Any]:
         parsed = json.loads(value)
     except ValueError as error:
         raise click.BadParameter(f"not JSON: {error}") from error
+    except RecursionError as error:
+        raise click.BadParameter("it is nested too deeply") from error
     if not isinstance(parsed, dict):
         raise click.BadParameter("not a JSON object")
     return parsed

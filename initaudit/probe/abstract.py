@@ -15,11 +15,13 @@ from typing import Any
 
 import torch
 
+from initaudit.probe.blame import crossing
 from initaudit.probe.foreign import lending_watched, numpy_watched
 from initaudit.probe.lines import Call, who
 from initaudit.probe.poison import BuildError, Built, Make, seed_everything
+from initaudit.probe.readable import storage_of
 from initaudit.probe.request import TargetError
-from initaudit.probe.watch import Watch, plain_name, storage_of, tensors_in, written_arguments
+from initaudit.probe.watch import Watch, plain_name, tensors_in, written_arguments
 
 LARGE = 65_536
 """Elements from which on a tensor is not made for real."""
@@ -45,6 +47,7 @@ class Abstract(Watch):
         self.guesses: list[Call | None] = []
         self.stale: set[int] = set()
 
+    @crossing
     def run(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         operands = list(tensors_in((args, kwargs)))
         if not any(tensor.is_meta for tensor in operands):
@@ -130,6 +133,7 @@ def _initializers_watched(watch: Abstract) -> Iterator[None]:
     kept = {name: (one.__code__, one.__defaults__, one.__kwdefaults__) for name, one in functions.items()}
     originals = {name: _copy(function) for name, function in functions.items()}
 
+    @crossing
     def called(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         arguments = inspect.signature(originals[name]).bind(*args, **kwargs).arguments
         tensor = arguments.pop("tensor")

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from initaudit.probe.blame import crossing
 from initaudit.probe.declarations import is_torch
 from initaudit.probe.lines import Call
 from initaudit.probe.watch import Application, Watch
@@ -21,6 +22,7 @@ def applications_watched(watch: Watch) -> Iterator[None]:
     original: Callable[..., Any] = torch.nn.Module.apply
     running = False
 
+    @crossing
     def apply(self: torch.nn.Module, fn: Callable[[torch.nn.Module], None]) -> torch.nn.Module:
         nonlocal running
         constructors = tuple(_constructors(sys._getframe(1), self)) if not running else ()

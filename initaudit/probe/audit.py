@@ -12,6 +12,7 @@ import torch
 from initaudit.finding import Observer, Place
 from initaudit.observation import Environment, Observation, Question, Undecided
 from initaudit.probe.abstract import Abstract, abstract_build
+from initaudit.probe.blame import failure_of_ours, is_ours
 from initaudit.probe.declarations import declarations
 from initaudit.probe.drawn import weight_uses
 from initaudit.probe.forward import Forward, run_forward
@@ -23,14 +24,16 @@ from initaudit.probe.nested import nested_missed
 from initaudit.probe.neutral import zeroed, zeroed_memory
 from initaudit.probe.order import early_walks, overwritten
 from initaudit.probe.poison import BuildError, Built, Make, Verdict, control_build, judge, tensors_of
+from initaudit.probe.readable import shape_of
 from initaudit.probe.request import Stage, Target, TargetError
 from initaudit.probe.restore import not_restored
 from initaudit.probe.seeds import ignoring_seed
 from initaudit.probe.starts import starts
 from initaudit.probe.symmetry import stuck
-from initaudit.probe.target import Resolved, describe
+from initaudit.probe.target import Resolved
 from initaudit.probe.timelines import Timelines
 from initaudit.probe.values import summarize
+from initaudit.probe.words import describe
 from initaudit.subjects.base import Fact
 from initaudit.subjects.builds import BuildFailure, SeedIgnored
 from initaudit.subjects.lost_on_meta import NotRestored
@@ -40,6 +43,8 @@ from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline
 INSTANCE = "an instance was built before anyone could watch: only its values are audited; name its class or a factory"
 SHOWN = 3
 """Paths that are named where there are many."""
+NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory")
+"""How the allocators of torch say that they refuse."""
 ABSTRACT = "it was watched without memory, and has no values"
 
 
@@ -133,7 +138,19 @@ class Audit:
             undecided=tuple(self._undecided()),
             environment=environment(self.target, self.control.model),
             signal=self.forward.signal,
+            error=failure_of_ours(self.failure) if self.failure is not None else None,
         )
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The first failure of our own, which is never told as one of the model."""
+        raised = (
+            self.control.watch.failure,
+            self.verdict.watch_failure,
+            self.forward.failure,
+            *(error for error in (self.unrestored, self.untrained) if error is not None and is_ours(error)),
+        )
+        return next((error for error in raised if error is not None), None)
 
     def _used(self, timeline: ParameterTimeline) -> ParameterTimeline:
         """An unwritten tensor with what the forward showed of it."""
@@ -203,6 +220,8 @@ def audit(target: Target, resolved: Resolved, about_to: Callable[[Stage, Observa
     except TargetError:
         raise
     except (Exception, SystemExit) as error:  # whatever a constructor raises
+        if target.abstract == "auto" and refused_memory(error):
+            return audit_abstractly(target, resolved, place)
         return not_built(resolved, place, error)
     running = Audit(target, resolved.build, place, control)
     about_to(Stage.COMPARING, running.observation())
@@ -216,15 +235,25 @@ def audit(target: Target, resolved: Resolved, about_to: Callable[[Stage, Observa
     return running.observation()
 
 
+def refused_memory(error: BaseException) -> bool:
+    """Whether there was no memory for what a constructor asked for."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in said for words in NO_MEMORY)
+
+
 def audit_abstractly(target: Target, resolved: Resolved, place: Place) -> Observation:
     """Watch a construction without memory: what is written is seen, and no value, build or forward is compared."""
     try:
         built = abstract_build(resolved.build, target.seed)
     except BuildError as failure:
-        where = place_of_error(failure.error) or place
-        reason = f"it cannot be watched without memory: the constructor raised {describe(failure.error)}"
-        doubt = Undecided(place=where, subject=target.spec, reason=reason)
-        return Observation(observer=Observer.PROBE, source=target.spec, undecided=(doubt,))
+        said = (
+            failure_of_ours(failure.error)
+            if is_ours(failure.error)
+            else f"it cannot be watched without memory: the constructor raised {describe(failure.error)}"
+        )
+        return Observation(observer=Observer.PROBE, source=target.spec, error=said)
     running = Audit(target, resolved.build, place, built)
     running.forward = Forward(skipped=ABSTRACT)
     seen = running.observation()
@@ -238,6 +267,8 @@ def audit_abstractly(target: Target, resolved: Resolved, place: Place) -> Observ
 
 def not_built(resolved: Resolved, place: Place, error: BaseException) -> Observation:
     """A model whose constructor raised: at the line that did, or else where it is defined."""
+    if is_ours(error):
+        return Observation(observer=Observer.PROBE, source=resolved.target.spec, error=failure_of_ours(error))
     failure = BuildFailure(
         place=place_of_error(error) or place,
         target=resolved.target.spec,
@@ -261,7 +292,7 @@ def audit_instance(target: Target, model: torch.nn.Module, definition: Place) ->
                 name=declared[name].name,
                 kind=declared[name].kind,
                 coverage=Coverage.UNKNOWN,
-                allocation=Allocation(place=definition, call=target.spec, raw=False, shape=tuple(tensor.shape)),
+                allocation=Allocation(place=definition, call=target.spec, raw=False, shape=shape_of(tensor)),
                 path=name,
                 trainable=tensor.requires_grad,
                 values=summarize(tensor),

@@ -49,7 +49,7 @@ class Child:
 
     def run(self) -> Observation:
         """Run the worker to its end, whatever that is, and say what was seen."""
-        (self.folder / "request").write_bytes(msgspec.msgpack.encode(self.target))
+        (self.folder / "request").write_bytes(self.request())
         limit = self.target.memory or memory.available()
         code, took = self.wait(limit)
         if (self.folder / "answer").exists():
@@ -61,6 +61,15 @@ class Child:
         if code is None or self.trace().startswith("Timeout ("):
             return self.unfinished("hung", f"did not finish within {self.target.timeout:g} seconds")
         return self.unfinished("died", cause_of_death(code))
+
+    def request(self) -> bytes:
+        """The target as the worker reads it."""
+        try:
+            return msgspec.msgpack.encode(self.target)
+        except OverflowError as error:
+            raise TargetError(f"{self.target.spec}: an integer of the arguments is longer than 64 bits") from error
+        except (RecursionError, TypeError, UnicodeEncodeError) as error:
+            raise TargetError(f"{self.target.spec}: the arguments cannot be handed on ({error})") from error
 
     def wait(self, limit: int | None) -> tuple[int | None, int]:
         """The exit code of the worker, None when it had to be ended from here, and the bytes that it held last."""
@@ -153,5 +162,13 @@ def end(process: subprocess.Popen[bytes]) -> None:
 def cause_of_death(code: int) -> str:
     """An exit code in words."""
     if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
+        return f"was killed by {name_of_signal(-code)}"
     return f"ended its process with exit code {code}"
+
+
+def name_of_signal(number: int) -> str:
+    """The name of a signal; those for real time are counted from the first."""
+    with contextlib.suppress(ValueError):
+        return signal.Signals(number).name
+    first = getattr(signal, "SIGRTMIN", number)
+    return f"SIGRTMIN+{number - first}" if number > first else f"signal {number}"

@@ -12,7 +12,8 @@ import math
 
 import torch
 
-from initaudit.probe.watch import Fill, storage_of
+from initaudit.probe.readable import storage_of
+from initaudit.probe.watch import Fill
 
 LARGEST = 0.9
 """Of the largest number of a type, which no fill exceeds."""

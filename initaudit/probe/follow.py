@@ -15,15 +15,17 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from initaudit.activations import lookup
+from initaudit.probe.blame import EXHAUSTED
 from initaudit.probe.fills import Content, fill_storage
 from initaudit.probe.measure import dead_part, is_dense, moments, rms_of
 from initaudit.probe.products import CONVOLUTIONS, PRODUCTS, Meeting, meeting
+from initaudit.probe.readable import storage_of
 from initaudit.probe.watch import (
     OVERWRITES,
     Effect,
     effect_of,
     plain_name,
-    storage_of,
+    run,
     tensors_in,
     written_arguments,
 )
@@ -163,6 +165,7 @@ class Follow(TorchDispatchMode):
         self.heads: list[tuple[Use, torch.Tensor]] = []
         self.read: set[str] = set()
         self.allocates = False
+        self.failure: Exception | None = None
         self._fed = {key_of(tensor) for tensor in tensors_in(inputs) if differs_over_batch(tensor)} - {None}
         self._written: set[str] = set()
         self._signals: dict[int, Signal] = {}
@@ -175,11 +178,20 @@ class Follow(TorchDispatchMode):
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         given = kwargs or {}
+        result = run(function, args, given)
+        try:
+            self._take_in(function, args, given, result)
+        except EXHAUSTED:
+            raise
+        except Exception as error:  # the forward goes on: it has nothing to do with a failure of ours
+            self.failure = self.failure or error
+        return result
+
+    def _take_in(self, function: Any, args: tuple[Any, ...], given: dict[str, Any], result: Any) -> None:
         self._note_buffers(function, args, given)
         name = plain_name(function).removesuffix("_")
         operands = list(tensors_in((args, given)))
         shape_only = name.endswith("_like") or name.startswith("new_")
-        result = function(*args, **given)
         if effect_of(function) is Effect.ALLOCATES and not result.is_meta:
             self.allocates = True
             fill_storage(result, 0, Content.ZERO)
@@ -189,7 +201,6 @@ class Follow(TorchDispatchMode):
         fed = not shape_only and not self._fed.isdisjoint(map(key_of, operands))
         for tensor in tensors_in(result):
             self._mark(name, tensor, signal, operands, fed=fed)
-        return result
 
     def _depend(
         self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], operands: list[torch.Tensor], result: Any

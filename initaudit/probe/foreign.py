@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
+from initaudit.probe.blame import crossing
 from initaudit.probe.watch import Filler, Watch
 
 RAW_FACTORIES = ("empty", "empty_like")
@@ -40,6 +41,7 @@ def lending_watched(watch: Watch) -> Iterator[None]:
     original = torch.Tensor.numpy
 
     @functools.wraps(original)
+    @crossing
     def numpy(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
         record = watch.record_of(self)
         if record is not None:
@@ -58,6 +60,7 @@ def lending_watched(watch: Watch) -> Iterator[None]:
 
 def _watched(factory: Callable[..., Any], call: str, watch: Watch | Filler) -> Callable[..., Any]:
     @functools.wraps(factory)
+    @crossing
     def watched(*args: Any, **kwargs: Any) -> Any:
         array = factory(*args, **kwargs)
         with contextlib.suppress(TypeError, ValueError), _disable_current_modes():  # types that torch has no tensors of

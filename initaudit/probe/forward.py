@@ -11,17 +11,19 @@ import torch
 
 from initaudit.activations import CATALOGUE
 from initaudit.finding import Observer
+from initaudit.probe.blame import is_ours
 from initaudit.probe.follow import Step, Steps, Tracked, key_of
 from initaudit.probe.inputs import inputs_for
 from initaudit.probe.neutral import Neutral
 from initaudit.probe.poison import Make, seed_everything
 from initaudit.probe.propagate import Given, Pass, propagate
+from initaudit.probe.readable import is_imagined
 from initaudit.probe.recognised import schemes_of
 from initaudit.probe.request import Target, TargetError
 from initaudit.probe.roles import usages_of
 from initaudit.probe.signal import profile
-from initaudit.probe.target import describe
 from initaudit.probe.timelines import Timelines, place_of
+from initaudit.probe.words import describe
 from initaudit.timeline import Chain, Coverage, Kind, Link, SignalProfile, Usage
 
 NO_INPUT = "no input is known; give one with --input-size"
@@ -33,6 +35,7 @@ class Forward(msgspec.Struct, frozen=True):
     ``read`` is None, and ``skipped`` says why, when there was no forward; ``unmeasured`` why there is no profile.
     ``usages`` are those of tensors that nothing wrote, and ``influenced`` and ``allocates`` are those of ``Pass``.
     ``make`` builds the model with the values that such tensors were given.
+    ``failure`` is one of this tool's own, which is no fault of the model.
     """
 
     chains: tuple[Chain, ...] = ()
@@ -44,13 +47,14 @@ class Forward(msgspec.Struct, frozen=True):
     influenced: dict[str, str] = {}
     allocates: bool = False
     make: Make | None = None
+    failure: Exception | None = None
 
 
 def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, make: Make) -> Forward:
     """Run the model forward and backward, follow its signals, and measure them; more models for more seeds."""
     if getattr(model.forward, "__name__", "") == "_forward_unimplemented":
         return Forward(skipped="it has no forward")
-    if any(tensor.is_meta for tensor in timelines.tensors.values()):
+    if any(is_imagined(tensor) for tensor in timelines.tensors.values()):
         return Forward(skipped="parts of it are on the meta device and have no values")
     unwritten = Neutral(timelines)
     unwritten.fill(model)
@@ -67,6 +71,8 @@ def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, ma
     except TargetError as error:
         return Forward(skipped=str(error))
     except Exception as error:  # whatever the user's forward raises
+        if is_ours(error):
+            return Forward(skipped="initaudit itself failed", failure=error)
         return Forward(skipped=f"the forward raised {describe(error)}")
     found = list(_chains((*first.chains, *trained), timelines))
     members = {
@@ -105,6 +111,8 @@ def _first_pass(model: torch.nn.Module, given: Given, tracked: Tracked, target: 
     try:
         return propagate(model, given, tracked, target.seed, dropping=target.training), None
     except Exception as error:  # whatever the user's forward raises
+        if is_ours(error):
+            raise
         reason = f"in training mode the forward raised {describe(error)}"
         return propagate(model, given, tracked, target.seed, training=False), reason
 

@@ -8,7 +8,8 @@ from typing import Any, cast
 import torch
 
 from initaudit.probe.request import Target, TargetError
-from initaudit.probe.target import describe, find
+from initaudit.probe.target import find
+from initaudit.probe.words import describe
 
 Inputs = tuple[tuple[Any, ...], dict[str, Any]]
 

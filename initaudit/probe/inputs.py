@@ -11,7 +11,7 @@ import torch
 from initaudit.probe.configured import configured
 from initaudit.probe.given import Inputs, given_by, moved
 from initaudit.probe.poison import seed_everything
-from initaudit.probe.propagate import measurable
+from initaudit.probe.propagate import forwarded, measurable
 from initaudit.probe.request import Target
 
 BATCH = 32
@@ -87,9 +87,9 @@ def _first_that_runs(model: torch.nn.Module, makers: Iterable[Callable[[int], In
     refused: Exception | None = None
     for make in makers:
         try:
-            args, kwargs = _converted(make(FEW), model)
+            few = _converted(make(FEW), model)
             with measurable(model, normalized=True, dropping=False), torch.no_grad():
-                model(*args, **kwargs)
+                forwarded(model, few)
             return make(BATCH)
         except Exception as error:  # whatever the user's forward raises on what it does not take
             refused = refused or error

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from initaudit.probe.blame import crossing
 from initaudit.probe.request import TargetError
 
 Factory = Callable[..., Any]
@@ -40,6 +41,7 @@ def _transformers(name: str) -> Factory:
     cls = transformers_model(name)
 
     @functools.wraps(cls, updated=())
+    @crossing
     def build(**settings: Any) -> Any:
         return cls(cls.config_class(**settings))
 
@@ -53,6 +55,7 @@ def _timm(name: str) -> Factory:
     entry = timm.model_entrypoint(name)
 
     @functools.wraps(entry)
+    @crossing
     def build(**arguments: Any) -> Any:
         return timm.create_model(name, pretrained=False, **arguments)
 
@@ -69,6 +72,7 @@ def _torchvision(name: str) -> Factory:
     untrained = {one: None for one in ("weights", "weights_backbone") if one in inspect.signature(entry).parameters}
 
     @functools.wraps(entry)
+    @crossing
     def build(**arguments: Any) -> Any:
         return entry(**untrained, **arguments)
 

@@ -6,6 +6,8 @@ import math
 
 import torch
 
+from initaudit.probe.readable import has_memory
+
 
 def moments(output: torch.Tensor, batch: int | None) -> tuple[float, float | None]:
     """The rms of all elements, and the discrimination: sqrt(E[Var over the batch]) / rms.
@@ -29,9 +31,7 @@ def moments(output: torch.Tensor, batch: int | None) -> tuple[float, float | Non
 
 def is_dense(tensor: torch.Tensor) -> bool:
     """Whether there are numbers in memory, one for each element."""
-    if torch.nn.parameter.is_lazy(tensor):
-        return False
-    return tensor.layout is torch.strided and not tensor.is_meta and not tensor.is_quantized and not tensor.is_nested
+    return has_memory(tensor) and not tensor.is_quantized
 
 
 def rms_of(tensor: torch.Tensor) -> float:

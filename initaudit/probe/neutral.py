@@ -19,8 +19,9 @@ from initaudit.probe.fills import Content, filling
 from initaudit.probe.foreign import numpy_watched
 from initaudit.probe.measure import is_dense
 from initaudit.probe.poison import Make, how_many, tensors_of
+from initaudit.probe.readable import storage_of
 from initaudit.probe.timelines import Timelines
-from initaudit.probe.watch import Filler, storage_of
+from initaudit.probe.watch import Filler
 from initaudit.timeline import Role, Usage
 
 SMALL = 0.02

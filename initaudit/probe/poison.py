@@ -14,9 +14,11 @@ import torch
 from initaudit.probe.applications import applications_watched
 from initaudit.probe.fills import Content, filling
 from initaudit.probe.foreign import lending_watched, numpy_watched
+from initaudit.probe.readable import bare, has_memory
 from initaudit.probe.request import TargetError
 from initaudit.probe.walks import walks_watched
-from initaudit.probe.watch import Decision, Fill, Filler, Watch, storage_of
+from initaudit.probe.watch import Decision, Fill, Filler, Watch
+from initaudit.probe.words import message_of
 
 Tensors = dict[str, torch.Tensor]
 Make = Callable[[], torch.nn.Module]
@@ -44,7 +46,7 @@ class BuildError(Exception):
     """A constructor that raised under watch; ``garbage`` says whether there was unwritten memory to depend on."""
 
     def __init__(self, error: BaseException, *, garbage: bool) -> None:
-        super().__init__(str(error))
+        super().__init__(message_of(error))
         self.error = error
         self.garbage = garbage
 
@@ -62,6 +64,7 @@ class Verdict:
         self.failure: BaseException | None = None
         self.once: BaseException | None = None  # raised by a second build, where no unwritten memory was in play
         self.decisions: list[Decision] = []
+        self.watch_failure: Exception | None = None  # our own, while a build was watched
 
     def note(self, failure: BuildError) -> None:
         """Take in the first failure of a build."""
@@ -157,7 +160,7 @@ def _compare(verdict: Verdict, make: Make, seed: int, one: Content, other: Conte
     }
     depends = dict(differences(tensors, build_again(make, seed, filling(other))))
     verdict.unstable = {name: how_many(differs) for name, differs in unstable.items()}
-    verdict.depends, verdict.decisions = depends, first.watch.decisions
+    verdict.depends, verdict.decisions, verdict.watch_failure = depends, first.watch.decisions, first.watch.failure
     try:
         last = build_again(make, seed, filling(Content.NOT_A_NUMBER))
     except BuildError as failure:  # the ramps found what they could
@@ -185,9 +188,11 @@ def differences(one: Tensors, two: Tensors) -> Iterator[tuple[str, torch.Tensor]
 
 def differing(one: torch.Tensor, two: torch.Tensor | None) -> torch.Tensor:
     """Which elements differ in their bits; all of them when the shapes do. Flat, bool."""
+    if two is not None and not (has_memory(one) and has_memory(two)):
+        return torch.zeros((), dtype=torch.bool, device="cpu").expand(one.numel())
     if two is None or one.shape != two.shape or one.dtype != two.dtype:
         return torch.ones((), dtype=torch.bool, device="cpu").expand(one.numel())
-    if one.numel() == 0 or one.is_meta or two.is_meta or one.layout is not torch.strided or storage_of(one) is None:
+    if one.numel() == 0:
         return torch.zeros((), dtype=torch.bool, device="cpu").expand(one.numel())
     bits = [_bits(tensor) for tensor in (one, two)]
     if torch.equal(*bits):
@@ -203,7 +208,7 @@ def how_many(mask: torch.Tensor) -> int:
 
 
 def _bits(tensor: torch.Tensor) -> torch.Tensor:
-    plain = tensor.detach().cpu()
+    plain = bare(tensor).cpu()
     plain = plain.int_repr() if plain.is_quantized else plain.resolve_conj().resolve_neg()
     flat = plain.contiguous().reshape(-1)
     return flat.view(BITS[tensor.element_size()])

@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 import torch
 
+from initaudit.probe.blame import crossing
 from initaudit.probe.follow import Follow, Steps, Tracked, Use, differs_over_batch, key_of
 from initaudit.probe.losses import Loss, initial_loss
 from initaudit.probe.measure import is_dense
 from initaudit.probe.poison import seed_everything
-from initaudit.probe.target import describe
 from initaudit.probe.watch import tensors_in
+from initaudit.probe.words import describe
 
 Given = tuple[tuple[Any, ...], dict[str, Any]]
 TRACKING = ("running_mean", "running_var")
@@ -52,7 +53,9 @@ def propagate(
     seed_everything(seed)
     with measurable(model, normalized=training, dropping=dropping), torch.set_grad_enabled(training):
         with follow:
-            outputs = plain_outputs(model(*given[0], **given[1]))
+            outputs = plain_outputs(forwarded(model, given))
+        if follow.failure is not None:
+            raise follow.failure
         follow.finish(outputs)
         gradients, reason = _gradients(model, outputs, seed)
     return Pass(
@@ -67,6 +70,20 @@ def propagate(
         influenced=_influenced(model, follow) if tracked.unwritten else {},
         allocates=follow.allocates,
     )
+
+
+@crossing
+def forwarded(model: torch.nn.Module, given: Given) -> Any:
+    """Return what the model's forward makes of its inputs. Raises whatever it raises."""
+    return model(*given[0], **given[1])
+
+
+@crossing
+def differentiated(
+    outputs: list[torch.Tensor], inputs: list[torch.Tensor], cotangents: list[torch.Tensor]
+) -> tuple[torch.Tensor | None, ...]:
+    """Return the gradient for each input, None where no output depends on it. Raises whatever a backward raises."""
+    return torch.autograd.grad(outputs, inputs, cotangents, allow_unused=True)
 
 
 def _loss(model: torch.nn.Module, follow: Follow) -> Loss | None:
@@ -137,7 +154,7 @@ def _gradients(model: torch.nn.Module, outputs: Any, seed: int) -> tuple[dict[st
     generator = torch.Generator().manual_seed(seed)
     cotangents = [torch.randn(one.shape, generator=generator).to(one) for one in differentiable]
     try:
-        found = torch.autograd.grad(differentiable, [one for _, one in named], cotangents, allow_unused=True)
+        found = differentiated(differentiable, [one for _, one in named], cotangents)
     except Exception as error:  # whatever a backward of the user's raises
         return {}, f"the backward raised {describe(error)}"
     return {

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from initaudit.finding import Observer
+from initaudit.probe.blame import crossing
 from initaudit.probe.declarations import is_torch
 from initaudit.probe.fills import Content, filling
 from initaudit.probe.poison import Tensors, differences, seed_everything, tensors_of
@@ -67,14 +68,25 @@ def _promised(model: torch.nn.Module) -> dict[str, str]:
 
 def _restored(model: torch.nn.Module, seed: int, content: Content) -> Tensors:
     """A copy's tensors after it has lost its values and been initialized once more."""
-    again = copy.deepcopy(model)
+    again = _copied(model)
     with Watch(filling(content)), torch.no_grad():
-        again.to_empty(device="cpu")
+        _emptied(again)
         seed_everything(seed)
         _initialize(again)
     return tensors_of(again)
 
 
+@crossing
+def _copied(model: torch.nn.Module) -> torch.nn.Module:
+    return copy.deepcopy(model)
+
+
+@crossing
+def _emptied(model: torch.nn.Module) -> None:
+    model.to_empty(device="cpu")
+
+
+@crossing
 def _initialize(model: torch.nn.Module) -> None:
     if all(callable(getattr(model, name, None)) for name in FRAMEWORK):
         for marked in (*model.modules(), *model.parameters(), *model.buffers()):

@@ -20,7 +20,7 @@ from initaudit.probe.follow import COPIES, NORMALIZATIONS, OPAQUE, key_of
 from initaudit.probe.neutral import Neutral
 from initaudit.probe.poison import seed_everything, tensors_of
 from initaudit.probe.products import CONVOLUTIONS, PRODUCTS, meeting
-from initaudit.probe.propagate import Given, measurable
+from initaudit.probe.propagate import Given, forwarded, measurable
 from initaudit.probe.watch import plain_name, tensors_in
 from initaudit.schemes import fans
 from initaudit.timeline import Role, Usage
@@ -78,7 +78,7 @@ def usages_of(model: torch.nn.Module, given: Given, unwritten: Neutral, seed: in
         seed_everything(seed)
         try:
             with measurable(model, normalized=normalized, dropping=False), torch.no_grad(), roles:
-                model(*given[0], **given[1])
+                forwarded(model, given)
         except (
             Exception
         ):  # whatever the user's forward raises: what was seen up to there counts if nothing better comes

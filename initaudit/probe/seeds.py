@@ -9,6 +9,7 @@ import torch
 
 from initaudit.finding import Observer
 from initaudit.probe.poison import Make, differences, seed_everything, tensors_of
+from initaudit.probe.readable import has_memory
 from initaudit.probe.recognised import RANDOM
 from initaudit.probe.timelines import Timelines
 from initaudit.subjects.builds import SeedIgnored
@@ -51,7 +52,7 @@ def ignoring_seed(make: Make, seed: int, timelines: Timelines) -> Iterator[SeedI
 def _is_drawn(name: str, timelines: Timelines) -> bool:
     tensor = timelines.tensors[name]
     whole = timelines.declared[name].kind is Kind.PARAMETER and timelines.coverage(name) is Coverage.WRITTEN
-    if not whole or not tensor.requires_grad or tensor.is_meta or tensor.numel() < 2:
+    if not whole or not tensor.requires_grad or not has_memory(tensor) or tensor.numel() < 2:
         return False
     record = timelines.record(name)
     known = record.known() if record is not None else None

@@ -10,6 +10,7 @@ import torch
 from initaudit.finding import Observer
 from initaudit.probe.follow import Use
 from initaudit.probe.propagate import Given, Pass
+from initaudit.probe.readable import shape_of
 from initaudit.probe.timelines import Timelines
 from initaudit.probe.watch import tensors_in
 from initaudit.timeline import InitialLoss, Layer, SignalProfile
@@ -50,7 +51,7 @@ def in_words(given: Given) -> Iterator[str]:
     args, kwargs = given
     for name, value in (*((None, one) for one in args), *kwargs.items()):
         for tensor in tensors_in(value):
-            text = f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+            text = f"{str(tensor.dtype).removeprefix('torch.')} {shape_of(tensor)}"
             yield f"{name}: {text}" if name is not None else text
 
 

@@ -13,6 +13,7 @@ from initaudit.adapters import FIRST, LAST, factor
 from initaudit.finding import Observer, Place
 from initaudit.probe.declarations import class_of, is_torch
 from initaudit.probe.lines import Call
+from initaudit.probe.readable import has_memory
 from initaudit.probe.recognised import RANDOM
 from initaudit.probe.timelines import Timelines, place_of
 from initaudit.schemes import Distribution
@@ -71,7 +72,7 @@ class _Reader:
             for name, tensor in timelines.tensors.items()
             if isinstance(tensor, torch.nn.Parameter)
             and tensor.requires_grad
-            and not tensor.is_meta
+            and has_memory(tensor)
             and timelines.coverage(name) in (Coverage.WRITTEN, Coverage.UNKNOWN)
         }
         self.random = {name: drawn for name in self.parameters if (drawn := self._drawn(name)) is not None}

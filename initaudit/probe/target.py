@@ -15,10 +15,12 @@ from typing import Any
 import torch
 
 from initaudit.finding import Place
+from initaudit.probe.blame import crossing
 from initaudit.probe.changes import change
-from initaudit.probe.files import displayed, is_user_code
+from initaudit.probe.files import displayed
 from initaudit.probe.libraries import LIBRARIES, meant
 from initaudit.probe.request import Target, TargetError
+from initaudit.probe.words import describe
 
 
 class Resolved:
@@ -32,6 +34,7 @@ class Resolved:
     def is_instance(self) -> bool:
         return isinstance(self.attribute, torch.nn.Module)
 
+    @crossing
     def build(self) -> torch.nn.Module:
         """A new model, on the device that was asked for as far as the constructor leaves that open."""
         device = torch.device(self.target.device) if self.target.device != "cpu" else contextlib.nullcontext()
@@ -138,16 +141,3 @@ def module_name(file: Path) -> tuple[Path, str]:
         parts.insert(0, folder.name)
         folder = folder.parent
     return folder, ".".join(parts)
-
-
-def describe(error: BaseException) -> str:
-    """An exception in one line, with the innermost file and line of user code that it came from."""
-    where = ""
-    traceback = error.__traceback__
-    while traceback is not None:
-        filename = traceback.tb_frame.f_code.co_filename
-        if is_user_code(filename):
-            where = f" at {displayed(filename)}:{traceback.tb_lineno}"
-        traceback = traceback.tb_next
-    message = str(error).strip().splitlines()
-    return f"{type(error).__name__}{': ' + message[0] if message else ''}{where}"

@@ -13,6 +13,7 @@ from initaudit.probe.abstract import Abstract
 from initaudit.probe.declarations import Declaration, declarations
 from initaudit.probe.lines import LEGACY, Call
 from initaudit.probe.poison import Built, Verdict, how_many
+from initaudit.probe.readable import has_memory, is_imagined, shape_of
 from initaudit.probe.recognised import scheme_of
 from initaudit.probe.records import Record, Written
 from initaudit.probe.values import summarize
@@ -100,7 +101,7 @@ class Timelines:
         """What the fills showed; or what was watched, where no build under a fill came through."""
         record = self.record(name)
         garbage = record.garbage if record is not None else None
-        if tensor.is_meta and not self.watch.abstract:
+        if not has_memory(tensor) and not self.watch.abstract:
             return Decided(Coverage.UNKNOWN)
         mask = self.verdict.depends.get(name)
         if mask is None:
@@ -113,6 +114,8 @@ class Timelines:
             return Decided(Coverage.UNKNOWN if hidden else Coverage.WRITTEN)
         if name.rpartition(".")[0] in self.loaded:
             return Decided(Coverage.UNKNOWN)
+        if garbage is None and self.watch.failure is not None:
+            return Decided(Coverage.UNKNOWN)
         if garbage is None:
             return Decided(Coverage.WRITTEN, influenced=True, shifted=True)
         coverage = Coverage.NEVER if count == tensor.numel() else Coverage.PARTIAL
@@ -120,7 +123,7 @@ class Timelines:
 
     def _watched(self, name: str, record: Record | None, tensor: torch.Tensor) -> Decided:
         if record is None or record.garbage is None:
-            return Decided(Coverage.WRITTEN)
+            return Decided(Coverage.UNKNOWN if self.watch.failure is not None else Coverage.WRITTEN)
         seen = not record.writes and not record.lent and record.garbage is record and not self._guessed
         if not seen or name.rpartition(".")[0] in self.loaded:
             return Decided(Coverage.UNKNOWN)
@@ -147,7 +150,8 @@ class Timelines:
 
     def _timeline(self, name: str, tensor: torch.Tensor) -> ParameterTimeline:
         declared, decided, record = self.declared[name], self.decided[name], self.record(name)
-        values = self.values[name]
+        missed = self.watch.failure is not None and decided.coverage is Coverage.UNKNOWN
+        values = None if missed else self.values[name]
         unwritten = None
         if decided.mask is not None:
             elements = tensor.numel() if decided.coverage is Coverage.NEVER else int(decided.mask.sum())
@@ -168,7 +172,7 @@ class Timelines:
             trainable=tensor.requires_grad,
             unwritten=unwritten,
             values=values,
-            scheme=scheme_of(record, tuple(tensor.shape), values) if written else None,
+            scheme=scheme_of(record, shape_of(tensor), values) if written else None,
         )
 
     @staticmethod
@@ -187,13 +191,15 @@ class Timelines:
         made = (record.garbage or record) if self.decided[name].mask is not None else record
         call, legacy = called(made)
         place = place_of(made.caused.writer) or self.definition
-        return Allocation(place=place, call=call, raw=made.raw, legacy=legacy, shape=tuple(tensor.shape))
+        return Allocation(place=place, call=call, raw=made.raw, legacy=legacy, shape=shape_of(tensor))
 
     # What depends on the course of the construction
 
     def facts(self) -> Iterator[Fact]:
+        if self.watch.failure is not None:
+            return
         for name, elements in self.verdict.unstable.items():
-            if self.coverage(name) is Coverage.UNKNOWN and not self.tensors[name].is_meta:
+            if self.coverage(name) is Coverage.UNKNOWN and has_memory(self.tensors[name]):
                 yield self._irreproducible(name, elements, self.written_at(name))
         shifted = [name for name, decided in self.decided.items() if decided.shifted and self.trustworthy(name)]
         decision = next(iter(self.verdict.decisions), None)
@@ -243,8 +249,8 @@ class Timelines:
             if self.watch.abstract:
                 reason = "watching without memory does not show which elements are written"
                 reason = reason if decided.coverage is Coverage.UNKNOWN else None
-            elif self.tensors[name].is_meta:
-                reason = "it is on the meta device and has no memory"
+            elif not has_memory(self.tensors[name]):
+                reason = _without_memory(self.tensors[name])
             elif name.rpartition(".")[0] in self.loaded and decided.coverage is Coverage.UNKNOWN:
                 reason = "its module holds packed storage, which a loader fills"
             elif decided.coverage is Coverage.UNKNOWN and self.trustworthy(name):
@@ -254,6 +260,18 @@ class Timelines:
         for name in self.lazy:
             reason = "it is lazy: it has no shape before the first forward"
             yield Undecided(place=self.definition, subject=f"{self.target}: {name}", reason=reason)
+
+
+def _without_memory(tensor: torch.Tensor) -> str:
+    """Why the elements of a tensor cannot be read."""
+    if is_imagined(tensor):
+        return "it is on the meta device and has no memory"
+    if tensor.is_nested or tensor.layout is not torch.strided:
+        layout = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.").removeprefix("_")
+        return f"the elements of a {layout} tensor are not read"
+    if type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        return f"the elements of a {type(tensor).__name__} are not read"
+    return "its storage was freed or made smaller: it has no memory for all of its elements"
 
 
 def called(record: Record) -> tuple[str, bool]:

@@ -14,8 +14,10 @@ from typing import Any
 
 import torch
 
+from initaudit.probe.blame import crossing
 from initaudit.probe.poison import Make, seed_everything
-from initaudit.probe.propagate import Given, common_batch, plain_outputs
+from initaudit.probe.propagate import Given, common_batch, differentiated, forwarded, plain_outputs
+from initaudit.probe.readable import has_memory
 from initaudit.probe.watch import tensors_in
 
 STEPS = 3
@@ -42,26 +44,31 @@ class UntrainableError(Exception):
     """A model that cannot be trained here, and why."""
 
 
+@crossing
+def _in_precision(make: Make) -> torch.nn.Module:
+    """Return a new model in double precision, which not every kind of tensor has."""
+    return make().double().train()
+
+
 class Trainee:
     """A model of its own that is trained from the start that its constructor gave it."""
 
     def __init__(self, make: Make, given: Given, seed: int) -> None:
         seed_everything(seed)
-        self.model = make().double().train()
+        self.model = _in_precision(make)
         self.given = few(given)
         self.generator = torch.Generator().manual_seed(seed)
         self.parameters = {name: one for name, one in self.model.named_parameters() if is_trained(one)}
 
     def gradients(self) -> Gradients:
         """The gradients for a new batch and a new cotangent, of whatever the outputs depend on."""
-        args, kwargs = another_batch(self.given, self.generator)
         with _in_double():
-            outputs = plain_outputs(self.model(*args, **kwargs))
+            outputs = plain_outputs(forwarded(self.model, another_batch(self.given, self.generator)))
             differentiable = [one for one in tensors_in(outputs) if one.requires_grad and one.numel() > 0]
             if not differentiable:
                 raise UntrainableError("no output depends on a trainable parameter")
             cotangents = [torch.randn(one.shape, generator=self.generator).to(one) for one in differentiable]
-            found = torch.autograd.grad(differentiable, list(self.parameters.values()), cotangents, allow_unused=True)
+            found = differentiated(differentiable, list(self.parameters.values()), cotangents)
         gradients = {name: one for name, one in zip(self.parameters, found, strict=True) if one is not None}
         if not all(bool(one.isfinite().all()) for one in gradients.values()):
             raise UntrainableError("a gradient is not finite")
@@ -103,8 +110,7 @@ class Trainee:
 
 def is_trained(tensor: torch.Tensor) -> bool:
     """Whether training can move a parameter."""
-    there = not torch.nn.parameter.is_lazy(tensor) and not tensor.is_meta and tensor.layout is torch.strided
-    return there and tensor.requires_grad and tensor.is_floating_point() and tensor.numel() > 0
+    return has_memory(tensor) and tensor.requires_grad and tensor.is_floating_point() and tensor.numel() > 0
 
 
 @contextlib.contextmanager
@@ -150,7 +156,7 @@ def another_batch(given: Given, generator: torch.Generator) -> Given:
 
 
 def _another(tensor: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    if tensor.layout is not torch.strided or tensor.numel() == 0:
+    if not has_memory(tensor) or tensor.numel() == 0:
         return tensor
     if tensor.is_floating_point():
         values = tensor.detach().double()

@@ -6,6 +6,7 @@ import math
 
 import torch
 
+from initaudit.probe.readable import bare, has_memory
 from initaudit.timeline import Values
 
 BINS = 24
@@ -15,10 +16,10 @@ SAMPLE = 65_536
 
 def summarize(tensor: torch.Tensor) -> Values | None:
     """Statistics over the finite elements, in float64; None for memory that is not there."""
-    shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
-    if tensor.is_meta or tensor.layout is not torch.strided or tensor.is_quantized:
+    if not has_memory(tensor) or tensor.is_quantized:
         return None
-    flat = tensor.detach().cpu().reshape(-1)
+    shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+    flat = bare(tensor).cpu().reshape(-1)
     if flat.is_complex():
         flat = flat.abs()
     try:

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from initaudit.naming import NAMED
+from initaudit.probe.blame import crossing
 from initaudit.probe.files import is_user_code
 from initaudit.probe.lines import Call
 from initaudit.probe.watch import OF_CHILDREN, Walk, Watch
@@ -43,6 +44,7 @@ def walks_watched(watch: Watch) -> Iterator[None]:
 
 def _watched(original: Callable[..., Iterable[Any]], method: str, watch: Watch) -> Callable[..., Iterable[Any]]:
     @functools.wraps(original)
+    @crossing
     def walk(self: torch.nn.Module, *args: Any, **kwargs: Any) -> Iterable[Any]:
         parts, frame = original(self, *args, **kwargs), sys._getframe(1)
         if not is_user_code(frame.f_code.co_filename):
@@ -53,6 +55,7 @@ def _watched(original: Callable[..., Iterable[Any]], method: str, watch: Watch) 
     return walk
 
 
+@crossing
 def _followed(parts: Iterable[Any], walk: Walk) -> Iterator[Any]:
     named = walk.method in NAMED
     for part in parts:

@@ -17,8 +17,11 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from initaudit.probe.blame import EXHAUSTED, crossing
 from initaudit.probe.draws import COPIES, transformed
 from initaudit.probe.lines import Call, Caused, Initializer, who
+from initaudit.probe.plain import plain, plain_value
+from initaudit.probe.readable import shape_of, storage_of
 from initaudit.probe.records import Record, Written
 from initaudit.schemes import Distribution, distribution_of
 
@@ -146,6 +149,12 @@ class Walk:
             self.below.update(module.modules())
 
 
+@crossing
+def run(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run an operator for the code that called it."""
+    return function(*args, **kwargs)
+
+
 class Filler(TorchDispatchMode):
     """Fills every tensor over memory that nothing wrote, and records nothing."""
 
@@ -158,7 +167,7 @@ class Filler(TorchDispatchMode):
     ) -> Any:
         effect = effect_of(function)
         size = _bytes(args[0]) if effect is Effect.RESIZES else 0
-        result = function(*args, **(kwargs or {}))
+        result = run(function, args, kwargs or {})
         fresh = effect is Effect.ALLOCATES or (effect is Effect.RESIZES and _bytes(result) > size)
         if fresh and not result.is_meta:
             self.fill(result, size)
@@ -182,6 +191,7 @@ class Watch(TorchDispatchMode):
         self.decisions: list[Decision] = []
         self.applications: list[Application] = []
         self.walks: list[Walk] = []
+        self.failure: Exception | None = None  # the first of our own: what was watched is not the whole then
         self._foreign: dict[int, Record] = {}  # memory that is not torch's, by address
         self._running: Initializer | None = None  # the call of nn.init that wrote last, and the records it wrote
         self._written_by_it: set[int] = set()
@@ -193,6 +203,23 @@ class Watch(TorchDispatchMode):
         effect = effect_of(function)
         size = _bytes(args[0]) if effect is Effect.RESIZES else 0
         result = self.run(function, args, given)
+        try:
+            self._take_in(effect, function, args, given, result, size)
+        except EXHAUSTED:
+            raise
+        except Exception as error:  # the constructor goes on: it has nothing to do with a failure of ours
+            self.failure = self.failure or error
+        return result
+
+    @crossing
+    def run(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an operator."""
+        return function(*args, **kwargs)
+
+    def _take_in(
+        self, effect: Effect, function: Any, args: tuple[Any, ...], given: dict[str, Any], result: Any, size: int
+    ) -> None:
+        """Note what an operator did. ``size`` is what its first argument had before it was resized, in bytes."""
         if effect is Effect.ALLOCATES:
             self._allocated(f"torch.{plain_name(function)}", result)
         elif effect is Effect.RESIZES:
@@ -201,11 +228,6 @@ class Watch(TorchDispatchMode):
             self._wrote(function, args, given)
         elif effect is Effect.MAKES:
             self._made(plain_name(function), args, given, result)
-        return result
-
-    def run(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run an operator."""
-        return function(*args, **kwargs)
 
     def holds(self, tensor: torch.Tensor) -> bool:
         """Whether there are values to look at."""
@@ -315,7 +337,7 @@ class Watch(TorchDispatchMode):
             if after is not None:
                 return after
         call, drawing = (f"Tensor.{name}", args[1:]) if name.startswith("new_") else (f"torch.{name}", args)
-        return distribution_of(call, tuple(result.shape), plain(drawing), _drawing_keywords(kwargs))
+        return distribution_of(call, shape_of(result), plain(drawing), _drawing_keywords(kwargs))
 
     def _wrote(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         caused = who()
@@ -362,7 +384,7 @@ class Watch(TorchDispatchMode):
             write = Written(
                 f"torch.{name}" if for_result else f"Tensor.{name}",
                 caused,
-                tuple(tensor.shape),
+                shape_of(tensor),
                 whole=_is_whole(tensor),
                 overwrites=for_result or name in OVERWRITES,
                 distribution=self._left(record, tensor, name, args, kwargs),
@@ -381,7 +403,7 @@ class Watch(TorchDispatchMode):
         after = transformed(name, before, plain(args[1:])) if before is not None and not kwargs else None
         if after is not None:
             return after
-        return distribution_of(f"Tensor.{name}", tuple(tensor.shape), plain(args[1:]), _drawing_keywords(kwargs))
+        return distribution_of(f"Tensor.{name}", shape_of(tensor), plain(args[1:]), _drawing_keywords(kwargs))
 
     def _source(self, args: tuple[Any, ...]) -> Record | None:
         """The memory that a copy is from."""
@@ -393,8 +415,8 @@ class Watch(TorchDispatchMode):
 
 def _initialized(called: str, arguments: dict[str, Any], tensor: torch.Tensor, caused: Caused) -> Written:
     """A call of ``nn.init``, which writes all of the tensor it is given."""
-    given = {name: value for name, value in arguments.items() if name not in ("tensor", "generator")}
-    shape = tuple(tensor.shape)
+    given = {name: plain_value(value) for name, value in arguments.items() if name not in ("tensor", "generator")}
+    shape = shape_of(tensor)
     return Written(
         f"init.{called}",
         caused,
@@ -409,14 +431,6 @@ def _first_garbage(records: list[Record]) -> Record | None:
     return next((garbage for record in records if (garbage := record.garbage) is not None), None)
 
 
-def storage_of(tensor: torch.Tensor) -> Any:
-    """The storage of a tensor; None for those that have none of their own, such as sparse and lazy ones."""
-    try:
-        return tensor.untyped_storage()
-    except (NotImplementedError, RuntimeError, ValueError):
-        return None
-
-
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:
     """Every tensor in the arguments or the result of an operator."""
     if isinstance(value, torch.Tensor):
@@ -429,17 +443,9 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
             yield from tensors_in(item)
 
 
-def plain(args: tuple[Any, ...]) -> list[object]:
-    """Arguments with numbers for tensors of no dimension."""
-    return [
-        value.item() if isinstance(value, torch.Tensor) and value.dim() == 0 and not value.is_meta else value
-        for value in args
-    ]
-
-
 def _drawing_keywords(kwargs: dict[str, Any]) -> dict[str, object]:
     unimportant = ("dtype", "layout", "device", "pin_memory", "memory_format", "generator", "requires_grad")
-    return {name: value for name, value in kwargs.items() if name not in unimportant}
+    return {name: plain_value(value) for name, value in kwargs.items() if name not in unimportant}
 
 
 def _bytes(tensor: torch.Tensor) -> int:

@@ -6,11 +6,18 @@ import faulthandler
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from initaudit.observation import Observation, Undecided
+from initaudit.probe.blame import failure_of_ours, is_ours
+from initaudit.probe.plain import plain_value
 from initaudit.probe.request import Answer, Progress, Stage, Target, TargetError
+from initaudit.probe.words import describe, escaped
+
+BITS = 64
+"""Of the longest integer that a message holds."""
 
 
 def main(where: str) -> None:
@@ -25,7 +32,9 @@ def main(where: str) -> None:
         answer = Answer(observation=observe(target, folder))
     except TargetError as error:
         answer = Answer(error=str(error))
-    _write(folder / "answer", answer)
+    except BaseException as error:  # user code is caught where it is called, so that this is a failure of ours
+        answer = Answer(error=failure_of_ours(error))
+    write_message(folder / "answer", answer)
     os._exit(0)  # threads and exit handlers of user code have no say
 
 
@@ -33,7 +42,7 @@ def observe(target: Target, folder: Path) -> Observation:
     """Import, build and audit, saying before each stage what is about to happen."""
     from initaudit.probe.audit import audit, not_built
     from initaudit.probe.given import check
-    from initaudit.probe.target import describe, resolve
+    from initaudit.probe.target import resolve
 
     if target.root is not None:
         sys.path.insert(0, target.root)
@@ -46,7 +55,7 @@ def observe(target: Target, folder: Path) -> Observation:
     def about_to(stage: Stage, known: Observation | None = None) -> None:
         nonlocal reached
         reached = Progress(stage=stage, place=place, known=known)
-        _write(folder / "progress", reached)
+        write_message(folder / "progress", reached)
 
     try:
         return audit(target, resolved, about_to)
@@ -55,12 +64,32 @@ def observe(target: Target, folder: Path) -> Observation:
     except BaseException as error:  # nobody is at a keyboard here: the model raised it, whatever it is
         if reached.known is None:
             return not_built(resolved, place, error)
+        if is_ours(error):
+            return msgspec.structs.replace(reached.known, error=failure_of_ours(error))
         doubt = Undecided(place=place, subject=target.spec, reason=f"{reached.stage.value} raised {describe(error)}")
         return msgspec.structs.replace(reached.known, undecided=(*reached.known.undecided, doubt))
 
 
-def _write(path: Path, message: msgspec.Struct) -> None:
-    """Write all of it or nothing."""
+def write_message(path: Path, message: msgspec.Struct) -> None:
+    """Write all of a message or nothing.
+
+    Names and messages of user code may hold what no encoding takes: halves of characters are escaped then, and numbers
+    that are too long become floats.
+    """
+    try:
+        content = msgspec.msgpack.encode(message)
+    except (UnicodeEncodeError, OverflowError, TypeError):
+        content = msgspec.msgpack.encode(_encodable(msgspec.to_builtins(message, enc_hook=plain_value)))
     unfinished = path.with_suffix(".unfinished")
-    unfinished.write_bytes(msgspec.msgpack.encode(message))
+    unfinished.write_bytes(content)
     unfinished.replace(path)
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return escaped(value)
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(item) for item in value]
+    return float(value) if isinstance(value, int) and value.bit_length() >= BITS else value

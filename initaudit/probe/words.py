@@ -1,0 +1,43 @@
+"""What user code says, in one line that can be printed and encoded."""
+
+from __future__ import annotations
+
+from initaudit.probe.files import displayed, is_user_code
+
+LONGEST = 400
+"""Characters of a message that are shown."""
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception in one line, with the innermost file and line of user code that it came from."""
+    where = ""
+    traceback = error.__traceback__
+    while traceback is not None:
+        filename = traceback.tb_frame.f_code.co_filename
+        if is_user_code(filename):
+            where = f" at {displayed(filename)}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    said = message_of(error)
+    return f"{type(error).__name__}{': ' + said if said else ''}{where}"
+
+
+def message_of(error: BaseException) -> str:
+    """Return the first line of what an exception says, and the second where the first only announces it."""
+    try:
+        lines = [line.strip() for line in str(error).strip().splitlines()]
+    except Exception:  # a user's exception may not even have a text
+        return ""
+    message = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
+    return shortened(escaped(message))
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """Return a text with what is too long cut off, and how much that is."""
+    if len(text) <= longest:
+        return text
+    return f"{text[:longest]}... ({len(text) - longest:,} more characters)"
+
+
+def escaped(text: str) -> str:
+    """Return a text in which halves of characters, which no encoding takes, are written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
