@@ -40,13 +40,20 @@ def markdown(filename: str, raw: bytes) -> SourceFile:
     rows[0] = ELSEWHERE
     skipped: list[Unread] = []
     blocks = list(_blocks(text))
-    has_tabs = any(tab_of(block.content) is not None for block in blocks)
+    told = _tells_tabs(blocks)
     for block in blocks:
-        why = OTHER_TAB if has_tabs and tab_of(block.content) is None else _take(block, shown, rows, shifts)
+        why = OTHER_TAB if told and tab_of(block.content) is None else _take(block, shown, rows, shifts)
         if why is not None:
             skipped.append(Unread(Place(filename, block.first + 1, 1, block.first + 1, 1), why))
     part = Part(None, 1, text, tuple(shifts))
     return SourceFile(filename, raw, "\n".join(rows) + "\n", encoding, (part,), skipped=tuple(skipped))
+
+
+def _tells_tabs(blocks: Sequence[_Block]) -> bool:
+    """Whether a comment says which framework a block is for, unless it is the first; with ``%%tab``, none means all."""
+    texts = [block.content for block in blocks]
+    by_magic = any(text.lstrip().startswith("%%tab") for text in texts)
+    return not by_magic and any(tab_of(text) is not None for text in texts)
 
 
 def _blocks(text: str) -> Iterator[_Block]:

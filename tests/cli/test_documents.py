@@ -414,3 +414,12 @@ def test_where_blocks_say_what_framework_they_are_for_others_are_for_another() -
     Path("net.md").write_text(f"{other}{fence}\n#@tab pytorch\n{IMPORTS}\n{RAW}\n```\n", encoding="utf-8")
     assert [code for code, *_ in found("net.md")] == ["INI101"]
     assert "1 skipped" in initaudit("net.md").stderr
+
+
+@pytest.mark.parametrize("label", ["%%tab pytorch", "", "#@tab all"])
+def test_where_a_magic_says_it_a_block_without_a_label_is_for_all(label: str) -> None:
+    fence = "```{.python .input}"
+    others = f"{fence}\n%%tab mxnet\nimport mxnet\n```\n{fence}\n#@tab jax\nimport jax\n```\n"
+    Path("net.md").write_text(f"{others}{fence}\n{label}\n{IMPORTS}\n{RAW}\n```\n", encoding="utf-8")
+    assert [code for code, *_ in found("net.md")] == ["INI101"]
+    assert "2 skipped" in initaudit("net.md").stderr
