@@ -121,6 +121,7 @@ def reading(
                 jobs=jobs,
                 cache=cache,
                 site_packages=site_packages,
+                accused=accused,
             )
         except LostWorkerError as error:
             raise UnavailableError(str(error)) from error
@@ -261,6 +262,11 @@ def judge(observation: Observation, rules: Iterable[AnyRule], *, preview: bool =
                     yield Seen(finding, (subject.path,), subject.instances)
                 else:
                     yield Seen(finding)
+
+
+def accused(observation: Observation) -> frozenset[Place]:
+    """Where any rule has something to report of what was observed."""
+    return frozenset(one.finding.place for one in judge(observation, catalogue().values()))
 
 
 def _noticed(facts: tuple[UnusedSuppression, ...]) -> Observation:

@@ -7,15 +7,16 @@ import bisect
 import functools
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from initaudit.analyzer.layout import packages_around, project_folder
 from initaudit.analyzer.matches import Matches
 from initaudit.analyzer.outline import Definition, Outline, outline
 from initaudit.analyzer.scopes import TOO_DEEP, Scopes, scopes, scopes_of
-from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError
+from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError, parsed
 from initaudit.analyzer.torch_api import is_torch
+from initaudit.finding import Place
 from initaudit.newer_python import is_newer_python
 from initaudit.source import Unread
 
@@ -34,6 +35,7 @@ class Module:
         self.root = root
         self.unread = unread
         self.lines = text.split("\n")
+        self.accused: Sequence[Place] = ()  # the slices around them are read with libcst
         self.unparsed = False  # whether a slice that somebody wanted does not parse; whoever asks resets it
         self._snippets: dict[tuple[int, int], Snippet | None] = {}
         self._matches: dict[tuple[int, int], Matches] = {}
@@ -112,13 +114,18 @@ class Module:
         return self._snippets[start, end]
 
     def _parsed(self, start: int, end: int) -> Snippet | None:
-        """The rows as Python parses them; those of a file for a newer Python as libcst does."""
+        """The rows as Python parses them; around something accused, and for a newer Python, as libcst does."""
+        accused = any(start <= place.row and place.end_row <= end for place in self.accused)
+        if accused and (snippet := self._slice(start, end, losslessly)) is not None:
+            return snippet
+        if (snippet := self._slice(start, end, parsed)) is not None:
+            return snippet
+        self.unparsed = True
+        return self._slice(start, end, losslessly) if self.newer and not accused else None
+
+    def _slice(self, start: int, end: int, parse: Callable[[str], Sequence[ast.stmt]]) -> Snippet | None:
         try:
-            return Snippet(self.filename, self.lines, start, end)
-        except SnippetError:
-            self.unparsed = True
-        try:
-            return Snippet(self.filename, self.lines, start, end, losslessly) if self.newer else None
+            return Snippet(self.filename, self.lines, start, end, parse)
         except SnippetError:
             return None
 

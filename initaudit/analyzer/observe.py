@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -24,11 +25,20 @@ from initaudit.subjects.base import Fact
 from initaudit.subjects.files import SyntaxFault
 from initaudit.timeline import Chain, ParameterTimeline
 
+Accused = Callable[[Observation], frozenset[Place]]
+"""Where there is something to report of what was observed, as whoever asks says."""
 
-def read(project: Project, filename: str, wanted: Sequence[Candidate]) -> Reading:
-    """What a file shows of that which it may hold, and what else was looked at for it."""
+
+def read(project: Project, filename: str, wanted: Sequence[Candidate], accused: Accused | None = None) -> Reading:
+    """What a file shows of that which it may hold, and what else was looked at for it.
+
+    Where it shows something to report, the slices around that are read again losslessly, and this is what counts.
+    """
     project.trail = Trail()
     seen = observe(project, filename, wanted)
+    if accused is not None and (places := accused(seen)):
+        with _lossless(project, places):
+            seen = observe(project, filename, wanted)
     return Reading(
         filename=filename,
         observation=seen if seen.says_something else None,
@@ -36,6 +46,24 @@ def read(project: Project, filename: str, wanted: Sequence[Candidate]) -> Readin
         places=dict(sorted(project.trail.places.items())),
         answers=tuple(Answer(search, found) for search, found in project.trail.answers.items()),
     )
+
+
+@contextlib.contextmanager
+def _lossless(project: Project, places: Iterable[Place]) -> Iterator[None]:
+    """Read the slices around some places with libcst for a while."""
+    by_file: dict[str, list[Place]] = {}
+    for place in places:
+        by_file.setdefault(place.filename, []).append(place)
+    modules = {module: there for name, there in by_file.items() if (module := project.load(name)) is not None}
+    for module, there in modules.items():
+        module.forget_trees()
+        module.accused = there
+    try:
+        yield
+    finally:
+        for module in modules:
+            module.forget_trees()
+            module.accused = ()
 
 
 def observe(project: Project, filename: str, wanted: Sequence[Candidate]) -> Observation:

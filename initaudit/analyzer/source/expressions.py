@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from initaudit.analyzer.source.lowering import LOAD, Lowering, lowers
 
@@ -171,8 +171,8 @@ def _subscript(to: Lowering, node: cst.Subscript) -> ast.expr:
     parts = [to.expression(each.slice) for each in node.slice]
     index, comma = parts[0], node.slice[-1].comma
     if len(parts) > 1 or isinstance(index, ast.Starred) or type(comma).__name__ == "Comma":
-        end = comma if type(comma).__name__ == "Comma" else getattr(node.slice[-1].slice, "value", None)
-        span = to.between(node.slice[0], node.slice[-1] if end is None else end)  # type: ignore[arg-type]
+        first, last = node.slice[0], comma if type(comma).__name__ == "Comma" else _last_token(node.slice[-1].slice)
+        span = to.between(first, last)  # type: ignore[arg-type]
         index = to.linked(ast.Tuple(parts, LOAD, **span), node)
     return ast.Subscript(to.expression(node.value), index, LOAD, **to.at(node))
 
@@ -189,11 +189,17 @@ def _index(to: Lowering, node: cst.Index) -> ast.expr:
 def _sliced(to: Lowering, node: cst.Slice) -> ast.expr:
     bounds = to.optional(node.lower), to.optional(node.upper), to.optional(node.step)
     first = node.lower if node.lower is not None else node.first_colon
-    colon = node.second_colon if type(node.second_colon).__name__ == "Colon" else node.first_colon
-    last = next((each for each in (node.step, node.upper) if each is not None), colon)
-    if node.step is None and colon is not node.first_colon:
-        last = colon
-    return ast.Slice(*bounds, **to.between(first, last))  # type: ignore[arg-type]
+    return ast.Slice(*bounds, **to.between(first, _last_token(node)))
+
+
+def _last_token(node: cst.BaseSlice) -> cst.CSTNode:
+    """Return what a part of a subscript ends with."""
+    if type(node).__name__ == "Index":
+        value: cst.CSTNode = cast("cst.Index", node).value
+        return value
+    parts = (node.first_colon, node.upper, node.second_colon, node.step)  # type: ignore[attr-defined]
+    present = [each for each in parts if each is not None and type(each).__name__ != "MaybeSentinel"]
+    return cast("cst.CSTNode", present[-1])
 
 
 @lowers("Lambda")

@@ -1,0 +1,58 @@
+"""What is reported was read with libcst, and says what the quick reading says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from initaudit import engine
+from initaudit.analyzer import analyze, module
+from initaudit.finding import Observer
+from initaudit.observation import Observation
+from initaudit.rules import catalogue, questions
+from initaudit.rules.base import Example
+
+EXAMPLES = [
+    pytest.param(example, id=f"{code}-{number}")
+    for code, rule in sorted(catalogue().items())
+    if Observer.ANALYZER in rule.observers
+    for number, example in enumerate(rule.invalid)
+]
+CLEAN = "import torch\nfrom torch import nn\nw = nn.Parameter(torch.empty(3))\nnn.init.normal_(w)\n"
+
+
+def read(file: Path, *, twice: bool) -> list[Observation]:
+    asked = questions(catalogue().values(), Observer.ANALYZER)
+    return analyze([str(file)], questions=asked, jobs=1, accused=engine.accused if twice else None)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_both_readings_say_the_same(example: Example, tmp_path: Path) -> None:
+    file = tmp_path / "example.py"
+    file.write_text(example.text(), encoding="utf-8")
+    assert read(file, twice=True) == read(file, twice=False)
+
+
+@pytest.mark.parametrize(("text", "slices"), [(CLEAN, False), (CLEAN.replace("normal_", "normal"), True)])
+def test_only_what_is_reported_is_read_with_libcst(
+    text: str, slices: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_with_libcst = []
+    losslessly = module.losslessly
+    monkeypatch.setattr(module, "losslessly", lambda text: read_with_libcst.append(text) or losslessly(text))
+    file = tmp_path / "net.py"
+    file.write_text(text, encoding="utf-8")
+    read(file, twice=True)
+    assert bool(read_with_libcst) == slices
+
+
+def test_what_libcst_refuses_is_reported_as_python_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(text: str) -> None:
+        raise module.SnippetError("too deep")
+
+    monkeypatch.setattr(module, "losslessly", refuse)
+    file = tmp_path / "net.py"
+    file.write_text(CLEAN.replace("normal_", "normal"), encoding="utf-8")
+    (seen,) = read(file, twice=True)
+    assert engine.accused(seen)
