@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import tokenize
 from collections.abc import Iterable, Iterator
 
@@ -14,6 +15,7 @@ from initaudit.finding import Place
 from initaudit.source import SourceError, SourceFile, Unread, lines
 
 NOTEBOOKS, MARKDOWN = ".ipynb", ".md"
+_SAYS_PYTHON = re.compile(rb'"(?:name|language)"\s*:\s*"i?python')
 held: dict[str, bytes] = {}
 """What is read in the place of files, by their real paths."""
 
@@ -91,6 +93,15 @@ def code_bytes(filename: str) -> bytes | None:
         return None
 
 
+def _may_leave_out(filename: str) -> bool:
+    """Whether a notebook in which there is something to find may hold what is not read: most need not be decoded."""
+    try:
+        raw = read_bytes(filename)
+    except OSError:
+        return False
+    return b"torch" in raw and (b"%%" in raw or b"#@tab" in raw or _SAYS_PYTHON.search(raw) is None)
+
+
 class Sources:
     """Files read once. What was given beforehand (standard input) is never read from disk."""
 
@@ -133,10 +144,10 @@ class Sources:
         return source.shown(place) if source else place
 
     def skipped(self, filename: str) -> tuple[Unread, ...]:
-        """What was left out of a document; a notebook without the word has nothing to find, and is not decoded."""
+        """What was left out of a document."""
         if not is_document(filename):
             return ()
-        if filename not in self._files and filename.lower().endswith(NOTEBOOKS) and not code_bytes(filename):
+        if filename not in self._files and filename.lower().endswith(NOTEBOOKS) and not _may_leave_out(filename):
             return ()
         source = self.get(filename)
         return source.skipped if source else ()
