@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
-from initaudit.rules.base import ANALYZER, Default, Example, Rule
+from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.subjects.lost_writes import LeafWrite
 
 
@@ -44,7 +44,6 @@ class LeafModifiedInPlace(Rule[LeafWrite]):
     name = "leaf-modified-in-place"
     category = Category.CORRECTNESS
     severity = Severity.ERROR
-    default = Default.PREVIEW
     observers = ANALYZER
     subject = LeafWrite
     invalid = (

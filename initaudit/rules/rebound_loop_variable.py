@@ -1,4 +1,4 @@
-"""INI204: a loop that gives its own variable a new tensor, and the parameter nothing."""
+"""INI204: a name of a parameter that is given a new tensor, and the parameter nothing."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Iterator
 
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
-from initaudit.subjects.loops import ModelLoop
+from initaudit.subjects.lost_writes import ReboundName
 
 
-class ReboundLoopVariable(Rule[ModelLoop]):
+class ReboundLoopVariable(Rule[ReboundName]):
     """
     ## What it does
-    Reports `p = torch.randn_like(p)` in a loop over parameters: the name is bound to a new tensor, which is then dropped.
+    Reports `p = torch.randn_like(p)` and `p = p * 0.01` in a loop over parameters, and `w = torch.randn(w.shape)` where `w` stood for
+    `m.weight.data`: the name is bound to a new tensor, which is then dropped.
 
     ## Why is this bad?
-    An assignment to a loop variable changes what the name means, not what the model holds. The parameters stay as they were.
+    An assignment to a name changes what the name means, not what the model holds. The parameters stay as they were.
 
     ## Example
     ```python
@@ -42,7 +43,7 @@ class ReboundLoopVariable(Rule[ModelLoop]):
     category = Category.CORRECTNESS
     severity = Severity.ERROR
     observers = ANALYZER
-    subject = ModelLoop
+    subject = ReboundName
     invalid = (
         Example(
             source="""
@@ -66,6 +67,25 @@ class ReboundLoopVariable(Rule[ModelLoop]):
                     else:
                         p.data = torch.zeros(p.shape)
             """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def reset(m):
+                if isinstance(m, nn.Linear):
+                    w = m.weight.data
+                    w = torch.randn(w.shape) * 0.02
+
+            net = nn.Linear(4, 4)
+            net.apply(reset)
+            for p in net.parameters():
+                p = p * 0.01
+            for key, value in net.state_dict().items():
+                value = torch.zeros_like(value)
+            """,
+            count=3,
         ),
     )
     valid = (
@@ -99,13 +119,13 @@ class ReboundLoopVariable(Rule[ModelLoop]):
         ),
     )
 
-    def check(self, subject: ModelLoop) -> Iterator[Finding]:
-        variable = subject.rebound_name or "the loop variable"
-        source = f" by `{subject.rebound_call}`" if subject.rebound_call else ""
-        for place in subject.rebound:
-            yield self.finding(
-                place,
-                f"`{variable}` is bound to a new tensor made{source}, which is dropped: the parameter keeps what it holds; "
-                f"write to it in place, for example with `nn.init`",
-                evidence=[Evidence(Observer.ANALYZER, f"nothing reads `{variable}` after the assignment")],
-            )
+    def check(self, subject: ReboundName) -> Iterator[Finding]:
+        where = (
+            f"in the loop over `{subject.stood_for}`" if subject.in_loop else f"which stood for `{subject.stood_for}`"
+        )
+        yield self.finding(
+            subject.place,
+            f"`{subject.name}`, {where}, is bound to a new tensor, which is dropped: the parameter keeps what it holds; "
+            f"write to it in place, for example with `nn.init`",
+            evidence=[Evidence(Observer.ANALYZER, f"nothing reads `{subject.name}` after the assignment")],
+        )

@@ -1,12 +1,13 @@
-"""INI407: a weight that is left at N(0, 1)."""
+"""INI407: a weight that is left at N(0, 1), or at positive numbers only."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 
 from initaudit.finding import Advice, Category, Evidence, Finding, Severity
-from initaudit.rules.base import BOTH, Default, Example, Rule
+from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.subjects.weights import WeightUse
 
 MANY = 16
@@ -21,12 +22,13 @@ NO_WEIGHT = re.compile(
 class UnscaledWeight(Rule[WeightUse]):
     """
     ## What it does
-    Reports a weight that multiplies 16 inputs or more and is left at N(0, 1), as `torch.randn` gives it, with no normalization
-    behind it.
+    Reports a weight that multiplies 16 inputs or more and is left at N(0, 1), as `torch.randn` gives it, or at U(0, 1), as
+    `torch.rand` does, with no normalization behind it.
 
     ## Why is this bad?
     An output sums over the inputs: at 256 of them it is 16 times larger than they are. A few such layers overflow, a softmax or
-    a sigmoid behind one is saturated from the start.
+    a sigmoid behind one is saturated from the start. Numbers that are all positive add up instead of cancelling: all outputs are
+    nearly the same.
 
     ## Example
     ```python
@@ -60,7 +62,6 @@ class UnscaledWeight(Rule[WeightUse]):
     name = "unscaled-weight"
     category = Category.SUSPICIOUS
     severity = Severity.WARNING
-    default = Default.PREVIEW
     observers = BOTH
     subject = WeightUse
     invalid = (
@@ -94,6 +95,22 @@ class UnscaledWeight(Rule[WeightUse]):
                 def forward(self, x):
                     return torch.mm(x, self.weight)
             """
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 64)
+                    self.weight = nn.Parameter(torch.rand(64, 32))
+
+                def forward(self, x):
+                    return torch.relu(self.fc(x)) @ self.weight
+            """,
+            target="Net",
         ),
     )
     valid = (
@@ -136,7 +153,10 @@ class UnscaledWeight(Rule[WeightUse]):
 
     def check(self, subject: WeightUse) -> Iterator[Finding]:
         drawn, inputs = subject.distribution, subject.fan_in
-        if drawn is None or (drawn.family, drawn.mean, drawn.std) != ("normal", 0, 1):
+        if drawn is None:
+            return
+        positive = drawn.family == "uniform" and bool(drawn.mean) and (drawn.mean or 0) >= (drawn.std or math.inf)
+        if not positive and (drawn.family, drawn.mean, drawn.std) != ("normal", 0, 1):
             return
         if subject.normalized or NO_WEIGHT.search(subject.parameter):
             return
@@ -148,6 +168,18 @@ class UnscaledWeight(Rule[WeightUse]):
             advice = [Advice(model=subject.model, parameter=subject.parameter, initializer="normal_", std=std)]
             times, remedy = f"{inputs**0.5:.0f}", f"use `{advice[0]}`"
         shape = ", ".join(map(str, subject.shape))
+        if positive:
+            yield self.finding(
+                subject.place,
+                f"all elements of `{subject.parameter}` are positive, around {drawn.mean:.2g}, and it multiplies {inputs} "
+                f"inputs: every output is nearly the same sum of them; draw around zero, for example with "
+                f"`nn.init.xavier_uniform_`",
+                evidence=[Evidence(subject.observer, f"a forward multiplies by {subject.use}, ({shape})")],
+                model=subject.model,
+                parameter=subject.parameter,
+                advice=advice,
+            )
+            return
         yield self.finding(
             subject.place,
             f"`{subject.parameter}` is left at N(0, 1) and multiplies {inputs} inputs: its output is {times} times larger "

@@ -89,3 +89,47 @@ class LeafWrite(Fact, frozen=True, kw_only=True):
     parameter: str
     model: str | None = None
     view: bool = False
+
+
+class ReboundName(Fact, frozen=True, kw_only=True):
+    """An assignment of a new tensor to a name that stood for a parameter, and that nothing reads afterwards.
+
+    ``stood_for`` is the source of what the name was bound to ("m.weight.data"), or of the walk that a loop takes
+    it from ("net.parameters()"; then ``in_loop``), and ``value`` the source of the new tensor.
+    """
+
+    place: Place
+    name: str
+    stood_for: str
+    value: str
+    in_loop: bool
+
+
+class DroppedInitializerResult(Fact, frozen=True, kw_only=True):
+    """A call of a function that makes new values for its argument and returns them, whose result is dropped; or an
+    assignment of the result of a function that writes in place and ``returns_none``.
+
+    ``helper`` is the function as it is called, and ``target`` the source of the parameter.
+    """
+
+    place: Place
+    helper: str
+    target: str
+    returns_none: bool = False
+
+
+class LikeOfExpression(Fact, frozen=True, kw_only=True):
+    """``torch.ones_like(a * b)``: of the expression only the shape is used. ``factory`` is the function's name."""
+
+    place: Place
+    source: str
+    factory: str
+
+
+class RegisteredTwice(Fact, frozen=True, kw_only=True):
+    """``self.register_parameter("bias", self.weight)``: ``other`` of class ``model``, under another ``name`` too."""
+
+    place: Place
+    model: str
+    name: str
+    other: str

@@ -52,3 +52,24 @@ class NameTest(Fact, frozen=True, kw_only=True):
     model: str
     others_pass: bool
     known: tuple[str, ...] = ()
+
+
+class ConstantTest(Fact, frozen=True, kw_only=True):
+    """A condition on the way to an initialization that cannot be false, or cannot be true.
+
+    ``outcome`` is "always true", "never true" or "tests only the last"; ``why`` names the part that makes it so, and
+    ``fixed`` is the source of the condition that was meant, if it is known.
+    """
+
+    place: Place
+    source: str
+    outcome: str
+    why: str
+    fixed: str | None = None
+
+
+class TensorTruth(Fact, frozen=True, kw_only=True):
+    """A parameter used as a condition (``if m.bias:``). ``source`` is that of the parameter."""
+
+    place: Place
+    source: str

@@ -80,3 +80,32 @@ class ZeroFactors(Fact, frozen=True, kw_only=True):
     parameter: str
     factors: tuple[str, ...]
     paths: tuple[str, ...] = ()
+
+
+class RawTensor(Fact, frozen=True, kw_only=True):
+    """A tensor of raw memory that is no parameter of a module, and that is used before anything writes it.
+
+    ``name`` is the attribute ("self.scale") or the variable, ``call`` the canonical name of what allocates it, ``used``
+    a place that reads it, and ``trained`` says that an optimizer or ``requires_grad`` makes it a weight.
+    """
+
+    place: Place
+    name: str
+    call: str
+    used: Place
+    trained: bool = False
+    model: str | None = None
+
+
+class ConstantWeights(Fact, frozen=True, kw_only=True):
+    """A statement that gives one number to every element of the weights of all layers of some kinds.
+
+    ``source`` is the statement, ``value`` the source of the number, and ``walk`` what goes over the layers
+    ("self.modules()", "net.apply(init)"). ``kinds`` are the classes of the layers.
+    """
+
+    place: Place
+    source: str
+    value: str
+    walk: str
+    kinds: tuple[str, ...]

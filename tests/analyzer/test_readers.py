@@ -110,7 +110,7 @@ def test_what_is_missing_is_said_in_words(tmp_path: Path) -> None:
     assert "INI201 judges ModelLoop, which no reader states. Add a file to initaudit/analyzer/readers/" in missing[0]
     loops = next(each.declared[0].subject for each in known if each.declared[0].subject.__name__ == "ModelLoop")
     wrong = reads(loops, scope=File, words="never_written(")(lambda file: ())
-    assert "looks for words that no rule needs: no invalid example of INI201, INI204" in next(
+    assert "looks for words that no rule needs: no invalid example of INI201, INI210" in next(
         without_a_rule(rules, [wrong])
     )
     assert "Unheard. Add a file to initaudit/rules/, or delete the fact" in next(judged_by_nobody(rules, [Unheard]))

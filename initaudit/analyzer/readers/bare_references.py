@@ -9,8 +9,8 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.constructor import construct, coverage, registered, unreadable_base
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import defaults, has_decorator, parameters
-from initaudit.analyzer.syntax.context import Context, Statement, own_attribute
+from initaudit.analyzer.snippets import FunctionNode, defaults, has_decorator, parameters
+from initaudit.analyzer.syntax.context import Context, Statement, function_context, initializes, own_attribute
 from initaudit.analyzer.writers import forgotten_initializers
 from initaudit.subjects.lost_writes import BareReference
 from initaudit.timeline import Coverage
@@ -20,7 +20,7 @@ INITIALIZER_METHODS = {
 }  # fmt: skip
 
 
-@reads(BareReference, scope=Statement, words="_ apply")
+@reads(BareReference, scope=Statement, words="_ apply init reset weight param")
 def bare_references(statement: Statement) -> Iterator[BareReference]:
     """Expression statements that only name an initializer, unless they try whether there is one."""
     if isinstance(statement.node, ast.Expr) and not statement.guarded:
@@ -37,6 +37,9 @@ def _bare_reference(context: Context, expression: ast.expr) -> BareReference | N
     if name is not None:
         is_initializer = name.startswith(torch_api.INIT) and name.endswith("_")
         return _reference(context, expression, False) if is_initializer else None
+    function = _own_initializer(context, expression)
+    if function is not None:
+        return _reference(context, expression, _callable_alone(function))
     if not isinstance(expression, ast.Attribute) or not isinstance(expression.value, ast.Name):
         return None
     if expression.attr == "apply":
@@ -44,6 +47,28 @@ def _bare_reference(context: Context, expression: ast.expr) -> BareReference | N
     if expression.attr not in INITIALIZER_METHODS:
         return None
     return _reference(context, expression, _needs_no_argument(context, expression))
+
+
+def _own_initializer(context: Context, expression: ast.expr) -> FunctionNode | None:
+    """The function of the project, or method of the class, that an expression names, if that initializes something."""
+    own = own_attribute(expression)
+    found = context.resolve(expression) if own is None else None
+    if own is not None and context.cls is not None:
+        method = context.project.method(context.cls, own)
+        found = method if isinstance(method, Defined) else None
+    if not isinstance(found, Defined) or found.definition.is_class:
+        return None
+    read = function_context(context.project, found)
+    if read is None or read.function is None or read.function.decorator_list:
+        return None  # naming a property runs it
+    return read.function if any(map(initializes, read.function.body)) else None
+
+
+def _callable_alone(function: FunctionNode) -> bool:
+    """Whether a function, called on an object if it is a method, needs no arguments."""
+    given = [param for param in parameters(function) if param.arg != "self"]
+    optional = defaults(function.args)
+    return all(param.arg in optional for param in given)
 
 
 def _needs_no_argument(context: Context, method: ast.Attribute) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.syntax.context import Context, own_attribute
+from initaudit.analyzer.syntax.meanings import Meanings, What
 from initaudit.analyzer.syntax.walks import written
 from initaudit.finding import Observer
 from initaudit.subjects.lost_writes import CopyWrite
@@ -28,10 +29,11 @@ WRITES = torch_api.OVERWRITES | torch_api.PARTIAL_WRITES
 )
 def copy_writes(context: Context) -> Iterator[CopyWrite]:
     """In-place writes of copies, whose results are dropped."""
-    for statement in context.walk():
-        if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
+    meanings = Meanings(context)
+    for step in meanings.steps():
+        if not isinstance(step.statement, ast.Expr) or not isinstance(step.statement.value, ast.Call):
             continue
-        call = statement.value
+        call = step.statement.value
         target = written(context, call)
         initializer = context.canonical(call.func)
         of_tensor = isinstance(call.func, ast.Attribute) and call.func.attr in WRITES
@@ -41,7 +43,8 @@ def copy_writes(context: Context) -> Iterator[CopyWrite]:
         if copied is None:
             continue
         parameter, how = copied
-        if context.is_parameter(parameter):
+        meaning = meanings.meaning(parameter, step.names)
+        if meaning is not None and meaning.what is What.PARAMETER:
             own = own_attribute(parameter)
             yield CopyWrite(
                 observer=Observer.ANALYZER,

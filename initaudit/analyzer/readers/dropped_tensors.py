@@ -3,52 +3,94 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted
-from initaudit.analyzer.syntax.context import Context, Statement, makes_parameter, own_attribute
+from initaudit.analyzer.syntax.context import Context, own_attribute
+from initaudit.analyzer.syntax.meanings import TENSORS, Meanings, Names
+from initaudit.analyzer.syntax.results import OUT_OF_PLACE, writes_in_place
 from initaudit.subjects.lost_writes import DroppedTensor
 
-OUT_OF_PLACE = {
-    "clamp", "clip", "mul", "div", "add", "sub", "neg", "abs", "exp", "sqrt", "pow", "masked_fill", "index_fill",
-    "fill", "copy", "normal", "uniform", "zero", "multiply", "divide",
-}  # fmt: skip
+IN_PLACE = {ast.Mult: "mul_", ast.Div: "div_", ast.Add: "add_", ast.Sub: "sub_"}
+"""The method that does what an operator does, in place."""
 FILLS = {"full": "fill_({0})", "zeros": "zero_()", "ones": "fill_(1.0)", "randn": "normal_()", "rand": "uniform_()"}
-MAKERS = " ".join(
-    f"{name}(" for name in sorted({each.rpartition(".")[2] for each in torch_api.NEW_TENSOR_FACTORIES} | OUT_OF_PLACE)
+MADE = " ".join(sorted({each.rpartition(".")[2] for each in torch_api.NEW_TENSOR_FACTORIES} | OUT_OF_PLACE))
+
+
+@reads(
+    DroppedTensor,
+    scope=Context,
+    words=("parameters( modules( children( apply( weight bias data self", f"{MADE} * + - /"),
 )
-
-
-@reads(DroppedTensor, scope=Statement, words=MAKERS)
-def dropped_tensors(statement: Statement) -> Iterator[DroppedTensor]:
-    """New tensors that a statement drops, unless it tries whether that works."""
-    if isinstance(statement.node, ast.Expr) and isinstance(statement.node.value, ast.Call) and not statement.guarded:
-        fact = _dropped(statement.context, statement.node.value, statement.parameters)
+def dropped_tensors(context: Context) -> Iterator[DroppedTensor]:
+    """New tensors that a statement makes of a parameter and drops, unless it tries whether that works."""
+    meanings = Meanings(context)
+    for step in meanings.steps():
+        if not isinstance(step.statement, ast.Expr) or step.guarded or step.displayed:
+            continue
+        value = step.statement.value
+        if writes_in_place(value):
+            continue
+        fact = None
+        if isinstance(value, ast.Call):
+            fact = _dropped(context, meanings, value, step.names)
+        elif isinstance(value, ast.BinOp):
+            fact = _computed(context, meanings, value, step.names)
         if fact is not None:
             yield fact
 
 
-def _dropped(context: Context, call: ast.Call, parameters: Sequence[str]) -> DroppedTensor | None:
-    """A tensor that a statement makes for a parameter and drops. ``parameters`` are loop variables over parameters."""
-    if any(keyword.arg == "out" for keyword in call.keywords):
-        return None
+def _computed(context: Context, meanings: Meanings, value: ast.BinOp, names: Names) -> DroppedTensor | None:
+    """Arithmetic with a parameter: ``p.data * 0.01``."""
+    target = _tensor(meanings, value.left, names)
+    if target is None:
+        target = _tensor(meanings, value.right, names)
+        return None if target is None else _fact(context, value, "arithmetic", target, None)
+    method = IN_PLACE.get(type(value.op))
+    inplace = (
+        f"{context.snippet.source(target)}.data.{method}({context.snippet.source(value.right)})" if method else None
+    )
+    return _fact(context, value, "arithmetic", target, inplace)
+
+
+def _dropped(context: Context, meanings: Meanings, call: ast.Call, names: Names) -> DroppedTensor | None:
+    """A tensor that a call makes for a parameter."""
     name = context.canonical(call.func)
     if name in torch_api.NEW_TENSOR_FACTORIES:
-        target = _imitated(context, call, parameters)
+        target = _imitated(meanings, call, names)
         return None if target is None else _fact(context, call, name, target, _fill(context, name, call, target))
+    if name is not None:
+        if name.removeprefix("torch.") not in OUT_OF_PLACE:
+            return None
+        found = [_tensor(meanings, arg, names) for arg in call.args]
+        target = next((each for each in found if each is not None), None)
+        return None if target is None else _fact(context, call, name, target, None)
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in OUT_OF_PLACE:
         return None
-    target = call.func.value
-    if isinstance(target, ast.Attribute) and target.attr == "data":
-        target = target.value
-    if not _is_parameter(context, target, parameters):
+    target = _tensor(meanings, call.func.value, names)
+    if target is None:
         return None
     return _fact(context, call, f"Tensor.{call.func.attr}", target, _underscored(context, call, call.func.attr, target))
 
 
-def _fact(context: Context, call: ast.Call, name: str, target: ast.expr, inplace: str | None) -> DroppedTensor:
+def _tensor(meanings: Meanings, node: ast.expr, names: Names) -> ast.expr | None:
+    """The parameter that an expression is, or is a view of, as it is written."""
+    found = meanings.meaning(node, names)
+    if found is None or found.what not in TENSORS:
+        return None
+    while True:
+        match node:
+            case ast.Attribute(value=inner, attr=name) if name in torch_api.VIEW_ATTRIBUTES:
+                node = inner
+            case ast.Call(func=ast.Attribute(value=inner)) if meanings.meaning(inner, names) is not None:
+                node = inner
+            case _:
+                return node
+
+
+def _fact(context: Context, call: ast.expr, name: str, target: ast.expr, inplace: str | None) -> DroppedTensor:
     own = own_attribute(target)
     return DroppedTensor(
         place=context.snippet.place(call),
@@ -60,29 +102,20 @@ def _fact(context: Context, call: ast.Call, name: str, target: ast.expr, inplace
     )
 
 
-def _imitated(context: Context, call: ast.Call, parameters: Sequence[str]) -> ast.expr | None:
+def _imitated(meanings: Meanings, call: ast.Call, names: Names) -> ast.expr | None:
     """The parameter whose size (or self, for ``*_like``) a factory is given."""
     for value in (*call.args, *(keyword.value for keyword in call.keywords)):
         imitated = value
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "size":
             imitated = value.func.value
-        elif isinstance(value, ast.Attribute) and value.attr in ("shape", "data"):
+        elif isinstance(value, ast.Attribute) and value.attr == "shape":
             imitated = value.value
         elif not dotted(call.func).endswith("_like"):
             continue
-        if _is_parameter(context, imitated, parameters):
-            return imitated
+        target = _tensor(meanings, imitated, names)
+        if target is not None:
+            return target
     return None
-
-
-def _is_parameter(context: Context, node: ast.expr, parameters: Sequence[str]) -> bool:
-    """Whether an expression is known to be a parameter: a loop variable, ``layer.weight``, or an attribute made one."""
-    if isinstance(node, ast.Name):
-        return node.id in parameters
-    if isinstance(node, ast.Attribute) and node.attr in ("weight", "bias"):
-        return True
-    own = own_attribute(node)
-    return own is not None and context.cls is not None and makes_parameter(context.project, context.cls, own)
 
 
 def _fill(context: Context, name: str, call: ast.Call, target: ast.expr) -> str | None:

@@ -20,7 +20,7 @@ SHARED = re.compile(r"shar|tie|same|reuse", re.IGNORECASE)
 """Words of code that repeats a layer on purpose."""
 
 
-@reads(RepeatedLayer, scope=Context, words=("ModuleList( Sequential(", "*"))
+@reads(RepeatedLayer, scope=Context, words="ModuleList( Sequential(")
 def repeated_layers(context: Context) -> Iterator[RepeatedLayer]:
     """``nn.ModuleList([layer] * n)`` of a layer with parameters or buffers."""
     made = {
@@ -28,31 +28,56 @@ def repeated_layers(context: Context) -> Iterator[RepeatedLayer]:
         for node in context.walk()
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Call)
     }
+    lists = {
+        node.targets[0].id: node.value
+        for node in context.walk()
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
     for call in context.calls():
-        if context.canonical(call.func) not in LISTS or len(call.args) != 1:
+        if context.canonical(call.func) not in LISTS:
             continue
-        items = call.args[0].value if isinstance(call.args[0], ast.Starred) else call.args[0]
-        layer = _repeated(items)
-        maker = made.get(layer.id) if isinstance(layer, ast.Name) else layer
-        if layer is None or not isinstance(maker, ast.Call) or not _is_stateful(context, maker):
-            continue
-        if isinstance(layer, ast.Name) and SHARED.search(_around(context, call)):
-            continue
-        yield RepeatedLayer(
-            place=context.snippet.place(call),
-            source=context.snippet.source(items),
-            layer=context.snippet.source(layer),
-        )
+        for items, layer in [found for arg in call.args for found in _repeated(context, arg, lists)]:
+            maker = made.get(layer.id) if isinstance(layer, ast.Name) else layer
+            if not isinstance(maker, ast.Call) or not _is_stateful(context, maker):
+                continue
+            if isinstance(layer, ast.Name) and SHARED.search(_around(context, call)):
+                continue
+            yield RepeatedLayer(
+                place=context.snippet.place(call),
+                source=context.snippet.source(items),
+                layer=context.snippet.source(layer),
+            )
 
 
-def _repeated(items: ast.expr) -> ast.expr | None:
-    """The only element of a list that is multiplied."""
-    if not isinstance(items, ast.BinOp) or not isinstance(items.op, ast.Mult):
-        return None
-    for side in (items.left, items.right):
-        if isinstance(side, ast.List | ast.Tuple) and len(side.elts) == 1:
-            return side.elts[0]
-    return None
+def _repeated(context: Context, items: ast.expr, lists: dict[str, ast.expr]) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """The lists of one element that are multiplied in what a container is given, and that element.
+
+    They may be spread beside others, concatenated, or bound to a name before; ``itertools.repeat`` does the same.
+    """
+    match items:
+        case ast.Starred(value=inner):
+            yield from _repeated(context, inner, lists)
+        case ast.List(elts=elements) | ast.Tuple(elts=elements):
+            for element in elements:
+                if isinstance(element, ast.Starred):
+                    yield from _repeated(context, element, lists)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            yield from _repeated(context, left, lists)
+            yield from _repeated(context, right, lists)
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            for side, times in ((left, right), (right, left)):
+                once = isinstance(times, ast.Constant) and times.value in (0, 1)
+                if isinstance(side, ast.List | ast.Tuple) and not once:
+                    yield from ((items, element) for element in side.elts if not isinstance(element, ast.Starred))
+        case ast.Call(func=function, args=[element, _]) if context.canonical(function) == "itertools.repeat":
+            yield items, element
+        case ast.Call(func=ast.Name(id="list" | "tuple"), args=[inner]):
+            yield from _repeated(context, inner, lists)
+        case ast.Name(id=name) if name in lists:
+            others = {key: value for key, value in lists.items() if key != name}
+            yield from _repeated(context, lists[name], others)
+        case _:
+            pass
 
 
 def _is_stateful(context: Context, maker: ast.Call) -> bool:

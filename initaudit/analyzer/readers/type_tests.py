@@ -7,29 +7,22 @@ from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import nodes
-from initaudit.analyzer.syntax.context import Context, Statement, first_parameter
-from initaudit.analyzer.syntax.walks import applied_names
+from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.meanings import Meanings, What
 from initaudit.naming import blocks
 from initaudit.subjects.module_tests import TypeTest
 
 
-@reads(TypeTest, scope=Statement, words="isinstance( == is", nearby="modules( children( apply(")
-def type_tests(statement: Statement) -> Iterator[TypeTest]:
+@reads(TypeTest, scope=Context, words="isinstance( == is", nearby="modules( children( apply(")
+def type_tests(context: Context) -> Iterator[TypeTest]:
     """Tests, in a statement, of the type of what is known to be a module."""
-    modules = (*statement.modules, *_applied(statement.context))
-    node = statement.node
-    if isinstance(node, ast.If | ast.While):
-        yield from _type_tests(statement.context, node.test, modules)
-    elif modules and next(blocks(node), None) is None:
-        yield from _type_tests(statement.context, node, modules)
-
-
-def _applied(context: Context) -> tuple[str, ...]:
-    """The parameter of a function that ``apply`` calls with each module."""
-    name = first_parameter(context) if context.definition is not None else None
-    if name is None or context.definition is None or context.definition.name not in applied_names(context):
-        return ()
-    return (name,)
+    for step in Meanings(context).steps():
+        modules = [name for name, meaning in step.names.items() if meaning.what is What.MODULE]
+        node = step.statement
+        if isinstance(node, ast.If | ast.While):
+            yield from _type_tests(context, node.test, modules)
+        elif modules and next(blocks(node), None) is None:
+            yield from _type_tests(context, node, modules)
 
 
 def _type_tests(context: Context, expression: ast.AST, modules: Sequence[str]) -> Iterator[TypeTest]:
@@ -58,7 +51,7 @@ def _always_true(context: Context, node: ast.BoolOp, modules: Sequence[str]) -> 
     classes = [operand for operand in operands if context.is_module_class(operand)]
     if not tests or not classes:
         return
-    kinds = [context.snippet.source(test.args[1]) for test in tests if isinstance(test, ast.Call)]
+    kinds = [context.snippet.source(_asked_for(test)) for test in tests]
     kinds += map(context.snippet.source, classes)
     complete = len(tests) + len(classes) == len(operands) and not any(kind.startswith("(") for kind in kinds)
     complete = complete and len(set(map(_tested, tests))) == 1
@@ -79,8 +72,20 @@ def _operands(node: ast.expr) -> list[ast.expr]:
 
 
 def _tested(node: ast.expr) -> str | None:
-    """The name that an ``isinstance`` call tests."""
+    """The name whose type a condition tests: ``isinstance(m, A)``, ``type(m) == A``, ``m.__class__ is A``."""
     match node:
         case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=subject), _], keywords=[]):
             return subject
+        case ast.Compare(
+            left=ast.Call(func=ast.Name(id="type"), args=[ast.Name(id=subject)])
+            | ast.Attribute(value=ast.Name(id=subject), attr="__class__"),
+            ops=[ast.Is() | ast.Eq()],
+            comparators=[_],
+        ):
+            return subject
     return None
+
+
+def _asked_for(test: ast.expr) -> ast.expr:
+    """The class that such a condition asks for."""
+    return test.comparators[0] if isinstance(test, ast.Compare) else test.args[1]  # type: ignore[attr-defined]

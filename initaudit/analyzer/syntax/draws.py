@@ -10,6 +10,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from initaudit.analyzer import torch_api
 from initaudit.analyzer.matches import Words, groups
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
@@ -22,6 +23,8 @@ DRAWS = {
     "normal_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "kaiming_normal_", "kaiming_uniform_",
     "orthogonal_",
 }  # fmt: skip
+NAMED_LAYERS = torch_api.NORMALIZATIONS | torch_api.LINEAR_LIKE | {"Embedding"}
+"""Classes of torch that initializers tell by their names."""
 DRAWN = groups("normal_( uniform_( orthogonal_(")
 Types = Mapping[str, tuple[str, ...]]
 """Canonical names of the types that an object is known to have, by the object's dotted name."""
@@ -99,6 +102,11 @@ class Draws:
 
     def _drawn(self, body: Sequence[ast.stmt], known: Types) -> Iterator[Draw]:
         for statement in body:
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if (
+                    subject := class_name_of(value)
+                ) is not None:
+                    known = {**known, f"class name {name}": (subject,)}
             for block, narrowed in self._blocks(statement, known):
                 yield from self._drawn(block, narrowed)
             for node in nodes([statement], within=False):
@@ -109,15 +117,15 @@ class Draws:
         """The bodies of a compound statement, with the types that are known in each."""
         for name, block in ast.iter_fields(statement):
             if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
-                tested = self._tested(statement.test) if isinstance(statement, ast.If) and name == "body" else {}
+                tested = self._tested(statement.test, known) if isinstance(statement, ast.If) and name == "body" else {}
                 yield block, {**known, **tested}
             for case in block if name in ("handlers", "cases") else ():
                 yield case.body, known
 
-    def _tested(self, test: ast.expr) -> Types:
+    def _tested(self, test: ast.expr, known: Types) -> Types:
         """What a condition says of the types of objects."""
         if isinstance(test, ast.BoolOp):
-            parts = [self._tested(value) for value in test.values]
+            parts = [self._tested(value, known) for value in test.values]
             if isinstance(test.op, ast.And):
                 return {name: types for part in parts for name, types in part.items()}
             common = set(parts[0]).intersection(*parts[1:])
@@ -131,11 +139,46 @@ class Draws:
                 comparators=[kinds],
             ):
                 return self._types(subject, kinds)
-        return {}
+        return _of_class_name(test, known)
 
     def _types(self, subject: ast.expr, kinds: ast.expr) -> Types:
         types = tuple(found for kind in _alternatives(kinds) if (found := self.type_named(kind)) is not None)
         return {dotted(subject): types} if dotted(subject) and types else {}
+
+
+def class_name_of(value: ast.expr) -> str | None:
+    """The object of ``m.__class__.__name__`` or ``type(m).__name__``."""
+    match value:
+        case ast.Attribute(value=ast.Attribute(value=subject, attr="__class__"), attr="__name__"):
+            return dotted(subject) or None
+        case ast.Attribute(value=ast.Call(func=ast.Name(id="type"), args=[subject]), attr="__name__"):
+            return dotted(subject) or None
+    return None
+
+
+def _of_class_name(test: ast.expr, known: Types) -> Types:
+    """What ``classname.find("BatchNorm") != -1`` says: the class is one of torch's that are called so."""
+    match test:
+        case ast.Compare(
+            left=ast.Call(func=ast.Attribute(attr="find", value=named), args=[ast.Constant(value=str(part))]),
+            ops=[ast.NotEq() | ast.GtE() | ast.Gt()],
+        ):
+            exact = False
+        case ast.Compare(left=ast.Constant(value=str(part)), ops=[ast.In()], comparators=[named]):
+            exact = False
+        case ast.Call(func=ast.Attribute(attr="startswith", value=named), args=[ast.Constant(value=str(part))]):
+            exact = False
+        case ast.Compare(left=named, ops=[ast.Eq()], comparators=[ast.Constant(value=str(part))]):
+            exact = True
+        case _:
+            return {}
+    subject = class_name_of(named)
+    if subject is None and isinstance(named, ast.Name):
+        subject = known.get(f"class name {named.id}", (None,))[0]
+    if subject is None:
+        return {}
+    names = sorted(name for name in NAMED_LAYERS if (name == part if exact else part in name))
+    return {subject: tuple(f"torch.nn.{name}" for name in names)} if names else {}
 
 
 def nodes(body: Sequence[ast.AST], *, within: bool = True) -> Iterator[ast.AST]:

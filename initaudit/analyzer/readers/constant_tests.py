@@ -1,0 +1,167 @@
+"""Conditions on the way to an initialization that always, or never, hold."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.syntax.context import Context, initializes
+from initaudit.analyzer.syntax.meanings import Meanings, Names, What
+from initaudit.subjects.module_tests import ConstantTest
+
+LAYER_NAMES = {
+    *torch_api.SIZES, *torch_api.NORMALIZATIONS, *torch_api.ACTIVATION_MODULES, *torch_api.TRANSPARENT,
+    *torch_api.RESET_BY_CONSTRUCTOR,
+}  # fmt: skip
+
+
+@reads(
+    ConstantTest, scope=Context, words="parameters( modules( children( apply( isinstance( __name__", nearby="init _("
+)
+def constant_tests(context: Context) -> Iterator[ConstantTest]:
+    """Conditions before an initialization with a part that is no condition, or that nothing fulfils."""
+    meanings = Meanings(context)
+    for step in meanings.steps():
+        if not isinstance(step.statement, ast.If) or not _guards_initialization(step.statement):
+            continue
+        for test in _tests(step.statement.test):
+            yield from _always_text(context, test)
+            yield from _never_module(context, test, step.names)
+            yield from _truth_of_find(context, test)
+            yield from _never_named(context, test, step.names)
+
+
+def _guards_initialization(statement: ast.If) -> bool:
+    return any(map(initializes, (*statement.body, *statement.orelse)))
+
+
+def _tests(test: ast.expr) -> Iterator[ast.expr]:
+    """A condition and the conditions that it is made of."""
+    yield test
+    if isinstance(test, ast.BoolOp):
+        for value in test.values:
+            yield from _tests(value)
+    elif isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        yield from _tests(test.operand)
+
+
+def _always_text(context: Context, test: ast.expr) -> Iterator[ConstantTest]:
+    """``"conv" or "header" in name``: a text that is not empty is true."""
+    if not isinstance(test, ast.BoolOp):
+        return
+    texts = [value for value in test.values if isinstance(value, ast.Constant) and isinstance(value.value, str)]
+    compared = [value for value in test.values if isinstance(value, ast.Compare)]
+    if not texts or not compared or any(not text.value for text in texts):
+        return
+    always = isinstance(test.op, ast.Or)
+    yield ConstantTest(
+        place=context.snippet.place(test),
+        source=context.snippet.source(test),
+        outcome="always true" if always else "tests only the last",
+        why=f"`{context.snippet.source(texts[0])}` alone is true",
+        fixed=_each_compared(context, test, compared),
+    )
+
+
+def _each_compared(context: Context, test: ast.BoolOp, compared: Sequence[ast.Compare]) -> str | None:
+    """The condition in which each text is compared with what the only comparison compares its own with."""
+    if len(compared) != 1 or len(compared[0].ops) != 1:
+        return None
+    comparison, parts = compared[0], []
+    for value in test.values:
+        if value is comparison:
+            parts.append(context.snippet.source(value))
+        elif isinstance(value, ast.Constant):
+            text = context.snippet.source(value)
+            if isinstance(comparison.ops[0], ast.In):
+                parts.append(f"{text} in {context.snippet.source(comparison.comparators[0])}")
+            elif isinstance(comparison.ops[0], ast.Eq) and not isinstance(comparison.left, ast.Constant):
+                parts.append(f"{context.snippet.source(comparison.left)} == {text}")
+            else:
+                return None
+        else:
+            return None
+    return (" or " if isinstance(test.op, ast.Or) else " and ").join(parts)
+
+
+def _never_module(context: Context, test: ast.expr, names: Names) -> Iterator[ConstantTest]:
+    """``isinstance(p, nn.Linear)`` of a parameter."""
+    match test:
+        case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kinds]):
+            pass
+        case ast.Compare(
+            left=ast.Call(func=ast.Name(id="type"), args=[ast.Name(id=name)]),
+            ops=[ast.Is() | ast.Eq() | ast.In()],
+            comparators=[kinds],
+        ):
+            pass
+        case _:
+            return
+    meaning = names.get(name)
+    classes = list(kinds.elts) if isinstance(kinds, ast.Tuple | ast.List | ast.Set) else [kinds]
+    if meaning is None or meaning.what not in (What.PARAMETER, What.STATE, What.NAME) or not meaning.element:
+        return
+    if classes and all(map(context.is_module_class, classes)):
+        yield ConstantTest(
+            place=context.snippet.place(test),
+            source=context.snippet.source(test),
+            outcome="never true",
+            why=f"`{name}` is {meaning.what.value}, of `{meaning.source}`, and never a module",
+        )
+
+
+def _truth_of_find(context: Context, test: ast.expr) -> Iterator[ConstantTest]:
+    """``if name.find("weight"):``, which is 0 where the name begins with it, and -1 where it is not there at all."""
+    match test:
+        case ast.Call(func=ast.Attribute(attr="find", value=found), args=[ast.Constant(value=str())]):
+            text = context.snippet.source(test.args[0])
+            yield ConstantTest(
+                place=context.snippet.place(test),
+                source=context.snippet.source(test),
+                outcome="true for other names",
+                why="`find` gives -1, which is true, where the text is missing, and 0 where the name begins with it",
+                fixed=f"{text} in {context.snippet.source(found)}",
+            )
+
+
+def _never_named(context: Context, test: ast.expr, names: Names) -> Iterator[ConstantTest]:
+    """``m.__class__.__name__ == "Conv"``: no class has that name, and classes whose names hold it are meant."""
+    match test:
+        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=str(text))]):
+            pass
+        case _:
+            return
+    if not _is_class_name(context, left) or text in LAYER_NAMES or context.module.outline.members.get(text):
+        return
+    if context.project.resolve(context.module, text) is not None:
+        return
+    meant = sorted(name for name in LAYER_NAMES if name.lower().startswith(text.lower()))
+    if meant and len(text) > 2:
+        yield ConstantTest(
+            place=context.snippet.place(test),
+            source=context.snippet.source(test),
+            outcome="never true",
+            why=f"no class of torch is called `{text}`: there is `{meant[0]}`",
+        )
+
+
+def _is_class_name(context: Context, node: ast.expr) -> bool:
+    """Whether an expression is ``m.__class__.__name__``, ``type(m).__name__`` or a name that is bound to that."""
+    if isinstance(node, ast.Attribute) and node.attr == "__name__":
+        inner = node.value
+        return (isinstance(inner, ast.Attribute) and inner.attr == "__class__") or (
+            isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.func.id == "type"
+        )
+    if isinstance(node, ast.Name):
+        values = [
+            each.value
+            for each in context.walk()
+            if isinstance(each, ast.Assign)
+            and any(isinstance(target, ast.Name) and target.id == node.id for target in each.targets)
+        ]
+        return bool(values) and all(
+            not isinstance(value, ast.Name) and _is_class_name(context, value) for value in values
+        )
+    return False

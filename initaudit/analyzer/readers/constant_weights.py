@@ -1,0 +1,171 @@
+"""Walks over a model that give all elements of its weights one number."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.meanings import Meaning, Meanings, Step, What
+from initaudit.analyzer.syntax.scopes import scopes
+from initaudit.analyzer.syntax.structure import constructed
+from initaudit.subjects.weights import ConstantWeights
+
+FILLS = {"constant_": 1, "fill_": 0, "constant": 1, "zeros_": None, "ones_": None, "zero_": None}
+"""Functions that write one number, and which argument is that number: of ``nn.init`` behind the tensor."""
+LAYERS = {f"torch.nn.{name}" for name in torch_api.LINEAR_LIKE}
+QUESTIONS = {"isinstance", "hasattr", "getattr", "type", "find", "startswith", "dim", "len", "size", "ndimension"}
+"""What may be asked of a layer, or of a tensor, without picking out single ones."""
+
+
+@reads(
+    ConstantWeights,
+    scope=Context,
+    words="constant_( fill_( zeros_( ones_( zero_( constant(",
+    nearby="modules( apply( parameters( children(",
+)
+def constant_weights(context: Context) -> Iterator[ConstantWeights]:
+    """Statements of such a walk, where nothing writes the weight again behind them."""
+    meanings = Meanings(context)
+    for step in meanings.steps():
+        match step.statement:
+            case ast.Expr(value=ast.Call() as call):
+                found = _filled(context, call)
+            case _:
+                continue
+        meaning = meanings.meaning(found[0], step.names) if found is not None else None
+        if found is None or meaning is None or meaning.part or meaning.what is not What.PARAMETER:
+            continue
+        walk = _walk(context, found[0], meaning, step, zero=_is_zero(found[1]))
+        if walk is None or not all(map(_plain, step.tests)) or _written_again(context, meanings, meaning, step):
+            continue
+        yield ConstantWeights(
+            place=context.snippet.place(call),
+            source=context.snippet.source(call),
+            value=found[1],
+            walk=walk,
+            kinds=tuple(kind.removeprefix("torch.nn.") for kind in meaning.kinds),
+        )
+
+
+def _filled(context: Context, call: ast.Call) -> tuple[ast.expr, str] | None:
+    """What a call fills, and with which number."""
+    name = context.canonical(call.func)
+    last = call.func.attr if isinstance(call.func, ast.Attribute) else dotted(call.func)
+    last = (name or last).rpartition(".")[2]
+    if last not in FILLS:
+        return None
+    arguments = list(call.args)
+    if name is not None and name.startswith(torch_api.INIT):
+        if not arguments:
+            return None
+        target = arguments[0]
+        numbers = [*arguments[1:], *(each.value for each in call.keywords if each.arg == "val")]
+    elif name is None and isinstance(call.func, ast.Attribute):
+        target, numbers = call.func.value, arguments
+    else:
+        return None
+    if FILLS[last] is None:
+        return target, "1" if last == "ones_" else "0"
+    return (target, ast.unparse(numbers[0])) if len(numbers) == 1 and _is_number(numbers[0]) else None
+
+
+def _is_number(node: ast.expr) -> bool:
+    if isinstance(node, ast.UnaryOp):
+        return _is_number(node.operand)
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
+
+
+def _walk(context: Context, target: ast.expr, meaning: Meaning, step: Step, *, zero: bool) -> str | None:
+    """The walk that brings a statement to every layer of the kinds; None when it may reach single ones only.
+
+    A part of a model, and a whole class, may start at ``zero`` on purpose.
+    """
+    root = target
+    while isinstance(root, ast.Attribute | ast.Call | ast.Subscript):
+        root = root.func if isinstance(root, ast.Call) else root.value
+    owner = step.names.get(root.id) if isinstance(root, ast.Name) else None
+    if owner is None or not isinstance(root, ast.Name):
+        return None
+    if owner.what is What.PARAMETER:
+        whole = owner.element and owner.source == "self.parameters()" and _layers(context) > 1 and not zero
+        return owner.source if whole else None
+    if meaning.attribute != "weight" or not meaning.kinds or not set(meaning.kinds) <= LAYERS:
+        return None
+    if owner.element:
+        return owner.source if _of_whole_model(context, owner.source, zero=zero) else None
+    return _applied(context, zero=zero) if owner.source == root.id else None
+
+
+def _is_zero(value: str) -> bool:
+    return not ast.literal_eval(value)
+
+
+def _of_whole_model(context: Context, walk: str, *, zero: bool) -> bool:
+    """Whether a walk goes over a model itself, and not over a part of one: ``self.modules()``, ``net.modules()``."""
+    model, _, method = walk.rpartition(".")
+    if method != "modules()" or "." in model:
+        return False
+    return not zero or model == "self" or context.function is None
+
+
+def _layers(context: Context) -> int:
+    """How many layers with weights the class of a method has."""
+    if context.cls is None:
+        return 0
+    found = constructed(context.project, context.cls).values()
+    return sum(layer.kind in LAYERS for attribute in found for layer in attribute.layers)
+
+
+def _applied(context: Context, *, zero: bool) -> str | None:
+    """The call that applies the function to a whole model, in the same file."""
+    definition, module = context.definition, context.module
+    if definition is None:
+        return None
+    calls: list[str] = []
+    for scope in scopes(module):
+        if not any(definition.name in line for line in module.lines[scope.start - 1 : scope.end]):
+            continue
+        snippet = module.snippet(scope.start, scope.end)
+        for node in snippet.nodes if snippet is not None else ():
+            match node:
+                case ast.Call(func=ast.Attribute(attr="apply", value=owner), args=[given]):
+                    if dotted(given).rpartition(".")[2] == definition.name:
+                        if not isinstance(owner, ast.Name) or (
+                            zero and scope.definition is not None and owner.id != "self"
+                        ):
+                            return None  # a part of a model may be started by it
+                        assert snippet is not None
+                        calls.append(snippet.source(node))
+    return calls[0] if calls else None
+
+
+def _plain(test: ast.expr) -> bool:
+    """Whether a condition asks for kinds of layers, and picks out none of them by name, position or size."""
+    for node in ast.walk(test):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else dotted(node.func)
+            if name not in QUESTIONS:
+                return False
+        if isinstance(node, ast.Compare):
+            for side in (node.left, *node.comparators):
+                if isinstance(side, ast.Constant) and isinstance(side.value, str):
+                    return False
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return False
+    return True
+
+
+def _written_again(context: Context, meanings: Meanings, meaning: Meaning, step: Step) -> bool:
+    """Whether something behind the statement may write the same weight: a part of it, or all of it once more."""
+    for later in step.after:
+        for node in ast.walk(later):
+            if isinstance(node, ast.Attribute | ast.Name) and not isinstance(later, ast.FunctionDef):
+                found = meanings.meaning(node, step.names)
+                same = found is not None and found.what is What.PARAMETER and found.attribute == meaning.attribute
+                if same and (meaning.attribute is not None or isinstance(node, ast.Name)):
+                    return True
+    return False

@@ -1,0 +1,98 @@
+"""Helpers whose values do not reach the parameter that they are given.
+
+A helper that makes new values and returns them, called for its effect; one that writes in place and returns nothing,
+whose result is assigned.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.called_initializers import called_function
+from initaudit.analyzer.snippets import FunctionNode, dotted, parameters
+from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.functions import own_nodes, returns_nothing
+from initaudit.analyzer.syntax.meanings import TENSORS, Meanings
+from initaudit.analyzer.syntax.results import writes_in_place
+from initaudit.subjects.lost_writes import DroppedInitializerResult
+
+
+@reads(DroppedInitializerResult, scope=Context, words="weight bias parameters( data Parameter")
+def dropped_initializer_results(context: Context) -> Iterator[DroppedInitializerResult]:
+    """Calls of helpers with a parameter, where the result and what the helper does do not fit."""
+    meanings = Meanings(context)
+    for step in meanings.steps():
+        assigned: ast.Attribute | None = None
+        match step.statement:
+            case ast.Expr(value=ast.Call(args=[target, *_]) as call):
+                pass
+            case ast.Assign(targets=[ast.Attribute() as given], value=ast.Call(args=[target, *_]) as call):
+                assigned = given
+            case _:
+                continue
+        meaning = meanings.meaning(target, step.names)
+        if meaning is None or meaning.what not in TENSORS:
+            continue
+        function = called_function(context, call)
+        if function is None or step.guarded:
+            continue
+        if assigned is None and _makes_anew(context, function, call):
+            yield _fact(context, step.statement, call, target, returns_none=False)
+        elif assigned is not None and ast.unparse(assigned) == ast.unparse(target) and returns_nothing(function):
+            yield _fact(context, step.statement, call, target, returns_none=True)
+
+
+def _fact(
+    context: Context, statement: ast.stmt, call: ast.Call, target: ast.expr, *, returns_none: bool
+) -> DroppedInitializerResult:
+    return DroppedInitializerResult(
+        place=context.snippet.place(statement),
+        helper=dotted(call.func),
+        target=context.snippet.source(target),
+        returns_none=returns_none,
+    )
+
+
+def _makes_anew(context: Context, function: FunctionNode, call: ast.Call) -> bool:
+    """Whether a function binds its first parameter to a new tensor, returns that, and writes nothing in place."""
+    given = [param.arg for param in parameters(function)]
+    given = given[1:] if given[:1] == ["self"] and isinstance(call.func, ast.Attribute) else given
+    if not given:
+        return False
+    name, rebound, returned = given[0], False, False
+    for node in own_nodes(function):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=bound)], value=value) if bound == name:
+                rebound = rebound or _is_new(context, value)
+            case ast.Assign(targets=targets) if any(isinstance(t, ast.Attribute | ast.Subscript) for t in targets):
+                return False
+            case ast.AugAssign() | ast.Global() | ast.Nonlocal():
+                return False
+            case ast.Expr(value=value) if not isinstance(value, ast.Constant) and _may_act(value):
+                return False
+            case ast.Return(value=ast.Name(id=back)) if back == name:
+                returned = True
+            case _:
+                pass
+    return rebound and returned
+
+
+def _may_act(value: ast.expr) -> bool:
+    return writes_in_place(value) or (isinstance(value, ast.Call) and dotted(value.func) not in ("print", "len"))
+
+
+def _is_new(context: Context, value: ast.expr) -> bool:
+    """Whether an expression holds a factory of new tensors, or arithmetic."""
+    if writes_in_place(value):
+        return False
+    return isinstance(value, ast.BinOp) or any(
+        isinstance(node, ast.Call) and _factory(dotted(node.func)) in torch_api.NEW_TENSOR_FACTORIES
+        for node in ast.walk(value)
+    )
+
+
+def _factory(name: str) -> str:
+    return f"torch.{name.rpartition('.')[2]}"

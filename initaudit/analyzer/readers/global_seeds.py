@@ -1,0 +1,84 @@
+"""Calls that seed torch's global generator where a library is imported, or a module is built or run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.scopes import scopes
+from initaudit.subjects.initializers import GlobalSeed
+
+SEEDS = {
+    "torch.manual_seed",
+    "torch.random.manual_seed",
+    "torch.cuda.manual_seed",
+    "torch.cuda.manual_seed_all",
+    "torch.seed",
+}
+RESTORES = ("fork_rng", "set_rng_state", "get_rng_state", "initial_seed", "get_state", "set_state")
+IN_METHODS = {"__init__": "whenever one is built", "forward": "whenever one is run"}
+
+
+@reads(GlobalSeed, scope=Context, words="manual_seed( manual_seed_all(", nearby="nn.Module Module)")
+def global_seeds(context: Context) -> Iterator[GlobalSeed]:
+    """``torch.manual_seed`` at the top level of a library's file, in a constructor or in a forward."""
+    function, cls = context.function, context.cls
+    if function is not None:
+        if cls is None or function.name not in IN_METHODS or not context.project.is_module_class(cls):
+            return
+        when = IN_METHODS[function.name]
+    elif is_library(context):
+        when = "on import"
+    else:
+        return
+    if any(isinstance(node, ast.Attribute) and node.attr in RESTORES for node in context.walk()):
+        return
+    for statement in function.body if function is not None else context.snippet.body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.If):
+            continue
+        for node in nodes(statement):
+            if isinstance(node, ast.Call) and context.canonical(node.func) in SEEDS:
+                yield GlobalSeed(
+                    place=context.snippet.place(node),
+                    call=context.snippet.source(node),
+                    when=when,
+                    model=cls.qualname if cls is not None else None,
+                )
+
+
+def is_library(context: Context) -> bool:
+    """Whether a file only defines classes and functions: it neither runs anything at the top level, nor as a script."""
+    module = context.module
+    if module.filename.endswith((".ipynb", ".md")) or not any(True for _ in module.outline.classes()):
+        return False
+    for scope in scopes(module):
+        if scope.definition is not None:
+            continue
+        snippet = module.snippet(scope.start, scope.end)
+        for statement in snippet.body if snippet is not None else ():
+            if isinstance(statement, ast.For | ast.While | ast.With):
+                return False
+            if isinstance(statement, ast.If) and "__main__" in ast.dump(statement.test):
+                return False
+            if _runs(context, statement):
+                return False
+    return True
+
+
+def _runs(context: Context, statement: ast.stmt) -> bool:
+    """Whether a statement of the top level builds a model, or does other work of a script."""
+    match statement:
+        case ast.Assign(value=ast.Call() as call):
+            return context.is_module_class(call.func)
+        case ast.Expr(value=ast.Call() as call):
+            return context.canonical(call.func) not in SEEDS and _acts(context, call)
+    return False
+
+
+def _acts(context: Context, call: ast.Call) -> bool:
+    """Whether a call at the top level does the work of a script: it prints, plots, or runs a function of the file."""
+    name = call.func.id if isinstance(call.func, ast.Name) else ""
+    return name in ("print", "main") or name in context.module.outline.members

@@ -1,0 +1,232 @@
+"""Raw memory that is no parameter: an attribute that a forward reads, a variable that is trained.
+
+A tensor counts as written as soon as anything may have done it: an assignment, a method that ends in an underscore, a
+function that is given the tensor and is not one of torch's that only read.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.project import Defined
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.reading import Search
+from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.syntax.context import Class, Context, function_context, own_attribute
+from initaudit.subjects.weights import RawTensor
+
+WRAPPERS = {"torch.autograd.Variable", "torch.Variable", "torch.nn.Parameter"}
+METADATA = {"shape", "size", "dtype", "device", "dim", "ndim", "numel", "requires_grad", "is_cuda", "stride", "grad"}
+MOVES = {"to", "cuda", "cpu", "float", "double", "half", "requires_grad_", "expand", "view", "unsqueeze", "repeat", "t"}
+OPTIMIZERS = "torch.optim."
+
+
+@reads(RawTensor, scope=Class, words="empty( Tensor(", nearby="forward")
+def raw_attributes(scope: Class) -> Iterator[RawTensor]:
+    """Attributes of a module that are raw memory, and that its forward reads and nothing writes."""
+    project, cls = scope.project, scope.defined
+    init = cls.definition.members.get("__init__")
+    order = project.mro(cls)
+    if init is None or order is None or not project.is_module_class(cls):
+        return
+    context = function_context(project, Defined(cls.module, init))
+    if context is None or context.function is None:
+        return
+    methods = [found for each in project.methods(cls) if (found := function_context(project, each)) is not None]
+    for statement in context.function.body:
+        match statement:
+            case ast.Assign(targets=[target], value=value) if (name := own_attribute(target)) is not None:
+                allocation = _allocation(context, value)
+            case _:
+                continue
+        if allocation is None or allocation[1] == "torch.nn.Parameter":
+            continue
+        uses = [(method, node) for method in methods for node in method.walk() if own_attribute(node) == name]
+        uses = [(method, node) for method, node in uses if node is not target]
+        reads_it = [(method, node) for method, node in uses if _is_read(method, node)]
+        forward = [(m, n) for m, n in reads_it if m.function is not None and m.function.name == "forward"]
+        if not forward or any(not _is_harmless(method, node) for method, node in uses) or _written_outside(scope, name):
+            continue
+        method, node = forward[0]
+        yield RawTensor(
+            place=context.snippet.place(value),
+            name=f"self.{name}",
+            call=allocation[0],
+            used=method.snippet.place(node),
+            trained=_requires_grad(value),
+            model=cls.qualname,
+        )
+
+
+@reads(RawTensor, scope=Context, words="empty( Tensor(", nearby="optim. requires_grad")
+def raw_variables(context: Context) -> Iterator[RawTensor]:
+    """Variables of raw memory that are trained: an optimizer is given them, or they require a gradient and are used."""
+    body = context.function.body if context.function is not None else context.snippet.body
+    for statement in _simple(body):
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                allocation = _allocation(context, value)
+            case _:
+                continue
+        if allocation is None:
+            continue
+        uses = [n for n in context.walk() if isinstance(n, ast.Name) and n.id == name and n.lineno >= statement.lineno]
+        uses = [node for node in uses if isinstance(node.ctx, ast.Load) or node is not statement.targets[0]]
+        if any(not isinstance(node.ctx, ast.Load) for node in uses):
+            continue
+        optimized = [node for node in uses if _in_optimizer(context, node)]
+        trained = bool(optimized) or _requires_grad(value)
+        read = [node for node in uses if _is_read(context, node)]
+        if trained and read and all(_is_harmless(context, node) or node in optimized for node in uses):
+            yield RawTensor(
+                place=context.snippet.place(value),
+                name=name,
+                call=allocation[0],
+                used=context.snippet.place(read[0]),
+                trained=True,
+            )
+
+
+def _simple(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements that run once, whatever the arguments."""
+    for statement in body:
+        if isinstance(statement, ast.With):
+            yield from _simple(statement.body)
+        else:
+            yield statement
+
+
+def _allocation(context: Context, value: ast.expr) -> tuple[str, str | None] | None:
+    """The canonical name of what allocates raw memory, and of what wraps it, if an expression is nothing else."""
+    wrapper: str | None = None
+    while isinstance(value, ast.Call):
+        name = context.canonical(value.func)
+        if name in WRAPPERS and value.args:
+            wrapper, value = name, value.args[0]
+        elif name is not None and (name in torch_api.RAW_FACTORIES or name in torch_api.LEGACY_CONSTRUCTORS):
+            return (name, wrapper) if _is_size(name, value) else None
+        elif name is None and isinstance(value.func, ast.Attribute) and value.func.attr in MOVES:
+            value = value.func.value
+        else:
+            return None
+    return None
+
+
+def _is_size(name: str, call: ast.Call) -> bool:
+    """Whether the arguments of a call can only be a size that is not zero."""
+    if any(isinstance(arg, ast.Constant) and arg.value == 0 for arg in call.args):
+        return False
+    if name not in torch_api.LEGACY_CONSTRUCTORS:
+        return torch_api.RAW_FACTORIES[name] == "size" and bool(call.args)
+    numbers = [arg for arg in call.args if isinstance(arg, ast.Constant) and type(arg.value) is int]
+    return len(call.args) > 1 or (len(call.args) == 1 and len(numbers) == 1)
+
+
+def _requires_grad(value: ast.expr) -> bool:
+    """Whether an expression makes a tensor that is trained."""
+    for node in nodes(value):
+        if isinstance(node, ast.keyword) and node.arg == "requires_grad":
+            return isinstance(node.value, ast.Constant) and node.value.value is True
+        if isinstance(node, ast.Attribute) and node.attr == "requires_grad_":
+            return True
+    return False
+
+
+def _parents(context: Context) -> dict[ast.AST, ast.AST]:
+    return {child: node for node in context.walk() for child in ast.iter_child_nodes(node)}
+
+
+def _use(context: Context, node: ast.AST) -> tuple[ast.AST, ast.AST | None]:
+    """The largest view of a tensor that an expression is a part of, and what stands around that."""
+    parents = _parents(context)
+    while True:
+        parent = parents.get(node)
+        match parent:
+            case ast.Attribute(attr=name) if name in torch_api.VIEW_ATTRIBUTES:
+                node = parent
+            case ast.Attribute(attr=name) if name in MOVES and isinstance(parents.get(parent), ast.Call):
+                node = parents[parent]
+            case ast.Subscript(value=value, ctx=ast.Load()) if value is node:
+                node = parent
+            case _:
+                return node, parent
+
+
+def _is_read(context: Context, node: ast.AST) -> bool:
+    """Whether the values of a tensor are computed with."""
+    node, parent = _use(context, node)
+    match parent:
+        case ast.BinOp() | ast.UnaryOp():
+            return True
+        case ast.Call(func=function) if node is not function:
+            return _only_reads(context, parent)
+    return False
+
+
+def _is_harmless(context: Context, node: ast.AST) -> bool:
+    """Whether a use of a tensor can write nothing to it."""
+    if not isinstance(getattr(node, "ctx", None), ast.Load):
+        return False
+    if _is_read(context, node):
+        return True
+    _, parent = _use(context, node)
+    match parent:
+        case ast.Attribute(attr=name):
+            return name in METADATA
+        case ast.Compare() | ast.FormattedValue():
+            return True
+        case ast.Call(func=ast.Name(id="print" | "isinstance" | "len")):
+            return True
+    return False
+
+
+def _only_reads(context: Context, call: ast.Call) -> bool:
+    """Whether a call computes with its arguments, and writes none of them."""
+    if any(keyword.arg == "out" for keyword in call.keywords):
+        return False
+    name = context.canonical(call.func)
+    if name is not None:
+        last = name.rpartition(".")[2]
+        plain = name.startswith(("torch.nn.functional.", "torch.")) and not name.startswith(torch_api.INIT)
+        return plain and not last.endswith("_") and last.islower() and not name.startswith(OPTIMIZERS)
+    if own_attribute(call.func) is not None:
+        return True  # a layer or a method of the module: it is given the tensor to compute with
+    return isinstance(call.func, ast.Attribute) and call.func.attr in (
+        "mm",
+        "matmul",
+        "mul",
+        "add",
+        "bmm",
+        "addmm",
+        "dot",
+    )
+
+
+def _in_optimizer(context: Context, node: ast.AST) -> bool:
+    """Whether an optimizer is given the tensor, in a list or a group."""
+    parents = _parents(context)
+    while (parent := parents.get(node)) is not None:
+        if isinstance(parent, ast.Call):
+            return (context.canonical(parent.func) or "").startswith(OPTIMIZERS)
+        if not isinstance(parent, ast.List | ast.Tuple | ast.Dict | ast.keyword | ast.Starred):
+            return False
+        node = parent
+    return False
+
+
+def _written_outside(scope: Class, name: str) -> bool:
+    """Whether another part of the project speaks of an attribute of this name on some object."""
+    folder = scope.module.project_folder
+    for filename in scope.project.find(Search(folder, word=name.encode())):
+        module = scope.project.load(filename)
+        if module is None:
+            return True
+        for row, line in enumerate(module.lines, 1):
+            inside = module is scope.module and scope.definition.start <= row <= scope.definition.end
+            if not inside and f".{name}" in line and f"self.{name}" not in line:
+                return True
+            if not inside and (f"'{name}'" in line or f'"{name}"' in line):
+                return True
+    return False

@@ -1,0 +1,78 @@
+"""Assignments that give a name a new tensor where the parameter that it stood for was meant."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.meanings import TENSORS, Meanings, Names
+from initaudit.analyzer.syntax.results import OUT_OF_PLACE, writes_in_place
+from initaudit.subjects.lost_writes import ReboundName
+
+
+@reads(ReboundName, scope=Context, words="parameters( modules( children( apply( weight bias state_dict(")
+def rebound_names(context: Context) -> Iterator[ReboundName]:
+    """Names of parameters that are bound to a new tensor which nothing reads."""
+    meanings = Meanings(context)
+    for step in meanings.steps():
+        match step.statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                pass
+            case _:
+                continue
+        meaning = step.names.get(name)
+        if meaning is None or meaning.what not in TENSORS or not _is_new(context, meanings, value, step.names):
+            continue
+        if not step.reads_later(name) and not _read_by_closures(context, name):
+            yield ReboundName(
+                place=context.snippet.place(step.statement),
+                name=name,
+                stood_for=meaning.source,
+                value=context.snippet.source(value),
+                in_loop=meaning.element,
+            )
+
+
+def _is_new(context: Context, meanings: Meanings, value: ast.expr, names: Names) -> bool:
+    """Whether an expression makes a new tensor, and does nothing else."""
+    if writes_in_place(value):
+        return False
+    match value:
+        case ast.BinOp(left=left, right=right):
+            return _is_tensor(context, meanings, left, names) or _is_tensor(context, meanings, right, names)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return _is_tensor(context, meanings, operand, names)
+        case ast.Call(func=function, args=args):
+            name = context.canonical(function)
+            if name in torch_api.NEW_TENSOR_FACTORIES or name == "torch.nn.Parameter":
+                return True
+            if name is not None:
+                last = name.removeprefix("torch.")
+                return last in OUT_OF_PLACE and any(_is_tensor(context, meanings, arg, names) for arg in args)
+            if isinstance(function, ast.Attribute):
+                copied = function.attr in OUT_OF_PLACE | {"clone", "new_zeros", "new_ones", "new_full", "new_empty"}
+                moved = function.attr in ("to", "cuda", "cpu", "type_as", "requires_grad_", "view", "reshape")
+                if copied or moved:
+                    inner = _is_new(context, meanings, function.value, names)
+                    return inner or (copied and meanings.meaning(function.value, names) is not None)
+    return False
+
+
+def _is_tensor(context: Context, meanings: Meanings, node: ast.expr, names: Names) -> bool:
+    """Whether an operand is a parameter, or a new tensor."""
+    meaning = meanings.meaning(node, names)
+    return (meaning is not None and meaning.what in TENSORS) or _is_new(context, meanings, node, names)
+
+
+def _read_by_closures(context: Context, name: str) -> bool:
+    """Whether a function that is defined in the scope reads the name."""
+    return any(
+        isinstance(inner, ast.Name) and inner.id == name and isinstance(inner.ctx, ast.Load)
+        for node in context.walk()
+        if isinstance(node, ast.FunctionDef | ast.Lambda) and node is not context.function
+        for inner in nodes(node)
+    )

@@ -1,0 +1,77 @@
+"""Parameters that are used as a condition, which raises for every one of several elements."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.syntax.context import Context, makes_parameter, own_attribute
+from initaudit.analyzer.syntax.meanings import Meaning, Meanings, What
+from initaudit.subjects.module_tests import TensorTruth
+
+WITH_TENSORS = {f"torch.nn.{name}" for name in torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS}
+"""Classes of which ``weight`` and ``bias`` are tensors or None."""
+
+
+@reads(TensorTruth, scope=Context, words="if while assert", nearby="weight bias Parameter")
+def tensor_truths(context: Context) -> Iterator[TensorTruth]:
+    """``if m.bias:`` where ``m`` is known to be a layer of torch."""
+    meanings = Meanings(context)
+    for step in meanings.steps():
+        for test in _conditions(step.statement):
+            for operand in _operands(test):
+                if not isinstance(operand, ast.Attribute):
+                    continue
+                meaning = meanings.meaning(operand, step.names)
+                if meaning is not None and meaning.what is What.PARAMETER and _is_tensor(context, operand, meaning):
+                    yield TensorTruth(place=context.snippet.place(operand), source=context.snippet.source(operand))
+
+
+def _is_tensor(context: Context, node: ast.Attribute, meaning: Meaning) -> bool:
+    """Whether a parameter is surely a tensor of several elements, or None."""
+    if meaning.attribute in ("weight", "bias") and meaning.kinds:
+        return set(meaning.kinds) <= WITH_TENSORS
+    own = own_attribute(node)
+    return own is not None and context.cls is not None and _only_parameter(context, own)
+
+
+def _only_parameter(context: Context, name: str) -> bool:
+    """Whether the class gives an attribute nothing but a parameter or None."""
+    cls = context.cls
+    if cls is None or not makes_parameter(context.project, cls, name):
+        return False
+    for definition in cls.definition.members.values():
+        found = cls.module.function(definition)
+        for node in nodes(found[1]) if found is not None else ():
+            match node:
+                case ast.Assign(targets=targets, value=value) if any(own_attribute(t) == name for t in targets):
+                    made = isinstance(value, ast.Call) and "Parameter" in ast.dump(value.func)
+                    if not made and not (isinstance(value, ast.Constant) and value.value is None):
+                        return False
+    return True
+
+
+def _conditions(statement: ast.stmt) -> Iterator[ast.expr]:
+    match statement:
+        case ast.If(test=test) | ast.While(test=test) | ast.Assert(test=test):
+            yield test
+        case _:
+            pass
+    if not isinstance(statement, ast.If | ast.While | ast.For | ast.With | ast.Try | ast.FunctionDef | ast.ClassDef):
+        for node in nodes(statement):
+            if isinstance(node, ast.IfExp):
+                yield node.test
+
+
+def _operands(test: ast.expr) -> Iterator[ast.expr]:
+    """The expressions whose truth decides a condition."""
+    if isinstance(test, ast.BoolOp):
+        for value in test.values:
+            yield from _operands(value)
+    elif isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        yield from _operands(test.operand)
+    else:
+        yield test

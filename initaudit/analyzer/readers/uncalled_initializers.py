@@ -1,0 +1,238 @@
+"""Methods and functions that initialize a model, and that nothing in the project calls."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterator
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.frameworks import CALLED_BY_FRAMEWORK, RESETS
+from initaudit.analyzer.layout import repository_folder
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Defined, External, Project
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.reading import Search
+from initaudit.analyzer.snippets import FunctionNode, nodes
+from initaudit.analyzer.syntax.context import Context, first_parameter
+from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.syntax.scopes import scopes
+from initaudit.subjects.initializers import UncalledInitializer
+
+MAX_FILES = 200
+"""Files that hold the name of a method; one that stands in more is taken for called."""
+SIBLINGS = 3
+SPECIAL = {"forward", "extra_repr", "setup", "configure_model", "configure_optimizers", "build", "create", "make"}
+
+
+@reads(UncalledInitializer, scope=Context, words="init._ _( normal_( uniform_( zero_( fill_(", nearby="Module nn")
+def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
+    """A method of a module class, or a function of a script, that initializes and that nothing calls."""
+    function, definition = context.function, context.definition
+    if function is None or definition is None or function.decorator_list or not _may_be_forgotten(function.name):
+        return
+    if not _initializes(context, function):
+        return
+    project, module = context.project, context.module
+    if context.cls is not None:
+        if not project.is_module_class(context.cls) or not _is_plain(context, context.cls, function.name):
+            return
+    elif definition.parent is not None or not _is_program(context):
+        return
+    calls = _Calls(project, module, function.name, of_method=context.cls is not None)
+    if calls.anywhere(context.cls):
+        return
+    if context.cls is not None and not (function.name.startswith("_") or calls.siblings or calls.builds(context.cls)):
+        return  # users of a library may call it
+    place = context.snippet.place(function)
+    header = module.lines[place.row - 1]
+    yield UncalledInitializer(
+        place=type(place)(place.filename, place.row, place.column, place.row, len(header) + 1),
+        name=function.name,
+        model=context.cls.qualname if context.cls is not None else None,
+        siblings=tuple(calls.siblings[:SIBLINGS]),
+    )
+
+
+def _may_be_forgotten(name: str) -> bool:
+    """Whether a function of this name is called by name or not at all."""
+    return not name.startswith("__") and name not in SPECIAL and name not in RESETS and not name.startswith("test")
+
+
+def _initializes(context: Context, function: FunctionNode) -> bool:
+    """Whether a function draws or sets parameters of the object, or of what it is given, and does little else."""
+    root = "self" if context.cls is not None else first_parameter(context)
+    if root is None:
+        return False
+    elements = {root}
+    for node in nodes(function):  # what loops over it, or names taken from it, stand for
+        if isinstance(node, ast.For) and _root(node.iter) in elements:
+            elements |= {each.id for each in nodes(node.target) if isinstance(each, ast.Name)}
+    drawn = False
+    for node in nodes(function):
+        if (
+            isinstance(node, ast.Return)
+            and node.value is not None
+            and not isinstance(node.value, ast.Name | ast.Constant)
+        ):
+            return False
+        if not isinstance(node, ast.Call):
+            continue
+        canonical = context.canonical(node.func)
+        if canonical is not None and canonical.startswith(torch_api.INIT) and canonical.endswith("_") and node.args:
+            drawn = drawn or _root(node.args[0]) in elements
+        elif isinstance(node.func, ast.Attribute) and node.func.attr in torch_api.OVERWRITES - {"copy_", "set_"}:
+            target = node.func.value
+            drawn = drawn or (_root(target) in elements and _names_parameter(target))
+    return drawn
+
+
+def _names_parameter(node: ast.expr) -> bool:
+    """Whether an expression goes by ``weight``, ``bias`` or ``data``, as parameters do."""
+    return any(isinstance(inner, ast.Attribute) and inner.attr in ("weight", "bias", "data") for inner in nodes(node))
+
+
+def _root(node: ast.expr) -> str | None:
+    """The variable that an expression begins with: ``self`` of ``self.fc.weight.data``."""
+    while True:
+        match node:
+            case ast.Attribute(value=inner) | ast.Subscript(value=inner) | ast.Starred(value=inner):
+                node = inner
+            case ast.Call(func=ast.Attribute(value=inner)):
+                node = inner
+            case ast.Call(args=[inner, *_]):
+                node = inner
+            case ast.Name(id=name):
+                return name
+            case _:
+                return None
+
+
+def _is_plain(context: Context, cls: Defined, name: str) -> bool:
+    """Whether the bases of a class are known, and none of them has the method or calls it."""
+    order = context.project.mro(cls)
+    if order is None:
+        return False
+    for base in order:
+        if isinstance(base, External):
+            package = base.name.partition(".")[0]
+            if (
+                not torch_api.is_torch(base.name)
+                and base.name != "object"
+                and not base.name.startswith(("typing.", "abc."))
+            ):
+                return False
+            if name in CALLED_BY_FRAMEWORK.get(package, ()):
+                return False
+        elif base != cls and name in base.definition.members:
+            return False
+    return True
+
+
+def _is_program(context: Context) -> bool:
+    """Whether a file runs by itself: its top-level code calls more than what defines things."""
+    module = context.module
+    for scope in scopes(module):
+        if scope.definition is not None:
+            continue
+        snippet = module.snippet(scope.start, scope.end)
+        for statement in snippet.body if snippet is not None else ():
+            if isinstance(statement, ast.For | ast.While | ast.With):
+                return True
+            if isinstance(statement, ast.If) and "__main__" in ast.dump(statement.test):
+                return True
+    return False
+
+
+def _imports(module: Module) -> Iterator[str]:
+    """The modules that a file imports, or imports something from; of a relative name, what it stands for."""
+    for name in (*module.outline.imports.values(), *module.outline.star_imports):
+        full = module.absolute(name)
+        yield full
+        yield full.rpartition(".")[0]
+
+
+class _Calls:
+    """Who uses a function of some name, in the repository of a file."""
+
+    def __init__(self, project: Project, module: Module, name: str, *, of_method: bool) -> None:
+        self.project = project
+        self.module = module
+        self.name = name
+        self.of_method = of_method
+        self.siblings: list[str] = []
+
+    def anywhere(self, cls: Defined | None) -> bool:
+        """Whether something may call it: on any object but another class's own, or by its name as a text."""
+        folder = repository_folder(self.module.filename)
+        found = self.project.find(Search(folder, word=self.name.encode()))
+        if len(found) > MAX_FILES:
+            return True
+        for filename in dict.fromkeys((self.module.filename, *found)):
+            other = self.project.load(filename)
+            if other is not None and self._in(other, cls):
+                return True
+        return False
+
+    def builds(self, cls: Defined) -> bool:
+        """Whether the project makes an object of a class, outside of that class."""
+        name = cls.definition.name
+        for module in self._importing:
+            for scope in scopes(module):
+                if not any(name in line for line in module.lines[scope.start - 1 : scope.end]):
+                    continue
+                snippet = module.snippet(scope.start, scope.end)
+                for node in snippet.nodes if snippet is not None else ():
+                    if isinstance(node, ast.Call) and last_name(node.func) == name:
+                        return True
+        return False
+
+    @functools.cached_property
+    def _importing(self) -> set[Module]:
+        """The file of the class, and the files that import it, also by way of others."""
+        folder = repository_folder(self.module.filename)
+        found, level = {self.module}, [self.module]
+        while level and len(found) < MAX_FILES:
+            inner = level.pop()
+            names = {inner.name, inner.name.removesuffix(".__init__")}
+            word = inner.name.removesuffix(".__init__").rpartition(".")[2]
+            for filename in self.project.find(Search(folder, word=word.encode())):
+                module = self.project.load(filename)
+                if module is not None and module not in found and not names.isdisjoint(_imports(module)):
+                    found.add(module)
+                    level.append(module)
+        return found
+
+    def _in(self, module: Module, cls: Defined | None) -> bool:
+        for scope in scopes(module):
+            text = module.lines[scope.start - 1 : scope.end]
+            if not any(self.name in line for line in text):
+                continue
+            snippet = module.snippet(scope.start, scope.end)
+            if snippet is None:
+                return True
+            context = Context(self.project, module, scope.definition, snippet)
+            if any(self._uses(context, node, cls) for node in context.walk()):
+                return True
+        return self._named_in_headers(module)
+
+    def _named_in_headers(self, module: Module) -> bool:
+        """Whether a file gives the name away: in ``__all__``, or to those who import it."""
+        return not self.of_method and module is not self.module and self.name in module.outline.imports
+
+    def _uses(self, context: Context, node: ast.AST, cls: Defined | None) -> bool:
+        match node:
+            case ast.Constant(value=str(text)):
+                return text == self.name and (not self.of_method or context.module in self._importing)
+            case ast.Name(id=name, ctx=ast.Load()):
+                return name == self.name and not self.of_method
+            case ast.Attribute(attr=name, value=owner) if name == self.name:
+                own = isinstance(owner, ast.Name) and owner.id in ("self", "cls")
+                parent = isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id == "super"
+                if not (own or parent) or cls is None or context.cls is None:
+                    return cls is None or context.module in self._importing
+                if context.cls == cls or cls in (self.project.mro(context.cls) or (cls,)):
+                    return True
+                if self.name in context.cls.definition.members and own:
+                    self.siblings.append(context.cls.definition.name)
+        return False

@@ -1,0 +1,520 @@
+"""What local names stand for while a model is initialized: a module, a parameter, a name, a value of its state.
+
+One pass over a scope in the order of execution. Branches that disagree about a name leave it without a meaning.
+"""
+
+from __future__ import annotations
+
+import ast
+import enum
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.snippets import FunctionNode, dotted, nodes, parameters
+from initaudit.analyzer.syntax.context import Context, own_attribute
+from initaudit.analyzer.syntax.models import is_model
+from initaudit.analyzer.syntax.structure import Attribute, attributes, constructed
+from initaudit.analyzer.syntax.walks import applied_names
+from initaudit.naming import blocks
+
+COPIES = {"clone", "repeat", "tolist"}
+MAYBE_COPIES = {"float", "double", "half", "bfloat16", "to", "cpu", "cuda", "type", "type_as", "contiguous", "reshape"}
+"""Methods that give back the same memory when there is nothing to convert."""
+DETACH = {"detach", "detach_", "numpy"}
+KEEPS_SHAPE = DETACH | {
+    "requires_grad_",
+    "share_memory_",
+    "pin_memory",
+    "rename",
+    "mul_",
+    "div_",
+    "add_",
+    "sub_",
+    "clamp_",
+}
+OF_LAYERS = ("weight", "bias")
+STACKED = {f"torch.nn.{name}" for name in (*torch_api.RESETS_ALL, "MultiheadAttention")}
+"""Layers whose parameters have names of their own, ..."""
+OF_STACKED = ("weight_", "bias_", "in_proj_")
+"""... and what these begin with."""
+WRAPPERS = {"list", "tuple", "reversed", "sorted", "iter"}
+
+
+class What(enum.Enum):
+    """What a name may stand for."""
+
+    MODULE = "a module"
+    PARAMETER = "a parameter"
+    STATE = "a value of a state dict"
+    NAME = "the name of a parameter or a module"
+    MODULES = "modules, one by one"
+    NAMED_MODULES = "modules with their names"
+    PARAMETERS = "parameters, one by one"
+    NAMED_PARAMETERS = "parameters with their names"
+    STATES = "the values of a state dict"
+    NAMED_STATES = "the items of a state dict"
+    STATE_DICT = "a state dict"
+
+
+ITERATORS = {
+    "parameters": What.PARAMETERS,
+    "named_parameters": What.NAMED_PARAMETERS,
+    "modules": What.MODULES,
+    "children": What.MODULES,
+    "named_modules": What.NAMED_MODULES,
+    "named_children": What.NAMED_MODULES,
+}
+ELEMENTS = {
+    What.MODULES: What.MODULE,
+    What.NAMED_MODULES: What.MODULE,
+    What.PARAMETERS: What.PARAMETER,
+    What.NAMED_PARAMETERS: What.PARAMETER,
+    What.STATES: What.STATE,
+    What.NAMED_STATES: What.STATE,
+}
+NAMED = {What.NAMED_MODULES, What.NAMED_PARAMETERS, What.NAMED_STATES}
+TENSORS = {What.PARAMETER, What.STATE}
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a name stands for. ``source`` is the expression it comes from ("m.weight", "net.parameters()").
+
+    ``kinds`` are the canonical names of the classes that a module is known to be of (one of them), and ``layer`` those
+    of the module that a parameter belongs to. ``part`` says that it is a view of only some of a parameter, ``reshaped``
+    one of other dimensions, and ``detached`` one that autograd does not record. ``element`` says that a loop binds the
+    name, and ``certain`` that it surely shares memory with what it comes from.
+    """
+
+    what: What
+    source: str
+    kinds: tuple[str, ...] = ()
+    attribute: str | None = None
+    part: bool = False
+    reshaped: bool = False
+    detached: bool = False
+    element: bool = False
+    certain: bool = True
+
+
+Names = Mapping[str, Meaning]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A statement, and what is known when it runs.
+
+    ``after`` are the statements that may run behind it in the same round of every loop around it; ``rounds`` are these
+    loops, the innermost first. ``tests`` are the conditions that hold for it (negated ones are left out). ``guarded``
+    says that it stands in the body of a ``try``, and ``displayed`` that a notebook shows its value.
+    """
+
+    statement: ast.stmt
+    names: Names
+    after: tuple[ast.stmt, ...]
+    rounds: tuple[ast.For | ast.AsyncFor | ast.While, ...]
+    tests: tuple[ast.expr, ...]
+    guarded: bool
+    displayed: bool
+
+    def reads_later(self, name: str) -> bool:
+        """Whether something may read a name behind the statement, before a loop binds it again."""
+        if any(map(_reader(name), self.after)):
+            return True
+        for loop in self.rounds:
+            if not isinstance(loop, ast.While) and name in targets(loop.target):
+                return False
+            if any(map(_reader(name), loop.body)):
+                return True
+        return False
+
+
+def _reader(name: str) -> Callable[[ast.stmt], bool]:
+    """A function that says whether a statement reads a name."""
+
+    def reads(statement: ast.stmt) -> bool:
+        return any(
+            isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load | ast.Del)
+            for node in nodes(statement)
+        )
+
+    return reads
+
+
+def targets(target: ast.expr) -> set[str]:
+    """The names that an assignment target binds."""
+    return {node.id for node in nodes(target) if isinstance(node, ast.Name)}
+
+
+class Meanings:
+    """The steps of a scope, and what expressions in it stand for."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._own: dict[str, Attribute] | None = None
+
+    def steps(self) -> Iterator[Step]:
+        """Every statement of the scope, those of functions defined in it too, in the order of the source."""
+        function = self.context.function
+        if function is None:
+            yield from self._body(self.context.snippet.body, self._before(), (), (), (), guarded=False)
+        else:
+            yield from self._function(function, {})
+
+    def _before(self) -> dict[str, Meaning]:
+        """What is known where a stretch of top-level code begins: classes and functions stand between the stretches."""
+        names: dict[str, Meaning] = {}
+        module = self.context.module
+        for start, end in module.outline.top_level:
+            if start >= self.context.snippet.start:
+                break
+            snippet = module.snippet(start, end)
+            if snippet is not None:
+                earlier = Meanings(replace(self.context, snippet=snippet))
+                for _ in earlier._body(snippet.body, names, (), (), (), guarded=False):
+                    pass
+        return names
+
+    def _function(self, function: FunctionNode, around: Names) -> Iterator[Step]:
+        names = {name: meaning for name, meaning in around.items() if name not in _bound_in(function)}
+        applied = function.name in applied_names(self.context)
+        first = next((param.arg for param in parameters(function) if param.arg != "self"), None)
+        for param in parameters(function):
+            if self._is_module(function, param) or (applied and param.arg == first):
+                names[param.arg] = Meaning(What.MODULE, param.arg)
+        yield from self._body(function.body, names, (), (), (), guarded=False)
+
+    def _is_module(self, function: FunctionNode, param: ast.arg) -> bool:
+        """Whether a parameter is annotated as a module, or the function asks which class of modules it is of."""
+        if param.annotation is not None:
+            inner = [node for node in nodes(param.annotation) if isinstance(node, ast.Name | ast.Attribute)]
+            return any(map(self.context.is_module_class, inner))
+        return any(
+            isinstance(node, ast.Call)
+            and dotted(node.func) == "isinstance"
+            and len(node.args) == 2
+            and isinstance(node.args[0], ast.Name)
+            and node.args[0].id == param.arg
+            and any(self.context.is_module_class(kind) for kind in nodes(node.args[1]))
+            for node in nodes(function)
+        )
+
+    def _body(
+        self,
+        body: Sequence[ast.stmt],
+        names: dict[str, Meaning],
+        following: tuple[ast.stmt, ...],
+        rounds: tuple[ast.For | ast.AsyncFor | ast.While, ...],
+        tests: tuple[ast.expr, ...],
+        *,
+        guarded: bool,
+    ) -> Iterator[Step]:
+        """The steps of a body. ``names`` holds what is known at its begin, and at the end what is known there."""
+        top = (
+            self.context.function is None
+            and not rounds
+            and not tests
+            and self.context.module.filename.lower().endswith(".ipynb")
+        )
+        for position, statement in enumerate(body):
+            after = (*body[position + 1 :], *following)
+            yield Step(statement, dict(names), after, rounds, tests, guarded, top and isinstance(statement, ast.Expr))
+            match statement:
+                case ast.FunctionDef() | ast.AsyncFunctionDef():
+                    names.pop(statement.name, None)
+                    yield from self._function(statement, names)
+                case ast.ClassDef(name=name):
+                    names.pop(name, None)
+                case ast.If(test=test, body=then, orelse=otherwise):
+                    one, other = self._narrowed(test, names), dict(names)
+                    yield from self._body(then, one, after, rounds, (*tests, test), guarded=guarded)
+                    yield from self._body(otherwise, other, after, rounds, tests, guarded=guarded)
+                    joined = [one] * (not _leaves(then)) + [other] * (not _leaves(otherwise))
+                    _join(names, joined)
+                case ast.For() | ast.AsyncFor():
+                    inner = {**names, **self._elements(statement, names)}
+                    for name in targets(statement.target) - self._elements(statement, names).keys():
+                        inner.pop(name, None)
+                    yield from self._body(statement.body, inner, after, (statement, *rounds), tests, guarded=guarded)
+                    yield from self._body(statement.orelse, dict(names), after, rounds, tests, guarded=guarded)
+                    _forget(names, statement)
+                case ast.While(body=inner_body):
+                    _forget(names, statement)
+                    yield from self._body(inner_body, dict(names), after, (statement, *rounds), tests, guarded=guarded)
+                case ast.With(body=inner_body) | ast.AsyncWith(body=inner_body):
+                    yield from self._body(inner_body, names, after, rounds, tests, guarded=guarded)
+                case _:
+                    for block in blocks(statement):
+                        is_try = block is getattr(statement, "body", None) and hasattr(statement, "handlers")
+                        yield from self._body(block, dict(names), after, rounds, tests, guarded=guarded or is_try)
+                    self._bind(statement, names)
+
+    def _bind(self, statement: ast.stmt, names: dict[str, Meaning]) -> None:
+        bound: dict[str, Meaning] = {}
+        match statement:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ):
+                meaning = self.meaning(value, names)
+                if meaning is not None:
+                    bound[name] = replace(meaning, element=False)
+            case ast.Assign(targets=[ast.Tuple(elts=elements)], value=ast.Tuple(elts=values)) if len(elements) == len(
+                values
+            ):
+                for element, value in zip(elements, values, strict=True):
+                    meaning = self.meaning(value, names)
+                    if isinstance(element, ast.Name) and meaning is not None:
+                        bound[element.id] = replace(meaning, element=False)
+            case ast.AugAssign(target=ast.Name()):
+                return
+            case _:
+                pass
+        _forget(names, statement)
+        names.update(bound)
+
+    def _narrowed(self, test: ast.expr, names: Names) -> dict[str, Meaning]:
+        """What names stand for where a test holds."""
+        found = dict(names)
+        for part in test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]:
+            name, kinds = self._type_asked_for(part)
+            meaning = found.get(name)
+            if kinds and not any(map(self.context.is_module_class, kinds)):
+                found.pop(name, None)  # it is of another type here
+            elif (
+                kinds
+                and (meaning is None or meaning.what is What.MODULE)
+                and all(map(self.context.is_module_class, kinds))
+            ):
+                canonical = tuple(filter(None, map(self._class_name, kinds)))
+                found[name] = Meaning(
+                    What.MODULE,
+                    meaning.source if meaning is not None else name,
+                    kinds=canonical,
+                    element=meaning is not None and meaning.element,
+                )
+        return found
+
+    @staticmethod
+    def _type_asked_for(test: ast.expr) -> tuple[str, list[ast.expr]]:
+        """The name and the classes of ``isinstance(m, (A, B))``, ``type(m) is A`` and ``m.__class__ == A``."""
+        match test:
+            case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kinds]):
+                return name, list(kinds.elts) if isinstance(kinds, ast.Tuple) else [kinds]
+            case ast.Compare(
+                left=ast.Call(func=ast.Name(id="type"), args=[ast.Name(id=name)])
+                | ast.Attribute(value=ast.Name(id=name), attr="__class__"),
+                ops=[ast.Is() | ast.Eq() | ast.In()],
+                comparators=[kinds],
+            ):
+                return name, list(kinds.elts) if isinstance(kinds, ast.Tuple | ast.List | ast.Set) else [kinds]
+        return "", []
+
+    def _class_name(self, node: ast.expr) -> str | None:
+        found = self.context.resolve(node)
+        if isinstance(found, External):
+            return found.name
+        return found.qualname if isinstance(found, Defined) else None
+
+    # Loops
+
+    def _elements(self, loop: ast.For | ast.AsyncFor, names: Names) -> dict[str, Meaning]:
+        """What a loop binds its variables to."""
+        iterable, target = loop.iter, loop.target
+        if isinstance(iterable, ast.Call) and dotted(iterable.func) == "enumerate" and iterable.args:
+            iterable = iterable.args[0]
+            if not isinstance(target, ast.Tuple) or len(target.elts) != 2:
+                return {}
+            target = target.elts[1]
+        found = self.meaning(iterable, names)
+        if found is None or found.what not in ELEMENTS:
+            return {}
+        if found.what in (What.MODULES, What.NAMED_MODULES) and not self._walks_model(iterable, loop, names):
+            return {}
+        bound: dict[str, Meaning] = {}
+        if found.what in NAMED:
+            if not isinstance(target, ast.Tuple) or len(target.elts) != 2:
+                return {}
+            name, target = target.elts
+            if isinstance(name, ast.Name):
+                bound[name.id] = Meaning(What.NAME, found.source, element=True)
+        if isinstance(target, ast.Name):
+            bound[target.id] = Meaning(ELEMENTS[found.what], found.source, element=True)
+        return bound
+
+    def _walks_model(self, iterable: ast.expr, loop: ast.For | ast.AsyncFor, names: Names) -> bool:
+        """Whether what is walked is a model: trees of other kinds have ``modules()`` and ``children()`` too."""
+        for node in nodes(iterable):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ITERATORS:
+                owner = self.meaning(node.func.value, names)
+                return (owner is not None and owner.what is What.MODULE) or is_model(
+                    self.context, node.func.value, loop
+                )
+        return True  # a name that was bound to a walk
+
+    # Expressions
+
+    def meaning(self, node: ast.expr, names: Names) -> Meaning | None:
+        """What an expression stands for, as far as it is known."""
+        match node:
+            case ast.Name(id=name):
+                return names.get(name)
+            case ast.Attribute():
+                return self._attribute(node, names)
+            case ast.Subscript(value=value, slice=index):
+                owner = self.meaning(value, names)
+                if owner is not None and owner.what is What.STATE_DICT:
+                    return Meaning(What.STATE, self.context.snippet.source(node))
+                if owner is None or owner.what not in TENSORS or not is_basic(index):
+                    return None
+                return replace(owner, part=True, element=False)
+            case ast.Call():
+                return self._call(node, names)
+            case ast.GeneratorExp(elt=ast.Name(id=kept)) | ast.ListComp(elt=ast.Name(id=kept)):
+                return self._comprehended(node, kept, names)
+        return None
+
+    def _comprehended(self, node: ast.GeneratorExp | ast.ListComp, kept: str, names: Names) -> Meaning | None:
+        """``(p for p in net.parameters() if p.requires_grad)``, ``[p for _, p in net.named_parameters()]``."""
+        if len(node.generators) != 1:
+            return None
+        each = node.generators[0]
+        found = self.meaning(each.iter, names)
+        target = each.target
+        if found is None or found.what not in ELEMENTS:
+            return None
+        if found.what in NAMED:
+            if not isinstance(target, ast.Tuple) or len(target.elts) != 2:
+                return None
+            target = target.elts[1]
+        if not isinstance(target, ast.Name) or target.id != kept:
+            return None
+        plain = {What.MODULE: What.MODULES, What.PARAMETER: What.PARAMETERS, What.STATE: What.STATES}
+        return Meaning(plain[ELEMENTS[found.what]], found.source)
+
+    def _attribute(self, node: ast.Attribute, names: Names) -> Meaning | None:
+        source = self.context.snippet.source(node)
+        if (own := own_attribute(node)) is not None and self.context.cls is not None:
+            return self._of_self(node, own, source)
+        owner = self.meaning(node.value, names)
+        if owner is not None and owner.what in TENSORS:
+            if node.attr not in torch_api.VIEW_ATTRIBUTES:
+                return None
+            detached = owner.detached or node.attr == "data"
+            return replace(owner, element=False, detached=detached, reshaped=owner.reshaped or node.attr != "data")
+        if owner is not None and owner.kinds and set(owner.kinds) <= STACKED and node.attr.startswith(OF_STACKED):
+            return Meaning(What.PARAMETER, source, kinds=owner.kinds, attribute=node.attr)
+        if node.attr in OF_LAYERS and (owner is None or owner.what is What.MODULE):
+            kinds = owner.kinds if owner is not None else ()
+            return Meaning(What.PARAMETER, source, kinds=kinds, attribute=node.attr)
+        return None
+
+    def _of_self(self, node: ast.Attribute, name: str, source: str) -> Meaning | None:
+        if self.context.is_parameter(node):
+            return Meaning(What.PARAMETER, source, attribute=name)
+        held = self._own_attributes().get(name)
+        if held is None or not held.layers or not held.complete or any(layer.depth for layer in held.layers):
+            return None
+        kinds = tuple(dict.fromkeys(layer.kind for layer in held.layers if layer.derived is None))
+        return Meaning(What.MODULE, source, kinds=kinds)
+
+    def _own_attributes(self) -> dict[str, Attribute]:
+        if self._own is None:
+            cls = self.context.cls
+            is_init = self.context.function is not None and self.context.function.name == "__init__"
+            self._own = {} if cls is None else constructed(self.context.project, cls)
+            if is_init and not self._own:
+                self._own = attributes(self.context)
+        return self._own
+
+    def _call(self, node: ast.Call, names: Names) -> Meaning | None:
+        function = node.func
+        name = dotted(function)
+        if name in WRAPPERS and node.args:
+            return self.meaning(node.args[0], names)
+        if name == "filter" and len(node.args) == 2:
+            return self.meaning(node.args[1], names)
+        if name == "getattr" and len(node.args) >= 2:
+            owner = self.meaning(node.args[0], names)
+            key = node.args[1]
+            of_module = owner is not None and owner.what is What.MODULE
+            if owner is None or not of_module or not isinstance(key, ast.Constant) or key.value not in OF_LAYERS:
+                return None
+            return Meaning(What.PARAMETER, self.context.snippet.source(node), owner.kinds, str(key.value))
+        if isinstance(function, ast.Attribute):
+            found = self._method(node, function, names)
+            if found is not None:
+                return found
+        if self.context.is_module_class(function):
+            kind = self._class_name(function)
+            return Meaning(What.MODULE, self.context.snippet.source(node), kinds=(kind,) if kind else ())
+        return None
+
+    def _method(self, node: ast.Call, function: ast.Attribute, names: Names) -> Meaning | None:
+        source, attr = self.context.snippet.source(node), function.attr
+        if attr in ITERATORS:
+            return Meaning(ITERATORS[attr], source)
+        if attr == "state_dict" and not node.args:
+            return Meaning(What.STATE_DICT, source)
+        owner = self.meaning(function.value, names)
+        if owner is None:
+            return None
+        if owner.what is What.STATE_DICT:
+            return {"items": Meaning(What.NAMED_STATES, source), "values": Meaning(What.STATES, source)}.get(attr)
+        if owner.what not in TENSORS or attr in COPIES:
+            return None
+        if attr in MAYBE_COPIES:
+            return replace(owner, certain=False, element=False, reshaped=owner.reshaped or attr == "reshape")
+        if attr in torch_api.WHOLE_VIEWS:
+            detached = owner.detached or attr in DETACH
+            return replace(owner, element=False, detached=detached, reshaped=owner.reshaped or attr not in KEEPS_SHAPE)
+        if attr in torch_api.PARTIAL_VIEWS and attr not in ("index_select", "chunk", "split", "unbind", "tensor_split"):
+            return replace(owner, part=True, element=False)
+        return None
+
+
+def is_basic(index: ast.expr) -> bool:
+    """Whether an index gives a view, and no copy: slices, numbers, ``...`` and names of loop counters."""
+    parts = index.elts if isinstance(index, ast.Tuple) else [index]
+    return all(
+        isinstance(part, ast.Slice | ast.UnaryOp)
+        or (isinstance(part, ast.Constant) and (part.value is ... or part.value is None or isinstance(part.value, int)))
+        for part in parts
+    )
+
+
+def _bound_in(function: FunctionNode) -> set[str]:
+    """The names that a function binds itself."""
+    stored = {node.id for node in nodes(function) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    return stored | {param.arg for param in parameters(function)}
+
+
+def _forget(names: dict[str, Meaning], statement: ast.stmt) -> None:
+    """Drop what a statement may bind anew."""
+    for node in nodes(statement):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            names.pop(node.id, None)
+
+
+def _join(names: dict[str, Meaning], branches: Sequence[Names]) -> None:
+    """Keep what all branches that go on agree about."""
+    if not branches:
+        return
+    first = branches[0]
+    kept = {
+        name: meaning
+        for name, meaning in first.items()
+        if all((other := branch.get(name)) is not None and other.what is meaning.what for branch in branches)
+    }
+    before = dict(names)
+    names.clear()
+    for name, meaning in kept.items():
+        same = all(branch[name] == meaning for branch in branches)
+        names[name] = meaning if same else before.get(name, replace(meaning, kinds=()))
+
+
+def _leaves(body: Sequence[ast.stmt]) -> bool:
+    """Whether a body surely does not run on to what follows."""
+    return bool(body) and isinstance(body[-1], ast.Return | ast.Raise | ast.Continue | ast.Break)

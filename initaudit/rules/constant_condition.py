@@ -1,0 +1,133 @@
+"""INI309: a condition before an initialization that is always, or never, true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.subjects.module_tests import ConstantTest
+
+
+class ConstantCondition(Rule[ConstantTest]):
+    """
+    ## What it does
+    Reports a condition that decides which parameters are initialized, and of which a part is no condition: `"conv" or "head" in name`
+    (a text is true), `isinstance(p, nn.Linear)` of a parameter (never), `name.find("weight")` (-1 is true),
+    `m.__class__.__name__ == "Conv"` (no class has that name).
+
+    ## Why is this bad?
+    Every parameter, or none, goes the same way: one branch never runs, and what it should have initialized keeps its values or gets
+    those of the other branch. Nothing raises.
+
+    ## Example
+    ```python
+    for name, p in net.named_parameters():
+        if "conv" or "head" in name:
+            nn.init.xavier_uniform_(p)
+    ```
+
+    ## Use instead
+    ```python
+    for name, p in net.named_parameters():
+        if "conv" in name or "head" in name:
+            nn.init.xavier_uniform_(p)
+    ```
+
+    ## Known problems
+    None known.
+
+    ## References
+    - [Boolean operations](https://docs.python.org/3/reference/expressions.html#boolean-operations)
+    - [str.find](https://docs.python.org/3/library/stdtypes.html#str.find)
+    """
+
+    code = "INI309"
+    name = "constant-condition"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = ANALYZER
+    subject = ConstantTest
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Linear(8, 2))
+            for name, m in net.named_modules():
+                if isinstance(m, nn.Conv2d):
+                    if "conv" or "head" in name:
+                        nn.init.normal_(m.weight, std=0.01)
+                    else:
+                        nn.init.kaiming_uniform_(m.weight)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(4, 4)
+                    for p in self.parameters():
+                        if isinstance(p, nn.Linear):
+                            nn.init.kaiming_normal_(p.weight)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def weights_init(m):
+                classname = m.__class__.__name__
+                if classname.find("Conv"):
+                    nn.init.normal_(m.weight, 0.0, 0.02)
+
+            nn.Sequential(nn.Conv2d(3, 8, 3)).apply(weights_init)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def weights_init(m):
+                if m.__class__.__name__ == "Conv":
+                    nn.init.normal_(m.weight, 0.0, 0.02)
+
+            nn.Sequential(nn.Conv2d(3, 8, 3)).apply(weights_init)
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Linear(8, 2))
+            for name, p in net.named_parameters():
+                if "weight" in name and p.dim() > 1 or name == "head":
+                    nn.init.normal_(p, std=0.01)
+                elif isinstance(p, nn.Parameter):
+                    nn.init.zeros_(p)
+            for m in net.modules():
+                if isinstance(m, nn.Linear) or m.__class__.__name__.find("Conv") != -1 or type(m).__name__ == "Conv2d":
+                    nn.init.zeros_(m.bias)
+            """,
+        ),
+    )
+
+    def check(self, subject: ConstantTest) -> Iterator[Finding]:
+        meant = f"; write `{subject.fixed}`" if subject.fixed is not None else ""
+        yield self.finding(
+            subject.place,
+            f"`{subject.source}` {self.says(subject.outcome)}: {subject.why}{meant}",
+            evidence=[Evidence(Observer.ANALYZER, "the condition decides what is initialized")],
+        )
+
+    @staticmethod
+    def says(outcome: str) -> str:
+        """What is wrong with a condition, as the predicate of a sentence."""
+        if outcome == "tests only the last":
+            return "tests only its last part"
+        return "is true for other names than are meant" if outcome == "true for other names" else f"is {outcome}"

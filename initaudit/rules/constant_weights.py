@@ -1,0 +1,128 @@
+"""INI508: one number for every element of a model's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.subjects.weights import ConstantWeights
+
+
+class ConstantWeightsRule(Rule[ConstantWeights]):
+    """
+    ## What it does
+    Reports a walk over a whole model (`self.modules()`, `net.apply(init)`) that fills the weights of its linear or convolutional layers
+    with one number.
+
+    ## Why is this bad?
+    All units of a layer start alike, get the same gradient and stay alike: the layer is as wide as one unit. With zeros, the layers
+    behind a zero layer get no gradient at all.
+
+    ## Example
+    ```python
+    for m in self.modules():
+        if isinstance(m, nn.Linear):
+            nn.init.constant_(m.weight, 0.1)
+    ```
+
+    ## Use instead
+    ```python
+    for m in self.modules():
+        if isinstance(m, nn.Linear):
+            nn.init.xavier_uniform_(m.weight)
+    ```
+
+    ## Known problems
+    Courses do it on purpose, to show what happens. A single layer that starts at zero, as a head or the last layer of a branch does, is not
+    reported.
+
+    ## References
+    - Goodfellow, Bengio & Courville 2016, [Deep Learning, section 8.4](https://www.deeplearningbook.org/contents/optimization.html)
+    """
+
+    code = "INI508"
+    name = "constant-weights"
+    category = Category.SUSPICIOUS
+    severity = Severity.WARNING
+    observers = ANALYZER
+    subject = ConstantWeights
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.a = nn.Linear(32, 64)
+                    self.c = nn.Linear(64, 10)
+                    for m in self.modules():
+                        if isinstance(m, nn.Linear):
+                            nn.init.constant_(m.weight, 0.1)
+                            nn.init.zeros_(m.bias)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init(m):
+                if isinstance(m, (nn.Linear, nn.Conv2d)):
+                    m.weight.data.fill_(0)
+
+            net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+            net.apply(init)
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            def zero_module(module):
+                for p in module.parameters():
+                    p.detach().zero_()
+                return module
+
+            def identity(m):
+                if isinstance(m, nn.Conv2d):
+                    nn.init.zeros_(m.weight)
+                    m.weight.data[0, 0, 1, 1] = 1.0
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.a = nn.Linear(32, 64)
+                    self.head = zero_module(nn.Linear(64, 10))
+                    self.gate = nn.Sequential(nn.Linear(64, 10))
+                    self.gate.apply(self._zero)
+                    for name, m in self.named_modules():
+                        if isinstance(m, nn.Linear) and name.endswith("head"):
+                            nn.init.zeros_(m.weight)
+                        elif isinstance(m, nn.BatchNorm2d):
+                            nn.init.ones_(m.weight)
+                            nn.init.zeros_(m.bias)
+                        elif isinstance(m, nn.Linear):
+                            nn.init.zeros_(m.bias)
+
+                def _zero(self, m):
+                    if isinstance(m, nn.Linear):
+                        nn.init.zeros_(m.weight)
+
+            net = nn.Sequential(nn.Conv2d(3, 3, 3))
+            net.apply(identity)
+            """,
+        ),
+    )
+
+    def check(self, subject: ConstantWeights) -> Iterator[Finding]:
+        layers = " and ".join(f"`{kind}`" for kind in subject.kinds) if subject.kinds else "every"
+        yield self.finding(
+            subject.place,
+            f"`{subject.walk}` fills the weights of {layers} layers with {subject.value}: all units of a layer start alike and "
+            f"stay alike; draw them, for example with `nn.init.xavier_uniform_`",
+            evidence=[Evidence(Observer.ANALYZER, f"`{subject.source}` runs for every layer of the model")],
+        )

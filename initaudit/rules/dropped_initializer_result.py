@@ -1,0 +1,113 @@
+"""INI214: a helper whose values do not reach the parameter it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.subjects.lost_writes import DroppedInitializerResult
+
+
+class DroppedInitializerResultRule(Rule[DroppedInitializerResult]):
+    """
+    ## What it does
+    Reports a call of a helper that makes a new tensor for its argument and returns it, when the result is dropped; and
+    `layer.bias = helper(layer.bias)` where the helper writes in place and returns nothing.
+
+    ## Why is this bad?
+    In the first case the parameter keeps what it holds. In the second it becomes None, and the layer loses it without a word.
+
+    ## Example
+    ```python
+    def scaled(w):
+        w = torch.randn_like(w) * 0.02
+        return w
+
+    scaled(self.fc.weight)
+    ```
+
+    ## Use instead
+    ```python
+    def scaled_(w):
+        with torch.no_grad():
+            w.normal_(std=0.02)
+
+    scaled_(self.fc.weight)
+    ```
+
+    ## Known problems
+    None known.
+
+    ## References
+    - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
+    """
+
+    code = "INI214"
+    name = "dropped-initializer-result"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = ANALYZER
+    subject = DroppedInitializerResult
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def scaled(w):
+                w = torch.randn_like(w) * 0.02
+                return w
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(4, 4)
+                    scaled(self.fc.weight)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def zero(b):
+                nn.init.zeros_(b)
+
+            net = nn.Linear(4, 4)
+            net.bias = zero(net.bias)
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def scaled(w):
+                w = torch.randn_like(w) * 0.02
+                return w
+
+            def zero_(b):
+                nn.init.zeros_(b)
+                return b
+
+            net = nn.Linear(4, 4)
+            net.weight.data = scaled(net.weight)
+            zero_(net.bias)
+            net.bias = zero_(net.bias)
+            """,
+        ),
+    )
+
+    def check(self, subject: DroppedInitializerResult) -> Iterator[Finding]:
+        if subject.returns_none:
+            message = f"`{subject.helper}` returns nothing, so that `{subject.target}` becomes None; call it without assigning the result"
+            seen = f"`{subject.helper}` has no `return` with a value"
+        else:
+            message = (
+                f"`{subject.helper}` makes a new tensor and returns it, and the result is dropped: `{subject.target}` keeps what it "
+                f"holds; let the helper write in place, or assign its result to `{subject.target}.data`"
+            )
+            seen = f"`{subject.helper}` binds its argument to a new tensor"
+        yield self.finding(subject.place, message, evidence=[Evidence(Observer.ANALYZER, seen)])

@@ -1,0 +1,146 @@
+"""INI213: an initializer that nothing in the project calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.subjects.initializers import UncalledInitializer
+
+
+class InitializerNeverCalled(Rule[UncalledInitializer]):
+    """
+    ## What it does
+    Reports a method of a module class, or a function of a script, that initializes parameters and that nothing in the project calls,
+    names or hands over.
+
+    ## Why is this bad?
+    The author decided how the model should start, and the model starts otherwise. Nothing shows it: torch's layers initialize
+    themselves, so that the model trains, only differently.
+
+    ## Example
+    ```python
+    class SEBlock(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.fc = nn.Linear(n, n)
+
+        def init_weights(self):
+            nn.init.normal_(self.fc.weight, std=0.001)
+    ```
+
+    ## Use instead
+    ```python
+    class SEBlock(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.fc = nn.Linear(n, n)
+            self.init_weights()
+
+        def init_weights(self):
+            nn.init.normal_(self.fc.weight, std=0.001)
+    ```
+
+    ## Known problems
+    A public method may be meant for users of a library. `reset_parameters`, which frameworks call, is not reported, nor is a method
+    of a class whose bases cannot be read.
+
+    ## References
+    - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
+    """
+
+    code = "INI213"
+    name = "initializer-never-called"
+    category = Category.SUSPICIOUS
+    severity = Severity.WARNING
+    observers = ANALYZER
+    subject = UncalledInitializer
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class SEBlock(nn.Module):
+                def __init__(self, n=8):
+                    super().__init__()
+                    self.fc = nn.Linear(n, n)
+
+                def init_weights(self):
+                    for m in self.modules():
+                        if isinstance(m, nn.Linear):
+                            nn.init.normal_(m.weight, std=0.001)
+
+            if __name__ == "__main__":
+                print(SEBlock())
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def weights_init(m):
+                if isinstance(m, nn.Linear):
+                    nn.init.xavier_uniform_(m.weight)
+
+            net = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
+            for step in range(3):
+                print(net)
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Block(nn.Module):
+                def __init__(self, n=8):
+                    super().__init__()
+                    self.fc = nn.Linear(n, n)
+                    self.init_weights()
+
+                def init_weights(self):
+                    nn.init.normal_(self.fc.weight, std=0.001)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Block(nn.Module):
+                def __init__(self, n=8):
+                    super().__init__()
+                    self.fc = nn.Linear(n, n)
+
+                def init_weights(self):
+                    nn.init.normal_(self.fc.weight, std=0.001)
+
+            def make():
+                block = Block()
+                block.init_weights()
+                return block
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init_weights(module, std=0.02):
+                if isinstance(module, nn.Linear):
+                    nn.init.normal_(module.weight, std=std)
+            """,
+        ),
+    )
+
+    def check(self, subject: UncalledInitializer) -> Iterator[Finding]:
+        what = "method" if subject.model is not None else "function"
+        message = f"nothing in the project calls `{subject.name}`, which initializes parameters: they keep what their layers drew"
+        if subject.siblings:
+            message += f"; {', '.join(f'`{name}`' for name in subject.siblings)} call theirs"
+        yield self.finding(
+            subject.place,
+            message,
+            model=subject.model,
+            evidence=[Evidence(Observer.ANALYZER, f"no file of the project names this {what}")],
+        )

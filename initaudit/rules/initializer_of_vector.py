@@ -1,0 +1,115 @@
+"""INI312: a vector given to an initializer that needs a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.subjects.initializers import VectorGiven
+
+
+class InitializerOfVector(Rule[VectorGiven]):
+    """
+    ## What it does
+    Reports Xavier, Kaiming, orthogonal, sparse and Dirac initialization of a tensor of one dimension: the bias of a layer, the gain of a
+    normalization, every parameter of a model that has one of these.
+
+    ## Why is this bad?
+    Fan in and fan out are those of a matrix. torch raises ValueError for a vector as soon as the line is reached.
+
+    ## Example
+    ```python
+    for p in self.parameters():
+        nn.init.xavier_uniform_(p)
+    ```
+
+    ## Use instead
+    ```python
+    for p in self.parameters():
+        if p.dim() > 1:
+            nn.init.xavier_uniform_(p)
+    ```
+
+    ## Known problems
+    None known.
+
+    ## References
+    - [xavier_uniform_](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.xavier_uniform_)
+    """
+
+    code = "INI312"
+    name = "initializer-of-vector"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = ANALYZER
+    subject = VectorGiven
+    supersedes = ("INI506",)
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.a = nn.Linear(8, 8)
+                    nn.init.kaiming_normal_(self.a.bias)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.a = nn.Linear(8, 8)
+                    for p in self.parameters():
+                        nn.init.xavier_uniform_(p)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init(m):
+                if isinstance(m, nn.BatchNorm2d):
+                    nn.init.orthogonal_(m.weight)
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.a = nn.Linear(8, 8)
+                    self.b = nn.Linear(8, 8, bias=False)
+                    for p in self.parameters():
+                        if p.dim() > 1:
+                            nn.init.xavier_uniform_(p)
+                    for p in self.b.parameters():
+                        nn.init.xavier_uniform_(p)
+                    nn.init.xavier_uniform_(self.a.bias.unsqueeze(0))
+                    nn.init.zeros_(self.a.bias)
+
+            class NoBias(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.a = nn.Linear(8, 8, bias=False)
+                    for p in self.parameters():
+                        nn.init.xavier_uniform_(p)
+            """,
+        ),
+    )
+
+    def check(self, subject: VectorGiven) -> Iterator[Finding]:
+        yield self.finding(
+            subject.place,
+            f"`nn.init.{subject.initializer}` needs a tensor of two dimensions or more, and `{subject.target}` may have one: this raises",
+            evidence=[Evidence(Observer.ANALYZER, subject.why)],
+        )

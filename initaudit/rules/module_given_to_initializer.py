@@ -1,0 +1,88 @@
+"""INI311: a module given to a function of `nn.init`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.subjects.initializers import ModuleGiven
+
+
+class ModuleGivenToInitializer(Rule[ModuleGiven]):
+    """
+    ## What it does
+    Reports `nn.init.xavier_uniform_(m)` where `m` is known to be a module.
+
+    ## Why is this bad?
+    The functions of `nn.init` write a tensor. A module has neither a shape nor an element, and the call raises AttributeError or TypeError.
+
+    ## Example
+    ```python
+    nn.init.xavier_uniform_(self.fc)
+    ```
+
+    ## Use instead
+    ```python
+    nn.init.xavier_uniform_(self.fc.weight)
+    ```
+
+    ## Known problems
+    None known.
+
+    ## References
+    - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
+    """
+
+    code = "INI311"
+    name = "module-given-to-initializer"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = ANALYZER
+    subject = ModuleGiven
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(4, 4)
+                    nn.init.xavier_uniform_(self.fc)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init_weights(m):
+                if isinstance(m, nn.Linear):
+                    nn.init.constant_(m, 0.2)
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(4, 4)
+                    self.table = nn.Parameter(torch.empty(4, 4))
+                    nn.init.xavier_uniform_(self.fc.weight)
+                    nn.init.xavier_uniform_(self.table)
+            """,
+        ),
+    )
+
+    def check(self, subject: ModuleGiven) -> Iterator[Finding]:
+        yield self.finding(
+            subject.place,
+            f"`{subject.target}` is a module, and `nn.init.{subject.initializer}` takes a tensor: this raises; "
+            f"give it `{subject.target}.weight`",
+            evidence=[Evidence(Observer.ANALYZER, f"`{subject.target}` is bound to a module")],
+        )

@@ -1,0 +1,60 @@
+"""Initializers: what they are given, whether they are called, and what they are handed to."""
+
+from __future__ import annotations
+
+from initaudit.finding import Place
+from initaudit.subjects.base import Fact
+
+
+class CalledInitializer(Fact, frozen=True, kw_only=True):
+    """``net.apply(init())``: the result of an initializer, which is None, is given where the initializer was meant.
+
+    ``call`` is the source of the call, and ``fixed`` what was meant.
+    """
+
+    place: Place
+    call: str
+    fixed: str
+
+
+class ModuleGiven(Fact, frozen=True, kw_only=True):
+    """A module given to a function of ``nn.init``, which takes a tensor. ``target`` is the source of the module."""
+
+    place: Place
+    initializer: str
+    target: str
+
+
+class VectorGiven(Fact, frozen=True, kw_only=True):
+    """A tensor of fewer dimensions than an initializer accepts: Xavier, Kaiming and orthogonal need two, Dirac three.
+
+    ``target`` is the source of the tensor and ``why`` says how its dimensions are known.
+    """
+
+    place: Place
+    initializer: str
+    target: str
+    why: str
+
+
+class UncalledInitializer(Fact, frozen=True, kw_only=True):
+    """A method of a module class, or a function of a script, that initializes and that nothing in the project calls.
+
+    ``model`` is the class, ``siblings`` are classes of the same project whose method of this name is called, and
+    ``built`` is a place of the project that makes an object of the class.
+    """
+
+    place: Place
+    name: str
+    model: str | None = None
+    siblings: tuple[str, ...] = ()
+    built: Place | None = None
+
+
+class GlobalSeed(Fact, frozen=True, kw_only=True):
+    """A call that seeds torch's global generator in library code. ``when`` says when it runs ("on import")."""
+
+    place: Place
+    call: str
+    when: str
+    model: str | None = None

@@ -1,0 +1,43 @@
+"""Mistakes as people write them, found with default settings, and right code that looks like them, left alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from initaudit.cli import main
+
+DATA = Path(__file__).parent.parent / "data"
+
+
+def cases(name: str) -> list[object]:
+    """The snippets of a file, each under a line ``### what it is``."""
+    parts = re.split(r"^### (.*)\n", (DATA / name).read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    return [pytest.param(text, id=title) for title, text in zip(parts[::2], parts[1::2], strict=True)]
+
+
+def reported(code: str, folder: Path) -> set[tuple[int, str]]:
+    """The rows and codes of what is found at warning or above."""
+    file = folder / "case.py"
+    file.write_text(code, encoding="utf-8")
+    result = CliRunner().invoke(main, ["check", str(file), "--isolated", "--no-cache", "--output-format", "json"])
+    assert result.exit_code in (0, 1), result.output
+    return {
+        (found["location"]["row"], found["code"]) for found in json.loads(result.stdout) if found["severity"] != "note"
+    }
+
+
+@pytest.mark.parametrize("code", cases("mistakes.py.txt"))
+def test_a_mistake_is_reported_at_its_line(code: str, tmp_path: Path) -> None:
+    lines = code.splitlines()
+    meant = {(row, found[1]) for row, line in enumerate(lines, 1) if (found := re.search(r"# (INI\d+)$", line))}
+    assert meant and meant <= reported(code, tmp_path)
+
+
+@pytest.mark.parametrize("code", cases("look_alikes.py.txt"))
+def test_right_code_that_looks_like_a_mistake_is_left_alone(code: str, tmp_path: Path) -> None:
+    assert reported(code, tmp_path) == set()
