@@ -92,8 +92,9 @@ def built(name: str) -> list[dict[str, Any]]:
 
 def read(filenames: set[str]) -> tuple[dict[Key, dict[str, Coverage]], dict[str, str]]:
     """What the analyzer decides of each raw allocation, by class, and the classes that it cannot decide, and why."""
-    from initaudit.analyzer.layout import import_roots
     from initaudit.analyzer.parameters import timelines
+
+    from initaudit.analyzer.layout import import_roots
     from initaudit.analyzer.project import Project
     from initaudit.analyzer.workers import RECURSION_LIMIT
     from initaudit.observation import Undecided
