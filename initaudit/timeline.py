@@ -57,6 +57,21 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     filled: str = ""
 
 
+class Only(enum.Enum):
+    """What alone builds or writes a parameter."""
+
+    TESTS = "tests"  # nothing else builds its class
+    CHECKPOINT = "checkpoint"  # every program loads one into it
+    OPTION = "option"  # an option of the program
+    SOME = "some"  # some of the programs
+
+
+def at(place: Place) -> str:
+    """A place in another part of the project, as a message names it: "train.py:31"."""
+    name = place.filename.replace("\\", "/").rpartition("/")[2]
+    return f"{name}:{place.row}" if place.cell is None else f"{name}, cell {place.cell}, line {place.row}"
+
+
 class Allocation(msgspec.Struct, frozen=True, kw_only=True):
     """Where the memory came from.
 
@@ -123,7 +138,8 @@ class ParameterTimeline(msgspec.Struct, frozen=True, kw_only=True):
     ``model`` is the qualified name of the class that declares it, ``name`` its name there, ``path`` the full path in
     the built model ("encoder.0.weight"; the probe only). ``instances`` counts tensors of the built model with this
     declaration and allocation. ``gap`` says in words which path or elements are not written. ``forgotten`` names an
-    initializer that would have written it but is never called ("reset_parameters"). ``influenced`` is True for a
+    initializer that would have written it but is never called ("reset_parameters"). ``built`` is the line of a program
+    that builds the class and leaves it raw, ``only`` what alone builds or writes it. ``influenced`` is True for a
     tensor that was written, but with values computed from memory nobody wrote. ``read_first`` tells of a buffer
     whether a forward read it before writing it (None: no forward decided). ``scheme`` is the recognised
     initialization. ``usage`` is how a forward uses what construction left unwritten.
@@ -141,6 +157,8 @@ class ParameterTimeline(msgspec.Struct, frozen=True, kw_only=True):
     gap: str | None = None
     forgotten: str | None = None
     forgotten_place: Place | None = None
+    built: Place | None = None
+    only: Only | None = None
     influenced: bool = False
     read_first: bool | None = None
     trainable: bool = True

@@ -1,7 +1,7 @@
 """Runs a class's constructor and tells the life of each parameter it creates.
 
 What the constructor leaves raw may still be written by a framework's initializer, a parent or a subclass: see
-``writers``.
+``programs``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from initaudit.analyzer.frameworks import KNOWN_BASES, NEUTRAL_CONSTRUCTORS
+from initaudit.analyzer.programs.graph import Around
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import defaults, dotted, has_decorator, parameters
 from initaudit.analyzer.symbolic import modules, tensors
@@ -49,8 +50,8 @@ from initaudit.analyzer.symbolic.values import (
     leaves,
     text,
 )
-from initaudit.finding import Observer
-from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, Write
+from initaudit.finding import Observer, Place
+from initaudit.timeline import Allocation, Coverage, Kind, Only, ParameterTimeline, Write
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ class Construction:
     instance: Instance
     run: Interpreter
     failure: str | None = None
-    around: frozenset[Defined] | None = None  # the classes that may hold it, once they were looked for
+    around: Around | None = None  # what may build it, once that was looked for
 
 
 @dataclass(slots=True)
@@ -106,7 +107,7 @@ def attempt(construction: Construction, method: Defined, **known: Value) -> None
     """Call a method of the constructed object; one that does not parse, or end, fails the construction."""
     run = construction.run
     try:
-        if not call_entry(run, construction.instance, method, known):
+        if call_entry(run, construction.instance, method, known) is None:
             construction.failure = not_followed(method)
     except OutOfBudgetError:
         construction.failure = f"{method.definition.name} is too long to follow"
@@ -124,6 +125,7 @@ def trial(construction: Construction) -> Iterator[None]:
     memory = [(storage, len(storage.writes), storage.escaped) for storage in run.storages]
     tensors_held = [(leaf, leaf.storage) for _, _, leaf in modules.members(run, instance) if isinstance(leaf, Tensor)]
     attributes, escaped, failure = dict(instance.attributes), instance.escaped, construction.failure
+    cls = instance.cls
     called, impossible, allocated = set(run.called), len(run.impossible), len(run.storages)
     try:
         yield
@@ -134,19 +136,20 @@ def trial(construction: Construction) -> Iterator[None]:
         for tensor, storage_held in tensors_held:
             tensor.storage = storage_held
         instance.attributes, instance.escaped, construction.failure = attributes, escaped, failure
+        instance.cls = cls
         run.called = called
         del run.impossible[impossible:]
         del run.storages[allocated:]
 
 
-def call_entry(run: Interpreter, instance: Instance | None, method: Defined, known: dict[str, Value]) -> bool:
+def call_entry(run: Interpreter, instance: Instance | None, method: Defined, known: dict[str, Value]) -> Value | None:
     """Call a function with arguments nobody knows: each parameter that is not ``known`` is a symbol of its own.
 
-    False for one that does not parse.
+    None for one that does not parse.
     """
     found = method.module.function(method.definition)
     if found is None:
-        return False
+        return None
     _, node = found
     keywords: dict[str, Value] = {}
     params, given = parameters(node), defaults(node.args)
@@ -161,8 +164,7 @@ def call_entry(run: Interpreter, instance: Instance | None, method: Defined, kno
                 run.defaults[name] = Api(meant.name)
     parent = method.definition.parent
     owner = Defined(method.module, parent) if parent is not None and parent.is_class else None
-    run.invoke(Function(method, instance, owner), [], {**keywords, "**": Symbol("kwargs")}, None)
-    return True
+    return run.invoke(Function(method, instance, owner), [], {**keywords, "**": Symbol("kwargs")}, None)
 
 
 def not_followed(function: Defined) -> str:
@@ -312,6 +314,8 @@ def timeline(
     found: Registered,
     decided: tuple[Coverage, str | None],
     forgotten: str | None = None,
+    built: Place | None = None,
+    only: Only | None = None,
 ) -> ParameterTimeline:
     """The life of a parameter, in the shared vocabulary."""
     storage = found.storage
@@ -336,6 +340,8 @@ def timeline(
         writes=tuple(_write(event) for event in storage.writes[:4]),
         gap=decided[1],
         forgotten=forgotten,
+        built=built,
+        only=only,
     )
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import stat
 import sysconfig
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 NOT_SOURCE = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
 REPOSITORY = (".git", "pyproject.toml", "setup.py")
 """What lies in the folder with which a project begins."""
+WORKED_IN = ("setup.cfg", "requirements.txt", "environment.yml", "README.md", "README.rst", "LICENSE", ".gitignore")
+"""What lies there in one that was copied without the files of its version control."""
 MAX_LOOSE = 5
 """How many folders without an ``__init__.py`` may lie within one another in a package."""
 
@@ -124,6 +127,20 @@ def what_is_at(path: str) -> int:
     except (OSError, ValueError):
         return 0
     return 1 if stat.S_ISREG(mode) else 2 if stat.S_ISDIR(mode) else 0
+
+
+def work_folder(filename: str, package: str) -> str:
+    """The folder with all that may use a file: its repository, or that of its outermost ``package``."""
+    folder = repository_folder(filename)
+    if any((Path(folder) / name).exists() for name in REPOSITORY):
+        return folder
+    inside = Path(package)
+    for around in (inside, *inside.parents[:3]):
+        if around in (Path.home(), Path(tempfile.gettempdir())):
+            break
+        if any((around / name).exists() for name in WORKED_IN):
+            return str(around)
+    return package
 
 
 def installed_packages() -> tuple[Path, ...]:

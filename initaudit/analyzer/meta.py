@@ -13,10 +13,12 @@ from initaudit.analyzer.constructor import Construction, Registered, attempt, de
 from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS, RESETS
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.programs.initializers import writing
+from initaudit.analyzer.programs.methods import forgotten_initializers
+from initaudit.analyzer.programs.promise import containers, promised
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.symbolic.values import Storage
-from initaudit.analyzer.writers import containers, forgotten_initializers, written_elsewhere
 from initaudit.finding import Observer
 from initaudit.subjects.lost_on_meta import NotRestored
 from initaudit.timeline import Kind
@@ -82,8 +84,10 @@ def restored(construction: Construction, found: Registered, by: str) -> bool:
         method = construction.run.project.method(construction.cls, name) if name in RESETS else None
         if isinstance(method, Defined):
             attempt(construction, method)
-        elif written_elsewhere(construction, found) or (
-            not loads_checkpoints and any(forgotten_initializers(construction, found))
+        elif (
+            promised(construction, found, uncalled=True)
+            or any(writing(construction, [found]))
+            or (not loads_checkpoints and any(forgotten_initializers(construction, found)))
         ):
             return True
         kept = any(entry.storage is found.storage for entry in registered(construction, raw=found.storage.raw))

@@ -40,6 +40,7 @@ class Module:
         self._snippets: dict[tuple[int, int], Snippet | None] = {}
         self._matches: dict[tuple[int, int], Matches] = {}
         self._naming: dict[str, list[Definition]] = {}
+        self._statements: dict[int, set[str]] = {}
 
     @functools.cached_property
     def raw(self) -> bytes:
@@ -157,7 +158,7 @@ class Module:
         """The definitions in which a word stands, in the order of the file."""
         if word not in self._naming:
             found: dict[int, Definition] = {}
-            for row in self._rows_of(word):
+            for row in self.rows_of(word):
                 around = self.outline.at(row)
                 while around is not None and around.row not in found:
                     found[around.row] = around
@@ -165,7 +166,32 @@ class Module:
             self._naming[word] = [found[row] for row in sorted(found)]
         return self._naming[word]
 
-    def _rows_of(self, word: str) -> Iterator[int]:
+    def quiet_snippet(self, start: int, end: int) -> Snippet | None:
+        """The rows as Python parses them, or None when it does not, which is nobody's concern here."""
+        unparsed = self.unparsed
+        found = self.snippet(start, end)
+        self.unparsed = unparsed
+        return found
+
+    def names_at_top_level(self, name: str, row: int) -> bool:
+        """Whether the statement of the top level that a row lies in uses a name, and does not only import it."""
+        if row not in self._statements:
+            for start, end in self.outline.top_level:
+                if start <= row <= end:
+                    found = self.quiet_snippet(start, end)
+                    for node in found.body if found is not None else ():
+                        place = found.place(node) if found is not None else None
+                        used = {
+                            each.id if isinstance(each, ast.Name) else each.attr
+                            for each in ast.walk(node)
+                            if isinstance(each, ast.Name | ast.Attribute)
+                        }
+                        if place is not None:
+                            self._statements.update(dict.fromkeys(range(place.row, place.end_row + 1), used))
+            self._statements.setdefault(row, set())
+        return name in self._statements[row]
+
+    def rows_of(self, word: str) -> Iterator[int]:
         """The rows in which a word stands, each once."""
         row = 0
         for match in re.finditer(rf"{re.escape(word)}(?<!\w{re.escape(word)})\b", self.text):

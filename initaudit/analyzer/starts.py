@@ -6,9 +6,10 @@ import ast
 import re
 
 from initaudit.analyzer.constructor import Construction, Registered
+from initaudit.analyzer.programs.methods import forgotten_initializers
+from initaudit.analyzer.programs.verdict import written_elsewhere
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.values import Origin
-from initaudit.analyzer.writers import forgotten_initializers, written_elsewhere
 from initaudit.schemes import Distribution, distribution_of
 
 Start = tuple[Origin, str, Distribution | None]
@@ -36,7 +37,7 @@ def is_final(construction: Construction, found: Registered) -> bool:
     return (
         not _is_frozen(construction, found)
         and next(forgotten_initializers(construction, found), None) is None
-        and written_elsewhere(construction, found) is None
+        and not written_elsewhere(construction, found)
         and not found.storage.escaped
     )
 

@@ -145,6 +145,9 @@ HARMLESS_MODULE_METHODS = {
     "set_extra_state", "get_extra_state", "forward", "_log_api_usage_once", "to_empty",
 }  # fmt: skip
 
+# Modules that hold another one as ``module``.
+WRAPPERS = {"DataParallel", "DistributedDataParallel", "FullyShardedDataParallel", "AveragedModel"}
+
 NO_GRAD = {"torch.no_grad", "torch.inference_mode", "torch.set_grad_enabled"}
 NEW_TENSOR_FACTORIES = {
     f"torch.{name}"

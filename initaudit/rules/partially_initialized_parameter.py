@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.rules.raw_memory import seen_when_built
-from initaudit.timeline import Coverage, Kind, ParameterTimeline
+from initaudit.timeline import Coverage, Kind, Only, ParameterTimeline
 
 
 class PartiallyInitializedParameter(Rule[ParameterTimeline]):
@@ -186,15 +186,26 @@ class PartiallyInitializedParameter(Rule[ParameterTimeline]):
         allocation = subject.allocation
         if subject.kind is not Kind.PARAMETER or subject.coverage is not Coverage.PARTIAL or allocation is None:
             return
+        optional = subject.only in (Only.OPTION, Only.SOME)
         yield self.finding(
             allocation.place,
-            f"`{subject.name}` is allocated by `{allocation.call}` and only partly initialized"
-            + (f": {subject.gap}" if subject.gap else "")
-            + "; write every element on every path",
+            self.message(subject, allocation.call),
             evidence=[Evidence(subject.observer, self.seen(subject))],
+            severity=Severity.WARNING if optional else None,
             model=subject.model,
             parameter=subject.name,
         )
+
+    @staticmethod
+    def message(subject: ParameterTimeline, call: str) -> str:
+        """What is wrong, where, and what to do."""
+        allocated = f"`{subject.name}` is allocated by `{call}`"
+        if subject.only is Only.OPTION:
+            return f"{allocated} and initialized {subject.gap}; initialize it in every case"
+        if subject.only is Only.SOME:
+            return f"{allocated} and initialized by some programs only: {subject.gap}"
+        gap = f": {subject.gap}" if subject.gap else ""
+        return f"{allocated} and only partly initialized{gap}; write every element on every path"
 
     @staticmethod
     def seen(subject: ParameterTimeline) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.rules.raw_memory import seen_when_built
-from initaudit.timeline import Coverage, Kind, ParameterTimeline
+from initaudit.timeline import Coverage, Kind, Only, ParameterTimeline, at
 
 
 class UninitializedParameter(Rule[ParameterTimeline]):
@@ -107,19 +107,29 @@ class UninitializedParameter(Rule[ParameterTimeline]):
         allocation = subject.allocation
         if subject.kind is not Kind.PARAMETER or subject.coverage is not Coverage.NEVER or allocation is None:
             return
-        message = f"`{subject.name}` is allocated by `{allocation.call}` and never initialized"
-        if subject.forgotten:
-            message += f"; `{subject.forgotten}` would initialize it, but nothing calls it"
-        else:
-            message += "; give it values, for example with `nn.init`, before construction ends"
         yield self.finding(
             allocation.place,
-            message,
+            self.message(subject, allocation.call),
             evidence=[Evidence(subject.observer, self.seen(subject))],
+            severity=Severity.NOTE if subject.only in (Only.TESTS, Only.CHECKPOINT) else None,
             model=subject.model,
             parameter=subject.name,
             advice=[self.remedy(subject)],
         )
+
+    @staticmethod
+    def message(subject: ParameterTimeline, call: str) -> str:
+        """What is wrong, what shows it, and what to do."""
+        allocated = f"`{subject.name}` is allocated by `{call}`"
+        built = at(subject.built) if subject.built is not None else ""
+        if subject.only is Only.CHECKPOINT:
+            return f"{allocated} and holds random memory until the checkpoint is loaded (built at {built})"
+        if subject.only is Only.TESTS:
+            return f"{allocated} and never initialized; only tests build its class ({built})"
+        message = f"{allocated} and never initialized" + (f" (built at {built})" if built else "")
+        if subject.forgotten:
+            return f"{message}; `{subject.forgotten}` would initialize it, but nothing calls it"
+        return f"{message}; give it values, for example with `nn.init`, before construction ends"
 
     @staticmethod
     def remedy(subject: ParameterTimeline) -> Advice:

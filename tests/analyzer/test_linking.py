@@ -124,12 +124,16 @@ PROJECTS = {
         "mixin": MIXIN,
         "layer": MIXED.replace("nn.init.xavier_uniform_(self.weight)  # writes", ""),
         "train": """
+            from layer import Layer
             from mixin import Makes
 
             def init_model(model):
                 for module in model.modules():
                     if isinstance(module, Makes):
                         nn.init.xavier_uniform_(module.weight)  # writes
+
+            net = nn.Sequential(Layer(3))
+            init_model(net)
             """,
     },
     "a base that one of several starred files imports back": {

@@ -808,4 +808,5 @@ def test_only_an_initializer_that_is_too_long_to_follow_may_have_written(
     layer = "class Layer(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
     layer += "        self.weight = nn.Parameter(torch.empty(3))\n"
     other = f"from layer import Layer\ndef {name}(model: Layer, state):\n{tests}\n    state.copy_to(model.weight)\n"
+    other += f"\n{name}(Layer(), object())\n"
     assert unwritten(layer=layer, other=other) == left

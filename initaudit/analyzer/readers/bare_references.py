@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.constructor import construct, coverage, registered, unreadable_base
+from initaudit.analyzer.programs.methods import forgotten_initializers
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import FunctionNode, defaults, has_decorator, parameters
 from initaudit.analyzer.syntax.context import Context, Statement, function_context, initializes, own_attribute
-from initaudit.analyzer.writers import forgotten_initializers
 from initaudit.subjects.lost_writes import BareReference
 from initaudit.timeline import Coverage
 

@@ -10,6 +10,7 @@ from initaudit.analyzer.frameworks import INITIALIZERS
 from initaudit.analyzer.matches import groups
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.programs.graph import is_template
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import FunctionNode, parameters
@@ -32,7 +33,6 @@ from initaudit.analyzer.symbolic.values import (
 from initaudit.analyzer.syntax.context import File
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes
-from initaudit.analyzer.writers import is_template
 from initaudit.finding import Observer
 from initaudit.schemes import recognise
 from initaudit.timeline import Chain, Link

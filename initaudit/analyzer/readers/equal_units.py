@@ -14,6 +14,7 @@ from initaudit.activations import Family, lookup
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.constructor import Construction, Registered, construct, declaring_class, unreadable_base
 from initaudit.analyzer.matches import groups
+from initaudit.analyzer.programs.graph import is_template
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted
@@ -23,7 +24,6 @@ from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.values import NONE, Constant, Instance, Memory, Storage, Tensor, Value
 from initaudit.analyzer.syntax.context import Context, File, function_context, own_attribute
 from initaudit.analyzer.syntax.flow import NO_FORWARD, Flow, called
-from initaudit.analyzer.writers import is_template
 from initaudit.finding import Observer
 from initaudit.subjects.weights import EqualUnits
 from initaudit.timeline import Kind

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Callable, Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.callers import passes_integer
 from initaudit.analyzer.constructor import (
     Construction,
     Registered,
@@ -19,6 +19,17 @@ from initaudit.analyzer.constructor import (
 from initaudit.analyzer.matches import Words, groups
 from initaudit.analyzer.meta import not_restored, restored, restorer
 from initaudit.analyzer.module import Module
+from initaudit.analyzer.programs.graph import is_template
+from initaudit.analyzer.programs.methods import (
+    called_by_others,
+    callers,
+    configured,
+    forgotten_initializers,
+    run_by_forward,
+)
+from initaudit.analyzer.programs.passed import passes_integer
+from initaudit.analyzer.programs.promise import combined
+from initaudit.analyzer.programs.verdict import Verdict, judge
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted
@@ -26,16 +37,6 @@ from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.syntax.context import File
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes_holding
-from initaudit.analyzer.writers import (
-    called_by_others,
-    callers,
-    combined,
-    configured,
-    forgotten_initializers,
-    is_template,
-    run_by_forward,
-    written_elsewhere,
-)
 from initaudit.finding import Place
 from initaudit.observation import Undecided
 from initaudit.subjects.lost_on_meta import NotRestored
@@ -176,36 +177,44 @@ def _mixed_in(project: Project, mixin: Defined, *, written: bool) -> Iterator[Pa
 def _allocated_raw(construction: Construction, by: str | None, *, written: bool) -> Iterator[Told]:
     loaded = _is_loaded(construction)
     found = [entry for entry in registered(construction) if _is_size(entry.storage, construction)]
-    storages = [entry.storage for entry in found]
+    decided = {entry.storage: _constructed(construction, entry, found, loaded=loaded) for entry in found}
+    suspects = [entry for entry in found if decided[entry.storage].coverage in (Coverage.NEVER, Coverage.PARTIAL)]
+    for storage, verdict in (judge(construction, suspects) if suspects else {}).items():
+        own = decided[storage]
+        never = verdict.coverage is Coverage.NEVER
+        decided[storage] = dataclasses.replace(verdict, coverage=own.coverage, gap=own.gap) if never else verdict
     for entry in found:
-        storage = entry.storage
-        others = [other for other in storages if other is not storage]
+        storage, verdict = entry.storage, decided[entry.storage]
         forgotten: str | None = None
-        decided = coverage(entry, others, construction.run.impossible)
-        reason = storage.escaped or construction.failure
-        if loaded or entry.loaded:
-            reason = "the class holds packed storage, which a loader fills" if loaded else "it has a loader of its own"
-        if reason is None and decided[0] in (Coverage.NEVER, Coverage.PARTIAL):
+        if verdict.coverage in (Coverage.NEVER, Coverage.PARTIAL):
             writing = list(forgotten_initializers(construction, entry))
-            reason = _used_later(construction, entry, writing)
-            if reason is None and written_elsewhere(construction, entry) is not None:
-                decided = (Coverage.WRITTEN, None)
-                reason = storage.escaped
-            reason = reason or construction.failure
             forgotten = writing[0].definition.name if writing else None
-        elif by is not None and decided[0] is Coverage.WRITTEN and not loaded and not restored(construction, entry, by):
-            yield not_restored(construction, entry, by)
-        if reason is not None and decided[0] is not Coverage.WRITTEN:
-            decided = (Coverage.UNKNOWN, None)
-        if decided[0] is Coverage.WRITTEN and not storage.legacy and not written:
+            reason = _used_later(construction, entry, writing) if verdict.built is None else None
+            verdict = Verdict(Coverage.UNKNOWN, reason=reason) if reason is not None else verdict
+        elif verdict.coverage is Coverage.WRITTEN and by is not None and entry not in suspects and not loaded:
+            yield from [] if restored(construction, entry, by) else [not_restored(construction, entry, by)]
+        if verdict.coverage is Coverage.WRITTEN and not storage.legacy and not written:
             continue
-        result = timeline(construction, entry, decided, forgotten)
+        storage.writes += [event for event in verdict.by if event not in storage.writes]
+        decision = verdict.coverage, verdict.gap
+        result = timeline(construction, entry, decision, forgotten, built=verdict.built, only=verdict.only)
         yield result
-        if decided[0] is Coverage.UNKNOWN and result.allocation is not None:
+        if verdict.coverage is Coverage.UNKNOWN and result.allocation is not None:
             subject = f"{result.model}.{result.name}"
-            yield Undecided(
-                place=result.allocation.place, subject=subject, reason=reason or "which elements are written"
-            )
+            reason = verdict.reason or "which elements are written"
+            yield Undecided(place=result.allocation.place, subject=subject, reason=reason)
+
+
+def _constructed(construction: Construction, entry: Registered, found: list[Registered], *, loaded: bool) -> Verdict:
+    """The verdict as far as the constructor shows it."""
+    others = [other.storage for other in found if other is not entry]
+    covered, gap = coverage(entry, others, construction.run.impossible)
+    reason = entry.storage.escaped or construction.failure
+    if loaded or entry.loaded:
+        reason = "the class holds packed storage, which a loader fills" if loaded else "it has a loader of its own"
+    if reason is not None and covered is not Coverage.WRITTEN:
+        return Verdict(Coverage.UNKNOWN, reason=reason)
+    return Verdict(covered, gap=gap)
 
 
 def _used_later(construction: Construction, entry: Registered, writing: list[Defined]) -> str | None:
@@ -214,7 +223,10 @@ def _used_later(construction: Construction, entry: Registered, writing: list[Def
     for method in writing:
         if method in at_first_use:
             return f"{method.definition.name} writes it when the module is used"
-        if any(called_by_others(construction, caller) for caller in callers(construction, method)):
+        if any(
+            called_by_others(construction.run.project, construction.cls, caller.definition.name)
+            for caller in callers(construction, method)
+        ):
             return f"{method.definition.name} is called by others"
     return "the configuration of its framework speaks of it" if configured(construction, entry) else None
 

@@ -14,13 +14,13 @@ from initaudit.analyzer.constructor import (
     registered,
     unreadable_base,
 )
+from initaudit.analyzer.programs.graph import is_template
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.starts import SCHEMES, is_final, start_of
 from initaudit.analyzer.symbolic.values import Constant, Origin, Storage, Symbol, Value
 from initaudit.analyzer.syntax.context import Class
 from initaudit.analyzer.syntax.products import multiplies, products
-from initaudit.analyzer.writers import is_template
 from initaudit.finding import Observer
 from initaudit.schemes import Recognition
 from initaudit.subjects.weights import Extent, WeightUse

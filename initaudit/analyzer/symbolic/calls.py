@@ -13,7 +13,7 @@ from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.snippets import FunctionNode, has_decorator
 from initaudit.analyzer.symbolic import arithmetic, builtin_functions, modules, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, all_of, negate
-from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Frame
+from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Following, Frame
 from initaudit.analyzer.symbolic.values import (
     NONE,
     UNKNOWN,
@@ -172,14 +172,73 @@ def construct(run: Interpreter, cls: Defined, args: list[Value], keywords: dict[
     if external in ("torch.nn.Parameter", "torch.Tensor"):
         data = args[0] if args else keywords.get("data", UNKNOWN)
         return _parameter(data)
+    if run.following is not None:
+        return _construct_in_program(run, run.following, Instance(cls, external, origin=origin), args, keywords, origin)
     for value in (*args, *keywords.values()):
         run.escape(value, f"passed to {cls.definition.name}")
     if run.built is not None and run.built.cls in (run.project.mro(cls) or ()):
         return run.built
+    return _opaque(cls, external, args, origin)
+
+
+def _opaque(cls: Defined, external: str | None, args: list[Value], origin: Origin) -> Instance:
+    """An object whose constructor is a run of its own."""
     instance = Instance(cls, external, opaque=True, arguments=tuple(args), origin=origin)
     if external in torch_api.SEQUENCES:
         instance.complete = False
     return instance
+
+
+def _construct_in_program(
+    run: Interpreter,
+    following: Following,
+    instance: Instance,
+    args: list[Value],
+    keywords: dict[str, Value],
+    origin: Origin,
+) -> Value:
+    """An object that a program makes: the one of the class it is followed for, or what may hold or use that.
+
+    Of a model that may hold the class in a way that nobody can read, it is a child without a name.
+    """
+    cls, built = instance.cls, run.built
+    assert cls is not None
+    if built is not None and built.cls in (run.project.mro(cls) or ()):
+        following.builds.append((_outermost(run, origin), run.condition))
+        if cls != built.cls:
+            built.cls = cls
+            _run_constructor(run, built, args, keywords, origin)
+        return built
+    passed = any(isinstance(value, Instance | Tensor) for value in (*args, *keywords.values()))
+    if cls not in run.holding and (instance.external is not None or not (passed or following.uses(cls))):
+        return _opaque(cls, instance.external, args, origin)
+    before = len(following.builds)
+    _run_constructor(run, instance, args, keywords, origin)
+    if (
+        built is not None
+        and cls in run.holding
+        and all(each is not built for _, _, each in modules.all_modules(run, instance))
+    ):
+        instance.attributes["f'{...}'"] = built
+        if len(following.builds) == before:
+            following.builds.append((_outermost(run, origin), run.condition))
+    return instance
+
+
+def _run_constructor(
+    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> None:
+    assert instance.cls is not None
+    method = run.project.method(instance.cls, "__init__")
+    if isinstance(method, Defined) and method.qualname not in NEUTRAL_CONSTRUCTORS:
+        parent = method.definition.parent
+        owner = Defined(method.module, parent) if parent is not None else None
+        run.invoke(Function(method, instance, owner), args, keywords, origin)
+
+
+def _outermost(run: Interpreter, origin: Origin) -> Origin:
+    """Where the code that a program begins with does something, itself or through others."""
+    return next((frame.called_from for frame in run.frames[1:] if frame.called_from is not None), origin)
 
 
 def torch_base(run: Interpreter, cls: Defined) -> str | None:
@@ -379,7 +438,8 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
 
 def bound(run: Interpreter, method: Defined, instance: Instance) -> Value:
     """A method bound to an instance; a property's value."""
-    if method.qualname in NEUTRAL_CONSTRUCTORS:
+    done = run.following is not None and instance is run.built and method == run.following.constructor
+    if done or method.qualname in NEUTRAL_CONSTRUCTORS:
         return Builtin("__init__", lambda args, keywords, origin: NONE)
     if (applied := APPLYING_METHODS.get(method.qualname)) is not None:
         name = applied

@@ -185,7 +185,7 @@ def get_attribute(run: Interpreter, owner: Value, name: str) -> Value:
             return calls.class_attribute(run, owner, name)
         case Api(prefix):
             return Api(calls.api_name(f"{prefix}.{name}"))
-        case Symbol() if run.stand_in is not None and name in calls.TRAVERSALS:
+        case Symbol(of) if run.stand_in is not None and name in calls.TRAVERSALS and run.may_be_a_model(of):
             return calls.instance_attribute(run, run.stand_in, name)
         case Symbol(prefix) if prefix.startswith("module "):
             return run.resolved(run.project.absolute(f"{prefix[7:]}.{name}"))

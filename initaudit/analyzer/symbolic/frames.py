@@ -1,7 +1,8 @@
-"""One call of a symbolic run."""
+"""One call of a symbolic run, and the program that it may belong to."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from initaudit.analyzer.module import Module
@@ -25,3 +26,23 @@ class Frame:
     returned: list[tuple[Condition, Value]] = field(default_factory=list)
     called_from: Origin | None = None
     function: Defined | None = None
+
+
+@dataclass(slots=True)
+class Following:
+    """A program that is followed for the sake of one class.
+
+    ``words`` are the names that lead to the class, ``given`` the parameters of the code that the program begins with,
+    ``constructor`` what has made the object already. ``builds`` are the places where the program builds the class, each
+    with its condition, and ``names`` what the top level of a file has bound.
+    """
+
+    words: re.Pattern[str]
+    given: frozenset[str] = frozenset()
+    constructor: Defined | None = None
+    builds: list[tuple[Origin, Condition]] = field(default_factory=list)
+    names: dict[str, dict[str, Value]] = field(default_factory=dict)
+
+    def uses(self, cls: Defined) -> bool:
+        """Whether a class speaks of anything that leads to the one that matters."""
+        return self.words.search(cls.module.slice(cls.definition)) is not None

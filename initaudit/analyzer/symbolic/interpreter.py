@@ -16,7 +16,7 @@ from collections.abc import Sequence as Statements
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined, External, Project, Resolved
 from initaudit.analyzer.project import Global as ModuleGlobal
-from initaudit.analyzer.snippets import defaults, has_decorator
+from initaudit.analyzer.snippets import FunctionNode, defaults, has_decorator
 from initaudit.analyzer.symbolic import execution, expressions, tensors
 from initaudit.analyzer.symbolic.conditions import (
     FALSE,
@@ -29,7 +29,7 @@ from initaudit.analyzer.symbolic.conditions import (
     decide,
     readable,
 )
-from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Frame
+from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Following, Frame
 from initaudit.analyzer.symbolic.values import (
     NONE,
     UNKNOWN,
@@ -60,7 +60,12 @@ from initaudit.analyzer.symbolic.values import (
     text,
 )
 
+WALKS = re.compile(r"\b(?:named_)?(?:parameters|modules|children)\(|\.apply\(")
+MAY_INITIALIZE = re.compile(r"init|load(?!er)|restore|resume|weight|pretrain|ckpt|checkpoint|reset|resolved", re.I)
 MAX_STEPS = 150_000
+MAX_STEPS_OF_A_CALL = 25_000
+OUTER_CALLS = 3
+"""How deep a program calls functions of which each may be left out."""
 MAX_ITERATIONS = 48
 MAKES_TENSORS = re.compile(
     r"Parameter|Tensor\(|\bempty|\bnn\.|zeros|ones\(|rand|full\(|init|partial|lambda|return \w+$", re.MULTILINE
@@ -81,12 +86,14 @@ class Interpreter:
         self.built: Instance | None = None  # what making another object of its class gives
         self.stand_in: Instance | None = None  # what a module that is not known is taken for ...
         self.holding: frozenset[Defined] = frozenset()  # ... and an object of these classes, whose insides are unknown
+        self.following: Following | None = None  # the program that this is the run of
         self.defaults: dict[str, Value] = {}  # of the arguments of the constructor
         self.device_contexts = 0
         self.called: set[Defined] = set()
         self.signals: list[Signal] = []
         self.sequences: list[Instance] = []
         self._steps = 0
+        self._limit = MAX_STEPS
         self._globals: dict[tuple[str, str], Value] = {}
         self._resolved: dict[tuple[str, str], Resolved | None] = {}
 
@@ -99,7 +106,7 @@ class Interpreter:
 
     def step(self) -> None:
         self._steps += 1
-        if self._steps > MAX_STEPS:
+        if self._steps > self._limit:
             raise OutOfBudgetError
 
     def iterate(self, iterable: Value) -> list[tuple[Condition, Value]]:
@@ -155,6 +162,8 @@ class Interpreter:
         if found is not None:
             return simplify(found, self.condition) if isinstance(found, Choice) else found
         key = (frame.module.filename, name)
+        if self.following is not None and (found := self.following.names.get(key[0], {}).get(name)) is not None:
+            return simplify(found, self.condition)
         if key not in self._resolved:
             self._resolved[key] = self.project.resolve(frame.module, name)
         resolved = self._resolved[key]
@@ -207,7 +216,7 @@ class Interpreter:
         defined = function.defined
         definition = defined.definition
         values = [*args, *function.arguments, *keywords.values(), *function.keywords.values()]
-        if function.instance is None and not any(map(_reaches_tensors, values)) and not _makes_tensors(defined):
+        if function.instance is None and not any(map(_reaches_tensors, values)) and not self._matters(defined):
             return Symbol(f"{defined.qualname}({', '.join(map(text, values))})")
         found = defined.module.function(definition)
         running = sum(frame.function == defined for frame in self.frames)
@@ -223,7 +232,46 @@ class Interpreter:
         keywords = {**function.keywords, **keywords}
         if function.instance is not None and not has_decorator(node, "staticmethod"):
             args = [function.instance, *args]
-        return self.run_body(frame, node.args, node.body, args, keywords)
+        if self.following is None or len(self.frames) > OUTER_CALLS:
+            return self.run_body(frame, node.args, node.body, args, keywords)
+        return self._run_briefly(frame, node, args, keywords)
+
+    def _run_briefly(self, frame: Frame, node: FunctionNode, args: list[Value], keywords: dict[str, Value]) -> Value:
+        """Run a function that a program calls; where that takes too long, the program goes on behind it."""
+        limit, depth, condition = self._limit, len(self.frames), self.condition
+        self._limit = min(limit, self._steps + MAX_STEPS_OF_A_CALL)
+        try:
+            return self.run_body(frame, node.args, node.body, args, keywords)
+        except (OutOfBudgetError, RecursionError):
+            if self._steps > limit:
+                raise
+            del self.frames[depth:]
+            self.condition = condition
+            for value in (*args, *keywords.values()):
+                self.escape(value, f"{node.name} is too long to follow")
+            return UNKNOWN
+        finally:
+            self._limit = limit
+
+    def _matters(self, function: Defined) -> bool:
+        """Whether a function that is given no tensor has to be run."""
+        if _makes_tensors(function):
+            return True
+        source = function.module.slice(function.definition) if self.following is not None else ""
+        return self.following is not None and (
+            self.following.words.search(source) is not None or WALKS.search(source) is not None
+        )
+
+    def may_be_a_model(self, name: str) -> bool:
+        """Whether something unknown may be a model; what a program's first function is given is its caller's."""
+        return self.following is None or re.split(r"\W", name, maxsplit=1)[0] not in self.following.given
+
+    def restart(self) -> None:
+        """Begin another run on the same objects."""
+        del self.frames[:]
+        self.condition = TRUE
+        self._steps = 0
+        self._limit = MAX_STEPS
 
     def run_body(
         self,
@@ -273,7 +321,12 @@ class Interpreter:
             names[params.kwarg.arg] = Mapping(keywords, complete)
 
     def escape(self, value: Value, reason: str) -> None:
-        """Code that cannot be read got hold of a value: whatever it is, it may have been written."""
+        """Code that cannot be read got hold of a value: whatever it is, it may have been written.
+
+        What a program hands to a logger, an optimizer or a trainer is used there, and not initialized.
+        """
+        if self.following is not None and not MAY_INITIALIZE.search(reason):
+            return
         match value:
             case Tensor(storage=storage):
                 for _, leaf in leaves(storage, TRUE):

@@ -43,6 +43,7 @@ RESET_TARGETS = (
     "bias_v", "weight_ih", "weight_hh", "bias_ih", "bias_hh",
 )  # fmt: skip
 LOADED = "its values are loaded"
+LOADS = "load_state_dict"
 WITH_WEIGHT = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS | {"Embedding", "EmbeddingBag", "PReLU"}
 
 
@@ -73,6 +74,8 @@ def torch_module(run: Interpreter, name: str, args: list[Value], keywords: dict[
         _add_weights(run, instance, short, args, keywords, origin)
     elif short.startswith(("Uninitialized", "Lazy")):
         return UNKNOWN
+    elif short in torch_api.WRAPPERS and args:
+        instance.attributes["module"] = args[0]
     return instance
 
 
@@ -446,6 +449,13 @@ def _items(
     return Sequence(pairs, complete=False)
 
 
+def _load(run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+    if run.following is not None:
+        initialize(run, instance, LOADS, origin)
+        return UNKNOWN
+    return _lose(run, instance, args, keywords, origin)
+
+
 def _lose(run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     run.escape(instance, LOADED if run.condition == TRUE else "its values may be loaded")
     return UNKNOWN
@@ -471,7 +481,7 @@ _METHODS = {
     "keys": _keys,
     "values": _values,
     "items": _items,
-    "load_state_dict": _lose,
+    "load_state_dict": _load,
     "_apply": _lose,
 }
 

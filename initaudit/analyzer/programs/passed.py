@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from initaudit.analyzer.constructor import Construction
 from initaudit.analyzer.module import Module
+from initaudit.analyzer.programs.graph import modules_naming
 from initaudit.analyzer.project import Defined, Global, Project
 from initaudit.analyzer.snippets import parameters
-from initaudit.analyzer.writers import modules_that_know
 
 LONGEST_CALL = 2_000
 """Characters of a call that are looked at."""
@@ -22,7 +22,7 @@ def passes_integer(construction: Construction, name: str) -> bool:
     position = _position(project, cls, name)
     if position is None:
         return False
-    for module in modules_that_know(construction):
+    for module in modules_naming(project, cls):
         for call in _calls(module, cls.definition.name):
             passed = [keyword.value for keyword in call.keywords if keyword.arg == name] or call.args[position:][:1]
             starred = any(isinstance(argument, ast.Starred) for argument in call.args[: position + 1])

@@ -1,0 +1,286 @@
+"""Follow one program: run its code with the object that a construction left, and see what becomes of its memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from initaudit.analyzer.constructor import Construction, Registered, call_entry, coverage, registered, trial
+from initaudit.analyzer.programs.graph import Around, Scope, top_level
+from initaudit.analyzer.project import Defined
+from initaudit.analyzer.snippets import parameters
+from initaudit.analyzer.symbolic.calls import torch_base
+from initaudit.analyzer.symbolic.conditions import (
+    FALSE,
+    TRUE,
+    Condition,
+    all_of,
+    any_of,
+    atoms,
+    conjuncts,
+    decide,
+    describe,
+    negate,
+)
+from initaudit.analyzer.symbolic.execution import execute
+from initaudit.analyzer.symbolic.frames import Following, Frame
+from initaudit.analyzer.symbolic.modules import LOADS
+from initaudit.analyzer.symbolic.values import (
+    Choice,
+    Class,
+    Constant,
+    Function,
+    Instance,
+    Mapping,
+    OutOfBudgetError,
+    Sequence,
+    Storage,
+    Value,
+    WriteEvent,
+)
+from initaudit.files import read_source
+from initaudit.finding import Place
+from initaudit.timeline import Coverage
+
+STRUCTURAL = re.compile(
+    r"[?#]|each of |\.(?:dim|ndim|size|shape|numel|requires_grad)\b|isinstance\(|hasattr\("
+    r"|\bin f'|^f'| paths$|is raised$|f'\{"
+)
+"""Tests that tell parameters apart, or that nobody can read: they are no options of the program."""
+CHILD = "f'{...}'"
+"""The name of a module in a model that nobody can read."""
+
+
+class Fate(Enum):
+    """What a program does with memory that a constructor leaves raw."""
+
+    WRITTEN = "written"
+    LOADED = "loaded"  # from a checkpoint, before anything else
+    OPTIONAL = "optional"  # written where an option, or a branch, says so
+    RAW = "raw"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What one program does with one storage: where it builds the class, and what it depends on.
+
+    ``by`` are the writes, ``handed`` says that the code returns the model or keeps it for others.
+    """
+
+    scope: Scope
+    fate: Fate
+    built: Place | None
+    handed: bool = False
+    condition: str | None = None
+    reason: str | None = None
+    by: tuple[WriteEvent, ...] = ()
+
+
+def follow(
+    construction: Construction,
+    found: Iterable[Registered],
+    scope: Scope,
+    around: Around,
+    given: frozenset[str] | None = None,
+) -> dict[Storage, Course]:
+    """Run a scope, and tell what it does with each storage; nothing where it neither builds nor writes it.
+
+    ``given`` are the parameters of its function that are taken for the model; other ones are unknown.
+    """
+    entries = list(found)
+    run = construction.run
+    words = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(around.words)))})\b")
+    model = Instance(None, "torch.nn.Module", attributes={CHILD: construction.instance})
+    method = run.project.method(construction.cls, "__init__")
+    following = Following(words, constructor=method if isinstance(method, Defined) else None)
+    before = {entry.storage: len(entry.storage.writes) for entry in entries}
+    escaped = {entry.storage: entry.storage.escaped for entry in entries}
+    with trial(construction):
+        run.restart()
+        run.following, run.built, run.stand_in, run.holding = following, construction.instance, model, around.holding
+        reason = None
+        handed = False
+        try:
+            handed = _enter(construction, following, scope, model, given)
+        except OutOfBudgetError:
+            reason = f"{_name(scope)} is too long to follow"
+        except RecursionError:
+            reason = f"{_name(scope)} nests too deep to follow"
+        finally:
+            run.restart()
+            run.following, run.built, run.stand_in, run.holding = None, None, None, frozenset()
+        kept = {entry.storage: entry for raw in (True, False) for entry in registered(construction, raw=raw)}
+        courses = {}
+        for entry in entries:
+            storage = entry.storage
+            by = tuple(storage.writes[before[storage] :])
+            replaced = storage not in kept or kept[storage].condition is not entry.condition
+            if not following.builds and not by and not replaced and reason is None:
+                continue
+            late = storage.escaped if storage.escaped != escaped[storage] else None
+            courses[storage] = _course(
+                construction, entry, kept.get(storage), scope, following, by, reason or late, handed
+            )
+    return courses
+
+
+def _name(scope: Scope) -> str:
+    return scope.definition.name if scope.definition is not None else f"the top level of {scope.module.name}"
+
+
+def _enter(
+    construction: Construction, following: Following, scope: Scope, model: Instance, given: frozenset[str] | None
+) -> bool:
+    """Run a scope from its begin; whether it hands the model on to whoever calls it."""
+    run, defined = construction.run, scope.defined
+    if defined is None:
+        _run_top_level(construction, following, scope)
+        return False
+    if defined.definition.is_class:
+        return _run_class(construction, following, defined, model)
+    found = defined.module.function(defined.definition)
+    if found is None:
+        return False
+    names = frozenset(param.arg for param in parameters(found[1]))
+    following.given = names - (given or frozenset())
+    known: dict[str, Value] = dict.fromkeys(given or (), model)
+    result = call_entry(run, None, defined, known)
+    return result is not None and _holds(result, construction.instance)
+
+
+def _run_class(construction: Construction, following: Following, cls: Defined, model: Instance) -> bool:
+    """Make an object of a class, then call its methods, as whoever uses it would."""
+    run, project = construction.run, construction.run.project
+    instance = Instance(cls, torch_base(run, cls))
+    methods = {each.definition.name: each for each in project.methods(cls)}
+    for name in ("__init__", *(each for each in methods if not each.startswith("__"))):
+        if (method := methods.get(name)) is None:
+            continue
+        found = method.module.function(method.definition)
+        following.given = (
+            frozenset(param.arg for param in parameters(found[1])[1:]) if found is not None else frozenset()
+        )
+        call_entry(run, instance, method, {})
+        del run.frames[:]
+        run.condition = TRUE
+    return True
+
+
+def _run_top_level(construction: Construction, following: Following, scope: Scope) -> None:
+    """Run the statements of a file in their order, between the definitions that they find."""
+    run, module = construction.run, scope.module
+    names = following.names[module.filename] = {"__name__": Constant("__main__")}
+    frame: Frame | None = None
+    for snippet, definition in top_level(module):
+        if definition is not None:
+            defined = Defined(module, definition)
+            names[definition.name] = Class(defined) if definition.is_class else Function(defined)
+        elif snippet is not None:
+            if frame is None:
+                frame = Frame(module, snippet, names=names)
+                run.frames.append(frame)
+            frame.snippet = snippet
+            execute(run, snippet.body)
+            run.condition = TRUE
+
+
+def _holds(value: Value, instance: Instance, depth: int = 6) -> bool:
+    """Whether a value gives whoever has it the object."""
+    if value is instance:
+        return True
+    if not depth:
+        return False
+    inner: Iterator[Value]
+    match value:
+        case Choice(_, then, otherwise):
+            inner = iter((then, otherwise))
+        case Sequence(items=items):
+            inner = iter(items)
+        case Mapping(items=mapping):
+            inner = iter(mapping.values())
+        case Instance(attributes=attributes, children=children):
+            inner = iter((*attributes.values(), *children))
+        case _:
+            return False
+    return any(_holds(each, instance, depth - 1) for each in inner)
+
+
+def _course(
+    construction: Construction,
+    entry: Registered,
+    kept: Registered | None,
+    scope: Scope,
+    following: Following,
+    by: tuple[WriteEvent, ...],
+    reason: str | None,
+    handed: bool,
+) -> Course:
+    """What a program did, from the object as it left it."""
+    storage = entry.storage
+    origin = following.builds[0][0] if following.builds else None
+    built = _shown(origin.snippet.place(origin.node)) if origin is not None else None
+    where = all_of(
+        [
+            any_of(condition for _, condition in following.builds) if following.builds else TRUE,
+            storage.condition,
+            entry.condition,
+        ]
+    )
+    where = all_of([where, *(negate(path) for path in construction.run.impossible if atoms(path) & atoms(where))])
+    replaced = TRUE if kept is None else FALSE if kept.condition is entry.condition else negate(kept.condition)
+    events = list(storage.writes)
+    drawn = [event for event in events if event.by != LOADS]
+
+    def course(fate: Fate, condition: str | None = None, why: str | None = None) -> Course:
+        return Course(scope, fate, built, handed, condition, why, by)
+
+    written = _written(storage, drawn, replaced)
+    loaded = _written(storage, events, replaced)
+    if written is not None and decide(written, where) is True:
+        return course(Fate.WRITTEN)
+    if loaded is not None and decide(loaded, where) is True:
+        return course(Fate.LOADED)
+    if reason is not None:
+        return course(Fate.UNKNOWN, why=reason)
+    if not by and replaced is FALSE:
+        return course(Fate.RAW)
+    if written is None:
+        partly, gap = coverage(Registered(storage, entry.name, entry.kind, entry.condition), [], [])
+        return (
+            course(Fate.UNKNOWN, why="which elements are written")
+            if partly is Coverage.UNKNOWN
+            else course(Fate.OPTIONAL, gap)
+        )
+    if written is FALSE or decide(written, where) is False:
+        return course(Fate.RAW)
+    option = _option(written, where)
+    return (
+        course(Fate.OPTIONAL, option)
+        if option is not None
+        else course(Fate.UNKNOWN, why="which of its paths a program takes")
+    )
+
+
+def _shown(place: Place) -> Place:
+    """A place as its document shows it: a notebook counts the rows of each cell."""
+    return place if place.filename.endswith(".py") else read_source(place.filename).shown(place)
+
+
+def _written(storage: Storage, events: list[WriteEvent], replaced: Condition) -> Condition | None:
+    """When all of the memory is written; None when only parts are."""
+    whole = [event.condition for event in events if event.part is None]
+    parts = [event for event in events if event.part is not None]
+    if parts and not whole and replaced is FALSE:
+        return None
+    return any_of([replaced, *whole])
+
+
+def _option(written: Condition, where: Condition) -> str | None:
+    """The option that a write depends on, as the program spells it; None where it is none."""
+    extra = all_of(conjuncts(written) - conjuncts(where))
+    if any(STRUCTURAL.search(atom.text) for atom in atoms(extra)):
+        return None
+    return describe(extra)

@@ -1,0 +1,127 @@
+"""Functions elsewhere that would initialize a module they are given, and the code that gives them a model.
+
+One that nothing calls is no excuse.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from initaudit.analyzer.constructor import Construction, Registered, registered, trial
+from initaudit.analyzer.layout import work_folder
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.programs.follow import Course, Fate, follow
+from initaudit.analyzer.programs.graph import Around, Scope, is_template, modules_naming, namers
+from initaudit.analyzer.programs.promise import run_on_module
+from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.reading import Search
+from initaudit.analyzer.snippets import parameters
+from initaudit.analyzer.symbolic.values import Storage
+from initaudit.analyzer.writing import functions
+
+WALKS = re.compile(r"\.(?:named_)?(?:parameters|modules|children)\(|\.apply\(|\bstate_dict\(")
+INITIALIZES = re.compile(r"init\.\w+_?\(|\.(?:normal|uniform|zero|fill|copy)_\(|\.data\b")
+MAX_FILES = 40
+MAX_LEVELS = 4
+MAX_SCOPES = 30
+
+
+def initialized(construction: Construction, found: Sequence[Registered], around: Around) -> dict[Storage, list[Course]]:
+    """What happens to each storage where something calls an initializer with a model that may hold the class."""
+    courses: dict[Storage, list[Course]] = {}
+    for function in writing(construction, found):
+        for course_by in _reached(construction, found, around, function):
+            for storage, course in course_by.items():
+                if course.by or course.fate is Fate.UNKNOWN:
+                    courses.setdefault(storage, []).append(course)
+    return courses
+
+
+def writing(construction: Construction, found: Sequence[Registered]) -> Iterator[Defined]:
+    """The functions that would write one of the storages if they were given the module, or a model around it."""
+    project, cls = construction.run.project, construction.cls
+    near = dict.fromkeys(modules_naming(project, cls))
+    named = (
+        Defined(module, definition)
+        for module in near
+        for entry in found
+        for definition in functions(module).that_may_write(entry.name)
+    )
+    whole = (Defined(module, each) for module in _walking(project, cls.module) for each in _walkers(module))
+    for function in dict.fromkeys((*named, *whole)):
+        if function.definition.parent is not None or function.definition.is_class:
+            continue
+        before = {entry.storage: (len(entry.storage.writes), entry.storage.escaped) for entry in found}
+        with trial(construction):
+            for whole_model in (False, True):
+                run_on_module(construction, function, frozenset(), whole_model=whole_model)
+            wrote = any((len(e.storage.writes), e.storage.escaped) != before[e.storage] for e in found)
+            wrote = wrote or construction.failure is not None
+            replaced = any(_is_replaced(construction, entry) for entry in found)
+        if wrote or replaced:
+            yield function
+
+
+def _is_replaced(construction: Construction, entry: Registered) -> bool:
+    """Whether a parameter is another one than construction left."""
+    kept = (e for raw in (True, False) for e in registered(construction, raw=raw))
+    return not any(e.storage is entry.storage and e.condition is entry.condition for e in kept)
+
+
+def _walking(project: Project, module: Module) -> Iterator[Module]:
+    """The files of a project that may walk and initialize a whole model."""
+    folder = work_folder(module.filename, module.project_folder)
+    words = (b"parameters(", b"modules(", b"apply(")
+    searches = (Search(folder, word=word, pattern=INITIALIZES.pattern.encode()) for word in words)
+    for filename in sorted({filename for search in searches for filename in project.find(search)})[:MAX_FILES]:
+        found = project.load(filename)
+        if found is not None and not is_template(project, found):
+            yield found
+
+
+def _walkers(module: Module) -> Iterator[Definition]:
+    """The functions of a file that walk a model and write in place."""
+    for definition in module.outline.members.values():
+        if not definition.is_class:
+            text = module.slice(definition)
+            if WALKS.search(text) and INITIALIZES.search(text):
+                yield definition
+
+
+def _reached(
+    construction: Construction, found: Sequence[Registered], around: Around, function: Defined
+) -> Iterator[dict[Storage, Course]]:
+    """What the callers of an initializer do, and the callers of those that are given the model themselves."""
+    pending: list[tuple[Defined, int]] = [(function, 0)]
+    seen: set[Scope] = set()
+    while pending:
+        called, level = pending.pop(0)
+        for scope, registry in namers(construction.run.project, called):
+            if registry is not None or scope in seen or len(seen) >= MAX_SCOPES:
+                continue
+            seen.add(scope)
+            outer = scope.defined
+            if outer is not None and outer in around.holding:
+                continue  # what these do when they are built is known
+            courses = follow(construction, found, scope, around)
+            if any(course.by or course.fate is not Fate.RAW for course in courses.values()):
+                yield courses
+            elif (
+                outer is not None
+                and not outer.definition.is_class
+                and level < MAX_LEVELS
+                and _passes_on(construction, found, around, scope)
+            ):
+                pending.append((outer, level + 1))
+
+
+def _passes_on(construction: Construction, found: Sequence[Registered], around: Around, scope: Scope) -> bool:
+    """Whether a function initializes the model that it is given."""
+    outer = scope.defined
+    node = outer.module.function(outer.definition) if outer is not None else None
+    if node is None:
+        return False
+    given = frozenset(each.arg for each in parameters(node[1])[:4])
+    return any(course.by for course in follow(construction, found, scope, around, given).values())

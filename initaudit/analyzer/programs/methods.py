@@ -1,0 +1,181 @@
+"""What the methods of a class would write if somebody called them, and whether anybody does."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+
+from initaudit.analyzer.constructor import Construction, Registered, attempt, registered, trial
+from initaudit.analyzer.frameworks import (
+    CALLED_BY_FRAMEWORK,
+    CONFIGURED_BY,
+    FRAMEWORK_BASES,
+    INITIALIZERS,
+    KNOWN_BASES,
+)
+from initaudit.analyzer.layout import work_folder
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.programs.graph import modules_naming
+from initaudit.analyzer.project import Defined, External, Project
+from initaudit.analyzer.reading import Search
+from initaudit.analyzer.symbolic.values import Storage
+from initaudit.analyzer.writing import may_write
+
+LOADS_ITSELF = re.compile(
+    r"\bdef \w*(?<!off)load(?!_pretrained)\w*\((?s:.*)(?:\bself\.(?:named_)?parameters\(|\w\(self[,)])"
+)
+"""Loading what somebody has trained before is one way to start, and not the only one."""
+ABOUT_INITIALIZATION = re.compile(r"init|reset|weight", re.IGNORECASE)
+READS = re.compile(r"forward$|generate|extract|save|push|export|print|summary|get_|is_|tie_")
+REMEMBERED = 4096
+"""Answers about a file and a name."""
+
+
+def forgotten_initializers(construction: Construction, found: Registered) -> Iterator[Defined]:
+    """The methods of the class that would write the parameter, but that construction never calls."""
+    at_first_use = run_by_forward(construction)
+    for method in sorted(_own_methods(construction), key=lambda each: each not in at_first_use):
+        if method in construction.run.called or method.definition.name.startswith("__"):
+            continue
+        if method.definition.name in ("extra_repr", "_load_from_state_dict", "load_state_dict"):
+            continue
+        source = method.module.slice(method.definition)
+        if LOADS_ITSELF.search(source):
+            yield method
+            continue
+        if not may_write(source, found.name):
+            continue
+        if method.module.function(method.definition) is None:
+            yield method
+            continue
+        with trial(construction):
+            before = len(found.storage.writes)
+            construction.run.built = construction.instance  # a factory makes one, and fills it
+            attempt(construction, method)
+            construction.run.built = None
+            wrote = len(found.storage.writes) > before or _handed_out(method, found.storage, method in at_first_use)
+            kept = any(
+                found.storage in (entry.storage, *entry.storage.garbage)
+                for raw in (True, False)
+                for entry in registered(construction, raw=raw)
+            )
+        if wrote or not kept:
+            yield method
+
+
+def _handed_out(method: Defined, storage: Storage, used: bool) -> bool:
+    """Whether a method lets code nobody can read write the memory; a forward hands it over to compute with it."""
+    if storage.escaped is None or READS.match(method.definition.name):
+        return False
+    return not used or ABOUT_INITIALIZATION.search(f"{method.definition.name} {storage.escaped}") is not None
+
+
+def _own_methods(construction: Construction) -> Iterator[Defined]:
+    """The methods of a class, except what a framework's base gives all models: what that does is known by its name."""
+    project = construction.run.project
+    given: set[str] = set()
+    for base in project.mro(construction.cls) or (construction.cls,):
+        if given or (isinstance(base, Defined) and base.qualname in FRAMEWORK_BASES):
+            given.add(base.qualname if isinstance(base, Defined) else base.name)
+    for method in project.methods(construction.cls):
+        if method.qualname.rpartition(".")[0] not in given:
+            yield method
+
+
+def callers(construction: Construction, method: Defined) -> set[Defined]:
+    """The methods of the class that lead to one of them, and that one itself."""
+    methods = list(construction.run.project.methods(construction.cls))
+    found: set[Defined] = set()
+    pending = [method]
+    while pending:
+        called = pending.pop()
+        found.add(called)
+        calls = re.compile(rf"\bself\.{re.escape(called.definition.name)}\b")
+        pending += [each for each in methods if each not in found and calls.search(each.module.slice(each.definition))]
+    return found
+
+
+def run_by_forward(construction: Construction) -> set[Defined]:
+    """The forward of the class and the methods that it may call: what they write is initialized at first use."""
+    methods = {each.definition.name: each for each in construction.run.project.methods(construction.cls)}
+    reached: set[Defined] = set()
+    names = ["forward"]
+    while names:
+        method = methods.get(names.pop())
+        if method is not None and method not in reached:
+            reached.add(method)
+            names += re.findall(r"\bself\.(\w+)", method.module.slice(method.definition))
+    return reached
+
+
+def _frameworks(project: Project, cls: Defined) -> set[str]:
+    """The packages that the bases of a class come from."""
+    order = project.mro(cls) or ()
+    names = [base.name if isinstance(base, External) else base.module.name for base in order]
+    return {name.partition(".")[0] for name in names}
+
+
+def configured(construction: Construction, found: Registered) -> bool:
+    """Whether the configuration that a framework initializes by speaks of the parameter, or of its class."""
+    words = {
+        CONFIGURED_BY[package]
+        for package in _frameworks(construction.run.project, construction.cls) & CONFIGURED_BY.keys()
+    }
+    named = re.compile(rf"['\"](?:{re.escape(found.name)}|{re.escape(construction.cls.definition.name)})['\"]")
+    return bool(words) and any(
+        any(word in module.text for word in words) and named.search(module.text)
+        for module in modules_naming(construction.run.project, construction.cls)
+    )
+
+
+def is_called(project: Project, cls: Defined, name: str) -> bool:
+    """Whether the class itself, a base, a framework or anybody else calls a method of a class by its name."""
+    order = project.mro(cls)
+    foreign = order is None or any(
+        isinstance(base, External) and not base.name.startswith("torch.") and base.name not in KNOWN_BASES
+        for base in order
+    )
+    loads = "load" in name and "offload" not in name  # an engine calls it
+    if name == "__init__" or "forward" in name or loads or (name in INITIALIZERS and foreign):
+        return True
+    own = re.compile(rf"(?<!def )(?<!\w)(?:self|super\(\)|cls|\w*model)\.{re.escape(name)}\b")
+    return any(
+        isinstance(base, Defined) and own.search(base.module.slice(base.definition)) is not None
+        for base in order or (cls,)
+    ) or called_by_others(project, cls, name)
+
+
+def called_by_others(project: Project, cls: Defined, name: str) -> bool:
+    """Whether some code calls a method of this name on an object that is not itself.
+
+    Such code knows the class, a base that has the method too, or the file that the class stands in.
+    """
+    if any(name in CALLED_BY_FRAMEWORK.get(package, ()) for package in _frameworks(project, cls)):
+        return True
+    having = [base for base in project.mro(cls) or () if isinstance(base, Defined) and name in base.definition.members]
+    for known in dict.fromkeys((cls, *having)):
+        if any(_is_called(module, name) for module in modules_naming(project, known)):
+            return True
+    folder = work_folder(cls.module.filename, cls.module.project_folder)
+    if project.find(Search(folder, pattern=rf"hasattr\(\s*\w+\s*,\s*['\"]{name}['\"]".encode())):
+        return True
+    calling = (project.load(filename) for filename in project.find(Search(folder, pattern=rf"\.{name}\(".encode())))
+    return any(
+        module is not None and _is_called(module, name) and _imports_from(project, module, cls.module)
+        for module in calling
+    )
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _is_called(module: Module, name: str) -> bool:
+    """Whether a file speaks of a method on an object that is not itself."""
+    return re.search(rf"\.(?<!self\.)(?<!super\(\)\.){name}\b|['\"]{name}['\"]", module.text) is not None
+
+
+def _imports_from(project: Project, module: Module, source: Module) -> bool:
+    """Whether a file imports something that another defines."""
+    found = (project.imported(module, target) for target in module.outline.imports.values())
+    return source in project.star_sources(module) or any(
+        isinstance(one, Defined) and one.module is source for one in found
+    )

@@ -1,0 +1,236 @@
+"""What writes a parameter whenever its class is built: its parents, its subclasses, a framework.
+
+A constructor that leaves memory raw is not yet a bug. Every method that is called and may be handed the module is run
+with it, in the class's own file and in the files of what holds it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+
+from initaudit.analyzer.constructor import (
+    Construction,
+    Registered,
+    call_entry,
+    construct,
+    declaring_class,
+    not_followed,
+    trial,
+    unreadable_base,
+)
+from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS, TIES
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.programs.graph import Around, around, modules_naming
+from initaudit.analyzer.programs.methods import ABOUT_INITIALIZATION, is_called
+from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.snippets import Snippet
+from initaudit.analyzer.symbolic.computed_names import REACHED
+from initaudit.analyzer.symbolic.conditions import TRUE
+from initaudit.analyzer.symbolic.modules import LOADED
+from initaudit.analyzer.symbolic.values import Instance, OutOfBudgetError, Storage, Value
+from initaudit.analyzer.writing import functions
+
+PROPERTIES = ("device", "dtype", "shape", "size", "requires_grad", "ndim", "numel", "dim")
+NO_MODULE = re.compile(r"\b(?:\w*Tensor|str|int|float|bool|[dD]ict|Path|PathLike|device|dtype|Size|ndarray)\b")
+MAX_CONTAINERS = 60
+
+
+def promised(construction: Construction, found: Registered, *, uncalled: bool = False) -> str | None:
+    """What writes a parameter whenever its class is built: what holds it, a framework, a subclass; None for nothing.
+
+    Methods that nothing calls count where ``uncalled`` ones do.
+    """
+    project, own = construction.run.project, construction.cls.module
+    near = frozenset(_containers(construction.cls, own))
+    writer = _written_in(
+        construction, found, [own], near, uncalled=uncalled
+    )  # mostly it is there, and the project need not be searched
+    if writer is not None:
+        return writer
+    holding = containers(construction)
+    known = [*modules_naming(project, construction.cls), *(container.module for container in holding)]
+    if found.storage.origin is not None:
+        known += modules_naming(project, declaring_class(construction, found.storage.origin))
+    others = [each for each in known if each is not own or holding != near]
+    writer = _written_in(construction, found, others, holding, uncalled=uncalled)
+    if writer is not None:
+        return writer
+    tying = next((each for each in holding if _ties(each, construction.cls, found.name)), None)
+    return tying.qualname if tying is not None else None
+
+
+def containers(construction: Construction) -> frozenset[Defined]:
+    """The modules of the project that may hold the class."""
+    return surroundings(construction).holding
+
+
+def surroundings(construction: Construction) -> Around:
+    """What may build the class, looked for once."""
+    if construction.around is None:
+        construction.around = around(construction.run.project, construction.cls)
+    return construction.around
+
+
+def _containers(cls: Defined, module: Module) -> set[Defined]:
+    """The classes of a file that speak of a class, or of a class that does."""
+    found, frontier = {cls}, [cls]
+    while frontier and len(found) < MAX_CONTAINERS:
+        inner = frontier.pop(0)
+        for definition in module.naming(inner.definition.name):
+            outer = Defined(module, definition)
+            if definition.is_class and outer not in found:
+                found.add(outer)
+                frontier.append(outer)
+    return found
+
+
+def combined(project: Project, mixin: Defined) -> Iterator[Defined]:
+    """The classes of modules that derive from a class that is none itself, where they are made of it by name."""
+    for module in modules_naming(project, mixin):
+        yield from filter(project.is_module_class, project.descendants(mixin, module))
+
+
+def _ties(container: Defined, cls: Defined, name: str) -> bool:
+    """Whether a model says that a parameter of a module in it is another one, which it names."""
+    source = container.module.slice(container.definition)
+    keys = re.findall(rf"['\"](?:[\w.]+\.)?(\w+)\.{re.escape(name)}['\"]\s*:", source) if TIES in source else ()
+    return any(re.search(rf"\bself\.{key}\s*=\s*{cls.definition.name}\(", source) for key in keys)
+
+
+def _written_in(
+    construction: Construction,
+    found: Registered,
+    modules: Iterable[Module],
+    holding: frozenset[Defined],
+    *,
+    uncalled: bool,
+) -> str | None:
+    """Who in some files writes the parameter."""
+    before = len(found.storage.writes)
+    for module in dict.fromkeys(modules):
+        for function in candidates(construction, module, found.name):
+            owner = function.definition.owner
+            if owner is None:
+                continue
+            name = function.definition.name
+            if not uncalled and not is_called(construction.run.project, Defined(function.module, owner), name):
+                continue
+            if _is_trusted(function, found.name):
+                run_on_module(construction, function, holding)
+                if len(found.storage.writes) > before or found.storage.escaped:
+                    return function.qualname
+                continue
+            with trial(construction):
+                run_on_module(construction, function, holding)
+                certain = (REACHED, LOADED) if function.definition.name == "__init__" else (REACHED,)
+                if len(found.storage.writes) > before or found.storage.escaped in certain:
+                    return function.qualname
+        subclass = writing_subclass(construction, module, found.storage)
+        if subclass is not None:
+            return subclass
+    return None
+
+
+def _is_trusted(function: Defined, name: str) -> bool:
+    """Whether a function that hands the module to code nobody can read may do so to have it initialized.
+
+    Otherwise it has to write the parameter itself: the argument that was taken for a module may be anything. One that
+    does not parse may do either.
+    """
+    if function.module.function(function.definition) is None:
+        return True
+    called = function.definition.name
+    if called == "__init__" or "forward" in called or not ABOUT_INITIALIZATION.search(called):
+        attribute = re.escape(name.partition(".")[0])
+        handed_on = re.compile(rf"\w\([^()\n]*\w\.{attribute}\b(?!\.(?:{'|'.join(PROPERTIES)})\b)")
+        return "forward" not in called and handed_on.search(function.module.slice(function.definition)) is not None
+    return True
+
+
+# Functions that may be handed the module
+
+
+def candidates(construction: Construction, module: Module, name: str) -> Iterator[Defined]:
+    """Functions of a file that may write the parameter of a module they are given, or of a part of themselves."""
+    project = construction.run.project
+    own = {base for base in project.mro(construction.cls) or () if isinstance(base, Defined)}
+    for definition in functions(module).that_may_write(name):
+        owner = Defined(module, definition.owner) if definition.owner is not None else None
+        if owner not in own or _takes_module(definition, module):
+            yield Defined(module, definition)
+    for method in project.inherited(module, INITIALIZERS):
+        if method.qualname not in APPLYING_METHODS:
+            yield method
+
+
+def _takes_module(definition: Definition, module: Module) -> bool:
+    header = module.lines[definition.row - 1]
+    return definition.name in INITIALIZERS and "self," in header
+
+
+def run_on_module(
+    construction: Construction, function: Defined, holding: frozenset[Defined], *, whole_model: bool = False
+) -> None:
+    """Run a function once for each of its first parameters, with the module (or a model around it) as that argument.
+
+    The method of a class that may hold the module finds it as a child, and under any attribute it does not know.
+    """
+    found = function.module.function(function.definition)
+    if found is None:
+        construction.failure = not_followed(function)
+        return
+    snippet, node = found
+    run = construction.run
+    run.built = construction.instance
+    owner = function.definition.owner
+    model = Instance(None, "torch.nn.Module", attributes={"child": construction.instance})
+    instance: Instance | None = None
+    if owner is not None:
+        cls = Defined(function.module, owner)
+        instance = Instance(cls, "torch.nn.Module")
+        if cls in holding:
+            instance.attributes["child"] = construction.instance
+            run.stand_in, run.holding = model, holding
+    positional = (*node.args.posonlyargs, *node.args.args)
+    names = [param.arg for param in positional if _may_be_module(snippet, param)]
+    names = names[1:] if owner is not None else names
+    if function.definition.name == "__init__":
+        names = [name for name in names if re.search(rf"\b{name}\.", function.module.slice(function.definition))]
+    given = model if whole_model else construction.instance
+    arguments: list[dict[str, Value]] = [{name: given} for name in names[:2]]
+    for known in arguments or [{}]:
+        try:
+            call_entry(run, instance, function, known)
+        except (OutOfBudgetError, RecursionError):
+            if ABOUT_INITIALIZATION.search(function.definition.name):
+                construction.failure = f"{function.definition.name} is too long to follow"
+        finally:
+            del run.frames[:]
+            run.condition = TRUE
+    run.stand_in, run.holding, run.built = None, frozenset(), None
+
+
+def _may_be_module(snippet: Snippet, param: ast.arg) -> bool:
+    """Whether a parameter is not annotated as something else."""
+    annotation = snippet.source(param.annotation) if param.annotation is not None else ""
+    return NO_MODULE.search(annotation) is None or "Module" in annotation
+
+
+def writing_subclass(construction: Construction, module: Module, storage: Storage) -> str | None:
+    """A subclass whose constructor writes what this class leaves raw."""
+    project = construction.run.project
+    for subclass in project.descendants(construction.cls, module):
+        if unreadable_base(project, subclass):
+            return subclass.qualname
+        built = construct(project, subclass)
+        same = [other for other in built.run.storages if _same_place(other, storage)]
+        if built.failure or any(other.writes or other.escaped for other in same):
+            return subclass.qualname
+    return None
+
+
+def _same_place(one: Storage, two: Storage) -> bool:
+    return one.origin is not None and two.origin is not None and one.origin.node is two.origin.node

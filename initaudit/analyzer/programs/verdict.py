@@ -1,0 +1,163 @@
+"""The verdict about memory that a constructor leaves raw, from all programs of the project that build the class."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from initaudit.analyzer.constructor import Construction, Registered
+from initaudit.analyzer.programs.follow import Course, Fate, follow
+from initaudit.analyzer.programs.graph import Scope
+from initaudit.analyzer.programs.initializers import initialized
+from initaudit.analyzer.programs.promise import promised, surroundings
+from initaudit.analyzer.symbolic.values import Storage, WriteEvent
+from initaudit.finding import Place
+from initaudit.timeline import Coverage, Only, at
+
+MAX_PROGRAMS = 24
+TRAINS = re.compile(r"\bbackward\(|\boptim\b|\.step\(|\.fit\(|\bTrainer\(|\btrain")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of memory that a constructor leaves raw.
+
+    ``gap`` says where it is not written, ``built`` is the line of a program that leaves it raw, ``only`` tells of a
+    class that nothing but tests build, or checkpoints fill. ``reason`` says why it is not known, ``by`` are the writes.
+    """
+
+    coverage: Coverage
+    gap: str | None = None
+    built: Place | None = None
+    only: Only | None = None
+    reason: str | None = None
+    by: tuple[WriteEvent, ...] = ()
+
+
+def judge(construction: Construction, found: Sequence[Registered]) -> dict[Storage, Verdict]:
+    """The verdict on each storage. The project is searched for what the class's own promise leaves open."""
+    verdicts: dict[Storage, Verdict] = {}
+    for entry in found:
+        writer = promised(construction, entry)
+        if writer is not None:
+            verdicts[entry.storage] = _kept(construction, entry)
+    left = [entry for entry in found if entry.storage not in verdicts]
+    if not left:
+        return verdicts
+    courses = programs(construction, left)
+    built = {storage: verdict for storage, its in courses.items() if (verdict := _of_programs(its)) is not None}
+    verdicts |= built
+    left = [entry for entry in left if entry.storage not in built]
+    elsewhere = initialized(construction, left, surroundings(construction)) if left else {}
+    for entry in left:
+        storage = entry.storage
+        tests = [course for course in courses.get(storage, ()) if course.fate is Fate.RAW]
+        only = Only.TESTS if tests else None
+        place = tests[0].built if tests else None
+        verdicts[storage] = _of_initializers(elsewhere.get(storage, [])) or Verdict(
+            Coverage.NEVER, built=place, only=only
+        )
+    return verdicts
+
+
+def written_elsewhere(construction: Construction, found: Registered) -> bool:
+    """Whether anything but the constructor writes a parameter, or may."""
+    if promised(construction, found) is not None:
+        return True
+    courses = initialized(construction, [found], surroundings(construction)).get(found.storage, ())
+    return any(course.by for course in courses) or any(
+        course.fate is not Fate.RAW for course in programs(construction, [found]).get(found.storage, ())
+    )
+
+
+def _kept(construction: Construction, entry: Registered) -> Verdict:
+    """The verdict on what the class's own promise covers, unless nobody knows what that does."""
+    reason = entry.storage.escaped or construction.failure
+    return Verdict(Coverage.UNKNOWN, reason=reason) if reason is not None else Verdict(Coverage.WRITTEN)
+
+
+def programs(construction: Construction, found: Sequence[Registered]) -> dict[Storage, list[Course]]:
+    """What each program that builds the class does; code that hands the model on is judged by its callers."""
+    surrounding = surroundings(construction)
+    followed: dict[Scope, dict[Storage, Course]] = {}
+    for scope in surrounding.scopes:
+        if len(followed) >= MAX_PROGRAMS:
+            break
+        inner = surrounding.through[scope]
+        known = [each for each in inner if each in followed]
+        if not known or len(known) < len(inner) or any(_is_open(followed[each]) for each in known):
+            followed[scope] = follow(construction, found, scope, surrounding)
+    called = {inner for scope, courses in followed.items() if courses for inner in surrounding.through[scope]}
+    result: dict[Storage, list[Course]] = {}
+    for scope, courses in followed.items():
+        for storage, course in courses.items():
+            if course.built is not None and not (course.handed and scope in called and course.fate is not Fate.WRITTEN):
+                result.setdefault(storage, []).append(course)
+    return result
+
+
+def _is_open(courses: dict[Storage, Course]) -> bool:
+    """Whether callers decide what becomes of something."""
+    return any(course.handed and course.fate is not Fate.WRITTEN for course in courses.values())
+
+
+def _of_programs(courses: Sequence[Course]) -> Verdict | None:
+    """What all programs together show; tests, and what only tries a class, speak where nothing else does."""
+    real = [course for course in courses if not course.scope.is_test]
+    serious = [course for course in real if not _only_tries(course.scope)] or real
+    by: dict[Fate, list[Course]] = {}
+    for course in serious:
+        by.setdefault(course.fate, []).append(course)
+    writing = [*by.get(Fate.WRITTEN, ()), *by.get(Fate.OPTIONAL, ())]
+    if raw := by.get(Fate.RAW):
+        if not writing:
+            return Verdict(Coverage.NEVER, built=raw[0].built)
+        return Verdict(
+            Coverage.PARTIAL,
+            gap=f"{_line(writing[0])} initializes it, {_line(raw[0])} does not",
+            built=raw[0].built,
+            only=Only.SOME,
+        )
+    if unknown := by.get(Fate.UNKNOWN):
+        return Verdict(Coverage.UNKNOWN, reason=unknown[0].reason)
+    if optional := by.get(Fate.OPTIONAL):
+        return _optional(optional[0])
+    if writing:
+        return Verdict(Coverage.WRITTEN, by=writing[0].by)
+    if loaded := by.get(Fate.LOADED):
+        return Verdict(Coverage.NEVER, built=loaded[0].built, only=Only.CHECKPOINT)
+    return None
+
+
+def _of_initializers(courses: Sequence[Course]) -> Verdict | None:
+    """What the calls of initializers show that may be given a model with the class in it."""
+    courses = [course for course in courses if not course.scope.is_test]
+    for fate in (Fate.WRITTEN, Fate.UNKNOWN, Fate.OPTIONAL):
+        for course in courses:
+            if course.fate is Fate.WRITTEN is fate:
+                return Verdict(Coverage.WRITTEN, by=course.by)
+            if course.fate is Fate.UNKNOWN is fate:
+                return Verdict(Coverage.UNKNOWN, reason=course.reason)
+            if course.fate is Fate.OPTIONAL is fate:
+                return _optional(course)
+    return None
+
+
+def _optional(course: Course) -> Verdict:
+    return Verdict(
+        Coverage.PARTIAL, gap=f"only if {course.condition}", built=course.built, only=Only.OPTION, by=course.by
+    )
+
+
+def _only_tries(scope: Scope) -> bool:
+    """Whether a file tries out at its end what it defines, and trains nothing."""
+    if scope.definition is not None:
+        return False
+    text = "\n".join("\n".join(scope.module.lines[start - 1 : end]) for start, end in scope.module.outline.top_level)
+    return bool(scope.module.outline.classes()) and TRAINS.search(text) is None
+
+
+def _line(course: Course) -> str:
+    """The line at which a program builds the class, as a reader would name it."""
+    return at(course.built) if course.built is not None else course.scope.module.name
