@@ -84,12 +84,10 @@ def restored(construction: Construction, found: Registered, by: str) -> bool:
         method = construction.run.project.method(construction.cls, name) if name in RESETS else None
         if isinstance(method, Defined):
             attempt(construction, method)
-        elif (
-            promised(construction, found, uncalled=True)
-            or any(writing(construction, [found]))
-            or (not loads_checkpoints and any(forgotten_initializers(construction, found)))
-        ):
-            return True
+        else:
+            own = () if loads_checkpoints else forgotten_initializers(construction, found)
+            if promised(construction, found, uncalled=True) or any(writing(construction, [found])) or any(own):
+                return True
         kept = any(entry.storage is found.storage for entry in registered(construction, raw=found.storage.raw))
         return bool(found.storage.writes or found.storage.escaped or construction.failure or not kept)
 

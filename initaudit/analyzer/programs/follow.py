@@ -15,6 +15,7 @@ from initaudit.analyzer.symbolic.calls import torch_base
 from initaudit.analyzer.symbolic.conditions import (
     FALSE,
     TRUE,
+    Any,
     Condition,
     all_of,
     any_of,
@@ -49,6 +50,10 @@ STRUCTURAL = re.compile(
     r"|\bin f'|^f'| paths$|is raised$|f'\{"
 )
 """Tests that tell parameters apart, or that nobody can read: they are no options of the program."""
+CALLED = re.compile(r"\b[\w.]+\(\)\.")
+NOT_EQUAL = re.compile(r"not \(([^()]+) == ([^()]+)\)")
+LONGEST = 100
+"""Characters of a condition that a message repeats."""
 CHILD = "f'{...}'"
 """The name of a module in a model that nobody can read."""
 
@@ -120,6 +125,8 @@ def follow(
             replaced = storage not in kept or kept[storage].condition is not entry.condition
             if not following.builds and not by and not replaced and reason is None:
                 continue
+            if not following.is_certain and not by and not replaced:
+                continue
             late = storage.escaped if storage.escaped != escaped[storage] else None
             courses[storage] = _course(
                 construction, entry, kept.get(storage), scope, following, by, reason or late, handed
@@ -139,8 +146,11 @@ def _enter(
     if defined is None:
         _run_top_level(construction, following, scope)
         return False
+    if defined in run.holding:
+        _run_constructor(construction, following, defined)
+        return True
     if defined.definition.is_class:
-        return _run_class(construction, following, defined, model)
+        return _run_class(construction, following, defined)
     found = defined.module.function(defined.definition)
     if found is None:
         return False
@@ -151,7 +161,17 @@ def _enter(
     return result is not None and _holds(result, construction.instance)
 
 
-def _run_class(construction: Construction, following: Following, cls: Defined, model: Instance) -> bool:
+def _run_constructor(construction: Construction, following: Following, cls: Defined) -> None:
+    """Build a module that may hold the class, as a library's user would."""
+    run = construction.run
+    method = run.project.method(cls, "__init__")
+    own = construction.cls
+    if cls == own or own in (run.project.mro(cls) or ()) or not isinstance(method, Defined):
+        return
+    call_entry(run, Instance(cls, torch_base(run, cls)), method, {})
+
+
+def _run_class(construction: Construction, following: Following, cls: Defined) -> bool:
     """Make an object of a class, then call its methods, as whoever uses it would."""
     run, project = construction.run, construction.run.project
     instance = Instance(cls, torch_base(run, cls))
@@ -279,8 +299,16 @@ def _written(storage: Storage, events: list[WriteEvent], replaced: Condition) ->
 
 
 def _option(written: Condition, where: Condition) -> str | None:
-    """The option that a write depends on, as the program spells it; None where it is none."""
-    extra = all_of(conjuncts(written) - conjuncts(where))
-    if any(STRUCTURAL.search(atom.text) for atom in atoms(extra)):
+    """The option that a write depends on, as the program spells it; None where it is none.
+
+    Of several ways to write it, what all ask for is said, or else the shortest; nothing where that is too long.
+    """
+    ways = written.terms if isinstance(written, Any) else {written}
+    asked = [{term for term in conjuncts(way) if decide(term, where) is not True} for way in ways]
+    common = set.intersection(*asked)
+    shortest = common or min(asked, key=lambda terms: len(describe(all_of(terms))))
+    said = all_of(shortest)
+    if any(STRUCTURAL.search(atom.text) for atom in atoms(said)):
         return None
-    return describe(extra)
+    text = CALLED.sub("", describe(said))
+    return NOT_EQUAL.sub(r"\1 != \2", text) if len(text) <= LONGEST else ""

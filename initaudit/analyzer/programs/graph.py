@@ -49,7 +49,7 @@ class Scope:
 
 @dataclass(slots=True)
 class Around:
-    """What may build a class: the modules that may hold it, and the other code, the nearest first.
+    """What may build a class: the modules that may hold it, and all code that leads there, the nearest first.
 
     ``through`` tells for each scope what it names, ``words`` are all names that lead to the class.
     """
@@ -88,8 +88,7 @@ def around(project: Project, cls: Defined) -> Around:
                     pending.append(scope)
                 if outer is not None and outer.definition.is_class and project.is_module_class(outer):
                     holding.add(outer)
-                else:
-                    found.scopes.append(scope)
+                found.scopes.append(scope)
     found.holding = frozenset(holding)
     found.words = frozenset(words)
     return found

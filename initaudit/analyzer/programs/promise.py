@@ -1,4 +1,4 @@
-"""What writes a parameter whenever its class is built: its parents, its subclasses, a framework.
+"""What writes a parameter whenever its class is built: methods that a framework or others call, and subclasses.
 
 A constructor that leaves memory raw is not yet a bug. Every method that is called and may be handed the module is run
 with it, in the class's own file and in the files of what holds it.
@@ -113,9 +113,9 @@ def _written_in(
     for module in dict.fromkeys(modules):
         for function in candidates(construction, module, found.name):
             owner = function.definition.owner
-            if owner is None:
-                continue
             name = function.definition.name
+            if owner is None or (name == "__init__" and not uncalled):
+                continue
             if not uncalled and not is_called(construction.run.project, Defined(function.module, owner), name):
                 continue
             if _is_trusted(function, found.name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,26 +40,34 @@ def judge(construction: Construction, found: Sequence[Registered]) -> dict[Stora
     """The verdict on each storage. The project is searched for what the class's own promise leaves open."""
     verdicts: dict[Storage, Verdict] = {}
     for entry in found:
-        writer = promised(construction, entry)
-        if writer is not None:
+        if promised(construction, entry) is not None:
             verdicts[entry.storage] = _kept(construction, entry)
     left = [entry for entry in found if entry.storage not in verdicts]
-    if not left:
-        return verdicts
-    courses = programs(construction, left)
-    built = {storage: verdict for storage, its in courses.items() if (verdict := _of_programs(its)) is not None}
-    verdicts |= built
-    left = [entry for entry in left if entry.storage not in built]
+    courses = programs(construction, left) if left else {}
+    holding = surroundings(construction).holding if left else frozenset()
+    for entry in left:
+        its = courses.get(entry.storage, [])
+        built = _of_programs([course for course in its if course.scope.defined not in holding])
+        built = built or _of_library([course for course in its if course.scope.defined in holding])
+        if built is not None:
+            verdicts[entry.storage] = built
+    left = [entry for entry in left if entry.storage not in verdicts or verdicts[entry.storage].built is None]
+    left = [entry for entry in left if entry.storage not in verdicts or _is_open_to_callers(verdicts[entry.storage])]
     elsewhere = initialized(construction, left, surroundings(construction)) if left else {}
     for entry in left:
-        storage = entry.storage
-        tests = [course for course in courses.get(storage, ()) if course.fate is Fate.RAW]
-        only = Only.TESTS if tests else None
-        place = tests[0].built if tests else None
-        verdicts[storage] = _of_initializers(elsewhere.get(storage, [])) or Verdict(
-            Coverage.NEVER, built=place, only=only
-        )
+        tests = [
+            course for course in courses.get(entry.storage, ()) if course.fate is Fate.RAW and course.scope.is_test
+        ]
+        never = verdicts.get(entry.storage, Verdict(Coverage.NEVER))
+        if tests and never.coverage is Coverage.NEVER:
+            never = Verdict(Coverage.NEVER, built=tests[0].built, only=Only.TESTS)
+        verdicts[entry.storage] = _of_initializers(elsewhere.get(entry.storage, [])) or never
     return verdicts
+
+
+def _is_open_to_callers(verdict: Verdict) -> bool:
+    """Whether an initializer elsewhere may still speak for what a library's models leave raw."""
+    return verdict.coverage is Coverage.NEVER or verdict.only is Only.SOME
 
 
 def written_elsewhere(construction: Construction, found: Registered) -> bool:
@@ -128,6 +137,26 @@ def _of_programs(courses: Sequence[Course]) -> Verdict | None:
     if loaded := by.get(Fate.LOADED):
         return Verdict(Coverage.NEVER, built=loaded[0].built, only=Only.CHECKPOINT)
     return None
+
+
+def _of_library(courses: Sequence[Course]) -> Verdict | None:
+    """What the outermost models show that a library has for others to build."""
+    by = {course.fate: course for course in reversed(courses) if not course.scope.is_test}
+    if Fate.UNKNOWN in by:
+        return Verdict(Coverage.UNKNOWN, reason=by[Fate.UNKNOWN].reason)
+    writing = by.get(Fate.WRITTEN) or by.get(Fate.LOADED)
+    if writing is not None and Fate.RAW in by:
+        gap = f"`{_name(writing)}` initializes it, `{_name(by[Fate.RAW])}` does not"
+        return Verdict(Coverage.PARTIAL, gap=gap, only=Only.SOME)
+    if Fate.OPTIONAL in by:
+        return dataclasses.replace(_optional(by[Fate.OPTIONAL]), built=None)
+    return Verdict(Coverage.WRITTEN, by=writing.by) if writing is not None else None
+
+
+def _name(course: Course) -> str:
+    """The name of the code of a course."""
+    definition = course.scope.definition
+    return definition.name if definition is not None else course.scope.module.name
 
 
 def _of_initializers(courses: Sequence[Course]) -> Verdict | None:

@@ -205,6 +205,7 @@ def _construct_in_program(
     assert cls is not None
     if built is not None and built.cls in (run.project.mro(cls) or ()):
         following.builds.append((_outermost(run, origin), run.condition))
+        following.is_certain = True
         if cls != built.cls:
             built.cls = cls
             _run_constructor(run, built, args, keywords, origin)
@@ -221,6 +222,7 @@ def _construct_in_program(
     ):
         instance.attributes["f'{...}'"] = built
         if len(following.builds) == before:
+            following.is_certain &= bool(following.builds)
             following.builds.append((_outermost(run, origin), run.condition))
     return instance
 

@@ -41,6 +41,7 @@ class Following:
     given: frozenset[str] = frozenset()
     constructor: Defined | None = None
     builds: list[tuple[Origin, Condition]] = field(default_factory=list)
+    is_certain: bool = True
     names: dict[str, dict[str, Value]] = field(default_factory=dict)
 
     def uses(self, cls: Defined) -> bool:
