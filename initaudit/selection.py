@@ -1,6 +1,7 @@
 """Which rules run: what "ALL", "INI1", "correctness", "INI101" and "uninitialized-parameter" mean.
 
-Later layers (flags) override earlier ones (a configuration); within a layer the more specific selector wins.
+Later layers (flags) override earlier ones (a configuration); within a layer the more specific selector wins. A rule
+that runs ``always`` is turned off by its own code or name only.
 """
 
 from __future__ import annotations
@@ -32,15 +33,29 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
 def select(rules: Mapping[str, AnyRule], layers: Iterable[Layer], *, preview: bool = False) -> frozenset[str]:
     """The codes that run."""
     selected = {code for code, rule in rules.items() if runs_unasked(rule, preview=preview)}
+    always = {code for code, rule in rules.items() if rule.always}
     for layer in layers:
         if layer.select is not None:
-            selected = set()
+            selected &= always
         wanted = [(selector, True) for selector in (*(layer.select or ()), *layer.extend_select)]
         unwanted = [(selector, False) for selector in layer.ignore]
         for selector, include in sorted(wanted + unwanted, key=lambda item: (specificity(item[0], rules), not item[1])):
-            codes = matching(selector, rules, preview=preview or not include)
-            selected = selected | codes if include else selected - codes
+            if include:
+                selected |= matching(selector, rules, preview=preview)
+            else:
+                selected -= turned_off(selector, rules)
     return frozenset(selected)
+
+
+def turned_off(selector: str, rules: Mapping[str, AnyRule]) -> frozenset[str]:
+    """The codes that a selector of rules to ignore turns off."""
+    named = _named(selector, rules)
+    return named or frozenset(code for code in matching(selector, rules) if not rules[code].always)
+
+
+def _named(selector: str, rules: Mapping[str, AnyRule]) -> frozenset[str]:
+    """The rule whose code or name a selector is."""
+    return frozenset(code for code, rule in rules.items() if selector.upper() == code or selector.lower() == rule.name)
 
 
 def runs_unasked(rule: AnyRule, *, preview: bool) -> bool:
@@ -53,8 +68,8 @@ def matching(selector: str, rules: Mapping[str, AnyRule], *, preview: bool = Tru
 
     A preview rule is named by its own code or name, or by a wider selector together with ``preview``.
     """
-    if exact := {code for code, rule in rules.items() if selector.upper() == code or selector.lower() == rule.name}:
-        return frozenset(exact)
+    if exact := _named(selector, rules):
+        return exact
     wide = {code: rule for code, rule in rules.items() if _covers(selector, rule)}
     if not wide:
         raise SelectionError(f"unknown rule `{selector}`; {nearest(selector, _selectors(rules))}")
@@ -98,7 +113,7 @@ class Selected:
         self._ignores: dict[int, tuple[tuple[PathPatterns, frozenset[str]], ...]] = {}
         self._located: dict[str, Located] = {}
         self._flags = tuple(
-            (PathPatterns(os.path.realpath(Path.cwd()), [pattern]), self._matching(selectors))
+            (PathPatterns(os.path.realpath(Path.cwd()), [pattern]), self._turned_off(selectors))
             for pattern, selectors in configuration.overrides.per_file_ignores.items()
         )
         self._of(configuration.root)  # so that a misspelt selector is an error even when no file is checked
@@ -138,10 +153,10 @@ class Selected:
             )
             self._codes[id(located)] = select(self.rules, layers, preview=preview)
             self._ignores[id(located)] = tuple(
-                (PathPatterns(os.path.realpath(located.folder), [pattern]), self._matching(selectors))
+                (PathPatterns(os.path.realpath(located.folder), [pattern]), self._turned_off(selectors))
                 for pattern, selectors in settings.per_file_ignores.items()
             )
         return self._codes[id(located)]
 
-    def _matching(self, selectors: Iterable[str]) -> frozenset[str]:
-        return frozenset[str]().union(*(matching(selector, self.rules) for selector in selectors))
+    def _turned_off(self, selectors: Iterable[str]) -> frozenset[str]:
+        return frozenset[str]().union(*(turned_off(selector, self.rules) for selector in selectors))

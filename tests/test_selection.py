@@ -28,6 +28,32 @@ def chosen(rules: dict[str, AnyRule], *layers: Layer, preview: bool = False) -> 
     return set(select(rules, layers, preview=preview))
 
 
+ALWAYS = {"INI001", "INI003"}
+"""What no selection of others turns off."""
+
+
+@pytest.mark.parametrize("selector", ["INI101", "INI2", "correctness", "suspicious", "style", "INI002"])
+def test_what_was_not_read_or_built_is_told_under_every_selection(rules: dict[str, AnyRule], selector: str) -> None:
+    assert chosen(rules, Layer(select=(selector,))) >= ALWAYS
+    assert chosen(rules, Layer(select=(selector,), ignore=("ALL",))) >= ALWAYS
+
+
+@pytest.mark.parametrize("selector", ["tool", "ALL", "INI0", "INI", "INI00"])
+def test_no_category_or_prefix_turns_off_what_tells_that_nothing_was_checked(
+    rules: dict[str, AnyRule], selector: str
+) -> None:
+    assert chosen(rules, Layer(ignore=(selector,))) >= ALWAYS
+    assert "INI002" not in chosen(rules, Layer(ignore=(selector,)))
+
+
+@pytest.mark.parametrize("selector", ["INI003", "ini003", "model-not-built"])
+def test_its_own_code_turns_it_off_until_a_later_layer_names_it(rules: dict[str, AnyRule], selector: str) -> None:
+    off = Layer(ignore=(selector,))
+    assert "INI003" not in chosen(rules, off)
+    assert "INI003" not in chosen(rules, off, Layer(select=("INI101",)))
+    assert "INI003" in chosen(rules, off, Layer(extend_select=("INI003",)))
+
+
 def test_without_a_selection_the_rules_that_are_on_run(rules: dict[str, AnyRule]) -> None:
     assert chosen(rules) == set(rules) - {"INI204", "INI302"}
     assert chosen(rules, preview=True) == set(rules) - {"INI302"}
@@ -40,30 +66,30 @@ def test_all_takes_every_rule_that_is_not_preview(rules: dict[str, AnyRule]) -> 
 
 @pytest.mark.parametrize("selector", ["INI204", "ini204", "rebound-loop-variable"])
 def test_a_preview_rule_runs_when_it_is_named(rules: dict[str, AnyRule], selector: str) -> None:
-    assert chosen(rules, Layer(select=(selector,))) == {"INI204"}
+    assert chosen(rules, Layer(select=(selector,))) == {"INI204", *ALWAYS}
     assert "INI204" not in chosen(rules, Layer(select=("INI2",)))
 
 
 def test_prefixes_and_categories_select_what_they_cover(rules: dict[str, AnyRule]) -> None:
-    assert chosen(rules, Layer(select=("INI10",))) == {code for code in rules if code.startswith("INI10")}
-    assert chosen(rules, Layer(select=("style",))) == {
+    assert chosen(rules, Layer(select=("INI10",))) == ALWAYS | {code for code in rules if code.startswith("INI10")}
+    assert chosen(rules, Layer(select=("style",))) == ALWAYS | {
         code for code, rule in rules.items() if rule.category is Category.STYLE
     }
 
 
 def test_the_more_specific_selector_wins(rules: dict[str, AnyRule]) -> None:
-    assert chosen(rules, Layer(select=("INI10",), ignore=("INI101",))) == {
+    assert chosen(rules, Layer(select=("INI10",), ignore=("INI101",))) == ALWAYS | {
         code for code in rules if code.startswith("INI10") and code != "INI101"
     }
-    assert chosen(rules, Layer(select=("INI101",), ignore=("INI1",))) == {"INI101"}
-    assert chosen(rules, Layer(select=("INI101",), ignore=("INI101",))) == set()
+    assert chosen(rules, Layer(select=("INI101",), ignore=("INI1",))) == {"INI101", *ALWAYS}
+    assert chosen(rules, Layer(select=("INI101",), ignore=("INI101",))) == ALWAYS
 
 
 def test_flags_override_a_configuration(rules: dict[str, AnyRule]) -> None:
     configured = Layer(select=("INI101",), ignore=("INI201",))
-    assert chosen(rules, configured, Layer(extend_select=("INI201",))) == {"INI101", "INI201"}
-    assert chosen(rules, configured, Layer(select=("INI201",))) == {"INI201"}
-    assert chosen(rules, configured, Layer(ignore=("INI101",))) == set()
+    assert chosen(rules, configured, Layer(extend_select=("INI201",))) == {"INI101", "INI201", *ALWAYS}
+    assert chosen(rules, configured, Layer(select=("INI201",))) == {"INI201", *ALWAYS}
+    assert chosen(rules, configured, Layer(ignore=("INI101",))) == ALWAYS
 
 
 @pytest.mark.parametrize(

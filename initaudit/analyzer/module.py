@@ -13,7 +13,7 @@ from pathlib import Path
 from initaudit.analyzer.layout import packages_around, project_folder
 from initaudit.analyzer.matches import Matches
 from initaudit.analyzer.outline import Definition, Outline, outline
-from initaudit.analyzer.scopes import TOO_DEEP, Scopes, scopes, scopes_of
+from initaudit.analyzer.scopes import Scopes, is_final, scopes, scopes_of
 from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError, parsed
 from initaudit.analyzer.torch_api import is_torch
 from initaudit.finding import Place
@@ -70,7 +70,7 @@ class Module:
     def newer(self) -> bool:
         """Whether the file is written for a newer Python than the one that runs this: only libcst reads it."""
         fault = self._scopes
-        return isinstance(fault, SyntaxError) and fault.msg != TOO_DEEP and is_newer_python(self.text)
+        return isinstance(fault, SyntaxError) and not is_final(self.text, fault) and is_newer_python(self.text)
 
     @property
     def fault(self) -> SyntaxError | None:

@@ -14,6 +14,7 @@ from initaudit.analyzer.prefilter import Candidate, by_reader
 from initaudit.analyzer.project import Project
 from initaudit.analyzer.readers.base import Observed, Reader
 from initaudit.analyzer.reading import Answer, Reading, Trail, comments
+from initaudit.analyzer.refusal import refusal
 from initaudit.analyzer.scopes import TOO_DEEP
 from initaudit.analyzer.syntax.context import Class, Context, File, Statement, statements
 from initaudit.analyzer.syntax.scopes import scopes
@@ -71,10 +72,10 @@ def observe(project: Project, filename: str, wanted: Sequence[Candidate]) -> Obs
     module = project.load(filename)
     if module is None:
         return _unread(filename)
-    module.unparsed = not wanted
+    if (fault := refusal(module)) is not None:  # a slice may stand alone where the file does not
+        return _faulty(filename, _syntax_fault(module, fault))
+    module.unparsed = False
     seen = _seen(project, module, wanted)
-    if module.unparsed and module.fault is not None:
-        return _faulty(filename, _syntax_fault(module, module.fault))
     if module.unparsed and wanted and (anew := project.read_anew(module)) is not None:
         seen = _seen(project, anew, wanted)
     module.forget_trees()

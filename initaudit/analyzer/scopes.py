@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from initaudit.analyzer.snippets import nodes
 
 TOO_DEEP = "nests too deep to follow"
+_SECOND_MARK = "\ufeff"
+"""A byte order mark behind the one that is no part of the text."""
+_IN_STRINGS = ("(unicode error)", "(value error)", "bytes can only contain ASCII")
+"""How Python begins to speak of a mistake within a string, which no newer syntax mends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,24 @@ def scopes(text: str) -> Scopes | SyntaxError:
         return SyntaxError(TOO_DEEP)
     except ValueError as error:
         return SyntaxError(str(error))
+
+
+def is_final(text: str, fault: SyntaxError) -> bool:
+    """Return whether no newer Python takes a text that this one refuses, whatever it knows of newer syntax."""
+    if fault.msg == TOO_DEEP or fault.msg.startswith(_IN_STRINGS):
+        return True
+    return "\0" in text or text.startswith(_SECOND_MARK) or _parses(text)
+
+
+def _parses(text: str) -> bool:
+    """Return whether the parser takes a text, so that only the compiler refuses it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def scopes_of(body: Sequence[ast.stmt]) -> Scopes | None:

@@ -82,6 +82,8 @@ class Reader:
 
     def _wanted(self, raw: bytes) -> Sequence[Candidate] | None:
         """What a file may hold of that which is asked for; None when it need not be looked at."""
+        if b"\0" in raw:  # letters of more than one byte, as UTF-16 has them
+            raw = raw.replace(b"\0", b"")
         if b"torch" not in raw:
             return None
         from initaudit.analyzer.prefilter import candidates, candidates_in

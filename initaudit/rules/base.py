@@ -61,6 +61,7 @@ class Rule(ABC, Generic[S]):
 
     ``words`` are groups of words: one of each group stands in every file that the rule can say something about. There
     are none when the kind of its subject tells enough. ``trying`` are those of its observers that look with --preview only.
+    A rule that runs ``always`` is turned off by its own code or name, and by no prefix, category or selection of others.
     """
 
     code: ClassVar[str]
@@ -68,6 +69,7 @@ class Rule(ABC, Generic[S]):
     category: ClassVar[Category]
     severity: ClassVar[Severity]
     default: ClassVar[Default] = Default.ON
+    always: ClassVar[bool] = False
     observers: ClassVar[frozenset[Observer]]
     trying: ClassVar[frozenset[Observer]] = frozenset()
     subject: ClassVar[type]

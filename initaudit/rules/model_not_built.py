@@ -38,6 +38,7 @@ class ModelNotBuilt(Rule[BuildFailure]):
     or give the probe the arguments the constructor needs: `--kwargs '{"width": 4}'`.
 
     ## Known problems
+    The rule runs under every selection; only its own code turns it off (`--ignore INI003`).
     A process that is killed leaves no line: the finding then stands at the definition of the target. The time limit is wall-clock
     time (`--timeout`), so that a loaded machine needs a larger one.
 
@@ -49,6 +50,7 @@ class ModelNotBuilt(Rule[BuildFailure]):
     name = "model-not-built"
     category = Category.TOOL
     severity = Severity.ERROR
+    always = True
     observers = PROBE
     subject = BuildFailure
     invalid = (

@@ -12,8 +12,8 @@ from initaudit.subjects.files import SyntaxFault
 class SyntaxErrorInFile(Rule[SyntaxFault]):
     """
     ## What it does
-    Reports a file that had to be read and is not Python: it cannot be parsed, or its bytes are not text in the encoding that it
-    declares. In a notebook it reports each cell that IPython would refuse.
+    Reports a file that holds what a selected rule looks for and that Python refuses: it cannot be parsed, or its bytes are not
+    text in the encoding that it declares. In a notebook it reports each cell that IPython would refuse.
 
     ## Why is this bad?
     Nothing in the file, or in the cell, was checked. All other files and cells still were.
@@ -31,6 +31,7 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
     ```
 
     ## Known problems
+    The rule runs under every selection; only its own code turns it off (`--ignore INI001`).
     What holds nothing any selected rule looks at is not parsed: neither such files, nor such functions. Templates with
     the suffix `.py` are reported; exclude them.
     Fewer than five findings on released code are known.
@@ -44,6 +45,7 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
     name = "syntax-error"
     category = Category.TOOL
     severity = Severity.ERROR
+    always = True
     observers = ANALYZER
     subject = SyntaxFault
     invalid = (

@@ -1,0 +1,78 @@
+"""Python's word on a file, its compiler's too, at less than its price."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.refusal import refusal
+from initaudit.analyzer.scopes import is_final
+
+MISPLACED = [
+    "return 1\n",
+    "if x: return\n",
+    "class A:\n    return 1\n",
+    "class A:\n    yield 3\n",
+    "def f():\n    break\n",
+    "def f():\n    if x:\n        break\n    else:\n        pass\n",
+    "for x in y:\n    if x:\n        pass\nbreak\n",
+    "for x in y:\n    pass\nelse:\n    break\n",
+    "while 1:\n    class B:\n        break\n",
+    "for x in y:\n    def g():\n        continue\n",
+    "def f():\n    await x\n",
+    "def f():\n    async with x: pass\n",
+    "x = *a\n",
+    "try:\n    pass\nexcept:\n    pass\nexcept ValueError:\n    pass\n",
+    "def f(x):\n    match x:\n        case _:\n            pass\n        case 3:\n            pass\n",
+]
+STATEMENTS = ["pass", "x = 1", "return", "return x", "break", "continue", "yield x", "if x: break", "'''\nbreak\n'''"]
+HEADERS = ["def f():", "class A:", "for x in y:", "while x:", "if x:", "else:", "try:", "finally:", "with x:"]
+
+
+def read(text: str, filename: str = "net.py") -> Module:
+    return Module(filename, "net", False, text, Path("/"))
+
+
+def compiles(text: str) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(text, "net.py", "exec", dont_inherit=True)
+    except SyntaxError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("text", MISPLACED)
+def test_a_statement_in_the_wrong_place_is_refused_for_good(text: str) -> None:
+    fault = refusal(read(text))
+    assert fault is not None
+    assert is_final(text, fault)
+
+
+def test_a_cell_may_await_at_its_top_level() -> None:
+    assert refusal(read("await x\n", "net.ipynb")) is None
+
+
+@st.composite
+def blocks(draw: st.DrawFn) -> str:
+    """Code whose statements stand at any depth, allowed there or not."""
+    lines, depth = [], 0
+    for _ in range(draw(st.integers(1, 8))):
+        if draw(st.booleans()):
+            lines.append("    " * depth + draw(st.sampled_from(HEADERS)))
+            depth += 1
+        else:
+            lines.append("    " * depth + draw(st.sampled_from(STATEMENTS)))
+            depth = draw(st.integers(0, depth))
+    return "\n".join([*lines, "    " * depth + draw(st.sampled_from(STATEMENTS))]) + "\n"
+
+
+@given(blocks())
+def test_python_and_we_refuse_the_same(text: str) -> None:
+    assert (refusal(read(text)) is None) == compiles(text)
