@@ -95,7 +95,7 @@ CONTENTS: dict[str, tuple[bytes, list[str]]] = {
     "no_newline": (RAW.rstrip().encode(), ["INI101"]),
     "unclosed_string": (RAW.encode() + b'"""', ["INI001"]),
     "star_of_nothing": (
-        HEAD.encode() + b"from . import *\nxs.fill(3)\nclass A(Base):\n    pass\n" + LAYER.encode(),
+        HEAD.encode() + b"from . import *\nxs.fill(3)\nclass A(Base):\n    pass\n" + LAYER.format("ones", "x").encode(),
         [],
     ),
     "unpaired": (HEAD.encode() + b"def f(:\n    self.w = nn.Parameter(torch.empty(3))\n", ["INI001"]),
