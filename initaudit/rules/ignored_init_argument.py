@@ -126,9 +126,12 @@ class IgnoredInitArgument(Rule[IgnoredArgument]):
     )
 
     def check(self, subject: IgnoredArgument) -> Iterator[Finding]:
+        message = f"`{subject.written}` writes a constant, and `{subject.argument}`, which the constructor takes, changes nothing"
+        if subject.chooses:
+            message = f"`{subject.written}` overwrites what `{subject.argument}` chose for `{subject.parameter}` in the constructor"
         yield self.finding(
             subject.place,
-            f"`{subject.written}` writes a constant, and `{subject.argument}`, which the constructor takes, changes nothing",
+            message,
             evidence=[Evidence(Observer.ANALYZER, f"nothing that is kept depends on `{subject.argument}`")],
             model=subject.model,
             parameter=subject.parameter,

@@ -68,6 +68,7 @@ class IgnoredArgument(Fact, frozen=True, kw_only=True):
     """A call that writes a constant where class ``model`` takes an ``argument`` for it, which nothing else reads.
 
     ``written`` is the source of the call, ``parameter`` what it writes, where that is an attribute of the object.
+    ``chooses`` says that the argument chooses by its text what the parameter is made of.
     """
 
     place: Place
@@ -75,3 +76,4 @@ class IgnoredArgument(Fact, frozen=True, kw_only=True):
     parameter: str | None
     argument: str
     written: str
+    chooses: bool = False

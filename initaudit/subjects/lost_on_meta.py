@@ -20,3 +20,15 @@ class NotRestored(Fact, frozen=True, kw_only=True):
     by: str
     unwritten: Unwritten | None = None
     unless: str | None = None
+
+
+class SkippedOnMeta(Fact, frozen=True, kw_only=True):
+    """An initialization that a constructor runs only where a tensor is not on the meta device (``source`` is the test).
+
+    ``model`` is the class, and ``raw`` names what it allocates and leaves raw then.
+    """
+
+    place: Place
+    source: str
+    model: str
+    raw: tuple[str, ...]

@@ -109,3 +109,35 @@ class ConstantWeights(Fact, frozen=True, kw_only=True):
     value: str
     walk: str
     kinds: tuple[str, ...]
+
+
+class StackedDraw(Fact, frozen=True, kw_only=True):
+    """One draw by Xavier's or the orthogonal scheme for ``parts`` matrices that one tensor holds.
+
+    ``target`` is the source of the tensor, ``what`` the matrices are ("gates of an LSTM"), and ``split`` the place
+    where the parts are told apart, if the source shows one.
+    """
+
+    place: Place
+    initializer: str
+    target: str
+    parts: int
+    what: str
+    split: Place | None = None
+
+
+class TiedDraw(Fact, frozen=True, kw_only=True):
+    """Two different draws that reach one tensor under two names of class ``model``: the later one stays.
+
+    ``tie`` is the statement at ``tied`` that makes ``name`` and ``other`` one. ``first`` draws the one, and the
+    statement at ``place``, by way of ``by``, the other.
+    """
+
+    place: Place
+    model: str
+    name: str
+    other: str
+    tie: str
+    tied: Place
+    first: str
+    by: str

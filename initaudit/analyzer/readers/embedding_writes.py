@@ -209,7 +209,7 @@ def _asked(snippet: Snippet, index: str) -> bool:
 
 
 def _optional(snippet: Snippet, index: str) -> bool | None:
-    """Whether a function says that an argument may be None; None for what is no argument."""
+    """Whether a function says that an argument may be None; None for what is no argument, or surely a number."""
     for function in nodes(snippet.body):
         given = (
             [each for each in parameters(function) if each.arg == index] if isinstance(function, FunctionNode) else []
@@ -218,8 +218,20 @@ def _optional(snippet: Snippet, index: str) -> bool | None:
             default = defaults(function.args).get(index)
             by_default = isinstance(default, ast.Constant) and default.value is None
             kind = given[0].annotation
-            return by_default or (kind is not None and re.search(r"Optional|None", ast.unparse(kind)) is not None)
+            if by_default or (kind is not None and re.search(r"Optional|None", ast.unparse(kind)) is not None):
+                return True
+            number = default is not None or kind is not None or _is_counted_with(function, index)
+            return None if number else False
     return None
+
+
+def _is_counted_with(function: FunctionNode, name: str) -> bool:
+    """Whether a function does arithmetic with an argument, which then is a number."""
+    return any(
+        isinstance(node, ast.BinOp)
+        and any(isinstance(side, ast.Name) and side.id == name for side in (node.left, node.right))
+        for node in nodes(function.body)
+    )
 
 
 def _padding(call: ast.Call) -> ast.expr | None:

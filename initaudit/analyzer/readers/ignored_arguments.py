@@ -11,6 +11,7 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import parameters
 from initaudit.analyzer.syntax.context import Context, in_order, method, own_attribute
+from initaudit.analyzer.syntax.walks import written
 from initaudit.subjects.calls import IgnoredArgument
 
 ABOUT_VALUES = re.compile(
@@ -146,3 +147,113 @@ def _constant(context: Context, call: ast.Call, names: set[str]) -> Iterator[Con
     given = [*arguments, *(keyword.value for keyword in call.keywords)]
     if target is not None and all(isinstance(node, ast.Constant) for node in given):
         yield Constant(call, own_attribute(target), context.snippet.source(call), context)
+
+
+SCHEME = re.compile(
+    r"^(?:\w+_)?init(?:ial)?(?:ialization|izer)?(?:_(?:type|mode|method|scheme|weights?))?$|^scheme$", re.IGNORECASE
+)
+"""Names of arguments that choose how to initialize."""
+
+
+@reads(IgnoredArgument, scope=Context, words="init Init scheme", nearby="reset_parameters( init*(", named="__init__")
+def ignored_schemes(context: Context) -> Iterator[IgnoredArgument]:
+    """Arguments that choose the values of a parameter, which a method that is called behind that overwrites."""
+    function, cls = context.function, context.cls
+    if function is None or cls is None or function.name != "__init__":
+        return
+    for param in parameters(function):
+        if not SCHEME.match(param.arg):
+            continue
+        chosen = _chosen(function, param.arg)
+        stored = {
+            name
+            for node in ast.walk(function)
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name | ast.Tuple)
+            for name, value in _pairs(node)
+            if isinstance(value, ast.Name) and value.id == param.arg
+        }
+        for called in _called_last(context, function) if chosen else ():
+            assert called.function is not None
+            if stored & set(_own_reads(called.function)):
+                continue
+            for statement in called.function.body:
+                if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
+                    continue
+                target = own_attribute(target_of(called, statement.value))
+                if target in chosen:
+                    yield IgnoredArgument(
+                        place=called.snippet.place(statement),
+                        model=cls.qualname,
+                        parameter=target,
+                        argument=param.arg,
+                        written=called.snippet.source(statement),
+                        chooses=True,
+                    )
+                    break
+
+
+def target_of(context: Context, call: ast.Call) -> ast.expr:
+    """What a call writes in place, as a whole."""
+    return written(context, call) or ast.Constant(None)
+
+
+def _pairs(node: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
+    """The attributes of ``self`` that an assignment gives a value, one by one, and the value."""
+    for target in node.targets:
+        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            pairs = zip(target.elts, node.value.elts, strict=False)
+        else:
+            pairs = zip([target], [node.value], strict=True)
+        for each, value in pairs:
+            if (name := own_attribute(each)) is not None:
+                yield name, value
+
+
+def _chosen(function: ast.FunctionDef | ast.AsyncFunctionDef, argument: str) -> set[str]:
+    """The parameters whose values depend on a comparison of an argument with a text."""
+    local: set[str] = set()
+    chosen: set[str] = set()
+    for node in in_order(function.body):
+        if isinstance(node, ast.If) and _compares(node.test, argument):
+            for inner in in_order([*node.body, *node.orelse]):
+                if isinstance(inner, ast.Assign):
+                    local |= {
+                        each.id for target in inner.targets for each in ast.walk(target) if isinstance(each, ast.Name)
+                    }
+        elif isinstance(node, ast.Assign) and _is_parameter(node.value) and local & set(_names(node.value)):
+            chosen |= {name for name, _ in _pairs(node)}
+    return chosen
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    return (each.id for each in ast.walk(node) if isinstance(each, ast.Name) and each.id != "self")
+
+
+def _compares(test: ast.expr, argument: str) -> bool:
+    return any(
+        isinstance(node, ast.Compare)
+        and isinstance(node.left, ast.Name)
+        and node.left.id == argument
+        and isinstance(node.comparators[0], ast.Constant)
+        and isinstance(node.comparators[0].value, str)
+        for node in ast.walk(test)
+    )
+
+
+def _called_last(context: Context, function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Context]:
+    """The methods that a constructor calls at its own level, with no argument."""
+    for statement in function.body:
+        match statement:
+            case ast.Expr(value=ast.Call(func=called, args=[], keywords=[])) if name := own_attribute(called):
+                found = method(context, name)
+                if found is not None and found.function is not None:
+                    yield found
+            case _:
+                pass
+
+
+def _own_reads(function: ast.AST) -> Iterator[str]:
+    for node in ast.walk(function):
+        name = own_attribute(node)
+        if name is not None:
+            yield name

@@ -25,8 +25,8 @@ KNOWS = re.compile(r"_no_\w*init|skip|_is_")
 @reads(
     Overwritten,
     scope=Context,
-    words="apply( modules( init*(",
-    nearby="apply( modules( post_init(",
+    words="apply( modules( parameters( init*( reset*(",
+    nearby="apply( modules( parameters( post_init(",
     named="__init__",
 )
 def overwritten(context: Context) -> Iterator[Overwritten]:
@@ -38,7 +38,7 @@ def overwritten(context: Context) -> Iterator[Overwritten]:
         walks = walked(context, statement)
         if not walks or any(KNOWS.search(_source(walk)) for walk in walks):
             continue
-        again = _Again(context, statement, walks, function.body[position + 1 :])
+        again = _Again(context, _walking(context, statement), walks, function.body[position + 1 :])
         row = context.snippet.place(statement).row
         structure = constructed(context.project, cls)
         there = {name: one for name, one in structure.items() if max(one.rows, default=0) < row}
@@ -47,6 +47,13 @@ def overwritten(context: Context) -> Iterator[Overwritten]:
             made = _constructor(context, inner)
             if made is not None and made.function is not None and not again.mentions(inner.definition.name):
                 yield from again.of(made, made.function.body, constructed(context.project, inner))
+
+
+def _walking(context: Context, statement: ast.stmt) -> ast.stmt:
+    """The statement that goes over the object, in the body of a condition."""
+    while isinstance(statement, ast.If):
+        statement = next(inner for inner in statement.body if walked(context, inner))
+    return statement
 
 
 def _constructor(context: Context, cls: Defined) -> Context | None:

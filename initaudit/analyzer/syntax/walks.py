@@ -7,6 +7,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from initaudit.analyzer import torch_api
 from initaudit.analyzer.frameworks import APPLYING_METHODS
 from initaudit.analyzer.matches import groups
 from initaudit.analyzer.module import Module
@@ -18,6 +19,8 @@ from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import CONTAINERS, Layer
 
 APPLIED = groups("apply(")
+MATRICES = tuple(sorted(f"torch.nn.{name}" for name in (*torch_api.LINEAR_LIKE, "Embedding")))
+"""Layers whose weight has two dimensions and more."""
 INSPECTS = {"isinstance", "hasattr", "getattr", "type", "print"}
 
 
@@ -111,6 +114,8 @@ def walked(context: Context, statement: ast.stmt) -> list[Walk]:
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name))):
             called = method(context, name)
             return list(_walks(context, called)) if called is not None else []
+        case ast.If(body=then):
+            return [walk for inner in then for walk in walked(context, inner)]
     return []
 
 
@@ -143,8 +148,48 @@ def _loops(context: Context, body: list[ast.stmt]) -> Iterator[Walk]:
                     named = target.elts[-1] if isinstance(target, ast.Tuple) else target
                     element = dotted(named)
                     yield Walk(context, element, inner, writes(context, inner, element))
+                case ast.For(
+                    target=target,
+                    iter=ast.Call(
+                        func=ast.Attribute(value=ast.Name(id="self"), attr="parameters" | "named_parameters")
+                    ),
+                    body=inner,
+                ):
+                    named = target.elts[-1] if isinstance(target, ast.Tuple) else target
+                    element = dotted(named)
+                    drawn = tuple(_of_matrices(context, inner, element))
+                    if drawn:
+                        yield Walk(context, element, inner, drawn)
                 case _:
                     pass
+
+
+def _of_matrices(context: Context, body: list[ast.stmt], element: str) -> Iterator[Initialized]:
+    """The writes of a body to every parameter that ``element`` names, or to every one of two dimensions and more."""
+    for statement in body:
+        match statement:
+            case ast.If(test=test, body=then) if _asks_for_dimensions(test, element):
+                yield from _of_matrices(context, then, element)
+            case ast.With(body=inner):
+                yield from _of_matrices(context, inner, element)
+            case ast.Expr(value=ast.Call() as call):
+                target = written(context, call)
+                if isinstance(target, ast.Name) and target.id == element:
+                    yield Initialized(call, "weight", MATRICES)
+            case _:
+                pass
+
+
+def _asks_for_dimensions(test: ast.expr, element: str) -> bool:
+    """``p.dim() > 1``, ``len(p.shape) >= 2``, ``p.ndim > 1``, and whether it is trained."""
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return all(_asks_for_dimensions(value, element) for value in test.values)
+    if isinstance(test, ast.Attribute):
+        return dotted(test) == f"{element}.requires_grad"
+    if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.Gt | ast.GtE):
+        return False
+    names = {dotted(node) for node in ast.walk(test.left) if isinstance(node, ast.Attribute)}
+    return bool(names & {f"{element}.{name}" for name in ("dim", "ndim", "shape", "size", "ndimension")})
 
 
 def writes(context: Context, body: list[ast.stmt], element: str) -> tuple[Initialized, ...]:

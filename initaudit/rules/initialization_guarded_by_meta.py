@@ -1,0 +1,91 @@
+"""INI107: an initialization that a constructor skips on the meta device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Default, Example, Rule
+from initaudit.subjects.lost_on_meta import SkippedOnMeta
+
+
+class InitializationGuardedByMeta(Rule[SkippedOnMeta]):
+    """
+    ## What it does
+    Reports a constructor that registers a buffer of raw memory and computes it only where some other tensor is not on the meta device.
+
+    ## Why is this bad?
+    Loaders that build a model without memory put the parameters on the meta device and keep the buffers. The buffer is real then, nothing computes
+    it, and a checkpoint does not hold it where it is not persistent.
+
+    ## Example
+    ```python
+    if not self.proj.weight.is_meta:
+        self.reset_parameters()
+    ```
+
+    ## Use instead
+    ```python
+    self.reset_parameters()
+    ```
+
+    ## Known problems
+    It is in preview: a framework that calls the initializer again after loading makes up for it.
+
+    ## References
+    - [Meta device](https://docs.pytorch.org/docs/stable/meta.html)
+    """
+
+    code = "INI107"
+    name = "initialization-guarded-by-meta"
+    category = Category.SUSPICIOUS
+    severity = Severity.WARNING
+    default = Default.PREVIEW
+    observers = ANALYZER
+    subject = SkippedOnMeta
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Window(nn.Module):
+                def __init__(self, side=3):
+                    super().__init__()
+                    self.register_buffer("index", torch.empty(side, side, dtype=torch.long), persistent=False)
+                    self.qk = nn.Linear(8, 16)
+                    if not self.qk.weight.is_meta:
+                        self.reset_parameters()
+
+                def reset_parameters(self):
+                    self.index.copy_(torch.arange(9).view(3, 3))
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Window(nn.Module):
+                def __init__(self, side=3):
+                    super().__init__()
+                    self.register_buffer("index", torch.empty(side, side, dtype=torch.long), persistent=False)
+                    self.reset_parameters()
+
+                def reset_parameters(self):
+                    self.index.copy_(torch.arange(9).view(3, 3))
+            """,
+        ),
+    )
+
+    def check(self, subject: SkippedOnMeta) -> Iterator[Finding]:
+        names = ", ".join(f"`{name}`" for name in subject.raw)
+        yield self.finding(
+            subject.place,
+            f"where `{subject.source}` does not hold, {names} stays uninitialized, although a loader may keep it in real memory; "
+            f"initialize it in any case",
+            evidence=[Evidence(Observer.ANALYZER, f"{names} is allocated raw")],
+            model=subject.model,
+        )

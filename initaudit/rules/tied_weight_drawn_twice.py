@@ -1,0 +1,107 @@
+"""INI217: two different draws that reach one tied weight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.subjects.weights import TiedDraw
+
+
+class TiedWeightDrawnTwice(Rule[TiedDraw]):
+    """
+    ## What it does
+    Reports a weight that a constructor ties to another layer's, and that is drawn once as the one and then, by `apply` or a loop over modules,
+    differently as the other.
+
+    ## Why is this bad?
+    There is one tensor: the later draw stays. An embedding drawn N(0, 1) becomes fifty times smaller when the output layer that it is tied
+    to is drawn N(0, 0.02).
+
+    ## Example
+    ```python
+    nn.init.normal_(self.embedding.weight, std=1.0)
+    self.decoder.weight = self.embedding.weight
+    self.apply(init_linear_002)
+    ```
+
+    ## Use instead
+    ```python
+    self.apply(init_linear_002)
+    nn.init.normal_(self.embedding.weight, std=1.0)
+    self.decoder.weight = self.embedding.weight
+    ```
+
+    ## Known problems
+    Rare in released code; its precision is not well measured.
+
+    ## References
+    - Press & Wolf 2017, [Using the Output Embedding to Improve Language Models](https://arxiv.org/abs/1608.05859)
+    """
+
+    code = "INI217"
+    name = "tied-weight-drawn-twice"
+    category = Category.SUSPICIOUS
+    severity = Severity.WARNING
+    observers = ANALYZER
+    subject = TiedDraw
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            def init(m):
+                if isinstance(m, nn.Linear):
+                    nn.init.normal_(m.weight, std=0.02)
+
+            class LM(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.embedding = nn.Embedding(50, 16)
+                    nn.init.normal_(self.embedding.weight, std=1.0)
+                    self.decoder = nn.Linear(16, 50)
+                    self.decoder.weight = self.embedding.weight
+                    self.apply(init)
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            def init(m):
+                if isinstance(m, nn.Linear):
+                    nn.init.normal_(m.weight, std=0.02)
+
+            class LM(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.embedding = nn.Embedding(50, 16)
+                    self.decoder = nn.Linear(16, 50)
+                    self.apply(init)
+                    nn.init.normal_(self.embedding.weight, std=1.0)
+                    self.decoder.weight = self.embedding.weight
+
+            class Same(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.embedding = nn.Embedding(50, 16)
+                    nn.init.normal_(self.embedding.weight, std=0.02)
+                    self.decoder = nn.Linear(16, 50)
+                    self.decoder.weight = self.embedding.weight
+                    self.apply(init)
+            """,
+        ),
+    )
+
+    def check(self, subject: TiedDraw) -> Iterator[Finding]:
+        yield self.finding(
+            subject.place,
+            f"`{subject.by}` draws `{subject.name}` anew, which is `{subject.other}` since {subject.tied.seen_from(subject.place)}: what "
+            f"`{subject.first}` drew is lost; initialize the shared weight last, or tie afterwards",
+            evidence=[Evidence(Observer.ANALYZER, f"`{subject.tie}` makes the two one tensor")],
+            model=subject.model,
+            parameter=subject.name,
+        )
