@@ -58,10 +58,10 @@ def _raw(context: Context) -> Iterator[str]:
                     for each in nodes(made)
                 ):
                     yield name
-            case ast.Assign(targets=[target], value=ast.Call() as made) if (name := own_attribute(target)) is not None:
+            case ast.Assign(targets=[target], value=ast.Call() as made) if (own := own_attribute(target)) is not None:
                 called = context.canonical(made.func)
                 if called == "torch.nn.Buffer" and any(
                     isinstance(each, ast.Call) and context.canonical(each.func) in torch_api.RAW_FACTORIES
                     for each in nodes(made)
                 ):
-                    yield name
+                    yield own
