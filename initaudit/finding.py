@@ -15,6 +15,14 @@ import msgspec
 
 T = TypeVar("T")
 
+DOCUMENTATION_URL = ""
+"""Where the documentation is published, with a page for each rule below `rules/`; empty until there is such a site."""
+
+
+def url_of_rule(code: str) -> str:
+    """Return the address of a rule's page; an empty text while no site is published."""
+    return f"{DOCUMENTATION_URL.rstrip('/')}/rules/{code}/" if DOCUMENTATION_URL else ""
+
 
 class Severity(enum.Enum):
     """How much a finding weighs; ``rank`` orders them, and notes never fail a run by default."""

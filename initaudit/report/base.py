@@ -13,7 +13,6 @@ import msgspec
 from initaudit.files import Sources
 from initaudit.finding import Category, Finding, Place, Severity
 
-INFORMATION_URL = "https://initaudit.readthedocs.io"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _HALF = re.compile(r"[\ud800-\udfff]")
 

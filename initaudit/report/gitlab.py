@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from initaudit.finding import Finding, Severity
 from initaudit.report.base import Context, json_text
@@ -16,6 +17,7 @@ def gitlab(findings: Sequence[Finding], context: Context) -> str:
         {
             "check_name": finding.code,
             "description": f"{finding.code}: {finding.message}",
+            **_content(finding, context),
             "severity": _SEVERITIES[finding.severity],
             "fingerprint": finding.fingerprint,
             "location": {
@@ -29,3 +31,9 @@ def gitlab(findings: Sequence[Finding], context: Context) -> str:
         for finding in findings
     ]
     return json_text(issues, indent=2)
+
+
+def _content(finding: Finding, context: Context) -> dict[str, Any]:
+    """The document of its rule, in Markdown, as the format has it."""
+    rule = context.rules.get(finding.code)
+    return {"content": {"body": rule.documentation}} if rule is not None else {}

@@ -27,7 +27,7 @@ def as_json(finding: Finding) -> dict[str, Any]:
         "severity": finding.severity.value,
         "category": finding.category.value,
         "message": finding.message,
-        "url": finding.url,
+        "url": finding.url or None,
         "filename": finding.place.filename,
         "cell": finding.place.cell,
         **_span(finding.place),

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
+from initaudit import finding as vocabulary
 from initaudit.finding import Applicability, Finding, Place, Severity
-from initaudit.report.base import INFORMATION_URL, Context, json_text
+from initaudit.report.base import Context, json_text
 
 _SEVERITIES = {Severity.ERROR: "ERROR", Severity.WARNING: "WARNING", Severity.NOTE: "INFO"}
 
@@ -16,7 +17,7 @@ _SEVERITIES = {Severity.ERROR: "ERROR", Severity.WARNING: "WARNING", Severity.NO
 def rdjson(findings: Sequence[Finding], context: Context) -> str:
     """All findings as diagnostics."""
     result = {
-        "source": {"name": "initaudit", "url": INFORMATION_URL},
+        "source": _linked({"name": "initaudit"}, vocabulary.DOCUMENTATION_URL),
         "diagnostics": [_diagnostic(finding, context) for finding in findings],
     }
     return json_text(result, indent=2)
@@ -26,7 +27,7 @@ def _diagnostic(finding: Finding, context: Context) -> dict[str, Any]:
     diagnostic: dict[str, Any] = {
         "message": finding.message,
         "severity": _SEVERITIES[finding.severity],
-        "code": {"value": finding.code, "url": finding.url},
+        "code": _linked({"value": finding.code}, finding.url),
         "location": {"path": finding.place.filename, "range": _range(finding.place, context)},
     }
     if finding.fix and finding.fix.applicability is not Applicability.DISPLAY:
@@ -34,6 +35,11 @@ def _diagnostic(finding: Finding, context: Context) -> dict[str, Any]:
             {"range": _range(edit.place, context), "text": edit.content} for edit in finding.fix.edits
         ]
     return diagnostic
+
+
+def _linked(value: dict[str, Any], url: str) -> dict[str, Any]:
+    """A value with its address, where it has one."""
+    return value | {"url": url} if url else value
 
 
 def _range(place: Place, context: Context) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from initaudit import finding as vocabulary
 from initaudit.finding import Applicability, Finding, Fix, Place
-from initaudit.report.base import INFORMATION_URL, Context, RuleCard, json_text
+from initaudit.report.base import Context, RuleCard, json_text
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "%SRCROOT%"
@@ -19,13 +20,14 @@ def sarif(findings: Sequence[Finding], context: Context) -> str:
     """The log of one run."""
     codes = sorted({finding.code for finding in findings})
     index = {code: position for position, code in enumerate(codes)}
-    driver = {
+    driver: dict[str, Any] = {
         "name": "initaudit",
         "version": context.version,
         "semanticVersion": context.version,
-        "informationUri": INFORMATION_URL,
         "rules": [_rule(context.rules[code]) if code in context.rules else {"id": code} for code in codes],
     }
+    if vocabulary.DOCUMENTATION_URL:
+        driver["informationUri"] = vocabulary.DOCUMENTATION_URL
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
@@ -42,7 +44,7 @@ def _rule(rule: RuleCard) -> dict[str, Any]:
         "shortDescription": {"text": rule.summary},
         "fullDescription": {"text": rule.summary},
         "help": {"text": rule.documentation, "markdown": rule.documentation},
-        "helpUri": rule.url,
+        **({"helpUri": rule.url} if rule.url else {}),
         "defaultConfiguration": {"level": rule.severity.value},
         "properties": {
             "tags": [rule.category.value],

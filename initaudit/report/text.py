@@ -19,8 +19,8 @@ TAB = "    "
 
 
 def concise(findings: Sequence[Finding], context: Context) -> str:
-    """``path:row:column: CODE message``."""
-    return "".join(f"{_where(finding, context)}: {_what(finding, context)}\n" for finding in findings)
+    """``path:row:column: severity: CODE message``."""
+    return "".join(f"{_headline(finding, context)}\n" for finding in findings)
 
 
 def full(findings: Sequence[Finding], context: Context) -> str:
@@ -29,8 +29,7 @@ def full(findings: Sequence[Finding], context: Context) -> str:
 
 
 def _full(finding: Finding, context: Context) -> Iterator[str]:
-    severity = _painted(finding.severity.value, _COLORS[finding.severity], context)
-    yield f"{_where(finding, context)}: {severity}: {_what(finding, context)}"
+    yield _headline(finding, context)
     yield from _snippet(finding, context)
     for piece in finding.evidence:
         yield f"  = {piece.observer.value}: {printable(piece.detail)}"
@@ -39,8 +38,12 @@ def _full(finding: Finding, context: Context) -> Iterator[str]:
         yield f"  = affects: {printable(', '.join(unnamed))}"
     if finding.fix is not None:
         yield f"  = fix: {printable(finding.fix.message)} ({_FIXES[finding.fix.applicability]})"
-    if finding.url:
-        yield f"  = see: {finding.url}"
+    yield f"  = see: {finding.url or f'`initaudit rule {finding.code}`'}"
+
+
+def _headline(finding: Finding, context: Context) -> str:
+    severity = _painted(finding.severity.value, _COLORS[finding.severity], context)
+    return f"{_where(finding, context)}: {severity}: {_what(finding, context)}"
 
 
 def _where(finding: Finding, context: Context) -> str:

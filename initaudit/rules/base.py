@@ -15,7 +15,7 @@ from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 
-from initaudit.finding import Advice, Category, Evidence, Finding, Fix, Observer, Place, Severity
+from initaudit.finding import Advice, Category, Evidence, Finding, Fix, Observer, Place, Severity, url_of_rule
 from initaudit.observation import Question
 from initaudit.subjects.base import Fact
 from initaudit.timeline import Chain, ParameterTimeline, SignalProfile
@@ -23,7 +23,6 @@ from initaudit.timeline import Chain, ParameterTimeline, SignalProfile
 Subject = ParameterTimeline | Chain | SignalProfile | Fact
 S = TypeVar("S", bound=Subject)
 
-DOCUMENTATION_URL = "https://initaudit.readthedocs.io/rules/"
 BOTH = frozenset(Observer)
 ANALYZER = frozenset({Observer.ANALYZER})
 PROBE = frozenset({Observer.PROBE})
@@ -94,7 +93,8 @@ class Rule(ABC, Generic[S]):
 
     @classmethod
     def url(cls) -> str:
-        return f"{DOCUMENTATION_URL}{cls.code}/"
+        """The address of its page, empty while there is none."""
+        return url_of_rule(cls.code)
 
     @classmethod
     def documentation(cls) -> str:

@@ -83,7 +83,7 @@ def in_json(*arguments: str, input: str | None = None) -> list[tuple[str, str]]:
 def test_bare_paths_mean_check() -> None:
     write("src/net.py")
     assert initaudit("src").stdout == initaudit("check", "src").stdout
-    assert initaudit("--output-format", "concise", "src").stdout.startswith("src/net.py:8:36: INI101 ")
+    assert initaudit("--output-format", "concise", "src").stdout.startswith("src/net.py:8:36: error: INI101 ")
 
 
 def test_no_path_means_the_current_folder() -> None:
@@ -331,7 +331,7 @@ def test_fix_mends_what_is_safe_and_reports_what_remains() -> None:
     write("net.py", LEGACY + RAW.replace("Net", "Other"))
     outcome = initaudit("net.py", "--fix", "--output-format", "concise")
     assert Path("net.py").read_text(encoding="utf-8") == LEGACY.replace("Tensor", "empty") + RAW.replace("Net", "Other")
-    assert [line.split()[1] for line in outcome.stdout.splitlines()] == ["INI101"]
+    assert [line.split()[2] for line in outcome.stdout.splitlines()] == ["INI101"]
     assert "1 error, 1 fixed" in outcome.stderr
 
 

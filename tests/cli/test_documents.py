@@ -267,7 +267,7 @@ def test_one_cell_that_is_no_python_hides_no_other() -> None:
     Path("net.ipynb").write_bytes(notebook(IMPORTS, RAW, BROKEN, RAW.replace("Net", "Other")))
     assert found("net.ipynb") == [("INI101", 2, 4, 31), ("INI001", 3, 2, 1), ("INI101", 4, 4, 31)]
     assert (
-        "net.ipynb:cell 3:2:1: INI001 the cell is not Python: "
+        "net.ipynb:cell 3:2:1: error: INI001 the cell is not Python: "
         in initaudit("net.ipynb", "--output-format", "concise").stdout
     )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 
 from initaudit.files import Sources, decode_source
@@ -16,6 +18,7 @@ from initaudit.report.base import Context, RuleCard
 from initaudit.repository import Repositories
 
 SCHEMA = Path(__file__).parent.parent / "data" / "sarif-schema-2.1.0.json"
+SCHEMA_URL = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 SOURCE = """\
 import torch as t
 class Net(nn.Module):
@@ -89,8 +92,8 @@ def test_every_format_ends_its_last_line_and_copes_with_nothing(name: str, conte
 
 def test_concise_is_one_line_a_finding_whatever_the_message_holds(context: Context) -> None:
     lines = render("concise", EVERYTHING, context).splitlines()
-    assert len(lines) == 3
-    assert lines[0].startswith("a b,c.py:4:41: INI101 `w` is never initialized: 100%, really")
+    assert [line.split(": ")[1] for line in lines] == ["error", "note", "warning"]
+    assert lines[0].startswith("a b,c.py:4:41: error: INI101 `w` is never initialized: 100%, really")
 
 
 def test_full_underlines_exactly_the_span(context: Context) -> None:
@@ -124,10 +127,6 @@ def test_text_cannot_command_the_terminal(context: Context) -> None:
 
 
 def test_color_only_paints(context: Context) -> None:
-    import re
-
-    import msgspec
-
     painted = render("full", EVERYTHING, msgspec.structs.replace(context, color=True))
     assert "\x1b[" in painted
     assert re.sub(r"\x1b\[[0-9;]*m", "", painted) == render("full", EVERYTHING, context)
@@ -194,6 +193,37 @@ def test_sarif_carries_rules_fingerprints_fixes_and_paths_relative_to_the_root(c
     assert change["replacements"][0]["insertedContent"] == {"text": "t.empty(3, 4)"}
     assert "fixes" not in second
     assert third["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": "file:///elsewhere/b.py"}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_format_prints_an_address_while_no_documentation_is_published(name: str, context: Context) -> None:
+    rules = {code: msgspec.structs.replace(card, url="") for code, card in context.rules.items()}
+    unpublished = msgspec.structs.replace(context, rules=rules)
+    text = render(name, [msgspec.structs.replace(each, url="") for each in EVERYTHING], unpublished)
+    assert set(re.findall(r"https?://[^\s\"]+", text)) <= {SCHEMA_URL}
+
+
+def test_text_points_to_the_command_that_prints_the_rule(context: Context) -> None:
+    assert "  = see: `initaudit rule INI101`\n" in render("full", [finding(url="")], context)
+
+
+def test_services_get_the_text_of_the_rule(context: Context) -> None:
+    (run,) = json.loads(render("sarif", EVERYTHING, context))["runs"]
+    issue = json.loads(render("gitlab", EVERYTHING, context))[0]
+    assert run["tool"]["driver"]["rules"][0]["help"]["markdown"] == "## What it does\nReports raw memory."
+    assert issue["content"]["body"] == "## What it does\nReports raw memory."
+
+
+def test_one_setting_gives_every_format_its_addresses(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    from initaudit.rules import catalogue
+
+    rule = catalogue()["INI101"]
+    assert rule.url() == ""
+    monkeypatch.setattr("initaudit.finding.DOCUMENTATION_URL", "https://docs.example.org/")
+    assert rule.url() == "https://docs.example.org/rules/INI101/"
+    (run,) = json.loads(render("sarif", EVERYTHING, context))["runs"]
+    assert run["tool"]["driver"]["informationUri"] == "https://docs.example.org/"
+    assert json.loads(render("rdjson", EVERYTHING, context))["source"]["url"] == "https://docs.example.org/"
 
 
 def test_github_escapes_data_and_properties(context: Context) -> None:
