@@ -9,24 +9,36 @@ import msgspec
 
 from initaudit import engine
 from initaudit.engine import Report, Task
-from initaudit.finding import Change, Finding, Observer
+from initaudit.finding import Change, Finding, Severity
 from initaudit.observation import Observation
 from initaudit.settings import Model
-from initaudit.timeline import SignalProfile
+from initaudit.timeline import Layer, SignalProfile
 
 SHOWN = 6
-"""Calls that are listed one by one."""
+"""Calls, and paths, that are listed one by one."""
+LOUD, LOUDER = 100.0, 10.0
+"""The rms of an output that is out of bounds, and how much larger it is then than before."""
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One model with its changes: what was found and measured before, and after."""
+    """One model with its changes: what was found and measured before, and after.
+
+    ``findings`` are those that advise something for it, ``known`` is all that was found before.
+    """
 
     target: str
     changes: tuple[Change, ...]
     findings: tuple[Finding, ...]
+    known: tuple[Finding, ...]
     left: tuple[Finding, ...]
     before: Observation
     after: Observation | None
+
+    @property
+    def new(self) -> tuple[Finding, ...]:
+        """What is found with the advice and was not found before."""
+        known = {_identity(finding) for finding in self.known}
+        return tuple(finding for finding in self.left if _identity(finding) not in known)
 
 
 def attempt(task: Task, report: Report, models: Sequence[Model]) -> Iterator[Attempt]:
@@ -51,6 +63,7 @@ def attempt(task: Task, report: Report, models: Sequence[Model]) -> Iterator[Att
             target=model.target,
             changes=changes,
             findings=tuple(findings),
+            known=report.findings,
             left=again.findings,
             before=before,
             after=next(iter(again.observations), None),
@@ -81,19 +94,88 @@ def _lines(one: Attempt) -> Iterator[str]:
         yield f"  {call}" + (f"  ({count} parameters)" if count > 1 else "")
     if len(counts) > SHOWN:
         yield f"  and {len(counts) - SHOWN} more calls"
-    if one.after is None or (one.after.signal is None and one.before.signal is not None):
-        yield "  it could not be built and run again"
     for name, was, now in _measures(one):
         yield f"  {name}: {was} -> {now}"
+    harm = tuple(_harm(one))
     left = {_identity(finding): finding for finding in one.left}
     for finding in one.findings:
         after = left.get(_identity(finding))
         outcome = "is no longer found" if after is None else f"stays: {after.severity.value}"
-        yield f"  {finding.code} {finding.name}, {finding.severity.value}: {outcome}"
-    known = {_identity(finding) for finding in one.findings}
-    for finding in one.left:
-        if _identity(finding) not in known and finding.evidence and finding.evidence[0].observer is Observer.PROBE:
-            yield f"  {finding.code} {finding.name}, {finding.severity.value}: found as well"
+        if after is None and harm:
+            outcome += ", but that is no cure: see below"
+        yield f"  {_named(finding)}: {outcome}"
+    for finding in one.new:
+        yield f"  {_named(finding)}: new with the advice: {finding.message}"
+    for line in harm:
+        yield f"  {line}"
+    yield f"  {_verdict(one, harm)}"
+
+
+def _verdict(one: Attempt, harm: Sequence[str]) -> str:
+    """What the advice is worth, in a sentence."""
+    left = {_identity(finding) for finding in one.left}
+    stays = sum(_identity(finding) in left for finding in one.findings)
+    new = [finding for finding in one.new if finding.severity is not Severity.NOTE]
+    if stays or new or harm:
+        parts = [f"{stays} of {len(one.findings)} findings stay" if stays else "", f"{len(new)} new" if new else ""]
+        why = ", ".join(filter(None, (*parts, "the model got worse" if harm else "")))
+        return f"the advice does not cure it: {why}"
+    if one.after is None or one.after.signal is None:
+        return "the advice cures it: every finding is gone, and no other came; no forward shows the gradients"
+    return "the advice cures it: every finding is gone, no other came, and no gradient died"
+
+
+def _named(finding: Finding) -> str:
+    about = f" `{finding.parameter}`" if finding.parameter else ""
+    return f"{finding.code} {finding.name}{about}, {finding.severity.value}"
+
+
+def _harm(one: Attempt) -> Iterator[str]:
+    """What is worse than before: it cannot run any more, a gradient died, or values left all bounds."""
+    before, after = one.before.signal, one.after.signal if one.after is not None else None
+    if after is None:
+        if one.after is None or before is not None:
+            yield "with the advice it could not be built and run"
+        return
+    was = {layer.path: layer for layer in before.layers} if before is not None else {}
+    dead = [layer.path for layer in after.layers if _is_dead(layer, was.get(layer.path))]
+    if dead:
+        yield f"no gradient reaches {_few(dead)} any more: with the advice it can never learn"
+    lost = [path for path, layer in was.items() if layer.gradient and not _gradient_of(after, path)]
+    if lost and not dead:
+        yield f"the gradient of {_few(lost)} could not be measured any more"
+    loud = [layer.path for layer in after.layers if _is_louder(layer, was.get(layer.path))]
+    if loud:
+        worst = max(_loudness(layer) for layer in after.layers if layer.path in loud)
+        yield f"what {_few(loud)} gives grows to an rms of {worst:.2g}"
+
+
+def _is_dead(layer: Layer, before: Layer | None) -> bool:
+    """Whether no gradient reaches a weight that one reached before, or that was not measured before."""
+    alive = before is None or not before.gradient or any(before.gradient)
+    return bool(layer.gradient) and not any(layer.gradient) and alive
+
+
+def _is_louder(layer: Layer, before: Layer | None) -> bool:
+    """Whether an output left the bounds that it kept before."""
+    loudness = _loudness(layer)
+    if math.isnan(loudness) or before is None or not before.rms:
+        return False
+    return loudness > LOUD and loudness > LOUDER * _loudness(before)
+
+
+def _loudness(layer: Layer) -> float:
+    finite = all(math.isfinite(rms) for rms in layer.rms)
+    return max(layer.rms, default=math.nan) if finite else math.inf
+
+
+def _gradient_of(signal: SignalProfile, path: str) -> tuple[float, ...]:
+    return next((layer.gradient for layer in signal.layers if layer.path == path), ())
+
+
+def _few(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return ", ".join(f"`{path}`" for path in paths[:SHOWN]) + more
 
 
 def _identity(finding: Finding) -> tuple[str, str | None, str | None]:

@@ -110,7 +110,8 @@ class Fix(msgspec.Struct, frozen=True):
 class Advice(msgspec.Struct, frozen=True, kw_only=True):
     """The call of ``nn.init`` that would mend a parameter, named as in ``model``, the class that declares it.
 
-    ``nonlinearity`` is what it is given by that name, ``gain_for`` the nonlinearity whose gain it is given.
+    ``nonlinearity``, ``mode``, ``std`` and ``val`` are what it is given by that name, ``gain_for`` the nonlinearity
+    whose gain it is given. The text of it is a line for a method of that class.
     """
 
     model: str
@@ -119,9 +120,22 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     nonlinearity: str | None = None
     gain_for: str | None = None
     std: float | None = None
+    mode: str | None = None
+    val: float | None = None
+
+    @property
+    def target(self) -> str:
+        """The parameter as the code of its class spells it: ``self.layers[0].weight``."""
+        owner = "model" if self.model.startswith("torch.") else "self"  # nobody writes to a class of torch
+        parts = (f"[{part}]" if part.isdigit() else f".{part}" for part in self.parameter.split("."))
+        return owner + "".join(parts)
 
     def __str__(self) -> str:
-        arguments = [self.parameter]
+        arguments = [self.target]
+        if self.val is not None:
+            arguments.append(f"{self.val:g}")
+        if self.mode is not None:
+            arguments.append(f'mode="{self.mode}"')
         if self.nonlinearity is not None:
             arguments.append(f'nonlinearity="{self.nonlinearity}"')
         if self.gain_for is not None:

@@ -81,8 +81,12 @@ def _same_rows(one: Place, other: Place) -> bool:
 
 
 def _joined(cluster: Sequence[Seen]) -> Finding:
-    """The first finding of a cluster, the analyzer's if it has one, with everyone's evidence and the worst severity."""
+    """The first finding of a cluster, the analyzer's if it has one, with everyone's evidence and the worst severity.
+
+    The one that knows what to write instead says so.
+    """
     first = cluster[0].finding
+    telling = next((one.finding for one in cluster if one.finding.advice), first)
     by_observer: dict[Observer, list[Seen]] = {}
     for one in cluster:
         if one.observer is not None:
@@ -90,6 +94,7 @@ def _joined(cluster: Sequence[Seen]) -> Finding:
     evidence = tuple(piece for group in by_observer.values() for piece in _evidence(group))
     return msgspec.structs.replace(
         first,
+        message=telling.message,
         severity=max((one.finding.severity for one in cluster), key=lambda severity: severity.rank),
         evidence=evidence,
         affects=tuple(dict.fromkeys(name for one in cluster for name in one.finding.affects)),

@@ -219,7 +219,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     the units that no sample activates, where a rectifier follows.
 
     ``depends`` is the path of a parameter or buffer that nothing wrote and that the output depends on: what is measured
-    then tells of values that the probe chose, and is not judged. ``gradient`` is left out where it depends on such.
+    then tells of values that the probe chose, and is not judged. ``gradient_depends`` is the same for the gradient.
     """
 
     path: str
@@ -244,6 +244,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     again: tuple[float, ...] = ()
     units: int = 0
     depends: str | None = None
+    gradient_depends: str | None = None
 
 
 class InitialLoss(msgspec.Struct, frozen=True, kw_only=True):

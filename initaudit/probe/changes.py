@@ -21,5 +21,5 @@ def change(model: torch.nn.Module, changes: Iterable[Change]) -> None:
 
 def _arguments(advice: Advice) -> dict[str, Any]:
     gain = torch.nn.init.calculate_gain(advice.gain_for) if advice.gain_for is not None else None
-    given = {"nonlinearity": advice.nonlinearity, "gain": gain, "std": advice.std}
-    return {name: value for name, value in given.items() if value is not None}
+    plain = {name: getattr(advice, name) for name in ("nonlinearity", "std", "mode", "val")}
+    return {name: value for name, value in (*plain.items(), ("gain", gain)) if value is not None}

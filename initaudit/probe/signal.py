@@ -59,7 +59,6 @@ def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timeli
     """Every weight at its first use."""
     by_path: list[dict[str, Use]] = [{use.path: use for use in reversed(one.uses)} for one in passes]
     every: dict[str, list[Use]] = {}
-    influenced = passes[0].influenced
     for use in passes[0].uses:
         every.setdefault(use.path, []).append(use)
     for path, met in every.items():
@@ -83,13 +82,12 @@ def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timeli
             rms=tuple(one.rms for one in uses),
             discrimination=_measured(uses, "discrimination"),
             drowned=_measured(uses, "drowned"),
-            gradient=()
-            if path in influenced
-            else tuple(one.gradients[path] for one in passes if path in one.gradients),
+            gradient=tuple(one.gradients[path] for one in passes if path in one.gradients),
             dead=_measured(uses, "dead") if (passes[0].batch or 0) >= ENOUGH else (),
             again=tuple(one.rms for one in met[:REMEMBERED]) if len(met) > 1 else (),
             units=use.units,
             depends=next(filter(None, (one.depends for one in met)), None),
+            gradient_depends=passes[0].influenced.get(path),
         )
 
 

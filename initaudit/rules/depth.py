@@ -127,7 +127,7 @@ def advice(layer: Layer) -> str:
 
 def unbiased(layer: Layer) -> str:
     """The call that takes the bias away."""
-    return f"`nn.init.zeros_({layer.bias})`"
+    return f"`{Advice(model=layer.model, parameter=layer.bias or '', initializer='zeros_')}`"
 
 
 def place_of(layer: Layer, profile: SignalProfile) -> Place:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
 from initaudit.rules.depth import (
     DECADES,
@@ -162,10 +162,11 @@ class ExplodingSignal(Rule[SignalProfile]):
     def grows_in_time(self, profile: SignalProfile, layer: Layer, course: Trend) -> Finding:
         """The scale rises from each use of a weight to the next."""
         uses = len(layer.again)
+        kept = Advice(model=layer.model, parameter=layer.parameter, initializer="orthogonal_")
         return self.finding(
             place_of(layer, profile),
             f"activations grow by {course.decades:.1f} decades over {uses} uses of `{layer.parameter}`; with "
-            f"`nn.init.orthogonal_({layer.parameter})` a recurrent weight keeps their scale",
+            f"`{kept}` a recurrent weight keeps their scale",
             evidence=[
                 Evidence(
                     profile.observer,
@@ -175,6 +176,7 @@ class ExplodingSignal(Rule[SignalProfile]):
             ],
             model=layer.model,
             parameter=layer.parameter,
+            advice=[kept],
         )
 
     def overflows(self, profile: SignalProfile, layer: Layer) -> Finding:

@@ -106,7 +106,8 @@ class GradientSlope(Rule[SignalProfile]):
         """Groups whose gradients change geometrically."""
         for group in groups(profile):
             course = trend([middle(layer.gradient) or 0.0 for layer in group])
-            if course is not None and course.geometric and not any(layer.normalized for layer in group):
+            unjudged = any(layer.normalized or layer.gradient_depends for layer in group)
+            if course is not None and course.geometric and not unjudged:
                 yield group, course
 
     def steep(self, profile: SignalProfile, group: list[Layer], course: Trend) -> Finding:

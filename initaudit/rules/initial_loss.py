@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
 from initaudit.rules.depth import middle, place_of
 from initaudit.timeline import InitialLoss as Loss
@@ -93,6 +93,7 @@ class InitialLoss(Rule[SignalProfile]):
         )
         if loss is None or head is None:
             return
+        advice = Advice(model=head.model, parameter=head.parameter, initializer="normal_", std=0.01)
         excess, error = middle(loss.excess) or 0.0, middle(loss.error) or 0.0
         sure = excess - ERRORS * error
         if sure <= HIGH:
@@ -100,11 +101,12 @@ class InitialLoss(Rule[SignalProfile]):
         yield self.finding(
             place_of(head, subject),
             f"the loss before training is {excess:.3g} nats above ln({loss.classes}), what guessing costs: `{head.parameter}` "
-            f"gives logits that are too large; draw it smaller, such as `nn.init.normal_({head.parameter}, std=0.01)`",
+            f"gives logits that are too large; draw it smaller, such as `{advice}`",
             evidence=[Evidence(subject.observer, self.measured(loss, excess, error))],
             severity=Severity.ERROR if sure > ABSURD else Severity.WARNING,
             model=head.model,
             parameter=head.parameter,
+            advice=[advice],
         )
 
     @staticmethod

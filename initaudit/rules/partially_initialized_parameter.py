@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import BOTH, Example, Rule
-from initaudit.rules.raw_memory import seen_when_built
+from initaudit.rules.raw_memory import remedy, seen_when_built
 from initaudit.timeline import Coverage, Kind, Only, ParameterTimeline
 
 
@@ -187,17 +187,19 @@ class PartiallyInitializedParameter(Rule[ParameterTimeline]):
         if subject.kind is not Kind.PARAMETER or subject.coverage is not Coverage.PARTIAL or allocation is None:
             return
         optional = subject.only in (Only.OPTION, Only.SOME)
+        advice = remedy(subject)
         yield self.finding(
             allocation.place,
-            self.message(subject, allocation.call),
+            self.message(subject, allocation.call, advice),
             evidence=[Evidence(subject.observer, self.seen(subject))],
             severity=Severity.WARNING if optional else None,
             model=subject.model,
             parameter=subject.name,
+            advice=[advice] if advice is not None else [],
         )
 
     @staticmethod
-    def message(subject: ParameterTimeline, call: str) -> str:
+    def message(subject: ParameterTimeline, call: str, advice: Advice | None) -> str:
         """What is wrong, where, and what to do."""
         allocated = f"`{subject.name}` is allocated by `{call}`"
         if subject.only is Only.OPTION:
@@ -205,7 +207,8 @@ class PartiallyInitializedParameter(Rule[ParameterTimeline]):
         if subject.only is Only.SOME:
             return f"{allocated} and initialized by some programs only: {subject.gap}"
         gap = f": {subject.gap}" if subject.gap else ""
-        return f"{allocated} and only partly initialized{gap}; write every element on every path"
+        first = f", or all of it before: `{advice}`" if advice is not None else ""
+        return f"{allocated} and only partly initialized{gap}; write every element on every path{first}"
 
     @staticmethod
     def seen(subject: ParameterTimeline) -> str:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from initaudit.timeline import ParameterTimeline, Role
+import math
+import re
+from typing import Any
+
+from initaudit.activations import CATALOGUE, Family
+from initaudit.finding import Advice
+from initaudit.schemes.gains import calculate_gain
+from initaudit.timeline import ParameterTimeline, Role, Usage
 
 USES = {
     Role.FACTOR: "multiplies by it element by element",
@@ -11,6 +18,7 @@ USES = {
     Role.TABLE: "takes rows from it",
     Role.SLOPE: "uses it as a negative slope",
 }
+LEAKY = ("leaky_relu", "prelu", "rrelu")
 
 
 def seen_when_built(subject: ParameterTimeline) -> str | None:
@@ -23,3 +31,88 @@ def seen_when_built(subject: ParameterTimeline) -> str | None:
         return text
     use = f"; the forward {USES[usage.role]}" if usage.role is not None else "; the forward shows no use of it"
     return f"{text}{use}, and was run with {usage.filled} in place of them"
+
+
+SMALL = 0.02
+"""The standard deviation of embeddings and positions, as in BERT and ViT."""
+SLOPE = 0.25
+"""torch's own start for the slope of a PReLU."""
+ONE_AT_ZERO = ("exp", "exp2", "shifted", "sigmoid", "softmax")
+"""Functions that make a factor of zero one, or half: what goes through them starts at zero."""
+NAMED = (
+    (re.compile(r"bias|beta|shift|offset|(^|_)b$"), Role.OFFSET),
+    (re.compile(r"pos|emb|token|query|queries|prompt|cls|table|codebook"), Role.TABLE),
+    (re.compile(r"gain|gamma|scale|alpha|temperature|(^|_)g$"), Role.FACTOR),
+)
+"""What the last part of a name says of a use that was not seen."""
+
+
+def remedy(subject: ParameterTimeline) -> Advice | None:
+    """The call that gives it values it can train from, by its use; None where neither use nor shape is known."""
+    usage = subject.usage if subject.usage is not None and subject.usage.role is not None else _guessed(subject)
+    if usage is None:
+        return None
+    initializer, given = _call(usage, subject)
+    return Advice(model=subject.model, parameter=subject.name, initializer=initializer, **given)
+
+
+def _call(usage: Usage, subject: ParameterTimeline) -> tuple[str, dict[str, Any]]:
+    match usage.role:
+        case Role.FACTOR:
+            return ("zeros_" if usage.through in ONE_AT_ZERO else "ones_"), {}
+        case Role.OFFSET:
+            return "zeros_", {}
+        case Role.SLOPE:
+            return "constant_", {"val": SLOPE}
+        case Role.WEIGHT if usage.mode is not None:
+            return _scheme(usage.activation, usage.mode)
+        case Role.WEIGHT if usage.inputs:
+            parts = 2 if usage.through == "view_as_complex" else 1
+            return "normal_", {"std": _rounded(_gain(usage.activation) / math.sqrt(usage.inputs * parts))}
+        case Role.WEIGHT if _dimensions(subject) == 2:
+            return _scheme(usage.activation, "fan_in")
+        case _:
+            return "normal_", {"std": SMALL}
+
+
+def _scheme(activation: str | None, mode: str) -> tuple[str, dict[str, Any]]:
+    """The scheme that keeps the scale of a signal before an activation, for a weight that torch's initializers fit."""
+    known = CATALOGUE.get(activation or "linear", CATALOGUE["linear"])
+    kaiming: dict[str, Any] = {"mode": mode} if mode == "fan_out" else {}
+    if known.key in LEAKY:
+        return "kaiming_normal_", {**kaiming, "nonlinearity": "leaky_relu"}
+    if known.family in (Family.RECTIFIER, Family.SMOOTH_RECTIFIER):
+        return "kaiming_normal_", {**kaiming, "nonlinearity": "relu"}
+    if known.key == "selu":
+        return "kaiming_normal_", {**kaiming, "nonlinearity": "linear"}
+    return "xavier_normal_", {"gain_for": "tanh"} if known.key == "tanh" else {}
+
+
+def _gain(activation: str | None) -> float:
+    """What the standard deviation of a weight before an activation is multiplied by."""
+    known = CATALOGUE.get(activation or "linear", CATALOGUE["linear"])
+    rectified = known.family in (Family.RECTIFIER, Family.SMOOTH_RECTIFIER)
+    return math.sqrt(2) if rectified else calculate_gain("tanh") if known.key == "tanh" else 1.0
+
+
+def _guessed(subject: ParameterTimeline) -> Usage | None:
+    """A use by name and shape, where none was seen."""
+    name = subject.name.rpartition(".")[2].lower()
+    dimensions = _dimensions(subject)
+    if dimensions is None:
+        return None
+    for pattern, role in NAMED:
+        if pattern.search(name) and (role is Role.TABLE or dimensions < 2):
+            return Usage(role=role)
+    if name == "weight" and dimensions == 1:
+        return Usage(role=Role.FACTOR)
+    return Usage(role=Role.WEIGHT) if dimensions == 2 else Usage()
+
+
+def _dimensions(subject: ParameterTimeline) -> int | None:
+    shape = subject.allocation.shape if subject.allocation is not None else None
+    return None if shape is None else len(shape)
+
+
+def _rounded(number: float) -> float:
+    return float(f"{number:.3g}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import BOTH, Example, Rule
-from initaudit.rules.raw_memory import seen_when_built
+from initaudit.rules.raw_memory import remedy, seen_when_built
 from initaudit.timeline import Coverage, Kind, Only, ParameterTimeline, at
 
 
@@ -107,18 +107,19 @@ class UninitializedParameter(Rule[ParameterTimeline]):
         allocation = subject.allocation
         if subject.kind is not Kind.PARAMETER or subject.coverage is not Coverage.NEVER or allocation is None:
             return
+        advice = remedy(subject)
         yield self.finding(
             allocation.place,
-            self.message(subject, allocation.call),
+            self.message(subject, allocation.call, advice),
             evidence=[Evidence(subject.observer, self.seen(subject))],
             severity=Severity.NOTE if subject.only in (Only.TESTS, Only.CHECKPOINT) else None,
             model=subject.model,
             parameter=subject.name,
-            advice=[self.remedy(subject)],
+            advice=[advice] if advice is not None else [],
         )
 
     @staticmethod
-    def message(subject: ParameterTimeline, call: str) -> str:
+    def message(subject: ParameterTimeline, call: str, advice: Advice | None) -> str:
         """What is wrong, what shows it, and what to do."""
         allocated = f"`{subject.name}` is allocated by `{call}`"
         built = at(subject.built) if subject.built is not None else ""
@@ -129,14 +130,9 @@ class UninitializedParameter(Rule[ParameterTimeline]):
         message = f"{allocated} and never initialized" + (f" (built at {built})" if built else "")
         if subject.forgotten:
             return f"{message}; `{subject.forgotten}` would initialize it, but nothing calls it"
+        if advice is not None:
+            return f"{message}; add `{advice}` to `__init__`"
         return f"{message}; give it values, for example with `nn.init`, before construction ends"
-
-    @staticmethod
-    def remedy(subject: ParameterTimeline) -> Advice:
-        """A call that gives it values that train: Xavier's for a matrix, zeros for a vector."""
-        shape = subject.allocation.shape if subject.allocation is not None else None
-        initializer = "xavier_uniform_" if shape is not None and len(shape) > 1 else "zeros_"
-        return Advice(model=subject.model, parameter=subject.name, initializer=initializer)
 
     @staticmethod
     def seen(subject: ParameterTimeline) -> str:

@@ -154,6 +154,23 @@ class WrongFan(Rule[WeightUse]):
             """,
             target="Symmetric",
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Meant(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 128)
+                    self.weight = nn.Parameter(torch.empty(128, 16))
+                    nn.init.kaiming_normal_(self.weight, mode="fan_out", nonlinearity="relu")
+
+                def forward(self, x):
+                    return torch.relu(self.fc(x) @ self.weight)
+            """,
+            target="Meant",
+        ),
     )
 
     def check(self, subject: WeightUse) -> Iterator[Finding]:
@@ -162,7 +179,7 @@ class WrongFan(Rule[WeightUse]):
         if subject.normalized or named is None or not called.startswith(("xavier", "kaiming")):
             return
         counted, real = counts(named, subject)
-        if counted is None or are_alike(counted, real):
+        if counted is None or are_alike(counted, real) or self.is_meant(named, counted, subject):
             return
         what = "fans of {}, together" if called.startswith("xavier") else f"a {named.mode} of {{}}"
         off = f"({real}) / ({counted}) of what it should be"
@@ -185,6 +202,11 @@ class WrongFan(Rule[WeightUse]):
             parameter=subject.parameter,
             advice=advice,
         )
+
+    @staticmethod
+    def is_meant(named: Recognition, counted: Count, subject: WeightUse) -> bool:
+        """Whether ``mode="fan_out"`` was asked for since torch's fan_out is the fan_in of a weight that is (in, out)."""
+        return named.mode == "fan_out" and are_alike(counted, subject.fan_in)
 
     @staticmethod
     def remedy(subject: WeightUse, factor: float) -> Iterator[Advice]:

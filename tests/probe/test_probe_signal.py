@@ -332,7 +332,7 @@ def test_where_biases_drown_the_signal_they_are_named(observe: Observe) -> None:
     he = {"draw": lambda w: init.kaiming_normal_(w, nonlinearity="relu")}
     (finding,) = found(observe, Stack, depth=6, bias=200.0, **he)
     assert finding.code == "INI701"
-    assert "nn.init.zeros_(layers.0.bias)" in finding.message
+    assert "nn.init.zeros_(self.layers[0].bias)" in finding.message
 
 
 def test_a_dead_layer_is_an_error_and_what_follows_from_it_is_not_told_again(observe: Observe) -> None:
@@ -348,7 +348,7 @@ def test_a_dead_layer_is_an_error_and_what_follows_from_it_is_not_told_again(obs
 def test_the_advice_is_the_call_for_what_follows(observe: Observe) -> None:
     (finding,) = found(observe, Stack, depth=6, draw=lambda w: init.normal_(w, std=0.02), act=torch.tanh)
     assert finding.code == "INI701"
-    assert 'nn.init.xavier_normal_(layers.1.weight, gain=nn.init.calculate_gain("tanh"))' in finding.message
+    assert 'nn.init.xavier_normal_(self.layers[1].weight, gain=nn.init.calculate_gain("tanh"))' in finding.message
 
 
 def test_half_precision_that_overflows_is_named_at_the_first_layer(observe: Observe) -> None:
