@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from initaudit.analyzer.symbolic.values import (
     Symbol,
     Tensor,
     Value,
+    constant,
+    joined,
     text,
 )
 
@@ -33,6 +36,7 @@ ARITHMETIC: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Pow: ("**", operator.pow),
 }
 LARGEST = 1e15
+WIDE = re.compile(r"[0-9]{4}|\*")
 
 
 def binary(run: Interpreter, kind: type[ast.operator], left: Value, right: Value) -> Value:
@@ -41,10 +45,10 @@ def binary(run: Interpreter, kind: type[ast.operator], left: Value, right: Value
     if isinstance(left, Constant) and isinstance(right, Constant) and function is not None:
         return _folded(function, left.value, right.value)
     if isinstance(left, Sequence) and isinstance(right, Sequence) and kind is ast.Add:
-        return Sequence(left.items + right.items, left.complete and right.complete, left.is_list)
+        return joined(left.items, right.items, complete=left.complete and right.complete, is_list=left.is_list)
     if isinstance(left, Sequence) and kind is ast.Mult:
         if isinstance(right, Constant) and isinstance(right.value, int) and right.value <= 16:
-            return Sequence(left.items * right.value, left.complete, left.is_list)
+            return joined([], left.items * right.value, complete=left.complete, is_list=left.is_list)
         return Sequence(left.items, False, left.is_list)
     if isinstance(left, Signal) or isinstance(right, Signal):
         signal = left if isinstance(left, Signal) else right
@@ -77,7 +81,7 @@ def _folded(function: Callable[[Any, Any], Any], left: Any, right: Any) -> Value
     numbers = isinstance(left, int | float) and isinstance(right, int | float)
     if numbers and function is operator.pow and (abs(left) > 1e6 or abs(right) > 64):
         return UNKNOWN
-    if not numbers and function is operator.mul:
+    if not numbers and (function is operator.mul or (function is operator.mod and _pads(left))):
         return UNKNOWN
     try:
         result = function(left, right)
@@ -85,7 +89,13 @@ def _folded(function: Callable[[Any, Any], Any], left: Any, right: Any) -> Value
         return UNKNOWN
     if isinstance(result, complex) or (isinstance(result, int | float) and not abs(result) < LARGEST):
         return UNKNOWN
-    return Constant(result)
+    return constant(result)
+
+
+def _pads(form: object) -> bool:
+    """Whether a format string has a width, which may be of any size."""
+    written = form.decode("latin-1") if isinstance(form, bytes) else form
+    return isinstance(written, str) and WIDE.search(written) is not None
 
 
 def number(value: Value) -> float | None:

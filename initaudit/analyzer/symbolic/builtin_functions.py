@@ -11,6 +11,7 @@ from initaudit.analyzer.symbolic import calls, execution, expressions, modules
 from initaudit.analyzer.symbolic.computed_names import reached
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of
 from initaudit.analyzer.symbolic.values import (
+    MAX_TEXT,
     NONE,
     UNKNOWN,
     UNSET,
@@ -28,6 +29,8 @@ from initaudit.analyzer.symbolic.values import (
     Unset,
     Value,
     choose,
+    constant,
+    joined,
     leaves,
     simplify,
     text,
@@ -43,6 +46,9 @@ CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "int": int, "float": float, "abs": abs, "round": round, "bool": bool, "str": str,
 }  # fmt: skip
 REDUCTIONS: dict[str, Callable[[Any], Any]] = {"max": max, "min": min, "sum": sum}
+COUNTING = ("factorial", "comb", "perm")
+LARGEST_COUNTED = 1_000
+"""Of more, there are more combinations than anything in a model has elements."""
 TORCH_PARENTS = {
     "torch.nn._BatchNorm": ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"),
     "torch.nn._NormBase": (
@@ -133,15 +139,15 @@ def _map(run: Interpreter, function: Value, iterable: Value, origin: Origin) -> 
 
 def _converted(name: str, value: Any) -> Value:
     try:
-        return Constant(CONVERSIONS[name](value))
+        return constant(CONVERSIONS[name](value))
     except (TypeError, ValueError, OverflowError):
         return UNKNOWN
 
 
 def _extremum(name: str, values: list[Any]) -> Value:
     try:
-        return Constant(REDUCTIONS[name](values if len(values) > 1 else values[0]))
-    except TypeError:
+        return constant(REDUCTIONS[name](values if len(values) > 1 else values[0]))
+    except (TypeError, ValueError):
         return UNKNOWN
 
 
@@ -149,9 +155,14 @@ def _range(run: Interpreter, args: list[Value]) -> Value:
     for arg in args:
         run.integer(arg)
     if args and all(isinstance(arg, Constant) and isinstance(arg.value, int) for arg in args):
-        numbers = range(*[arg.value for arg in args if isinstance(arg, Constant) and isinstance(arg.value, int)])
-        if len(numbers) <= 16:
-            return Sequence([Constant(number) for number in numbers])
+        try:
+            numbers = range(*[arg.value for arg in args if isinstance(arg, Constant) and isinstance(arg.value, int)])
+            if len(numbers) <= 16:
+                return Sequence([Constant(number) for number in numbers])
+        except (TypeError, ValueError):  # a step of zero, or four arguments: such code raises
+            return UNKNOWN
+        except OverflowError:  # more numbers than can be counted
+            pass
     result = Symbol(f"each of range({', '.join(map(text, args))})")
     run.integers.add(result.text)
     return Sequence([result], complete=False)
@@ -251,8 +262,11 @@ def mathematics(name: str, args: list[Value]) -> Value:
     """A function or constant of ``math``."""
     function = getattr(math, name, None)
     if callable(function) and args and all(isinstance(arg, Constant) for arg in args):
+        values = [arg.value for arg in args if isinstance(arg, Constant)]
+        if name in COUNTING and any(isinstance(value, int) and value > LARGEST_COUNTED for value in values):
+            return UNKNOWN
         try:
-            result = function(*[arg.value for arg in args if isinstance(arg, Constant)])
+            result = function(*values)
         except (TypeError, ValueError, OverflowError, ArithmeticError):
             return UNKNOWN
         return Constant(result) if isinstance(result, int | float) and abs(result) < 1e15 else UNKNOWN
@@ -279,7 +293,9 @@ def _sequence_method(run: Interpreter, owner: Sequence, name: str, args: list[Va
         owner.items.append(choose(run.condition, args[-1], UNSET) if run.condition != TRUE else args[-1])
         return NONE
     if name in ("extend", "update") and args:
-        owner.items += [item for _, item in run.iterate(args[0])]
+        added = [item for _, item in run.iterate(args[0])]
+        both = joined(owner.items, added, complete=owner.complete, is_list=owner.is_list)
+        owner.items, owner.complete = both.items, both.complete
         return NONE
     if name == "numel":
         return Symbol(f"numel({text(owner)})")
@@ -315,9 +331,11 @@ def _string_method(value: str, name: str, args: list[Value]) -> Value:
     if len(plain) == len(args) and name in (
         "find", "startswith", "endswith", "lower", "upper", "split", "replace", "strip", "count", "removeprefix",
     ):  # fmt: skip
+        if name == "replace" and sum(len(part) for part in plain if isinstance(part, str)) * len(value) > MAX_TEXT:
+            return UNKNOWN
         try:
             result = getattr(value, name)(*plain)
-        except (AttributeError, TypeError):
+        except (AttributeError, TypeError, ValueError, OverflowError):
             return UNKNOWN
-        return Sequence([Constant(part) for part in result]) if isinstance(result, list) else Constant(result)
+        return Sequence([Constant(part) for part in result]) if isinstance(result, list) else constant(result)
     return Symbol(f"{value!r}.{name}({', '.join(map(text, args))})")

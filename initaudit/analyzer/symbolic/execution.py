@@ -24,6 +24,7 @@ from initaudit.analyzer.symbolic.values import (
     Tensor,
     Value,
     choose,
+    joined,
     simplify,
 )
 
@@ -267,11 +268,12 @@ def _augment(run: Interpreter, statement: ast.AugAssign) -> None:
     old = simplify(run.evaluate(statement.target), run.condition)
     if isinstance(old, Sequence):
         if isinstance(value, Sequence):
-            old.items += value.items
+            both = joined(old.items, value.items, complete=old.complete, is_list=old.is_list)
+            old.items, old.complete = both.items, both.complete
         else:
             old.complete = False
     elif isinstance(old, Instance) and isinstance(value, Sequence):
-        old.children += value.items
+        old.children = joined(old.children, value.items, complete=True, is_list=True).items
     elif not isinstance(old, Tensor | Instance):
         result = arithmetic.binary(run, type(statement.op), old, value)
         assign(run, statement.target, result)

@@ -33,6 +33,7 @@ from initaudit.analyzer.symbolic.values import (
     Unset,
     Value,
     choose,
+    constant,
     leaves,
     simplify,
     text,
@@ -76,7 +77,7 @@ def _name(run: Interpreter, node: ast.Name) -> Value:
 
 
 def _constant(_: Interpreter, node: ast.Constant) -> Value:
-    return UNKNOWN if isinstance(node.value, complex | EllipsisType) else Constant(node.value)
+    return UNKNOWN if isinstance(node.value, complex | EllipsisType) else constant(node.value)
 
 
 def _formatted(run: Interpreter, node: ast.JoinedStr) -> Value:
@@ -88,7 +89,7 @@ def _formatted(run: Interpreter, node: ast.JoinedStr) -> Value:
             value = run.evaluate(part.value)
             parts.append(str(value.value) if isinstance(value, Constant) else "{" + text(value) + "}")
     joined = "".join(parts)
-    return Symbol(f"f'{joined}'") if "{" in joined else Constant(joined)
+    return Symbol(f"f'{joined}'") if "{" in joined else constant(joined)
 
 
 def _elements(run: Interpreter, node: ast.Tuple | ast.List | ast.Set) -> Value:

@@ -55,6 +55,7 @@ from initaudit.analyzer.symbolic.values import (
     Unset,
     Value,
     choose,
+    inside,
     leaves,
     simplify,
     text,
@@ -327,27 +328,15 @@ class Interpreter:
         """
         if self.following is not None and not MAY_INITIALIZE.search(reason):
             return
-        match value:
-            case Tensor(storage=storage):
-                for _, leaf in leaves(storage, TRUE):
+        for each in inside(value):
+            if isinstance(each, Tensor):
+                for _, leaf in leaves(each.storage, TRUE):
                     if isinstance(leaf, Memory):
                         leaf.storage.escape(readable(reason))
-            case Instance():
-                if value.escaped is None:
-                    value.escaped = readable(reason)
-                    for attribute in list(value.attributes.values()):
-                        self.escape(attribute, reason)
-                    for child in value.children:
-                        self.escape(child, reason)
-            case Sequence(items=items):
-                for item in items:
-                    self.escape(item, reason)
-            case Mapping(items=mapping):
-                for item in mapping.values():
-                    self.escape(item, reason)
-            case Choice(_, then, otherwise):
-                self.escape(then, reason)
-                self.escape(otherwise, reason)
+            elif isinstance(each, Instance) and each.escaped is None:
+                each.escaped = readable(reason)
+                for held in (*each.attributes.values(), *each.children):
+                    self.escape(held, reason)
 
     def integer(self, value: Value) -> None:
         """Remember that a value was used as a size. Where its type was tested this says nothing of other paths."""
@@ -368,15 +357,7 @@ class Interpreter:
 
 def _reaches_tensors(value: Value) -> bool:
     """Whether a function that is given the value may get at a tensor through it."""
-    match value:
-        case Sequence(items=items):
-            return any(map(_reaches_tensors, items))
-        case Mapping(items=mapping):
-            return any(map(_reaches_tensors, mapping.values()))
-        case Choice(_, then, otherwise):
-            return _reaches_tensors(then) or _reaches_tensors(otherwise)
-        case _:
-            return isinstance(value, Tensor | Instance | Function | Lambda | Builtin | Signal)
+    return any(isinstance(each, Tensor | Instance | Function | Lambda | Builtin | Signal) for each in inside(value))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -156,23 +156,27 @@ def members(
                 continue
 
 
-def initialize(run: Interpreter, value: Value, by: str, origin: Origin) -> None:
-    """Write a tensor, or every parameter below a module or in a collection."""
+def initialize(run: Interpreter, value: Value, by: str, origin: Origin, seen: set[int] | None = None) -> None:
+    """Write a tensor, or every parameter below a module or in a collection; each object that was not ``seen`` yet."""
+    seen = set() if seen is None else seen
+    if id(value) in seen:
+        return
+    seen.add(id(value))
     match value:
         case Tensor():
             tensors.write(run, value, by, origin)
         case Instance():
             for pair in named_parameters(run, value):
-                initialize(run, pair, by, origin)
+                initialize(run, pair, by, origin, seen)
         case Sequence(items=items):
             for item in items:
-                initialize(run, item, by, origin)
+                initialize(run, item, by, origin, seen)
         case Mapping(items=mapping):
             for item in mapping.values():
-                initialize(run, item, by, origin)
+                initialize(run, item, by, origin, seen)
         case Choice():
             for _, leaf in leaves(value, run.condition):
-                initialize(run, leaf, by, origin)
+                initialize(run, leaf, by, origin, seen)
 
 
 def named_parameters(run: Interpreter, instance: Instance, recurse: bool = True, prefix: str = "") -> list[Value]:

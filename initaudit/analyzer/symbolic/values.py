@@ -6,8 +6,9 @@ or, where it is the same unknown every time it is read, a ``Symbol`` with a cano
 
 from __future__ import annotations
 
+import hashlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
     import ast
 
     from initaudit.analyzer.snippets import Snippet
+
+
+MAX_TEXT = 4_096
+"""Characters of a string, and of the text of an unknown: names and formulas are shorter."""
+MAX_BITS = 256
+"""Bits of a number: nothing in a model is larger."""
+MAX_ITEMS = 2_000
+"""Items of a list that is put together from others, and of a text of nested lists."""
 
 
 class OutOfBudgetError(Exception):
@@ -64,12 +73,18 @@ class Symbol:
 
     text: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", _short(self.text))
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
     """A ``torch.Size``, or an entry that stands for several dimensions."""
 
     text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", _short(self.text))
 
 
 @dataclass(slots=True, eq=False)
@@ -309,6 +324,52 @@ UNSET = Unset()
 NONE = Constant(None)
 
 
+def _short(text: str) -> str:
+    """Return a text, or what is the same for the same text where it is too long."""
+    if len(text) <= MAX_TEXT:
+        return text
+    return f"{text[:64]}...{hashlib.blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
+
+
+def constant(value: object) -> Value:
+    """Return a known value as long as it has a size that one may go on with; else nothing is known of it."""
+    if isinstance(value, str | bytes):
+        return Constant(value) if len(value) <= MAX_TEXT else UNKNOWN
+    if isinstance(value, int):
+        return Constant(value) if value.bit_length() <= MAX_BITS else UNKNOWN
+    return Constant(value)
+
+
+def joined(one: list[Value], other: list[Value], *, complete: bool, is_list: bool) -> Sequence:
+    """Return a list with the items of two. Of a list that is too long the rest is not listed.
+
+    Raises OutOfBudgetError when the rest may hold parameters.
+    """
+    items = [*one, *other]
+    if any(not isinstance(item, Constant | Symbol | Size) for item in items[MAX_ITEMS:]):
+        raise OutOfBudgetError
+    return Sequence(items[:MAX_ITEMS], complete and len(items) <= MAX_ITEMS, is_list)
+
+
+def inside(value: Value) -> Iterator[Value]:
+    """Yield what a value is, or what lies in lists, mappings and choices, however nested; each object once."""
+    pending, seen = [value], set[int]()
+    while pending:
+        found = pending.pop()
+        if id(found) in seen:
+            continue
+        seen.add(id(found))
+        match found:
+            case Sequence(items=items):
+                pending += reversed(items)
+            case Mapping(items=mapping):
+                pending += reversed(mapping.values())
+            case Choice(_, then, otherwise):
+                pending += (otherwise, then)
+            case _:
+                yield found
+
+
 def choose(condition: Condition, then: Value, otherwise: Value) -> Value:
     """A choice, or the value itself where both ways give the same.
 
@@ -349,14 +410,23 @@ def leaves(value: Value, given: Condition) -> list[tuple[Condition, Value]]:
 
 
 def text(value: Value) -> str:
-    """A canonical text: equal for values that are the same unknown."""
+    """A canonical text: equal for values that are the same unknown. Raises OutOfBudgetError for lists without end."""
+    return _text(value, itertools.count(1))
+
+
+def _text(value: Value, items: Iterator[int]) -> str:
     match value:
         case Constant(inner):
             return repr(inner)
         case Symbol(name) | Size(name):
             return name
-        case Sequence(items, is_list=is_list):
-            return ("[{}]" if is_list else "({})").format(", ".join(text(item) for item in items))
+        case Sequence(items=listed, is_list=is_list):
+            parts = []
+            for item in listed:
+                if next(items) > MAX_ITEMS:
+                    raise OutOfBudgetError
+                parts.append(_text(item, items))
+            return ("[{}]" if is_list else "({})").format(", ".join(parts))
         case Api(name):
             return name
         case Class(defined):
