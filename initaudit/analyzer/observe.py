@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from initaudit.analyzer.failures import Failure
 from initaudit.analyzer.matches import Matches
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.prefilter import Candidate, by_reader
@@ -97,6 +98,7 @@ def _seen(project: Project, module: Module, wanted: Sequence[Candidate]) -> Obse
         chains=tuple(each for each in found if isinstance(each, Chain)),
         facts=tuple(each for each in found if isinstance(each, Fact)),
         undecided=tuple(each for each in found if isinstance(each, Undecided)),
+        error="; ".join(dict.fromkeys(each.detail for each in found if isinstance(each, Failure))) or None,
     )
 
 

@@ -61,10 +61,10 @@ class Reader:
         try:
             return self._read(filename)
         except Exception as error:
-            return Reading(
-                filename=filename,
-                observation=Observation(observer=Observer.ANALYZER, source=filename, error=_own_fault(error)),
-            )
+            from initaudit.analyzer.failures import described
+
+            failed = Observation(observer=Observer.ANALYZER, source=filename, error=described(error))
+            return Reading(filename=filename, observation=failed)
 
     def _read(self, filename: str) -> Reading:
         """By its bytes alone, where these tell that it has nothing to show."""
@@ -91,15 +91,6 @@ class Reader:
         if not candidates(self._questions):  # all that is asked for is whether the file parses
             return () if Question(SyntaxFault.__name__) in self._questions else None
         return candidates_in(raw, self._questions) or None
-
-
-def _own_fault(error: Exception) -> str:
-    """What to say of an error that nobody expected, and where it arose."""
-    import traceback
-
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(frame.filename).name}:{frame.lineno}"
-    return f"initaudit itself failed here, please report it: {type(error).__name__}: {error} ({where})"
 
 
 def read_all(filenames: Sequence[str], reader: Reader, jobs: int | None) -> Iterator[Reading]:

@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+from initaudit.analyzer.failures import Failure, guarded
 from initaudit.analyzer.matches import Words, groups
 from initaudit.analyzer.syntax.context import Class, Context, File, Statement
 from initaudit.observation import Undecided
 from initaudit.subjects.base import Fact
 from initaudit.timeline import Chain, ParameterTimeline
 
-Observed = Fact | ParameterTimeline | Chain | Undecided
+Observed = Fact | ParameterTimeline | Chain | Undecided | Failure
 Scope = File | Class | Context | Statement
 S = TypeVar("S", File, Class, Context, Statement)
 
@@ -52,12 +53,20 @@ class Reader(Generic[S]):
     imported: bool
 
     def __call__(self, scope: S) -> Iterator[Observed]:
-        """Yield what stands in one scope."""
-        yield from self.function(scope)
+        """Yield what stands in one scope; last what went wrong, if anything did."""
+        yield from guarded(self.function(scope), _name(scope))
 
     @property
     def name(self) -> str:
         return f"{self.function.__module__}.{self.function.__name__}"
+
+
+def _name(scope: Scope) -> str:
+    """Return what a scope is called in a message."""
+    if isinstance(scope, Statement):
+        scope = scope.context
+    definition = None if isinstance(scope, File) else scope.definition
+    return scope.module.name if definition is None else f"{scope.module.name}.{definition.qualname}"
 
 
 Reads = Callable[[S], Iterable[Any]]

@@ -16,6 +16,7 @@ from initaudit.analyzer.constructor import (
     timeline,
     unreadable_base,
 )
+from initaudit.analyzer.failures import Failure, guarded
 from initaudit.analyzer.matches import Words, groups
 from initaudit.analyzer.meta import not_restored, restored, restorer
 from initaudit.analyzer.module import Module
@@ -42,7 +43,7 @@ from initaudit.observation import Undecided
 from initaudit.subjects.lost_on_meta import NotRestored
 from initaudit.timeline import Coverage, ParameterTimeline
 
-Told = ParameterTimeline | NotRestored | Undecided
+Told = ParameterTimeline | NotRestored | Undecided | Failure
 ALLOCATES = "Tensor( new( empty*("
 REGISTERS = "Parameter( register_parameter( register_buffer( Buffer( DTensor"
 RAW, REGISTERED = groups(ALLOCATES), groups(REGISTERS)
@@ -69,24 +70,29 @@ def timelines(project: Project, module: Module, *, lost: bool = False, written: 
     if is_template(project, module):
         return
     for cls in _candidates(project, module, lost=lost):
-        definition = cls.definition
-        reason = unreadable_base(project, cls)
-        words = module.matches(definition.start, definition.end)
-        is_module, registers = project.is_module_class(cls), words.holds_all(REGISTERED)
-        if project.mro(cls) is not None and not is_module and not (reason and registers):
-            if registers:
-                yield from _mixed_in(project, cls, written=written)
-            continue
-        place = Place(module.filename, definition.row, 1, definition.row, len(module.lines[definition.row - 1]) + 1)
-        construction = construct(project, cls) if reason is None else None
-        if construction is None or construction.failure:
-            reason = reason or (construction.failure if construction else "")
-            yield Undecided(place=place, subject=cls.qualname, reason=reason or "")
-        if construction is not None:
-            by = restorer(construction) if lost else None
-            yield from _allocated_raw(construction, by, written=written)
-            if by is not None:
-                yield from _written_at_once(construction, by)
+        yield from guarded(_of_class(project, cls, lost=lost, written=written), cls.qualname)
+
+
+def _of_class(project: Project, cls: Defined, *, lost: bool, written: bool) -> Iterator[Told]:
+    """The life of every parameter of one class, as above."""
+    module, definition = cls.module, cls.definition
+    reason = unreadable_base(project, cls)
+    words = module.matches(definition.start, definition.end)
+    is_module, registers = project.is_module_class(cls), words.holds_all(REGISTERED)
+    if project.mro(cls) is not None and not is_module and not (reason and registers):
+        if registers:
+            yield from _mixed_in(project, cls, written=written)
+        return
+    place = Place(module.filename, definition.row, 1, definition.row, len(module.lines[definition.row - 1]) + 1)
+    construction = construct(project, cls) if reason is None else None
+    if construction is None or construction.failure:
+        reason = reason or (construction.failure if construction else "")
+        yield Undecided(place=place, subject=cls.qualname, reason=reason or "")
+    if construction is not None:
+        by = restorer(construction) if lost else None
+        yield from _allocated_raw(construction, by, written=written)
+        if by is not None:
+            yield from _written_at_once(construction, by)
 
 
 def _candidates(project: Project, module: Module, *, lost: bool) -> Iterator[Defined]:
