@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+SEPARATOR = "--"
+"""What stands between the flags of `probe` and the arguments that the target finds in `sys.argv`."""
+
+
 class CheckByDefault(click.Group):
     """A group in which bare paths, or flags, mean `check`."""
 
@@ -39,6 +43,17 @@ class CheckByDefault(click.Group):
         except KeyboardInterrupt:
             click.echo("initaudit: interrupted", err=True)
             sys.exit(130)
+
+
+class PassingOn(click.Command):
+    """A command of which everything behind `--` is for the target."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if SEPARATOR in args:
+            end = args.index(SEPARATOR)
+            ctx.meta[SEPARATOR] = tuple(args[end + 1 :])
+            args = args[:end]
+        return super().parse_args(ctx, args)
 
 
 def comma_separated(value: str) -> tuple[str, ...]:
@@ -188,7 +203,7 @@ def check(paths: tuple[str, ...], **flags: Any) -> None:
     sys.exit(commands.check(asked, output, mend=flags["fix"]))
 
 
-@main.command()
+@main.command(cls=PassingOn)
 @click.argument("targets", nargs=-1)
 @selection_flags
 @output_flags
@@ -230,13 +245,15 @@ def check(paths: tuple[str, ...], **flags: Any) -> None:
 def probe(targets: tuple[str, ...], **flags: Any) -> None:
     """Build models and watch: the configured ones, or `package.module:Attr`, `path/file.py:Attr`.
 
-    `hf:NAME`, `timm:NAME` and `torchvision:NAME` are a library's, built from their configurations.
+    `hf:NAME`, `timm:NAME` and `torchvision:NAME` are a library's, built from their configurations. What stands behind
+    `--` is in the target's `sys.argv`.
     """
     from initaudit import commands
     from initaudit.settings import Model
 
     how = {key: flags[key] for key in BUILDING}
-    models = tuple(Model(target=target, **how) for target in targets)
+    argv = click.get_current_context().meta.get(SEPARATOR, ())
+    models = tuple(Model(target=target, argv=argv, **how) for target in targets)
     asked, output = _asked(flags, targets=models, probe=True), _output(flags)
     sys.exit(
         commands.probe(

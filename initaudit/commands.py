@@ -362,6 +362,9 @@ def _conclude(report: Report, prepared: Prepared, output: Output) -> int:
     if output.show_unknown or output.verbose:
         for one in report.unread:
             _log(printable(f"{one.place.filename}:{position(one.place)}: skipped: {one.reason}"))
+    for seen in report.observations:
+        for remark in seen.remarks:
+            _log(printable(f"initaudit: warning: {seen.source}: {remark}"))
     for error in report.errors:
         _log(f"initaudit: error: {error}")
     if not output.quiet:

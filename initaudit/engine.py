@@ -159,6 +159,7 @@ def building(
                 questions=asked,
                 changes=(changes or {}).get(model.target, ()),
                 root=None if root is None else str(root),
+                argv=model.argv,
             )
             if model.timeout is not None:
                 target = msgspec.structs.replace(target, timeout=model.timeout)

@@ -42,8 +42,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one observer saw in one file or one target.
 
     ``comments`` says that the file may hold suppressions that are written for this tool. ``error`` says why it could
-    not be looked at. ``environment`` is where the model was built, ``signal`` what a forward and a backward of it show
-    (the probe only).
+    not be looked at, and ``remarks`` are sentences that the user is to see in any case. ``environment`` is where the
+    model was built, ``signal`` what a forward and a backward of it show (the probe only).
     """
 
     observer: Observer
@@ -54,6 +54,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     undecided: tuple[Undecided, ...] = ()
     comments: bool = False
     error: str | None = None
+    remarks: tuple[str, ...] = ()
     environment: Environment | None = None
     signal: SignalProfile | None = None
 

@@ -64,6 +64,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_un
         Annotated[float, msgspec.Meta(gt=0, le=MOST)] | None,
         msgspec.Meta(description="Seconds until a build is given up."),
     ] = None
+    argv: Annotated[
+        tuple[str, ...], msgspec.Meta(description="What the target finds in sys.argv, behind its name.")
+    ] = ()
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):

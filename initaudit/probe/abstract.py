@@ -19,8 +19,8 @@ from initaudit.probe.blame import crossing
 from initaudit.probe.foreign import lending_watched, numpy_watched
 from initaudit.probe.lines import Call, who
 from initaudit.probe.poison import BuildError, Built, Make, seed_everything
-from initaudit.probe.readable import storage_of
 from initaudit.probe.request import TargetError
+from initaudit.probe.storages import key_of
 from initaudit.probe.watch import Watch, plain_name, tensors_in, written_arguments
 
 LARGE = 65_536
@@ -59,14 +59,13 @@ class Abstract(Watch):
             return _guess(operands[0].dtype) if name not in ANSWERS else False
         real = [tensor for tensor in _written(function, args, kwargs) if not tensor.is_meta]
         if real:  # a small tensor that is written with values that are not there
-            self.stale.update(storage._cdata for tensor in real if (storage := storage_of(tensor)) is not None)
+            self.stale.update(key for tensor in real if (key := key_of(tensor)) is not None)
             return real[0]
         return function(*_on_meta(args), **_without_memory(_on_meta(kwargs)))
 
     def holds(self, tensor: torch.Tensor) -> bool:
         """Whether a tensor holds the values that the program would give it."""
-        storage = storage_of(tensor)
-        return not tensor.is_meta and (storage is None or storage._cdata not in self.stale)
+        return not tensor.is_meta and key_of(tensor) not in self.stale
 
 
 def abstract_build(make: Make, seed: int) -> Built:

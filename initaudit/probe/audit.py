@@ -43,6 +43,7 @@ from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline
 INSTANCE = "an instance was built before anyone could watch: only its values are audited; name its class or a factory"
 SHOWN = 3
 """Paths that are named where there are many."""
+GIVE = "give inputs with --input-size N,... for each, or with --input-data MODULE:FUNCTION"
 NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory")
 """How the allocators of torch say that they refuse."""
 ABSTRACT = "it was watched without memory, and has no values"
@@ -138,8 +139,21 @@ class Audit:
             undecided=tuple(self._undecided()),
             environment=environment(self.target, self.control.model),
             signal=self.forward.signal,
-            error=failure_of_ours(self.failure) if self.failure is not None else None,
+            error=self._error(),
+            remarks=self._remarks(),
         )
+
+    def _error(self) -> str | None:
+        """What could not be done as it was asked for: a failure of ours, or inputs that the forward does not take."""
+        if self.failure is not None:
+            return failure_of_ours(self.failure)
+        return self.forward.refused if self.target.gives_inputs else None
+
+    def _remarks(self) -> tuple[str, ...]:
+        """What to do about inputs that were inferred, and that the forward does not take."""
+        if self.forward.refused is None or self.target.gives_inputs:
+            return ()
+        return (f"on inferred inputs {self.forward.refused}; {GIVE}",)
 
     @property
     def failure(self) -> BaseException | None:

@@ -7,7 +7,6 @@ code does to its streams can garble them.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import signal
 import subprocess
@@ -23,6 +22,7 @@ from initaudit.observation import Observation, Undecided
 from initaudit.probe import memory
 from initaudit.probe.files import OWN, displayed, is_user_code
 from initaudit.probe.request import Answer, Progress, Stage, Target, TargetError
+from initaudit.probe.words import shortened, visible
 from initaudit.subjects.builds import BuildFailure
 
 START = """
@@ -34,6 +34,11 @@ main(sys.argv[2])
 """Starts the worker without the current folder on its path: a user's random.py there is none of torch's business."""
 GRACE = 5.0
 """Seconds that the child has beyond its time limit to say where it hangs."""
+SUPERVISOR = str(Path(__file__).with_name("supervisor.py"))
+LINES = 10
+"""Lines of standard error that are shown of a target that could not be imported."""
+PATIENCE = 20.0
+"""Seconds that the supervisor has to end everything."""
 LOOK = 0.1
 """Seconds between two looks at the memory of the child."""
 FRAME = re.compile(r'^  File "(?P<filename>.+)", line (?P<row>\d+) in ')
@@ -43,9 +48,10 @@ FRAME = re.compile(r'^  File "(?P<filename>.+)", line (?P<row>\d+) in ')
 class Child:
     """One run of the worker, and what it left behind in its folder."""
 
-    def __init__(self, target: Target, folder: Path) -> None:
+    def __init__(self, target: Target, folder: Path, root: Path | None = None) -> None:
         self.target = target
         self.folder = folder
+        self.root = root or folder
 
     def run(self) -> Observation:
         """Run the worker to its end, whatever that is, and say what was seen."""
@@ -75,22 +81,30 @@ class Child:
         """The exit code of the worker, None when it had to be ended from here, and the bytes that it held last."""
         until = time.monotonic() + self.target.timeout + GRACE
         took = 0
-        with (self.folder / "output").open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-c", START, str(OWN.parent), str(self.folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            try:
-                while time.monotonic() < until and (limit is None or took <= limit):
-                    with contextlib.suppress(subprocess.TimeoutExpired):
-                        return process.wait(LOOK), took
-                    took = memory.resident(process.pid)
-                return None, took
-            finally:
-                end(process)
+        worker = [sys.executable, "-c", START, str(OWN.parent), str(self.folder)]
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", SUPERVISOR, str(self.root), str(self.folder), *worker],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            while time.monotonic() < until and (limit is None or took <= limit):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(LOOK)
+                    return self.exit_code(), took
+                took = memory.resident(process.pid)
+            return None, took
+        finally:
+            end(process)
+
+    def exit_code(self) -> int:
+        """How the worker ended; as if killed, when the supervisor was before it could say."""
+        try:
+            return int((self.folder / "code").read_text(encoding="utf-8"))
+        except OSError:
+            return -signal.SIGKILL
 
     def stage(self) -> Stage:
         """How far the worker came."""
@@ -102,12 +116,12 @@ class Child:
         """Another run, which watches without memory."""
         folder = self.folder / "abstract"
         folder.mkdir()
-        return Child(msgspec.structs.replace(self.target, abstract="always"), folder).run()
+        return Child(msgspec.structs.replace(self.target, abstract="always"), folder, self.root).run()
 
     def answer(self) -> Observation:
         answer = msgspec.msgpack.decode((self.folder / "answer").read_bytes(), type=Answer)
         if answer.observation is None:
-            raise TargetError(f"{self.target.spec}: {answer.error}")
+            raise TargetError(f"{self.target.spec}: {answer.error}{self.said_on_import()}")
         return answer.observation
 
     def unfinished(self, how: str, detail: str) -> Observation:
@@ -136,9 +150,27 @@ class Child:
         main_thread = re.split(r"^(?:Current thread|Thread) .*$", self.trace(), flags=re.MULTILINE)[-1]
         return next(_user_lines(main_thread), None)
 
+    def said_on_import(self) -> str:
+        """What a target that could not be imported wrote to standard error, its last lines indented."""
+        if (self.folder / "progress").exists():
+            return ""
+        try:
+            text = (self.folder / "errors").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+        lines = text.strip().splitlines()
+        shown = [f"  {shortened(visible(line))}" for line in lines[-LINES:]]
+        left = [f"  ({len(lines) - LINES} lines before)"] if len(lines) > LINES else []
+        return "\n".join(["\nits standard error:", *left, *shown]) if shown else ""
+
     def last_words(self) -> str:
-        output = (self.folder / "output").read_text(errors="replace").strip().splitlines()
-        return f" ({output[-1]})" if output else ""
+        """The end of what was printed, on the stream for errors if anything."""
+        for name in ("errors", "output"):
+            with contextlib.suppress(OSError):
+                lines = (self.folder / name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+                if lines:
+                    return f" ({shortened(visible(lines[-1]))})"
+        return ""
 
 
 def _user_lines(stack: str) -> Iterator[Place]:
@@ -150,12 +182,13 @@ def _user_lines(stack: str) -> Iterator[Place]:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End the child and whatever it started."""
+    """End the worker and whatever it started."""
+    if process.stdin is not None:
+        process.stdin.close()  # for which the supervisor waits
     try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return
-    finally:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
         process.wait()
 
 
@@ -170,5 +203,5 @@ def name_of_signal(number: int) -> str:
     """The name of a signal; those for real time are counted from the first."""
     with contextlib.suppress(ValueError):
         return signal.Signals(number).name
-    first = getattr(signal, "SIGRTMIN", number)
-    return f"SIGRTMIN+{number - first}" if number > first else f"signal {number}"
+    first, last = getattr(signal, "SIGRTMIN", 0), getattr(signal, "SIGRTMAX", -1)
+    return f"SIGRTMIN+{number - first}" if first <= number <= last else f"signal {number}"

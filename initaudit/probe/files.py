@@ -28,10 +28,14 @@ def is_user_code(filename: str) -> bool:
     """Whether a file is neither torch's, Python's own nor this tool's. What a notebook runs is the user's too."""
     if filename.startswith(("<frozen", "<string>", str(OWN) + os.sep, torch_folder())):
         return False
-    inside_site = any(site in filename for site in SITE)
-    if inside_site:
+    if is_installed(filename):
         return not any(wrapper in filename for wrapper in WRAPPERS)
     return not filename.startswith(PYTHON)
+
+
+def is_installed(filename: str) -> bool:
+    """Return whether a file belongs to an installed package."""
+    return any(site in filename for site in SITE)
 
 
 @functools.lru_cache(maxsize=8192)

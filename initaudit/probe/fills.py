@@ -12,7 +12,7 @@ import math
 
 import torch
 
-from initaudit.probe.readable import storage_of
+from initaudit.probe.storages import storage_of
 from initaudit.probe.watch import Fill
 
 LARGEST = 0.9

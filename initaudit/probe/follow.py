@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from initaudit.activations import lookup
@@ -19,7 +18,7 @@ from initaudit.probe.blame import EXHAUSTED
 from initaudit.probe.fills import Content, fill_storage
 from initaudit.probe.measure import dead_part, is_dense, moments, rms_of
 from initaudit.probe.products import CONVOLUTIONS, PRODUCTS, Meeting, meeting
-from initaudit.probe.readable import storage_of
+from initaudit.probe.storages import key_of, storage_of
 from initaudit.probe.watch import (
     OVERWRITES,
     Effect,
@@ -170,7 +169,6 @@ class Follow(TorchDispatchMode):
         self._written: set[str] = set()
         self._signals: dict[int, Signal] = {}
         self._scales: set[int] = set()
-        self._kept: list[StorageWeakRef] = []  # so that no address is used again
         self._depends = dict(tracked.unwritten)
         self._course: list[tuple[tuple[int, ...], tuple[int, ...]]] = []  # what went in and came out, where it matters
 
@@ -257,7 +255,6 @@ class Follow(TorchDispatchMode):
             self._scales.add(key)
         elif signal is not None and (tensor.is_floating_point() or tensor.is_complex()):
             self._signals[key] = signal
-        self._kept.append(StorageWeakRef(tensor.untyped_storage()))
 
     def _note_buffers(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not self.raw_buffers or _is_view(function):
@@ -392,12 +389,6 @@ def _is_view(function: Any) -> bool:
 def _fills_storage(tensor: torch.Tensor) -> bool:
     storage = storage_of(tensor)
     return storage is not None and storage.nbytes() <= tensor.numel() * tensor.element_size()
-
-
-def key_of(tensor: torch.Tensor) -> int | None:
-    """What identifies a tensor's memory."""
-    storage = storage_of(tensor)
-    return None if storage is None else storage._cdata
 
 
 def differs_over_batch(tensor: torch.Tensor) -> bool:

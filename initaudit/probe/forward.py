@@ -12,7 +12,7 @@ import torch
 from initaudit.activations import CATALOGUE
 from initaudit.finding import Observer
 from initaudit.probe.blame import is_ours
-from initaudit.probe.follow import Step, Steps, Tracked, key_of
+from initaudit.probe.follow import Step, Steps, Tracked
 from initaudit.probe.inputs import inputs_for
 from initaudit.probe.neutral import Neutral
 from initaudit.probe.poison import Make, seed_everything
@@ -22,6 +22,7 @@ from initaudit.probe.recognised import schemes_of
 from initaudit.probe.request import Target, TargetError
 from initaudit.probe.roles import usages_of
 from initaudit.probe.signal import profile
+from initaudit.probe.storages import key_of
 from initaudit.probe.timelines import Timelines, place_of
 from initaudit.probe.words import describe
 from initaudit.timeline import Chain, Coverage, Kind, Link, SignalProfile, Usage
@@ -35,7 +36,7 @@ class Forward(msgspec.Struct, frozen=True):
     ``read`` is None, and ``skipped`` says why, when there was no forward; ``unmeasured`` why there is no profile.
     ``usages`` are those of tensors that nothing wrote, and ``influenced`` and ``allocates`` are those of ``Pass``.
     ``make`` builds the model with the values that such tensors were given.
-    ``failure`` is one of this tool's own, which is no fault of the model.
+    ``refused`` says what was raised on the inputs. ``failure`` is one of this tool's own, no fault of the model.
     """
 
     chains: tuple[Chain, ...] = ()
@@ -47,6 +48,7 @@ class Forward(msgspec.Struct, frozen=True):
     influenced: dict[str, str] = {}
     allocates: bool = False
     make: Make | None = None
+    refused: str | None = None
     failure: Exception | None = None
 
 
@@ -69,11 +71,12 @@ def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, ma
         first, unmeasured = _first_pass(model, given, tracked, target)
         trained = _only_in_training(model, given, tracked, first, target)
     except TargetError as error:
-        return Forward(skipped=str(error))
+        return Forward(skipped=str(error), refused=str(error))
     except Exception as error:  # whatever the user's forward raises
         if is_ours(error):
             return Forward(skipped="initaudit itself failed", failure=error)
-        return Forward(skipped=f"the forward raised {describe(error)}")
+        refused = f"the forward raised {describe(error)}"
+        return Forward(skipped=refused, refused=refused)
     found = list(_chains((*first.chains, *trained), timelines))
     members = {
         path: index

@@ -26,6 +26,8 @@ def transformers_model(name: str) -> Any:
     """
     transformers = _library("transformers")
     auto = importlib.import_module("transformers.models.auto")
+    if "/" in name:
+        raise TargetError(_of_a_hub(name, "hf", (*auto.CONFIG_MAPPING,)))
     found = auto.CONFIG_MAPPING[name] if name in auto.CONFIG_MAPPING else getattr(transformers, name, None)
     if inspect.isclass(found) and issubclass(found, transformers.PreTrainedConfig):
         models = auto.MODEL_MAPPING.get(found, None)
@@ -50,6 +52,8 @@ def _transformers(name: str) -> Factory:
 
 def _timm(name: str) -> Factory:
     timm = _library("timm")
+    if "/" in name:
+        raise TargetError(_of_a_hub(name, "timm", timm.list_models()))
     if not timm.is_model(name):
         raise TargetError(f"timm has no model {name!r}{meant(name, timm.list_models())}")
     entry = timm.model_entrypoint(name)
@@ -91,6 +95,24 @@ def _library(name: str) -> Any:
         if error.name != name:
             raise TargetError(f"importing {name} raised {error}") from error
         raise TargetError(f"it needs {name}, which is not installed: pip install {name}") from error
+
+
+def _of_a_hub(name: str, prefix: str, known: Iterable[str]) -> str:
+    """Say that hubs are not read, and name the architecture that a repository of one seems to hold."""
+    advice = architecture_in(name, known)
+    instead = f"{prefix}:{advice} builds that architecture" if advice else f"name an architecture: {prefix}:NAME"
+    return f"{name!r} is on a hub, and hubs are not read: nothing is downloaded; {instead}, with random values"
+
+
+def architecture_in(name: str, known: Iterable[str]) -> str | None:
+    """Return the known architecture that the name of a repository begins with, or else holds: the longest of them."""
+    repository = _letters(name.rpartition("/")[2].partition(".")[0]) or _letters(name)
+    found = [(repository.find(_letters(one)), -len(one), one) for one in known if _letters(one)]
+    return min((one for one in found if one[0] >= 0), default=(0, 0, None))[2]
+
+
+def _letters(name: str) -> str:
+    return "".join(one for one in name.lower() if one.isalnum())
 
 
 def meant(name: str, known: Iterable[str]) -> str:

@@ -23,7 +23,7 @@ def moments(output: torch.Tensor, batch: int | None) -> tuple[float, float | Non
     values = values.float() if values.element_size() < 4 else values
     if batch is None or batch < 2 or values.dim() == 0 or values.shape[0] % batch:
         return float(torch.linalg.vector_norm(values)) / math.sqrt(values.numel()), None
-    variance, mean = torch.var_mean(values.reshape(batch, -1), dim=0, correction=0)
+    variance, mean = torch.var_mean(values.unflatten(0, (batch, -1)), dim=0, correction=0)
     spread = float(variance.mean(dtype=torch.float64))
     rms = math.sqrt(spread + float(mean.double().square().mean())) if math.isfinite(spread) else math.nan
     return rms, (math.sqrt(spread) / rms if rms > 0 else None)
@@ -44,5 +44,6 @@ def dead_part(rectified: torch.Tensor, units: int, *, convolution: bool) -> floa
     axis = 1 if convolution else -1
     if not is_dense(rectified) or rectified.dim() < 2 or rectified.shape[axis] != units:
         return None
-    largest = rectified.detach().transpose(0, axis).reshape(units, -1).amax(dim=1)
+    others = [position for position in range(rectified.dim()) if position != axis % rectified.dim()]
+    largest = rectified.detach().amax(dim=others)
     return float((largest <= 0).double().mean())

@@ -19,7 +19,7 @@ from initaudit.probe.fills import Content, filling
 from initaudit.probe.foreign import numpy_watched
 from initaudit.probe.measure import is_dense
 from initaudit.probe.poison import Make, how_many, tensors_of
-from initaudit.probe.readable import storage_of
+from initaudit.probe.storages import key_of
 from initaudit.probe.timelines import Timelines
 from initaudit.probe.watch import Filler
 from initaudit.timeline import Role, Usage
@@ -50,14 +50,13 @@ class Neutral:
         self.raw: dict[str, Raw] = {}
         self.suspect: dict[str, torch.Tensor] = {}
         self.usages: dict[str, Usage] = {}
-        seen: set[tuple[int, int]] = set()
+        seen: set[tuple[int | None, int]] = set()
         for path, tensor in timelines.tensors.items():
             mask = timelines.garbage(path)
             if mask is None or not is_dense(tensor):
                 continue
             self.suspect[path] = tensor
-            storage = storage_of(tensor)
-            key = (storage._cdata, tensor.storage_offset()) if storage is not None else (id(tensor), 0)
+            key = (key_of(tensor), tensor.storage_offset())
             count = how_many(mask)
             if count and key not in seen and (tensor.is_floating_point() or tensor.is_complex()):
                 seen.add(key)

@@ -6,8 +6,10 @@ A clean model is the same each time, bit for bit.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 
@@ -25,6 +27,9 @@ Make = Callable[[], torch.nn.Module]
 
 LARGE = (Content.DOWN, Content.UP)
 SMALL = (Content.SLIGHTLY_DOWN, Content.SLIGHTLY_UP)
+SHORT = 2
+"""Bytes of the shortest numbers that are compared by size."""
+NONE = torch.zeros((), dtype=torch.bool, device="cpu")
 BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64, 16: torch.int64}
 """A type to compare elements of so many bytes in."""
 
@@ -51,16 +56,25 @@ class BuildError(Exception):
         self.garbage = garbage
 
 
-class Verdict:
-    """For each tensor by path: which elements depend on unwritten memory, and how many differ between equal builds.
+class Apart(NamedTuple):
+    """How many elements differ between equal builds, and by how much at most; None where that cannot be told."""
 
+    elements: int
+    largest: float | None = None
+
+
+class Verdict:
+    """For each tensor by path: which elements depend on unwritten memory, and how far equal builds are apart.
+
+    ``rounding`` are the tensors that differ by no more than rounding can make, as where memory lies otherwise.
     ``failure`` was raised by a constructor that was given other garbage. ``depends`` has no entry for a tensor that
     no build came to.
     """
 
     def __init__(self) -> None:
         self.depends: dict[str, torch.Tensor] = {}
-        self.unstable: dict[str, int] = {}
+        self.unstable: dict[str, Apart] = {}
+        self.rounding: dict[str, Apart] = {}
         self.failure: BaseException | None = None
         self.once: BaseException | None = None  # raised by a second build, where no unwritten memory was in play
         self.decisions: list[Decision] = []
@@ -153,25 +167,76 @@ def _compare(verdict: Verdict, make: Make, seed: int, one: Content, other: Conte
     """One build at a time beside the first, so that no more than two are in memory."""
     first = build(make, seed, filling(one))
     tensors = first.tensors
-    unstable = {
-        name: differs
-        for name, differs in differences(tensors, build_again(make, seed, filling(one)))
-        if how_many(differs)
-    }
-    depends = dict(differences(tensors, build_again(make, seed, filling(other))))
-    verdict.unstable = {name: how_many(differs) for name, differs in unstable.items()}
+    again = build_again(make, seed, filling(one))
+    unstable = dict(_differing(verdict, first, again))
+    verdict.unstable = {name: _apart(tensors[name], again.get(name), differs) for name, differs in unstable.items()}
+    del again
+    other_memory = build_again(make, seed, filling(other))
+    depends = {name: NONE.expand(tensor.numel()) for name, tensor in tensors.items()}
+    depends.update(_differing(verdict, first, other_memory))
+    del other_memory
     verdict.depends, verdict.decisions, verdict.watch_failure = depends, first.watch.decisions, first.watch.failure
     try:
         last = build_again(make, seed, filling(Content.NOT_A_NUMBER))
     except BuildError as failure:  # the ramps found what they could
         verdict.note(failure)
     else:
-        for name, differs in differences(tensors, last):
-            if how_many(differs):
-                depends[name] = depends[name] | differs
+        for name, differs in _differing(verdict, first, last):
+            depends[name] = depends[name] | differs
     for name, differs in unstable.items():  # what equal builds do not share has another reason
         depends[name] = depends[name] & ~differs
     return verdict
+
+
+def _differing(verdict: Verdict, first: Built, other: Tensors) -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors of which some elements differ, and which; those that differ by rounding alone are noted."""
+    for name, differs in differences(first.tensors, other):
+        if not how_many(differs):
+            continue
+        one, two = first.tensors[name], other.get(name)
+        record = first.watch.record_of(one)
+        if two is not None and (record is None or record.garbage is None) and rounded(one, two):
+            apart = _apart(one, two, differs)
+            known = verdict.rounding.get(name)
+            if known is None or (known.largest or 0.0) < (apart.largest or 0.0):
+                verdict.rounding[name] = apart
+            continue
+        yield name, differs
+
+
+def rounded(one: torch.Tensor, two: torch.Tensor) -> bool:
+    """Whether rounding, and what an ill-conditioned computation makes of it, may be all that two tensors differ by.
+
+    Draws differ by about their spread. Rounding is a part of the spread that is small next to it: the square root of
+    the precision, of the spread or, where all elements are alike, of their size.
+    """
+    if one.shape != two.shape or one.dtype != two.dtype or one.is_quantized:
+        return False
+    if not (one.is_floating_point() or one.is_complex()) or one.element_size() < SHORT:
+        return False
+    values, others = (_numbers(tensor) for tensor in (one, two))
+    finite = values.isfinite()
+    if not torch.equal(finite, others.isfinite()) or not bool(finite.any()):
+        return False
+    values, others = values[finite], others[finite]
+    size = float(values.abs().amax())
+    spread = float(values.std(correction=0))
+    precision = torch.finfo(one.dtype).eps
+    scale = spread if spread > size * precision**0.5 else size
+    return float((values - others).abs().amax()) <= precision**0.5 * scale
+
+
+def _apart(one: torch.Tensor, two: torch.Tensor | None, differs: torch.Tensor) -> Apart:
+    elements = how_many(differs)
+    if two is None or one.shape != two.shape or one.is_quantized or one.dtype.itemsize < SHORT:
+        return Apart(elements)
+    largest = float((_numbers(one) - _numbers(two)).abs().amax())
+    return Apart(elements, largest if math.isfinite(largest) else None)
+
+
+def _numbers(tensor: torch.Tensor) -> torch.Tensor:
+    plain = bare(tensor).cpu().reshape(-1)
+    return plain.to(torch.complex128) if plain.is_complex() else plain.double()
 
 
 def tensors_of(model: torch.nn.Module) -> Tensors:

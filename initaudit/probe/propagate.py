@@ -10,10 +10,11 @@ import msgspec
 import torch
 
 from initaudit.probe.blame import crossing
-from initaudit.probe.follow import Follow, Steps, Tracked, Use, differs_over_batch, key_of
+from initaudit.probe.follow import Follow, Steps, Tracked, Use, differs_over_batch
 from initaudit.probe.losses import Loss, initial_loss
 from initaudit.probe.measure import is_dense
 from initaudit.probe.poison import seed_everything
+from initaudit.probe.storages import key_of
 from initaudit.probe.watch import tensors_in
 from initaudit.probe.words import describe
 

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
+from initaudit.probe.storages import storage_of
+
 UNKNOWN_SIZE = -1
 """Stands for a dimension whose elements differ in size."""
-
-
-def storage_of(tensor: torch.Tensor) -> Any:
-    """The storage of a tensor; None for those that have none of their own, such as sparse and lazy ones."""
-    try:
-        return tensor.untyped_storage()
-    except Exception:  # a subclass of the user's may raise anything
-        return None
 
 
 def is_imagined(tensor: torch.Tensor) -> bool:

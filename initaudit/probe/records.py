@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from torch.multiprocessing.reductions import StorageWeakRef
-
 from initaudit.probe.lines import Caused
+from initaudit.probe.storages import StorageReference
 from initaudit.schemes import Distribution
 
 
@@ -52,8 +51,8 @@ class Record:
         "writes",
     )  # fmt: skip
 
-    def __init__(self, reference: StorageWeakRef, call: str, caused: Caused, *, raw: bool) -> None:
-        self.reference = reference  # keeps the storage's address from being given to another one
+    def __init__(self, reference: StorageReference, call: str, caused: Caused, *, raw: bool) -> None:
+        self.reference = reference
         self.call = call
         self.caused = caused
         self.copying: Caused | None = None
@@ -65,7 +64,7 @@ class Record:
         self.unread: Written | None = None
         self.lent = False
 
-    def copied(self, reference: StorageWeakRef, by: Caused) -> Record:
+    def copied(self, reference: StorageReference, by: Caused) -> Record:
         """The life of a copy: all that led to its values."""
         copy = Record(reference, self.call, self.caused, raw=self.raw)
         copy.distribution = self.distribution

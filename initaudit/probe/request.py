@@ -24,7 +24,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     ``abstract`` says whether to watch without memory: "auto" when the build takes more than it may.
     ``questions`` are those whose answers cost builds of their own: they are answered only when asked. ``inputs`` are
     positional and named inputs that were handed over: they never leave the process. ``changes`` are
-    made to the model as soon as it is built. Names are imported from the current folder, then from the ``root``.
+    made to the model as soon as it is built. ``argv`` is what the target finds in ``sys.argv`` behind its name. Names
+    are imported from the current folder, then from the ``root``.
     """
 
     spec: str
@@ -42,7 +43,13 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
     seeds: int = 1
     root: str | None = None
+    argv: tuple[str, ...] = ()
     inputs: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+
+    @property
+    def gives_inputs(self) -> bool:
+        """Whether the user says what the forward is run on."""
+        return bool(self.input_sizes) or self.input_data is not None or self.inputs is not None
 
     def parts(self) -> tuple[str, str]:
         """The module or file, and the attribute; raises TargetError when the specification has no such parts."""

@@ -13,14 +13,14 @@ from typing import Any
 
 import msgspec
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from initaudit.probe.follow import COPIES, NORMALIZATIONS, OPAQUE, key_of
+from initaudit.probe.follow import COPIES, NORMALIZATIONS, OPAQUE
 from initaudit.probe.neutral import Neutral
 from initaudit.probe.poison import seed_everything, tensors_of
 from initaudit.probe.products import CONVOLUTIONS, PRODUCTS, meeting
 from initaudit.probe.propagate import Given, forwarded, measurable
+from initaudit.probe.storages import key_of
 from initaudit.probe.watch import plain_name, tensors_in
 from initaudit.schemes import fans
 from initaudit.timeline import Role, Usage
@@ -107,7 +107,6 @@ class Roles(TorchDispatchMode):
         self._sources = {key: Source(tuple(paths)) for key, paths in shared.items()}
         self._fed = {key_of(tensor) for tensor in tensors_in(given)} - {None}
         self._scaled: dict[int, tuple[Source, torch.Size]] = {}  # products of which a sum may make a contraction
-        self._kept: list[StorageWeakRef] = []  # so that no address is used again
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -130,7 +129,6 @@ class Roles(TorchDispatchMode):
             if key is not None and fed:
                 self._fed.add(key)
                 self._sources.pop(key, None)
-        self._kept.extend(StorageWeakRef(tensor.untyped_storage()) for tensor in results if key_of(tensor) is not None)
         return result
 
     def usages(self) -> dict[str, Usage]:

@@ -20,7 +20,7 @@ from initaudit.probe.changes import change
 from initaudit.probe.files import displayed
 from initaudit.probe.libraries import LIBRARIES, meant
 from initaudit.probe.request import Target, TargetError
-from initaudit.probe.words import describe
+from initaudit.probe.words import describe, through
 
 
 class Resolved:
@@ -102,7 +102,7 @@ def find(name: str, path: str) -> Any:
 
 
 def _import(name: str) -> ModuleType:
-    sys.path.insert(0, str(Path.cwd()))
+    sys.path[:0] = import_roots(Path.cwd())
     file: Path | None = None
     if name.endswith(".py"):
         file = Path(name).resolve()
@@ -113,12 +113,19 @@ def _import(name: str) -> ModuleType:
     try:
         module = _load(name, file) if file is not None and "." in file.stem else importlib.import_module(name)
     except BaseException as error:  # whatever the user's module raises, SystemExit too
-        raise TargetError(f"importing {name} raised {describe(error)}") from error
+        raise TargetError(f"importing {name} raised {describe(error)}{through(error)}") from error
     if file is not None and Path(module.__file__ or "").resolve() != file:
         raise TargetError(
             f"the name {name} belongs to another module ({module.__file__ or 'built in'}); rename the file"
         )
     return module
+
+
+def import_roots(folder: Path) -> list[str]:
+    """Return where the modules of a project are: its folder, and its ``src`` if that is no package itself."""
+    source = folder / "src"
+    below = [str(source)] if source.is_dir() and not (source / "__init__.py").is_file() else []
+    return [str(folder), *below]
 
 
 def _load(name: str, file: Path) -> ModuleType:

@@ -198,9 +198,14 @@ class Timelines:
     def facts(self) -> Iterator[Fact]:
         if self.watch.failure is not None:
             return
-        for name, elements in self.verdict.unstable.items():
+        for name, apart in self.verdict.unstable.items():
             if self.coverage(name) is Coverage.UNKNOWN and has_memory(self.tensors[name]):
-                yield self._irreproducible(name, elements, self.written_at(name))
+                fact = self._irreproducible(name, apart.elements, self.written_at(name))
+                yield msgspec.structs.replace(fact, largest=apart.largest)
+        for name, apart in self.verdict.rounding.items():
+            if name not in self.verdict.unstable:
+                fact = self._irreproducible(name, apart.elements, self.written_at(name))
+                yield msgspec.structs.replace(fact, largest=apart.largest, rounding=True)
         shifted = [name for name, decided in self.decided.items() if decided.shifted and self.trustworthy(name)]
         decision = next(iter(self.verdict.decisions), None)
         if not shifted or self._reported(decision.garbage if decision is not None else None):

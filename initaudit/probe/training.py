@@ -14,9 +14,10 @@ from typing import Any
 
 import torch
 
+from initaudit.probe.batches import another_batch
 from initaudit.probe.blame import crossing
 from initaudit.probe.poison import Make, seed_everything
-from initaudit.probe.propagate import Given, common_batch, differentiated, forwarded, plain_outputs
+from initaudit.probe.propagate import Given, differentiated, forwarded, plain_outputs
 from initaudit.probe.readable import has_memory
 from initaudit.probe.watch import tensors_in
 
@@ -30,8 +31,6 @@ PACE = 0.01
 SCALINGS = 2
 SMALLEST_SCALE = 1e-4
 """Parameters are multiplied by factors from this to one."""
-SAMPLES = 4
-"""Of a batch that it is trained on; normalization over the batch needs more than one."""
 CHUNK = 4096
 """Rows that are held in double precision at once."""
 SMALLEST = 1e-2
@@ -56,7 +55,7 @@ class Trainee:
     def __init__(self, make: Make, given: Given, seed: int) -> None:
         seed_everything(seed)
         self.model = _in_precision(make)
-        self.given = few(given)
+        self.given = given
         self.generator = torch.Generator().manual_seed(seed)
         self.parameters = {name: one for name, one in self.model.named_parameters() if is_trained(one)}
 
@@ -123,49 +122,6 @@ def _in_double() -> Iterator[None]:
             yield
     finally:
         torch.set_default_dtype(before)
-
-
-def few(given: Given) -> Given:
-    """A few samples of a batch: symmetry shows in any."""
-    batch = common_batch(given)
-    if batch is None or batch <= SAMPLES:
-        return given
-
-    def cut(value: Any) -> Any:
-        if isinstance(value, torch.Tensor):
-            return value[:SAMPLES]
-        if isinstance(value, dict):
-            return {key: cut(item) for key, item in value.items()}
-        return type(value)(map(cut, value)) if type(value) in (list, tuple) else value
-
-    return tuple(map(cut, given[0])), cut(given[1])
-
-
-def another_batch(given: Given, generator: torch.Generator) -> Given:
-    """Inputs of the same shapes: numbers drawn anew around the same mean, indices in another order."""
-
-    def another(value: Any) -> Any:
-        if isinstance(value, torch.Tensor):
-            return _another(value, generator)
-        if isinstance(value, dict):
-            return {key: another(item) for key, item in value.items()}
-        return type(value)(map(another, value)) if type(value) in (list, tuple) else value
-
-    args, kwargs = given
-    return tuple(map(another, args)), {key: another(value) for key, value in kwargs.items()}
-
-
-def _another(tensor: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    if not has_memory(tensor) or tensor.numel() == 0:
-        return tensor
-    if tensor.is_floating_point():
-        values = tensor.detach().double()
-        spread = values.std(correction=0)
-        return values.mean() + spread * torch.randn(values.shape, generator=generator, dtype=torch.float64)
-    if tensor.is_complex():
-        return tensor.detach().to(torch.complex128)
-    order = torch.randperm(tensor.numel(), generator=generator)
-    return tensor.detach().reshape(-1)[order].reshape(tensor.shape)
 
 
 def _rms(tensors: Any) -> float:

@@ -14,15 +14,15 @@ from types import CodeType
 from typing import Any, NamedTuple
 
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from initaudit.probe.blame import EXHAUSTED, crossing
 from initaudit.probe.draws import COPIES, transformed
 from initaudit.probe.lines import Call, Caused, Initializer, who
 from initaudit.probe.plain import plain, plain_value
-from initaudit.probe.readable import shape_of, storage_of
+from initaudit.probe.readable import shape_of
 from initaudit.probe.records import Record, Written
+from initaudit.probe.storages import StorageReference, key_of_storage, storage_of
 from initaudit.schemes import Distribution, distribution_of
 
 RAW_OPERATORS = frozenset({
@@ -242,7 +242,7 @@ class Watch(TorchDispatchMode):
         storage = storage_of(tensor)
         if storage is None:
             return None
-        found = self.records.get(storage._cdata)
+        found = self.records.get(key_of_storage(storage))
         return found or (self._foreign.get(storage.data_ptr()) if self._foreign and not tensor.is_meta else None)
 
     @property
@@ -259,7 +259,7 @@ class Watch(TorchDispatchMode):
         storage = storage_of(tensor)
         if storage is not None and storage.nbytes() > 0:
             address = storage.data_ptr()
-            record = self._foreign[address] = Record(StorageWeakRef(storage), call, who().settled(), raw=True)
+            record = self._foreign[address] = Record(StorageReference(storage), call, who().settled(), raw=True)
             record.lent = True
             weakref.finalize(owner, self._foreign.pop, address, None)
             if self.fill is not None:
@@ -275,8 +275,8 @@ class Watch(TorchDispatchMode):
         storage = storage_of(tensor)
         if storage is None:
             return None
-        record = Record(StorageWeakRef(storage), call, who().settled(), raw=raw)
-        self.records[storage._cdata] = record
+        record = Record(StorageReference(storage), call, who().settled(), raw=raw)
+        self.records[key_of_storage(storage)] = record
         return record
 
     def _allocated(self, call: str, result: torch.Tensor) -> None:
@@ -317,7 +317,7 @@ class Watch(TorchDispatchMode):
     def _copied(self, tensor: torch.Tensor, source: Record) -> None:
         storage = storage_of(tensor)
         if storage is not None:
-            copy = self.records[storage._cdata] = source.copied(StorageWeakRef(storage), who().settled())
+            copy = self.records[key_of_storage(storage)] = source.copied(StorageReference(storage), who().settled())
             copy.origin = source
 
     def _decided(self, sources: list[Record]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from initaudit.probe.files import displayed, is_user_code
+from initaudit.probe.files import displayed, is_installed, is_user_code
 
 LONGEST = 400
 """Characters of a message that are shown."""
@@ -21,6 +21,19 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}{': ' + said if said else ''}{where}"
 
 
+def through(error: BaseException) -> str:
+    """Return the innermost line of a file that is not installed, where the exception came from below that line."""
+    own, last = "", ""
+    traceback = error.__traceback__
+    while traceback is not None:
+        filename = traceback.tb_frame.f_code.co_filename
+        if is_user_code(filename):
+            last = f"{displayed(filename)}:{traceback.tb_lineno}"
+            own = own if is_installed(filename) else last
+        traceback = traceback.tb_next
+    return f", through {own}" if own and own != last else ""
+
+
 def message_of(error: BaseException) -> str:
     """Return the first line of what an exception says, and the second where the first only announces it."""
     try:
@@ -28,7 +41,7 @@ def message_of(error: BaseException) -> str:
     except Exception:  # a user's exception may not even have a text
         return ""
     message = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
-    return shortened(escaped(message))
+    return shortened(visible(message))
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:
@@ -36,6 +49,11 @@ def shortened(text: str, longest: int = LONGEST) -> str:
     if len(text) <= longest:
         return text
     return f"{text[:longest]}... ({len(text) - longest:,} more characters)"
+
+
+def visible(text: str) -> str:
+    """Return one line with everything that a terminal would not show as itself written as an escape."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
 
 
 def escaped(text: str) -> str:

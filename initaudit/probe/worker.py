@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import sys
@@ -35,6 +36,8 @@ def main(where: str) -> None:
     except BaseException as error:  # user code is caught where it is called, so that this is a failure of ours
         answer = Answer(error=failure_of_ours(error))
     write_message(folder / "answer", answer)
+    with contextlib.suppress(Exception):  # a stream of the user's
+        sys.stdout.flush()
     os._exit(0)  # threads and exit handlers of user code have no say
 
 
@@ -42,10 +45,11 @@ def observe(target: Target, folder: Path) -> Observation:
     """Import, build and audit, saying before each stage what is about to happen."""
     from initaudit.probe.audit import audit, not_built
     from initaudit.probe.given import check
-    from initaudit.probe.target import resolve
+    from initaudit.probe.target import import_roots, resolve
 
     if target.root is not None:
-        sys.path.insert(0, target.root)
+        sys.path[:0] = import_roots(Path(target.root))
+    sys.argv[:] = [target.parts()[0], *target.argv]
     check(target)
     resolved = resolve(target)
     place = resolved.place()

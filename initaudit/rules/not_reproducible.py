@@ -15,6 +15,8 @@ class NotReproducible(Rule[Irreproducible]):
     Reports a parameter or buffer that differs between two builds of the model from one seed. Memory that nothing wrote does not
     count, except where construction decides by it, so that parameters that have nothing to do with it differ.
 
+    A difference that rounding can make is a note.
+
     ## Why is this bad?
     Runs cannot be repeated, and a difference between two experiments may be nothing but a different start.
 
@@ -92,6 +94,17 @@ class NotReproducible(Rule[Irreproducible]):
     )
 
     def check(self, subject: Irreproducible) -> Iterator[Finding]:
+        most = "" if subject.largest is None else f", by at most {subject.largest:.2g}"
+        evidence = [Evidence(Observer.PROBE, f"{subject.elements} of {subject.total} elements differ{most}")]
+        if subject.rounding:  # no parameter: it explains nothing else that is wrong with this one
+            yield self.finding(
+                subject.place,
+                f"`{subject.parameter}` differs between two builds from one seed{most}: rounding, which varies with "
+                "the alignment of memory and the number of threads; runs are alike, but not bit for bit",
+                evidence=evidence,
+                severity=Severity.NOTE,
+            )
+            return
         others = len(subject.affects) - 1
         names = f"`{subject.parameter}`" + (f" and {others} more" if others > 0 else "")
         verb = "differ" if others > 0 else "differs"
@@ -100,7 +113,7 @@ class NotReproducible(Rule[Irreproducible]):
         yield self.finding(
             subject.place,
             f"{names} {verb} between two builds from one seed{because}; {mend}",
-            evidence=[Evidence(Observer.PROBE, f"{subject.elements} of {subject.total} elements differ")],
+            evidence=evidence,
             model=subject.model,
             parameter=subject.parameter,
             affects=subject.affects,

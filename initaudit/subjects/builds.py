@@ -20,7 +20,8 @@ class Irreproducible(Fact, frozen=True, kw_only=True):
     """A tensor that differs between two builds from one seed.
 
     ``because`` is the reason in words, where it is known ("construction decides by memory nobody wrote"), and
-    ``affects`` then lists every parameter that differs for it.
+    ``affects`` then lists every parameter that differs for it. ``largest`` is the largest difference of an element, and
+    ``rounding`` says that rounding can make it, as where memory is aligned otherwise.
     """
 
     place: Place
@@ -30,6 +31,8 @@ class Irreproducible(Fact, frozen=True, kw_only=True):
     total: int
     because: str | None = None
     affects: tuple[str, ...] = ()
+    largest: float | None = None
+    rounding: bool = False
 
 
 class SeedIgnored(Fact, frozen=True, kw_only=True):

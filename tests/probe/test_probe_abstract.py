@@ -197,3 +197,19 @@ def test_memory_that_numpy_may_have_written_is_unknown() -> None:
 def test_a_lazy_layer_is_undecided_and_no_bug() -> None:
     seen = watched(lambda: nn.LazyLinear(4))
     assert seen.facts == () and ["lazy" in one.reason for one in seen.undecided] == [True, True, False]
+
+
+def test_what_the_allocator_refuses_is_watched_without_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from initaudit.probe.audit import refused_memory
+
+    assert refused_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"))
+    assert refused_memory(MemoryError()) and not refused_memory(RuntimeError("shapes do not fit"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "huge.py").write_text(
+        "import torch\nfrom torch import nn\n\n\nclass Net(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.raw = nn.Parameter(torch.empty(3))\n"
+        "        self.table = nn.Embedding(10**10, 10**4)\n",
+        encoding="utf-8",
+    )
+    seen = probe(Target(spec="huge.py:Net"))
+    assert seen.facts == () and {one.path: one.coverage for one in seen.parameters}["raw"] is Coverage.NEVER

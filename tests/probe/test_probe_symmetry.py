@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from initaudit.finding import Place
+from initaudit.probe.batches import another_batch
 from initaudit.probe.poison import Make, Verdict, control_build
 from initaudit.probe.symmetry import stuck
 from initaudit.probe.timelines import Timelines
-from initaudit.probe.training import another_batch, equal_rows, few, refined
+from initaudit.probe.training import equal_rows, refined
 from initaudit.subjects.weights import EqualUnits, ZeroFactors
 
 HERE = Place("model.py", 1, 1, 1, 2)
@@ -308,9 +309,11 @@ def test_rounding_does_not_tell_rows_apart_and_a_real_difference_does() -> None:
 
 
 def test_a_few_samples_are_enough_and_what_has_no_batch_stays_whole() -> None:
-    args, named = few(((torch.ones(32, 3),), {"x": [torch.zeros(32)], "flag": True}))
+    generator = torch.Generator().manual_seed(0)
+    given = ((torch.ones(32, 3),), {"x": [torch.zeros(32)], "flag": True})
+    args, named = another_batch(given, generator)
     assert args[0].shape == (4, 3) and named["x"][0].shape == (4,) and named["flag"] is True
-    assert few(((torch.ones(32, 3), torch.ones(5, 3)), {}))[0][0].shape == (32, 3)
+    assert another_batch(((torch.ones(32, 3), torch.ones(5, 3)), {}), generator)[0][0].shape == (32, 3)
 
 
 def test_another_batch_has_the_same_indices_in_another_order_and_new_numbers() -> None:
