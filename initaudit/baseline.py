@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from initaudit.files import read_regular, replace
 from initaudit.finding import Finding
 
 DEFAULT_FILENAME = ".initaudit-baseline.json"
@@ -38,10 +39,10 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
 def read_baseline(path: Path) -> Baseline:
     """The baseline in a file."""
     try:
-        baseline = msgspec.json.decode(path.read_bytes(), type=Baseline)
+        baseline = msgspec.json.decode(read_regular(path), type=Baseline)
     except OSError as error:
         raise BaselineError(f"{path}: {error.strerror or error}; `initaudit baseline` writes it") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BaselineError(f"{path}: not a baseline: {error}") from error
     if baseline.schema_version != 1:
         raise BaselineError(f"{path}: written by a newer initaudit (schema {baseline.schema_version})")
@@ -59,7 +60,7 @@ def write_baseline(path: Path, findings: Iterable[Finding], relative: Callable[[
         )
         for finding in findings
     )
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(Baseline(findings=entries)), indent=2) + b"\n")
+    replace(path, msgspec.json.format(msgspec.json.encode(Baseline(findings=entries)), indent=2) + b"\n")
 
 
 def _text(text: str) -> str:

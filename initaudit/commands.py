@@ -27,7 +27,7 @@ from initaudit.files import Sources
 from initaudit.finding import Finding, Severity, moved
 from initaudit.portrait import table
 from initaudit.report import render
-from initaudit.report.base import Context, RuleCard, position, printable
+from initaudit.report.base import Context, RuleCard, position, printable, printable_lines
 from initaudit.repository import Repositories
 from initaudit.rules import catalogue
 from initaudit.rules.base import AnyRule
@@ -294,7 +294,7 @@ def _mend_standard_input(prepared: Prepared, output: Output) -> int:
     if output.filename is not None:
         _write(_encoded(_shown(report, output, given)), output)
     else:
-        _log(_shown(report, output, given), end="")
+        _log(_shown(report, output, given), end="", escaped=True)
     return _conclude(report, prepared, output)
 
 
@@ -442,9 +442,10 @@ def _encoded(text: str) -> bytes:
         return text.encode("utf-8", "replace")
 
 
-def _log(message: str, end: str = "\n") -> None:
-    """To standard error, as far as anybody listens there."""
+def _log(message: str, end: str = "\n", *, escaped: bool = False) -> None:
+    """Write to standard error, if anybody listens there; a message is made printable unless it is ``escaped``."""
     if sys.stderr is not None:
+        message = message if escaped else printable_lines(message)
         with contextlib.suppress(OSError):
             sys.stderr.write(message.encode("utf-8", "replace").decode("utf-8") + end)
             sys.stderr.flush()

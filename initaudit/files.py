@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import re
+import shutil
+import stat
+import tempfile
 import tokenize
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import msgspec
 
@@ -35,6 +40,39 @@ def read_bytes(filename: str) -> bytes:
         return raw
     with open(filename, "rb", buffering=0) as file:  # noqa: PTH123
         return file.read()
+
+
+def read_regular(path: Path) -> bytes:
+    """Return what is in a file. Raises OSError, and waits for nothing, where a pipe, a device or a folder is."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "is a folder" if stat.S_ISDIR(mode) else "is a pipe or a device, and no file")
+    return path.read_bytes()
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file at once: whoever reads it, or kills this, finds the old content or the new, never a half.
+
+    What is no regular file, such as a pipe, is written to as it is. The mode stays.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        target.write_bytes(content)
+        return
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        if target.exists():
+            shutil.copymode(target, name)
+        else:
+            mask = os.umask(0)
+            os.umask(mask)
+            Path(name).chmod(0o666 & ~mask)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 @contextlib.contextmanager

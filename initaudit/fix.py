@@ -171,15 +171,35 @@ def encoded(mended: Mended) -> bytes:
 def write(mended: Mended) -> None:
     """Replace a file by its new text at once; raises FixError when it cannot be, or is not what was read."""
     source, content = mended.source, encoded(mended)
+    if not _round_trips(source):
+        raise FixError(f"{source.filename}: {source.encoding} would not give the same bytes again; nothing was changed")
     target = Path(os.path.realpath(source.filename))
     try:
         if target.read_bytes() != source.raw:
             raise FixError(f"{source.filename}: changed while it was being checked; nothing was changed")
         if not (target.stat().st_mode & ANY_MAY_WRITE and os.access(target, os.W_OK)):
             raise FixError(f"{source.filename}: {os.strerror(errno.EACCES)}: it is read-only; nothing was changed")
-        _replace(target, content)
+        if target.stat().st_nlink > 1:
+            _overwrite(target, content)
+        else:
+            _replace(target, content)
     except OSError as error:
         raise FixError(f"{source.filename}: {error.strerror or error}") from error
+
+
+def _round_trips(source: SourceFile) -> bool:
+    """Whether what is not mended keeps its bytes."""
+    try:
+        return source.encode(source.whole) == source.raw
+    except UnicodeError:
+        return False
+
+
+def _overwrite(target: Path, content: bytes) -> None:
+    """Write into a file that has several names, which a new file in its place would part."""
+    with target.open("r+b") as stream:
+        stream.write(content)
+        stream.truncate()
 
 
 def _replace(target: Path, content: bytes) -> None:

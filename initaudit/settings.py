@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from initaudit.files import read_regular
 from initaudit.finding import Severity
 
 if sys.version_info >= (3, 11):
@@ -191,11 +192,16 @@ def _root_of_run(here: Path, paths: Iterable[str]) -> Located:
 def located_in(folder: Path) -> Located | None:
     """The configuration that ``folder`` itself holds; none when nobody may look into it."""
     own, shared = folder / "initaudit.toml", folder / "pyproject.toml"
-    if os.path.isfile(own):  # noqa: PTH113
+    if _is_there(own):
         return read_settings(own)
-    if os.path.isfile(shared) and b"initaudit" in (raw := _bytes(shared)):  # noqa: PTH113
+    if _is_there(shared) and b"initaudit" in (raw := _bytes(shared)):
         return read_settings(shared) if "initaudit" in _table(shared, _toml(shared, raw), "tool") else None
     return None
+
+
+def _is_there(path: Path) -> bool:
+    """Whether something of this name that is no folder may be looked at."""
+    return os.path.exists(path) and not os.path.isdir(path)  # noqa: PTH110, PTH112
 
 
 def read_settings(path: Path) -> Located:
@@ -211,12 +217,14 @@ def read_settings(path: Path) -> Located:
         settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{path}: {_in_words(error)}") from error
+    except (OverflowError, RecursionError) as error:
+        raise SettingsError(f"{path}: a number is longer than 64 bits, or a value nests too deep") from error
     return Located(settings, path.resolve().parent, path)
 
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror or error}") from error
 
@@ -224,7 +232,7 @@ def _bytes(path: Path) -> bytes:
 def _toml(path: Path, raw: bytes) -> dict[str, Any]:
     try:
         document: dict[str, Any] = tomllib.loads(raw.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also more digits than Python reads
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
     return document
 

@@ -10,6 +10,7 @@ import msgspec
 from initaudit.observation import Observation
 from initaudit.portrait import built
 from initaudit.portrait.rows import Row, line, number, row_of, size
+from initaudit.report.base import printable
 
 SCHEMA_VERSION = 2
 HEADINGS = ("parameter", "shape", "written by", "at", "scheme", "mean", "std", "min", "max")
@@ -35,7 +36,7 @@ def _model(model: Observation) -> dict[str, Any]:
 def as_text(observations: Iterable[Observation]) -> str:
     """Aligned columns, one table for each model."""
     return "\n".join(
-        f"{one.source}\n{_aligned([HEADINGS, *(_cells(row_of(timeline)) for timeline in one.parameters)])}"
+        f"{printable(one.source)}\n{_aligned([HEADINGS, *(_cells(row_of(timeline)) for timeline in one.parameters)])}"
         for one in built(observations)
         if one.parameters
     )
@@ -43,7 +44,7 @@ def as_text(observations: Iterable[Observation]) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     statistics = (number(value) for value in (row.mean, row.std, row.min, row.max))
-    return (row.path, size(row.shape), row.by, line(row.at), row.scheme, *statistics)
+    return tuple(map(printable, (row.path, size(row.shape), row.by, line(row.at), row.scheme, *statistics)))
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:

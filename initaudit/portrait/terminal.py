@@ -9,6 +9,7 @@ from initaudit.observation import Observation
 from initaudit.portrait import built
 from initaudit.portrait.rows import number
 from initaudit.portrait.signals import Curve, curves
+from initaudit.report.base import printable
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 GAP = "·"
@@ -25,12 +26,13 @@ def sparklines(observations: Iterable[Observation], *, width: int, color: bool) 
 def _table(model: Observation, width: int, *, color: bool) -> str:
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     assert model.signal
-    seeds = len(model.signal.seeds)
+    source, seeds = escape(printable(model.source)), len(model.signal.seeds)
     table = Table(
-        title=f"{model.source}: signal through {len(model.signal.layers)} layers, {seeds} seed{'s'[: seeds != 1]}",
+        title=f"{source}: signal through {len(model.signal.layers)} layers, {seeds} seed{'s'[: seeds != 1]}",
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,

@@ -72,3 +72,9 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
 def printable(text: str) -> str:
     """Text without characters that move the cursor, end the line or change the direction of a terminal."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def printable_lines(text: str) -> str:
+    """Make each line of a text printable; none is a command to whoever runs it, as `::error::` is on GitHub."""
+    lines = map(printable, text.split("\n"))
+    return "\n".join(f"| {line}" if line.lstrip().startswith(("::", "##[")) else line for line in lines)
