@@ -1,16 +1,24 @@
 """Which words stand in a text, however its code is laid out.
 
-A word is looked for as it is, also as a part of a longer one ("normal_" stands in "trunc_normal_"). One that ends in a
-bracket is looked for where it is called ("normal_("), whatever blanks, line breaks and comments stand before the
-bracket. A star stands for more letters of the same name, but not for those of a special one: "init*(" stands in
-"init_weights(" and not in "__init__(".
+A word is looked for as it is, also as a part of a longer one ("normal_" stands in "trunc_normal_"). What stands around
+it narrows it down, and never asks for more than the code itself does: blanks, line breaks, comments and brackets may
+stand between any two tokens.
+
+- ``normal_(`` is called. ``init*(`` is called, and so is every name that begins with it and ends in no underscore.
+- ``:zeros(`` is called where a statement may begin, behind a dotted name or not, and the operator ``:*`` stands there.
+- ``apply;`` stands where a statement may end, and ``:apply;`` where that is all of it.
+- ``weight?`` is tested, ``(weight)`` the first argument of a call, ``=weight`` assigned, alone or behind a dotted name;
+  ``self?`` and ``(self)`` are an attribute of the object.
+- ``]=`` is an assignment to an item.
+
+Calls of special methods, such as ``super().__init__()``, are no words.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 Words = tuple[tuple[str, ...], ...]
 """Groups of words: one of each group has to stand in a text."""
@@ -24,40 +32,59 @@ def groups(words: str | Iterable[str]) -> Words:
 
 
 class Matches:
-    """The words that stand in one text."""
+    """The words that stand in one text; ``roughly`` asks for names and calls alone, which takes less time."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, text: str, *, roughly: bool = False) -> None:
+        self.text = text
+        self._roughly = roughly
         self._known: dict[str, bool] = {}
 
     def holds_all(self, words: Words) -> bool:
         """Whether one word of each group stands in the text."""
-        return all(any(map(self.holds, group)) for group in words)
+        known = self._known
+        for group in words:
+            for word in group:
+                stands = known.get(word)
+                if stands is None:
+                    stands = known[word] = self._looked_for(word)
+                if stands:
+                    break
+            else:
+                return False
+        return True
 
     def holds(self, word: str) -> bool:
         """Whether a word stands in the text."""
-        if word not in self._known:
-            self._known[word] = self._looked_for(word)
-        return self._known[word]
+        return self.holds_all(((word,),))
 
     def _looked_for(self, word: str) -> bool:
-        text = self._called if word.endswith("(") else self._text
-        return word in text if "*" not in word else _compiled(word).search(text) is not None
+        name, form, called = _parsed(word)
+        if name not in (self.called if called else self.text):
+            return False
+        return form is None or (self._roughly and not called) or form(self)
 
     @functools.cached_property
-    def _called(self) -> str:
+    def called(self) -> str:
         """What stands before the brackets of the text, each once: a tenth of it."""
-        pieces = self._text.split("(")
+        pieces = self.text.split("(")
         del pieces[-1]
         ends = {piece[-LONGEST:] for piece in pieces if piece[-1:] not in _BLANKS}
         ends.update(piece.rstrip(_BLANKS)[-LONGEST:] for piece in pieces if piece[-1:] in _BLANKS)
-        for bracket in _BEGINS_A_LINE.finditer(self._text):
-            ends.update(_ends_above(self._text, bracket.start()))
-        return "(".join([*ends, ""])
+        for bracket in _BEGINS_A_LINE.finditer(self.text):
+            ends.update(_ends_above(self.text, bracket.start()))
+        return "(".join([*(end for end in ends if not end.endswith("__")), ""])
 
 
 _BLANKS = " \t\f\\"
 _BEGINS_A_LINE = re.compile(r"\n[ \t\f]*\(")
+_GAP = r"(?:[\s\\]|#.*\n)*"
+"""What may stand between two tokens."""
+_OPEN = rf"(?:{_GAP}\()*{_GAP}"
+_DOTTED = rf"(?:\w+{_GAP}\.{_GAP})*"
+_TESTS = r"\b(?:if|elif|while|assert|and|or|not)\b"
+_STATEMENTS = re.compile(r"[;:]")
+_NO_BEGIN = re.compile(r"[^\w.\s()\\]|\w\s+\w|\w\s*\(")
+"""What stands before a name that is no begin of a statement: an operator, a keyword, a bracket behind a name."""
 
 
 def _ends_above(text: str, end: int) -> Iterator[str]:
@@ -72,6 +99,49 @@ def _ends_above(text: str, end: int) -> Iterator[str]:
         end -= len(line) + 1
 
 
-@functools.lru_cache(maxsize=256)
-def _compiled(word: str) -> re.Pattern[str]:
-    return re.compile(re.escape(word).replace(r"\*", r"(?!__)\w*"))
+@functools.lru_cache(maxsize=1024)
+def _parsed(word: str) -> tuple[str, Callable[[Matches], bool] | None, bool]:
+    """The letters of a word, what else has to hold (None: nothing), and whether that is about calls alone."""
+    begins = word.startswith(":")
+    form = word.removeprefix(":")
+    name = form.strip("*;?=()") if re.search(r"\w", form) else form
+    shape = form.replace(name, "x", 1)
+    if shape == "x(" and not begins:
+        return form, None, True
+    if shape == "x*(" and not begins:
+        glob = re.compile(name + r"\w*(?<!_)\(")
+        return name, lambda matches: glob.search(matches.called) is not None, True
+    found = re.compile(_pattern(shape, name))
+    start = name[:1] if name == "]=" else name.partition("*")[0]
+    if begins:
+        return start, lambda matches: _begins(matches.text, found), False
+    return start, None if start == form else lambda matches: found.search(matches.text) is not None, False
+
+
+def _pattern(shape: str, name: str) -> str:
+    """The tokens of a word."""
+    if name == "]=":
+        return rf"\]{_GAP}(?:[-+*/@]|//|\*\*)?=(?!=)"
+    if not name[:1].isalpha() and name[:1] != "_":
+        return re.escape(name)
+    before, star, after = name.partition("*")
+    name = rf"{before}\w*{after}" if star else name
+    owned = rf"self{_GAP}\.{_GAP}\w+\b" if name == "self" else rf"{_DOTTED}\w*{name}"
+    return {
+        "x": name,
+        "x(": rf"{name}{_GAP}\(",
+        "x;": rf"{name}(?=[ \t\f\\]*(?:[\n;#)]|\Z))",
+        "x*;": rf"{name}\w*(?=[ \t\f\\]*(?:[\n;#)]|\Z))",
+        "x?": rf"{_TESTS}{_OPEN}{owned}\b(?!{_GAP}[.(\[=<>!])",
+        "(x)": rf"\({_GAP}{owned}{_GAP}[,)]",
+        "=x": rf"=(?!=){_OPEN}{owned}\b",
+    }[shape]
+
+
+def _begins(text: str, pattern: re.Pattern[str]) -> bool:
+    """Whether something stands where a statement may begin: on its line, nothing but a dotted name is before it."""
+    for found in pattern.finditer(text):
+        line = text[text.rfind("\n", 0, found.start()) + 1 : found.start()]
+        if not _NO_BEGIN.search(_STATEMENTS.split(line)[-1]):
+            return True
+    return False

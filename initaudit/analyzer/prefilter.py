@@ -61,7 +61,7 @@ def candidates(questions: frozenset[Question]) -> tuple[Candidate, ...]:
 
 def candidates_in(raw: bytes, questions: frozenset[Question]) -> tuple[Candidate, ...]:
     """Return what may stand in a file of that which answers some questions."""
-    matches = Matches(raw.decode("latin-1"))  # whatever the bytes mean: words are plain letters
+    matches = Matches(raw.decode("latin-1"), roughly=True)  # whatever the bytes mean: words are plain letters
     return tuple(each for each in candidates(questions) if each.may_be_in(matches))
 
 

@@ -103,16 +103,25 @@ def nodes(root: ast.AST) -> Iterator[ast.AST]:
         pending += reversed(inner_nodes(node))
 
 
+_INNER: dict[type[ast.AST], tuple[str, ...]] = {ast.Constant: ()}
+"""By the kind of a node, the fields that may hold others: not names, numbers and contexts."""
+_PLAIN = {"ctx", "id", "attr", "arg", "name", "asname", "module", "level", "kind", "type_comment", "simple"}
+
+
 def inner_nodes(node: ast.AST) -> list[ast.AST]:
     """The nodes right below one, without the contexts of names."""
+    fields = _INNER.get(type(node))
+    if fields is None:
+        of_alias = type(node).__name__ == "TypeAlias"  # whose name is a node
+        fields = tuple(name for name in node._fields if name not in _PLAIN or (of_alias and name == "name"))
+        _INNER[type(node)] = fields
     found: list[ast.AST] = []
-    for name in node._fields:
+    for name in fields:
         value = getattr(node, name, None)
-        if isinstance(value, ast.AST):
-            if name != "ctx":
-                found.append(value)
-        elif isinstance(value, list):
+        if isinstance(value, list):
             found += [each for each in value if isinstance(each, ast.AST)]
+        elif isinstance(value, ast.AST):
+            found.append(value)
     return found
 
 

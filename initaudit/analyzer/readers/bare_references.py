@@ -20,7 +20,7 @@ INITIALIZER_METHODS = {
 }  # fmt: skip
 
 
-@reads(BareReference, scope=Statement, words="_ apply init reset weight param")
+@reads(BareReference, scope=Statement, words=":_; :apply; :init*; :reset*; :weight*; :param*;")
 def bare_references(statement: Statement) -> Iterator[BareReference]:
     """Expression statements that only name an initializer, unless they try whether there is one."""
     if isinstance(statement.node, ast.Expr) and not statement.guarded:

@@ -18,7 +18,9 @@ LAYER_NAMES = {
 
 
 @reads(
-    ConstantTest, scope=Context, words="parameters( modules( children( apply( isinstance( __name__", nearby="init _("
+    ConstantTest,
+    scope=Context,
+    words=("parameters( modules( children( apply( isinstance( __name__", "_( init*( reset*( orthogonal*("),
 )
 def constant_tests(context: Context) -> Iterator[ConstantTest]:
     """Conditions before an initialization with a part that is no condition, or that nothing fulfils."""

@@ -16,13 +16,15 @@ from initaudit.subjects.lost_writes import DroppedTensor
 IN_PLACE = {ast.Mult: "mul_", ast.Div: "div_", ast.Add: "add_", ast.Sub: "sub_"}
 """The method that does what an operator does, in place."""
 FILLS = {"full": "fill_({0})", "zeros": "zero_()", "ones": "fill_(1.0)", "randn": "normal_()", "rand": "uniform_()"}
-MADE = " ".join(sorted({each.rpartition(".")[2] for each in torch_api.NEW_TENSOR_FACTORIES} | OUT_OF_PLACE))
+MAKERS = {each.rpartition(".")[2] for each in torch_api.NEW_TENSOR_FACTORIES} | OUT_OF_PLACE
+MADE = " ".join(f":{name}(" for name in sorted(MAKERS))
 
 
+@reads(DroppedTensor, scope=Context, words=("parameters( =weight =bias :weight :bias", ":* :+ :- :/"))
 @reads(
     DroppedTensor,
     scope=Context,
-    words=("parameters( modules( children( apply( weight bias data self", f"{MADE} * + - /"),
+    words=("parameters( modules( children( apply( weight bias data self", MADE),
 )
 def dropped_tensors(context: Context) -> Iterator[DroppedTensor]:
     """New tensors that a statement makes of a parameter and drops, unless it tries whether that works."""

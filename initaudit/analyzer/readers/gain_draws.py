@@ -22,8 +22,7 @@ def gain_draws(file: File) -> Iterator[GainDraw]:
     """Draws of the gain of a normalization."""
     reader = Draws(file.project, file.module, MADE)
     for scope, snippet in reader.functions(DRAWN):
-        known = {made.name: (made.layer,) for made in reader.made if made.visible_in(scope)}
-        for draw in reader.draws(snippet, known):
+        for draw in reader.draws(snippet, reader.visible(scope)):
             layer = next((layer for layer in draw.layers if _starts_at_one(reader, layer, draw.parameter)), None)
             if layer is not None:
                 yield GainDraw(

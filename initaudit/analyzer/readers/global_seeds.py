@@ -22,7 +22,7 @@ RESTORES = ("fork_rng", "set_rng_state", "get_rng_state", "initial_seed", "get_s
 IN_METHODS = {"__init__": "whenever one is built", "forward": "whenever one is run"}
 
 
-@reads(GlobalSeed, scope=Context, words="manual_seed( manual_seed_all(", nearby="nn.Module Module)")
+@reads(GlobalSeed, scope=Context, words="manual_seed( manual_seed_all(", nearby="Module")
 def global_seeds(context: Context) -> Iterator[GlobalSeed]:
     """``torch.manual_seed`` at the top level of a library's file, in a constructor or in a forward."""
     function, cls = context.function, context.cls

@@ -13,6 +13,8 @@ from initaudit.analyzer.syntax.meanings import Meaning, Meanings, Step, What
 from initaudit.analyzer.syntax.structure import constructed
 from initaudit.subjects.initializers import ModuleGiven, VectorGiven
 
+FUNCTIONS = "uniform_( normal_( constant_( ones_( zeros_( eye_( dirac_( sparse_( orthogonal_("
+RENAMED = "uniform( normal( constant( eye( dirac( sparse( orthogonal("
 OF_MATRICES = {
     "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_", "orthogonal_", "sparse_", "dirac_",
     "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "orthogonal", "sparse", "dirac",
@@ -24,8 +26,8 @@ NORMS = {f"torch.nn.{name}" for name in torch_api.NORMALIZATIONS - {"LayerNorm",
 VECTORS = {**{(kind, "bias"): "a bias" for kind in LAYERS | NORMS}, **{(kind, "weight"): "a gain" for kind in NORMS}}
 
 
-@reads(ModuleGiven, scope=Context, words="_( xavier kaiming normal uniform constant orthogonal", nearby="init")
-@reads(VectorGiven, scope=Context, words="xavier kaiming orthogonal sparse dirac", nearby="init")
+@reads(ModuleGiven, scope=Context, words=f"{FUNCTIONS} {RENAMED}", nearby="init")
+@reads(VectorGiven, scope=Context, words="normal_( uniform_( xavier_*( kaiming_*( orthogonal dirac", nearby="init")
 def initializer_arguments(context: Context) -> Iterator[ModuleGiven | VectorGiven]:
     """Modules and vectors that are given to functions of ``nn.init`` which raise for them."""
     meanings = Meanings(context)

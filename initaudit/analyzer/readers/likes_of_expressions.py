@@ -14,7 +14,7 @@ FACTORIES = {f"torch.{name}_like" for name in ("zeros", "ones", "rand", "randn",
 REGISTERING = {"torch.nn.Parameter", "torch.nn.Buffer", "torch.nn.parameter.Parameter"}
 
 
-@reads(LikeOfExpression, scope=Context, words="_like(", nearby="Parameter Buffer register_ copy_ .data")
+@reads(LikeOfExpression, scope=Context, words="_like(", nearby="Parameter Buffer register_ copy_ data")
 def likes_of_expressions(context: Context) -> Iterator[LikeOfExpression]:
     """Calls of ``*_like`` with arithmetic by a number, in what a parameter or buffer is made of or given."""
     for node in context.walk():

@@ -60,7 +60,7 @@ def raw_attributes(scope: Class) -> Iterator[RawTensor]:
         )
 
 
-@reads(RawTensor, scope=Context, words="empty( Tensor(", nearby="optim. requires_grad")
+@reads(RawTensor, scope=Context, words="empty( Tensor(", nearby="optim requires_grad")
 def raw_variables(context: Context) -> Iterator[RawTensor]:
     """Variables of raw memory that are trained: an optimizer is given them, or they require a gradient and are used."""
     body = context.function.body if context.function is not None else context.snippet.body

@@ -16,7 +16,8 @@ WITH_TENSORS = {f"torch.nn.{name}" for name in torch_api.LINEAR_LIKE | torch_api
 """Classes of which ``weight`` and ``bias`` are tensors or None."""
 
 
-@reads(TensorTruth, scope=Context, words="if while assert", nearby="weight bias Parameter")
+@reads(TensorTruth, scope=Context, words="weight? bias?")
+@reads(TensorTruth, scope=Context, words="self?", nearby="Parameter( register_parameter(")
 def tensor_truths(context: Context) -> Iterator[TensorTruth]:
     """``if m.bias:`` where ``m`` is known to be a layer of torch."""
     meanings = Meanings(context)

@@ -13,7 +13,12 @@ from initaudit.naming import blocks
 from initaudit.subjects.module_tests import TypeTest
 
 
-@reads(TypeTest, scope=Context, words="isinstance( == is", nearby="modules( children( apply(")
+@reads(
+    TypeTest,
+    scope=Context,
+    words=("isinstance( == is", "modules( children( Module _("),
+    nearby="modules( children( apply(",
+)
 def type_tests(context: Context) -> Iterator[TypeTest]:
     """Tests, in a statement, of the type of what is known to be a module."""
     for step in Meanings(context).steps():

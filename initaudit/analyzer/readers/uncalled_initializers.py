@@ -25,7 +25,7 @@ SIBLINGS = 3
 SPECIAL = {"forward", "extra_repr", "setup", "configure_model", "configure_optimizers", "build", "create", "make"}
 
 
-@reads(UncalledInitializer, scope=Context, words="init._ _( normal_( uniform_( zero_( fill_(", nearby="Module nn")
+@reads(UncalledInitializer, scope=Context, words="_(", nearby="Module nn")
 def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
     """A method of a module class, or a function of a script, that initializes and that nothing calls."""
     function, definition = context.function, context.definition
@@ -144,12 +144,11 @@ def _is_program(context: Context) -> bool:
     return False
 
 
-def _imports(module: Module) -> Iterator[str]:
+@functools.lru_cache(maxsize=4096)
+def _imports(module: Module) -> frozenset[str]:
     """The modules that a file imports, or imports something from; of a relative name, what it stands for."""
-    for name in (*module.outline.imports.values(), *module.outline.star_imports):
-        full = module.absolute(name)
-        yield full
-        yield full.rpartition(".")[0]
+    names = [module.absolute(name) for name in (*module.outline.imports.values(), *module.outline.star_imports)]
+    return frozenset(names).union(name.rpartition(".")[0] for name in names)
 
 
 class _Calls:

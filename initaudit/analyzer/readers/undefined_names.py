@@ -21,8 +21,9 @@ from initaudit.subjects.files import UndefinedName
 
 WALKS = ITERATIONS.keys() | {"buffers", "named_buffers", "apply", "state_dict"}
 INITIALIZERS = "uniform normal constant eye dirac orthogonal sparse ones zeros"
+RENAMED = "uniform( normal( constant( dirac( orthogonal( sparse("
 WORDS = "parameters( modules( children( buffers( apply( state_dict( " + " ".join(
-    f"{name}( {name}_(" for name in INITIALIZERS.split()
+    [*(f"{name}_(" for name in INITIALIZERS.split()), RENAMED]
 )
 USING = groups(WORDS)
 NOT_LOOKED_FOR = {"self", "cls", "super", "torch", "nn", *dir(builtins)}

@@ -62,6 +62,44 @@ class Draw:
     layers: tuple[str, ...]
 
 
+class _Narrowed(Mapping[str, tuple[str, ...]]):
+    """What is known of types, and of some names more than that."""
+
+    def __init__(self, more: Types, known: Types) -> None:
+        self._more = more
+        self._known = known
+
+    def __getitem__(self, name: str) -> tuple[str, ...]:
+        return self._more[name] if name in self._more else self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._known, **self._more})
+
+    def __len__(self) -> int:
+        return len({**self._known, **self._more})
+
+
+class _Visible(Mapping[str, tuple[str, ...]]):
+    """The types of what is made under names that a function knows."""
+
+    def __init__(self, draws: Draws, scope: Definition | None) -> None:
+        self._draws = draws
+        self._scope = scope
+
+    @functools.cached_property
+    def _types(self) -> Types:
+        return {made.name: (made.layer,) for made in self._draws.made if made.visible_in(self._scope)}
+
+    def __getitem__(self, name: str) -> tuple[str, ...]:
+        return self._types[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._types)
+
+    def __len__(self) -> int:
+        return len(self._types)
+
+
 class Draws:
     """The draws of one file, and the layers of interest that it makes, by words that stand where they are made."""
 
@@ -88,6 +126,10 @@ class Draws:
             if (name := dotted(node.targets[0])) and (layer := self.type_named(node.value.func)) is not None
         ]
 
+    def visible(self, scope: Definition | None) -> Types:
+        """The types of layers that are made under names known in a function; the file is read for them when asked."""
+        return _Visible(self, scope)
+
     def type_named(self, node: ast.expr) -> str | None:
         """The canonical name of the class that an expression names."""
         name = dotted(node)
@@ -106,7 +148,7 @@ class Draws:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value) if (
                     subject := class_name_of(value)
                 ) is not None:
-                    known = {**known, f"class name {name}": (subject,)}
+                    known = _Narrowed({f"class name {name}": (subject,)}, known)
             for block, narrowed in self._blocks(statement, known):
                 yield from self._drawn(block, narrowed)
             for node in nodes([statement], within=False):
@@ -118,7 +160,7 @@ class Draws:
         for name, block in ast.iter_fields(statement):
             if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
                 tested = self._tested(statement.test, known) if isinstance(statement, ast.If) and name == "body" else {}
-                yield block, {**known, **tested}
+                yield block, _Narrowed(tested, known) if tested else known
             for case in block if name in ("handlers", "cases") else ():
                 yield case.body, known
 

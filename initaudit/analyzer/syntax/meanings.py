@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ast
 import enum
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.snippets import FunctionNode, dotted, nodes, parameters
+from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, nodes, parameters
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.models import is_model
 from initaudit.analyzer.syntax.structure import Attribute, attributes, constructed
@@ -148,6 +149,10 @@ def targets(target: ast.expr) -> set[str]:
     return {node.id for node in nodes(target) if isinstance(node, ast.Name)}
 
 
+_STEPS: weakref.WeakKeyDictionary[Snippet, list[Step]] = weakref.WeakKeyDictionary()
+"""What is known of a slice, as long as its tree is kept: several readers ask."""
+
+
 class Meanings:
     """The steps of a scope, and what expressions in it stand for."""
 
@@ -155,8 +160,14 @@ class Meanings:
         self.context = context
         self._own: dict[str, Attribute] | None = None
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Sequence[Step]:
         """Every statement of the scope, those of functions defined in it too, in the order of the source."""
+        snippet = self.context.snippet
+        if snippet not in _STEPS:
+            _STEPS[snippet] = list(self._steps())
+        return _STEPS[snippet]
+
+    def _steps(self) -> Iterator[Step]:
         function = self.context.function
         if function is None:
             yield from self._body(self.context.snippet.body, self._before(), (), (), (), guarded=False)
@@ -181,25 +192,30 @@ class Meanings:
         names = {name: meaning for name, meaning in around.items() if name not in _bound_in(function)}
         applied = function.name in applied_names(self.context)
         first = next((param.arg for param in parameters(function) if param.arg != "self"), None)
+        asked = self._asked_for(function)
         for param in parameters(function):
-            if self._is_module(function, param) or (applied and param.arg == first):
+            if self._is_module(param, asked) or (applied and param.arg == first):
                 names[param.arg] = Meaning(What.MODULE, param.arg)
         yield from self._body(function.body, names, (), (), (), guarded=False)
 
-    def _is_module(self, function: FunctionNode, param: ast.arg) -> bool:
+    def _is_module(self, param: ast.arg, asked: set[str]) -> bool:
         """Whether a parameter is annotated as a module, or the function asks which class of modules it is of."""
         if param.annotation is not None:
             inner = [node for node in nodes(param.annotation) if isinstance(node, ast.Name | ast.Attribute)]
             return any(map(self.context.is_module_class, inner))
-        return any(
-            isinstance(node, ast.Call)
+        return param.arg in asked
+
+    def _asked_for(self, function: FunctionNode) -> set[str]:
+        """The names of which a function asks which class of modules they are of."""
+        return {
+            node.args[0].id
+            for node in nodes(function)
+            if isinstance(node, ast.Call)
             and dotted(node.func) == "isinstance"
             and len(node.args) == 2
             and isinstance(node.args[0], ast.Name)
-            and node.args[0].id == param.arg
             and any(self.context.is_module_class(kind) for kind in nodes(node.args[1]))
-            for node in nodes(function)
-        )
+        }
 
     def _body(
         self,
@@ -493,6 +509,8 @@ def _bound_in(function: FunctionNode) -> set[str]:
 
 def _forget(names: dict[str, Meaning], statement: ast.stmt) -> None:
     """Drop what a statement may bind anew."""
+    if not names:
+        return
     for node in nodes(statement):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             names.pop(node.id, None)
