@@ -132,7 +132,7 @@ def _pattern(shape: str, name: str) -> str:
         "x(": rf"{name}{_GAP}\(",
         "x;": rf"{name}(?=[ \t\f\\]*(?:[\n;#)]|\Z))",
         "x*;": rf"{name}\w*(?=[ \t\f\\]*(?:[\n;#)]|\Z))",
-        "x?": rf"{_TESTS}{_OPEN}{owned}\b(?!{_GAP}[.(\[=<>!])",
+        "x?": rf"{_TESTS}{_OPEN}{owned}\b(?!{_GAP}(?:[.(\[=<>!]|is\b|in\b|not\b))",
         "(x)": rf"\({_GAP}{owned}{_GAP}[,)]",
         "=x": rf"=(?!=){_OPEN}{owned}\b",
     }[shape]

@@ -51,6 +51,17 @@ class DiscardedInitializationResult(Rule[DroppedTensor]):
     invalid = (
         Example(
             source="""
+            from torch import nn
+
+            def shrink(net):
+                for p in net.parameters():
+                    p.data * 0.01
+
+            shrink(nn.Linear(3, 4))
+            """,
+        ),
+        Example(
+            source="""
             import torch
             from torch import nn
 

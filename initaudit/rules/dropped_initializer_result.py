@@ -77,6 +77,22 @@ class DroppedInitializerResultRule(Rule[DroppedInitializerResult]):
             net.bias = zero(net.bias)
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def scaled(w):
+                w = torch.randn_like(w) * 0.02
+                return w
+
+            class Scale(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.gain = nn.Parameter(torch.zeros(4))
+                    scaled(self.gain)
+            """,
+        ),
     )
     valid = (
         Example(

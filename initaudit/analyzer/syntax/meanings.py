@@ -15,7 +15,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, nodes, parameters
 from initaudit.analyzer.syntax.context import Context, own_attribute
-from initaudit.analyzer.syntax.models import is_model
+from initaudit.analyzer.syntax.models import is_basic, is_model
 from initaudit.analyzer.syntax.structure import Attribute, attributes, constructed
 from initaudit.analyzer.syntax.walks import applied_names
 from initaudit.naming import blocks
@@ -24,17 +24,8 @@ COPIES = {"clone", "repeat", "tolist"}
 MAYBE_COPIES = {"float", "double", "half", "bfloat16", "to", "cpu", "cuda", "type", "type_as", "contiguous", "reshape"}
 """Methods that give back the same memory when there is nothing to convert."""
 DETACH = {"detach", "detach_", "numpy"}
-KEEPS_SHAPE = DETACH | {
-    "requires_grad_",
-    "share_memory_",
-    "pin_memory",
-    "rename",
-    "mul_",
-    "div_",
-    "add_",
-    "sub_",
-    "clamp_",
-}
+OF_SAME_SHAPE = "requires_grad_ share_memory_ pin_memory rename mul_ div_ add_ sub_ clamp_"
+KEEPS_SHAPE = DETACH.union(OF_SAME_SHAPE.split())
 OF_LAYERS = ("weight", "bias")
 STACKED = {f"torch.nn.{name}" for name in (*torch_api.RESETS_ALL, "MultiheadAttention")}
 """Layers whose parameters have names of their own, ..."""
@@ -207,15 +198,12 @@ class Meanings:
 
     def _asked_for(self, function: FunctionNode) -> set[str]:
         """The names of which a function asks which class of modules they are of."""
-        return {
-            node.args[0].id
-            for node in nodes(function)
-            if isinstance(node, ast.Call)
-            and dotted(node.func) == "isinstance"
-            and len(node.args) == 2
-            and isinstance(node.args[0], ast.Name)
-            and any(self.context.is_module_class(kind) for kind in nodes(node.args[1]))
-        }
+        asked: set[str] = set()
+        for node in nodes(function):
+            match node:
+                case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kinds]) if name not in asked:
+                    asked |= {name} if any(map(self.context.is_module_class, nodes(kinds))) else set()
+        return asked
 
     def _body(
         self,
@@ -489,16 +477,6 @@ class Meanings:
         if attr in torch_api.PARTIAL_VIEWS and attr not in ("index_select", "chunk", "split", "unbind", "tensor_split"):
             return replace(owner, part=True, element=False)
         return None
-
-
-def is_basic(index: ast.expr) -> bool:
-    """Whether an index gives a view, and no copy: slices, numbers, ``...`` and names of loop counters."""
-    parts = index.elts if isinstance(index, ast.Tuple) else [index]
-    return all(
-        isinstance(part, ast.Slice | ast.UnaryOp)
-        or (isinstance(part, ast.Constant) and (part.value is ... or part.value is None or isinstance(part.value, int)))
-        for part in parts
-    )
 
 
 def _bound_in(function: FunctionNode) -> set[str]:

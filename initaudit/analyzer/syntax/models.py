@@ -55,3 +55,13 @@ def _tests_module_types(context: Context, loop: ast.For | ast.AsyncFor) -> bool:
         if isinstance(node, ast.Call) and dotted(node.func) == "isinstance" and len(node.args) == 2
         for kind in nodes(node.args[1])
     )
+
+
+def is_basic(index: ast.expr) -> bool:
+    """Whether an index gives a view, and no copy: slices, numbers, ``...`` and names of loop counters."""
+    parts = index.elts if isinstance(index, ast.Tuple) else [index]
+    return all(
+        isinstance(part, ast.Slice | ast.UnaryOp)
+        or (isinstance(part, ast.Constant) and (part.value is ... or part.value is None or isinstance(part.value, int)))
+        for part in parts
+    )
