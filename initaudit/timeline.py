@@ -215,8 +215,9 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
 
     ``rms`` is of its output, before the activation. ``discrimination`` is sqrt(E[Var over the batch]) / rms of it: how
     much the output still depends on the input. ``drowned`` is the part of the output's second moment that the bias
-    alone makes. ``gradient`` is the rms of the weight's gradient for a random cotangent. ``dead`` is the part of
-    the units that no sample activates, where a rectifier follows.
+    alone makes. ``gradient`` is the rms of the weight's gradient for a random cotangent.
+    ``apart`` is the discrimination over the output's own first dimension, where inputs share no batch. ``dead`` is the
+    part of the units that no sample activates, where a rectifier follows.
 
     ``depends`` is the path of a parameter or buffer that nothing wrote and that the output depends on: what is measured
     then tells of values that the probe chose, and is not judged. ``gradient_depends`` is the same for the gradient.
@@ -241,6 +242,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     drowned: tuple[float, ...] = ()
     gradient: tuple[float, ...] = ()
     dead: tuple[float, ...] = ()
+    apart: tuple[float, ...] = ()
     again: tuple[float, ...] = ()
     units: int = 0
     depends: str | None = None
@@ -250,13 +252,15 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
 class InitialLoss(msgspec.Struct, frozen=True, kw_only=True):
     """The loss of a classifier before training, in nats above ln(classes), one per seed.
 
-    ``error`` is its standard error, and ``known_by`` what shows that the output is over classes ("log_softmax").
+    ``error`` is its standard error, and ``known_by`` what shows that the output is over classes ("log_softmax"), or
+    only lets one guess so when ``guessed``.
     """
 
     classes: int
     excess: tuple[float, ...]
     error: tuple[float, ...]
     known_by: str
+    guessed: bool = False
 
 
 class SignalProfile(msgspec.Struct, frozen=True, kw_only=True):

@@ -59,8 +59,8 @@ class Use:
     """A weight where the forward met it, and what was measured there; see ``Layer``."""
 
     __slots__ = (
-        "activation", "bias", "convolution", "dead", "depends", "discrimination", "drowned", "fans", "fed",
-        "normalized", "output", "path", "rms", "units",
+        "activation", "apart", "bias", "convolution", "dead", "depends", "discrimination", "drowned", "fans", "fed",
+        "normalized", "output", "path", "rms", "samples", "units",
     )  # fmt: skip
 
     def __init__(self, path: str, fans: Meeting, *, units: int, convolution: bool, fed: bool) -> None:
@@ -77,6 +77,8 @@ class Use:
         self.discrimination: float | None = None
         self.drowned: float | None = None
         self.dead: float | None = None
+        self.apart: float | None = None
+        self.samples = 0
         self.depends: str | None = None
 
 
@@ -318,6 +320,8 @@ class Follow(TorchDispatchMode):
         units = output.shape[1 if convolution else -1] if output.dim() > 1 else output.numel()
         use = Use(path, fans, units=units, convolution=convolution, fed=not self._fed.isdisjoint(others))
         use.rms, use.discrimination = moments(output, self.batch)
+        if self.batch is None and output.dim() > 1:  # as of a graph, where nodes are the samples
+            use.apart = moments(output, output.shape[0])[1]
         use.depends = self._depends.get(key_of(output) or 0) if self._depends else None
         use.bias = next((found for key in others if key is not None and (found := self.biases.get(key))), None)
         if use.bias is not None and use.rms > 0:
@@ -335,7 +339,9 @@ class Follow(TorchDispatchMode):
         if use is not None and use.activation is None:
             use.activation = key
             if key in RECTIFIERS:
-                use.dead = dead_part(next(tensors_in(result)), use.units, convolution=use.convolution)
+                rectified = next(tensors_in(result))
+                use.dead = dead_part(rectified, use.units, convolution=use.convolution)
+                use.samples = rectified.shape[0] if rectified.dim() > 1 else 0
         if not signal.steps or signal.activation is not None:
             return signal
         after = signal.activated(key)

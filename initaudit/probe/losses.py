@@ -9,26 +9,45 @@ import torch
 
 from initaudit.probe.follow import Use
 
-COUNTS = ("num_classes", "n_classes", "num_labels", "n_labels", "vocab_size")
+COUNTS = (
+    "num_classes", "n_classes", "num_class", "n_class", "nb_classes", "nclass", "nclasses", "class_num", "num_labels",
+    "n_labels", "vocab_size", "n_vocab", "num_tokens", "n_tokens", "ntoken", "ntokens",
+)  # fmt: skip
 """How models, and the configurations they keep, call the number of classes."""
+SIZES = (
+    "n_outputs", "num_outputs", "n_out", "nc", "out_channels", "out_features", "c_out", "output_dim", "out_dim",
+    "dim_out", "output_size",
+)  # fmt: skip
+"""How they call the size of an output that may be over classes."""
+OWNERS = ("config", "cfg", "hparams", "args")
+"""Attributes under which models keep their configuration."""
+HEADS = frozenset(
+    {"classifier", "lm_head", "logits", "to_logits", "cls", "cls_head", "head", "fc", "classification_head"}
+)
+"""Names of layers whose output is over classes in most models."""
 NEARLY_ONE = 1e-3
 TINY = 1e-38
 
 
 class Loss(msgspec.Struct, frozen=True):
-    """Nats above ln(classes), on average over samples and over all labels, with the standard error."""
+    """Nats above ln(classes), on average over samples and over all labels, with the standard error.
+
+    ``guessed`` says that only a name suggests that the output is over classes.
+    """
 
     classes: int
     excess: float
     error: float
     known_by: str
+    guessed: bool = False
 
 
 def initial_loss(model: torch.nn.Module, use: Use, output: torch.Tensor) -> Loss | None:
     """The cross entropy of an output that is over classes, for labels that are all equally likely.
 
     It is over classes when the model ends in a softmax, or when it, or its configuration, says how many classes there
-    are and its last weight gives that many numbers. The latter are taken for logits.
+    are and its last weight gives that many numbers. The latter are taken for logits. Where the name of the layer, or of
+    a size, only suggests as much, it is a guess.
     """
     classes = use.units
     axis = next((axis for axis in (-1, 1) if output.dim() > 1 and output.shape[axis] == classes), None)
@@ -42,6 +61,8 @@ def initial_loss(model: torch.nn.Module, use: Use, output: torch.Tensor) -> Loss
             logarithms = values.clamp_min(TINY).log()
         case None if (count := _counted(model, classes)) is not None:
             return _loss(torch.log_softmax(values, dim=-1), count)
+        case None if (guess := _suggested(model, use.path, classes)) is not None:
+            return msgspec.structs.replace(_loss(torch.log_softmax(values, dim=-1), guess), guessed=True)
         case _:
             return None
     total = logarithms.exp().sum(dim=-1)
@@ -50,9 +71,20 @@ def initial_loss(model: torch.nn.Module, use: Use, output: torch.Tensor) -> Loss
 
 def _counted(model: torch.nn.Module, classes: int) -> str | None:
     """The attribute that gives this number of classes."""
-    for owner in (model, getattr(model, "config", None)):
-        for name in COUNTS:
-            if type(getattr(owner, name, None)) is int and getattr(owner, name) == classes:
+    return _named(model, COUNTS, classes)
+
+
+def _suggested(model: torch.nn.Module, path: str, classes: int) -> str | None:
+    """The name of a size or of a layer that lets an output be taken for one over classes."""
+    layer = next((part for part in path.split(".") if part in HEADS), None)
+    return _named(model, SIZES, classes) or (f"the name `{layer}`" if layer else None)
+
+
+def _named(model: torch.nn.Module, names: tuple[str, ...], size: int) -> str | None:
+    for owner in (model, *(getattr(model, one, None) for one in OWNERS)):
+        for name in names:
+            found = owner.get(name) if isinstance(owner, dict) else getattr(owner, name, None)
+            if type(found) is int and found == size:
                 return name
     return None
 

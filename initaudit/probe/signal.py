@@ -83,7 +83,8 @@ def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timeli
             discrimination=_measured(uses, "discrimination"),
             drowned=_measured(uses, "drowned"),
             gradient=tuple(one.gradients[path] for one in passes if path in one.gradients),
-            dead=_measured(uses, "dead") if (passes[0].batch or 0) >= ENOUGH else (),
+            dead=_measured(uses, "dead") if (passes[0].batch or use.samples) >= ENOUGH else (),
+            apart=_measured(uses, "apart"),
             again=tuple(one.rms for one in met[:REMEMBERED]) if len(met) > 1 else (),
             units=use.units,
             depends=next(filter(None, (one.depends for one in met)), None),
@@ -104,14 +105,19 @@ def _loss(passes: Sequence[Pass]) -> InitialLoss | None:
         excess=tuple(one.excess for one in losses),
         error=tuple(one.error for one in losses),
         known_by=losses[0].known_by,
+        guessed=losses[0].guessed,
     )
 
 
 def _skipped(one: Pass) -> Iterator[str]:
     if one.no_gradient is not None:
         yield f"the slope of gradients: {one.no_gradient}"
-    if one.batch is None or one.batch < ENOUGH:
+    if one.batch is not None and one.batch < ENOUGH:
         yield f"dead units: the batch has fewer than {ENOUGH} samples"
+    elif one.batch is None and not any(use.samples >= ENOUGH for use in one.uses):
+        yield f"dead units: the inputs share no batch, and no layer before a ReLU has {ENOUGH} samples"
+    if one.batch is None:
+        yield "the loss of what tells inputs apart: the inputs share no first dimension that could be the batch"
     if not one.varied:
         yield "the loss of what tells inputs apart: the samples of the batch are all the same"
     if one.loss is None:

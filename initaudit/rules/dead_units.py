@@ -104,7 +104,7 @@ class DeadUnits(Rule[SignalProfile]):
     @staticmethod
     def is_dead(profile: SignalProfile, layer: Layer) -> bool:
         """Whether most units of a layer are off, though its inputs differ."""
-        told = middle(layer.discrimination)
+        told = middle(layer.discrimination or layer.apart)
         differs = profile.varied and layer.fed and layer.depends is None and told is not None and told > TOLD_APART
         return differs and layer.units >= FEW and (middle(layer.dead) or 0.0) > most_by_chance(layer.units)
 
@@ -123,7 +123,7 @@ class DeadUnits(Rule[SignalProfile]):
             evidence=[
                 Evidence(
                     profile.observer,
-                    f"at {first.path}, {round(part * first.units)} of {first.units} units are off for all {profile.batch} samples"
+                    f"at {first.path}, {round(part * first.units)} of {first.units} units are off for all {profile.batch or 'its'} samples"
                     + (
                         f"; {first.bias} makes {drowned:.0%} of what they are given"
                         if first.bias and drowned > 0.5

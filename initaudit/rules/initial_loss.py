@@ -39,7 +39,8 @@ class InitialLoss(Rule[SignalProfile]):
 
     ## Known problems
     Needs an input, and an output that is surely over classes: one that a softmax gave, or with as many numbers as the model or its
-    configuration says that there are classes. The loss is taken over all labels alike.
+    configuration says that there are classes. Where only the name of a size (`n_outputs`) or of the last layer (`classifier`)
+    suggests classes, more than 10 nats are a warning, and less is nothing. The loss is taken over all labels alike.
 
     ## References
     - Karpathy 2019, [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/): "verify loss at init"
@@ -96,14 +97,20 @@ class InitialLoss(Rule[SignalProfile]):
         advice = Advice(model=head.model, parameter=head.parameter, initializer="normal_", std=0.01)
         excess, error = middle(loss.excess) or 0.0, middle(loss.error) or 0.0
         sure = excess - ERRORS * error
-        if sure <= HIGH:
+        if sure <= (ABSURD if loss.guessed else HIGH):
             return
+        if loss.guessed:  # it may be a regression, which should not start out at that scale either
+            what = f"if the output of `{head.parameter}` is logits over {loss.classes} classes, as its name suggests, "
+            what += f"the loss before training is {excess:.3g} nats above ln({loss.classes}), what guessing costs; "
+            what += f"draw it smaller, such as `{advice}`"
+        else:
+            what = f"the loss before training is {excess:.3g} nats above ln({loss.classes}), what guessing costs: "
+            what += f"`{head.parameter}` gives logits that are too large; draw it smaller, such as `{advice}`"
         yield self.finding(
             place_of(head, subject),
-            f"the loss before training is {excess:.3g} nats above ln({loss.classes}), what guessing costs: `{head.parameter}` "
-            f"gives logits that are too large; draw it smaller, such as `{advice}`",
+            what,
             evidence=[Evidence(subject.observer, self.measured(loss, excess, error))],
-            severity=Severity.ERROR if sure > ABSURD else Severity.WARNING,
+            severity=Severity.ERROR if sure > ABSURD and not loss.guessed else Severity.WARNING,
             model=head.model,
             parameter=head.parameter,
             advice=[advice],

@@ -391,3 +391,53 @@ def test_complex_weights_have_a_scale_a_gradient_and_a_variance(observe: Observe
     assert layer.rms[0] == pytest.approx(1, rel=0.05) and layer.gradient[0] > 0
     (chain,) = seen.observation.chains
     assert chain.links[0].variance == pytest.approx(1 / WIDTH, rel=0.05)
+
+
+class DeadNodes(nn.Module):
+    """A layer on the nodes of a graph, whose hidden units are off; the edges share no dimension with the nodes."""
+
+    def __init__(self, offset: float = -50.0) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 32), nn.Linear(32, 4)
+        nn.init.constant_(self.first.bias, offset)
+
+    def forward(self, nodes: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
+        hidden = torch.relu(self.first(nodes))
+        out: torch.Tensor = self.second(torch.zeros_like(hidden).index_add_(0, edges[1], hidden[edges[0]]))
+        return out
+
+
+def test_dead_units_are_counted_over_the_samples_of_each_layer_where_inputs_share_no_batch() -> None:
+    import initaudit
+
+    given = (torch.randn(64, 8), torch.randint(0, 64, (2, 200)))
+    report = initaudit.audit(DeadNodes, inputs=given, isolated=True)
+    assert "INI704" in [one.code for one in report.findings]
+    sound = initaudit.audit(lambda: DeadNodes(0.0), inputs=given, isolated=True)
+    assert sound.findings == ()
+    assert any("share no first dimension" in one.reason for one in sound.undecided)
+
+
+class Outputs(nn.Module):
+    """A classifier whose number of classes has a name that only suggests them."""
+
+    def __init__(self, gain: float) -> None:
+        super().__init__()
+        self.n_outputs = 4
+        self.body = nn.Sequential(nn.Linear(64, 256), nn.LayerNorm(256), nn.ReLU())
+        self.last = nn.Linear(256, 4)
+        nn.init.xavier_uniform_(self.last.weight, gain=gain)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.last(self.body(x))
+        return out
+
+
+def test_a_loss_over_classes_that_are_guessed_is_a_warning_when_it_is_extreme() -> None:
+    import initaudit
+
+    given = (torch.randn(32, 64),)
+    (finding,) = initaudit.audit(lambda: Outputs(100.0), inputs=given, isolated=True).findings
+    assert (finding.code, finding.severity.value) == ("INI705", "warning")
+    assert "n_outputs" in finding.evidence[0].detail and finding.message.startswith("if the output of")
+    assert initaudit.audit(lambda: Outputs(4.0), inputs=given, isolated=True).findings == ()
