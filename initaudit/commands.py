@@ -24,7 +24,7 @@ from initaudit import __version__, attempt, engine, fix, session, settings
 from initaudit.baseline import DEFAULT_FILENAME, write_baseline
 from initaudit.engine import Report, Task
 from initaudit.files import Sources
-from initaudit.finding import Finding, Severity, moved
+from initaudit.finding import Finding, Observer, Severity, moved
 from initaudit.portrait import table
 from initaudit.report import render
 from initaudit.report.base import Context, RuleCard, position, printable, printable_lines
@@ -46,6 +46,8 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     filename: str | None = None
     statistics: bool = False
     show_unknown: bool = False
+    all_parameters: bool = False
+    on_terminal: bool = False
     color: bool = False
     quiet: bool = False
     verbose: bool = False
@@ -85,7 +87,8 @@ def check(asked: Asked, output: Output, *, mend: bool = False) -> int:
     else:
         report = engine.run(prepared.task, prepared.watches)
     report = prepared.with_errors(report)
-    _write(_encoded(_shown(report, output, prepared.task.given)), output)
+    parts = (_shown(report, output, prepared.task.given), _portraits(report, prepared, output))
+    _write(_encoded("\n".join(filter(None, parts))), output)
     return _conclude(report, prepared, output)
 
 
@@ -98,14 +101,13 @@ def probe(
     page_file: str | None = None,
     try_advice: bool = False,
 ) -> int:
-    """Build models and report; for people, also list every parameter."""
+    """Build models and report; for people, also show what wrote their parameters."""
     if page_file is not None and importlib.util.find_spec("jinja2") is None:
         raise session.UseError("--html needs jinja2, which is not installed: pip install 'initaudit[probe]'")
     prepared = session.prepare(asked)
     report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
     text = _shown(report, output, ())
-    if output.output_format == "full" and not output.statistics and (parameters := table.as_text(report.observations)):
-        text += ("\n" if text else "") + parameters + _sparklines(report, output)
+    text = "\n".join(filter(None, (text, _portraits(report, prepared, output))))
     if table_file is not None:
         _save(table_file, table.as_json(report.observations))
     if page_file is not None:
@@ -122,14 +124,23 @@ def probe(
     return _conclude(report, prepared, output)
 
 
-def _sparklines(report: Report, output: Output) -> str:
-    """Signal through depth, for someone who looks at it."""
-    if output.filename is not None or sys.stdout is None or not sys.stdout.isatty():
+def _portraits(report: Report, prepared: Prepared, output: Output) -> str:
+    """The models that were built, for someone who looks at them."""
+    if output.output_format != "full" or output.statistics or output.quiet:
         return ""
-    from initaudit.portrait.terminal import sparklines
+    if not any(one.observer is Observer.PROBE and one.parameters for one in report.observations):
+        return ""
+    from initaudit.portrait.terminal import portraits
 
-    drawn = sparklines(report.observations, width=shutil.get_terminal_size().columns, color=output.color)
-    return f"\n{drawn}" if drawn else ""
+    return portraits(
+        report.observations,
+        report.findings,
+        width=shutil.get_terminal_size().columns,
+        color=output.color,
+        every=output.all_parameters,
+        depth=output.on_terminal,
+        given={model.target for model in prepared.models if model.input_size or model.input_data},
+    )
 
 
 @exits_with_2

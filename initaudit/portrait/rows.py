@@ -54,7 +54,7 @@ def row_of(timeline: ParameterTimeline) -> Row:
         dtype=values.dtype if values else "",
         by=by,
         at=at,
-        scheme=timeline.scheme or "",
+        scheme=timeline.scheme or _filled(timeline),
         mean=values.mean if values else None,
         std=values.std if values else None,
         min=values.min if values else None,
@@ -63,11 +63,16 @@ def row_of(timeline: ParameterTimeline) -> Row:
     )
 
 
+def _filled(timeline: ParameterTimeline) -> str:
+    """What a forward was given in place of elements that nothing wrote."""
+    filled = timeline.usage.filled if timeline.usage is not None else ""
+    return f"{filled}, for the forward only" if filled else ""
+
+
 def written_by(timeline: ParameterTimeline) -> tuple[str, Place | None]:
     """What wrote the parameter last, and where; of one that nothing wrote, where it was allocated."""
     if timeline.coverage is Coverage.NEVER and timeline.allocation:
-        filled = f" ({timeline.usage.filled} for the forward)" if timeline.usage is not None else ""
-        return f"nothing{filled}", timeline.allocation.place
+        return "nothing", timeline.allocation.place
     if timeline.writes:
         last = timeline.writes[-1]
         return last.by, last.place

@@ -1,76 +1,200 @@
-"""Signal through depth for a terminal, a sparkline for each measure; rich is imported when there is one to show."""
+"""A built model on a terminal: what it was run on, every parameter and what wrote it, and signal through depth.
+
+What is suspicious comes first. rich, which prints the tables, is imported when there is one.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
+import msgspec
+
+from initaudit.finding import Finding, Severity
 from initaudit.observation import Observation
 from initaudit.portrait import built
-from initaudit.portrait.rows import number
-from initaudit.portrait.signals import Curve, curves
+from initaudit.portrait.columns import GAP, Cell, Column, printed, table
+from initaudit.portrait.rows import Row, line, number, row_of, size, together
+from initaudit.portrait.signals import curves
+from initaudit.portrait.sparklines import LENGTH, sparkline
 from initaudit.report.base import printable
+from initaudit.timeline import Coverage, Kind, ParameterTimeline
 
-BLOCKS = "▁▂▃▄▅▆▇█"
-GAP = "·"
-LENGTH = 40
-LEAST_DECADES = 1.0
-"""What lies within so many decades does not fill the height of a sparkline: noise must not look like a trend."""
+SHOWN, SUSPICIOUS_SHOWN = 20, 40
+"""Rows of a model, and at most so many where all of them are suspicious."""
+FEW = 3
+"""Rows that are not worth hiding."""
+SHORTEST = 3
+"""Layers from which on there is a depth to speak of."""
+COLUMNS = (
+    Column(heading="rule", rank=1),
+    Column(heading="parameter", least=16),
+    Column(heading="shape", rank=3),
+    Column(heading="written by", least=12),
+    Column(heading="at", rank=2),
+    Column(heading="scheme", rank=5, least=18, cut=True),
+    Column(heading="mean", rank=6, right=True),
+    Column(heading="std", rank=4, right=True),
+    Column(heading="min", rank=7, right=True),
+    Column(heading="max", rank=8, right=True),
+)
+MEASURED = (
+    Column(heading="measure"),
+    Column(heading="first to last layer", least=8),
+    Column(heading="first", rank=1, right=True),
+    Column(heading="last", rank=2, right=True),
+    Column(heading="least", rank=3, right=True),
+    Column(heading="most", rank=4, right=True),
+)
+NUMBERS = 44
+"""Columns of a terminal that four numbers take."""
+PAINT = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "cyan"}
 
 
-def sparklines(observations: Iterable[Observation], *, width: int, color: bool) -> str:
-    """A table for each model whose signal was measured."""
-    return "".join(_table(one, width, color=color) for one in built(observations) if one.signal and one.signal.layers)
+class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a parameter is shown first: the rules that report it, or that its memory is not written or not finite."""
+
+    codes: tuple[str, ...] = ()
+    severity: Severity | None = None
+    unsound: bool = False
+
+    @property
+    def rank(self) -> int:
+        """How far up it is shown; 0 for a parameter that nothing is said of."""
+        return self.severity.rank + 2 if self.severity is not None else int(self.unsound)
+
+    @property
+    def style(self) -> str:
+        return PAINT[self.severity] if self.severity is not None else "bold yellow" if self.unsound else ""
 
 
-def _table(model: Observation, width: int, *, color: bool) -> str:
-    from rich import box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+def portraits(
+    observations: Iterable[Observation],
+    findings: Sequence[Finding],
+    *,
+    width: int,
+    color: bool,
+    every: bool = False,
+    given: Collection[str] = (),
+    depth: bool = True,
+) -> str:
+    """Every built model.
+
+    ``every`` gives each parameter a row of its own; ``given`` are the targets whose input the user gave.
+    ``depth`` draws signal through depth.
+    """
+    return "\n".join(
+        _portrait(one, findings, width, color=color, every=every, given=one.source in given, depth=depth)
+        for one in built(observations)
+        if one.parameters
+    )
+
+
+def _portrait(
+    model: Observation, findings: Sequence[Finding], width: int, *, color: bool, every: bool, given: bool, depth: bool
+) -> str:
+    from rich.text import Text
+
+    head = Text(printable(model.source), "bold")
+    for fact in _facts(model, given=given):
+        head.append(f"\n{printable(fact)}", "not bold dim")
+    rows = _rows(model, findings, every=every)
+    limit = max(SHOWN, min(SUSPICIOUS_SHOWN, sum(bool(why.rank) for _, why in rows)))
+    limit = len(rows) if every or len(rows) <= limit + FEW else limit
+    text = printed(head, width, color=color) + "\n"
+    text += table(COLUMNS, [_cells(row, why) for row, why in rows[:limit]], width, color=color)
+    if hidden := rows[limit:]:
+        count = sum(row.count for row, _ in hidden)
+        dubious = sum(bool(why.rank) for _, why in hidden)
+        kind = f"{dubious} of them suspicious" if dubious else "none suspicious"
+        rest = f"and {count} more in {_count(len(hidden), 'row')}, {kind}; `--all-parameters` shows each"
+        text += printed(Text(rest, "dim"), width, color=color)
+    if depth and model.signal is not None and len(model.signal.layers) >= SHORTEST:
+        text += "\n" + _depth(model, width, color=color)
+    return text
+
+
+def _facts(model: Observation, *, given: bool) -> Iterator[str]:
+    """How much there is, and what it was run on."""
+    kinds = [one.kind for one in model.parameters]
+    counts = [_count(kinds.count(kind), kind.value) for kind in Kind if kind in kinds]
+    elements = sum(row_of(one).elements for one in model.parameters)
+    yield f"{' and '.join(counts)}, {_count(elements, 'element')}"
+    if model.signal is None:
+        yield "no forward was measured; `--show-unknown` says why"
+        return
+    signal = model.signal
+    whose = "" if given else " (inferred; `--input-size` gives another)"
+    seeds = f", seeds {signal.seeds[0]} to {signal.seeds[-1]}" if len(signal.seeds) > 1 else ""
+    yield f"input {', '.join(signal.inputs) or 'none'}{whose}{seeds}"
+
+
+def _rows(model: Observation, findings: Sequence[Finding], *, every: bool) -> list[tuple[Row, Suspicion]]:
+    """The rows of a model: suspicious ones first, the worst of them before the others, else in the model's order."""
+    alike: dict[Suspicion, list[Row]] = {}
+    for timeline in model.parameters:
+        alike.setdefault(_suspicion(timeline, findings), []).append(row_of(timeline))
+    worst_first = sorted(alike, key=lambda why: -why.rank)
+    return [(row, why) for why in worst_first for row in (alike[why] if every else together(alike[why]))]
+
+
+def _suspicion(timeline: ParameterTimeline, findings: Sequence[Finding]) -> Suspicion:
+    about = [one for one in findings if _is_about(one, timeline)]
+    values = timeline.values
+    unwritten = timeline.coverage in (Coverage.NEVER, Coverage.PARTIAL) or timeline.influenced
+    return Suspicion(
+        codes=tuple(sorted({one.code for one in about})),
+        severity=max((one.severity for one in about), key=lambda one: one.rank, default=None),
+        unsound=unwritten or (values is not None and bool(values.nan or values.inf)),
+    )
+
+
+def _is_about(finding: Finding, timeline: ParameterTimeline) -> bool:
+    """Whether a finding speaks of a parameter: the two observers may reach its class by different modules."""
+    model = (finding.model or "").rpartition(".")[2]
+    return timeline.name in finding.subjects and model == timeline.model.rpartition(".")[2]
+
+
+def _cells(row: Row, why: Suspicion) -> list[Cell]:
+    path = f"{row.path} ({row.count})" if row.count > 1 else row.path
+    written = row.coverage is Coverage.WRITTEN or not why.rank
+    texts = (
+        Cell(" ".join(why.codes), why.style),
+        Cell(path, why.style),
+        Cell(size(row.shape)),
+        Cell(row.by.removeprefix("init."), "" if written else why.style),
+        Cell(line(row.at), "dim"),
+        Cell(row.scheme, "dim" if row.coverage is Coverage.NEVER else "green"),
+        *(Cell(number(value)) for value in (row.mean, row.std, row.min, row.max)),
+    )
+    return [Cell(printable(cell.text), cell.style) for cell in texts]
+
+
+def _depth(model: Observation, width: int, *, color: bool) -> str:
+    """Signal through depth."""
+    from rich.text import Text
 
     assert model.signal
-    source, seeds = escape(printable(model.source)), len(model.signal.seeds)
-    table = Table(
-        title=f"{source}: signal through {len(model.signal.layers)} layers, {seeds} seed{'s'[: seeds != 1]}",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1),
-    )
-    table.add_column("measure")
-    table.add_column("first to last layer", style="cyan", no_wrap=True)
-    for heading in ("first", "last", "least", "greatest"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for curve in curves(model.signal):
+    measured = list(curves(model.signal))
+    if not measured:
+        return ""
+    seeds = len(model.signal.seeds)
+    title = f"signal through {len(model.signal.layers)} layers, {_count(seeds, 'seed')}"
+    names = max(len(one.measure.short) for one in measured)
+    length = max(8, min(LENGTH, width - names - GAP - NUMBERS))
+    rows = []
+    for curve in measured:
         first, last = curve.ends()
         middles = curve.middles()
         shown = (first.middle, last.middle, min(middles), max(middles))
-        table.add_row(curve.measure.short, sparkline(curve), *(number(value) for value in shown))
-    console = Console(width=width, force_terminal=color, no_color=not color, highlight=False)
-    with console.capture() as captured:
-        console.print(table)
-    return captured.get()
+        rows.append(
+            [
+                Cell(curve.measure.short),
+                Cell(sparkline(curve, length), "cyan"),
+                *(Cell(number(value)) for value in shown),
+            ]
+        )
+    return printed(Text(title, "bold"), width, color=color) + table(MEASURED, rows, width, color=color)
 
 
-def sparkline(curve: Curve) -> str:
-    """One character for each layer or stretch of layers, as high as its value is on the axis of the measure."""
-    points = curve.stretches(LENGTH)
-    if not curve.measure.axis(curve.middles()).log:
-        return "".join(_block(point.middle) if point else GAP for point in points)
-    logs = [math.log10(point.middle) if point and point.middle > 0 else None for point in points]
-    low, span = _span([log for log in logs if log is not None])
-    return "".join(GAP if log is None else _block((log - low) / span) for log in logs)
-
-
-def _span(logs: Sequence[float]) -> tuple[float, float]:
-    """Where a sparkline begins, and how many decades it spans."""
-    if not logs:
-        return 0.0, LEAST_DECADES
-    low, high = min(logs), max(logs)
-    spare = max(0.0, LEAST_DECADES - (high - low)) / 2
-    return low - spare, high - low + 2 * spare
-
-
-def _block(share: float) -> str:
-    return BLOCKS[min(len(BLOCKS) - 1, max(0, int(share * len(BLOCKS))))]
+def _count(many: int, noun: str) -> str:
+    return f"{many:,} {noun}{'' if many == 1 else 's'}"

@@ -118,6 +118,30 @@ def test_a_clean_model_is_listed_parameter_by_parameter() -> None:
     assert [parameter["path"] for parameter in model["parameters"]] == ["fc.weight", "fc.bias"]
 
 
+@pytest.mark.parametrize("width", [40, 80, 120, 240])
+def test_the_table_fits_the_terminal_and_shows_what_is_wrong_first(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    outcome = run("probe", "net.py:Net", "--input-size", "8,4")
+    lines = outcome.stdout[outcome.stdout.index("net.py:Net\n") :].splitlines()
+    assert max(map(len, lines)) <= width
+    assert "3 parameters, 32 elements" in lines
+    rule = next(number for number, line in enumerate(lines) if set(line) == {"─"})
+    assert lines[rule + 1].split()[:2] == ["INI101", "weight"]
+
+
+def test_a_check_that_builds_shows_the_model_and_a_quiet_one_only_what_is_found() -> None:
+    Path("initaudit.toml").write_text('[[models]]\ntarget = "net.py:Clean"\n', encoding="utf-8")
+    assert "net.py:Clean\n2 parameters, 20 elements\n" in run("check", "net.py", "--probe").stdout
+    assert "parameters" not in run("check", "net.py", "--probe", "--quiet").stdout
+
+
+def test_every_parameter_has_a_row_when_asked_for() -> None:
+    grouped, every = run("probe", "net.py:Deep").stdout, run("probe", "net.py:Deep", "--all-parameters").stdout
+    assert "*.weight (3)" in grouped
+    assert all(f"{number}.weight" in every for number in range(3))
+    assert "*" not in every
+
+
 def test_a_page_is_written_for_people() -> None:
     outcome = run("probe", "net.py:Net", "net.py:Clean", "--html", "page.html")
     assert outcome.exit_code == 1

@@ -7,12 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from initaudit.finding import Observer
-from initaudit.observation import Observation
 from initaudit.portrait.axes import counting, decades
 from initaudit.portrait.charts import bars
 from initaudit.portrait.signals import curves
-from initaudit.portrait.terminal import BLOCKS, sparkline, sparklines
+from initaudit.portrait.sparklines import sparkline
 from initaudit.timeline import SignalProfile
 
 Signal = Callable[..., SignalProfile]
@@ -79,14 +77,3 @@ def test_a_sparkline_falls_with_the_signal_and_noise_is_flat(signal: Signal) -> 
     falling, _, flat, _ = curves(signal(8))
     assert sparkline(falling) == "█▇▆▅▄▃▂▁"
     assert sparkline(flat) == "▅" * 8
-
-
-def test_a_terminal_shows_a_line_for_each_measure(signal: Signal) -> None:
-    observation = Observation(observer=Observer.PROBE, source="net:Net", signal=signal(50))
-    title, *lines = sparklines([observation], width=120, color=False).splitlines()
-    assert title.strip() == "net:Net: signal through 50 layers, 3 seeds"
-    measures = [line.strip().rpartition("  ")[0] for line in lines if set(line) & set(BLOCKS)]
-    assert [re.split(r"\s{2,}", line)[0] for line in measures] == [
-        "activation rms", "gradient rms", "discrimination", "dead"
-    ]  # fmt: skip
-    assert "\x1b" not in sparklines([observation], width=120, color=False)

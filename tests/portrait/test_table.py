@@ -1,4 +1,4 @@
-"""The table of a built model says of every parameter what wrote it, where, and what it holds."""
+"""The JSON of a built model says of every parameter what wrote it, where, and what it holds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from initaudit.finding import Observer, Place
 from initaudit.observation import Observation
-from initaudit.portrait.table import as_json, as_text
+from initaudit.portrait.table import as_json
 from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, SignalProfile, Values, Write
 
 
@@ -37,22 +37,6 @@ PROBED = Observation(
     observer=Observer.PROBE, source="net:Net", parameters=(WRITTEN, parameter("b", coverage=Coverage.NEVER))
 )
 READ = Observation(observer=Observer.ANALYZER, source="net.py", parameters=(parameter("c"),))
-
-
-def test_columns_are_aligned() -> None:
-    title, *lines = as_text([READ, PROBED]).splitlines()
-    assert title == "net:Net"
-    assert [line.split()[0] for line in lines] == ["parameter", "encoder.weight", "encoder.b"]
-    weight, bias = (" ".join(line.split()) for line in lines[1:])
-    assert weight == "encoder.weight (4, 3) init.xavier_normal_ init.py:9 xavier_normal 0.01 0.5346 -1.25 1.5"
-    assert bias == "encoder.b (3, ?) nothing net.py:7"
-    column = lines[0].index("written by")
-    assert lines[1][column:].startswith("init.xavier_normal_")
-    assert lines[2][column:].startswith("nothing")
-
-
-def test_without_a_built_model_there_is_no_table() -> None:
-    assert as_text([READ]) == ""
 
 
 def test_json_holds_timelines_and_statistics() -> None:
