@@ -36,7 +36,7 @@ class GlobalSeedRule(Rule[GlobalSeed]):
     ```
 
     ## Known problems
-    Scripts, notebooks and tests seed themselves on purpose, and are not reported.
+    Scripts, notebooks and tests seed themselves on purpose, and are not reported. A seed that the caller chooses is a note.
 
     ## References
     - [Reproducibility](https://docs.pytorch.org/docs/stable/notes/randomness.html)
@@ -122,6 +122,7 @@ class GlobalSeedRule(Rule[GlobalSeed]):
             subject.place,
             f"`{subject.call}` seeds the generator of the whole process {subject.when}; draw from a `torch.Generator` of its own, or "
             f"seed inside `torch.random.fork_rng()`",
+            severity=Severity.NOTE if subject.chosen else None,
             model=subject.model,
             evidence=[Evidence(Observer.ANALYZER, "nothing restores the generator")],
         )

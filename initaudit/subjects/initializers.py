@@ -52,9 +52,13 @@ class UncalledInitializer(Fact, frozen=True, kw_only=True):
 
 
 class GlobalSeed(Fact, frozen=True, kw_only=True):
-    """A call that seeds torch's global generator in library code. ``when`` says when it runs ("on import")."""
+    """A call that seeds torch's global generator in library code.
+
+    ``when`` says when it runs ("on import"), and ``chosen`` that the seed is an argument of the constructor or the forward.
+    """
 
     place: Place
     call: str
     when: str
     model: str | None = None
+    chosen: bool = False

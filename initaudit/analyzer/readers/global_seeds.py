@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.snippets import nodes, parameters
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.subjects.initializers import GlobalSeed
@@ -46,7 +46,13 @@ def global_seeds(context: Context) -> Iterator[GlobalSeed]:
                     call=context.snippet.source(node),
                     when=when,
                     model=cls.qualname if cls is not None else None,
+                    chosen=function is not None and _given(node, {param.arg for param in parameters(function)}),
                 )
+
+
+def _given(call: ast.Call, arguments: set[str]) -> bool:
+    """Whether the seed is an argument that a caller chooses."""
+    return any(isinstance(node, ast.Name) and node.id in arguments for arg in call.args for node in nodes(arg))
 
 
 def is_library(context: Context) -> bool:
