@@ -23,13 +23,31 @@ def start_of(found: Registered) -> Start | None:
     if storage.escaped or found.loaded or found.condition != TRUE or storage.condition != TRUE:
         return None
     if not storage.writes:
-        distribution = None if storage.raw else distribution_of(storage.call, ())
+        given = _numbers(storage.origin.node) if storage.origin is not None else ()
+        distribution = None if storage.raw else distribution_of(storage.call, (), *given)
         return (storage.origin, storage.call, distribution) if storage.origin and distribution else None
     last = storage.writes[-1]
     scheme = last.by.removeprefix("init.").startswith(SCHEMES)
     if last.part is not None or last.condition != TRUE or (last.distribution is None and not scheme):
         return None
     return last.origin, last.by, last.distribution
+
+
+def _numbers(node: ast.AST) -> tuple[list[object], dict[str, object]]:
+    """The arguments of a factory that stand in the source as numbers, with None in the place of others."""
+    if not isinstance(node, ast.Call):
+        return [], {}
+    named = {each.arg: each.value for each in node.keywords if each.arg in ("fill_value", "mean", "std")}
+    plain = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    positional = node.args if plain in ("full", "full_like", "normal") else []
+    return [_number(value) for value in positional], {name: _number(value) for name, value in named.items()}
+
+
+def _number(node: ast.expr) -> float | None:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        number = _number(node.operand)
+        return None if number is None else -number
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, int | float) else None
 
 
 def is_final(construction: Construction, found: Registered) -> bool:

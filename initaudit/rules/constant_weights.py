@@ -13,7 +13,7 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
     """
     ## What it does
     Reports a walk over a whole model (`self.modules()`, `net.apply(init)`) that fills the weights of its linear or convolutional layers
-    with one number.
+    with one number, and a weight of a class's own that is `torch.ones(...)` or another constant and multiplies its inputs.
 
     ## Why is this bad?
     All units of a layer start alike, get the same gradient and stay alike: the layer is as wide as one unit. With zeros, the layers
@@ -119,6 +119,16 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
     )
 
     def check(self, subject: ConstantWeights) -> Iterator[Finding]:
+        if subject.walk is None:
+            yield self.finding(
+                subject.place,
+                f"all elements of `{subject.parameter}`, which multiplies, start as {subject.value}: all units that it gives are "
+                f"the same and may stay so; draw them, for example with `nn.init.xavier_uniform_`",
+                model=subject.model,
+                parameter=subject.parameter,
+                evidence=[Evidence(Observer.ANALYZER, f"a forward computes `{subject.use}`")],
+            )
+            return
         layers = " and ".join(f"`{kind}`" for kind in subject.kinds) if subject.kinds else "every"
         yield self.finding(
             subject.place,

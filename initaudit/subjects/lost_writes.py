@@ -133,3 +133,15 @@ class RegisteredTwice(Fact, frozen=True, kw_only=True):
     model: str
     name: str
     other: str
+
+
+class AssignedTensor(Fact, frozen=True, kw_only=True):
+    """A tensor that is no parameter, assigned to the name of one of a layer of torch, which raises.
+
+    ``target`` is the source of the parameter, ``value`` that of the tensor, ``name`` the parameter's name in the layer.
+    """
+
+    place: Place
+    target: str
+    value: str
+    name: str

@@ -98,17 +98,21 @@ class RawTensor(Fact, frozen=True, kw_only=True):
 
 
 class ConstantWeights(Fact, frozen=True, kw_only=True):
-    """A statement that gives one number to every element of the weights of all layers of some kinds.
+    """One number for every element of the weights of all layers of some kinds, or of a weight of a class's own.
 
-    ``source`` is the statement, ``value`` the source of the number, and ``walk`` what goes over the layers
-    ("self.modules()", "net.apply(init)"). ``kinds`` are the classes of the layers.
+    ``source`` is what writes it, ``value`` the source of the number, and ``walk`` what goes over the layers
+    ("self.modules()", "net.apply(init)"), whose classes are ``kinds``. Without a walk, ``parameter`` is the weight of
+    class ``model``, and ``use`` the source of the product that it is a factor of.
     """
 
     place: Place
     source: str
     value: str
-    walk: str
-    kinds: tuple[str, ...]
+    walk: str | None = None
+    kinds: tuple[str, ...] = ()
+    model: str | None = None
+    parameter: str | None = None
+    use: str | None = None
 
 
 class StackedDraw(Fact, frozen=True, kw_only=True):

@@ -6,10 +6,14 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.constructor import construct, unreadable_base
+from initaudit.analyzer.programs.graph import is_template
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.weight_uses import uses_in
 from initaudit.analyzer.snippets import dotted
-from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.context import Class, Context
 from initaudit.analyzer.syntax.meanings import Meaning, Meanings, Step, What
+from initaudit.analyzer.syntax.products import multiplies
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.syntax.structure import constructed
 from initaudit.subjects.weights import ConstantWeights
@@ -48,6 +52,38 @@ def constant_weights(context: Context) -> Iterator[ConstantWeights]:
             value=found[1],
             walk=walk,
             kinds=tuple(kind.removeprefix("torch.nn.") for kind in meaning.kinds),
+        )
+
+
+@reads(
+    ConstantWeights,
+    scope=Class,
+    words=("ones( full( zeros( constant_( fill_( ones_( zeros_( zero_(", "@ mm( matmul( linear("),
+    nearby="Parameter( register_parameter(",
+)
+def constant_factors(cls: Class) -> Iterator[ConstantWeights]:
+    """Weights of a class that are one number and multiply; zeros only where there are several."""
+    project, defined = cls.project, cls.defined
+    if not project.is_module_class(defined) or not multiplies(cls) or is_template(project, cls.module):
+        return
+    construction = construct(project, defined) if unreadable_base(project, defined) is None else None
+    if construction is None or construction.failure is not None:
+        return
+    found = [
+        use for use in uses_in(construction) if use.distribution is not None and use.distribution.family == "constant"
+    ]
+    zeros = [use for use in found if use.distribution is not None and not use.distribution.mean]
+    for use in found:
+        value = use.distribution.mean if use.distribution is not None else None
+        if value is None or (use in zeros and len(zeros) < 2) or 1 in use.shape[-2:]:
+            continue
+        yield ConstantWeights(
+            place=use.place,
+            source=use.by,
+            value=f"{value:g}",
+            model=use.model,
+            parameter=use.parameter,
+            use=use.use,
         )
 
 

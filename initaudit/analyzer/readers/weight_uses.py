@@ -43,10 +43,11 @@ def weight_uses(cls: Class) -> Iterator[WeightUse]:
         return
     construction = construct(project, defined) if unreadable_base(project, defined) is None else None
     if construction is not None and construction.failure is None:
-        yield from _of_class(construction)
+        yield from uses_in(construction)
 
 
-def _of_class(construction: Construction) -> Iterator[WeightUse]:
+def uses_in(construction: Construction) -> Iterator[WeightUse]:
+    """Return the uses of the weights that a constructed class draws, where each use is a product."""
     drawn = {
         found.name: (found, start)
         for raw in (False, True)

@@ -327,8 +327,10 @@ def _call_torch(run: Interpreter, name: str, args: list[Value], keywords: dict[s
     if isinstance(out := keywords.get("out"), Tensor):
         return tensors.write(run, out, name, origin)
     if name in torch_api.NEW_TENSOR_FACTORIES or name in ("torch.tensor", "torch.from_numpy", "torch.as_tensor"):
-        takes_size = name.rpartition(".")[2] in ("zeros", "ones", "rand", "randn")
-        size = tensors.size_arguments(run, args, keywords, legacy=False)[0] if takes_size else None
+        last = name.rpartition(".")[2]
+        sizes = args[:1] if last == "full" else args
+        takes_size = last in ("zeros", "ones", "rand", "randn", "full")
+        size = tensors.size_arguments(run, sizes, keywords, legacy=False)[0] if takes_size else None
         return tensors.fresh(run, name, origin, size)
     if name.rpartition(".")[2].endswith("_"):
         for value in args:

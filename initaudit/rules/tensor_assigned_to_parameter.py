@@ -1,0 +1,93 @@
+"""INI313: a tensor assigned to the name of a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.subjects.lost_writes import AssignedTensor
+
+
+class TensorAssignedToParameter(Rule[AssignedTensor]):
+    """
+    ## What it does
+    Reports `layer.weight = torch.randn(4, 4)` where `layer` is one of torch's layers.
+
+    ## Why is this bad?
+    A registered parameter accepts a parameter or None. torch raises TypeError for a tensor as soon as the line is reached.
+
+    ## Example
+    ```python
+    self.fc.weight = torch.randn(4, 8) * 0.02
+    ```
+
+    ## Use instead
+    ```python
+    nn.init.normal_(self.fc.weight, std=0.02)
+    ```
+
+    ## Known problems
+    None known.
+
+    ## References
+    - [Parameter](https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html)
+    """
+
+    code = "INI313"
+    name = "tensor-assigned-to-parameter"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = ANALYZER
+    subject = AssignedTensor
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 4)
+                    self.fc.weight = torch.randn(4, 8) * 0.02
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def init(m):
+                if isinstance(m, nn.Linear):
+                    m.bias = torch.zeros(m.out_features)
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 4)
+                    self.other = nn.Linear(8, 4)
+                    self.fc.weight = nn.Parameter(torch.randn(4, 8) * 0.02)
+                    self.fc.weight.data = torch.randn(4, 8)
+                    self.other.weight = self.fc.weight
+                    self.other.bias = None
+                    self.fc.weight = nn.init.xavier_uniform_(self.fc.weight)
+            """,
+        ),
+    )
+
+    def check(self, subject: AssignedTensor) -> Iterator[Finding]:
+        yield self.finding(
+            subject.place,
+            f"`{subject.value}` is a tensor, and `{subject.target}` is a registered parameter: the assignment raises; write to it in "
+            f"place, for example with `nn.init`, or wrap the tensor in `nn.Parameter`",
+            evidence=[Evidence(Observer.ANALYZER, f"`{subject.name}` is a parameter of a layer of torch")],
+        )
