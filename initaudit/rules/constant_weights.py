@@ -76,6 +76,21 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
             net.apply(init)
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.w = nn.Parameter(torch.ones(32, 64))
+                    self.out = nn.Linear(64, 2)
+
+                def forward(self, x):
+                    return self.out(torch.relu(x @ self.w))
+            """,
+        ),
     )
     valid = (
         Example(
