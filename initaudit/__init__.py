@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ __all__ = ["Finding", "Report", "__version__", "audit", "check"]
 
 
 def check(
-    paths: Iterable[str],
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     select: Iterable[str] | None = None,
     ignore: Iterable[str] = (),
@@ -35,7 +36,7 @@ def check(
 
     overrides = Overrides(select=None if select is None else tuple(select), ignore=tuple(ignore), preview=preview)
     asked = Asked(
-        paths=tuple(paths),
+        paths=tuple(map(os.fspath, [paths] if isinstance(paths, str | os.PathLike) else paths)),
         overrides=overrides,
         config=config,
         isolated=isolated,

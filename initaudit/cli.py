@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import sys
@@ -25,16 +26,33 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 SEPARATOR = "--"
 """What stands between the flags of `probe` and the arguments that the target finds in `sys.argv`."""
+ALIASES = {"explain": "rule"}
+NEAR = 0.7
+"""How alike a word and a command have to be for the one to be taken for the other, misspelt."""
 
 
 class CheckByDefault(click.Group):
     """A group in which bare paths, or flags, mean `check`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        own = {*self.commands, "--help", "-h", "--version", "-V"}
+        own = {*self.commands, *ALIASES, "--help", "-h", "--version", "-V"}
+        if args[:1] == ["help"]:
+            args = [*args[1:2], "--help"]
+        if args and args[0] not in own:
+            self._refuse_misspelt(ctx, args[0])
         if not args or args[0] not in own:
             args = ["check", *args]
         return super().parse_args(ctx, args)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by its name or by another tool's name for it."""
+        return super().get_command(ctx, ALIASES.get(cmd_name, cmd_name))
+
+    def _refuse_misspelt(self, ctx: click.Context, word: str) -> None:
+        """Say that a word which is neither a flag nor a path is like a command."""
+        close = difflib.get_close_matches(word, [*self.commands, *ALIASES], n=1, cutoff=NEAR)
+        if close and word.isidentifier() and not os.path.lexists(word):
+            raise click.UsageError(f"there is no command or path `{word}`; did you mean `{close[0]}`?", ctx)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; who interrupts it, at whatever it waits for, does not see the exit code of findings."""
@@ -119,7 +137,12 @@ LIST: dict[str, Any] = {"type": comma_separated, "multiple": True, "metavar": "C
 PATTERNS: dict[str, Any] = {**LIST, "metavar": "PATTERN,..."}
 
 configuration_flags = together(
-    click.option("--config", type=click.Path(dir_okay=False), help="Use this configuration file."),
+    click.option(
+        "--config",
+        multiple=True,
+        metavar="FILE | KEY = VALUE",
+        help="Use this configuration file; or set one key, in TOML, over every file (repeatable).",
+    ),
     click.option("--isolated", is_flag=True, help="Ignore all configuration files."),
 )
 selection_flags = together(
@@ -132,6 +155,13 @@ selection_flags = together(
         multiple=True,
         metavar="PATTERN:CODE,...",
         help="Rules not to run on some files.",
+    ),
+    click.option(
+        "--extend-per-file-ignores",
+        type=pattern_and_codes,
+        multiple=True,
+        metavar="PATTERN:CODE,...",
+        help="More of them.",
     ),
     click.option("--preview/--no-preview", default=None, help="Run preview rules too."),
     click.option("--ignore-noqa", is_flag=True, help="Report what comments suppress."),
@@ -152,6 +182,7 @@ output_flags = together(
     click.option("--all-parameters", is_flag=True, help="Show every parameter of a built model on a row of its own."),
     click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", show_default=True),
     click.option("--quiet", "-q", is_flag=True, help="Print findings only."),
+    click.option("--silent", "-s", is_flag=True, help="Print errors of use only; the exit code tells the rest."),
     click.option("--verbose", "-v", is_flag=True, help="Say which configuration and files are used."),
     click.option("--baseline", type=click.Path(dir_okay=False), help=BASELINE),
 )
@@ -184,24 +215,33 @@ def main() -> None:
 @output_flags
 @configuration_flags
 @click.option("--fix", is_flag=True, help="Apply safe fixes.")
+@click.option("--fix-only", is_flag=True, help="Apply fixes, and neither report nor fail for what is left.")
+@click.option("--show-fixes", is_flag=True, help="List the fixes that were applied.")
+@click.option("--exit-non-zero-on-fix", is_flag=True, help="Exit with 1 when something was fixed.")
+@click.option("--fixable", **LIST, help="Rules whose findings may be fixed.")
+@click.option("--unfixable", **LIST, help="Rules whose findings may not be fixed.")
 @click.option("--unsafe-fixes/--no-unsafe-fixes", default=None, help="Include fixes that may change behaviour.")
 @click.option("--diff", is_flag=True, help="Print what --fix would change, and change nothing.")
 @click.option("--add-ignore", is_flag=True, help="Suppress every finding by a comment.")
 @click.option("--diff-base", metavar="REV", help="Report only lines that changed since this revision.")
 @click.option("--show-files", is_flag=True, help="List the files that would be checked.")
-@click.option("--stdin-filename", help="The name of what `-` reads.")
+@click.option("--show-settings", is_flag=True, help="Print the effective settings.")
+@click.option("--stdin-filename", help="Read standard input, as the content of this file.")
 def check(paths: tuple[str, ...], **flags: Any) -> None:
     """Read files and folders (default: the current folder). Never imports them."""
     from initaudit import commands
 
-    asked, output = _asked(flags, paths=paths or (".",), read=True, probe=flags["probe"]), _output(flags)
+    paths = paths or (("-",) if flags["stdin_filename"] else (".",))
+    asked, output = _asked(flags, paths=paths, read=True, probe=flags["probe"]), _output(flags)
+    if flags["show_settings"]:
+        sys.exit(commands.config(asked))
     if flags["show_files"]:
         sys.exit(commands.show_files(asked, output))
     if flags["diff"]:
         sys.exit(commands.diff(asked, output))
     if flags["add_ignore"]:
         sys.exit(commands.add_ignores(asked, output))
-    sys.exit(commands.check(asked, output, mend=flags["fix"]))
+    sys.exit(commands.check(asked, output, mend=flags["fix"] or flags["fix_only"]))
 
 
 @main.command(cls=PassingOn)
@@ -277,13 +317,14 @@ def rule(rule: str | None, every: bool, output_format: str) -> None:
 
 
 @main.command()
+@click.argument("key", required=False)
 @configuration_flags
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the configuration instead.")
-def config(schema: bool, **flags: Any) -> None:
-    """Print the effective settings."""
+def config(key: str | None, schema: bool, **flags: Any) -> None:
+    """Print the effective settings, or what one KEY means and is."""
     from initaudit import commands
 
-    sys.exit(commands.schema() if schema else commands.config(_asked(flags)))
+    sys.exit(commands.schema() if schema else commands.config(_asked(flags), key))
 
 
 @main.command()
@@ -317,7 +358,8 @@ def _asked(flags: dict[str, Any], **what: Any) -> Asked:
     return Asked(
         **what,
         overrides=_overrides(flags),
-        config=flags["config"],
+        config=next((one for one in flags["config"] if not _is_assignment(one)), None),
+        assignments=tuple(one for one in flags["config"] if _is_assignment(one)),
         isolated=flags["isolated"],
         noqa=not flags.get("ignore_noqa"),
         jobs=flags.get("jobs"),
@@ -328,6 +370,11 @@ def _asked(flags: dict[str, Any], **what: Any) -> Asked:
         standard_input=_standard_input() if STANDARD_INPUT in what.get("paths", ()) else b"",
         standard_input_filename=flags.get("stdin_filename"),
     )
+
+
+def _is_assignment(value: str) -> bool:
+    """Whether a `--config` sets a key: it is no file, and has an equals sign."""
+    return "=" in value and not os.path.exists(value)  # noqa: PTH110
 
 
 def _standard_input() -> bytes:
@@ -342,7 +389,7 @@ def _overrides(flags: dict[str, Any]) -> Overrides:
     from initaudit.settings import Overrides
 
     per_file: dict[str, tuple[str, ...]] = {}
-    for pattern, codes in flags.get("per_file_ignores", ()):
+    for pattern, codes in (*flags.get("per_file_ignores", ()), *flags.get("extend_per_file_ignores", ())):
         per_file[pattern] = per_file.get(pattern, ()) + codes
     return Overrides(
         select=_joined(flags, "select") or None,
@@ -355,6 +402,8 @@ def _overrides(flags: dict[str, Any]) -> Overrides:
         force_exclude=flags.get("force_exclude"),
         respect_gitignore=flags.get("respect_gitignore"),
         unsafe_fixes=flags.get("unsafe_fixes"),
+        fixable=_joined(flags, "fixable") or None,
+        unfixable=_joined(flags, "unfixable"),
         fail_on=Severity(flags["fail_on"]) if flags.get("fail_on") else None,
         baseline=flags.get("baseline"),
     )
@@ -378,7 +427,11 @@ def _output(flags: dict[str, Any]) -> Output:
         all_parameters=flags["all_parameters"],
         on_terminal=sys.stdout is not None and sys.stdout.isatty() and not flags["output_file"],
         color=_color(flags["color"]) and not flags["output_file"],
-        quiet=flags["quiet"],
+        quiet=flags["quiet"] or flags["silent"],
+        silent=flags["silent"],
+        fix_only=flags.get("fix_only", False),
+        show_fixes=flags.get("show_fixes", False),
+        exit_non_zero_on_fix=flags.get("exit_non_zero_on_fix", False),
         verbose=flags["verbose"],
         exit_zero=flags["exit_zero"],
     )

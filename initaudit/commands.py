@@ -50,8 +50,12 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     on_terminal: bool = False
     color: bool = False
     quiet: bool = False
+    silent: bool = False
     verbose: bool = False
     exit_zero: bool = False
+    fix_only: bool = False
+    show_fixes: bool = False
+    exit_non_zero_on_fix: bool = False
 
 
 def exits_with_2(command: Callable[Parameters, int]) -> Callable[Parameters, int]:
@@ -82,14 +86,17 @@ def check(asked: Asked, output: Output, *, mend: bool = False) -> int:
     unsafe = prepared.configuration.run.unsafe_fixes
     if mend and asked.standard_input_named:
         return _mend_standard_input(prepared, output)
+    fixed: tuple[Finding, ...] = ()
     if mend:
-        report = engine.mend(prepared.task, prepared.watches, unsafe=unsafe).remaining
+        mending = engine.mend(prepared.task, prepared.watches, unsafe=unsafe)
+        report, fixed = mending.remaining, mending.fixed
     else:
         report = engine.run(prepared.task, prepared.watches)
     report = prepared.with_errors(report)
     parts = (_shown(report, output, prepared.task.given), _portraits(report, prepared, output))
-    _write(_encoded("\n".join(filter(None, parts))), output)
-    return _conclude(report, prepared, output)
+    if not output.fix_only:
+        _write(_encoded("\n".join(filter(None, parts))), output)
+    return _conclude(report, prepared, output, fixed)
 
 
 @exits_with_2
@@ -170,10 +177,10 @@ def add_ignores(asked: Asked, output: Output) -> int:
             written += len(one.fixed)
         except fix.FixError as error:
             errors.append(str(error))
+    if not output.quiet and (written or (not report.errors and not errors)):
+        _log(f"{_count(written, 'finding')} suppressed.")
     for message in (*report.errors, *errors):
         _log(f"initaudit: error: {message}")
-    if not output.quiet:
-        _log(f"{_count(written, 'finding')} suppressed.")
     return 2 if report.errors or errors else 0
 
 
@@ -264,9 +271,12 @@ def _rule_as_json(one: AnyRule) -> dict[str, Any]:
 
 
 @exits_with_2
-def config(asked: Asked) -> int:
-    """Print the effective settings, as the text of an initaudit.toml."""
+def config(asked: Asked, key: str | None = None) -> int:
+    """Print the effective settings, as the text of an initaudit.toml; of one key also what it means."""
     configuration = session.configuration_for(asked)
+    if key is not None:
+        _print(_encoded("\n".join(settings.explained(configuration.run, key)) + "\n"))
+        return 0
     source = configuration.root.filename
     head = f"# {source if source else 'no configuration file: the defaults'}"
     _print(_encoded(f"{head}\n{settings.as_toml(configuration.run)}\n"))
@@ -306,7 +316,7 @@ def _mend_standard_input(prepared: Prepared, output: Output) -> int:
         _write(_encoded(_shown(report, output, given)), output)
     else:
         _log(_shown(report, output, given), end="", escaped=True)
-    return _conclude(report, prepared, output)
+    return _conclude(report, prepared, output, mending.fixed)
 
 
 def _shown(report: Report, output: Output, given: Sequence[SourceFile]) -> str:
@@ -361,10 +371,14 @@ COUNTED: dict[str, Callable[[list[dict[str, Any]]], str]] = {
 """The formats that can hold how many findings each rule has."""
 
 
-def _conclude(report: Report, prepared: Prepared, output: Output) -> int:
+def _conclude(report: Report, prepared: Prepared, output: Output, fixed: Sequence[Finding] = ()) -> int:
     """Tell the person at the terminal what was done; the exit code."""
+    if output.show_fixes and not output.silent:
+        for line in _fixes(fixed):
+            _log(printable(line))
     if output.verbose:
-        _log(f"configuration: {prepared.configuration.root.filename or 'none'}")
+        for configuration in _configurations(prepared):
+            _log(printable(f"configuration: {configuration}"))
         for filename in prepared.task.filenames:
             _log(printable(f"checked: {filename}"))
     if output.show_unknown:
@@ -376,12 +390,33 @@ def _conclude(report: Report, prepared: Prepared, output: Output) -> int:
     for seen in report.observations:
         for remark in seen.remarks:
             _log(printable(f"initaudit: warning: {seen.source}: {remark}"))
+    if not output.quiet:
+        for warning in report.warnings:
+            _log(printable(f"initaudit: warning: {warning}"))
+        if not report.errors:
+            _log(_summary(report, output, unsafe=prepared.configuration.run.unsafe_fixes))
     for error in report.errors:
         _log(f"initaudit: error: {error}")
-    if not output.quiet:
-        _log(_summary(report, unsafe=prepared.configuration.run.unsafe_fixes))
     code = report.exit_code(prepared.configuration.run.fail_on)
+    if output.fix_only and code == 1:
+        code = 0
+    if output.exit_non_zero_on_fix and fixed and code == 0:
+        return 1
     return 0 if output.exit_zero and code == 1 else code
+
+
+def _fixes(fixed: Iterable[Finding]) -> Iterator[str]:
+    """The fixes that were applied, by file and rule."""
+    counts = Counter((finding.place.filename, finding.code, finding.name) for finding in fixed)
+    for (filename, code, name), count in sorted(counts.items()):
+        yield f"fixed: {filename}: {count} x {code} ({name})"
+
+
+def _configurations(prepared: Prepared) -> list[str]:
+    """Every configuration file that is used, that of the run first."""
+    configuration = prepared.configuration
+    located = [configuration.root, *map(configuration.for_file, prepared.task.filenames)]
+    return list(dict.fromkeys(str(one.filename) for one in located if one.filename is not None)) or ["none"]
 
 
 def _undecided(report: Report) -> Iterator[str]:
@@ -390,14 +425,16 @@ def _undecided(report: Report) -> Iterator[str]:
         yield printable(f"{where}not decided: {item.subject}: {item.reason}")
 
 
-def _summary(report: Report, *, unsafe: bool) -> str:
-    """One line: what was looked at, and what came of it."""
+def _summary(report: Report, output: Output, *, unsafe: bool) -> str:
+    """One line: what was looked at, and what came of it. It follows no error: there it would say too much."""
     done = report.summary
     models = done.built or done.not_built
-    looked = [f"{_count(done.files, 'file')} checked"] if done.files or not models else []
+    looked = [f"{_count(done.files, 'file')} checked"] if done.files or done.not_read or not models else []
+    looked += [f"{done.not_read} not read to the end"] if done.not_read else []
     looked += [f"{_count(done.built, 'model')} built"] if models else []
     looked += [f"{done.not_built} not built"] if done.not_built else []
-    looked += [f"{done.skipped} skipped", f"{done.undecided} not decided"]
+    listing = " (--show-unknown lists them)" if done.undecided and not output.show_unknown else ""
+    looked += [f"{done.skipped} skipped", f"{done.undecided} not decided{listing}"]
     outcome = [_outcome(report.findings)]
     outcome += [f"{done.fixed} fixed"] if done.fixed else []
     outcome += [f"{done.suppressed} suppressed"] if done.suppressed else []
@@ -418,6 +455,8 @@ def _count(number: int, noun: str) -> str:
 
 
 def _write(content: bytes, output: Output) -> None:
+    if output.silent and output.filename is None:
+        return
     if output.filename is None:
         _print(content)
     else:

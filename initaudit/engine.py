@@ -65,10 +65,20 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     skipped: int = 0
 
 
+class NotJudged(Undecided, frozen=True, kw_only=True):
+    """Something that was not decided, and the selected rules that needed it."""
+
+    codes: tuple[str, ...] = ()
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What was done, so that silence is never mistaken for "clean"."""
+    """What was done, so that silence is never mistaken for "clean".
+
+    ``files`` counts those that were read to their end, ``not_read`` those that were not.
+    """
 
     files: int = 0
+    not_read: int = 0
     built: int = 0
     not_built: int = 0
     skipped: int = 0
@@ -81,14 +91,16 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of a run. ``errors`` are things that could not be done at all, in words.
 
-    ``unread`` is what was left out of documents though it may be Python.
+    ``unread`` is what was left out of documents though it may be Python. ``warnings`` are things to know that are
+    neither findings nor errors.
     """
 
     findings: tuple[Finding, ...]
     summary: Summary
     observations: tuple[Observation, ...] = ()
-    undecided: tuple[Undecided, ...] = ()
+    undecided: tuple[NotJudged, ...] = ()
     unread: tuple[Unread, ...] = ()
+    warnings: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
 
     def exit_code(self, fail_on: Severity = Severity.WARNING) -> int:
@@ -131,7 +143,10 @@ def reading(
 
 
 def building(
-    models: Sequence[Model], changes: Mapping[str, tuple[Change, ...]] | None = None, *, root: Path | None = None
+    models: Sequence[Model],
+    changes: Mapping[str, tuple[Change, ...]] | None = None,
+    *,
+    root: Path | None = None,
 ) -> Watch:
     """The probe on these models. A target that cannot be imported is an error, and the others are still built.
 
@@ -214,24 +229,29 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
         judged = [moved(one.finding, sources.shown) for one in judge(_noticed(facts), rules.values())]
         useless = [finding for finding in judged if selected.covers(finding)]
         findings = sorted(findings + hiding.remaining(useless), key=merge.position)
-    findings = [fix.keeping_comments(finding, sources) for finding in findings]
+    findings = [fix.keeping_comments(selected.fixing(finding), sources) for finding in findings]
     findings = merge.fingerprinted(findings, sources.line, Repositories(Path.cwd()).relative)
     fresh = [finding for finding in findings if finding.fingerprint not in task.known]
     errors = [error for one in watched for error in one.errors]
     errors += [f"{named.name(one.source)}: {one.error}" for one in observations if one.error is not None]
     probed = [one for observer in watched if observer.observer is Observer.PROBE for one in observer.observations]
     not_built = sum(any(isinstance(fact, BuildFailure) for fact in one.facts) for one in probed)
-    reported = [finding for finding in fresh if task.changes is None or task.changes.touch(finding.place)]
-    undecided = tuple(moved(item, named.place) for observation in observations for item in observation.undecided)
+    reported = [finding for finding in fresh if task.changes is None or _in_changes(finding, task.changes)]
+    undecided = tuple(
+        one for observation in observations for one in _not_judged(observation, selected, named, preview=preview)
+    )
+    not_read = sum(_not_read(observation) for observation in observations)
     unread = tuple(one for filename in task.filenames for one in sources.skipped(filename))
     return Report(
         findings=tuple(reported),
         observations=observations,
         undecided=undecided,
         unread=unread,
+        warnings=(*_not_built(observations, reported, named), *map(_warning, filter(_is_told, undecided))),
         errors=tuple(errors),
         summary=Summary(
-            files=len(task.filenames),
+            files=len(task.filenames) - not_read,
+            not_read=not_read,
             built=len(probed) - not_built,
             not_built=not_built,
             skipped=task.skipped + len(unread),
@@ -240,6 +260,56 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
             known=len(findings) - len(fresh),
         ),
     )
+
+
+def _in_changes(finding: Finding, changes: Changes) -> bool:
+    """Whether changed lines have to do with a finding: with what was not read or built, wherever it shows."""
+    if not catalogue()[finding.code].always:
+        return changes.touch(finding.place)
+    return Observer.ANALYZER not in catalogue()[finding.code].observers or changes.touch_file(finding.place.filename)
+
+
+def _not_judged(observation: Observation, selected: Selected, named: _Names, *, preview: bool) -> Iterator[NotJudged]:
+    """What an observer could not decide, as far as the rules that are selected there needed it."""
+    for item in observation.undecided:
+        item = moved(item, named.place)
+        filename = item.place.filename if item.place is not None else named.name(observation.source)
+        rules = (selected.rules[code] for code in sorted(selected.codes(filename)))
+        codes = tuple(
+            rule.code
+            for rule in rules
+            if observation.observer in rule.watched_by(preview=preview)
+            and rule.category is not Category.TOOL
+            and (not item.unseen or rule.needs(item.unseen))
+        )
+        if codes:
+            yield NotJudged(**msgspec.structs.asdict(item), codes=codes)
+
+
+def _is_told(item: NotJudged) -> bool:
+    """Whether something that was not decided is told without being asked for."""
+    return item.remedy is not None
+
+
+def _warning(item: NotJudged) -> str:
+    return f"{item.subject}: {item.reason}; {item.remedy} (not judged: {', '.join(item.codes)})"
+
+
+def _not_read(observation: Observation) -> bool:
+    """Whether a file was not read at all, or not to its end: a cell that is not Python hides no other."""
+    if observation.observer is not Observer.ANALYZER:
+        return False
+    faults = (fact for fact in observation.facts if isinstance(fact, SyntaxFault))
+    return observation.error is not None or any(fault.place.cell is None for fault in faults)
+
+
+def _not_built(observations: Iterable[Observation], reported: Iterable[Finding], named: _Names) -> Iterator[str]:
+    """Why models were not built of which no finding says so, since somebody turned that off."""
+    told = {finding.place for finding in reported if catalogue()[finding.code].subject is BuildFailure}
+    for observation in observations:
+        for fact in observation.facts:
+            if isinstance(fact, BuildFailure) and named.place(fact.place) not in told:
+                yield f"{fact.target}: not built: it {fact.how}: {fact.detail}"
 
 
 def _in_document(observation: Observation, named: _Names, sources: Sources) -> Observation:
@@ -369,17 +439,21 @@ class _Looked:
 
 
 class Mending(msgspec.Struct, frozen=True):
-    """What was found, what remains, and the files that were mended without being written: as they are, and mended."""
+    """What was found, what remains, and the files that were mended without being written: as they are, and mended.
+
+    ``fixed`` are the findings whose fixes were applied.
+    """
 
     found: Report
     remaining: Report
     texts: tuple[tuple[SourceFile, SourceFile], ...]
+    fixed: tuple[Finding, ...] = ()
 
 
 def mend(task: Task, watches: Sequence[Watch], *, unsafe: bool = False, writing: bool = True) -> Mending:
     """Run and apply fixes until none is left to apply: to files, or without ``writing`` to texts in their place."""
     reports: list[Report] = []
-    fixed, errors = 0, dict[str, str]()
+    fixed, errors = list[Finding](), dict[str, str]()
     before, given = dict[str, SourceFile](), {source.filename: source for source in task.given}
     for _ in range(FIX_ROUNDS):
         stamps = {filename: _stamp(filename) for filename in task.filenames}
@@ -398,14 +472,15 @@ def mend(task: Task, watches: Sequence[Watch], *, unsafe: bool = False, writing:
                     given[filename] = decode_source(filename, fix.encoded(mended))
                     before.setdefault(filename, source)
                 applied += len(mended.fixed)
+                fixed += mended.fixed
             except (fix.FixError, SourceError) as error:
                 errors[filename] = str(error)
-        fixed += applied
         if not applied:
             break
-    summary = msgspec.structs.replace(report.summary, fixed=fixed)
+    summary = msgspec.structs.replace(report.summary, fixed=len(fixed))
     remaining = msgspec.structs.replace(report, summary=summary, errors=(*report.errors, *errors.values()))
-    return Mending(reports[0], remaining, tuple((source, given[name]) for name, source in before.items()))
+    texts = tuple((source, given[name]) for name, source in before.items())
+    return Mending(reports[0], remaining, texts, tuple(fixed))
 
 
 def fixable(task: Task, report: Report, *, unsafe: bool) -> dict[str, list[Finding]]:

@@ -20,11 +20,18 @@ class Question(msgspec.Struct, frozen=True, order=True):
 
 
 class Undecided(msgspec.Struct, frozen=True, kw_only=True):
-    """Something an observer could not decide, and why: silence is never mistaken for "clean"."""
+    """Something an observer could not decide, and why: silence is never mistaken for "clean".
+
+    ``unseen`` are the kinds of subject that could not be seen, by the names of their types, or of a field of one
+    ("SignalProfile.loss"); none for all kinds. ``remedy`` is what the user can do about it: such an item is told
+    without being asked for.
+    """
 
     place: Place | None
     subject: str
     reason: str
+    unseen: tuple[str, ...] = ()
+    remedy: str | None = None
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):

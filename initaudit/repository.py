@@ -66,6 +66,11 @@ class Changes(msgspec.Struct, frozen=True):
 
     rows: dict[str, tuple[range, ...] | None]
 
+    def touch_file(self, filename: str) -> bool:
+        """Whether anything in a file changed."""
+        changed = self.rows.get(os.path.realpath(filename), ())
+        return changed is None or bool(changed)
+
     def touch(self, place: Place) -> bool:
         """Whether any row of a place changed; of a notebook, whose rows are not those of its cells, anything at all."""
         changed = self.rows.get(os.path.realpath(place.filename), ())

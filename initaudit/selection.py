@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from initaudit.finding import Category, Finding
+from initaudit.finding import Applicability, Category, Finding
 from initaudit.patterns import PathPatterns
 from initaudit.rules.base import AnyRule, Default
 from initaudit.settings import Configuration, Located, nearest
@@ -132,6 +132,19 @@ class Selected:
             ignores = (*self._ignores[id(located)], *self._flags)
             codes = codes.difference(*(ignored for patterns, ignored in ignores if patterns.cover(real)))
         return codes
+
+    def fixing(self, finding: Finding) -> Finding:
+        """A finding, with a fix that is only shown where its rule is not to be fixed."""
+        flags = self.configuration.overrides
+        wanted = self.rules.keys() if flags.fixable is None else self._matching(flags.fixable)
+        if finding.fix is None or finding.code in wanted - self._matching(flags.unfixable):
+            return finding
+        return msgspec.structs.replace(
+            finding, fix=msgspec.structs.replace(finding.fix, applicability=Applicability.DISPLAY)
+        )
+
+    def _matching(self, selectors: Iterable[str]) -> frozenset[str]:
+        return frozenset[str]().union(*(matching(selector, self.rules) for selector in selectors))
 
     def covers(self, finding: Finding) -> bool:
         """Whether the rule of a finding runs on its file."""

@@ -49,6 +49,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     probe: bool = False  # run the probe, on the configured models when there are no targets
     overrides: Overrides = Overrides()
     config: str | None = None
+    assignments: tuple[str, ...] = ()  # `key = value`, over every configuration file
     isolated: bool = False
     noqa: bool = True
     jobs: int | None = None
@@ -82,7 +83,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 def configuration_for(asked: Asked) -> Configuration:
     """The settings of a run."""
     paths = [path for path in asked.paths if path != STANDARD_INPUT and os.path.exists(path)]  # noqa: PTH110
-    return load(paths, asked.overrides, config=asked.config, isolated=asked.isolated)
+    return load(paths, asked.overrides, config=asked.config, isolated=asked.isolated, assignments=asked.assignments)
 
 
 def find_files(asked: Asked, configuration: Configuration) -> Discovery:
@@ -112,7 +113,10 @@ def prepare(asked: Asked) -> Prepared:
     prepared = (_standard_input if asked.standard_input_named else _on_disk)(asked, configuration)
     if asked.probe:
         models = _models(asked, configuration)
-        watches = (*prepared.watches, engine.building(models, root=configuration.root.folder))
+        watches = (
+            *prepared.watches,
+            engine.building(models, root=configuration.root.folder),
+        )
         prepared = msgspec.structs.replace(prepared, watches=watches, models=models)
     return prepared
 

@@ -117,6 +117,8 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
     force_exclude: bool | None = None
     respect_gitignore: bool | None = None
     unsafe_fixes: bool | None = None
+    fixable: tuple[str, ...] | None = None
+    unfixable: tuple[str, ...] = ()
     fail_on: Severity | None = None
     baseline: str | None = None
 
@@ -124,9 +126,18 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
 class Configuration:
     """The settings of one run: those of its root, and for each file those of the closest configuration above it."""
 
-    def __init__(self, root: Located, overrides: Overrides | None = None, *, hierarchical: bool = True) -> None:
+    def __init__(
+        self,
+        root: Located,
+        overrides: Overrides | None = None,
+        *,
+        hierarchical: bool = True,
+        assigned: Mapping[str, Any] | None = None,
+    ) -> None:
+        """``assigned`` are keys that are set over every file."""
         self.overrides = overrides or Overrides()
-        self.root = root
+        self._assigned = assigned or {}
+        self.root = with_assigned(root, self._assigned)
         self.hierarchical = hierarchical
         self._by_folder: dict[Path, Located | None] = {}
 
@@ -155,7 +166,7 @@ class Configuration:
         while folder not in self._by_folder:
             found = located_in(folder)
             if found is not None or folder.parent == folder:
-                self._by_folder[folder] = found
+                self._by_folder[folder] = with_assigned(found, self._assigned) if found is not None else None
             else:
                 without.append(folder)
                 folder = folder.parent
@@ -169,14 +180,33 @@ def load(
     *,
     config: str | None = None,
     isolated: bool = False,
+    assignments: Iterable[str] = (),
 ) -> Configuration:
-    """The configuration of a run over ``paths``, started in the current folder."""
-    here = Path.cwd()
+    """The configuration of a run over ``paths``, started in the current folder; ``assignments`` are `key = value`."""
+    here, assigned = Path.cwd(), _assigned(assignments)
     if config is not None:
-        return Configuration(read_settings(Path(config)), overrides, hierarchical=False)
+        return Configuration(read_settings(Path(config)), overrides, hierarchical=False, assigned=assigned)
     if isolated:
-        return Configuration(Located(Settings(), here), overrides, hierarchical=False)
-    return Configuration(_root_of_run(here, paths), overrides)
+        return Configuration(Located(Settings(), here), overrides, hierarchical=False, assigned=assigned)
+    return Configuration(_root_of_run(here, paths), overrides, assigned=assigned)
+
+
+def _assigned(assignments: Iterable[str]) -> dict[str, Any]:
+    """The keys that a command line sets, each written as a line of TOML."""
+    table: dict[str, Any] = {}
+    for text in assignments:
+        found = _toml(Path("--config"), text.encode("utf-8", "surrogateescape"))
+        _settings_of(Path("--config"), found)
+        table |= found
+    return table
+
+
+def with_assigned(located: Located, assigned: Mapping[str, Any]) -> Located:
+    """Settings with some keys set anew."""
+    if not assigned:
+        return located
+    values = {**msgspec.to_builtins(located.settings), **assigned}
+    return msgspec.structs.replace(located, settings=msgspec.convert(values, Settings))
 
 
 def _root_of_run(here: Path, paths: Iterable[str]) -> Located:
@@ -209,17 +239,23 @@ def read_settings(path: Path) -> Located:
     table = _toml(path, _bytes(path))
     if path.name == "pyproject.toml":
         table = _table(path, _table(path, table, "tool"), "initaudit", "tool.")
+    elif isinstance(table.get("tool"), dict) and "initaudit" in table["tool"]:
+        raise SettingsError(f"{path}: drop the prefix `tool.initaudit`: here the keys stand at the top level")
+    return Located(_settings_of(path, table), path.resolve().parent, path)
+
+
+def _settings_of(path: Path, table: dict[str, Any]) -> Settings:
+    """The settings that a table holds; raises SettingsError for a key or a value that there is not."""
     _refuse_unknown(path, table, Settings)
     models = table.get("models")
     for model in models if isinstance(models, list) else ():
         _refuse_unknown(path, model, Model, "models.")
     try:
-        settings = msgspec.convert(table, Settings)
+        return msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{path}: {_in_words(error)}") from error
     except (OverflowError, RecursionError) as error:
         raise SettingsError(f"{path}: a number is longer than 64 bits, or a value nests too deep") from error
-    return Located(settings, path.resolve().parent, path)
 
 
 def _bytes(path: Path) -> bytes:
@@ -277,6 +313,16 @@ def schema() -> dict[str, Any]:
         "title": "initaudit",
         **msgspec.json.schema(Settings),
     }
+
+
+def explained(settings: Settings, key: str) -> Iterator[str]:
+    """One key: its value, and what it means; raises SettingsError for one that there is not."""
+    fields = msgspec.json.schema(Settings)["$defs"]["Settings"]["properties"]
+    if key not in fields:
+        raise SettingsError(f"unknown key `{key}`; {nearest(key, fields)}")
+    yield f"# {fields[key].get('description', '')}"
+    value = msgspec.to_builtins(settings)[key]
+    yield f"{key} = {_toml_value(value)}" if value is not None else f"# {key} is not set"
 
 
 def as_toml(settings: Settings) -> str:

@@ -269,7 +269,7 @@ class SignalProfile(msgspec.Struct, frozen=True, kw_only=True):
     ``place`` is where the model is defined, ``inputs`` what it was given, in words, ``batch`` their first dimension,
     None when they have none in common. ``varied`` says that samples of the batch differ. ``seeds`` are those that
     models were built from. ``overflow`` is the path of the first layer whose output is not finite. ``skipped`` says
-    what was not measured, and why.
+    by the name of a field, or of one of its layers, why it was not measured.
     """
 
     observer: Observer
@@ -282,4 +282,4 @@ class SignalProfile(msgspec.Struct, frozen=True, kw_only=True):
     layers: tuple[Layer, ...]
     loss: InitialLoss | None = None
     overflow: str | None = None
-    skipped: tuple[str, ...] = ()
+    skipped: dict[str, str] = {}

@@ -14,8 +14,14 @@ from initaudit.analyzer.module import Module
 from initaudit.files import is_document
 
 _IN_FUNCTIONS, _IN_LOOPS = ("return", "yield"), ("break", "continue")
-_RARE = ("await", "async", "= *", "=*", "except:", "except :", "match ")
-"""What can be in the wrong place, too, and stands in few files."""
+_RARE = {
+    "await": re.compile(r"^[^#\n]*\bawait[ \t(]", re.MULTILINE),
+    "async": re.compile(r"\basync[ \t]+(?:def|for|with)\b"),
+    "match": re.compile(r"^[ \t]*match\b[^\n]*:[ \t]*(?:#[^\n]*)?$", re.MULTILINE),
+    "except": re.compile(r"\bexcept[ \t]*:"),
+    "*": re.compile(r"[^=*]=[ \t]*\*(?!\*)"),
+}
+"""What can be in the wrong place, too, and stands in few files: a word to look for first, and how it is written."""
 _LOOP = re.compile(r"(?:async[ \t]+)?(?:for|while)\b")
 _DEFINITION = re.compile(r"(?:async[ \t]+)?(?:def|class)\b")
 
@@ -47,7 +53,7 @@ def _compiler_says(text: str) -> SyntaxError | None:
 
 def _may_be_misplaced(module: Module) -> bool:
     """Return whether some statement may stand where it is not allowed. Lines of strings are taken for code."""
-    if any(word in module.text for word in _RARE):
+    if any(word in module.text and pattern.search(module.text) for word, pattern in _RARE.items()):
         return True
     outside = any(
         around is None or around.is_class

@@ -15,7 +15,7 @@ from initaudit.probe.abstract import Abstract, abstract_build
 from initaudit.probe.blame import failure_of_ours, is_ours
 from initaudit.probe.declarations import declarations
 from initaudit.probe.drawn import weight_uses
-from initaudit.probe.forward import Forward, run_forward
+from initaudit.probe.forward import GIVE, Forward, run_forward
 from initaudit.probe.inputs import inputs_for
 from initaudit.probe.lines import place_of_error
 from initaudit.probe.lost_writes import lost_writes
@@ -32,18 +32,27 @@ from initaudit.probe.starts import starts
 from initaudit.probe.symmetry import stuck
 from initaudit.probe.target import Resolved
 from initaudit.probe.timelines import Timelines
+from initaudit.probe.unseen import (
+    COMPARED,
+    COVERAGE,
+    FORWARD,
+    OF_ABSTRACT,
+    OF_INSTANCE,
+    RESTORED,
+    SIGNAL,
+    TRAINING,
+)  # fmt: skip
 from initaudit.probe.values import summarize
 from initaudit.probe.words import describe
 from initaudit.subjects.base import Fact
 from initaudit.subjects.builds import BuildFailure, SeedIgnored
 from initaudit.subjects.lost_on_meta import NotRestored
 from initaudit.subjects.weights import EqualUnits, ZeroFactors
-from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline
+from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, SignalProfile
 
 INSTANCE = "an instance was built before anyone could watch: only its values are audited; name its class or a factory"
 SHOWN = 3
 """Paths that are named where there are many."""
-GIVE = "give inputs with --input-size N,... for each, or with --input-data MODULE:FUNCTION"
 NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory")
 """How the allocators of torch say that they refuse."""
 ABSTRACT = "it was watched without memory, and has no values"
@@ -179,27 +188,37 @@ class Audit:
     def _undecided(self) -> Iterator[Undecided]:
         for failure in filter(None, (self.control.failure, self.verdict.failure)):
             reason = f"construction depends on memory nobody wrote: with other content it raises {describe(failure)}"
-            place = place_of_error(failure) or self.definition
-            yield Undecided(place=place, subject=self.target.spec, reason=reason)
+            yield self._doubt(reason, COMPARED, place=place_of_error(failure))
             break
         if self.verdict.once is not None:
-            reason = f"builds were not compared, since a second one raises {describe(self.verdict.once)}"
-            yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)
+            yield self._doubt(
+                f"builds were not compared, since a second one raises {describe(self.verdict.once)}", COMPARED
+            )
         yield from self.timelines.undecided()
         if self.unrestored is not None:
             reason = f"what a build on meta loses was not judged: initializing again raised {describe(self.unrestored)}"
-            yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)
-        if self.forward.skipped is not None:
-            reason = f"chains, signal, symmetry and reads of buffers were not judged: {self.forward.skipped}"
-            yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)
+            yield self._doubt(reason, RESTORED)
+        forward = self.forward
+        if forward.skipped is not None and not (forward.refused is not None and self.target.gives_inputs):
+            reason = f"chains, signal, symmetry and reads of buffers were not judged: {forward.skipped}"
+            unseen = OF_ABSTRACT if forward.skipped == ABSTRACT else FORWARD
+            yield self._doubt(reason, unseen, remedy=forward.remedy)
         yield from self._dependent()
         if self.untrained is not None:
-            reason = f"symmetry was not judged: training it raised {describe(self.untrained)}"
-            yield Undecided(place=self.definition, subject=self.target.spec, reason=reason)
-        signal, unmeasured = self.forward.signal, self.forward.unmeasured
-        for said in signal.skipped if signal is not None else (f"the signal: {unmeasured}",) if unmeasured else ():
-            what, _, why = said.partition(": ")
-            yield Undecided(place=self.definition, subject=self.target.spec, reason=f"{what} was not judged: {why}")
+            yield self._doubt(f"symmetry was not judged: training it raised {describe(self.untrained)}", TRAINING)
+        if forward.unmeasured is not None:
+            yield self._doubt(f"the signal was not judged: {forward.unmeasured}", SIGNAL, remedy=forward.remedy)
+        for reason in forward.left_out:
+            yield self._doubt(reason, SIGNAL)
+        for field, reason in (forward.signal.skipped if forward.signal is not None else {}).items():
+            yield self._doubt(reason, (f"{SignalProfile.__name__}.{field}",))
+
+    def _doubt(
+        self, reason: str, unseen: tuple[str, ...], *, place: Place | None = None, remedy: str | None = None
+    ) -> Undecided:
+        return Undecided(
+            place=place or self.definition, subject=self.target.spec, reason=reason, unseen=unseen, remedy=remedy
+        )
 
     def _dependent(self) -> Iterator[Undecided]:
         """What was not judged because it depends on what nothing wrote."""
@@ -212,7 +231,12 @@ class Audit:
                 paths = [path for path, source in dependent.items() if source == raw]
                 subject = f"{self.target.spec}: {few(paths)}"
                 reason = f"{what}not judged: depends on `{raw}`, which nothing wrote"
-                yield Undecided(place=self.timelines.written_at(paths[0]), subject=subject, reason=reason)
+                yield Undecided(
+                    place=self.timelines.written_at(paths[0]),
+                    subject=subject,
+                    reason=reason,
+                    unseen=(*SIGNAL, *TRAINING),
+                )
 
 
 def few(paths: Sequence[str]) -> str:
@@ -241,8 +265,9 @@ def audit(target: Target, resolved: Resolved, about_to: Callable[[Stage, Observa
     about_to(Stage.COMPARING, running.observation())
     running.compare()
     running.reseed()
-    about_to(Stage.RUNNING, running.observation())
+    about_to(Stage.RESTORING, running.observation())
     running.restore()
+    about_to(Stage.RUNNING, running.observation())
     running.follow()
     about_to(Stage.TRAINING, running.observation())
     running.train()
@@ -273,7 +298,12 @@ def audit_abstractly(target: Target, resolved: Resolved, place: Place) -> Observ
     seen = running.observation()
     guesses = [one for one in built.watch.guesses if one is not None] if isinstance(built.watch, Abstract) else []
     doubts = tuple(
-        Undecided(place=at, subject=target.spec, reason="construction asks here for a value that is not there")
+        Undecided(
+            place=at,
+            subject=target.spec,
+            reason="construction asks here for a value that is not there",
+            unseen=(COVERAGE,),
+        )
         for at in dict.fromkeys(one.place for one in guesses)
     )
     return msgspec.structs.replace(seen, undecided=(*seen.undecided, *doubts))
@@ -313,7 +343,7 @@ def audit_instance(target: Target, model: torch.nn.Module, definition: Place) ->
             )
             for name, tensor in tensors_of(model).items()
         ),
-        undecided=(Undecided(place=definition, subject=target.spec, reason=INSTANCE),),
+        undecided=(Undecided(place=definition, subject=target.spec, reason=INSTANCE, unseen=OF_INSTANCE),),
         environment=environment(target, model),
     )
 

@@ -18,10 +18,11 @@ from pathlib import Path
 import msgspec
 
 from initaudit.finding import Observer, Place
-from initaudit.observation import Observation, Undecided
+from initaudit.observation import Observation
 from initaudit.probe import memory
 from initaudit.probe.files import OWN, displayed, is_user_code
 from initaudit.probe.request import Answer, Progress, Stage, Target, TargetError
+from initaudit.probe.unseen import failed
 from initaudit.probe.words import shortened, visible
 from initaudit.subjects.builds import BuildFailure
 
@@ -134,9 +135,7 @@ class Child:
         if progress.stage is Stage.BUILDING:
             failure = BuildFailure(place=place, target=self.target.spec, how=how, detail=detail)
             return msgspec.structs.replace(seen, facts=(*seen.facts, failure))
-        reason = f"{progress.stage.value} {detail}"
-        doubt = Undecided(place=place, subject=self.target.spec, reason=reason)
-        return msgspec.structs.replace(seen, undecided=(*seen.undecided, doubt))
+        return failed(self.target, seen, progress.stage, place, detail)
 
     def trace(self) -> str:
         """The stack that faulthandler left, if it did."""

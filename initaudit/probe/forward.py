@@ -27,7 +27,8 @@ from initaudit.probe.timelines import Timelines, place_of
 from initaudit.probe.words import describe
 from initaudit.timeline import Chain, Coverage, Kind, Link, SignalProfile, Usage
 
-NO_INPUT = "no input is known; give one with --input-size"
+NO_INPUT = "no input is known"
+GIVE = "give inputs with --input-size N,... for each, or with --input-data MODULE:FUNCTION"
 
 
 class Forward(msgspec.Struct, frozen=True):
@@ -37,6 +38,7 @@ class Forward(msgspec.Struct, frozen=True):
     ``usages`` are those of tensors that nothing wrote, and ``influenced`` and ``allocates`` are those of ``Pass``.
     ``make`` builds the model with the values that such tensors were given.
     ``refused`` says what was raised on the inputs. ``failure`` is one of this tool's own, no fault of the model.
+    ``remedy`` is what the user can do about what was not seen, and ``left_out`` says which seeds raised what.
     """
 
     chains: tuple[Chain, ...] = ()
@@ -50,12 +52,14 @@ class Forward(msgspec.Struct, frozen=True):
     make: Make | None = None
     refused: str | None = None
     failure: Exception | None = None
+    remedy: str | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, make: Make) -> Forward:
     """Run the model forward and backward, follow its signals, and measure them; more models for more seeds."""
     if getattr(model.forward, "__name__", "") == "_forward_unimplemented":
-        return Forward(skipped="it has no forward")
+        return Forward(skipped="it has no forward", refused="it has no forward" if target.gives_inputs else None)
     if any(is_imagined(tensor) for tensor in timelines.tensors.values()):
         return Forward(skipped="parts of it are on the meta device and have no values")
     unwritten = Neutral(timelines)
@@ -63,7 +67,7 @@ def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, ma
     try:
         given = inputs_for(model, target)
         if given is None:
-            return Forward(skipped=NO_INPUT)
+            return Forward(skipped=NO_INPUT, remedy=GIVE)
         if unwritten.raw:
             unwritten.settle(usages_of(model, given, unwritten, target.seed), model)
         make = unwritten.filled(make)
@@ -84,9 +88,9 @@ def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, ma
         if not chain.normalized
         for path in paths
     }
-    signal = None
+    signal, left_out = None, tuple[str, ...]()
     if unmeasured is None:
-        passes, seeds = _more_passes(first, given, tracked, target, make)
+        passes, seeds, left_out = _more_passes(first, given, tracked, target, make)
         signal = profile(passes, seeds, members, given, timelines, model)
     chains = tuple(chain for _, chain in found)
     return Forward(
@@ -98,6 +102,8 @@ def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, ma
         influenced=first.influenced,
         allocates=first.allocates,
         make=make,
+        remedy=None if unmeasured is None else "other inputs, such as a larger batch, may run: --input-size",
+        left_out=left_out,
     )
 
 
@@ -136,9 +142,9 @@ def _only_in_training(
 
 def _more_passes(
     first: Pass, given: Given, tracked: Tracked, target: Target, make: Make
-) -> tuple[list[Pass], list[int]]:
-    """Passes through models from the other seeds; one that raises is left out."""
-    passes, seeds = [first], [target.seed]
+) -> tuple[list[Pass], list[int], tuple[str, ...]]:
+    """Passes through models from the other seeds, and which seeds were left out since something raised."""
+    passes, seeds, left_out = [first], [target.seed], list[str]()
     for seed in range(target.seed + 1, target.seed + target.seeds):
         try:
             seed_everything(seed)
@@ -150,9 +156,9 @@ def _more_passes(
             )
             passes.append(propagate(model, given, Tracked(weights, biases), target.seed, dropping=target.training))
             seeds.append(seed)
-        except Exception:  # whatever the user's code raises: the first seed has been measured
-            continue
-    return passes, seeds
+        except Exception as error:  # whatever the user's code raises: the first seed has been measured
+            left_out.append(f"seed {seed} was not measured: it raised {describe(error)}")
+    return passes, seeds, tuple(left_out)
 
 
 def _tracked(model: torch.nn.Module, timelines: Timelines, unwritten: Neutral) -> Tracked:

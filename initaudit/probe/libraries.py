@@ -10,6 +10,7 @@ import functools
 import importlib
 import inspect
 import os
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -24,6 +25,11 @@ def transformers_model(name: str) -> Any:
 
     Raises TargetError where there is none.
     """
+    if "/" in name:
+        architecture = re.split(r"[-_.]", name.rpartition("/")[2].lower())[0]
+        raise TargetError(
+            f"hubs are not read, and nothing is downloaded; name the architecture, as in hf:{architecture}"
+        )
     transformers = _library("transformers")
     auto = importlib.import_module("transformers.models.auto")
     if "/" in name:

@@ -76,6 +76,7 @@ class Stage(enum.Enum):
     IMPORTING = "importing it"
     BUILDING = "building it"
     COMPARING = "building it again with other content of unwritten memory"
+    RESTORING = "initializing it again"
     RUNNING = "running its forward"
     TRAINING = "training it for three steps"
 

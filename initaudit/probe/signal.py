@@ -42,7 +42,7 @@ def profile(
         layers=tuple(_layers(passes, chains, timelines)),
         loss=_loss(passes),
         overflow=next((use.path for use in first.uses if not math.isfinite(use.rms) and use.depends is None), None),
-        skipped=tuple(_skipped(first)),
+        skipped=dict(_skipped(first)),
     )
 
 
@@ -109,16 +109,20 @@ def _loss(passes: Sequence[Pass]) -> InitialLoss | None:
     )
 
 
-def _skipped(one: Pass) -> Iterator[str]:
+def _skipped(one: Pass) -> Iterator[tuple[str, str]]:
+    """Yield what a pass does not tell, and why."""
     if one.no_gradient is not None:
-        yield f"the slope of gradients: {one.no_gradient}"
+        yield "gradient", f"the slope of gradients was not judged: {one.no_gradient}"
+    few = "dead units were not judged: "
     if one.batch is not None and one.batch < ENOUGH:
-        yield f"dead units: the batch has fewer than {ENOUGH} samples"
+        yield "dead", f"{few}the batch has fewer than {ENOUGH} samples"
     elif one.batch is None and not any(use.samples >= ENOUGH for use in one.uses):
-        yield f"dead units: the inputs share no batch, and no layer before a ReLU has {ENOUGH} samples"
+        yield "dead", f"{few}the inputs share no batch, and no layer before a ReLU has {ENOUGH} samples"
     if one.batch is None:
-        yield "the loss of what tells inputs apart: the inputs share no first dimension that could be the batch"
+        why = "the inputs share no first dimension that could be the batch"
+        yield "discrimination", f"the loss of what tells inputs apart was not judged: {why}"
     if not one.varied:
-        yield "the loss of what tells inputs apart: the samples of the batch are all the same"
+        why = "the samples of the batch are all the same"
+        yield "discrimination", f"the loss of what tells inputs apart was not judged: {why}"
     if one.loss is None:
-        yield "the initial loss: nothing shows that an output is over classes"
+        yield "loss", "the initial loss was not judged: nothing shows that an output is over classes"

@@ -261,10 +261,14 @@ class Timelines:
             elif decided.coverage is Coverage.UNKNOWN and self.trustworthy(name):
                 reason = "it may depend on unwritten memory with which construction raises"
             if reason is not None:
-                yield Undecided(place=self.written_at(name), subject=f"{self.target}: {name}", reason=reason)
+                yield self._doubt(name, self.written_at(name), reason)
         for name in self.lazy:
             reason = "it is lazy: it has no shape before the first forward"
-            yield Undecided(place=self.definition, subject=f"{self.target}: {name}", reason=reason)
+            yield self._doubt(name, self.definition, reason)
+
+    def _doubt(self, name: str, place: Place, reason: str) -> Undecided:
+        unseen = (ParameterTimeline.__name__,)
+        return Undecided(place=place, subject=f"{self.target}: {name}", reason=reason, unseen=unseen)
 
 
 def _without_memory(tensor: torch.Tensor) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from initaudit.observation import Observation, Undecided
+from initaudit.observation import Observation
 from initaudit.probe.blame import failure_of_ours, is_ours
 from initaudit.probe.plain import plain_value
 from initaudit.probe.request import Answer, Progress, Stage, Target, TargetError
@@ -46,6 +46,7 @@ def observe(target: Target, folder: Path) -> Observation:
     from initaudit.probe.audit import audit, not_built
     from initaudit.probe.given import check
     from initaudit.probe.target import import_roots, resolve
+    from initaudit.probe.unseen import failed
 
     if target.root is not None:
         sys.path[:0] = import_roots(Path(target.root))
@@ -70,8 +71,7 @@ def observe(target: Target, folder: Path) -> Observation:
             return not_built(resolved, place, error)
         if is_ours(error):
             return msgspec.structs.replace(reached.known, error=failure_of_ours(error))
-        doubt = Undecided(place=place, subject=target.spec, reason=f"{reached.stage.value} raised {describe(error)}")
-        return msgspec.structs.replace(reached.known, undecided=(*reached.known.undecided, doubt))
+        return failed(target, reached.known, reached.stage, place, f"raised {describe(error)}")
 
 
 def write_message(path: Path, message: msgspec.Struct) -> None:

@@ -60,6 +60,7 @@ class Rule(ABC, Generic[S]):
 
     ``words`` are groups of words: one of each group stands in every file that the rule can say something about. There
     are none when the kind of its subject tells enough. ``trying`` are those of its observers that look with --preview only.
+    ``reads`` are the fields of its subject that it cannot do without, where an observer may see the others alone.
     A rule that runs ``always`` is turned off by its own code or name, and by no prefix, category or selection of others.
     """
 
@@ -73,6 +74,7 @@ class Rule(ABC, Generic[S]):
     trying: ClassVar[frozenset[Observer]] = frozenset()
     subject: ClassVar[type]
     words: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    reads: ClassVar[tuple[str, ...]] = ()
     supersedes: ClassVar[tuple[str, ...]] = ()
     invalid: ClassVar[tuple[Example, ...]] = ()
     valid: ClassVar[tuple[Example, ...]] = ()
@@ -85,6 +87,12 @@ class Rule(ABC, Generic[S]):
     def watched_by(cls, *, preview: bool) -> frozenset[Observer]:
         """The observers that look for its subject."""
         return cls.observers if preview else cls.observers - cls.trying
+
+    @classmethod
+    def needs(cls, unseen: Iterable[str]) -> bool:
+        """Whether it cannot decide where an observer did not see some kinds of subject, or fields of them."""
+        needed = {cls.subject.__name__, *(f"{cls.subject.__name__}.{field}" for field in cls.reads)}
+        return not needed.isdisjoint(unseen)
 
     @classmethod
     def question(cls) -> Question:

@@ -58,6 +58,7 @@ class DeadUnits(Rule[SignalProfile]):
     severity = Severity.WARNING
     observers = PROBE
     subject = SignalProfile
+    reads = ("dead",)
     supersedes = ("INI701", "INI703", "INI705")
     invalid = (
         Example(

@@ -52,6 +52,7 @@ class ExtremeValue(Rule[ParameterTimeline]):
     severity = Severity.ERROR
     observers = PROBE
     subject = ParameterTimeline
+    reads = ("values",)
     invalid = (
         Example(
             source="""

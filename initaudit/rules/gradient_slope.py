@@ -54,6 +54,7 @@ class GradientSlope(Rule[SignalProfile]):
     severity = Severity.WARNING
     observers = PROBE
     subject = SignalProfile
+    reads = ("gradient",)
     invalid = (
         Example(
             source="""

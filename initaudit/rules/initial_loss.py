@@ -52,6 +52,7 @@ class InitialLoss(Rule[SignalProfile]):
     severity = Severity.WARNING
     observers = PROBE
     subject = SignalProfile
+    reads = ("loss",)
     invalid = (
         Example(
             source="""

@@ -47,6 +47,7 @@ class LegacyTensorConstructor(Rule[ParameterTimeline]):
     severity = Severity.NOTE
     observers = ANALYZER
     subject = ParameterTimeline
+    reads = ("coverage",)
     invalid = (
         Example(
             source="""

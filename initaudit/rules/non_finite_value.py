@@ -42,6 +42,7 @@ class NonFiniteValue(Rule[ParameterTimeline]):
     severity = Severity.ERROR
     observers = PROBE
     subject = ParameterTimeline
+    reads = ("values",)
     invalid = (
         Example(
             source="""

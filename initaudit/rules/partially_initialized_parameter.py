@@ -60,6 +60,7 @@ class PartiallyInitializedParameter(Rule[ParameterTimeline]):
     severity = Severity.ERROR
     observers = BOTH
     subject = ParameterTimeline
+    reads = ("coverage",)
     supersedes = ("INI104",)
     invalid = (
         Example(

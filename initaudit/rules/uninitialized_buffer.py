@@ -57,6 +57,7 @@ class UninitializedBuffer(Rule[ParameterTimeline]):
     severity = Severity.ERROR
     observers = BOTH
     subject = ParameterTimeline
+    reads = ("coverage", "read_first")
     supersedes = ("INI104",)
     invalid = (
         Example(

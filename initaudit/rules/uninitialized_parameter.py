@@ -54,6 +54,7 @@ class UninitializedParameter(Rule[ParameterTimeline]):
     severity = Severity.ERROR
     observers = BOTH
     subject = ParameterTimeline
+    reads = ("coverage",)
     supersedes = ("INI104",)
     invalid = (
         Example(

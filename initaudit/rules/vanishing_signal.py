@@ -64,6 +64,7 @@ class VanishingSignal(Rule[SignalProfile]):
     severity = Severity.WARNING
     observers = PROBE
     subject = SignalProfile
+    reads = ("discrimination",)
     supersedes = ("INI703", "INI705")
     invalid = (
         Example(

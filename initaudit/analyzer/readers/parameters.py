@@ -49,6 +49,7 @@ REGISTERS = "Parameter( register_parameter( register_buffer( Buffer( DTensor"
 RAW, REGISTERED = groups(ALLOCATES), groups(REGISTERS)
 REGISTERING = groups("aram*( uffer*( egist*( DTensor data")
 """Wider than what registers: classes hand it to functions of theirs."""
+UNSEEN = (ParameterTimeline.__name__, NotRestored.__name__)
 LISTING = {"parameters", "named_parameters", "buffers", "named_buffers"}
 
 
@@ -87,7 +88,7 @@ def _of_class(project: Project, cls: Defined, *, lost: bool, written: bool) -> I
     construction = construct(project, cls) if reason is None else None
     if construction is None or construction.failure:
         reason = reason or (construction.failure if construction else "")
-        yield Undecided(place=place, subject=cls.qualname, reason=reason or "")
+        yield Undecided(place=place, subject=cls.qualname, reason=reason or "", unseen=UNSEEN)
     if construction is not None:
         by = restorer(construction) if lost else None
         yield from _allocated_raw(construction, by, written=written)
@@ -208,7 +209,7 @@ def _allocated_raw(construction: Construction, by: str | None, *, written: bool)
         if verdict.coverage is Coverage.UNKNOWN and result.allocation is not None:
             subject = f"{result.model}.{result.name}"
             reason = verdict.reason or "which elements are written"
-            yield Undecided(place=result.allocation.place, subject=subject, reason=reason)
+            yield Undecided(place=result.allocation.place, subject=subject, reason=reason, unseen=UNSEEN)
 
 
 def _constructed(construction: Construction, entry: Registered, found: list[Registered], *, loaded: bool) -> Verdict:
