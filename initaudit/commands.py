@@ -20,11 +20,12 @@ from typing import Any, ParamSpec
 
 import msgspec
 
-from initaudit import __version__, attempt, engine, fix, session, settings
+from initaudit import __version__, attempt, engine, session, settings
 from initaudit.baseline import DEFAULT_FILENAME, write_baseline
 from initaudit.engine import Report, Task
 from initaudit.files import Sources
 from initaudit.finding import Finding, Observer, Severity, moved
+from initaudit.fixes import files as fix
 from initaudit.portrait import table
 from initaudit.report import render
 from initaudit.report.base import Context, RuleCard, position, printable, printable_lines

@@ -13,11 +13,13 @@ from typing import Any
 
 import msgspec
 
-from initaudit import fix, merge
+from initaudit import merge
 from initaudit.files import Sources, decode_source, holding, is_document, read_source
-from initaudit.finding import Category, Change, Finding, Observer, Place, Severity, moved
+from initaudit.finding import Applicability, Category, Change, Finding, Fix, Observer, Place, Severity, moved
+from initaudit.fixes import files as fix
+from initaudit.fixes import proof
 from initaudit.merge import Seen
-from initaudit.observation import Observation, Question, Undecided
+from initaudit.observation import Observation, ProvedFix, Question, Undecided
 from initaudit.repository import Changes, Repositories
 from initaudit.rules import catalogue, questions
 from initaudit.rules.base import AnyRule
@@ -133,7 +135,7 @@ def reading(
                 jobs=jobs,
                 cache=cache,
                 site_packages=site_packages,
-                accused=accused,
+                judge=Judge(),
             )
         except LostWorkerError as error:
             raise UnavailableError(str(error)) from error
@@ -229,7 +231,7 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
         judged = [moved(one.finding, sources.shown) for one in judge(_noticed(facts), rules.values())]
         useless = [finding for finding in judged if selected.covers(finding)]
         findings = sorted(findings + hiding.remaining(useless), key=merge.position)
-    findings = [fix.keeping_comments(selected.fixing(finding), sources) for finding in findings]
+    findings = [selected.fixing(finding) for finding in findings]
     findings = merge.fingerprinted(findings, sources.line, Repositories(Path.cwd()).relative)
     fresh = [finding for finding in findings if finding.fingerprint not in task.known]
     errors = [error for one in watched for error in one.errors]
@@ -320,7 +322,19 @@ def _in_document(observation: Observation, named: _Names, sources: Sources) -> O
 
 
 def judge(observation: Observation, rules: Iterable[AnyRule], *, preview: bool = True) -> Iterator[Seen]:
-    """What the rules say of one observation."""
+    """What the rules say of one observation. A fix that was not proved is advice in words."""
+    proved = {(each.code, each.place): each.edits for each in observation.fixes}
+    for one in _judged(observation, rules, preview=preview):
+        wanted = one.finding.fix
+        if wanted is not None and wanted.remedies:
+            edits = proved.get((one.finding.code, one.finding.place), ())
+            offered = Fix(wanted.applicability if edits else Applicability.DISPLAY, wanted.message, edits)
+            yield msgspec.structs.replace(one, finding=msgspec.structs.replace(one.finding, fix=offered))
+        else:
+            yield one
+
+
+def _judged(observation: Observation, rules: Iterable[AnyRule], *, preview: bool = True) -> Iterator[Seen]:
     listening: dict[type, list[AnyRule]] = {}
     for rule in rules:
         if observation.observer in rule.watched_by(preview=preview):
@@ -335,9 +349,21 @@ def judge(observation: Observation, rules: Iterable[AnyRule], *, preview: bool =
                     yield Seen(finding)
 
 
-def accused(observation: Observation) -> frozenset[Place]:
-    """Where any rule has something to report of what was observed."""
-    return frozenset(one.finding.place for one in judge(observation, catalogue().values()))
+class Judge(msgspec.Struct, frozen=True):
+    """What the analyzer asks of the rules while it reads a file, without knowing them."""
+
+    def accused(self, observation: Observation) -> frozenset[Place]:
+        """Where any rule has something to report of what was observed."""
+        return frozenset(one.finding.place for one in _judged(observation, catalogue().values()))
+
+    def proved(self, observation: Observation, text: str, read: Callable[[str], Observation]) -> tuple[ProvedFix, ...]:
+        """The fixes of findings in a file that help."""
+        return proof.proved(text, self._read(observation), lambda mended: self._read(read(mended)))
+
+    @staticmethod
+    def _read(observation: Observation) -> proof.Read:
+        findings = tuple(one.finding for one in _judged(observation, catalogue().values()))
+        return proof.Read(findings, len(observation.undecided))
 
 
 def _noticed(facts: tuple[UnusedSuppression, ...]) -> Observation:

@@ -99,12 +99,84 @@ class Edit(msgspec.Struct, frozen=True):
     place: Place
 
 
+class Remedy(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What a fix does to the statement around ``place``. Names of torch are written in full here."""
+
+    place: Place
+
+
+class Replace(Remedy, frozen=True, kw_only=True, tag=True):
+    """Replace the expression at ``place``, or the one in its statement that reads like ``old``."""
+
+    new: str
+    old: str | None = None
+
+
+class Call(Remedy, frozen=True, kw_only=True, tag=True):
+    """Call the expression that is only named."""
+
+
+class Recall(Remedy, frozen=True, kw_only=True, tag=True):
+    """Call another ``function``, or give it other arguments: ``keep`` so many positional ones at most, add ``given``.
+
+    ``old`` is the last name of what is called, ``drop`` are keywords that are no longer given.
+    """
+
+    old: str
+    function: str | None = None
+    keep: int | None = None
+    drop: tuple[str, ...] = ()
+    given: tuple[tuple[str, str], ...] = ()
+
+
+class Uncopy(Remedy, frozen=True, kw_only=True, tag=True):
+    """Write to what is copied by ``method`` instead of to its copy."""
+
+    method: str
+
+
+class Follow(Remedy, frozen=True, kw_only=True, tag=True):
+    """Add statements behind the one that ``binds`` an attribute, or at the end of the block (``last``)."""
+
+    code: str
+    binds: str | None = None
+    last: bool = False
+
+
+class Guard(Remedy, frozen=True, kw_only=True, tag=True):
+    """Put the statement under a ``header``, such as ``with torch.no_grad():``."""
+
+    header: str
+
+
+class Postpone(Remedy, frozen=True, kw_only=True, tag=True):
+    """Move the statement to the end of its function."""
+
+
+class CopyInto(Remedy, frozen=True, kw_only=True, tag=True):
+    """Copy the value into the tensor that a variable holds, instead of binding the variable anew."""
+
+
+class Comprehend(Remedy, frozen=True, kw_only=True, tag=True):
+    """Make each element of a repeated list anew (``[x] * n``)."""
+
+
+class Distinguish(Remedy, frozen=True, kw_only=True, tag=True):
+    """Initialize the tensor ``name`` by its dimensions, where a loop names rows of it."""
+
+    name: str
+
+
 class Fix(msgspec.Struct, frozen=True):
-    """A way to mend a finding: edits of one file that are applied together or not at all."""
+    """A way to mend a finding: edits of one file that are applied together or not at all.
+
+    A rule says what is to be done, in ``remedies``; the edits are made of these, and only where they prove to help.
+    """
 
     applicability: Applicability
     message: str
     edits: tuple[Edit, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
 
 
 class Advice(msgspec.Struct, frozen=True, kw_only=True):

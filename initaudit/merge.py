@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from initaudit.finding import Evidence, Finding, Observer, Place
+from initaudit.finding import Evidence, Finding, Fix, Observer, Place
 
 SHOWN_PATHS = 3
 
@@ -98,9 +98,14 @@ def _joined(cluster: Sequence[Seen]) -> Finding:
         severity=max((one.finding.severity for one in cluster), key=lambda severity: severity.rank),
         evidence=evidence,
         affects=tuple(dict.fromkeys(name for one in cluster for name in one.finding.affects)),
-        fix=next((one.finding.fix for one in cluster if one.finding.fix), None),
+        fix=max((one.finding.fix for one in cluster if one.finding.fix), key=_is_edit, default=None),
         advice=tuple(dict.fromkeys(piece for one in cluster for piece in one.finding.advice)),
     )
+
+
+def _is_edit(fix: Fix) -> bool:
+    """Whether a fix is more than words."""
+    return bool(fix.edits)
 
 
 def _evidence(group: Sequence[Seen]) -> Iterator[Evidence]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from initaudit.finding import Observer, Place
+from initaudit.finding import Edit, Observer, Place
 from initaudit.subjects import AnyFact
 from initaudit.timeline import Chain, ParameterTimeline, SignalProfile
 
@@ -45,9 +45,18 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
 
 
+class ProvedFix(msgspec.Struct, frozen=True, kw_only=True):
+    """The edits that mend what a rule says of some place: the file was read with them, and they help."""
+
+    code: str
+    place: Place
+    edits: tuple[Edit, ...]
+
+
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one observer saw in one file or one target.
 
+    ``fixes`` are those of its findings that proved to help.
     ``comments`` says that the file may hold suppressions that are written for this tool. ``error`` says why it could
     not be looked at, and ``remarks`` are sentences that the user is to see in any case. ``environment`` is where the
     model was built, ``signal`` what a forward and a backward of it show (the probe only).
@@ -59,6 +68,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     chains: tuple[Chain, ...] = ()
     facts: tuple[AnyFact, ...] = ()
     undecided: tuple[Undecided, ...] = ()
+    fixes: tuple[ProvedFix, ...] = ()
     comments: bool = False
     error: str | None = None
     remarks: tuple[str, ...] = ()

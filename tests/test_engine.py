@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from initaudit.engine import Report, Task, Watched, mend, run
-from initaudit.finding import Observer, Place, Severity
-from initaudit.observation import Observation
+from initaudit.finding import Edit, Observer, Place, Severity
+from initaudit.observation import Observation, ProvedFix
 from initaudit.repository import Changes
 from initaudit.settings import Configuration, Located, Overrides, Settings
 from initaudit.subjects.calls import DeprecatedCall
@@ -278,6 +279,11 @@ def test_notes_do_not_fail_a_run_by_default() -> None:
     assert report.exit_code() == 0
 
 
+def fixed(seen: Observation, place: Place, edit: Edit) -> Observation:
+    """What was observed, with a fix that helps."""
+    return msgspec.structs.replace(seen, fixes=(ProvedFix(code="INI308", place=place, edits=(edit,)),))
+
+
 def test_fixing_goes_on_until_nothing_is_left_to_fix() -> None:
     Path("net.py").write_text("x = i.xavier_normal(y) + i.kaiming_normal(z)\n", encoding="utf-8")
 
@@ -289,7 +295,8 @@ def test_fixing_goes_on_until_nothing_is_left_to_fix() -> None:
             if column:
                 call = Place("net.py", 1, column - 2, 1, column + len(function))
                 name = Place("net.py", 1, column, 1, column + len(function))
-                return Watched(A, (observation(A, [DeprecatedCall(place=call, name=name, function=function)]),))
+                seen = observation(A, [DeprecatedCall(place=call, name=name, function=function)])
+                return Watched(A, (fixed(seen, call, Edit(f"{function}_", name)),))
         return Watched(A, ())
 
     report = mend(a_task(), [watch]).remaining
@@ -302,7 +309,8 @@ def test_a_file_that_is_saved_while_it_is_checked_is_not_fixed() -> None:
 
     def watch(codes: frozenset[str]) -> Watched:
         Path("net.py").write_text("something = 'else'\n" * 30, encoding="utf-8")
-        return Watched(A, (observation(A, [DeprecatedCall(place=call, name=name, function="xavier_normal")]),))
+        seen = observation(A, [DeprecatedCall(place=call, name=name, function="xavier_normal")])
+        return Watched(A, (fixed(seen, call, Edit("xavier_normal_", name)),))
 
     report = mend(a_task(), [watch]).remaining
     assert report.exit_code() == 2

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from initaudit.finding import Applicability, Finding, Observer, Place, Severity
+from initaudit.finding import Applicability, Call, Finding, Observer, Place, Replace, Severity
 from initaudit.rules import catalogue
 from initaudit.subjects.calls import DeprecatedCall
 from initaudit.subjects.loops import Iterates, ModelLoop
@@ -199,14 +199,14 @@ def test_an_uncalled_initializer_lists_what_it_leaves_raw() -> None:
     (found,) = check("INI205", bare)
     assert found.subjects == {"w", "b"}
     assert "`w` and `b` are not initialized" in found.message
-    assert found.fix is not None and found.fix.edits[0].place == Place("net.py", 5, 20, 5, 20)
+    assert found.fix is not None and found.fix.remedies == (Call(place=at(5)),)
 
 
 def test_a_name_that_nn_init_does_not_look_up_is_not_renamed() -> None:
     attribute = DeprecatedCall(place=at(4, 1, 40), name=at(4, 9, 22), function="init.xavier_normal")
     alone = DeprecatedCall(place=at(4, 1, 40), name=None, function="init.xavier_normal")
     (fixed,), (reported,) = check("INI308", attribute), check("INI308", alone)
-    assert fixed.fix is not None and fixed.fix.edits[0].content == "xavier_normal_"
+    assert fixed.fix is not None and fixed.fix.remedies == (Replace(place=at(4, 9, 22), new="xavier_normal_"),)
     assert reported.fix is None
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from initaudit.files import decode_source
 from initaudit.finding import Category, Edit, Finding, Place, Severity
-from initaudit.fix import apply_edits
+from initaudit.fixes.files import apply_edits
 from initaudit.source import SourceFile, lines
 from initaudit.subjects.files import UnusedSuppression
 from initaudit.suppression import read_suppressions, suppressing, unused

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from initaudit.analyzer.layout import import_roots, installed_packages
 from initaudit.files import held
-from initaudit.finding import Place
 from initaudit.observation import Observation, Question
+
+if TYPE_CHECKING:
+    from initaudit.analyzer.reading import Judge
 
 
 def analyze(
@@ -19,7 +22,7 @@ def analyze(
     jobs: int | None = None,
     cache: Path | None = None,
     site_packages: bool = False,
-    accused: Callable[[Observation], frozenset[Place]] | None = None,
+    judge: Judge | None = None,
 ) -> list[Observation]:
     """What the files show of anything that is asked for.
 
@@ -27,15 +30,16 @@ def analyze(
     patterns of the dotted names of functions that initialize whatever they are given. ``jobs`` is the number of
     processes (None: one per core; small runs use one). ``cache`` is the folder of what earlier runs read (None: every
     file is read anew, and nothing is kept), which is of files: where texts are ``held`` in their place, it is not used.
-    ``site_packages`` says whether names may lead to installed packages. ``accused`` says where there is
-    something to report of what was observed: the slices around are read again losslessly, and this is what is given.
+    ``site_packages`` says whether names may lead to installed packages. ``judge`` knows where there is
+    something to report of what was observed: the slices around are read again losslessly, this is what is given, and
+    fixes are proved. Without one, what Python's parser shows is given.
     Raises ``reading.LostWorkerError`` when one of the processes is killed.
     """
     from initaudit.analyzer.workers import Reader, read_all
 
     roots = import_roots(filenames)
     installed = installed_packages() if site_packages else ()
-    reader = Reader(filenames, roots, questions, initializers, installed, accused)
+    reader = Reader(filenames, roots, questions, initializers, installed, judge)
     if cache is None or held:
         readings = read_all(filenames, reader, jobs)
     else:

@@ -14,7 +14,7 @@ from initaudit.analyzer.module import Module
 from initaudit.analyzer.prefilter import Candidate, by_reader
 from initaudit.analyzer.project import Project
 from initaudit.analyzer.readers.base import Observed, Reader
-from initaudit.analyzer.reading import Answer, Reading, Trail, comments
+from initaudit.analyzer.reading import Answer, Judge, Reading, Trail, comments
 from initaudit.analyzer.refusal import refusal
 from initaudit.analyzer.scopes import TOO_DEEP
 from initaudit.analyzer.syntax.context import Class, Context, File, Statement, statements
@@ -27,20 +27,25 @@ from initaudit.subjects.base import Fact
 from initaudit.subjects.files import SyntaxFault
 from initaudit.timeline import Chain, ParameterTimeline
 
-Accused = Callable[[Observation], frozenset[Place]]
-"""Where there is something to report of what was observed, as whoever asks says."""
+Wanting = Callable[[bytes], Sequence[Candidate]]
+"""What a text may hold of that which is asked for."""
 
 
-def read(project: Project, filename: str, wanted: Sequence[Candidate], accused: Accused | None = None) -> Reading:
+def read(
+    project: Project, filename: str, wanted: Sequence[Candidate], judge: Judge | None, wanting: Wanting
+) -> Reading:
     """What a file shows of that which it may hold, and what else was looked at for it.
 
     Where it shows something to report, the slices around that are read again losslessly, and this is what counts.
     """
     project.trail = Trail()
     seen = observe(project, filename, wanted)
-    if accused is not None and (places := accused(seen)):
+    if judge is not None and (places := judge.accused(seen)):
         with _lossless(project, places):
             seen = observe(project, filename, wanted)
+        if (module := project.load(filename)) is not None:
+            fixes = judge.proved(seen, module.text, lambda text: _read_instead(project, filename, text, wanting))
+            seen = msgspec.structs.replace(seen, fixes=fixes)
     return Reading(
         filename=filename,
         observation=seen if seen.says_something else None,
@@ -48,6 +53,12 @@ def read(project: Project, filename: str, wanted: Sequence[Candidate], accused: 
         places=dict(sorted(project.trail.places.items())),
         answers=tuple(Answer(search, found) for search, found in project.trail.answers.items()),
     )
+
+
+def _read_instead(project: Project, filename: str, text: str, wanting: Wanting) -> Observation:
+    """What a file would show if it had another text."""
+    with project.instead(filename, text):
+        return observe(project, filename, wanting(text.encode()))
 
 
 @contextlib.contextmanager

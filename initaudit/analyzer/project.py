@@ -7,12 +7,13 @@ functions do is in ``torch_api``.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import fnmatch
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from initaudit.analyzer.frameworks import KNOWN_BASES, MODULE_BASES, PURE_PACKAGES
 from initaudit.analyzer.layout import import_root, module_name, packages_around, real_path, signs, what_is_at
@@ -139,10 +140,36 @@ class Project:
             return None
         anew = Module(module.filename, module.name, module.is_package, module.text, module.root, module.unread)
         anew.outline = exact
-        self._by_file.update({key: anew for key, value in self._by_file.items() if value is module})
-        for answers in (self._by_name, self._near, self._mro, self._inherited, self._descendants, self._star_sources):
-            answers.clear()
+        self._replace(module, anew)
         return anew
+
+    def _replace(self, module: Module, anew: Module) -> None:
+        """Know another module in the place of one, and forget what was found by that."""
+        self._by_file.update({key: anew for key, value in self._by_file.items() if value is module})
+        for answers in self._answers:
+            answers.clear()
+
+    @property
+    def _answers(self) -> tuple[dict[Any, Any], ...]:
+        """What was found by the modules that are known."""
+        return self._by_name, self._near, self._mro, self._inherited, self._descendants, self._star_sources
+
+    @contextlib.contextmanager
+    def instead(self, filename: str, text: str) -> Iterator[None]:
+        """Take a file to have another text for a while."""
+        module = self.load(filename)
+        every: tuple[dict[Any, Any], ...] = (self._by_file, *self._answers)
+        kept = [dict(known) for known in every]
+        if module is not None:
+            self._replace(
+                module, Module(module.filename, module.name, module.is_package, text, module.root, module.unread)
+            )
+        try:
+            yield
+        finally:
+            for known, before in zip(every, kept, strict=True):
+                known.clear()
+                known.update(before)
 
     def module(self, name: str, near: Module | None = None) -> Module | None:
         """The module with a dotted name, looked for near the file that asks for it, then under every root."""

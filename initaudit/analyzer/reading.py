@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import msgspec
 
-from initaudit.observation import Observation
+from initaudit.finding import Place
+from initaudit.observation import Observation, ProvedFix
 
 IMPORTED = re.compile(rb"import[ \t]+(\([^)]*\)|[^\n]*(?:(?<=\\)\n[^\n]*)*)")
 """What stands behind the word, whatever that is."""
@@ -87,6 +90,16 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 def comments(raw: bytes) -> bool:
     """Whether a file may hold suppressions that are written for this tool."""
     return b"initaudit:" in raw or (b"INI" in raw and _OUR_NOQA.search(raw) is not None)
+
+
+class Judge(Protocol):
+    """Who knows what there is to report of an observation; an observer does not."""
+
+    def accused(self, observation: Observation) -> frozenset[Place]:
+        """Where there is something to report."""
+
+    def proved(self, observation: Observation, text: str, read: Callable[[str], Observation]) -> tuple[ProvedFix, ...]:
+        """The fixes that help: ``read`` reads the text of the file as it would be then."""
 
 
 class LostWorkerError(Exception):

@@ -9,14 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from initaudit.analyzer.reading import LostWorkerError, Reading, comments
+from initaudit.analyzer.reading import Judge, LostWorkerError, Reading, comments
 from initaudit.files import code_bytes, held
 from initaudit.finding import Observer
 from initaudit.observation import Observation, Question
 from initaudit.subjects.files import SyntaxFault
 
 if TYPE_CHECKING:
-    from initaudit.analyzer.observe import Accused
     from initaudit.analyzer.prefilter import Candidate
     from initaudit.analyzer.project import Project
 
@@ -34,14 +33,14 @@ class Reader:
         questions: frozenset[Question],
         initializers: tuple[str, ...] = (),
         installed: tuple[Path, ...] = (),
-        accused: Accused | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self._given = given
         self._roots = roots
         self._questions = questions
         self._initializers = initializers
         self._installed = installed
-        self._accused = accused
+        self._judge = judge
         self._project: Project | None = None
 
     def read_all(self, filenames: Sequence[str]) -> list[Reading]:
@@ -78,7 +77,7 @@ class Reader:
 
         if self._project is None:
             self._project = Project(self._roots, self._given, self._initializers, self._installed)
-        return read(self._project, filename, wanted or (), self._accused)
+        return read(self._project, filename, wanted or (), self._judge, lambda raw: self._wanted(raw) or ())
 
     def _wanted(self, raw: bytes) -> Sequence[Candidate] | None:
         """What a file may hold of that which is asked for; None when it need not be looked at."""

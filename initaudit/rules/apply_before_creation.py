@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Observer, Postpone, Severity
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.subjects.order import EarlyWalk
 
@@ -101,4 +101,11 @@ class ApplyBeforeCreation(Rule[EarlyWalk]):
             severity=Severity.NOTE if subject.in_base else None,
             model=subject.model,
             affects=subject.missed,
+            fix=None if subject.in_base else self.postponed(subject),
         )
+
+    @staticmethod
+    def postponed(subject: EarlyWalk) -> Fix:
+        """The same statement once all submodules exist."""
+        remedy = Postpone(place=subject.place)
+        return Fix(Applicability.UNSAFE, f"Move `{subject.source}` to the end of the constructor", remedies=(remedy,))

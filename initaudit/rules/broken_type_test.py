@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Severity
+from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Observer, Replace, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.subjects.module_tests import TypeTest
 
@@ -150,4 +150,8 @@ class BrokenTypeTest(Rule[TypeTest]):
         """The test that was meant."""
         if subject.mended is None:
             return None
-        return Fix(Applicability.UNSAFE, f"Replace by `{subject.mended}`", (Edit(subject.mended, subject.place),))
+        return Fix(
+            Applicability.UNSAFE,
+            f"Replace by `{subject.mended}`",
+            remedies=(Replace(place=subject.place, new=subject.mended),),
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Follow, Severity
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.subjects.layers import CopiedLayers
 
@@ -118,6 +118,7 @@ class ClonedInitialization(Rule[CopiedLayers]):
             severity=Severity.NOTE if subject.by_torch else None,
             model=subject.model,
             parameter=subject.name,
+            fix=self.drawn_again(subject),
         )
 
     @staticmethod
@@ -128,3 +129,10 @@ class ClonedInitialization(Rule[CopiedLayers]):
         more = ", ..." if len(subject.paths) > SHOWN else ""
         others = f", and {subject.groups - 1} more such groups" if subject.groups > 1 else ""
         return f"alike bit for bit: {', '.join(subject.paths[:SHOWN])}{more}{others}"
+
+    @staticmethod
+    def drawn_again(subject: CopiedLayers) -> Fix:
+        """A loop that lets each copy draw its own weights."""
+        code = f'for module in self.{subject.name}.modules():\n    if hasattr(module, "reset_parameters"):\n        module.reset_parameters()\n'
+        remedy = Follow(place=subject.place, code=code, binds=f"self.{subject.name}")
+        return Fix(Applicability.UNSAFE, "Draw the weights of each copy again", remedies=(remedy,))

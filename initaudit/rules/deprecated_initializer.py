@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Severity
+from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Observer, Replace, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.subjects.calls import DeprecatedCall
 
@@ -128,4 +128,4 @@ class DeprecatedInitializer(Rule[DeprecatedCall]):
         """The current name, where that is known to be there. An import of the old one would have to follow."""
         if subject.name is None:
             return None
-        return Fix(Applicability.SAFE, f"Replace by `{old}_`", (Edit(f"{old}_", subject.name),))
+        return Fix(Applicability.SAFE, f"Replace by `{old}_`", remedies=(Replace(place=subject.name, new=f"{old}_"),))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Severity
+from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Observer, Replace, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.subjects.lost_writes import DroppedTensor
 
@@ -146,5 +146,5 @@ class DiscardedInitializationResult(Rule[DroppedTensor]):
         """The form of the call that writes to the parameter."""
         if subject.inplace is None:
             return None
-        edit = Edit(subject.inplace, subject.place)
-        return Fix(Applicability.UNSAFE, f"Write to `{subject.target}` in place", (edit,))
+        remedy = Replace(place=subject.place, new=subject.inplace)
+        return Fix(Applicability.UNSAFE, f"Write to `{subject.target}` in place", remedies=(remedy,))

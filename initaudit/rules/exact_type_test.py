@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Severity
+from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Observer, Replace, Severity
 from initaudit.rules.base import ANALYZER, Default, Example, Rule
 from initaudit.subjects.module_tests import ExactTypeTest
 
@@ -93,5 +93,9 @@ class ExactType(Rule[ExactTypeTest]):
             subject.place,
             f"`{subject.source}` leaves out subclasses; write `{subject.mended}`",
             evidence=[Evidence(Observer.ANALYZER, "what is initialized depends on the exact type of a module")],
-            fix=Fix(Applicability.UNSAFE, f"Replace by `{subject.mended}`", (Edit(subject.mended, subject.place),)),
+            fix=Fix(
+                Applicability.UNSAFE,
+                f"Replace by `{subject.mended}`",
+                remedies=(Replace(place=subject.place, new=subject.mended),),
+            ),
         )

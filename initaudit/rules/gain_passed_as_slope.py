@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Observer, Recall, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.subjects.calls import InitializerCall
 
@@ -109,4 +109,14 @@ class GainPassedAsSlope(Rule[InitializerCall]):
             f"`a={slope}` passes a gain as the negative slope of a leaky ReLU, which makes the weights smaller; "
             f'name the activation instead, as in `nn.init.{subject.function}(..., nonlinearity="relu")`',
             evidence=[Evidence(Observer.ANALYZER, f"calls `nn.init.{subject.function}` with a gain as `a`")],
+            fix=self.named(subject),
         )
+
+    @staticmethod
+    def named(subject: InitializerCall) -> Fix:
+        """The same call with the activation in the place of a gain."""
+        given = subject.argument(3, "nonlinearity") or '"relu"'
+        mode = subject.argument(2, "mode")
+        named = (("nonlinearity", given), *((("mode", mode),) if mode is not None else ()))
+        remedy = Recall(place=subject.place, old=subject.function, keep=1, drop=("a",), given=named)
+        return Fix(Applicability.UNSAFE, f"Write `nonlinearity={given}`", remedies=(remedy,))

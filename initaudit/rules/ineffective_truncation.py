@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Observer, Recall, Severity
 from initaudit.rules.base import ANALYZER, Default, Example, Rule
 from initaudit.subjects.calls import InitializerCall
 
@@ -99,6 +99,18 @@ class IneffectiveTruncation(Rule[InitializerCall]):
             f"the bounds are absolute: {low:g} and {high:g} lie {sigmas:.0f} standard deviations out, and truncate nothing; "
             f"for two standard deviations write `a={-2 * std:g}, b={2 * std:g}`",
             evidence=[Evidence(Observer.ANALYZER, f"calls `nn.init.trunc_normal_` with std {std:g}")],
+            fix=Fix(
+                Applicability.UNSAFE,
+                f"Write `a={-2 * std:g}, b={2 * std:g}`",
+                remedies=(
+                    Recall(
+                        place=subject.place,
+                        old=subject.function,
+                        keep=3,
+                        given=(("a", f"{-2 * std:g}"), ("b", f"{2 * std:g}")),
+                    ),
+                ),
+            ),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Observer, Severity, Uncopy
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.subjects.lost_writes import CopyWrite
 
@@ -124,4 +124,14 @@ class InitializationOfACopy(Rule[CopyWrite]):
             severity=None if subject.certain else Severity.NOTE,
             model=subject.model,
             parameter=subject.parameter,
+            fix=self.uncopied(subject),
         )
+
+    @staticmethod
+    def uncopied(subject: CopyWrite) -> Fix | None:
+        """The write of the parameter itself; there is none where an index copies."""
+        method = subject.how.strip("`")
+        if not method.isidentifier():
+            return None
+        remedy = Uncopy(place=subject.place, method=method)
+        return Fix(Applicability.UNSAFE, f"Write to `{subject.target}` itself", remedies=(remedy,))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from initaudit.activations import CATALOGUE, Family
-from initaudit.finding import Advice, Category, Evidence, Finding, Severity
+from initaudit.finding import Advice, Applicability, Category, Evidence, Finding, Fix, Recall, Severity
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.timeline import Chain, Link
 
@@ -161,6 +161,7 @@ class KaimingNonlinearityMismatch(Rule[Chain]):
             model=placed.model,
             parameter=placed.parameter,
             affects=tuple(dict.fromkeys(link.parameter for link in links)),
+            fix=redrawn(links),
             advice=tuple(dict.fromkeys(map(remedy, links))),
         )
 
@@ -178,6 +179,26 @@ def remedy(link: Link) -> Advice:
         initializer=link.schemes[0].replace("kaiming", "xavier") + "_",
         gain_for=link.activation if gain_of(link) not in (None, 1.0) else None,
     )
+
+
+def redrawn(links: Sequence[Link]) -> Fix:
+    """Xavier's initializer for each weight, with torch's gain for what follows."""
+    remedies = []
+    for link in links:
+        if link.place is not None:
+            call = remedy(link)
+            gain = () if call.gain_for is None else (("gain", f'torch.nn.init.calculate_gain("{call.gain_for}")'),)
+            remedies.append(
+                Recall(
+                    place=link.place,
+                    old=f"{link.schemes[0]}_",
+                    function=f"torch.nn.init.{call.initializer}",
+                    keep=1,
+                    drop=("a", "mode", "nonlinearity"),
+                    given=gain,
+                )
+            )
+    return Fix(Applicability.UNSAFE, "Draw by Xavier's scheme", remedies=tuple(dict.fromkeys(remedies)))
 
 
 def mismatched(link: Link) -> bool:

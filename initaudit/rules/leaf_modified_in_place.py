@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Guard, Observer, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.subjects.lost_writes import LeafWrite
 
@@ -117,4 +117,9 @@ class LeafModifiedInPlace(Rule[LeafWrite]):
             evidence=[Evidence(Observer.ANALYZER, "nothing around it switches autograd off")],
             model=subject.model,
             parameter=subject.parameter,
+            fix=Fix(
+                Applicability.UNSAFE,
+                "Put it under `with torch.no_grad():`",
+                remedies=(Guard(place=subject.place, header="with torch.no_grad():"),),
+            ),
         )

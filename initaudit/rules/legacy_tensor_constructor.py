@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Severity
+from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Replace, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.timeline import Allocation, Coverage, ParameterTimeline
 
@@ -177,5 +177,5 @@ class LegacyTensorConstructor(Rule[ParameterTimeline]):
         return Fix(
             Applicability.SAFE if allocation.replacement_proven else Applicability.UNSAFE,
             f"Replace by `{allocation.replacement}`",
-            (Edit(allocation.replacement, allocation.place),),
+            remedies=(Replace(place=allocation.place, new=allocation.replacement),),
         )

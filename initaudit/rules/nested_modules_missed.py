@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Observer, Replace, Severity
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.subjects.loops import ModelLoop
 
@@ -140,4 +140,15 @@ class NestedModulesMissed(Rule[ModelLoop]):
             f"which it does not look into; loop over `{subject.model}.{deep}()`",
             evidence=[Evidence(subject.observer, EVIDENCE[subject.observer].format(held))],
             affects=subject.missed_in,
+            fix=Fix(
+                Applicability.UNSAFE,
+                f"Loop over `{subject.model}.{deep}()`",
+                remedies=(
+                    Replace(
+                        place=subject.place,
+                        old=f"{subject.model}.{subject.iterates.value}",
+                        new=f"{subject.model}.{deep}",
+                    ),
+                ),
+            ),
         )

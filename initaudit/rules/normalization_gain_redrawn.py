@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Guard, Severity
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.subjects.layers import GainDraw
 
@@ -140,6 +141,7 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
             f"draws the gain of `{subject.layer.rpartition('.')[2]}` around zero; "
             f"leave it at one, as in `nn.init.ones_(module.{subject.parameter})`",
             evidence=[Evidence(subject.observer, self.seen(subject))],
+            fix=self.spared(subject),
         )
 
     @staticmethod
@@ -150,3 +152,13 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
             return f"{text} for `{subject.parameter}`, which the constructor sets to one"
         more = ", ..." if len(subject.paths) > SHOWN else ""
         return f"{text} wrote {', '.join(subject.paths[:SHOWN])}{more}"
+
+    @staticmethod
+    def spared(subject: GainDraw) -> Fix | None:
+        """The draw for everything but this normalization."""
+        drawn = re.search(rf"((?:\w+\.)*\w+)\.{subject.parameter}\b", subject.source)
+        if drawn is None or not subject.layer.startswith("torch.nn."):
+            return None
+        shown = subject.layer.removeprefix("torch.")
+        remedy = Guard(place=subject.place, header=f"if not isinstance({drawn[1]}, {subject.layer}):")
+        return Fix(Applicability.UNSAFE, f"Leave the gain of `{shown}` alone", remedies=(remedy,))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Follow, Guard, Severity
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.subjects.layers import EmbeddingWrite
 
 SHOWN = 3
+
+
+TABLE = re.compile(r"((?:\w+\.)*\w+)\.weight\b")
+"""The layer whose table is drawn."""
 
 
 class PaddingRowOverwritten(Rule[EmbeddingWrite]):
@@ -171,6 +176,11 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
                 f"ask `if {subject.index} is not None` first",
                 evidence=[Evidence(subject.observer, f"no condition is about `{subject.index}`")],
                 severity=Severity.WARNING if subject.optional else Severity.NOTE,
+                fix=Fix(
+                    Applicability.UNSAFE,
+                    f"Put it under `if {subject.index} is not None:`",
+                    remedies=(Guard(place=subject.place, header=f"if {subject.index} is not None:"),),
+                ),
             )
             return
         yield self.finding(
@@ -179,6 +189,7 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
             "zero it after that, where there is one: "
             "`if module.padding_idx is not None: module.weight.data[module.padding_idx].zero_()`",
             evidence=[Evidence(subject.observer, self.seen(subject))],
+            fix=self.zeroed(subject),
         )
 
     @staticmethod
@@ -189,3 +200,17 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
             return f"the padding row is not zero in {', '.join(subject.paths[:SHOWN])}{more}"
         made = f" with a padding row, made in {subject.embedding.seen_from(subject.place)}" if subject.embedding else ""
         return f"reaches an embedding{made}, and no row is written after it"
+
+    @staticmethod
+    def zeroed(subject: EmbeddingWrite) -> Fix | None:
+        """The zeros of the padding row, behind the draw of the table."""
+        table = TABLE.search(subject.source)
+        if table is None:
+            return None
+        layer = table[1]
+        code = (
+            f'if getattr({layer}, "padding_idx", None) is not None:\n'
+            f"    {layer}.weight.data[{layer}.padding_idx].zero_()\n"
+        )
+        remedy = Follow(place=subject.place, code=code)
+        return Fix(Applicability.UNSAFE, "Zero the padding row after that", remedies=(remedy,))

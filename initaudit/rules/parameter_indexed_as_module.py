@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.finding import Applicability, Category, Distinguish, Evidence, Finding, Fix, Observer, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.subjects.loops import ModelLoop
 
@@ -107,4 +107,14 @@ class ParameterIndexedAsModule(Rule[ModelLoop]):
             f"`{name}` is one tensor, not a module: a subscript of it is a row, neither weight nor bias; "
             f"tell them apart by name or by `dim()`",
             evidence=[Evidence(Observer.ANALYZER, f"`{subject.iterates.value}()` yields tensors")],
+            fix=self.distinguished(subject),
         )
+
+    @staticmethod
+    def distinguished(subject: ModelLoop) -> Fix | None:
+        """An initialization that tells weights and biases apart by their dimensions."""
+        if subject.indexed is None or subject.indexed_name is None:
+            return None
+        remedy = Distinguish(place=subject.indexed, name=subject.indexed_name)
+        name = subject.indexed_name
+        return Fix(Applicability.UNSAFE, f"Initialize `{name}` by `{name}.dim()`", remedies=(remedy,))

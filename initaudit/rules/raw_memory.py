@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from initaudit.activations import CATALOGUE, Family
-from initaudit.finding import Advice
+from initaudit.finding import Advice, Applicability, Fix, Follow
 from initaudit.schemes.gains import calculate_gain
 from initaudit.timeline import ParameterTimeline, Role, Usage
 
@@ -54,6 +54,21 @@ def remedy(subject: ParameterTimeline) -> Advice | None:
         return None
     initializer, given = _call(usage, subject)
     return Advice(model=subject.model, parameter=subject.name, initializer=initializer, **given)
+
+
+def filled(subject: ParameterTimeline, advice: Advice | None) -> Fix | None:
+    """The same as a fix: the call behind the statement that registers the parameter, or that of what was forgotten."""
+    if subject.allocation is None:
+        return None
+    place, attribute = subject.allocation.place, f"self.{subject.name}"
+    if subject.forgotten is not None and subject.forgotten.isidentifier():
+        call = f"self.{subject.forgotten}()"
+        return Fix(Applicability.UNSAFE, f"Call `{call}`", remedies=(Follow(place=place, code=call, last=True),))
+    if advice is None:
+        return None
+    call = str(advice)
+    code = call.replace("nn.init.", "torch.nn.init.")
+    return Fix(Applicability.UNSAFE, f"Add `{call}`", remedies=(Follow(place=place, code=code, binds=attribute),))
 
 
 def _call(usage: Usage, subject: ParameterTimeline) -> tuple[str, dict[str, Any]]:

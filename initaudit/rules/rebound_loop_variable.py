@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.finding import Applicability, Category, CopyInto, Evidence, Finding, Fix, Observer, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.subjects.lost_writes import ReboundName
 
@@ -128,4 +128,9 @@ class ReboundLoopVariable(Rule[ReboundName]):
             f"`{subject.name}`, {where}, is bound to a new tensor, which is dropped: the parameter keeps what it holds; "
             f"write to it in place, for example with `nn.init`",
             evidence=[Evidence(Observer.ANALYZER, f"nothing reads `{subject.name}` after the assignment")],
+            fix=Fix(
+                Applicability.UNSAFE,
+                f"Copy the values into `{subject.name}`",
+                remedies=(CopyInto(place=subject.place),),
+            ),
         )

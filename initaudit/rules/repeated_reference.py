@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.finding import Applicability, Category, Comprehend, Evidence, Finding, Fix, Observer, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.subjects.layers import RepeatedLayer
 
@@ -103,4 +103,13 @@ class RepeatedReference(Rule[RepeatedLayer]):
             subject.place,
             f"`{subject.source}` is one layer, several times: all share its parameters; {advice}",
             evidence=[Evidence(Observer.ANALYZER, "a list that is multiplied repeats references to one object")],
+            fix=self.made_anew(subject),
         )
+
+    @staticmethod
+    def made_anew(subject: RepeatedLayer) -> Fix | None:
+        """A layer for each place, where the source says how one is made."""
+        if "(" not in subject.layer:
+            return None
+        remedy = Comprehend(place=subject.place)
+        return Fix(Applicability.UNSAFE, f"Write `[{subject.layer} for _ in ...]`", remedies=(remedy,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Place, Severity
+from initaudit.finding import Applicability, Call, Category, Evidence, Finding, Fix, Observer, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.subjects.lost_writes import BareReference
 
@@ -132,9 +132,7 @@ class UncalledInitializer(Rule[BareReference]):
         """The call, where it needs no argument."""
         if not subject.callable_without_arguments:
             return None
-        at = subject.place
-        end = Place(at.filename, at.end_row, at.end_column, at.end_row, at.end_column, at.cell)
-        return Fix(Applicability.UNSAFE, f"Call `{subject.source}`", (Edit("()", end),))
+        return Fix(Applicability.UNSAFE, f"Call `{subject.source}`", remedies=(Call(place=subject.place),))
 
 
 def _listed(parameters: tuple[str, ...]) -> str:

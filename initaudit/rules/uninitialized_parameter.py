@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import BOTH, Example, Rule
-from initaudit.rules.raw_memory import remedy, seen_when_built
+from initaudit.rules.raw_memory import filled, remedy, seen_when_built
 from initaudit.timeline import Coverage, Kind, Only, ParameterTimeline, at
 
 
@@ -116,6 +116,7 @@ class UninitializedParameter(Rule[ParameterTimeline]):
             severity=Severity.NOTE if subject.only in (Only.TESTS, Only.CHECKPOINT) else None,
             model=subject.model,
             parameter=subject.name,
+            fix=filled(subject, advice),
             advice=[advice] if advice is not None else [],
         )
 

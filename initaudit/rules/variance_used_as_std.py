@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Observer, Replace, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.schemes.expressions import Power, Sum, Term, added, fold, power, product
-from initaudit.subjects.calls import Called, InitializerCall
+from initaudit.subjects.calls import Argument, Called, InitializerCall
 
 FAN = re.compile(
     r"fan|fan_?(?:in|out)|n_?(?:in|out)|(?:n_?)?(?:in|out)_(?:features|channels|dim|size)|(?:in|out)put_(?:dim|size)"
@@ -158,7 +158,18 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
             f"`{spread.source}` is the square of the {drawn.what} that `{form}` draws with: the square root is missing; "
             f"use `nn.init.{form}`",
             evidence=[Evidence(Observer.ANALYZER, f"draws with the {drawn.what} `{spread.meaning}`")],
+            fix=self.rooted(subject, spread),
         )
+
+    @staticmethod
+    def rooted(subject: InitializerCall, spread: Argument) -> Fix:
+        """The square root of what is given."""
+        name = spread.source.isidentifier()
+        root = f"{spread.source}**0.5" if name else f"({spread.source}) ** 0.5"
+        low = subject.argument(1, "a") if subject.function == "uniform_" else None
+        remedies = [Replace(place=subject.place, old=spread.source, new=root)]
+        remedies += [Replace(place=subject.place, old=low, new=f"-{root}")] if low is not None else []
+        return Fix(Applicability.UNSAFE, f"Write `{root}`", remedies=tuple(remedies))
 
 
 def scheme_of_variance(source: str, numerator: float, known: Sequence[Term]) -> str | None:

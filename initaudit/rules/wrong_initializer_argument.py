@@ -4,9 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.finding import (
+    Applicability,
+    Category,
+    Evidence,
+    Finding,
+    Fix,
+    Observer,
+    Recall,
+    Remedy,
+    Replace,
+    Severity,
+)
 from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.subjects.lost_writes import HelperCall
+
+NAMED_AFTER = {
+    "trunc_normal_init": "trunc_normal_",
+    "normal_init": "normal_",
+    "uniform_init": "uniform_",
+    "constant_init": "constant_",
+    "xavier_init": "xavier_normal_",
+    "kaiming_init": "kaiming_normal_",
+}
+"""Helpers of mmcv and mmengine, and what they call."""
 
 
 class WrongInitializerArgument(Rule[HelperCall]):
@@ -129,4 +150,20 @@ class WrongInitializerArgument(Rule[HelperCall]):
             evidence=[Evidence(Observer.ANALYZER, f"all that the helper does stands behind `{subject.guard}`")],
             model=subject.model,
             parameter=subject.parameter,
+            fix=self.given_the_module(subject),
         )
+
+    @staticmethod
+    def given_the_module(subject: HelperCall) -> Fix | None:
+        """The helper's call with the module, or for a tensor of its own the initializer of torch that the helper is named after."""
+        if subject.parameter is None:
+            remedy: Remedy = Replace(place=subject.place, old=subject.argument, new=subject.module)
+            return Fix(Applicability.UNSAFE, f"Give it `{subject.module}`", remedies=(remedy,))
+        helper = subject.helper.rpartition(".")[2]
+        function = NAMED_AFTER.get(helper)
+        if function is None:
+            return None
+        remedy = Recall(
+            place=subject.place, old=helper, function=f"torch.nn.init.{function}", drop=("bias", "distribution")
+        )
+        return Fix(Applicability.UNSAFE, f"Call `nn.init.{function}`", remedies=(remedy,))

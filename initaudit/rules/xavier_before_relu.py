@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from initaudit.activations import CATALOGUE
-from initaudit.finding import Advice, Category, Evidence, Finding, Severity
+from initaudit.finding import Advice, Applicability, Category, Evidence, Finding, Fix, Recall, Severity
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.timeline import Chain, Link
 
@@ -200,6 +200,7 @@ class XavierBeforeRelu(Rule[Chain]):
             model=placed.model,
             parameter=placed.parameter,
             affects=tuple(dict.fromkeys(link.parameter for link in links)),
+            fix=self.redrawn(links),
             advice=tuple(dict.fromkeys(self.remedy(link) for link in links)),
         )
 
@@ -223,6 +224,23 @@ class XavierBeforeRelu(Rule[Chain]):
             initializer=link.schemes[0].replace("xavier", "kaiming") + "_",
             nonlinearity=recommended(link),
         )
+
+    @staticmethod
+    def redrawn(links: Sequence[Link]) -> Fix:
+        """Kaiming's initializer for each weight that loses scale."""
+        remedies = tuple(
+            Recall(
+                place=link.place,
+                old=f"{link.schemes[0]}_",
+                function=f"torch.nn.init.{link.schemes[0].replace('xavier', 'kaiming')}_",
+                keep=1,
+                drop=("gain",),
+                given=(("nonlinearity", f'"{recommended(link)}"'),),
+            )
+            for link in links
+            if link.place is not None
+        )
+        return Fix(Applicability.UNSAFE, "Draw by Kaiming's scheme", remedies=tuple(dict.fromkeys(remedies)))
 
     @staticmethod
     def message(link: Link, layers: int) -> str:

@@ -27,7 +27,7 @@ class GainDraw(Fact, frozen=True, kw_only=True):
     """Random values for the gain of a normalization, which its constructor sets to one.
 
     ``layer`` is the canonical name of its type, ``call`` what draws ("init.normal_"), ``mean`` that of what it draws
-    (None: not known). ``paths`` are the gains of a built model that it drew.
+    (None: not known). ``source`` is the code of the draw. ``paths`` are the gains of a built model that it drew.
     """
 
     observer: Observer
@@ -36,6 +36,7 @@ class GainDraw(Fact, frozen=True, kw_only=True):
     parameter: str
     call: str
     mean: float | None
+    source: str = ""
     paths: tuple[str, ...] = ()
 
 

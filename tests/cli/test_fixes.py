@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from initaudit.cli import main
+from initaudit.finding import Edit, Place
+from initaudit.fixes.files import edited
 
 HEAD = "import torch\nfrom torch import nn\nimport zoo\n"
 
@@ -28,10 +32,22 @@ def check(*arguments: str) -> str:
 
 
 def offered(code: str, source: str) -> list[str | None]:
-    """What the fix of each finding writes in a file, in order; None for a finding without one."""
-    Path("net.py").write_text(HEAD + textwrap.dedent(source), encoding="utf-8")
+    """What the fix of each finding writes in a file, row by row; None for a finding that is given advice only."""
+    text = HEAD + textwrap.dedent(source)
+    Path("net.py").write_text(text, encoding="utf-8")
     found = json.loads(check("--select", code, "--preview", "--output-format", "json"))
-    return ["".join(edit["content"] for edit in one["fix"]["edits"]) if one["fix"] else None for one in found]
+    return [written(text, one["fix"]["edits"]) if one["fix"] and one["fix"]["edits"] else None for one in found]
+
+
+def written(text: str, edits: list[dict[str, Any]]) -> str:
+    """The rows that are new once some edits are made."""
+    places = [(each["location"], each["end_location"]) for each in edits]
+    made = [
+        Edit(each["content"], Place("net.py", begin["row"], begin["column"], end["row"], end["column"]))
+        for each, (begin, end) in zip(edits, places, strict=True)
+    ]
+    rows = difflib.ndiff(text.split("\n"), edited(text, made).split("\n"))
+    return "\n".join(row[2:].strip() for row in rows if row.startswith("+ "))
 
 
 def constructor(body: str) -> str:
@@ -43,7 +59,7 @@ def constructor(body: str) -> str:
 @pytest.mark.parametrize(
     ("call", "fixed"),
     [
-        ("torch.FloatTensor(n, 3)", "torch.empty(n, 3, dtype=torch.float32)"),
+        ("torch.FloatTensor(n, 3)", "self.w = nn.Parameter(torch.empty(n, 3, dtype=torch.float32))"),
         ("torch.cuda.FloatTensor(n, 3)", None),
         ("zoo.Tensor(n, 3)", None),
         ("self.FloatTensor(n, 3)", None),
@@ -57,14 +73,14 @@ def test_a_constructor_is_replaced_where_it_is_taken_from_torch_itself(call: str
 
 def test_a_local_name_of_torch_is_torch() -> None:
     source = "import torch as t\nself.w = nn.Parameter(t.Tensor(n, 3))\nnn.init.zeros_(self.w)"
-    assert offered("INI104", constructor(source)) == ["t.empty(n, 3)"]
+    assert offered("INI104", constructor(source)) == ["self.w = nn.Parameter(t.empty(n, 3))"]
 
 
 @pytest.mark.parametrize(
     ("call", "fixed"),
     [
-        ("nn.init.xavier_normal", "xavier_normal_"),
-        ("zoo.nn.init.xavier_normal", "xavier_normal_"),
+        ("nn.init.xavier_normal", "nn.init.xavier_normal_(layer.weight)"),
+        ("zoo.nn.init.xavier_normal", "zoo.nn.init.xavier_normal_(layer.weight)"),
         ("zoo.xavier_normal", None),
     ],
 )
@@ -75,23 +91,35 @@ def test_an_initializer_is_renamed_where_nn_init_looks_it_up(call: str, fixed: s
 @pytest.mark.parametrize(
     ("code", "source", "fixed"),
     [
-        ("INI104", "self.w = nn.Parameter(torch.Tensor(\n    n,\n    3,\n))  # rows", "torch.empty(n, 3)"),
-        ("INI104", "self.w = nn.Parameter(torch.Tensor(\n    n,  # rows\n    3,\n))", None),
+        (
+            "INI104",
+            "self.w = nn.Parameter(torch.Tensor(\n    n,\n    3,\n))  # rows",
+            "self.w = nn.Parameter(torch.empty(n, 3))  # rows",
+        ),
+        (
+            "INI104",
+            "self.w = nn.Parameter(torch.Tensor(\n    n,  # rows\n    3,\n))",
+            "# rows\nself.w = nn.Parameter(torch.empty(n, 3))",
+        ),
         (
             "INI202",
             "self.w = nn.Parameter(torch.ones(3))\nself.w.data.pow(\n    2  # two\n)",
-            "self.w.data.pow_(\n            2  # two\n        )",
+            "self.w.data.pow_(\n2  # two\n)",
         ),
-        ("INI202", "self.w = nn.Parameter(torch.ones(3))\ntorch.full(\n    self.w.size(), 1.0  # one\n)", None),
+        (
+            "INI202",
+            "self.w = nn.Parameter(torch.ones(3))\ntorch.full(\n    self.w.size(), 1.0  # one\n)",
+            "# one\nself.w.data.fill_(1.0)",
+        ),
         (
             "INI302",
             "for m in self.modules():\n    if (isinstance(m, nn.Linear)  # dense\n        or nn.Conv2d):\n"
             "        pass\nself.w = n",
-            None,
+            "# dense\nif (isinstance(m, (nn.Linear, nn.Conv2d))):",
         ),
     ],
 )
-def test_a_fix_that_would_lose_a_comment_is_withheld(code: str, source: str, fixed: str | None) -> None:
+def test_a_fix_keeps_every_comment(code: str, source: str, fixed: str | None) -> None:
     assert offered(code, constructor(f"{source}\nnn.init.zeros_(self.w)")) == [fixed]
 
 
@@ -115,7 +143,12 @@ def test_a_parameter_is_written_where_autograd_does_not_see_it(call: str, fixed:
 
 @pytest.mark.parametrize(
     ("parameters", "fixed"),
-    [("self", "()"), ("self, std=0.02, *, mode='a'", "()"), ("self, module", None), ("self, *, std", None)],
+    [
+        ("self", "self._init_weights()"),
+        ("self, std=0.02, *, mode='a'", "self._init_weights()"),
+        ("self, module", None),
+        ("self, *, std", None),
+    ],
 )
 def test_an_initializer_is_called_where_it_needs_no_argument(parameters: str, fixed: str | None) -> None:
     method = f"    def _init_weights({parameters}):\n        pass\n"
@@ -124,7 +157,7 @@ def test_an_initializer_is_called_where_it_needs_no_argument(parameters: str, fi
 
 def test_an_initializer_that_is_not_read_is_called_where_torch_calls_one_so() -> None:
     assert offered("INI205", "zoo.net.reset_parameters\nnet = zoo.net\nnet.reset_parameters\nnet._init_weights\n") == [
-        "()",
+        "net.reset_parameters()",
         None,
     ]
 
@@ -132,5 +165,5 @@ def test_an_initializer_that_is_not_read_is_called_where_torch_calls_one_so() ->
 def test_tests_of_two_modules_do_not_become_one() -> None:
     source = "for m in self.modules():\n    for c in m.children():\n        if {} or nn.Conv2d:\n            pass"
     one, two = "isinstance(m, nn.Linear)", "isinstance(c, nn.Linear)"
-    assert offered("INI302", constructor(source.format(one))) == ["isinstance(m, (nn.Linear, nn.Conv2d))"]
+    assert offered("INI302", constructor(source.format(one))) == ["if isinstance(m, (nn.Linear, nn.Conv2d)):"]
     assert offered("INI302", constructor(source.format(f"{one} or {two}"))) == [None]

@@ -32,6 +32,7 @@ def gain_draws(file: File) -> Iterator[GainDraw]:
                     parameter=draw.parameter,
                     call=draw.call,
                     mean=draw.mean,
+                    source=snippet.source(draw.node),
                 )
 
 

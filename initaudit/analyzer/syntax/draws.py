@@ -159,10 +159,25 @@ class Draws:
         """The bodies of a compound statement, with the types that are known in each."""
         for name, block in ast.iter_fields(statement):
             if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
-                tested = self._tested(statement.test, known) if isinstance(statement, ast.If) and name == "body" else {}
-                yield block, _Narrowed(tested, known) if tested else known
+                narrowed = self._narrowed(statement.test, name, known) if isinstance(statement, ast.If) else {}
+                yield block, _Narrowed(narrowed, known) if narrowed else known
             for case in block if name in ("handlers", "cases") else ():
                 yield case.body, known
+
+    def _narrowed(self, test: ast.expr, branch: str, known: Types) -> Types:
+        """What is known of the types of objects in a branch of an ``if``."""
+        match test, branch:
+            case ast.UnaryOp(op=ast.Not(), operand=ast.Call() as positive), "body":
+                return self._without(positive, known)
+            case ast.Call(), "orelse":
+                return self._without(test, known)
+        return self._tested(test, known) if branch == "body" else {}
+
+    def _without(self, test: ast.expr, known: Types) -> Types:
+        """What is known where a test of a type fails."""
+        excluded = self._tested(test, known)
+        kinds = {name: known.get(name, ()) for name in excluded}
+        return {name: tuple(kind for kind in kinds[name] if kind not in excluded[name]) for name in kinds}
 
     def _tested(self, test: ast.expr, known: Types) -> Types:
         """What a condition says of the types of objects."""

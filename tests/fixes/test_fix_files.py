@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from initaudit.files import decode_source, read_source
 from initaudit.finding import Applicability, Category, Edit, Finding, Fix, Place, Severity
-from initaudit.fix import FixError, applicable, apply_edits, mend, unified_diff, write
+from initaudit.fixes.files import FixError, applicable, apply_edits, mend, unified_diff, write
 from initaudit.source import SourceFile
 
 

@@ -15,15 +15,13 @@ import re
 import shutil
 import sys
 import tempfile
-import tokenize
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from initaudit.files import Sources, decode_source
+from initaudit.files import decode_source
 from initaudit.finding import Applicability, Edit, Finding, Fix, Place
 from initaudit.newer_python import is_newer_python
 from initaudit.source import SourceFile, line_starts, newline_of
@@ -52,27 +50,6 @@ def applicable(finding: Finding, *, unsafe: bool) -> bool:
     return finding.fix is not None and bool(finding.fix.edits) and finding.fix.applicability in allowed
 
 
-def keeping_comments(finding: Finding, sources: Sources) -> Finding:
-    """A finding, without a fix that would take comments away together with the code around them."""
-    if finding.fix is None:
-        return finding
-    texts = [sources.text(edit.place) for edit in finding.fix.edits]
-    lost = Counter(comment for text in texts if not text.lstrip().startswith("#") for comment in _comments(text))
-    lost -= Counter(comment for edit in finding.fix.edits for comment in _comments(edit.content))
-    return msgspec.structs.replace(finding, fix=None) if lost else finding
-
-
-def _comments(text: str) -> list[str]:
-    """The comments in a piece of code. One that cannot be read is taken for a comment, if it may hold any."""
-    if "#" not in text:
-        return []
-    try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(f"({text}\n)").readline))
-    except (tokenize.TokenError, SyntaxError):
-        return [text]
-    return [token.string for token in tokens if token.type == tokenize.COMMENT]
-
-
 def mend(source: SourceFile, findings: Iterable[Finding], *, unsafe: bool = False) -> Mended:
     """Apply the fixes of findings in one file; of fixes that overlap the first wins, and the others wait."""
     accepted: list[Edit] = []
@@ -85,8 +62,13 @@ def mend(source: SourceFile, findings: Iterable[Finding], *, unsafe: bool = Fals
 
 
 def _fits(fix: Fix, accepted: Sequence[Edit]) -> bool:
-    """Whether no edit of a fix touches another one's text. The same edit, wanted twice, is one edit."""
-    return not any(_overlap(edit.place, other.place) for edit in fix.edits for other in accepted if edit != other)
+    """Whether no edit of a fix touches another one's text."""
+    return not overlapping(fix.edits, accepted)
+
+
+def overlapping(edits: Iterable[Edit], accepted: Sequence[Edit]) -> bool:
+    """Whether some edits touch the text of others. The same edit, wanted twice, is one edit."""
+    return any(_overlap(edit.place, other.place) for edit in edits for other in accepted if edit != other)
 
 
 def _overlap(one: Place, other: Place) -> bool:
@@ -103,15 +85,16 @@ def apply_edits(source: SourceFile, edits: Iterable[Edit]) -> str:
     by_cell: dict[int | None, list[Edit]] = {}
     for edit in edits:
         by_cell.setdefault(edit.place.cell, []).append(edit)
-    texts = {cell: _edited(source.part(cell), group) for cell, group in by_cell.items()}
+    texts = {cell: edited(source.part(cell), group) for cell, group in by_cell.items()}
     whole = _put_back(source, {cell: text for cell, text in texts.items() if text != source.part(cell)})
     if whole != source.whole and not _as_readable(source, whole):
-        why = "the fixes would break the syntax" if _parses(source.text) else "its syntax is broken as it is"
+        why = "the fixes would break the syntax" if parses(source.text) else "its syntax is broken as it is"
         raise FixError(f"{source.filename}: {why}; nothing was changed")
     return whole
 
 
-def _edited(text: str, edits: Iterable[Edit]) -> str:
+def edited(text: str, edits: Iterable[Edit]) -> str:
+    """Return a text with some edits made, which do not overlap."""
     starts, newline = line_starts(text), newline_of(text)
     for edit in sorted(edits, key=lambda edit: edit.place, reverse=True):
         place = edit.place
@@ -140,13 +123,13 @@ def _put_back(source: SourceFile, texts: Mapping[int | None, str]) -> str:
 def _as_readable(source: SourceFile, whole: str) -> bool:
     """Whether all that could be read of a file can still be read, with this in it."""
     if not source.parts:
-        return _parses(whole)
+        return parses(whole)
     after = decode_source(source.filename, whole.encode(source.encoding))
     unread, unread_before = (len(one.faults) + len(one.skipped) for one in (after, source))
-    return unread <= unread_before and _parses(after.text)
+    return unread <= unread_before and parses(after.text)
 
 
-def _parses(text: str) -> bool:
+def parses(text: str) -> bool:
     """Whether this Python, or libcst with the grammars that it knows, can parse the text."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

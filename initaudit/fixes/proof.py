@@ -1,0 +1,100 @@
+"""A fix is offered where reading the mended text shows that it helps, does no harm, and keeps every comment."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from initaudit.finding import Edit, Finding, Severity
+from initaudit.fixes import NoFixError
+from initaudit.fixes.files import edited, overlapping, parses
+from initaudit.observation import ProvedFix
+
+Identity = tuple[str, str | None, str | None, str]
+_NUMBER = re.compile(r"\d+")
+
+
+class Read(msgspec.Struct, frozen=True):
+    """What reading a text came to: the findings, and how much was not decided."""
+
+    findings: tuple[Finding, ...]
+    undecided: int
+
+
+class _Candidate(msgspec.Struct, frozen=True):
+    finding: Finding
+    edits: tuple[Edit, ...]
+
+
+def proved(text: str, before: Read, read: Callable[[str], Read]) -> tuple[ProvedFix, ...]:
+    """Return the fixes of findings in a text that prove to help. ``read`` reads the text as it would be then.
+
+    Fixes are tried together first, as most of them help, and then one by one.
+    """
+    candidates = list(_candidates(text, before.findings))
+    together: list[_Candidate] = []
+    for each in candidates:
+        if not overlapping(each.edits, [edit for other in together for edit in other.edits]):
+            together.append(each)
+    if len(together) < 2 or not _helps(text, together, before, read):
+        together = []
+    alone = [each for each in candidates if each not in together and _helps(text, [each], before, read)]
+    return tuple(
+        ProvedFix(code=each.finding.code, place=each.finding.place, edits=each.edits)
+        for each in candidates
+        if each in together or each in alone
+    )
+
+
+def _candidates(text: str, findings: Sequence[Finding]) -> Iterator[_Candidate]:
+    """Yield the findings that have remedies, with the edits that these come to."""
+    mendable = [each for each in dict.fromkeys(findings) if each.fix is not None and each.fix.remedies]
+    if not mendable:
+        return
+    from initaudit.fixes.transforms import edits_of  # late: libcst takes long to load, and few files need it
+
+    for finding in mendable:
+        if finding.fix is not None and finding.fix.remedies:
+            try:
+                edits = edits_of(text, finding.fix.remedies)
+            except NoFixError:
+                continue
+            if edits:
+                yield _Candidate(finding, edits)
+
+
+def _helps(text: str, tried: Sequence[_Candidate], before: Read, read: Callable[[str], Read]) -> bool:
+    """Whether some edits mend their findings, bring nothing new at warning or above, and keep the comments."""
+    mended = edited(text, dict.fromkeys(edit for each in tried for edit in each.edits))
+    if not parses(mended) or _comments(text) - _comments(mended):
+        return False
+    after = read(mended)
+    old, new = Counter(map(_identity, before.findings)), Counter(map(_identity, after.findings))
+    gone = Counter(_identity(each.finding) for each in tried)
+    if after.undecided > before.undecided or any(new[each] > old[each] - count for each, count in gone.items()):
+        return False
+    heavy = (each for each in after.findings if each.severity.rank >= Severity.WARNING.rank)
+    return not any(new[each] > old[each] for each in map(_identity, heavy))
+
+
+def _identity(finding: Finding) -> Identity:
+    """What a finding is about, wherever it stands: a parameter, or what its message says."""
+    message = "" if finding.parameter is not None else _NUMBER.sub("0", finding.message)
+    return finding.code, finding.model, finding.parameter, message
+
+
+def _comments(text: str) -> Counter[str]:
+    """Return the comments of a text, as far as it can be taken apart, and how often each stands there."""
+    found: Counter[str] = Counter()
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT:
+                found[token.string] += 1
+    except (tokenize.TokenError, SyntaxError):
+        pass
+    return found
