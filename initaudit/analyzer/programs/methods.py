@@ -28,6 +28,7 @@ LOADS_ITSELF = re.compile(
 """Loading what somebody has trained before is one way to start, and not the only one."""
 ABOUT_INITIALIZATION = re.compile(r"init|reset|weight", re.IGNORECASE)
 READS = re.compile(r"forward$|generate|extract|save|push|export|print|summary|get_|is_|tie_")
+MAKES = re.compile(r"@\s*(?:class|static)method\b")
 REMEMBERED = 4096
 """Answers about a file and a name."""
 
@@ -65,10 +66,18 @@ def forgotten_initializers(construction: Construction, found: Registered) -> Ite
 
 
 def _handed_out(method: Defined, storage: Storage, used: bool) -> bool:
-    """Whether a method lets code nobody can read write the memory; a forward hands it over to compute with it."""
+    """Whether a method lets code nobody can read write the memory.
+
+    A forward hands it over to compute with it; what makes objects of the class hands these on, as any caller does.
+    """
     if storage.escaped is None or READS.match(method.definition.name):
         return False
-    return not used or ABOUT_INITIALIZATION.search(f"{method.definition.name} {storage.escaped}") is not None
+    makes = method.definition.start != method.definition.row and MAKES.search(_decorators(method)) is not None
+    return not (used or makes) or ABOUT_INITIALIZATION.search(f"{method.definition.name} {storage.escaped}") is not None
+
+
+def _decorators(method: Defined) -> str:
+    return "\n".join(method.module.lines[method.definition.start - 1 : method.definition.row - 1])
 
 
 def _own_methods(construction: Construction) -> Iterator[Defined]:

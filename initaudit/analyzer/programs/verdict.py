@@ -128,10 +128,10 @@ def _of_programs(courses: Sequence[Course]) -> Verdict | None:
             built=raw[0].built,
             only=Only.SOME,
         )
-    if unknown := by.get(Fate.UNKNOWN):
-        return Verdict(Coverage.UNKNOWN, reason=unknown[0].reason)
     if optional := by.get(Fate.OPTIONAL):
         return _optional(optional[0])
+    if unknown := by.get(Fate.UNKNOWN):
+        return Verdict(Coverage.UNKNOWN, reason=unknown[0].reason)
     if writing:
         return Verdict(Coverage.WRITTEN, by=writing[0].by)
     if loaded := by.get(Fate.LOADED):
@@ -142,14 +142,14 @@ def _of_programs(courses: Sequence[Course]) -> Verdict | None:
 def _of_library(courses: Sequence[Course]) -> Verdict | None:
     """What the outermost models show that a library has for others to build."""
     by = {course.fate: course for course in reversed(courses) if not course.scope.is_test}
+    if Fate.OPTIONAL in by:
+        return dataclasses.replace(_optional(by[Fate.OPTIONAL]), built=None)
     if Fate.UNKNOWN in by:
         return Verdict(Coverage.UNKNOWN, reason=by[Fate.UNKNOWN].reason)
     writing = by.get(Fate.WRITTEN) or by.get(Fate.LOADED)
     if writing is not None and Fate.RAW in by:
         gap = f"`{_name(writing)}` initializes it, `{_name(by[Fate.RAW])}` does not"
         return Verdict(Coverage.PARTIAL, gap=gap, only=Only.SOME)
-    if Fate.OPTIONAL in by:
-        return dataclasses.replace(_optional(by[Fate.OPTIONAL]), built=None)
     return Verdict(Coverage.WRITTEN, by=writing.by) if writing is not None else None
 
 
