@@ -38,11 +38,12 @@ def reported(root: Path, path: str, select: str = RAW_MEMORY, minimum: str = "no
         Report(
             path=Path(found["filename"]).as_posix(),
             line=found["location"]["row"],
-            owner=found["model"] or "",
-            parameter=found["parameter"] or "",
+            owner=name.rpartition(".")[0] or found["model"] or "",
+            parameter=name.rpartition(".")[2],
             code=found["code"],
         )
         for found in json.loads(run.stdout)
+        for name in (found["parameter"] or "", *found["affects"])
         if SEVERITIES.index(found["severity"]) >= SEVERITIES.index(minimum)
     }
 

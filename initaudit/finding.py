@@ -229,7 +229,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     ``parameter`` is the parameter (or buffer) it is about, as named in ``model``, the qualified name of the declaring
     class. A finding that is the cause of several others lists the parameters it leaves wrong in ``affects``.
-    ``advice`` is what to call for its parameters, where that is one call each.
+    ``advice`` is what to call for its parameters, where that is one call each. Findings of one ``group`` in a file have
+    one cause, and become one finding.
     ``fingerprint`` is filled in by the engine: it is stable under line moves and ignores who saw it.
     """
 
@@ -246,6 +247,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     fix: Fix | None = None
     advice: tuple[Advice, ...] = ()
     url: str = ""
+    group: str = ""
     fingerprint: str = ""
 
     @property

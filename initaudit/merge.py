@@ -158,6 +158,42 @@ def _explains(cause: Finding, effect: Finding) -> bool:
     return not cause.subjects and (cause.place.cell, cause.place.row) == (effect.place.cell, effect.place.row)
 
 
+def grouped(findings: Sequence[Finding]) -> list[Finding]:
+    """One finding for all of a group: the first, which lists the others and mends them too."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in findings:
+        alone = (finding.group,) if finding.group else ("", str(len(groups)))
+        groups.setdefault((os.path.realpath(finding.place.filename), finding.code, *alone), []).append(finding)
+    return [_listing(first, others) for first, *others in groups.values()]
+
+
+def _listing(first: Finding, others: Sequence[Finding]) -> Finding:
+    """A finding that stands for others of its group."""
+    if not others:
+        return first
+    model = class_name(first.model)
+    named = [
+        one.parameter if class_name(one.model) == model else f"{class_name(one.model)}.{one.parameter}"
+        for one in others
+        if one.parameter is not None
+    ]
+    fixes = [one.fix for one in (first, *others)]
+    fix = first.fix
+    if fix is not None and all(each is not None and each.applicability is fix.applicability for each in fixes):
+        edits = tuple(edit for each in fixes if each is not None for edit in each.edits)
+        fix = Fix(fix.applicability, f"{fix.message}, and {len(others)} more like it", edits)
+    rows = sorted({one.place.row for one in others} - {first.place.row})
+    also = f"; also in line{'s' * (len(rows) > 1)} {', '.join(map(str, rows))}" if rows and not named else ""
+    return msgspec.structs.replace(
+        first,
+        message=first.message + also,
+        severity=max((one.severity for one in (first, *others)), key=lambda severity: severity.rank),
+        affects=tuple(dict.fromkeys([*first.affects, *named])),
+        advice=tuple(dict.fromkeys(piece for one in (first, *others) for piece in one.advice)),
+        fix=fix,
+    )
+
+
 def _absorbing(cause: Finding, effects: Sequence[Finding]) -> Finding:
     """A cause with what its effects add: evidence, the parameters it leaves wrong, and how much all of it weighs.
 

@@ -33,6 +33,7 @@ def as_json(finding: Finding) -> dict[str, Any]:
         **_span(finding.place),
         "model": finding.model,
         "parameter": finding.parameter,
+        "affects": list(finding.affects),
         "evidence": [{"observer": piece.observer.value, "detail": piece.detail} for piece in finding.evidence],
         "fix": _fix(finding.fix) if finding.fix else None,
         "fingerprint": finding.fingerprint,

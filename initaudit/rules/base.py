@@ -128,6 +128,7 @@ class Rule(ABC, Generic[S]):
         affects: tuple[str, ...] = (),
         fix: Fix | None = None,
         advice: Iterable[Advice] = (),
+        group: str = "",
     ) -> Finding:
         """A finding that carries this rule's metadata."""
         return Finding(
@@ -144,6 +145,7 @@ class Rule(ABC, Generic[S]):
             fix=fix,
             advice=tuple(advice),
             url=self.url(),
+            group=group,
         )
 
 

@@ -39,7 +39,7 @@ class DeprecatedInitializer(Rule[DeprecatedCall]):
     code = "INI308"
     name = "deprecated-initializer"
     category = Category.STYLE
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     observers = ANALYZER
     subject = DeprecatedCall
     invalid = (
@@ -121,6 +121,7 @@ class DeprecatedInitializer(Rule[DeprecatedCall]):
             f"`nn.init.{old}` is deprecated; write `nn.init.{old}_`",
             evidence=[Evidence(Observer.ANALYZER, f"calls `{subject.function}`")],
             fix=self.underscored(subject, old),
+            group=subject.within,
         )
 
     @staticmethod

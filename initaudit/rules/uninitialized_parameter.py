@@ -118,7 +118,15 @@ class UninitializedParameter(Rule[ParameterTimeline]):
             parameter=subject.name,
             fix=filled(subject, advice),
             advice=[advice] if advice is not None else [],
+            group=self.cause(subject),
         )
+
+    @staticmethod
+    def cause(subject: ParameterTimeline) -> str:
+        """The program that leaves it and others raw; of what is only noted, the class."""
+        if subject.only is not None:
+            return f"{subject.only.value} {subject.model}"
+        return at(subject.built) if subject.built is not None else ""
 
     @staticmethod
     def message(subject: ParameterTimeline, call: str, advice: Advice | None) -> str:
@@ -128,7 +136,7 @@ class UninitializedParameter(Rule[ParameterTimeline]):
         if subject.only is Only.CHECKPOINT:
             return f"{allocated} and holds random memory until the checkpoint is loaded (built at {built})"
         if subject.only is Only.TESTS:
-            return f"{allocated} and never initialized; only tests build its class ({built})"
+            return f"{allocated} and never initialized; only tests build its class" + (f" ({built})" if built else "")
         message = f"{allocated} and never initialized" + (f" (built at {built})" if built else "")
         if subject.forgotten:
             return f"{message}; `{subject.forgotten}` would initialize it, but nothing calls it"

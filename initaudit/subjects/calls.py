@@ -56,12 +56,13 @@ class DeprecatedCall(Fact, frozen=True, kw_only=True):
     """A call of an initializer without its trailing underscore.
 
     ``name`` is the place of the name alone, None where it is not looked up in ``torch.nn.init`` itself: what imports
-    it, perhaps another file, does not import the other name.
+    it, perhaps another file, does not import the other name. ``within`` is the function that calls it.
     """
 
     place: Place
     name: Place | None
     function: str
+    within: str = ""
 
 
 class IgnoredArgument(Fact, frozen=True, kw_only=True):

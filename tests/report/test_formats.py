@@ -147,6 +147,7 @@ def test_json_is_the_contract(context: Context) -> None:
         "end_location": {"row": 4, "column": 55},
         "model": "net.Net",
         "parameter": "w",
+        "affects": ["w", "bias"],
         "evidence": [
             {"observer": "analyzer", "detail": "reads as never written"},
             {"observer": "probe", "detail": "12 of 12"},

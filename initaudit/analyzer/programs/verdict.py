@@ -59,8 +59,8 @@ def judge(construction: Construction, found: Sequence[Registered]) -> dict[Stora
             course for course in courses.get(entry.storage, ()) if course.fate is Fate.RAW and course.scope.is_test
         ]
         never = verdicts.get(entry.storage, Verdict(Coverage.NEVER))
-        if tests and never.coverage is Coverage.NEVER:
-            never = Verdict(Coverage.NEVER, built=tests[0].built, only=Only.TESTS)
+        if never.coverage is Coverage.NEVER and (tests or Scope(construction.cls.module, None).is_test):
+            never = Verdict(Coverage.NEVER, built=tests[0].built if tests else None, only=Only.TESTS)
         verdicts[entry.storage] = _of_initializers(elsewhere.get(entry.storage, [])) or never
     return verdicts
 

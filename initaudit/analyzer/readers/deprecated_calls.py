@@ -29,7 +29,9 @@ def deprecated_calls(context: Context) -> Iterator[DeprecatedCall]:
             continue
         name = context.canonical(call.func)
         if name is not None and name.startswith(torch_api.INIT) and name.removeprefix(torch_api.INIT) in DEPRECATED:
-            yield DeprecatedCall(place=context.snippet.place(call), name=_renamed(context, call.func), function=name)
+            within = context.definition.qualname if context.definition is not None else ""
+            place, renamed = context.snippet.place(call), _renamed(context, call.func)
+            yield DeprecatedCall(place=place, name=renamed, function=name, within=within)
 
 
 def _renamed(context: Context, function: ast.expr) -> Place | None:

@@ -73,8 +73,8 @@ def call_value(
     match function:
         case Choice():
             return _call_either(run, function, args, keywords, origin)
-        case Function():
-            return run.invoke(function, args, keywords, origin)
+        case Function(defined):
+            return run.annotated(defined, run.invoke(function, args, keywords, origin))
         case Lambda():
             return _call_local(run, function, args, keywords, origin)
         case Builtin(call=action):

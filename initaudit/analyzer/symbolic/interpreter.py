@@ -237,6 +237,14 @@ class Interpreter:
             return self.run_body(frame, node.args, node.body, args, keywords)
         return self._run_briefly(frame, node, args, keywords)
 
+    def annotated(self, function: Defined, result: Value) -> Value:
+        """What a function gave, as an integer where its annotation says so."""
+        if isinstance(result, Constant) or not _gives_integer(function):
+            return result
+        found = result if isinstance(result, Symbol) else Symbol(f"{function.qualname}()")
+        self.integers.add(found.text)
+        return found
+
     def _run_briefly(self, frame: Frame, node: FunctionNode, args: list[Value], keywords: dict[str, Value]) -> Value:
         """Run a function that a program calls; where that takes too long, the program goes on behind it."""
         limit, depth, condition = self._limit, len(self.frames), self.condition
@@ -358,6 +366,12 @@ class Interpreter:
 def _reaches_tensors(value: Value) -> bool:
     """Whether a function that is given the value may get at a tensor through it."""
     return any(isinstance(each, Tensor | Instance | Function | Lambda | Builtin | Signal) for each in inside(value))
+
+
+@functools.lru_cache(maxsize=4096)
+def _gives_integer(function: Defined) -> bool:
+    """Whether a function is annotated to return an integer."""
+    return re.search(r"\)\s*->\s*int\s*:", function.module.slice(function.definition)) is not None
 
 
 @functools.lru_cache(maxsize=4096)
