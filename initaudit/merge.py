@@ -83,10 +83,16 @@ def _same_rows(one: Place, other: Place) -> bool:
 def _joined(cluster: Sequence[Seen]) -> Finding:
     """The first finding of a cluster, the analyzer's if it has one, with everyone's evidence and the worst severity.
 
-    The one that knows what to write instead says so.
+    The one that knows what to write instead says so; where they differ, the probe, which saw how it is used.
     """
     first = cluster[0].finding
-    telling = next((one.finding for one in cluster if one.finding.advice), first)
+    advising = sorted(
+        (one for one in cluster if one.finding.advice), key=lambda one: one.observer is not Observer.PROBE
+    )
+    calls = {(piece.initializer, piece.parameter) for one in advising for piece in one.finding.advice}
+    named = {parameter for _, parameter in calls}
+    differ = len(calls) > len(named) or not first.advice
+    telling = advising[0].finding if advising and differ else first
     by_observer: dict[Observer, list[Seen]] = {}
     for one in cluster:
         if one.observer is not None:
@@ -99,7 +105,7 @@ def _joined(cluster: Sequence[Seen]) -> Finding:
         evidence=evidence,
         affects=tuple(dict.fromkeys(name for one in cluster for name in one.finding.affects)),
         fix=max((one.finding.fix for one in cluster if one.finding.fix), key=_is_edit, default=None),
-        advice=tuple(dict.fromkeys(piece for one in cluster for piece in one.finding.advice)),
+        advice=tuple(dict.fromkeys(piece for one in advising for piece in one.finding.advice)),
     )
 
 

@@ -202,6 +202,18 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     lost_decades: float | None = None
 
 
+class Decisive(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter of a normalization that decides what becomes of a layer's output, whatever the layer gives.
+
+    It is the gain, where that is zero, or the bias, where that is larger than the gain.
+    """
+
+    place: Place | None
+    model: str
+    parameter: str
+    gain: bool
+
+
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """One weight at its first use in a forward. Measured numbers are one per seed; empty where they were not measured.
 
@@ -221,6 +233,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
 
     ``depends`` is the path of a parameter or buffer that nothing wrote and that the output depends on: what is measured
     then tells of values that the probe chose, and is not judged. ``gradient_depends`` is the same for the gradient.
+    ``decided_by`` is a parameter of the normalization between the output and its activation.
     """
 
     path: str
@@ -247,6 +260,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     units: int = 0
     depends: str | None = None
     gradient_depends: str | None = None
+    decided_by: Decisive | None = None
 
 
 class InitialLoss(msgspec.Struct, frozen=True, kw_only=True):

@@ -59,8 +59,8 @@ class Use:
     """A weight where the forward met it, and what was measured there; see ``Layer``."""
 
     __slots__ = (
-        "activation", "apart", "bias", "convolution", "dead", "depends", "discrimination", "drowned", "fans", "fed",
-        "normalized", "output", "path", "rms", "samples", "units",
+        "activation", "apart", "bias", "convolution", "dead", "decided_by", "depends", "discrimination", "drowned",
+        "fans", "fed", "normalized", "output", "path", "rms", "samples", "units",
     )  # fmt: skip
 
     def __init__(self, path: str, fans: Meeting, *, units: int, convolution: bool, fed: bool) -> None:
@@ -80,6 +80,7 @@ class Use:
         self.apart: float | None = None
         self.samples = 0
         self.depends: str | None = None
+        self.decided_by: tuple[str, bool] | None = None
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -290,11 +291,23 @@ class Follow(TorchDispatchMode):
         if name == "cat" and self._joins_input(operands):
             return self._end(incoming, Ending.OTHER)
         if name in NORMALIZATIONS or (name in ("mul", "div") and self._by_scale(operands)):
+            for last in (signal.last for signal in incoming if signal.last is not None):
+                last.decided_by = self._decisive(operands)
             return self._end(incoming, Ending.NORMALIZATION)
         activation = _activation(name, args, kwargs)
         if activation is not None and len(incoming) == 1:
             return self._activated(incoming[0], activation, result)
         return incoming[0] if len(incoming) == 1 else self._joined(name, incoming)
+
+    def _decisive(self, operands: list[torch.Tensor]) -> tuple[str, bool] | None:
+        """The gain of a normalization if it is zero, or else its bias if that is larger; and whether it is the gain."""
+        learned = [(path, rms_of(one)) for one in operands if (path := self.biases.get(key_of(one) or 0)) is not None]
+        if not learned:
+            return None
+        (gain, size), *rest = learned
+        if size == 0:
+            return gain, True
+        return next(((bias, False) for bias, other in rest if other > size), None)
 
     def _joins_input(self, operands: list[torch.Tensor]) -> bool:
         """Whether something stands beside the signals that the input gives and no weight has met."""

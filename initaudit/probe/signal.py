@@ -13,7 +13,7 @@ from initaudit.probe.propagate import Given, Pass
 from initaudit.probe.readable import shape_of
 from initaudit.probe.timelines import Timelines
 from initaudit.probe.watch import tensors_in
-from initaudit.timeline import InitialLoss, Layer, SignalProfile
+from initaudit.timeline import Decisive, InitialLoss, Layer, SignalProfile
 
 REMEMBERED = 256
 """Uses of one weight that are told."""
@@ -89,7 +89,16 @@ def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timeli
             units=use.units,
             depends=next(filter(None, (one.depends for one in met)), None),
             gradient_depends=passes[0].influenced.get(path),
+            decided_by=_decisive(use, timelines),
         )
+
+
+def _decisive(use: Use, timelines: Timelines) -> Decisive | None:
+    if use.decided_by is None:
+        return None
+    path, gain = use.decided_by
+    declared = timelines.declared[path]
+    return Decisive(place=timelines.written_at(path), model=declared.model, parameter=declared.name, gain=gain)
 
 
 def _measured(uses: Sequence[Use], name: str) -> tuple[float, ...]:

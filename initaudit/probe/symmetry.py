@@ -211,13 +211,25 @@ def _zero_factors(
         met = {(one.model, one.name) for one in (timelines.declared[each] for each in (name, *partners))}
         group = [each for kind, names in kinds.items() if kind in met for each in names]
         told.update(group)
-        yield _factors(group, timelines)
+        yield _factors(_needed(make, given, seed, group, still), timelines)
     rest = [name for name in examples if name not in told]
     if len(rest) > 2:  # products of three factors and more: each is freed by all others together
         others = {name: [each for each in rest if each != name] for name in rest}
         group = [name for name in rest if name in _revived(make, given, seed, others[name], still)]
         if len(group) > 2:
-            yield _factors(group, timelines)
+            yield _factors(_needed(make, given, seed, group, still), timelines)
+
+
+def _needed(make: Make, given: Given, seed: int, group: Sequence[str], still: Sequence[str]) -> Sequence[str]:
+    """Those of a group that keep another one at zero; the others only wait behind them, as earlier biases do."""
+    if len(group) > MOST:
+        return group
+    blocking = []
+    for name in group:
+        others = [each for each in group if each != name]
+        if not set(others) <= _revived(make, given, seed, others, still):
+            blocking.append(name)
+    return blocking if len(blocking) > 1 else group
 
 
 def _revived(make: Make, given: Given, seed: int, disturbed: Sequence[str], still: Sequence[str]) -> set[str]:
@@ -238,4 +250,7 @@ def _factors(paths: Sequence[str], timelines: Timelines) -> ZeroFactors:
         parameter=declared[0].name,
         factors=tuple(dict.fromkeys(one.name for one in declared)),
         paths=tuple(paths),
+        gains=tuple(
+            dict.fromkeys(timelines.declared[path].name for path in paths if timelines.tensors[path].dim() == 1)
+        ),
     )

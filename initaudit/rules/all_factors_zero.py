@@ -54,6 +54,7 @@ class AllFactorsZero(Rule[ZeroFactors]):
     severity = Severity.ERROR
     observers = BOTH
     subject = ZeroFactors
+    supersedes = ("INI704",)
     invalid = (
         Example(
             source="""
@@ -164,10 +165,15 @@ class AllFactorsZero(Rule[ZeroFactors]):
             model=subject.model,
             parameter=subject.parameter,
             affects=subject.factors,
-            advice=[
-                Advice(model=subject.model, parameter=subject.parameter, initializer="normal_", std=0.02),
-            ],
+            advice=[self.remedy(subject)],
         )
+
+    @staticmethod
+    def remedy(subject: ZeroFactors) -> Advice:
+        """The call for one of them: ones for a gain, which a draw around zero would nearly switch off."""
+        if subject.gains:
+            return Advice(model=subject.model, parameter=subject.gains[0], initializer="ones_")
+        return Advice(model=subject.model, parameter=subject.parameter, initializer="normal_", std=0.02)
 
 
 def seen(subject: ZeroFactors) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
 from initaudit.rules.depth import advice, middle, named, place_of, remedies, unbiased
-from initaudit.timeline import Layer, SignalProfile
+from initaudit.timeline import Decisive, Layer, SignalProfile
 
 MOST = 0.6
 """Part of a layer's units that may be dead: healthy networks of 20 layers have up to 0.3."""
@@ -99,8 +99,33 @@ class DeadUnits(Rule[SignalProfile]):
 
     def check(self, subject: SignalProfile) -> Iterator[Finding]:
         dead = [layer for layer in subject.layers if self.is_dead(subject, layer)]
+        for by in dict.fromkeys(layer.decided_by for layer in dead if layer.decided_by is not None):
+            yield self.off_by_normalization(subject, by, [layer for layer in dead if layer.decided_by == by])
+        dead = [layer for layer in dead if layer.decided_by is None]
         if dead:
             yield self.off(subject, dead)
+
+    def off_by_normalization(self, profile: SignalProfile, by: Decisive, dead: Sequence[Layer]) -> Finding:
+        """Most units behind a normalization are off, whatever the layers before it give."""
+        first = dead[0]
+        part = middle(first.dead) or 0.0
+        call = Advice(model=by.model, parameter=by.parameter, initializer="ones_" if by.gain else "zeros_")
+        why = "is zero" if by.gain else "is larger than the gain"
+        return self.finding(
+            by.place or profile.place,
+            f"{part:.0%} of the units behind the normalization with `{by.parameter}` are dead: no input activates them, since "
+            f"`{by.parameter}` {why}; use `{call}`",
+            evidence=[
+                Evidence(
+                    profile.observer,
+                    f"behind {first.path}, {round(part * first.units)} of {first.units} units are off for all {profile.batch} samples",
+                )
+            ],
+            severity=Severity.ERROR if part == 1.0 and first.units >= WIDE else Severity.WARNING,
+            model=by.model,
+            parameter=by.parameter,
+            advice=[call],
+        )
 
     @staticmethod
     def is_dead(profile: SignalProfile, layer: Layer) -> bool:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from initaudit.activations import CATALOGUE, Family
 from initaudit.finding import Advice, Place
+from initaudit.rules.remedies import call_for
 from initaudit.timeline import Layer, SignalProfile
 
 DECADES = 2.0
@@ -87,23 +87,8 @@ def chains(profile: SignalProfile) -> Iterator[list[Layer]]:
 
 def remedy(layer: Layer) -> Advice:
     """The call that gives a weight the scale for what follows it."""
-    activation = CATALOGUE.get(layer.activation or "linear", CATALOGUE["linear"])
-    initializer, nonlinearity, gain_for = "xavier_normal_", None, None
-    if activation.key in ("leaky_relu", "prelu", "rrelu"):
-        initializer, nonlinearity = "kaiming_normal_", "leaky_relu"
-    elif activation.family in (Family.RECTIFIER, Family.SMOOTH_RECTIFIER):
-        initializer, nonlinearity = "kaiming_normal_", "relu"
-    elif activation.key == "selu":
-        initializer, nonlinearity = "kaiming_normal_", "linear"
-    elif activation.key == "tanh":
-        gain_for = "tanh"
-    return Advice(
-        model=layer.model,
-        parameter=layer.parameter,
-        initializer=initializer,
-        nonlinearity=nonlinearity,
-        gain_for=gain_for,
-    )
+    initializer, given = call_for(layer)
+    return Advice(model=layer.model, parameter=layer.parameter, initializer=initializer, **given)
 
 
 def remedies(layers: Iterable[Layer]) -> tuple[Advice, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -21,6 +22,9 @@ from initaudit.rules.depth import (
     trend,
 )
 from initaudit.timeline import Layer, SignalProfile
+
+NEARLY = 0.5
+"""The part of the steepest rise, in decades, from which on another one is as much to blame."""
 
 
 class ExplodingSignal(Rule[SignalProfile]):
@@ -141,7 +145,7 @@ class ExplodingSignal(Rule[SignalProfile]):
     def grows(self, profile: SignalProfile, layers: Sequence[Layer], every: Sequence[Layer]) -> Finding:
         """The scale rises over these layers, which are among all those over which it does."""
         low, high = (middle(layer.rms) or math.nan for layer in (layers[0], layers[-1]))
-        decades, first = rise(layers), layers[1]
+        decades, first = rise(layers), steepest(layers)
         return self.finding(
             place_of(first, profile),
             f"activations grow by {decades:.1f} decades through {len(layers)} layers, from `{first.parameter}` on; with "
@@ -192,6 +196,12 @@ class ExplodingSignal(Rule[SignalProfile]):
             affects=named(after, layer.model),
             advice=remedies(after),
         )
+
+
+def steepest(layers: Sequence[Layer]) -> Layer:
+    """The first layer that multiplies the scale of its input by nearly as much as any other does."""
+    steps = [rise(pair) for pair in itertools.pairwise(layers)]
+    return next(layer for layer, step in zip(layers[1:], steps, strict=True) if step >= NEARLY * max(steps))
 
 
 def rise(layers: Sequence[Layer]) -> float:

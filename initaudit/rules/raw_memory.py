@@ -6,9 +6,8 @@ import math
 import re
 from typing import Any
 
-from initaudit.activations import CATALOGUE, Family
 from initaudit.finding import Advice, Applicability, Fix, Follow
-from initaudit.schemes.gains import calculate_gain
+from initaudit.rules.remedies import gain_before, rounded, scheme_before
 from initaudit.timeline import ParameterTimeline, Role, Usage
 
 USES = {
@@ -18,7 +17,6 @@ USES = {
     Role.TABLE: "takes rows from it",
     Role.SLOPE: "uses it as a negative slope",
 }
-LEAKY = ("leaky_relu", "prelu", "rrelu")
 
 
 def seen_when_built(subject: ParameterTimeline) -> str | None:
@@ -80,34 +78,14 @@ def _call(usage: Usage, subject: ParameterTimeline) -> tuple[str, dict[str, Any]
         case Role.SLOPE:
             return "constant_", {"val": SLOPE}
         case Role.WEIGHT if usage.mode is not None:
-            return _scheme(usage.activation, usage.mode)
+            return scheme_before(usage.activation, usage.mode)
         case Role.WEIGHT if usage.inputs:
             parts = 2 if usage.through == "view_as_complex" else 1
-            return "normal_", {"std": _rounded(_gain(usage.activation) / math.sqrt(usage.inputs * parts))}
+            return "normal_", {"std": rounded(gain_before(usage.activation) / math.sqrt(usage.inputs * parts))}
         case Role.WEIGHT if _dimensions(subject) == 2:
-            return _scheme(usage.activation, "fan_in")
+            return scheme_before(usage.activation, "fan_in")
         case _:
             return "normal_", {"std": SMALL}
-
-
-def _scheme(activation: str | None, mode: str) -> tuple[str, dict[str, Any]]:
-    """The scheme that keeps the scale of a signal before an activation, for a weight that torch's initializers fit."""
-    known = CATALOGUE.get(activation or "linear", CATALOGUE["linear"])
-    kaiming: dict[str, Any] = {"mode": mode} if mode == "fan_out" else {}
-    if known.key in LEAKY:
-        return "kaiming_normal_", {**kaiming, "nonlinearity": "leaky_relu"}
-    if known.family in (Family.RECTIFIER, Family.SMOOTH_RECTIFIER):
-        return "kaiming_normal_", {**kaiming, "nonlinearity": "relu"}
-    if known.key == "selu":
-        return "kaiming_normal_", {**kaiming, "nonlinearity": "linear"}
-    return "xavier_normal_", {"gain_for": "tanh"} if known.key == "tanh" else {}
-
-
-def _gain(activation: str | None) -> float:
-    """What the standard deviation of a weight before an activation is multiplied by."""
-    known = CATALOGUE.get(activation or "linear", CATALOGUE["linear"])
-    rectified = known.family in (Family.RECTIFIER, Family.SMOOTH_RECTIFIER)
-    return math.sqrt(2) if rectified else calculate_gain("tanh") if known.key == "tanh" else 1.0
 
 
 def _guessed(subject: ParameterTimeline) -> Usage | None:
@@ -127,7 +105,3 @@ def _guessed(subject: ParameterTimeline) -> Usage | None:
 def _dimensions(subject: ParameterTimeline) -> int | None:
     shape = subject.allocation.shape if subject.allocation is not None else None
     return None if shape is None else len(shape)
-
-
-def _rounded(number: float) -> float:
-    return float(f"{number:.3g}")

@@ -72,6 +72,7 @@ class ZeroFactors(Fact, frozen=True, kw_only=True):
     """Parameters that start at zero, and get a gradient only when the others are not zero.
 
     ``parameter`` is the first of the ``factors``, all as named in ``model``; ``paths`` lead to them in the built model.
+    ``gains`` are those with one dimension, which multiply element by element.
     """
 
     observer: Observer
@@ -80,6 +81,7 @@ class ZeroFactors(Fact, frozen=True, kw_only=True):
     parameter: str
     factors: tuple[str, ...]
     paths: tuple[str, ...] = ()
+    gains: tuple[str, ...] = ()
 
 
 class RawTensor(Fact, frozen=True, kw_only=True):

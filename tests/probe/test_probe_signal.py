@@ -441,3 +441,59 @@ def test_a_loss_over_classes_that_are_guessed_is_a_warning_when_it_is_extreme() 
     assert (finding.code, finding.severity.value) == ("INI705", "warning")
     assert "n_outputs" in finding.evidence[0].detail and finding.message.startswith("if the output of")
     assert initaudit.audit(lambda: Outputs(4.0), inputs=given, isolated=True).findings == ()
+
+
+class Normed(nn.Module):
+    """A normalization between a layer and its rectifier."""
+
+    def __init__(self, norm: nn.Module, gain: float, bias: float) -> None:
+        super().__init__()
+        self.first, self.norm, self.last = nn.Linear(16, 64), norm, nn.Linear(64, 4)
+        nn.init.constant_(self.norm.weight, gain)  # type: ignore[arg-type]
+        nn.init.constant_(self.norm.bias, bias)  # type: ignore[arg-type]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(torch.relu(self.norm(self.first(x))))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm1d, nn.LayerNorm, lambda width: nn.GroupNorm(4, width)])
+@pytest.mark.parametrize(
+    ("gain", "bias", "blamed", "call"), [(1.0, -10.0, "bias", "zeros_"), (0.0, 0.0, "weight", "ones_")]
+)
+def test_units_that_a_normalization_turns_off_are_laid_to_it(
+    observe: Observe, norm: Callable[[int], nn.Module], gain: float, bias: float, blamed: str, call: str
+) -> None:
+    seen = observe(lambda: Normed(norm(64), gain, bias), (32, 16))
+    (finding,) = (one for one in seen.findings if one.code == "INI704")
+    assert finding.parameter == f"norm.{blamed}"
+    assert f"nn.init.{call}(self.norm.{blamed})" in finding.message
+    assert [str(one) for one in finding.advice] == [f"nn.init.{call}(self.norm.{blamed})"]
+
+
+def test_the_layer_is_named_across_which_the_scale_rises(observe: Observe) -> None:
+    class Odd(Stack):
+        def __init__(self) -> None:
+            super().__init__(depth=6, draw=init.kaiming_normal_)
+            nn.init.normal_(self.layers[3].weight, std=40.0)
+
+    (finding,) = (one for one in observe(Odd, (32, WIDTH)).findings if one.code == "INI702")
+    assert finding.parameter == "layers.3.weight"
+
+
+def test_a_spectral_weight_is_advised_a_draw_that_fits_its_layout(observe: Observe) -> None:
+    class Spectral(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Linear(8, 16)
+            self.weights = nn.ParameterList(
+                nn.Parameter(8 * torch.randn(16, 16, 5, dtype=torch.complex64)) for _ in range(5)
+            )
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            f = torch.fft.rfft(self.first(x).unsqueeze(-1).repeat(1, 1, 8))
+            for weight in self.weights:
+                f = torch.einsum("bim,iom->bom", f, weight)
+            return torch.fft.irfft(f, n=8)
+
+    (finding,) = (one for one in observe(Spectral, (32, 8)).findings if one.code == "INI702")
+    assert "normal_(self.weights[0], std=0.25)" in " ".join(map(str, finding.advice))

@@ -357,3 +357,24 @@ def test_what_a_forward_adds_was_not_built_and_is_not_judged() -> None:
     timelines = Timelines(control, Verdict(), HERE, "model.py:Net")
     control.model(*INPUT[0])
     assert list(stuck(control.model, Growing, INPUT, 0, timelines, timelines.tensors.keys())) == []
+
+
+class ZeroTail(nn.Module):
+    """A gain and a head at zero: no gradient reaches what comes before them, biases at zero among it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 16))
+        self.norm, self.head = nn.BatchNorm1d(16), nn.Linear(16, 4)
+        for zero in (self.norm.weight, self.head.weight, self.encoder[3].bias):
+            nn.init.zeros_(zero)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.relu(self.norm(self.encoder(x))))  # type: ignore[no-any-return]
+
+
+def test_what_waits_behind_factors_at_zero_is_no_factor() -> None:
+    (fact,) = found(ZeroTail)
+    assert isinstance(fact, ZeroFactors)
+    assert fact.paths == ("norm.weight", "head.weight")
+    assert fact.gains == ("norm.weight",)

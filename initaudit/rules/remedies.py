@@ -1,0 +1,62 @@
+"""Which call of ``nn.init`` keeps the scale of a signal, by layout and by what follows. No rule itself."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from initaudit.activations import CATALOGUE, Activation, Family
+from initaudit.schemes import calculate_gain, fans
+from initaudit.timeline import Layer
+
+LEAKY = ("leaky_relu", "prelu", "rrelu")
+
+
+def call_for(layer: Layer) -> tuple[str, dict[str, Any]]:
+    """The initializer for a weight and what it is given, for the activation that follows it.
+
+    torch's schemes fit matrices and kernels; a spectral, stacked or shared weight has fans that they do not count.
+    """
+    mode = mode_of(layer)
+    if mode is not None:
+        return scheme_before(layer.activation, mode)
+    return "normal_", {"std": rounded(gain_before(layer.activation) / math.sqrt(max(1, layer.fan_in)))}
+
+
+def mode_of(layer: Layer) -> str | None:
+    """The fan of torch's initializers that counts the inputs of a weight."""
+    if len(layer.shape) != 2 and not layer.convolution:
+        return None
+    counted = fans(layer.shape)
+    if counted.fan_in == layer.fan_in or layer.convolution:
+        return "fan_in"
+    return "fan_out" if counted.fan_out == layer.fan_in else None
+
+
+def scheme_before(activation: str | None, mode: str) -> tuple[str, dict[str, Any]]:
+    """The scheme that keeps the scale of a signal before an activation, for a weight that torch's initializers fit."""
+    known = _known(activation)
+    kaiming: dict[str, Any] = {"mode": mode} if mode == "fan_out" else {}
+    if known.key in LEAKY:
+        return "kaiming_normal_", {**kaiming, "nonlinearity": "leaky_relu"}
+    if known.family in (Family.RECTIFIER, Family.SMOOTH_RECTIFIER):
+        return "kaiming_normal_", {**kaiming, "nonlinearity": "relu"}
+    if known.key == "selu":
+        return "kaiming_normal_", {**kaiming, "nonlinearity": "linear"}
+    return "xavier_normal_", {"gain_for": "tanh"} if known.key == "tanh" else {}
+
+
+def gain_before(activation: str | None) -> float:
+    """What the standard deviation of a weight before an activation is multiplied by."""
+    known = _known(activation)
+    rectified = known.family in (Family.RECTIFIER, Family.SMOOTH_RECTIFIER)
+    return math.sqrt(2) if rectified else calculate_gain("tanh") if known.key == "tanh" else 1.0
+
+
+def rounded(number: float) -> float:
+    """A number with three significant digits."""
+    return float(f"{number:.3g}")
+
+
+def _known(activation: str | None) -> Activation:
+    return CATALOGUE.get(activation or "linear", CATALOGUE["linear"])
