@@ -29,7 +29,10 @@ class Patterns:
         self.spec = _spec(lines)
         # One regular expression that says "no pattern speaks of this path" at once, as is true of nearly all.
         sources = [pattern.regex.pattern for pattern in self.spec.patterns if pattern.regex is not None]
-        unnamed = (re.sub(r"[(][?]P<[^>]*>", "(?:", source) for source in sources)
+        unnamed = (
+            re.sub(r"[(][?]P<ps_d>", "(?:", source).replace("star", f"star_{number}_")
+            for number, source in enumerate(sources)
+        )
         with _quiet():
             self.any = re.compile("|".join(f"(?:{source})" for source in unnamed) or "(?!)")
 
@@ -59,8 +62,8 @@ def _names(pattern: re.Pattern[str], relative: str) -> bool:
     match = pattern.search(relative)
     if match is None:
         return False
-    if pattern.groups:  # the slash behind a folder, where one was matched
-        return match.end(1) in (-1, len(relative))
+    if "ps_d" in pattern.groupindex:  # the slash behind a folder, where one was matched
+        return match.end("ps_d") in (-1, len(relative))
     return not (relative.endswith("/") and match.end() == len(relative))  # `folder/**` is what lies in it
 
 
@@ -95,10 +98,33 @@ def _spec(lines: Iterable[str]) -> GitIgnoreSpec:
     lines = list(lines)
     try:
         with _quiet():
-            return GitIgnoreSpec.from_lines(lines, backend="simple")
+            spec = GitIgnoreSpec.from_lines(lines, backend="simple")
+            for pattern in spec.patterns:
+                if pattern.regex is not None:
+                    pattern.regex = re.compile(_in_linear_time(pattern.regex.pattern))
+            return spec
     except (ValueError, re.error) as error:
         wrong = lines if len(lines) == 1 else [line for line in lines if not understood(line)]
         raise PatternError(f"not a pattern: {', '.join(f'`{line}`' for line in wrong)}") from error
+
+
+_STAR = "[^/]*"
+
+
+def _in_linear_time(source: str) -> str:
+    """Return a pattern in which each star but the last of a name takes the first place it finds, and tries no other.
+
+    What stands between two stars of one name matches as well at its first place as at any other.
+    """
+    first, *parts = source.split(_STAR)
+    if len(parts) < 2 or "star" in source:
+        return source
+    for position, part in enumerate(parts[:-1]):
+        if "/" in part.replace("[^/]", "") or re.search(r"[()|$\\[]", part.replace("[^/]", "")):
+            parts[position] = _STAR + part
+        else:
+            parts[position] = f"(?=(?P<star{position}>[^/]*?{part}))(?P=star{position})"
+    return first + "".join(parts[:-1]) + _STAR + parts[-1]
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from initaudit.analyzer.discover import Exclusion, PathError, discover, holds_python
+from initaudit.patterns import Patterns
 
 
 def tree(root: Path, *names: str) -> None:
@@ -157,3 +158,12 @@ def test_patterns_of_flags_are_relative_to_the_current_folder(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path / "sub")
     assert discover(["."], exclusion=Exclusion([], tmp_path, flags=["/old"])).files == ("new/b.py",)
     assert discover(["."], exclusion=Exclusion(["/old"], tmp_path)).files == ("new/b.py", "old/a.py")
+
+
+def test_a_pattern_of_many_stars_is_matched_at_once_and_as_before() -> None:
+    """Twelve stars over a name of 250 letters would be tried at more places than can be counted."""
+    patterns = Patterns("/r", ["*a" * 12 + "x", "a*b*c", "!*b*a*b"])
+    assert patterns.verdict("/r/" + "a" * 250) is None
+    assert patterns.verdict("/r/" + "a" * 250 + "x") is True
+    assert patterns.verdict("/r/abbcac") is True
+    assert patterns.verdict("/r/abbcacb") is False
