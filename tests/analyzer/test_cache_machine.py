@@ -141,4 +141,4 @@ class Edits(RuleBasedStateMachine):
 
 
 TestEdits = Edits.TestCase
-TestEdits.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestEdits.settings = settings(max_examples=8, stateful_step_count=16, deadline=None)
