@@ -175,7 +175,7 @@ class NoOpInitializationLoop(Rule[ModelLoop]):
     )
 
     def check(self, subject: ModelLoop) -> Iterator[Finding]:
-        if subject.effect or subject.rebound:
+        if subject.effect:
             return
         yield self.finding(
             subject.place,

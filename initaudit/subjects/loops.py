@@ -28,9 +28,9 @@ class ModelLoop(Fact, frozen=True, kw_only=True):
 
     ``place`` is the loop's header. ``model`` is the source of the iterated object ("net"). ``effect`` is False when
     nothing in the body can change anything. ``tests_name`` says that the body branches on the name. ``indexed`` is
-    where the body first subscripts the tensor as if it were a module (``p[0]``) without using the result. ``rebound``
-    are places where the loop variable is assigned a new tensor that then is dropped. ``missed`` are the classes of
-    layers that a loop over children initializes and that are all further down, in the attributes ``missed_in``.
+    where the body first subscripts the tensor as if it were a module (``p[0]``) without using the result. ``missed``
+    are the classes of layers that a loop over children initializes and that are all further down, in the attributes
+    ``missed_in``.
     """
 
     observer: Observer
@@ -41,8 +41,5 @@ class ModelLoop(Fact, frozen=True, kw_only=True):
     tests_name: bool = False
     indexed: Place | None = None
     indexed_name: str | None = None
-    rebound: tuple[Place, ...] = ()
-    rebound_name: str | None = None
-    rebound_call: str | None = None
     missed: tuple[str, ...] = ()
     missed_in: tuple[str, ...] = ()

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.context import Context, Statement
@@ -44,9 +43,8 @@ def model_loop(statement: Statement) -> Iterator[ModelLoop]:
     bound = {node.id for node in nodes(loop.target) if isinstance(node, ast.Name)}
     effect = _acts(loop.body) or bool(loop.orelse) or any(_mentions(later, bound) for later in following)
     indexed = _indexed(loop, element) if element is not None and kind.tensors else None
-    rebound = list(_rebound(context, loop, element, following)) if element is not None and kind.tensors else []
     beyond = missed(context, loop, element) if element is not None and kind in OF_CHILDREN else None
-    if effect and indexed is None and not rebound and beyond is None:
+    if effect and indexed is None and beyond is None:
         return
     yield ModelLoop(
         observer=Observer.ANALYZER,
@@ -56,9 +54,6 @@ def model_loop(statement: Statement) -> Iterator[ModelLoop]:
         effect=effect,
         indexed=context.snippet.place(indexed) if indexed is not None else None,
         indexed_name=element,
-        rebound=tuple(context.snippet.place(statement) for statement, _ in rebound),
-        rebound_name=element,
-        rebound_call=rebound[0][1] if rebound else None,
         missed=beyond.kinds if beyond is not None else (),
         missed_in=beyond.attributes if beyond is not None else (),
     )
@@ -134,43 +129,6 @@ def _row_number(node: ast.expr, element: str) -> int | None:
     match node:
         case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int(number))) if name == element:
             return number if number in (0, 1) else None
-    return None
-
-
-# A loop variable bound to a new tensor
-
-
-def _rebound(
-    context: Context, loop: Loop, element: str, following: Sequence[ast.stmt]
-) -> Iterator[tuple[ast.stmt, str]]:
-    """Assignments of a new tensor to the loop variable that nothing reads."""
-    for statement, behind in _in_order(loop.body, following):
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name == element:
-                call = _new_tensor(context, value)
-                if call is not None and not any(_mentions(later, {element}) for later in behind):
-                    yield statement, call
-
-
-def _in_order(body: Sequence[ast.stmt], following: Sequence[ast.stmt]) -> Iterator[tuple[ast.stmt, Sequence[ast.stmt]]]:
-    """Each statement of a body, with what runs behind it."""
-    for position, statement in enumerate(body):
-        behind = [*body[position + 1 :], *following]
-        yield statement, behind
-        for inner in blocks(statement):
-            yield from _in_order(inner, behind)
-
-
-def _new_tensor(context: Context, value: ast.expr) -> str | None:
-    """The factory that makes the value of an expression."""
-    if isinstance(value, ast.BinOp):
-        return _new_tensor(context, value.left) or _new_tensor(context, value.right)
-    if isinstance(value, ast.Call):
-        name = context.canonical(value.func)
-        if name in torch_api.NEW_TENSOR_FACTORIES or name == "torch.nn.Parameter":
-            return name
-        if isinstance(value.func, ast.Attribute) and isinstance(value.func.value, ast.Call):
-            return _new_tensor(context, value.func.value)
     return None
 
 
