@@ -97,6 +97,17 @@ class DiscardedInitializationResult(Rule[DroppedTensor]):
                     torch.randn_like(p)
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            layer = nn.Linear(3, 4)
+            layer.weight.data * 0.1
+            for p in layer.parameters():
+                p.data - 0.5
+            """,
+            count=2,
+        ),
     )
     valid = (
         Example(
