@@ -36,7 +36,7 @@ def check(
 
     overrides = Overrides(select=None if select is None else tuple(select), ignore=tuple(ignore), preview=preview)
     asked = Asked(
-        paths=tuple(map(os.fspath, [paths] if isinstance(paths, str | os.PathLike) else paths)),
+        paths=tuple(os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)),
         overrides=overrides,
         config=config,
         isolated=isolated,

@@ -20,15 +20,16 @@ from typing import Any, ParamSpec
 
 import msgspec
 
-from initaudit import __version__, attempt, engine, session, settings
+from initaudit import attempt, engine, session, settings
 from initaudit.baseline import DEFAULT_FILENAME, write_baseline
 from initaudit.engine import Report, Task
-from initaudit.files import Sources
+from initaudit.files import Sources, decode_source
 from initaudit.finding import Finding, Observer, Severity, moved
 from initaudit.fixes import files as fix
 from initaudit.portrait import table
+from initaudit.presentation import context_of
 from initaudit.report import render
-from initaudit.report.base import Context, RuleCard, position, printable, printable_lines
+from initaudit.report.base import position, printable, printable_lines
 from initaudit.repository import Repositories
 from initaudit.rules import catalogue
 from initaudit.rules.base import AnyRule
@@ -121,7 +122,7 @@ def probe(
     if page_file is not None:
         from initaudit.portrait.page import page
 
-        _save(page_file, page(report.findings, report.observations, context_of(report.findings, output, ())))
+        _save(page_file, page(report.findings, report.observations, context_of(report.findings, color=output.color)))
     if try_advice:
         tried = attempt.as_text(attempt.attempt(prepared.task, report, prepared.models)) or "nothing to try."
         if output.output_format == "full":
@@ -166,18 +167,26 @@ def diff(asked: Asked, output: Output) -> int:
 def add_ignores(asked: Asked, output: Output) -> int:
     """Write a suppression for every finding in the checked files; standard input goes to standard output with them."""
     prepared = session.prepare(asked)
-    report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
-    mended, errors = _suppressed(prepared.task, report)
-    written = 0
+    task, written, errors = prepared.task, 0, list[str]()
+    for _ in range(engine.FIX_ROUNDS):  # what is silenced no longer stands for what it superseded
+        report = prepared.with_errors(engine.run(task, prepared.watches))
+        mended, refused = _suppressed(task, report)
+        done = 0
+        for one in mended:
+            try:
+                if asked.standard_input_named:
+                    task = msgspec.structs.replace(task, given=(decode_source(one.source.filename, fix.encoded(one)),))
+                else:
+                    fix.write(one)
+                done += len(one.fixed)
+            except fix.FixError as error:
+                refused.append(str(error))
+        errors += [error for error in refused if error not in errors]
+        written += done
+        if not done or refused:
+            break
     if asked.standard_input_named:
-        _print(fix.encoded(mended[0]) if mended else asked.standard_input)
-    for one in mended:
-        try:
-            if not asked.standard_input_named:
-                fix.write(one)
-            written += len(one.fixed)
-        except fix.FixError as error:
-            errors.append(str(error))
+        _print(task.given[0].raw)
     if not output.quiet and (written or (not report.errors and not errors)):
         _log(f"{_count(written, 'finding')} suppressed.")
     for message in (*report.errors, *errors):
@@ -324,32 +333,7 @@ def _shown(report: Report, output: Output, given: Sequence[SourceFile]) -> str:
     """The findings in the format that was asked for."""
     if output.statistics:
         return COUNTED[output.output_format](_statistics(report.findings))
-    return render(output.output_format, report.findings, context_of(report.findings, output, given))
-
-
-def context_of(findings: Iterable[Finding], output: Output, given: Sequence[SourceFile]) -> Context:
-    """Where and how this run is reported."""
-    repositories = Repositories(Path.cwd())
-    return Context(
-        version=__version__,
-        root=repositories.shared(finding.place.filename for finding in findings),
-        relative=repositories.relative,
-        rules={code: _card(rule) for code, rule in catalogue().items()},
-        sources=Sources(given),
-        color=output.color,
-    )
-
-
-def _card(one: AnyRule) -> RuleCard:
-    return RuleCard(
-        code=one.code,
-        name=one.name,
-        summary=one.summary(),
-        documentation=one.documentation(),
-        severity=one.severity,
-        category=one.category,
-        url=one.url(),
-    )
+    return render(output.output_format, report.findings, context_of(report.findings, given, color=output.color))
 
 
 def _statistics(findings: Iterable[Finding]) -> list[dict[str, Any]]:
@@ -395,7 +379,7 @@ def _conclude(report: Report, prepared: Prepared, output: Output, fixed: Sequenc
         for warning in report.warnings:
             _log(printable(f"initaudit: warning: {warning}"))
         if not report.errors:
-            _log(_summary(report, output, unsafe=prepared.configuration.run.unsafe_fixes))
+            _log(_summary(report, unsafe=prepared.configuration.run.unsafe_fixes))
     for error in report.errors:
         _log(f"initaudit: error: {error}")
     code = report.exit_code(prepared.configuration.run.fail_on)
@@ -426,7 +410,7 @@ def _undecided(report: Report) -> Iterator[str]:
         yield printable(f"{where}not decided: {item.subject}: {item.reason}")
 
 
-def _summary(report: Report, output: Output, *, unsafe: bool) -> str:
+def _summary(report: Report, *, unsafe: bool) -> str:
     """One line: what was looked at, and what came of it. It follows no error: there it would say too much."""
     done = report.summary
     models = done.built or done.not_built
@@ -434,7 +418,7 @@ def _summary(report: Report, output: Output, *, unsafe: bool) -> str:
     looked += [f"{done.not_read} not read to the end"] if done.not_read else []
     looked += [f"{_count(done.built, 'model')} built"] if models else []
     looked += [f"{done.not_built} not built"] if done.not_built else []
-    listing = " (--show-unknown lists them)" if done.undecided and not output.show_unknown else ""
+    listing = " (--show-unknown lists them)" if done.undecided else ""
     looked += [f"{done.skipped} skipped", f"{done.undecided} not decided{listing}"]
     outcome = [_outcome(report.findings)]
     outcome += [f"{done.fixed} fixed"] if done.fixed else []

@@ -105,6 +105,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """The findings as the command prints them for people."""
+        from initaudit.presentation import as_text
+
+        return as_text(self.findings)
+
     def exit_code(self, fail_on: Severity = Severity.WARNING) -> int:
         """0 when nothing is as severe as ``fail_on``, 1 when something is, 2 when something could not be done."""
         if self.errors:

@@ -89,7 +89,6 @@ def _severity(settings: dict[str, Any]) -> Severity:
 
 
 def _text(findings: tuple[Any, ...]) -> str:
-    from initaudit.commands import Output, context_of
-    from initaudit.report import render
+    from initaudit.presentation import as_text
 
-    return render("full", findings, context_of(findings, Output(), ()))
+    return as_text(findings)

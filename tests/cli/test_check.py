@@ -655,9 +655,8 @@ NOT_DECIDED = [
 
 def test_what_could_not_be_decided_is_counted_and_listed_on_demand() -> None:
     write("unknown.py", UNKNOWN)
-    summary = "1 file checked, 0 skipped, 3 not decided; nothing found."
-    naming = "1 file checked, 0 skipped, 3 not decided (--show-unknown lists them); nothing found."
-    assert initaudit("unknown.py").stderr.splitlines() == [naming]
+    summary = "1 file checked, 0 skipped, 3 not decided (--show-unknown lists them); nothing found."
+    assert initaudit("unknown.py").stderr.splitlines() == [summary]
     outcome = initaudit("unknown.py", "--show-unknown")
     assert outcome.stderr.splitlines() == [*NOT_DECIDED, summary]
     assert initaudit("unknown.py", "--show-unknown", "--quiet").stderr.splitlines() == NOT_DECIDED

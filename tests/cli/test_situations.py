@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+import initaudit
 from initaudit.cli import main
 
 TABLE = Path(__file__).parents[2] / "benchmarks" / "results" / "situations.md"
@@ -176,7 +177,7 @@ SITUATIONS = [
         "a class that cannot be followed",
         "check net.py",
         0,
-        "1 not decided (--show-unknown lists them)",
+        "not decided (--show-unknown lists them)",
         {"net.py": UNKNOWN},
     ),
     Situation(
@@ -232,11 +233,77 @@ SITUATIONS = [
 ]
 
 
-def table() -> str:
+LEGACY = RAW.replace("empty(3))", "Tensor(3))\n        nn.init.ones_(self.weight)")
+ARGUMENTS = """\
+import argparse
+
+from torch import nn
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--width", type=int, required=True)
+width = parser.parse_args().width
+
+
+class Net(nn.Linear):
+    def __init__(self):
+        super().__init__(width, width)
+"""
+
+
+def typed(what: str, command: str, code: int, says: str, *silent: str, **files: str) -> Situation:
+    names = {name.replace("__", "/").replace("_", "."): text for name, text in files.items()}
+    return Situation(what, command, code, says, {"net.py": LEGACY, **names}, silent)
+
+
+TYPED = [
+    typed("`explain`", "explain INI101", 0, "# INI101 uninitialized-parameter"),
+    typed("`explain` with a name", "explain uninitialized-parameter", 0, "# INI101"),
+    typed("`help`", "help", 0, "Usage: initaudit"),
+    typed("`help` with a command", "help check", 0, "Usage: initaudit check"),
+    typed("a misspelt command", "chekc net.py", 2, "did you mean `check`?"),
+    typed("a misspelt command of another kind", "proeb net.py", 2, "did you mean `probe`?"),
+    typed("a path that is like no command", "network", 2, "network", "did you mean"),
+    typed("a misspelt flag", "check --exlude x net.py", 2, "--exclude"),
+    typed("a misspelt rule", "check --select INI1001 net.py", 2, "did you mean `INI101`?"),
+    typed("a selection of one key", "check --config 'select = [\"INI101\"]' net.py", 0, "nothing found"),
+    typed("a severity that fails", "check --config 'fail-on = \"note\"' net.py", 1, "1 note"),
+    typed("a misspelt key", "check --config 'selct = []' net.py", 2, "did you mean `select`?"),
+    typed("a value of another type", "check --config 'select = 3' net.py", 2, "`select`: expected"),
+    typed("a key that is no TOML", "check --config 'select = ' net.py", 2, "not valid TOML"),
+    typed("`--show-settings`", "check --show-settings net.py", 0, "extend-select = []"),
+    typed("`config KEY`", "config fail-on", 0, 'fail-on = "warning"'),
+    typed("`config` of a misspelt key", "config fial-on", 2, "did you mean `fail-on`?"),
+    typed("`--extend-per-file-ignores`", "check --extend-per-file-ignores 'net*:INI104' net.py", 0, "nothing found"),
+    typed("`--fix-only`", "check --fix-only net.py", 0, "1 fixed", "INI104"),
+    typed("`--show-fixes`", "check --fix --show-fixes net.py", 0, "fixed: net.py: 1 x INI104"),
+    typed("`--exit-non-zero-on-fix`", "check --fix --exit-non-zero-on-fix net.py", 1, "1 fixed"),
+    typed("`--unfixable`", "check --fix --unfixable INI104 net.py", 0, "1 note", "fixed"),
+    typed("`--fixable` of other rules", "check --fix --fixable INI2 net.py", 0, "1 note", "fixed"),
+    typed("`--fixable` of its rule", "check --fix --fixable INI104 net.py", 0, "1 fixed"),
+    typed("`--silent`", "check --silent --fail-on note net.py", 1, "", "INI104", "1 file"),
+    typed("a hub's name", "probe hf:google-bert/bert-base-uncased", 2, "hf:bert"),
+    typed(
+        "`[tool.initaudit]` in initaudit.toml",
+        "check net.py",
+        2,
+        "drop the prefix",
+        initaudit_toml="[tool.initaudit]\npreview = true\n",
+    ),
+    typed("arguments behind `--`", "probe argued.py:Net -- --width 5", 0, "1 model built", argued_py=ARGUMENTS),
+    typed("the same without them", "probe argued.py:Net", 2, "argued.py:7", argued_py=ARGUMENTS),
+    typed("what the target printed", "probe argued.py:Net", 2, "required: --width", argued_py=ARGUMENTS),
+    typed("every configuration", "check -v net.py", 0, "initaudit.toml", initaudit_toml="preview = true\n"),
+]
+
+
+TITLES = {TITLE: SITUATIONS, "## What a user of ruff types": TYPED}
+
+
+def table(title: str) -> str:
     """The section of the table that these tests write."""
     head = "| situation | command | exit code | said |\n|---|---|---|---|"
-    rows = "\n".join(situation.row() for situation in SITUATIONS)
-    return f"{TITLE}\n\nEach row is a test in `tests/cli/test_situations.py`.\n\n{head}\n{rows}\n"
+    rows = "\n".join(situation.row() for situation in TITLES[title])
+    return f"{title}\n\nEach row is a test in `tests/cli/test_situations.py`.\n\n{head}\n{rows}\n"
 
 
 def run(situation: Situation) -> Result:
@@ -247,7 +314,9 @@ def run(situation: Situation) -> Result:
     return outcome
 
 
-@pytest.mark.parametrize("situation", SITUATIONS, ids=[situation.what for situation in SITUATIONS])
+@pytest.mark.parametrize(
+    "situation", [*SITUATIONS, *TYPED], ids=[situation.what for situation in (*SITUATIONS, *TYPED)]
+)
 def test_what_cannot_be_done_is_said(situation: Situation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".git").mkdir()
@@ -259,8 +328,21 @@ def test_what_cannot_be_done_is_said(situation: Situation, tmp_path: Path, monke
     assert not [word for word in situation.silent if word in said]
 
 
-def test_the_table_of_situations_is_that_of_the_tests() -> None:
+@pytest.mark.parametrize("title", TITLES)
+def test_the_table_of_situations_is_that_of_the_tests(title: str) -> None:
     text = TABLE.read_text(encoding="utf-8")
-    found = re.search(rf"{re.escape(TITLE)}\n.*?(?=\n## |\Z)", text, re.DOTALL)
+    found = re.search(rf"{re.escape(title)}\n.*?(?=\n## |\Z)", text, re.DOTALL)
     assert found is not None
-    assert found[0].strip() == table().strip()
+    assert found[0].strip() == table(title).strip()
+
+
+def test_what_is_read_from_standard_input_is_named() -> None:
+    outcome = CliRunner().invoke(main, ["check", "--stdin-filename", "x.py", "--output-format", "concise"], LEGACY)
+    assert outcome.stdout.startswith("x.py:8:")
+
+
+def test_one_path_is_checked_and_a_report_reads_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(RAW, encoding="utf-8")
+    for path in ("net.py", Path("net.py")):
+        assert "INI101" in str(initaudit.check(path))

@@ -1,0 +1,46 @@
+"""What every report is told beside the findings: the rules' own texts, the sources, and where the run is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from initaudit import __version__
+from initaudit.files import Sources
+from initaudit.finding import Finding
+from initaudit.report import render
+from initaudit.report.base import Context, RuleCard
+from initaudit.repository import Repositories
+from initaudit.rules import catalogue
+from initaudit.rules.base import AnyRule
+from initaudit.source import SourceFile
+
+
+def context_of(findings: Iterable[Finding], given: Sequence[SourceFile] = (), *, color: bool = False) -> Context:
+    """Return where and how some findings are reported; ``given`` are texts that are read in the place of files."""
+    repositories = Repositories(Path.cwd())
+    return Context(
+        version=__version__,
+        root=repositories.shared(finding.place.filename for finding in findings),
+        relative=repositories.relative,
+        rules={code: _card(rule) for code, rule in catalogue().items()},
+        sources=Sources(given),
+        color=color,
+    )
+
+
+def as_text(findings: Sequence[Finding]) -> str:
+    """Return findings as the command prints them for people."""
+    return render("full", findings, context_of(findings))
+
+
+def _card(one: AnyRule) -> RuleCard:
+    return RuleCard(
+        code=one.code,
+        name=one.name,
+        summary=one.summary(),
+        documentation=one.documentation(),
+        severity=one.severity,
+        category=one.category,
+        url=one.url(),
+    )
