@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,59 @@ def test_starting_up_loads_neither_torch_nor_libcst(arguments: list[str]) -> Non
     loaded = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
     assert "initaudit" in loaded
     assert not loaded & {"torch", "libcst", "numpy"}
+
+
+def circle(package: Path) -> list[str]:
+    """The modules of one import circle, first and last the same; none if there is no circle.
+
+    Every import that is written counts: at the top of a file, within a function, and for type checking only. What is
+    not written does not count: that a module's packages are imported before it, and rules that are discovered by name.
+    """
+    modules = {
+        ".".join(file.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in package.rglob("*.py")
+    }
+    graph: dict[str, set[str]] = {}
+    for module, file in modules.items():
+        found = graph.setdefault(module, set())
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                parts = [f"{node.module}.{alias.name}" for alias in node.names]
+                found.update(part if part in modules else str(node.module) for part in parts)
+        found &= set(modules)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    assert circle(PACKAGE) == [], "move what both need into a module below both"
+
+
+@pytest.mark.parametrize(
+    "way_back",
+    [
+        "from house.roof import tiles",
+        "import house.roof",
+        "from house import roof",
+        "if TYPE_CHECKING:\n    from house.roof import tiles",
+        "def build():\n    from house.roof import tiles",
+    ],
+)
+def test_a_circle_is_found_by_whatever_import_closes_it(tmp_path: Path, way_back: str) -> None:
+    house = tmp_path / "house"
+    house.mkdir()
+    house.joinpath("__init__.py").touch()
+    house.joinpath("roof.py").write_text("from house import walls\n", encoding="utf-8")
+    house.joinpath("walls.py").write_text("from house.cellar import stones\n", encoding="utf-8")
+    house.joinpath("cellar.py").write_text("stones = 3\n", encoding="utf-8")
+    assert circle(house) == []
+    house.joinpath("cellar.py").write_text(f"{way_back}\n", encoding="utf-8")
+    assert set(circle(house)) == {"house.roof", "house.walls", "house.cellar"}
 
 
 def test_no_file_of_the_package_outgrows_a_reader() -> None:

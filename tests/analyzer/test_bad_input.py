@@ -97,7 +97,7 @@ def test_a_collection_that_grows_counts_as_often_as_it_is_compared_with(
     analyzed: Analysis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A search in a graph, say, that remembers where it was: there is an end to following it."""
-    monkeypatch.setattr("initaudit.analyzer.symbolic.interpreter.MAX_STEPS", 800)
+    monkeypatch.setattr("initaudit.analyzer.symbolic.run.MAX_STEPS", 800)
     seen = analyzed(
         layer="""
         class Layer(nn.Module):

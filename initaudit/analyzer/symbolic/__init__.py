@@ -1,6 +1,7 @@
 """The symbolic run: Python and torch as far as constructors use them, every effect under its path condition.
 
-``conditions`` and ``values`` are what is computed with; ``interpreter`` is one run; the other modules say what
-statements, expressions, calls, tensors and modules do in it. They need each other, as an interpreter's parts do;
-nobody outside needs more than ``Interpreter``, ``execute`` and the values.
+``conditions`` and ``values`` are what is computed with, ``run`` the state of one run and what its parts ask of one
+another. Each further module imports only those before it: ``computed_names``, ``tensors``, ``arithmetic``, ``signals``,
+``modules``, ``builtin_functions``, ``calls``, ``expressions``, ``execution``; ``interpreter`` puts them together.
+Nobody outside needs more than ``Interpreter``, ``execute`` and the values.
 """

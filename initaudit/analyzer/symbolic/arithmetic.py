@@ -7,9 +7,10 @@ import math
 import operator
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from initaudit.analyzer.symbolic import tensors
+from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.values import (
     UNKNOWN,
     Constant,
@@ -22,9 +23,6 @@ from initaudit.analyzer.symbolic.values import (
     joined,
     text,
 )
-
-if TYPE_CHECKING:
-    from initaudit.analyzer.symbolic.interpreter import Interpreter
 
 ARITHMETIC: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Add: ("+", operator.add),
@@ -39,7 +37,7 @@ LARGEST = 1e15
 WIDE = re.compile(r"[0-9]{4}|\*")
 
 
-def binary(run: Interpreter, kind: type[ast.operator], left: Value, right: Value) -> Value:
+def binary(run: Run, kind: type[ast.operator], left: Value, right: Value) -> Value:
     """A binary operation, folded where both sides are known."""
     sign, function = ARITHMETIC.get(kind, (kind.__name__, None))
     if isinstance(left, Constant) and isinstance(right, Constant) and function is not None:

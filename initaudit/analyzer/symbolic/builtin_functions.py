@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.symbolic import calls, execution, expressions, modules
+from initaudit.analyzer.symbolic import modules
 from initaudit.analyzer.symbolic.computed_names import reached
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of
+from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.values import (
     MAX_TEXT,
     NONE,
@@ -36,9 +37,6 @@ from initaudit.analyzer.symbolic.values import (
     text,
 )
 
-if TYPE_CHECKING:
-    from initaudit.analyzer.symbolic.interpreter import Interpreter
-
 PYTHON_TYPES: dict[str, type] = {
     "int": int, "float": float, "str": str, "bool": bool, "list": list, "tuple": tuple, "dict": dict,
 }  # fmt: skip
@@ -60,7 +58,7 @@ TORCH_PARENTS = {
 }  # fmt: skip
 
 
-def call(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+def call(run: Run, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     """Call a built-in function; one that is not known lets nothing escape, for none of them writes tensors."""
     match name, args:
         case "isinstance", [value, types]:
@@ -74,7 +72,7 @@ def call(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Val
         case "setattr", [holder, key, value]:
             name = str(key.value) if isinstance(key, Constant) else text(key)
             for leaf in run.alternatives(holder):
-                execution.assign_attribute(run, leaf, name, value, origin.node)
+                modules.assign_attribute(run, leaf, name, value, origin.node)
             return NONE
         case "type", [Instance() as value]:
             return Class(value.cls) if value.cls is not None else Api(value.external or "?")
@@ -128,12 +126,12 @@ def _mapping_of(pairs: list[Value]) -> Mapping:
     return mapping
 
 
-def _as_value(run: Interpreter, outcome: Condition) -> Value:
+def _as_value(run: Run, outcome: Condition) -> Value:
     return simplify(choose(outcome, Constant(True), Constant(False)), run.condition)
 
 
-def _map(run: Interpreter, function: Value, iterable: Value, origin: Origin) -> Value:
-    results = [calls.call_value(run, function, [item], {}, origin) for _, item in run.iterate(iterable)]
+def _map(run: Run, function: Value, iterable: Value, origin: Origin) -> Value:
+    results = [run.call(function, [item], {}, origin) for _, item in run.iterate(iterable)]
     return Sequence(results, isinstance(iterable, Sequence) and iterable.complete)
 
 
@@ -151,7 +149,7 @@ def _extremum(name: str, values: list[Any]) -> Value:
         return UNKNOWN
 
 
-def _range(run: Interpreter, args: list[Value]) -> Value:
+def _range(run: Run, args: list[Value]) -> Value:
     for arg in args:
         run.integer(arg)
     if args and all(isinstance(arg, Constant) and isinstance(arg.value, int) for arg in args):
@@ -168,7 +166,7 @@ def _range(run: Interpreter, args: list[Value]) -> Value:
     return Sequence([result], complete=False)
 
 
-def _zip(run: Interpreter, args: list[Value]) -> Value:
+def _zip(run: Run, args: list[Value]) -> Value:
     columns = [[item for _, item in run.iterate(arg)] for arg in args]
     complete = all(isinstance(arg, Sequence) and arg.complete for arg in args)
     rows = max((len(column) for column in columns), default=0)
@@ -176,7 +174,7 @@ def _zip(run: Interpreter, args: list[Value]) -> Value:
     return Sequence([Sequence(list(row), is_list=False) for row in zip(*padded, strict=True)], complete)
 
 
-def _getattr(run: Interpreter, value: Value, key: Value, default: list[Value]) -> Value:
+def _getattr(run: Run, value: Value, key: Value, default: list[Value]) -> Value:
     name = key.value if isinstance(key, Constant) and isinstance(key.value, str) else text(key)
     if isinstance(value, Tensor) and default and name not in value.attributes:
         return default[0]
@@ -190,13 +188,13 @@ def _getattr(run: Interpreter, value: Value, key: Value, default: list[Value]) -
         if exists == FALSE:
             return default[0]
         if exists != TRUE:
-            return choose(exists, expressions.get_attribute(run, value, name), default[0])
+            return choose(exists, run.attribute(value, name), default[0])
     if isinstance(value, Symbol) and default:
         return Symbol(f"getattr({value.text}, {name})")
-    return expressions.get_attribute(run, value, name)
+    return run.attribute(value, name)
 
 
-def has_attribute(run: Interpreter, value: Value, name: str) -> Condition:
+def has_attribute(run: Run, value: Value, name: str) -> Condition:
     """When ``hasattr(value, name)`` is true."""
     if isinstance(value, Instance):
         if name in value.attributes:
@@ -213,7 +211,7 @@ def has_attribute(run: Interpreter, value: Value, name: str) -> Condition:
     return Literal(Atom(f"hasattr({text(value)}, {name!r})"))
 
 
-def is_instance(run: Interpreter, value: Value, types: Value) -> Condition:
+def is_instance(run: Run, value: Value, types: Value) -> Condition:
     """When ``isinstance(value, types)`` is true."""
     if isinstance(types, Sequence):
         return any_of(is_instance(run, value, item) for item in types.items)
@@ -225,7 +223,7 @@ def is_instance(run: Interpreter, value: Value, types: Value) -> Condition:
     return TRUE if outcome else FALSE
 
 
-def _is_instance(run: Interpreter, value: Value, cls: Value) -> bool | None:
+def _is_instance(run: Run, value: Value, cls: Value) -> bool | None:
     match value, cls:
         case Instance(), (Class() | Api()):
             return _derives(run, value, cls)
@@ -245,7 +243,7 @@ def _is_instance(run: Interpreter, value: Value, cls: Value) -> bool | None:
             return None
 
 
-def _derives(run: Interpreter, value: Instance, cls: Class | Api) -> bool | None:
+def _derives(run: Run, value: Instance, cls: Class | Api) -> bool | None:
     order = run.project.mro(value.cls) if value.cls is not None else ()
     if order is None:
         return None
@@ -274,7 +272,7 @@ def mathematics(name: str, args: list[Value]) -> Value:
 
 
 def container(
-    run: Interpreter, owner: Sequence | Mapping | Constant, name: str, args: list[Value], keywords: dict[str, Value]
+    run: Run, owner: Sequence | Mapping | Constant, name: str, args: list[Value], keywords: dict[str, Value]
 ) -> Value:
     """A method of a list, dict, string or number."""
     match owner:
@@ -288,7 +286,7 @@ def container(
             return UNKNOWN
 
 
-def _sequence_method(run: Interpreter, owner: Sequence, name: str, args: list[Value]) -> Value:
+def _sequence_method(run: Run, owner: Sequence, name: str, args: list[Value]) -> Value:
     if name in ("append", "insert", "add", "appendleft") and args:
         owner.items.append(choose(run.condition, args[-1], UNSET) if run.condition != TRUE else args[-1])
         return NONE
@@ -304,7 +302,7 @@ def _sequence_method(run: Interpreter, owner: Sequence, name: str, args: list[Va
     return Sequence(list(owner.items), owner.complete) if name == "copy" else UNKNOWN
 
 
-def _mapping_method(run: Interpreter, owner: Mapping, name: str, args: list[Value]) -> Value:
+def _mapping_method(run: Run, owner: Mapping, name: str, args: list[Value]) -> Value:
     match name, args:
         case "items", _:
             pairs: list[Value] = [Sequence([_key(key), value], is_list=False) for key, value in owner.items.items()]

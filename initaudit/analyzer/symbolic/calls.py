@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from initaudit.activations import lookup
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.frameworks import APPLYING_METHODS, MODULE_BASES, NEUTRAL_CONSTRUCTORS, PURE_PACKAGES
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.snippets import FunctionNode, has_decorator
-from initaudit.analyzer.symbolic import arithmetic, builtin_functions, modules, tensors
+from initaudit.analyzer.symbolic import arithmetic, builtin_functions, modules, signals, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, all_of, negate
 from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Following, Frame
+from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.values import (
     NONE,
     UNKNOWN,
@@ -41,9 +40,6 @@ from initaudit.analyzer.symbolic.values import (
 )
 from initaudit.schemes import calculate_gain
 
-if TYPE_CHECKING:
-    from initaudit.analyzer.symbolic.interpreter import Interpreter
-
 TRAVERSALS = {"parameters", "named_parameters", "modules", "named_modules", "children", "named_children", "apply"}
 
 
@@ -52,7 +48,7 @@ def api_name(name: str) -> str:
     return torch_api.canonical(name) if name.startswith("torch.") else name
 
 
-def call(run: Interpreter, function: Value, args: list[Value], keywords: dict[str, Value], node: ast.Call) -> Value:
+def call(run: Run, function: Value, args: list[Value], keywords: dict[str, Value], node: ast.Call) -> Value:
     """The value of a call expression."""
     if isinstance(function, Api) and function.name == "builtins.super":
         return _super(run, args)
@@ -61,9 +57,7 @@ def call(run: Interpreter, function: Value, args: list[Value], keywords: dict[st
     return call_value(run, function, args, keywords, run.origin(node))
 
 
-def call_value(
-    run: Interpreter, function: Value, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def call_value(run: Run, function: Value, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     """Call any value."""
     name = _dotted_name(function)
     if name is not None and run.project.initializes(name):
@@ -118,9 +112,7 @@ def _dotted_name(function: Value) -> str | None:
             return None
 
 
-def _call_either(
-    run: Interpreter, function: Choice, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def _call_either(run: Run, function: Choice, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     results: list[Value] = []
     before = run.condition
     for condition, branch in ((function.condition, function.then), (negate(function.condition), function.otherwise)):
@@ -135,9 +127,7 @@ def _call_either(
     return choose(function.condition, *results)
 
 
-def _call_local(
-    run: Interpreter, function: Lambda, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def _call_local(run: Run, function: Lambda, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     """Run a lambda or a function defined within a function."""
     node = function.origin.node
     if len(run.frames) >= MAX_DEPTH:
@@ -154,7 +144,7 @@ def _call_local(
     return run.run_body(frame, node.args, node.body, args, keywords)
 
 
-def _super(run: Interpreter, args: list[Value]) -> Value:
+def _super(run: Run, args: list[Value]) -> Value:
     """``super()`` and ``super(Class, self)``."""
     frame = run.frame
     owner, instance = frame.owner, frame.instance
@@ -166,7 +156,7 @@ def _super(run: Interpreter, args: list[Value]) -> Value:
     return Super(instance, owner)
 
 
-def construct(run: Interpreter, cls: Defined, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+def construct(run: Run, cls: Defined, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     """An object of a class of the project. Its constructor is a run of its own, so here its insides stay unknown."""
     external = torch_base(run, cls)
     if external in ("torch.nn.Parameter", "torch.Tensor"):
@@ -190,7 +180,7 @@ def _opaque(cls: Defined, external: str | None, args: list[Value], origin: Origi
 
 
 def _construct_in_program(
-    run: Interpreter,
+    run: Run,
     following: Following,
     instance: Instance,
     args: list[Value],
@@ -228,7 +218,7 @@ def _construct_in_program(
 
 
 def _run_constructor(
-    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+    run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> None:
     assert instance.cls is not None
     method = run.project.method(instance.cls, "__init__")
@@ -238,12 +228,12 @@ def _run_constructor(
         run.invoke(Function(method, instance, owner), args, keywords, origin)
 
 
-def _outermost(run: Interpreter, origin: Origin) -> Origin:
+def _outermost(run: Run, origin: Origin) -> Origin:
     """Where the code that a program begins with does something, itself or through others."""
     return next((frame.called_from for frame in run.frames[1:] if frame.called_from is not None), origin)
 
 
-def torch_base(run: Interpreter, cls: Defined) -> str | None:
+def torch_base(run: Run, cls: Defined) -> str | None:
     """The nearest torch class that a class of the project derives from."""
     for base in run.project.mro(cls) or ():
         if isinstance(base, External) and base.name in MODULE_BASES:
@@ -266,7 +256,7 @@ def _parameter(data: Value, *, buffer: bool = False) -> Value:
 # Torch
 
 
-def call_api(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+def call_api(run: Run, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     """Call a name that is known by tables, or not at all."""
     package = name.partition(".")[0]
     if package == "torch":
@@ -285,7 +275,7 @@ def call_api(run: Interpreter, name: str, args: list[Value], keywords: dict[str,
     return Symbol(f"{name}({', '.join(map(text, args))})")
 
 
-def _partial(run: Interpreter, args: list[Value], keywords: dict[str, Value]) -> Value:
+def _partial(run: Run, args: list[Value], keywords: dict[str, Value]) -> Value:
     function, *bound = args
 
     def apply(more: list[Value], extra: dict[str, Value], origin: Origin) -> Value:
@@ -294,7 +284,7 @@ def _partial(run: Interpreter, args: list[Value], keywords: dict[str, Value]) ->
     return Builtin("partial", apply)
 
 
-def _call_torch(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+def _call_torch(run: Run, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     owner, _, method = name.rpartition(".")
     if owner.rpartition(".")[2][:1].isupper() and args and isinstance(args[0], Instance):
         return call_value(run, modules.inherited(run, args[0], method, owner), args[1:], keywords, origin)
@@ -321,7 +311,7 @@ def _call_torch(run: Interpreter, name: str, args: list[Value], keywords: dict[s
     if name == "torch.Size":
         return args[0] if args else UNKNOWN
     if name.startswith("torch.nn.functional.") or (args and isinstance(args[0], Signal)):
-        return signal_function(run, name.rpartition(".")[2], args, origin)
+        return signals.apply(run, name.rpartition(".")[2], args)
     if name.startswith("torch.nn.") and name.rpartition(".")[2][:1].isupper():
         return modules.torch_module(run, name, args, keywords, origin)
     if isinstance(out := keywords.get("out"), Tensor):
@@ -343,7 +333,7 @@ def _call_torch(run: Interpreter, name: str, args: list[Value], keywords: dict[s
     return Symbol(f"{name}({', '.join(map(text, args))})")
 
 
-def _initialize(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+def _initialize(run: Run, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     """A call of ``torch.nn.init``."""
     if name in ("calculate_gain", "_calculate_fan_in_and_fan_out", "_calculate_correct_fan"):
         return _fans(name, args, keywords)
@@ -388,39 +378,10 @@ def _fans(name: str, args: list[Value], keywords: dict[str, Value]) -> Value:
     return Symbol(f"{name}({', '.join(map(text, args))})")
 
 
-# Signals: what the output of a weight meets
-
-
-def signal_function(run: Interpreter, name: str, args: list[Value], origin: Origin) -> Value:
-    """A function applied to the output of a forward."""
-    signal = next((arg for arg in args if isinstance(arg, Signal)), None)
-    if signal is None:
-        return tensors.computed(run, *args) if any(isinstance(arg, Tensor) for arg in args) else UNKNOWN
-    return meet(run, signal, name, origin)
-
-
-def signal_method(run: Interpreter, signal: Signal, name: str, args: list[Value], origin: Origin) -> Value:
-    """A method of the output of a forward."""
-    return meet(run, signal, name.rstrip("_"), origin)
-
-
-def meet(run: Interpreter, signal: Signal, name: str, origin: Origin) -> Value:
-    """What becomes of a signal in a function of this name."""
-    lowered = name.lower().rstrip("_")
-    if "norm" in lowered:
-        return Signal(signal.weight, signal.activation, True)
-    activation = lookup(name)
-    if activation is not None and activation.key not in ("identity", "linear"):
-        found = Signal(signal.weight, activation.key, signal.normalized, signal.trail)
-        run.signals.append(found)
-        return found
-    return signal
-
-
 # Attributes
 
 
-def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value:
+def instance_attribute(run: Run, instance: Instance, name: str) -> Value:
     """``instance.name``: its own, its class's, then nn.Module's."""
     if name in instance.attributes:
         found = simplify(instance.attributes[name], run.condition)
@@ -440,7 +401,7 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
     return known if known is not None else Symbol(f"self.{name}")
 
 
-def bound(run: Interpreter, method: Defined, instance: Instance) -> Value:
+def bound(run: Run, method: Defined, instance: Instance) -> Value:
     """A method bound to an instance; a property's value."""
     done = run.following is not None and instance is run.built and method == run.following.constructor
     if done or method.qualname in NEUTRAL_CONSTRUCTORS:
@@ -462,7 +423,7 @@ def bound(run: Interpreter, method: Defined, instance: Instance) -> Value:
     return function
 
 
-def super_attribute(run: Interpreter, value: Super, name: str) -> Value:
+def super_attribute(run: Run, value: Super, name: str) -> Value:
     """``super().name``."""
     cls = value.instance.cls
     found = run.project.method(cls, name, after=value.owner) if cls is not None else None
@@ -472,7 +433,7 @@ def super_attribute(run: Interpreter, value: Super, name: str) -> Value:
     return modules.inherited(run, value.instance, name, external)
 
 
-def class_attribute(run: Interpreter, value: Class, name: str) -> Value:
+def class_attribute(run: Run, value: Class, name: str) -> Value:
     """``Class.name``."""
     if name in ("__name__", "__qualname__"):
         return Constant(value.defined.definition.name)
@@ -488,7 +449,7 @@ def class_attribute(run: Interpreter, value: Class, name: str) -> Value:
     return Symbol(f"{value.defined.qualname}.{name}")
 
 
-def container_method(run: Interpreter, owner: Sequence | Mapping | Constant, name: str) -> Value:
+def container_method(run: Run, owner: Sequence | Mapping | Constant, name: str) -> Value:
     """A method of a list, dict, string or number."""
     action: Callable[..., Value] = builtin_functions.container
     return Builtin(name, lambda args, keywords, origin: action(run, owner, name, args, keywords))

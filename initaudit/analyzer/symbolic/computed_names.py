@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from initaudit.analyzer.symbolic.conditions import TRUE
+from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.values import Memory, Storage, Symbol, Tensor, Value, leaves
-
-if TYPE_CHECKING:
-    from initaudit.analyzer.symbolic.interpreter import Interpreter
 
 REACHED = "reached by a name that is computed"
 _KNOWN = re.compile(r"[\w.]*")
@@ -28,7 +25,7 @@ def shown(name: str) -> str:
     return f"{begin}{{...}}{end}" if is_computed(name) else name
 
 
-def reached(run: Interpreter, members: Iterable[tuple[str, Value]], name: str) -> Value:
+def reached(run: Run, members: Iterable[tuple[str, Value]], name: str) -> Value:
     """What a computed name leads to, among the ``members`` of a module: the only one that it can be.
 
     Where it can be several tensors, it is a tensor over one of their memories. Where it may be no tensor at all, what

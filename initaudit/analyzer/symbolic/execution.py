@@ -5,16 +5,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from collections.abc import Sequence as Statements
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from initaudit.analyzer.snippets import FunctionNode
 from initaudit.analyzer.symbolic import arithmetic, expressions, modules, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
+from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.values import (
     NONE,
     UNKNOWN,
     UNSET,
     Choice,
+    Index,
     Instance,
     Lambda,
     Mapping,
@@ -28,13 +30,10 @@ from initaudit.analyzer.symbolic.values import (
     simplify,
 )
 
-if TYPE_CHECKING:
-    from initaudit.analyzer.symbolic.interpreter import Interpreter
-
 Body = Statements[ast.stmt]
 
 
-def execute(run: Interpreter, statements: Body) -> None:
+def execute(run: Run, statements: Body) -> None:
     """Run statements in order, until no path goes on."""
     for statement in statements:
         if run.condition == FALSE:
@@ -45,22 +44,22 @@ def execute(run: Interpreter, statements: Body) -> None:
             handler(run, statement)
 
 
-def _expression(run: Interpreter, statement: ast.Expr) -> None:
+def _expression(run: Run, statement: ast.Expr) -> None:
     run.evaluate(statement.value)
 
 
-def _assign(run: Interpreter, statement: ast.Assign) -> None:
+def _assign(run: Run, statement: ast.Assign) -> None:
     result = run.evaluate(statement.value)
     for target in statement.targets:
         assign(run, target, result)
 
 
-def _annotated(run: Interpreter, statement: ast.AnnAssign) -> None:
+def _annotated(run: Run, statement: ast.AnnAssign) -> None:
     if statement.value is not None:
         assign(run, statement.target, run.evaluate(statement.value))
 
 
-def _while(run: Interpreter, statement: ast.While) -> None:
+def _while(run: Run, statement: ast.While) -> None:
     run.evaluate(statement.test)
     for node in ast.walk(ast.Module(statement.body, [])):
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
@@ -68,33 +67,33 @@ def _while(run: Interpreter, statement: ast.While) -> None:
     _branch(run, TRUE, statement.body)
 
 
-def _return(run: Interpreter, statement: ast.Return) -> None:
+def _return(run: Run, statement: ast.Return) -> None:
     run.frame.returned.append((run.condition, run.evaluate(statement.value) if statement.value else NONE))
     run.condition = FALSE
 
 
-def _raise(run: Interpreter, _: ast.Raise) -> None:
+def _raise(run: Run, _: ast.Raise) -> None:
     run.impossible.append(run.condition)
     run.condition = FALSE
 
 
-def _leave_loop(run: Interpreter, _: ast.Break | ast.Continue) -> None:
+def _leave_loop(run: Run, _: ast.Break | ast.Continue) -> None:
     run.condition = FALSE
 
 
-def _assert(run: Interpreter, statement: ast.Assert) -> None:
+def _assert(run: Run, statement: ast.Assert) -> None:
     run.impossible.append(all_of([run.condition, negate(expressions.condition(run, statement.test))]))
 
 
-def _function(run: Interpreter, statement: FunctionNode) -> None:
+def _function(run: Run, statement: FunctionNode) -> None:
     run.bind(statement.name, Lambda(run.origin(statement), run.frame.names))
 
 
-def _class(run: Interpreter, statement: ast.ClassDef) -> None:
+def _class(run: Run, statement: ast.ClassDef) -> None:
     run.bind(statement.name, UNKNOWN)
 
 
-def _branch(run: Interpreter, condition: Condition, body: Body) -> Condition:
+def _branch(run: Run, condition: Condition, body: Body) -> Condition:
     """Run a body where ``condition`` holds too; returns what still goes on behind it, and goes on as before."""
     before = run.condition
     run.condition = all_of([before, condition])
@@ -103,7 +102,7 @@ def _branch(run: Interpreter, condition: Condition, body: Body) -> Condition:
     return after
 
 
-def _if(run: Interpreter, statement: ast.If) -> None:
+def _if(run: Run, statement: ast.If) -> None:
     condition = expressions.condition(run, statement.test)
     before = run.condition
     then = all_of([before, condition])
@@ -120,7 +119,7 @@ def _if(run: Interpreter, statement: ast.If) -> None:
         run.condition = all_of([before, any_of([after_then, after_otherwise])])
 
 
-def _for(run: Interpreter, statement: ast.For | ast.AsyncFor) -> None:
+def _for(run: Run, statement: ast.For | ast.AsyncFor) -> None:
     iterable = run.evaluate(statement.iter)
     for condition, item in run.iterate(iterable):
         before = run.condition
@@ -133,7 +132,7 @@ def _for(run: Interpreter, statement: ast.For | ast.AsyncFor) -> None:
         _branch(run, TRUE, statement.orelse)
 
 
-def _with(run: Interpreter, statement: ast.With | ast.AsyncWith) -> None:
+def _with(run: Run, statement: ast.With | ast.AsyncWith) -> None:
     contexts = 0
     for item in statement.items:
         value = run.evaluate(item.context_expr)
@@ -145,7 +144,7 @@ def _with(run: Interpreter, statement: ast.With | ast.AsyncWith) -> None:
     run.device_contexts -= contexts
 
 
-def _try(run: Interpreter, statement: ast.Try) -> None:
+def _try(run: Run, statement: ast.Try) -> None:
     before = run.condition
     execute(run, statement.body)
     ends = [run.condition]
@@ -163,7 +162,7 @@ def _try(run: Interpreter, statement: ast.Try) -> None:
         execute(run, extra)
 
 
-def _match(run: Interpreter, statement: ast.Match) -> None:
+def _match(run: Run, statement: ast.Match) -> None:
     """Cases exclude each other; ``case _`` is where no other one matches."""
     source = run.frame.snippet.source
     subject = source(statement.subject)
@@ -175,7 +174,7 @@ def _match(run: Interpreter, statement: ast.Match) -> None:
         others.append(matches)
 
 
-def _import(run: Interpreter, statement: ast.Import | ast.ImportFrom) -> None:
+def _import(run: Run, statement: ast.Import | ast.ImportFrom) -> None:
     module = run.frame.module
     source = ""
     if isinstance(statement, ast.ImportFrom):
@@ -189,7 +188,7 @@ def _import(run: Interpreter, statement: ast.Import | ast.ImportFrom) -> None:
         run.bind(alias.asname or first, run.resolved(run.project.imported(module, target)))
 
 
-def _delete(run: Interpreter, statement: ast.Delete) -> None:
+def _delete(run: Run, statement: ast.Delete) -> None:
     for target in statement.targets:
         if isinstance(target, ast.Name):
             run.frame.names.pop(target.id, None)
@@ -199,14 +198,14 @@ def _delete(run: Interpreter, statement: ast.Delete) -> None:
                 run.set_attribute(owner, target.attr, UNSET)
 
 
-def assign(run: Interpreter, target: ast.expr, value: Value) -> None:
+def assign(run: Run, target: ast.expr, value: Value) -> None:
     """Bind a target; assigning to ``.data`` or to an index of a tensor writes its memory."""
     match target:
         case ast.Name(id=name):
             run.bind(name, value)
         case ast.Attribute(value=owner, attr=name):
             for holder in run.alternatives(run.evaluate(owner)):
-                assign_attribute(run, holder, name, value, target)
+                modules.assign_attribute(run, holder, name, value, target)
         case ast.Subscript(value=owner):
             index = expressions.index_part(run, target)
             for holder in run.alternatives(run.evaluate(owner)):
@@ -220,18 +219,7 @@ def assign(run: Interpreter, target: ast.expr, value: Value) -> None:
                     assign(run, element, item)
 
 
-def assign_attribute(run: Interpreter, holder: Value, name: str, value: Value, node: ast.AST) -> None:
-    """``holder.name = value``."""
-    if isinstance(holder, Instance):
-        run.set_attribute(holder, name, value)
-    elif isinstance(holder, Tensor):
-        if name == "data":
-            tensors.replace_data(run, holder, value, run.origin(node))
-        else:
-            holder.attributes[name] = value
-
-
-def _assign_item(run: Interpreter, holder: Value, index: expressions.Index, value: Value, node: ast.AST) -> None:
+def _assign_item(run: Run, holder: Value, index: Index, value: Value, node: ast.AST) -> None:
     match holder:
         case Tensor() if not tensors.from_itself(run, holder, value):
             tensors.write(run, tensors.part_of(holder, index), "index assignment", run.origin(node))
@@ -246,7 +234,7 @@ def _assign_item(run: Interpreter, holder: Value, index: expressions.Index, valu
             modules.set_item(run, holder, index.constant, value)
 
 
-def _unpack(run: Interpreter, value: Value, count: int) -> list[Value]:
+def _unpack(run: Run, value: Value, count: int) -> list[Value]:
     """The items of a tuple assignment."""
     value = simplify(value, run.condition)
     match value:
@@ -263,7 +251,7 @@ def _unpack(run: Interpreter, value: Value, count: int) -> list[Value]:
             return [UNKNOWN] * count
 
 
-def _augment(run: Interpreter, statement: ast.AugAssign) -> None:
+def _augment(run: Run, statement: ast.AugAssign) -> None:
     value = run.evaluate(statement.value)
     old = simplify(run.evaluate(statement.target), run.condition)
     if isinstance(old, Sequence):
@@ -279,7 +267,7 @@ def _augment(run: Interpreter, statement: ast.AugAssign) -> None:
         assign(run, statement.target, result)
 
 
-_HANDLERS: dict[type[ast.stmt], Callable[[Interpreter, Any], None]] = {
+_HANDLERS: dict[type[ast.stmt], Callable[[Run, Any], None]] = {
     ast.Expr: _expression,
     ast.Assign: _assign,
     ast.AnnAssign: _annotated,

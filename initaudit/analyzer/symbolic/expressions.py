@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from initaudit.analyzer.symbolic import arithmetic, calls, execution, tensors
+from initaudit.analyzer.symbolic import arithmetic, calls, signals, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
+from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.values import (
     NONE,
     UNKNOWN,
@@ -21,6 +21,7 @@ from initaudit.analyzer.symbolic.values import (
     Class,
     Constant,
     Function,
+    Index,
     Instance,
     Lambda,
     Mapping,
@@ -39,9 +40,6 @@ from initaudit.analyzer.symbolic.values import (
     text,
 )
 
-if TYPE_CHECKING:
-    from initaudit.analyzer.symbolic.interpreter import Interpreter
-
 COMPARISONS: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], bool]]] = {
     ast.Lt: ("<", operator.lt),
     ast.LtE: ("<=", operator.le),
@@ -52,35 +50,21 @@ EACH = "each of "
 """How the text of a symbol begins that stands for one item of a loop after the other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
-    """A subscript that selects along one dimension. ``start`` and ``stop`` are texts; ``whole`` is all of it."""
-
-    constant: object = None
-    start: str | None = None
-    stop: str | None = None
-    whole: bool = False
-    exact: bool = False
-    by_loop: bool = False
-    dimension: int = 0
-    step: int = 1
-
-
-def evaluate(run: Interpreter, node: ast.expr) -> Value:
+def evaluate(run: Run, node: ast.expr) -> Value:
     """The value of an expression, which may be a choice."""
     handler = _HANDLERS.get(type(node))
     return handler(run, node) if handler is not None else UNKNOWN
 
 
-def _name(run: Interpreter, node: ast.Name) -> Value:
+def _name(run: Run, node: ast.Name) -> Value:
     return run.lookup(node.id)
 
 
-def _constant(_: Interpreter, node: ast.Constant) -> Value:
+def _constant(_: Run, node: ast.Constant) -> Value:
     return UNKNOWN if isinstance(node.value, complex | EllipsisType) else constant(node.value)
 
 
-def _formatted(run: Interpreter, node: ast.JoinedStr) -> Value:
+def _formatted(run: Run, node: ast.JoinedStr) -> Value:
     parts = []
     for part in node.values:
         if isinstance(part, ast.Constant):
@@ -92,7 +76,7 @@ def _formatted(run: Interpreter, node: ast.JoinedStr) -> Value:
     return Symbol(f"f'{joined}'") if "{" in joined else constant(joined)
 
 
-def _elements(run: Interpreter, node: ast.Tuple | ast.List | ast.Set) -> Value:
+def _elements(run: Run, node: ast.Tuple | ast.List | ast.Set) -> Value:
     items: list[Value] = []
     complete = True
     for element in node.elts:
@@ -109,7 +93,7 @@ def _elements(run: Interpreter, node: ast.Tuple | ast.List | ast.Set) -> Value:
     return Sequence(items, complete, is_list=not isinstance(node, ast.Tuple))
 
 
-def _dict(run: Interpreter, node: ast.Dict) -> Value:
+def _dict(run: Run, node: ast.Dict) -> Value:
     mapping = Mapping({})
     for key_node, value_node in zip(node.keys, node.values, strict=True):
         value = run.evaluate(value_node)
@@ -125,13 +109,13 @@ def _dict(run: Interpreter, node: ast.Dict) -> Value:
     return mapping
 
 
-def _comprehension(run: Interpreter, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
+def _comprehension(run: Run, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
     items: list[Value] = []
     complete = _each(run, node.generators, lambda: items.append(run.evaluate(node.elt)))
     return Sequence(items, complete)
 
 
-def _dict_comprehension(run: Interpreter, node: ast.DictComp) -> Value:
+def _dict_comprehension(run: Run, node: ast.DictComp) -> Value:
     mapping = Mapping({})
 
     def add() -> None:
@@ -143,7 +127,7 @@ def _dict_comprehension(run: Interpreter, node: ast.DictComp) -> Value:
     return mapping
 
 
-def _each(run: Interpreter, clauses: list[ast.comprehension], action: Callable[[], object]) -> bool:
+def _each(run: Run, clauses: list[ast.comprehension], action: Callable[[], object]) -> bool:
     """Do something for each item of a comprehension; whether all items are known."""
     clause, *inner = clauses
     iterable = run.evaluate(clause.iter)
@@ -151,7 +135,7 @@ def _each(run: Interpreter, clauses: list[ast.comprehension], action: Callable[[
     before = run.condition
     for found, item in run.iterate(iterable):
         run.condition = all_of([before, found])
-        execution.assign(run, clause.target, item)
+        run.assign(clause.target, item)
         for test in clause.ifs:
             run.condition = all_of([run.condition, condition(run, test)])
         if run.condition != FALSE:
@@ -163,11 +147,11 @@ def _each(run: Interpreter, clauses: list[ast.comprehension], action: Callable[[
     return complete
 
 
-def _attribute(run: Interpreter, node: ast.Attribute) -> Value:
+def _attribute(run: Run, node: ast.Attribute) -> Value:
     return get_attribute(run, run.evaluate(node.value), node.attr)
 
 
-def get_attribute(run: Interpreter, owner: Value, name: str) -> Value:
+def get_attribute(run: Run, owner: Value, name: str) -> Value:
     """``owner.name``."""
     match owner:
         case Choice(test, then, otherwise):
@@ -197,12 +181,12 @@ def get_attribute(run: Interpreter, owner: Value, name: str) -> Value:
         case Signal() if name in ("T", "mT", "shape", "device", "dtype"):
             return owner if name in ("T", "mT") else UNKNOWN
         case Signal():
-            return Builtin(name, lambda args, keywords, origin: calls.signal_method(run, owner, name, args, origin))
+            return Builtin(name, lambda args, keywords, origin: signals.meet(run, owner, name.rstrip("_")))
         case _:
             return UNKNOWN
 
 
-def _call(run: Interpreter, node: ast.Call) -> Value:
+def _call(run: Run, node: ast.Call) -> Value:
     function = run.evaluate(node.func)
     args: list[Value] = []
     keywords: dict[str, Value] = {}
@@ -237,13 +221,13 @@ def _spread(value: Value) -> tuple[dict[str, Value], bool]:
             return {}, False
 
 
-def _subscript(run: Interpreter, node: ast.Subscript) -> Value:
+def _subscript(run: Run, node: ast.Subscript) -> Value:
     owner = run.evaluate(node.value)
     index = index_part(run, node)
     return get_item(run, owner, index)
 
 
-def get_item(run: Interpreter, owner: Value, index: Index) -> Value:
+def get_item(run: Run, owner: Value, index: Index) -> Value:
     """``owner[index]``."""
     match owner:
         case Choice(test, then, otherwise):
@@ -275,7 +259,7 @@ def _any_item(items: list[Value], index: Index) -> Value:
     return result
 
 
-def _entry(run: Interpreter, items: dict[str, Value], name: str) -> Value:
+def _entry(run: Run, items: dict[str, Value], name: str) -> Value:
     """The entry with a key. Of a module that some model holds, the names that the module itself gives are known."""
     if name in items or run.built is None:
         return items.get(name, UNKNOWN)
@@ -290,7 +274,7 @@ def _any_entry(items: dict[str, Value], index: Index) -> Value:
     return _any_item(list(items.values()), index) if items else UNKNOWN
 
 
-def index_part(run: Interpreter, node: ast.Subscript) -> Index:
+def index_part(run: Run, node: ast.Subscript) -> Index:
     """What a subscript selects: along the first dimension that it does not take whole."""
     slices = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     dimension = next((place for place, entry in enumerate(slices) if not _is_full_slice(entry)), None)
@@ -317,7 +301,7 @@ def index_part(run: Interpreter, node: ast.Subscript) -> Index:
     return Index(start=text(value), by_loop=isinstance(value, Symbol) and EACH in value.text)
 
 
-def _is_integer(run: Interpreter, value: Value) -> bool:
+def _is_integer(run: Run, value: Value) -> bool:
     """Whether a value is one integer, and not one after the other."""
     if isinstance(value, Symbol):
         return run.is_integer(value.text) and EACH not in value.text
@@ -333,18 +317,18 @@ def _is_full_slice(node: ast.expr) -> bool:
     return open_slice or _is_ellipsis(node)
 
 
-def _bound(run: Interpreter, node: ast.expr | None) -> str | None:
+def _bound(run: Run, node: ast.expr | None) -> str | None:
     if node is None:
         return None
     value = run.evaluate(node)
     return None if value == Constant(0) else text(value)
 
 
-def _binary(run: Interpreter, node: ast.BinOp) -> Value:
+def _binary(run: Run, node: ast.BinOp) -> Value:
     return arithmetic.binary(run, type(node.op), run.evaluate(node.left), run.evaluate(node.right))
 
 
-def _unary(run: Interpreter, node: ast.UnaryOp) -> Value:
+def _unary(run: Run, node: ast.UnaryOp) -> Value:
     if isinstance(node.op, ast.Not):
         return _as_value(condition(run, node), run)
     value = run.evaluate(node.operand)
@@ -353,7 +337,7 @@ def _unary(run: Interpreter, node: ast.UnaryOp) -> Value:
     return Symbol(f"-{text(value)}") if isinstance(value, Symbol) else value
 
 
-def _boolean(run: Interpreter, node: ast.BoolOp) -> Value:
+def _boolean(run: Run, node: ast.BoolOp) -> Value:
     first, *others = node.values
     left, before = run.evaluate(first), first
     for operand in others:
@@ -364,15 +348,15 @@ def _boolean(run: Interpreter, node: ast.BoolOp) -> Value:
     return left
 
 
-def _comparison(run: Interpreter, node: ast.Compare) -> Value:
+def _comparison(run: Run, node: ast.Compare) -> Value:
     return _as_value(condition(run, node), run)
 
 
-def _as_value(outcome: Condition, run: Interpreter) -> Value:
+def _as_value(outcome: Condition, run: Run) -> Value:
     return simplify(choose(outcome, Constant(True), Constant(False)), run.condition)
 
 
-def _conditional(run: Interpreter, node: ast.IfExp) -> Value:
+def _conditional(run: Run, node: ast.IfExp) -> Value:
     test = condition(run, node.test)
     before = run.condition
     results: list[Value] = []
@@ -385,21 +369,21 @@ def _conditional(run: Interpreter, node: ast.IfExp) -> Value:
     return choose(test, *results)
 
 
-def _lambda(run: Interpreter, node: ast.Lambda) -> Value:
+def _lambda(run: Run, node: ast.Lambda) -> Value:
     return Lambda(run.origin(node), run.frame.names)
 
 
-def _named(run: Interpreter, node: ast.NamedExpr) -> Value:
+def _named(run: Run, node: ast.NamedExpr) -> Value:
     value = run.evaluate(node.value)
-    execution.assign(run, node.target, value)
+    run.assign(node.target, value)
     return value
 
 
-def _await(run: Interpreter, node: ast.Await) -> Value:
+def _await(run: Run, node: ast.Await) -> Value:
     return run.evaluate(node.value)
 
 
-_HANDLERS: dict[type[ast.expr], Callable[[Interpreter, Any], Value]] = {
+_HANDLERS: dict[type[ast.expr], Callable[[Run, Any], Value]] = {
     ast.Name: _name,
     ast.Constant: _constant,
     ast.JoinedStr: _formatted,
@@ -428,7 +412,7 @@ _HANDLERS: dict[type[ast.expr], Callable[[Interpreter, Any], Value]] = {
 # Tests
 
 
-def condition(run: Interpreter, node: ast.expr) -> Condition:
+def condition(run: Run, node: ast.expr) -> Condition:
     """What has to hold for a test to be true."""
     match node:
         case ast.UnaryOp(op=ast.Not(), operand=inner):
@@ -443,7 +427,7 @@ def condition(run: Interpreter, node: ast.expr) -> Condition:
             return truth(run, run.evaluate(node), node)
 
 
-def _connected(run: Interpreter, tests: list[ast.expr], *, conjunction: bool) -> Condition:
+def _connected(run: Run, tests: list[ast.expr], *, conjunction: bool) -> Condition:
     """Tests joined by ``and``, or by ``or``: one is not reached where those before it decide."""
     before = run.condition
     result = condition(run, tests[0])
@@ -456,7 +440,7 @@ def _connected(run: Interpreter, tests: list[ast.expr], *, conjunction: bool) ->
     return result
 
 
-def truth(run: Interpreter, value: Value, node: ast.expr, last: ast.expr | None = None) -> Condition:
+def truth(run: Run, value: Value, node: ast.expr, last: ast.expr | None = None) -> Condition:
     """When a value counts as true; it is that of ``node``, or of all that stands from there to ``last``."""
     match value:
         case Constant(inner):
@@ -476,7 +460,7 @@ def truth(run: Interpreter, value: Value, node: ast.expr, last: ast.expr | None 
             return Literal(Atom(run.frame.snippet.source(node, last)))
 
 
-def _compare(run: Interpreter, left: Value, sign: ast.cmpop, right: Value, node: ast.Compare) -> Condition:
+def _compare(run: Run, left: Value, sign: ast.cmpop, right: Value, node: ast.Compare) -> Condition:
     if isinstance(left, Choice):
         return any_of(
             all_of([when, _compare(run, leaf, sign, right, node)]) for when, leaf in leaves(left, run.condition)
@@ -503,7 +487,7 @@ def _compare(run: Interpreter, left: Value, sign: ast.cmpop, right: Value, node:
     return Literal(Atom(run.frame.snippet.source(node)))
 
 
-def _equal(run: Interpreter, left: Value, right: Value, node: ast.Compare) -> Condition:
+def _equal(run: Run, left: Value, right: Value, node: ast.Compare) -> Condition:
     run.step()  # a collection that grows is compared with again and again
     if isinstance(left, Constant) and isinstance(right, Constant):
         return TRUE if left.value == right.value else FALSE
@@ -520,7 +504,7 @@ def _equal(run: Interpreter, left: Value, right: Value, node: ast.Compare) -> Co
     return Literal(Atom(run.frame.snippet.source(node)))
 
 
-def _contains(run: Interpreter, left: Value, right: Value, node: ast.Compare) -> Condition:
+def _contains(run: Run, left: Value, right: Value, node: ast.Compare) -> Condition:
     if isinstance(right, Sequence) and right.complete:
         return any_of(_equal(run, left, item, node) for item in right.items)
     if isinstance(left, Constant) and isinstance(left.value, str):

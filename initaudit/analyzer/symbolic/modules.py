@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.snippets import dotted
-from initaudit.analyzer.symbolic import calls, tensors
+from initaudit.analyzer.symbolic import signals, tensors
 from initaudit.analyzer.symbolic.computed_names import is_computed, reached
 from initaudit.analyzer.symbolic.conditions import TRUE, Condition, all_of
+from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.values import (
     NONE,
     UNKNOWN,
@@ -35,9 +35,6 @@ from initaudit.analyzer.symbolic.values import (
 )
 from initaudit.schemes import distribution_of
 
-if TYPE_CHECKING:
-    from initaudit.analyzer.symbolic.interpreter import Interpreter
-
 RESET_TARGETS = (
     "weight", "bias", "in_proj_weight", "in_proj_bias", "q_proj_weight", "k_proj_weight", "v_proj_weight", "bias_k",
     "bias_v", "weight_ih", "weight_hh", "bias_ih", "bias_hh",
@@ -56,7 +53,7 @@ def is_gradient_mode(node: ast.expr) -> bool:
 # Torch's own modules
 
 
-def torch_module(run: Interpreter, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+def torch_module(run: Run, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     """An object of a torch class."""
     instance = Instance(None, name, arguments=(*args, *keywords.values()), origin=origin)
     short = name.rpartition(".")[2]
@@ -79,7 +76,7 @@ def torch_module(run: Interpreter, name: str, args: list[Value], keywords: dict[
     return instance
 
 
-def _sequence_items(run: Interpreter, arg: Value, *, single: bool) -> list[Value]:
+def _sequence_items(run: Run, arg: Value, *, single: bool) -> list[Value]:
     if isinstance(arg, Sequence):
         return list(arg.items)
     if isinstance(arg, Mapping):
@@ -88,7 +85,7 @@ def _sequence_items(run: Interpreter, arg: Value, *, single: bool) -> list[Value
 
 
 def _add_weights(
-    run: Interpreter, instance: Instance, short: str, args: list[Value], keywords: dict[str, Value], origin: Origin
+    run: Run, instance: Instance, short: str, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> None:
     """The weight and bias of a torch layer, which its own constructor initializes."""
     shape = _weight_shape(short, args, keywords)
@@ -129,7 +126,7 @@ def _weight_shape(short: str, args: list[Value], keywords: dict[str, Value]) -> 
     return None
 
 
-def utility(run: Interpreter, name: str, args: list[Value]) -> Value:
+def utility(run: Run, name: str, args: list[Value]) -> Value:
     """``torch.nn.utils``: reparametrizations give their module back."""
     short = name.rpartition(".")[2]
     if short in ("weight_norm", "spectral_norm", "orthogonal", "register_parametrization", "remove_weight_norm"):
@@ -144,9 +141,7 @@ def utility(run: Interpreter, name: str, args: list[Value]) -> Value:
 # Traversal
 
 
-def members(
-    run: Interpreter, instance: Instance, condition: Condition = TRUE
-) -> Iterator[tuple[str, Condition, Value]]:
+def members(run: Run, instance: Instance, condition: Condition = TRUE) -> Iterator[tuple[str, Condition, Value]]:
     """Everything that is registered on a module directly: name, condition, value."""
     for name, value in [*instance.attributes.items(), *((str(i), v) for i, v in enumerate(instance.children))]:
         for when, leaf in leaves(value, condition):
@@ -156,7 +151,7 @@ def members(
                 continue
 
 
-def initialize(run: Interpreter, value: Value, by: str, origin: Origin, seen: set[int] | None = None) -> None:
+def initialize(run: Run, value: Value, by: str, origin: Origin, seen: set[int] | None = None) -> None:
     """Write a tensor, or every parameter below a module or in a collection; each object that was not ``seen`` yet."""
     seen = set() if seen is None else seen
     if id(value) in seen:
@@ -179,7 +174,7 @@ def initialize(run: Interpreter, value: Value, by: str, origin: Origin, seen: se
                 initialize(run, leaf, by, origin, seen)
 
 
-def named_parameters(run: Interpreter, instance: Instance, recurse: bool = True, prefix: str = "") -> list[Value]:
+def named_parameters(run: Run, instance: Instance, recurse: bool = True, prefix: str = "") -> list[Value]:
     """(name, parameter) pairs; a parameter that exists under a condition is a choice."""
     found: list[Value] = []
     seen: set[int] = set()
@@ -200,7 +195,7 @@ def named_parameters(run: Interpreter, instance: Instance, recurse: bool = True,
     return found
 
 
-def all_modules(run: Interpreter, instance: Instance, *, own: bool = True) -> list[tuple[str, Condition, Instance]]:
+def all_modules(run: Run, instance: Instance, *, own: bool = True) -> list[tuple[str, Condition, Instance]]:
     """The module and everything below it, children first as ``apply`` visits them."""
     found: list[tuple[str, Condition, Instance]] = []
     seen: set[int] = set()
@@ -223,7 +218,7 @@ def _conditional(condition: Condition, value: Value) -> Value:
     return value if condition == TRUE else choose(condition, value, UNSET)
 
 
-def attribute(run: Interpreter, instance: Instance, name: str) -> Value | None:
+def attribute(run: Run, instance: Instance, name: str) -> Value | None:
     """An attribute that nn.Module or a container gives; None when neither has it."""
     builtin = _METHODS.get(name)
     if builtin is not None:
@@ -253,7 +248,7 @@ def attribute(run: Interpreter, instance: Instance, name: str) -> Value | None:
     return None
 
 
-def inherited(run: Interpreter, instance: Instance, name: str, external: str | None) -> Value:
+def inherited(run: Run, instance: Instance, name: str, external: str | None) -> Value:
     """``super().name`` where the next class is not readable."""
     if name == "__init__" and external is not None and external.startswith("torch.nn."):
         short = external.rpartition(".")[2]
@@ -265,7 +260,7 @@ def inherited(run: Interpreter, instance: Instance, name: str, external: str | N
 
 
 def _construct_base(
-    run: Interpreter, instance: Instance, short: str, args: list[Value], keywords: dict[str, Value], origin: Origin
+    run: Run, instance: Instance, short: str, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> Value:
     """The constructor of a torch layer: makes its weights, then calls the instance's own reset method."""
     if short in WITH_WEIGHT:
@@ -274,11 +269,11 @@ def _construct_base(
         instance.children += [i for a in args for i in _sequence_items(run, a, single=short == "Sequential")]
     reset = torch_api.RESET_BY_CONSTRUCTOR.get(short)
     if reset is not None:
-        calls.call_value(run, calls.instance_attribute(run, instance, reset), [], {}, origin)
+        run.call(run.attribute(instance, reset), [], {}, origin)
     return NONE
 
 
-def _reset(run: Interpreter, instance: Instance, origin: Origin) -> Value:
+def _reset(run: Run, instance: Instance, origin: Origin) -> Value:
     """A torch layer's own ``reset_parameters``."""
     if (instance.external or "").rpartition(".")[2] in torch_api.RESETS_ALL:
         for pair in named_parameters(run, instance):
@@ -291,7 +286,18 @@ def _reset(run: Interpreter, instance: Instance, origin: Origin) -> Value:
     return NONE
 
 
-def set_item(run: Interpreter, holder: Sequence | Instance, index: object, value: Value) -> None:
+def assign_attribute(run: Run, holder: Value, name: str, value: Value, node: ast.AST) -> None:
+    """``holder.name = value``."""
+    if isinstance(holder, Instance):
+        run.set_attribute(holder, name, value)
+    elif isinstance(holder, Tensor):
+        if name == "data":
+            tensors.replace_data(run, holder, value, run.origin(node))
+        else:
+            holder.attributes[name] = value
+
+
+def set_item(run: Run, holder: Sequence | Instance, index: object, value: Value) -> None:
     """``holder[index] = value`` for a list or a container."""
     items = holder.items if isinstance(holder, Sequence) else holder.children
     if isinstance(holder, Instance) and isinstance(index, str):
@@ -305,9 +311,7 @@ def set_item(run: Interpreter, holder: Sequence | Instance, index: object, value
 # Methods of nn.Module
 
 
-def _register(
-    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def _register(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     name = args[0] if args else keywords.get("name", UNKNOWN)
     value = (
         args[1] if len(args) > 1 else next((keywords[k] for k in ("param", "tensor", "module") if k in keywords), NONE)
@@ -318,7 +322,7 @@ def _register(
 
 
 def _register_buffer(
-    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+    run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> Value:
     name = args[0] if args else keywords.get("name", UNKNOWN)
     instance.buffers.add(str(name.value) if isinstance(name, Constant) else text(name))
@@ -326,22 +330,20 @@ def _register_buffer(
     return _register(run, instance, args, keywords, origin)
 
 
-def _parameters(
-    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def _parameters(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     recurse = (args[0] if args else keywords.get("recurse")) != Constant(False)
     pairs = [pair for pair in named_parameters(run, instance, recurse) if isinstance(pair, Sequence)]
     return Sequence([pair.items[1] for pair in pairs], complete=False)
 
 
 def _named_parameters(
-    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+    run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> Value:
     return Sequence(named_parameters(run, instance, keywords.get("recurse") != Constant(False)), complete=False)
 
 
 def _get_parameter(
-    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+    run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> Value:
     target = args[0] if args else keywords.get("target", UNKNOWN)
     wanted = str(target.value) if isinstance(target, Constant) else text(target)
@@ -356,14 +358,12 @@ def _get_parameter(
     return reached(run, known, "?" if isinstance(target, Constant) else wanted)
 
 
-def _modules(
-    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def _modules(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     return Sequence([_conditional(when, module) for _, when, module in all_modules(run, instance)], complete=False)
 
 
 def _named_modules(
-    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+    run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> Value:
     pairs: list[Value] = [
         Sequence([Constant(name), _conditional(when, module)], is_list=False)
@@ -372,18 +372,16 @@ def _named_modules(
     return Sequence(pairs, complete=False)
 
 
-def _direct(run: Interpreter, instance: Instance) -> list[tuple[str, Condition, Instance]]:
+def _direct(run: Run, instance: Instance) -> list[tuple[str, Condition, Instance]]:
     return [(name, when, leaf) for name, when, leaf in members(run, instance) if isinstance(leaf, Instance)]
 
 
-def _children(
-    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def _children(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     return Sequence([_conditional(when, child) for _, when, child in _direct(run, instance)], complete=False)
 
 
 def _named_children(
-    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+    run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> Value:
     pairs: list[Value] = [
         Sequence([Constant(name), _conditional(when, child)], is_list=False)
@@ -392,75 +390,63 @@ def _named_children(
     return Sequence(pairs, complete=False)
 
 
-def _apply(
-    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def _apply(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     function = args[0] if args else keywords.get("fn", UNKNOWN)
     before = run.condition
     for _, condition, module in all_modules(run, instance):
         run.condition = all_of([before, condition])
-        calls.call_value(run, function, [module], {}, origin)
+        run.call(function, [module], {}, origin)
     run.condition = before
     return instance
 
 
-def apply_method(run: Interpreter, instance: Instance, name: str, origin: Origin) -> Value:
+def apply_method(run: Run, instance: Instance, name: str, origin: Origin) -> Value:
     """``instance.apply(instance.name)``, as frameworks do it."""
-    return _apply(run, instance, [calls.instance_attribute(run, instance, name)], {}, origin)
+    return _apply(run, instance, [run.attribute(instance, name)], {}, origin)
 
 
-def _append(
-    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def _append(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     if args:
         instance.children.append(_conditional(run.condition, args[-1]))
     return instance
 
 
-def _extend(
-    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def _extend(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     for condition, item in run.iterate(args[0]) if args else []:
         instance.children.append(_conditional(condition, item))
     return instance
 
 
-def _update(
-    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def _update(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     if args and isinstance(args[0], Mapping):
         for name, value in args[0].items.items():
             run.set_attribute(instance, name, value)
     return NONE
 
 
-def _values(
-    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def _values(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     return Sequence([*instance.attributes.values(), *instance.children], complete=False)
 
 
-def _keys(run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+def _keys(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     return Sequence([Constant(name) for name in instance.attributes], complete=False)
 
 
-def _items(
-    run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def _items(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     pairs: list[Value] = [
         Sequence([Constant(name), value], is_list=False) for name, value in instance.attributes.items()
     ]
     return Sequence(pairs, complete=False)
 
 
-def _load(run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+def _load(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     if run.following is not None:
         initialize(run, instance, LOADS, origin)
         return UNKNOWN
     return _lose(run, instance, args, keywords, origin)
 
 
-def _lose(run: Interpreter, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+def _lose(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     run.escape(instance, LOADED if run.condition == TRUE else "its values may be loaded")
     return UNKNOWN
 
@@ -493,7 +479,7 @@ _METHODS = {
 # Forward
 
 
-def forward(run: Interpreter, instance: Instance, args: list[Value], origin: Origin) -> Value:
+def forward(run: Run, instance: Instance, args: list[Value], origin: Origin) -> Value:
     """Call a module: the output of a weight, or what a signal meets in an activation or a normalization."""
     signal = simplify(args[0], run.condition) if args else UNKNOWN
     if isinstance(signal, Choice):
@@ -510,11 +496,11 @@ def forward(run: Interpreter, instance: Instance, args: list[Value], origin: Ori
     if short in torch_api.NORMALIZATIONS:
         return Signal(signal.weight, signal.activation, True)
     if short in torch_api.ACTIVATION_MODULES:
-        return calls.meet(run, signal, f"torch.nn.{short}", origin)
+        return signals.meet(run, signal, f"torch.nn.{short}")
     return signal if short in torch_api.TRANSPARENT else UNKNOWN
 
 
-def _through(run: Interpreter, sequential: Instance, signal: Value, origin: Origin) -> Value:
+def _through(run: Run, sequential: Instance, signal: Value, origin: Origin) -> Value:
     for child in sequential.children:
         if not isinstance(child, Instance):
             return UNKNOWN

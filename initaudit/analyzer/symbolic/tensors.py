@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.symbolic.computed_names import REACHED
 from initaudit.analyzer.symbolic.conditions import TRUE
+from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.values import (
+    INEXACT,
     UNKNOWN,
     Api,
     Builtin,
     Choice,
     Constant,
+    Index,
     Mapping,
     Memory,
     Origin,
@@ -33,20 +35,14 @@ from initaudit.analyzer.symbolic.values import (
 )
 from initaudit.schemes import Distribution, distribution_of
 
-if TYPE_CHECKING:
-    from initaudit.analyzer.symbolic.expressions import Index
-    from initaudit.analyzer.symbolic.interpreter import Interpreter
 
-INEXACT = Part(None, None, False)
-
-
-def fresh(run: Interpreter, call: str, origin: Origin | None, shape: tuple[Value, ...] | None = None) -> Tensor:
+def fresh(run: Run, call: str, origin: Origin | None, shape: tuple[Value, ...] | None = None) -> Tensor:
     """A tensor whose memory the call itself writes."""
     return Tensor(Memory(Storage(origin, call, raw=False, condition=run.condition, shape=shape)))
 
 
 def allocate(
-    run: Interpreter, call: str, args: list[Value], keywords: dict[str, Value], origin: Origin, *, legacy: bool
+    run: Run, call: str, args: list[Value], keywords: dict[str, Value], origin: Origin, *, legacy: bool
 ) -> Value:
     """Memory that nothing has written; data and sizes of no element give a tensor that is not raw."""
     shape, pending = size_arguments(run, args, keywords, legacy=legacy)
@@ -70,7 +66,7 @@ def allocate(
     return Tensor(Memory(storage))
 
 
-def _from_torch(run: Interpreter, node: ast.AST) -> bool:
+def _from_torch(run: Run, node: ast.AST) -> bool:
     """Whether a call is of an attribute of torch itself, and not of a module or an object that has the same."""
     match node:
         case ast.Call(func=ast.Attribute(value=owner)) if dotted(owner):
@@ -78,14 +74,14 @@ def _from_torch(run: Interpreter, node: ast.AST) -> bool:
     return False
 
 
-def _dtype(run: Interpreter, value: Value) -> str | None:
+def _dtype(run: Run, value: Value) -> str | None:
     """The data type that an argument names; of several, one that only a loader fills."""
     named = [run.defaults.get(leaf.text) if isinstance(leaf, Symbol) else leaf for _, leaf in leaves(value, TRUE)]
     names = [leaf.name for leaf in named if isinstance(leaf, Api)]
     return next((name for name in names if name in torch_api.LOADED_DTYPES), names[0] if names else None)
 
 
-def _is_integer(run: Interpreter) -> Callable[[Value], bool]:
+def _is_integer(run: Run) -> Callable[[Value], bool]:
     return lambda value: (
         (isinstance(value, Constant) and type(value.value) is int)
         or isinstance(value, Size)
@@ -94,7 +90,7 @@ def _is_integer(run: Interpreter) -> Callable[[Value], bool]:
 
 
 def size_arguments(
-    run: Interpreter, args: list[Value], keywords: dict[str, Value], *, legacy: bool
+    run: Run, args: list[Value], keywords: dict[str, Value], *, legacy: bool
 ) -> tuple[tuple[Value, ...] | None, str | None]:
     """The shape that arguments give, or the symbol that would have to be an integer for them to be a size.
 
@@ -139,7 +135,7 @@ def shape_like(value: Value) -> tuple[Value, ...] | None:
 
 
 def write(
-    run: Interpreter,
+    run: Run,
     tensor: Tensor,
     by: str,
     origin: Origin,
@@ -159,7 +155,7 @@ def write(
     return tensor
 
 
-def replace_data(run: Interpreter, tensor: Tensor, value: Value, origin: Origin) -> None:
+def replace_data(run: Run, tensor: Tensor, value: Value, origin: Origin) -> None:
     """``tensor.data = value``: another memory under the same tensor."""
     if from_itself(run, tensor, value):
         return
@@ -192,18 +188,13 @@ def unknown_part(tensor: Tensor) -> Tensor:
     return Tensor(tensor.storage, part=INEXACT)
 
 
-def element(tensor: Tensor) -> Tensor:
-    """What a loop over the tensor binds: one view after the other, together all of it."""
-    return Tensor(tensor.storage, part=tensor.part, elements=tensor.part is None or tensor.part is INEXACT)
-
-
-def computed(run: Interpreter, *operands: Value) -> Value:
+def computed(run: Run, *operands: Value) -> Value:
     """The result of arithmetic, which is garbage when computed from memory nobody wrote."""
     garbage = dict.fromkeys(storage for operand in operands for each in _garbage(run, operand) for storage in each)
     return Tensor(Memory(Storage(None, "arithmetic", raw=False, condition=run.condition, garbage=tuple(garbage))))
 
 
-def _garbage(run: Interpreter, value: Value) -> Iterator[tuple[Storage, ...]]:
+def _garbage(run: Run, value: Value) -> Iterator[tuple[Storage, ...]]:
     """The memory that nobody wrote so far and that a value is, or was computed from, on each of its paths."""
     for _, leaf in leaves(value.storage, run.condition) if isinstance(value, Tensor) else ():
         if isinstance(leaf, Memory):
@@ -211,7 +202,7 @@ def _garbage(run: Interpreter, value: Value) -> Iterator[tuple[Storage, ...]]:
             yield () if storage.writes else (storage,) if storage.raw else storage.garbage
 
 
-def from_itself(run: Interpreter, tensor: Tensor, value: Value) -> bool:
+def from_itself(run: Run, tensor: Tensor, value: Value) -> bool:
     """Whether a value that is to be written was computed from the same memory before anybody wrote that."""
     own = {storage for path in _garbage(run, tensor) for storage in path}
     return isinstance(value, Tensor) and all(not own.isdisjoint(path) for path in _garbage(run, value))
@@ -225,7 +216,7 @@ def place(value: Value, origin: Origin) -> None:
                 memory.storage.origin = origin
 
 
-def attribute(run: Interpreter, tensor: Tensor, name: str) -> Value:
+def attribute(run: Run, tensor: Tensor, name: str) -> Value:
     """``tensor.name``."""
     if name in tensor.attributes:
         return tensor.attributes[name]
@@ -247,9 +238,7 @@ def _dimensions(tensor: Tensor) -> Value:
     return Constant(len(shape)) if shape is not None and known else Symbol(f"{text(tensor)}.dim()")
 
 
-def method(
-    run: Interpreter, tensor: Tensor, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> Value:
+def method(run: Run, tensor: Tensor, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     """Call a method of a tensor."""
     if name == "copy_" and args and from_itself(run, tensor, args[0]):
         return tensor

@@ -148,6 +148,23 @@ class Part:
         return f"[{':, ' * self.dimension}{self.start or ''}:{self.stop or ''}{step}]"
 
 
+INEXACT = Part(None, None, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A subscript that selects along one dimension. ``start`` and ``stop`` are texts; ``whole`` is all of it."""
+
+    constant: object = None
+    start: str | None = None
+    stop: str | None = None
+    whole: bool = False
+    exact: bool = False
+    by_loop: bool = False
+    dimension: int = 0
+    step: int = 1
+
+
 @dataclass(slots=True, eq=False)
 class Storage:
     """Memory. ``raw`` says that allocating it wrote nothing; ``escaped`` that code nobody could read had hold of it.
@@ -368,6 +385,11 @@ def inside(value: Value) -> Iterator[Value]:
                 pending += (otherwise, then)
             case _:
                 yield found
+
+
+def element(tensor: Tensor) -> Tensor:
+    """What a loop over the tensor binds: one view after the other, together all of it."""
+    return Tensor(tensor.storage, part=tensor.part, elements=tensor.part is None or tensor.part is INEXACT)
 
 
 def choose(condition: Condition, then: Value, otherwise: Value) -> Value:
