@@ -237,6 +237,25 @@ def coverage(found: Registered, others: list[Storage], impossible: list[Conditio
     return Coverage.WRITTEN, None
 
 
+def options_known(found: Registered, impossible: list[Condition]) -> str | None:
+    """The texts of an option for which a branch writes a storage, where none writes it for any other text.
+
+    None where the constructor refuses other texts, or writes the storage for them too.
+    """
+    storage = found.storage
+    covered = any_of([negate(found.condition), *(event.condition for event in storage.writes if event.part is None)])
+    asked = atoms(covered)
+    subjects = {atom.subject for atom in asked}
+    constants = sorted({atom.constant for atom in asked if atom.constant is not None and atom.constant[:1] in "'\""})
+    if len(subjects) != 1 or None in subjects or len(constants) != len(asked) or not constants:
+        return None
+    feasible = all_of([storage.condition, *(negate(path) for path in impossible if atoms(path) & asked)])
+    for case in assignments([storage.condition, covered], where=feasible):
+        if not holds(covered, case) and not any(case.get(atom) for atom in asked):
+            return f"only if `{subjects.pop()}` is {' or '.join(constants)}"
+    return None
+
+
 def _conditions(others: list[Storage]) -> list[Condition]:
     return [event.condition for other in others for event in other.writes][:6]
 

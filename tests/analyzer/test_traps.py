@@ -164,23 +164,6 @@ TRAPS = {
         "nn.init.normal_(self.weight)",
         {"bias"},
     ),
-    "an option that has one of the values the code knows": Trap(
-        """
-        class Layer(nn.Module):
-            def __init__(self, n, init="uniform"):
-                super().__init__()
-                self.weight = nn.Parameter(torch.empty(n, n))
-                self.bias = nn.Parameter(torch.empty(n))
-                nn.init.zeros_(self.bias)
-                if init == "uniform":
-                    nn.init.uniform_(self.weight)
-                elif init == "normal":
-                    nn.init.normal_(self.weight)
-        """,
-        "nn.init.zeros_(self.bias)",
-        "pass",
-        {"bias"},
-    ),
 }
 
 

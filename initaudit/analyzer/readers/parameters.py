@@ -12,6 +12,7 @@ from initaudit.analyzer.constructor import (
     Registered,
     construct,
     coverage,
+    options_known,
     registered,
     timeline,
     unreadable_base,
@@ -41,7 +42,7 @@ from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.finding import Place
 from initaudit.observation import Undecided
 from initaudit.subjects.lost_on_meta import NotRestored
-from initaudit.timeline import Coverage, ParameterTimeline
+from initaudit.timeline import Coverage, Kind, Only, ParameterTimeline
 
 Told = ParameterTimeline | NotRestored | Undecided | Failure
 ALLOCATES = "Tensor( new( empty*("
@@ -189,7 +190,9 @@ def _allocated_raw(construction: Construction, by: str | None, *, written: bool)
     for storage, verdict in (judge(construction, suspects) if suspects else {}).items():
         own = decided[storage]
         never = verdict.coverage is Coverage.NEVER
-        decided[storage] = dataclasses.replace(verdict, coverage=own.coverage, gap=own.gap) if never else verdict
+        if never:
+            verdict = dataclasses.replace(verdict, coverage=own.coverage, gap=own.gap, only=own.only or verdict.only)
+        decided[storage] = verdict
     for entry in found:
         storage, verdict = entry.storage, decided[entry.storage]
         forgotten: str | None = None
@@ -221,6 +224,9 @@ def _constructed(construction: Construction, entry: Registered, found: list[Regi
         reason = "the class holds packed storage, which a loader fills" if loaded else "it has a loader of its own"
     if reason is not None and covered is not Coverage.WRITTEN:
         return Verdict(Coverage.UNKNOWN, reason=reason)
+    option = options_known(entry, construction.run.impossible) if covered is Coverage.WRITTEN else None
+    if option is not None and entry.kind is Kind.PARAMETER:
+        return Verdict(Coverage.PARTIAL, gap=option, only=Only.OPTION)
     return Verdict(covered, gap=gap)
 
 
