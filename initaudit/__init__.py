@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from initaudit.version import __version__
+
 if TYPE_CHECKING:
     from initaudit.engine import Report
     from initaudit.finding import Finding
 
-__version__ = "0.1.0"
 __all__ = ["Finding", "Report", "__version__", "audit", "check"]
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from initaudit import __version__
 from initaudit.finding import Severity
 from initaudit.report import FORMATS
 from initaudit.settings import MOST
+from initaudit.version import __version__
 
 if TYPE_CHECKING:
     from initaudit.commands import Output

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from initaudit import __version__
 from initaudit.files import Sources
 from initaudit.finding import Finding
 from initaudit.report import render
@@ -14,6 +13,7 @@ from initaudit.repository import Repositories
 from initaudit.rules import catalogue
 from initaudit.rules.base import AnyRule
 from initaudit.source import SourceFile
+from initaudit.version import __version__
 
 
 def context_of(findings: Iterable[Finding], given: Sequence[SourceFile] = (), *, color: bool = False) -> Context:

@@ -54,7 +54,7 @@ def files(room: str) -> list[Path]:
 def own_imports(room: str) -> set[str]:
     """The modules of initaudit that a room imports, without the package itself."""
     named = {name for file in files(room) for name in imports(file) if within(name, {"initaudit"})}
-    return named - {"initaudit", "initaudit.__version__"}
+    return named - {"initaudit", "initaudit.version", "initaudit.version.__version__"}
 
 
 def foreign_imports(room: str) -> set[str]:

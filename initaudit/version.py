@@ -1,0 +1,3 @@
+"""The version of initaudit, for whatever prints it."""
+
+__version__ = "0.1.0"
