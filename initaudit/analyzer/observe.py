@@ -91,8 +91,26 @@ def observe(project: Project, filename: str, wanted: Sequence[Candidate]) -> Obs
     if module.unparsed and wanted and (anew := project.read_anew(module)) is not None:
         seen = _seen(project, anew, wanted)
     module.forget_trees()
-    faults = tuple(SyntaxFault(cell.place, cell.reason) for cell in module.unread)
+    told = module.unread if module.unread and _may_hold_something(module, wanted) else ()
+    faults = tuple(SyntaxFault(cell.place, cell.reason) for cell in told)
     return msgspec.structs.replace(seen, facts=(*seen.facts, *faults), comments=comments(module.raw))
+
+
+def _may_hold_something(module: Module, wanted: Sequence[Candidate]) -> bool:
+    """Whether some scope of a document, or a cell of it that cannot be read, may hold anything that is asked for."""
+    rows = [(start, end) for start, end, _ in scopes(module)]
+    rows += [_cell_around(module, cell.place.row) for cell in module.unread]
+    return any(each.may_stand_in(module.matches(start, end)) for start, end in rows for each in wanted)
+
+
+def _cell_around(module: Module, row: int) -> tuple[int, int]:
+    """The first and the last row of a cell that is not Python, which stands in the text as comments."""
+    start = end = row
+    while start > 1 and module.lines[start - 2].startswith("#"):
+        start -= 1
+    while end < len(module.lines) and module.lines[end].startswith("#"):
+        end += 1
+    return start, end
 
 
 def _seen(project: Project, module: Module, wanted: Sequence[Candidate]) -> Observation:
