@@ -333,7 +333,9 @@ def _shown(report: Report, output: Output, given: Sequence[SourceFile]) -> str:
     """The findings in the format that was asked for."""
     if output.statistics:
         return COUNTED[output.output_format](_statistics(report.findings))
-    return render(output.output_format, report.findings, context_of(report.findings, given, color=output.color))
+    width = shutil.get_terminal_size().columns if output.on_terminal else None
+    context = context_of(report.findings, given, color=output.color, width=width)
+    return render(output.output_format, report.findings, context)
 
 
 def _statistics(findings: Iterable[Finding]) -> list[dict[str, Any]]:

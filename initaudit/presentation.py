@@ -16,7 +16,9 @@ from initaudit.source import SourceFile
 from initaudit.version import __version__
 
 
-def context_of(findings: Iterable[Finding], given: Sequence[SourceFile] = (), *, color: bool = False) -> Context:
+def context_of(
+    findings: Iterable[Finding], given: Sequence[SourceFile] = (), *, color: bool = False, width: int | None = None
+) -> Context:
     """Return where and how some findings are reported; ``given`` are texts that are read in the place of files."""
     repositories = Repositories(Path.cwd())
     return Context(
@@ -26,6 +28,7 @@ def context_of(findings: Iterable[Finding], given: Sequence[SourceFile] = (), *,
         rules={code: _card(rule) for code, rule in catalogue().items()},
         sources=Sources(given),
         color=color,
+        width=width,
     )
 
 

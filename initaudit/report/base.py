@@ -33,6 +33,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     """Where a report is made.
 
     ``root`` is the root of the repository that the files lie in, ``relative`` names a file relative to that of its own.
+    ``width`` is that of the terminal, None where there is none.
     """
 
     version: str
@@ -41,6 +42,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     rules: Mapping[str, RuleCard] = {}
     sources: Sources = Sources()
     color: bool = False
+    width: int | None = None
 
 
 Format = Callable[[Sequence[Finding], Context], str]

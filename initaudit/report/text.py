@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import itertools
+import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
 
 from initaudit.finding import Applicability, Finding, Severity
 from initaudit.report.base import Context, position, printable
@@ -16,11 +21,20 @@ _FIXES = {
     Applicability.DISPLAY: "by hand",
 }
 TAB = "    "
+BOLD, DIM, GREEN = "1", "2", "32"
+CUT = "…"
+LEAST_ROOM = 20
+"""Columns of source that are shown at least."""
+TICKS = re.compile(r"(`[^`]+`)")
+WORD = re.compile(r"(?P<blanks>\s*)(?P<word>\S+)")
+Piece = tuple[str, str]
+"""A text, and how it is painted."""
 
 
 def concise(findings: Sequence[Finding], context: Context) -> str:
     """``path:row:column: severity: CODE message``."""
-    return "".join(f"{_headline(finding, context)}\n" for finding in findings)
+    unbroken = msgspec.structs.replace(context, width=None)
+    return "".join(f"{line}\n" for finding in findings for line in flowed(_headline(finding), unbroken))
 
 
 def full(findings: Sequence[Finding], context: Context) -> str:
@@ -29,48 +43,153 @@ def full(findings: Sequence[Finding], context: Context) -> str:
 
 
 def _full(finding: Finding, context: Context) -> Iterator[str]:
-    yield _headline(finding, context)
+    yield from flowed(_headline(finding), context, hang=2)
     yield from _snippet(finding, context)
+    for name, text in _remarks(finding):
+        yield from flowed([("  = ", DIM), (f"{name}: ", DIM), *_ticked(text)], context, hang=4)
+
+
+def _remarks(finding: Finding) -> Iterator[tuple[str, str]]:
+    """What was seen, what else is affected, and what to do."""
     for piece in finding.evidence:
-        yield f"  = {piece.observer.value}: {printable(piece.detail)}"
-    unnamed = [name for name in finding.affects if f"`{name}`" not in finding.message]
-    if unnamed:
-        yield f"  = affects: {printable(', '.join(unnamed))}"
+        yield piece.observer.value, piece.detail
+    if unnamed := [name for name in finding.affects if f"`{name}`" not in finding.message]:
+        yield "affects", ", ".join(unnamed)
     if finding.fix is not None:
-        yield f"  = fix: {printable(finding.fix.message)} ({_FIXES[finding.fix.applicability]})"
-    yield f"  = see: {finding.url or f'`initaudit rule {finding.code}`'}"
+        yield "fix", f"{finding.fix.message} ({_FIXES[finding.fix.applicability]})"
+    yield "see", finding.url or f"`initaudit rule {finding.code}`"
 
 
-def _headline(finding: Finding, context: Context) -> str:
-    severity = _painted(finding.severity.value, _COLORS[finding.severity], context)
-    return f"{_where(finding, context)}: {severity}: {_what(finding, context)}"
+def _headline(finding: Finding) -> list[Piece]:
+    color = _COLORS[finding.severity]
+    return [
+        (printable(finding.place.filename), BOLD),
+        (f":{position(finding.place)}: ", ""),
+        (finding.severity.value, color),
+        (": ", ""),
+        (finding.code, f"{BOLD};{color}"),
+        (" ", ""),
+        *_ticked(finding.message),
+    ]
 
 
-def _where(finding: Finding, context: Context) -> str:
-    return f"{_painted(printable(finding.place.filename), '1', context)}:{position(finding.place)}"
+def _ticked(text: str) -> Iterator[Piece]:
+    """A text whose code stands out."""
+    for number, part in enumerate(TICKS.split(printable(text))):
+        yield part, BOLD if number % 2 else ""
 
 
-def _what(finding: Finding, context: Context) -> str:
-    return f"{_painted(finding.code, f'1;{_COLORS[finding.severity]}', context)} {printable(finding.message)}"
+def flowed(pieces: Iterable[Piece], context: Context, *, hang: int = 0) -> Iterator[str]:
+    """Break a text at blanks to fit the terminal, if there is one, and indent the later lines."""
+    text, styles = "", list[str]()
+    for piece, style in pieces:
+        text += piece
+        styles += [style] * len(piece)
+    start, indent = 0, ""
+    for end, following in _breaks(text, context.width, hang):
+        runs = itertools.groupby(range(start, end), key=styles.__getitem__)
+        yield indent + "".join(_painted("".join(text[n] for n in run), style, context) for style, run in runs)
+        start, indent = following, " " * hang
+
+
+def _breaks(text: str, width: int | None, hang: int) -> Iterator[tuple[int, int]]:
+    """Where each line ends, and where the next begins. A word that is too long for a line has one of its own."""
+    room, column, last = (width or 0), 0, None
+    for word in WORD.finditer(text):
+        taken = _width(word["blanks"]) + _width(word["word"])
+        if width is not None and last is not None and column + taken > room:
+            yield last, word.start("word")
+            column, room = 0, width - hang
+            taken = _width(word["word"])
+        column += taken
+        last = word.end()
+    yield len(text), len(text)
 
 
 def _snippet(finding: Finding, context: Context) -> Iterator[str]:
-    """The rows of the finding with its span underlined, and a little of what comes before."""
-    place = finding.place
+    """The rows of the finding with its span underlined, a little of what comes before, and the line to add."""
+    place, color = finding.place, _COLORS[finding.severity]
     shown = excerpt(place, context.sources.lines(place))
     if not shown.rows:
         return
     gutter = len(str(shown.rows[-1].row))
-    yield f"{' ' * gutter} |"
+    room = None if context.width is None else max(LEAST_ROOM, context.width - gutter - 3)
+    window = _Window(max(_width(row.text[: row.end]) for row in shown.rows), room)
+
+    def beside(mark: object, text: str = "", style: str = DIM) -> str:
+        return f"{_painted(f'{mark:>{gutter}} |', style, context)} {text}".rstrip()
+
+    yield beside("")
     for row in shown.rows:
-        yield f"{row.row:>{gutter}} | {_shown(row.text)}".rstrip()
+        yield beside(row.row, window.seen(_shown(row.text)))
         if row.marked:
-            marks = "^" * max(1, _width(row.text[row.start : row.end]))
-            before = " " * _width(row.text[: row.start])
-            yield f"{' ' * gutter} | {before}{_painted(marks, _COLORS[finding.severity], context)}"
+            before, marks = _width(row.text[: row.start]), max(1, _width(row.text[row.start : row.end]))
+            blanks, under = window.marks(before, marks)
+            yield beside("", " " * blanks + _painted("^" * under, color, context))
+    if line := addition(finding, shown.rows[-1].text if place.row == place.end_row else ""):
+        yield beside("+", _painted(window.seen(_shown(line)), GREEN, context), GREEN)
     if shown.cut:
-        yield f"{' ' * gutter} | ..."
-    yield f"{' ' * gutter} |"
+        yield beside("", "...")
+    yield beside("")
+
+
+class _Window:
+    """The columns of source that fit a terminal: from the left, or so far right that the end of the span is seen."""
+
+    def __init__(self, end: int, room: int | None) -> None:
+        self.room = room
+        self.start = 0 if room is None or end <= room - 1 else max(0, end + 1 - room)
+
+    def seen(self, text: str) -> str:
+        """What of a line is in the window, with a mark where more is."""
+        if self.room is None:
+            return text
+        columns = [character for character in text for _ in range(_columns(character))]
+        cut = columns[self.start :]
+        if not self.start and len(cut) <= self.room:
+            return text
+        kept, taken, at = [], 0, 0
+        for character in text:
+            wide = _columns(character)
+            if at >= self.start + bool(self.start) and at + wide <= self.start + self.room - 1:
+                kept.append(character)
+                taken += wide
+            at += wide
+        lead = CUT if self.start and len(columns) > self.start else ""
+        tail = CUT if at > self.start + self.room - 1 else ""
+        return lead + "".join(kept) + tail
+
+    def marks(self, before: int, count: int) -> tuple[int, int]:
+        """How many blanks and how many marks stand below a span."""
+        if self.room is None:
+            return before, count
+        first = min(max(before, self.start), self.start + self.room - 1)
+        last = min(before + count, self.start + self.room)
+        return first - self.start, max(1, last - first)
+
+
+def addition(finding: Finding, line: str) -> str:
+    """The line to add below the one of a finding, where that one assigns what is to be initialized; else nothing."""
+    if len(finding.advice) != 1 or finding.fix is not None:
+        return ""
+    (advice,) = finding.advice
+    if str(advice) not in finding.message:  # something else is to be done first
+        return ""
+    try:
+        (statement,) = ast.parse(line.strip()).body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):  # not a statement by itself
+        return ""
+    match statement:
+        case (
+            ast.Assign(targets=[ast.Attribute() as target])
+            | ast.AnnAssign(target=ast.Attribute() as target, value=ast.expr())
+        ):
+            name = ast.unparse(target)
+        case _:
+            return ""
+    if not f"{advice.target}.".startswith(f"{name}."):
+        return ""
+    return line[: len(line) - len(line.lstrip())] + str(advice)
 
 
 def _shown(line: str) -> str:
@@ -79,11 +198,14 @@ def _shown(line: str) -> str:
 
 def _width(text: str) -> int:
     """How many columns of a terminal a text takes."""
-    shown = _shown(text)
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in shown) - sum(
-        1 for character in shown if unicodedata.combining(character)
-    )
+    return sum(map(_columns, _shown(text)))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _painted(text: str, style: str, context: Context) -> str:
-    return f"\x1b[{style}m{text}\x1b[0m" if context.color else text
+    return f"\x1b[{style}m{text}\x1b[0m" if context.color and style and text else text

@@ -10,9 +10,12 @@ from pathlib import Path
 import jsonschema
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from initaudit.files import Sources, decode_source
-from initaudit.finding import Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Place, Severity
+from initaudit.finding import Advice, Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Place, Severity
 from initaudit.report import FORMATS, render
 from initaudit.report.base import Context, RuleCard
 from initaudit.repository import Repositories
@@ -276,3 +279,80 @@ def test_junit_is_well_formed_whatever_the_message_holds(context: Context) -> No
 def test_junit_passes_when_nothing_was_found(context: Context) -> None:
     root = ElementTree.fromstring(render("junit", [], context))
     assert (root.attrib["tests"], root.attrib["failures"]) == ("1", "0")
+
+
+def advised(line: str, parameter: str = "w", message: str = "", **changes: object) -> tuple[Finding, Sources]:
+    """A finding at the first column of a line of its own, with one call that is advised."""
+    advice = Advice(model="net.Net", parameter=parameter, initializer="ones_")
+    place = Place("net.py", 1, 5, 1, len(line) + 1)
+    found = finding(place=place, message=message or f"add `{advice}`", advice=(advice,), fix=None, **changes)
+    return found, Sources([decode_source("net.py", f"{line}\n".encode())])
+
+
+@pytest.mark.parametrize(
+    ("line", "parameter", "added"),
+    [
+        ("    self.w = nn.Parameter(torch.empty(3))  # raw", "w", "    nn.init.ones_(self.w)"),
+        ("\tself.w: nn.Parameter = nn.Parameter(torch.empty(3))", "w", "    nn.init.ones_(self.w)"),
+        ("    self.fc = nn.Linear(3, 4)", "fc.weight", "    nn.init.ones_(self.fc.weight)"),
+        ("    self.w = nn.Parameter(", "w", None),
+        ("    self.other = self.w = nn.Parameter(torch.empty(3))", "w", None),
+        ("    self.wide = nn.Parameter(torch.empty(3))", "w", None),
+        ("    nn.init.zeros_(self.w)", "w", None),
+        ("    self.w: nn.Parameter", "w", None),
+        ("    return nn.Parameter(torch.empty(3))", "w", None),
+    ],
+)
+def test_full_shows_the_line_to_add_below_the_one_that_assigns(
+    context: Context, line: str, parameter: str, added: str | None
+) -> None:
+    found, sources = advised(line, parameter)
+    lines = render("full", [found], msgspec.structs.replace(context, sources=sources)).splitlines()
+    assert [one.partition(" | ")[2] for one in lines if one.startswith("+ | ")] == ([added] if added else [])
+
+
+def test_no_line_is_added_where_the_message_advises_something_else(context: Context) -> None:
+    found, sources = advised("    self.w = nn.Parameter(torch.empty(3))", message="call `reset_parameters`")
+    assert "\n+ |" not in render("full", [found], msgspec.structs.replace(context, sources=sources))
+
+
+WORDS = st.text(st.characters(categories=["L", "Nd", "Po"], include_characters="`漢"), min_size=1, max_size=12)
+
+
+@given(words=st.lists(WORDS, min_size=1, max_size=40), width=st.integers(40, 240), color=st.booleans())
+def test_a_message_is_broken_at_blanks_to_fit_a_terminal(words: list[str], width: int, color: bool) -> None:
+    made = Context(version="1", root=Path(), relative=str, width=width, color=color)
+    message = " ".join(words)
+    text = re.sub(
+        r"\x1b\[[0-9;]*m", "", render("full", [finding(message=message, place=Place("n.py", 1, 1, 1, 2))], made)
+    )
+    assert max(map(cell_len, text.splitlines())) <= width
+    head = text[: text.index("\n  = analyzer")]
+    assert " ".join(line.strip() for line in head.splitlines()).replace("  ", " ").endswith(message)
+    unbroken = render("full", [finding(message=message)], msgspec.structs.replace(made, width=None, color=False))
+    assert message in unbroken.splitlines()[0]
+
+
+@given(
+    before=st.text(st.characters(categories=["L"], include_characters="\t漢é"), max_size=200),
+    span=st.text("abc漢", min_size=1, max_size=150),
+    after=st.text("xyz ", max_size=200),
+    width=st.integers(40, 240),
+)
+def test_source_is_cut_to_the_terminal_around_the_end_of_the_span(
+    before: str, span: str, after: str, width: int
+) -> None:
+    line = before + span + after
+    found = finding(place=Place("n.py", 1, len(before) + 1, 1, len(before) + len(span) + 1), fix=None)
+    sources = Sources([decode_source("n.py", f"{line}\n".encode())])
+    made = Context(version="1", root=Path(), relative=str, width=width, sources=sources)
+    _, shown, marks, *_ = [one for one in render("full", [found], made).splitlines() if one[1:3] == " |"]
+    assert max(cell_len(shown), cell_len(marks)) <= width
+    assert marks.count("^") >= 1
+    last = cell_len(marks)
+    reached, columns = "", 0
+    for character in shown:
+        columns += cell_len(character)
+        if columns == last:
+            reached = character
+    assert reached in (span[-1], "…")
