@@ -10,7 +10,7 @@ import msgspec
 from initaudit import engine
 from initaudit.engine import Report, Task
 from initaudit.finding import Change, Finding, Severity
-from initaudit.observation import Observation
+from initaudit.observation import Observation, Tell, silent
 from initaudit.settings import Model
 from initaudit.timeline import Layer, SignalProfile
 
@@ -41,7 +41,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(finding for finding in self.left if _identity(finding) not in known)
 
 
-def attempt(task: Task, report: Report, models: Sequence[Model]) -> Iterator[Attempt]:
+def attempt(task: Task, report: Report, models: Sequence[Model], tell: Tell = silent) -> Iterator[Attempt]:
     """Build every model once more for which something is advised."""
     for model in models:
         before = next((one for one in report.observations if one.source == model.target), None)
@@ -57,7 +57,7 @@ def attempt(task: Task, report: Report, models: Sequence[Model]) -> Iterator[Att
         if not changes:
             continue
         again = engine.run(
-            task, [engine.building([model], {model.target: changes}, root=task.configuration.root.folder)]
+            task, [engine.building([model], {model.target: changes}, root=task.configuration.root.folder, tell=tell)]
         )
         yield Attempt(
             target=model.target,

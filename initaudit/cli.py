@@ -438,14 +438,13 @@ def _output(flags: dict[str, Any]) -> Output:
 
 
 def _color(wish: str) -> bool:
-    """Whether to paint: as wished, else as FORCE_COLOR and NO_COLOR say, else on a terminal."""
+    """Whether to paint, as ruff decides it: as wished, else as the environment says, else on a terminal."""
     if wish != "auto":
         return wish == "always"
-    if os.environ.get("FORCE_COLOR"):
+    said = os.environ.get
+    if said("NO_COLOR"):
+        return False
+    if said("FORCE_COLOR") or said("CLICOLOR_FORCE"):
         return True
-    return (
-        sys.stdout is not None
-        and sys.stdout.isatty()
-        and not os.environ.get("NO_COLOR")
-        and os.environ.get("TERM") != "dumb"
-    )
+    on_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return on_terminal and said("CLICOLOR") != "0" and said("TERM") != "dumb"

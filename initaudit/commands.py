@@ -14,13 +14,13 @@ import shutil
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
-from initaudit import attempt, engine, session, settings
+from initaudit import attempt, engine, hints, progress, session, settings
 from initaudit.baseline import DEFAULT_FILENAME, write_baseline
 from initaudit.engine import Report, Task
 from initaudit.files import Sources, decode_source
@@ -39,6 +39,7 @@ from initaudit.source import SourceFile
 from initaudit.suppression import suppressing
 
 Parameters = ParamSpec("Parameters")
+Outcome = TypeVar("Outcome")
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +59,11 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     fix_only: bool = False
     show_fixes: bool = False
     exit_non_zero_on_fix: bool = False
+
+    @property
+    def for_people(self) -> bool:
+        """Whether findings are listed for someone who reads them."""
+        return self.output_format in ("full", "concise") and not self.statistics
 
 
 def exits_with_2(command: Callable[Parameters, int]) -> Callable[Parameters, int]:
@@ -81,24 +87,37 @@ def exits_with_2(command: Callable[Parameters, int]) -> Callable[Parameters, int
     return guarded
 
 
+def _looked(asked: Asked, output: Output, look: Callable[[Prepared], Outcome]) -> tuple[Prepared, Outcome]:
+    """Prepare a run and look, with a word on how far that is where someone waits for it."""
+    with progress.shown(quiet=output.quiet) as tell:
+        prepared = session.prepare(msgspec.structs.replace(asked, tell=tell))
+        return prepared, look(prepared)
+
+
+def _run(prepared: Prepared) -> Report:
+    return engine.run(prepared.task, prepared.watches)
+
+
+def _mend(prepared: Prepared) -> engine.Mending:
+    return engine.mend(prepared.task, prepared.watches, unsafe=prepared.configuration.run.unsafe_fixes)
+
+
 @exits_with_2
 def check(asked: Asked, output: Output, *, mend: bool = False) -> int:
     """Look, and report; with ``mend`` fix what can be fixed first."""
-    prepared = session.prepare(asked)
-    unsafe = prepared.configuration.run.unsafe_fixes
     if mend and asked.standard_input_named:
-        return _mend_standard_input(prepared, output)
+        return _mend_standard_input(session.prepare(asked), output)
     fixed: tuple[Finding, ...] = ()
     if mend:
-        mending = engine.mend(prepared.task, prepared.watches, unsafe=unsafe)
+        prepared, mending = _looked(asked, output, _mend)
         report, fixed = mending.remaining, mending.fixed
     else:
-        report = engine.run(prepared.task, prepared.watches)
+        prepared, report = _looked(asked, output, _run)
     report = prepared.with_errors(report)
     parts = (_shown(report, output, prepared.task.given), _portraits(report, prepared, output))
     if not output.fix_only:
         _write(_encoded("\n".join(filter(None, parts))), output)
-    return _conclude(report, prepared, output, fixed)
+    return _conclude(report, prepared, output, fixed, offered=() if mend else ("--fix",))
 
 
 @exits_with_2
@@ -113,8 +132,8 @@ def probe(
     """Build models and report; for people, also show what wrote their parameters."""
     if page_file is not None and importlib.util.find_spec("jinja2") is None:
         raise session.UseError("--html needs jinja2, which is not installed: pip install 'initaudit[probe]'")
-    prepared = session.prepare(asked)
-    report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
+    prepared, report = _looked(asked, output, _run)
+    report = prepared.with_errors(report)
     text = _shown(report, output, ())
     text = "\n".join(filter(None, (text, _portraits(report, prepared, output))))
     if table_file is not None:
@@ -124,13 +143,14 @@ def probe(
 
         _save(page_file, page(report.findings, report.observations, context_of(report.findings, color=output.color)))
     if try_advice:
-        tried = attempt.as_text(attempt.attempt(prepared.task, report, prepared.models)) or "nothing to try."
+        with progress.shown(quiet=output.quiet) as tell:
+            tried = attempt.as_text(attempt.attempt(prepared.task, report, prepared.models, tell)) or "nothing to try."
         if output.output_format == "full":
             text += f"\n{tried}\n"
         else:
             _log(tried)
     _write(_encoded(text), output)
-    return _conclude(report, prepared, output)
+    return _conclude(report, prepared, output, offered=() if try_advice else ("--try",))
 
 
 def _portraits(report: Report, prepared: Prepared, output: Output) -> str:
@@ -225,8 +245,8 @@ def show_files(asked: Asked, output: Output) -> int:
 @exits_with_2
 def baseline(asked: Asked, output: Output) -> int:
     """Write what is found as known."""
-    prepared = session.prepare(asked)
-    report = prepared.with_errors(engine.run(prepared.task, prepared.watches))
+    prepared, report = _looked(asked, output, _run)
+    report = prepared.with_errors(report)
     for error in report.errors:
         _log(f"initaudit: error: {error}")
     if report.errors:
@@ -358,8 +378,18 @@ COUNTED: dict[str, Callable[[list[dict[str, Any]]], str]] = {
 """The formats that can hold how many findings each rule has."""
 
 
-def _conclude(report: Report, prepared: Prepared, output: Output, fixed: Sequence[Finding] = ()) -> int:
-    """Tell the person at the terminal what was done; the exit code."""
+def _conclude(
+    report: Report,
+    prepared: Prepared,
+    output: Output,
+    fixed: Sequence[Finding] = (),
+    *,
+    offered: Collection[str] | None = None,
+) -> int:
+    """Tell the person at the terminal what was done, and what to do next; the exit code.
+
+    ``offered`` are flags that may be next, None where nothing is.
+    """
     if output.show_fixes and not output.silent:
         for line in _fixes(fixed):
             _log(printable(line))
@@ -382,6 +412,9 @@ def _conclude(report: Report, prepared: Prepared, output: Output, fixed: Sequenc
             _log(printable(f"initaudit: warning: {warning}"))
         if not report.errors:
             _log(_summary(report, unsafe=prepared.configuration.run.unsafe_fixes))
+            if offered is not None and output.for_people and not output.fix_only:
+                for hint in hints.next_step(report.findings, offered):
+                    _log(hint)
     for error in report.errors:
         _log(f"initaudit: error: {error}")
     code = report.exit_code(prepared.configuration.run.fail_on)

@@ -19,7 +19,7 @@ from initaudit.finding import Applicability, Category, Change, Finding, Fix, Obs
 from initaudit.fixes import files as fix
 from initaudit.fixes import proof
 from initaudit.merge import Seen
-from initaudit.observation import Observation, ProvedFix, Question, Undecided
+from initaudit.observation import Headway, Observation, ProvedFix, Question, Tell, Undecided, silent
 from initaudit.repository import Changes, Repositories
 from initaudit.rules import catalogue, questions
 from initaudit.rules.base import AnyRule
@@ -125,6 +125,7 @@ def reading(
     jobs: int | None = None,
     cache: Path | None = None,
     site_packages: bool = False,
+    tell: Tell = silent,
 ) -> Watch:
     """The analyzer on these files."""
 
@@ -142,6 +143,7 @@ def reading(
                 cache=cache,
                 site_packages=site_packages,
                 judge=Judge(),
+                tell=tell,
             )
         except LostWorkerError as error:
             raise UnavailableError(str(error)) from error
@@ -155,6 +157,7 @@ def building(
     changes: Mapping[str, tuple[Change, ...]] | None = None,
     *,
     root: Path | None = None,
+    tell: Tell = silent,
 ) -> Watch:
     """The probe on these models. A target that cannot be imported is an error, and the others are still built.
 
@@ -167,7 +170,7 @@ def building(
 
         observations, errors = [], []
         asked = asking(Observer.PROBE)
-        for model in models:
+        for number, model in enumerate(models):
             target = Target(
                 spec=model.target,
                 kwargs=model.kwargs,
@@ -187,7 +190,7 @@ def building(
             if model.timeout is not None:
                 target = msgspec.structs.replace(target, timeout=model.timeout)
             try:
-                observations.append(probe(target))
+                observations.append(probe(target, functools.partial(_told, tell, number, len(models))))
             except TargetError as error:
                 errors.append(str(error))
             except ProbeUnavailable as error:
@@ -195,6 +198,11 @@ def building(
         return Watched(Observer.PROBE, tuple(observations), tuple(errors))
 
     return watch
+
+
+def _told(tell: Tell, done: int, total: int, headway: Headway) -> None:
+    """Tell how far one model of several is."""
+    tell(msgspec.structs.replace(headway, done=done, total=total))
 
 
 def building_here(model: Any, inputs: Any = None, *, seed: int = 0, seeds: int = 1) -> Watch:

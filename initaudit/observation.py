@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from initaudit.finding import Edit, Observer, Place
@@ -32,6 +34,23 @@ class Undecided(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     unseen: tuple[str, ...] = ()
     remedy: str | None = None
+
+
+class Headway(msgspec.Struct, frozen=True):
+    """How far a run is: what it is about, which part of that it does, and how many of how many are done, if several."""
+
+    what: str
+    part: str = ""
+    done: int = 0
+    total: int = 1
+
+
+Tell = Callable[[Headway], None]
+"""Takes the headway of a run each time it changes."""
+
+
+def silent(headway: Headway) -> None:
+    """Tell nobody."""
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from initaudit.analyzer.discover import Discovery, Exclusion, PathError, discove
 from initaudit.baseline import DEFAULT_FILENAME, BaselineError, read_baseline
 from initaudit.engine import Report, Task, Watch
 from initaudit.files import decode_source
+from initaudit.observation import Tell, silent
 from initaudit.patterns import PatternError
 from initaudit.repository import Changes, Repositories, RepositoryError, changes_of_text, changes_since
 from initaudit.selection import SelectionError
@@ -41,7 +42,7 @@ IMPOSSIBLE = (
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run was asked for."""
+    """What a run was asked for, and whom it tells how far it is."""
 
     paths: tuple[str, ...] = ()
     targets: tuple[Model, ...] = ()
@@ -60,6 +61,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     use_baseline: bool = True
     standard_input: bytes = b""
     standard_input_filename: str | None = None
+    tell: Tell = silent
 
     @property
     def standard_input_named(self) -> bool:
@@ -115,7 +117,7 @@ def prepare(asked: Asked) -> Prepared:
         models = _models(asked, configuration)
         watches = (
             *prepared.watches,
-            engine.building(models, root=configuration.root.folder),
+            engine.building(models, root=configuration.root.folder, tell=asked.tell),
         )
         prepared = msgspec.structs.replace(prepared, watches=watches, models=models)
     return prepared
@@ -152,6 +154,7 @@ def _reading(filenames: tuple[str, ...], asked: Asked, configuration: Configurat
         jobs=asked.jobs,
         cache=cache_folder(asked, configuration),
         site_packages=asked.site_packages,
+        tell=asked.tell,
     )
 
 

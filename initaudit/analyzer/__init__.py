@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from initaudit.analyzer.layout import import_roots, installed_packages
+from initaudit.analyzer.reading import Reading
 from initaudit.files import held
-from initaudit.observation import Observation, Question
+from initaudit.observation import Headway, Observation, Question, Tell, silent
 
 if TYPE_CHECKING:
     from initaudit.analyzer.reading import Judge
@@ -23,6 +24,7 @@ def analyze(
     cache: Path | None = None,
     site_packages: bool = False,
     judge: Judge | None = None,
+    tell: Tell = silent,
 ) -> list[Observation]:
     """What the files show of anything that is asked for.
 
@@ -32,7 +34,7 @@ def analyze(
     file is read anew, and nothing is kept), which is of files: where texts are ``held`` in their place, it is not used.
     ``site_packages`` says whether names may lead to installed packages. ``judge`` knows where there is
     something to report of what was observed: the slices around are read again losslessly, this is what is given, and
-    fixes are proved. Without one, what Python's parser shows is given.
+    fixes are proved. Without one, what Python's parser shows is given. ``tell`` is told how many files were read.
     Raises ``reading.LostWorkerError`` when one of the processes is killed.
     """
     from initaudit.analyzer.workers import Reader, read_all
@@ -41,11 +43,19 @@ def analyze(
     installed = installed_packages() if site_packages else ()
     reader = Reader(filenames, roots, questions, initializers, installed, judge)
     if cache is None or held:
-        readings = read_all(filenames, reader, jobs)
+        readings = _told(read_all(filenames, reader, jobs), len(filenames), tell)
     else:
         from initaudit.analyzer.cache import Cache
 
         kept = Cache(cache, (*roots, *installed), questions, initializers)
-        kept.keep(read_all([name for name in filenames if name not in kept], reader, jobs))
+        unread = [name for name in filenames if name not in kept]
+        kept.keep(_told(read_all(unread, reader, jobs), len(unread), tell))
         readings = map(kept.reading, filenames)
     return [reading.observation for reading in readings if reading.observation is not None]
+
+
+def _told(readings: Iterable[Reading], total: int, tell: Tell) -> Iterator[Reading]:
+    """Tell of each file that was read."""
+    for done, reading in enumerate(readings, 1):
+        tell(Headway("reading files", done=done, total=total))
+        yield reading

@@ -45,11 +45,15 @@ class Reader:
 
     def read_all(self, filenames: Sequence[str]) -> list[Reading]:
         """Read files one after the other. What is read is kept, so that nobody looks for garbage meanwhile."""
+        return list(self.each(filenames))
+
+    def each(self, filenames: Sequence[str]) -> Iterator[Reading]:
+        """Read them as they are asked for."""
         limit, collects = sys.getrecursionlimit(), gc.isenabled()
         sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
         gc.disable()
         try:
-            return [self.read(filename) for filename in filenames]
+            yield from map(self.read, filenames)
         finally:
             sys.setrecursionlimit(limit)
             if collects:
@@ -97,7 +101,7 @@ def read_all(filenames: Sequence[str], reader: Reader, jobs: int | None) -> Iter
     chunks = [filenames[start : start + CHUNK] for start in range(0, len(filenames), CHUNK)]
     workers = min(jobs or os.cpu_count() or 1, len(chunks))
     if workers <= 1:
-        yield from reader.read_all(filenames)
+        yield from reader.each(filenames)
         return
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool

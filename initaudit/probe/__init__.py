@@ -10,14 +10,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from initaudit.observation import Observation, Question
+from initaudit.observation import Observation, Question, Tell, silent
 from initaudit.probe.child import Child
 from initaudit.probe.request import ProbeUnavailable, Target, TargetError
 
 __all__ = ["ProbeUnavailable", "Target", "TargetError", "probe", "probe_here"]
 
 
-def probe(target: Target) -> Observation:
+def probe(target: Target, tell: Tell = silent) -> Observation:
     """Build the target in a child process and observe it.
 
     Raises TargetError when it cannot be imported, and ProbeUnavailable without torch. A constructor that raises,
@@ -26,7 +26,7 @@ def probe(target: Target) -> Observation:
     target.parts()
     _need_torch()
     with tempfile.TemporaryDirectory(prefix="initaudit-") as folder:
-        return Child(target, Path(folder)).run()
+        return Child(target, Path(folder), tell=tell).run()
 
 
 def probe_here(

@@ -18,8 +18,8 @@ from pathlib import Path
 import msgspec
 
 from initaudit.finding import Observer, Place
-from initaudit.observation import Observation
-from initaudit.probe import memory
+from initaudit.observation import Headway, Observation, Tell, silent
+from initaudit.probe import announce, memory
 from initaudit.probe.files import OWN, displayed, is_user_code
 from initaudit.probe.request import Answer, Progress, Stage, Target, TargetError
 from initaudit.probe.unseen import failed
@@ -49,10 +49,11 @@ FRAME = re.compile(r'^  File "(?P<filename>.+)", line (?P<row>\d+) in ')
 class Child:
     """One run of the worker, and what it left behind in its folder."""
 
-    def __init__(self, target: Target, folder: Path, root: Path | None = None) -> None:
+    def __init__(self, target: Target, folder: Path, root: Path | None = None, tell: Tell = silent) -> None:
         self.target = target
         self.folder = folder
         self.root = root or folder
+        self.tell = tell
 
     def run(self) -> Observation:
         """Run the worker to its end, whatever that is, and say what was seen."""
@@ -92,6 +93,7 @@ class Child:
         )
         try:
             while time.monotonic() < until and (limit is None or took <= limit):
+                self.tell(Headway(self.target.spec, self.doing()))
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(LOOK)
                     return self.exit_code(), took
@@ -99,6 +101,13 @@ class Child:
             return None, took
         finally:
             end(process)
+
+    def doing(self) -> str:
+        """What the worker says that it is doing."""
+        with contextlib.suppress(OSError):
+            if said := (self.folder / announce.NAME).read_text(encoding="utf-8", errors="replace"):
+                return said
+        return f"seed {self.target.seed}, {Stage.IMPORTING.value}"
 
     def exit_code(self) -> int:
         """How the worker ended; as if killed, when the supervisor was before it could say."""
@@ -117,7 +126,7 @@ class Child:
         """Another run, which watches without memory."""
         folder = self.folder / "abstract"
         folder.mkdir()
-        return Child(msgspec.structs.replace(self.target, abstract="always"), folder, self.root).run()
+        return Child(msgspec.structs.replace(self.target, abstract="always"), folder, self.root, self.tell).run()
 
     def answer(self) -> Observation:
         answer = msgspec.msgpack.decode((self.folder / "answer").read_bytes(), type=Answer)

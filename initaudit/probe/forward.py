@@ -11,6 +11,7 @@ import torch
 
 from initaudit.activations import CATALOGUE
 from initaudit.finding import Observer
+from initaudit.probe.announce import announce
 from initaudit.probe.blame import is_ours
 from initaudit.probe.follow import Step, Steps, Tracked
 from initaudit.probe.inputs import inputs_for
@@ -19,7 +20,7 @@ from initaudit.probe.poison import Make, seed_everything
 from initaudit.probe.propagate import Given, Pass, propagate
 from initaudit.probe.readable import is_imagined
 from initaudit.probe.recognised import schemes_of
-from initaudit.probe.request import Target, TargetError
+from initaudit.probe.request import Stage, Target, TargetError
 from initaudit.probe.roles import usages_of
 from initaudit.probe.signal import profile
 from initaudit.probe.storages import key_of
@@ -147,6 +148,7 @@ def _more_passes(
     passes, seeds, left_out = [first], [target.seed], list[str]()
     for seed in range(target.seed + 1, target.seed + target.seeds):
         try:
+            announce(Stage.RUNNING, seed)
             seed_everything(seed)
             model = make()
             named = dict(model.named_parameters(remove_duplicate=False))

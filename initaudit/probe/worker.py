@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from initaudit.observation import Observation
+from initaudit.probe.announce import announce, into
 from initaudit.probe.blame import failure_of_ours, is_ours
 from initaudit.probe.plain import plain_value
 from initaudit.probe.request import Answer, Progress, Stage, Target, TargetError
@@ -24,6 +25,7 @@ BITS = 64
 def main(where: str) -> None:
     """Answer the request in a folder."""
     folder = Path(where)
+    into(folder)
     target = msgspec.msgpack.decode((folder / "request").read_bytes(), type=Target)
     trace = (folder / "trace").open("w")
     faulthandler.enable(trace)
@@ -61,6 +63,7 @@ def observe(target: Target, folder: Path) -> Observation:
         nonlocal reached
         reached = Progress(stage=stage, place=place, known=known)
         write_message(folder / "progress", reached)
+        announce(stage, target.seed)
 
     try:
         return audit(target, resolved, about_to)

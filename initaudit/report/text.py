@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from initaudit.finding import Applicability, Finding, Severity
+from initaudit.finding import Applicability, Finding, Place, Severity
 from initaudit.report.base import Context, position, printable
 from initaudit.report.excerpt import excerpt
 
@@ -93,17 +93,28 @@ def flowed(pieces: Iterable[Piece], context: Context, *, hang: int = 0) -> Itera
 
 
 def _breaks(text: str, width: int | None, hang: int) -> Iterator[tuple[int, int]]:
-    """Where each line ends, and where the next begins. A word that is too long for a line has one of its own."""
-    room, column, last = (width or 0), 0, None
-    for word in WORD.finditer(text):
-        taken = _width(word["blanks"]) + _width(word["word"])
-        if width is not None and last is not None and column + taken > room:
-            yield last, word.start("word")
-            column, room = 0, width - hang
-            taken = _width(word["word"])
-        column += taken
-        last = word.end()
+    """Where each line ends, and where the next begins."""
+    if width is not None:
+        room, column, last = width, 0, 0
+        for blanks, start, end in _words(text, width - hang):
+            taken = _width(text[start:end])
+            if last and column + blanks + taken > room:
+                yield last, start
+                column, blanks, room = 0, 0, width - hang
+            column += blanks + taken
+            last = end
     yield len(text), len(text)
+
+
+def _words(text: str, room: int) -> Iterator[tuple[int, int, int]]:
+    """The blanks before each word, and where it begins and ends; one that fits no line is several."""
+    for word in WORD.finditer(text):
+        blanks, start = _width(word["blanks"]), word.start("word")
+        for at in range(start + 1, word.end()):
+            if _width(text[start : at + 1]) > room:
+                yield blanks, start, at
+                blanks, start = 0, at
+        yield blanks, start, word.end()
 
 
 def _snippet(finding: Finding, context: Context) -> Iterator[str]:
@@ -126,7 +137,7 @@ def _snippet(finding: Finding, context: Context) -> Iterator[str]:
             before, marks = _width(row.text[: row.start]), max(1, _width(row.text[row.start : row.end]))
             blanks, under = window.marks(before, marks)
             yield beside("", " " * blanks + _painted("^" * under, color, context))
-    if line := addition(finding, shown.rows[-1].text if place.row == place.end_row else ""):
+    for line in additions(finding, shown.rows[-1].text if place.row == place.end_row else ""):
         yield beside("+", _painted(window.seen(_shown(line)), GREEN, context), GREEN)
     if shown.cut:
         yield beside("", "...")
@@ -168,17 +179,22 @@ class _Window:
         return first - self.start, max(1, last - first)
 
 
-def addition(finding: Finding, line: str) -> str:
-    """The line to add below the one of a finding, where that one assigns what is to be initialized; else nothing."""
-    if len(finding.advice) != 1 or finding.fix is not None:
-        return ""
+def additions(finding: Finding, line: str) -> list[str]:
+    """The lines to add below that of a finding: those of its fix, or the one that is advised for what it assigns."""
+    place = finding.place
+    if finding.fix is not None and finding.fix.edits:
+        below = Place(place.filename, place.end_row + 1, 1, place.end_row + 1, 1, place.cell)
+        added = "".join(edit.content for edit in finding.fix.edits)
+        return added.splitlines() if all(edit.place == below for edit in finding.fix.edits) else []
+    if len(finding.advice) != 1:
+        return []
     (advice,) = finding.advice
     if str(advice) not in finding.message:  # something else is to be done first
-        return ""
+        return []
     try:
         (statement,) = ast.parse(line.strip()).body
     except (SyntaxError, ValueError, MemoryError, RecursionError):  # not a statement by itself
-        return ""
+        return []
     match statement:
         case (
             ast.Assign(targets=[ast.Attribute() as target])
@@ -186,10 +202,10 @@ def addition(finding: Finding, line: str) -> str:
         ):
             name = ast.unparse(target)
         case _:
-            return ""
+            return []
     if not f"{advice.target}.".startswith(f"{name}."):
-        return ""
-    return line[: len(line) - len(line.lstrip())] + str(advice)
+        return []
+    return [line[: len(line) - len(line.lstrip())] + str(advice)]
 
 
 def _shown(line: str) -> str:

@@ -311,6 +311,29 @@ def test_full_shows_the_line_to_add_below_the_one_that_assigns(
     assert [one.partition(" | ")[2] for one in lines if one.startswith("+ | ")] == ([added] if added else [])
 
 
+@given(word=st.text("ab漢", min_size=1, max_size=300), width=st.integers(40, 240))
+def test_a_word_that_fits_no_line_takes_several(word: str, width: int) -> None:
+    made = Context(version="1", root=Path(), relative=str, width=width)
+    lines = render("full", [finding(message=f"`{word}`", place=Place("n.py", 1, 1, 1, 2))], made).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert f"`{word}`" in "".join(line.strip() for line in lines)
+
+
+def test_full_shows_the_lines_that_a_fix_adds_below(context: Context) -> None:
+    found, sources = advised("    self.w = nn.Parameter(torch.empty(3))")
+    below, elsewhere = Place("net.py", 2, 1, 2, 1), Place("net.py", 9, 1, 9, 1)
+
+    def lines(*places: Place) -> list[str]:
+        fix = Fix(Applicability.UNSAFE, "Add a line", tuple(Edit("    with torch.no_grad():\n", one) for one in places))
+        text = render(
+            "full", [msgspec.structs.replace(found, fix=fix)], msgspec.structs.replace(context, sources=sources)
+        )
+        return [line.partition(" | ")[2] for line in text.splitlines() if line.startswith("+ | ")]
+
+    assert lines(below, below) == ["    with torch.no_grad():"] * 2
+    assert lines(elsewhere) == lines(below, elsewhere) == []
+
+
 def test_no_line_is_added_where_the_message_advises_something_else(context: Context) -> None:
     found, sources = advised("    self.w = nn.Parameter(torch.empty(3))", message="call `reset_parameters`")
     assert "\n+ |" not in render("full", [found], msgspec.structs.replace(context, sources=sources))
