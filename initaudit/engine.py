@@ -333,7 +333,9 @@ def _in_document(observation: Observation, named: _Names, sources: Sources) -> O
     """What was seen of a document, by places in the document: nobody else knows the text that was read of it."""
     if not is_document(observation.source):
         return observation
-    return moved(observation, lambda place: sources.shown(named.place(place)))
+    shown = moved(observation, lambda place: sources.shown(named.place(place)))
+    fixes = (msgspec.structs.replace(each, edits=tuple(map(sources.indented, each.edits))) for each in shown.fixes)
+    return msgspec.structs.replace(shown, fixes=tuple(fixes))
 
 
 def judge(observation: Observation, rules: Iterable[AnyRule], *, preview: bool = True) -> Iterator[Seen]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from initaudit.finding import Place
+from initaudit.finding import Edit, Place
 from initaudit.source import SourceError, SourceFile, Unread, lines
 
 NOTEBOOKS, MARKDOWN = ".ipynb", ".md"
@@ -180,6 +180,13 @@ class Sources:
         """A place as the user knows it: in a cell, or in Markdown."""
         source = self.get(place.filename) if is_document(place.filename) else None
         return source.shown(place) if source else place
+
+    def indented(self, edit: Edit) -> Edit:
+        """Return an edit of a document whose new rows are indented as the row that it begins in."""
+        source = self.get(edit.place.filename)
+        part = next((part for part in source.parts if part.cell == edit.place.cell), None) if source else None
+        indent = self.line(edit.place)[: part.shift(edit.place.row)] if part is not None else ""
+        return msgspec.structs.replace(edit, content=edit.content.replace("\n", f"\n{indent}"))
 
     def skipped(self, filename: str) -> tuple[Unread, ...]:
         """What was left out of a document."""

@@ -19,7 +19,7 @@ class Imports:
 
     text: str
     bound: dict[str, str] = field(default_factory=dict)  # dotted name -> the name that is bound to it
-    row: int = 1  # behind the imports
+    row: int = 0  # the last of the imports
     torch_row: int | None = None  # of the first import of something of torch
     from_nn: bool = False
     missing: dict[str, str] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Imports:
                 self.bound |= {f"{statement.module}.{each.name}": each.asname or each.name for each in statement.names}
             first = statement is body[0] and isinstance(statement, ast.Expr)
             if first or isinstance(statement, ast.Import | ast.ImportFrom):
-                self.row = (statement.end_lineno or 1) + 1
+                self.row = statement.end_lineno or 1
 
     def spelled(self, code: str) -> str:
         """Return some code with the names of torch as the file has them."""
@@ -66,8 +66,12 @@ class Imports:
     def edits(self, filename: str) -> Iterator[Edit]:
         """Yield the edits that add what is missing behind the imports of the file."""
         for line in self.missing.values():
-            row = self.torch_row or self.row if line.startswith("import") else self.row
-            yield Edit(f"{line}\n", Place(filename, row, 1, row, 1))
+            if self.row == 0 or (self.torch_row is not None and line.startswith("import")):
+                row = self.torch_row or 1
+                yield Edit(f"{line}\n", Place(filename, row, 1, row, 1))
+            else:
+                end = len(self.text.split("\n")[self.row - 1]) + 1
+                yield Edit(f"\n{line}", Place(filename, self.row, end, self.row, end))
 
 
 def _is_of_torch(statement: ast.stmt) -> bool:

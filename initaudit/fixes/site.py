@@ -41,7 +41,7 @@ class Site:
         if nests_too_deep(code):
             raise NoFixError("nests too deep")
         try:
-            wrapper = MetadataWrapper(cst.parse_module(code))
+            wrapper = MetadataWrapper(cst.parse_module(code), unsafe_skip_copy=True)
         except cst.ParserSyntaxError as error:
             raise NoFixError(str(error)) from error
         self.tree = wrapper.module
@@ -127,6 +127,11 @@ class Site:
         matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
         for kind, low, high, start, stop in matcher.get_opcodes():
             if kind == "equal":
+                continue
+            if kind == "insert" and low > 0:  # at the end of a row: the next one may be in another cell
+                row, end = self.start + low - 1, len(before[low - 1]) + 1
+                place = Place(self.place.filename, row, end, row, end)
+                yield Edit("".join(f"\n{each}" for each in after[start:stop]), place)
                 continue
             old, new = ("".join(f"{row}\n" for row in rows) for rows in (before[low:high], after[start:stop]))
             head = _common(old, new)
