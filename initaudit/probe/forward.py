@@ -60,7 +60,7 @@ class Forward(msgspec.Struct, frozen=True):
 def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, make: Make) -> Forward:
     """Run the model forward and backward, follow its signals, and measure them; more models for more seeds."""
     if getattr(model.forward, "__name__", "") == "_forward_unimplemented":
-        return Forward(skipped="it has no forward", refused="it has no forward" if target.gives_inputs else None)
+        return Forward(skipped="it has no forward")
     if any(is_imagined(tensor) for tensor in timelines.tensors.values()):
         return Forward(skipped="parts of it are on the meta device and have no values")
     unwritten = Neutral(timelines)

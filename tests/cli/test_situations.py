@@ -219,7 +219,9 @@ SITUATIONS = [
         "nothing found",
     ),
     built("input data that raise", "m.py:Image --input-data m.py:inputs", 2, "no such data", "nothing found"),
-    built("inputs for a model without a forward", "m.py:NoForward --input-size 2,8", 2, "has no forward"),
+    built(
+        "inputs for a model without a forward", "m.py:NoForward --input-size 2,8 --show-unknown", 0, "it has no forward"
+    ),
     built("inputs that were inferred and do not fit", "m.py:Sliced", 0, "give inputs with --input-size"),
     built("the same where no selected rule needs a forward", "m.py:Sliced --select INI101", 0, "0 not decided"),
     built("a model whose inputs nothing tells", "m.py:Shapeless", 0, "no input is known; give inputs with"),
@@ -258,8 +260,8 @@ def typed(what: str, command: str, code: int, says: str, *silent: str, **files: 
 TYPED = [
     typed("`explain`", "explain INI101", 0, "# INI101 uninitialized-parameter"),
     typed("`explain` with a name", "explain uninitialized-parameter", 0, "# INI101"),
-    typed("`help`", "help", 0, "Usage: initaudit"),
-    typed("`help` with a command", "help check", 0, "Usage: initaudit check"),
+    typed("`help`", "help", 0, "Find wrong or missing parameter initialization"),
+    typed("`help` with a command", "help check", 0, "--exit-non-zero-on-fix"),
     typed("a misspelt command", "chekc net.py", 2, "did you mean `check`?"),
     typed("a misspelt command of another kind", "proeb net.py", 2, "did you mean `probe`?"),
     typed("a path that is like no command", "network", 2, "network", "did you mean"),
