@@ -1,7 +1,7 @@
 """Make the files of a new rule, and of a new kind of subject where there is none yet.
 
     python docs/scaffold.py INI499 zero-gain InitializerCall
-    python docs/scaffold.py INI699 seed-set-in-constructor SeedSet --family calls --words "manual_seed("
+    python docs/scaffold.py INI699 default-type-set DefaultSet --family calls --words "set_default_dtype("
 
 With --family, the subject is new: its struct is added to that file of initaudit/subjects/, and a reader is made. What
 is left to write stands in capitals. No file that exists is overwritten.

@@ -64,7 +64,7 @@ def test_the_walk_leads_to_two_rules(tmp_path: Path) -> None:
         "INI699-invalid-0",
         "INI699-valid-0",
         "INI499_zero_gain",
-        "INI699_seed_set",
+        "INI699_default_type",
     ):
         assert re.search(rf"PASSED .*{name}", passed), name
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from initaudit.analyzer.layout import packages_around, project_folder
 from initaudit.analyzer.matches import Matches
-from initaudit.analyzer.outline import Definition, Outline, outline
+from initaudit.analyzer.outline import Definition, Outline, outline, outline_of
 from initaudit.analyzer.scopes import Scopes, is_final, scopes, scopes_of
 from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError, parsed
 from initaudit.analyzer.torch_api import is_torch
@@ -60,7 +60,9 @@ class Module:
 
     @functools.cached_property
     def outline(self) -> Outline:
-        return outline(self.text)
+        found = outline(self.text)
+        whole = self.snippet(1, len(self.lines)) if found.doubtful else None
+        return found if whole is None else outline_of(whole.body)
 
     @functools.cached_property
     def _scopes(self) -> Scopes | SyntaxError:

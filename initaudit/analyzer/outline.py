@@ -27,6 +27,8 @@ _STRING = re.compile(
 _GO_ON = tuple(re.compile(each) for each in ('"""', "'''", r"\\\n"))
 """What stands in strings of several lines, each looked for by itself, which is several times as fast."""
 _HEADER = re.compile(r"(?:async[ \t]+)?(class|def)[ \t]+(\w+)")
+_BROKEN = re.compile(r"(?m)^[ \t]*(?:(?:async|class|def|from|import)\b|@).*\\$")
+"""The header of a definition, or an import, that goes on behind a backslash."""
 _GLOBAL = re.compile(r"(\w+)[ \t]*(?::[^=\n]+)?=(?!=)")
 _IMPORT = re.compile(r"(?:from[ \t]+(\.*[ \t]*[\w.]*)[ \t]+)?import\b")
 _ALIAS = re.compile(r"([\w.]+)(?:\s+as\s+(\w+))?")
@@ -68,6 +70,7 @@ class Outline:
     star_imports: list[str]
     globals: dict[str, tuple[int, int]]  # name -> rows of the last top-level statement that assigns it
     top_level: list[tuple[int, int]]  # rows between the definitions
+    doubtful: bool = False  # whether a definition or an import may go on behind the line that seems to end it
     _starts: list[int] = field(default_factory=list)
 
     def at(self, row: int) -> Definition | None:
@@ -90,9 +93,11 @@ class Outline:
 
 
 def outline(text: str) -> Outline:
-    """The table of contents of a file whose newlines are ``\\n``."""
+    """Return the table of contents of a file whose newlines are ``\\n``; doubtful where its lines do not tell it."""
     lines = text.split("\n")
-    return _Scanner(lines, _rows_inside_strings(text)).scan()
+    scanner = _Scanner(lines, _rows_inside_strings(text))
+    scanner.result.doubtful = "\\\n" in text and _BROKEN.search(text) is not None
+    return scanner.scan()
 
 
 def outline_of(body: Sequence[ast.stmt]) -> Outline:
@@ -182,7 +187,7 @@ class _Scanner:
             stripped = line.lstrip()
             if not stripped or stripped[0] == "#":
                 continue
-            if row in self.inside or stripped[0] in ")]}" or self.continues_decorator(stripped):
+            if row in self.inside or stripped[0] in ")]}" or self.continues_decorator(stripped) or self.continues(row):
                 self.last = row
                 continue
             self.begin_line(row, len(line) - len(stripped), stripped)
@@ -198,7 +203,13 @@ class _Scanner:
             self.decorating = False
         return self.decorating
 
+    def continues(self, row: int) -> bool:
+        """Whether the line before ends in a backslash."""
+        return row > 1 and self.lines[row - 2].endswith("\\")
+
     def begin_line(self, row: int, indent: int, code: str) -> None:
+        if self.open and self.open[-1].indent >= indent and not (code[0] == "@" or _HEADER.match(code)):
+            self.result.doubtful = self.result.doubtful or self.is_within_brackets(self.open[-1])
         self.close(indent)
         if indent == 0:
             self.end_statement()
@@ -230,6 +241,11 @@ class _Scanner:
         (parent.members if parent else self.result.members)[name] = definition
         self.result.definitions.append(definition)
         self.open.append(definition)
+
+    def is_within_brackets(self, definition: Definition) -> bool:
+        """Whether brackets of a definition seem to be open behind its last line; those in strings count too."""
+        text = "\n".join(self.lines[definition.start - 1 : self.last])
+        return any(text.count(opens) > text.count(closes) for opens, closes in ("()", "[]", "{}"))
 
     def close(self, indent: int) -> None:
         while self.open and self.open[-1].indent >= indent:

@@ -10,7 +10,7 @@ from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.walks import attributes_written, typed
+from initaudit.analyzer.syntax.walks import applied_names, attributes_written, typed
 from initaudit.subjects.module_tests import ClassNameTest
 
 BARE = {"torch.nn.Module", "torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict", "object"}
@@ -24,7 +24,7 @@ def class_name_tests(context: Context) -> Iterator[ClassNameTest]:
     The module is of a class of the file that has such a name, and to which the function is applied in this file.
     """
     function = context.function
-    if function is None or not re.search(rf"\.apply\(\s*(?:\w+\.)?{re.escape(function.name)}\b", context.module.text):
+    if function is None or function.name not in applied_names(context):
         return
     aliases = {
         node.targets[0].id: subject

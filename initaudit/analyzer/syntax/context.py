@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import re
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -188,10 +188,34 @@ def first_parameter(context: Context) -> str | None:
 
 def makes_parameter(project: Project, cls: Defined, name: str) -> bool:
     """Whether a class or a base of it makes an attribute of this name a parameter."""
-    escaped = re.escape(name)
-    made = rf"self\.{escaped}\s*(?::[^=\n]+)?=[^=][^\n]*\bParameter\b|register_parameter\(\s*['\"]{escaped}['\"]"
     bases = (base for base in project.mro(cls) or (cls,) if isinstance(base, Defined))
-    return any(re.search(made, base.module.slice(base.definition)) for base in bases)
+    return any(name in _parameters_of(base) for base in bases)
+
+
+@functools.lru_cache(maxsize=1024)
+def _parameters_of(cls: Defined) -> frozenset[str]:
+    """The names of the attributes that a class itself makes parameters."""
+    words = cls.module.matches(cls.definition.start, cls.definition.end)
+    if not (words.holds("Parameter") or words.holds("register_parameter(")):
+        return frozenset()
+    snippet = cls.module.snippet(cls.definition.start, cls.definition.end)
+    return frozenset(name for node in (snippet.nodes if snippet is not None else ()) for name in _made_parameter(node))
+
+
+def _made_parameter(node: ast.AST) -> Iterator[str]:
+    targets: list[ast.expr] = []
+    match node:
+        case ast.Call(func=ast.Attribute(attr="register_parameter"), args=[ast.Constant(value=str(name)), *_]):
+            yield name
+        case ast.Assign(value=value) if _speaks_of_parameter(value):
+            targets = node.targets
+        case ast.AnnAssign(value=ast.expr() as value) if _speaks_of_parameter(value):
+            targets = [node.target]
+    yield from filter(None, map(own_attribute, targets))
+
+
+def _speaks_of_parameter(value: ast.expr) -> bool:
+    return any("Parameter" in (getattr(node, "attr", None), getattr(node, "id", None)) for node in ast.walk(value))
 
 
 def initializes(statement: ast.stmt) -> bool:
