@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from initaudit.activations import lookup
 from initaudit.analyzer.matches import groups
 from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.syntax.context import Class, Context, function_context, own_attribute
+from initaudit.analyzer.syntax.context import Class, Context, function_context, method, own_attribute, own_attributes
 from initaudit.analyzer.syntax.flow import NO_FORWARD, Flow, called, names_in
 from initaudit.analyzer.syntax.iteration import last_name
 
@@ -76,12 +76,12 @@ def products(project: Project, cls: Defined, names: set[str]) -> dict[str, Produ
     """The first product with each of these parameters of a class, where every use of it is a product."""
     found: dict[str, Product] = {}
     others: set[str] = set()
-    for method in project.methods(cls):
-        if NO_FORWARD.search(method.definition.name):
+    for defined in project.methods(cls):
+        if NO_FORWARD.search(defined.definition.name):
             continue
-        text = method.module.slice(method.definition)
+        text = defined.module.slice(defined.definition)
         if any(f"self.{name}" in text for name in names):
-            context = function_context(project, method)
+            context = function_context(project, defined)
             if context is None:
                 return {}
             for name, product in _Method(context).uses(names):
@@ -182,7 +182,10 @@ class _Method(Flow):
     def _averages(self, other: ast.expr) -> bool:
         """Whether the entries of the other factor may sum to one."""
         made = [value for name in names_in(other) for node in self.assigned.get(name, ()) if (value := _value(node))]
-        return any(AVERAGES.search(self.context.snippet.source(node)) for node in (other, *made))
+        sources = [self.context.snippet.source(node) for node in (other, *made)]
+        for name in {name for node in (other, *made) for name in own_attributes(node)}:
+            sources += _attribute_made_by(self.context, name)
+        return any(map(AVERAGES.search, sources))
 
     def _keeps_scale(self, product: ast.expr) -> bool:
         """Whether a product reaches an activation or the end of the method as it is, under all names it gets."""
@@ -226,3 +229,13 @@ class _Method(Flow):
 def _value(node: ast.AST) -> ast.expr | None:
     """What an assignment assigns."""
     return node.value if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) else None
+
+
+def _attribute_made_by(context: Context, name: str) -> list[str]:
+    """The sources of what the constructor of the class assigns to an attribute of the object."""
+    made = method(context, "__init__")
+    return [
+        made.snippet.source(node.value)
+        for node in (made.walk() if made is not None else ())
+        if isinstance(node, ast.Assign) and any(own_attribute(target) == name for target in node.targets)
+    ]
