@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -19,6 +21,7 @@ from initaudit.rules.base import AnyRule
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+SHOWN = re.compile(r"^<!-- shown -->\n```text\n(.+?)\n```$", re.MULTILINE | re.DOTALL)
 TABLE = re.compile(r"(?<=<!-- rules -->\n).*?(?=<!-- /rules -->)", re.DOTALL)
 
 
@@ -57,7 +60,8 @@ def test_a_command_is_one_line_that_installs_and_runs(marker: str) -> None:
 
 
 def test_every_flag_that_is_mentioned_exists() -> None:
-    mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README.read_text(encoding="utf-8")))
+    own = re.sub(r" -- .*", "", README.read_text(encoding="utf-8"))  # what stands behind is for the target
+    mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", own))
     context = click.Context(main)
     commands = [main.get_command(context, name) for name in main.list_commands(context)]
     known = {flag for each in commands if each for parameter in each.params for flag in parameter.opts}
@@ -82,6 +86,43 @@ def test_the_first_command_shows_findings_of_both_observers() -> None:
     observers = {finding["code"]: {e["observer"] for e in finding["evidence"]} for finding in findings}
     assert observers["INI101"] == observers["INI401"] == {"analyzer", "probe"}
     assert observers["INI301"] == {"analyzer"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudoterminal")
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the probe runs with torch")
+def test_the_first_command_shows_on_a_terminal_what_the_readme_shows() -> None:
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    _, _, run = command("run").partition(" && ")
+    program, *arguments = shlex.split(run)
+    reader, writer = pty.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    with subprocess.Popen(
+        [sys.executable, "-m", program, *arguments, "--no-cache", "--color", "never"],
+        cwd=ROOT,
+        env=environment,
+        stdout=writer,
+        stderr=subprocess.DEVNULL,
+    ):
+        os.close(writer)
+        seen = b""
+        with contextlib.suppress(OSError):  # the end of what a terminal shows
+            while part := os.read(reader, 1 << 16):
+                seen += part
+    os.close(reader)
+    found = SHOWN.search(README.read_text(encoding="utf-8"))
+    assert found is not None
+    told = iter(unmeasured(seen.decode()))
+    assert all(line in told for line in unmeasured(found[1])), seen.decode()
+
+
+def unmeasured(text: str) -> list[list[str]]:
+    """The lines of a text without what depends on the machine: measured numbers, and the columns that they take."""
+    return [re.sub(r"[▁▂▃▄▅▆▇█·]+|[ ─]+|\d+\.\d{3,}", " ", line).split() for line in text.splitlines() if line]
 
 
 def test_the_version_in_the_changelog_is_the_packages() -> None:

@@ -263,8 +263,12 @@ class XavierBeforeRelu(Rule[Chain]):
         """How much scale the chain loses, measured if it was, else computed."""
         layers = f"{len(links)} rectified {'layer' if len(links) == 1 else 'layers'} without normalization"
         if lost_decades is not None and lost_decades > 0:
-            return f"{layers}: a forward lost {lost_decades:.2f} decades of scale, and with Kaiming's scheme would lose none"
-        return f"{layers}: they keep {math.prod(map(kept, links)):.3g} of the signal's second moment, and Kaiming's scheme all"
+            return (
+                f"{layers}: a forward lost {lost_decades:.2f} decades of scale; Kaiming initialization would lose none"
+            )
+        share = 100 * math.prod(map(kept, links))
+        keep = "keeps" if len(links) == 1 else "keep"
+        return f"{layers} {keep} {share:.2g}% of the signal's variance; Kaiming initialization would keep all of it"
 
 
 def computed(links: Sequence[Link]) -> float:
