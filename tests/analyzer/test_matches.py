@@ -22,11 +22,7 @@ WORDS = sorted(
         for word in group
     }
 )
-NAMES = st.sampled_from(
-    sorted(
-        {word.removesuffix("(").removesuffix("*") + "f" * word.endswith("*(") for word in WORDS if word[:1].isalpha()}
-    )
-)
+NAMES = st.sampled_from(sorted({word.removesuffix("(") for word in WORDS if word.removesuffix("(").isidentifier()}))
 GAPS = st.lists(st.sampled_from([" ", "\t", "\n", "\\\n", "# a ( comment, f(\n", "  "]), max_size=4).map("".join)
 
 
