@@ -22,7 +22,9 @@ WORDS = sorted(
         for word in group
     }
 )
-NAMES = st.sampled_from(sorted({word.removesuffix("(") for word in WORDS if word.removesuffix("(").isidentifier()}))
+NAMES = st.sampled_from(
+    sorted({word.removesuffix("(") for word in WORDS if word.removesuffix("(").isidentifier() and "__" not in word})
+)
 GAPS = st.lists(st.sampled_from([" ", "\t", "\n", "\\\n", "# a ( comment, f(\n", "  "]), max_size=4).map("".join)
 
 
