@@ -155,7 +155,7 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("name", help="the rule's name, in words with dashes")
     parser.add_argument("subject", help="the class that the rule judges")
     parser.add_argument("--family", help="the file of initaudit/subjects/ of a new subject")
-    parser.add_argument("--scope", default="Context", choices=("File", "Class", "Context", "Statement"))
+    parser.add_argument("--scope", default="Context", choices=("File", "Class", "Context"))
     parser.add_argument("--words", default="", help="words of which one must stand in the scope")
     parser.add_argument("--root", type=Path, default=Path(__file__).parent.parent, help="the checkout")
     options = parser.parse_args(arguments)

@@ -17,7 +17,7 @@ from initaudit.analyzer.readers.base import Observed, Reader
 from initaudit.analyzer.reading import Answer, Judge, Reading, Trail, comments
 from initaudit.analyzer.refusal import refusal
 from initaudit.analyzer.scopes import TOO_DEEP
-from initaudit.analyzer.syntax.context import Class, Context, File, Statement, statements
+from initaudit.analyzer.syntax.context import Class, Context, File
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.files import read_source
 from initaudit.finding import Observer, Place
@@ -153,7 +153,7 @@ def _read(project: Project, module: Module, wanted: Sequence[Candidate]) -> Iter
 def _of_functions(
     project: Project, module: Module, wanted: Sequence[tuple[Reader[Any], list[Candidate]]]
 ) -> Iterator[Observed]:
-    """What functions, stretches of top-level code, and the statements in them show."""
+    """What functions and stretches of top-level code show."""
     for start, end, definition in scopes(module):
         matches = module.matches(start, end)
         name = "" if definition is None else definition.name
@@ -163,12 +163,7 @@ def _of_functions(
             continue
         context = Context(project, module, definition, snippet)
         for reader in here:
-            if reader.scope is Context:
-                yield from reader(context)
-        of_statements = [reader for reader in here if reader.scope is Statement]
-        for statement in statements(context) if of_statements else ():
-            for reader in of_statements:
-                yield from reader(statement)
+            yield from reader(context)
 
 
 def _may_hold(candidate: Candidate, matches: Matches, name: str) -> bool:

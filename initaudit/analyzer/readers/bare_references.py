@@ -11,7 +11,8 @@ from initaudit.analyzer.programs.methods import forgotten_initializers
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import FunctionNode, defaults, has_decorator, parameters
-from initaudit.analyzer.syntax.context import Context, Statement, function_context, initializes, own_attribute
+from initaudit.analyzer.syntax.context import Context, function_context, initializes, own_attribute
+from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.subjects.lost_writes import BareReference
 from initaudit.timeline import Coverage
 
@@ -20,13 +21,14 @@ INITIALIZER_METHODS = {
 }  # fmt: skip
 
 
-@reads(BareReference, scope=Statement, words=":_; :apply; :init*; :reset*; :weight*; :param*;")
-def bare_references(statement: Statement) -> Iterator[BareReference]:
+@reads(BareReference, scope=Context, words=":_; :apply; :init*; :reset*; :weight*; :param*;")
+def bare_references(context: Context) -> Iterator[BareReference]:
     """Expression statements that only name an initializer, unless they try whether there is one."""
-    if isinstance(statement.node, ast.Expr) and not statement.guarded:
-        reference = _bare_reference(statement.context, statement.node.value)
-        if reference is not None:
-            yield reference
+    for step in Meanings(context).steps():
+        if isinstance(step.statement, ast.Expr) and not step.guarded:
+            reference = _bare_reference(context, step.statement.value)
+            if reference is not None:
+                yield reference
 
 
 def _bare_reference(context: Context, expression: ast.expr) -> BareReference | None:

@@ -3,8 +3,8 @@
     @reads(RepeatedLayer, words="ModuleList( Sequential(", scope=Context)
     def repeated_layers(context: Context) -> Iterator[RepeatedLayer]: ...
 
-The scope is what the function is given: a ``File``, a ``Class``, a ``Context`` (a function, or a stretch of top-level
-code) or a ``Statement``. Words spare work, and decide nothing: nothing else is read than scopes in which they stand.
+The scope is what the function is given: a ``File``, a ``Class`` or a ``Context`` (a function, or a stretch of top-level
+code). Words spare work, and decide nothing: nothing else is read than scopes in which they stand.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any, Generic, TypeVar
 
 from initaudit.analyzer.failures import Failure, guarded
 from initaudit.analyzer.matches import Words, groups
-from initaudit.analyzer.syntax.context import Class, Context, File, Statement
+from initaudit.analyzer.syntax.context import Class, Context, File
 from initaudit.observation import Undecided
 from initaudit.subjects.base import Fact
 from initaudit.timeline import Chain, ParameterTimeline
 
 Observed = Fact | ParameterTimeline | Chain | Undecided | Failure
-Scope = File | Class | Context | Statement
-S = TypeVar("S", File, Class, Context, Statement)
+Scope = File | Class | Context
+S = TypeVar("S", File, Class, Context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,6 @@ class Reader(Generic[S]):
 
 def _name(scope: Scope) -> str:
     """Return what a scope is called in a message."""
-    if isinstance(scope, Statement):
-        scope = scope.context
     definition = None if isinstance(scope, File) else scope.definition
     return scope.module.name if definition is None else f"{scope.module.name}.{definition.qualname}"
 

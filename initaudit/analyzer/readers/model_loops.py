@@ -9,8 +9,9 @@ import msgspec
 
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import nodes
-from initaudit.analyzer.syntax.context import Context, Statement
+from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.iteration import ITERATIONS, Loop, element_name, iterated, last_name
+from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.models import is_model
 from initaudit.analyzer.syntax.nested import missed
 from initaudit.finding import Observer, Place
@@ -29,12 +30,18 @@ PURE_METHODS = {
 }  # fmt: skip
 
 
-@reads(ModelLoop, scope=Statement, words=("parameters( modules( children(", "for"))
-def model_loop(statement: Statement) -> Iterator[ModelLoop]:
-    """What a loop over a model does, if there is anything to say of it."""
-    context, loop, following = statement.context, statement.node, statement.following
-    found = iterated(loop) if isinstance(loop, Loop) else None
-    if found is None or not isinstance(loop, Loop):
+@reads(ModelLoop, scope=Context, words=("parameters( modules( children(", "for"))
+def model_loops(context: Context) -> Iterator[ModelLoop]:
+    """What loops over a model do, if there is anything to say of it."""
+    for step in Meanings(context).steps():
+        if isinstance(step.statement, Loop):
+            yield from _model_loop(context, step.statement, step.after)
+
+
+def _model_loop(context: Context, loop: Loop, following: Sequence[ast.stmt]) -> Iterator[ModelLoop]:
+    """What a loop does; ``following`` runs behind it."""
+    found = iterated(loop)
+    if found is None:
         return
     model, kind = found
     if kind in ALSO_OF_OTHERS and not is_model(context, model, loop):

@@ -1,4 +1,4 @@
-"""What readers look at: a file, a class, a function or a stretch of top-level code, a statement."""
+"""What readers look at: a file, a class, a function or a stretch of top-level code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Project, Resolved
 from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, parameters
-from initaudit.analyzer.syntax.iteration import element_name, iterated
 from initaudit.naming import blocks
 
 
@@ -96,60 +95,6 @@ class Context:
         if (name := own_attribute(node)) is not None:
             return self.cls is not None and makes_parameter(self.project, self.cls, name)
         return node.attr in ("weight", "bias")
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A statement, and what holds where it stands.
-
-    ``following`` runs behind it in its function. ``parameters`` and ``modules`` are the variables that loops around it
-    bind to parameters and modules of a model. ``guarded``: it stands in the body of a ``try``.
-    """
-
-    context: Context
-    node: ast.stmt
-    following: Sequence[ast.stmt]
-    parameters: tuple[str, ...]
-    modules: tuple[str, ...]
-    guarded: bool
-
-
-TRY = (ast.Try, getattr(ast, "TryStar", ast.Try))
-"""``except*`` is of Python 3.11."""
-
-
-def statements(context: Context) -> Iterator[Statement]:
-    """Yield every statement of a function, those inside of others too."""
-    yield from _statements(context, context.snippet.body, (), (), (), guarded=False)
-
-
-def _statements(
-    context: Context,
-    body: Sequence[ast.stmt],
-    following: Sequence[ast.stmt],
-    parameters: tuple[str, ...],
-    modules: tuple[str, ...],
-    *,
-    guarded: bool,
-) -> Iterator[Statement]:
-    for position, node in enumerate(body):
-        inner = list(blocks(node))
-        behind = [*body[position + 1 :], *following] if inner else []
-        yield Statement(context, node, behind, parameters, modules, guarded)
-        tensors, owners = _bound(node)
-        for index, block in enumerate(inner):
-            in_try = isinstance(node, TRY) and index == 0
-            yield from _statements(context, block, behind, (*parameters, *tensors), (*modules, *owners), guarded=in_try)
-
-
-def _bound(node: ast.stmt) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The variables that a loop binds to parameters, and those that it binds to modules."""
-    found = iterated(node) if isinstance(node, ast.For | ast.AsyncFor) else None
-    if found is None or not isinstance(node, ast.For | ast.AsyncFor):
-        return (), ()
-    element = element_name(node, found[1])
-    names = () if element is None else (element,)
-    return (names, ()) if found[1].tensors else ((), names)
 
 
 def function_context(project: Project, function: Defined) -> Context | None:

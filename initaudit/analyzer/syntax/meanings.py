@@ -229,8 +229,11 @@ class Meanings:
                 case ast.FunctionDef() | ast.AsyncFunctionDef():
                     names.pop(statement.name, None)
                     yield from self._function(statement, names)
-                case ast.ClassDef(name=name):
+                case ast.ClassDef(name=name, body=members):
                     names.pop(name, None)
+                    for member in members:
+                        if isinstance(member, FunctionNode):
+                            yield from self._function(member, names)
                 case ast.If(test=test, body=then, orelse=otherwise):
                     one, other = self._narrowed(test, names), dict(names)
                     yield from self._body(then, one, after, rounds, (*tests, test), guarded=guarded)
