@@ -19,6 +19,7 @@ from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.execution import execute
 from initaudit.analyzer.symbolic.frames import Frame
 from initaudit.analyzer.symbolic.interpreter import Interpreter
+from initaudit.analyzer.symbolic.torch import layers
 from initaudit.analyzer.symbolic.values import (
     Instance,
     Memory,
@@ -131,7 +132,7 @@ def _of_scope(project: Project, module: Module, start: int, end: int) -> Iterato
         execute(run, body[0].body if body and isinstance(body[0], FunctionNode) else body)
         models = {id(value): name for name, value in run.frame.names.items()}
         for sequence in list(run.sequences):
-            modules.forward(run, sequence, [INPUT], Origin(snippet, body[0]))
+            layers.forward(run, sequence, [INPUT], Origin(snippet, body[0]))
     except (OutOfBudgetError, RecursionError):
         return
     names = {id(child): f"{models.get(id(s), '')}[{i}]" for s in run.sequences for i, child in enumerate(s.children)}

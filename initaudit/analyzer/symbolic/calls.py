@@ -9,10 +9,11 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.frameworks import APPLYING_METHODS, MODULE_BASES, NEUTRAL_CONSTRUCTORS, PURE_PACKAGES
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.snippets import FunctionNode, has_decorator
-from initaudit.analyzer.symbolic import arithmetic, builtin_functions, modules, signals, tensors
+from initaudit.analyzer.symbolic import builtin_functions, modules, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, all_of, negate
 from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Following, Frame
 from initaudit.analyzer.symbolic.run import Run
+from initaudit.analyzer.symbolic.torch import factories, layers, overlay
 from initaudit.analyzer.symbolic.values import (
     NONE,
     UNKNOWN,
@@ -28,7 +29,6 @@ from initaudit.analyzer.symbolic.values import (
     Mapping,
     Origin,
     Sequence,
-    Signal,
     Size,
     Super,
     Symbol,
@@ -38,7 +38,6 @@ from initaudit.analyzer.symbolic.values import (
     simplify,
     text,
 )
-from initaudit.schemes import calculate_gain
 
 TRAVERSALS = {"parameters", "named_parameters", "modules", "named_modules", "children", "named_children", "apply"}
 
@@ -78,7 +77,7 @@ def call_value(run: Run, function: Value, args: list[Value], keywords: dict[str,
         case Api(name):
             return call_api(run, name, args, keywords, origin)
         case Instance():
-            return modules.forward(run, function, args, origin)
+            return layers.forward(run, function, args, origin)
         case Symbol(name) if name.endswith(".size") and not args and not keywords:
             return Size(f"{name}()")
         case Symbol(name) if _allocates(name, args, keywords):
@@ -161,7 +160,7 @@ def construct(run: Run, cls: Defined, args: list[Value], keywords: dict[str, Val
     external = torch_base(run, cls)
     if external in ("torch.nn.Parameter", "torch.Tensor"):
         data = args[0] if args else keywords.get("data", UNKNOWN)
-        return _parameter(data)
+        return factories.parameter(data)
     if run.following is not None:
         return _construct_in_program(run, run.following, Instance(cls, external, origin=origin), args, keywords, origin)
     for value in (*args, *keywords.values()):
@@ -243,24 +242,11 @@ def torch_base(run: Run, cls: Defined) -> str | None:
     return None
 
 
-def _parameter(data: Value, *, buffer: bool = False) -> Value:
-    match data:
-        case Tensor(storage=storage, part=part):
-            return Tensor(storage, parameter=not buffer, buffer=buffer, part=part)
-        case Choice(test, then, otherwise):
-            return choose(test, _parameter(then, buffer=buffer), _parameter(otherwise, buffer=buffer))
-        case _:
-            return UNKNOWN
-
-
-# Torch
-
-
 def call_api(run: Run, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     """Call a name that is known by tables, or not at all."""
     package = name.partition(".")[0]
     if package == "torch":
-        return _call_torch(run, name, args, keywords, origin)
+        return overlay.call(run, name, args, keywords, origin)
     if package == "builtins":
         return builtin_functions.call(run, name.removeprefix("builtins."), args, keywords, origin)
     if name in ("typing.cast", "typing_extensions.cast") and len(args) == 2:
@@ -282,100 +268,6 @@ def _partial(run: Run, args: list[Value], keywords: dict[str, Value]) -> Value:
         return call_value(run, function, [*bound, *more], {**keywords, **extra}, origin)
 
     return Builtin("partial", apply)
-
-
-def _call_torch(run: Run, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
-    owner, _, method = name.rpartition(".")
-    if owner.rpartition(".")[2][:1].isupper() and args and isinstance(args[0], Instance):
-        return call_value(run, modules.inherited(run, args[0], method, owner), args[1:], keywords, origin)
-    if name in ("torch.nn.Parameter", "torch.nn.Buffer"):
-        data = args[0] if args else keywords.get("data", UNKNOWN)
-        tensors.place(data, origin)
-        return _parameter(data, buffer=name == "torch.nn.Buffer")
-    if name in ("torch.autograd.Variable", "torch.Variable"):
-        return args[0] if args else UNKNOWN
-    if name.startswith(torch_api.INIT):
-        return _initialize(run, name.removeprefix(torch_api.INIT), args, keywords, origin)
-    if name in torch_api.LEGACY_CONSTRUCTORS:
-        return tensors.allocate(run, name, args, keywords, origin, legacy=True)
-    if (takes := torch_api.RAW_FACTORIES.get(name)) is not None:
-        if keywords.get("out", NONE) != NONE:
-            return keywords["out"]  # with whatever it holds
-        if takes == "tensor":
-            like = args[0] if args else keywords.get("input", UNKNOWN)
-            shape = tensors.shape_like(like) or (Size(f"{text(like)}.shape"),)
-            args = list(shape)
-        return tensors.allocate(run, name, args, keywords, origin, legacy=False)
-    if name.startswith("torch.nn.utils."):
-        return modules.utility(run, name.removeprefix("torch.nn.utils."), args)
-    if name == "torch.Size":
-        return args[0] if args else UNKNOWN
-    if name.startswith("torch.nn.functional.") or (args and isinstance(args[0], Signal)):
-        return signals.apply(run, name.rpartition(".")[2], args)
-    if name.startswith("torch.nn.") and name.rpartition(".")[2][:1].isupper():
-        return modules.torch_module(run, name, args, keywords, origin)
-    if isinstance(out := keywords.get("out"), Tensor):
-        return tensors.write(run, out, name, origin)
-    if name in torch_api.NEW_TENSOR_FACTORIES or name in ("torch.tensor", "torch.from_numpy", "torch.as_tensor"):
-        last = name.rpartition(".")[2]
-        sizes = args[:1] if last == "full" else args
-        takes_size = last in ("zeros", "ones", "rand", "randn", "full")
-        size = tensors.size_arguments(run, sizes, keywords, legacy=False)[0] if takes_size else None
-        return tensors.fresh(run, name, origin, size)
-    if name.rpartition(".")[2].endswith("_"):
-        for value in args:
-            run.escape(value, f"passed to {name}")
-        return UNKNOWN
-    if any(isinstance(arg, Tensor) for arg in args):
-        return tensors.computed(run, *args)
-    if any(isinstance(arg, Instance) for arg in args):
-        return next(arg for arg in args if isinstance(arg, Instance))
-    return Symbol(f"{name}({', '.join(map(text, args))})")
-
-
-def _initialize(run: Run, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
-    """A call of ``torch.nn.init``."""
-    if name in ("calculate_gain", "_calculate_fan_in_and_fan_out", "_calculate_correct_fan"):
-        return _fans(name, args, keywords)
-    named = {key: value for key, value in keywords.items() if key != "tensor"}
-    tensor = args[0] if args else keywords.get("tensor", UNKNOWN)
-    by = f"init.{name}"
-    for leaf in run.alternatives(tensor):
-        if isinstance(leaf, Tensor):
-            tensors.write(run, leaf, by, origin, tensors.drawn(by, leaf, args[1:], named), _gain(name, args, named))
-    return tensor
-
-
-def _gain(name: str, args: list[Value], keywords: dict[str, Value]) -> float | None:
-    """The gain that an initializer of Xavier's or Kaiming's is given, which needs no shape."""
-
-    def given(position: int, keyword: str, default: float | str) -> object:
-        value = args[position] if len(args) > position else keywords.get(keyword, Constant(default))
-        return value.value if isinstance(value, Constant) else None
-
-    if name.startswith("xavier"):
-        gain = given(1, "gain", 1.0)
-        return float(gain) if isinstance(gain, int | float) else None
-    slope, nonlinearity = given(1, "a", 0.0), given(3, "nonlinearity", "leaky_relu")
-    if not name.startswith("kaiming") or not isinstance(slope, int | float) or not isinstance(nonlinearity, str):
-        return None
-    try:
-        return calculate_gain(nonlinearity, float(slope))
-    except ValueError:
-        return None
-
-
-def _fans(name: str, args: list[Value], keywords: dict[str, Value]) -> Value:
-    if name == "calculate_gain" and args and isinstance(args[0], Constant):
-        slope = args[1] if len(args) > 1 else keywords.get("param", NONE)
-        try:
-            return Constant(calculate_gain(str(args[0].value), arithmetic.number(slope)))
-        except ValueError:
-            return UNKNOWN
-    if name == "_calculate_fan_in_and_fan_out":
-        of = text(args[0]) if args else "?"
-        return Sequence([Symbol(f"fan_in({of})"), Symbol(f"fan_out({of})")], is_list=False)
-    return Symbol(f"{name}({', '.join(map(text, args))})")
 
 
 # Attributes

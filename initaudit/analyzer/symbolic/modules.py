@@ -1,4 +1,4 @@
-"""What nn.Module and torch's own layers do: registration, traversal, ``apply``, containers, and forward as a signal."""
+"""What ``nn.Module`` does: registration, traversal, ``apply`` and containers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.snippets import dotted
-from initaudit.analyzer.symbolic import signals, tensors
+from initaudit.analyzer.symbolic import tensors
 from initaudit.analyzer.symbolic.computed_names import is_computed, reached
 from initaudit.analyzer.symbolic.conditions import TRUE, Condition, all_of
 from initaudit.analyzer.symbolic.run import Run
+from initaudit.analyzer.symbolic.torch import layers
 from initaudit.analyzer.symbolic.values import (
     NONE,
     UNKNOWN,
@@ -20,20 +21,15 @@ from initaudit.analyzer.symbolic.values import (
     Constant,
     Instance,
     Mapping,
-    Memory,
     Origin,
     Sequence,
-    Signal,
-    Storage,
     Symbol,
     Tensor,
     Value,
     choose,
     leaves,
-    simplify,
     text,
 )
-from initaudit.schemes import distribution_of
 
 RESET_TARGETS = (
     "weight", "bias", "in_proj_weight", "in_proj_bias", "q_proj_weight", "k_proj_weight", "v_proj_weight", "bias_k",
@@ -41,101 +37,12 @@ RESET_TARGETS = (
 )  # fmt: skip
 LOADED = "its values are loaded"
 LOADS = "load_state_dict"
-WITH_WEIGHT = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS | {"Embedding", "EmbeddingBag", "PReLU"}
 
 
 def is_gradient_mode(node: ast.expr) -> bool:
     """Whether a ``with`` item only switches gradients on or off."""
     function = node.func if isinstance(node, ast.Call) else node
     return dotted(function).rpartition(".")[2] in ("no_grad", "inference_mode", "set_grad_enabled", "enable_grad")
-
-
-# Torch's own modules
-
-
-def torch_module(run: Run, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
-    """An object of a torch class."""
-    instance = Instance(None, name, arguments=(*args, *keywords.values()), origin=origin)
-    short = name.rpartition(".")[2]
-    for size in args[: torch_api.SIZES.get(short, 0)]:
-        run.integer(size)
-    if name in torch_api.SEQUENCES:
-        items = [item for arg in args for item in _sequence_items(run, arg, single=short == "Sequential")]
-        instance.children = items
-        instance.complete = all(not isinstance(item, type(UNKNOWN)) for item in items)
-        run.sequences.append(instance)
-    elif name in torch_api.MAPPINGS and args and isinstance(args[0], Mapping):
-        instance.attributes = dict(args[0].items)
-        instance.children = list(args[0].items.values())
-    elif short in WITH_WEIGHT:
-        _add_weights(run, instance, short, args, keywords, origin)
-    elif short.startswith(("Uninitialized", "Lazy")):
-        return UNKNOWN
-    elif short in torch_api.WRAPPERS and args:
-        instance.attributes["module"] = args[0]
-    return instance
-
-
-def _sequence_items(run: Run, arg: Value, *, single: bool) -> list[Value]:
-    if isinstance(arg, Sequence):
-        return list(arg.items)
-    if isinstance(arg, Mapping):
-        return list(arg.items.values())
-    return [arg] if single else [item for _, item in run.iterate(arg)]
-
-
-def _add_weights(
-    run: Run, instance: Instance, short: str, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> None:
-    """The weight and bias of a torch layer, which its own constructor initializes."""
-    shape = _weight_shape(short, args, keywords)
-    for name in ("weight", "bias"):
-        if name == "bias" and (
-            short in ("Embedding", "EmbeddingBag", "PReLU") or keywords.get("bias") == Constant(False)
-        ):
-            continue
-        own = shape if name == "weight" else (shape[:1] if shape else None)
-        storage = Storage(origin, f"nn.{short}", raw=False, condition=run.condition, shape=own)
-        if (
-            name == "weight"
-            and short in torch_api.LINEAR_LIKE
-            and (known := tensors.known_shape(own))
-            and None not in known
-        ):
-            complete = tuple(size for size in known if size is not None)
-            storage.distribution = distribution_of("init.kaiming_uniform_", complete, (5**0.5,))
-        instance.attributes[name] = Tensor(Memory(storage), parameter=True)
-
-
-def _weight_shape(short: str, args: list[Value], keywords: dict[str, Value]) -> tuple[Value, ...] | None:
-    def argument(position: int, *names: str) -> Value | None:
-        for name in names:
-            if name in keywords:
-                return keywords[name]
-        return args[position] if position < len(args) else None
-
-    if short == "Linear":
-        fan_in, fan_out = argument(0, "in_features"), argument(1, "out_features")
-        return None if fan_in is None or fan_out is None else (fan_out, fan_in)
-    if short in ("Conv1d", "Conv2d", "Conv3d") and "groups" not in keywords:
-        inputs, outputs, kernel = argument(0, "in_channels"), argument(1, "out_channels"), argument(2, "kernel_size")
-        if inputs is None or outputs is None or kernel is None:
-            return None
-        sizes = kernel.items if isinstance(kernel, Sequence) else [kernel] * int(short[4])
-        return (outputs, inputs, *sizes)
-    return None
-
-
-def utility(run: Run, name: str, args: list[Value]) -> Value:
-    """``torch.nn.utils``: reparametrizations give their module back."""
-    short = name.rpartition(".")[2]
-    if short in ("weight_norm", "spectral_norm", "orthogonal", "register_parametrization", "remove_weight_norm"):
-        return args[0] if args else UNKNOWN
-    if short in ("clip_grad_norm_", "clip_grad_value_", "parameters_to_vector"):
-        return UNKNOWN
-    for arg in args:
-        run.escape(arg, f"passed to torch.nn.utils.{name}")
-    return UNKNOWN
 
 
 # Traversal
@@ -242,8 +149,8 @@ def attribute(run: Run, instance: Instance, name: str) -> Value | None:
             "kernel_size",
             "groups",
         ):
-            return Symbol(f"{short}#{id(instance)}.{name}") if short in WITH_WEIGHT else None
-        if name == "bias" and short in WITH_WEIGHT:
+            return Symbol(f"{short}#{id(instance)}.{name}") if short in layers.WITH_WEIGHT else None
+        if name == "bias" and short in layers.WITH_WEIGHT:
             return NONE
     return None
 
@@ -263,10 +170,10 @@ def _construct_base(
     run: Run, instance: Instance, short: str, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> Value:
     """The constructor of a torch layer: makes its weights, then calls the instance's own reset method."""
-    if short in WITH_WEIGHT:
-        _add_weights(run, instance, short, args, keywords, origin)
+    if short in layers.WITH_WEIGHT:
+        layers.add_weights(run, instance, short, args, keywords, origin)
     elif short in ("Sequential", "ModuleList", "ParameterList"):
-        instance.children += [i for a in args for i in _sequence_items(run, a, single=short == "Sequential")]
+        instance.children += [i for a in args for i in layers.sequence_items(run, a, single=short == "Sequential")]
     reset = torch_api.RESET_BY_CONSTRUCTOR.get(short)
     if reset is not None:
         run.call(run.attribute(instance, reset), [], {}, origin)
@@ -474,35 +381,3 @@ _METHODS = {
     "load_state_dict": _load,
     "_apply": _lose,
 }
-
-
-# Forward
-
-
-def forward(run: Run, instance: Instance, args: list[Value], origin: Origin) -> Value:
-    """Call a module: the output of a weight, or what a signal meets in an activation or a normalization."""
-    signal = simplify(args[0], run.condition) if args else UNKNOWN
-    if isinstance(signal, Choice):
-        signal = next((leaf for _, leaf in leaves(signal, run.condition) if isinstance(leaf, Signal)), UNKNOWN)
-    if instance.external is None or not isinstance(signal, Signal):
-        return UNKNOWN
-    short = instance.external.rpartition(".")[2]
-    if instance.cls is not None:
-        return UNKNOWN if not instance.external.endswith("Sequential") else _through(run, instance, signal, origin)
-    if short in torch_api.LINEAR_LIKE:
-        return signal.through(instance)
-    if short == "Sequential":
-        return _through(run, instance, signal, origin)
-    if short in torch_api.NORMALIZATIONS:
-        return Signal(signal.weight, signal.activation, True)
-    if short in torch_api.ACTIVATION_MODULES:
-        return signals.meet(run, signal, f"torch.nn.{short}")
-    return signal if short in torch_api.TRANSPARENT else UNKNOWN
-
-
-def _through(run: Run, sequential: Instance, signal: Value, origin: Origin) -> Value:
-    for child in sequential.children:
-        if not isinstance(child, Instance):
-            return UNKNOWN
-        signal = forward(run, child, [signal], origin)
-    return signal

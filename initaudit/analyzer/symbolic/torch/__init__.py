@@ -1,0 +1,5 @@
+"""What torch does in a symbolic run, by qualified name.
+
+``overlay`` finds the handler of a name in the tables of ``factories``, ``initializers``, ``layers`` and ``functions``.
+To teach the run a function of torch, write a handler and enter it in the table of its module.
+"""
