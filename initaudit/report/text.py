@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from initaudit.finding import Applicability, Finding, Place, Severity
+from initaudit.finding import Applicability, Edit, Finding, Severity
 from initaudit.report.base import Context, position, printable
 from initaudit.report.excerpt import excerpt
 
@@ -181,11 +181,8 @@ class _Window:
 
 def additions(finding: Finding, line: str) -> list[str]:
     """The lines to add below that of a finding: those of its fix, or the one that is advised for what it assigns."""
-    place = finding.place
     if finding.fix is not None and finding.fix.edits:
-        below = Place(place.filename, place.end_row + 1, 1, place.end_row + 1, 1, place.cell)
-        added = "".join(edit.content for edit in finding.fix.edits)
-        return added.splitlines() if all(edit.place == below for edit in finding.fix.edits) else []
+        return _added_below(finding.fix.edits, finding.place.end_row)
     if len(finding.advice) != 1:
         return []
     (advice,) = finding.advice
@@ -206,6 +203,17 @@ def additions(finding: Finding, line: str) -> list[str]:
     if not f"{advice.target}.".startswith(f"{name}."):
         return []
     return [line[: len(line) - len(line.lstrip())] + str(advice)]
+
+
+def _added_below(edits: Sequence[Edit], row: int) -> list[str]:
+    """The lines that edits add below a row, if that is all they do: at its end, or at the beginning of the next."""
+    for edit in edits:
+        place = edit.place
+        inserts = (place.row, place.column) == (place.end_row, place.end_column)
+        starts = place.row == row and edit.content.startswith(("\n", "\r"))
+        if not inserts or not (starts or (place.row, place.column) == (row + 1, 1)):
+            return []
+    return [line for edit in edits for line in edit.content.splitlines() if line.strip()]
 
 
 def _shown(line: str) -> str:

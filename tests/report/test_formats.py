@@ -330,6 +330,11 @@ def test_full_shows_the_lines_that_a_fix_adds_below(context: Context) -> None:
         )
         return [line.partition(" | ")[2] for line in text.splitlines() if line.startswith("+ | ")]
 
+    end = len("    self.w = nn.Parameter(torch.empty(3))") + 1
+    row_end = Edit("\n    with torch.no_grad():", Place("net.py", 1, end, 1, end))
+    at_end = msgspec.structs.replace(found, fix=Fix(Applicability.UNSAFE, "Add a line", (row_end,)))
+    text = render("full", [at_end], msgspec.structs.replace(context, sources=sources))
+    assert "\n+ |     with torch.no_grad():\n" in text
     assert lines(below, below) == ["    with torch.no_grad():"] * 2
     assert lines(elsewhere) == lines(below, elsewhere) == []
 
