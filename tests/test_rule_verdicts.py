@@ -10,7 +10,7 @@ from initaudit.finding import Applicability, Call, Finding, Observer, Place, Rep
 from initaudit.rules import catalogue
 from initaudit.subjects.calls import DeprecatedCall
 from initaudit.subjects.loops import Iterates, ModelLoop
-from initaudit.subjects.lost_writes import BareReference, DroppedTensor
+from initaudit.subjects.lost_writes import BareReference, DroppedTensor, ReboundName
 from initaudit.subjects.module_tests import TypeTest
 from initaudit.timeline import Allocation, Chain, Coverage, Kind, Link, ParameterTimeline, Unwritten, Write
 
@@ -160,9 +160,10 @@ def loop(**changes: Any) -> ModelLoop:
 
 
 def test_a_loop_that_rebinds_its_variable_is_reported_as_that_only() -> None:
-    rebinding = loop(rebound=(at(3),), rebound_name="p", rebound_call="torch.randn_like")
-    assert [len(check(code, rebinding)) for code in ("INI201", "INI204")] == [0, 1]
-    assert [len(check(code, loop())) for code in ("INI201", "INI204")] == [1, 0]
+    value = "torch.randn_like(p)"
+    rebound = ReboundName(place=at(3), name="p", stood_for="net.parameters()", value=value, in_loop=True)
+    assert len(check("INI204", rebound)) == 1
+    assert len(check("INI201", loop())) == 1
 
 
 def test_a_subscript_of_a_module_is_no_mistake() -> None:

@@ -85,7 +85,8 @@ def test_a_local_name_of_torch_is_torch() -> None:
     ],
 )
 def test_an_initializer_is_renamed_where_nn_init_looks_it_up(call: str, fixed: str | None) -> None:
-    assert offered("INI308", f"layer = nn.Linear(3, 4)\n{call}(layer.weight)\n") == [fixed]
+    source = f"layer = nn.Linear(3, 4)\n{call}(layer.weight)\nnn.init.zeros_(layer.bias)\n"
+    assert offered("INI308", source) == [fixed]
 
 
 @pytest.mark.parametrize(
