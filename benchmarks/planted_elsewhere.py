@@ -133,10 +133,11 @@ def planted(project: str, cache: Path, limit: int) -> Iterator[Plant]:
         root = Path(folder).resolve() / project
         shutil.copytree(source, root)
         chosen = [(file, *site) for file in sorted(root.rglob("*.py")) for site in sites(file)][:limit]
-        before = reported(root, ".")
+        paths = sorted({each[0].relative_to(root).as_posix() for each in chosen})
+        before = reported(root, *paths) if paths else set()
         for file, _, _, _, statement in chosen:
             file.write_text(without(file.read_text(encoding="utf-8"), statement), encoding="utf-8")
-        after = reported(root, ".")
+        after = reported(root, *paths) if paths else set()
         for file, owner, name, line, statement in chosen:
             path = file.relative_to(root).as_posix()
             told = about(after, path, line, owner, name)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from initaudit.analyzer.constructor import Construction, Registered, call_entry, coverage, registered, trial
+from initaudit.analyzer.module import Module
 from initaudit.analyzer.programs.graph import Around, Scope, top_level
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.snippets import parameters
@@ -27,6 +28,7 @@ from initaudit.analyzer.symbolic.conditions import (
 )
 from initaudit.analyzer.symbolic.execution import execute
 from initaudit.analyzer.symbolic.frames import Following, Frame
+from initaudit.analyzer.symbolic.interpreter import Interpreter
 from initaudit.analyzer.symbolic.modules import LOADS
 from initaudit.analyzer.symbolic.values import (
     Choice,
@@ -144,7 +146,7 @@ def _enter(
     """Run a scope from its begin; whether it hands the model on to whoever calls it."""
     run, defined = construction.run, scope.defined
     if defined is None:
-        _run_top_level(construction, following, scope)
+        run_top_level(run, following, scope.module)
         return False
     if defined in run.holding:
         _run_constructor(construction, following, defined)
@@ -189,9 +191,8 @@ def _run_class(construction: Construction, following: Following, cls: Defined) -
     return True
 
 
-def _run_top_level(construction: Construction, following: Following, scope: Scope) -> None:
+def run_top_level(run: Interpreter, following: Following, module: Module) -> None:
     """Run the statements of a file in their order, between the definitions that they find."""
-    run, module = construction.run, scope.module
     names = following.names[module.filename] = {"__name__": Constant("__main__")}
     frame: Frame | None = None
     for snippet, definition in top_level(module):

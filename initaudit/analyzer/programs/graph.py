@@ -60,8 +60,11 @@ class Around:
     words: frozenset[str] = frozenset()
 
 
-def around(project: Project, cls: Defined) -> Around:
-    """Follow the names of a class, of its subclasses and of what holds it, to all code that may build it."""
+def around(project: Project, cls: Defined, *, in_file: bool = False) -> Around:
+    """Follow the names of a class, of its subclasses and of what holds it, to all code that may build it.
+
+    Only code of its own file counts ``in_file``.
+    """
     start = Scope(cls.module, cls.definition)
     found = Around(frozenset())
     holding, seen, pending = {cls}, {start}, [start]
@@ -72,7 +75,7 @@ def around(project: Project, cls: Defined) -> Around:
         targets: list[Defined | Global] = [defined] if defined is not None else []
         while targets:
             target = targets.pop(0)
-            for scope, name in namers(project, target):
+            for scope, name in namers(project, target, in_file=in_file):
                 if isinstance(name, Global):
                     if name not in targets and name.name not in words:
                         words.add(name.name)
@@ -94,11 +97,13 @@ def around(project: Project, cls: Defined) -> Around:
     return found
 
 
-def namers(project: Project, target: Defined | Global) -> Iterator[tuple[Scope, Global | None]]:
+def namers(
+    project: Project, target: Defined | Global, *, in_file: bool = False
+) -> Iterator[tuple[Scope, Global | None]]:
     """The scopes that name a class, a function or a registry, and what their top level assigns from it."""
     name = target.definition.name if isinstance(target, Defined) else target.name
     seen: set[tuple[Scope, Global | None]] = set()
-    for module in modules_naming(project, target):
+    for module in (target.module,) if in_file else modules_naming(project, target):
         for local in local_names(project, module, target, name):
             for row in module.rows_of(local):
                 for each in _scopes_at(module, row, local, target):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from initaudit.analyzer.constructor import Construction, Registered
 from initaudit.analyzer.programs.follow import Course, Fate, follow
-from initaudit.analyzer.programs.graph import Scope
+from initaudit.analyzer.programs.graph import Scope, around
 from initaudit.analyzer.programs.initializers import initialized
 from initaudit.analyzer.programs.promise import promised, surroundings
-from initaudit.analyzer.symbolic.values import Storage, WriteEvent
+from initaudit.analyzer.symbolic.conditions import TRUE
+from initaudit.analyzer.symbolic.modules import all_modules, members
+from initaudit.analyzer.symbolic.values import Memory, Storage, Tensor, WriteEvent, leaves
 from initaudit.finding import Place
 from initaudit.timeline import Coverage, Only, at
 
@@ -104,6 +106,26 @@ def programs(construction: Construction, found: Sequence[Registered]) -> dict[St
             if course.built is not None and not (course.handed and scope in called and course.fate is not Fate.WRITTEN):
                 result.setdefault(storage, []).append(course)
     return result
+
+
+def initialize(construction: Construction) -> None:
+    """Leave the layers of an object as the first program of its file does that initializes any of them."""
+    surrounding = around(construction.run.project, construction.cls, in_file=True)
+    tensors = list(_memory(construction))
+    for scope in surrounding.scopes[:MAX_PROGRAMS]:
+        before = [len(storage.writes) for storage in tensors]
+        if scope.defined not in surrounding.holding:
+            follow(construction, [], scope, surrounding)
+        if before != [len(storage.writes) for storage in tensors]:
+            return
+
+
+def _memory(construction: Construction) -> Iterator[Storage]:
+    """The memory of every layer below an object."""
+    for _, _, module in all_modules(construction.run, construction.instance):
+        for _, _, leaf in members(construction.run, module):
+            held = leaves(leaf.storage, TRUE) if isinstance(leaf, Tensor) else ()
+            yield from (memory.storage for _, memory in held if isinstance(memory, Memory))
 
 
 def _is_open(courses: dict[Storage, Course]) -> bool:

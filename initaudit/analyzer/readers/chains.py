@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
 from initaudit.analyzer.constructor import attempt, construct, unreadable_base
 from initaudit.analyzer.frameworks import INITIALIZERS
 from initaudit.analyzer.matches import groups
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.programs.follow import run_top_level
 from initaudit.analyzer.programs.graph import is_template
+from initaudit.analyzer.programs.verdict import initialize
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import FunctionNode, parameters
 from initaudit.analyzer.symbolic import modules, tensors
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.execution import execute
-from initaudit.analyzer.symbolic.frames import Frame
+from initaudit.analyzer.symbolic.frames import Following, Frame
 from initaudit.analyzer.symbolic.interpreter import Interpreter
 from initaudit.analyzer.symbolic.torch import layers
 from initaudit.analyzer.symbolic.values import (
@@ -28,6 +31,7 @@ from initaudit.analyzer.symbolic.values import (
     Signal,
     Storage,
     Tensor,
+    Value,
     WriteEvent,
     leaves,
 )
@@ -60,9 +64,10 @@ def chains(file: File) -> Iterator[Chain]:
         if project.is_module_class(cls) and unreadable_base(project, cls) is None:
             yield from _of_class(project, cls)
     for start, end, function in scopes(module):
-        text = "\n".join(module.lines[start - 1 : end])
-        if "Sequential" in text and (function is None or function.owner is None):
-            yield from _of_scope(project, module, start, end)
+        if function is not None and function.owner is None and "Sequential" in module.slice(function):
+            yield from _of_function(project, module, start, end)
+    if any("Sequential" in "\n".join(module.lines[start - 1 : end]) for start, end in module.outline.top_level):
+        yield from _of_top_level(project, module)
 
 
 def _draws_for(module: Module, definition: Definition) -> frozenset[str]:
@@ -99,13 +104,22 @@ def _may_hold_a_chain(module: Module, definition: Definition, scaling: set[str])
     """Whether a class has such an activation, and initializes weights itself or by one of these functions."""
     words = module.matches(definition.start, definition.end)
     met = {kind for kind in (RECTIFIER, SATURATING) if words.holds_all(groups(kind))}
-    return bool(met) and (any(map(words.holds, scaling)) or bool(met & _draws_for(module, definition)))
+    return bool(met) and (bool(scaling) or bool(met & _draws_for(module, definition)) or _draws_at_top_level(module))
+
+
+def _draws_at_top_level(module: Module) -> bool:
+    """Whether the statements of a file draw by a scheme."""
+    return any(
+        (words := module.matches(start, end)).holds("xavier") or words.holds("glorot") or words.holds("kaiming_")
+        for start, end in module.outline.top_level
+    )
 
 
 def _of_class(project: Project, cls: Defined) -> Iterator[Chain]:
     construction = construct(project, cls)
     if construction.failure is not None:
         return
+    initialize(construction)
     run = construction.run
     forward = project.method(cls, "forward")
     if isinstance(forward, Defined):
@@ -120,19 +134,39 @@ def _inputs(forward: Defined) -> list[str]:
     return [param.arg for param in parameters(found[1])[1:2]] if found is not None else []
 
 
-def _of_scope(project: Project, module: Module, start: int, end: int) -> Iterator[Chain]:
-    """The Sequential models that a function or a script builds."""
+def _of_function(project: Project, module: Module, start: int, end: int) -> Iterator[Chain]:
+    """The Sequential models that a function builds."""
     snippet = module.snippet(start, end)
-    if snippet is None:
+    if snippet is None or not snippet.body or not isinstance(snippet.body[0], FunctionNode):
         return
-    run = Interpreter(project)
+    run, node = Interpreter(project), snippet.body[0]
     run.frames.append(Frame(module, snippet))
     try:
-        body = snippet.body
-        execute(run, body[0].body if body and isinstance(body[0], FunctionNode) else body)
-        models = {id(value): name for name, value in run.frame.names.items()}
+        execute(run, node.body)
+    except (OutOfBudgetError, RecursionError):
+        return
+    yield from _of_sequences(run, module, run.frame.names, Origin(snippet, node))
+
+
+def _of_top_level(project: Project, module: Module) -> Iterator[Chain]:
+    """The Sequential models that a script or the cells of a notebook build."""
+    run, following = Interpreter(project), Following(re.compile(r"(?!)"))
+    run.following = following
+    try:
+        run_top_level(run, following, module)
+    except (OutOfBudgetError, RecursionError):
+        return
+    if run.frames:
+        snippet = run.frame.snippet
+        yield from _of_sequences(run, module, run.frame.names, Origin(snippet, snippet.body[0]))
+
+
+def _of_sequences(run: Interpreter, module: Module, held: Mapping[str, Value], origin: Origin) -> Iterator[Chain]:
+    """The chains in the Sequential models of a run, by the names that ``held`` them at its end."""
+    models = {id(value): name for name, value in held.items()}
+    try:
         for sequence in list(run.sequences):
-            layers.forward(run, sequence, [INPUT], Origin(snippet, body[0]))
+            layers.forward(run, sequence, [INPUT], origin)
     except (OutOfBudgetError, RecursionError):
         return
     names = {id(child): f"{models.get(id(s), '')}[{i}]" for s in run.sequences for i, child in enumerate(s.children)}

@@ -1,0 +1,159 @@
+"""The programs of a project decide about memory that a constructor leaves raw: who builds, initializes, loads, and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from initaudit.observation import Observation
+from initaudit.timeline import Coverage, Only, ParameterTimeline
+
+LAYER = """
+class Layer(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(n, n))
+"""
+NET = (
+    "from layer import Layer\n"
+    + """
+class Net(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.layer = Layer(n)
+"""
+)
+FILLS = """
+def fill(model):
+    for p in model.parameters():
+        nn.init.xavier_uniform_(p)
+"""
+SILENT = {
+    "a factory loops over what it builds": {
+        "net": NET + "\ndef make(n):\n    net = Net(n)\n    for p in net.parameters():\n"
+        "        p.data.normal_()\n    return net\n"
+    },
+    "a script walks the modules": {
+        "train": "from net import Net\nnet = Net(3)\nfor m in net.modules():\n"
+        "    if hasattr(m, 'weight'):\n        nn.init.ones_(m.weight)\n",
+        "net": NET,
+    },
+    "a main block calls a helper of another file": {
+        "tools": FILLS,
+        "net": NET,
+        "train": "from net import Net\nfrom tools import fill\n"
+        "if __name__ == '__main__':\n    net = Net(3)\n    fill(net)\n",
+    },
+    "an applied function puts another parameter there": {
+        "net": NET
+        + "\ndef visit(m):\n    if isinstance(m, Layer):\n        m.weight = nn.Parameter(torch.ones(3, 3))\n"
+        + "\ndef make():\n    net = nn.Sequential(Net(3))\n    net.apply(visit)\n    return net\n"
+    },
+    "a trainer builds in one method and initializes in another": {
+        "net": NET,
+        "trainer": "from net import Net\nclass Trainer:\n    def __init__(self):\n        self.net = Net(3)\n"
+        "    def prepare(self):\n        for p in self.net.parameters():\n            nn.init.zeros_(p)\n",
+    },
+    "a registry leads to the class": {
+        "net": NET + "\nNETS = {'net': Net}\n",
+        "train": "from net import NETS\ndef build(name):\n    net = NETS[name](3)\n    for p in net.parameters():\n"
+        "        nn.init.zeros_(p)\n    return net\n\nnet = build('net')\n",
+    },
+    "a wrapper hands it on": {
+        "net": NET,
+        "train": "from net import Net\nnet = nn.DataParallel(Net(3)).cuda()\nfor p in net.parameters():\n"
+        "    if p.dim() > 1:\n        nn.init.xavier_normal_(p)\n",
+    },
+}
+RAW = {
+    "an initializer that nothing calls": {
+        "tools": FILLS,
+        "net": NET,
+        "train": "from net import Net\nfrom tools import fill\nnet = Net(3)\n",
+    },
+    "an initializer that is called with another model": {
+        "tools": FILLS,
+        "net": NET,
+        "train": "from net import Net\nfrom tools import fill\nnet = Net(3)\nother = nn.Linear(3, 3)\nfill(other)\n",
+    },
+    "an initializer of vectors": {
+        "net": NET,
+        "train": "from net import Net\nnet = Net(3)\n"
+        "for p in net.parameters():\n    if p.dim() == 1:\n        p.data.zero_()\n",
+    },
+    "a main function": {
+        "net": NET,
+        "train": "from net import Net\ndef main():\n    net = Net(3)\n    net.train()\nmain()\n",
+    },
+}
+
+
+@pytest.fixture
+def told(analyzed: Callable[..., dict[str, Observation]]) -> Callable[..., ParameterTimeline | None]:
+    """What is said of the layer's weight in a project; None where it is written."""
+
+    def of(**files: str) -> ParameterTimeline | None:
+        seen = analyzed(layer=LAYER, **files).get("layer")
+        return next((each for each in seen.parameters if each.name == "weight"), None) if seen is not None else None
+
+    return of
+
+
+@pytest.mark.parametrize("files", SILENT.values(), ids=SILENT)
+def test_nothing_is_said_where(files: dict[str, str], told: Callable[..., ParameterTimeline | None]) -> None:
+    assert told(**files) is None
+
+
+@pytest.mark.parametrize("files", RAW.values(), ids=RAW)
+def test_it_is_raw_with(files: dict[str, str], told: Callable[..., ParameterTimeline | None]) -> None:
+    found = told(**files)
+    assert found is not None
+    assert found.coverage is Coverage.NEVER
+    assert found.built is not None
+    assert Path(found.built.filename).name == "train.py"
+
+
+def test_the_option_is_named(told: Callable[..., ParameterTimeline | None]) -> None:
+    train = "from net import Net\ndef main(args):\n    net = Net(3)\n    if args.init:\n"
+    train += "        for p in net.parameters():\n            nn.init.zeros_(p)\n"
+    found = told(net=NET, train=train)
+    assert found is not None
+    assert (found.coverage, found.only, found.gap) == (Coverage.PARTIAL, Only.OPTION, "only if args.init")
+
+
+def test_an_option_that_also_decides_whether_it_is_built_is_none(
+    told: Callable[..., ParameterTimeline | None],
+) -> None:
+    train = "from net import Net\ndef main(args):\n    if args.net:\n        net = Net(3)\n"
+    train += "        for p in net.parameters():\n            nn.init.zeros_(p)\n"
+    assert told(net=NET, train=train) is None
+
+
+def test_a_class_that_some_programs_initialize_is_told(told: Callable[..., ParameterTimeline | None]) -> None:
+    first = "from net import Net\nnet = Net(3)\nnet.train()\nfor p in net.parameters():\n    nn.init.zeros_(p)\n"
+    second = "from net import Net\nnet = Net(3)\nnet.train()\n"
+    found = told(net=NET, first=first, second=second)
+    assert found is not None
+    assert (found.coverage, found.only) == (Coverage.PARTIAL, Only.SOME)
+
+
+def test_a_class_that_a_checkpoint_always_fills_is_noted(told: Callable[..., ParameterTimeline | None]) -> None:
+    found = told(net=NET, serve="from net import Net\nnet = Net(3)\nnet.load_state_dict(torch.load('net.pt'))\n")
+    assert found is not None
+    assert found.only is Only.CHECKPOINT
+
+
+def test_a_class_that_only_tests_build_is_noted(told: Callable[..., ParameterTimeline | None]) -> None:
+    found = told(test_layer="from layer import Layer\ndef test_it():\n    assert Layer(3)(torch.ones(3)) is not None\n")
+    assert found is not None
+    assert found.only is Only.TESTS
+
+
+def test_a_try_in_the_file_of_the_class_is_no_program_where_there_is_one(
+    told: Callable[..., ParameterTimeline | None],
+) -> None:
+    tries = NET + "\nif __name__ == '__main__':\n    print(Net(3))\n"
+    train = "from net import Net\nnet = Net(3)\nfor p in net.parameters():\n    nn.init.zeros_(p)\n"
+    assert told(net=tries, train=train) is None
