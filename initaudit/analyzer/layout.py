@@ -134,13 +134,25 @@ def work_folder(filename: str, package: str) -> str:
     folder = repository_folder(filename)
     if any((Path(folder) / name).exists() for name in REPOSITORY):
         return folder
-    inside = Path(package)
-    for around in (inside, *inside.parents[:3]):
-        if around in (Path.home(), Path(tempfile.gettempdir())):
-            break
-        if any((around / name).exists() for name in WORKED_IN):
-            return str(around)
-    return package
+    signed = (around for around in _around(package) if any(os.path.exists(sign) for sign in _work_signs(around)))  # noqa: PTH110
+    return next(signed, package)
+
+
+def work_signs(package: str) -> Iterator[str]:
+    """The paths whose existence decides that, beside the signs of a repository."""
+    return (sign for around in _around(package) for sign in _work_signs(around))
+
+
+def _around(package: str) -> Iterator[str]:
+    """A package and the folders around it that may be its repository."""
+    for folder in (Path(package), *Path(package).parents[:3]):
+        if folder in (Path.home(), Path(tempfile.gettempdir())):
+            return
+        yield str(folder)
+
+
+def _work_signs(folder: str) -> list[str]:
+    return [f"{folder}{os.sep}{name}" for name in WORKED_IN]
 
 
 def installed_packages() -> tuple[Path, ...]:

@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from initaudit.analyzer.frameworks import KNOWN_BASES, MODULE_BASES, PURE_PACKAGES
-from initaudit.analyzer.layout import import_root, module_name, packages_around, real_path, signs, what_is_at
+from initaudit.analyzer.layout import (
+    import_root,
+    module_name,
+    packages_around,
+    real_path,
+    signs,
+    what_is_at,
+    work_folder,
+    work_signs,
+)
 from initaudit.analyzer.lineage import bases, merge
 from initaudit.analyzer.mentions import Mentions
 from initaudit.analyzer.module import Module
@@ -99,6 +108,7 @@ class Project:
         self._foreign: dict[str, bool] = {}
         self._places: dict[str, int] = {}
         self._signs: dict[str, dict[str, int]] = {}
+        self._work: dict[str, tuple[str, dict[str, int]]] = {}
         self._import_roots: dict[str, str] = {}
         self.trail = Trail()
 
@@ -120,6 +130,16 @@ class Project:
                     text = text.replace("\r\n", "\n").replace("\r", "\n")
                 self._by_file[key] = Module(filename, name, is_package, text, root, source.faults)
         return self._by_file[key]
+
+    def work_folder(self, module: Module) -> str:
+        """The folder with all that may use a module: its repository."""
+        package = module.project_folder
+        if package not in self._work:
+            places = {path: what_is_at(path) for path in work_signs(package)}
+            self._work[package] = work_folder(module.filename, package), places
+        folder, places = self._work[package]
+        self.trail.places.update(places)
+        return folder
 
     def _signs_around(self, filename: str) -> dict[str, int]:
         """What lies where the package and the repository of a file may begin."""

@@ -1,4 +1,4 @@
-"""The programs of a project decide about memory that a constructor leaves raw: who builds, initializes, loads, and tests."""
+"""The programs of a project decide about memory that a constructor leaves raw."""
 
 from __future__ import annotations
 

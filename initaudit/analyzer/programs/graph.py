@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from initaudit.analyzer.layout import work_folder
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Global, Project
@@ -169,7 +168,7 @@ def modules_naming(project: Project, target: Defined | Global) -> Iterator[Modul
 def files_naming(project: Project, source: Module, name: str) -> tuple[str, ...]:
     """The files of a project that name something of a file, and import it or a package that it is in."""
     imported = (name.encode(), *(part.encode(errors="surrogateescape") for part in source.name.split(".")))
-    return project.find(Search(work_folder(source.filename, source.project_folder), name.encode(), imported=imported))
+    return project.find(Search(project.work_folder(source), name.encode(), imported=imported))
 
 
 def imports(project: Project, module: Module, target: Defined | Global, name: str) -> bool:

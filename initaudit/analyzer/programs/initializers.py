@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer.constructor import Construction, Registered, registered, trial
-from initaudit.analyzer.layout import work_folder
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.programs.follow import Course, Fate, follow
@@ -72,7 +71,7 @@ def _is_replaced(construction: Construction, entry: Registered) -> bool:
 
 def _walking(project: Project, module: Module) -> Iterator[Module]:
     """The files of a project that may walk and initialize a whole model."""
-    folder = work_folder(module.filename, module.project_folder)
+    folder = project.work_folder(module)
     words = (b"parameters(", b"modules(", b"apply(")
     searches = (Search(folder, word=word, pattern=INITIALIZES.pattern.encode()) for word in words)
     for filename in sorted({filename for search in searches for filename in project.find(search)})[:MAX_FILES]:

@@ -14,7 +14,6 @@ from initaudit.analyzer.frameworks import (
     INITIALIZERS,
     KNOWN_BASES,
 )
-from initaudit.analyzer.layout import work_folder
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.programs.graph import modules_naming
 from initaudit.analyzer.project import Defined, External, Project
@@ -166,7 +165,7 @@ def called_by_others(project: Project, cls: Defined, name: str) -> bool:
     for known in dict.fromkeys((cls, *having)):
         if any(_is_called(module, name) for module in modules_naming(project, known)):
             return True
-    folder = work_folder(cls.module.filename, cls.module.project_folder)
+    folder = project.work_folder(cls.module)
     if project.find(Search(folder, pattern=rf"hasattr\(\s*\w+\s*,\s*['\"]{name}['\"]".encode())):
         return True
     calling = (project.load(filename) for filename in project.find(Search(folder, pattern=rf"\.{name}\(".encode())))
