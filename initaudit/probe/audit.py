@@ -199,7 +199,7 @@ class Audit:
             reason = f"what a build on meta loses was not judged: initializing again raised {describe(self.unrestored)}"
             yield self._doubt(reason, RESTORED)
         forward = self.forward
-        if forward.skipped is not None and not (forward.refused is not None and self.target.gives_inputs):
+        if forward.skipped is not None:
             reason = f"chains, signal, symmetry and reads of buffers were not judged: {forward.skipped}"
             unseen = OF_ABSTRACT if forward.skipped == ABSTRACT else FORWARD
             yield self._doubt(reason, unseen, remedy=forward.remedy)
