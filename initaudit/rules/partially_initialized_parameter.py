@@ -107,6 +107,7 @@ class PartiallyInitializedParameter(Rule[ParameterTimeline]):
                     elif mode == "random":
                         self.scale.data.uniform_()
             """,
+            count=2,
         ),
     )
     valid = (

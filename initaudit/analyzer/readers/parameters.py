@@ -187,6 +187,7 @@ def _allocated_raw(construction: Construction, by: str | None, *, written: bool)
     found = [entry for entry in registered(construction) if _is_size(entry.storage, construction)]
     decided = {entry.storage: _constructed(construction, entry, found, loaded=loaded) for entry in found}
     suspects = [entry for entry in found if decided[entry.storage].coverage in (Coverage.NEVER, Coverage.PARTIAL)]
+    forgotten = {entry.storage: list(forgotten_initializers(construction, entry)) for entry in suspects}
     for storage, verdict in (judge(construction, suspects) if suspects else {}).items():
         own = decided[storage]
         never = verdict.coverage is Coverage.NEVER
@@ -195,11 +196,9 @@ def _allocated_raw(construction: Construction, by: str | None, *, written: bool)
         decided[storage] = verdict
     for entry in found:
         storage, verdict = entry.storage, decided[entry.storage]
-        forgotten: str | None = None
+        writing = forgotten.get(storage, [])
         if verdict.coverage in (Coverage.NEVER, Coverage.PARTIAL):
-            writing = list(forgotten_initializers(construction, entry))
-            forgotten = writing[0].definition.name if writing else None
-            reason = _used_later(construction, entry, writing) if verdict.built is None else None
+            reason = _used_later(construction, entry, writing)
             verdict = Verdict(Coverage.UNKNOWN, reason=reason) if reason is not None else verdict
         elif verdict.coverage is Coverage.WRITTEN and by is not None and entry not in suspects and not loaded:
             yield from [] if restored(construction, entry, by) else [not_restored(construction, entry, by)]
@@ -207,7 +206,8 @@ def _allocated_raw(construction: Construction, by: str | None, *, written: bool)
             continue
         storage.writes += [event for event in verdict.by if event not in storage.writes]
         decision = verdict.coverage, verdict.gap
-        result = timeline(construction, entry, decision, forgotten, built=verdict.built, only=verdict.only)
+        name = writing[0].definition.name if writing and verdict.coverage is not Coverage.WRITTEN else None
+        result = timeline(construction, entry, decision, name, built=verdict.built, only=verdict.only)
         yield result
         if verdict.coverage is Coverage.UNKNOWN and result.allocation is not None:
             subject = f"{result.model}.{result.name}"
