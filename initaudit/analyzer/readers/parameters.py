@@ -198,7 +198,7 @@ def _allocated_raw(construction: Construction, by: str | None, *, written: bool)
         storage, verdict = entry.storage, decided[entry.storage]
         writing = forgotten.get(storage, [])
         if verdict.coverage in (Coverage.NEVER, Coverage.PARTIAL):
-            reason = _used_later(construction, entry, writing)
+            reason = _used_later(construction, entry, writing, verdict.built)
             verdict = Verdict(Coverage.UNKNOWN, reason=reason) if reason is not None else verdict
         elif verdict.coverage is Coverage.WRITTEN and by is not None and entry not in suspects and not loaded:
             yield from [] if restored(construction, entry, by) else [not_restored(construction, entry, by)]
@@ -230,17 +230,23 @@ def _constructed(construction: Construction, entry: Registered, found: list[Regi
     return Verdict(covered, gap=gap)
 
 
-def _used_later(construction: Construction, entry: Registered, writing: list[Defined]) -> str | None:
-    """Why a parameter that methods of the class would write may be written by the time that it is used."""
+def _used_later(
+    construction: Construction, entry: Registered, writing: list[Defined], built: Place | None
+) -> str | None:
+    """Why a parameter that methods of the class would write may be written by the time that it is used.
+
+    Where a program is known to build the class, only what its file calls counts.
+    """
+    project, cls = construction.run.project, construction.cls
     at_first_use = run_by_forward(construction)
+    program = project.load(built.filename) if built is not None else None
     for method in writing:
         if method in at_first_use:
             return f"{method.definition.name} writes it when the module is used"
-        if any(
-            called_by_others(construction.run.project, construction.cls, caller.definition.name)
-            for caller in callers(construction, method)
-        ):
-            return f"{method.definition.name} is called by others"
+        for caller in callers(construction, method):
+            name = caller.definition.name
+            if f".{name}(" in program.text if program is not None else called_by_others(project, cls, name):
+                return f"{method.definition.name} is called by others"
     return "the configuration of its framework speaks of it" if configured(construction, entry) else None
 
 
