@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import functools
+import weakref
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.frameworks import CALLED_BY_FRAMEWORK, RESETS
 from initaudit.analyzer.layout import repository_folder
 from initaudit.analyzer.module import Module
+from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.reading import Search
@@ -203,35 +206,72 @@ class _Calls:
         return found
 
     def _in(self, module: Module, cls: Defined | None) -> bool:
-        for scope in scopes(module):
-            text = module.lines[scope.start - 1 : scope.end]
-            if not any(self.name in line for line in text):
-                continue
-            snippet = module.snippet(scope.start, scope.end)
-            if snippet is None:
-                return True
-            context = Context(self.project, module, scope.definition, snippet)
-            if any(self._uses(context, node, cls) for node in context.walk()):
-                return True
-        return self._named_in_headers(module)
+        uses = _uses_of(module, self.name)
+        if uses is None:
+            return True
+        return any(self._calls(module, use, cls) for use in uses) or self._named_in_headers(module)
 
     def _named_in_headers(self, module: Module) -> bool:
         """Whether a file gives the name away: in ``__all__``, or to those who import it."""
         return not self.of_method and module is not self.module and self.name in module.outline.imports
 
-    def _uses(self, context: Context, node: ast.AST, cls: Defined | None) -> bool:
-        match node:
-            case ast.Constant(value=str(text)):
-                return text == self.name and (not self.of_method or context.module in self._importing)
-            case ast.Name(id=name, ctx=ast.Load()):
-                return name == self.name and not self.of_method
-            case ast.Attribute(attr=name, value=owner) if name == self.name:
-                own = isinstance(owner, ast.Name) and owner.id in ("self", "cls")
-                parent = isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id == "super"
-                if not (own or parent) or cls is None or context.cls is None:
-                    return cls is None or context.module in self._importing
-                if context.cls == cls or cls in (self.project.mro(context.cls) or (cls,)):
-                    return True
-                if self.name in context.cls.definition.members and own:
-                    self.siblings.append(context.cls.definition.name)
+    def _calls(self, module: Module, use: _Use, cls: Defined | None) -> bool:
+        """Whether a use of the name may call the function that is meant."""
+        if use.kind == "text":
+            return not self.of_method or module in self._importing
+        if use.kind == "name":
+            return not self.of_method
+        if use.kind == "object" or cls is None or use.owner is None:
+            return cls is None or module in self._importing
+        owner = Defined(module, use.owner)
+        if owner == cls or cls in (self.project.mro(owner) or (cls,)):
+            return True
+        if self.name in use.owner.members and use.kind == "own":
+            self.siblings.append(use.owner.name)
         return False
+
+
+class _Use(NamedTuple):
+    """How a name is used: as a "text", a "name", or an attribute of an "object", its "own" class or its "parent"."""
+
+    kind: str
+    owner: Definition | None
+
+
+_USES: weakref.WeakKeyDictionary[Module, dict[str, list[_Use] | None]] = weakref.WeakKeyDictionary()
+"""The uses of names in files: the methods that are asked for are called alike in many classes."""
+
+
+def _uses_of(module: Module, name: str) -> list[_Use] | None:
+    """The uses of a name in a file; None when a part of the file that holds it does not parse."""
+    known = _USES.setdefault(module, {})
+    if name not in known:
+        known[name] = _found_uses(module, name)
+    return known[name]
+
+
+def _found_uses(module: Module, name: str) -> list[_Use] | None:
+    found: list[_Use] = []
+    for scope in scopes(module):
+        if not any(name in line for line in module.lines[scope.start - 1 : scope.end]):
+            continue
+        snippet = module.snippet(scope.start, scope.end)
+        if snippet is None:
+            return None
+        owner = scope.definition.owner if scope.definition is not None else None
+        found += [_Use(kind, owner) for node in snippet.nodes if (kind := _kind(node, name)) is not None]
+    return found
+
+
+def _kind(node: ast.AST, name: str) -> str | None:
+    match node:
+        case ast.Constant(value=str(text)):
+            return "text" if text == name else None
+        case ast.Name(id=used, ctx=ast.Load()):
+            return "name" if used == name else None
+        case ast.Attribute(attr=used, value=owner) if used == name:
+            if isinstance(owner, ast.Name) and owner.id in ("self", "cls"):
+                return "own"
+            parent = isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id == "super"
+            return "parent" if parent else "object"
+    return None

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, nodes, parameters
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.models import is_basic, is_model
-from initaudit.analyzer.syntax.structure import Attribute, attributes, constructed
+from initaudit.analyzer.syntax.structure import Attribute, constructed
 from initaudit.analyzer.syntax.walks import applied_names
 from initaudit.naming import blocks
 
@@ -140,6 +141,8 @@ def targets(target: ast.expr) -> set[str]:
     return {node.id for node in nodes(target) if isinstance(node, ast.Name)}
 
 
+_ATTRIBUTES: weakref.WeakKeyDictionary[Module, dict[int, dict[str, Attribute]]] = weakref.WeakKeyDictionary()
+"""What the classes of a file give their objects, by the row of the class."""
 _STEPS: weakref.WeakKeyDictionary[Snippet, list[Step]] = weakref.WeakKeyDictionary()
 """What is known of a slice, as long as its tree is kept: several readers ask."""
 
@@ -149,7 +152,6 @@ class Meanings:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self._own: dict[str, Attribute] | None = None
 
     def steps(self) -> Sequence[Step]:
         """Every statement of the scope, those of functions defined in it too, in the order of the source."""
@@ -427,14 +429,15 @@ class Meanings:
         kinds = tuple(dict.fromkeys(layer.kind for layer in held.layers if layer.derived is None))
         return Meaning(What.MODULE, source, kinds=kinds)
 
-    def _own_attributes(self) -> dict[str, Attribute]:
-        if self._own is None:
-            cls = self.context.cls
-            is_init = self.context.function is not None and self.context.function.name == "__init__"
-            self._own = {} if cls is None else constructed(self.context.project, cls)
-            if is_init and not self._own:
-                self._own = attributes(self.context)
-        return self._own
+    def _own_attributes(self) -> Mapping[str, Attribute]:
+        """The attributes that the class gives its objects; several readers ask for them, in each of its methods."""
+        cls = self.context.cls
+        if cls is None:
+            return {}
+        known = _ATTRIBUTES.setdefault(self.context.module, {})
+        if cls.definition.row not in known:
+            known[cls.definition.row] = constructed(self.context.project, cls)
+        return known[cls.definition.row]
 
     def _call(self, node: ast.Call, names: Names) -> Meaning | None:
         function = node.func

@@ -237,5 +237,7 @@ def _attribute_made_by(context: Context, name: str) -> list[str]:
     return [
         made.snippet.source(node.value)
         for node in (made.walk() if made is not None else ())
-        if isinstance(node, ast.Assign) and any(own_attribute(target) == name for target in node.targets)
+        if made is not None
+        and isinstance(node, ast.Assign)
+        and any(own_attribute(target) == name for target in node.targets)
     ]
