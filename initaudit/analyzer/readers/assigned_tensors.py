@@ -9,7 +9,8 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import External
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.meanings import Meanings, Names, What
+from initaudit.analyzer.syntax.meaning import Names, What
+from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE
 from initaudit.subjects.lost_writes import AssignedTensor
 

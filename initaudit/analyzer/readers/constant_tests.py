@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.syntax.context import Context, initializes
-from initaudit.analyzer.syntax.meanings import Meanings, Names, What
+from initaudit.analyzer.syntax.meaning import Names, What
+from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.subjects.module_tests import ConstantTest
 
 LAYER_NAMES = {

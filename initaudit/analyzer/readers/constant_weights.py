@@ -12,7 +12,8 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.weight_uses import uses_in
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Class, Context
-from initaudit.analyzer.syntax.meanings import Meaning, Meanings, Step, What
+from initaudit.analyzer.syntax.meaning import Meaning, Step, What
+from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.products import multiplies
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.syntax.structure import constructed

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.syntax.context import Context, own_attribute
-from initaudit.analyzer.syntax.meanings import Meanings, What
+from initaudit.analyzer.syntax.meaning import What
+from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.walks import written
 from initaudit.finding import Observer
 from initaudit.subjects.lost_writes import CopyWrite

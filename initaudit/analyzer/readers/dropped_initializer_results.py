@@ -15,7 +15,8 @@ from initaudit.analyzer.readers.called_initializers import called_function
 from initaudit.analyzer.snippets import FunctionNode, dotted, parameters
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.functions import own_nodes, returns_nothing
-from initaudit.analyzer.syntax.meanings import TENSORS, Meanings
+from initaudit.analyzer.syntax.meaning import TENSORS
+from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.results import writes_in_place
 from initaudit.subjects.lost_writes import DroppedInitializerResult
 

@@ -9,7 +9,8 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.context import Context, own_attribute
-from initaudit.analyzer.syntax.meanings import Meaning, Meanings, Step, What
+from initaudit.analyzer.syntax.meaning import Meaning, Step, What
+from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.structure import constructed
 from initaudit.subjects.initializers import ModuleGiven, VectorGiven
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.syntax.context import Context, method, own_attribute
-from initaudit.analyzer.syntax.meanings import Meaning, Meanings, What
+from initaudit.analyzer.syntax.meaning import Meaning, What
+from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.walks import applied_names
 from initaudit.subjects.lost_writes import LeafWrite
 

@@ -9,7 +9,8 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.meanings import TENSORS, Meanings, Names
+from initaudit.analyzer.syntax.meaning import TENSORS, Names
+from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE, writes_in_place
 from initaudit.subjects.lost_writes import ReboundName
 

@@ -10,7 +10,8 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.context import Context, function_context, own_attribute
 from initaudit.analyzer.syntax.flow import NO_FORWARD
-from initaudit.analyzer.syntax.meanings import Meaning, Meanings, Step, What
+from initaudit.analyzer.syntax.meaning import Meaning, Step, What
+from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.finding import Place
 from initaudit.subjects.weights import StackedDraw
 

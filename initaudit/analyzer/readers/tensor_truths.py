@@ -9,7 +9,8 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.context import Context, makes_parameter, own_attribute
-from initaudit.analyzer.syntax.meanings import Meaning, Meanings, What
+from initaudit.analyzer.syntax.meaning import Meaning, What
+from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.subjects.module_tests import TensorTruth
 
 WITH_TENSORS = {f"torch.nn.{name}" for name in torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS}

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.meanings import Meanings, What
+from initaudit.analyzer.syntax.meaning import What
+from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.naming import blocks
 from initaudit.subjects.module_tests import TypeTest
 

@@ -1,0 +1,116 @@
+"""What a local name may stand for while a model is initialized, and what is known where a statement runs."""
+
+from __future__ import annotations
+
+import ast
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from initaudit.analyzer.snippets import nodes
+
+
+class What(enum.Enum):
+    """What a name may stand for."""
+
+    MODULE = "a module"
+    PARAMETER = "a parameter"
+    STATE = "a value of a state dict"
+    NAME = "the name of a parameter or a module"
+    MODULES = "modules, one by one"
+    NAMED_MODULES = "modules with their names"
+    PARAMETERS = "parameters, one by one"
+    NAMED_PARAMETERS = "parameters with their names"
+    STATES = "the values of a state dict"
+    NAMED_STATES = "the items of a state dict"
+    STATE_DICT = "a state dict"
+
+
+ITERATORS = {
+    "parameters": What.PARAMETERS,
+    "named_parameters": What.NAMED_PARAMETERS,
+    "modules": What.MODULES,
+    "children": What.MODULES,
+    "named_modules": What.NAMED_MODULES,
+    "named_children": What.NAMED_MODULES,
+}
+ELEMENTS = {
+    What.MODULES: What.MODULE,
+    What.NAMED_MODULES: What.MODULE,
+    What.PARAMETERS: What.PARAMETER,
+    What.NAMED_PARAMETERS: What.PARAMETER,
+    What.STATES: What.STATE,
+    What.NAMED_STATES: What.STATE,
+}
+NAMED = {What.NAMED_MODULES, What.NAMED_PARAMETERS, What.NAMED_STATES}
+TENSORS = {What.PARAMETER, What.STATE}
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a name stands for. ``source`` is the expression it comes from ("m.weight", "net.parameters()").
+
+    ``kinds`` are the canonical names of the classes that a module is known to be of (one of them), and ``layer`` those
+    of the module that a parameter belongs to. ``part`` says that it is a view of only some of a parameter, ``reshaped``
+    one of other dimensions, and ``detached`` one that autograd does not record. ``element`` says that a loop binds the
+    name, and ``certain`` that it surely shares memory with what it comes from.
+    """
+
+    what: What
+    source: str
+    kinds: tuple[str, ...] = ()
+    attribute: str | None = None
+    part: bool = False
+    reshaped: bool = False
+    detached: bool = False
+    element: bool = False
+    certain: bool = True
+
+
+Names = Mapping[str, Meaning]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A statement, and what is known when it runs.
+
+    ``after`` are the statements that may run behind it in the same round of every loop around it; ``rounds`` are these
+    loops, the innermost first. ``tests`` are the conditions that hold for it (negated ones are left out). ``guarded``
+    says that it stands in the body of a ``try``, and ``displayed`` that a notebook shows its value.
+    """
+
+    statement: ast.stmt
+    names: Names
+    after: tuple[ast.stmt, ...]
+    rounds: tuple[ast.For | ast.AsyncFor | ast.While, ...]
+    tests: tuple[ast.expr, ...]
+    guarded: bool
+    displayed: bool
+
+    def reads_later(self, name: str) -> bool:
+        """Whether something may read a name behind the statement, before a loop binds it again."""
+        if any(map(_reader(name), self.after)):
+            return True
+        for loop in self.rounds:
+            if not isinstance(loop, ast.While) and name in targets(loop.target):
+                return False
+            if any(map(_reader(name), loop.body)):
+                return True
+        return False
+
+
+def _reader(name: str) -> Callable[[ast.stmt], bool]:
+    """A function that says whether a statement reads a name."""
+
+    def reads(statement: ast.stmt) -> bool:
+        return any(
+            isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load | ast.Del)
+            for node in nodes(statement)
+        )
+
+    return reads
+
+
+def targets(target: ast.expr) -> set[str]:
+    """The names that an assignment target binds."""
+    return {node.id for node in nodes(target) if isinstance(node, ast.Name)}
