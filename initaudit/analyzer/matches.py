@@ -7,7 +7,8 @@ stand between any two tokens.
 - ``normal_(`` is called. ``init*(`` is called, and so is every name that begins with it and ends in no underscore.
 - ``:zeros(`` is called where a statement may begin, behind a dotted name or not, and the operator ``:*`` stands there.
 - ``apply;`` stands where a statement may end, and ``:apply;`` where that is all of it.
-- ``weight?`` is tested, ``(weight)`` the first argument of a call, ``=weight`` assigned, alone or behind a dotted name;
+- ``weight?`` is tested, ``(weight)`` the first argument of a call, ``=weight`` assigned, alone or behind a dotted name,
+  ``weight=`` given a value;
   ``self?`` and ``(self)`` are an attribute of the object.
 - ``]=`` is an assignment to an item.
 
@@ -135,6 +136,7 @@ def _pattern(shape: str, name: str) -> str:
         "x?": rf"{_TESTS}{_OPEN}{owned}\b(?!{_GAP}(?:[.(\[=<>!]|is\b|in\b|not\b))",
         "(x)": rf"\({_GAP}{owned}{_GAP}[,)]",
         "=x": rf"=(?!=){_OPEN}{owned}\b",
+        "x=": rf"{name}{_GAP}=(?!=)",
     }[shape]
 
 

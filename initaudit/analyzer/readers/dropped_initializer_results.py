@@ -21,7 +21,13 @@ from initaudit.analyzer.syntax.results import writes_in_place
 from initaudit.subjects.lost_writes import DroppedInitializerResult
 
 
-@reads(DroppedInitializerResult, scope=Context, words="(self)", nearby="Parameter( register_parameter(")
+@reads(
+    DroppedInitializerResult,
+    scope=Context,
+    words="(self)",
+    nearby="Parameter( register_parameter(",
+    named="init reset setup build",
+)
 @reads(DroppedInitializerResult, scope=Context, words="(weight) (bias) (data) parameters(")
 def dropped_initializer_results(context: Context) -> Iterator[DroppedInitializerResult]:
     """Calls of helpers with a parameter, where the result and what the helper does do not fit."""

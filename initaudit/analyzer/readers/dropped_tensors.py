@@ -18,11 +18,14 @@ IN_PLACE = {ast.Mult: "mul_", ast.Div: "div_", ast.Add: "add_", ast.Sub: "sub_"}
 """The method that does what an operator does, in place."""
 FILLS = {"full": "fill_({0})", "zeros": "zero_()", "ones": "fill_(1.0)", "randn": "normal_()", "rand": "uniform_()"}
 MAKERS = {each.rpartition(".")[2] for each in torch_api.NEW_TENSOR_FACTORIES} | OUT_OF_PLACE
-MADE = " ".join([*(f":{name}(" for name in sorted(MAKERS)), *(f"{name}(" for name in sorted(OUT_OF_PLACE))])
+MADE = " ".join(f":{name}(" for name in sorted(MAKERS))
+BEHIND_A_VIEW = " ".join(f"{name}(" for name in sorted(OUT_OF_PLACE))
 
 
 @reads(DroppedTensor, scope=Context, words="parameters( state_dict(")
-@reads(DroppedTensor, scope=Context, words=("weight bias data self", MADE))
+@reads(DroppedTensor, scope=Context, words=("weight bias data", MADE))
+@reads(DroppedTensor, scope=Context, words=("detach(", BEHIND_A_VIEW))
+@reads(DroppedTensor, scope=Context, words=("self", MADE), nearby="Parameter( register_parameter(")
 @reads(DroppedTensor, scope=Context, words=("=weight =bias :weight :bias", ":* :+ :- :/"))
 def dropped_tensors(context: Context) -> Iterator[DroppedTensor]:
     """New tensors that a statement makes of a parameter and drops, unless it tries whether that works."""

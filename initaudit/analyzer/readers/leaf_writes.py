@@ -25,10 +25,11 @@ RECORDED = (torch_api.OVERWRITES | torch_api.PARTIAL_WRITES) - {"set_"} | {
 }  # fmt: skip
 
 
+@reads(LeafWrite, scope=Context, words=("-= += *= /=", "parameters( weight bias Parameter("), nearby="Parameter( nn")
 @reads(
     LeafWrite,
     scope=Context,
-    words="normal_( uniform_( zero_( fill_( copy_( mul_( div_( add_( sub_( clamp_( -= += *= /= ]=",
+    words="normal_( uniform_( zero_( fill_( copy_( mul_( div_( add_( sub_( clamp_( ]=",
     nearby="Parameter( nn",
 )
 def leaf_writes(context: Context) -> Iterator[LeafWrite]:

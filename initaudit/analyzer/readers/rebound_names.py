@@ -15,7 +15,7 @@ from initaudit.analyzer.syntax.results import OUT_OF_PLACE, writes_in_place
 from initaudit.subjects.lost_writes import ReboundName
 
 
-@reads(ReboundName, scope=Context, words="parameters( modules( children( apply( =weight =bias state_dict(")
+@reads(ReboundName, scope=Context, words="parameters( =weight =bias state_dict(")
 def rebound_names(context: Context) -> Iterator[ReboundName]:
     """Names of parameters that are bound to a new tensor which nothing reads."""
     meanings = Meanings(context)

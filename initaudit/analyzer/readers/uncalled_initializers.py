@@ -198,7 +198,7 @@ class _Calls:
             inner = level.pop()
             names = {inner.name, inner.name.removesuffix(".__init__")}
             word = inner.name.removesuffix(".__init__").rpartition(".")[2]
-            for filename in self.project.find(Search(folder, word=word.encode())):
+            for filename in self.project.find(Search(folder, imported=(word.encode(),))):
                 module = self.project.load(filename)
                 if module is not None and module not in found and not names.isdisjoint(_imports(module)):
                     found.add(module)
