@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from initaudit.analyzer.constructor import Construction, Registered
+from initaudit.analyzer.matches import groups
 from initaudit.analyzer.programs.follow import Course, Fate, follow
 from initaudit.analyzer.programs.graph import Scope, around
 from initaudit.analyzer.programs.initializers import initialized
@@ -19,6 +20,7 @@ from initaudit.finding import Place
 from initaudit.timeline import Coverage, Only, at
 
 MAX_PROGRAMS = 24
+INITIALIZING = groups("apply( parameters( modules( xavier kaiming orthogonal normal_( uniform_( init*( reset*(")
 TRAINS = re.compile(r"\bbackward\(|\boptim\b|\.step\(|\.fit\(|\bTrainer\(|\btrain")
 
 
@@ -114,10 +116,18 @@ def initialize(construction: Construction) -> None:
     tensors = list(_memory(construction))
     for scope in surrounding.scopes[:MAX_PROGRAMS]:
         before = [len(storage.writes) for storage in tensors]
-        if scope.defined not in surrounding.holding:
+        if scope.defined not in surrounding.holding and _may_initialize(scope):
             follow(construction, [], scope, surrounding)
         if before != [len(storage.writes) for storage in tensors]:
             return
+
+
+def _may_initialize(scope: Scope) -> bool:
+    """Whether code does more with a model than to build it and hand it on."""
+    stretches = scope.module.outline.top_level
+    if scope.definition is not None:
+        stretches = [(scope.definition.start, scope.definition.end)]
+    return any(scope.module.matches(start, end).holds_all(INITIALIZING) for start, end in stretches)
 
 
 def _memory(construction: Construction) -> Iterator[Storage]:
