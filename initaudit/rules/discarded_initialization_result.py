@@ -108,6 +108,17 @@ class DiscardedInitializationResult(Rule[DroppedTensor]):
             """,
             count=2,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            def shrink(m):
+                if isinstance(m, nn.Linear):
+                    m.weight.detach().mul(0.5)
+
+            nn.Linear(3, 4).apply(shrink)
+            """,
+        ),
     )
     valid = (
         Example(

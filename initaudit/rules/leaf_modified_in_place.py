@@ -69,6 +69,17 @@ class LeafModifiedInPlace(Rule[LeafWrite]):
             layer.weight.view(-1).fill_(0.5)
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            layer = nn.Linear(3, 4)
+            layer.weight *= 0.5
+            for p in layer.parameters():
+                p -= 0.1
+            """,
+            count=2,
+        ),
     )
     valid = (
         Example(

@@ -77,6 +77,8 @@ def test_a_word_is_found_wherever_it_stands(text: str) -> None:
         ("(self)", "f(self.scale)", True),
         ("=weight", "w = (m.weight)", True),
         ("=weight", "m.weight == w", False),
+        ("weight=", "m.weight \\\n = w", True),
+        ("weight=", "m.weight == w", False),
         ("]=", "w[0] \\\n += 1", True),
         ("]=", "w[0] == 1", False),
     ],
@@ -99,7 +101,7 @@ def test_every_word_is_one_token_of_python_or_a_part_of_one() -> None:
     assert broken == [], f"code may be broken within {broken}"
 
 
-FORMS = re.compile(r"(?::?x\*?\(?|:?x\*?;|x\*?\?|\(x\*?\)|=x|x\*x)")
+FORMS = re.compile(r"(?::?x\*?\(?|:?x\*?;|x\*?\?|\(x\*?\)|=x|x=|x\*x)")
 
 
 def _is_one_token(word: str) -> bool:
