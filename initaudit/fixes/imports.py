@@ -35,11 +35,13 @@ class Imports:
             if self.torch_row is None and _is_of_torch(statement):
                 self.torch_row = statement.lineno
             if isinstance(statement, ast.Import):
-                for each in statement.names:
-                    self.bound[each.name if each.asname else each.name.partition(".")[0]] = each.asname or each.name
+                for each in statement.names:  # an import further down may not have run yet
+                    name = each.name if each.asname else each.name.partition(".")[0]
+                    self.bound.setdefault(name, each.asname or each.name)
             elif isinstance(statement, ast.ImportFrom) and not statement.level:
                 self.from_nn |= statement.module == "torch.nn"
-                self.bound |= {f"{statement.module}.{each.name}": each.asname or each.name for each in statement.names}
+                for each in statement.names:
+                    self.bound.setdefault(f"{statement.module}.{each.name}", each.asname or each.name)
             first = statement is body[0] and isinstance(statement, ast.Expr)
             if first or isinstance(statement, ast.Import | ast.ImportFrom):
                 self.row = statement.end_lineno or 1

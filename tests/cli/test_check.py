@@ -96,7 +96,9 @@ def test_the_command_runs_as_a_module() -> None:
     done = subprocess.run([sys.executable, "-m", "initaudit", "net.py"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "INI101" in done.stdout
-    assert done.stderr == "1 file checked, 0 skipped, 0 not decided; 1 error.\n"
+    summary, hint = done.stderr.splitlines()
+    assert summary == "1 file checked, 0 skipped, 0 not decided; 1 error."
+    assert hint.startswith("next: ")
 
 
 def test_findings_go_to_standard_output_and_the_summary_to_standard_error() -> None:
