@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import warnings
 from collections.abc import Iterator
@@ -11,6 +12,17 @@ from dataclasses import dataclass, field
 from initaudit.finding import Edit, Place
 
 _NAME = re.compile(r"(?<![\w.])torch(?:\.\w+)+")
+
+
+@functools.lru_cache(maxsize=2)
+def statements_of(text: str) -> list[ast.stmt] | None:
+    """Return the statements of a text, of which one fix after the other asks; None where Python does not parse it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 @dataclass
@@ -25,12 +37,7 @@ class Imports:
     missing: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                body = ast.parse(self.text).body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return
+        body = statements_of(self.text) or []
         for statement in body:
             if self.torch_row is None and _is_of_torch(statement):
                 self.torch_row = statement.lineno

@@ -16,6 +16,8 @@ from initaudit.fixes.files import edited, overlapping, parses
 from initaudit.observation import ProvedFix
 
 Identity = tuple[str, str | None, str | None, str]
+MAX_ALONE = 24
+"""Fixes of one file that are tried one by one, each of which reads the file anew; the others are left to advice."""
 _NUMBER = re.compile(r"\d+")
 
 
@@ -43,7 +45,8 @@ def proved(text: str, before: Read, read: Callable[[str], Read]) -> tuple[Proved
             together.append(each)
     if len(together) < 2 or not _helps(text, together, before, read):
         together = []
-    alone = [each for each in candidates if each not in together and _helps(text, [each], before, read)]
+    left = [each for each in candidates if each not in together][:MAX_ALONE]
+    alone = [each for each in left if _helps(text, [each], before, read)]
     return tuple(
         ProvedFix(code=each.finding.code, place=each.finding.place, edits=each.edits)
         for each in candidates

@@ -6,7 +6,6 @@ import ast
 import difflib
 import functools
 import re
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
@@ -16,6 +15,7 @@ from libcst.metadata import CodeRange, MetadataWrapper, ParentNodeProvider, Posi
 
 from initaudit.finding import Edit, Place
 from initaudit.fixes import NoFixError
+from initaudit.fixes.imports import statements_of
 from initaudit.newer_python import nests_too_deep
 from initaudit.source import line_starts
 
@@ -181,11 +181,8 @@ def _common(one: str, other: str) -> int:
 
 def _rows_around(text: str, place: Place) -> tuple[int, int]:
     """Return the rows of the innermost function around a place, or of the statement outside of functions."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            body: Sequence[ast.stmt] = ast.parse(text).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    body = statements_of(text)
+    if body is None:
         return 1, text.count("\n") + 1  # what this Python does not parse, libcst may
     path = list(_statements_at(body, place.row))
     functions: list[ast.stmt] = [each for each in path if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
