@@ -16,6 +16,8 @@ from initaudit.fixes.files import edited, overlapping, parses
 from initaudit.observation import ProvedFix
 
 Identity = tuple[str, str | None, str | None, str]
+MAX_FIXES = 200
+"""Fixes that are made for one file; a later run makes more, once these are applied."""
 MAX_ALONE = 24
 """Fixes of one file that are tried one by one, each of which reads the file anew; the others are left to advice."""
 _NUMBER = re.compile(r"\d+")
@@ -61,7 +63,7 @@ def _candidates(text: str, findings: Sequence[Finding]) -> Iterator[_Candidate]:
         return
     from initaudit.fixes.transforms import edits_of  # late: libcst takes long to load, and few files need it
 
-    for finding in mendable:
+    for finding in mendable[:MAX_FIXES]:
         if finding.fix is not None and finding.fix.remedies:
             try:
                 edits = edits_of(text, finding.fix.remedies)
