@@ -15,7 +15,6 @@ PACKAGE = Path(__file__).parent.parent / "initaudit"
 VOCABULARY = {
     "initaudit.finding",
     "initaudit.timeline",
-    "initaudit.facts",
     "initaudit.observation",
     "initaudit.subjects",
     "initaudit.schemes",

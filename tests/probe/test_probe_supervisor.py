@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from initaudit.facts import BuildFailure
 from initaudit.probe import Target, TargetError, probe
 from initaudit.probe.child import name_of_signal
 from initaudit.probe.supervisor import TAIL
+from initaudit.subjects.builds import BuildFailure
 
 MODELS = """\
 import os, subprocess, sys, time
