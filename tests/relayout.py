@@ -89,7 +89,7 @@ def laid_out(text: str, way: str) -> str:
 
 def told(message: str) -> str:
     """What a message says, however the code that it shows is laid out."""
-    text = re.sub(r"# why \( not, a\.b", "", message).replace("'", '"')
+    text = re.sub(r"# (?:why \( not, a\.b|(?:finds|misses): [INI\d, ]+)", "", message).replace("'", '"')
     text = re.sub(r"(?<=:)\d+\b|\blines? \d+|[\s\\()]", "", text)
     return re.sub(r",(?=[\])}`])|,$", "", text)
 

@@ -10,6 +10,7 @@ from initaudit.analyzer import frameworks
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.syntax.context import Context, File, own_attribute
+from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.syntax.structure import LISTS
 from initaudit.finding import Observer
@@ -63,9 +64,28 @@ def _copied_in(context: Context, value: ast.expr) -> ast.Call | None:
         items = value.args[0].value if isinstance(value.args[0], ast.Starred) else value.args[0]
         return _each_copied(context, items)
     helper = context.resolve(value.func)
-    if isinstance(helper, Defined) and not helper.definition.is_class and "deepcopy" in (text := _text(helper)):
-        return value if re.search(r"ModuleList\(\s*\[?\s*(?:\w+\.)?deepcopy\(\w+\) for ", text) else None
+    if isinstance(helper, Defined) and not helper.definition.is_class and "deepcopy" in _text(helper):
+        return value if _returns_copies(helper) else None
     return None
+
+
+def _returns_copies(helper: Defined) -> bool:
+    """Whether a function makes a ``ModuleList`` of deep copies of one name."""
+    found = helper.module.function(helper.definition)
+    for node in ast.walk(found[1]) if found is not None else ():
+        match node:
+            case ast.Call(
+                func=container,
+                args=[
+                    ast.ListComp(elt=ast.Call(func=copy, args=[ast.Name()]))
+                    | ast.GeneratorExp(elt=ast.Call(func=copy, args=[ast.Name()]))
+                ],
+            ):
+                if last_name(container) == "ModuleList" and last_name(copy) == "deepcopy":
+                    return True
+            case _:
+                pass
+    return False
 
 
 def _each_copied(context: Context, items: ast.expr) -> ast.Call | None:

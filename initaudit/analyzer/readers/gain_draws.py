@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
+import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.matches import groups
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.syntax.context import File
+from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.syntax.context import File, own_attribute
 from initaudit.analyzer.syntax.draws import DRAWN, Draws
+from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.finding import Observer
 from initaudit.subjects.layers import GainDraw
 
@@ -41,10 +43,26 @@ def _starts_at_one(reader: Draws, layer: str, parameter: str) -> bool:
     if layer.startswith("torch.nn."):
         return layer.removeprefix("torch.nn.") in torch_api.NORMALIZATIONS and parameter == "weight"
     found = reader.project.absolute(layer) if "Norm" in layer.rpartition(".")[2] else None
-    ones = re.compile(rf"self\.{parameter}\s*(?::[^=\n]+)?=\s*(?:\w+\.)*Parameter\(\s*(?:\w+\.)*ones\(")
     return isinstance(found, Defined) and any(
-        ones.search(base.module.slice(base.definition))
+        _sets_to_ones(base, parameter)
         if isinstance(base, Defined)
         else base.name.startswith("torch.nn.") and _starts_at_one(reader, base.name, parameter)
         for base in reader.project.mro(found) or (found,)
     )
+
+
+def _sets_to_ones(cls: Defined, parameter: str) -> bool:
+    """Whether a method of a class makes a parameter of ``torch.ones(...)``."""
+    for member in cls.definition.members.values():
+        found = cls.module.function(member)
+        for node in nodes(found[1]) if found is not None else ():
+            match node:
+                case ast.Assign(targets=[target], value=ast.Call(func=made, args=[ast.Call(func=factory), *_])) | (
+                    ast.AnnAssign(target=target, value=ast.Call(func=made, args=[ast.Call(func=factory), *_]))
+                ):
+                    named = last_name(made) == "Parameter" and last_name(factory) == "ones"
+                    if named and own_attribute(target) == parameter:
+                        return True
+                case _:
+                    pass
+    return False
