@@ -215,8 +215,10 @@ def test_the_loss_before_training_exceeds_guessing_by_half_the_variance_of_the_l
     assert loss.excess[0] == pytest.approx(spread**2 / 2, rel=0.1, abs=1e-6)
 
 
-def test_an_output_that_may_be_anything_has_no_loss(observe: Observe) -> None:
-    assert measured(observe, Stack).loss is None
+def test_the_loss_of_an_output_that_may_be_anything_is_a_guess(observe: Observe) -> None:
+    loss = measured(observe, Stack).loss
+    assert loss is not None and loss.guessed
+    assert not found(observe, Stack)
 
 
 # The run
@@ -330,9 +332,9 @@ def test_one_deep_default_network_is_one_finding_with_every_measurement(observe:
 
 def test_where_biases_drown_the_signal_they_are_named(observe: Observe) -> None:
     he = {"draw": lambda w: init.kaiming_normal_(w, nonlinearity="relu")}
-    (finding,) = found(observe, Stack, depth=6, bias=200.0, **he)
-    assert finding.code == "INI701"
-    assert "nn.init.zeros_(self.layers[0].bias)" in finding.message
+    by_code = {finding.code: finding for finding in found(observe, Stack, depth=6, bias=200.0, **he)}
+    assert by_code.keys() <= {"INI701", "INI705"}
+    assert "nn.init.zeros_(self.layers[0].bias)" in by_code["INI701"].message
 
 
 def test_a_dead_layer_is_an_error_and_what_follows_from_it_is_not_told_again(observe: Observe) -> None:
