@@ -34,6 +34,11 @@ BIND_NAMES = frozenset({"R", "load", "loadpy", "macro", "pylab", "rerun", "recal
 SHELLS = frozenset({"!", "bash", "cmd", "perl", "ruby", "script", "sh", "shell", "system", "sx"})
 SHOW_THEIR_BODY = frozenset({"HTML", "SVG", "html", "javascript", "js", "latex", "markdown", "svg"})
 WRITE_A_FILE = frozenset({"file", "writefile"})
+WITHOUT_A_SIGN = re.compile(
+    r"\s*(?:cat|cd|clear|conda|cp|env|history|less|ll|load_ext|ls|mamba|man|matplotlib|micromamba|mkdir|more|mv|pip|pwd"
+    r"|reload_ext|rm|rmdir|run|time|timeit|uv|who|whos)(?!\S)"
+)
+"""Line magics that people write without a percent sign, which IPython adds where a cell has one row."""
 BIND_NO_NAMES = SHELLS | SHOW_THEIR_BODY | WRITE_A_FILE | {"tab"}
 ANOTHER_PROCESS = frozenset({"python", "python3"})
 FRAMEWORKS = re.compile(r"\b(?:all|torch|pytorch)\b")
@@ -128,6 +133,11 @@ def _cell(code: Code) -> Code:
     else:
         _take_commands(code.rows)
     fault = _fault(code)
+    is_alone = not any(row.strip() for row in code.rows[first + 1 :])
+    if fault is not None and is_alone and WITHOUT_A_SIGN.match(code.rows[first]):
+        code.rows[first] = _instead_of(f"%{code.rows[first]}", ())
+        code.shifts[first] -= 1
+        return code
     if fault is not None and not is_newer_python("\n".join(code.rows)):
         code.fault = fault
         code.blank(ELSEWHERE)

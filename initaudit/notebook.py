@@ -24,6 +24,15 @@ class _Cell(msgspec.Struct):
     cell_type: str = ""
     source: str | list[str] = ""
     input: str | list[str] = ""  # what nbformat 3 calls the source
+    metadata: Any = None
+
+    @property
+    def is_python(self) -> bool:
+        """Whether a cell is code, and its editor gives it no other language."""
+        match self.metadata:
+            case {"vscode": {"languageId": str(language)}}:
+                return self.cell_type == "code" and language.lower() in PYTHON
+        return self.cell_type == "code"
 
     @property
     def text(self) -> str:
@@ -91,7 +100,7 @@ def notebook(filename: str, raw: bytes) -> SourceFile:
     if language not in PYTHON:
         skipped.append(Unread(Place(filename, 1, 1, 1, 1), f"a notebook for {language}"))
     for number, cell in enumerate(found.all_cells, 1):
-        if cell.cell_type != "code" or language not in PYTHON:
+        if not cell.is_python or language not in PYTHON:
             continue
         code = python_of(cell.text)
         if code.fault is not None:

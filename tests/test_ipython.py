@@ -243,6 +243,22 @@ def test_what_is_no_program_is_not_counted_as_left_out(text: str) -> None:
     assert python_of(text).unread is None
 
 
+@pytest.mark.parametrize("text", ["pip install -r requirements.txt", "\ncd ../data\n", "  ls -l *.pt"])
+def test_a_row_alone_needs_no_percent_sign(text: str) -> None:
+    code = python_of(text)
+    assert (code.fault, [row for row in code.rows if row.strip()]) == (None, ["pass"])
+
+
+def test_what_a_command_without_a_sign_runs_is_read() -> None:
+    assert rows("time net.apply(init)") == ["pass; net.apply(init)"]
+    assert rows("run setup.py") == [ELSEWHERE]
+
+
+@pytest.mark.parametrize("text", ["pip install x\nimport x", "import x\npip install x", "install x", "pip=x y"])
+def test_other_rows_and_other_words_need_one(text: str) -> None:
+    assert python_of(text).fault is not None
+
+
 def faults() -> Iterator[tuple[str, tuple[int, int]]]:
     yield "x = 1\ny = (", (2, 5)
     yield "  x = 1\n  y = = 2", (2, 7)

@@ -283,6 +283,21 @@ def test_a_cell_that_is_no_python_may_bind_any_name_and_be_silenced() -> None:
     assert found("net.ipynb") == []
 
 
+@pytest.mark.parametrize("language", ["shellscript", "plaintext", "python"])
+def test_a_cell_that_its_editor_gives_another_language_is_not_read(language: str) -> None:
+    document = json.loads(notebook(f"{IMPORTS}\n{RAW}", "python run.py --model t.Tensor"))
+    document["cells"][1]["metadata"] = {"vscode": {"languageId": language}}
+    Path("net.ipynb").write_text(json.dumps(document), encoding="utf-8")
+    told = found("net.ipynb")
+    assert language == "python" or told == [("INI101", 1, 6, 31)]
+    assert [code for code, *_ in told].count("INI001") == (language == "python")
+
+
+def test_a_command_without_a_percent_sign_is_no_fault() -> None:
+    Path("net.ipynb").write_bytes(notebook("pip install -r torch.txt", f"{IMPORTS}\n{RAW}"))
+    assert [code for code, *_ in found("net.ipynb")] == ["INI101"]
+
+
 def test_a_fix_is_made_beside_a_cell_that_is_no_python() -> None:
     before = notebook(IMPORTS, LEGACY, BROKEN)
     Path("net.ipynb").write_bytes(before)
