@@ -35,7 +35,7 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
 
     ## Known problems
     Courses do it on purpose, to show what happens. A single layer that starts at zero, as a head or the last layer of a branch does, is not
-    reported.
+    reported, nor is a class whose every object gets a checkpoint at once.
 
     ## References
     - Goodfellow, Bengio & Courville 2016, [Deep Learning, section 8.4](https://www.deeplearningbook.org/contents/optimization.html)

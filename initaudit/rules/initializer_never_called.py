@@ -44,7 +44,7 @@ class InitializerNeverCalled(Rule[UncalledInitializer]):
 
     ## Known problems
     A public method may be meant for users of a library. `reset_parameters`, which frameworks call, is not reported, nor is a method
-    of a class whose bases cannot be read.
+    of a class whose bases cannot be read, or whose every object gets a checkpoint at once.
 
     ## References
     - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)

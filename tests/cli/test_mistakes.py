@@ -41,3 +41,38 @@ def test_a_mistake_is_reported_at_its_line(code: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("code", cases("look_alikes.py.txt"))
 def test_right_code_that_looks_like_a_mistake_is_left_alone(code: str, tmp_path: Path) -> None:
     assert reported(code, tmp_path) == set()
+
+
+GATE = """\
+from torch import nn
+
+class Gate(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def gate_init(self):
+        nn.init.normal_(self.fc.weight, std=1e-6)
+
+    def forward(self, x):
+        return self.fc(x)
+
+print(Gate())
+"""
+
+
+@pytest.mark.parametrize(
+    ("walk", "call", "calls"),
+    [
+        ("for m in model.modules():", "if hasattr(m, 'gate_init'): m.gate_init()", True),
+        ("for name, m in model.named_modules():", "m.gate_init()", True),
+        ("for m in model:", "m.gate_init()", False),
+        ("for m in model.modules():", "gate.gate_init()", False),
+    ],
+)
+def test_a_walk_over_the_modules_of_any_model_calls_the_method(
+    walk: str, call: str, calls: bool, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "start.py").write_text(f"def start(model, gate):\n    {walk}\n        {call}\n", encoding="utf-8")
+    assert [code for _, code in reported(GATE, tmp_path)] == ([] if calls else ["INI213"])

@@ -9,6 +9,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.constructor import construct, unreadable_base
 from initaudit.analyzer.programs.graph import is_template
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.builds import is_loaded_where_built
 from initaudit.analyzer.readers.weight_uses import uses_in
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Class, Context
@@ -47,6 +48,8 @@ def constant_weights(context: Context) -> Iterator[ConstantWeights]:
         walk = _walk(context, found[0], meaning, step, zero=_is_zero(found[1]))
         if walk is None or not all(map(_plain, step.tests)) or _written_again(context, meanings, meaning, step):
             continue
+        if context.cls is not None and is_loaded_where_built(context.project, context.cls):
+            continue  # what it fills is replaced
         yield ConstantWeights(
             place=context.snippet.place(call),
             source=context.snippet.source(call),

@@ -15,15 +15,14 @@ from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.builds import MAX_FILES, importing, is_built, is_loaded_where_built
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import FunctionNode, nodes
 from initaudit.analyzer.syntax.context import Context, first_parameter
-from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.syntax.iteration import element_name, iterated
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.subjects.initializers import UncalledInitializer
 
-MAX_FILES = 200
-"""Files that hold the name of a method; one that stands in more is taken for called."""
 SIBLINGS = 3
 SPECIAL = {"forward", "extra_repr", "setup", "configure_model", "configure_optimizers", "build", "create", "make"}
 
@@ -45,8 +44,11 @@ def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
     calls = _Calls(project, module, function.name, of_method=context.cls is not None)
     if calls.anywhere(context.cls):
         return
-    if context.cls is not None and not (function.name.startswith("_") or calls.siblings or calls.builds(context.cls)):
-        return  # users of a library may call it
+    if context.cls is not None:
+        if not (function.name.startswith("_") or calls.siblings or is_built(project, context.cls, calls.importing)):
+            return  # users of a library may call it
+        if is_loaded_where_built(project, context.cls, calls.importing):
+            return  # what its layers drew is replaced
     place = context.snippet.place(function)
     header = module.lines[place.row - 1]
     yield UncalledInitializer(
@@ -147,13 +149,6 @@ def _is_program(context: Context) -> bool:
     return False
 
 
-@functools.lru_cache(maxsize=4096)
-def _imports(module: Module) -> frozenset[str]:
-    """The modules that a file imports, or imports something from; of a relative name, what it stands for."""
-    names = [module.absolute(name) for name in (*module.outline.imports.values(), *module.outline.star_imports)]
-    return frozenset(names).union(name.rpartition(".")[0] for name in names)
-
-
 class _Calls:
     """Who uses a function of some name, in the repository of a file."""
 
@@ -176,34 +171,10 @@ class _Calls:
                 return True
         return False
 
-    def builds(self, cls: Defined) -> bool:
-        """Whether the project makes an object of a class, outside of that class."""
-        name = cls.definition.name
-        for module in self._importing:
-            for scope in scopes(module):
-                if not any(name in line for line in module.lines[scope.start - 1 : scope.end]):
-                    continue
-                snippet = module.snippet(scope.start, scope.end)
-                for node in snippet.nodes if snippet is not None else ():
-                    if isinstance(node, ast.Call) and last_name(node.func) == name:
-                        return True
-        return False
-
     @functools.cached_property
-    def _importing(self) -> set[Module]:
-        """The file of the class, and the files that import it, also by way of others."""
-        folder = repository_folder(self.module.filename)
-        found, level = {self.module}, [self.module]
-        while level and len(found) < MAX_FILES:
-            inner = level.pop()
-            names = {inner.name, inner.name.removesuffix(".__init__")}
-            word = inner.name.removesuffix(".__init__").rpartition(".")[2]
-            for filename in self.project.find(Search(folder, imported=(word.encode(),))):
-                module = self.project.load(filename)
-                if module is not None and module not in found and not names.isdisjoint(_imports(module)):
-                    found.add(module)
-                    level.append(module)
-        return found
+    def importing(self) -> set[Module]:
+        """The file of the class, and the files that import it."""
+        return importing(self.project, self.module)
 
     def _in(self, module: Module, cls: Defined | None) -> bool:
         uses = _uses_of(module, self.name)
@@ -218,11 +189,13 @@ class _Calls:
     def _calls(self, module: Module, use: _Use, cls: Defined | None) -> bool:
         """Whether a use of the name may call the function that is meant."""
         if use.kind == "text":
-            return not self.of_method or module in self._importing
+            return not self.of_method or module in self.importing
         if use.kind == "name":
             return not self.of_method
+        if use.kind == "each":
+            return True
         if use.kind == "object" or cls is None or use.owner is None:
-            return cls is None or module in self._importing
+            return cls is None or module in self.importing
         owner = Defined(module, use.owner)
         if owner == cls or cls in (self.project.mro(owner) or (cls,)):
             return True
@@ -232,7 +205,10 @@ class _Calls:
 
 
 class _Use(NamedTuple):
-    """How a name is used: as a "text", a "name", or an attribute of an "object", its "own" class or its "parent"."""
+    """How a name is used: as a "text", a "name", or an attribute of an "object", its "own" class or its "parent".
+
+    "each" is a call on each module of some model, which may hold objects of any class.
+    """
 
     kind: str
     owner: Definition | None
@@ -269,9 +245,26 @@ def _kind(node: ast.AST, name: str) -> str | None:
             return "text" if text == name else None
         case ast.Name(id=used, ctx=ast.Load()):
             return "name" if used == name else None
+        case ast.For():
+            return "each" if _calls_on_each(node, name) else None
         case ast.Attribute(attr=used, value=owner) if used == name:
             if isinstance(owner, ast.Name) and owner.id in ("self", "cls"):
                 return "own"
             parent = isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id == "super"
             return "parent" if parent else "object"
     return None
+
+
+def _calls_on_each(loop: ast.For, name: str) -> bool:
+    """Whether a loop goes over the modules of a model that is not its own, and names a method of each."""
+    walked = iterated(loop)
+    if walked is None or _root(walked[0]) == "self":
+        return False
+    element = element_name(loop, walked[1])
+    return element is not None and any(
+        isinstance(node, ast.Attribute)
+        and node.attr == name
+        and isinstance(node.value, ast.Name)
+        and node.value.id == element
+        for node in nodes(loop)
+    )

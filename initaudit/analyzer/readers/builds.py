@@ -1,0 +1,110 @@
+"""Where a project makes objects of a class, and whether it loads a checkpoint into them at once."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterator, Sequence
+
+from initaudit.analyzer.layout import repository_folder
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.reading import Search
+from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.syntax.scopes import scopes
+
+MAX_FILES = 200
+"""Files that import that of a class, and files that hold the name of a method; what stands in more is not followed."""
+
+
+def importing(project: Project, module: Module) -> set[Module]:
+    """Return a file and the files that import it, also by way of others."""
+    folder = repository_folder(module.filename)
+    found, level = {module}, [module]
+    while level and len(found) < MAX_FILES:
+        inner = level.pop()
+        names = {inner.name, inner.name.removesuffix(".__init__")}
+        word = inner.name.removesuffix(".__init__").rpartition(".")[2]
+        for filename in project.find(Search(folder, imported=(word.encode(),))):
+            other = project.load(filename)
+            if other is not None and other not in found and not names.isdisjoint(_imports(other)):
+                found.add(other)
+                level.append(other)
+    return found
+
+
+@functools.lru_cache(maxsize=4096)
+def _imports(module: Module) -> frozenset[str]:
+    """The modules that a file imports, or imports something from; of a relative name, what it stands for."""
+    names = [module.absolute(name) for name in (*module.outline.imports.values(), *module.outline.star_imports)]
+    return frozenset(names).union(name.rpartition(".")[0] for name in names)
+
+
+def is_built(project: Project, cls: Defined, files: set[Module] | None = None) -> bool:
+    """Whether the project makes an object of a class, outside of that class."""
+    return any(True for module in files or importing(project, cls.module) for _ in _builds(module, cls))
+
+
+def is_loaded_where_built(project: Project, cls: Defined, files: set[Module] | None = None) -> bool:
+    """Whether every object of a class that the project makes gets a checkpoint before anything else has it.
+
+    What such an object draws is replaced. False where the project makes none.
+    """
+    found = False
+    for module in files or importing(project, cls.module):
+        for call, block in _builds(module, cls):
+            if not _loads(call, block):
+                return False
+            found = True
+    return found
+
+
+def _builds(module: Module, cls: Defined) -> Iterator[tuple[ast.Call, Sequence[ast.stmt]]]:
+    """The calls of a class in a file, each with the statements from its own on, in the same block."""
+    name = cls.definition.name
+    if not any(name in line for line in module.lines):
+        return
+    program: list[ast.stmt] = []
+    for scope in scopes(module):
+        snippet = module.snippet(scope.start, scope.end)
+        if snippet is not None and scope.definition is None:
+            program += snippet.body
+        elif snippet is not None and any(name in line for line in module.lines[scope.start - 1 : scope.end]):
+            yield from _in_block(snippet.body, name)
+    yield from _in_block(program, name)
+
+
+def _in_block(block: Sequence[ast.stmt], name: str) -> Iterator[tuple[ast.Call, Sequence[ast.stmt]]]:
+    for index, statement in enumerate(block):
+        inner = [
+            part
+            for node in (statement, *getattr(statement, "handlers", ()), *getattr(statement, "cases", ()))
+            for field in ("body", "orelse", "finalbody")
+            if isinstance(part := getattr(node, field, None), list)
+        ]
+        for part in inner:
+            yield from _in_block(part, name)
+        below = {id(node) for part in inner for each in part for node in nodes(each)}
+        for node in nodes(statement):
+            if isinstance(node, ast.Call) and last_name(node.func) == name and id(node) not in below:
+                yield node, block[index:]
+
+
+def _loads(call: ast.Call, block: Sequence[ast.stmt]) -> bool:
+    """Whether a block names what a call makes, and loads a checkpoint into it before handing it on or looping."""
+    match block[0]:
+        case ast.Assign(targets=[ast.Name(id=variable)], value=value) if any(node is call for node in nodes(value)):
+            pass
+        case _:
+            return False
+    for statement in block[1:]:
+        owners = {id(node.value) for node in nodes(statement) if isinstance(node, ast.Attribute)}
+        uses = [node for node in nodes(statement) if isinstance(node, ast.Name) and node.id == variable]
+        match statement:
+            case ast.Expr(ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="load_state_dict"))):
+                if name == variable:
+                    return True
+        if any(id(use) not in owners for use in uses) or (uses and isinstance(statement, ast.For | ast.While)):
+            return False
+    return False
