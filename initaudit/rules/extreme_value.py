@@ -90,7 +90,7 @@ class ExtremeValue(Rule[ParameterTimeline]):
                     super().__init__()
                     self.table = nn.Embedding(1000, 16)
                     self.weight = nn.Parameter(torch.randn(64, 64))
-                    self.half = nn.Parameter(torch.randn(64, 4096).half())
+                    self.small = nn.Parameter(torch.randn(64, 4096).half())
                     self.period = nn.Parameter(torch.tensor(10000.0))
                     self.cutoff = nn.Parameter(torch.linspace(30.0, 20000.0, 80).reshape(80, 1))
                     self.register_buffer("far", torch.full((4, 4), -3e38))

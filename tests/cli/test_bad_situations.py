@@ -53,7 +53,7 @@ SITUATIONS: dict[str, tuple[Callable[[], object], list[str], str]] = {
         [*CHECK, *CONFIG],
         "is a pipe or a device",
     ),
-    "a folder as --config": (lambda: Path("c.toml").mkdir(), [*CHECK, *CONFIG], "is a directory"),
+    "a folder as --config": (lambda: Path("c.toml").mkdir(), [*CHECK, *CONFIG], "is a folder"),
     "a pipe as the baseline": (pipe("known.json"), KNOWN, "is a pipe or a device, and no file"),
     "a device as the baseline": (lambda: Path("known.json").symlink_to("/dev/zero"), KNOWN, "is a pipe or a device"),
     "a folder as the baseline": (lambda: Path("known.json").mkdir(), KNOWN, "is a directory"),
