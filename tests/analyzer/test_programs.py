@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from initaudit import cli
 from initaudit.observation import Observation
 from initaudit.timeline import Coverage, Only, ParameterTimeline
 
@@ -157,3 +159,23 @@ def test_a_try_in_the_file_of_the_class_is_no_program_where_there_is_one(
     tries = NET + "\nif __name__ == '__main__':\n    print(Net(3))\n"
     train = "from net import Net\nnet = Net(3)\nfor p in net.parameters():\n    nn.init.zeros_(p)\n"
     assert told(net=tries, train=train) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from net import Net",
+        "from net import (\n        Net,\n    )",
+        "from net import \\\n        Net",
+        "from net \\\n        import (  # the model\n        Net\n    )",
+    ],
+)
+def test_an_import_in_a_function_is_followed_however_it_is_laid_out(line: str, tmp_path: Path) -> None:
+    raw = "nn.Parameter(torch.empty(n))"
+    net = f"class Net(nn.Module):\n    def __init__(self, n):\n        super().__init__()\n        self.w = {raw}\n"
+    (tmp_path / "net.py").write_text(f"import torch\nfrom torch import nn\n\n\n{net}", encoding="utf-8")
+    main = f"def main():\n    {line}\n    net = Net(3)\n    nn.init.zeros_(net.w)\n    return net\n\n\nmain()\n"
+    (tmp_path / "train.py").write_text(f"from torch import nn\n\n\n{main}", encoding="utf-8")
+    flags = ["--isolated", "--no-cache", "--output-format", "json"]
+    outcome = CliRunner().invoke(cli.main, ["check", str(tmp_path / "net.py"), str(tmp_path / "train.py"), *flags])
+    assert outcome.stdout.strip() == "[]"

@@ -189,8 +189,10 @@ def imports(project: Project, module: Module, target: Defined | Global, name: st
 
 
 def _local_imports(module: Module, name: str) -> list[str]:
-    """What functions of a file import a name from."""
-    return re.findall(rf"(?m)^[ \t]+from[ \t]+([.\w]+)[ \t]+import\b(?=[^\n]*\b{re.escape(name)}\b)", module.text)
+    """What functions of a file import a name from, in brackets or over continued lines too."""
+    gap = r"(?:[ \t]|\\\n)"
+    names = rf"(?:\([^)]*|(?:[^\n\\(]|\\\n)*)\b{re.escape(name)}\b"
+    return re.findall(rf"(?m)^[ \t]+from{gap}+([.\w]+){gap}+import\b(?={gap}*{names})", module.text)
 
 
 def is_template(project: Project, module: Module) -> bool:
