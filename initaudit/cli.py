@@ -307,12 +307,15 @@ def probe(targets: tuple[str, ...], **flags: Any) -> None:
 @click.argument("rule", required=False, metavar="CODE")
 @click.option("--all", "every", is_flag=True, help="Every rule.")
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def rule(rule: str | None, every: bool, output_format: str) -> None:
+@click.option("--web", is_flag=True, help="Open the rule's page in a browser instead, and print its address.")
+def rule(rule: str | None, every: bool, output_format: str, web: bool) -> None:
     """Print a rule's documentation."""
     from initaudit import commands
 
     if (rule is None) == (not every):
         raise click.UsageError("name one rule, or --all")
+    if web:
+        sys.exit(commands.rule_in_browser(rule or "ALL"))
     sys.exit(commands.rule(rule, as_json=output_format == "json"))
 
 

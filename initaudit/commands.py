@@ -273,6 +273,23 @@ def rule(selector: str | None, *, as_json: bool) -> int:
     return 0
 
 
+@exits_with_2
+def rule_in_browser(selector: str) -> int:
+    """Open the page of one rule, and say where it is."""
+    import webbrowser
+
+    from initaudit.rule_page import address_of
+
+    rules = catalogue()
+    codes = matching(selector, rules)
+    if len(codes) != 1:
+        raise session.UseError(f"`{selector}` names {len(codes)} rules; --web opens the page of one")
+    address = address_of(rules[next(iter(codes))])
+    _print(_encoded(f"{address}\n"))
+    webbrowser.open(address)
+    return 0
+
+
 def _rule_as_text(one: AnyRule) -> str:
     seen_by = " and ".join(sorted(observer.value for observer in one.observers))
     facts = f"{one.category.value}, {one.severity.value}, seen by {seen_by}, {_default(one)}"

@@ -96,16 +96,16 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
             f"{number(last.middle)} at {last.label}, between {number(min(known))} and {number(max(known))}{none}"
         )
 
-    def drawn(self) -> str:
-        """The curve as a chart."""
+    def drawn(self, axis: Axis | None = None, colour: str = "") -> str:
+        """The curve as a chart, on an axis and in a colour of its own unless others are given."""
         points = self.stretches(DRAWN)
         known = [bound for point in points if point is not None for bound in (point.low, point.middle, point.high)]
         return profile(
             points,
-            self.measure.axis(known),
+            axis or self.measure.axis(known),
             layers=len(self.points),
             summary=self.summary(),
-            colour=self.measure.colour,
+            colour=colour or self.measure.colour,
             order=ORDER,
         )
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 import jsonschema
 import pytest
@@ -57,6 +60,19 @@ def test_a_rule_is_documented_under_its_code_and_its_name(selector: str) -> None
         "# INI101 uninitialized-parameter\n\ncorrectness, error, seen by analyzer and probe, on by default"
     )
     assert "## Why is this bad?" in text
+
+
+def test_the_page_of_a_rule_opens_in_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    address = run("rule", "uninitialized-parameter", "--web").stdout.strip()
+    assert opened == [address] and address.startswith("file://")
+    text = Path(url2pathname(urlparse(address).path)).read_text(encoding="utf-8")
+    assert "<h1>INI101 uninitialized-parameter</h1>" in text and "<code>torch.empty(3, 4)</code>" in text
+    assert "http" not in re.sub(r'<a href="[^"]*">', "", text)
+    assert run("rule", "INI1", "--web").exit_code == 2
+    monkeypatch.setattr("initaudit.finding.DOCUMENTATION_URL", "https://docs.example.org")
+    assert run("rule", "INI101", "--web").stdout == "https://docs.example.org/rules/INI101/\n"
 
 
 def test_all_rules_are_documented() -> None:

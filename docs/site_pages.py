@@ -1,0 +1,191 @@
+"""The pages of the site that are made when it is built: one for each rule, from the rule, and the list of them.
+
+A hook of mkdocs. What is known of a rule on other people's code is read from `benchmarks/results/`.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator
+from difflib import unified_diff
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from initaudit.engine import Task, mend, reading
+from initaudit.files import decode_source
+from initaudit.finding import Applicability, Observer
+from initaudit.rules import catalogue
+from initaudit.rules.base import AnyRule, Default, Example
+from initaudit.settings import Overrides, load
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+
+RESULTS = Path(__file__).parent.parent / "benchmarks" / "results"
+JUDGED = {
+    "corpus.csv": "released packages",
+    "unseen.csv": "public repositories",
+    "wild.csv": "more public repositories",
+    "architectures_findings.csv": "built architectures",
+}
+"""Tables of findings that somebody has read, and what they were found in."""
+WATCHED = {
+    Observer.ANALYZER: "the analyzer, which reads source",
+    Observer.PROBE: "the probe, which builds the model",
+}
+DEFAULTS = {
+    Default.ON: "by default",
+    Default.PREVIEW: "with `--preview`",
+    Default.OFF: "when it is selected by its code or name",
+}
+APPLIED = {
+    Applicability.SAFE: "`--fix` applies it",
+    Applicability.UNSAFE: "`--fix --unsafe-fixes` applies it: it may change what the program computes",
+}
+EXAMPLE = "example.py"
+NONE_KNOWN = "No finding of this rule in released code is known."
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """List the rules in the navigation."""
+    listed = [{f"{rule.code} {rule.name}": f"rules/{rule.code}.md"} for rule in catalogue().values()]
+    for section in config.nav or ():
+        if "Rules" in section:
+            section["Rules"] = ["rules/index.md", *listed]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages to those that are written by hand."""
+    from mkdocs.structure.files import File
+
+    pages = {"rules/index.md": index()} | {f"rules/{rule.code}.md": page(rule) for rule in catalogue().values()}
+    for name, text in pages.items():
+        files.append(File.generated(config, name, content=text))
+    return files
+
+
+def index() -> str:
+    """The list of all rules."""
+    rows = [f"| [{rule.code}]({rule.code}.md) | {rule.name} | {_seen_by(rule)} | {rule.severity.value} | "
+            f"{_cell(rule.summary().removeprefix('Reports '))} |" for rule in catalogue().values()]  # fmt: skip
+    head = "| code | name | seen by | severity | reports |\n|---|---|---|---|---|\n"
+    return (
+        "# Rules\n\nErrors are bugs, warnings probably are, and notes never fail a run by default. Where something "
+        "that a decision needs cannot be resolved, a rule stays silent, and it is counted as not decided.\n\n"
+        f"{head}{chr(10).join(rows)}\n"
+    )
+
+
+def page(rule: AnyRule) -> str:
+    """All that is known of one rule."""
+    seen_by = " and by ".join(_watchers(rule))
+    facts = f"**{rule.category.value}, {rule.severity.value}.** Seen by {seen_by}. Runs {_default(rule)}."
+    document = re.sub(r"(?m)^## Example$", "## Example of the bug", rule.documentation())
+    parts = (
+        f"# {rule.code} {rule.name}",
+        facts,
+        document,
+        _examples("Reported", rule.invalid),
+        _examples("Not reported", rule.valid),
+        _fixed(rule),
+        wild(rule.code),
+        precision(rule.code),
+    )
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def wild(code: str) -> str:
+    """A bug in released code that the rule finds, or that none is known: one that was reported, if there is any."""
+    for row in _rows("recall.csv"):
+        if row["outcome"] == "found" and code in re.findall(r"INI\d+", row["codes"]):
+            mended = f", and is gone in {row['fixed']}" if row["fixed"] else ""
+            where = f"`{row['path']}`, line {row['line']} (`{row['owner']}`, `{row['parameter']}`)"
+            told = f"It was [reported or mended here]({row['url']}){mended}; initaudit finds it in the release."
+            return f"## A real bug\n\n{row['package']} {row['version']}, {where}. {told}"
+    for name in JUDGED:
+        for row in _rows(name):
+            if row["code"] == code and row["verdict"] == "right":
+                return f"## A real bug\n\n{_told(row)}"
+    return f"## A real bug\n\n{NONE_KNOWN}"
+
+
+def precision(code: str) -> str:
+    """How many findings in code of other people were read, and how they were judged."""
+    rows = []
+    for name, where in JUDGED.items():
+        verdicts = Counter(row["verdict"] for row in _rows(name) if row["code"] == code)
+        if verdicts:
+            counts = " | ".join(str(verdicts[verdict]) for verdict in ("right", "pedantic", "unclear", "wrong"))
+            rows.append(f"| {where} (`{name}`) | {counts} |")
+    if not rows:
+        return ""
+    head = "| found in | right | pedantic | unclear | wrong |\n|---|--:|--:|--:|--:|\n"
+    return (
+        "## How often it is right\n\nFindings on other people's code, each read by a person:\n\n"
+        f"{head}{chr(10).join(rows)}\n\n"
+        "Much of that code was known while the rule was written: this is no estimate for code that is new to it."
+    )
+
+
+def _rows(name: str) -> Iterator[dict[str, str]]:
+    with (RESULTS / name).open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def _told(row: dict[str, str]) -> str:
+    """Where a finding stands, what it says, and why it is right."""
+    if "package" in row:
+        where = f"{row['package']} {row['version']}, `{row['path']}`, line {row['row']}"
+    elif "repository" in row:
+        line = row["line"] if "cell" in row["line"] else f"line {row['line']}"
+        where = f"`{row['repository']}` at commit `{row['commit'][:12]}`, `{row['file']}`, {line}"
+    else:
+        where = f"`{row['name']}`, built: `{row['path']}`, line {row['row']}"
+    return f"{where}:\n\n> {row['message']}\n\n{row['reason'][:1].upper()}{row['reason'][1:]}."
+
+
+def _watchers(rule: AnyRule) -> list[str]:
+    later = dict.fromkeys(rule.trying, " (with `--preview`)")
+    return [WATCHED[observer] + later.get(observer, "") for observer in Observer if observer in rule.observers]
+
+
+def _seen_by(rule: AnyRule) -> str:
+    return ", ".join(observer.value for observer in Observer if observer in rule.observers)
+
+
+def _default(rule: AnyRule) -> str:
+    return f"always, until `{rule.code}` itself is ignored" if rule.always else DEFAULTS[rule.default]
+
+
+def _examples(title: str, examples: tuple[Example, ...]) -> str:
+    """The first examples of a side, which are tests of the rule too."""
+    shown = "\n\n".join(_code(example.text()) for example in examples[:2])
+    return f"## {title}\n\n{shown}" if shown else ""
+
+
+def _fixed(rule: AnyRule) -> str:
+    """What the fix makes of the first example that it can mend."""
+    configuration = load((), Overrides(select=(rule.code,)), isolated=True)
+    for example in rule.invalid if Observer.ANALYZER in rule.observers else ():
+        given = decode_source(EXAMPLE, example.text().encode())
+        task = Task(configuration=configuration, filenames=(EXAMPLE,), given=(given,))
+        mending = mend(task, [reading((EXAMPLE,), jobs=1)], unsafe=True, writing=False)
+        fixes = [finding.fix for finding in mending.fixed if finding.fix is not None]
+        for before, after in mending.texts:
+            patch = "".join(unified_diff(before.text.splitlines(True), after.text.splitlines(True), n=2)).split(
+                "\n", 2
+            )[2]
+            return f"## What the fix does\n\n{APPLIED[fixes[0].applicability]}:\n\n```diff\n{patch.rstrip()}\n```"
+    return "## What the fix does\n\nThis rule has no automatic fix: the message says what to write."
+
+
+def _code(text: str) -> str:
+    return f"```python\n{text.rstrip()}\n```"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
