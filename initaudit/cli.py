@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from initaudit.finding import Severity
+from initaudit.finding import Severity, shortened
+from initaudit.naming import near
 from initaudit.report import FORMATS
+from initaudit.report.base import printable_lines
 from initaudit.settings import MOST
 from initaudit.version import __version__
 
@@ -27,8 +29,17 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 SEPARATOR = "--"
 """What stands between the flags of `probe` and the arguments that the target finds in `sys.argv`."""
 ALIASES = {"explain": "rule"}
-NEAR = 0.7
-"""How alike a word and a command have to be for the one to be taken for the other, misspelt."""
+
+
+@contextlib.contextmanager
+def readable() -> Iterator[None]:
+    """Make the messages of click printable and short, and let them suggest only what is near to what was typed."""
+    try:
+        yield
+    except click.UsageError as error:
+        far = isinstance(error, click.NoSuchOption) and near(error.option_name, error.possibilities or ()) is None
+        text = error.message if far else error.format_message()
+        raise click.UsageError(printable_lines(shortened(text)), error.ctx) from error
 
 
 class CheckByDefault(click.Group):
@@ -50,14 +61,20 @@ class CheckByDefault(click.Group):
 
     def _refuse_misspelt(self, ctx: click.Context, word: str) -> None:
         """Say that a word which is neither a flag nor a path is like a command."""
-        close = difflib.get_close_matches(word, [*self.commands, *ALIASES], n=1, cutoff=NEAR)
-        if close and word.isidentifier() and not os.path.lexists(word):
-            raise click.UsageError(f"there is no command or path `{word}`; did you mean `{close[0]}`?", ctx)
+        close = near(word, [*self.commands, *ALIASES])
+        if close is not None and word.isidentifier() and not os.path.lexists(word):
+            raise click.UsageError(f"there is no command or path `{word}`; did you mean `{close}`?", ctx)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse what stands before the command and its name."""
+        with readable():
+            return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; who interrupts it, at whatever it waits for, does not see the exit code of findings."""
         try:
-            return super().invoke(ctx)
+            with readable():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("initaudit: interrupted", err=True)
             sys.exit(130)

@@ -24,7 +24,7 @@ from initaudit import attempt, engine, hints, progress, session, settings
 from initaudit.baseline import DEFAULT_FILENAME, write_baseline
 from initaudit.engine import Report, Task
 from initaudit.files import Sources, decode_source
-from initaudit.finding import Finding, Observer, Severity, moved
+from initaudit.finding import Finding, Observer, Severity, moved, shortened
 from initaudit.fixes import files as fix
 from initaudit.portrait import table
 from initaudit.presentation import context_of
@@ -40,6 +40,12 @@ from initaudit.suppression import suppressing
 
 Parameters = ParamSpec("Parameters")
 Outcome = TypeVar("Outcome")
+
+
+LONGEST_LOG = 10_000
+"""Characters of one message on standard error."""
+FRAMES = 30
+"""Frames of a traceback that are shown, the innermost."""
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +87,8 @@ def exits_with_2(command: Callable[Parameters, int]) -> Callable[Parameters, int
             _log("initaudit: interrupted")
             return 130
         except Exception:  # Python would exit with 1, which says that there are findings
-            _log(f"{traceback.format_exc()}initaudit: error: initaudit itself failed; please report what stands above")
+            _log(traceback.format_exc(limit=-FRAMES), end="")
+            _log("initaudit: error: initaudit itself failed; please report what stands above")
         return 2
 
     return guarded
@@ -146,7 +153,7 @@ def probe(
         with progress.shown(quiet=output.quiet) as tell:
             tried = attempt.as_text(attempt.attempt(prepared.task, report, prepared.models, tell)) or "nothing to try."
         if output.output_format == "full":
-            text += f"\n{tried}\n"
+            text += f"\n{printable_lines(tried)}\n"
         else:
             _log(tried)
     _write(_encoded(text), output)
@@ -530,9 +537,12 @@ def _encoded(text: str) -> bytes:
 
 
 def _log(message: str, end: str = "\n", *, escaped: bool = False) -> None:
-    """Write to standard error, if anybody listens there; a message is made printable unless it is ``escaped``."""
+    """Write to standard error, if anybody listens there.
+
+    A message is made printable, and is cut where it is longer than anybody reads, unless it is a report: ``escaped``.
+    """
     if sys.stderr is not None:
-        message = message if escaped else printable_lines(message)
+        message = message if escaped else printable_lines(shortened(message, LONGEST_LOG))
         with contextlib.suppress(OSError):
             sys.stderr.write(message.encode("utf-8", "replace").decode("utf-8") + end)
             sys.stderr.flush()

@@ -15,7 +15,19 @@ import msgspec
 
 from initaudit import merge
 from initaudit.files import Sources, decode_source, holding, is_document, read_source
-from initaudit.finding import Applicability, Category, Change, Finding, Fix, Observer, Place, Severity, moved
+from initaudit.finding import (
+    Applicability,
+    Category,
+    Change,
+    Finding,
+    Fix,
+    Observer,
+    Place,
+    Severity,
+    bounded,
+    moved,
+    presentable,
+)
 from initaudit.fixes import files as fix
 from initaudit.fixes import proof
 from initaudit.merge import Seen
@@ -253,7 +265,7 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     errors += [f"{named.name(one.source)}: {one.error}" for one in observations if one.error is not None]
     probed = [one for observer in watched if observer.observer is Observer.PROBE for one in observer.observations]
     not_built = sum(any(isinstance(fact, BuildFailure) for fact in one.facts) for one in probed)
-    reported = [finding for finding in fresh if task.changes is None or _in_changes(finding, task.changes)]
+    reported = [presentable(one) for one in fresh if task.changes is None or _in_changes(one, task.changes)]
     undecided = tuple(
         one for observation in observations for one in _not_judged(observation, selected, named, preview=preview)
     )
@@ -289,7 +301,7 @@ def _in_changes(finding: Finding, changes: Changes) -> bool:
 def _not_judged(observation: Observation, selected: Selected, named: _Names, *, preview: bool) -> Iterator[NotJudged]:
     """What an observer could not decide, as far as the rules that are selected there needed it."""
     for item in observation.undecided:
-        item = moved(item, named.place)
+        item = bounded(moved(item, named.place))
         filename = item.place.filename if item.place is not None else named.name(observation.source)
         rules = (selected.rules[code] for code in sorted(selected.codes(filename)))
         codes = tuple(

@@ -14,6 +14,7 @@ from typing import TypeVar, cast
 import msgspec
 
 T = TypeVar("T")
+Part = TypeVar("Part")
 
 DOCUMENTATION_URL = ""
 """Where the documentation is published, with a page for each rule below `rules/`; empty until there is such a site."""
@@ -258,12 +259,76 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 def moved(value: T, to: Callable[[Place], Place]) -> T:
     """Return a value with every place that it holds, however deep, at another place."""
-    if isinstance(value, Place):
+    return _changed(value, Place, to)
+
+
+def _changed(value: T, kind: type[Part], to: Callable[[Part], Part]) -> T:
+    """Return a value in which every part of a kind, however deep, is what ``to`` makes of it."""
+    if isinstance(value, kind):
         return cast("T", to(value))
+    if isinstance(value, Place):  # of which every part is needed to find it again
+        return value
     if isinstance(value, tuple):
-        return cast("T", tuple(moved(each, to) for each in value))
+        return cast("T", tuple(_changed(each, kind, to) for each in value))
     if isinstance(value, msgspec.Struct):
         fields = {name: getattr(value, name) for name in value.__struct_fields__}
-        changed = {name: new for name, old in fields.items() if (new := moved(old, to)) is not old}
+        changed = {name: new for name, old in fields.items() if (new := _changed(old, kind, to)) is not old}
         return msgspec.structs.replace(value, **changed)
     return value
+
+
+LONGEST = 400
+"""Characters of a name, or of what user code says, that are shown."""
+LONGEST_CODE = 200
+"""Characters of a piece of code in a sentence that are shown."""
+LONGEST_MESSAGE = 2_000
+LONGEST_EDIT = 20_000
+"""Characters that one edit of a fix may write; who wants more is better served by an editor."""
+MOST_EVIDENCE, MOST_AFFECTED = 20, 200
+"""Pieces of evidence, and parameters, that one finding lists."""
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """Return a text with what is too long cut off, and how much that is."""
+    if len(text) <= longest:
+        return text
+    return f"{text[:longest]}... ({len(text) - longest:,} more characters)"
+
+
+def sentence(text: str) -> str:
+    """Return a sentence of a bounded length: long pieces of code in it are cut first, so that the rest can be read."""
+    if len(text) <= LONGEST_CODE:
+        return text
+    parts = (shortened(part, LONGEST_CODE) if n % 2 else part for n, part in enumerate(text.split("`")))
+    return shortened("`".join(parts), LONGEST_MESSAGE)
+
+
+def bounded(value: T) -> T:
+    """Return what is shown of a model with every text in it of a bounded length."""
+    return _changed(value, str, shortened)
+
+
+def presentable(finding: Finding) -> Finding:
+    """Return a finding of a bounded size, whatever user code is called and holds; it says what was cut."""
+    pieces = [Evidence(piece.observer, sentence(piece.detail)) for piece in finding.evidence[:MOST_EVIDENCE]]
+    observer = finding.evidence[0].observer if finding.evidence else Observer.ANALYZER
+    if more := len(finding.evidence) - MOST_EVIDENCE:
+        pieces += [Evidence(observer, f"and {more:,} more like these")] if more > 0 else []
+    if (more := len(finding.affects) - MOST_AFFECTED) > 0:
+        pieces.append(Evidence(observer, f"{more:,} more parameters are affected than are listed"))
+    return msgspec.structs.replace(
+        finding,
+        message=sentence(finding.message),
+        evidence=tuple(pieces),
+        model=bounded(finding.model),
+        parameter=bounded(finding.parameter),
+        affects=bounded(finding.affects[:MOST_AFFECTED]),
+        fix=_short(finding.fix) if finding.fix is not None else None,
+    )
+
+
+def _short(fix: Fix) -> Fix:
+    """A fix that would write more than anybody reads is left to the author."""
+    if any(len(edit.content) > LONGEST_EDIT for edit in fix.edits):
+        return Fix(Applicability.DISPLAY, f"{sentence(fix.message)} (too long to be written)")
+    return msgspec.structs.replace(fix, message=sentence(fix.message))

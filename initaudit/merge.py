@@ -14,7 +14,7 @@ import msgspec
 
 from initaudit.finding import Evidence, Finding, Fix, Observer, Place
 
-SHOWN_PATHS = 3
+SHOWN_PATHS, SHOWN_ROWS = 3, 20
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -189,7 +189,8 @@ def _listing(first: Finding, others: Sequence[Finding]) -> Finding:
         edits = tuple(edit for each in fixes if each is not None for edit in each.edits)
         fix = Fix(fix.applicability, f"{fix.message}, and {len(others)} more like it", edits)
     rows = sorted({one.place.row for one in others} - {first.place.row})
-    also = f"; also in line{'s' * (len(rows) > 1)} {', '.join(map(str, rows))}" if rows and not named else ""
+    listed = ", ".join(map(str, rows[:SHOWN_ROWS])) + f" and {len(rows) - SHOWN_ROWS:,} more" * (len(rows) > SHOWN_ROWS)
+    also = f"; also in line{'s' * (len(rows) > 1)} {listed}" if rows and not named else ""
     return msgspec.structs.replace(
         first,
         message=first.message + also,

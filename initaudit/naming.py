@@ -1,4 +1,4 @@
-"""What parameters are called, and how loops that initialize them ask for parts of their names.
+"""What parameters are called, how loops that initialize them ask for parts of names, and what misspelt names mean.
 
 Torch's own layers name theirs alike everywhere. Knows Python's syntax trees, and no observer.
 """
@@ -6,7 +6,7 @@ Torch's own layers name theirs alike everywhere. Knows Python's syntax trees, an
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 NAMED = frozenset({"named_parameters", "named_modules", "named_children"})
 """The methods of a module that yield names."""
@@ -99,3 +99,38 @@ def _root(node: ast.expr) -> str | None:
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else None
+
+
+def near(word: str, known: Iterable[str]) -> str | None:
+    """Return the name that a misspelt word stands for, if one differs from it in few letters.
+
+    One of each four letters may be wrong, and three at most, so that a code of another tool stands for none of ours.
+    Of names that are as near, it is the one that begins alike.
+    """
+    allowed, word = max(1, min(3, len(word) // 4)), word.lower()
+    ranked = [
+        (mistakes, -_alike(word, name.lower()), name)
+        for name in known
+        if (mistakes := _mistakes(word, name.lower(), allowed)) <= allowed
+    ]
+    return min(ranked)[-1] if ranked else None
+
+
+def _alike(word: str, name: str) -> int:
+    """How many letters two names begin with alike."""
+    return next((n for n, (one, other) in enumerate(zip(word, name, strict=False)) if one != other), len(word))
+
+
+def _mistakes(word: str, name: str, allowed: int) -> int:
+    """How many letters are missing, too many, wrong or swapped; one more than are allowed where the lengths show it."""
+    if abs(len(word) - len(name)) > allowed:
+        return allowed + 1
+    before, row = list[int](), list(range(len(name) + 1))
+    for i, letter in enumerate(word, 1):
+        before, last, row = row, before, [i]
+        for j, other in enumerate(name, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == name[j - 2] and word[i - 2] == other:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+    return row[-1]

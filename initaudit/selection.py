@@ -13,9 +13,10 @@ from pathlib import Path
 import msgspec
 
 from initaudit.finding import Applicability, Category, Finding
+from initaudit.naming import near
 from initaudit.patterns import PathPatterns
 from initaudit.rules.base import AnyRule, Default
-from initaudit.settings import Configuration, Located, nearest
+from initaudit.settings import Configuration, Located
 
 
 class SelectionError(Exception):
@@ -72,7 +73,9 @@ def matching(selector: str, rules: Mapping[str, AnyRule], *, preview: bool = Tru
         return exact
     wide = {code: rule for code, rule in rules.items() if _covers(selector, rule)}
     if not wide:
-        raise SelectionError(f"unknown rule `{selector}`; {nearest(selector, _selectors(rules))}")
+        meant = near(selector, _selectors(rules))
+        hint = f"did you mean `{meant}`?" if meant is not None else "`initaudit rule --all` lists them"
+        raise SelectionError(f"unknown rule `{selector}`; {hint}")
     return frozenset(code for code, rule in wide.items() if preview or rule.default is not Default.PREVIEW)
 
 

@@ -5,7 +5,6 @@ Knows keys, files and folders; what a selector such as "INI1" means is for ``sel
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 import math
@@ -19,6 +18,7 @@ import msgspec
 
 from initaudit.files import read_regular
 from initaudit.finding import Severity
+from initaudit.naming import near
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -292,9 +292,9 @@ def _refuse_unknown(path: Path, table: Any, kind: type[msgspec.Struct], prefix: 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The words that help with a misspelt one: "did you mean `exclude`?"."""
     options = list(known)
-    close = difflib.get_close_matches(word.lower(), [option.lower() for option in options], n=1, cutoff=0.5)
-    if close:
-        return f"did you mean `{next(option for option in options if option.lower() == close[0])}`?"
+    meant = near(word, options)
+    if meant is not None:
+        return f"did you mean `{meant}`?"
     return f"known are {', '.join(f'`{option}`' for option in options)}"
 
 

@@ -94,7 +94,17 @@ def test_flags_override_a_configuration(rules: dict[str, AnyRule]) -> None:
 
 @pytest.mark.parametrize(
     ("selector", "hint"),
-    [("INI1001", "`INI101`"), ("corectness", "`correctness`"), ("INI8", "did you mean"), ("E501", "")],
+    [
+        ("INI1001", "did you mean `INI101`?"),
+        ("INI11", "did you mean `INI101`?"),
+        ("IN101", "did you mean `INI101`?"),
+        ("corectness", "did you mean `correctness`?"),
+        ("uninitialised-paramater", "did you mean `uninitialized-parameter`?"),
+        ("INI8", "`initaudit rule --all` lists them"),
+        ("E501", "`initaudit rule --all` lists them"),
+        ("NPY002", "`initaudit rule --all` lists them"),
+        ("x" * 100_000, "`initaudit rule --all` lists them"),
+    ],
 )
 def test_an_unknown_selector_is_an_error_with_a_suggestion(rules: dict[str, AnyRule], selector: str, hint: str) -> None:
     with pytest.raises(SelectionError, match=f"unknown rule `{selector}`") as raised:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from initaudit.finding import Observer
+from initaudit.finding import Observer, bounded
 from initaudit.observation import Observation
 
 
 def built(observations: Iterable[Observation]) -> list[Observation]:
-    """The observations of the probe: one for each model."""
-    return [observation for observation in observations if observation.observer is Observer.PROBE]
+    """The observations of the probe, one for each model, with no text in them longer than anybody reads."""
+    return [bounded(observation) for observation in observations if observation.observer is Observer.PROBE]

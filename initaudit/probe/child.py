@@ -17,13 +17,13 @@ from pathlib import Path
 
 import msgspec
 
-from initaudit.finding import Observer, Place
+from initaudit.finding import Observer, Place, shortened
 from initaudit.observation import Headway, Observation, Tell, silent
 from initaudit.probe import announce, memory
 from initaudit.probe.files import OWN, displayed, is_user_code
 from initaudit.probe.request import Answer, Progress, Stage, Target, TargetError
 from initaudit.probe.unseen import failed
-from initaudit.probe.words import shortened, visible
+from initaudit.probe.words import visible
 from initaudit.subjects.builds import BuildFailure
 
 START = """

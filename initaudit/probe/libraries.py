@@ -5,7 +5,6 @@ They are built from their configurations, with random values. Nothing is downloa
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import inspect
@@ -14,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from initaudit.naming import near
 from initaudit.probe.blame import crossing
 from initaudit.probe.request import TargetError
 
@@ -123,5 +123,5 @@ def _letters(name: str) -> str:
 
 def meant(name: str, known: Iterable[str]) -> str:
     """What a misspelt name may stand for, as the end of a sentence."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    close = near(name, known)
+    return f"; did you mean {close!r}?" if close is not None else ""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from initaudit.finding import shortened
 from initaudit.probe.files import displayed, is_installed, is_user_code
-
-LONGEST = 400
-"""Characters of a message that are shown."""
 
 
 def describe(error: BaseException) -> str:
@@ -42,13 +40,6 @@ def message_of(error: BaseException) -> str:
         return ""
     message = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
     return shortened(visible(message))
-
-
-def shortened(text: str, longest: int = LONGEST) -> str:
-    """Return a text with what is too long cut off, and how much that is."""
-    if len(text) <= longest:
-        return text
-    return f"{text[:longest]}... ({len(text) - longest:,} more characters)"
 
 
 def visible(text: str) -> str:

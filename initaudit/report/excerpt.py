@@ -10,6 +10,8 @@ from initaudit.finding import Place
 
 ROWS_BEFORE = 2
 ROWS_OF_SPAN = 6
+LONGEST_ROW, BEFORE_SPAN = 400, 100
+"""Characters of a row that are shown, and of what stands before its span, where the row is longer."""
 
 
 class ExcerptRow(msgspec.Struct, frozen=True):
@@ -42,10 +44,23 @@ def excerpt(place: Place, lines: Sequence[str]) -> Excerpt:
     for row in range(max(1, place.row - ROWS_BEFORE), last + 1):
         text = lines[row - 1]
         if row < place.row:
-            rows.append(ExcerptRow(row, text))
+            rows.append(_cut(ExcerptRow(row, text)))
             continue
         start = place.column - 1 if row == place.row else len(text) - len(text.lstrip())
         end = place.end_column - 1 if row == place.end_row else len(text)
         stripped = start + len(text[start:end].rstrip())
-        rows.append(ExcerptRow(row, text, start, max(stripped, start + 1)))
+        rows.append(_cut(ExcerptRow(row, text, start, max(stripped, start + 1))))
     return Excerpt(tuple(rows), cut=end_row > last)
+
+
+def _cut(row: ExcerptRow) -> ExcerptRow:
+    """A row that somebody can read: of a long one the part around its span, and how much stands on either side."""
+    if len(row.text) <= LONGEST_ROW:
+        return row
+    first = max(0, min(row.start - BEFORE_SPAN, len(row.text) - LONGEST_ROW))
+    left = len(row.text) - first - LONGEST_ROW
+    lead = f"({first:,} characters)..." if first else ""
+    tail = f"...({left:,} characters)" if left > 0 else ""
+    kept = row.text[first : first + LONGEST_ROW]
+    start, end = (min(max(0, at - first), len(kept)) + len(lead) if at else 0 for at in (row.start, row.end))
+    return ExcerptRow(row.row, f"{lead}{kept}{tail}", start, end)

@@ -15,13 +15,14 @@ import torch
 from torch import nn
 from torch._subclasses import FakeTensorMode
 
+from initaudit.finding import LONGEST, shortened
 from initaudit.probe import Target, probe
 from initaudit.probe.blame import crossing, is_ours
 from initaudit.probe.child import Child, cause_of_death
 from initaudit.probe.plain import plain_value
 from initaudit.probe.request import TargetError
 from initaudit.probe.watch import Watch
-from initaudit.probe.words import LONGEST, describe, shortened
+from initaudit.probe.words import describe
 from initaudit.subjects.builds import BuildFailure
 from initaudit.timeline import Coverage
 
