@@ -69,7 +69,7 @@ class Outline:
     imports: dict[str, str]  # local name -> dotted name, relative ones with their leading dots
     star_imports: list[str]
     globals: dict[str, tuple[int, int]]  # name -> rows of the last top-level statement that assigns it
-    top_level: list[tuple[int, int]]  # rows between the definitions
+    top_level: list[tuple[int, int]]  # rows between the definitions; those within a statement belong to it
     doubtful: bool = False  # whether a definition or an import may go on behind the line that seems to end it
     _starts: list[int] = field(default_factory=list)
 
@@ -217,7 +217,7 @@ class _Scanner:
         if first == "@":
             self.decorated = self.decorated or row
             self.decorating = True
-            if not self.open:
+            if not self.open and indent == 0:
                 self.end_loose()
             return
         if (first in "cda") and (match := _HEADER.match(code)):
@@ -234,7 +234,7 @@ class _Scanner:
 
     def begin_definition(self, row: int, indent: int, is_class: bool, name: str) -> None:
         parent = self.open[-1] if self.open else None
-        if parent is None:
+        if indent == 0:  # what a statement of the top level defines is a part of that
             self.end_loose()
         definition = Definition(name, is_class, self.decorated or row, row, row, indent, parent)
         self.decorated = None

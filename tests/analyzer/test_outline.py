@@ -123,6 +123,22 @@ def test_imports_are_recorded_under_the_names_they_bind() -> None:
     assert found.imports == {"nn": "torch.nn", "torch": "torch", "a": ".a", "d": "..b.c", "f": "..b.f"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if a:\n    x = 1\nelif b:\n    # why\n    def f(n):\n        return n\n    x = f(2)\ny = x\n",
+        "try:\n    import a\nexcept ImportError:\n    @wraps\n    class A:\n        z = 1\n\nA()\n",
+        "with a:\n    for b in c:\n        async def f():\n            pass\n        d = f\n\ne = d\n",
+    ],
+)
+def test_what_a_statement_of_the_top_level_defines_belongs_to_it(text: str) -> None:
+    found = outline(text)
+    rows = [row for start, end in found.top_level for row in range(start, end + 1)]
+    assert len(found.top_level) == 1
+    assert [each.parent for each in found.definitions] == [None]
+    assert all(node.lineno in rows and node.end_lineno in rows for node in ast.parse(text).body)
+
+
 @given(st.sampled_from(OWN_FILES), st.data())
 def test_a_word_stands_in_the_definitions_whose_text_holds_it(file: Path, data: st.DataObject) -> None:
     module = Module(str(file), file.stem, False, file.read_text(encoding="utf-8"), file.parent)
