@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from initaudit import cli
+from initaudit.finding import Place
 from initaudit.observation import Observation
 from initaudit.timeline import Coverage, Only, ParameterTimeline
 
@@ -68,6 +70,11 @@ SILENT = {
         "train": "from net import Net\nnet = nn.DataParallel(Net(3)).cuda()\nfor p in net.parameters():\n"
         "    if p.dim() > 1:\n        nn.init.xavier_normal_(p)\n",
     },
+    "a script defines functions within statements": {
+        "net": NET,
+        "train": "from net import Net\nnet = Net(3)\nif net.training:\n    # a schedule\n    def rate(step):\n"
+        "        return 1 / step\nwith torch.no_grad():\n    for p in net.parameters():\n        p.fill_(1)\n",
+    },
 }
 RAW = {
     "an initializer that nothing calls": {
@@ -115,6 +122,39 @@ def test_it_is_raw_with(files: dict[str, str], told: Callable[..., ParameterTime
     assert found.coverage is Coverage.NEVER
     assert found.built is not None
     assert Path(found.built.filename).name == "train.py"
+
+
+def line(place: Place) -> str:
+    return Path(place.filename).read_text(encoding="utf-8").splitlines()[place.row - 1]
+
+
+CHOICE = """
+class Layer(nn.Module):
+    def __init__(self, n, kind="sum", *, gate=False):
+        super().__init__()
+        self.kind = kind
+        if self.kind == "dot" or gate:
+            self.weight = nn.Parameter(torch.empty(n, n))
+"""
+
+
+@pytest.mark.parametrize(
+    ("calls", "built"),
+    [
+        (["Layer(3, 'sum')", "Layer(3, kind='dot')"], "b = Layer(3, kind='dot')"),
+        (["Layer(3)", "Layer(3, gate=True)"], "b = Layer(3, gate=True)"),
+        (["Layer(3, 'mean')", "Layer(3, gate=False)"], None),
+        (["Layer(3, gate=False)", "Layer(3, *options)"], "b = Layer(3, *options)"),
+    ],
+)
+def test_a_program_whose_option_makes_no_such_memory_does_not_count(
+    calls: list[str], built: str | None, analyzed: Callable[..., dict[str, Observation]]
+) -> None:
+    train = "".join(f"{name} = {call}\n{name}.train()\n" for name, call in zip("ab", calls, strict=True))
+    seen = analyzed(layer=CHOICE, train=f"from layer import Layer\n{train}")["layer"]
+    (found,) = seen.parameters
+    assert found.coverage is Coverage.NEVER
+    assert (line(found.built) if found.built is not None else None) == built
 
 
 def test_the_option_is_named(told: Callable[..., ParameterTimeline | None]) -> None:
@@ -179,3 +219,14 @@ def test_an_import_in_a_function_is_followed_however_it_is_laid_out(line: str, t
     flags = ["--isolated", "--no-cache", "--output-format", "json"]
     outcome = CliRunner().invoke(cli.main, ["check", str(tmp_path / "net.py"), str(tmp_path / "train.py"), *flags])
     assert outcome.stdout.strip() == "[]"
+
+
+def test_a_notebook_is_told_by_the_cell_that_builds_the_class(tmp_path: Path) -> None:
+    layer = f"import torch\nfrom torch import nn\n{LAYER}"
+    sources = ["1 + 1", layer, "x = 1", "\n\nnet = Layer(3)\nnet.train()"]
+    cells = [{"cell_type": "code", "metadata": {}, "source": source} for source in sources]
+    (tmp_path / "net.ipynb").write_text(json.dumps({"cells": cells, "nbformat": 4, "metadata": {}}), encoding="utf-8")
+    flags = ["--isolated", "--no-cache", "--output-format", "json"]
+    (found,) = json.loads(CliRunner().invoke(cli.main, ["check", str(tmp_path), *flags]).stdout)
+    assert (found["code"], found["cell"]) == ("INI101", 2)
+    assert "(built at net.ipynb, cell 4, line 3)" in found["message"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from initaudit.analyzer.symbolic.conditions import (
     TRUE,
     Any,
     Condition,
+    Literal,
     all_of,
     any_of,
     atoms,
@@ -27,7 +29,7 @@ from initaudit.analyzer.symbolic.conditions import (
     negate,
 )
 from initaudit.analyzer.symbolic.execution import execute
-from initaudit.analyzer.symbolic.frames import Following, Frame
+from initaudit.analyzer.symbolic.frames import Build, Following, Frame
 from initaudit.analyzer.symbolic.interpreter import Interpreter
 from initaudit.analyzer.symbolic.modules import LOADS
 from initaudit.analyzer.symbolic.values import (
@@ -43,7 +45,6 @@ from initaudit.analyzer.symbolic.values import (
     Value,
     WriteEvent,
 )
-from initaudit.files import read_source
 from initaudit.finding import Place
 from initaudit.timeline import Coverage
 
@@ -130,9 +131,9 @@ def follow(
             if not following.is_certain and not by and not replaced:
                 continue
             late = storage.escaped if storage.escaped != escaped[storage] else None
-            courses[storage] = _course(
-                construction, entry, kept.get(storage), scope, following, by, reason or late, handed
-            )
+            course = _course(construction, entry, kept.get(storage), scope, following, by, reason or late, handed)
+            if course is not None:
+                courses[storage] = course
     return courses
 
 
@@ -238,17 +239,17 @@ def _course(
     by: tuple[WriteEvent, ...],
     reason: str | None,
     handed: bool,
-) -> Course:
-    """What a program did, from the object as it left it."""
+) -> Course | None:
+    """What a program did, from the object as it left it; None where what it builds has no such memory."""
     storage = entry.storage
-    origin = following.builds[0][0] if following.builds else None
-    built = _shown(origin.snippet.place(origin.node)) if origin is not None else None
+    exists = all_of([storage.condition, entry.condition])
+    builds = [each for each in following.builds if decide(exists, _given(each, exists)) is not False]
+    if following.builds and not builds and not by:
+        return None
+    origin = builds[0].origin if builds else None
+    built = origin.snippet.place(origin.node) if origin is not None else None
     where = all_of(
-        [
-            any_of(condition for _, condition in following.builds) if following.builds else TRUE,
-            storage.condition,
-            entry.condition,
-        ]
+        [any_of(all_of([each.condition, _given(each, exists)]) for each in builds) if builds else TRUE, exists]
     )
     where = all_of([where, *(negate(path) for path in construction.run.impossible if atoms(path) & atoms(where))])
     replaced = TRUE if kept is None else FALSE if kept.condition is entry.condition else negate(kept.condition)
@@ -285,9 +286,19 @@ def _course(
     )
 
 
-def _shown(place: Place) -> Place:
-    """A place as its document shows it: a notebook counts the rows of each cell."""
-    return place if place.filename.endswith(".py") else read_source(place.filename).shown(place)
+def _given(build: Build, asked: Condition) -> Condition:
+    """What the constants that are passed say about the tests in a condition."""
+    said: list[Condition] = []
+    for atom in atoms(asked):
+        value = build.passed.get(atom.subject or atom.text)
+        if value is not None and atom.subject is None:
+            said.append(Literal(atom, bool(value.value)))
+        elif value is not None and atom.text == f"{atom.subject} == {atom.constant}":
+            try:
+                said.append(Literal(atom, bool(ast.literal_eval(atom.constant or "") == value.value)))
+            except (SyntaxError, ValueError):
+                continue  # compared with what is no constant
+    return all_of(said)
 
 
 def _written(storage: Storage, events: list[WriteEvent], replaced: Condition) -> Condition | None:

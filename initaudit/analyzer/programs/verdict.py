@@ -16,6 +16,7 @@ from initaudit.analyzer.programs.promise import promised, surroundings
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.modules import all_modules, members
 from initaudit.analyzer.symbolic.values import Memory, Storage, Tensor, WriteEvent, leaves
+from initaudit.files import read_source
 from initaudit.finding import Place
 from initaudit.timeline import Coverage, Only, at
 
@@ -220,5 +221,8 @@ def _only_tries(scope: Scope) -> bool:
 
 
 def _line(course: Course) -> str:
-    """The line at which a program builds the class, as a reader would name it."""
-    return at(course.built) if course.built is not None else course.scope.module.name
+    """The line at which a program builds the class, as a reader would name it: a notebook counts those of a cell."""
+    place = course.built
+    if place is None:
+        return course.scope.module.name
+    return at(place if place.filename.endswith(".py") else read_source(place.filename).shown(place))

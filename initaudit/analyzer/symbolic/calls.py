@@ -8,10 +8,10 @@ from collections.abc import Callable
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.frameworks import APPLYING_METHODS, MODULE_BASES, NEUTRAL_CONSTRUCTORS, PURE_PACKAGES
 from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.snippets import FunctionNode, has_decorator
+from initaudit.analyzer.snippets import FunctionNode, defaults, has_decorator
 from initaudit.analyzer.symbolic import builtin_functions, modules, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, all_of, negate
-from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Following, Frame
+from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Build, Following, Frame
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.torch import factories, layers, overlay
 from initaudit.analyzer.symbolic.values import (
@@ -193,7 +193,8 @@ def _construct_in_program(
     cls, built = instance.cls, run.built
     assert cls is not None
     if built is not None and built.cls in (run.project.mro(cls) or ()):
-        following.builds.append((_outermost(run, origin), run.condition))
+        constants = _passed(run, following, cls, args, keywords, origin)
+        following.builds.append(Build(_outermost(run, origin), run.condition, constants))
         following.is_certain = True
         if cls != built.cls:
             built.cls = cls
@@ -212,8 +213,27 @@ def _construct_in_program(
         instance.attributes["f'{...}'"] = built
         if len(following.builds) == before:
             following.is_certain &= bool(following.builds)
-            following.builds.append((_outermost(run, origin), run.condition))
+            following.builds.append(Build(_outermost(run, origin), run.condition))
     return instance
+
+
+def _passed(
+    run: Run, following: Following, cls: Defined, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> dict[str, Constant]:
+    """The constants that a constructor gets, by the names of its parameters; none where some argument has no name."""
+    method, call = run.project.method(cls, "__init__"), origin.node
+    found = method.module.function(method.definition) if isinstance(method, Defined) else None
+    if method != following.constructor or found is None or not isinstance(call, ast.Call):
+        return {}
+    if any(isinstance(each, ast.Starred) for each in call.args) or any(each.arg is None for each in call.keywords):
+        return {}
+    params = found[1].args
+    names = [each.arg for each in (*params.posonlyargs, *params.args)][1:]
+    given: dict[str, Value] = {
+        name: Constant(value.value) for name, value in defaults(params).items() if isinstance(value, ast.Constant)
+    }
+    given |= dict(zip(names, args, strict=False)) | keywords
+    return {name: value for name, value in given.items() if isinstance(value, Constant)}
 
 
 def _run_constructor(

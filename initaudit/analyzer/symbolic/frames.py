@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.snippets import Snippet
 from initaudit.analyzer.symbolic.conditions import Condition
-from initaudit.analyzer.symbolic.values import Origin, Value
+from initaudit.analyzer.symbolic.values import Constant, Origin, Value
 
 MAX_DEPTH = 14
 
@@ -28,19 +29,27 @@ class Frame:
     function: Defined | None = None
 
 
+class Build(NamedTuple):
+    """Where a program builds a class, under which condition, and the constants that its constructor is given."""
+
+    origin: Origin
+    condition: Condition
+    passed: dict[str, Constant] = {}
+
+
 @dataclass(slots=True)
 class Following:
     """A program that is followed for the sake of one class.
 
     ``words`` are the names that lead to the class, ``given`` the parameters of the code that the program begins with,
-    ``constructor`` what has made the object already. ``builds`` are the places where the program builds the class, each
-    with its condition, and ``names`` what the top level of a file has bound.
+    ``constructor`` what has made the object already. ``builds`` tells where the program builds the class, and ``names``
+    what the top level of a file has bound.
     """
 
     words: re.Pattern[str]
     given: frozenset[str] = frozenset()
     constructor: Defined | None = None
-    builds: list[tuple[Origin, Condition]] = field(default_factory=list)
+    builds: list[Build] = field(default_factory=list)
     is_certain: bool = True
     names: dict[str, dict[str, Value]] = field(default_factory=dict)
 
