@@ -9,12 +9,14 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.context import Context, makes_parameter, own_attribute
+from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import Meaning, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.subjects.module_tests import TensorTruth
 
 WITH_TENSORS = {f"torch.nn.{name}" for name in torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS}
 """Classes of which ``weight`` and ``bias`` are tensors or None."""
+BY_SIZE = {"zeros", "ones", "empty", "rand", "randn", "full", "eye"}
 
 
 @reads(TensorTruth, scope=Context, words="weight? bias?")
@@ -41,7 +43,7 @@ def _is_tensor(context: Context, node: ast.Attribute, meaning: Meaning) -> bool:
 
 
 def _only_parameter(context: Context, name: str) -> bool:
-    """Whether the class gives an attribute nothing but a parameter or None."""
+    """Whether the class gives an attribute nothing but parameters of several elements, or None."""
     cls = context.cls
     if cls is None or not makes_parameter(context.project, cls, name):
         return False
@@ -50,10 +52,22 @@ def _only_parameter(context: Context, name: str) -> bool:
         for node in nodes(found[1]) if found is not None else ():
             match node:
                 case ast.Assign(targets=targets, value=value) if any(own_attribute(t) == name for t in targets):
-                    made = isinstance(value, ast.Call) and "Parameter" in ast.dump(value.func)
-                    if not made and not (isinstance(value, ast.Constant) and value.value is None):
+                    if isinstance(value, ast.Call) and last_name(value.func) == "Parameter":
+                        made = any(map(_is_sized, nodes(value)))
+                    else:
+                        made = isinstance(value, ast.Constant) and value.value is None
+                    if not made:
                         return False
     return True
+
+
+def _is_sized(node: ast.AST) -> bool:
+    """Whether an expression makes a tensor by its size, which is another one than that of a single number."""
+    if not isinstance(node, ast.Call) or last_name(node.func) not in BY_SIZE:
+        return False
+    given = node.args[:1] if last_name(node.func) == "full" else node.args
+    sizes = [size for arg in given for size in (arg.elts if isinstance(arg, ast.Tuple | ast.List) else [arg])]
+    return any(not isinstance(size, ast.Constant) or (type(size.value) is int and size.value > 1) for size in sizes)
 
 
 def _conditions(statement: ast.stmt) -> Iterator[ast.expr]:

@@ -13,6 +13,9 @@ from initaudit.analyzer.project import Defined, External, Project, Resolved
 from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, parameters
 from initaudit.naming import blocks
 
+COLLECTIONS = ast.List | ast.Tuple | ast.Set | ast.Dict | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+COLLECTING = frozenset({"ParameterList", "ParameterDict", "ModuleList", "ModuleDict", "list", "tuple", "dict", "set"})
+
 
 @dataclass(frozen=True, slots=True)
 class File:
@@ -159,8 +162,16 @@ def _made_parameter(node: ast.AST) -> Iterator[str]:
     yield from filter(None, map(own_attribute, targets))
 
 
-def _speaks_of_parameter(value: ast.expr) -> bool:
-    return any("Parameter" in (getattr(node, "attr", None), getattr(node, "id", None)) for node in ast.walk(value))
+def _speaks_of_parameter(value: ast.AST) -> bool:
+    """Whether an expression makes a parameter, and no collection of some."""
+    if isinstance(value, COLLECTIONS) or (isinstance(value, ast.Call) and _last(value.func) in COLLECTING):
+        return False
+    return _last(value) == "Parameter" or any(map(_speaks_of_parameter, ast.iter_child_nodes(value)))
+
+
+def _last(node: ast.AST) -> str | None:
+    """A name, or that behind the last dot."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
 
 
 def initializes(statement: ast.stmt) -> bool:
