@@ -6,7 +6,6 @@ import ast
 import functools
 from collections.abc import Iterator, Sequence
 
-from initaudit.analyzer.layout import repository_folder
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.reading import Search
@@ -20,7 +19,7 @@ MAX_FILES = 200
 
 def importing(project: Project, module: Module) -> set[Module]:
     """Return a file and the files that import it, also by way of others."""
-    folder = repository_folder(module.filename)
+    folder = project.work_folder(module)
     found, level = {module}, [module]
     while level and len(found) < MAX_FILES:
         inner = level.pop()

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.frameworks import CALLED_BY_FRAMEWORK, RESETS
-from initaudit.analyzer.layout import repository_folder
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Project
@@ -161,7 +160,7 @@ class _Calls:
 
     def anywhere(self, cls: Defined | None) -> bool:
         """Whether something may call it: on any object but another class's own, or by its name as a text."""
-        folder = repository_folder(self.module.filename)
+        folder = self.project.work_folder(self.module)
         found = self.project.find(Search(folder, word=self.name.encode()))
         if len(found) > MAX_FILES:
             return True
