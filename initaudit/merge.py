@@ -186,7 +186,7 @@ def _listing(first: Finding, others: Sequence[Finding]) -> Finding:
     fixes = [one.fix for one in (first, *others)]
     fix = first.fix
     if fix is not None and all(each is not None and each.applicability is fix.applicability for each in fixes):
-        edits = tuple(edit for each in fixes if each is not None for edit in each.edits)
+        edits = tuple(dict.fromkeys(edit for each in fixes if each is not None for edit in each.edits))
         fix = Fix(fix.applicability, f"{fix.message}, and {len(others)} more like it", edits)
     rows = sorted({one.place.row for one in others} - {first.place.row})
     listed = ", ".join(map(str, rows[:SHOWN_ROWS])) + f" and {len(rows) - SHOWN_ROWS:,} more" * (len(rows) > SHOWN_ROWS)

@@ -202,6 +202,7 @@ class XavierBeforeRelu(Rule[Chain]):
             affects=tuple(dict.fromkeys(link.parameter for link in links)),
             fix=self.redrawn(links),
             advice=tuple(dict.fromkeys(self.remedy(link) for link in links)),
+            group=f"{placed.place.cell}:{placed.place.row}",
         )
 
     @staticmethod

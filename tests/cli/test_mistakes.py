@@ -76,3 +76,61 @@ def test_a_walk_over_the_modules_of_any_model_calls_the_method(
     (tmp_path / ".git").mkdir()
     (tmp_path / "start.py").write_text(f"def start(model, gate):\n    {walk}\n        {call}\n", encoding="utf-8")
     assert [code for _, code in reported(GATE, tmp_path)] == ([] if calls else ["INI213"])
+
+
+@pytest.mark.parametrize("sign", [".gitignore", "README.md", "requirements.txt"])
+@pytest.mark.parametrize(("script", "calls"), [("net.apply(scale)", True), ("net.eval()", False)])
+def test_a_script_beside_the_package_counts_in_a_copy_without_version_control(
+    sign: str, script: str, calls: bool, tmp_path: Path
+) -> None:
+    (tmp_path / sign).touch()
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets" / "__init__.py").write_text("from .wide import *\n", encoding="utf-8")
+    tries = "if __name__ == '__main__':\n    print(nn.Linear(3, 3))\n"
+    scale = "def scale(m):\n    if isinstance(m, nn.Linear):\n        nn.init.normal_(m.weight, 0, 0.1)\n\n\n"
+    train = f"from torch import nn\nfrom nets import *\n\nnet = nn.Linear(3, 3)\n{script}\n"
+    (tmp_path / "train.py").write_text(train, encoding="utf-8")
+    found = reported(f"from torch import nn\n\n\n{scale}{tries}", tmp_path / "nets")
+    assert [code for _, code in found] == ([] if calls else ["INI213"])
+
+
+SHARED = """import torch.nn.functional as F
+from torch import nn
+
+
+def start(m):
+    if isinstance(m, nn.Linear):
+        nn.init.xavier_uniform_(m.weight)
+
+
+class Actor(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.one = nn.Linear(n, 4 * n)
+        self.apply(start)
+
+    def forward(self, x):
+        return F.relu(self.one(x))
+
+
+class Critic(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.two = nn.Linear(n, 2 * n)
+        self.apply(start)
+
+    def forward(self, x):
+        return F.relu(self.two(x))
+
+
+actor, critic = Actor(8), Critic(8)
+"""
+
+
+def test_one_draw_for_several_models_is_one_finding_with_one_fix(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(SHARED.replace("n, 4 * n", "8, 32").replace("n, 2 * n", "8, 16"), encoding="utf-8")
+    flags = ["--isolated", "--no-cache", "--select", "INI401", "--fail-on", "error", "--output-format", "json"]
+    (found,) = json.loads(CliRunner().invoke(main, ["check", str(file), *flags]).stdout)
+    assert found["affects"] == ["one.weight", "Critic.two.weight"]
+    assert len(found["fix"]["edits"]) == 1

@@ -57,16 +57,17 @@ def chains(file: File) -> Iterator[Chain]:
     if is_template(project, module):
         return
     scaling = _scaling_functions(module)
+    making = [each for each in module.naming("Sequential") if not each.is_class and each.owner is None]
     for definition in module.outline.classes():
         cls = Defined(module, definition)
-        if not _may_hold_a_chain(module, definition, scaling):
+        if not _may_hold_a_chain(module, definition, making, scaling):
             continue
         if project.is_module_class(cls) and unreadable_base(project, cls) is None:
             yield from _of_class(project, cls)
     for start, end, function in scopes(module):
-        if function is not None and function.owner is None and "Sequential" in module.slice(function):
+        if function in making:
             yield from _of_function(project, module, start, end)
-    if any("Sequential" in "\n".join(module.lines[start - 1 : end]) for start, end in module.outline.top_level):
+    if making or any("Sequential" in module.rows(start, end) for start, end in module.outline.top_level):
         yield from _of_top_level(project, module)
 
 
@@ -100,10 +101,11 @@ def _scaling_functions(module: Module) -> set[str]:
     return names | ({"post_init"} if names & set(INITIALIZERS) else set())
 
 
-def _may_hold_a_chain(module: Module, definition: Definition, scaling: set[str]) -> bool:
-    """Whether a class has such an activation, and initializes weights itself or by one of these functions."""
+def _may_hold_a_chain(module: Module, definition: Definition, making: list[Definition], scaling: set[str]) -> bool:
+    """Whether a class, or a function of its layers, has such an activation, and something draws for another one."""
     words = module.matches(definition.start, definition.end)
-    met = {kind for kind in (RECTIFIER, SATURATING) if words.holds_all(groups(kind))}
+    parts = [words, *(module.matches(each.start, each.end) for each in making if words.holds(each.name))]
+    met = {kind for kind in (RECTIFIER, SATURATING) if any(part.holds_all(groups(kind)) for part in parts)}
     return bool(met) and (bool(scaling) or bool(met & _draws_for(module, definition)) or _draws_at_top_level(module))
 
 
@@ -125,6 +127,12 @@ def _of_class(project: Project, cls: Defined) -> Iterator[Chain]:
     if isinstance(forward, Defined):
         run.signals.clear()
         attempt(construction, forward, **dict.fromkeys(_inputs(forward), INPUT))
+    elif construction.instance.external == "torch.nn.Sequential":
+        snippet = cls.module.quiet_snippet(cls.definition.start, cls.definition.end)
+        if snippet is None or not snippet.body:
+            return
+        run.signals.clear()
+        layers.forward(run, construction.instance, [INPUT], Origin(snippet, snippet.body[0]))
     yield from _chains(run, cls.qualname, construction.instance)
 
 
@@ -163,14 +171,25 @@ def _of_top_level(project: Project, module: Module) -> Iterator[Chain]:
 
 def _of_sequences(run: Interpreter, module: Module, held: Mapping[str, Value], origin: Origin) -> Iterator[Chain]:
     """The chains in the Sequential models of a run, by the names that ``held`` them at its end."""
-    models = {id(value): name for name, value in held.items()}
     try:
         for sequence in list(run.sequences):
             layers.forward(run, sequence, [INPUT], origin)
     except (OutOfBudgetError, RecursionError):
         return
-    names = {id(child): f"{models.get(id(s), '')}[{i}]" for s in run.sequences for i, child in enumerate(s.children)}
+    models = {id(value): name for name, value in reversed(list(held.items()))}
+    names: dict[int, str] = {}
+    for sequence in sorted(run.sequences, key=lambda each: id(each) not in models):
+        _name_children(sequence, models.get(id(sequence), ""), names)
     yield from _chains(run, module.name, None, names)
+
+
+def _name_children(sequence: Instance, path: str, names: dict[int, str]) -> None:
+    """Name what a Sequential holds, and what the Sequentials in it hold, as an expression would."""
+    spelled = [*((f"[{i}]", each) for i, each in enumerate(sequence.children)), *sequence.attributes.items()]
+    for name, child in spelled:
+        if isinstance(child, Instance) and id(child) not in names:
+            names[id(child)] = f"{path}{name}" if name.startswith("[") else f"{path}.{name}".lstrip(".")
+            _name_children(child, names[id(child)], names)
 
 
 def _chains(

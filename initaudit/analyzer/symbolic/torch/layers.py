@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.project import Defined
 from initaudit.analyzer.symbolic import signals, tensors
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.torch import functions
@@ -113,7 +114,8 @@ def forward(run: Run, instance: Instance, args: list[Value], origin: Origin) -> 
         return UNKNOWN
     short = instance.external.rpartition(".")[2]
     if instance.cls is not None:
-        return UNKNOWN if not instance.external.endswith("Sequential") else _through(run, instance, signal, origin)
+        known = short == "Sequential" and not isinstance(run.project.method(instance.cls, "forward"), Defined)
+        return _through(run, instance, signal, origin) if known else UNKNOWN
     if short in torch_api.LINEAR_LIKE:
         return signal.through(instance)
     if short == "Sequential":
@@ -126,7 +128,11 @@ def forward(run: Run, instance: Instance, args: list[Value], origin: Origin) -> 
 
 
 def _through(run: Run, sequential: Instance, signal: Value, origin: Origin) -> Value:
-    for child in sequential.children:
+    """Call the modules of a Sequential; those that were added by a name come behind the others."""
+    if not sequential.complete:
+        return UNKNOWN
+    named = (each for each in sequential.attributes.values() if not isinstance(each, Constant | Tensor))
+    for child in (*sequential.children, *named):
         if not isinstance(child, Instance):
             return UNKNOWN
         signal = forward(run, child, [signal], origin)
