@@ -157,6 +157,74 @@ def test_a_program_whose_option_makes_no_such_memory_does_not_count(
     assert (line(found.built) if found.built is not None else None) == built
 
 
+SEEN = """
+from net import Net
+
+class Instructor:
+    def __init__(self, options):
+        self.options = options
+        self.model = options.made(3)
+
+    def start(self):
+        for child in self.model.children():
+            for p in child.parameters():
+                self.options.fill(p.data.zero_())
+
+    def run(self):
+        self.start()
+"""
+GIVEN = """
+from net import Net
+
+def start(model):
+    for p in model.parameters():
+        nn.init.normal_(p)
+"""
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        SEEN + "\ndef main(options):\n    options.made = {'net': Net}[options.name]\n    Instructor(options).run()\n",
+        GIVEN + "\ndef main(name):\n    known = [Net]\n    model = choose(known, name)(3)\n    start(model)\n",
+        GIVEN
+        + "\ndef pick():\n    return Net\n\ndef main(options):\n    options.made = pick\n    start(build(options))\n",
+    ],
+)
+def test_nothing_is_accused_where_a_class_is_handed_to_who_builds_it(
+    train: str, told: Callable[..., ParameterTimeline | None]
+) -> None:
+    found = told(net=NET, train=train)
+    assert found is None or found.coverage is Coverage.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        SEEN.replace("self.start()", "self.train()") + "\ndef main(options):\n    options.made = {'net': Net}\n",
+        GIVEN + "\ndef main(model):\n    start(model)\n    print(isinstance(model, Net))\n",
+        "from net import Net\ndef main(options):\n    options.made = {'net': Net}[options.name]\n",
+    ],
+)
+def test_it_is_raw_where_nothing_that_is_called_could_be_given_the_class(
+    train: str, told: Callable[..., ParameterTimeline | None]
+) -> None:
+    found = told(net=NET, train=train)
+    assert found is not None and found.coverage is Coverage.NEVER
+
+
+def test_a_walk_over_children_misses_what_the_model_has_itself(
+    analyzed: Callable[..., dict[str, Observation]],
+) -> None:
+    own = NET + "        self.own = nn.Parameter(torch.empty(n))\n"
+    train = (
+        SEEN + "\ndef main(options):\n    options.made = {'net': Net}[options.name]\n    Instructor(options).run()\n"
+    )
+    seen = analyzed(layer=LAYER, net=own, train=train)
+    (found,) = seen["net"].parameters
+    assert (found.name, found.coverage) == ("own", Coverage.NEVER)
+
+
 def test_the_option_is_named(told: Callable[..., ParameterTimeline | None]) -> None:
     train = "from net import Net\ndef main(args):\n    net = Net(3)\n    if args.init:\n"
     train += "        for p in net.parameters():\n            nn.init.zeros_(p)\n"

@@ -5,6 +5,7 @@ One that nothing calls is no excuse.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 
@@ -16,8 +17,9 @@ from initaudit.analyzer.programs.graph import Around, Scope, is_template, module
 from initaudit.analyzer.programs.promise import run_on_module
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import parameters
+from initaudit.analyzer.snippets import dotted, nodes, parameters
 from initaudit.analyzer.symbolic.values import Storage
+from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.writing import functions
 
 WALKS = re.compile(r"\.(?:named_)?(?:parameters|modules|children)\(|\.apply\(|\bstate_dict\(")
@@ -63,6 +65,74 @@ def writing(construction: Construction, found: Sequence[Registered]) -> Iterator
             yield function
 
 
+def given_away(construction: Construction, found: Sequence[Registered], around: Around) -> dict[Storage, str]:
+    """The storages that some initializer may write in whose file a function hands the class on, to be built unseen.
+
+    With each comes the name of the initializer, which goes over a model that it has as an attribute or an argument.
+    """
+    fates: dict[Storage, str] = {}
+    for scope in around.scopes:
+        outer = scope.defined
+        if outer is None or outer.definition.is_class or scope.is_test:
+            continue
+        named = _handed_on(outer) & around.words
+        for walker in scope.module.outline.definitions if named else ():
+            if (
+                walker is outer.definition
+                or not _walks(scope.module, walker)
+                or not _is_called(scope.module, walker.name)
+            ):
+                continue
+            owner = Defined(scope.module, walker.owner) if walker.owner is not None else None
+            if owner in around.holding:
+                continue
+            before = {entry.storage: (len(entry.storage.writes), entry.storage.escaped) for entry in found}
+            with trial(construction):
+                run_on_module(
+                    construction,
+                    Defined(scope.module, walker),
+                    frozenset({owner} if owner is not None else ()),
+                    whole_model=True,
+                    outermost=construction.cls.definition.name in named,
+                )
+                for entry in found:
+                    if (len(entry.storage.writes), entry.storage.escaped) != before[entry.storage]:
+                        fates.setdefault(entry.storage, walker.name)
+    return fates
+
+
+def _handed_on(function: Defined) -> set[str]:
+    """The names that a function puts into a collection or a variable, passes or returns, instead of calling them."""
+    found = function.module.function(function.definition)
+    values: list[ast.expr | None] = []
+    for node in nodes(found[1]) if found is not None else ():
+        match node:
+            case ast.Dict(values=inner) | ast.List(elts=inner) | ast.Tuple(elts=inner):
+                values += inner
+            case ast.Assign(value=value) | ast.Return(value=value):
+                values.append(value)
+            case ast.Call(func=called) if dotted(called) not in ("isinstance", "issubclass", "super"):
+                values += [*node.args, *(each.value for each in node.keywords)]
+    return {dotted(each).rpartition(".")[2] for each in values if isinstance(each, ast.Name | ast.Attribute)}
+
+
+def _walks(module: Module, definition: Definition) -> bool:
+    """Whether a function may go over a model and write in place."""
+    text = module.slice(definition)
+    return not definition.is_class and WALKS.search(text) is not None and INITIALIZES.search(text) is not None
+
+
+def _is_called(module: Module, name: str) -> bool:
+    """Whether a file calls a function or a method of some name."""
+    snippets = (module.quiet_snippet(scope.start, scope.end) for scope in scopes(module))
+    return any(
+        isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] == name
+        for snippet in snippets
+        if snippet is not None
+        for node in snippet.nodes
+    )
+
+
 def _is_replaced(construction: Construction, entry: Registered) -> bool:
     """Whether a parameter is another one than construction left."""
     kept = (e for raw in (True, False) for e in registered(construction, raw=raw))
@@ -82,11 +152,7 @@ def _walking(project: Project, module: Module) -> Iterator[Module]:
 
 def _walkers(module: Module) -> Iterator[Definition]:
     """The functions of a file that walk a model and write in place."""
-    for definition in module.outline.members.values():
-        if not definition.is_class:
-            text = module.slice(definition)
-            if WALKS.search(text) and INITIALIZES.search(text):
-                yield definition
+    return (definition for definition in module.outline.members.values() if _walks(module, definition))
 
 
 def _reached(

@@ -172,11 +172,17 @@ def _takes_module(definition: Definition, module: Module) -> bool:
 
 
 def run_on_module(
-    construction: Construction, function: Defined, holding: frozenset[Defined], *, whole_model: bool = False
+    construction: Construction,
+    function: Defined,
+    holding: frozenset[Defined],
+    *,
+    whole_model: bool = False,
+    outermost: bool = False,
 ) -> None:
     """Run a function once for each of its first parameters, with the module (or a model around it) as that argument.
 
-    The method of a class that may hold the module finds it as a child, and under any attribute it does not know.
+    The method of a class that may hold the module finds it as a child, and under any attribute it does not know. Of a
+    model that is the module itself, the ``outermost`` one, nothing is around.
     """
     found = function.module.function(function.definition)
     if found is None:
@@ -187,6 +193,8 @@ def run_on_module(
     run.built = construction.instance
     owner = function.definition.owner
     model = Instance(None, "torch.nn.Module", attributes={"child": construction.instance})
+    if outermost:
+        model = construction.instance
     instance: Instance | None = None
     if owner is not None:
         cls = Defined(function.module, owner)

@@ -11,7 +11,7 @@ from initaudit.analyzer.constructor import Construction, Registered
 from initaudit.analyzer.matches import groups
 from initaudit.analyzer.programs.follow import Course, Fate, follow
 from initaudit.analyzer.programs.graph import Scope, around
-from initaudit.analyzer.programs.initializers import initialized
+from initaudit.analyzer.programs.initializers import given_away, initialized
 from initaudit.analyzer.programs.promise import promised, surroundings
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.modules import all_modules, members
@@ -59,6 +59,7 @@ def judge(construction: Construction, found: Sequence[Registered]) -> dict[Stora
     left = [entry for entry in left if entry.storage not in verdicts or verdicts[entry.storage].built is None]
     left = [entry for entry in left if entry.storage not in verdicts or _is_open_to_callers(verdicts[entry.storage])]
     elsewhere = initialized(construction, left, surroundings(construction)) if left else {}
+    unseen = given_away(construction, left, surroundings(construction)) if left else {}
     for entry in left:
         tests = [
             course for course in courses.get(entry.storage, ()) if course.fate is Fate.RAW and course.scope.is_test
@@ -66,6 +67,8 @@ def judge(construction: Construction, found: Sequence[Registered]) -> dict[Stora
         never = verdicts.get(entry.storage, Verdict(Coverage.NEVER))
         if never.coverage is Coverage.NEVER and (tests or Scope(construction.cls.module, None).is_test):
             never = Verdict(Coverage.NEVER, built=tests[0].built if tests else None, only=Only.TESTS)
+        if never == Verdict(Coverage.NEVER) and entry.storage in unseen:
+            never = Verdict(Coverage.UNKNOWN, reason=f"what {unseen[entry.storage]} is given")
         verdicts[entry.storage] = _of_initializers(elsewhere.get(entry.storage, [])) or never
     return verdicts
 
