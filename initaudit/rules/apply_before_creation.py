@@ -93,10 +93,11 @@ class ApplyBeforeCreation(Rule[EarlyWalk]):
 
     def check(self, subject: EarlyWalk) -> Iterator[Finding]:
         names = " and ".join(f"`{name}`" for name in subject.missed)
+        kept = "keep" if len(subject.missed) > 1 else "keeps"
         seen = "reads" if subject.observer is Observer.ANALYZER else "was seen"
         yield self.finding(
             subject.place,
-            f"`{subject.source}` initializes the modules that exist by then: {names}, added later, keeps torch's default",
+            f"`{subject.source}` initializes the modules that exist by then: {names}, added later, {kept} torch's default",
             evidence=[Evidence(subject.observer, f"{seen} to be of a kind that it initializes, and to be left alone")],
             severity=Severity.NOTE if subject.in_base else None,
             model=subject.model,

@@ -13,7 +13,7 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
     """
     ## What it does
     Reports a walk over a whole model (`self.modules()`, `net.apply(init)`) that fills the weights of its linear or convolutional layers
-    with one number, and a weight of a class's own that is `torch.ones(...)` or another constant and multiplies its inputs.
+    with one number, if only by a normal draw without deviation, and a weight of a class's own that is `torch.ones(...)` or another constant and multiplies its inputs.
 
     ## Why is this bad?
     All units of a layer start alike, get the same gradient and stay alike: the layer is as wide as one unit. With zeros, the layers

@@ -12,7 +12,8 @@ from initaudit.subjects.initializers import GlobalSeed
 class GlobalSeedRule(Rule[GlobalSeed]):
     """
     ## What it does
-    Reports `torch.manual_seed(...)` that runs when a file of a package is imported, in the constructor of a module or in its forward.
+    Reports `torch.manual_seed(...)` that runs when a file of a package is imported, in the constructor of a module, in
+    its forward, or in a method that one of these calls.
 
     ## Why is this bad?
     Whoever imports the package, builds the layer or runs it gets the same random numbers from then on, whatever seed was set before:

@@ -43,8 +43,9 @@ class InitializerNeverCalled(Rule[UncalledInitializer]):
     ```
 
     ## Known problems
-    A public method may be meant for users of a library. `reset_parameters`, which frameworks call, is not reported, nor is a method
-    of a class whose bases cannot be read, or whose every object gets a checkpoint at once.
+    A public method may be meant for users of a library. `reset_parameters`, which frameworks call, is reported only
+    where a class of the same file calls its own and nothing calls any other; a method of a class whose bases cannot be read, or
+    whose every object gets a checkpoint at once, is not.
 
     ## References
     - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)

@@ -23,7 +23,8 @@ class UnscaledWeight(Rule[WeightUse]):
     """
     ## What it does
     Reports a weight that multiplies 16 inputs or more and is left at N(0, 1), as `torch.randn` gives it, or at U(0, 1), as
-    `torch.rand` does, with no normalization behind it.
+    `torch.rand` does, with no normalization behind it. A normal draw that is given one number is reported too: that is the mean,
+    and the standard deviation stays 1.
 
     ## Why is this bad?
     An output sums over the inputs: at 256 of them it is 16 times larger than they are. A few such layers overflow, a softmax or
@@ -151,9 +152,30 @@ class UnscaledWeight(Rule[WeightUse]):
         ),
     )
 
+    @staticmethod
+    def takes_mean_for_std(subject: WeightUse) -> bool:
+        """Whether a normal draw is given a mean alone, as if that were its standard deviation."""
+        drawn = subject.distribution
+        return (
+            drawn is not None
+            and subject.by.endswith(".normal_")
+            and (drawn.family, drawn.std) == ("normal", 1)
+            and drawn.mean != 0
+        )
+
     def check(self, subject: WeightUse) -> Iterator[Finding]:
         drawn, inputs = subject.distribution, subject.fan_in
         if drawn is None:
+            return
+        if self.takes_mean_for_std(subject):
+            yield self.finding(
+                subject.place,
+                f"`{subject.parameter}` is drawn with the standard deviation 1: the first number of `normal_` is the mean; "
+                "name it, as in `std=0.02`",
+                evidence=[Evidence(subject.observer, f"`{subject.by}` is given one number")],
+                model=subject.model,
+                parameter=subject.parameter,
+            )
             return
         positive = drawn.family == "uniform" and bool(drawn.mean) and (drawn.mean or 0) >= (drawn.std or math.inf)
         if not positive and (drawn.family, drawn.mean, drawn.std) != ("normal", 0, 1):

@@ -23,6 +23,8 @@ from initaudit.subjects.weights import ConstantWeights
 FILLS = {"constant_": 1, "fill_": 0, "constant": 1, "zeros_": None, "ones_": None, "zero_": None}
 """Functions that write one number, and which argument is that number: of ``nn.init`` behind the tensor."""
 LAYERS = {f"torch.nn.{name}" for name in torch_api.LINEAR_LIKE}
+DRAWS = {"normal_", "normal", "trunc_normal_"}
+"""Functions that draw around a number, which is all that comes of it where they are given a deviation of zero."""
 QUESTIONS = {"isinstance", "hasattr", "getattr", "type", "find", "startswith", "dim", "len", "size", "ndimension"}
 """What may be asked of a layer, or of a tensor, without picking out single ones."""
 
@@ -30,7 +32,7 @@ QUESTIONS = {"isinstance", "hasattr", "getattr", "type", "find", "startswith", "
 @reads(
     ConstantWeights,
     scope=Context,
-    words="constant_( fill_( zeros_( ones_( zero_( constant(",
+    words="constant_( fill_( zeros_( ones_( zero_( constant( normal_( normal(",
     nearby="modules( apply( parameters( children(",
 )
 def constant_weights(context: Context) -> Iterator[ConstantWeights]:
@@ -96,18 +98,23 @@ def _filled(context: Context, call: ast.Call) -> tuple[ast.expr, str] | None:
     name = context.canonical(call.func)
     last = call.func.attr if isinstance(call.func, ast.Attribute) else dotted(call.func)
     last = (name or last).rpartition(".")[2]
-    if last not in FILLS:
+    if last not in FILLS and last not in DRAWS:
         return None
     arguments = list(call.args)
     if name is not None and name.startswith(torch_api.INIT):
         if not arguments:
             return None
-        target = arguments[0]
-        numbers = [*arguments[1:], *(each.value for each in call.keywords if each.arg == "val")]
+        target = arguments.pop(0)
     elif name is None and isinstance(call.func, ast.Attribute):
-        target, numbers = call.func.value, arguments
+        target = call.func.value
     else:
         return None
+    if last in DRAWS:
+        given = dict(zip(("mean", "std"), arguments, strict=False)) | {each.arg: each.value for each in call.keywords}
+        mean, std = given.get("mean", ast.Constant(0)), given.get("std")
+        without = std is not None and _is_number(std) and _is_zero(ast.unparse(std)) and _is_number(mean)
+        return (target, ast.unparse(mean)) if without else None
+    numbers = [*arguments, *(each.value for each in call.keywords if each.arg == "val")]
     if FILLS[last] is None:
         return target, "1" if last == "ones_" else "0"
     return (target, ast.unparse(numbers[0])) if len(numbers) == 1 and _is_number(numbers[0]) else None

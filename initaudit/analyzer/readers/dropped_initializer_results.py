@@ -17,7 +17,7 @@ from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.functions import own_nodes, returns_nothing
 from initaudit.analyzer.syntax.meaning import TENSORS
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.results import writes_in_place
+from initaudit.analyzer.syntax.results import OUT_OF_PLACE, writes_in_place
 from initaudit.subjects.lost_writes import DroppedInitializerResult
 
 
@@ -65,41 +65,60 @@ def _fact(
 
 
 def _makes_anew(context: Context, function: FunctionNode, call: ast.Call) -> bool:
-    """Whether a function binds its first parameter to a new tensor, returns that, and writes nothing in place."""
+    """Whether a function binds its first parameter to a new tensor, and returns that.
+
+    What it writes in place before that is not what it returns; what it may do behind that, nobody follows.
+    """
     given = [param.arg for param in parameters(function)]
     given = given[1:] if given[:1] == ["self"] and isinstance(call.func, ast.Attribute) else given
     if not given:
         return False
-    name, rebound, returned = given[0], False, False
+    name, returned, rebound, acts = given[0], False, list[int](), list[int]()
     for node in own_nodes(function):
         match node:
             case ast.Assign(targets=[ast.Name(id=bound)], value=value) if bound == name:
-                rebound = rebound or _is_new(context, value)
+                rebound += [node.lineno] if _is_new(context, value, name) else []
             case ast.Assign(targets=targets) if any(isinstance(t, ast.Attribute | ast.Subscript) for t in targets):
                 return False
             case ast.AugAssign() | ast.Global() | ast.Nonlocal():
                 return False
             case ast.Expr(value=value) if not isinstance(value, ast.Constant) and _may_act(value):
-                return False
+                acts.append(node.lineno)
             case ast.Return(value=ast.Name(id=back)) if back == name:
                 returned = True
             case _:
                 pass
-    return rebound and returned
+    return bool(rebound) and returned and all(row < min(rebound) for row in acts)
 
 
 def _may_act(value: ast.expr) -> bool:
     return writes_in_place(value) or (isinstance(value, ast.Call) and dotted(value.func) not in ("print", "len"))
 
 
-def _is_new(context: Context, value: ast.expr) -> bool:
-    """Whether an expression holds a factory of new tensors, or arithmetic."""
-    if writes_in_place(value):
+def _is_new(context: Context, value: ast.expr, name: str) -> bool:
+    """Whether an expression is a new tensor, by what makes it or by arithmetic, and writes nothing into a variable."""
+    if any(isinstance(node, ast.Call) and _writes_into(node, name) for node in ast.walk(value)):
         return False
+    if isinstance(value, ast.Call) and (context.canonical(value.func) or "").removeprefix("torch.") in OUT_OF_PLACE:
+        return True
     return isinstance(value, ast.BinOp) or any(
         isinstance(node, ast.Call) and _factory(dotted(node.func)) in torch_api.NEW_TENSOR_FACTORIES
         for node in ast.walk(value)
     )
+
+
+def _writes_into(call: ast.Call, name: str) -> bool:
+    """Whether a call may write in place into a variable, or through a view of it."""
+    if not writes_in_place(call):
+        return False
+    written = [*call.args[:1], *(each.value for each in call.keywords if each.arg == "out")]
+    written += [call.func.value] if isinstance(call.func, ast.Attribute) else []
+    for node in written:
+        while isinstance(node, ast.Attribute | ast.Subscript):
+            node = node.value
+        if isinstance(node, ast.Name) and node.id == name:
+            return True
+    return False
 
 
 def _factory(name: str) -> str:

@@ -16,6 +16,8 @@ from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.finding import Observer
 from initaudit.subjects.layers import GainDraw
 
+BATCHES = "torch.nn.modules.batchnorm._BatchNorm"
+"""What stands for all kinds of it, as the name of a class tells no dimension."""
 MADE = groups("Norm*(")
 
 
@@ -25,12 +27,12 @@ def gain_draws(file: File) -> Iterator[GainDraw]:
     reader = Draws(file.project, file.module, MADE)
     for scope, snippet in reader.functions(DRAWN):
         for draw in reader.draws(snippet, reader.visible(scope)):
-            layer = next((layer for layer in draw.layers if _starts_at_one(reader, layer, draw.parameter)), None)
-            if layer is not None:
+            layers = [layer for layer in draw.layers if _starts_at_one(reader, layer, draw.parameter)]
+            if layers:
                 yield GainDraw(
                     observer=Observer.ANALYZER,
                     place=snippet.place(draw.node),
-                    layer=layer,
+                    layer=BATCHES if len(layers) > 1 and all("BatchNorm" in each for each in layers) else layers[0],
                     parameter=draw.parameter,
                     call=draw.call,
                     mean=draw.mean,

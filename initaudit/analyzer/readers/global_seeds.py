@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from initaudit.analyzer.programs.graph import Scope
+from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import nodes, parameters
-from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.subjects.initializers import GlobalSeed
 
@@ -24,12 +26,17 @@ IN_METHODS = {"__init__": "whenever one is built", "forward": "whenever one is r
 
 @reads(GlobalSeed, scope=Context, words="manual_seed( manual_seed_all(", nearby="Module")
 def global_seeds(context: Context) -> Iterator[GlobalSeed]:
-    """``torch.manual_seed`` at the top level of a library's file, in a constructor or in a forward."""
+    """``torch.manual_seed`` at the top level of a library's file, in a constructor or a forward, or what they call."""
     function, cls = context.function, context.cls
+    if Scope(context.module, None).is_test:
+        return
     if function is not None:
-        if cls is None or function.name not in IN_METHODS or not context.project.is_module_class(cls):
+        if cls is None or not context.project.is_module_class(cls):
             return
-        when = IN_METHODS[function.name]
+        run = next((name for name in IN_METHODS if name == function.name or _calls(cls, name, function.name)), None)
+        if run is None:
+            return
+        when = IN_METHODS[run]
     elif is_library(context):
         when = "on import"
     else:
@@ -48,6 +55,15 @@ def global_seeds(context: Context) -> Iterator[GlobalSeed]:
                     model=cls.qualname if cls is not None else None,
                     chosen=function is not None and _given(node, {param.arg for param in parameters(function)}),
                 )
+
+
+def _calls(cls: Defined, name: str, called: str) -> bool:
+    """Whether a method of a class calls another one of its object."""
+    definition = cls.definition.members.get(name)
+    found = cls.module.function(definition) if definition is not None and not definition.is_class else None
+    return found is not None and any(
+        isinstance(node, ast.Call) and own_attribute(node.func) == called for node in nodes(found[1])
+    )
 
 
 def _given(call: ast.Call, arguments: set[str]) -> bool:

@@ -13,6 +13,7 @@ from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.walks import written
 from initaudit.finding import Observer
+from initaudit.schemes import Distribution
 from initaudit.schemes.calls import distribution_of
 from initaudit.subjects.weights import Extent, WeightUse
 
@@ -36,9 +37,15 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
             continue
         of_init = (context.canonical(call.func) or "").startswith(torch_api.INIT)
         numbers = _numbers(call, of_init=of_init)
-        if numbers is None or _again(context, meanings, meaning, step):
-            continue
         by = f"{'init' if of_init else 'Tensor'}.{last.rstrip('_')}_"
+        if numbers is not None:
+            distribution = distribution_of(by, (), *numbers)
+        elif last.startswith("normal") and _gives_mean_alone(call, of_init=of_init):
+            distribution = Distribution(family="normal", std=1.0)
+        else:
+            continue
+        if _again(context, meanings, meaning, step):
+            continue
         inputs = _inputs(context, target)
         yield WeightUse(
             observer=Observer.ANALYZER,
@@ -48,7 +55,7 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
             use="nn.Linear",
             shape=("out_features", inputs),
             by=by,
-            distribution=distribution_of(by, (), *numbers),
+            distribution=distribution,
             fan_in=inputs,
             fan_out="out_features",
             normalized="Norm" in context.module.text,
@@ -69,6 +76,12 @@ def _numbers(call: ast.Call, *, of_init: bool) -> tuple[list[object], dict[str, 
     except ValueError:
         return None
     return None if "**" in named else (positional, named)
+
+
+def _gives_mean_alone(call: ast.Call, *, of_init: bool) -> bool:
+    """Whether a normal draw is told a mean that the source does not spell as a number, and no deviation."""
+    given = call.args[1:] if of_init else call.args
+    return len(given) == 1 and not isinstance(given[0], ast.Starred) and not call.keywords
 
 
 def _again(context: Context, meanings: Meanings, meaning: Meaning, step: Step) -> bool:

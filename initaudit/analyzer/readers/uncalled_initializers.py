@@ -44,6 +44,8 @@ def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
     if calls.anywhere(context.cls):
         return
     if context.cls is not None:
+        if function.name in RESETS and not _is_forgotten_reset(calls, context.cls):
+            return
         if not (function.name.startswith("_") or calls.siblings or is_built(project, context.cls, calls.importing)):
             return  # users of a library may call it
         if is_loaded_where_built(project, context.cls, calls.importing):
@@ -54,13 +56,24 @@ def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
         place=type(place)(place.filename, place.row, place.column, place.row, len(header) + 1),
         name=function.name,
         model=context.cls.qualname if context.cls is not None else None,
-        siblings=tuple(calls.siblings[:SIBLINGS]),
+        siblings=tuple(dict.fromkeys(calls.siblings))[:SIBLINGS],
     )
 
 
 def _may_be_forgotten(name: str) -> bool:
     """Whether a function of this name is called by name or not at all."""
-    return not name.startswith("__") and name not in SPECIAL and name not in RESETS and not name.startswith("test")
+    return not name.startswith("__") and name not in SPECIAL and not name.startswith("test")
+
+
+def _is_forgotten_reset(calls: _Calls, cls: Defined) -> bool:
+    """Whether a method that torch's own layers have too is called by other classes of the file, and not for this one.
+
+    Who builds the class may call it, and so may a base that has one.
+    """
+    order = calls.project.mro(cls) or ()
+    plain = all(not isinstance(base, External) or base.name in ("torch.nn.Module", "object") for base in order)
+    beside = {each.name for each in cls.module.outline.classes()} & set(calls.siblings)
+    return plain and bool(beside) and is_built(calls.project, cls, calls.importing)
 
 
 def _initializes(context: Context, function: FunctionNode) -> bool:
@@ -92,8 +105,9 @@ def _initializes(context: Context, function: FunctionNode) -> bool:
 
 
 def _names_parameter(node: ast.expr) -> bool:
-    """Whether an expression goes by ``weight``, ``bias`` or ``data``, as parameters do."""
-    return any(isinstance(inner, ast.Attribute) and inner.attr in ("weight", "bias", "data") for inner in nodes(node))
+    """Whether an expression goes by ``weight``, ``bias`` or ``data``, as parameters do, and not by their gradients."""
+    names = {inner.attr for inner in nodes(node) if isinstance(inner, ast.Attribute)}
+    return not names.isdisjoint(("weight", "bias", "data")) and "grad" not in names
 
 
 def _root(node: ast.expr) -> str | None:
@@ -186,7 +200,12 @@ class _Calls:
         return not self.of_method and module is not self.module and self.name in module.outline.imports
 
     def _calls(self, module: Module, use: _Use, cls: Defined | None) -> bool:
-        """Whether a use of the name may call the function that is meant."""
+        """Whether a use of the name may call the function that is meant.
+
+        A helper that resets whatever it is given needs to know nothing of the class.
+        """
+        if self.of_method and self.name in RESETS and use.kind in ("text", "object"):
+            return True
         if use.kind == "text":
             return not self.of_method or module in self.importing
         if use.kind == "name":
