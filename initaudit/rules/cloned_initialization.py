@@ -17,6 +17,8 @@ class ClonedInitialization(Rule[CopiedLayers]):
     Reports layers of a container that are made by copying one layer, `[deepcopy(layer) for _ in range(n)]`, where nothing draws
     their weights again.
 
+    Layers of a container that each seed the generator they draw from with the same number are reported likewise.
+
     ## Why is this bad?
     A copy copies the random values too: all layers of the stack start with the same weights, bit for bit. The scheme
     that drew them assumes layers that are independent of one another.
@@ -70,6 +72,23 @@ class ClonedInitialization(Rule[CopiedLayers]):
             """,
             target="Model",
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Expert(nn.Module):
+                def __init__(self, width):
+                    super().__init__()
+                    generator = torch.Generator().manual_seed(0)
+                    self.weight = nn.Parameter(torch.randn(width, width, generator=generator) / width**0.5)
+
+            class Model(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.experts = nn.ModuleList([Expert(32) for _ in range(3)])
+            """,
+        ),
     )
     valid = (
         Example(
@@ -110,15 +129,17 @@ class ClonedInitialization(Rule[CopiedLayers]):
 
     def check(self, subject: CopiedLayers) -> Iterator[Finding]:
         source = f" (`{subject.source}`)" if subject.source else ""
+        how, advice = "copies of one", "make each of them anew, or draw their weights again"
+        if subject.seeded:
+            how, advice = "drawn from one seed", "give each a seed or a generator of its own"
         yield self.finding(
             subject.place,
-            f"the layers of `{subject.name}` are copies of one{source} and start with the same weights; "
-            "make each of them anew, or draw their weights again",
+            f"the layers of `{subject.name}` are {how}{source} and start with the same weights; {advice}",
             evidence=[Evidence(subject.observer, self.seen(subject))],
             severity=Severity.NOTE if subject.by_torch else None,
             model=subject.model,
             parameter=subject.name,
-            fix=self.drawn_again(subject),
+            fix=self.drawn_again(subject) if not subject.seeded else None,
         )
 
     @staticmethod

@@ -119,6 +119,18 @@ class DiscardedInitializationResult(Rule[DroppedTensor]):
             nn.Linear(3, 4).apply(shrink)
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def init_weights(m):
+                if isinstance(m, nn.Linear):
+                    m.weight.data.copy_ = torch.randn(m.weight.shape) * 0.01
+
+            nn.Sequential(nn.Linear(4, 4), nn.ReLU()).apply(init_weights)
+            """,
+        ),
     )
     valid = (
         Example(
@@ -153,9 +165,12 @@ class DiscardedInitializationResult(Rule[DroppedTensor]):
     def check(self, subject: DroppedTensor) -> Iterator[Finding]:
         named = (subject.parameter,) if subject.parameter else ()
         advice = f"; write `{subject.inplace}`" if subject.inplace else "; write to it in place"
+        what = "makes a new tensor, which is dropped"
+        if subject.call.endswith("= ..."):
+            what = "gives the name of a method a value, and writes nothing"
         yield self.finding(
             subject.place,
-            f"`{subject.call}` makes a new tensor, which is dropped: `{subject.target}` keeps what it holds{advice}",
+            f"`{subject.call}` {what}: `{subject.target}` keeps what it holds{advice}",
             evidence=[Evidence(Observer.ANALYZER, "the result of the call is not used")],
             model=subject.model,
             parameter=subject.parameter,

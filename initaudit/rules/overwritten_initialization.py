@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
-from initaudit.rules.base import BOTH, Default, Example, Rule
+from initaudit.rules.base import BOTH, PROBE, Example, Rule
 from initaudit.subjects.order import Overwritten
 
 
@@ -47,7 +47,7 @@ class OverwrittenInitialization(Rule[Overwritten]):
     ```
 
     ## Known problems
-    It is in preview. The analyzer compares what stands in one file; initializers that look for marks, for the class or for
+    The probe looks with `--preview` only: of what it sees overwritten, not all was meant to stay. The analyzer compares what stands in one file; initializers that look for marks, for the class or for
     the attribute are taken to leave it alone.
 
     ## References
@@ -58,8 +58,8 @@ class OverwrittenInitialization(Rule[Overwritten]):
     name = "overwritten-initialization"
     category = Category.SUSPICIOUS
     severity = Severity.WARNING
-    default = Default.PREVIEW
     observers = BOTH
+    trying = PROBE
     subject = Overwritten
     invalid = (
         Example(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
-from initaudit.rules.base import ANALYZER, Default, Example, Rule
+from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.subjects.lost_writes import RegisteredTwice
 
 
@@ -40,7 +40,6 @@ class RegisteredTwiceRule(Rule[RegisteredTwice]):
     name = "registered-twice"
     category = Category.SUSPICIOUS
     severity = Severity.WARNING
-    default = Default.PREVIEW
     observers = ANALYZER
     subject = RegisteredTwice
     invalid = (

@@ -12,7 +12,8 @@ from initaudit.subjects.layers import RepeatedLayer
 class RepeatedReference(Rule[RepeatedLayer]):
     """
     ## What it does
-    Reports `nn.ModuleList([layer] * n)` and `nn.Sequential(*[layer] * n)` of a layer that has parameters or buffers.
+    Reports `nn.ModuleList([layer] * n)` and `nn.Sequential(*[layer] * n)` of a layer that has parameters or buffers, and
+    the same by a comprehension, `[layer for _ in range(n)]`, or by a loop that appends a layer made before it.
 
     ## Why is this bad?
     Multiplying a list repeats references: the container holds one layer n times. The model has the depth that was meant
@@ -29,8 +30,8 @@ class RepeatedReference(Rule[RepeatedLayer]):
     ```
 
     ## Known problems
-    A layer with a name of its own may be shared on purpose; where the code around it speaks of sharing or tying, it is not
-    reported. Not yet found in released code: there, the two such containers in transformers 5.23.0 share on purpose.
+    A layer with a name of its own may be shared on purpose; where the code around it speaks of sharing or tying, or uses
+    the layer elsewhere too, it is not reported. Not yet found in released code: there, the two such containers in transformers 5.23.0 share on purpose.
 
     ## References
     - [Common sequence operations](https://docs.python.org/3/library/stdtypes.html#common-sequence-operations)
@@ -68,6 +69,19 @@ class RepeatedReference(Rule[RepeatedLayer]):
                 return nn.Sequential(*[block] * depth)
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, depth):
+                    super().__init__()
+                    layer = nn.Linear(8, 8)
+                    self.layers = nn.ModuleList()
+                    for _ in range(depth):
+                        self.layers.append(layer)
+            """,
+        ),
     )
     valid = (
         Example(
@@ -102,7 +116,7 @@ class RepeatedReference(Rule[RepeatedLayer]):
         yield self.finding(
             subject.place,
             f"`{subject.source}` is one layer, several times: all share its parameters; {advice}",
-            evidence=[Evidence(Observer.ANALYZER, "a list that is multiplied repeats references to one object")],
+            evidence=[Evidence(Observer.ANALYZER, "each item refers to the same object")],
             fix=self.made_anew(subject),
         )
 

@@ -12,8 +12,8 @@ from initaudit.subjects.weights import TiedDraw
 class TiedWeightDrawnTwice(Rule[TiedDraw]):
     """
     ## What it does
-    Reports a weight that a constructor ties to another layer's, and that is drawn once as the one and then, by `apply` or a loop over modules,
-    differently as the other.
+    Reports a weight that a constructor ties to another layer's, and that is drawn once as the one and then differently as the other: by
+    name, or by `apply` or a loop over modules; and a tie that a new parameter ends.
 
     ## Why is this bad?
     There is one tensor: the later draw stays. An embedding drawn N(0, 1) becomes fifty times smaller when the output layer that it is tied
@@ -65,6 +65,20 @@ class TiedWeightDrawnTwice(Rule[TiedDraw]):
                     self.apply(init)
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Model(nn.Module):
+                def __init__(self, words=10, width=4):
+                    super().__init__()
+                    self.embedding = nn.Embedding(words, width)
+                    self.decoder = nn.Linear(width, words, bias=False)
+                    self.decoder.weight = self.embedding.weight
+                    self.embedding.weight = nn.Parameter(torch.randn(words, width) * 0.02)
+            """,
+        ),
     )
     valid = (
         Example(
@@ -97,10 +111,19 @@ class TiedWeightDrawnTwice(Rule[TiedDraw]):
     )
 
     def check(self, subject: TiedDraw) -> Iterator[Finding]:
+        since = f"`{subject.other}` since {subject.tied.seen_from(subject.place)}"
+        message = (
+            f"`{subject.by}` draws `{subject.name}` anew, which is {since}: what `{subject.first}` drew is lost; "
+            f"initialize the shared weight last, or tie afterwards"
+        )
+        if not subject.first:
+            message = (
+                f"`{subject.by}` ends the tie: `{subject.name}` was {since}, and the two train apart; "
+                f"write into the shared weight, or tie afterwards"
+            )
         yield self.finding(
             subject.place,
-            f"`{subject.by}` draws `{subject.name}` anew, which is `{subject.other}` since {subject.tied.seen_from(subject.place)}: what "
-            f"`{subject.first}` drew is lost; initialize the shared weight last, or tie afterwards",
+            message,
             evidence=[Evidence(Observer.ANALYZER, f"`{subject.tie}` makes the two one tensor")],
             model=subject.model,
             parameter=subject.name,

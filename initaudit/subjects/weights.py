@@ -136,7 +136,7 @@ class TiedDraw(Fact, frozen=True, kw_only=True):
     """Two different draws that reach one tensor under two names of class ``model``: the later one stays.
 
     ``tie`` is the statement at ``tied`` that makes ``name`` and ``other`` one. ``first`` draws the one, and the
-    statement at ``place``, by way of ``by``, the other.
+    statement at ``place``, by way of ``by``, the other. Where ``first`` is empty, ``by`` gives ``name`` a new tensor.
     """
 
     place: Place

@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import External
+from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.context import Context, function_context
+from initaudit.analyzer.syntax.functions import own_nodes
 from initaudit.analyzer.syntax.meaning import Names, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE
@@ -32,13 +33,28 @@ def assigned_tensors(context: Context) -> Iterator[AssignedTensor]:
         layer = meanings.meaning(owner, step.names)
         if layer is None or layer.what is not What.MODULE or not layer.kinds or not set(layer.kinds) <= LAYERS:
             continue
-        if not step.guarded and _is_plain_tensor(context, meanings, value, step.names):
+        if step.guarded or _taken_out(context, target):
+            continue
+        if _is_plain_tensor(context, meanings, value, step.names):
             yield AssignedTensor(
                 place=context.snippet.place(step.statement),
                 target=context.snippet.source(target),
                 value=context.snippet.source(value),
                 name=name,
             )
+
+
+def _taken_out(context: Context, target: ast.Attribute) -> bool:
+    """Whether the parameter is deleted, or registered as None, so that its name is free for a tensor."""
+    for node in context.walk():
+        match node:
+            case ast.Delete(targets=targets) if ast.unparse(target) in map(ast.unparse, targets):
+                return True
+            case ast.Call(func=ast.Name(id="delattr") | ast.Attribute(attr="__delattr__" | "register_parameter")):
+                return True
+            case ast.Attribute(attr="_parameters"):
+                return True
+    return False
 
 
 def _is_plain_tensor(context: Context, meanings: Meanings, value: ast.expr, names: Names) -> bool:
@@ -52,6 +68,8 @@ def _is_plain_tensor(context: Context, meanings: Meanings, value: ast.expr, name
             )
         case ast.Call(func=function, args=args):
             found = context.resolve(function)
+            if isinstance(found, Defined):
+                return _returns_tensor(context, found)
             if isinstance(found, External):
                 if found.name.startswith(torch_api.INIT) and args:
                     return _is_plain_tensor(context, meanings, args[0], names)
@@ -79,6 +97,27 @@ def _is_plain_tensor(context: Context, meanings: Meanings, value: ast.expr, name
         case ast.Attribute(value=inner, attr="data"):
             return _is_parameter(meanings, inner, names)
     return False
+
+
+def _returns_tensor(context: Context, function: Defined) -> bool:
+    """Whether all that a function of the project returns are tensors that it makes: none of them is a parameter."""
+    made = function_context(context.project, function) if not function.definition.is_class else None
+    if made is None or made.function is None or made.function.decorator_list:
+        return False
+    back = [node.value for node in own_nodes(made.function) if isinstance(node, ast.Return)]
+    bound = {
+        target.id: node.value
+        for node in own_nodes(made.function)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    stored = [node.id for node in made.walk() if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    values = [
+        bound.get(each.id) if isinstance(each, ast.Name) and stored.count(each.id) == 1 else each for each in back
+    ]
+    meanings = Meanings(made)
+    return bool(values) and all(value is not None and _is_plain_tensor(made, meanings, value, {}) for value in values)
 
 
 def _is_parameter(meanings: Meanings, node: ast.expr, names: Names) -> bool:

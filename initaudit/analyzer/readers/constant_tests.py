@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.syntax.context import Context, initializes
-from initaudit.analyzer.syntax.meaning import Names, What
+from initaudit.analyzer.syntax.meaning import Names, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.subjects.module_tests import ConstantTest
 
@@ -34,6 +34,7 @@ def constant_tests(context: Context) -> Iterator[ConstantTest]:
             yield from _never_module(context, test, step.names)
             yield from _truth_of_find(context, test)
             yield from _never_named(context, test, step.names)
+            yield from _behind_all_modules(context, test, step)
 
 
 def _guards_initialization(statement: ast.If) -> bool:
@@ -113,6 +114,36 @@ def _never_module(context: Context, test: ast.expr, names: Names) -> Iterator[Co
             outcome="never true",
             why=f"`{name}` is {meaning.what.value}, of `{meaning.source}`, and never a module",
         )
+
+
+def _behind_all_modules(context: Context, test: ast.expr, step: Step) -> Iterator[ConstantTest]:
+    """``elif isinstance(m, nn.Linear)`` behind ``if isinstance(m, nn.Module)``, or behind the same test."""
+    asked = _asked(context, test)
+    meaning = step.names.get(asked[0]) if asked is not None else None
+    if asked is None or meaning is None or meaning.what is not What.MODULE:
+        return
+    for earlier in step.excluded:
+        before = _asked(context, earlier)
+        if before is None or before[0] != asked[0]:
+            continue
+        if "torch.nn.Module" in before[1] or asked[1] <= before[1]:
+            yield ConstantTest(
+                place=context.snippet.place(test),
+                source=context.snippet.source(test),
+                outcome="never true",
+                why=f"`{context.snippet.source(earlier)}` has taken these modules before",
+            )
+            return
+
+
+def _asked(context: Context, test: ast.expr) -> tuple[str, set[str]] | None:
+    """The name and the classes of ``isinstance(m, (A, B))``."""
+    match test:
+        case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kinds]):
+            classes = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
+            found = [context.canonical(each) for each in classes]
+            return (name, {each for each in found if each}) if all(found) else None
+    return None
 
 
 def _truth_of_find(context: Context, test: ast.expr) -> Iterator[ConstantTest]:

@@ -32,7 +32,8 @@ QUESTIONS = {"isinstance", "hasattr", "getattr", "type", "find", "startswith", "
 @reads(
     ConstantWeights,
     scope=Context,
-    words="constant_( fill_( zeros_( ones_( zero_( constant( normal_( normal(",
+    words="constant_( fill_( zeros_( ones_( zero_( constant( normal_( normal( ones( zeros( full( ones_like( zeros_like( "
+    "full_like(",
     nearby="modules( apply( parameters( children(",
 )
 def constant_weights(context: Context) -> Iterator[ConstantWeights]:
@@ -42,13 +43,18 @@ def constant_weights(context: Context) -> Iterator[ConstantWeights]:
         match step.statement:
             case ast.Expr(value=ast.Call() as call):
                 found = _filled(context, call)
+            case ast.Assign(targets=[ast.Attribute(attr="data") as target], value=ast.Call() as call):
+                found = _replaced(context, target, call)
             case _:
                 continue
         meaning = meanings.meaning(found[0], step.names) if found is not None else None
         if found is None or meaning is None or meaning.part or meaning.what is not What.PARAMETER:
             continue
         walk = _walk(context, found[0], meaning, step, zero=_is_zero(found[1]))
-        if walk is None or not all(map(_plain, step.tests)) or _written_again(context, meanings, meaning, step):
+        weights = "named" in meaning.source and all(map(_asks_for_weights, step.tests))
+        if walk is None or not (weights or all(map(_plain, step.tests))) or not all(map(_plain, step.excluded)):
+            continue
+        if any("dim" in ast.dump(test) for test in step.excluded) or _written_again(context, meanings, meaning, step):
             continue
         if context.cls is not None and is_loaded_where_built(context.project, context.cls):
             continue  # what it fills is replaced
@@ -120,6 +126,26 @@ def _filled(context: Context, call: ast.Call) -> tuple[ast.expr, str] | None:
     return (target, ast.unparse(numbers[0])) if len(numbers) == 1 and _is_number(numbers[0]) else None
 
 
+def _replaced(context: Context, target: ast.expr, call: ast.Call) -> tuple[ast.expr, str] | None:
+    """What is given new data of one number: ``m.weight.data = torch.ones_like(m.weight)``."""
+    made = (context.canonical(call.func) or "").removeprefix("torch.").removesuffix("_like")
+    if made in ("ones", "zeros"):
+        return target, "1" if made == "ones" else "0"
+    if made == "full" and len(call.args) == 2 and _is_number(call.args[1]):
+        return target, ast.unparse(call.args[1])
+    return None
+
+
+def _asks_for_weights(test: ast.expr) -> bool:
+    """``"weight" in name``, ``name.endswith("weight")``."""
+    match test:
+        case ast.Compare(left=ast.Constant(value=text), ops=[ast.In()], comparators=[ast.Name()]):
+            return text in ("weight", ".weight")
+        case ast.Call(func=ast.Attribute(value=ast.Name(), attr="endswith"), args=[ast.Constant(value=text)]):
+            return text in ("weight", ".weight")
+    return _plain(test)
+
+
 def _is_number(node: ast.expr) -> bool:
     if isinstance(node, ast.UnaryOp):
         return _is_number(node.operand)
@@ -138,8 +164,9 @@ def _walk(context: Context, target: ast.expr, meaning: Meaning, step: Step, *, z
     if owner is None or not isinstance(root, ast.Name):
         return None
     if owner.what is What.PARAMETER:
-        whole = owner.element and owner.source == "self.parameters()" and _layers(context) > 1 and not zero
-        return owner.source if whole else None
+        own = owner.source in ("self.parameters()", "self.named_parameters()")
+        layers = _layers(context) if own else sum(item in LAYERS for item in owner.items)
+        return owner.source if owner.element and layers > 1 and not zero else None
     if meaning.attribute != "weight" or not meaning.kinds or not set(meaning.kinds) <= LAYERS:
         return None
     if owner.element:

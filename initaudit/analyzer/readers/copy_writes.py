@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.rebound_names import read_by_closures
 from initaudit.analyzer.syntax.context import Context, own_attribute
-from initaudit.analyzer.syntax.meaning import What
+from initaudit.analyzer.syntax.meaning import Names, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.syntax.walks import written
 from initaudit.finding import Observer
 from initaudit.subjects.lost_writes import CopyWrite
@@ -17,6 +19,8 @@ from initaudit.subjects.lost_writes import CopyWrite
 COPIES = {"clone", "repeat"}
 CONVERSIONS = {"float", "double", "half", "bfloat16", "to", "cpu", "cuda", "type"}
 """Methods that give back the same tensor when there is nothing to convert."""
+SELECTIONS = {f"torch.{name}" for name in ("tensor", "arange", "randperm", "LongTensor", "randint", "nonzero")}
+"""Functions that make an index of several elements."""
 WRITES = torch_api.OVERWRITES | torch_api.PARTIAL_WRITES
 
 
@@ -40,8 +44,9 @@ def copy_writes(context: Context) -> Iterator[CopyWrite]:
         of_tensor = isinstance(call.func, ast.Attribute) and call.func.attr in WRITES
         if target is None or not (of_tensor or (initializer or "").startswith(torch_api.INIT)):
             continue
-        copied = _copied(target)
+        copied = _copied(target, context)
         if copied is None:
+            yield from _of_name(context, meanings, step, call, target)
             continue
         parameter, how = copied
         meaning = meanings.meaning(parameter, step.names)
@@ -52,13 +57,55 @@ def copy_writes(context: Context) -> Iterator[CopyWrite]:
                 place=context.snippet.place(call),
                 target=context.snippet.source(parameter),
                 how=how,
-                certain=how.strip("`") not in CONVERSIONS,
+                certain=how.strip("`") not in CONVERSIONS or _is_copy(meanings, target, step.names),
                 model=context.cls.qualname if own is not None and context.cls is not None else None,
                 parameter=own,
             )
 
 
-def _copied(target: ast.expr) -> tuple[ast.expr, str] | None:
+def _is_copy(meanings: Meanings, target: ast.expr, names: Names) -> bool:
+    meaning = meanings.meaning(target, names)
+    return meaning is not None and meaning.what is What.COPY
+
+
+def _of_name(context: Context, meanings: Meanings, step: Step, call: ast.Call, target: ast.expr) -> Iterator[CopyWrite]:
+    """A write of a copy that a name was bound to, and that nothing reads behind it."""
+    meaning = meanings.meaning(target, step.names)
+    while isinstance(target, ast.Attribute):
+        target = target.value
+    if meaning is None or meaning.what is not What.COPY or not isinstance(target, ast.Name):
+        return
+    if (
+        not step.reads_later(target.id)
+        and not read_by_closures(context, target.id)
+        and not _read_outside(context, target.id)
+    ):
+        yield CopyWrite(
+            observer=Observer.ANALYZER,
+            place=context.snippet.place(call),
+            target=meaning.source,
+            how=f"`{meaning.attribute}`",
+            certain=True,
+        )
+
+
+def _read_outside(context: Context, name: str) -> bool:
+    """Whether something else in the file may read a name of its top-level code."""
+    if context.function is not None:
+        return False
+    module = context.module
+    for scope in scopes(module):
+        if scope.start == context.snippet.start or not any(
+            name in row for row in module.lines[scope.start - 1 : scope.end]
+        ):
+            continue
+        snippet = module.snippet(scope.start, scope.end)
+        if snippet is None or any(isinstance(each, ast.Name) and each.id == name for each in snippet.nodes):
+            return True
+    return False
+
+
+def _copied(target: ast.expr, context: Context) -> tuple[ast.expr, str] | None:
     """What a written expression is a copy of, and what copies."""
     how: str | None = None
     while True:
@@ -70,14 +117,41 @@ def _copied(target: ast.expr) -> tuple[ast.expr, str] | None:
             case ast.Call(func=ast.Attribute(value=inner, attr=name)) if name in torch_api.WHOLE_VIEWS:
                 target = inner
             case ast.Subscript(value=inner, slice=index):
-                target, how = inner, "an index" if _copies(index) else how
+                target, how = inner, "an index" if _copies(index, context) else how
             case ast.Attribute(value=inner, attr=name) if name in torch_api.VIEW_ATTRIBUTES:
                 target = inner
             case _:
                 return (target, how) if how is not None else None
 
 
-def _copies(index: ast.expr) -> bool:
-    """Whether an index selects elements one by one: a list of them, or a mask."""
+def _copies(index: ast.expr, context: Context) -> bool:
+    """Whether an index selects elements one by one: a list of them, a mask, or a name that is bound to such a thing."""
     parts = index.elts if isinstance(index, ast.Tuple) else [index]
-    return any(isinstance(part, ast.List | ast.Compare) for part in parts)
+    return any(
+        _is_selection(part, context) or (isinstance(part, ast.Name) and _is_bound_to_selection(part.id, context))
+        for part in parts
+    )
+
+
+def _is_selection(node: ast.expr, context: Context) -> bool:
+    match node:
+        case ast.List() | ast.ListComp() | ast.Compare():
+            return True
+        case ast.Call(func=function):
+            return context.canonical(function) in SELECTIONS
+    return False
+
+
+def _is_bound_to_selection(name: str, context: Context) -> bool:
+    """Whether a function, or the stretch of code, binds a name, and to nothing but such selections."""
+    stored = [
+        node
+        for node in context.walk()
+        if isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load)
+    ]
+    values = [
+        node.value
+        for node in context.walk()
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and node.targets[0] in stored
+    ]
+    return bool(values) and len(values) == len(stored) and all(_is_selection(value, context) for value in values)

@@ -9,7 +9,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, own_attribute
-from initaudit.analyzer.syntax.meaning import TENSORS, Names
+from initaudit.analyzer.syntax.meaning import TENSORS, Names, Step
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE, writes_in_place
 from initaudit.subjects.lost_writes import DroppedTensor
@@ -18,10 +18,12 @@ IN_PLACE = {ast.Mult: "mul_", ast.Div: "div_", ast.Add: "add_", ast.Sub: "sub_"}
 """The method that does what an operator does, in place."""
 FILLS = {"full": "fill_({0})", "zeros": "zero_()", "ones": "fill_(1.0)", "randn": "normal_()", "rand": "uniform_()"}
 MAKERS = {each.rpartition(".")[2] for each in torch_api.NEW_TENSOR_FACTORIES} | OUT_OF_PLACE
+WRITES = torch_api.OVERWRITES | torch_api.PARTIAL_WRITES
 MADE = " ".join(f":{name}(" for name in sorted(MAKERS))
 BEHIND_A_VIEW = " ".join(f"{name}(" for name in sorted(OUT_OF_PLACE))
 
 
+@reads(DroppedTensor, scope=Context, words=("weight bias data", "copy_= normal_= uniform_= fill_= zero_="))
 @reads(DroppedTensor, scope=Context, words="parameters( state_dict(")
 @reads(DroppedTensor, scope=Context, words=("weight bias data", MADE))
 @reads(DroppedTensor, scope=Context, words=("detach(", BEHIND_A_VIEW))
@@ -31,6 +33,7 @@ def dropped_tensors(context: Context) -> Iterator[DroppedTensor]:
     """New tensors that a statement makes of a parameter and drops, unless it tries whether that works."""
     meanings = Meanings(context)
     for step in meanings.steps():
+        yield from _assigned_to_method(context, meanings, step)
         if not isinstance(step.statement, ast.Expr) or step.guarded or step.displayed:
             continue
         value = step.statement.value
@@ -43,6 +46,16 @@ def dropped_tensors(context: Context) -> Iterator[DroppedTensor]:
             fact = _computed(context, meanings, value, step.names)
         if fact is not None:
             yield fact
+
+
+def _assigned_to_method(context: Context, meanings: Meanings, step: Step) -> Iterator[DroppedTensor]:
+    """``m.weight.data.copy_ = values``: the name of a method is bound anew, and nothing is written."""
+    match step.statement:
+        case ast.Assign(targets=[ast.Attribute(value=owner, attr=name) as target], value=value) if name in WRITES:
+            found = _tensor(meanings, owner, step.names)
+            if found is not None:
+                wanted = f"{context.snippet.source(target)}({context.snippet.source(value)})"
+                yield _fact(context, step.statement, f"{context.snippet.source(target)} = ...", found, wanted)
 
 
 def _computed(context: Context, meanings: Meanings, value: ast.BinOp, names: Names) -> DroppedTensor | None:
@@ -93,7 +106,9 @@ def _tensor(meanings: Meanings, node: ast.expr, names: Names) -> ast.expr | None
                 return node
 
 
-def _fact(context: Context, call: ast.expr, name: str, target: ast.expr, inplace: str | None) -> DroppedTensor:
+def _fact(
+    context: Context, call: ast.expr | ast.stmt, name: str, target: ast.expr, inplace: str | None
+) -> DroppedTensor:
     own = own_attribute(target)
     return DroppedTensor(
         place=context.snippet.place(call),

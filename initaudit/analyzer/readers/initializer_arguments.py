@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import nodes
-from initaudit.analyzer.syntax.context import Context, own_attribute
+from initaudit.analyzer.snippets import FunctionNode, defaults, nodes, parameters
+from initaudit.analyzer.syntax.context import Context, method, own_attribute
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.structure import constructed
@@ -24,6 +24,8 @@ OF_MATRICES = {
 LAYERS = {f"torch.nn.{name}" for name in torch_api.LINEAR_LIKE}
 NORMS = {f"torch.nn.{name}" for name in torch_api.NORMALIZATIONS - {"LayerNorm", "RMSNorm"}}
 """Normalizations whose gain has one dimension whatever they are given."""
+WITH_BIASES = {f"torch.nn.{name}" for name in ("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell")} | LAYERS | NORMS
+ALLOCATIONS = {f"torch.{name}" for name in ("empty", "zeros", "ones", "rand", "randn", "Tensor", "FloatTensor")}
 VECTORS = {**{(kind, "bias"): "a bias" for kind in LAYERS | NORMS}, **{(kind, "weight"): "a gain" for kind in NORMS}}
 
 
@@ -78,9 +80,60 @@ def _vector(context: Context, meaning: Meaning, step: Step) -> str | None:
         found = {VECTORS.get((kind, meaning.attribute)) for kind in meaning.kinds}
         one = found.pop() if len(found) == 1 else None
         return f"{one} has one dimension" if one is not None else None
-    if meaning.element and not step.tests and meaning.source == "self.parameters()":
+    if meaning.element and not step.conditions and meaning.source in ("self.parameters()", "self.named_parameters()"):
         return _with_vectors(context)
+    if meaning.element and not step.conditions:
+        return _of_layer_with_vectors(context, meaning)
+    return _flat(context, meaning)
+
+
+def _of_layer_with_vectors(context: Context, meaning: Meaning) -> str | None:
+    """Why a walk over all parameters of layers of torch, or of a sequence of them, meets vectors: they have biases."""
+    kinds = meaning.kinds if meaning.kinds != ("torch.nn.Sequential",) else meaning.items
+    found = next((kind for kind in kinds if kind in WITH_BIASES), None)
+    every = len(meaning.kinds) == 1 and found is not None
+    if not every or found is None or "bias=" in context.module.text:
+        return None
+    return f"a {found.removeprefix('torch.nn.')} has biases, which have one dimension"
+
+
+def _flat(context: Context, meaning: Meaning) -> str | None:
+    """Why a parameter of the class has one dimension: its constructor allocates it with one number."""
+    init = method(context, "__init__") if meaning.attribute is not None and not meaning.kinds else None
+    if init is None or init.function is None or meaning.source != f"self.{meaning.attribute}":
+        return None
+    found = [
+        node.value
+        for node in init.walk()
+        if isinstance(node, ast.Assign) and any(own_attribute(each) == meaning.attribute for each in node.targets)
+    ]
+    match found:
+        case [ast.Call(func=wrapper, args=[ast.Call(func=made, args=[size], keywords=_) as call, *_])]:
+            one = init.canonical(wrapper) == "torch.nn.Parameter" and init.canonical(made) in ALLOCATIONS
+            if one and _is_whole_number(size, init.function):
+                return f"`{init.snippet.source(call)}` has one dimension"
     return None
+
+
+def _is_whole_number(node: ast.expr, function: FunctionNode) -> bool:
+    """Whether an expression is surely a number, and no size of several dimensions."""
+    match node:
+        case ast.Constant(value=value):
+            return isinstance(value, int)
+        case ast.BinOp(op=ast.FloorDiv() | ast.Sub()):
+            return True
+        case ast.BinOp(left=left, right=right):
+            return _is_whole_number(left, function) and _is_whole_number(right, function)
+        case ast.Call(func=ast.Name(id="int" | "len")):
+            return True
+        case ast.Name(id=name):
+            given = defaults(function.args).get(name)
+            annotated = any(
+                param.arg == name and isinstance(param.annotation, ast.Name) and param.annotation.id == "int"
+                for param in parameters(function)
+            )
+            return annotated or (isinstance(given, ast.Constant) and isinstance(given.value, int))
+    return False
 
 
 def _with_vectors(context: Context) -> str | None:

@@ -18,7 +18,7 @@ from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.walks import applied_names
 from initaudit.subjects.lost_writes import LeafWrite
 
-SWITCHES = re.compile(r"no_grad|inference_mode|grad_enabled|requires_grad|\bmeta\b")
+SWITCHES = re.compile(r"no_grad|inference_mode|grad_enabled|requires_grad(?!\s*=\s*True)|\bmeta\b")
 """What may keep autograd from recording, or a parameter from being a leaf that needs it."""
 RECORDED = (torch_api.OVERWRITES | torch_api.PARTIAL_WRITES) - {"set_"} | {
     "mul_", "div_", "add_", "sub_", "clamp_", "neg_", "abs_", "sqrt_", "pow_", "exp_", "copy_", "lerp_", "addmm_",
@@ -91,9 +91,22 @@ def _is_leaf(context: Context, target: ast.expr, meaning: Meaning) -> bool:
     tensor = _innermost(target)
     if own_attribute(tensor) is not None:
         return True  # a parameter of the class itself
+    if not meaning.kinds and not meaning.element and meaning.attribute is not None:
+        return _made_parameter(context, meaning.source)
     if isinstance(tensor, ast.Name):
         return meaning.element or bool(meaning.kinds)
     return bool(meaning.kinds) and all(kind.startswith("torch.nn.") for kind in meaning.kinds)
+
+
+def _made_parameter(context: Context, source: str) -> bool:
+    """Whether the function itself says that an attribute is a parameter: ``m.bias = nn.Parameter(b.view(-1))``."""
+    return any(
+        isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and context.canonical(node.value.func) == "torch.nn.Parameter"
+        and any(context.snippet.source(target) == source for target in node.targets)
+        for node in context.walk()
+    )
 
 
 def _innermost(target: ast.expr) -> ast.expr:

@@ -60,7 +60,8 @@ def _of_loop(context: Context, loop: ast.For, model: ast.expr, name: str, elemen
     names = _names(context, model) if tests else None
     if names is None:
         return
-    passed = [_possible(part, names) for _, part in tests]
+    nested = _all_nested(context, model)
+    passed = [_possible(part, names) and not (nested and _is_whole(test, part)) for test, part in tests]
     for (test, part), possible in zip(tests, passed, strict=True):
         if not possible:
             yield NameTest(
@@ -72,6 +73,23 @@ def _of_loop(context: Context, loop: ast.For, model: ast.expr, name: str, elemen
                 others_pass=any(passed),
                 known=tuple(sorted(names - OF_TORCH - OF_PLAIN)),
             )
+
+
+def _all_nested(context: Context, model: ast.expr) -> bool:
+    """Whether every parameter of a model belongs to a layer in it, so that its name has a dot."""
+    if isinstance(model, ast.Name) and model.id == "self":
+        return False
+    made = [
+        node.value
+        for node in context.walk()
+        if isinstance(node, ast.Assign) and dotted(model) in [dotted(target) for target in node.targets]
+    ]
+    return len(made) == 1 and isinstance(made[0], ast.Call) and context.canonical(made[0].func) in CONTAINERS
+
+
+def _is_whole(test: ast.expr, part: str) -> bool:
+    """Whether a test asks for a whole name, without a dot."""
+    return "." not in part and isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.Eq)
 
 
 def _possible(part: str, names: frozenset[str]) -> bool:

@@ -36,7 +36,7 @@ def overwritten(context: Context) -> Iterator[Overwritten]:
         return
     for position, statement in enumerate(function.body):
         walks = walked(context, statement)
-        if not walks or any(KNOWS.search(_source(walk)) for walk in walks):
+        if not walks or any(KNOWS.search(_source(walk, context)) for walk in walks):
             continue
         again = _Again(context, _walking(context, statement), walks, function.body[position + 1 :])
         row = context.snippet.place(statement).row
@@ -88,8 +88,11 @@ def _is_read(context: Context, flag: str) -> bool:
     return any(module is None or read.search(module.text) for module in found) or bool(read.search(context.module.text))
 
 
-def _source(walk: Walk) -> str:
+def _source(walk: Walk, around: Context) -> str:
+    """The code of a function that a walk runs, or of the loop, where it stands in the constructor ``around`` itself."""
     definition = walk.context.definition
+    if definition == around.definition:
+        return "\n".join(map(walk.context.snippet.source, walk.body))
     return walk.context.module.slice(definition) if definition is not None else ""
 
 
@@ -106,7 +109,9 @@ class _Again:
         self.source = context.snippet.source(statement).partition("\n")[0]
         self.meant = [write for walk in walks for write in walk.writes if write.kinds]
         called = [found for name in own_attributes(statement) if (found := method(context, name)) is not None]
-        texts = [_source(walk) for walk in walks] + [each.module.slice(d) for each in called if (d := each.definition)]
+        texts = [_source(walk, context) for walk in walks] + [
+            each.module.slice(d) for each in called if (d := each.definition)
+        ]
         self.text = "\n".join([*texts, *(context.snippet.source(each) for each in later)])
 
     def mentions(self, name: str) -> bool:
@@ -132,7 +137,7 @@ class _Again:
             for write in self.meant
             if write.attribute == target.attr and any(write.meant_for(context, each) for each in layers)
         ]
-        if again and not any(_called(write.node) in CONSTANTS for write in again):
+        if again and not any(_same(call, write.node) for write in again):
             yield Overwritten(
                 observer=Observer.ANALYZER,
                 place=context.snippet.place(call),
@@ -142,6 +147,31 @@ class _Again:
                 model=context.cls.qualname,
                 parameter=f"{name}.{target.attr}",
             )
+
+
+def _same(one: ast.Call, other: ast.Call) -> bool:
+    """Whether a constant that is written again may be the same, as numbers that the source does not tell are."""
+    if _called(other) not in CONSTANTS:
+        return False
+    first, again = _number(one), _number(other)
+    return first is None or again is None or first == again
+
+
+def _number(call: ast.Call) -> float | str | None:
+    """The constant that a call writes: a number, or code that computes one."""
+    name = _called(call)
+    if name in ("zeros_", "zero_", "ones_"):
+        return float(name == "ones_")
+    given = [*call.args, *(each.value for each in call.keywords)]
+    if not given or name == "eye_":
+        return None
+    try:
+        return float(ast.literal_eval(given[-1]))
+    except (TypeError, ValueError):
+        computed = isinstance(given[-1], ast.UnaryOp | ast.BinOp) and any(
+            isinstance(each, ast.Call) and dotted(each.func).startswith("math.") for each in ast.walk(given[-1])
+        )
+        return ast.unparse(given[-1]) if computed else None
 
 
 def _called(call: ast.Call) -> str:

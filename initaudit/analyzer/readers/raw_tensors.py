@@ -175,8 +175,8 @@ def _is_harmless(context: Context, node: ast.AST) -> bool:
     match parent:
         case ast.Attribute(attr=name):
             return name in METADATA
-        case ast.Compare() | ast.FormattedValue():
-            return True
+        case ast.Compare() | ast.FormattedValue() | ast.Return():
+            return True  # what is returned was read before
         case ast.Call(func=ast.Name(id="print" | "isinstance" | "len")):
             return True
     return False

@@ -14,6 +14,8 @@ from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE, writes_in_place
 from initaudit.subjects.lost_writes import ReboundName
 
+WRITES = torch_api.OVERWRITES | {"mul_", "div_", "add_", "sub_", "clamp_"}
+
 
 @reads(ReboundName, scope=Context, words="parameters( =weight =bias state_dict(")
 def rebound_names(context: Context) -> Iterator[ReboundName]:
@@ -28,7 +30,7 @@ def rebound_names(context: Context) -> Iterator[ReboundName]:
         meaning = step.names.get(name)
         if meaning is None or meaning.what not in TENSORS or not _is_new(context, meanings, value, step.names):
             continue
-        if not step.reads_later(name) and not _read_by_closures(context, name):
+        if not step.reads_later(name) and not read_by_closures(context, name):
             yield ReboundName(
                 place=context.snippet.place(step.statement),
                 name=name,
@@ -40,6 +42,12 @@ def rebound_names(context: Context) -> Iterator[ReboundName]:
 
 def _is_new(context: Context, meanings: Meanings, value: ast.expr, names: Names) -> bool:
     """Whether an expression makes a new tensor, and does nothing else."""
+    match value:
+        case ast.Call(func=ast.Attribute(value=inner, attr=method)) if method in WRITES and isinstance(inner, ast.Call):
+            return _is_new(context, meanings, inner, names)  # a new tensor is written
+        case ast.Call(func=function, args=[ast.Call() as inner, *_]):
+            if (context.canonical(function) or "").startswith(torch_api.INIT):
+                return _is_new(context, meanings, inner, names)
     if writes_in_place(value):
         return False
     match value:
@@ -58,8 +66,8 @@ def _is_new(context: Context, meanings: Meanings, value: ast.expr, names: Names)
                 copied = function.attr in OUT_OF_PLACE | {"clone", "new_zeros", "new_ones", "new_full", "new_empty"}
                 moved = function.attr in ("to", "cuda", "cpu", "type_as", "requires_grad_", "view", "reshape")
                 if copied or moved:
-                    inner = _is_new(context, meanings, function.value, names)
-                    return inner or (copied and meanings.meaning(function.value, names) is not None)
+                    made = _is_new(context, meanings, function.value, names)
+                    return made or (copied and meanings.meaning(function.value, names) is not None)
     return False
 
 
@@ -69,8 +77,8 @@ def _is_tensor(context: Context, meanings: Meanings, node: ast.expr, names: Name
     return (meaning is not None and meaning.what in TENSORS) or _is_new(context, meanings, node, names)
 
 
-def _read_by_closures(context: Context, name: str) -> bool:
-    """Whether a function that is defined in the scope reads the name."""
+def read_by_closures(context: Context, name: str) -> bool:
+    """Whether a function that is defined in the scope reads a name."""
     return any(
         isinstance(inner, ast.Name) and inner.id == name and isinstance(inner.ctx, ast.Load)
         for node in context.walk()

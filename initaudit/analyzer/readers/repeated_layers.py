@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.structure import LISTS
+from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.syntax.context import Context, own_attribute
+from initaudit.analyzer.syntax.meaning import targets
+from initaudit.analyzer.syntax.structure import LISTS, returned
 from initaudit.subjects.layers import RepeatedLayer
 
 STATEFUL = torch_api.LINEAR_LIKE | torch_api.RESET_BY_CONSTRUCTOR.keys() | {"PReLU", "TransformerEncoderLayer"}
@@ -33,20 +35,29 @@ def repeated_layers(context: Context) -> Iterator[RepeatedLayer]:
         for node in context.walk()
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
-    for call in context.calls():
-        if context.canonical(call.func) not in LISTS:
+    containers = [call for call in context.calls() if context.canonical(call.func) in LISTS]
+    found: list[tuple[ast.expr, ast.expr, ast.expr]] = [
+        (call, *each) for call in containers for arg in call.args for each in _repeated(context, arg, lists)
+    ]
+    found += [(added, added, layer) for added, layer in _appended(context, lists)]
+    for call, items, layer in found:
+        maker = made.get(layer.id) if isinstance(layer, ast.Name) else layer
+        if not isinstance(maker, ast.Call) or not _is_stateful(context, maker):
             continue
-        for items, layer in [found for arg in call.args for found in _repeated(context, arg, lists)]:
-            maker = made.get(layer.id) if isinstance(layer, ast.Name) else layer
-            if not isinstance(maker, ast.Call) or not _is_stateful(context, maker):
-                continue
-            if isinstance(layer, ast.Name) and SHARED.search(_around(context, call)):
-                continue
-            yield RepeatedLayer(
-                place=context.snippet.place(call),
-                source=context.snippet.source(items),
-                layer=context.snippet.source(layer),
-            )
+        if isinstance(layer, ast.Name) and (SHARED.search(_around(context, call)) or _used(context, layer.id) > 1):
+            continue
+        yield RepeatedLayer(
+            place=context.snippet.place(call),
+            source=context.snippet.source(items),
+            layer=context.snippet.source(layer),
+        )
+
+
+def _used(context: Context, name: str) -> int:
+    """How often a name is read or bound, beside once: it may be shared on purpose."""
+    places = [node for node in context.walk() if isinstance(node, ast.Name) and node.id == name]
+    bound = sum(isinstance(node.ctx, ast.Store) for node in places)
+    return max(bound, len(places) - bound)
 
 
 def _repeated(context: Context, items: ast.expr, lists: dict[str, ast.expr]) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -76,16 +87,62 @@ def _repeated(context: Context, items: ast.expr, lists: dict[str, ast.expr]) -> 
         case ast.Name(id=name) if name in lists:
             others = {key: value for key, value in lists.items() if key != name}
             yield from _repeated(context, lists[name], others)
+        case ast.ListComp(elt=ast.Name(id=name)) | ast.GeneratorExp(elt=ast.Name(id=name)):
+            bound = {each for one in items.generators for each in targets(one.target)}
+            if name not in bound:
+                yield items, items.elt
         case _:
             pass
+
+
+def _appended(context: Context, lists: dict[str, ast.expr]) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """What every round of a loop adds to a container, and what was made before the loop."""
+    for loop in context.walk():
+        if not isinstance(loop, ast.For | ast.While):
+            continue
+        bound = {node.id for node in nodes(loop) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+        for statement in loop.body:
+            match statement:
+                case ast.Expr(
+                    value=ast.Call(func=ast.Attribute(value=owner, attr="append"), args=[ast.Name(id=name) as layer])
+                ) if name not in bound and _is_container(context, owner, lists):
+                    yield statement.value, layer
+
+
+def _is_container(context: Context, owner: ast.expr, lists: dict[str, ast.expr]) -> bool:
+    """Whether an expression is a container of modules, or a list that one is made of in the same function."""
+    own = own_attribute(owner)
+    for node in context.walk():
+        match node:
+            case ast.Assign(targets=[target], value=ast.Call(func=function)) if context.canonical(function) in LISTS:
+                if ast.unparse(target) == ast.unparse(owner):
+                    return True
+    if own is not None or not isinstance(owner, ast.Name) or not isinstance(lists.get(owner.id), ast.List):
+        return False
+    return any(
+        context.canonical(call.func) in LISTS and owner.id in {n.id for n in nodes(call) if isinstance(n, ast.Name)}
+        for call in context.calls()
+    )
 
 
 def _is_stateful(context: Context, maker: ast.Call) -> bool:
     """Whether a call is known to make a layer with parameters or buffers."""
     found = context.resolve(maker.func)
     if isinstance(found, External):
-        return found.name.startswith("torch.nn.") and found.name.removeprefix("torch.nn.") in STATEFUL
-    if not isinstance(found, Defined) or not found.definition.is_class or not context.project.is_module_class(found):
+        return (
+            found.name in LISTS
+            and any(
+                _is_stateful(context, inner)
+                for inner in nodes(maker)
+                if isinstance(inner, ast.Call) and inner is not maker
+            )
+        ) or (found.name.startswith("torch.nn.") and found.name.removeprefix("torch.nn.") in STATEFUL)
+    if not isinstance(found, Defined):
+        return False
+    if not found.definition.is_class:
+        made = returned(context, found)
+        return any(each.cls is None and each.kind.removeprefix("torch.nn.") in STATEFUL for each in made)
+    if not context.project.is_module_class(found):
         return False
     return any(
         OWNS.search(base.module.slice(base.definition)) if isinstance(base, Defined) else _plain(base.name) in STATEFUL

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted
-from initaudit.analyzer.syntax.context import Context, in_order, own_attribute
+from initaudit.analyzer.syntax.context import Context, in_order, method, own_attribute
 from initaudit.analyzer.syntax.structure import Attribute, constructed
-from initaudit.analyzer.syntax.walks import Initialized, walked, written
+from initaudit.analyzer.syntax.walks import Initialized, Walk, walked, written
+from initaudit.finding import Place
 from initaudit.subjects.weights import TiedDraw
 
 
-@reads(TiedDraw, scope=Context, words="weight", nearby="apply( modules(", named="__init__")
+@reads(TiedDraw, scope=Context, words=("=weight", "weight="), named="__init__")
 def tied_draws(context: Context) -> Iterator[TiedDraw]:
-    """In a constructor: a tie, and a walk behind it that draws one of the two anew, by its kind."""
+    """In a constructor: a tie, and what draws or replaces one of the two anew behind it."""
     function, cls = context.function, context.cls
     if function is None or cls is None or function.name != "__init__":
         return
@@ -24,25 +26,104 @@ def tied_draws(context: Context) -> Iterator[TiedDraw]:
         tied = _tie(statement)
         if tied is None:
             continue
-        for later in function.body[position + 1 :]:
-            for walk in walked(context, later):
-                for one, other in (tied, tied[::-1]):
-                    again = _drawn_as(walk.writes, context, structure, one)
-                    if again is None:
-                        continue
-                    by_kind = _drawn_as(walk.writes, context, structure, other)
-                    first = _drawn_before(context, function.body, other) if by_kind is None else None
-                    if first is not None and _differs(first, again.node):
-                        yield TiedDraw(
-                            place=context.snippet.place(later),
-                            model=cls.qualname,
-                            name=f"{one}.weight",
-                            other=f"{other}.weight",
-                            tie=context.snippet.source(statement),
-                            tied=context.snippet.place(statement),
-                            first=context.snippet.source(first),
-                            by=walk.context.snippet.source(again.node),
-                        )
+        tie = _Tie(context, cls.qualname, statement, *tied)
+        later = function.body[position + 1 :]
+        yield from tie.by_hand(function.body[:position], later)
+        for each in later:
+            for walk in walked(context, each):
+                yield from tie.by_walk(walk, each, function.body, structure)
+
+
+class _Drawn(NamedTuple):
+    """A statement that draws, or replaces, the weight of an attribute by its name."""
+
+    name: str
+    context: Context
+    node: ast.Call | ast.Assign
+
+
+class _Tie:
+    """A tie of the weights of two attributes. ``other``'s is the tensor that stays."""
+
+    def __init__(self, context: Context, model: str, statement: ast.stmt, one: str, other: str) -> None:
+        self.context = context
+        self.model = model
+        self.statement = statement
+        self.names = one, other
+
+    def by_hand(self, before: Sequence[ast.stmt], later: Sequence[ast.stmt]) -> Iterator[TiedDraw]:
+        """What draws the one and then, differently, the other, each by its name; and what ends the tie."""
+        kept = [each for each in _by_name(self.context, before, self.names) if each.name == self.names[1]]
+        drawn = [each for each in kept if isinstance(each.node, ast.Call)]
+        for each in _by_name(self.context, later, self.names):
+            node = each.node
+            if isinstance(node, ast.Assign):
+                yield self.fact(each.context.snippet.place(node), each.name, "", each.context.snippet.source(node))
+                return
+            first = next((one for one in reversed(drawn) if one.name != each.name), None)
+            if first is not None and isinstance(first.node, ast.Call) and _differs(first.node, node):
+                lost, by = first.context.snippet.source(first.node), each.context.snippet.source(node)
+                yield self.fact(each.context.snippet.place(node), each.name, lost, by)
+                return
+            drawn.append(each)
+
+    def by_walk(
+        self, walk: Walk, later: ast.stmt, body: Sequence[ast.stmt], structure: dict[str, Attribute]
+    ) -> Iterator[TiedDraw]:
+        """A walk that draws one of the two by its kind, where the other was drawn by its name or its own kind."""
+        left, right = (_drawn_as(walk.writes, self.context, structure, name) for name in self.names)
+        place, order = self.context.snippet.place(later), list(structure)
+        pairs = ((self.names, left, right), (self.names[::-1], right, left))
+        for (one, other), again, first in pairs:
+            if again is None:
+                continue
+            if first is None:
+                before = _drawn_before(self.context, body, other)
+                if before is not None and _differs(before, again.node):
+                    by = walk.context.snippet.source(again.node)
+                    yield self.fact(place, one, self.context.snippet.source(before), by)
+            elif order.index(one) > order.index(other) and _differs(first.node, again.node):
+                lost, by = walk.context.snippet.source(first.node), walk.context.snippet.source(again.node)
+                yield self.fact(walk.context.snippet.place(again.node), one, lost, by)
+
+    def fact(self, place: Place, name: str, first: str, by: str) -> TiedDraw:
+        other = self.names[0] if name == self.names[1] else self.names[1]
+        return TiedDraw(
+            place=place,
+            model=self.model,
+            name=f"{name}.weight",
+            other=f"{other}.weight",
+            tie=self.context.snippet.source(self.statement),
+            tied=self.context.snippet.place(self.statement),
+            first=first,
+            by=by,
+        )
+
+
+def _by_name(context: Context, body: Sequence[ast.stmt], names: tuple[str, str], depth: int = 0) -> Iterator[_Drawn]:
+    """What a body, and the methods of the object that it calls, draw or replace of the two; what always runs only."""
+    for statement in body:
+        match statement:
+            case ast.With(body=inner):
+                yield from _by_name(context, inner, names, depth)
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name))) if depth < 2:
+                called = method(context, name)
+                if called is not None and called.function is not None:
+                    yield from _by_name(called, called.function.body, names, depth + 1)
+            case ast.Expr(value=ast.Call() as call):
+                target = written(context, call)
+                of = own_attribute(target.value) if isinstance(target, ast.Attribute) else None
+                if isinstance(target, ast.Attribute) and target.attr == "weight" and of in names:
+                    yield _Drawn(str(of), context, call)
+            case ast.Assign(targets=[ast.Attribute(value=owner, attr="weight")], value=ast.Call(func=made)):
+                of = own_attribute(owner)
+                if of in names and context.canonical(made) == "torch.nn.Parameter" and not _keeps(statement, names):
+                    yield _Drawn(str(of), context, statement)
+
+
+def _keeps(statement: ast.Assign, names: tuple[str, str]) -> bool:
+    """Whether a new parameter is made of what one of the two holds."""
+    return any(own_attribute(node) in names for node in ast.walk(statement.value))
 
 
 def _tie(statement: ast.stmt) -> tuple[str, str] | None:

@@ -43,11 +43,32 @@ def _type_tests(context: Context, expression: ast.AST, modules: Sequence[str]) -
                     mended = f"isinstance({subject}, ({', '.join(map(context.snippet.source, kinds))}))"
                     which = "first" if isinstance(types.op, ast.Or) else "last"
                     yield _type_test(context, node, f"tests only the {which}", mended if which == "first" else None)
+            case ast.Call(
+                func=ast.Name(id="isinstance"),
+                args=[ast.Call(func=ast.Name(id="type"), args=[ast.Name(id=subject)]), kind],
+            ):
+                if subject in modules and context.is_module_class(kind):
+                    yield _type_test(
+                        context, node, "never true", f"isinstance({subject}, {context.snippet.source(kind)})"
+                    )
+            case ast.Compare(left=left, ops=[ast.Is() | ast.Eq() | ast.In()], comparators=[ast.Constant(value=str())]):
+                if _type_of(left) in modules:
+                    yield _type_test(context, node, "never true", None)
             case ast.Compare(left=ast.Name(id=subject), ops=[ast.Is() | ast.Eq()], comparators=[kind]):
                 if subject in modules and context.is_module_class(kind):
                     yield _type_test(
                         context, node, "never true", f"isinstance({subject}, {context.snippet.source(kind)})"
                     )
+
+
+def _type_of(node: ast.expr) -> str | None:
+    """The name whose class an expression is: ``type(m)``, ``m.__class__``; or that it is itself."""
+    match node:
+        case ast.Call(func=ast.Name(id="type"), args=[ast.Name(id=subject)]):
+            return subject
+        case ast.Attribute(value=ast.Name(id=subject), attr="__class__"):
+            return subject
+    return None
 
 
 def _always_true(context: Context, node: ast.BoolOp, modules: Sequence[str]) -> Iterator[TypeTest]:

@@ -17,16 +17,17 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import MAX_FILES, importing, is_built, is_loaded_where_built
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import FunctionNode, nodes
-from initaudit.analyzer.syntax.context import Context, first_parameter
+from initaudit.analyzer.syntax.context import Context, first_parameter, initializes
 from initaudit.analyzer.syntax.iteration import element_name, iterated
 from initaudit.analyzer.syntax.scopes import scopes
+from initaudit.analyzer.syntax.walks import applied
 from initaudit.subjects.initializers import UncalledInitializer
 
 SIBLINGS = 3
 SPECIAL = {"forward", "extra_repr", "setup", "configure_model", "configure_optimizers", "build", "create", "make"}
 
 
-@reads(UncalledInitializer, scope=Context, words="_(", nearby="Module nn")
+@reads(UncalledInitializer, scope=Context, words="_( apply(", nearby="Module nn")
 def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
     """A method of a module class, or a function of a script, that initializes and that nothing calls."""
     function, definition = context.function, context.definition
@@ -96,7 +97,10 @@ def _initializes(context: Context, function: FunctionNode) -> bool:
         if not isinstance(node, ast.Call):
             continue
         canonical = context.canonical(node.func)
-        if canonical is not None and canonical.startswith(torch_api.INIT) and canonical.endswith("_") and node.args:
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "apply" and _root(node.func.value) == root:
+            walk = applied(context, node)
+            drawn = drawn or (walk is not None and any(map(initializes, walk.body)))
+        elif canonical is not None and canonical.startswith(torch_api.INIT) and canonical.endswith("_") and node.args:
             drawn = drawn or _root(node.args[0]) in elements
         elif isinstance(node.func, ast.Attribute) and node.func.attr in torch_api.OVERWRITES - {"copy_", "set_"}:
             target = node.func.value
@@ -159,6 +163,9 @@ def _is_program(context: Context) -> bool:
                 return True
             if isinstance(statement, ast.If) and "__main__" in ast.dump(statement.test):
                 return True
+            match statement:
+                case ast.Expr(value=ast.Call(func=ast.Name(id=name))) if name in module.outline.members:
+                    return True
     return False
 
 

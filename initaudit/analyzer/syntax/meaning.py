@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import enum
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.snippets import FunctionNode, nodes, parameters
 
 
 class What(enum.Enum):
@@ -16,6 +16,7 @@ class What(enum.Enum):
     MODULE = "a module"
     PARAMETER = "a parameter"
     STATE = "a value of a state dict"
+    COPY = "a copy of a parameter"
     NAME = "the name of a parameter or a module"
     MODULES = "modules, one by one"
     NAMED_MODULES = "modules with their names"
@@ -53,7 +54,8 @@ class Meaning:
     ``kinds`` are the canonical names of the classes that a module is known to be of (one of them), and ``layer`` those
     of the module that a parameter belongs to. ``part`` says that it is a view of only some of a parameter, ``reshaped``
     one of other dimensions, and ``detached`` one that autograd does not record. ``element`` says that a loop binds the
-    name, and ``certain`` that it surely shares memory with what it comes from.
+    name, ``certain`` that it surely shares memory with what it comes from. ``items`` are the classes of the modules in
+    a sequence, in order, where all are known. A copy says in ``attribute`` what made it.
     """
 
     what: What
@@ -65,6 +67,7 @@ class Meaning:
     detached: bool = False
     element: bool = False
     certain: bool = True
+    items: tuple[str, ...] = ()
 
 
 Names = Mapping[str, Meaning]
@@ -75,7 +78,7 @@ class Step:
     """A statement, and what is known when it runs.
 
     ``after`` are the statements that may run behind it in the same round of every loop around it; ``rounds`` are these
-    loops, the innermost first. ``tests`` are the conditions that hold for it (negated ones are left out). ``guarded``
+    loops, the innermost first. ``conditions`` are those that lead to it, each with whether it holds there. ``guarded``
     says that it stands in the body of a ``try``, and ``displayed`` that a notebook shows its value.
     """
 
@@ -83,9 +86,19 @@ class Step:
     names: Names
     after: tuple[ast.stmt, ...]
     rounds: tuple[ast.For | ast.AsyncFor | ast.While, ...]
-    tests: tuple[ast.expr, ...]
+    conditions: tuple[tuple[ast.expr, bool], ...]
     guarded: bool
     displayed: bool
+
+    @property
+    def tests(self) -> tuple[ast.expr, ...]:
+        """The conditions that hold."""
+        return tuple(test for test, holds in self.conditions if holds)
+
+    @property
+    def excluded(self) -> tuple[ast.expr, ...]:
+        """The conditions that do not hold: those of the branches before an ``else``, and of an earlier ``continue``."""
+        return tuple(test for test, holds in self.conditions if not holds)
 
     def reads_later(self, name: str) -> bool:
         """Whether something may read a name behind the statement, before a loop binds it again."""
@@ -94,9 +107,22 @@ class Step:
         for loop in self.rounds:
             if not isinstance(loop, ast.While) and name in targets(loop.target):
                 return False
-            if any(map(_reader(name), loop.body)):
+            if _read_first(name, loop.body):
                 return True
         return False
+
+
+def _read_first(name: str, body: Sequence[ast.stmt]) -> bool:
+    """Whether a body may read a name before it binds it."""
+    for statement in body:
+        if isinstance(statement, ast.If) and not any(map(_reader(name), [ast.Expr(statement.test)])):
+            if _read_first(name, statement.body) or _read_first(name, statement.orelse):
+                return True
+        elif _reader(name)(statement):
+            return True
+        elif isinstance(statement, ast.Assign) and any(name in targets(target) for target in statement.targets):
+            return False
+    return False
 
 
 def _reader(name: str) -> Callable[[ast.stmt], bool]:
@@ -114,3 +140,40 @@ def _reader(name: str) -> Callable[[ast.stmt], bool]:
 def targets(target: ast.expr) -> set[str]:
     """The names that an assignment target binds."""
     return {node.id for node in nodes(target) if isinstance(node, ast.Name)}
+
+
+def bound_in(function: FunctionNode) -> set[str]:
+    """The names that a function binds itself."""
+    stored = {node.id for node in nodes(function) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    return stored | {param.arg for param in parameters(function)}
+
+
+def forget(names: dict[str, Meaning], statement: ast.stmt) -> None:
+    """Drop what a statement may bind anew."""
+    if not names:
+        return
+    for node in nodes(statement):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            names.pop(node.id, None)
+
+
+def join(names: dict[str, Meaning], branches: Sequence[Names]) -> None:
+    """Keep what all branches that go on agree about."""
+    if not branches:
+        return
+    first = branches[0]
+    kept = {
+        name: meaning
+        for name, meaning in first.items()
+        if all((other := branch.get(name)) is not None and other.what is meaning.what for branch in branches)
+    }
+    before = dict(names)
+    names.clear()
+    for name, meaning in kept.items():
+        same = all(branch[name] == meaning for branch in branches)
+        names[name] = meaning if same else before.get(name, replace(meaning, kinds=()))
+
+
+def leaves(body: Sequence[ast.stmt]) -> bool:
+    """Whether a body surely does not run on to what follows."""
+    return bool(body) and isinstance(body[-1], ast.Return | ast.Raise | ast.Continue | ast.Break)

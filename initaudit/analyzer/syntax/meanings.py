@@ -15,8 +15,22 @@ from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, nodes, parameters
 from initaudit.analyzer.syntax.context import Context, own_attribute
-from initaudit.analyzer.syntax.meaning import ELEMENTS, ITERATORS, NAMED, TENSORS, Meaning, Names, Step, What, targets
-from initaudit.analyzer.syntax.models import is_basic, is_model
+from initaudit.analyzer.syntax.meaning import (
+    ELEMENTS,
+    ITERATORS,
+    NAMED,
+    TENSORS,
+    Meaning,
+    Names,
+    Step,
+    What,
+    bound_in,
+    forget,
+    join,
+    leaves,
+    targets,
+)  # fmt: skip
+from initaudit.analyzer.syntax.models import is_basic, is_model, is_single
 from initaudit.analyzer.syntax.structure import Attribute, constructed
 from initaudit.analyzer.syntax.walks import applied_names
 from initaudit.naming import blocks
@@ -75,7 +89,7 @@ class Meanings:
         return names
 
     def _function(self, function: FunctionNode, around: Names) -> Iterator[Step]:
-        names = {name: meaning for name, meaning in around.items() if name not in _bound_in(function)}
+        names = {name: meaning for name, meaning in around.items() if name not in bound_in(function)}
         applied = function.name in applied_names(self.context)
         first = next((param.arg for param in parameters(function) if param.arg != "self"), None)
         asked = self._asked_for(function)
@@ -106,7 +120,7 @@ class Meanings:
         names: dict[str, Meaning],
         following: tuple[ast.stmt, ...],
         rounds: tuple[ast.For | ast.AsyncFor | ast.While, ...],
-        tests: tuple[ast.expr, ...],
+        tests: tuple[tuple[ast.expr, bool], ...],
         *,
         guarded: bool,
     ) -> Iterator[Step]:
@@ -119,7 +133,9 @@ class Meanings:
         )
         for position, statement in enumerate(body):
             after = (*body[position + 1 :], *following)
-            yield Step(statement, dict(names), after, rounds, tests, guarded, top and isinstance(statement, ast.Expr))
+            here = Step(statement, dict(names), after, rounds, tests, guarded, top and isinstance(statement, ast.Expr))
+            yield here
+            yield from self._each(here)
             match statement:
                 case ast.FunctionDef() | ast.AsyncFunctionDef():
                     names.pop(statement.name, None)
@@ -131,19 +147,21 @@ class Meanings:
                             yield from self._function(member, names)
                 case ast.If(test=test, body=then, orelse=otherwise):
                     one, other = self._narrowed(test, names), dict(names)
-                    yield from self._body(then, one, after, rounds, (*tests, test), guarded=guarded)
-                    yield from self._body(otherwise, other, after, rounds, tests, guarded=guarded)
-                    joined = [one] * (not _leaves(then)) + [other] * (not _leaves(otherwise))
-                    _join(names, joined)
+                    yield from self._body(then, one, after, rounds, (*tests, (test, True)), guarded=guarded)
+                    yield from self._body(otherwise, other, after, rounds, (*tests, (test, False)), guarded=guarded)
+                    joined = [one] * (not leaves(then)) + [other] * (not leaves(otherwise))
+                    join(names, joined)
+                    if len(joined) == 1:
+                        tests = (*tests, (test, not leaves(then)))
                 case ast.For() | ast.AsyncFor():
                     inner = {**names, **self._elements(statement, names)}
                     for name in targets(statement.target) - self._elements(statement, names).keys():
                         inner.pop(name, None)
                     yield from self._body(statement.body, inner, after, (statement, *rounds), tests, guarded=guarded)
                     yield from self._body(statement.orelse, dict(names), after, rounds, tests, guarded=guarded)
-                    _forget(names, statement)
+                    forget(names, statement)
                 case ast.While(body=inner_body):
-                    _forget(names, statement)
+                    forget(names, statement)
                     yield from self._body(inner_body, dict(names), after, (statement, *rounds), tests, guarded=guarded)
                 case ast.With(body=inner_body) | ast.AsyncWith(body=inner_body):
                     yield from self._body(inner_body, names, after, rounds, tests, guarded=guarded)
@@ -152,6 +170,29 @@ class Meanings:
                         is_try = block is getattr(statement, "body", None) and hasattr(statement, "handlers")
                         yield from self._body(block, dict(names), after, rounds, tests, guarded=guarded or is_try)
                     self._bind(statement, names)
+
+    def _each(self, step: Step) -> Iterator[Step]:
+        """What a comprehension does with each item, and a lambda with each module, as statements of their own."""
+        match step.statement:
+            case (
+                ast.Expr(value=ast.ListComp() as made)
+                | ast.Assign(targets=[ast.Name(id="_")], value=ast.ListComp() as made)
+            ):
+                names, conditions = dict(step.names), step.conditions
+                for each in made.generators:
+                    names = {**names, **self._elements(each, names)}
+                    conditions = (*conditions, *((test, True) for test in each.ifs))
+                value = made.elt
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="apply"), args=[ast.Lambda(args=given) as made])):
+                names = {**step.names, **{arg.arg: Meaning(What.MODULE, arg.arg) for arg in given.args[:1]}}
+                conditions, value = step.conditions, made.body
+            case _:
+                return
+        if isinstance(value, ast.IfExp):
+            names, conditions = self._narrowed(value.test, names), (*conditions, (value.test, True))
+            value = value.body
+        statement = ast.copy_location(ast.Expr(value), value)
+        yield replace(step, statement=statement, names=names, conditions=conditions, displayed=False)
 
     def _bind(self, statement: ast.stmt, names: dict[str, Meaning]) -> None:
         bound: dict[str, Meaning] = {}
@@ -162,7 +203,8 @@ class Meanings:
             ):
                 meaning = self.meaning(value, names)
                 if meaning is not None:
-                    bound[name] = replace(meaning, element=False)
+                    grows = isinstance(value, ast.List)  # something may be added to it
+                    bound[name] = replace(meaning, element=False, kinds=() if grows else meaning.kinds)
             case ast.Assign(targets=[ast.Tuple(elts=elements)], value=ast.Tuple(elts=values)) if len(elements) == len(
                 values
             ):
@@ -174,7 +216,7 @@ class Meanings:
                 return
             case _:
                 pass
-        _forget(names, statement)
+        forget(names, statement)
         names.update(bound)
 
     def _narrowed(self, test: ast.expr, names: Names) -> dict[str, Meaning]:
@@ -222,7 +264,7 @@ class Meanings:
 
     # Loops
 
-    def _elements(self, loop: ast.For | ast.AsyncFor, names: Names) -> dict[str, Meaning]:
+    def _elements(self, loop: ast.For | ast.AsyncFor | ast.comprehension, names: Names) -> dict[str, Meaning]:
         """What a loop binds its variables to."""
         iterable, target = loop.iter, loop.target
         if isinstance(iterable, ast.Call) and dotted(iterable.func) == "enumerate" and iterable.args:
@@ -243,10 +285,11 @@ class Meanings:
             if isinstance(name, ast.Name):
                 bound[name.id] = Meaning(What.NAME, found.source, element=True)
         if isinstance(target, ast.Name):
-            bound[target.id] = Meaning(ELEMENTS[found.what], found.source, element=True)
+            what = ELEMENTS[found.what]
+            bound[target.id] = Meaning(what, found.source, found.kinds, element=True, items=found.items)
         return bound
 
-    def _walks_model(self, iterable: ast.expr, loop: ast.For | ast.AsyncFor, names: Names) -> bool:
+    def _walks_model(self, iterable: ast.expr, loop: ast.For | ast.AsyncFor | ast.comprehension, names: Names) -> bool:
         """Whether what is walked is a model: trees of other kinds have ``modules()`` and ``children()`` too."""
         for node in nodes(iterable):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ITERATORS:
@@ -269,13 +312,36 @@ class Meanings:
                 owner = self.meaning(value, names)
                 if owner is not None and owner.what is What.STATE_DICT:
                     return Meaning(What.STATE, self.context.snippet.source(node))
+                if owner is not None and owner.what is What.MODULE:
+                    return self._item(node, owner)
                 if owner is None or owner.what not in TENSORS or not is_basic(index):
                     return None
                 return replace(owner, part=True, element=False)
+            case ast.List(elts=elements) | ast.Tuple(elts=elements):
+                return self._together(node, [self.meaning(each, names) for each in elements])
             case ast.Call():
                 return self._call(node, names)
             case ast.GeneratorExp(elt=ast.Name(id=kept)) | ast.ListComp(elt=ast.Name(id=kept)):
                 return self._comprehended(node, kept, names)
+        return None
+
+    def _item(self, node: ast.Subscript, owner: Meaning) -> Meaning | None:
+        """``net[0]`` of a sequence whose items are known."""
+        index = node.slice.operand if isinstance(node.slice, ast.UnaryOp) else node.slice
+        if not isinstance(index, ast.Constant) or not isinstance(index.value, int) or not owner.items:
+            return None
+        position = -index.value if index is not node.slice else index.value
+        kind = owner.items[position] if -len(owner.items) <= position < len(owner.items) else None
+        return Meaning(What.MODULE, self.context.snippet.source(node), kinds=(kind,)) if kind else None
+
+    def _together(self, node: ast.expr, found: Sequence[Meaning | None]) -> Meaning | None:
+        """``[self.enc, self.dec]``: several modules, or several parameters."""
+        known = [each for each in found if each is not None]
+        for one, several in ((What.MODULE, What.MODULES), (What.PARAMETER, What.PARAMETERS)):
+            if known and len(known) == len(found) and all(each.what is one and not each.part for each in known):
+                kinds = {kind for each in known for kind in each.kinds} if all(each.kinds for each in known) else ()
+                kinds = kinds if several is What.MODULES else ()
+                return Meaning(several, self.context.snippet.source(node), tuple(sorted(kinds)))
         return None
 
     def _comprehended(self, node: ast.GeneratorExp | ast.ListComp, kept: str, names: Names) -> Meaning | None:
@@ -352,13 +418,17 @@ class Meanings:
                 return found
         if self.context.is_module_class(function):
             kind = self._class_name(function)
-            return Meaning(What.MODULE, self.context.snippet.source(node), kinds=(kind,) if kind else ())
+            items = [self._class_name(each.func) if isinstance(each, ast.Call) else None for each in node.args]
+            known = tuple(each or "" for each in items) if kind == "torch.nn.Sequential" and all(items) else ()
+            return Meaning(What.MODULE, self.context.snippet.source(node), kinds=(kind,) if kind else (), items=known)
         return None
 
     def _method(self, node: ast.Call, function: ast.Attribute, names: Names) -> Meaning | None:
         source, attr = self.context.snippet.source(node), function.attr
         if attr in ITERATORS:
-            return Meaning(ITERATORS[attr], source)
+            owner = self.meaning(function.value, names) if "parameters" in attr else None
+            kinds, items = (owner.kinds, owner.items) if owner is not None else ((), ())
+            return Meaning(ITERATORS[attr], source, kinds, items=items)
         if attr == "state_dict" and not node.args:
             return Meaning(What.STATE_DICT, source)
         owner = self.meaning(function.value, names)
@@ -366,6 +436,10 @@ class Meanings:
             return None
         if owner.what is What.STATE_DICT:
             return {"items": Meaning(What.NAMED_STATES, source), "values": Meaning(What.STATES, source)}.get(attr)
+        if owner.what in TENSORS and (attr == "clone" or (attr == "double" and is_single(self.context, owner.kinds))):
+            return Meaning(What.COPY, owner.source, attribute=attr)
+        if owner.what is What.COPY and attr in torch_api.WHOLE_VIEWS | MAYBE_COPIES:
+            return replace(owner, element=False)
         if owner.what not in TENSORS or attr in COPIES:
             return None
         if attr in MAYBE_COPIES:
@@ -376,40 +450,3 @@ class Meanings:
         if attr in torch_api.PARTIAL_VIEWS and attr not in ("index_select", "chunk", "split", "unbind", "tensor_split"):
             return replace(owner, part=True, element=False)
         return None
-
-
-def _bound_in(function: FunctionNode) -> set[str]:
-    """The names that a function binds itself."""
-    stored = {node.id for node in nodes(function) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
-    return stored | {param.arg for param in parameters(function)}
-
-
-def _forget(names: dict[str, Meaning], statement: ast.stmt) -> None:
-    """Drop what a statement may bind anew."""
-    if not names:
-        return
-    for node in nodes(statement):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names.pop(node.id, None)
-
-
-def _join(names: dict[str, Meaning], branches: Sequence[Names]) -> None:
-    """Keep what all branches that go on agree about."""
-    if not branches:
-        return
-    first = branches[0]
-    kept = {
-        name: meaning
-        for name, meaning in first.items()
-        if all((other := branch.get(name)) is not None and other.what is meaning.what for branch in branches)
-    }
-    before = dict(names)
-    names.clear()
-    for name, meaning in kept.items():
-        same = all(branch[name] == meaning for branch in branches)
-        names[name] = meaning if same else before.get(name, replace(meaning, kinds=()))
-
-
-def _leaves(body: Sequence[ast.stmt]) -> bool:
-    """Whether a body surely does not run on to what follows."""
-    return bool(body) and isinstance(body[-1], ast.Return | ast.Raise | ast.Continue | ast.Break)

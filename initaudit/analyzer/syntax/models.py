@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 
 from initaudit.analyzer.snippets import dotted, nodes
 from initaudit.analyzer.syntax.context import Context
@@ -11,7 +12,7 @@ from initaudit.analyzer.syntax.context import Context
 MODEL_LIKE = re.compile(r"net|model|module|encoder|decoder|backbone|classifier|critic|actor|policy", re.IGNORECASE)
 
 
-def is_model(context: Context, model: ast.expr, loop: ast.For | ast.AsyncFor) -> bool:
+def is_model(context: Context, model: ast.expr, loop: ast.For | ast.AsyncFor | ast.comprehension) -> bool:
     """Whether a name, a type, an assignment or the loop's own type tests say that a model is iterated."""
     name = dotted(model)
     root, _, rest = name.partition(".")
@@ -46,11 +47,11 @@ def _is_dotted(text: str) -> bool:
     return all(part.isidentifier() for part in text.split("."))
 
 
-def _tests_module_types(context: Context, loop: ast.For | ast.AsyncFor) -> bool:
+def _tests_module_types(context: Context, loop: ast.For | ast.AsyncFor | ast.comprehension) -> bool:
     """Whether the body asks ``isinstance(m, nn.Linear)``."""
     return any(
         context.is_module_class(kind)
-        for statement in loop.body
+        for statement in (loop.body if not isinstance(loop, ast.comprehension) else loop.ifs)
         for node in nodes(statement)
         if isinstance(node, ast.Call) and dotted(node.func) == "isinstance" and len(node.args) == 2
         for kind in nodes(node.args[1])
@@ -65,3 +66,11 @@ def is_basic(index: ast.expr) -> bool:
         or (isinstance(part, ast.Constant) and (part.value is ... or part.value is None or isinstance(part.value, int)))
         for part in parts
     )
+
+
+def is_single(context: Context, kinds: Sequence[str]) -> bool:
+    """Whether layers of these classes are surely of single precision: torch's own, in a file with no other."""
+    text = context.module.text
+    other = any(word in text for word in ("float64", "default_dtype", "dtype=", "default_tensor_type"))
+    of_torch = bool(kinds) and all(kind.startswith("torch.nn.") for kind in kinds)
+    return of_torch and not other and text.count("double") == 1

@@ -98,6 +98,12 @@ def constructed(project: Project, cls: Defined) -> dict[str, Attribute]:
     return found if readable else {**found, "*": Attribute("*", complete=False)}
 
 
+def returned(context: Context, function: Defined) -> list[Layer]:
+    """The layers that a function of the project gives back, as far as they are known."""
+    calling = context.function or ast.FunctionDef("", ast.arguments([], [], None, [], [], None, []), [], [])
+    return list(_Reader(context, calling).returned_by(function).layers)
+
+
 class _Reader:
     """One pass over a function, with the layers that its local names hold."""
 
