@@ -32,8 +32,7 @@ QUESTIONS = {"isinstance", "hasattr", "getattr", "type", "find", "startswith", "
 @reads(
     ConstantWeights,
     scope=Context,
-    words="constant_( fill_( zeros_( ones_( zero_( constant( normal_( normal( ones( zeros( full( ones_like( zeros_like( "
-    "full_like(",
+    words="constant_( fill_( zeros_( ones_( zero_( constant( normal_( normal( ones( zeros( full( _like(",
     nearby="modules( apply( parameters( children(",
 )
 def constant_weights(context: Context) -> Iterator[ConstantWeights]:
