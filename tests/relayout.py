@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import itertools
+import random
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import tokenize
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-WIDTHS = (40, 60, 100, 320)
+WIDTHS = (24, 40, 60, 100, 320)
 BETWEEN = {tokenize.NAME, tokenize.NUMBER, tokenize.OP, tokenize.STRING}
 
 
@@ -54,12 +55,28 @@ def continued(text: str) -> str:
     )
 
 
-def bracketed(text: str) -> str:
+def at_random(text: str, chance: random.Random) -> str:
+    """Put brackets, comments, continued lines and blank lines where chance will have them."""
+
+    def what(token: tokenize.TokenInfo, after: tokenize.TokenInfo, depth: int) -> str:
+        if chance.random() < 0.7:
+            return ""
+        if token.type == tokenize.NEWLINE and not depth:
+            return "\n" * chance.randint(1, 3)
+        blanks = " " * chance.randint(1, 30)
+        if not _between(token, after):
+            return ""
+        return chance.choice(["  # why ) not, a.b\n", "\n", "\\\n"]) + blanks if depth else f"\\\n{blanks}"
+
+    return _inserted(bracketed(text, lambda: chance.random() < 0.4), what)
+
+
+def bracketed(text: str, wanted: Callable[[], bool] = lambda: True) -> str:
     """Put brackets around what is assigned, returned, tested, called for its effect, or given to a call."""
     lines = text.split("\n")
     places: list[tuple[int, int, str]] = []
     for node in ast.walk(ast.parse(text)):
-        for value in _values(node):
+        for value in _values(node) if wanted() else ():
             places.append((value.lineno, value.col_offset, "("))
             places.append((value.end_lineno or 0, value.end_col_offset or 0, ")"))
     for row, column, bracket in sorted(places, reverse=True):
@@ -77,10 +94,10 @@ WAYS: dict[str, Callable[[str], str]] = {
 }
 
 
-def laid_out(text: str, way: str) -> str:
+def laid_out(text: str, way: str | random.Random) -> str:
     """Return a text laid out otherwise; as it is, where that is no Python, or none that can be taken apart."""
     try:
-        changed = WAYS[way](text)
+        changed = WAYS[way](text) if isinstance(way, str) else at_random(text, way)
         same = ast.dump(ast.parse(changed)) == ast.dump(ast.parse(text))
     except (SyntaxError, tokenize.TokenError, ValueError, RecursionError):
         return text
@@ -89,7 +106,8 @@ def laid_out(text: str, way: str) -> str:
 
 def told(message: str) -> str:
     """What a message says, however the code that it shows is laid out."""
-    text = re.sub(r"# (?:why \( not, a\.b|(?:finds|misses): [INI\d, ]+)", "", message).replace("'", '"')
+    text = re.sub(r"# (?:why [()] not, a\.b|(?:finds|misses): [INI\d, ]+)", "", message).replace("'", '"')
+    text = re.sub(r",(?=\s*[\])}])", "", text)
     text = re.sub(r"(?<=:)\d+\b|\blines? \d+|[\s\\()]", "", text)
     return re.sub(r",(?=[\])}`])|,$", "", text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 from typing import TypeVar
@@ -13,27 +14,27 @@ _TYPE_PARAMETERS = re.compile(r"^(class\s+\w+)\s*\[(?:[^\[\]]|\[[^\[\]]*\])*\]")
 
 def bases(lines: Sequence[str]) -> list[str]:
     """The positional bases of the class statement that some lines begin with, subscripts (``Generic[T]``) dropped."""
-    header = ""
+    header, opened = "", 0
     for line in lines:
-        header += line.split("#")[0].strip() + " "
-        if header.count("(") == header.count(")") and header.rstrip().partition(":")[1]:
+        code = line.split("#")[0].rstrip()
+        opened += code.count("(") - code.count(")")
+        header += f"{line}\n"
+        if not opened and ":" in code:
+            header += " pass" if code.endswith(":") else ""
             break
-    header = _TYPE_PARAMETERS.sub(r"\1", header, count=1)
-    inside = header.partition("(")[2].rpartition(")")[0] if "(" in header.partition(":")[0] else ""
-    return [name for name in split_arguments(inside) if name and "=" not in name and not name.startswith("*")]
+    try:
+        statement = ast.parse(_TYPE_PARAMETERS.sub(r"\1", header.lstrip(), count=1)).body[0]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    found = statement.bases if isinstance(statement, ast.ClassDef) else []
+    return [_name(base) for base in found if not isinstance(base, ast.Starred)]
 
 
-def split_arguments(text: str) -> list[str]:
-    """Comma-separated arguments, without what stands in brackets."""
-    depth, current, result = 0, "", []
-    for character in text:
-        depth += (character in "([{") - (character in ")]}")
-        if character == "," and depth == 0:
-            result.append(current.strip())
-            current = ""
-        elif depth == 0 and character not in ")]}":
-            current += character
-    return [*result, current.strip()]
+def _name(base: ast.expr) -> str:
+    """The name of a base, or of what is called or indexed for it."""
+    while isinstance(base, ast.Subscript | ast.Call):
+        base = base.value if isinstance(base, ast.Subscript) else base.func
+    return ast.unparse(base)
 
 
 def merge(sequences: Sequence[list[T]]) -> list[T] | None:

@@ -10,6 +10,7 @@ stand between any two tokens.
 - ``weight?`` is tested, ``(weight)`` the first argument of a call, ``=weight`` assigned, alone or behind a dotted name,
   ``weight=`` given a value;
   ``self?`` and ``(self)`` are an attribute of the object.
+- ``.data`` is an attribute, and of ``init.`` one is meant.
 - ``]=`` is an assignment to an item.
 
 Calls of special methods, such as ``super().__init__()``, are no words.
@@ -65,6 +66,11 @@ class Matches:
         return form is None or (self._roughly and not called) or form(self)
 
     @functools.cached_property
+    def names_called(self) -> frozenset[str]:
+        """The last names of what is called."""
+        return frozenset(_LAST_NAME.findall(self.called))
+
+    @functools.cached_property
     def called(self) -> str:
         """What stands before the brackets of the text, each once: a tenth of it."""
         pieces = self.text.split("(")
@@ -77,6 +83,7 @@ class Matches:
 
 
 _BLANKS = " \t\f\\"
+_LAST_NAME = re.compile(r"(\w+)\(")
 _BEGINS_A_LINE = re.compile(r"\n[ \t\f]*\(")
 _GAP = r"(?:[\s\\]|#.*\n)*"
 """What may stand between two tokens."""
@@ -105,7 +112,7 @@ def _parsed(word: str) -> tuple[str, Callable[[Matches], bool] | None, bool]:
     """The letters of a word, what else has to hold (None: nothing), and whether that is about calls alone."""
     begins = word.startswith(":")
     form = word.removeprefix(":")
-    name = form.strip("*;?=()") if re.search(r"\w", form) else form
+    name = form.strip("*;?=().") if re.search(r"\w", form) else form
     shape = form.replace(name, "x", 1)
     if shape == "x(" and not begins:
         return form, None, True
@@ -137,6 +144,8 @@ def _pattern(shape: str, name: str) -> str:
         "(x)": rf"\({_GAP}{owned}{_GAP}[,)]",
         "=x": rf"=(?!=){_OPEN}{owned}\b",
         "x=": rf"{name}{_GAP}=(?!=)",
+        ".x": rf"\.{_GAP}{name}\b",
+        "x.": rf"\b{name}{_GAP}\.",
     }[shape]
 
 

@@ -5,12 +5,12 @@ The constructor's values are gone by then; only what the initializer writes is g
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from initaudit.analyzer.constructor import Construction, Registered, attempt, declaring_class, registered, trial
 from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS, RESETS
+from initaudit.analyzer.matches import groups
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.programs.initializers import writing
@@ -23,7 +23,7 @@ from initaudit.finding import Observer
 from initaudit.subjects.lost_on_meta import NotRestored
 from initaudit.timeline import Kind
 
-GIVES_MEMORY = re.compile(r"\.to_empty\(|\bto_empty\(")
+GIVES_MEMORY = groups("to_empty(")
 
 
 def restorer(construction: Construction) -> str | None:
@@ -40,7 +40,7 @@ def restorer(construction: Construction) -> str | None:
                 return applied.qualname if isinstance(applied, Defined) else None
         for name in INITIALIZERS:
             method = project.method(container, name)
-            if isinstance(method, Defined) and GIVES_MEMORY.search(method.module.slice(method.definition)):
+            if isinstance(method, Defined) and _gives_memory(method.module, method.definition):
                 return method.qualname
     return _of_a_base(project, cls)
 
@@ -51,17 +51,21 @@ def _of_a_base(project: Project, cls: Defined) -> str | None:
     A model that holds blocks of some kind holds those of a subclass too.
     """
     bases = [base for base in project.mro(cls) or () if isinstance(base, Defined) and base != cls]
-    giving = Search(cls.module.project_folder, pattern=GIVES_MEMORY.pattern.encode())
+    giving = Search(cls.module.project_folder, words=GIVES_MEMORY)
     for filename in project.find(giving) if bases else ():
         module = project.load(filename)
         for definition in module.outline.classes() if module is not None else ():
             for name in INITIALIZERS:
                 member = definition.members.get(name)
-                if module is None or member is None or not GIVES_MEMORY.search(module.slice(member)):
+                if module is None or member is None or not _gives_memory(module, member):
                     continue
                 if any(_names(module, definition, base) and _is(project, module, base) for base in bases):
                     return Defined(module, member).qualname
     return None
+
+
+def _gives_memory(module: Module, definition: Definition) -> bool:
+    return module.matches(definition.start, definition.end).holds_all(GIVES_MEMORY)
 
 
 def _names(module: Module, definition: Definition, base: Defined) -> bool:

@@ -14,8 +14,9 @@ from initaudit.analyzer.layout import packages_around, project_folder
 from initaudit.analyzer.matches import Matches
 from initaudit.analyzer.outline import Definition, Outline, outline, outline_of
 from initaudit.analyzer.scopes import Scopes, is_final, scopes, scopes_of
-from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError, parsed
+from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError, dotted, parsed
 from initaudit.analyzer.torch_api import is_torch
+from initaudit.analyzer.usage import Usage, usage
 from initaudit.finding import Place
 from initaudit.newer_python import is_newer_python
 from initaudit.source import Unread
@@ -40,6 +41,8 @@ class Module:
         self._snippets: dict[tuple[int, int], Snippet | None] = {}
         self._matches: dict[tuple[int, int], Matches] = {}
         self._naming: dict[str, list[Definition]] = {}
+        self._aliases: dict[str, str] = {}
+        self._usage: dict[tuple[int, int], Usage] = {}
         self._statements: dict[int, set[str]] = {}
 
     @functools.cached_property
@@ -155,6 +158,49 @@ class Module:
     def _begins(self) -> list[int]:
         """Where each line begins, and where one behind the last would."""
         return [0, *itertools.accumulate(len(line) + 1 for line in self.lines)]
+
+    def usage(self, definition: Definition) -> Usage:
+        """What stands in a definition."""
+        return self.usage_of(definition.start, definition.end)
+
+    def usage_of(self, start: int, end: int) -> Usage:
+        """What stands in some rows; nothing where they do not parse."""
+        if (start, end) not in self._usage:
+            known = self._snippets.get((start, end)) or self._slice(start, end, parsed)
+            if known is None and self.newer:
+                known = self._slice(start, end, losslessly)
+            self._usage[start, end] = usage(known.body if known is not None else ())
+        return self._usage[start, end]
+
+    def parts_naming(self, word: str) -> Iterator[tuple[int, int]]:
+        """The rows of the definitions and stretches of the top level in which a word stands."""
+        found: dict[tuple[int, int], None] = {}
+        for row in self.rows_of(word) if word in self.text else ():
+            around = self.outline.at(row)
+            while around is not None and around.parent is not None:
+                around = around.parent
+            if around is not None:
+                found[around.start, around.end] = None
+            else:
+                found.update(dict.fromkeys(each for each in self.outline.top_level if each[0] <= row <= each[1]))
+        yield from found
+
+    def usages(self, word: str) -> Iterator[Usage]:
+        """What stands in the definitions and stretches of the top level in which a word stands."""
+        return (self.usage_of(start, end) for start, end in self.parts_naming(word))
+
+    def reads(self, attribute: str) -> bool:
+        """Whether the file reads an attribute of some object, or says its name in a string."""
+        return any(attribute in usage.read or attribute in usage.texts for usage in self.usages(attribute))
+
+    def alias(self, name: str) -> str:
+        """The dotted name that the top level assigns to another one; empty where it is something else."""
+        if name not in self._aliases:
+            found = self.quiet_snippet(*self.outline.globals[name])
+            value = getattr(found.body[0], "value", None) if found is not None and found.body else None
+            dotted_name = dotted(value) if isinstance(value, ast.Name | ast.Attribute) else ""
+            self._aliases[name] = "" if dotted_name.startswith(".") else dotted_name
+        return self._aliases[name]
 
     def naming(self, word: str) -> Sequence[Definition]:
         """The definitions in which a word stands, in the order of the file."""

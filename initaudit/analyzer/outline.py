@@ -27,9 +27,12 @@ _STRING = re.compile(
 _GO_ON = tuple(re.compile(each) for each in ('"""', "'''", r"\\\n"))
 """What stands in strings of several lines, each looked for by itself, which is several times as fast."""
 _HEADER = re.compile(r"(?:async[ \t]+)?(class|def)[ \t]+(\w+)")
-_BROKEN = re.compile(r"(?m)^[ \t]*(?:(?:async|class|def|from|import)\b|@).*\\$")
-"""The header of a definition, or an import, that goes on behind a backslash."""
+_BROKEN = re.compile(r"(?m)^[ \t]*(?:(?:async|class|def|from|import)\b|@).*\\$|^\w[^=\n]*\\$")
+"""The header of a definition, an import, or what a top-level statement begins with, that goes on behind a backslash."""
+_SEVERAL = re.compile(r"(?m)^[ \t]*\w[^#\n]*[:;][ \t]*(?:import|from)\b|^\w[^#\n]*;[ \t]*\w+[ \t]*[:=]|^\(")
+"""A line of several statements of which one binds a name, or one that begins with a bracket."""
 _GLOBAL = re.compile(r"(\w+)[ \t]*(?::[^=\n]+)?=(?!=)")
+_ANNOTATED = re.compile(r"\w+[ \t]*:[^=\n]*[(\[]")
 _IMPORT = re.compile(r"(?:from[ \t]+(\.*[ \t]*[\w.]*)[ \t]+)?import\b")
 _ALIAS = re.compile(r"([\w.]+)(?:\s+as\s+(\w+))?")
 
@@ -96,13 +99,15 @@ def outline(text: str) -> Outline:
     """Return the table of contents of a file whose newlines are ``\\n``; doubtful where its lines do not tell it."""
     lines = text.split("\n")
     scanner = _Scanner(lines, _rows_inside_strings(text))
-    scanner.result.doubtful = "\\\n" in text and _BROKEN.search(text) is not None
+    broken = "\\\n" in text and _BROKEN.search(text) is not None
+    scanner.result.doubtful = broken or _SEVERAL.search(text) is not None
     return scanner.scan()
 
 
 def outline_of(body: Sequence[ast.stmt]) -> Outline:
     """The table of contents of a file as Python parses it."""
     found = Outline([], {}, {}, [], {}, [])
+    follows = False  # the statement before is one of the same stretch
     for statement in body:
         rows = statement.lineno, statement.end_lineno or statement.lineno
         match statement:
@@ -111,8 +116,10 @@ def outline_of(body: Sequence[ast.stmt]) -> Outline:
             ):
                 found.globals[name] = rows
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                follows = False
                 continue
-        found.top_level.append(rows)
+        found.top_level.append((found.top_level.pop()[0], rows[1]) if follows else rows)
+        follows = True
     _record(found, body, None)
     return found
 
@@ -177,6 +184,7 @@ class _Scanner:
         self.result = Outline([], {}, {}, [], {}, [])
         self.open: list[Definition] = []
         self.decorated: int | None = None
+        self.decorator = 0  # the row of the last one
         self.decorating = False  # since the last decorator, nothing but its own further lines came
         self.last = 0  # the last row that holds code
         self.loose: int | None = None  # first row of the running top-level stretch
@@ -192,6 +200,7 @@ class _Scanner:
                 continue
             self.begin_line(row, len(line) - len(stripped), stripped)
             self.last = row
+        self.result.doubtful = self.result.doubtful or self.decorating
         self.close(0)
         self.end_loose()
         self.end_statement()
@@ -199,8 +208,11 @@ class _Scanner:
 
     def continues_decorator(self, code: str) -> bool:
         """Whether a line is a further one of a decorator: it is, until the next decorator or the definition."""
-        if self.decorating and (code[0] == "@" or _HEADER.match(code)):
-            self.decorating = False
+        if self.decorating:
+            self.decorating = not (code[0] == "@" or _HEADER.match(code))
+            opened = _opened("\n".join(self.lines[self.decorator - 1 : self.last]))
+            if opened < 0 or (opened > 0) != self.decorating:
+                self.result.doubtful = True  # it was a product of matrices that goes on in this line
         return self.decorating
 
     def continues(self, row: int) -> bool:
@@ -216,7 +228,7 @@ class _Scanner:
         first = code[0]
         if first == "@":
             self.decorated = self.decorated or row
-            self.decorating = True
+            self.decorator, self.decorating = row, True
             if not self.open and indent == 0:
                 self.end_loose()
             return
@@ -231,6 +243,8 @@ class _Scanner:
                 self.add_import(row, match)
             elif indent == 0 and (match := _GLOBAL.match(code)):
                 self.statement = (match[1], row)
+            elif indent == 0 and _ANNOTATED.match(code):
+                self.result.doubtful = True
 
     def begin_definition(self, row: int, indent: int, is_class: bool, name: str) -> None:
         parent = self.open[-1] if self.open else None

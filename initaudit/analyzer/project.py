@@ -352,10 +352,9 @@ class Project:
 
     def _global(self, module: Module, name: str, rest: str, hops: int) -> Resolved | None:
         """A top-level assignment; a plain alias (``Parameter = nn.Parameter``) is followed."""
-        start, end = module.outline.globals[name]
-        value = " ".join(module.lines[start - 1 : end]).split("=", 1)[1].split("#")[0].strip()
-        if value.replace(".", "").replace("_", "").isalnum() and not value[0].isdigit() and hops < MAX_HOPS:
-            target = self.resolve(module, value + (f".{rest}" if rest else ""), hops + 1)
+        alias = module.alias(name)
+        if alias and hops < MAX_HOPS:
+            target = self.resolve(module, alias + (f".{rest}" if rest else ""), hops + 1)
             if target is not None and target != Global(module, name):
                 return target
         return None if rest else Global(module, name)

@@ -10,37 +10,45 @@ from typing import Protocol
 
 import msgspec
 
+from initaudit.analyzer.matches import Matches, Words
 from initaudit.finding import Place
 from initaudit.observation import Observation, ProvedFix
 
-IMPORTED = re.compile(rb"import[ \t]+(\([^)]*\)|[^\n]*(?:(?<=\\)\n[^\n]*)*)")
+IMPORTED = re.compile(rb"import\b(?:[ \t]|\\\r?\n)*(\((?:[^)#]|#[^\n]*)*\)|(?:[^\\\n]|\\\r?\n)*)")
 """What stands behind the word, whatever that is."""
 NAME = re.compile(rb"[A-Za-z_]\w*")
 _OUR_NOQA = re.compile(rb"noqa.*\bINI[0-9]", re.IGNORECASE)
 
 
 class Search(msgspec.Struct, frozen=True, array_like=True):
-    """The question which files below a folder import one of some names, hold a word, and hold a pattern.
+    """The question which files below a folder hold a word by itself, import one of some names, and hold other words.
 
-    What is empty is not asked for. Without a pattern, the word has to stand there by itself.
+    ``words`` are groups of which one each has to stand there, as ``matches`` looks for it. What is empty is not asked.
     """
 
     folder: str
     word: bytes = b""
-    pattern: bytes = b""
     imported: tuple[bytes, ...] = ()
+    words: Words = ()
 
     def finds(self, raw: bytes) -> bool:
         if self.word not in raw:
             return False
         if self.imported and imported_names(raw).isdisjoint(self.imported):
             return False
-        return _compiled(self.pattern or rb"\b" + re.escape(self.word) + rb"\b").search(raw) is not None
+        if self.word and _by_itself(self.word).search(raw) is None:
+            return False
+        return not self.words or _matches(raw).holds_all(self.words)
 
 
 @functools.lru_cache(maxsize=256)
-def _compiled(pattern: bytes) -> re.Pattern[bytes]:
-    return re.compile(pattern)
+def _by_itself(word: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"\b" + re.escape(word) + rb"\b")
+
+
+@functools.lru_cache(maxsize=64)
+def _matches(raw: bytes) -> Matches:
+    return Matches(raw.decode(errors="replace"))
 
 
 @functools.lru_cache(maxsize=64)

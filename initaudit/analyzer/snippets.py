@@ -68,14 +68,16 @@ class Snippet:
         return Place(self.filename, row, column + 1, end_row, end_column + 1)
 
     def source(self, node: ast.AST, last: ast.AST | None = None) -> str:
-        """The node's text, or that from the begin of one node to the end of the ``last``."""
+        """The node's text to be shown, or that from the begin of one node to the end of the ``last``: in one line."""
         row, column, end_row, end_column = self._span(node)
         if last is not None:
             _, _, end_row, end_column = self._span(last)
-        lines = self._lines[row - 1 : end_row]
         if row == end_row:
-            return lines[0][column:end_column]
-        return "\n".join([lines[0][column:], *lines[1:-1], lines[-1][:end_column]])
+            return self._lines[row - 1][column:end_column]
+        if last is None:
+            return ast.unparse(node)
+        lines = self._lines[row - 1 : end_row]
+        return " ".join(line.strip(" \t\\") for line in (lines[0][column:], *lines[1:-1], lines[-1][:end_column]))
 
     def _span(self, node: ast.AST) -> tuple[int, int, int, int]:
         """The rows of the file and the columns, in code points from 0, at which a node begins and ends."""

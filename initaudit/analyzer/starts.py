@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 
 from initaudit.analyzer.constructor import Construction, Registered
 from initaudit.analyzer.programs.methods import forgotten_initializers
@@ -62,8 +61,8 @@ def is_final(construction: Construction, found: Registered) -> bool:
 
 def _is_frozen(construction: Construction, found: Registered) -> bool:
     """Whether the code says that a parameter is not trained."""
-    origin, name = found.storage.origin, re.escape(found.name)
-    if origin is None or re.search(rf"self\.{name}\.requires_grad", construction.cls.module.text):
+    origin, switch = found.storage.origin, f"self.{found.name}.requires_grad"
+    if origin is None or any(switch in each.dotted for each in construction.cls.module.usages("requires_grad")):
         return True
     made = (
         node

@@ -1,16 +1,19 @@
-"""Which functions of a file may write which parameters, as far as the words in them tell."""
+"""Which functions of a file may write which parameters, as far as the names in them tell."""
 
 from __future__ import annotations
 
+import ast
 import functools
-import re
+from collections.abc import Iterator
 
+from initaudit.analyzer.matches import Matches, groups
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.usage import WALKS, spelled
 
-WRITES = re.compile(r"[a-z]_\(|\.data\b|\binit\.|\]\s*=|copy|initialize|_init")
-WALKS = re.compile(r"\b(?:named_)?(?:parameters|modules|children)\(|\.apply\(|[gs]etattr\(|\bget_parameter\(")
-LOADS = re.compile(r"\bdef \w*(?<!off)load\w*\((?s:.*)(?:parameters\(|\w\(self[,)])")
+WRITES = groups("_( .data init. ]= copy initialize _init")
+REACHES = WALKS | {"apply", "getattr", "setattr", "get_parameter"}
+"""What gives parameters without their names."""
 REMEMBERED = 1024
 """Files whose functions are known at once."""
 
@@ -28,14 +31,25 @@ class Functions:
                 self._add(definition)
 
     def _add(self, definition: Definition) -> None:
-        source = self._module.slice(definition)
+        words = self._module.matches(definition.start, definition.end)
         is_forward = "forward" in definition.name
-        writes = is_forward or WRITES.search(source) is not None
-        loads = LOADS.search(source) or (definition.name == "__init__" and "load_state_dict(" in source)
-        if ("load" in source and loads) or (writes and not is_forward and WALKS.search(source)):
+        writes = is_forward or words.holds_all(WRITES)
+        walks = writes and not is_forward and not REACHES.isdisjoint(words.names_called)
+        if walks or self._loads(definition, words):
             self._whatever.append(definition)
         elif writes:
             self._named.add(definition.row)
+
+    def _loads(self, definition: Definition, words: Matches) -> bool:
+        """Whether a function may load all parameters of what it is given."""
+        if "load" not in words.text:
+            return False
+        if definition.name == "__init__" and "load_state_dict" in words.names_called:
+            return True
+        if not any(map(may_load, names_of(definition))):
+            return False
+        usage = self._module.usage(definition)
+        return usage.hands_itself or any(name.endswith("parameters") for name in usage.called)
 
     def that_may_write(self, name: str) -> list[Definition]:
         """Those that may write a parameter of this name, in the order of the file."""
@@ -51,15 +65,37 @@ class Functions:
 
         What a constructor calls its own is another parameter; what a forward hands to others, it hands to read.
         """
-        escaped = re.escape(name)
         if definition.name == "__init__":
-            written = rf"(?<!\bself)\.{escaped}\b|['\"]{escaped}\b"
-        elif "forward" in definition.name:
-            attribute = rf"\.{escaped}\b"
-            written = rf"{attribute}(?:\.\w+)*\.\w+_\(|{attribute}(?:\.data)?\s*=[^=]|_\([^\n]*{attribute}"
-        else:
-            return True
-        return re.search(written, self._module.slice(definition)) is not None
+            usage = self._module.usage(definition)
+            return usage.of_others(name) or any(text.partition(".")[0] == name for text in usage.texts)
+        if "forward" in definition.name:
+            found = self._module.function(definition)
+            return found is not None and any(_writes(node, name) for node in found[0].nodes)
+        return True
+
+
+def names_of(definition: Definition) -> Iterator[str]:
+    """The name of a function, and of those in it."""
+    yield definition.name
+    for inner in definition.members.values():
+        yield from names_of(inner)
+
+
+def may_load(function: str) -> bool:
+    """Whether a function is one that loads, by its name."""
+    return "load" in function.replace("offload", "")
+
+
+def _writes(node: ast.AST, attribute: str) -> bool:
+    """Whether a node assigns an attribute, calls something in place of it or in it, or gives it to what does."""
+    if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return any(spelled(each).removesuffix(".data").endswith(f".{attribute}") for each in targets)
+    if not isinstance(node, ast.Call) or not spelled(node.func).endswith("_"):
+        return False
+    return f".{attribute}." in spelled(node.func) or any(
+        isinstance(inner, ast.Attribute) and inner.attr == attribute for each in node.args for inner in ast.walk(each)
+    )
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
@@ -68,9 +104,10 @@ def functions(module: Module) -> Functions:
     return Functions(module)
 
 
-def may_write(source: str, name: str) -> bool:
+def may_write(module: Module, definition: Definition, name: str) -> bool:
     """Whether a function may write a parameter of this name."""
-    if not WRITES.search(source):
+    words = module.matches(definition.start, definition.end)
+    if not words.holds_all(WRITES):
         return False
-    attribute = name.partition(".")[0]
-    return re.search(rf"\b{re.escape(attribute)}\b", source) is not None or WALKS.search(source) is not None
+    named = any(each is definition for each in module.naming(name.partition(".")[0]))
+    return named or not REACHES.isdisjoint(words.names_called)

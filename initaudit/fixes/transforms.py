@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
@@ -90,8 +91,15 @@ def _is_value(site: Site, node: cst.CSTNode) -> bool:
 
 
 def _same(one: cst.CSTNode, other: cst.CSTNode) -> bool:
-    """Whether two pieces of code read alike, whatever blanks and comments are in them."""
-    return _words(one) == _words(other)
+    """Whether two expressions are the same, however they are laid out."""
+    return _dumped(one) == _dumped(other)
+
+
+def _dumped(node: cst.CSTNode) -> str:
+    try:
+        return ast.dump(ast.parse(f"({cst.Module([]).code_for_node(node)}\n)", mode="eval"))
+    except SyntaxError:  # a starred one, or one for a newer Python
+        return _words(node)
 
 
 def _words(node: cst.CSTNode) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
+import ast
 from collections.abc import Iterator
 
 from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Observer, Recall, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.subjects.calls import InitializerCall
-
-IS_GAIN = re.compile(r"\bcalculate_gain\(|sqrt\(5(?:\.0?)?\)\s*\*|\*\s*(?:\w+\.)?sqrt\(5(?:\.0?)?\)|^(?:\w+\.)*_?gain$")
 
 
 class GainPassedAsSlope(Rule[InitializerCall]):
@@ -102,7 +100,7 @@ class GainPassedAsSlope(Rule[InitializerCall]):
 
     def check(self, subject: InitializerCall) -> Iterator[Finding]:
         slope = subject.argument(1, "a")
-        if not subject.function.startswith("kaiming_") or slope is None or not IS_GAIN.search(slope):
+        if not subject.function.startswith("kaiming_") or slope is None or not is_gain(slope):
             return
         yield self.finding(
             subject.place,
@@ -120,3 +118,33 @@ class GainPassedAsSlope(Rule[InitializerCall]):
         named = (("nonlinearity", given), *((("mode", mode),) if mode is not None else ()))
         remedy = Recall(place=subject.place, old=subject.function, keep=1, drop=("a",), given=named)
         return Fix(Applicability.UNSAFE, f"Write `nonlinearity={given}`", remedies=(remedy,))
+
+
+def is_gain(source: str) -> bool:
+    """Whether an expression is a gain: it is called so, calculated as one, or the root of 5 with a factor."""
+    try:
+        tree = ast.parse(source, mode="eval").body
+    except SyntaxError:
+        return False
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _last_name(node.func) == "calculate_gain":
+            return True
+        if (
+            isinstance(node, ast.BinOp)
+            and isinstance(node.op, ast.Mult)
+            and any(map(_is_root, (node.left, node.right)))
+        ):
+            return True
+    return _last_name(tree) in ("gain", "_gain")
+
+
+def _is_root(node: ast.expr) -> bool:
+    """Whether an expression is the square root of 5."""
+    match node:
+        case ast.Call(func=function, args=[ast.Constant(value=5)]):
+            return _last_name(function) == "sqrt"
+    return False
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""

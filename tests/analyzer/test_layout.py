@@ -5,13 +5,17 @@ from __future__ import annotations
 import ast
 import functools
 import json
+import random
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from initaudit.cli import main
 from initaudit.rules import catalogue
@@ -32,10 +36,10 @@ TEXTS = {
 Found = Counter[tuple[str, str, str]]
 
 
-def found(way: str | None = None, width: int | None = None) -> Found:
+def found(way: str | random.Random | None = None, width: int | None = None, texts: Mapping[str, str] = TEXTS) -> Found:
     """What is reported of each text, by its code and what is said."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in TEXTS.items():
+        for name, text in texts.items():
             changed = text if way is None else laid_out(text, way)
             (Path(folder) / f"{name}.py").write_bytes(changed.encode())
         if width is not None:
@@ -52,11 +56,7 @@ def as_written() -> Found:
     return found()
 
 
-UNSURE = pytest.mark.xfail(reason="some readers still look for code in texts", strict=True)
-SURE = ("carriage returns", "blank lines")
-
-
-@pytest.mark.parametrize("way", [pytest.param(way, marks=[] if way in SURE else [UNSURE]) for way in WAYS])
+@pytest.mark.parametrize("way", WAYS)
 def test_a_layout_changes_no_finding(way: str) -> None:
     changed = [name for name, text in TEXTS.items() if laid_out(text, way) != text]
     assert len(changed) > len(TEXTS) * 0.9, "this way changes hardly anything"
@@ -68,6 +68,14 @@ def test_a_layout_changes_no_finding(way: str) -> None:
 def test_a_width_changes_no_finding(width: int) -> None:
     seen = found(width=width)
     assert (sorted(as_written() - seen), sorted(seen - as_written())) == ([], [])
+
+
+@given(names=st.sets(st.sampled_from(sorted(TEXTS)), min_size=1, max_size=10), seed=st.integers(0, 2**16))
+@settings(max_examples=15, deadline=None)
+def test_no_mixture_of_layouts_changes_a_finding(names: set[str], seed: int) -> None:
+    texts = {name: TEXTS[name] for name in sorted(names)}
+    as_they_are, seen = found(texts=texts), found(random.Random(seed), texts=texts)
+    assert (sorted(as_they_are - seen), sorted(seen - as_they_are)) == ([], [])
 
 
 def test_every_way_keeps_the_syntax_tree() -> None:

@@ -147,3 +147,22 @@ def test_a_word_stands_in_the_definitions_whose_text_holds_it(file: Path, data: 
     assert [each.row for each in module.naming(word)] == sorted(holding)
     for each in module.outline.definitions:
         assert module.slice(each) == "\n".join(module.lines[each.start - 1 : each.end])
+
+
+@pytest.mark.parametrize("product", ["x = (a\n@ b)\n", "x = (a\n  @ b).f(\n1)\n", "x = (\na\n@b\n)\n"])
+def test_a_product_at_the_begin_of_a_line_is_no_decorator(product: str) -> None:
+    for behind in ("y = 1\n", "def f():\n    pass\ny = 1\n", ""):
+        text = product + behind
+        found = outline(text)
+        read = outline_of(ast.parse(text).body) if found.doubtful else found
+        assert read.globals.keys() == {"x", "y"} - (set() if behind else {"y"})
+        assert all(each.start == each.row for each in read.definitions)
+
+
+@pytest.mark.parametrize("line", ["try: import a", "import os; import a", "b = 1; a = 2", "(a) = 3", "a \\\n = 3"])
+def test_a_line_of_several_statements_is_read_as_python_reads_it(line: str) -> None:
+    text = f"import c\n{line}" + ("\nfinally: pass\n" if "try" in line else "\n")
+    found = outline(text)
+    read = outline_of(ast.parse(text).body) if found.doubtful else found
+    assert read.binds("a") or line == "(a) = 3"
+    assert found.doubtful

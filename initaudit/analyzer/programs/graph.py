@@ -13,8 +13,9 @@ from pathlib import Path
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Global, Project
-from initaudit.analyzer.reading import Search
+from initaudit.analyzer.reading import Search, imported_names
 from initaudit.analyzer.snippets import Snippet
+from initaudit.analyzer.usage import is_factory
 
 MAX_FILES = 40
 MAX_CONTAINERS = 60
@@ -140,17 +141,17 @@ def _scopes_at(module: Module, row: int, name: str, target: Defined | Global) ->
         if top is inside and not top.is_class:
             return
         if top is inside and target.definition.is_class and target.definition is top:
-            if definition is top or name not in _static_text(module, definition):
+            if definition is top or not _is_made_in(module, definition, name):
                 return
             yield Scope(module, definition), None  # a factory of the class itself
             return
     yield Scope(module, top), None
 
 
-def _static_text(module: Module, definition: Definition) -> str:
-    """The text of a method that makes objects of its class: a static or a class method."""
-    decorators = "\n".join(module.lines[definition.start - 1 : definition.row - 1])
-    return module.slice(definition) if re.search(r"@\s*(?:static|class)method", decorators) else ""
+def _is_made_in(module: Module, definition: Definition, name: str) -> bool:
+    """Whether a method that makes objects of its class, a static or a class method, names something."""
+    found = module.function(definition) if definition.start != definition.row else None
+    return found is not None and is_factory(found[1]) and name in module.slice(definition)
 
 
 def modules_naming(project: Project, target: Defined | Global) -> Iterator[Module]:
@@ -188,11 +189,11 @@ def imports(project: Project, module: Module, target: Defined | Global, name: st
     )
 
 
-def _local_imports(module: Module, name: str) -> list[str]:
-    """What functions of a file import a name from, in brackets or over continued lines too."""
-    gap = r"(?:[ \t]|\\\n)"
-    names = rf"(?:\([^)]*|(?:[^\n\\(]|\\\n)*)\b{re.escape(name)}\b"
-    return re.findall(rf"(?m)^[ \t]+from{gap}+([.\w]+){gap}+import\b(?={gap}*{names})", module.text)
+def _local_imports(module: Module, name: str) -> set[str]:
+    """What functions of a file import a name from."""
+    if name.encode() not in imported_names(module.raw):
+        return set()
+    return {source for usage in module.usages(name) for source, each in usage.imports if each == name}
 
 
 def is_template(project: Project, module: Module) -> bool:

@@ -6,10 +6,10 @@ One that nothing calls is no excuse.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer.constructor import Construction, Registered, registered, trial
+from initaudit.analyzer.matches import groups
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.programs.follow import Course, Fate, follow
@@ -19,11 +19,12 @@ from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import dotted, nodes, parameters
 from initaudit.analyzer.symbolic.values import Storage
-from initaudit.analyzer.syntax.scopes import scopes
+from initaudit.analyzer.usage import WALKS
 from initaudit.analyzer.writing import functions
 
-WALKS = re.compile(r"\.(?:named_)?(?:parameters|modules|children)\(|\.apply\(|\bstate_dict\(")
-INITIALIZES = re.compile(r"init\.\w+_?\(|\.(?:normal|uniform|zero|fill|copy)_\(|\.data\b")
+REACHES = WALKS | {"apply", "state_dict"}
+INITIALIZES = groups("init. normal_( uniform_( zero_( fill_( copy_( .data")
+WALKING = groups(("parameters( modules( apply(", *map(" ".join, INITIALIZES)))
 MAX_FILES = 40
 MAX_LEVELS = 4
 MAX_SCOPES = 30
@@ -118,19 +119,13 @@ def _handed_on(function: Defined) -> set[str]:
 
 def _walks(module: Module, definition: Definition) -> bool:
     """Whether a function may go over a model and write in place."""
-    text = module.slice(definition)
-    return not definition.is_class and WALKS.search(text) is not None and INITIALIZES.search(text) is not None
+    words = module.matches(definition.start, definition.end)
+    return not definition.is_class and not REACHES.isdisjoint(words.names_called) and words.holds_all(INITIALIZES)
 
 
 def _is_called(module: Module, name: str) -> bool:
     """Whether a file calls a function or a method of some name."""
-    snippets = (module.quiet_snippet(scope.start, scope.end) for scope in scopes(module))
-    return any(
-        isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] == name
-        for snippet in snippets
-        if snippet is not None
-        for node in snippet.nodes
-    )
+    return any(name in usage.last_called for usage in module.usages(name))
 
 
 def _is_replaced(construction: Construction, entry: Registered) -> bool:
@@ -142,9 +137,7 @@ def _is_replaced(construction: Construction, entry: Registered) -> bool:
 def _walking(project: Project, module: Module) -> Iterator[Module]:
     """The files of a project that may walk and initialize a whole model."""
     folder = project.work_folder(module)
-    words = (b"parameters(", b"modules(", b"apply(")
-    searches = (Search(folder, word=word, pattern=INITIALIZES.pattern.encode()) for word in words)
-    for filename in sorted({filename for search in searches for filename in project.find(search)})[:MAX_FILES]:
+    for filename in project.find(Search(folder, words=WALKING))[:MAX_FILES]:
         found = project.load(filename)
         if found is not None and not is_template(project, found):
             yield found

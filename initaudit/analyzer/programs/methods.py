@@ -19,15 +19,11 @@ from initaudit.analyzer.programs.graph import modules_naming
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.symbolic.values import Storage
-from initaudit.analyzer.writing import may_write
+from initaudit.analyzer.usage import OBJECT, SUPER, is_factory
+from initaudit.analyzer.writing import may_load, may_write, names_of
 
-LOADS_ITSELF = re.compile(
-    r"\bdef \w*(?<!off)load(?!_pretrained)\w*\((?s:.*)(?:\bself\.(?:named_)?parameters\(|\w\(self[,)])"
-)
-"""Loading what somebody has trained before is one way to start, and not the only one."""
 ABOUT_INITIALIZATION = re.compile(r"init|reset|weight", re.IGNORECASE)
 READS = re.compile(r"forward$|generate|extract|save|push|export|print|summary|get_|is_|tie_")
-MAKES = re.compile(r"@\s*(?:class|static)method\b")
 REMEMBERED = 4096
 """Answers about a file and a name."""
 
@@ -40,11 +36,10 @@ def forgotten_initializers(construction: Construction, found: Registered) -> Ite
             continue
         if method.definition.name in ("extra_repr", "_load_from_state_dict", "load_state_dict"):
             continue
-        source = method.module.slice(method.definition)
-        if LOADS_ITSELF.search(source):
+        if _loads_itself(method):
             yield method
             continue
-        if not may_write(source, found.name):
+        if not may_write(method.module, method.definition, found.name):
             continue
         if method.module.function(method.definition) is None:
             yield method
@@ -64,6 +59,12 @@ def forgotten_initializers(construction: Construction, found: Registered) -> Ite
             yield method
 
 
+def _loads_itself(method: Defined) -> bool:
+    """Whether a method loads the object; what somebody has trained before is one way to start, and not the only one."""
+    loading = (name.replace("load_pretrained", "") for name in names_of(method.definition))
+    return any(map(may_load, loading)) and method.module.usage(method.definition).loads_itself
+
+
 def _handed_out(method: Defined, storage: Storage, used: bool) -> bool:
     """Whether a method lets code nobody can read write the memory.
 
@@ -71,12 +72,9 @@ def _handed_out(method: Defined, storage: Storage, used: bool) -> bool:
     """
     if storage.escaped is None or READS.match(method.definition.name):
         return False
-    makes = method.definition.start != method.definition.row and MAKES.search(_decorators(method)) is not None
+    found = method.module.function(method.definition)
+    makes = found is not None and is_factory(found[1])
     return not (used or makes) or ABOUT_INITIALIZATION.search(f"{method.definition.name} {storage.escaped}") is not None
-
-
-def _decorators(method: Defined) -> str:
-    return "\n".join(method.module.lines[method.definition.start - 1 : method.definition.row - 1])
 
 
 def _own_methods(construction: Construction) -> Iterator[Defined]:
@@ -99,9 +97,13 @@ def callers(construction: Construction, method: Defined) -> set[Defined]:
     while pending:
         called = pending.pop()
         found.add(called)
-        calls = re.compile(rf"\bself\.{re.escape(called.definition.name)}\b")
-        pending += [each for each in methods if each not in found and calls.search(each.module.slice(each.definition))]
+        name = called.definition.name
+        pending += [each for each in methods if each not in found and _has_own(each, name)]
     return found
+
+
+def _has_own(method: Defined, name: str) -> bool:
+    return name in method.module.slice(method.definition) and name in method.module.usage(method.definition).own
 
 
 def run_by_forward(construction: Construction) -> set[Defined]:
@@ -113,7 +115,7 @@ def run_by_forward(construction: Construction) -> set[Defined]:
         method = methods.get(names.pop())
         if method is not None and method not in reached:
             reached.add(method)
-            names += re.findall(r"\bself\.(\w+)", method.module.slice(method.definition))
+            names += method.module.usage(method.definition).own
     return reached
 
 
@@ -130,10 +132,10 @@ def configured(construction: Construction, found: Registered) -> bool:
         CONFIGURED_BY[package]
         for package in _frameworks(construction.run.project, construction.cls) & CONFIGURED_BY.keys()
     }
-    named = re.compile(rf"['\"](?:{re.escape(found.name)}|{re.escape(construction.cls.definition.name)})['\"]")
     return bool(words) and any(
-        any(word in module.text for word in words) and named.search(module.text)
+        any(word in module.text for word in words) and any(name in usage.texts for usage in module.usages(name))
         for module in modules_naming(construction.run.project, construction.cls)
+        for name in (found.name, construction.cls.definition.name)
     )
 
 
@@ -147,11 +149,18 @@ def is_called(project: Project, cls: Defined, name: str) -> bool:
     loads = "load" in name and "offload" not in name  # an engine calls it
     if name == "__init__" or "forward" in name or loads or (name in INITIALIZERS and foreign):
         return True
-    own = re.compile(rf"(?<!def )(?<!\w)(?:self|super\(\)|cls|\w*model)\.{re.escape(name)}\b")
     return any(
-        isinstance(base, Defined) and own.search(base.module.slice(base.definition)) is not None
+        isinstance(base, Defined)
+        and name in base.module.slice(base.definition)
+        and any(_on_itself(each, name) for each in base.module.usage(base.definition).dotted)
         for base in order or (cls,)
     ) or called_by_others(project, cls, name)
+
+
+def _on_itself(dotted: str, name: str) -> bool:
+    """Whether a dotted name is that of a method of the object, or of a model that it holds."""
+    owner, _, last = dotted.rpartition(".")
+    return last == name and (owner in (OBJECT, SUPER, "cls") or owner.rpartition(".")[2].endswith("model"))
 
 
 def called_by_others(project: Project, cls: Defined, name: str) -> bool:
@@ -166,19 +175,25 @@ def called_by_others(project: Project, cls: Defined, name: str) -> bool:
         if any(_is_called(module, name) for module in modules_naming(project, known)):
             return True
     folder = project.work_folder(cls.module)
-    if project.find(Search(folder, pattern=rf"hasattr\(\s*\w+\s*,\s*['\"]{name}['\"]".encode())):
+    asking = map(project.load, project.find(Search(folder, words=(("hasattr(",), (name,)))))
+    if any(module is not None and _asks_for(module, name) for module in asking):
         return True
-    calling = (project.load(filename) for filename in project.find(Search(folder, pattern=rf"\.{name}\(".encode())))
+    calling = map(project.load, project.find(Search(folder, words=((f"{name}(",), (f".{name}",)))))
     return any(
-        module is not None and _is_called(module, name) and _imports_from(project, module, cls.module)
+        module is not None and _imports_from(project, module, cls.module) and _is_called(module, name)
         for module in calling
     )
+
+
+def _asks_for(module: Module, name: str) -> bool:
+    """Whether a file asks whether an object has a method."""
+    return any(name in usage.texts and "hasattr" in usage.called for usage in module.usages(name))
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
 def _is_called(module: Module, name: str) -> bool:
     """Whether a file speaks of a method on an object that is not itself."""
-    return re.search(rf"\.(?<!self\.)(?<!super\(\)\.){name}\b|['\"]{name}['\"]", module.text) is not None
+    return any(usage.of_others(name, SUPER) or name in usage.texts for usage in module.usages(name))
 
 
 def _imports_from(project: Project, module: Module, source: Module) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from initaudit.analyzer.constructor import Construction
@@ -11,9 +10,6 @@ from initaudit.analyzer.module import Module
 from initaudit.analyzer.programs.graph import modules_naming
 from initaudit.analyzer.project import Defined, Global, Project
 from initaudit.analyzer.snippets import parameters
-
-LONGEST_CALL = 2_000
-"""Characters of a call that are looked at."""
 
 
 def passes_integer(construction: Construction, name: str) -> bool:
@@ -40,19 +36,12 @@ def _position(project: Project, cls: Defined, name: str) -> int | None:
 
 
 def _calls(module: Module, name: str) -> Iterator[ast.Call]:
-    """The calls of a class by its name, as far as they parse on their own."""
-    for match in re.finditer(rf"(?<!class )(?<![\w.]){re.escape(name)}\(", module.text):
-        depth, end = 0, match.start()
-        for end in range(match.end() - 1, min(match.end() + LONGEST_CALL, len(module.text))):
-            depth += (module.text[end] in "([{") - (module.text[end] in ")]}")
-            if not depth:
-                break
-        try:
-            call = ast.parse(module.text[match.start() : end + 1], mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        if isinstance(call, ast.Call):
-            yield call
+    """The calls of a class by its name."""
+    for start, end in module.parts_naming(name):
+        found = module.quiet_snippet(start, end)
+        for node in found.nodes if found is not None else ():
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+                yield node
 
 
 def _is_integer(project: Project, module: Module, node: ast.expr) -> bool:

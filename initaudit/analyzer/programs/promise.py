@@ -26,11 +26,12 @@ from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.programs.graph import Around, around, modules_naming
 from initaudit.analyzer.programs.methods import ABOUT_INITIALIZATION, is_called
 from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.snippets import Snippet
+from initaudit.analyzer.snippets import Snippet, inner_nodes, parameters
 from initaudit.analyzer.symbolic.computed_names import REACHED
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.modules import LOADED
 from initaudit.analyzer.symbolic.values import Instance, OutOfBudgetError, Storage, Value
+from initaudit.analyzer.usage import spelled
 from initaudit.analyzer.writing import functions
 
 PROPERTIES = ("device", "dtype", "shape", "size", "requires_grad", "ndim", "numel", "dim")
@@ -95,9 +96,22 @@ def combined(project: Project, mixin: Defined) -> Iterator[Defined]:
 
 def _ties(container: Defined, cls: Defined, name: str) -> bool:
     """Whether a model says that a parameter of a module in it is another one, which it names."""
-    source = container.module.slice(container.definition)
-    keys = re.findall(rf"['\"](?:[\w.]+\.)?(\w+)\.{re.escape(name)}['\"]\s*:", source) if TIES in source else ()
-    return any(re.search(rf"\bself\.{key}\s*=\s*{cls.definition.name}\(", source) for key in keys)
+    module, definition = container.module, container.definition
+    ties = TIES in module.slice(definition)
+    found = module.quiet_snippet(definition.start, definition.end) if ties else None
+    nodes = found.nodes if found is not None else ()
+    tied = {
+        key.value for node in nodes if isinstance(node, ast.Dict) for key in node.keys if isinstance(key, ast.Constant)
+    }
+    held = {
+        spelled(target).removeprefix("self.")
+        for node in nodes
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and spelled(node.value.func) == cls.definition.name
+        for target in node.targets
+    }
+    return any(isinstance(key, str) and f".{key}".endswith(f".{each}.{name}") for key in tied for each in held)
 
 
 def _written_in(
@@ -144,10 +158,21 @@ def _is_trusted(function: Defined, name: str) -> bool:
         return True
     called = function.definition.name
     if called == "__init__" or "forward" in called or not ABOUT_INITIALIZATION.search(called):
-        attribute = re.escape(name.partition(".")[0])
-        handed_on = re.compile(rf"\w\([^()\n]*\w\.{attribute}\b(?!\.(?:{'|'.join(PROPERTIES)})\b)")
-        return "forward" not in called and handed_on.search(function.module.slice(function.definition)) is not None
+        found = function.module.function(function.definition) if "forward" not in called else None
+        return found is not None and any(_hands_on(node, name.partition(".")[0]) for node in found[0].nodes)
     return True
+
+
+def _hands_on(node: ast.AST, attribute: str) -> bool:
+    """Whether a call is given an attribute, or what it holds, and not only what is asked of it."""
+    pending: list[ast.AST] = [*node.args, *(each.value for each in node.keywords)] if isinstance(node, ast.Call) else []
+    while pending:
+        inner = pending.pop()
+        if isinstance(inner, ast.Attribute) and inner.attr == attribute:
+            return True
+        if not isinstance(inner, ast.Call) and not (isinstance(inner, ast.Attribute) and inner.attr in PROPERTIES):
+            pending += inner_nodes(inner)
+    return False
 
 
 # Functions that may be handed the module
@@ -159,7 +184,7 @@ def candidates(construction: Construction, module: Module, name: str) -> Iterato
     own = {base for base in project.mro(construction.cls) or () if isinstance(base, Defined)}
     for definition in functions(module).that_may_write(name):
         owner = Defined(module, definition.owner) if definition.owner is not None else None
-        if owner not in own or _takes_module(definition, module):
+        if owner not in own or (definition.name in INITIALIZERS and _takes_module(definition, module)):
             yield Defined(module, definition)
     for method in project.inherited(module, INITIALIZERS):
         if method.qualname not in APPLYING_METHODS:
@@ -167,8 +192,8 @@ def candidates(construction: Construction, module: Module, name: str) -> Iterato
 
 
 def _takes_module(definition: Definition, module: Module) -> bool:
-    header = module.lines[definition.row - 1]
-    return definition.name in INITIALIZERS and "self," in header
+    found = module.function(definition)
+    return found is not None and len(parameters(found[1])) > 1
 
 
 def run_on_module(
@@ -206,7 +231,8 @@ def run_on_module(
     names = [param.arg for param in positional if _may_be_module(snippet, param)]
     names = names[1:] if owner is not None else names
     if function.definition.name == "__init__":
-        names = [name for name in names if re.search(rf"\b{name}\.", function.module.slice(function.definition))]
+        used = {each.partition(".")[0] for each in function.module.usage(function.definition).dotted}
+        names = [name for name in names if name in used]
     given = model if whole_model else construction.instance
     arguments: list[dict[str, Value]] = [{name: given} for name in names[:2]]
     for known in arguments or [{}]:
@@ -223,7 +249,7 @@ def run_on_module(
 
 def _may_be_module(snippet: Snippet, param: ast.arg) -> bool:
     """Whether a parameter is not annotated as something else."""
-    annotation = snippet.source(param.annotation) if param.annotation is not None else ""
+    annotation = ast.unparse(param.annotation) if param.annotation is not None else ""
     return NO_MODULE.search(annotation) is None or "Module" in annotation
 
 

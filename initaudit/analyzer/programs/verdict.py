@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +21,7 @@ from initaudit.timeline import Coverage, Only, at
 
 MAX_PROGRAMS = 24
 INITIALIZING = groups("apply( parameters( modules( xavier kaiming orthogonal normal_( uniform_( init*( reset*(")
-TRAINS = re.compile(r"\bbackward\(|\boptim\b|\.step\(|\.fit\(|\bTrainer\(|\btrain")
+TRAINS = {"backward", "step", "fit", "Trainer", "optim"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +218,10 @@ def _only_tries(scope: Scope) -> bool:
     """Whether a file tries out at its end what it defines, and trains nothing."""
     if scope.definition is not None:
         return False
-    text = "\n".join("\n".join(scope.module.lines[start - 1 : end]) for start, end in scope.module.outline.top_level)
-    return bool(scope.module.outline.classes()) and TRAINS.search(text) is None
+    if not scope.module.outline.classes():
+        return False
+    there = [scope.module.usage_of(start, end).names for start, end in scope.module.outline.top_level]
+    return not any(name in TRAINS or name.startswith("train") for names in there for name in names)
 
 
 def _line(course: Course) -> str:

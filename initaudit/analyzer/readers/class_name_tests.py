@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Mapping
 
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import Snippet
 from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.walks import applied_names, attributes_written, typed
+from initaudit.analyzer.usage import usage
 from initaudit.subjects.module_tests import ClassNameTest
 
 BARE = {"torch.nn.Module", "torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict", "object"}
@@ -89,41 +91,43 @@ def _asks_for(context: Context, branch: ast.If, attribute: str) -> bool:
         return True
     outer = [other.test for other in context.walk() if isinstance(other, ast.If) and branch in ast.walk(other)]
     inner = [other.test for other in ast.walk(branch) if isinstance(other, ast.If)]
-    asked = "\n".join(context.snippet.source(test) for test in (*outer, *inner))
-    return re.search(rf"(?:has|get)attr|\.{re.escape(attribute)}\b|isinstance", asked) is not None
+    asked = usage([*outer, *inner])
+    return attribute in asked.read or not asked.called.isdisjoint({"hasattr", "getattr", "isinstance"})
 
 
 def _applied_classes(context: Context, name: str) -> list[Definition]:
     """The classes of the file whose objects the function is applied to, by themselves or as part of others."""
-    applies = re.compile(rf"\.apply\(\s*(?:\w+\.)?{re.escape(name)}\b")
     module, outline = context.module, context.module.outline
-    texts = [module.slice(each) for each in outline.members.values()]
-    texts += ["", *("\n".join(module.lines[start - 1 : end]) for start, end in outline.top_level)]
-    reached = [text for text in texts if applies.search(text)]
+    reached = {part for part in module.parts_naming(name) if _applies(module.quiet_snippet(*part), name)}
     left = [each for each in outline.classes() if context.project.is_module_class(Defined(module, each))]
     found: list[Definition] = []
     while True:
-        made = [
-            each for each in left if module.slice(each) in reached or any(_makes(text, each.name) for text in reached)
-        ]
+        called = {each.rpartition(".")[2] for part in reached for each in module.usage_of(*part).called}
+        made = [each for each in left if (each.start, each.end) in reached or each.name in called]
         if not made:
             return found
         found += made
         left = [each for each in left if each not in made]
-        reached += [module.slice(each) for each in made]
+        reached.update((each.start, each.end) for each in made)
 
 
-def _makes(text: str, name: str) -> bool:
-    """Whether some code calls a class, other than to derive from it."""
-    return re.search(rf"(?<!class )\b{re.escape(name)}\(", text) is not None
+def _applies(snippet: Snippet | None, name: str) -> bool:
+    """Whether some code gives a function to ``apply``."""
+    calls = (node for node in (snippet.nodes if snippet is not None else ()) if isinstance(node, ast.Call))
+    return any(last_name(call.func) == "apply" and last_name(call.args[0]) == name for call in calls if call.args)
 
 
 def _lacks(context: Context, definition: Definition, attribute: str) -> bool:
     """Whether no object of a class has an attribute, as far as all of its bases are read."""
     order = context.project.mro(Defined(context.module, definition))
-    name = re.escape(attribute)
-    spelled = re.compile(rf"\bself\.{name}\b|['\"]{name}['\"]|def {name}\b")
     return order is not None and all(
-        base.name in BARE if isinstance(base, External) else not spelled.search(base.module.slice(base.definition))
-        for base in order
+        base.name in BARE if isinstance(base, External) else not _spells(base, attribute) for base in order
     )
+
+
+def _spells(cls: Defined, attribute: str) -> bool:
+    """Whether a class says the name of an attribute that its objects may have."""
+    if attribute not in cls.module.slice(cls.definition):
+        return False
+    found = cls.module.usage(cls.definition)
+    return attribute in found.own or attribute in found.texts or attribute in cls.definition.members

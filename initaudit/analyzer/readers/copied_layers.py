@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Iterator
 
 from initaudit.analyzer import frameworks
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.syntax.context import Context, File, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.syntax.structure import LISTS
+from initaudit.analyzer.usage import Usage, usage
 from initaudit.finding import Observer
 from initaudit.subjects.layers import CopiedLayers
 
-REINITIALIZED = re.compile(
-    r"\bin\b[^\n]*(?:parameters|modules|children)\(|\.apply\(|named_apply\(|post_init\(|init_weights|initialize_weights|"
-    r"load_state_dict\(|from_pretrained\(|(?<!self\.)(?<!self\._)(?<!def )(?<!def _)reset_parameters\(|_init_params"
-)
-"""What may write to layers that others have made."""
+REINITIALIZES = {"apply", "named_apply", "post_init", "load_state_dict", "from_pretrained"}
+"""What may write to layers that others have made, when it is called."""
 MAX_LEVELS = 4
 
 
@@ -29,15 +28,18 @@ def copied_layers(file: File) -> Iterator[CopiedLayers]:
     """Copies of a layer that the classes of a file make for a container, where nobody writes to them again."""
     project, module = file.project, file.module
     functions = [each for each in module.outline.members.values() if not each.is_class]
-    makers = [each.name for each in functions if "deepcopy(" in module.slice(each)]
-    copies = re.compile(rf"\b(?:{'|'.join(map(re.escape, ['deepcopy', *makers]))})\(")
+    makers = {each.name for each in functions if "deepcopy" in module.matches(each.start, each.end).names_called}
     for start, end, definition in scopes(module):
         owner = definition.owner if definition is not None else None
-        if owner is None or definition is None or not copies.search(module.slice(definition)):
+        if owner is None or definition is None or not _calls(module, start, end, {"deepcopy", *makers}):
             continue
         snippet = module.snippet(start, end) if project.is_module_class(Defined(module, owner)) else None
         if snippet is not None:
             yield from _of_method(Context(project, module, definition, snippet))
+
+
+def _calls(module: Module, start: int, end: int, names: set[str]) -> bool:
+    return not names.isdisjoint(module.matches(start, end).names_called)
 
 
 def _of_method(context: Context) -> Iterator[CopiedLayers]:
@@ -105,8 +107,8 @@ def _text(defined: Defined) -> str:
 
 def _stays(project: Project, cls: Defined) -> bool:
     """Whether a class, and everything that makes one of it, leaves its layers as they are, and something makes it."""
-    seen: set[Defined | str] = set()
-    level: set[Defined | str] = {cls}
+    seen: set[Defined | Usage] = set()
+    level: set[Defined | Usage] = {cls}
     for _ in range(MAX_LEVELS):
         made = [each for each in level if isinstance(each, Defined)]
         near = {maker for each in made for maker in _makers(project, each, [each.module.filename])}
@@ -119,33 +121,51 @@ def _stays(project: Project, cls: Defined) -> bool:
     return False
 
 
-def _writes_again(project: Project, defined: Defined | str) -> bool:
-    """Whether a class, a function or a text may write to layers that others have made."""
-    if isinstance(defined, str):
-        return REINITIALIZED.search(defined) is not None
+def _writes_again(project: Project, defined: Defined | Usage) -> bool:
+    """Whether a class, a function or top-level code may write to layers that others have made."""
+    if isinstance(defined, Usage):
+        return _reinitializes(defined)
     if not defined.definition.is_class:
-        return REINITIALIZED.search(_text(defined)) is not None
+        return _reinitializes(defined.module.usage(defined.definition))
     order = project.mro(defined)
     return order is None or any(
-        REINITIALIZED.search(_text(base)) is not None
+        _reinitializes(base.module.usage(base.definition))
         if isinstance(base, Defined)
         else not (base.name.startswith("torch.nn.") or base.name in frameworks.KNOWN_BASES)
         for base in order
     )
 
 
-def _makers(project: Project, defined: Defined, filenames: Iterable[str]) -> Iterator[Defined | str]:
-    """The classes and functions that may make or call something, and the text of top-level code that does."""
+def _reinitializes(used: Usage) -> bool:
+    """Whether some code goes over all of a model, or calls what may do so."""
+    named = ("init_weights", "initialize_weights", "_init_params")
+    return (
+        used.walks
+        or not REINITIALIZES.isdisjoint(used.last_called)
+        or any(part in name for part in named for name in used.names)
+        or any(each.endswith("reset_parameters") and not each.startswith("self.") for each in used.called)
+    )
+
+
+def _makers(project: Project, defined: Defined, filenames: Iterable[str]) -> Iterator[Defined | Usage]:
+    """The classes and functions that may make or call something, and what stands in top-level code that does."""
     name = defined.definition.name
-    calls = re.compile(rf"(?<!self\.)\b{re.escape(name)}\b(?!\s*[:=])")
     for filename in filenames:
         module = project.load(filename)
         if module is None or project.resolve(module, name) not in (defined, None):
             continue  # it means something else there
         for start, end, definition in scopes(module):
-            text = "\n".join(module.lines[start - 1 : end])
             top = definition.owner or definition if definition is not None else None
-            if top is not None and top.name != name and calls.search(text.partition("\n")[2]):
+            if (top is not None and top.name == name) or name not in module.rows(start, end):
+                continue
+            if definition is None and name in module.usage_of(start, end).last_called:
+                yield module.usage_of(start, end)
+            elif top is not None and definition is not None and _speaks_of(module, definition, name):
                 yield Defined(module, top)
-            elif top is None and f"{name}(" in text:
-                yield text
+
+
+def _speaks_of(module: Module, definition: Definition, name: str) -> bool:
+    """Whether the body of a function names something that is not its own."""
+    found = module.function(definition)
+    used = usage(found[1].body if found is not None else ())
+    return name in used.variables or used.of_others(name)

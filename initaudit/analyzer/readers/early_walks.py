@@ -40,7 +40,7 @@ def early_walks(context: Context) -> Iterator[EarlyWalk]:
         yield EarlyWalk(
             observer=Observer.ANALYZER,
             place=context.snippet.place(statement),
-            source=context.snippet.source(statement),
+            source=ast.unparse(statement).partition("\n")[0].removesuffix(":"),
             model=cls.qualname,
             missed=tuple(missed),
         )

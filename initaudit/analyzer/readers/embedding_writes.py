@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import re
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer.matches import groups
@@ -15,14 +14,13 @@ from initaudit.analyzer.snippets import FunctionNode, Snippet, defaults, dotted,
 from initaudit.analyzer.syntax.context import File
 from initaudit.analyzer.syntax.draws import DRAWN, DRAWS, Draws, Made, nodes, tensor_of
 from initaudit.analyzer.syntax.structure import constructed
+from initaudit.analyzer.usage import usage
 from initaudit.finding import Observer
 from initaudit.subjects.layers import EmbeddingWrite
 
 ROW = groups(("weight", "["))
 EMBEDDING = "torch.nn.Embedding"
 MADE = groups("Embedding(")
-WEIGHT = re.compile(r"\b(?P<owner>(?:\w+\.)+(?P<attribute>\w+))\.weight\b")
-"""A parameter that is reached through another object."""
 
 
 @reads(EmbeddingWrite, scope=File, words=("normal_( uniform_( orthogonal_( weight", "Embedding("))
@@ -62,8 +60,7 @@ def _drawn_with_all(
                 iter=ast.Call(func=ast.Attribute(attr="parameters", value=owner)),
                 body=body,
             ):
-                matrix = re.compile(rf"(?:{name}\.dim\(\)|{name}\.ndim|len\({name}\.(?:shape|size\(\))\)) (?:> 1|>= 2)")
-                draw = _drawn_always(body, name, matrix)
+                draw = _drawn_always(body, name)
                 row = snippet.place(loop).row
                 held = _held(reader, scope, dotted(owner), padded, row) if draw is not None else []
                 if draw is not None and held and not any(_cared_for(reader, scope, snippet, *each) for each in held):
@@ -101,12 +98,18 @@ def _cared_for(reader: Draws, scope: Definition | None, snippet: Snippet, name: 
     return _takes_care(reader, scope, snippet, name) or _takes_care(reader, made.scope, made.snippet, made.name)
 
 
-def _drawn_always(body: Sequence[ast.stmt], name: str, matrix: re.Pattern[str]) -> ast.Call | None:
+def _asks_for_matrix(test: ast.expr, name: str) -> bool:
+    """Whether a test holds for matrices and tensors of more dimensions, and for no others."""
+    dimensions = (f"{name}.dim()", f"{name}.ndim", f"len({name}.shape)", f"len({name}.size())")
+    return ast.unparse(test) in [f"{each} {more}" for each in dimensions for more in ("> 1", ">= 2")]
+
+
+def _drawn_always(body: Sequence[ast.stmt], name: str) -> ast.Call | None:
     """The draw of a parameter that no test keeps from a matrix."""
     for statement in body:
         match statement:
-            case ast.If(test=test, body=then) if matrix.fullmatch(ast.unparse(test)):
-                return _drawn_always(then, name, matrix)
+            case ast.If(test=test, body=then) if _asks_for_matrix(test, name):
+                return _drawn_always(then, name)
             case ast.Expr(value=ast.Call(func=function, args=args) as call):
                 called = function.attr if isinstance(function, ast.Attribute) else dotted(function)
                 given = [*args[:1], *([function.value] if isinstance(function, ast.Attribute) else [])]
@@ -129,12 +132,12 @@ def _reached_by_name(snippet: Snippet, embeddings: Sequence[Made], padded: Seque
         for made in padded
         if made.name.startswith("self.") and made.name not in others
     }
-    written = WEIGHT.finditer(snippet.source(snippet.body[0], snippet.body[-1]))
-    reached = [(match["owner"], match["attribute"]) for match in written]
+    owners = (node.value for node in snippet.nodes if isinstance(node, ast.Attribute) and node.attr == "weight")
+    reached = [(name, owner.attr) for owner in owners if isinstance(owner, ast.Attribute) and (name := dotted(owner))]
     return {
         owner: by_attribute[attribute]
         for owner, attribute in reached
-        if attribute in by_attribute and not owner.startswith("self.")
+        if attribute in by_attribute and not owner.startswith(("self.", "."))
     }
 
 
@@ -144,12 +147,25 @@ def _takes_care(reader: Draws, scope: Definition | None, snippet: Snippet, owner
     For a table of the object itself the whole class is asked. A padding row of any table counts, for code may
     collect the tables first.
     """
-    rows = re.compile(rf"\b{re.escape(owner)}\.(?:weight(?:\.data)?\[|padding_idx\b)|\.weight(?:\.data)?\[[^\]\n]*pad")
     if owner.startswith("self.") and scope is not None and scope.owner is not None:
-        return rows.search(reader.module.slice(scope.owner)) is not None
-    if _calls_about_padding(snippet):
-        return True
-    return rows.search(snippet.source(snippet.body[0], snippet.body[-1])) is not None
+        whole = reader.module.quiet_snippet(scope.owner.start, scope.owner.end)
+        return whole is None or any(_is_about_rows(node, owner) for node in whole.nodes)
+    return _calls_about_padding(snippet) or any(_is_about_rows(node, owner) for node in snippet.nodes)
+
+
+def _is_about_rows(node: ast.AST, owner: str) -> bool:
+    """Whether a node is a row of the table of an object, or of any table at a padding index, or asks for that index."""
+    if isinstance(node, ast.Attribute):
+        return node.attr == "padding_idx" and _is(dotted(node.value), owner)
+    table = dotted(node.value).removesuffix(".data") if isinstance(node, ast.Subscript) else ""
+    if not isinstance(node, ast.Subscript) or not table.endswith(".weight"):
+        return False
+    return _is(table.removesuffix(".weight"), owner) or any("pad" in name for name in usage([node.slice]).names)
+
+
+def _is(name: str, owner: str) -> bool:
+    """Whether a dotted name is that of an object, also behind another one."""
+    return f".{name}".endswith(f".{owner}")
 
 
 @functools.lru_cache(maxsize=64)
@@ -218,7 +234,7 @@ def _optional(snippet: Snippet, index: str) -> bool | None:
             default = defaults(function.args).get(index)
             by_default = isinstance(default, ast.Constant) and default.value is None
             kind = given[0].annotation
-            if by_default or (kind is not None and re.search(r"Optional|None", ast.unparse(kind)) is not None):
+            if by_default or (kind is not None and any(word in ast.unparse(kind) for word in ("Optional", "None"))):
                 return True
             number = default is not None or kind is not None or _is_counted_with(function, index)
             return None if number else False

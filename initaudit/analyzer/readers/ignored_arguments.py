@@ -106,12 +106,9 @@ def _is_parameter(value: ast.expr) -> bool:
 
 def _is_read(context: Context, attribute: str) -> bool:
     """Whether anything in the project may read an attribute of this name."""
-    read = re.compile(rf"\.{attribute}\b(?!\s*(?::[^=\n]+)?=[^=])|['\"]{attribute}['\"]")
-    for filename in context.project.find(Search(context.module.project_folder, word=attribute.encode())):
-        module = context.project.load(filename)
-        if module is None or read.search(module.text):
-            return True
-    return read.search(context.module.text) is not None
+    naming = context.project.find(Search(context.module.project_folder, word=attribute.encode()))
+    modules = (context.module, *map(context.project.load, naming))
+    return any(module is None or module.reads(attribute) for module in modules)
 
 
 def _constants(context: Context, names: set[str]) -> Iterator[Constant]:

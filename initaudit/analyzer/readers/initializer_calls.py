@@ -146,7 +146,7 @@ def _call(context: Context, node: ast.Call, function: str, bound: Bound) -> Init
         place=context.snippet.place(node),
         function=function,
         arguments=tuple(given),
-        layer=_layer(context, given[0].source, bound) if given else None,
+        layer=_layer(context, _spelled(given[0].source), bound) if given else None,
     )
 
 
@@ -158,6 +158,11 @@ def _arguments(context: Context, node: ast.Call, bound: Bound) -> Iterator[Argum
             yield Argument(
                 keyword.arg, context.snippet.source(keyword.value), ast.unparse(bound.meaning(keyword.value))
             )
+
+
+def _spelled(source: str) -> str:
+    """An expression as one spells it, whatever blanks and brackets are in it."""
+    return ast.unparse(ast.parse(source.lstrip("*"), mode="eval"))
 
 
 def _layer(context: Context, tensor: str, bound: Bound) -> Called | None:

@@ -7,24 +7,20 @@ name that is not spelled out makes the names unknown.
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted
-from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.structure import CONTAINERS, constructed
 from initaudit.finding import Observer
 from initaudit.naming import NAMED, OF_PLAIN, OF_TORCH, initializes, parts_asked_for
 from initaudit.subjects.module_tests import NameTest
 
 PLAIN = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS | torch_api.ACTIVATION_MODULES | torch_api.TRANSPARENT
-ADDS_NAMES = re.compile(
-    r"setattr\(|add_module\(|register_module\(|ModuleDict|ParameterDict|OrderedDict|__setattr__"
-    r"|register_(?:parameter|buffer)\(\s*(?!['\"\s])"
-)
+ADDS_NAMES = {"setattr", "__setattr__", "add_module", "register_module", "ModuleDict", "ParameterDict", "OrderedDict"}
 """What may give a module names that are not attributes in its source."""
 MAX_DEPTH = 6
 
@@ -132,14 +128,33 @@ def _of_class(project: Project, cls: Defined, depth: int) -> frozenset[str] | No
     names = set(attributes)
     for base in order:
         if isinstance(base, Defined):
-            text = base.module.slice(base.definition)
-            if ADDS_NAMES.search(text):
+            snippet = base.module.quiet_snippet(base.definition.start, base.definition.end)
+            spelled = _spelled(snippet.nodes) if snippet is not None else None
+            if spelled is None:
                 return None
-            names.update(re.findall(r"\bself\.(\w+)\s*(?::[^=\n]+)?=(?!=)", text))
-            names.update(re.findall(r"register_(?:parameter|buffer)\(\s*['\"](\w+)", text))
+            names |= spelled
     for layer in (layer for attribute in attributes.values() for layer in attribute.layers):
         inner = _of_class(project, layer.cls, depth + 1) if layer.cls is not None else _of_layer(layer.kind)
         if inner is None:
             return None
         names |= inner
     return frozenset(names)
+
+
+def _spelled(nodes: Iterable[ast.AST]) -> set[str] | None:
+    """The names that the code of a class gives to parameters and modules; None where it may give others."""
+    names: set[str] = set()
+    for node in nodes:
+        match node:
+            case ast.Attribute(attr=name) | ast.Name(id=name) if name in ADDS_NAMES:
+                return None
+            case ast.Call(func=ast.Attribute(attr="register_parameter" | "register_buffer"), args=args, keywords=named):
+                given = [*args[:1], *(each.value for each in named if each.arg == "name")]
+                if not given or not isinstance(given[0], ast.Constant):
+                    return None
+                names.add(str(given[0].value))
+            case ast.Attribute(ctx=ast.Store()) if (own := own_attribute(node)) is not None:
+                names.add(own)
+            case _:
+                pass
+    return names

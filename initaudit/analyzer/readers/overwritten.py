@@ -82,10 +82,9 @@ def marks(context: Context) -> Iterator[Overwritten]:
 
 def _is_read(context: Context, flag: str) -> bool:
     """Whether some file of the project asks for a mark."""
-    read = re.compile(rf"\.{flag}\b(?!\s*=[^=])|['\"]{flag}['\"]")
     naming = context.project.find(Search(context.module.project_folder, word=flag.encode()))
-    found = map(context.project.load, naming)
-    return any(module is None or read.search(module.text) for module in found) or bool(read.search(context.module.text))
+    modules = (context.module, *map(context.project.load, naming))
+    return any(module is None or module.reads(flag) for module in modules)
 
 
 def _source(walk: Walk, around: Context) -> str:
@@ -106,7 +105,7 @@ class _Again:
 
     def __init__(self, context: Context, statement: ast.stmt, walks: list[Walk], later: list[ast.stmt]) -> None:
         self.place = context.snippet.place(statement)
-        self.source = context.snippet.source(statement).partition("\n")[0]
+        self.source = ast.unparse(statement).partition("\n")[0]
         self.meant = [write for walk in walks for write in walk.writes if write.kinds]
         called = [found for name in own_attributes(statement) if (found := method(context, name)) is not None]
         texts = [_source(walk, context) for walk in walks] + [

@@ -245,9 +245,14 @@ def _used_later(
             return f"{method.definition.name} writes it when the module is used"
         for caller in callers(construction, method):
             name = caller.definition.name
-            if f".{name}(" in program.text if program is not None else called_by_others(project, cls, name):
+            if _calls(program, name) if program is not None else called_by_others(project, cls, name):
                 return f"{method.definition.name} is called by others"
     return "the configuration of its framework speaks of it" if configured(construction, entry) else None
+
+
+def _calls(program: Module, name: str) -> bool:
+    """Whether a file calls a method of this name."""
+    return any(each.endswith(f".{name}") for usage in program.usages(name) for each in usage.called)
 
 
 def _written_at_once(construction: Construction, by: str) -> Iterator[NotRestored]:

@@ -223,10 +223,9 @@ def _written_outside(scope: Class, name: str) -> bool:
         module = scope.project.load(filename)
         if module is None:
             return True
-        for row, line in enumerate(module.lines, 1):
-            inside = module is scope.module and scope.definition.start <= row <= scope.definition.end
-            if not inside and f".{name}" in line and f"self.{name}" not in line:
-                return True
-            if not inside and (f"'{name}'" in line or f'"{name}"' in line):
+        for start, end in module.parts_naming(name):
+            inside = module is scope.module and start <= scope.definition.start <= end
+            usage = module.usage_of(start, end)
+            if not inside and (usage.of_others(name) or name in usage.texts):
                 return True
     return False

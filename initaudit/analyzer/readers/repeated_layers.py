@@ -13,11 +13,12 @@ from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.meaning import targets
 from initaudit.analyzer.syntax.structure import LISTS, returned
+from initaudit.finding import Place
 from initaudit.subjects.layers import RepeatedLayer
 
 STATEFUL = torch_api.LINEAR_LIKE | torch_api.RESET_BY_CONSTRUCTOR.keys() | {"PReLU", "TransformerEncoderLayer"}
 """Layers of torch that have parameters."""
-OWNS = re.compile(r"\bParameter\(|register_(?:buffer|parameter)\(|\bnn\.(?:" + "|".join(STATEFUL) + r")\(")
+OWNS = {"Parameter", "register_buffer", "register_parameter", *STATEFUL}
 SHARED = re.compile(r"shar|tie|same|reuse", re.IGNORECASE)
 """Words of code that repeats a layer on purpose."""
 
@@ -145,21 +146,34 @@ def _is_stateful(context: Context, maker: ast.Call) -> bool:
     if not context.project.is_module_class(found):
         return False
     return any(
-        OWNS.search(base.module.slice(base.definition)) if isinstance(base, Defined) else _plain(base.name) in STATEFUL
+        _owns(base) if isinstance(base, Defined) else _plain(base.name) in STATEFUL
         for base in context.project.mro(found) or ()
     )
+
+
+def _owns(cls: Defined) -> bool:
+    """Whether a class makes parameters, buffers or layers with some."""
+    return not OWNS.isdisjoint(cls.module.usage(cls.definition).last_called)
 
 
 def _plain(name: str) -> str:
     return name.removeprefix("torch.nn.")
 
 
+def _row(place: Place) -> int:
+    return place.row
+
+
 def _around(context: Context, node: ast.AST) -> str:
-    """The lines of a statement, the comment before it and the conditions that lead to it."""
+    """The text of a statement, of what stands between it and the one before, and of the conditions that lead to it."""
     place = context.snippet.place(node)
+    statements = [context.snippet.place(each) for each in context.walk() if isinstance(each, ast.stmt)]
+    around = max((each for each in statements if each.row <= place.row and place.end_row <= each.end_row), key=_row)
+    before = max((each.end_row for each in statements if each.end_row < around.row), default=context.snippet.start - 1)
+    before = max([before, *(each.row for each in statements if each.row < around.row <= each.end_row)])
     tests = [
         context.snippet.source(test.test)
         for test in context.walk()
         if isinstance(test, ast.If) and any(inner is node for inner in ast.walk(test))
     ]
-    return "\n".join([*context.module.lines[max(place.row - 3, 0) : place.end_row], *tests])
+    return "\n".join([*context.module.lines[before : around.end_row], *tests])

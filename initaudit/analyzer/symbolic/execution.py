@@ -149,7 +149,7 @@ def _try(run: Run, statement: ast.Try) -> None:
     execute(run, statement.body)
     ends = [run.condition]
     for handler in statement.handlers:
-        kind = run.frame.snippet.source(handler.type) if handler.type is not None else "an exception"
+        kind = ast.unparse(handler.type) if handler.type is not None else "an exception"
         raised = Literal(Atom(f"{kind} is raised"))
         run.condition = before
         if handler.name is not None:

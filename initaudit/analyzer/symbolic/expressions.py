@@ -296,7 +296,7 @@ def index_part(run: Run, node: ast.Subscript) -> Index:
         stop = None if number == -1 else str(number + 1)
         return Index(constant=number, start=str(number), stop=stop, exact=exact, dimension=dimension)
     if all(_is_integer(run, leaf) for _, leaf in leaves(value, run.condition)):
-        start = text(value) if isinstance(value, Symbol) else run.frame.snippet.source(chosen)
+        start = text(value) if isinstance(value, Symbol) else ast.unparse(chosen)
         return Index(start=start, stop=f"({start} + 1)", exact=exact, dimension=dimension)
     return Index(start=text(value), by_loop=isinstance(value, Symbol) and EACH in value.text)
 
@@ -457,7 +457,7 @@ def truth(run: Run, value: Value, node: ast.expr, last: ast.expr | None = None) 
         case Symbol(name) | Size(name):
             return Literal(Atom(name))
         case _:
-            return Literal(Atom(run.frame.snippet.source(node, last)))
+            return Literal(Atom(ast.unparse(node) if last is None else run.frame.snippet.source(node, last)))
 
 
 def _compare(run: Run, left: Value, sign: ast.cmpop, right: Value, node: ast.Compare) -> Condition:
@@ -484,7 +484,7 @@ def _compare(run: Run, left: Value, sign: ast.cmpop, right: Value, node: ast.Com
         run.integer(left)
     if isinstance(left, Symbol | Constant) and isinstance(right, Symbol | Constant):
         return Literal(Atom(f"{text(left)} {word} {text(right)}"))
-    return Literal(Atom(run.frame.snippet.source(node)))
+    return Literal(Atom(ast.unparse(node)))
 
 
 def _equal(run: Run, left: Value, right: Value, node: ast.Compare) -> Condition:
@@ -501,7 +501,7 @@ def _equal(run: Run, left: Value, right: Value, node: ast.Compare) -> Condition:
         return Literal(Atom(f"{left.text} == {right.value!r}", left.text, repr(right.value)))
     if isinstance(left, Symbol | Size) and isinstance(right, Symbol | Size | Class | Api):
         return Literal(Atom(f"{left.text} == {text(right)}", left.text, text(right)))
-    return Literal(Atom(run.frame.snippet.source(node)))
+    return Literal(Atom(ast.unparse(node)))
 
 
 def _contains(run: Run, left: Value, right: Value, node: ast.Compare) -> Condition:
@@ -516,4 +516,4 @@ def _contains(run: Run, left: Value, right: Value, node: ast.Compare) -> Conditi
         return any_of(_equal(run, left, Constant(key), node) for key in right.items)
     if isinstance(left, Constant | Symbol) and isinstance(right, Symbol):
         return Literal(Atom(f"{text(left)} in {right.text}"))
-    return Literal(Atom(run.frame.snippet.source(node)))
+    return Literal(Atom(ast.unparse(node)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import functools
-import re
 from collections.abc import Sequence as Statements
 
+from initaudit.analyzer.matches import groups
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.snippets import FunctionNode, defaults, has_decorator
 from initaudit.analyzer.symbolic import calls, execution, expressions
@@ -35,14 +35,13 @@ from initaudit.analyzer.symbolic.values import (
     simplify,
     text,
 )
+from initaudit.analyzer.usage import WALKS
 
-WALKS = re.compile(r"\b(?:named_)?(?:parameters|modules|children)\(|\.apply\(")
+REACHES = WALKS | {"apply"}
 MAX_STEPS_OF_A_CALL = 25_000
 OUTER_CALLS = 3
 """How deep a program calls functions of which each may be left out."""
-MAKES_TENSORS = re.compile(
-    r"Parameter|Tensor\(|\bempty|\bnn\.|zeros|ones\(|rand|full\(|init|partial|lambda|return \w+$", re.MULTILINE
-)
+MAKES_TENSORS = groups("Parameter Tensor( empty nn. zeros ones( rand full( init partial lambda")
 
 
 class Interpreter(Run):
@@ -105,9 +104,9 @@ class Interpreter(Run):
         """Whether a function that is given no tensor has to be run."""
         if _makes_tensors(function):
             return True
-        source = function.module.slice(function.definition) if self.following is not None else ""
+        words = function.module.matches(function.definition.start, function.definition.end)
         return self.following is not None and (
-            self.following.words.search(source) is not None or WALKS.search(source) is not None
+            self.following.words.search(words.text) is not None or not REACHES.isdisjoint(words.names_called)
         )
 
     def run_body(
@@ -166,4 +165,10 @@ def _reaches_tensors(value: Value) -> bool:
 @functools.lru_cache(maxsize=4096)
 def _makes_tensors(function: Defined) -> bool:
     """Whether a function speaks of anything that makes parameters or modules, so that what it returns matters."""
-    return MAKES_TENSORS.search(function.module.slice(function.definition)) is not None
+    module, definition = function.module, function.definition
+    if module.matches(definition.start, definition.end).holds_all(MAKES_TENSORS):
+        return True
+    found = module.function(definition)
+    return found is not None and any(
+        isinstance(node, ast.Return) and isinstance(node.value, ast.Name) for node in found[0].nodes
+    )

@@ -10,13 +10,13 @@ parts above them; ``Interpreter`` defines these. This module knows nothing about
 
 from __future__ import annotations
 
+import ast
 import builtins
 import functools
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from collections.abc import Sequence as Statements
-from typing import TYPE_CHECKING
 
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined, External, Project, Resolved
@@ -60,9 +60,6 @@ from initaudit.analyzer.symbolic.values import (
     leaves,
     simplify,
 )
-
-if TYPE_CHECKING:
-    import ast
 
 MAY_INITIALIZE = re.compile(r"init|load(?!er)|restore|resume|weight|pretrain|ckpt|checkpoint|reset|resolved", re.I)
 MAX_STEPS = 150_000
@@ -295,4 +292,7 @@ class Run(ABC):
 @functools.lru_cache(maxsize=4096)
 def _gives_integer(function: Defined) -> bool:
     """Whether a function is annotated to return an integer."""
-    return re.search(r"\)\s*->\s*int\s*:", function.module.slice(function.definition)) is not None
+    found = (
+        function.module.function(function.definition) if "->" in function.module.slice(function.definition) else None
+    )
+    return found is not None and isinstance(found[1].returns, ast.Name) and found[1].returns.id == "int"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import enum
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import Snippet, dotted
 from initaudit.analyzer.syntax.context import File
 from initaudit.analyzer.syntax.draws import DRAWS, nodes
+from initaudit.analyzer.usage import OBJECT, SUPER
 
 WORDS = "lora LoRA Lora hada lokr"
 RANDOM_FACTORIES = {"torch.randn", "torch.rand", "torch.randn_like", "torch.rand_like", "torch.normal"}
@@ -95,7 +95,8 @@ def adapters(file: File) -> Iterator[Adapter]:
 
 def _called(project: Project, cls: Defined) -> Iterator[Defined]:
     """The inherited methods that a class calls by name; those that it leaves to others may never run."""
-    names = set(re.findall(r"(?:self|super\(\w*\))\.(\w+)\(", cls.module.slice(cls.definition)))
+    called = (name.split(".") for name in cls.module.usage(cls.definition).called)
+    names = {name[1] for name in called if len(name) == 2 and name[0] in (OBJECT, SUPER)}
     for method in project.methods(cls):
         if method.definition.name in names and method.definition.owner is not cls.definition:
             yield method

@@ -32,18 +32,26 @@ class Flow:
         """Where a name may be read that an assignment has bound: up to the next one behind it that always runs."""
         last = min(
             (
-                node.end_lineno or 0
+                _end(node)
                 for node in self.assigned.get(name, ())
                 if isinstance(node, ast.Assign)
                 and self.parents.get(node) is self.parents.get(assignment)
-                and node.lineno > assignment.lineno
+                and _begin(node) > _begin(assignment)
             ),
-            default=math.inf,
+            default=(math.inf, 0),
         )
         for node in self.context.walk():
-            if isinstance(node, ast.Name) and node.id == name and assignment.lineno < node.lineno <= last:
+            if isinstance(node, ast.Name) and node.id == name and _end(assignment) < _begin(node) <= last:
                 read = isinstance(node.ctx, ast.Load) or isinstance(self.parents.get(node), ast.AugAssign)
                 yield from [node] if read else []
+
+
+def _begin(node: ast.expr | ast.stmt) -> tuple[float, int]:
+    return node.lineno, node.col_offset
+
+
+def _end(node: ast.expr | ast.stmt) -> tuple[float, int]:
+    return node.end_lineno or node.lineno, node.end_col_offset or 0
 
 
 def called(call: ast.Call) -> str:

@@ -311,7 +311,7 @@ class Meanings:
             case ast.Subscript(value=value, slice=index):
                 owner = self.meaning(value, names)
                 if owner is not None and owner.what is What.STATE_DICT:
-                    return Meaning(What.STATE, self.context.snippet.source(node))
+                    return Meaning(What.STATE, ast.unparse(node))
                 if owner is not None and owner.what is What.MODULE:
                     return self._item(node, owner)
                 if owner is None or owner.what not in TENSORS or not is_basic(index):
@@ -332,7 +332,7 @@ class Meanings:
             return None
         position = -index.value if index is not node.slice else index.value
         kind = owner.items[position] if -len(owner.items) <= position < len(owner.items) else None
-        return Meaning(What.MODULE, self.context.snippet.source(node), kinds=(kind,)) if kind else None
+        return Meaning(What.MODULE, ast.unparse(node), kinds=(kind,)) if kind else None
 
     def _together(self, node: ast.expr, found: Sequence[Meaning | None]) -> Meaning | None:
         """``[self.enc, self.dec]``: several modules, or several parameters."""
@@ -341,7 +341,7 @@ class Meanings:
             if known and len(known) == len(found) and all(each.what is one and not each.part for each in known):
                 kinds = {kind for each in known for kind in each.kinds} if all(each.kinds for each in known) else ()
                 kinds = kinds if several is What.MODULES else ()
-                return Meaning(several, self.context.snippet.source(node), tuple(sorted(kinds)))
+                return Meaning(several, ast.unparse(node), tuple(sorted(kinds)))
         return None
 
     def _comprehended(self, node: ast.GeneratorExp | ast.ListComp, kept: str, names: Names) -> Meaning | None:
@@ -363,7 +363,7 @@ class Meanings:
         return Meaning(plain[ELEMENTS[found.what]], found.source)
 
     def _attribute(self, node: ast.Attribute, names: Names) -> Meaning | None:
-        source = self.context.snippet.source(node)
+        source = ast.unparse(node)
         if (own := own_attribute(node)) is not None and self.context.cls is not None:
             return self._of_self(node, own, source)
         owner = self.meaning(node.value, names)
@@ -411,7 +411,7 @@ class Meanings:
             of_module = owner is not None and owner.what is What.MODULE
             if owner is None or not of_module or not isinstance(key, ast.Constant) or key.value not in OF_LAYERS:
                 return None
-            return Meaning(What.PARAMETER, self.context.snippet.source(node), owner.kinds, str(key.value))
+            return Meaning(What.PARAMETER, ast.unparse(node), owner.kinds, str(key.value))
         if isinstance(function, ast.Attribute):
             found = self._method(node, function, names)
             if found is not None:
@@ -420,11 +420,11 @@ class Meanings:
             kind = self._class_name(function)
             items = [self._class_name(each.func) if isinstance(each, ast.Call) else None for each in node.args]
             known = tuple(each or "" for each in items) if kind == "torch.nn.Sequential" and all(items) else ()
-            return Meaning(What.MODULE, self.context.snippet.source(node), kinds=(kind,) if kind else (), items=known)
+            return Meaning(What.MODULE, ast.unparse(node), kinds=(kind,) if kind else (), items=known)
         return None
 
     def _method(self, node: ast.Call, function: ast.Attribute, names: Names) -> Meaning | None:
-        source, attr = self.context.snippet.source(node), function.attr
+        source, attr = ast.unparse(node), function.attr
         if attr in ITERATORS:
             owner = self.meaning(function.value, names) if "parameters" in attr else None
             kinds, items = (owner.kinds, owner.items) if owner is not None else ((), ())

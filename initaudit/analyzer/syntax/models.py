@@ -39,12 +39,18 @@ def _annotated(context: Context, name: str) -> bool:
 
 def _assigned(context: Context, name: str) -> bool:
     """Whether the file assigns an object of a module class to the name."""
-    calls = re.findall(rf"^[ \t]*{re.escape(name)}\s*(?::[^=\n]+)?=\s*([\w.]+)\(", context.module.text, re.MULTILINE)
-    return any(context.is_module_class(ast.parse(call, mode="eval").body) for call in calls if _is_dotted(call))
-
-
-def _is_dotted(text: str) -> bool:
-    return all(part.isidentifier() for part in text.split("."))
+    for part in context.module.parts_naming(name):
+        snippet = context.module.quiet_snippet(*part)
+        for node in snippet.nodes if snippet is not None else ():
+            match node:
+                case (
+                    ast.Assign(targets=[ast.Name(id=target), *_], value=ast.Call(func=made))
+                    | ast.AnnAssign(target=ast.Name(id=target), value=ast.Call(func=made))
+                ) if target == name and context.is_module_class(made):
+                    return True
+                case _:
+                    pass
+    return False
 
 
 def _tests_module_types(context: Context, loop: ast.For | ast.AsyncFor | ast.comprehension) -> bool:

@@ -80,7 +80,7 @@ def products(project: Project, cls: Defined, names: set[str]) -> dict[str, Produ
         if NO_FORWARD.search(defined.definition.name):
             continue
         text = defined.module.slice(defined.definition)
-        if any(f"self.{name}" in text for name in names):
+        if any(name in text for name in names):
             context = function_context(project, defined)
             if context is None:
                 return {}
@@ -182,7 +182,7 @@ class _Method(Flow):
     def _averages(self, other: ast.expr) -> bool:
         """Whether the entries of the other factor may sum to one."""
         made = [value for name in names_in(other) for node in self.assigned.get(name, ()) if (value := _value(node))]
-        sources = [self.context.snippet.source(node) for node in (other, *made)]
+        sources = [ast.unparse(node) for node in (other, *made)]
         for name in {name for node in (other, *made) for name in own_attributes(node)}:
             sources += _attribute_made_by(self.context, name)
         return any(map(AVERAGES.search, sources))
@@ -235,7 +235,7 @@ def _attribute_made_by(context: Context, name: str) -> list[str]:
     """The sources of what the constructor of the class assigns to an attribute of the object."""
     made = method(context, "__init__")
     return [
-        made.snippet.source(node.value)
+        ast.unparse(node.value)
         for node in (made.walk() if made is not None else ())
         if made is not None
         and isinstance(node, ast.Assign)
