@@ -119,7 +119,7 @@ def initialize(construction: Construction) -> None:
     tensors = list(_memory(construction))
     for scope in surrounding.scopes[:MAX_PROGRAMS]:
         before = [len(storage.writes) for storage in tensors]
-        if scope.defined not in surrounding.holding and _may_initialize(scope):
+        if _may_initialize(scope):
             follow(construction, [], scope, surrounding)
         if before != [len(storage.writes) for storage in tensors]:
             return

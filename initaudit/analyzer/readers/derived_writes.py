@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted
-from initaudit.analyzer.syntax.context import Context, own_attribute
-from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed
-from initaudit.analyzer.syntax.walks import Walk, applied, written
+from initaudit.analyzer.syntax.context import Context, method, own_attribute
+from initaudit.analyzer.syntax.structure import DERIVES, Attribute, Layer, below, constructed
+from initaudit.analyzer.syntax.walks import Walk, applied, tested, walked, written
 from initaudit.finding import Observer
 from initaudit.subjects.lost_writes import DerivedWrite
 
@@ -63,12 +63,49 @@ def _by_walk(context: Context, call: ast.Call, walk: Walk, structure: dict[str, 
     held = structure.values() if dotted(model) == "self" else [structure[name]] if name in structure else []
     seen: set[Defined] = set()
     layers = [each for one in held if _before(context, one, call) for each in below(context.project, one.layers, seen)]
+    layers += _derived_before(context, call) if dotted(model) == "self" else []
     for write in walk.writes:
         reached = [each for each in layers if each.derived is not None and write.meant_for(context, each)]
         if write.attribute == "weight" and reached:
             same_file = walk.context.module is context.module
             node = write.node if same_file else call
             yield _fact(walk.context if same_file else context, node, reached[0], f"{walk.element}.weight")
+
+
+def _derived_before(context: Context, call: ast.Call) -> list[Layer]:
+    """The kinds of layers that the constructor derives by walks over the object, before it comes to a call.
+
+    That stands in the constructor itself, or in a method that it calls.
+    """
+    name = context.function.name if context.function is not None else ""
+    constructor = context if name == "__init__" else method(context, "__init__")
+    found: list[Layer] = []
+    if constructor is None or constructor.function is None:
+        return found
+    for statement in constructor.function.body:
+        if any(
+            node is call or (isinstance(node, ast.Call) and own_attribute(node.func) == name)
+            for node in ast.walk(statement)
+        ):
+            return found
+        for walk in walked(constructor, statement):
+            found += _derived(walk.context, walk.body, walk.element, ())
+    return []
+
+
+def _derived(context: Context, body: list[ast.stmt], element: str, kinds: tuple[str, ...]) -> Iterator[Layer]:
+    """The kinds of layers whose weight a body derives from other parameters."""
+    for statement in body:
+        match statement:
+            case ast.If(test=test, body=then, orelse=otherwise):
+                yield from _derived(context, then, element, tested(context, test, element) or kinds)
+                yield from _derived(context, otherwise, element, kinds)
+            case ast.Expr(value=ast.Call(func=function, args=[ast.Name(id=name), *_])) if name == element:
+                by = context.canonical(function)
+                if by in DERIVES:
+                    yield from (Layer(kind, dotted(function), derived=by) for kind in kinds)
+            case _:
+                pass
 
 
 def _fact(context: Context, node: ast.Call, layer: Layer, target: str) -> DerivedWrite:
