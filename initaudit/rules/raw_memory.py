@@ -20,10 +20,10 @@ USES = {
 
 
 def seen_when_built(subject: ParameterTimeline) -> str | None:
-    """What was seen when the model was built and run; None where it was only read."""
+    """What was seen when the model was built and run; None where reading showed no use of it either."""
     unwritten, usage = subject.unwritten, subject.usage
     if unwritten is None:
-        return None
+        return f"reads as never written; the forward {USES[usage.role]}" if usage is not None and usage.role else None
     text = f"when built, {unwritten.elements} of {unwritten.total} elements were never written"
     if usage is None:
         return text
@@ -46,7 +46,12 @@ NAMED = (
 
 
 def remedy(subject: ParameterTimeline) -> Advice | None:
-    """The call that gives it values it can train from, by its use; None where neither use nor shape is known."""
+    """The call that gives it values it can train from, by its use; None where neither use nor shape is known.
+
+    Of a name that no code spells as an attribute there is no call to write.
+    """
+    if not all(part.isidentifier() or part.isdigit() for part in subject.name.split(".")):
+        return None
     usage = subject.usage if subject.usage is not None and subject.usage.role is not None else _guessed(subject)
     if usage is None:
         return None

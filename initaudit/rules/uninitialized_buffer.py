@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.finding import Category, Evidence, Finding, Severity
+from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import BOTH, Example, Rule
-from initaudit.rules.raw_memory import seen_when_built
-from initaudit.timeline import Coverage, Kind, ParameterTimeline
+from initaudit.rules.raw_memory import remedy, seen_when_built
+from initaudit.timeline import Coverage, Kind, ParameterTimeline, Role
 
 
 class UninitializedBuffer(Rule[ParameterTimeline]):
@@ -143,14 +143,24 @@ class UninitializedBuffer(Rule[ParameterTimeline]):
         extent = "never" if subject.coverage is Coverage.NEVER else "only partly"
         gap = f" ({subject.gap})" if subject.gap else ""
         outcome = "is read like that" if subject.read_first else "holds random memory until something writes it"
+        advice = self.advised(subject)
+        cure = f"; add `{advice}` to `__init__`" if advice is not None else ""
         yield self.finding(
             allocation.place,
-            f"buffer `{subject.name}` is allocated by `{allocation.call}`, {extent} initialized{gap}, and {outcome}",
+            f"buffer `{subject.name}` is allocated by `{allocation.call}`, {extent} initialized{gap}, and {outcome}"
+            f"{cure}",
             evidence=[Evidence(subject.observer, self.seen(subject))],
             severity=Severity.ERROR if subject.read_first else Severity.NOTE,
             model=subject.model,
             parameter=subject.name,
+            advice=[advice] if advice is not None else [],
         )
+
+    @staticmethod
+    def advised(subject: ParameterTimeline) -> Advice | None:
+        """The call that makes a buffer neutral, where a forward multiplies by it or adds it: no other use shows one."""
+        neutral = subject.usage is not None and subject.usage.role in (Role.FACTOR, Role.OFFSET)
+        return remedy(subject) if neutral and subject.coverage is Coverage.NEVER else None
 
     @staticmethod
     def seen(subject: ParameterTimeline) -> str:

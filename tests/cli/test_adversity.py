@@ -727,3 +727,26 @@ def test_the_exit_code_holds_when_nobody_reads_the_report(text: str, expected: i
     summary, *hint = done.stderr.decode().splitlines()
     assert summary.startswith("1 file checked")
     assert len(hint) == expected
+
+
+STARS = "*a" * 12 + "x"
+
+
+@pytest.mark.parametrize(
+    ("files", "flags"),
+    [
+        ({"initaudit.toml": f'exclude = ["{STARS}"]'}, ()),
+        ({"initaudit.toml": f'extend-exclude = ["**/{STARS}/**"]'}, ()),
+        ({"initaudit.toml": f'per-file-ignores = {{ "{STARS}" = ["INI101"] }}'}, ()),
+        ({".gitignore": STARS}, ()),
+        ({".gitignore": f"!{STARS}\n/{STARS}/"}, ()),
+        ({}, ("--exclude", STARS)),
+        ({}, ("--per-file-ignores", f"{STARS}:INI101")),
+    ],
+)
+def test_a_pattern_of_many_stars_ends_wherever_it_stands(files: dict[str, str], flags: tuple[str, ...]) -> None:
+    for name, text in files.items():
+        write(name, text)
+    long = "a" * 200
+    write(f"{long}/{long}.py")
+    assert in_json(*flags) == [(f"{long}/{long}.py", "INI101")]

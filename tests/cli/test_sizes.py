@@ -190,3 +190,23 @@ def test_rows_of_a_group_are_listed_to_an_end() -> None:
     Path("net.py").write_text(HEAD + "nn.init.xavier_uniform(torch.empty(3, 3))\n" * 300, encoding="utf-8")
     for finding in json.loads(initaudit("check", "net.py", "--output-format", "json").stdout):
         assert len(finding["message"]) < 500
+
+
+@pytest.mark.parametrize(
+    ("module", "constructor"),
+    [
+        ("", f'raise ValueError(", ".join(str(n) for n in range({LONG})))'),
+        ("", f'raise type("E" * {LONG}, (Exception,), {{}})("x")'),
+        ("", f'raise SystemExit("x" * {LONG})'),
+        ("", f'sys.stderr.write("z" * {LONG}); sys.stderr.flush(); os._exit(4)'),
+        (f'sys.stdout.write("z" * {LONG}); sys.stdout.flush(); os._exit(4)', "pass"),
+        (f'raise ImportError("no " + "z" * {LONG})', "pass"),
+        (f'sys.stderr.write("z\\n" * {LONG}); 1 / 0', "pass"),
+    ],
+)
+def test_what_a_model_says_is_told_to_an_end(module: str, constructor: str) -> None:
+    source = f"import os, sys\n{HEAD}{module}\nclass Net(nn.Module):\n    def __init__(self):\n        {constructor}\n"
+    Path("net.py").write_text(source, encoding="utf-8")
+    outcome = initaudit("probe", "net.py:Net")
+    assert outcome.exit_code == (1 if constructor != "pass" else 2)
+    assert len(outcome.stdout) + len(outcome.stderr) < LONG / 4

@@ -6,6 +6,8 @@ import ast
 import dataclasses
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.constructor import (
     Construction,
@@ -39,6 +41,7 @@ from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.syntax.context import File
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes_holding
+from initaudit.analyzer.syntax.uses import usage
 from initaudit.finding import Place
 from initaudit.observation import Undecided
 from initaudit.subjects.lost_on_meta import NotRestored
@@ -208,6 +211,10 @@ def _allocated_raw(construction: Construction, by: str | None, *, written: bool)
         decision = verdict.coverage, verdict.gap
         name = writing[0].definition.name if writing and verdict.coverage is not Coverage.WRITTEN else None
         result = timeline(construction, entry, decision, name, built=verdict.built, only=verdict.only)
+        if verdict.coverage in (Coverage.NEVER, Coverage.PARTIAL) and result.allocation is not None:
+            shape = result.allocation.shape
+            used = usage(construction.run.project, construction.cls, entry.name, shape) if shape is not None else None
+            result = msgspec.structs.replace(result, usage=used)
         yield result
         if verdict.coverage is Coverage.UNKNOWN and result.allocation is not None:
             subject = f"{result.model}.{result.name}"
