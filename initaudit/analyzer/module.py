@@ -65,7 +65,7 @@ class Module:
     def outline(self) -> Outline:
         found = outline(self.text)
         whole = self.snippet(1, len(self.lines)) if found.doubtful else None
-        return found if whole is None else outline_of(whole.body)
+        return found if whole is None else outline_of(whole.body, self.lines)
 
     @functools.cached_property
     def _scopes(self) -> Scopes | SyntaxError:

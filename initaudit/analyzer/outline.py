@@ -104,8 +104,8 @@ def outline(text: str) -> Outline:
     return scanner.scan()
 
 
-def outline_of(body: Sequence[ast.stmt]) -> Outline:
-    """The table of contents of a file as Python parses it."""
+def outline_of(body: Sequence[ast.stmt], lines: Sequence[str]) -> Outline:
+    """The table of contents of a file as Python parses it; its lines tell where decorators begin."""
     found = Outline([], {}, {}, [], {}, [])
     follows = False  # the statement before is one of the same stretch
     for statement in body:
@@ -120,22 +120,24 @@ def outline_of(body: Sequence[ast.stmt]) -> Outline:
                 continue
         found.top_level.append((found.top_level.pop()[0], rows[1]) if follows else rows)
         follows = True
-    _record(found, body, None)
+    _record(found, body, None, lines)
     return found
 
 
-def _record(found: Outline, body: Iterable[ast.stmt], parent: Definition | None) -> None:
+def _record(found: Outline, body: Iterable[ast.stmt], parent: Definition | None, lines: Sequence[str]) -> None:
     """Add what a body defines and, at the top level, imports."""
     for statement in body:
         match statement:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 row, end = statement.lineno, statement.end_lineno or statement.lineno
                 start = min([row, *(decorator.lineno for decorator in statement.decorator_list)])
+                while statement.decorator_list and not lines[start - 1].lstrip().startswith("@"):
+                    start -= 1
                 is_class = isinstance(statement, ast.ClassDef)
                 inner = Definition(statement.name, is_class, start, row, end, statement.col_offset, parent)
                 (parent.members if parent is not None else found.members)[statement.name] = inner
                 found.definitions.append(inner)
-                _record(found, statement.body, inner)
+                _record(found, statement.body, inner, lines)
                 continue
             case ast.Import(names) if parent is None:
                 for each in names:
@@ -150,7 +152,7 @@ def _record(found: Outline, body: Iterable[ast.stmt], parent: Definition | None)
                         target = source + ("" if source.endswith(".") else ".") + each.name
                         found.imports[each.asname or each.name] = target
         for block in blocks(statement):
-            _record(found, block, parent)
+            _record(found, block, parent, lines)
 
 
 def _rows_inside_strings(text: str) -> set[int]:

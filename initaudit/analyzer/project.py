@@ -153,7 +153,7 @@ class Project:
     def read_anew(self, module: Module) -> Module | None:
         """The module with the outline that Python's tree of the file has; None when the one it has is right."""
         whole = module.snippet(1, len(module.lines))
-        exact = outline_of(whole.body) if whole is not None else module.outline
+        exact = outline_of(whole.body, module.lines) if whole is not None else module.outline
         if [(each.start, each.end) for each in exact.definitions] == [
             (each.start, each.end) for each in module.outline.definitions
         ]:

@@ -100,13 +100,13 @@ def told(found: Outline) -> tuple[object, ...]:
 
 @given(files)
 def test_the_outline_of_a_tree_is_that_of_the_text(text: str) -> None:
-    assert told(outline_of(ast.parse(text).body)) == told(outline(text))
+    assert told(outline_of(ast.parse(text).body, text.split("\n"))) == told(outline(text))
 
 
 @pytest.mark.parametrize("file", OWN_FILES, ids=lambda file: file.stem)
 def test_the_files_of_this_package_have_the_outline_of_their_trees(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
-    assert told(outline_of(ast.parse(text).body)) == told(outline(text))
+    assert told(outline_of(ast.parse(text).body, text.split("\n"))) == told(outline(text))
 
 
 @given(st.text(alphabet="def class():\n\t '\"#\\@import=xy1", max_size=200))
@@ -154,7 +154,7 @@ def test_a_product_at_the_begin_of_a_line_is_no_decorator(product: str) -> None:
     for behind in ("y = 1\n", "def f():\n    pass\ny = 1\n", ""):
         text = product + behind
         found = outline(text)
-        read = outline_of(ast.parse(text).body) if found.doubtful else found
+        read = outline_of(ast.parse(text).body, text.split("\n")) if found.doubtful else found
         assert read.globals.keys() == {"x", "y"} - (set() if behind else {"y"})
         assert all(each.start == each.row for each in read.definitions)
 
@@ -163,6 +163,14 @@ def test_a_product_at_the_begin_of_a_line_is_no_decorator(product: str) -> None:
 def test_a_line_of_several_statements_is_read_as_python_reads_it(line: str) -> None:
     text = f"import c\n{line}" + ("\nfinally: pass\n" if "try" in line else "\n")
     found = outline(text)
-    read = outline_of(ast.parse(text).body) if found.doubtful else found
+    read = outline_of(ast.parse(text).body, text.split("\n")) if found.doubtful else found
     assert read.binds("a") or line == "(a) = 3"
     assert found.doubtful
+
+
+@pytest.mark.parametrize("sign", ["@ \\\n  cached", "@ \\\n(\ncached)", "@cached"])
+def test_a_decorator_begins_with_its_sign(sign: str) -> None:
+    text = f"a = 1\n{sign}\ndef f():\n    pass\n"
+    found = outline(text)
+    read = outline_of(ast.parse(text).body, text.split("\n")) if found.doubtful else found
+    assert [each.start for each in read.definitions] == [2]
