@@ -214,6 +214,14 @@ class Decisive(msgspec.Struct, frozen=True, kw_only=True):
     gain: bool
 
 
+class Setting(msgspec.Struct, frozen=True):
+    """The rms of the parameter that sets the scale of a weight, that of the weight, and whether it is one per unit."""
+
+    parameter: float
+    weight: float
+    gain: bool
+
+
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """One weight at its first use in a forward. Measured numbers are one per seed; empty where they were not measured.
 
@@ -234,6 +242,10 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     ``depends`` is the path of a parameter or buffer that nothing wrote and that the output depends on: what is measured
     then tells of values that the probe chose, and is not judged. ``gradient_depends`` is the same for the gradient.
     ``decided_by`` is a parameter of the normalization between the output and its activation.
+
+    ``piece`` is the end of ``path`` that tells parts of one parameter apart, or the weights that are made from it.
+    ``given`` is the rms of what the weight is multiplied with. A weight that is computed has a ``setting``, or is
+    ``fixed`` when no parameter sets its scale.
     """
 
     path: str
@@ -261,6 +273,15 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     depends: str | None = None
     gradient_depends: str | None = None
     decided_by: Decisive | None = None
+    piece: str = ""
+    given: tuple[float, ...] = ()
+    setting: Setting | None = None
+    fixed: bool = False
+
+    @property
+    def source(self) -> str:
+        """The path of the parameter."""
+        return self.path.removesuffix(self.piece)
 
 
 class InitialLoss(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import msgspec
 import torch
@@ -43,7 +43,7 @@ from initaudit.probe.unseen import (
     TRAINING,
 )  # fmt: skip
 from initaudit.probe.values import summarize
-from initaudit.probe.words import describe
+from initaudit.probe.words import describe, few
 from initaudit.subjects.base import Fact
 from initaudit.subjects.builds import BuildFailure, SeedIgnored
 from initaudit.subjects.lost_on_meta import NotRestored
@@ -51,8 +51,6 @@ from initaudit.subjects.weights import EqualUnits, ZeroFactors
 from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, SignalProfile
 
 INSTANCE = "an instance was built before anyone could watch: only its values are audited; name its class or a factory"
-SHOWN = 3
-"""Paths that are named where there are many."""
 NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory")
 """How the allocators of torch say that they refuse."""
 ABSTRACT = "it was watched without memory, and has no values"
@@ -113,7 +111,7 @@ class Audit:
             given = inputs_for(model, self.target)
             if given is not None:
                 signal = self.forward.signal
-                multiplied = {layer.path for layer in signal.layers} if signal is not None else set[str]()
+                multiplied = {layer.source for layer in signal.layers} if signal is not None else set[str]()
                 make, influenced = self.forward.make or self.make, self.forward.influenced
                 with zeroed_memory() if self.forward.allocates else contextlib.nullcontext():
                     found = stuck(model, make, given, self.target.seed, self.timelines, multiplied, influenced)
@@ -224,7 +222,7 @@ class Audit:
         """What was not judged because it depends on what nothing wrote."""
         signal = self.forward.signal
         layers = signal.layers if signal is not None else ()
-        after = {layer.path: layer.depends for layer in layers if layer.depends and layer.path != layer.depends}
+        after = {layer.source: layer.depends for layer in layers if layer.depends and layer.source != layer.depends}
         before = {path: raw for path, raw in self.forward.influenced.items() if path not in after and path != raw}
         for dependent, what in ((after, ""), (before, "gradient ")):
             for raw in dict.fromkeys(dependent.values()):
@@ -237,12 +235,6 @@ class Audit:
                     reason=reason,
                     unseen=(*SIGNAL, *TRAINING),
                 )
-
-
-def few(paths: Sequence[str]) -> str:
-    """The first paths, and how many more there are."""
-    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-    return ", ".join(paths[:SHOWN]) + more
 
 
 def audit(target: Target, resolved: Resolved, about_to: Callable[[Stage, Observation | None], None]) -> Observation:

@@ -14,8 +14,14 @@ from initaudit.timeline import Coverage, SignalProfile
 def weight_uses(profile: SignalProfile | None, timelines: Timelines) -> Iterator[WeightUse]:
     """Every weight that user code drew, at its first use."""
     for layer in profile.layers if profile is not None else ():
-        record = timelines.record(layer.path)
-        if record is None or layer.place is None or timelines.coverage(layer.path) is not Coverage.WRITTEN:
+        record = timelines.record(layer.source)
+        computed = layer.setting is not None or layer.piece not in ("", "[0]")
+        if (
+            computed
+            or record is None
+            or layer.place is None
+            or timelines.coverage(layer.source) is not Coverage.WRITTEN
+        ):
             continue
         whole, parts = record.layers()
         caused = whole.caused if whole is not None else record.caused
@@ -27,7 +33,7 @@ def weight_uses(profile: SignalProfile | None, timelines: Timelines) -> Iterator
             place=layer.place,
             model=layer.model,
             parameter=layer.parameter,
-            use=layer.path,
+            use=layer.source,
             shape=layer.shape,
             by=whole.by if whole is not None else record.call,
             distribution=distribution,

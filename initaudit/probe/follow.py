@@ -6,7 +6,7 @@ By data flow through the dispatcher, not by the order of modules.
 from __future__ import annotations
 
 import enum
-import math
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -16,9 +16,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from initaudit.activations import lookup
 from initaudit.probe.blame import EXHAUSTED
 from initaudit.probe.fills import Content, fill_storage
+from initaudit.probe.losses import Head
+from initaudit.probe.making import Making
 from initaudit.probe.measure import dead_part, is_dense, moments, rms_of
-from initaudit.probe.products import CONVOLUTIONS, PRODUCTS, Meeting, meeting
+from initaudit.probe.products import CONVOLUTIONS, PRODUCTS, meeting
 from initaudit.probe.storages import key_of, storage_of
+from initaudit.probe.uses import Step, Steps, Use
 from initaudit.probe.watch import (
     OVERWRITES,
     Effect,
@@ -47,6 +50,12 @@ COPIES = frozenset({"clone", "_to_copy", "contiguous"})
 ERF = "erf"
 GATES = {"sigmoid": "silu", "tanh": "gelu", ERF: "gelu"}
 """What an activation makes of its own input when the two are multiplied: SiLU, and GELU as it is written by hand."""
+SCORES = frozenset({"nll_loss_forward", "nll_loss2d_forward", "nll_loss", "nll_loss_nd"})
+"""Losses over classes, of logarithms of probabilities."""
+LOST = 0.01
+"""The part of a scale, or of a discrimination, that is as good as none."""
+TOLD = 0.1
+"""The discrimination from which on an output tells inputs apart: healthy networks have 0.12 to 0.95."""
 BLOCK = 9
 """Links up to which a branch that is added to another signal counts as a residual block; a longer one fades."""
 
@@ -55,53 +64,12 @@ RECTIFIERS = ("relu", "relu6")
 """Those whose units are dead when nothing activates them: the gradient is zero on the other side."""
 
 
-class Use:
-    """A weight where the forward met it, and what was measured there; see ``Layer``."""
-
-    __slots__ = (
-        "activation", "apart", "bias", "convolution", "dead", "decided_by", "depends", "discrimination", "drowned",
-        "fans", "fed", "normalized", "output", "path", "rms", "samples", "units",
-    )  # fmt: skip
-
-    def __init__(self, path: str, fans: Meeting, *, units: int, convolution: bool, fed: bool) -> None:
-        self.path = path
-        self.fans = fans
-        self.units = units
-        self.convolution = convolution
-        self.fed = fed
-        self.normalized = False
-        self.output = False
-        self.activation: str | None = None
-        self.bias: str | None = None
-        self.rms = math.nan
-        self.discrimination: float | None = None
-        self.drowned: float | None = None
-        self.dead: float | None = None
-        self.apart: float | None = None
-        self.samples = 0
-        self.depends: str | None = None
-        self.decided_by: tuple[str, bool] | None = None
-
-
-class Step(msgspec.Struct, frozen=True):
-    """A weight that a signal went through, and the activation that the signal met next."""
-
-    use: Use
-    activation: str | None = None
-
-    @property
-    def path(self) -> str:
-        return self.use.path
-
-
-Steps = tuple[Step, ...]
-
-
 class Ending(enum.Enum):
     """What a chain ends at."""
 
     NORMALIZATION = enum.auto()
-    SUM = enum.auto()
+    JOIN = enum.auto()
+    """Another signal is added to it, or stands beside it."""
     OTHER = enum.auto()
 
 
@@ -137,11 +105,12 @@ class Signal:
 class Tracked(msgspec.Struct, frozen=True):
     """What a forward is watched for, from storage to path.
 
-    ``weights`` are parameters that multiply, with two dimensions or more, and ``biases`` those with one. ``unwritten``
-    are tensors that hold what nothing wrote.
+    ``weights`` are parameters that multiply, with two dimensions or more, ``biases`` those with one, ``sources`` all.
+    ``unwritten`` are tensors that hold what nothing wrote.
     """
 
     weights: dict[int, str]
+    sources: dict[int, str]
     biases: dict[int, str] = {}
     raw_buffers: dict[int, str] = {}
     unwritten: dict[int, str] = {}
@@ -164,10 +133,13 @@ class Follow(TorchDispatchMode):
         self.batch = batch
         self.chains: list[tuple[Steps, bool]] = []
         self.uses: list[Use] = []
-        self.heads: list[tuple[Use, torch.Tensor]] = []
+        self.heads: list[Head] = []
         self.read: set[str] = set()
         self.allocates = False
         self.failure: Exception | None = None
+        self.making = Making(tracked.sources, {key_of(tensor) for tensor in tensors_in(inputs)} - {None})
+        self._aside: set[int] = set()  # chains that something else is multiplied with: gates, attention
+        self._making: set[Use] = set()  # of weights that only make another weight
         self._fed = {key_of(tensor) for tensor in tensors_in(inputs) if differs_over_batch(tensor)} - {None}
         self._written: set[str] = set()
         self._signals: dict[int, Signal] = {}
@@ -198,9 +170,15 @@ class Follow(TorchDispatchMode):
             fill_storage(result, 0, Content.ZERO)
         if self._depends and not shape_only:
             self._depend(function, args, given, operands, result)
-        signal = self._signal(name, args, given, operands, result)
+        results = list(tensors_in(result))
+        use, weight = self._use(name, args, operands, results) if name in PRODUCTS else (None, None)
+        if name in SCORES and (scored := self._signals.get(key_of(operands[0]) or 0)) is not None:
+            self._score(scored, operands[0])
+        signal = self._signal(name, args, given, [one for one in operands if one is not weight], results, use)
         fed = not shape_only and not self._fed.isdisjoint(map(key_of, operands))
-        for tensor in tensors_in(result):
+        if not shape_only:
+            self.making.take_in(name, operands, results, use, followed=name in PRODUCTS or name in NORMALIZATIONS)
+        for tensor in results:
             self._mark(name, tensor, signal, operands, fed=fed)
 
     def _depend(
@@ -232,17 +210,31 @@ class Follow(TorchDispatchMode):
                     reached.setdefault(key, source)
         return reached
 
-    def finish(self, outputs: Any = ()) -> None:
-        """Take in every chain whose end is an output of the model."""
+    def finish(self, outputs: Any = (), names: Mapping[int, str] | None = None) -> None:
+        """Take in every chain whose end is an output of the model. ``names`` are those of outputs, by id."""
         for tensor in tensors_in(outputs):
             signal = self._signals.get(key_of(tensor) or 0)
             if signal is not None and signal.last is not None and not signal.used:
                 signal.last.output = True
-                self.heads.append((signal.last, tensor))
+                self.heads.append(Head(signal.last, tensor, (names or {}).get(id(tensor))))
         for signal in self._signals.values():
             if signal.steps and not signal.used:
                 signal.used = True
                 self.chains.append((signal.steps, False))
+        told = [moments(tensor, self.batch)[1] or 0.0 for tensor in tensors_in(outputs) if self._is_fed(tensor)]
+        if told and min(told) > TOLD:  # the stream is all there: what was lost was lost beside it
+            self.chains = [(steps, kept or index in self._aside) for index, (steps, kept) in enumerate(self.chains)]
+        self.uses = [use for use in self.uses if use not in self._making]
+        self.chains = [one for one in self.chains if self._making.isdisjoint(step.use for step in one[0])]
+
+    def _is_fed(self, tensor: torch.Tensor) -> bool:
+        return tensor.is_floating_point() and key_of(tensor) in self._fed
+
+    def _score(self, signal: Signal, logarithms: torch.Tensor) -> None:
+        """What a loss over classes is taken of is as good as an output."""
+        if signal.last is not None and signal.last.activation == "log_softmax":
+            signal.last.output = True
+            self.heads.append(Head(signal.last, logarithms, scored=True))
 
     def _mark(
         self, name: str, tensor: torch.Tensor, signal: Signal | None, operands: list[torch.Tensor], *, fed: bool
@@ -255,7 +247,9 @@ class Follow(TorchDispatchMode):
         if name in COPIES and operands and (path := self.weights.get(key_of(operands[0]) or 0)) is not None:
             self.weights[key] = path
         elif name in SCALES or (signal is None and self._by_scale(operands)):
-            self._scales.add(key)
+            origin = self.making.origin(tensor)
+            if origin is None or origin.product:  # what normalizes a weight normalizes no signal
+                self._scales.add(key)
         elif signal is not None and (tensor.is_floating_point() or tensor.is_complex()):
             self._signals[key] = signal
 
@@ -272,32 +266,35 @@ class Follow(TorchDispatchMode):
         return {path for path in paths if path is not None}
 
     def _signal(
-        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], operands: list[torch.Tensor], result: Any
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        operands: list[torch.Tensor],
+        results: list[torch.Tensor],
+        use: Use | None,
     ) -> Signal | None:
-        """The signal that an operator gives; None when nothing that is followed goes in."""
+        """The signal that an operator gives; None when nothing that is followed goes in. No operand is a weight."""
         signals = [found for one in operands if (found := self._signals.get(key_of(one) or 0)) is not None]
         incoming = list({id(signal): signal for signal in signals}.values())
         if name in PRODUCTS:
-            known = ((one, path) for one in reversed(operands) if (path := self.weights.get(key_of(one) or 0)))
-            weight = next(known, None)  # the last one: what is learned may also be what goes in, such as queries
-            if weight is None:
+            if use is None:
                 return self._end(incoming, Ending.OTHER)
-            use = self._use(name, args, operands, *weight, result)
             return self._product(incoming, use)
         if not incoming:
             return None
         if name in OPAQUE:
             return self._end(incoming, Ending.OTHER)
         if name == "cat" and self._joins_input(operands):
-            return self._end(incoming, Ending.OTHER)
+            return self._end(incoming, Ending.JOIN, results[0])
         if name in NORMALIZATIONS or (name in ("mul", "div") and self._by_scale(operands)):
             for last in (signal.last for signal in incoming if signal.last is not None):
                 last.decided_by = self._decisive(operands)
             return self._end(incoming, Ending.NORMALIZATION)
         activation = _activation(name, args, kwargs)
         if activation is not None and len(incoming) == 1:
-            return self._activated(incoming[0], activation, result)
-        return incoming[0] if len(incoming) == 1 else self._joined(name, incoming)
+            return self._activated(incoming[0], activation, results[0])
+        return incoming[0] if len(incoming) == 1 else self._joined(name, incoming, results)
 
     def _decisive(self, operands: list[torch.Tensor]) -> tuple[str, bool] | None:
         """The gain of a normalization if it is zero, or else its bias if that is larger; and whether it is the gain."""
@@ -318,20 +315,43 @@ class Follow(TorchDispatchMode):
         return any((key_of(tensor) or 0) in self._scales for tensor in operands)
 
     def _use(
+        self, name: str, args: tuple[Any, ...], operands: list[torch.Tensor], results: list[torch.Tensor]
+    ) -> tuple[Use, torch.Tensor] | tuple[None, None]:
+        """Measure what a product gives, if one of its factors is a weight, and which that is."""
+        known = ((one, path) for one in reversed(operands) if (path := self.weights.get(key_of(one) or 0)))
+        direct = next(known, None)  # the last one: what is learned may also be what goes in, such as queries
+        if direct is not None:
+            weight, path = direct
+            return self._measured(name, args, operands, weight, path, results[0]), weight
+        found = self.making.factor(name, operands)
+        if found is None:
+            return None, None
+        weight, origin = found
+        use = self._measured(name, args, operands, weight, origin.paths[0], results[0])
+        use.made, use.makers = weight, origin.paths
+        self._making.update(origin.uses)
+        return use, weight
+
+    def _measured(
         self,
         name: str,
         args: tuple[Any, ...],
         operands: list[torch.Tensor],
         weight: torch.Tensor,
         path: str,
-        result: Any,
+        output: torch.Tensor,
     ) -> Use:
         """Measure what a weight gives."""
-        fans, output = meeting(name, args, weight), next(tensors_in(result))
+        fans = meeting(name, args, weight)
         convolution = name in CONVOLUTIONS
         others = [key_of(tensor) for tensor in operands if tensor is not weight]
         units = output.shape[1 if convolution else -1] if output.dim() > 1 else output.numel()
         use = Use(path, fans, units=units, convolution=convolution, fed=not self._fed.isdisjoint(others))
+        use.shape = tuple(weight.shape)
+        if not _fills_storage(weight):
+            use.place = (weight.storage_offset(), weight.numel())
+        given = next((one for one in reversed(operands) if one is not weight and one.dim() > 1), None)
+        use.given = rms_of(given) if given is not None else None
         use.rms, use.discrimination = moments(output, self.batch)
         if self.batch is None and output.dim() > 1:  # as of a graph, where nodes are the samples
             use.apart = moments(output, output.shape[0])[1]
@@ -347,12 +367,11 @@ class Follow(TorchDispatchMode):
         before = incoming[0] if len(incoming) == 1 else self._end(incoming, Ending.OTHER)
         return before.through(Step(use))
 
-    def _activated(self, signal: Signal, key: str, result: Any) -> Signal:
+    def _activated(self, signal: Signal, key: str, rectified: torch.Tensor) -> Signal:
         use = signal.last
         if use is not None and use.activation is None:
             use.activation = key
             if key in RECTIFIERS:
-                rectified = next(tensors_in(result))
                 use.dead = dead_part(rectified, use.units, convolution=use.convolution)
                 use.samples = rectified.shape[0] if rectified.dim() > 1 else 0
         if not signal.steps or signal.activation is not None:
@@ -360,7 +379,7 @@ class Follow(TorchDispatchMode):
         after = signal.activated(key)
         return self._end([after], Ending.OTHER) if key in ("softmax", "log_softmax") else after
 
-    def _joined(self, name: str, incoming: list[Signal]) -> Signal:
+    def _joined(self, name: str, incoming: list[Signal], results: list[torch.Tensor]) -> Signal:
         """Several signals that meet: a gate on its own input is an activation, everything else ends the chains."""
         if name == "mul" and len(incoming) == 2:
             plain, gate = sorted(incoming, key=lambda signal: signal.activation is not None)
@@ -369,9 +388,10 @@ class Follow(TorchDispatchMode):
                 after = plain.activated(GATES[gate.activation])
                 after.steps[-1].use.activation = after.activation
                 return after
-        return self._end(incoming, Ending.SUM if name in ("add", "sub") else Ending.OTHER)
+        ending = Ending.JOIN if name in ("add", "sub", "cat") else Ending.OTHER
+        return self._end(incoming, ending, results[0] if results else None)
 
-    def _end(self, incoming: list[Signal], ending: Ending) -> Signal:
+    def _end(self, incoming: list[Signal], ending: Ending, result: torch.Tensor | None = None) -> Signal:
         """Take in the chains that end here. A weight that is normalized before any activation belongs to none."""
         for signal in incoming:
             steps = signal.steps
@@ -379,10 +399,26 @@ class Follow(TorchDispatchMode):
                 signal.last.normalized = True
                 steps = steps if signal.activation is not None else steps[:-1]
             if any(step.activation is not None for step in steps) and not signal.used:
-                self.chains.append((steps, ending is Ending.SUM and len(steps) <= BLOCK))
+                kept = ending is Ending.JOIN and len(steps) <= BLOCK and self._is_kept(steps, result)
+                if ending is Ending.OTHER and len(steps) <= BLOCK:
+                    self._aside.add(len(self.chains))
+                self.chains.append((steps, kept))
             signal.used = True
         alone = incoming[0].last if len(incoming) == 1 else None
         return Signal(last=alone)
+
+    def _is_kept(self, steps: Steps, joined: torch.Tensor | None) -> bool:
+        """Whether what a branch lost is still there in what it is joined with: a branch may be quiet on purpose."""
+        first, last = steps[0].use, steps[-1].use
+        if joined is None or not (faded(first.rms, last.rms) or faded(first.discrimination, last.discrimination)):
+            return True
+        rms, discrimination = moments(joined, self.batch)
+        return not (faded(first.rms, rms) or faded(first.discrimination, discrimination))
+
+
+def faded(before: float | None, after: float | None) -> bool:
+    """Whether much of a measure is lost."""
+    return before is not None and after is not None and after < LOST * before
 
 
 def _activation(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:

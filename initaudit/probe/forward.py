@@ -13,8 +13,8 @@ from initaudit.activations import CATALOGUE
 from initaudit.finding import Observer
 from initaudit.probe.announce import announce
 from initaudit.probe.blame import is_ours
-from initaudit.probe.follow import Step, Steps, Tracked
-from initaudit.probe.inputs import inputs_for
+from initaudit.probe.follow import Tracked
+from initaudit.probe.inputs import inputs_for, missing_input
 from initaudit.probe.neutral import Neutral
 from initaudit.probe.poison import Make, seed_everything
 from initaudit.probe.propagate import Given, Pass, propagate
@@ -25,6 +25,7 @@ from initaudit.probe.roles import usages_of
 from initaudit.probe.signal import profile
 from initaudit.probe.storages import key_of
 from initaudit.probe.timelines import Timelines, place_of
+from initaudit.probe.uses import Step, Steps
 from initaudit.probe.words import describe
 from initaudit.timeline import Chain, Coverage, Kind, Link, SignalProfile, Usage
 
@@ -69,6 +70,9 @@ def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, ma
         given = inputs_for(model, target)
         if given is None:
             return Forward(skipped=NO_INPUT, remedy=GIVE)
+        missing = missing_input(model, given)
+        if missing is not None:
+            raise TargetError(missing)
         if unwritten.raw:
             unwritten.settle(usages_of(model, given, unwritten, target.seed), model)
         make = unwritten.filled(make)
@@ -152,11 +156,12 @@ def _more_passes(
             seed_everything(seed)
             model = make()
             named = dict(model.named_parameters(remove_duplicate=False))
-            weights, biases = (
+            weights, sources, biases = (
                 {key: path for path in paths.values() if path in named and (key := key_of(named[path])) is not None}
-                for paths in (tracked.weights, tracked.biases)
+                for paths in (tracked.weights, tracked.sources, tracked.biases)
             )
-            passes.append(propagate(model, given, Tracked(weights, biases), target.seed, dropping=target.training))
+            again = Tracked(weights, sources, biases)
+            passes.append(propagate(model, given, again, target.seed, dropping=target.training))
             seeds.append(seed)
         except Exception as error:  # whatever the user's code raises: the first seed has been measured
             left_out.append(f"seed {seed} was not measured: it raised {describe(error)}")
@@ -170,7 +175,12 @@ def _tracked(model: torch.nn.Module, timelines: Timelines, unwritten: Neutral) -
         if tensor.dim() == 1 and isinstance(tensor, torch.nn.Parameter) and (key := key_of(tensor)) is not None
     }
     suspect = {key: path for path, one in unwritten.suspect.items() if (key := key_of(one)) is not None}
-    return Tracked(_weights(model, timelines), vectors, _raw_buffers(timelines), suspect)
+    sources = {
+        key: name
+        for name, tensor in timelines.tensors.items()
+        if isinstance(tensor, torch.nn.Parameter) and (key := key_of(tensor)) is not None
+    }
+    return Tracked(_weights(model, timelines), sources, vectors, _raw_buffers(timelines), suspect)
 
 
 def _weights(model: torch.nn.Module, timelines: Timelines) -> dict[int, str]:
@@ -203,13 +213,13 @@ def _chains(found: Sequence[tuple[Steps, bool]], timelines: Timelines) -> Iterat
     seen: set[tuple[str, ...]] = set()
     kept = [(_initialized(steps, timelines), normalized) for steps, normalized in found]
     for steps, normalized in sorted(kept, key=_length, reverse=True):
-        paths = tuple(step.path for step in steps)
+        paths = tuple(step.label for step in steps)
         if not steps or any(paths == other[: len(paths)] for other in seen):
             continue
         seen.add(paths)
         chain = Chain(
             observer=Observer.PROBE,
-            model=timelines.declared[paths[0]].model,
+            model=timelines.declared[steps[0].path].model,
             links=tuple(_link(step, timelines) for step in steps),
             normalized=normalized,
             lost_decades=_lost(steps),
@@ -243,8 +253,11 @@ def _lost(steps: Steps) -> float | None:
 
 
 def _link(step: Step, timelines: Timelines) -> Link:
-    tensor, declared = timelines.tensors[step.path], timelines.declared[step.path]
-    found, write = schemes_of(timelines.record(step.path), tuple(tensor.shape))
+    path = step.use.same or step.path
+    tensor, declared = timelines.tensors[path], timelines.declared[path]
+    found, write = schemes_of(timelines.record(path), tuple(tensor.shape))
+    if step.use.makers and step.use.same is None:  # a weight that is computed is distributed otherwise
+        found = ()
     kind = torch.complex128 if tensor.is_complex() else torch.float64
     return Link(
         place=place_of(write.caused.writer) if write is not None else None,

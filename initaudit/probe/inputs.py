@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -12,10 +14,15 @@ from initaudit.probe.configured import configured
 from initaudit.probe.given import Inputs, given_by, moved
 from initaudit.probe.poison import seed_everything
 from initaudit.probe.propagate import forwarded, measurable
-from initaudit.probe.request import Target
+from initaudit.probe.readable import shape_of
+from initaudit.probe.request import Target, TargetError
+from initaudit.probe.watch import tensors_in
+from initaudit.probe.words import describe
 
 BATCH = 32
 FEW = 2
+TRIES = 12
+"""Inputs that are tried."""
 """Samples to find out with what a model takes."""
 CONVOLUTIONS = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
 SIDES = {1: (256,), 2: (64, 224, 32, 28), 3: (16, 32)}
@@ -47,18 +54,68 @@ def _inferred(model: torch.nn.Module, dtype: str | None) -> Inputs | None:
     """What a model says of its inputs; or what its first layer tells."""
     if hasattr(getattr(model, "config", None), "to_dict") and hasattr(model, "main_input_name"):
         return _first_that_runs(model, (functools.partial(_named, make) for make in configured(model)))
+    said = _said_by(model)
+    if said is not None:
+        return said
+    missing = missing_input(model, ((None,), {}))
+    if missing is not None:
+        raise TargetError(missing)
+    makers = list(itertools.islice(_makers(model, dtype), TRIES))
+    return _first_that_runs(model, makers) if makers else None
+
+
+def _makers(model: torch.nn.Module, dtype: str | None) -> Iterator[Callable[[int], Inputs]]:
+    """What each layer tells of an input, in the order of definition: any may come first in the forward."""
+    told: set[tuple[object, ...]] = set()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Embedding):
+            sizes: Iterable[tuple[int, ...]] = [(8,)]
+            kind, below = "int64", _fewest_rows(model)
+        elif isinstance(module, torch.nn.Linear):
+            sizes, kind, below = [(module.in_features,), (8, module.in_features)], dtype, 2
+        elif isinstance(module, torch.nn.RNNBase):
+            sizes, kind, below = [(8, module.input_size)], dtype, 2
+        elif isinstance(module, CONVOLUTIONS):
+            sizes, kind, below = _image_sizes(model, module), dtype, 2
+        else:
+            continue
+        for size in sizes:
+            if (kind, size) not in told:
+                told.add((kind, size))
+                yield functools.partial(_sized, size, kind, below)
+
+
+def missing_input(model: torch.nn.Module, given: Inputs) -> str | None:
+    """What a forward needs besides what it is given, and the flags that give it; None when that is enough."""
+    try:
+        taken = inspect.signature(model.forward)
+        taken.bind(*given[0], **given[1])
+    except TypeError:
+        pass
+    except ValueError:  # a forward without a signature
+        return None
+    else:
+        return None
+    free = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    needed = [one.name for one in taken.parameters.values() if one.kind in free and one.default is one.empty]
+    missing = [name for name in needed[len(given[0]) :] if name not in given[1]]
+    if not missing:
+        return None
+    names = ", ".join(f"`{name}`" for name in missing)
+    count = len(needed)
+    return f"the forward needs {count} inputs, also {names}: give --input-size {count} times, with a --dtype for each"
+
+
+def _said_by(model: torch.nn.Module) -> Inputs | None:
+    """The example inputs that some frameworks give their models."""
     dummy = _dummy_inputs(model)
     if dummy is not None:
         return (), dummy
-    first = _only_first_layer(model)
-    if isinstance(first, torch.nn.Embedding):
-        return (torch.randint(0, first.num_embeddings, (BATCH, 8)),), {}
-    if isinstance(first, torch.nn.Linear):
-        return (_random((BATCH, first.in_features), dtype, 2),), {}
-    if isinstance(first, torch.nn.RNNBase):
-        return (_random((BATCH, 8, first.input_size), dtype, 2),), {}
-    if isinstance(first, CONVOLUTIONS):
-        return _first_that_runs(model, (functools.partial(_image, size, dtype) for size in _image_sizes(model, first)))
+    example = getattr(model, "example_input_array", None)
+    if isinstance(example, dict) and example:
+        return (), dict(example)
+    if isinstance(example, torch.Tensor) or (isinstance(example, tuple) and example):
+        return (example if isinstance(example, tuple) else (example,)), {}
     return None
 
 
@@ -66,8 +123,8 @@ def _named(make: Callable[[int], dict[str, Any]], batch: int) -> Inputs:
     return (), make(batch)
 
 
-def _image(size: tuple[int, ...], dtype: str | None, batch: int) -> Inputs:
-    return (_random((batch, *size), dtype, 2),), {}
+def _sized(size: tuple[int, ...], dtype: str | None, below: int, batch: int) -> Inputs:
+    return (_random((batch, *size), dtype, below),), {}
 
 
 def _image_sizes(model: torch.nn.Module, first: Any) -> Iterator[tuple[int, ...]]:
@@ -83,8 +140,15 @@ def _image_sizes(model: torch.nn.Module, first: Any) -> Iterator[tuple[int, ...]
 
 
 def _first_that_runs(model: torch.nn.Module, makers: Iterable[Callable[[int], Inputs]]) -> Inputs | None:
-    """The first inputs that the model takes, found with few samples. Raises what the first ones made it raise."""
+    """The first inputs that the model takes, found with few samples; of one only, whether it runs is seen later.
+
+    Raises TargetError, with all that was tried and what the first made the forward raise.
+    """
     refused: Exception | None = None
+    tried: list[str] = []
+    makers = list(makers)
+    if len(makers) == 1:
+        return makers[0](BATCH)
     for make in makers:
         try:
             few = _converted(make(FEW), model)
@@ -93,9 +157,19 @@ def _first_that_runs(model: torch.nn.Module, makers: Iterable[Callable[[int], In
             return make(BATCH)
         except Exception as error:  # whatever the user's forward raises on what it does not take
             refused = refused or error
+            tried.append("; ".join(in_words(few)))
     if refused is not None:
-        raise refused
+        raise TargetError(f"the forward raised {describe(refused)}, and none of {', '.join(tried)} ran")
     return None
+
+
+def in_words(given: Inputs) -> Iterator[str]:
+    """What a forward is given: "float32 (32, 784)"."""
+    args, kwargs = given
+    for name, value in (*((None, one) for one in args), *kwargs.items()):
+        for tensor in tensors_in(value):
+            text = f"{str(tensor.dtype).removeprefix('torch.')} {shape_of(tensor)}"
+            yield f"{name}: {text}" if name is not None else text
 
 
 def _converted(inputs: Inputs, model: torch.nn.Module) -> Inputs:
@@ -133,12 +207,3 @@ def _dummy_inputs(model: torch.nn.Module) -> dict[str, Any] | None:
     except (AttributeError, NotImplementedError, TypeError, ValueError):
         return None
     return dict(dummy) if isinstance(dummy, dict) and dummy else None
-
-
-def _only_first_layer(model: torch.nn.Module) -> Any:
-    """The first layer, when it tells the shape of an input by itself."""
-    for module in model.modules():
-        if next(module.children(), None) is None and next(module.parameters(), None) is not None:
-            kinds = (torch.nn.Linear, torch.nn.Embedding, torch.nn.RNNBase, *CONVOLUTIONS)
-            return module if isinstance(module, kinds) else None
-    return None

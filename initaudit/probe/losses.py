@@ -7,7 +7,7 @@ import math
 import msgspec
 import torch
 
-from initaudit.probe.follow import Use
+from initaudit.probe.uses import Use
 
 COUNTS = (
     "num_classes", "n_classes", "num_class", "n_class", "nb_classes", "nclass", "nclasses", "class_num", "num_labels",
@@ -21,10 +21,10 @@ SIZES = (
 """How they call the size of an output that may be over classes."""
 OWNERS = ("config", "cfg", "hparams", "args")
 """Attributes under which models keep their configuration."""
-HEADS = frozenset(
-    {"classifier", "lm_head", "logits", "to_logits", "cls", "cls_head", "head", "fc", "classification_head"}
-)
-"""Names of layers whose output is over classes in most models."""
+HEADS = frozenset({"classifier", "logits", "cls", "head", "fc", "classes"})
+"""Names of layers, or last words of them ("lm_head"), whose output is over classes in most models."""
+LOGITS = "logits"
+"""How models name what they return when it is logits, alone or as the last word ("class_logits")."""
 NEARLY_ONE = 1e-3
 TINY = 1e-38
 
@@ -42,18 +42,37 @@ class Loss(msgspec.Struct, frozen=True):
     guessed: bool = False
 
 
-def initial_loss(model: torch.nn.Module, use: Use, output: torch.Tensor) -> Loss | None:
+class Head(msgspec.Struct, frozen=True):
+    """An output of the model, and the weight that gives it.
+
+    ``name`` is what it is returned as, in a dictionary or an object. ``scored`` says that the forward takes a negative
+    log likelihood of it, as a model does that returns its loss.
+    """
+
+    use: Use
+    output: torch.Tensor
+    name: str | None = None
+    scored: bool = False
+
+
+def initial_loss(model: torch.nn.Module, head: Head) -> Loss | None:
     """The cross entropy of an output that is over classes, for labels that are all equally likely.
 
-    It is over classes when the model ends in a softmax, or when it, or its configuration, says how many classes there
-    are and its last weight gives that many numbers. The latter are taken for logits. Where the name of the layer, or of
-    a size, only suggests as much, it is a guess.
+    It is over classes when the model ends in a softmax, when a loss is taken of it, when it is returned as logits, or
+    when the model, or its configuration, says how many classes there are and its last weight gives that many numbers.
+    The latter are taken for logits. Where the name of the layer, or of a size, only suggests as much, it is a guess;
+    none is made of what is returned under another name.
     """
+    use, output = head.use, head.output.detach()
     classes = use.units
     axis = next((axis for axis in (-1, 1) if output.dim() > 1 and output.shape[axis] == classes), None)
     if axis is None or classes < 2 or not output.is_floating_point():
         return None
     values = output.transpose(axis, -1).reshape(-1, classes).double()
+    if head.scored:
+        return _loss(values, "the loss that it returns")
+    if use.activation is None and (head.name or "").rpartition("_")[2] == LOGITS:
+        return _loss(torch.log_softmax(values, dim=-1), f"returned as `{head.name}`")
     match use.activation:
         case "log_softmax":
             logarithms = values
@@ -61,7 +80,7 @@ def initial_loss(model: torch.nn.Module, use: Use, output: torch.Tensor) -> Loss
             logarithms = values.clamp_min(TINY).log()
         case None if (count := _counted(model, classes)) is not None:
             return _loss(torch.log_softmax(values, dim=-1), count)
-        case None if (guess := _suggested(model, use.path, classes)) is not None:
+        case None if head.name is None and (guess := _suggested(model, use.path, classes)) is not None:
             return msgspec.structs.replace(_loss(torch.log_softmax(values, dim=-1), guess), guessed=True)
         case _:
             return None
@@ -76,7 +95,7 @@ def _counted(model: torch.nn.Module, classes: int) -> str | None:
 
 def _suggested(model: torch.nn.Module, path: str, classes: int) -> str | None:
     """The name of a size or of a layer that lets an output be taken for one over classes."""
-    layer = next((part for part in path.split(".") if part in HEADS), None)
+    layer = next((part for part in path.split(".") if part.rpartition("_")[2] in HEADS), None)
     return _named(model, SIZES, classes) or (f"the name `{layer}`" if layer else None)
 
 

@@ -8,6 +8,9 @@ import torch
 
 from initaudit.probe.readable import has_memory
 
+SQUARED = 1e-30
+"""A variance below which single precision is not enough for it."""
+
 
 def moments(output: torch.Tensor, batch: int | None) -> tuple[float, float | None]:
     """The rms of all elements, and the discrimination: sqrt(E[Var over the batch]) / rms.
@@ -25,6 +28,8 @@ def moments(output: torch.Tensor, batch: int | None) -> tuple[float, float | Non
         return float(torch.linalg.vector_norm(values)) / math.sqrt(values.numel()), None
     variance, mean = torch.var_mean(values.unflatten(0, (batch, -1)), dim=0, correction=0)
     spread = float(variance.mean(dtype=torch.float64))
+    if spread < SQUARED:  # it may have lost digits, or all of them
+        spread = float(values.double().unflatten(0, (batch, -1)).var(dim=0, correction=0).mean())
     rms = math.sqrt(spread + float(mean.double().square().mean())) if math.isfinite(spread) else math.nan
     return rms, (math.sqrt(spread) / rms if rms > 0 else None)
 

@@ -10,11 +10,12 @@ import msgspec
 import torch
 
 from initaudit.probe.blame import crossing
-from initaudit.probe.follow import Follow, Steps, Tracked, Use, differs_over_batch
+from initaudit.probe.follow import Follow, Tracked, differs_over_batch
 from initaudit.probe.losses import Loss, initial_loss
 from initaudit.probe.measure import is_dense
 from initaudit.probe.poison import seed_everything
 from initaudit.probe.storages import key_of
+from initaudit.probe.uses import Steps, Use, settle
 from initaudit.probe.watch import tensors_in
 from initaudit.probe.words import describe
 
@@ -27,7 +28,7 @@ class Pass(msgspec.Struct, frozen=True):
 
     ``gradients`` are the rms of each weight's gradient by path; ``no_gradient`` says why there are none. ``influenced``
     are the parameters whose gradients depend on what nothing wrote, and on which tensor. ``allocates`` is that of
-    ``Follow``.
+    ``Follow``, and ``unfollowed`` that of ``Making``.
     """
 
     uses: tuple[Use, ...]
@@ -40,6 +41,7 @@ class Pass(msgspec.Struct, frozen=True):
     varied: bool
     influenced: dict[str, str] = {}
     allocates: bool = False
+    unfollowed: dict[str, str] = {}
 
 
 def propagate(
@@ -54,17 +56,21 @@ def propagate(
     seed_everything(seed)
     with measurable(model, normalized=training, dropping=dropping), torch.set_grad_enabled(training):
         with follow:
-            outputs = plain_outputs(forwarded(model, given))
+            returned = forwarded(model, given)
+            outputs = plain_outputs(returned)
         if follow.failure is not None:
             raise follow.failure
-        follow.finish(outputs)
-        gradients, reason = _gradients(model, outputs, seed)
+        follow.finish(outputs, names_of(returned))
+        named = dict(model.named_parameters(remove_duplicate=False))
+        made = settle(follow.uses, named)
+        gradients, reason = _gradients(model, outputs, seed, made)
     return Pass(
         uses=tuple(follow.uses),
         chains=tuple(follow.chains),
         read=frozenset(follow.read),
         gradients=gradients,
         no_gradient=reason,
+        unfollowed=dict(follow.making.unfollowed),
         loss=_loss(model, follow),
         batch=batch,
         varied=any(differs_over_batch(tensor) for tensor in tensors_in(given)),
@@ -89,8 +95,8 @@ def differentiated(
 
 def _loss(model: torch.nn.Module, follow: Follow) -> Loss | None:
     """The initial loss, at the first output that is over classes and depends on nothing unwritten."""
-    heads = ((use, output) for use, output in follow.heads if use.depends is None)
-    return next(filter(None, (initial_loss(model, use, output.detach()) for use, output in heads)), None)
+    heads = (head for head in follow.heads if head.use.depends is None)
+    return next(filter(None, (initial_loss(model, head) for head in heads)), None)
 
 
 def _influenced(model: torch.nn.Module, follow: Follow) -> dict[str, str]:
@@ -146,8 +152,23 @@ def plain_outputs(value: Any) -> Any:
     return [item for item in attributes.values() if isinstance(item, torch.Tensor)] if attributes else None
 
 
-def _gradients(model: torch.nn.Module, outputs: Any, seed: int) -> tuple[dict[str, float], str | None]:
-    """The rms of every trainable weight's gradient, for a random cotangent: the sum of output * R over all outputs."""
+def names_of(returned: Any) -> dict[int, str]:
+    """The names under which a model returns tensors, by the tensors' id: keys of a dictionary, or attributes."""
+    if isinstance(returned, torch.Tensor | torch.distributions.Distribution):
+        return {}
+    if hasattr(returned, "_asdict"):
+        returned = returned._asdict()
+    named = returned if isinstance(returned, dict) else getattr(returned, "__dict__", {})
+    return {id(one): key for key, one in named.items() if isinstance(key, str) and isinstance(one, torch.Tensor)}
+
+
+def _gradients(
+    model: torch.nn.Module, outputs: Any, seed: int, made: list[tuple[Use, torch.Tensor]]
+) -> tuple[dict[str, float], str | None]:
+    """The rms of every trainable weight's gradient, for a random cotangent: the sum of output * R over all outputs.
+
+    Those of weights that are ``made`` of parameters are noted at their uses.
+    """
     differentiable = [one for one in tensors_in(outputs) if one.requires_grad and is_dense(one) and one.numel()]
     named = [(name, one) for name, one in model.named_parameters() if one.requires_grad and one.dim() >= 2]
     if not differentiable or not named:
@@ -155,11 +176,19 @@ def _gradients(model: torch.nn.Module, outputs: Any, seed: int) -> tuple[dict[st
     generator = torch.Generator().manual_seed(seed)
     cotangents = [torch.randn(one.shape, generator=generator).to(one) for one in differentiable]
     try:
-        found = differentiated(differentiable, [one for _, one in named], cotangents)
+        weights = [(use, one) for use, one in made if one.requires_grad]
+        wanted = [*(one for _, one in named), *(one for _, one in weights)]
+        found = differentiated(differentiable, wanted, cotangents)
     except Exception as error:  # whatever a backward of the user's raises
         return {}, f"the backward raised {describe(error)}"
-    return {
-        name: float(torch.linalg.vector_norm(gradient.detach().abs(), dtype=torch.float64)) / gradient.numel() ** 0.5
-        for (name, _), gradient in zip(named, found, strict=True)
-        if gradient is not None and is_dense(gradient) and gradient.numel()
-    }, None
+    for (use, _), gradient in zip(weights, found[len(named) :], strict=True):
+        use.gradient = _size(gradient)
+    sizes = {name: _size(gradient) for (name, _), gradient in zip(named, found, strict=False)}
+    return {name: size for name, size in sizes.items() if size is not None}, None
+
+
+def _size(gradient: torch.Tensor | None) -> float | None:
+    """The rms of a gradient, in double precision; None where there is none."""
+    if gradient is None or not is_dense(gradient) or not gradient.numel():
+        return None
+    return float(torch.linalg.vector_norm(gradient.detach().abs(), dtype=torch.float64)) / gradient.numel() ** 0.5

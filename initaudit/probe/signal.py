@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 
 from initaudit.finding import Observer
-from initaudit.probe.follow import Use
+from initaudit.probe.inputs import in_words
 from initaudit.probe.propagate import Given, Pass
-from initaudit.probe.readable import shape_of
 from initaudit.probe.timelines import Timelines
-from initaudit.probe.watch import tensors_in
-from initaudit.timeline import Decisive, InitialLoss, Layer, SignalProfile
+from initaudit.probe.uses import Use
+from initaudit.probe.words import few
+from initaudit.timeline import Decisive, InitialLoss, Layer, Setting, SignalProfile
 
 REMEMBERED = 256
 """Uses of one weight that are told."""
@@ -41,40 +41,33 @@ def profile(
         seeds=tuple(seeds),
         layers=tuple(_layers(passes, chains, timelines)),
         loss=_loss(passes),
-        overflow=next((use.path for use in first.uses if not math.isfinite(use.rms) and use.depends is None), None),
-        skipped=dict(_skipped(first)),
+        overflow=next((use.label for use in first.uses if not math.isfinite(use.rms) and use.depends is None), None),
+        skipped=dict(_skipped(first, unfollowed(first, timelines, model))),
     )
-
-
-def in_words(given: Given) -> Iterator[str]:
-    """What a forward was given: "float32 (32, 784), random"."""
-    args, kwargs = given
-    for name, value in (*((None, one) for one in args), *kwargs.items()):
-        for tensor in tensors_in(value):
-            text = f"{str(tensor.dtype).removeprefix('torch.')} {shape_of(tensor)}"
-            yield f"{name}: {text}" if name is not None else text
 
 
 def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timelines) -> Iterator[Layer]:
     """Every weight at its first use."""
-    by_path: list[dict[str, Use]] = [{use.path: use for use in reversed(one.uses)} for one in passes]
+    by_label: list[dict[str, Use]] = [{use.label: use for use in reversed(one.uses)} for one in passes]
     every: dict[str, list[Use]] = {}
     for use in passes[0].uses:
-        every.setdefault(use.path, []).append(use)
-    for path, met in every.items():
-        uses = [found for paths in by_path if (found := paths.get(path)) is not None]
-        use, declared = uses[0], timelines.declared[path]
+        every.setdefault(use.label, []).append(use)
+    for label, met in every.items():
+        uses = [found for labels in by_label if (found := labels.get(label)) is not None]
+        use, path = uses[0], uses[0].path
+        declared, own = timelines.declared[path], not use.makers and not use.piece
         yield Layer(
-            path=path,
+            path=label,
+            piece=use.piece,
             place=timelines.written_at(path),
             model=declared.model,
             parameter=declared.name,
-            shape=tuple(timelines.tensors[path].shape),
+            shape=tuple(timelines.tensors[path].shape) if own else use.shape,
             fan_in=use.fans.fan_in,
             fan_out=use.fans.fan_out,
             convolution=use.convolution,
             activation=use.activation,
-            chain=chains.get(path),
+            chain=chains.get(label),
             normalized=use.normalized,
             fed=any(one.fed for one in met),
             output=use.output,
@@ -82,7 +75,10 @@ def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timeli
             rms=tuple(one.rms for one in uses),
             discrimination=_measured(uses, "discrimination"),
             drowned=_measured(uses, "drowned"),
-            gradient=tuple(one.gradients[path] for one in passes if path in one.gradients),
+            given=_measured(uses, "given"),
+            gradient=tuple(one.gradients[path] for one in passes if path in one.gradients)
+            if own
+            else _measured(uses, "gradient"),
             dead=_measured(uses, "dead") if (passes[0].batch or use.samples) >= ENOUGH else (),
             apart=_measured(uses, "apart"),
             again=tuple(one.rms for one in met[:REMEMBERED]) if len(met) > 1 else (),
@@ -90,6 +86,8 @@ def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timeli
             depends=next(filter(None, (one.depends for one in met)), None),
             gradient_depends=passes[0].influenced.get(path),
             decided_by=_decisive(use, timelines),
+            setting=Setting(*use.setting) if use.setting is not None else None,
+            fixed=use.fixed,
         )
 
 
@@ -118,8 +116,28 @@ def _loss(passes: Sequence[Pass]) -> InitialLoss | None:
     )
 
 
-def _skipped(one: Pass) -> Iterator[tuple[str, str]]:
+def unfollowed(one: Pass, timelines: Timelines, model: torch.nn.Module) -> str | None:
+    """Which weights nothing was measured of, though inputs meet them; None when there are none."""
+    measured = {path for use in one.uses for path in (use.path, *use.makers)}
+    left = {path: name for path, name in one.unfollowed.items() if path not in measured}
+    fixed = dict.fromkeys(use.path for use in one.uses if use.fixed and not use.normalized)
+    said = []
+    if left:
+        said.append(
+            f"{few(list(left))} meet their input in {', '.join(dict.fromkeys(left.values()))}, which is not followed"
+        )
+    if fixed:
+        said.append(f"the scale of what {few(list(fixed))} make is set by how it is computed, and by no initializer")
+    trained = any(one.requires_grad and one.dim() > 1 for one in model.parameters())
+    if not one.uses and trained and not left:
+        said.append("no weight of two dimensions or more was seen to multiply anything")
+    return "; ".join(said) or None
+
+
+def _skipped(one: Pass, unmeasured: str | None) -> Iterator[tuple[str, str]]:
     """Yield what a pass does not tell, and why."""
+    if unmeasured is not None:
+        yield "layers", f"not every weight was judged by the signal behind it: {unmeasured}"
     if one.no_gradient is not None:
         yield "gradient", f"the slope of gradients was not judged: {one.no_gradient}"
     few = "dead units were not judged: "

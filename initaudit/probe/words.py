@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from initaudit.finding import shortened
 from initaudit.probe.files import displayed, is_installed, is_user_code
+
+SHOWN = 3
+"""Paths that are named where there are many."""
 
 
 def describe(error: BaseException) -> str:
@@ -30,6 +35,12 @@ def through(error: BaseException) -> str:
             own = own if is_installed(filename) else last
         traceback = traceback.tb_next
     return f", through {own}" if own and own != last else ""
+
+
+def few(paths: Sequence[str]) -> str:
+    """The first paths, and how many more there are."""
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return ", ".join(paths[:SHOWN]) + more
 
 
 def message_of(error: BaseException) -> str:

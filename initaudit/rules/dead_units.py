@@ -18,6 +18,8 @@ FEW = 8
 """Units of which too many may be dead by chance."""
 BEYOND_CHANCE = 3.1
 """Standard deviations: behind an average over many inputs, which hardly varies, each unit is off with probability 0.5."""
+TINY = 1e-6
+"""The part of a second moment below which it is rounding."""
 TOLD_APART = 1e-2
 """Discrimination below which a unit is dead, or alive, for all inputs alike."""
 
@@ -58,7 +60,7 @@ class DeadUnits(Rule[SignalProfile]):
     severity = Severity.WARNING
     observers = PROBE
     subject = SignalProfile
-    reads = ("dead",)
+    reads = ("dead", "layers")
     supersedes = ("INI701", "INI703", "INI705")
     invalid = (
         Example(
@@ -131,6 +133,8 @@ class DeadUnits(Rule[SignalProfile]):
     def is_dead(profile: SignalProfile, layer: Layer) -> bool:
         """Whether most units of a layer are off, though its inputs differ."""
         told = middle(layer.discrimination or layer.apart)
+        if told is not None:  # of what the bias is added to
+            told /= math.sqrt(max(1.0 - (middle(layer.drowned) or 0.0), TINY))
         differs = profile.varied and layer.fed and layer.depends is None and told is not None and told > TOLD_APART
         return differs and layer.units >= FEW and (middle(layer.dead) or 0.0) > most_by_chance(layer.units)
 

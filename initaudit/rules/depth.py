@@ -17,6 +17,8 @@ DECADES = 2.0
 """How far the layers of a group may lie apart: gradients of healthy models stay within 1.05 decades."""
 STEADY = 0.8
 """The R^2 from which on a change with depth is one, and not noise."""
+NEARLY = 0.5
+"""The part of the steepest change, in decades, from which on another one is as much to blame."""
 GROUP = 4
 """Layers that show a trend."""
 
@@ -60,7 +62,7 @@ def groups(profile: SignalProfile) -> Iterator[list[Layer]]:
     """Layers that are alike: one shape, one activation, one name but for its numbers."""
     found: dict[tuple[object, ...], list[Layer]] = {}
     for layer in profile.layers:
-        if layer.fed and layer.depends is None:
+        if layer.fed and layer.depends is None and not layer.fixed:
             key = (layer.shape, layer.activation, re.sub(r"\d+", "#", layer.path))
             found.setdefault(key, []).append(layer)
     yield from (group for group in found.values() if len(group) >= GROUP)
@@ -77,12 +79,31 @@ def repeated(profile: SignalProfile) -> Iterator[tuple[Layer, Trend]]:
 
 
 def chains(profile: SignalProfile) -> Iterator[list[Layer]]:
-    """The hidden layers of each unnormalized chain that differing inputs reach, in order."""
+    """The hidden layers of each unnormalized chain that differing inputs reach, in order.
+
+    A chain with a weight whose scale no parameter sets is none: no initializer would change it.
+    """
     found: dict[int, list[Layer]] = {}
     for layer in profile.layers:
         if layer.chain is not None and layer.fed and layer.depends is None and not layer.output:
             found.setdefault(layer.chain, []).append(layer)
-    yield from (chain for chain in found.values() if len(chain) > 1)
+    for chain in found.values():
+        if len(chain) > 1 and not any(layer.fixed for layer in chain):
+            yield chain
+
+
+def factor(layer: Layer) -> float:
+    """Decades by which what a layer gives is larger than what it is given, 0.0 where that was not measured."""
+    before, after = middle(layer.given) or 0.0, middle(layer.rms) or 0.0
+    known = 0 < before < math.inf and 0 < after < math.inf
+    return math.log10(after / before) if known else 0.0
+
+
+def guilty(layers: Sequence[Layer], direction: int) -> Layer:
+    """The first layer across which the scale rises, or falls with -1, by nearly as much as across any other."""
+    steps = [direction * factor(layer) for layer in layers]
+    most = max(steps)
+    return next(layer for layer, step in zip(layers, steps, strict=True) if step >= NEARLY * most or step == most)
 
 
 def remedy(layer: Layer) -> Advice:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -14,6 +13,7 @@ from initaudit.rules.depth import (
     advice,
     chains,
     groups,
+    guilty,
     middle,
     named,
     place_of,
@@ -22,9 +22,6 @@ from initaudit.rules.depth import (
     trend,
 )
 from initaudit.timeline import Layer, SignalProfile
-
-NEARLY = 0.5
-"""The part of the steepest rise, in decades, from which on another one is as much to blame."""
 
 
 class ExplodingSignal(Rule[SignalProfile]):
@@ -63,6 +60,7 @@ class ExplodingSignal(Rule[SignalProfile]):
     severity = Severity.WARNING
     observers = PROBE
     subject = SignalProfile
+    reads = ("layers",)
     supersedes = ("INI703", "INI704", "INI705")
     invalid = (
         Example(
@@ -145,7 +143,7 @@ class ExplodingSignal(Rule[SignalProfile]):
     def grows(self, profile: SignalProfile, layers: Sequence[Layer], every: Sequence[Layer]) -> Finding:
         """The scale rises over these layers, which are among all those over which it does."""
         low, high = (middle(layer.rms) or math.nan for layer in (layers[0], layers[-1]))
-        decades, first = rise(layers), steepest(layers)
+        decades, first = rise(layers), guilty(layers, 1)
         return self.finding(
             place_of(first, profile),
             f"activations grow by {decades:.1f} decades through {len(layers)} layers, from `{first.parameter}` on; with "
@@ -196,12 +194,6 @@ class ExplodingSignal(Rule[SignalProfile]):
             affects=named(after, layer.model),
             advice=remedies(after),
         )
-
-
-def steepest(layers: Sequence[Layer]) -> Layer:
-    """The first layer that multiplies the scale of its input by nearly as much as any other does."""
-    steps = [rise(pair) for pair in itertools.pairwise(layers)]
-    return next(layer for layer, step in zip(layers[1:], steps, strict=True) if step >= NEARLY * max(steps))
 
 
 def rise(layers: Sequence[Layer]) -> float:

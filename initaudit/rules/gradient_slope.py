@@ -54,7 +54,7 @@ class GradientSlope(Rule[SignalProfile]):
     severity = Severity.WARNING
     observers = PROBE
     subject = SignalProfile
-    reads = ("gradient",)
+    reads = ("gradient", "layers")
     invalid = (
         Example(
             source="""

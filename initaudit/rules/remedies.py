@@ -7,7 +7,7 @@ from typing import Any
 
 from initaudit.activations import CATALOGUE, Activation, Family
 from initaudit.schemes import calculate_gain, fans
-from initaudit.timeline import Layer
+from initaudit.timeline import Layer, Setting
 
 LEAKY = ("leaky_relu", "prelu", "rrelu")
 
@@ -17,10 +17,20 @@ def call_for(layer: Layer) -> tuple[str, dict[str, Any]]:
 
     torch's schemes fit matrices and kernels; a spectral, stacked or shared weight has fans that they do not count.
     """
+    if layer.setting is not None:
+        return _set_by(layer, layer.setting)
     mode = mode_of(layer)
     if mode is not None:
         return scheme_before(layer.activation, mode)
     return "normal_", {"std": rounded(gain_before(layer.activation) / math.sqrt(max(1, layer.fan_in)))}
+
+
+def _set_by(layer: Layer, setting: Setting) -> tuple[str, dict[str, Any]]:
+    """What to give the parameter that sets the scale of a weight that is computed: the weight grows as it does."""
+    wanted = gain_before(layer.activation) / math.sqrt(max(1, layer.fan_in))
+    if setting.weight > 0 and math.isfinite(setting.parameter / setting.weight):
+        wanted *= setting.parameter / setting.weight
+    return ("constant_", {"val": rounded(wanted)}) if setting.gain else ("normal_", {"std": rounded(wanted)})
 
 
 def mode_of(layer: Layer) -> str | None:

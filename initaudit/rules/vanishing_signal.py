@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 
 from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
-from initaudit.rules.depth import GROUP, advice, chains, groups, middle, named, place_of, remedies, trend, unbiased
+from initaudit.rules.depth import (
+    GROUP,
+    advice,
+    chains,
+    groups,
+    guilty,
+    middle,
+    named,
+    place_of,
+    remedies,
+    trend,
+    unbiased,
+)
 from initaudit.timeline import Layer, SignalProfile
 
 LOST = 2.0
@@ -64,7 +75,7 @@ class VanishingSignal(Rule[SignalProfile]):
     severity = Severity.WARNING
     observers = PROBE
     subject = SignalProfile
-    reads = ("discrimination",)
+    reads = ("discrimination", "layers")
     supersedes = ("INI703", "INI705")
     invalid = (
         Example(
@@ -206,10 +217,7 @@ class VanishingSignal(Rule[SignalProfile]):
         """The scale falls over these layers, of which each has one."""
         scales = [middle(layer.rms) or math.nan for layer in layers]
         each = lost / (len(layers) - 1)
-        falls = (
-            after for before, after in itertools.pairwise(zip(scales, layers, strict=True)) if before[0] > after[0]
-        )
-        first = next(layer for _, layer in falls)
+        first = guilty(layers, -1)
         return self.finding(
             place_of(first, profile),
             f"the signal loses {lost:.1f} decades of scale through {len(layers)} layers, from `{first.parameter}` on; "

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from torch import nn
 
 from initaudit.probe import Target
 from initaudit.probe.given import moved
-from initaudit.probe.inputs import inputs_for
+from initaudit.probe.inputs import BATCH, inputs_for
 
 DATA = """\
 import torch
@@ -81,3 +83,67 @@ def test_inputs_of_a_size_have_the_precision_of_the_model_unless_a_dtype_is_name
         target = Target(spec="model.py:Net", input_sizes=((2, 3),), dtypes=dtypes)
         found = inputs_for(nn.Linear(3, 3).double(), target)
         assert found is not None and found[0][0].dtype is expected
+
+
+class Net(nn.Module):
+    """Layers that are defined in one order and used in another one."""
+
+    def __init__(self, *layers: nn.Module, first: int = 0) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.first = first
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.layers[self.first](x)
+        return result
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "integers"),
+    [
+        (Net(nn.Linear(5, 7), nn.Linear(3, 5), first=1), (BATCH, 3), False),
+        (Net(nn.LayerNorm(6), nn.Linear(9, 6), first=1), (BATCH, 9), False),
+        (Net(nn.Linear(4, 4), nn.Embedding(11, 4), nn.Embedding(3, 4), first=1), (BATCH, 8), True),
+        (Net(nn.Linear(7, 2), nn.Conv1d(3, 4, 3), first=1), (BATCH, 3, 256), False),
+        (Net(nn.Conv2d(4, 4, 1), nn.LSTM(5, 4), first=1), (BATCH, 8, 5), False),
+    ],
+)
+def test_an_input_is_inferred_from_layers_in_any_order(
+    model: nn.Module, shape: tuple[int, ...], *, integers: bool
+) -> None:
+    found = inputs_for(model, Target(spec="model.py:Net"))
+    assert found is not None
+    (only,) = found[0]
+    assert only.shape == shape and only.is_floating_point() is not integers
+    assert not integers or int(only.max()) < 3
+
+
+def test_an_example_that_a_model_keeps_is_taken() -> None:
+    model = Net(nn.Linear(3, 3))
+    model.example_input_array = torch.ones(2, 3)
+    found = inputs_for(model, Target(spec="model.py:Net"))
+    assert found is not None and torch.equal(found[0][0], torch.ones(2, 3))
+
+
+class Timed(nn.Linear):
+    def forward(self, x: torch.Tensor, timestep: torch.Tensor, *, mask: object = None) -> torch.Tensor:
+        return super().forward(x) + timestep
+
+
+@pytest.mark.parametrize("sizes", [(), ((4, 3),)])
+def test_an_input_that_is_missing_is_named_with_the_flag_that_gives_it(
+    observe: Callable[..., Any], sizes: tuple[tuple[int, ...], ...]
+) -> None:
+    (reason,) = (one for one in observe(lambda: Timed(3, 3), *sizes).reasons if "timestep" in one)
+    assert reason.endswith(
+        "the forward needs 2 inputs, also `timestep`: give --input-size 2 times, with a --dtype for each"
+    )
+
+
+def test_what_was_tried_is_said_where_nothing_runs(observe: Callable[..., Any]) -> None:
+    class Refusing(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            raise ValueError(f"not {x.dim()} dimensions")
+
+    (reason,) = (one for one in observe(lambda: Refusing(nn.Linear(5, 7))).reasons if "ValueError" in one)
+    assert "float32 (2, 5), float32 (2, 8, 5)" in reason

@@ -215,6 +215,48 @@ def test_the_loss_before_training_exceeds_guessing_by_half_the_variance_of_the_l
     assert loss.excess[0] == pytest.approx(spread**2 / 2, rel=0.1, abs=1e-6)
 
 
+class Scored(nn.Module):
+    """Logits of standard deviation 3 over 7 classes, returned in some way."""
+
+    def __init__(self, returned: Any, shape: tuple[int, ...] = (7,)) -> None:
+        super().__init__()
+        self.last = nn.Linear(WIDTH, math.prod(shape))
+        init.normal_(self.last.weight, std=3 / WIDTH**0.5)
+        init.zeros_(self.last.bias)
+        self.returned, self.shape = returned, shape
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.returned(self.last(x).unflatten(-1, self.shape))
+
+
+def labels(logits: torch.Tensor) -> torch.Tensor:
+    return torch.zeros_like(logits[:, 0], dtype=torch.long)
+
+
+@pytest.mark.parametrize(
+    ("returned", "known"),
+    [
+        (lambda logits: F.cross_entropy(logits, labels(logits)), "the loss that it returns"),
+        (lambda logits: (F.nll_loss(logits.log_softmax(-1), labels(logits)), logits), "the loss that it returns"),
+        (lambda logits: {"logits": logits}, "returned as `logits`"),
+        (lambda logits: {"aux": logits[:, :2], "class_logits": logits}, "returned as `class_logits`"),
+    ],
+)
+def test_logits_are_known_by_what_becomes_of_them(observe: Observe, returned: Any, known: str) -> None:
+    loss = measured(observe, Scored, returned=returned).loss
+    assert loss is not None and (loss.classes, loss.known_by, loss.guessed) == (7, known, False)
+    assert loss.excess[0] == pytest.approx(4.5 - 1.2, abs=1.0)
+
+
+@pytest.mark.parametrize("name", ["sample", "reconstruction", "prediction"])
+def test_what_is_returned_under_another_name_is_not_guessed_to_be_logits(observe: Observe, name: str) -> None:
+    class Named(Scored):
+        out_channels = 7
+
+    assert measured(observe, Named, returned=lambda logits: {name: logits}).loss is None
+    assert measured(observe, Named, returned=lambda logits: logits).loss is not None
+
+
 def test_the_loss_of_an_output_that_may_be_anything_is_a_guess(observe: Observe) -> None:
     loss = measured(observe, Stack).loss
     assert loss is not None and loss.guessed
@@ -350,7 +392,7 @@ def test_a_dead_layer_is_an_error_and_what_follows_from_it_is_not_told_again(obs
 def test_the_advice_is_the_call_for_what_follows(observe: Observe) -> None:
     (finding,) = found(observe, Stack, depth=6, draw=lambda w: init.normal_(w, std=0.02), act=torch.tanh)
     assert finding.code == "INI701"
-    assert 'nn.init.xavier_normal_(self.layers[1].weight, gain=nn.init.calculate_gain("tanh"))' in finding.message
+    assert 'nn.init.xavier_normal_(self.layers[0].weight, gain=nn.init.calculate_gain("tanh"))' in finding.message
 
 
 def test_half_precision_that_overflows_is_named_at_the_first_layer(observe: Observe) -> None:
