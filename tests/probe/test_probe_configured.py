@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from initaudit.probe.inputs import BATCH, inputs_for
-from initaudit.probe.request import Target
+from initaudit.probe.request import Target, TargetError
 
 TARGET = Target(spec="model.py:Net")
 
@@ -111,7 +111,7 @@ def test_what_a_model_raises_on_the_likeliest_inputs_is_the_reason() -> None:
         def forward(self, input_ids: Any = None) -> Any:
             raise ValueError(f"no such text: {tuple(input_ids.shape)}")
 
-    with pytest.raises(ValueError, match=r"no such text: \(2, 16\)"):
+    with pytest.raises(TargetError, match=r"no such text: \(2, 16\)"):
         inputs_for(Stubborn(), TARGET)
 
 
