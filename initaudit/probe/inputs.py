@@ -140,15 +140,12 @@ def _image_sizes(model: torch.nn.Module, first: Any) -> Iterator[tuple[int, ...]
 
 
 def _first_that_runs(model: torch.nn.Module, makers: Iterable[Callable[[int], Inputs]]) -> Inputs | None:
-    """The first inputs that the model takes, found with few samples; of one only, whether it runs is seen later.
+    """The first inputs that the model takes, found with few samples.
 
     Raises TargetError, with all that was tried and what the first made the forward raise.
     """
     refused: Exception | None = None
     tried: list[str] = []
-    makers = list(makers)
-    if len(makers) == 1:
-        return makers[0](BATCH)
     for make in makers:
         try:
             few = _converted(make(FEW), model)
