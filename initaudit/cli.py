@@ -37,8 +37,10 @@ def readable() -> Iterator[None]:
     try:
         yield
     except click.UsageError as error:
-        far = isinstance(error, click.NoSuchOption) and near(error.option_name, error.possibilities or ()) is None
-        text = error.message if far else error.format_message()
+        text = error.format_message()
+        if isinstance(error, click.NoSuchOption):
+            meant = near(error.option_name, error.possibilities or ())
+            text = error.message + (f" Did you mean {meant!r}?" if meant is not None else "")
         raise click.UsageError(printable_lines(shortened(text)), error.ctx) from error
 
 
@@ -48,6 +50,10 @@ class CheckByDefault(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = {*self.commands, *ALIASES, "--help", "-h", "--version", "-V"}
         if args[:1] == ["help"]:
+            if args[1:] and args[1] not in own:
+                meant = near(args[1], [*self.commands, *ALIASES])
+                hint = f"; did you mean `{meant}`?" if meant is not None else ""
+                raise click.UsageError(f"there is no command `{args[1]}`{hint}", ctx)
             args = [*args[1:2], "--help"]
         if args and args[0] not in own:
             self._refuse_misspelt(ctx, args[0])
