@@ -30,6 +30,7 @@ from initaudit.analyzer.symbolic.values import (
     OutOfBudgetError,
     Signal,
     Storage,
+    Symbol,
     Tensor,
     Value,
     WriteEvent,
@@ -234,7 +235,8 @@ def _link(weight: Instance, activation: str, model: str, paths: dict[int, str]) 
             gain = found[0].gain
             variance = event.distribution.std**2 if event.distribution and event.distribution.std else None
         elif event.gain is not None:
-            schemes, gain = (event.by.removeprefix("init.").rstrip("_"),), event.gain
+            schemes = () if _narrows(storage) else (event.by.removeprefix("init.").rstrip("_"),)
+            gain = event.gain
     if complete is not None and len(complete) >= 2:
         receptive = 1
         for size in complete[2:]:
@@ -252,6 +254,14 @@ def _link(weight: Instance, activation: str, model: str, paths: dict[int, str]) 
         fan_out=fan_out,
         variance=variance,
     )
+
+
+def _narrows(storage: Storage | None) -> bool:
+    """Whether a weight of unknown shape has fewer outputs than inputs, so that Xavier's scheme may suit a rectifier."""
+    match storage.shape if storage is not None else None:
+        case (Symbol(outputs), Symbol(inputs), *_):
+            return outputs.startswith(f"({inputs} //")
+    return False
 
 
 def _storage(weight: Instance) -> Storage | None:
