@@ -377,6 +377,14 @@ def clean(**flags: Any) -> None:
     sys.exit(commands.clean(_asked(flags)))
 
 
+@main.command()
+def server() -> None:
+    """Serve an editor by the language server protocol, over standard input and output."""
+    from initaudit import commands
+
+    sys.exit(commands.server())
+
+
 def _asked(flags: dict[str, Any], **what: Any) -> Asked:
     """What the flags ask a run to do."""
     from initaudit.session import STANDARD_INPUT, Asked

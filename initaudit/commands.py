@@ -354,6 +354,17 @@ def clean(asked: Asked) -> int:
 
 
 @exits_with_2
+def server() -> int:
+    """Serve an editor until it is done."""
+    if importlib.util.find_spec("pygls") is None:
+        raise session.UseError("the server needs pygls, which is not installed: pip install 'initaudit[lsp]'")
+    from initaudit.server.server import make
+
+    make().start_io()
+    return 0
+
+
+@exits_with_2
 def schema() -> int:
     """Print the JSON Schema of the configuration."""
     _print(_encoded(json.dumps(settings.schema(), indent=2) + "\n"))

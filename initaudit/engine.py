@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,13 +133,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 def reading(
     filenames: Sequence[str],
     *,
+    only: Collection[str] | None = None,
     initializers: tuple[str, ...] = (),
     jobs: int | None = None,
     cache: Path | None = None,
     site_packages: bool = False,
     tell: Tell = silent,
 ) -> Watch:
-    """The analyzer on these files."""
+    """The analyzer on these files, or ``only`` on some of them."""
 
     def watch(asking: Asking) -> Watched:
         from initaudit.analyzer import analyze
@@ -150,6 +151,7 @@ def reading(
             seen = analyze(
                 filenames,
                 questions=asked,
+                only=only,
                 initializers=initializers,
                 jobs=jobs,
                 cache=cache,

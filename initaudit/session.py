@@ -42,7 +42,11 @@ IMPOSSIBLE = (
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run was asked for, and whom it tells how far it is."""
+    """What a run was asked for, and whom it tells how far it is.
+
+    ``given`` are texts that are read in the place of what is on disk, as an editor holds them; ``only`` are the files
+    among those under the paths that are to be reported on, the others being the project around them.
+    """
 
     paths: tuple[str, ...] = ()
     targets: tuple[Model, ...] = ()
@@ -59,6 +63,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     cache_dir: str | None = None
     diff_base: str | None = None
     use_baseline: bool = True
+    given: tuple[SourceFile, ...] = ()
+    only: frozenset[str] | None = None
     standard_input: bytes = b""
     standard_input_filename: str | None = None
     tell: Tell = silent
@@ -97,7 +103,9 @@ def find_files(asked: Asked, configuration: Configuration) -> Discovery:
         force_exclude=settings.force_exclude,
         respect_gitignore=settings.respect_gitignore,
     )
-    if not found.files and not found.unreadable and not any(holds_python(path) for path in found.excluded):
+    if asked.given or found.files or found.unreadable:
+        return found
+    if not any(holds_python(path) for path in found.excluded):
         raise UseError(f"no Python file under {', '.join(asked.paths)}")
     return found
 
@@ -125,20 +133,31 @@ def prepare(asked: Asked) -> Prepared:
 
 def _on_disk(asked: Asked, configuration: Configuration) -> Prepared:
     found = find_files(asked, configuration) if asked.read else Discovery(files=())
+    files = (*found.files, *_unsaved(asked, configuration))
     task = Task(
         configuration=configuration,
-        filenames=found.files,
+        filenames=files if asked.only is None else tuple(name for name in files if name in asked.only),
+        given=asked.given,
         noqa=asked.noqa,
         known=_known(asked, configuration),
-        changes=_changes(asked, found.files),
+        changes=_changes(asked, files),
         skipped=found.skipped,
     )
     return Prepared(
         configuration=configuration,
         task=task,
-        watches=(_reading(found.files, asked, configuration),) if asked.read else (),
+        watches=(_reading(files, asked, configuration),) if asked.read else (),
         errors=tuple(f"{path}: cannot be read" for path in found.unreadable),
     )
+
+
+def _unsaved(asked: Asked, configuration: Configuration) -> list[str]:
+    """The given files that are not on disk yet, and that nothing leaves out."""
+    new = [source.filename for source in asked.given if not os.path.lexists(source.filename)]
+    if not new:
+        return []
+    exclusion = _exclusion(configuration)
+    return [name for name in new if not exclusion.covers_deeply(os.path.realpath(name), is_folder=False)]
 
 
 def _changes(asked: Asked, filenames: tuple[str, ...]) -> Changes | None:
@@ -150,6 +169,7 @@ def _changes(asked: Asked, filenames: tuple[str, ...]) -> Changes | None:
 def _reading(filenames: tuple[str, ...], asked: Asked, configuration: Configuration) -> Watch:
     return engine.reading(
         filenames,
+        only=asked.only,
         initializers=configuration.run.initializers,
         jobs=asked.jobs,
         cache=cache_folder(asked, configuration),

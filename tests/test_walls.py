@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "initaudit"
+PROTOCOL = {"lsprotocol", "pygls"}
 VOCABULARY = {
     "initaudit.finding",
     "initaudit.timeline",
@@ -113,6 +114,11 @@ def test_only_the_engine_knows_observers_and_rules_together() -> None:
     assert both == ["engine.py"]
 
 
+def test_only_the_server_knows_the_protocol_of_editors() -> None:
+    knowing = {path.relative_to(PACKAGE).parts[0] for path in PACKAGE.rglob("*.py") if {*imports(path)} & PROTOCOL}
+    assert knowing == {"server"}
+
+
 def test_what_draws_pages_and_tables_is_loaded_when_there_is_one_to_draw() -> None:
     code = "import initaudit.commands, sys; print({'jinja2', 'rich', 'torch'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
@@ -126,7 +132,7 @@ def test_starting_up_loads_neither_torch_nor_libcst(arguments: list[str]) -> Non
     )
     loaded = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
     assert "initaudit" in loaded
-    assert not loaded & {"torch", "libcst", "numpy"}
+    assert not loaded & {"torch", "libcst", "numpy", "pygls", "lsprotocol"}
 
 
 def circle(package: Path) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ def analyze(
     filenames: Sequence[str],
     *,
     questions: frozenset[Question],
+    only: Collection[str] | None = None,
     initializers: tuple[str, ...] = (),
     jobs: int | None = None,
     cache: Path | None = None,
@@ -28,7 +29,8 @@ def analyze(
 ) -> list[Observation]:
     """What the files show of anything that is asked for.
 
-    Gives one observation per file that has something to say, in the order of the names. ``initializers`` are
+    Gives one observation per file that has something to say, in the order of the names; where ``only`` some are asked
+    about, the others are the project around them, and are read where a name leads there. ``initializers`` are
     patterns of the dotted names of functions that initialize whatever they are given. ``jobs`` is the number of
     processes (None: one per core; small runs use one). ``cache`` is the folder of what earlier runs read (None: every
     file is read anew, and nothing is kept), which is of files: where texts are ``held`` in their place, it is not used.
@@ -42,15 +44,16 @@ def analyze(
     roots = import_roots(filenames)
     installed = installed_packages() if site_packages else ()
     reader = Reader(filenames, roots, questions, initializers, installed, judge)
+    asked = filenames if only is None else [name for name in filenames if name in only]
     if cache is None or held:
-        readings = _told(read_all(filenames, reader, jobs), len(filenames), tell)
+        readings = _told(read_all(asked, reader, jobs), len(asked), tell)
     else:
         from initaudit.analyzer.cache import Cache
 
         kept = Cache(cache, (*roots, *installed), questions, initializers)
-        unread = [name for name in filenames if name not in kept]
+        unread = [name for name in asked if name not in kept]
         kept.keep(_told(read_all(unread, reader, jobs), len(unread), tell))
-        readings = map(kept.reading, filenames)
+        readings = map(kept.reading, asked)
     return [reading.observation for reading in readings if reading.observation is not None]
 
 
