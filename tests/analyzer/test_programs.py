@@ -213,6 +213,18 @@ def test_it_is_raw_where_nothing_that_is_called_could_be_given_the_class(
     assert found is not None and found.coverage is Coverage.NEVER
 
 
+def test_a_function_that_builds_the_class_is_not_the_class(
+    analyzed: Callable[..., dict[str, Observation]],
+) -> None:
+    start = GIVEN.replace("from net import Net", "from layer import Layer")
+    train = (
+        start
+        + "\ndef train():\n    return Layer(3, 'sum')\n\ndef main(model):\n    print(timed(train))\n    start(model)\n"
+    )
+    (found,) = analyzed(layer=CHOICE, train=train)["layer"].parameters
+    assert found.coverage is Coverage.NEVER
+
+
 def test_a_walk_over_children_misses_what_the_model_has_itself(
     analyzed: Callable[..., dict[str, Observation]],
 ) -> None:

@@ -72,11 +72,12 @@ def given_away(construction: Construction, found: Sequence[Registered], around: 
     With each comes the name of the initializer, which goes over a model that it has as an attribute or an argument.
     """
     fates: dict[Storage, str] = {}
+    classes = {each.definition.name for each in around.holding}
     for scope in around.scopes:
         outer = scope.defined
         if outer is None or outer.definition.is_class or scope.is_test:
             continue
-        named = _handed_on(outer) & around.words
+        named = _handed_on(outer) & classes
         for walker in scope.module.outline.definitions if named else ():
             if (
                 walker is outer.definition
