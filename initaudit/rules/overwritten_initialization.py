@@ -16,6 +16,8 @@ class OverwrittenInitialization(Rule[Overwritten]):
     which goes over the whole model draws anew; and a mark that is to keep such an initializer away, `bias._no_reinit = True`,
     which nothing in the project reads.
 
+    A parameter that two statements write in full one after the other is reported likewise: the second was often meant for another one.
+
     ## Why is this bad?
     A gate that was to start at zero does not, and the block is not the identity that its author wanted at the start.
 
@@ -97,6 +99,16 @@ class OverwrittenInitialization(Rule[Overwritten]):
                     self.dt_proj.bias._no_reinit = True
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init_weights(m):
+                if isinstance(m, nn.BatchNorm2d):
+                    nn.init.constant_(m.weight, 1)
+                    nn.init.constant_(m.weight, 0)
+            """,
+        ),
     )
     valid = (
         Example(
@@ -156,6 +168,9 @@ class OverwrittenInitialization(Rule[Overwritten]):
             message = f"what `{subject.source}` writes on purpose is drawn anew by `{subject.by}`{where}"
             seen = "reads" if subject.observer is Observer.ANALYZER else "was seen"
             detail = f"{seen} to be written by a general initializer afterwards"
+        if subject.at_once:
+            message = f"`{subject.by}` writes over all that `{subject.source}` wrote just before; was another parameter meant?"
+            detail = "nothing reads the parameter between the two"
         yield self.finding(
             subject.place,
             message,

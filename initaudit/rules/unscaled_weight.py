@@ -47,13 +47,14 @@ class UnscaledWeight(Rule[WeightUse]):
 
     ## Known problems
     A factor that is applied to the output makes up for it, and is not seen; queries, tokens, positions and codebooks are told
-    by their names. So the rule is preview. In a third of the models of transformers, built small, it reported CpmAnt alone,
+    by their names. In a third of the models of transformers, built small, it reported CpmAnt alone,
     whose configuration draws every layer from N(0, 1).
 
     The analyzer is silent where a parameter has any use but a plain product, where the output meets anything but sums, views
     and an activation, and where other code may write it. A size that is an argument counts as large, and a normalization behind
     the forward of the class is not seen. In fifty released packages it reported eleven weights, of a recurrent cell and two
-    attentions, and two in tests of torch; two of the eleven multiply a single input in the first layer of their model.
+    attentions, and two in tests of torch; two of the eleven multiply a single input in the first layer of their model. In 26
+    others it reported five: three right, one that attends, and one, a quantizer, that was wrong and is left alone now.
 
     ## References
     - LeCun, Bottou, Orr & Müller 1998, [Efficient BackProp](https://link.springer.com/chapter/10.1007/3-540-49430-8_2)

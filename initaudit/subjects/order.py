@@ -25,7 +25,8 @@ class Overwritten(Fact, frozen=True, kw_only=True):
     """A deliberate initialization that a later, general one replaces.
 
     ``source`` is what wrote ``parameter`` of class ``model`` on purpose, and ``by`` the statement at ``again`` that
-    writes it anew. Or it sets a mark, ``flag``, that is to keep initializers away, and that nothing reads.
+    writes it anew: in the same body and with nothing between, when ``at_once``. Or it sets a mark, ``flag``, that is to
+    keep initializers away, and that nothing reads.
     """
 
     observer: Observer
@@ -33,6 +34,7 @@ class Overwritten(Fact, frozen=True, kw_only=True):
     source: str
     by: str | None = None
     again: Place | None = None
+    at_once: bool = False
     flag: str | None = None
     model: str | None = None
     parameter: str | None = None

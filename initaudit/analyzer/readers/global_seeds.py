@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from initaudit.analyzer.programs.graph import Scope
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import nodes, parameters
+from initaudit.analyzer.snippets import FunctionNode, defaults, nodes, parameters
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.subjects.initializers import GlobalSeed
@@ -53,7 +53,7 @@ def global_seeds(context: Context) -> Iterator[GlobalSeed]:
                     call=context.snippet.source(node),
                     when=when,
                     model=cls.qualname if cls is not None else None,
-                    chosen=function is not None and _given(node, {param.arg for param in parameters(function)}),
+                    chosen=function is not None and _given(node, _asked_for(function)),
                 )
 
 
@@ -64,6 +64,13 @@ def _calls(cls: Defined, name: str, called: str) -> bool:
     return found is not None and any(
         isinstance(node, ast.Call) and own_attribute(node.func) == called for node in nodes(found[1])
     )
+
+
+def _asked_for(function: FunctionNode) -> set[str]:
+    """The arguments of a function, without those that have a number of their own."""
+    given = defaults(function.args)
+    numbered = {name for name, value in given.items() if isinstance(value, ast.Constant) and value.value is not None}
+    return {param.arg for param in parameters(function)} - numbered
 
 
 def _given(call: ast.Call, arguments: set[str]) -> bool:

@@ -44,7 +44,7 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
             distribution = Distribution(family="normal", std=1.0)
         else:
             continue
-        if _again(context, meanings, meaning, step):
+        if _again(context, meanings, meaning, step) or _samples(context):
             continue
         inputs = _inputs(context, target)
         yield WeightUse(
@@ -93,6 +93,12 @@ def _again(context: Context, meanings: Meanings, meaning: Meaning, step: Step) -
                 if found is not None and found.source == meaning.source:
                     return True
     return False
+
+
+def _samples(context: Context) -> bool:
+    """Whether the class samples a choice of its outputs: the logits of a quantizer are wide on purpose."""
+    cls = context.cls
+    return cls is not None and "gumbel_softmax" in context.module.slice(cls.definition)
 
 
 def _inputs(context: Context, target: ast.expr) -> Extent:
