@@ -13,6 +13,7 @@ from initaudit.analyzer import analyze
 from initaudit.finding import Observer
 from initaudit.observation import Observation
 from initaudit.rules import catalogue, questions
+from initaudit.subjects.calls import DeprecatedCall
 from initaudit.subjects.order import Overwritten
 from initaudit.timeline import Coverage
 
@@ -652,3 +653,12 @@ def test_what_an_inherited_method_overwrites_is_read_where_the_method_stands(
     """
     seen = analyzed(base="\n" * 30 + base, net=net)["net"]
     assert [fact.parameter for fact in seen.facts if isinstance(fact, Overwritten)] == ["gate.weight"]
+
+
+def test_a_deprecated_initializer_is_known_behind_the_name_of_another_file(tmp_path: Path) -> None:
+    (tmp_path / "zoo.py").write_text("from torch.nn.init import xavier_normal\n", encoding="utf-8")
+    user = tmp_path / "user.py"
+    user.write_text("import torch\nimport zoo\nw = torch.zeros(3, 3)\nzoo.xavier_normal(w)\n", encoding="utf-8")
+    asked = questions([catalogue()["INI308"]], Observer.ANALYZER)
+    (seen,) = analyze([str(user)], questions=asked, jobs=1)
+    assert [fact.function for fact in seen.facts if isinstance(fact, DeprecatedCall)] == ["torch.nn.init.xavier_normal"]

@@ -36,6 +36,15 @@ def test_both_readings_say_the_same(example: Example, tmp_path: Path) -> None:
     assert twice == read(file, twice=False)
 
 
+def test_libcst_alone_sees_in_every_fixture_what_python_s_parser_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = sorted(map(str, (Path(__file__).parents[2] / "fixtures").glob("INI[1-3]*.py")))
+    asked = questions(catalogue().values(), Observer.ANALYZER)
+    quick = analyze(files, questions=asked, jobs=1)
+    monkeypatch.setattr(module, "parsed", module.losslessly)
+    assert len(quick) > 20
+    assert analyze(files, questions=asked, jobs=1) == quick
+
+
 @pytest.mark.parametrize(("text", "slices"), [(CLEAN, False), (CLEAN.replace("normal_", "normal"), True)])
 def test_only_what_is_reported_is_read_with_libcst(
     text: str, slices: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

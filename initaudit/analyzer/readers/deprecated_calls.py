@@ -20,7 +20,7 @@ DEPRECATED = (
 )  # fmt: skip
 
 
-@reads(DeprecatedCall, scope=Context, words="uniform( normal( constant( eye( dirac( orthogonal( sparse(", nearby="init")
+@reads(DeprecatedCall, scope=Context, words="uniform( normal( constant( eye( dirac( orthogonal( sparse(")
 def deprecated_calls(context: Context) -> Iterator[DeprecatedCall]:
     """Calls of ``nn.init.xavier_normal`` and kin, which lack the underscore."""
     for call in context.calls():
