@@ -61,7 +61,7 @@ class Matches:
 
     def _looked_for(self, word: str) -> bool:
         name, form, called = _parsed(word)
-        if name not in (self.called if called else self.text):
+        if name.removesuffix("(") not in self.text or (called and name not in self.called):
             return False
         return form is None or (self._roughly and not called) or form(self)
 

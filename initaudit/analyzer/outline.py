@@ -27,10 +27,12 @@ _STRING = re.compile(
 _GO_ON = tuple(re.compile(each) for each in ('"""', "'''", r"\\\n"))
 """What stands in strings of several lines, each looked for by itself, which is several times as fast."""
 _HEADER = re.compile(r"(?:async[ \t]+)?(class|def)[ \t]+(\w+)")
-_BROKEN = re.compile(r"(?m)^[ \t]*(?:(?:async|class|def|from|import)\b|@).*\\$|^\w[^=\n]*\\$")
-"""The header of a definition, an import, or what a top-level statement begins with, that goes on behind a backslash."""
-_SEVERAL = re.compile(r"(?m)^[ \t]*\w[^#\n]*[:;][ \t]*(?:import|from)\b|^\w[^#\n]*;[ \t]*\w+[ \t]*[:=]|^\(")
-"""A line of several statements of which one binds a name, or one that begins with a bracket."""
+_BROKEN = re.compile(
+    r"(?m)^[ \t]*(?:(?:async|class|def)\b|@).*\\$|^[ \t]*from\b(?!.*\bimport\b).*\\$|^(?!from\b|import\b)\w[^=\n]*\\$"
+)
+"""What goes on behind a backslash: a header, an import of which no name is there yet, the begin of a statement."""
+_SEVERAL = tuple(re.compile(each) for each in (r"[:;][ \t]*(?:import|from)\b", r"\n\w.*;[ \t]*\w+[ \t]*[:=]"))
+"""Several statements in a line, of which one binds a name."""
 _GLOBAL = re.compile(r"(\w+)[ \t]*(?::[^=\n]+)?=(?!=)")
 _ANNOTATED = re.compile(r"\w+[ \t]*:[^=\n]*[(\[]")
 _IMPORT = re.compile(r"(?:from[ \t]+(\.*[ \t]*[\w.]*)[ \t]+)?import\b")
@@ -100,7 +102,7 @@ def outline(text: str) -> Outline:
     lines = text.split("\n")
     scanner = _Scanner(lines, _rows_inside_strings(text))
     broken = "\\\n" in text and _BROKEN.search(text) is not None
-    scanner.result.doubtful = broken or _SEVERAL.search(text) is not None
+    scanner.result.doubtful = broken or any(each.search(text) is not None for each in _SEVERAL)
     return scanner.scan()
 
 
@@ -245,7 +247,7 @@ class _Scanner:
                 self.add_import(row, match)
             elif indent == 0 and (match := _GLOBAL.match(code)):
                 self.statement = (match[1], row)
-            elif indent == 0 and _ANNOTATED.match(code):
+            elif indent == 0 and (first == "(" or _ANNOTATED.match(code)):
                 self.result.doubtful = True
 
     def begin_definition(self, row: int, indent: int, is_class: bool, name: str) -> None:
@@ -283,7 +285,10 @@ class _Scanner:
         pieces = [self.lines[row - 1].split("#")[0].strip()]
         opened = _opened(pieces[0])
         while (opened > 0 or pieces[-1].endswith("\\")) and row < len(self.lines):
-            pieces[-1] = pieces[-1].rstrip("\\")
+            broken = pieces[-1].endswith("\\")
+            pieces[-1] = pieces[-1].rstrip(" \t\\")
+            if broken and not pieces[-1].endswith((",", "import", "(")):
+                self.result.doubtful = True
             pieces.append(self.lines[row].split("#")[0].strip())
             opened += _opened(pieces[-1])
             row += 1

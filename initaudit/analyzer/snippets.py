@@ -134,6 +134,12 @@ def dotted(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
+def spelled(node: ast.expr) -> str:
+    """The text of an expression as one writes it, however it is laid out."""
+    name = dotted(node) if isinstance(node, ast.Attribute | ast.Name) else ""
+    return ast.unparse(node) if not name or name.startswith(".") or ".." in name else name
+
+
 def has_decorator(node: FunctionNode, *names: str) -> bool:
     """Whether a function has a decorator whose last name is one of these."""
     for decorator in node.decorator_list:

@@ -11,7 +11,7 @@ from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.usage import WALKS, spelled
 
-WRITES = groups("_( .data init. ]= copy initialize _init")
+WRITES = groups("copy initialize _init .data init. ]= _(")
 REACHES = WALKS | {"apply", "getattr", "setattr", "get_parameter"}
 """What gives parameters without their names."""
 REMEMBERED = 1024

@@ -13,7 +13,7 @@ from dataclasses import replace
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, nodes, parameters
+from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, nodes, parameters, spelled
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.meaning import (
     ELEMENTS,
@@ -311,7 +311,7 @@ class Meanings:
             case ast.Subscript(value=value, slice=index):
                 owner = self.meaning(value, names)
                 if owner is not None and owner.what is What.STATE_DICT:
-                    return Meaning(What.STATE, ast.unparse(node))
+                    return Meaning(What.STATE, spelled(node))
                 if owner is not None and owner.what is What.MODULE:
                     return self._item(node, owner)
                 if owner is None or owner.what not in TENSORS or not is_basic(index):
@@ -332,7 +332,7 @@ class Meanings:
             return None
         position = -index.value if index is not node.slice else index.value
         kind = owner.items[position] if -len(owner.items) <= position < len(owner.items) else None
-        return Meaning(What.MODULE, ast.unparse(node), kinds=(kind,)) if kind else None
+        return Meaning(What.MODULE, spelled(node), kinds=(kind,)) if kind else None
 
     def _together(self, node: ast.expr, found: Sequence[Meaning | None]) -> Meaning | None:
         """``[self.enc, self.dec]``: several modules, or several parameters."""
@@ -341,7 +341,7 @@ class Meanings:
             if known and len(known) == len(found) and all(each.what is one and not each.part for each in known):
                 kinds = {kind for each in known for kind in each.kinds} if all(each.kinds for each in known) else ()
                 kinds = kinds if several is What.MODULES else ()
-                return Meaning(several, ast.unparse(node), tuple(sorted(kinds)))
+                return Meaning(several, spelled(node), tuple(sorted(kinds)))
         return None
 
     def _comprehended(self, node: ast.GeneratorExp | ast.ListComp, kept: str, names: Names) -> Meaning | None:
@@ -363,7 +363,7 @@ class Meanings:
         return Meaning(plain[ELEMENTS[found.what]], found.source)
 
     def _attribute(self, node: ast.Attribute, names: Names) -> Meaning | None:
-        source = ast.unparse(node)
+        source = spelled(node)
         if (own := own_attribute(node)) is not None and self.context.cls is not None:
             return self._of_self(node, own, source)
         owner = self.meaning(node.value, names)
@@ -411,7 +411,7 @@ class Meanings:
             of_module = owner is not None and owner.what is What.MODULE
             if owner is None or not of_module or not isinstance(key, ast.Constant) or key.value not in OF_LAYERS:
                 return None
-            return Meaning(What.PARAMETER, ast.unparse(node), owner.kinds, str(key.value))
+            return Meaning(What.PARAMETER, spelled(node), owner.kinds, str(key.value))
         if isinstance(function, ast.Attribute):
             found = self._method(node, function, names)
             if found is not None:
@@ -420,22 +420,23 @@ class Meanings:
             kind = self._class_name(function)
             items = [self._class_name(each.func) if isinstance(each, ast.Call) else None for each in node.args]
             known = tuple(each or "" for each in items) if kind == "torch.nn.Sequential" and all(items) else ()
-            return Meaning(What.MODULE, ast.unparse(node), kinds=(kind,) if kind else (), items=known)
+            return Meaning(What.MODULE, spelled(node), kinds=(kind,) if kind else (), items=known)
         return None
 
     def _method(self, node: ast.Call, function: ast.Attribute, names: Names) -> Meaning | None:
-        source, attr = ast.unparse(node), function.attr
+        attr = function.attr
         if attr in ITERATORS:
             owner = self.meaning(function.value, names) if "parameters" in attr else None
             kinds, items = (owner.kinds, owner.items) if owner is not None else ((), ())
-            return Meaning(ITERATORS[attr], source, kinds, items=items)
+            return Meaning(ITERATORS[attr], spelled(node), kinds, items=items)
         if attr == "state_dict" and not node.args:
-            return Meaning(What.STATE_DICT, source)
+            return Meaning(What.STATE_DICT, spelled(node))
         owner = self.meaning(function.value, names)
         if owner is None:
             return None
         if owner.what is What.STATE_DICT:
-            return {"items": Meaning(What.NAMED_STATES, source), "values": Meaning(What.STATES, source)}.get(attr)
+            of_states = {"items": What.NAMED_STATES, "values": What.STATES}.get(attr)
+            return Meaning(of_states, spelled(node)) if of_states is not None else None
         if owner.what in TENSORS and (attr == "clone" or (attr == "double" and is_single(self.context, owner.kinds))):
             return Meaning(What.COPY, owner.source, attribute=attr)
         if owner.what is What.COPY and attr in torch_api.WHOLE_VIEWS | MAYBE_COPIES:
