@@ -101,6 +101,8 @@ class Meanings:
     def _is_module(self, param: ast.arg, asked: set[str]) -> bool:
         """Whether a parameter is annotated as a module, or the function asks which class of modules it is of."""
         if param.annotation is not None:
+            if any(last in ("type", "Type") for last in _last_names(param.annotation)):
+                return False  # it is a class
             inner = [node for node in nodes(param.annotation) if isinstance(node, ast.Name | ast.Attribute)]
             return any(map(self.context.is_module_class, inner))
         return param.arg in asked
@@ -451,3 +453,8 @@ class Meanings:
         if attr in torch_api.PARTIAL_VIEWS and attr not in ("index_select", "chunk", "split", "unbind", "tensor_split"):
             return replace(owner, part=True, element=False)
         return None
+
+
+def _last_names(annotation: ast.expr) -> list[str]:
+    """The names of an annotation, without what they are attributes of."""
+    return [dotted(node).rpartition(".")[2] for node in nodes(annotation) if isinstance(node, ast.Name | ast.Attribute)]
