@@ -63,7 +63,7 @@ def usage(project: Project, cls: Defined, name: str, shape: Shape) -> Usage | No
     """How the methods of a class use a parameter; None where that is not plain."""
     found: list[Usage | None] = []
     for defined in project.methods(cls) if name.isidentifier() else ():
-        if not NO_FORWARD.search(defined.definition.name) and f".{name}" in defined.module.slice(defined.definition):
+        if not NO_FORWARD.search(defined.definition.name) and name in defined.module.slice(defined.definition):
             context = function_context(project, defined)
             found += _Uses(context, cls, name, shape).found() if context is not None else [None]
     plain = [one for one in found if one is not None and one.role is not None]
