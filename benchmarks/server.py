@@ -137,7 +137,7 @@ def main() -> None:
         small = Path(top).resolve() / "edited"
         shutil.copytree(arguments.edited, small)
         (small / "pyproject.toml").touch()
-        session(lambda editor: compare(editor, small, edited_names(small), arguments.edits, told), small)
+        session(lambda editor: compare(editor, small, edited_names(small), arguments.edits, told), small, seconds=1e5)
     different = told["different"]
     assert isinstance(different, list) and isinstance(told["latency"], float)
     rows = {

@@ -6,7 +6,6 @@ The only room that knows observers, rules and settings together. Observers come 
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import msgspec
 
 from initaudit import merge
-from initaudit.files import Sources, decode_source, holding, is_document, read_source
+from initaudit.files import Names, Sources, decode_source, holding, is_document, read_source
 from initaudit.finding import (
     Applicability,
     Category,
@@ -122,6 +121,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         from initaudit.presentation import as_text
 
         return as_text(self.findings)
+
+    def _repr_html_(self) -> str:
+        """The findings as a notebook shows them."""
+        from initaudit.presentation import as_html
+
+        return as_html(self.findings)
 
     def exit_code(self, fail_on: Severity = Severity.WARNING) -> int:
         """0 when nothing is as severe as ``fail_on``, 1 when something is, 2 when something could not be done."""
@@ -244,7 +249,7 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     asking = functools.partial(questions, running, preview=preview)
     with holding(task.given):
         watched = [watch(asking) for watch in watches]
-    named = _Names(task)
+    named = Names(task.filenames)
     observations = tuple(
         _in_document(observation, named, sources) for one in watched for observation in one.observations
     )
@@ -300,7 +305,7 @@ def _in_changes(finding: Finding, changes: Changes) -> bool:
     return Observer.ANALYZER not in catalogue()[finding.code].observers or changes.touch_file(finding.place.filename)
 
 
-def _not_judged(observation: Observation, selected: Selected, named: _Names, *, preview: bool) -> Iterator[NotJudged]:
+def _not_judged(observation: Observation, selected: Selected, named: Names, *, preview: bool) -> Iterator[NotJudged]:
     """What an observer could not decide, as far as the rules that are selected there needed it."""
     for item in observation.undecided:
         item = bounded(moved(item, named.place))
@@ -334,7 +339,7 @@ def _not_read(observation: Observation) -> bool:
     return observation.error is not None or any(fault.place.cell is None for fault in faults)
 
 
-def _not_built(observations: Iterable[Observation], reported: Iterable[Finding], named: _Names) -> Iterator[str]:
+def _not_built(observations: Iterable[Observation], reported: Iterable[Finding], named: Names) -> Iterator[str]:
     """Why models were not built of which no finding says so, since somebody turned that off."""
     told = {finding.place for finding in reported if catalogue()[finding.code].subject is BuildFailure}
     for observation in observations:
@@ -343,7 +348,7 @@ def _not_built(observations: Iterable[Observation], reported: Iterable[Finding],
                 yield f"{fact.target}: not built: it {fact.how}: {fact.detail}"
 
 
-def _in_document(observation: Observation, named: _Names, sources: Sources) -> Observation:
+def _in_document(observation: Observation, named: Names, sources: Sources) -> Observation:
     """What was seen of a document, by places in the document: nobody else knows the text that was read of it."""
     if not is_document(observation.source):
         return observation
@@ -402,30 +407,6 @@ def _noticed(facts: tuple[UnusedSuppression, ...]) -> Observation:
     return Observation(observer=Observer.ANALYZER, source="", facts=facts)
 
 
-class _Names:
-    """Files as they were given on the command line, whatever an observer calls them."""
-
-    def __init__(self, task: Task) -> None:
-        self._known = {name: name for name in task.filenames}
-        self._filenames = task.filenames
-        self._by_real: dict[str, str] | None = None
-
-    def name(self, filename: str) -> str:
-        """The file as given; one that only the probe met is named relative to the current folder, if it lies there."""
-        if filename not in self._known:
-            if self._by_real is None:
-                self._by_real = {os.path.realpath(name): name for name in self._filenames}
-            real = os.path.realpath(filename)
-            here = os.path.realpath(Path.cwd()) + os.sep
-            self._known[filename] = self._by_real.get(real) or (
-                real[len(here) :] if real.startswith(here) else filename
-            )
-        return self._known[filename]
-
-    def place(self, place: Place) -> Place:
-        return msgspec.structs.replace(place, filename=self.name(place.filename))
-
-
 class _Hiding:
     """Takes out what comments suppress, and remembers which comments did."""
 
@@ -469,7 +450,7 @@ class _Hiding:
 class _Looked:
     """Who looked at which file and decided all there was, and which files hold comments for this tool."""
 
-    def __init__(self, watched: Iterable[Watched], names: _Names, filenames: Iterable[str]) -> None:
+    def __init__(self, watched: Iterable[Watched], names: Names, filenames: Iterable[str]) -> None:
         self._by_file: dict[str, set[Observer]] = {}
         self.commented: set[str] = set()
         for one in watched:
@@ -481,7 +462,7 @@ class _Looked:
                 if observation.error is not None or observation.undecided:
                     self._by_file[names.name(observation.source)] = set()
 
-    def _see(self, observation: Observation, names: _Names) -> None:
+    def _see(self, observation: Observation, names: Names) -> None:
         for timeline in observation.parameters:
             if observation.observer is Observer.PROBE and timeline.allocation:
                 self._by_file.setdefault(names.name(timeline.allocation.place.filename), set()).add(Observer.PROBE)

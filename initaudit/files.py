@@ -205,3 +205,28 @@ class Sources:
 
         source = self.get(place.filename)
         return in_notebook(source, place) if source else msgspec.structs.replace(place, cell=None)
+
+
+class Names:
+    """Files as they were given on the command line, whatever an observer calls them."""
+
+    def __init__(self, filenames: Iterable[str]) -> None:
+        self._filenames = tuple(filenames)
+        self._known = {name: name for name in self._filenames}
+        self._by_real: dict[str, str] | None = None
+
+    def name(self, filename: str) -> str:
+        """The file as given; one that only the probe met is named relative to the current folder, if it lies there."""
+        if filename not in self._known:
+            if self._by_real is None:
+                self._by_real = {os.path.realpath(name): name for name in self._filenames}
+            real = os.path.realpath(filename)
+            here = os.path.realpath(Path.cwd()) + os.sep
+            self._known[filename] = self._by_real.get(real) or (
+                real[len(here) :] if real.startswith(here) else filename
+            )
+        return self._known[filename]
+
+    def place(self, place: Place) -> Place:
+        """A place in the file as it was given."""
+        return msgspec.structs.replace(place, filename=self.name(place.filename))

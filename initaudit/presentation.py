@@ -37,6 +37,14 @@ def as_text(findings: Sequence[Finding]) -> str:
     return render("full", findings, context_of(findings))
 
 
+def as_html(findings: Sequence[Finding]) -> str:
+    """Return findings as a table for a notebook."""
+    from markdown_it import MarkdownIt
+
+    text = render("markdown", findings, context_of(findings))
+    return str(MarkdownIt("commonmark", {"html": False}).enable("table").render(text))
+
+
 def _card(one: AnyRule) -> RuleCard:
     return RuleCard(
         code=one.code,

@@ -19,9 +19,10 @@ FORMATS = {
     "gitlab": "gitlab:gitlab",
     "junit": "junit:junit",
     "rdjson": "rdjson:rdjson",
+    "markdown": "markdown:markdown",
     "azure": "workflow_commands:azure",
 }
-KNOW_CELLS = frozenset({"full", "concise", "json", "json-lines"})
+KNOW_CELLS = frozenset({"full", "concise", "json", "json-lines", "markdown"})
 """Formats whose rows are those of a cell. All others point into files."""
 
 

@@ -47,6 +47,12 @@ class Server(LanguageServer):
         if self._task is not None:
             self._task.cancel()
         self._task = asyncio.get_running_loop().create_task(self._look(self._turn, uri, delay))
+        self._task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """Say what failed; the next change is a new turn."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._say(f"{type(error).__name__}: {error}")
 
     async def _look(self, turn: int, uri: str, delay: float) -> None:
         await asyncio.sleep(delay)

@@ -13,9 +13,10 @@ from initaudit.cli import main
 HOOKS = Path(__file__).parent.parent.parent / ".pre-commit-hooks.yaml"
 
 
-def hook() -> dict[str, str]:
-    """The keys of the only hook; the file is flat enough to be read line by line."""
-    return dict(re.findall(r"^[- ] (\w+): (.+)$", HOOKS.read_text(encoding="utf-8"), re.MULTILINE))
+def hook(number: int = 0) -> dict[str, str]:
+    """The keys of a hook; the file is flat enough to be read line by line."""
+    text = HOOKS.read_text(encoding="utf-8").split("- id:")[number + 1]
+    return dict(re.findall(r"^[- ] (\w+): (.+)$", f"- id:{text}", re.MULTILINE))
 
 
 def command() -> list[str]:
@@ -30,6 +31,15 @@ def test_the_hook_installs_by_itself_and_runs_once_for_all_files() -> None:
     assert hook()["id"] == "initaudit"
     assert (hook()["language"], hook()["require_serial"]) == ("python", "true")
     assert hook()["types_or"] == "[python, jupyter]"
+
+
+def test_the_hook_that_fixes_is_the_other_one_with_a_flag() -> None:
+    mending, checking = hook(1), hook(0)
+    assert mending["id"] == "initaudit-fix"
+    assert mending["entry"] == f"{checking['entry']} --fix"
+    assert [mending[key] for key in ("language", "types_or", "require_serial")] == [
+        checking[key] for key in ("language", "types_or", "require_serial")
+    ]
 
 
 def test_the_hook_leaves_out_excluded_files_although_they_are_named(

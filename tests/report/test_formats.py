@@ -93,6 +93,32 @@ def test_every_format_ends_its_last_line_and_copes_with_nothing(name: str, conte
     assert not nothing or nothing.endswith("\n")
 
 
+def test_markdown_is_a_table_that_no_message_breaks(context: Context) -> None:
+    from markdown_it import MarkdownIt
+
+    hostile = finding(message="a | b <img src=x> `c | d` [link](javascript:x)\n| forged |")
+    text = render("markdown", [*EVERYTHING, hostile], context)
+    assert text.startswith("### initaudit: 2 errors, 1 warning, 1 note\n")
+    page = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+    assert page.count("<tr>") == 1 + len(EVERYTHING) + 1 and page.count("<td>") == 4 * (len(EVERYTHING) + 1)
+    assert "<img" not in page and 'javascript:x"' not in page and "<code>c | d</code>" in page
+    assert '<a href="https://example.org/INI101">INI101</a>' in page
+    assert render("markdown", [], context) == "### initaudit: nothing found\n"
+
+
+def test_a_report_shows_itself_in_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import initaudit
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a<b.py").write_text(
+        "import torch\nfrom torch import nn\nclass N(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.w = nn.Parameter(torch.empty(3))\n",
+        encoding="utf-8",
+    )
+    page = initaudit.check(tmp_path, jobs=1)._repr_html_()
+    assert "<h3>initaudit: 1 error</h3>" in page and "<table>" in page and "a&lt;b.py:6:" in page
+
+
 def test_concise_is_one_line_a_finding_whatever_the_message_holds(context: Context) -> None:
     lines = render("concise", EVERYTHING, context).splitlines()
     assert [line.split(": ")[1] for line in lines] == ["error", "note", "warning"]

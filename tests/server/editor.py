@@ -86,7 +86,7 @@ def edited(text: str, edits: list[types.TextEdit]) -> str:
     return text
 
 
-def session(talk: Callable[[Editor], Awaitable[Any]], *roots: Path) -> None:
+def session(talk: Callable[[Editor], Awaitable[Any]], *roots: Path, seconds: float = 3 * PATIENCE) -> None:
     """Start a server, open folders, talk, and end it."""
 
     async def run() -> None:
@@ -97,7 +97,7 @@ def session(talk: Callable[[Editor], Awaitable[Any]], *roots: Path) -> None:
         try:
             await editor.initialize_async(asked)
             editor.initialized(types.InitializedParams())
-            await asyncio.wait_for(asyncio.ensure_future(talk(editor)), 3 * PATIENCE)  # type: ignore[arg-type]
+            await asyncio.wait_for(asyncio.ensure_future(talk(editor)), seconds)  # type: ignore[arg-type]
         finally:
             await asyncio.wait_for(editor.shutdown_async(None), PATIENCE)
             editor.exit(None)

@@ -1,0 +1,36 @@
+"""Markdown, for the summary of a CI job and for a review: one row for each finding."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from initaudit.finding import Finding, Severity
+from initaudit.report.base import Context, position, printable
+
+_SPECIAL = re.compile(r"([\\|<>*_\[\]])")
+_TICKED = re.compile(r"(`[^`]+`)")
+HEAD = "| | where | rule | what |\n|---|---|---|---|\n"
+
+
+def markdown(findings: Sequence[Finding], context: Context) -> str:
+    """Return a heading that counts the findings, and a table of them."""
+    counts = Counter(finding.severity for finding in findings)
+    told = [f"{counts[one]} {one.value}{'s' * (counts[one] > 1)}" for one in reversed(Severity) if counts[one]]
+    heading = f"### initaudit: {', '.join(told) or 'nothing found'}\n"
+    return heading + (f"\n{HEAD}{''.join(map(_row, findings))}" if findings else "")
+
+
+def _row(finding: Finding) -> str:
+    where = f"{printable(finding.place.filename)}:{position(finding.place)}"
+    rule = f"[{finding.code}]({finding.url})" if finding.url else finding.code
+    return f"| {finding.severity.value} | {_escaped(where)} | {rule} {finding.name} | {_escaped(finding.message)} |\n"
+
+
+def _escaped(text: str) -> str:
+    """A text of one row, whose code stays code."""
+    parts = _TICKED.split(printable(text))
+    return "".join(
+        part.replace("|", r"\|") if number % 2 else _SPECIAL.sub(r"\\\1", part) for number, part in enumerate(parts)
+    )
