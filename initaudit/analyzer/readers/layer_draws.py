@@ -36,6 +36,8 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
         if last not in DRAWS or target is None or meaning is None or not _is_linear(meaning):
             continue
         of_init = (context.canonical(call.func) or "").startswith(torch_api.INIT)
+        if not of_init and not isinstance(call.func, ast.Attribute):
+            continue  # a function of the file, with a deviation of its own
         numbers = _numbers(call, of_init=of_init)
         by = f"{'init' if of_init else 'Tensor'}.{last.rstrip('_')}_"
         if numbers is not None:
