@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+LINKING = frozenset({"Hyper", "WezTerm", "ghostty", "iTerm.app", "vscode"})
+"""Terminals, as they call themselves, that show links."""
 SEPARATOR = "--"
 """What stands between the flags of `probe` and the arguments that the target finds in `sys.argv`."""
 ALIASES = {"explain": "rule"}
@@ -461,6 +463,7 @@ def _output(flags: dict[str, Any]) -> Output:
         all_parameters=flags["all_parameters"],
         on_terminal=sys.stdout is not None and sys.stdout.isatty() and not flags["output_file"],
         color=_color(flags["color"]) and not flags["output_file"],
+        links=_color(flags["color"]) and not flags["output_file"] and _links(),
         quiet=flags["quiet"] or flags["silent"],
         silent=flags["silent"],
         fix_only=flags.get("fix_only", False),
@@ -482,3 +485,15 @@ def _color(wish: str) -> bool:
         return True
     on_terminal = sys.stdout is not None and sys.stdout.isatty()
     return on_terminal and said("CLICOLOR") != "0" and said("TERM") != "dumb"
+
+
+def _links() -> bool:
+    """Whether the terminal shows links: as FORCE_HYPERLINK says, else if it is one that is known to."""
+    said = os.environ.get
+    if (forced := said("FORCE_HYPERLINK")) is not None:
+        return forced != "0"
+    if sys.stdout is None or not sys.stdout.isatty():
+        return False
+    version = said("VTE_VERSION", "")
+    known = said("TERM_PROGRAM") in LINKING or any(map(said, ("WT_SESSION", "KITTY_WINDOW_ID", "DOMTERM")))
+    return known or (version.isdigit() and int(version) >= 5000)

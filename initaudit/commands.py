@@ -58,6 +58,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     all_parameters: bool = False
     on_terminal: bool = False
     color: bool = False
+    links: bool = False
     quiet: bool = False
     silent: bool = False
     verbose: bool = False
@@ -389,7 +390,7 @@ def _shown(report: Report, output: Output, given: Sequence[SourceFile]) -> str:
     if output.statistics:
         return COUNTED[output.output_format](_statistics(report.findings))
     width = shutil.get_terminal_size().columns if output.on_terminal else None
-    context = context_of(report.findings, given, color=output.color, width=width)
+    context = context_of(report.findings, given, color=output.color, width=width, links=output.links)
     return render(output.output_format, report.findings, context)
 
 

@@ -17,7 +17,12 @@ from initaudit.version import __version__
 
 
 def context_of(
-    findings: Iterable[Finding], given: Sequence[SourceFile] = (), *, color: bool = False, width: int | None = None
+    findings: Iterable[Finding],
+    given: Sequence[SourceFile] = (),
+    *,
+    color: bool = False,
+    width: int | None = None,
+    links: bool = False,
 ) -> Context:
     """Return where and how some findings are reported; ``given`` are texts that are read in the place of files."""
     repositories = Repositories(Path.cwd())
@@ -29,6 +34,7 @@ def context_of(
         sources=Sources(given),
         color=color,
         width=width,
+        links=links,
     )
 
 

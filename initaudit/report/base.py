@@ -33,7 +33,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     """Where a report is made.
 
     ``root`` is the root of the repository that the files lie in, ``relative`` names a file relative to that of its own.
-    ``width`` is that of the terminal, None where there is none.
+    ``width`` is that of the terminal, None where there is none; ``links`` says whether it shows links.
     """
 
     version: str
@@ -43,6 +43,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     sources: Sources = Sources()
     color: bool = False
     width: int | None = None
+    links: bool = False
 
 
 Format = Callable[[Sequence[Finding], Context], str]

@@ -7,6 +7,7 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -23,6 +24,8 @@ _FIXES = {
 TAB = "    "
 BOLD, DIM, GREEN = "1", "2", "32"
 CUT = "…"
+LINKED = "\0"
+"""What stands in a style between how a text is painted and where it leads."""
 LEAST_ROOM = 20
 """Columns of source that are shown at least."""
 TICKS = re.compile(r"(`[^`]+`)")
@@ -63,11 +66,11 @@ def _remarks(finding: Finding) -> Iterator[tuple[str, str]]:
 def _headline(finding: Finding) -> list[Piece]:
     color = _COLORS[finding.severity]
     return [
-        (printable(finding.place.filename), BOLD),
+        (printable(finding.place.filename), _linked(BOLD, _address(finding.place.filename))),
         (f":{position(finding.place)}: ", ""),
         (finding.severity.value, color),
         (": ", ""),
-        (finding.code, f"{BOLD};{color}"),
+        (finding.code, _linked(f"{BOLD};{color}", finding.url)),
         (" ", ""),
         *_ticked(finding.message),
     ]
@@ -232,4 +235,17 @@ def _columns(character: str) -> int:
 
 
 def _painted(text: str, style: str, context: Context) -> str:
-    return f"\x1b[{style}m{text}\x1b[0m" if context.color and style and text else text
+    style, _, address = style.partition(LINKED)
+    text = f"\x1b[{style}m{text}\x1b[0m" if context.color and style and text else text
+    return f"\x1b]8;;{address}\x1b\\{text}\x1b]8;;\x1b\\" if context.links and address and text else text
+
+
+def _linked(style: str, address: str) -> str:
+    """A style of text that leads to an address, where the terminal has links."""
+    return f"{style}{LINKED}{address}" if address else style
+
+
+def _address(filename: str) -> str:
+    """The address of a file, empty for what is none."""
+    path = Path(filename).absolute()
+    return path.as_uri() if path.is_file() else ""

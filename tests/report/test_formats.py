@@ -106,6 +106,18 @@ def test_markdown_is_a_table_that_no_message_breaks(context: Context) -> None:
     assert render("markdown", [], context) == "### initaudit: nothing found\n"
 
 
+def test_a_file_and_a_rule_are_links_where_the_terminal_has_them(context: Context) -> None:
+    import msgspec
+
+    Path("a b,c.py").write_text(SOURCE, encoding="utf-8")
+    link = "\x1b]8;;{}\x1b\\{}\x1b]8;;\x1b\\"
+    for name in ("full", "concise"):
+        text = render(name, [finding()], msgspec.structs.replace(context, links=True, width=30))
+        assert text.startswith(link.format(Path("a b,c.py").absolute().as_uri(), "a b,c.py"))
+        assert link.format("https://example.org/INI101", "INI101") in text
+        assert "\x1b" not in render(name, [finding()], context)
+
+
 def test_a_report_shows_itself_in_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import initaudit
 
