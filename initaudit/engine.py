@@ -117,10 +117,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """The findings as the command prints them for people."""
+        """The findings and what was not judged, for people; nothing where another rank tells it."""
         from initaudit.presentation import as_text
 
-        return as_text(self.findings)
+        told = (as_text(self.findings), *self.warnings, *self.errors)
+        return "" if any(one.rank for one in self.observations) else "\n".join(filter(None, told))
 
     def _repr_html_(self) -> str:
         """The findings as a notebook shows them."""

@@ -78,7 +78,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     ``fixes`` are those of its findings that proved to help.
     ``comments`` says that the file may hold suppressions that are written for this tool. ``error`` says why it could
     not be looked at, and ``remarks`` are sentences that the user is to see in any case. ``environment`` is where the
-    model was built, ``signal`` what a forward and a backward of it show (the probe only).
+    model was built, ``signal`` what a forward and a backward of it show (the probe only). ``rank`` is that of this
+    process where several have seen the same together: the first one tells.
     """
 
     observer: Observer
@@ -93,6 +94,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     remarks: tuple[str, ...] = ()
     environment: Environment | None = None
     signal: SignalProfile | None = None
+    rank: int = 0
 
     @property
     def says_something(self) -> bool:

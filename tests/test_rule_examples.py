@@ -38,7 +38,7 @@ def examples(*, probed: bool) -> list[Any]:
         if observer in rule.observers
         for kind, listed in (("invalid", rule.invalid), ("valid", rule.valid))
         for number, example in enumerate(listed)
-        if (example.target is not None or not probed)
+        if (example.target is not None or not probed) and example.ranks == 1
         for count in [example.count if kind == "invalid" else 0]
     ]
 

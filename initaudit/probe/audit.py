@@ -23,15 +23,16 @@ from initaudit.probe.name_tests import name_tests
 from initaudit.probe.nested import nested_missed
 from initaudit.probe.neutral import zeroed, zeroed_memory
 from initaudit.probe.order import early_walks, overwritten
-from initaudit.probe.poison import BuildError, Built, Make, Verdict, control_build, judge, tensors_of
-from initaudit.probe.readable import shape_of
+from initaudit.probe.poison import BuildError, Built, Make, Tensors, Verdict, control_build, judge, tensors_of
+from initaudit.probe.ranks import is_distributed, several, together, values_of
+from initaudit.probe.readable import is_imagined, shape_of
 from initaudit.probe.request import Stage, Target, TargetError
 from initaudit.probe.restore import not_restored
 from initaudit.probe.seeds import ignoring_seed
 from initaudit.probe.starts import starts
 from initaudit.probe.symmetry import stuck
 from initaudit.probe.target import Resolved
-from initaudit.probe.timelines import Timelines
+from initaudit.probe.timelines import Timelines, without_memory
 from initaudit.probe.unseen import (
     COMPARED,
     COVERAGE,
@@ -42,7 +43,6 @@ from initaudit.probe.unseen import (
     SIGNAL,
     TRAINING,
 )  # fmt: skip
-from initaudit.probe.values import summarize
 from initaudit.probe.words import describe, few
 from initaudit.subjects.base import Fact
 from initaudit.subjects.builds import BuildFailure, SeedIgnored
@@ -53,6 +53,8 @@ from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, Si
 INSTANCE = "an instance was built before anyone could watch: only its values are audited; name its class or a factory"
 NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory")
 """How the allocators of torch say that they refuse."""
+MATERIALIZE = "audit it when `to_empty` and the initialization have run"
+ALL_META = f"not judged: every parameter and buffer is on meta, without values; {MATERIALIZE}"
 ABSTRACT = "it was watched without memory, and has no values"
 
 
@@ -316,9 +318,12 @@ def not_built(resolved: Resolved, place: Place, error: BaseException) -> Observa
 
 
 def audit_instance(target: Target, model: torch.nn.Module, definition: Place) -> Observation:
-    """An instance was built before anyone could watch: its values are all there is to see."""
-    declared = declarations(model, None)
-    return Observation(
+    """An instance was built before anyone could watch: its values are all there is to see.
+
+    Where several ranks hold it, each has to ask, and all get the same answer.
+    """
+    declared, tensors = declarations(model, None), tensors_of(model)
+    seen = Observation(
         observer=Observer.PROBE,
         source=target.spec,
         parameters=tuple(
@@ -331,13 +336,31 @@ def audit_instance(target: Target, model: torch.nn.Module, definition: Place) ->
                 allocation=Allocation(place=definition, call=target.spec, raw=False, shape=shape_of(tensor)),
                 path=name,
                 trainable=tensor.requires_grad,
-                values=summarize(tensor),
+                values=values_of(tensor),
             )
-            for name, tensor in tensors_of(model).items()
+            for name, tensor in tensors.items()
         ),
-        undecided=(Undecided(place=definition, subject=target.spec, reason=INSTANCE, unseen=OF_INSTANCE),),
+        undecided=(
+            Undecided(place=definition, subject=target.spec, reason=INSTANCE, unseen=OF_INSTANCE),
+            *_valueless(target, tensors, definition),
+        ),
         environment=environment(target, model),
+        error=ALL_META if tensors and all(map(is_imagined, tensors.values())) else None,
     )
+    return together(seen, model) if several() else seen
+
+
+def _valueless(target: Target, tensors: Tensors, definition: Place) -> Iterator[Undecided]:
+    """What was not judged of an instance: what is on meta, and each tensor that is elsewhere or cannot be read."""
+    meta = [name for name, tensor in tensors.items() if is_imagined(tensor)]
+    unseen = (ParameterTimeline.__name__,)
+    if meta and len(meta) < len(tensors):
+        subject, reason = f"{target.spec}: {few(meta)}", "not judged: on meta, without values"
+        yield Undecided(place=definition, subject=subject, reason=reason, unseen=unseen, remedy=MATERIALIZE)
+    for name, tensor in tensors.items():
+        if not is_imagined(tensor) and values_of(tensor) is None:
+            reason = "not judged: other ranks hold parts of it" if is_distributed(tensor) else without_memory(tensor)
+            yield Undecided(place=definition, subject=f"{target.spec}: {name}", reason=reason, unseen=unseen)
 
 
 def environment(target: Target, model: torch.nn.Module) -> Environment:

@@ -47,15 +47,31 @@ def _declaration(
     path: str, tensor: torch.Tensor, kind: Kind, modules: dict[str, torch.nn.Module], watch: Watch | None
 ) -> Declaration:
     owner_path, _, name = path.rpartition(".")
-    while owner_path and is_torch(type(modules[owner_path])):
+    while owner_path and is_torch(users_class(type(modules[owner_path]))):
         owner_path, _, above = owner_path.rpartition(".")
         name = f"{above}.{name}"
-    owner = type(modules[owner_path])
+    owner = users_class(type(modules[owner_path]))
     record = watch.record_of(tensor) if watch is not None else None
     caller = record.caused.writer if record is not None else None
     if caller is not None:
         owner = class_of(owner, caller.code) or owner
     return Declaration(f"{owner.__module__}.{owner.__qualname__}", name, kind)
+
+
+def users_class(cls: type) -> type:
+    """Return the class that a user wrote, where torch makes another of it, as ``fully_shard`` does."""
+    written = (base for base in cls.__mro__ if issubclass(base, torch.nn.Module) and not is_torch(base))
+    return next(written, cls)
+
+
+def wrapped(model: torch.nn.Module) -> torch.nn.Module:
+    """Return the model within torch's wrappers around one module: ``DistributedDataParallel``, a compiled model."""
+    while is_torch(users_class(type(model))) and not type(model).__module__.startswith("torch.nn.modules."):
+        inner = list(model.children())
+        if len(inner) != 1:
+            break
+        model = inner[0]
+    return model
 
 
 def is_torch(cls: type) -> bool:

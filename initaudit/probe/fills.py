@@ -47,9 +47,13 @@ def filling(content: Content) -> Fill:
 
 
 def fill_storage(tensor: torch.Tensor, begin: int, content: Content) -> None:
-    """Fill all of the storage that a tensor is over: strides may leave gaps that a later view looks into."""
+    """Fill all of the storage that a tensor is over: strides may leave gaps that a later view looks into.
+
+    A wrapper around other tensors tells of a storage without memory; of a ``DTensor``, this process holds a part.
+    """
+    tensor = getattr(tensor, "_local_tensor", tensor)
     storage = storage_of(tensor)
-    if storage is None or storage.nbytes() <= begin:
+    if storage is None or storage.nbytes() <= begin or storage.device.type == "meta" or storage.data_ptr() == 0:
         return
     top, count, byte = content.value
     dtype = PARTS.get(tensor.dtype, tensor.dtype)

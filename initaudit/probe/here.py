@@ -11,6 +11,7 @@ import torch
 
 from initaudit.observation import Observation, Question
 from initaudit.probe.audit import audit
+from initaudit.probe.declarations import users_class, wrapped
 from initaudit.probe.given import as_inputs
 from initaudit.probe.request import Target, TargetError
 from initaudit.probe.target import Resolved
@@ -42,7 +43,7 @@ def observe(
 
 
 def _name(model: Any) -> str:
-    named = type(model) if isinstance(model, torch.nn.Module) else model
+    named = users_class(type(wrapped(model))) if isinstance(model, torch.nn.Module) else model
     return f"{getattr(named, '__module__', '')}:{getattr(named, '__qualname__', type(named).__qualname__)}"
 
 

@@ -17,6 +17,7 @@ import torch
 from initaudit.finding import Place
 from initaudit.probe.blame import crossing
 from initaudit.probe.changes import change
+from initaudit.probe.declarations import users_class, wrapped
 from initaudit.probe.files import displayed
 from initaudit.probe.libraries import LIBRARIES, meant
 from initaudit.probe.request import Target, TargetError
@@ -58,7 +59,9 @@ class Resolved:
 
     def place(self) -> Place:
         """Where it is defined."""
-        defined: Callable[..., Any] | type = type(self.attribute) if self.is_instance else self.attribute
+        defined: Callable[..., Any] | type = self.attribute
+        if self.is_instance:
+            defined = users_class(type(wrapped(self.attribute)))
         try:
             filename = inspect.getsourcefile(inspect.unwrap(defined)) or ""
             _, row = inspect.getsourcelines(inspect.unwrap(defined))

@@ -255,7 +255,7 @@ class Timelines:
                 reason = "watching without memory does not show which elements are written"
                 reason = reason if decided.coverage is Coverage.UNKNOWN else None
             elif not has_memory(self.tensors[name]):
-                reason = _without_memory(self.tensors[name])
+                reason = without_memory(self.tensors[name])
             elif name.rpartition(".")[0] in self.loaded and decided.coverage is Coverage.UNKNOWN:
                 reason = "its module holds packed storage, which a loader fills"
             elif decided.coverage is Coverage.UNKNOWN and self.trustworthy(name):
@@ -271,7 +271,7 @@ class Timelines:
         return Undecided(place=place, subject=f"{self.target}: {name}", reason=reason, unseen=unseen)
 
 
-def _without_memory(tensor: torch.Tensor) -> str:
+def without_memory(tensor: torch.Tensor) -> str:
     """Why the elements of a tensor cannot be read."""
     if is_imagined(tensor):
         return "it is on the meta device and has no memory"

@@ -40,13 +40,15 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     """A source file that the rule must (``invalid``) or must not (``valid``) report.
 
     ``fixed`` is the file after the rule's fix, ``target`` the attribute that the probe builds, if it is to be built, and
-    ``count`` the number of findings.
+    ``count`` the number of findings. With more ``ranks`` than one, each of so many processes calls the target, and
+    audits what it gives.
     """
 
     source: str
     fixed: str | None = None
     target: str | None = None
     count: int = 1
+    ranks: int = 1
 
     def text(self) -> str:
         """The source, dedented, without the leading newline of a triple-quoted string."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,58 @@ def test_of_an_instance_only_the_values_are_audited() -> None:
     report = initaudit.audit(model)
     assert [finding.code for finding in report.findings] == ["INI601"]
     assert "built before anyone could watch" in report.undecided[0].reason
+
+
+def test_an_instance_on_meta_is_not_judged_and_says_so() -> None:
+    with torch.device("meta"):
+        whole, part = Clean(), nn.Sequential(Clean(), Clean())
+    report = initaudit.audit(whole)
+    assert (report.findings, report.exit_code()) == ((), 2)
+    assert "not judged: every parameter and buffer is on meta" in str(report)
+    part[0].to_empty(device="cpu").apply(lambda module: getattr(module, "reset_parameters", int)())
+    report = initaudit.audit(part)
+    assert (report.findings, report.exit_code()) == ((), 0)
+    assert "not judged: on meta, without values" in str(report)
+
+
+@pytest.fixture
+def _alone() -> Iterator[None]:
+    """A process group of this process."""
+    distributed = pytest.importorskip("torch.distributed")
+    distributed.init_process_group("gloo", rank=0, world_size=1, store=distributed.HashStore())
+    yield
+    distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("_alone")
+@pytest.mark.parametrize("on_meta", [False, True])
+def test_shards_that_are_the_whole_are_judged_by_their_values(on_meta: bool) -> None:
+    from torch.distributed.fsdp import fully_shard
+
+    with torch.device("meta" if on_meta else "cpu"):
+        model = fully_shard(Net())
+    if on_meta:
+        assert "every parameter and buffer is on meta" in str(initaudit.audit(model))
+        model.to_empty(device="cpu")
+    for parameter in model.parameters():
+        nn.init.constant_(parameter, float("inf") if parameter is model.raw else 0.0)
+    (finding,) = initaudit.audit(model, select=["INI6"]).findings
+    assert finding.code == "INI601"
+    assert finding.model == f"{__name__}.Net"
+    assert finding.place.filename.endswith("test_audit.py")
+
+
+@pytest.mark.usefixtures("_alone")
+def test_a_factory_that_shards_and_allocates_is_watched() -> None:
+    from torch.distributed.fsdp import fully_shard
+
+    def build() -> nn.Module:
+        with torch.device("meta"):
+            model = fully_shard(nn.Linear(4, 4))
+        return model.to_empty(device="cpu")
+
+    report = initaudit.audit(build)
+    assert "the elements of a DTensor are not read" in {one.reason for one in report.undecided}
 
 
 def test_a_constructor_that_raises_is_a_finding() -> None:

@@ -1,0 +1,406 @@
+"""Several ranks that hold one model: each says what it holds, and all compare the same.
+
+Ranks tell one another statistics and digests, never tensors. They do so through the store of the default process group:
+that works beside every backend, gets no collective of the user's out of step, and shows which rank did not answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import itertools
+import math
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import torch
+import torch.distributed as dist
+
+from initaudit.observation import Observation, Undecided
+from initaudit.probe.poison import tensors_of
+from initaudit.probe.readable import bare, has_memory
+from initaudit.probe.seeds import looks_random
+from initaudit.probe.values import summarize
+from initaudit.subjects.ranks import Copies, ReplicasDiffer, ShardsAlike, ShardsConstant
+from initaudit.timeline import Kind, ParameterTimeline, Values
+
+TIMEOUT = 60.0
+"""Seconds that a rank waits for the others."""
+PIECE = 1 << 22
+"""Bytes of one value in a store, which refuses longer ones."""
+SEVERAL = 16
+"""Elements from which on values that differ were drawn, and are not a few constants."""
+LARGE = 256
+"""Elements of one constant shard that no layout of blocks explains."""
+
+_calls = itertools.count()
+
+
+class UnansweredError(Exception):
+    """Ranks that did not say what they hold."""
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What one rank holds of one tensor.
+
+    ``copies`` are the ranks that should hold the same elements, for the reason ``why``; ``parts`` those that hold the
+    others of a sharded tensor. Both contain this rank, or are empty. ``values`` are those of the elements held here.
+    """
+
+    digest: str
+    random: bool
+    values: Values | None
+    copies: tuple[int, ...] = ()
+    why: Copies = Copies.PLAIN
+    parts: tuple[int, ...] = ()
+
+    @property
+    def constant(self) -> bool:
+        """Whether every element held here is the same number."""
+        return self.values is not None and self.values.min is not None and self.values.min == self.values.max
+
+    @property
+    def drawn(self) -> bool:
+        """Whether elements held here differ, and are too many to be a few constants."""
+        return self.values is not None and bool(self.values.std) and math.prod(self.values.shape) >= SEVERAL
+
+
+class Said(msgspec.Struct, frozen=True):
+    """All that one rank says."""
+
+    seen: Observation
+    held: dict[str, Held]
+
+
+def is_distributed(tensor: torch.Tensor) -> bool:
+    """Return whether a tensor is a ``DTensor``, of which this process may hold a part."""
+    return hasattr(tensor, "_local_tensor") and hasattr(tensor, "placements")
+
+
+def local_of(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the elements that this process holds, over the same memory."""
+    return getattr(tensor, "_local_tensor", tensor).detach() if is_distributed(tensor) else tensor
+
+
+def values_of(tensor: torch.Tensor) -> Values | None:
+    """Return the statistics of a tensor; of a ``DTensor``, where this process holds the whole of it."""
+    local = local_of(tensor)
+    return summarize(local) if local.shape == tensor.shape and not _is_partial(tensor) else None
+
+
+def _is_partial(tensor: torch.Tensor) -> bool:
+    return is_distributed(tensor) and any(placement.is_partial() for placement in tensor.placements)
+
+
+def several() -> bool:
+    """Return whether this process is one of several ranks that can tell one another what they hold."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1 and dist.get_backend() != "fake"
+
+
+def together(seen: Observation, model: torch.nn.Module) -> Observation:
+    """Return what all ranks see of a model that each of them audits; it is the same on every rank."""
+    said = Said(seen, held_here(model, seen.parameters))
+    try:
+        answers = exchange(msgspec.msgpack.encode(said), TIMEOUT)
+    except UnansweredError as error:
+        return msgspec.structs.replace(seen, error=str(error))
+    ranks = [msgspec.msgpack.decode(answer, type=Said) for answer in answers]
+    doubts = dict.fromkeys(one for rank in ranks for one in rank.seen.undecided)
+    parameters = tuple(_parameters(ranks))
+    judged = {timeline.path for timeline in parameters if timeline.values is not None}
+    facts = Comparison([rank.held for rank in ranks], parameters)
+    return msgspec.structs.replace(
+        ranks[0].seen,
+        rank=dist.get_rank(),
+        parameters=parameters,
+        facts=(*ranks[0].seen.facts, *facts.differing(), *facts.alike(), *facts.constant()),
+        undecided=tuple(one for one in doubts if not _settled(one, judged)),
+        error="; ".join(dict.fromkeys(rank.seen.error for rank in ranks if rank.seen.error is not None)) or None,
+    )
+
+
+def _settled(doubt: Undecided, judged: set[str | None]) -> bool:
+    """Whether the ranks have the statistics that one of them lacked."""
+    return doubt.unseen == (ParameterTimeline.__name__,) and doubt.subject.rpartition(": ")[2] in judged
+
+
+def exchange(message: bytes, timeout: float) -> list[bytes]:
+    """Return the messages of all ranks, in their order. Raises UnansweredError, with the ranks that gave none."""
+    world, call, deadline = dist.get_world_size(), next(_calls), time.monotonic() + timeout
+    try:
+        store = dist.distributed_c10d._get_default_store()
+        _put(store, f"initaudit/{call}/{dist.get_rank()}", zlib.compress(message))
+        missing, answers = list[int](), list[bytes]()
+        for rank in range(world):
+            wait = datetime.timedelta(seconds=max(deadline - time.monotonic(), 0.01))
+            try:
+                store.wait([f"initaudit/{call}/{rank}"], wait)
+            except dist.DistStoreError:
+                missing.append(rank)
+            else:
+                answers.append(zlib.decompress(_get(store, f"initaudit/{call}/{rank}")))
+        if not missing and store.add(f"initaudit/{call}", 1) == world:
+            _forget(store, [f"initaudit/{call}/{rank}" for rank in range(world)])
+    except RuntimeError as error:  # the process that keeps the store has ended
+        raise UnansweredError(f"ranks were not compared: {str(error).splitlines()[0][:200]}") from error
+    if missing:
+        which = f"rank{'s' if len(missing) > 1 else ''} {', '.join(map(str, missing))}"
+        raise UnansweredError(f"{which} did not answer within {timeout:g} s: call `initaudit.audit` on every rank")
+    return answers
+
+
+def _put(store: Any, key: str, message: bytes) -> None:
+    """Keep a message in pieces; its own key comes last, and holds how many they are."""
+    pieces = [message[begin : begin + PIECE] for begin in range(0, len(message), PIECE)]
+    for number, piece in enumerate(pieces):
+        store.set(f"{key}/{number}", piece)
+    store.set(key, str(len(pieces)))
+
+
+def _get(store: Any, key: str) -> bytes:
+    return b"".join(store.get(f"{key}/{number}") for number in range(int(store.get(key))))
+
+
+def _forget(store: Any, keys: Iterable[str]) -> None:
+    with contextlib.suppress(RuntimeError):  # a store that cannot
+        for key in keys:
+            for number in range(int(store.get(key))):
+                store.delete_key(f"{key}/{number}")
+
+
+def held_here(model: torch.nn.Module, parameters: Iterable[ParameterTimeline]) -> dict[str, Held]:
+    """Return what this rank holds of each tensor that has memory."""
+    tensors = tensors_of(model)
+    copies = _copies(model, tensors)
+    values = {timeline.path: timeline.values for timeline in parameters}
+    held = {}
+    for path, tensor in tensors.items():
+        local = local_of(tensor)
+        if not has_memory(local) or local.numel() == 0 or _is_partial(tensor):
+            continue
+        same, parts = _placed(tensor)
+        ranks, why = (same, Copies.REPLICATED) if is_distributed(tensor) else copies.get(path, ((), Copies.PLAIN))
+        held[path] = Held(
+            digest=_digest(local),
+            random=looks_random(bare(local)),
+            values=values.get(path) or summarize(local),
+            copies=ranks,
+            why=why,
+            parts=parts,
+        )
+    return held
+
+
+def _digest(tensor: torch.Tensor) -> str:
+    """Return a digest of the elements, bit for bit, and of their type and shape."""
+    elements = bare(tensor).cpu().contiguous().reshape(-1)
+    digest = hashlib.blake2b(f"{tensor.dtype} {tuple(tensor.shape)}".encode(), digest_size=16)
+    for piece in elements.view(torch.uint8).split(PIECE):
+        digest.update(piece.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _placed(tensor: torch.Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return which ranks hold the same elements of a ``DTensor``, and which hold its other parts."""
+    coordinate = tensor.device_mesh.get_coordinate() if is_distributed(tensor) else None
+    if coordinate is None:
+        return (), ()
+    sharded = [not placement.is_replicate() for placement in tensor.placements]
+    ranks = tensor.device_mesh.mesh
+    same = ranks[tuple(at if split else slice(None) for at, split in zip(coordinate, sharded, strict=True))]
+    parts = ranks[tuple(slice(None) if split else at for at, split in zip(coordinate, sharded, strict=True))]
+    return tuple(same.reshape(-1).tolist()), tuple(parts.reshape(-1).tolist()) if any(sharded) else ()
+
+
+Expected = dict[str, tuple[tuple[int, ...], Copies]]
+
+
+def _copies(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> Expected:
+    """Return which ranks should hold the same values of a plain tensor.
+
+    Shards that other means make of plain tensors (FSDP of version 1, marks of tensor and expert parallelism) are not
+    comparable.
+    """
+    if any(type(module).__name__ == "FullyShardedDataParallel" for module in model.modules()):
+        return {}
+    meshes = [tensor.device_mesh.mesh for tensor in tensors.values() if is_distributed(tensor)]
+    ranks = sorted({rank for mesh in meshes for rank in mesh.reshape(-1).tolist()})
+    found: Expected = {}
+    buffers = dict(_comparable_buffers(model))
+    for path, tensor in tensors.items():
+        is_buffer = not isinstance(tensor, torch.nn.Parameter)
+        marked = getattr(tensor, "tensor_model_parallel", False) or not getattr(tensor, "allreduce", True)
+        if is_distributed(tensor) or marked or (is_buffer and path not in buffers) or not tensor.is_floating_point():
+            continue
+        if meshes:
+            found[path] = (tuple(ranks), Copies.BESIDE)
+        elif not is_buffer:
+            found[path] = (tuple(range(dist.get_world_size())), Copies.PLAIN)
+    for prefix, module in model.named_modules():
+        if isinstance(module, torch.nn.parallel.DistributedDataParallel):
+            _wrapped(prefix, module, buffers, found)
+    return found
+
+
+def _wrapped(prefix: str, wrapper: Any, buffers: Mapping[str, torch.Tensor], found: Expected) -> None:
+    """Take in what ``DistributedDataParallel`` keeps alike, and take out what it leaves alone."""
+    below = f"{prefix}.module." if prefix else "module."
+    ranks = tuple(dist.get_process_group_ranks(wrapper.process_group))
+    for name, _ in (*wrapper.module.named_parameters(), *wrapper.module.named_buffers()):
+        found.pop(below + name, None)
+    kept = dict(wrapper.module.named_parameters(remove_duplicate=False))
+    if not wrapper.broadcast_buffers:
+        kept |= {name: one for name, one in wrapper.module.named_buffers() if below + name in buffers}
+    for name, tensor in kept.items():
+        if name not in wrapper.parameters_to_ignore and not is_distributed(tensor):
+            found[below + name] = (ranks, Copies.WRAPPED)
+
+
+def _comparable_buffers(model: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield random buffers, by path, without the running statistics of torch's normalizations."""
+    for prefix, module in model.named_modules():
+        if isinstance(module, torch.nn.modules.batchnorm._NormBase):
+            continue
+        for name, buffer in module.named_buffers(recurse=False):
+            if not is_distributed(buffer) and has_memory(buffer) and looks_random(bare(buffer)):
+                yield f"{prefix}.{name}" if prefix else name, buffer
+
+
+def _parameters(ranks: Sequence[Said]) -> Iterator[ParameterTimeline]:
+    """Yield each tensor once, and once more for ranks that hold other values; sharded ones with those of the whole."""
+    told: set[tuple[str | None, str]] = set()
+    for number, rank in enumerate(ranks):
+        for timeline in rank.seen.parameters:
+            path = timeline.path or ""
+            held = rank.held.get(path)
+            if held is None or not held.parts:
+                key = (path, held.digest if held is not None else "")
+                unknown = held is None and any(path == other for other, _ in told)
+            else:
+                whole = _whole([ranks[part].held.get(path) for part in held.parts], timeline)
+                timeline = msgspec.structs.replace(timeline, values=whole)
+                key, unknown = (path, f"{held.parts}"), number != min(held.parts)
+            if key not in told and not unknown:
+                told.add(key)
+                yield timeline
+
+
+def _whole(parts: Sequence[Held | None], timeline: ParameterTimeline) -> Values | None:
+    """Return the statistics of a sharded tensor from those of its parts; None where some are not known."""
+    shape = timeline.allocation.shape if timeline.allocation is not None else None
+    each = [part.values for part in parts if part is not None and part.values is not None]
+    if shape is None or sum(math.prod(one.shape) for one in each) != math.prod(size or 0 for size in shape):
+        return None
+    known = [one for one in each if one.mean is not None and one.std is not None]
+    counts = [math.prod(one.shape) - one.nan - one.inf for one in known]
+    total = sum(counts)
+    mean = std = None
+    if total:
+        mean = sum(count * (one.mean or 0.0) for count, one in zip(counts, known, strict=True)) / total
+        squares = (
+            count * ((one.std or 0.0) ** 2 + ((one.mean or 0.0) - mean) ** 2)
+            for count, one in zip(counts, known, strict=True)
+        )
+        std = math.sqrt(sum(squares) / total)
+    return Values(
+        dtype=each[0].dtype,
+        shape=tuple(size or 0 for size in shape),
+        mean=mean,
+        std=std,
+        min=min((one.min for one in known if one.min is not None), default=None),
+        max=max((one.max for one in known if one.max is not None), default=None),
+        nan=sum(one.nan for one in each),
+        inf=sum(one.inf for one in each),
+    )
+
+
+class Comparison:
+    """What the ranks hold, by rank and path, and the facts that this shows."""
+
+    def __init__(self, held: Sequence[Mapping[str, Held]], parameters: Iterable[ParameterTimeline]) -> None:
+        self.held = held
+        self.timelines = {timeline.path: timeline for timeline in reversed(list(parameters))}
+        self.paths = [path for path in dict.fromkeys(path for one in held for path in one) if path in self.timelines]
+        shapes = [{path: one.values and one.values.shape for path, one in each.items()} for each in held]
+        self.one_model = all(each == shapes[0] for each in shapes)
+
+    def differing(self) -> Iterator[ReplicasDiffer]:
+        """Yield one fact for each reason that ranks should hold the same for, and pair of ranks that do not."""
+        found: dict[tuple[Copies, tuple[int, int]], list[str]] = {}
+        for path in self.paths:
+            for rank, held in enumerate(self.held):
+                one = held.get(path)
+                if one is None or (one.why is Copies.PLAIN and not (self.one_model and one.drawn)):
+                    continue
+                pair = next(((rank, other) for other in one.copies if self._differs(path, rank, other)), None)
+                if pair is not None and pair[0] < pair[1]:
+                    found.setdefault((one.why, pair), []).append(path)
+                    break
+        for (why, pair), paths in found.items():
+            yield ReplicasDiffer(**self._about(paths), ranks=pair, why=why)
+
+    def _differs(self, path: str, rank: int, other: int) -> bool:
+        one, two = self.held[rank].get(path), self.held[other].get(path)
+        return one is not None and two is not None and one.digest != two.digest
+
+    def alike(self) -> Iterator[ShardsAlike]:
+        """Yield one fact for each pair of ranks whose parts of a parameter are the same random values."""
+        found: dict[tuple[int, int], list[str]] = {}
+        for path in self.paths:
+            for rank, held in enumerate(self.held):
+                one = held.get(path)
+                if one is None or not one.random or self.timelines[path].kind is not Kind.PARAMETER:
+                    continue
+                others = (other for other in one.parts if other > rank and path in self.held[other])
+                pair = next(((rank, other) for other in others if not self._differs(path, rank, other)), None)
+                if pair is not None:
+                    found.setdefault(pair, []).append(path)
+                    break
+        for pair, paths in found.items():
+            yield ShardsAlike(**self._about(paths), ranks=pair)
+
+    def constant(self) -> Iterator[ShardsConstant]:
+        """Yield what a rank left constant although others drew it, and matrices of a sharded model that nobody drew."""
+        left: dict[tuple[tuple[str, ...], tuple[int, ...]], list[int]] = {}
+        for rank, held in enumerate(self.held):
+            split = {path: one for path, one in held.items() if one.parts}
+            drawn = {path: self._drawn_by(path, one.parts) for path, one in split.items()}
+            shared = [path for path, by in drawn.items() if set(by) - {rank} and path in self.timelines]
+            blank = [path for path in shared if split[path].constant]
+            large = any(math.prod(values.shape) >= LARGE for path in blank if (values := split[path].values))
+            if blank and blank == shared and (len(blank) > 1 or large):
+                left.setdefault((tuple(blank), drawn[blank[0]]), []).append(rank)
+        for (paths, elsewhere), ranks in left.items():
+            yield ShardsConstant(**self._about(paths), ranks=tuple(ranks), elsewhere=elsewhere)
+        yield from self._all_constant()
+
+    def _drawn_by(self, path: str, parts: Iterable[int]) -> tuple[int, ...]:
+        return tuple(part for part in parts if path in self.held[part] and self.held[part][path].drawn)
+
+    def _all_constant(self) -> Iterator[ShardsConstant]:
+        every = [one for held in self.held for path, one in held.items() if self._is_matrix(path)]
+        sharded = [
+            path for path in self.paths if self._is_matrix(path) and any(path in h and h[path].parts for h in self.held)
+        ]
+        if len(sharded) > 1 and all(one.constant for one in every):
+            yield ShardsConstant(**self._about(sharded), ranks=tuple(range(len(self.held))), elsewhere=())
+
+    def _is_matrix(self, path: str) -> bool:
+        timeline = self.timelines.get(path)
+        shape = timeline.allocation.shape if timeline is not None and timeline.allocation is not None else None
+        return timeline is not None and timeline.kind is Kind.PARAMETER and shape is not None and len(shape) > 1
+
+    def _about(self, paths: Sequence[str]) -> dict[str, Any]:
+        first = self.timelines[paths[0]]
+        assert first.allocation is not None
+        return {
+            "place": first.allocation.place,
+            "model": first.model,
+            "parameter": first.name,
+            "affects": tuple(dict.fromkeys(self.timelines[path].name for path in paths)),
+            "paths": tuple(paths),
+        }

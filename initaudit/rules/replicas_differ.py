@@ -1,0 +1,147 @@
+"""INI801: ranks that should hold the same values hold different ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import PROBE, Example, Rule
+from initaudit.subjects.ranks import Copies, ReplicasDiffer
+
+SEVERITIES = {
+    Copies.WRAPPED: Severity.ERROR,
+    Copies.REPLICATED: Severity.ERROR,
+    Copies.BESIDE: Severity.WARNING,
+    Copies.PLAIN: Severity.NOTE,
+}
+REASONS = {
+    Copies.WRAPPED: "`DistributedDataParallel` averages gradients, and keeps the difference; initialize before it wraps the model",
+    Copies.REPLICATED: "its placement says that it is replicated, and nothing makes it so; "
+    "draw it from one seed on these ranks, or broadcast it",
+    Copies.BESIDE: "it is not sharded, as other parameters of the model are, and nothing makes it the same; "
+    "draw it from one seed on these ranks, or broadcast it",
+    Copies.PLAIN: "each rank trains a model of its own, unless a wrapper such as `DistributedDataParallel` copies one "
+    "rank's values; draw from one seed on all ranks",
+}
+
+
+class ReplicasDiffering(Rule[ReplicasDiffer]):
+    """
+    ## What it does
+    Reports parameters and random buffers that differ between ranks although they are replicas: in a module that
+    `DistributedDataParallel` wraps, where a `DTensor` is placed with `Replicate`, and plain tensors beside `DTensor`s. In
+    a plain module it is a note.
+
+    ## Why is this bad?
+    Replicas get the same gradients, so that they stay as far apart as they began. The ranks then train different models, and a
+    checkpoint holds one of them.
+
+    ## Example
+    ```python
+    model = DistributedDataParallel(Net())
+    torch.manual_seed(rank)
+    model.apply(init_weights)
+    ```
+
+    ## Use instead
+    ```python
+    model = Net()
+    model.apply(init_weights)
+    model = DistributedDataParallel(model)
+    ```
+
+    ## Known problems
+    Only `initaudit.audit` of an instance sees it, called on every rank. Parameters that are marked as shards or experts
+    (`tensor_model_parallel`, `allreduce`), what `DistributedDataParallel` is told to ignore, running statistics of
+    normalizations, and the flat parameters of the first FSDP are not compared. A plain module before it is wrapped is a
+    note, since the wrapper may mend it.
+
+    ## References
+    - [DistributedDataParallel](https://docs.pytorch.org/docs/stable/generated/torch.nn.parallel.DistributedDataParallel.html)
+    """
+
+    code = "INI801"
+    name = "replicas-differ"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = PROBE
+    subject = ReplicasDiffer
+    invalid = (
+        Example(
+            source="""
+            import torch
+            import torch.distributed as dist
+            from torch import nn
+            from torch.nn.parallel import DistributedDataParallel
+
+            def build():
+                model = DistributedDataParallel(nn.Sequential(nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 4)))
+                torch.manual_seed(dist.get_rank())
+                nn.init.normal_(model.module[0].weight, std=0.02)
+                return model
+            """,
+            target="build",
+            ranks=2,
+        ),
+        Example(
+            source="""
+            import torch
+            import torch.distributed as dist
+            from torch import nn
+
+            def build():
+                torch.manual_seed(dist.get_rank())
+                return nn.Linear(32, 32)
+            """,
+            target="build",
+            ranks=2,
+        ),
+        Example(
+            source="""
+            import torch
+            import torch.distributed as dist
+            from torch import nn
+            from torch.distributed.device_mesh import init_device_mesh
+            from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
+
+            def build():
+                torch.manual_seed(dist.get_rank())
+                model = nn.Sequential(nn.Embedding(16, 32), nn.Linear(32, 32), nn.Linear(32, 32))
+                plan = {"1": ColwiseParallel(), "2": RowwiseParallel()}
+                return parallelize_module(model, init_device_mesh("cpu", (2,)), plan)
+            """,
+            target="build",
+            ranks=2,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            import torch.distributed as dist
+            from torch import nn
+            from torch.nn.parallel import DistributedDataParallel
+
+            def build():
+                torch.manual_seed(dist.get_rank())
+                return DistributedDataParallel(nn.Sequential(nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 4)))
+            """,
+            target="build",
+            ranks=2,
+        ),
+    )
+
+    def check(self, subject: ReplicasDiffer) -> Iterator[Finding]:
+        others = len(subject.affects) - 1
+        names = f"`{subject.parameter}`" + (f" and {others} more" if others > 0 else "")
+        verb = "differ" if others > 0 else "differs"
+        one, two = subject.ranks
+        yield self.finding(
+            subject.place,
+            f"{names} {verb} between ranks {one} and {two}: {REASONS[subject.why]}",
+            evidence=[Evidence(Observer.PROBE, f"{len(subject.paths)} tensors differ between the ranks")],
+            severity=SEVERITIES[subject.why],
+            model=subject.model,
+            parameter=subject.parameter,
+            affects=subject.affects,
+        )
