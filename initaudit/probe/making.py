@@ -109,6 +109,6 @@ class Making:
         """Remember what meets an input in an operator that is not followed."""
         for one in operands:
             origin = self.origin(one)
-            if origin is not None and sum(size > 1 for size in one.shape) > 1:
+            if origin is not None and not origin.product and sum(size > 1 for size in one.shape) > 1:
                 for path in origin.paths:
                     self.unfollowed.setdefault(path, name)

@@ -171,12 +171,12 @@ def _gradients(
     """
     differentiable = [one for one in tensors_in(outputs) if one.requires_grad and is_dense(one) and one.numel()]
     named = [(name, one) for name, one in model.named_parameters() if one.requires_grad and one.dim() >= 2]
-    if not differentiable or not named:
+    weights = [(use, one) for use, one in made if one.requires_grad]
+    if not differentiable or not (named or weights):
         return {}, "no output depends on a trainable weight"
     generator = torch.Generator().manual_seed(seed)
     cotangents = [torch.randn(one.shape, generator=generator).to(one) for one in differentiable]
     try:
-        weights = [(use, one) for use, one in made if one.requires_grad]
         wanted = [*(one for _, one in named), *(one for _, one in weights)]
         found = differentiated(differentiable, wanted, cotangents)
     except Exception as error:  # whatever a backward of the user's raises

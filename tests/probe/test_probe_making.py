@@ -223,6 +223,12 @@ def test_what_is_followed_or_looked_up_is_not_said_to_be_left_out(
     assert not any("not followed" in reason for reason in observe(Through, (64, WIDTH), forward=forward).reasons)
 
 
+def test_a_model_of_flat_weights_alone_has_gradients(observe: Observe) -> None:
+    profile = observe(lambda: nn.Sequential(Flat(1.0), nn.ReLU(), Flat(1.0)), (64, WIDTH)).observation.signal
+    assert len(profile.layers) == 4 and all(layer.gradient for layer in profile.layers)
+    assert "gradient" not in profile.skipped
+
+
 def test_queries_that_are_learned_are_no_weights(observe: Observe) -> None:
     class Pooling(nn.Module):
         def __init__(self) -> None:
