@@ -72,6 +72,7 @@ def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timeli
             fed=any(one.fed for one in met),
             output=use.output,
             bias=timelines.declared[use.bias].name if use.bias is not None else None,
+            bias_place=timelines.written_at(use.bias) if use.bias is not None else None,
             rms=tuple(one.rms for one in uses),
             discrimination=_measured(uses, "discrimination"),
             drowned=_measured(uses, "drowned"),

@@ -30,6 +30,7 @@ NORMALIZATIONS = (
     torch.nn.GroupNorm,
     torch.nn.RMSNorm,
 )
+IN_A_ROW = torch.nn.ModuleList | torch.nn.Sequential
 Start = CopiedLayers | EmbeddingWrite | GainDraw | LowRankFactors
 
 
@@ -125,6 +126,11 @@ class _Reader:
             owner = self._owner(common, call) if call is not None else None
             if call is not None and owner is not None:
                 return Copied(call.place, *owner, caused.layer)
+        if caused.layer is None and isinstance(self.modules[".".join(common)], IN_A_ROW):
+            holder = type(self.modules[".".join(common[:-1])])  # a script or a factory put them there
+            return Copied(
+                caused.writer.place, f"{holder.__module__}.{holder.__qualname__}", (common or ["model"])[-1], None
+            )
         return None
 
     def _owner(self, path: Sequence[str], call: Call) -> tuple[str, str] | None:

@@ -145,10 +145,11 @@ class DeadUnits(Rule[SignalProfile]):
         after = [layer for layer in profile.layers if layer in dead or (layer.chain == first.chain is not None)]
         whole = any(middle(layer.dead) == 1.0 and layer.units >= WIDE for layer in dead)
         drowned = middle(first.drowned) or 0.0
-        mended = unbiased(first) if first.bias is not None and drowned > 0.5 else advice(first)
+        by_bias = first.bias is not None and drowned > 0.5
+        mended = unbiased(first) if by_bias else advice(first)
         others = f", and of {len(dead) - 1} other layers" if len(dead) > 1 else ""
         return self.finding(
-            place_of(first, profile),
+            (first.bias_place if by_bias else None) or place_of(first, profile),
             f"{part:.0%} of the units after `{first.parameter}`{others} are dead: no input activates them; use {mended}",
             evidence=[
                 Evidence(

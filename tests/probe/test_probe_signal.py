@@ -257,6 +257,17 @@ def test_what_is_returned_under_another_name_is_not_guessed_to_be_logits(observe
     assert measured(observe, Named, returned=lambda logits: logits).loss is not None
 
 
+def test_dead_units_are_reported_where_their_bias_was_written(observe: Observe) -> None:
+    def dead() -> nn.Module:
+        net = Stack(2, draw=init.kaiming_normal_)
+        for layer in net.layers:
+            init.constant_(layer.bias, -50.0)
+        return net
+
+    (finding,) = found(observe, dead)
+    assert finding.code == "INI704" and finding.place.row == dead.__code__.co_firstlineno + 3
+
+
 def test_the_loss_of_an_output_that_may_be_anything_is_a_guess(observe: Observe) -> None:
     loss = measured(observe, Stack).loss
     assert loss is not None and loss.guessed

@@ -178,3 +178,36 @@ def test_a_layer_under_two_names_is_one_layer(observe: Callable[..., Any]) -> No
     (fact,) = facts(seen, LowRankFactors)
     assert fact.paths == ("first.lora_A.default", "first.lora_B.default")
     assert seen.codes == ["INI507"]
+
+
+def in_sequence() -> nn.Module:
+    blocks = nn.Sequential(*(nn.Sequential(nn.Conv2d(4, 4, 3), nn.ReLU()) for _ in range(3)))
+    for index in range(1, 3):
+        blocks[index] = copy.deepcopy(blocks[0])
+    return nn.Sequential(nn.Conv2d(3, 4, 1), blocks)
+
+
+def extended() -> nn.Module:
+    layers = nn.ModuleList([nn.Linear(4, 4)])
+    layers.extend([copy.deepcopy(layers[0]) for _ in range(3)])
+    return layers
+
+
+def clones() -> nn.Module:
+    block = nn.Linear(4, 4)
+    return nn.Sequential(*(copy.deepcopy(block) for _ in range(4)))
+
+
+@pytest.mark.parametrize("build", [in_sequence, extended, clones])
+def test_copies_in_a_row_are_found_though_no_class_made_them(
+    observe: Callable[..., Any], build: Callable[[], nn.Module]
+) -> None:
+    assert observe(build).codes == ["INI503"]
+
+
+def test_a_copy_beside_its_original_is_no_row(observe: Callable[..., Any]) -> None:
+    def pair() -> nn.Module:
+        online = nn.Linear(4, 4)
+        return nn.ModuleDict({"online": online, "slow": copy.deepcopy(online)})
+
+    assert observe(pair).codes == []
