@@ -231,7 +231,8 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     the first that its output meets, ``convolution`` how it is used. ``chain`` is the index of its chain in the
     observation, None where a normalization or a residual sum keeps the scale; ``normalized`` tells the former. ``fed``
     says that inputs which differ over the batch reach it, ``output`` that what it gives is an output of the model.
-    ``bias`` is the bias that is added in the same operator, as named in ``model``, ``bias_place`` the line that wrote it.
+    ``bias`` is the bias that is added in the same operator, as named in ``model``, and ``bias_place`` the line that
+    wrote it.
 
     ``rms`` is of its output, before the activation. ``discrimination`` is sqrt(E[Var over the batch]) / rms of it: how
     much the output still depends on the input. ``drowned`` is the part of the output's second moment that the bias
