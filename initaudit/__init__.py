@@ -64,8 +64,9 @@ def audit(
 ) -> Report:
     """Build a model in this process, watch, and report; the configuration of the current folder holds.
 
-    ``model`` is a class, or a factory that takes no arguments: it is called for every build. Of an instance, only the
-    values are audited. ``inputs`` are those of a forward: a tensor, a tuple of them, or a dictionary by name.
+    ``model`` is a class, or a factory that takes no arguments: it is called for every build. Of an instance, the values
+    are audited, and with ``inputs`` a forward of a copy; where several ranks hold it, each has to call, and all get one
+    report. ``inputs`` are those of a forward: a tensor, a tuple of them, or a dictionary by name.
     ``seeds`` counts the seeds, from ``seed`` on, that a forward and a backward are measured for. What was seen is in
     ``observations`` of the report. Raises ``initaudit.probe.TargetError`` for a factory that gives no model.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import platform
 from collections.abc import Callable, Iterator
 
@@ -13,7 +14,7 @@ from initaudit.finding import Observer, Place
 from initaudit.observation import Environment, Observation, Question, Undecided
 from initaudit.probe.abstract import Abstract, abstract_build
 from initaudit.probe.blame import failure_of_ours, is_ours
-from initaudit.probe.declarations import declarations
+from initaudit.probe.declarations import declarations, wrapped
 from initaudit.probe.drawn import weight_uses
 from initaudit.probe.forward import GIVE, Forward, run_forward
 from initaudit.probe.inputs import inputs_for
@@ -24,7 +25,7 @@ from initaudit.probe.nested import nested_missed
 from initaudit.probe.neutral import zeroed, zeroed_memory
 from initaudit.probe.order import early_walks, overwritten
 from initaudit.probe.poison import BuildError, Built, Make, Tensors, Verdict, control_build, judge, tensors_of
-from initaudit.probe.ranks import is_distributed, several, together, values_of
+from initaudit.probe.ranks import is_distributed, is_spread, several, together, values_of
 from initaudit.probe.readable import is_imagined, shape_of
 from initaudit.probe.request import Stage, Target, TargetError
 from initaudit.probe.restore import not_restored
@@ -39,10 +40,12 @@ from initaudit.probe.unseen import (
     FORWARD,
     OF_ABSTRACT,
     OF_INSTANCE,
+    OF_RUN_INSTANCE,
     RESTORED,
     SIGNAL,
     TRAINING,
 )  # fmt: skip
+from initaudit.probe.watch import Watch
 from initaudit.probe.words import describe, few
 from initaudit.subjects.base import Fact
 from initaudit.subjects.builds import BuildFailure, SeedIgnored
@@ -347,7 +350,37 @@ def audit_instance(target: Target, model: torch.nn.Module, definition: Place) ->
         environment=environment(target, model),
         error=ALL_META if tensors and all(map(is_imagined, tensors.values())) else None,
     )
+    if target.gives_inputs and seen.error is None:
+        seen = _with_forward(seen, target, model, definition)
     return together(seen, model) if several() else seen
+
+
+def _with_forward(seen: Observation, target: Target, model: torch.nn.Module, definition: Place) -> Observation:
+    """An instance with what a forward shows of copies of it; the instance itself is left alone."""
+    inner = wrapped(model)
+
+    def copied() -> torch.nn.Module:
+        return copy.deepcopy(inner)
+
+    if is_spread(inner):
+        return _not_run(seen, target, "no forward was run: it needs other ranks")
+    try:
+        control = Built(copied(), Watch())
+    except Exception as error:  # whatever copying raises
+        return _not_run(seen, target, f"no forward was run: copying it raised {describe(error)}")
+    running = Audit(msgspec.structs.replace(target, seeds=1), copied, definition, control)
+    running.follow()
+    running.train()
+    one = running.observation()
+    instance = msgspec.structs.replace(seen.undecided[0], unseen=OF_RUN_INSTANCE)
+    undecided = (instance, *seen.undecided[1:], *one.undecided)
+    return msgspec.structs.replace(one, parameters=seen.parameters, undecided=undecided)
+
+
+def _not_run(seen: Observation, target: Target, reason: str) -> Observation:
+    """An instance of which no copy could be run, and why."""
+    doubt = Undecided(place=seen.undecided[0].place, subject=target.spec, reason=reason, unseen=FORWARD)
+    return msgspec.structs.replace(seen, undecided=(*seen.undecided, doubt))
 
 
 def _valueless(target: Target, tensors: Tensors, definition: Place) -> Iterator[Undecided]:

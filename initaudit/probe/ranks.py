@@ -11,6 +11,7 @@ import datetime
 import hashlib
 import itertools
 import math
+import sys
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -84,6 +85,18 @@ def is_distributed(tensor: torch.Tensor) -> bool:
 def local_of(tensor: torch.Tensor) -> torch.Tensor:
     """Return the elements that this process holds, over the same memory."""
     return getattr(tensor, "_local_tensor", tensor).detach() if is_distributed(tensor) else tensor
+
+
+def is_flat(model: torch.nn.Module) -> bool:
+    """Return whether FSDP of version 1 holds parameters of a model, as pieces of flat ones."""
+    fsdp = sys.modules.get("torch.distributed.fsdp")
+    return fsdp is not None and any(isinstance(one, fsdp.FullyShardedDataParallel) for one in model.modules())
+
+
+def is_spread(model: torch.nn.Module) -> bool:
+    """Return whether a forward of a model, or of a copy, needs other ranks."""
+    replicated = any(isinstance(one, torch.nn.parallel.DistributedDataParallel) for one in model.modules())
+    return replicated or is_flat(model) or any(map(is_distributed, tensors_of(model).values()))
 
 
 def values_of(tensor: torch.Tensor) -> Values | None:
@@ -225,7 +238,7 @@ def _copies(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> Expe
     Shards that other means make of plain tensors (FSDP of version 1, marks of tensor and expert parallelism) are not
     comparable.
     """
-    if any(type(module).__name__ == "FullyShardedDataParallel" for module in model.modules()):
+    if is_flat(model):
         return {}
     meshes = [tensor.device_mesh.mesh for tensor in tensors.values() if is_distributed(tensor)]
     ranks = sorted({rank for mesh in meshes for rank in mesh.reshape(-1).tolist()})

@@ -37,7 +37,8 @@ STARTS = tuple(
 )  # fmt: skip
 """What the values and the events of a construction show once builds were compared."""
 OF_ABSTRACT = (*FORWARD, VALUES, *COMPARED[1:], *RESTORED, *STARTS)
-OF_INSTANCE = (*FORWARD, *COMPARED, *RESTORED, *STARTS)
+OF_RUN_INSTANCE = (*COMPARED, *RESTORED, *STARTS)
+OF_INSTANCE = (*FORWARD, *OF_RUN_INSTANCE)
 
 BY_STAGE = {
     Stage.COMPARING: (*COMPARED, *STARTS, *RESTORED, *FORWARD),

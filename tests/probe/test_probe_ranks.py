@@ -17,7 +17,7 @@ RUN = """
 import importlib.util, json, sys
 import torch.distributed as dist
 import initaudit, initaudit.probe.ranks
-from initaudit.probe.ranks import values_of
+from initaudit.integrations import before_training
 
 dist.init_process_group("gloo")
 rank = dist.get_rank()
@@ -26,7 +26,10 @@ for name in sys.argv[2:]:
     spec = importlib.util.spec_from_file_location(name, f"{sys.argv[1]}/{name}.py")
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    report = initaudit.audit(module.build(), isolated=True)
+    if hasattr(module, "batch"):
+        report = before_training(module.build(), module.batch(), on_finding="log", isolated=True)
+    else:
+        report = initaudit.audit(module.build(), isolated=True)
     answers[name] = {
         "codes": [finding.code for finding in report.findings],
         "messages": [finding.message for finding in report.findings],
@@ -39,7 +42,7 @@ for name in sys.argv[2:]:
             one.path: [one.values.mean, one.values.std, one.values.max, one.values.nan]
             for one in report.observations[0].parameters if one.values
         },
-        "undecided": [one.subject for one in report.undecided],
+        "signal": report.observations[0].signal is not None,
     }
 with open(f"{sys.argv[1]}/answer{rank}.json", "w") as file:
     json.dump(answers, file)
@@ -72,7 +75,15 @@ class Net(nn.Module):
 
 """
 
+BATCH = """
+
+def batch():
+    torch.manual_seed(dist.get_rank())
+    return torch.randint(0, 16, (32,)), torch.zeros(32)
+"""
 RIGHT = {
+    "wrapped_with_batch": f"torch.manual_seed(dist.get_rank()); return DistributedDataParallel(Net()){BATCH}",
+    "sharded_with_batch": f"torch.manual_seed(0); return fully_shard(Net()){BATCH}",
     "wrapped": "torch.manual_seed(dist.get_rank()); return DistributedDataParallel(Net())",
     "wrapped_beside_ignored": """
     torch.manual_seed(dist.get_rank())
@@ -133,6 +144,11 @@ WRONG = {
     model = Net()
     model.register_buffer("features", torch.randn(32, 32, generator=torch.Generator().manual_seed(dist.get_rank())))
     return fully_shard(model)""",
+    "zeros_with_batch": f"""
+    model = Net()
+    nn.init.zeros_(model.up.weight)
+    nn.init.zeros_(model.up.bias)
+    return DistributedDataParallel(model){BATCH}""",
     "not_a_number": """
     torch.manual_seed(0)
     model = Net()
@@ -222,6 +238,11 @@ def test_statistics_of_shards_are_those_of_the_whole(answers: list[dict[str, Any
 def test_what_one_rank_holds_is_judged_on_all(answers: list[dict[str, Any]]) -> None:
     assert [answer["not_a_number"]["codes"] for answer in answers] == [["INI601"], ["INI601"]]
     assert "32 NaN" in answers[0]["not_a_number"]["messages"][0]
+
+
+def test_a_batch_of_each_rank_is_run_where_that_takes_no_other_rank(answers: list[dict[str, Any]]) -> None:
+    assert [answer["zeros_with_batch"]["codes"] for answer in answers] == [["INI502"], ["INI502"]]
+    assert [answers[1][f"{name}_with_batch"]["signal"] for name in ("wrapped", "sharded")] == [True, False]
 
 
 def test_what_is_on_meta_is_never_clean(answers: list[dict[str, Any]]) -> None:
