@@ -67,9 +67,11 @@ def _inferred(model: torch.nn.Module, dtype: str | None) -> Inputs | None:
 def _makers(model: torch.nn.Module, dtype: str | None) -> Iterator[Callable[[int], Inputs]]:
     """What each layer tells of an input, in the order of definition: any may come first in the forward."""
     told: set[tuple[object, ...]] = set()
+    kind: str | None
+    sizes: Iterable[tuple[int, ...]]
     for module in model.modules():
         if isinstance(module, torch.nn.Embedding):
-            sizes: Iterable[tuple[int, ...]] = [(8,)]
+            sizes = [(8,)]
             kind, below = "int64", _fewest_rows(model)
         elif isinstance(module, torch.nn.Linear):
             sizes, kind, below = [(module.in_features,), (8, module.in_features)], dtype, 2
