@@ -26,15 +26,15 @@ _INDENTED = re.compile(r"^([ \t]+)\S", re.MULTILINE)
 
 
 class Site:
-    """The rows of a text around a place, parsed; raises NoFixError where they cannot be.
+    """The statement at a place of a text, or the function ``around`` it, parsed; raises NoFixError where it cannot be.
 
     An indented part stands under a header of its own (``if 1:``), as a slice does.
     """
 
-    def __init__(self, text: str, place: Place) -> None:
+    def __init__(self, text: str, place: Place, *, around: bool) -> None:
         self.place = place
         self.lines = text.split("\n")
-        self.start, self.end = _rows_around(text, place)
+        self.start, self.end = _rows_around(text, self.lines, place, whole=around)
         part = "\n".join(self.lines[self.start - 1 : self.end]) + "\n"
         self._indented = part[:1] in " \t"
         code = f"if 1:\n{part}" if self._indented else part
@@ -168,10 +168,14 @@ def _headed(node: cst.CSTNode, above: list[cst.EmptyLine], change: Change | None
 
 def _comments(node: cst.CSTNode) -> Counter[str]:
     """Return the comments in some code, and how often each stands there."""
-    found = Counter([node.value]) if isinstance(node, cst.Comment) else Counter[str]()
-    for child in node.children:
-        found += _comments(child)
-    return found
+    found: list[str] = []
+    pending = [node]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, cst.Comment):
+            found.append(each.value)
+        pending += each.children
+    return Counter(found)
 
 
 def _common(one: str, other: str) -> int:
@@ -179,17 +183,29 @@ def _common(one: str, other: str) -> int:
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def _rows_around(text: str, place: Place) -> tuple[int, int]:
-    """Return the rows of the innermost function around a place, or of the statement outside of functions."""
+def _rows_around(text: str, lines: Sequence[str], place: Place, *, whole: bool) -> tuple[int, int]:
+    """Return the rows of the innermost statement around a place, or of the innermost function where the ``whole`` is asked.
+
+    A statement that shares its first row with what it stands in is taken together with that.
+    """
     body = statements_of(text)
     if body is None:
         return 1, text.count("\n") + 1  # what this Python does not parse, libcst may
     path = list(_statements_at(body, place.row))
     functions: list[ast.stmt] = [each for each in path if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
-    chosen = functions[-1:] or [each for each in path if not isinstance(each, ast.ClassDef)]
+    outer = [each for each in path if not isinstance(each, ast.ClassDef)]
+    chosen = functions[-1:] or outer[:1] if whole else [each for each in outer if _stands_alone(each, lines)][-1:]
     if not chosen:
         raise NoFixError("no statement is there")
     return _rows(chosen[0])
+
+
+def _stands_alone(statement: ast.stmt, lines: Sequence[str]) -> bool:
+    """Whether a statement begins the row that it begins in, and is no branch of the one around it."""
+    code = lines[statement.lineno - 1].encode()
+    return not code[: statement.col_offset].strip() and not (
+        isinstance(statement, ast.If) and code[statement.col_offset :].startswith(b"elif")
+    )
 
 
 def _rows(statement: ast.stmt) -> tuple[int, int]:

@@ -30,7 +30,7 @@ from initaudit.fixes.site import Change, Site
 Transform = Callable[[Site, Any, Imports], Mapping[cst.CSTNode, Change]]
 T = TypeVar("T", bound=Transform)
 
-_TRANSFORMS: dict[type[Remedy], Transform] = {}
+_TRANSFORMS: dict[type[Remedy], tuple[Transform, bool]] = {}
 BY_DIMENSION = """\
 if {name}.dim() > 1:
     torch.nn.init.xavier_uniform_({name})
@@ -44,19 +44,20 @@ def edits_of(text: str, remedies: Sequence[Remedy]) -> tuple[Edit, ...]:
     found: list[Edit] = []
     imports = Imports(text)
     for remedy in remedies:
-        site = Site(text, remedy.place)
+        transform, around = _TRANSFORMS[type(remedy)]
+        site = Site(text, remedy.place, around=around)
         try:
-            found += site.edits(_TRANSFORMS[type(remedy)](site, remedy, imports))
+            found += site.edits(transform(site, remedy, imports))
         except cst.ParserSyntaxError as error:
             raise NoFixError(str(error)) from error
     return (*imports.edits(remedies[0].place.filename), *found)
 
 
-def _transforms(kind: type[Remedy]) -> Callable[[T], T]:
-    """Register the transformer for a kind of remedy."""
+def _transforms(kind: type[Remedy], *, around: bool = False) -> Callable[[T], T]:
+    """Register the transformer for a kind of remedy, and whether it needs the function around the statement."""
 
     def register(function: T) -> T:
-        _TRANSFORMS[kind] = function
+        _TRANSFORMS[kind] = function, around
         return function
 
     return register
@@ -162,7 +163,7 @@ def _uncopy(site: Site, remedy: Uncopy, imports: Imports) -> Mapping[cst.CSTNode
     raise NoFixError(f"`{remedy.method}` is not there")
 
 
-@_transforms(Follow)
+@_transforms(Follow, around=True)
 def _follow(site: Site, remedy: Follow, imports: Imports) -> Mapping[cst.CSTNode, Change]:
     statement: cst.CSTNode = site.statement
     block = site.block(statement)
@@ -220,7 +221,7 @@ def _guard(site: Site, remedy: Guard, imports: Imports) -> Mapping[cst.CSTNode, 
     return {site.statement: put_under}
 
 
-@_transforms(Postpone)
+@_transforms(Postpone, around=True)
 def _postpone(site: Site, remedy: Postpone, imports: Imports) -> Mapping[cst.CSTNode, Change]:
     statement = site.statement
     block = site.block(statement)
@@ -257,7 +258,7 @@ def _comprehend(site: Site, remedy: Comprehend, imports: Imports) -> Mapping[cst
     raise NoFixError("no list of one layer is there")
 
 
-@_transforms(Distinguish)
+@_transforms(Distinguish, around=True)
 def _distinguish(site: Site, remedy: Distinguish, imports: Imports) -> Mapping[cst.CSTNode, Change]:
     loop = site.above(site.statement, cst.For)
     (by_dimension,) = _parsed(imports.spelled(BY_DIMENSION.format(name=remedy.name)), site)
