@@ -7,20 +7,22 @@ stand between any two tokens.
 - ``normal_(`` is called. ``init*(`` is called, and so is every name that begins with it and ends in no underscore.
 - ``:zeros(`` is called where a statement may begin, behind a dotted name or not, and the operator ``:*`` stands there.
 - ``apply;`` stands where a statement may end, and ``:apply;`` where that is all of it.
-- ``weight?`` is tested, ``(weight)`` the first argument of a call, ``=weight`` assigned, alone or behind a dotted name,
-  ``weight=`` given a value;
-  ``self?`` and ``(self)`` are an attribute of the object.
-- ``.data`` is an attribute, and of ``init.`` one is meant.
-- ``]=`` is an assignment to an item.
+- ``.weight`` is an attribute, ``.weight*`` one whose name begins so, ``.weight=`` one that is given a value,
+  ``.weight?`` one that is tested, ``(weight)`` the first argument of a call, ``=weight`` assigned, and not given as an
+  argument, ``weight=`` given a value, and of ``init.`` an attribute is meant;
+  ``self?`` and ``(self)`` are an attribute of the object, ``:self[`` one that a statement may write in place.
+- ``]=`` is an assignment to an item, ``]*`` what stands in brackets times something, ``*[`` something times that.
+- ``'or'`` is a word of its own, ``==A`` a comparison with a name, by ``is`` too.
 
 Calls of special methods, such as ``super().__init__()``, are no words.
 """
 
 from __future__ import annotations
 
+import bisect
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Words = tuple[tuple[str, ...], ...]
 """Groups of words: one of each group has to stand in a text."""
@@ -68,7 +70,7 @@ class Matches:
     @functools.cached_property
     def names_called(self) -> frozenset[str]:
         """The last names of what is called."""
-        return frozenset(_LAST_NAME.findall(self.called))
+        return frozenset(_CALLED_NAME.findall(self.called))
 
     @functools.cached_property
     def called(self) -> str:
@@ -82,17 +84,120 @@ class Matches:
         return "(".join([*(end for end in ends if not end.endswith("__")), ""])
 
 
+class Spread:
+    """Which of some stretches of a text hold which words. A set of stretches is a number, with a bit for each."""
+
+    def __init__(self, text: str, begins: Sequence[int]) -> None:
+        """``begins`` are the offsets at which the stretches begin."""
+        self.text = text
+        self.everywhere = (1 << len(begins)) - 1
+        self._begins = begins
+        self._named: dict[str, int] = {}
+
+    def holding_all(self, words: Words, among: int, matches: Callable[[int], Matches]) -> int:
+        """The stretches ``among`` some in which one word of each group stands; ``matches`` gives the words of one."""
+        for group in words:
+            found = 0
+            for word in group:
+                found |= self._holding(word, among & ~found, matches)
+            among = found
+        return among
+
+    def _holding(self, word: str, among: int, matches: Callable[[int], Matches]) -> int:
+        name, form, called = _parsed(word)
+        if called or word.endswith("("):
+            among &= self._calling(name.removesuffix("("), form if called else None)
+        else:
+            if name not in self._named:
+                self._named[name] = self._with(name)
+            among &= self._named[name]
+        if form is None or called:
+            return among
+        return sum(1 << index for index in _bits(among) if matches(index).holds(word))
+
+    def _calling(self, name: str, form: Callable[[Matches], bool] | None) -> int:
+        """The stretches that call what ends in a name, or in a name that begins with it where a form is given."""
+        known = self._named.get(f"{name}*(" if form else f"{name}(")
+        if known is not None:
+            return known
+        found = 0
+        if name in self._all_calls:
+            fits = re.compile(name + r"\w*(?<!_)\Z").search if form else None
+            for each, stretches in self._calls.items():
+                if each.endswith(name) if fits is None else fits(each):
+                    found |= stretches
+        self._named[f"{name}*(" if form else f"{name}("] = found
+        return found
+
+    @functools.cached_property
+    def _calls(self) -> dict[str, int]:
+        """The stretches in which something of a name is called, by its name; special methods are left out."""
+        found: dict[str, int] = {}
+        begins = self._begins
+        for name, at in _called_names(self.text, begins[0]) if begins else ():
+            index = bisect.bisect_right(begins, at) - 1
+            found[name] = found.get(name, 0) | 1 << index
+        return found
+
+    @functools.cached_property
+    def _all_calls(self) -> str:
+        return "(".join(self._calls)
+
+    def _with(self, name: str) -> int:
+        """The stretches in which a piece of text stands, or behind which it does before the next one begins."""
+        found, find, begins, last = 0, self.text.find, self._begins, len(self._begins) - 1
+        at = find(name, begins[0]) if begins else -1
+        while at >= 0:
+            index = bisect.bisect_right(begins, at) - 1
+            found |= 1 << index
+            if index == last:
+                break
+            at = find(name, begins[index + 1])
+        return found
+
+
+def _bits(number: int) -> Iterator[int]:
+    """The positions of the bits of a number that are set."""
+    while number:
+        lowest = number & -number
+        yield lowest.bit_length() - 1
+        number ^= lowest
+
+
 _BLANKS = " \t\f\\"
-_LAST_NAME = re.compile(r"(\w+)\(")
+_CALLED_NAME = re.compile(r"(\w+)\(")
+_CALL = re.compile(r"\b(\w+)(?<!__)\(")
+_APART = re.compile(r"(?<=[\s\\])\(")
+_LAST_NAME = re.compile(r"\w+(?<!__)\Z")
 _BEGINS_A_LINE = re.compile(r"\n[ \t\f]*\(")
 _GAP = r"(?:[\s\\]|#.*\n)*"
 """What may stand between two tokens."""
 _OPEN = rf"(?:{_GAP}\()*{_GAP}"
 _DOTTED = rf"(?:\w+{_GAP}\.{_GAP})*"
 _TESTS = r"\b(?:if|elif|while|assert|and|or|not)\b"
+_UNCOMPARED = rf"\b(?!{_GAP}(?:[.(\[=<>!]|is\b|in\b|not\b))"
+_WRITTEN = (
+    rf"{_GAP}\.{_GAP}\w+{_GAP}(?:\[|(?:[-+*/@]|//|\*\*)=|\.(?:{_GAP}\w+{_GAP}\.)*{_GAP}\w+{_GAP}(?:\[|\(|[-+*/@]))"
+)
+_BEHIND_A_WORD = re.compile(r"\w\s+\Z")
 _STATEMENTS = re.compile(r"[;:]")
+_STARTS = {"]=": "]", "]*": "*", "*[": "*", "==A": ""}
+_TIMES = {"]*": rf"[\])]{_GAP}\*(?!\*)", "*[": rf"\*(?<=[\w\])\s\\]\*)(?<!,[ \n]\*)(?!\*){_GAP}[\[(]"}
+_A_NAME = rf"{_OPEN}(?!not\b|None\b|True\b|False\b)[^\W\d]"
+_COMPARED = (rf"=={_A_NAME}", rf"is(?<!\wis)\b{_A_NAME}")
+_TESTED = {".x?": rf"{{0}}{_UNCOMPARED}", "x?": rf"{{0}}{_GAP}\.{_GAP}\w+{_UNCOMPARED}"}
 _NO_BEGIN = re.compile(r"[^\w.\s()\\]|\w\s+\w|\w\s*\(")
 """What stands before a name that is no begin of a statement: an operator, a keyword, a bracket behind a name."""
+
+
+def _called_names(text: str, start: int) -> Iterator[tuple[str, int]]:
+    """Yield the name before each bracket of a text, and where the bracket is."""
+    for call in _CALL.finditer(text, start):
+        yield call[1], call.end()
+    for bracket in _APART.finditer(text, start):
+        for end in _ends_above(text, bracket.start()):
+            if name := _LAST_NAME.search(end):
+                yield name[0], bracket.start()
 
 
 def _ends_above(text: str, end: int) -> Iterator[str]:
@@ -112,18 +217,26 @@ def _parsed(word: str) -> tuple[str, Callable[[Matches], bool] | None, bool]:
     """The letters of a word, what else has to hold (None: nothing), and whether that is about calls alone."""
     begins = word.startswith(":")
     form = word.removeprefix(":")
-    name = form.strip("*;?=().") if re.search(r"\w", form) else form
+    name = form.strip(".*;?=()['") if re.search(r"\w", form) else form
     shape = form.replace(name, "x", 1)
     if shape == "x(" and not begins:
         return form, None, True
     if shape == "x*(" and not begins:
         glob = re.compile(name + r"\w*(?<!_)\(")
         return name, lambda matches: glob.search(matches.called) is not None, True
-    found = re.compile(_pattern(shape, name))
-    start = name[:1] if name == "]=" else name.partition("*")[0]
+    start = _STARTS.get(form, name.partition("*")[0])
+    if start == form:
+        return start, None, False
+    patterns = [re.compile(each) for each in (_COMPARED if form == "==A" else [_pattern(shape, name)])]
     if begins:
-        return start, lambda matches: _begins(matches.text, found), False
-    return start, None if start == form else lambda matches: found.search(matches.text) is not None, False
+        return start, lambda matches: _begins(matches.text, patterns[0]), False
+    likely = re.compile(_TESTED[shape].format(name)) if shape in _TESTED else None
+    return start, lambda matches: _found(matches.text, likely, patterns), False
+
+
+def _found(text: str, likely: re.Pattern[str] | None, patterns: Sequence[re.Pattern[str]]) -> bool:
+    """Whether some pattern is found; one that is found with them, and faster, is looked for first."""
+    return (likely is None or likely.search(text) is not None) and any(each.search(text) for each in patterns)
 
 
 def _pattern(shape: str, name: str) -> str:
@@ -131,7 +244,7 @@ def _pattern(shape: str, name: str) -> str:
     if name == "]=":
         return rf"\]{_GAP}(?:[-+*/@]|//|\*\*)?=(?!=)"
     if not name[:1].isalpha() and name[:1] != "_":
-        return re.escape(name)
+        return _TIMES.get(name) or re.escape(name)
     before, star, after = name.partition("*")
     name = rf"{before}\w*{after}" if star else name
     owned = rf"self{_GAP}\.{_GAP}\w+\b" if name == "self" else rf"{_DOTTED}\w*{name}"
@@ -140,19 +253,33 @@ def _pattern(shape: str, name: str) -> str:
         "x(": rf"{name}{_GAP}\(",
         "x;": rf"{name}(?=[ \t\f\\]*(?:[\n;#)]|\Z))",
         "x*;": rf"{name}\w*(?=[ \t\f\\]*(?:[\n;#)]|\Z))",
-        "x?": rf"{_TESTS}{_OPEN}{owned}\b(?!{_GAP}(?:[.(\[=<>!]|is\b|in\b|not\b))",
+        "x?": rf"{_TESTS}{_OPEN}{owned}{_UNCOMPARED}",
+        ".x?": rf"{_TESTS}{_OPEN}(?:\w+{_GAP}\.{_GAP})+{name}{_UNCOMPARED}",
         "(x)": rf"\({_GAP}{owned}{_GAP}[,)]",
-        "=x": rf"=(?!=){_OPEN}{owned}\b",
+        "=x": rf"=(?!=)(?:{_GAP}{owned}\b(?!{_GAP}[,)])|{_OPEN}\({_GAP}{owned}\b)",
         "x=": rf"{name}{_GAP}=(?!=)",
+        "x[": rf"{name}{_WRITTEN}",
         ".x": rf"\.{_GAP}{name}\b",
+        ".x*": rf"\.{_GAP}{name}",
+        ".x=": rf"\.{_GAP}{name}{_GAP}=(?!=)",
         "x.": rf"\b{name}{_GAP}\.",
+        "'x'": rf"{name}(?<!\w{name})\b",
     }[shape]
 
 
 def _begins(text: str, pattern: re.Pattern[str]) -> bool:
-    """Whether something stands where a statement may begin: on its line, nothing but a dotted name is before it."""
+    """Whether something stands where a statement may begin: on its line, nothing but a dotted name is before it.
+
+    What an operator stands behind may be on a line above it.
+    """
     for found in pattern.finditer(text):
-        line = text[text.rfind("\n", 0, found.start()) + 1 : found.start()]
-        if not _NO_BEGIN.search(_STATEMENTS.split(line)[-1]):
+        start = text.rfind("\n", 0, found.start()) + 1
+        before = text[start : found.start()]
+        is_name = found[0][:1].isidentifier()
+        while not is_name and start > 0 and not before.split("#")[0].strip(" \t\f\\("):
+            above = text.rfind("\n", 0, start - 1) + 1
+            before, start = text[above : start - 1].split("#")[0] + " " + before, above
+        before = _STATEMENTS.split(before)[-1]
+        if not (_NO_BEGIN.search(before) or (is_name and _BEHIND_A_WORD.search(before))):
             return True
     return False

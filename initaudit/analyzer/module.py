@@ -159,6 +159,10 @@ class Module:
         """Where each line begins, and where one behind the last would."""
         return [0, *itertools.accumulate(len(line) + 1 for line in self.lines)]
 
+    def begin(self, row: int) -> int:
+        """The offset at which a row begins."""
+        return self._begins[row - 1]
+
     def usage(self, definition: Definition) -> Usage:
         """What stands in a definition."""
         return self.usage_of(definition.start, definition.end)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from initaudit.analyzer.failures import Failure
-from initaudit.analyzer.matches import Matches
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.prefilter import Candidate, by_reader
 from initaudit.analyzer.project import Project
@@ -18,7 +19,7 @@ from initaudit.analyzer.reading import Answer, Judge, Reading, Trail, comments
 from initaudit.analyzer.refusal import refusal
 from initaudit.analyzer.scopes import TOO_DEEP
 from initaudit.analyzer.syntax.context import Class, Context, File
-from initaudit.analyzer.syntax.scopes import scopes
+from initaudit.analyzer.syntax.scopes import holding, scopes
 from initaudit.files import read_source
 from initaudit.finding import Observer, Place
 from initaudit.observation import Observation, Undecided
@@ -154,10 +155,9 @@ def _of_functions(
     project: Project, module: Module, wanted: Sequence[tuple[Reader[Any], list[Candidate]]]
 ) -> Iterator[Observed]:
     """What functions and stretches of top-level code show."""
-    for start, end, definition in scopes(module):
-        matches = module.matches(start, end)
-        name = "" if definition is None else definition.name
-        here = [reader for reader, declared in wanted if any(_may_hold(each, matches, name) for each in declared)]
+    holding = [(reader, _holding(module, declared)) for reader, declared in wanted]
+    for index, (start, end, definition) in enumerate(scopes(module)):
+        here = [reader for reader, found in holding if found >> index & 1]
         snippet = module.snippet(start, end) if here else None
         if snippet is None:
             continue
@@ -166,9 +166,18 @@ def _of_functions(
             yield from reader(context)
 
 
-def _may_hold(candidate: Candidate, matches: Matches, name: str) -> bool:
-    named = candidate.declared.named
-    return (not named or any(part in name for part in named)) and candidate.may_stand_in(matches)
+def _holding(module: Module, declared: Iterable[Candidate]) -> int:
+    """The parts of a file that may hold one of some candidates."""
+    found = 0
+    for each in declared:
+        here = holding(module, each.declared.words)
+        if here and each.asked:
+            here = functools.reduce(operator.or_, (holding(module, words, here) for words in each.asked))
+        if here and (named := each.declared.named):
+            names = ["" if part.definition is None else part.definition.name for part in scopes(module)]
+            here &= sum(1 << index for index, name in enumerate(names) if any(one in name for one in named))
+        found |= here
+    return found
 
 
 def _imported(module: Module) -> Iterable[str]:

@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator
 from initaudit.analyzer.module import Module
 from initaudit.files import is_document
 
-_IN_FUNCTIONS, _IN_LOOPS = ("return", "yield"), ("break", "continue")
+_IN_FUNCTIONS = re.compile(r"(?:^|[:;])[ \t]*(?:return|yield)\b", re.MULTILINE)
+_IN_LOOPS = ("break", "continue")
 _RARE = {
-    "await": re.compile(r"^[^#\n]*\bawait[ \t(]", re.MULTILINE),
-    "async": re.compile(r"\basync[ \t]+(?:def|for|with)\b"),
+    "await": re.compile(r"await[ \t(]"),
+    "async": re.compile(r"async[ \t]+(?:def|for|with)\b"),
     "match": re.compile(r"^[ \t]*match\b[^\n]*:[ \t]*(?:#[^\n]*)?$", re.MULTILINE),
-    "except": re.compile(r"\bexcept[ \t]*:"),
-    "*": re.compile(r"[^=*]=[ \t]*\*(?!\*)"),
+    "except": re.compile(r"except[ \t]*:"),
+    "*": re.compile(r"=[ \t]*\*(?!\*)"),
 }
 """What can be in the wrong place, too, and stands in few files: a word to look for first, and how it is written."""
 _LOOP = re.compile(r"(?:async[ \t]+)?(?:for|while)\b")
@@ -55,12 +56,18 @@ def _may_be_misplaced(module: Module) -> bool:
     """Return whether some statement may stand where it is not allowed. Lines of strings are taken for code."""
     if any(word in module.text and pattern.search(module.text) for word, pattern in _RARE.items()):
         return True
-    outside = any(
-        around is None or around.is_class
-        for row in _rows(module.text, _IN_FUNCTIONS)
-        for around in [module.outline.at(row)]
-    )
+    outside = any(_IN_FUNCTIONS.search(text) for text in _outside_functions(module))
     return outside or any(not _in_loop(module, row) for row in _rows(module.text, _IN_LOOPS))
+
+
+def _outside_functions(module: Module) -> Iterator[str]:
+    """Yield the parts of a text that stand in no function."""
+    row = 1
+    for definition in module.outline.definitions:
+        if not definition.is_class and definition.start >= row:
+            yield module.rows(row, definition.start - 1)
+            row = definition.end + 1
+    yield module.rows(row, len(module.lines))
 
 
 def _rows(text: str, words: Iterable[str]) -> Iterator[int]:

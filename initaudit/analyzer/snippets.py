@@ -44,7 +44,7 @@ class Snippet:
         parse: Callable[[str], Sequence[ast.stmt]] = parsed,
     ) -> None:
         self.filename = filename
-        self.start = start
+        self.start, self.end = start, end
         self._lines = lines
         self._shift = start - 1
         text = "\n".join(lines[start - 1 : end]) + "\n"
@@ -102,29 +102,37 @@ def nodes(root: ast.AST) -> Iterator[ast.AST]:
     while pending:
         node = pending.pop()
         yield node
-        pending += reversed(inner_nodes(node))
-
-
-_INNER: dict[type[ast.AST], tuple[str, ...]] = {ast.Constant: ()}
-"""By the kind of a node, the fields that may hold others: not names, numbers and contexts."""
-_PLAIN = {"ctx", "id", "attr", "arg", "name", "asname", "module", "level", "kind", "type_comment", "simple"}
+        for name in _INNER.get(type(node)) or _fields(type(node)):
+            value = getattr(node, name, None)
+            if value.__class__ is list:
+                pending += [each for each in reversed(value) if each.__class__ not in _LEAVES]
+            elif value.__class__ not in _LEAVES:
+                pending.append(value)  # type: ignore[arg-type]
 
 
 def inner_nodes(node: ast.AST) -> list[ast.AST]:
     """The nodes right below one, without the contexts of names."""
-    fields = _INNER.get(type(node))
-    if fields is None:
-        of_alias = type(node).__name__ == "TypeAlias"  # whose name is a node
-        fields = tuple(name for name in node._fields if name not in _PLAIN or (of_alias and name == "name"))
-        _INNER[type(node)] = fields
     found: list[ast.AST] = []
-    for name in fields:
+    for name in reversed(_fields(type(node))):
         value = getattr(node, name, None)
-        if isinstance(value, list):
-            found += [each for each in value if isinstance(each, ast.AST)]
-        elif isinstance(value, ast.AST):
-            found.append(value)
+        found += [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, ast.AST)]
     return found
+
+
+_INNER: dict[type[ast.AST], tuple[str, ...]] = {}
+"""By the kind of a node, the fields that may hold others, the last first."""
+_PLAIN = {"ctx", "id", "attr", "arg", "name", "asname", "module", "level", "kind", "type_comment", "simple"}
+"""Fields that hold names, numbers and contexts."""
+_LEAVES = {type(None), str, int}
+"""What the other fields hold besides nodes."""
+
+
+def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    if kind not in _INNER:
+        of_alias = kind.__name__ == "TypeAlias"  # whose name is a node
+        names = () if kind is ast.Constant else kind._fields
+        _INNER[kind] = tuple(name for name in reversed(names) if name not in _PLAIN or (of_alias and name == "name"))
+    return _INNER[kind]
 
 
 def dotted(node: ast.expr) -> str:

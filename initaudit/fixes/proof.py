@@ -76,7 +76,7 @@ def _candidates(text: str, findings: Sequence[Finding]) -> Iterator[_Candidate]:
 def _helps(text: str, tried: Sequence[_Candidate], before: Read, read: Callable[[str], Read]) -> bool:
     """Whether some edits mend their findings, bring nothing new at warning or above, and keep the comments."""
     mended = edited(text, dict.fromkeys(edit for each in tried for edit in each.edits))
-    if not parses(mended) or _comments(text) - _comments(mended):
+    if not parses(mended) or (_touches_comments(text, tried) and _comments(text) - _comments(mended)):
         return False
     after = read(mended)
     old, new = Counter(map(_identity, before.findings)), Counter(map(_identity, after.findings))
@@ -85,6 +85,13 @@ def _helps(text: str, tried: Sequence[_Candidate], before: Read, read: Callable[
         return False
     heavy = (each for each in after.findings if each.severity.rank >= Severity.WARNING.rank)
     return not any(new[each] > old[each] for each in map(_identity, heavy))
+
+
+def _touches_comments(text: str, tried: Sequence[_Candidate]) -> bool:
+    """Whether a row that some edits change may hold a comment, or a string that looks like one."""
+    rows = text.split("\n")
+    places = [edit.place for each in tried for edit in each.edits]
+    return any("#" in row for place in places for row in rows[place.row - 1 : place.end_row])
 
 
 def _identity(finding: Finding) -> Identity:

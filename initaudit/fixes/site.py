@@ -184,7 +184,7 @@ def _common(one: str, other: str) -> int:
 
 
 def _rows_around(text: str, lines: Sequence[str], place: Place, *, whole: bool) -> tuple[int, int]:
-    """Return the rows of the innermost statement around a place, or of the innermost function where the ``whole`` is asked.
+    """Return the rows of the innermost statement around a place; ``whole``, those of the innermost function.
 
     A statement that shares its first row with what it stands in is taken together with that.
     """

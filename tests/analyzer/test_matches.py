@@ -67,9 +67,8 @@ def test_a_word_is_found_wherever_it_stands(text: str) -> None:
         ("apply;", "net.apply(f)", False),
         (":init*;", "    self.init_weights\n", True),
         (":init*;", "f = self.init_weights\n", False),
-        ("weight?", "if not (m\n .weight): pass", True),
-        ("weight?", "if m.weight is None: pass", False),
-        ("weight?", "x = m.weight", False),
+        (".weight?", "if not (m\n .weight): pass", True),
+        (".weight?", "x = m.weight", False),
         ("self?", "while self.scale and x: pass", True),
         ("self?", "if self.training(): pass", False),
         ("(weight)", "f(  # why\n  m.weight, 3)", True),
@@ -77,8 +76,32 @@ def test_a_word_is_found_wherever_it_stands(text: str) -> None:
         ("(self)", "f(self.scale)", True),
         ("=weight", "w = (m.weight)", True),
         ("=weight", "m.weight == w", False),
-        ("weight=", "m.weight \\\n = w", True),
-        ("weight=", "m.weight == w", False),
+        (".weight=", "m.weight \\\n = w", True),
+        (".weight=", "m.weight == w", False),
+        (".weight=", "f(weight=w)", False),
+        (".weight?", "if x or (m.  # why\n weight): pass", True),
+        (".weight?", "if m.weight is None or weight: pass", False),
+        (".weight*", "m . weight_ih_l0", True),
+        (".weight", "m . weight_ih_l0", False),
+        (".weight*", "weight_ih(m.bias)", False),
+        (":self[", "self . scale[0] = 1", True),
+        (":self[", "x = 1; self.scale *= 2", True),
+        (":self[", "self.scale.data.view(-1).mul_(2)", True),
+        (":self[", "self.reset()", False),
+        (":self[", "self.scale = w[self.scale]", False),
+        (":self[", "return self.scale[0]", False),
+        ("]*", "[block()] \\\n * n", True),
+        ("]*", "f(*[a], **b[c])", False),
+        ("*[", "n * ( # why\n [block()])", True),
+        ("*[", "Sequential(*[a])", False),
+        ("'is'", "m is A", True),
+        ("'is'", "this", False),
+        ("==A", "type(m) is (nn.Linear)", True),
+        ("==A", "m == A", True),
+        ("==A", "m is not None and x == 3 or this", False),
+        (":*", "(p.data  # why\n * 0.01)", True),
+        (":*", "A list of words\n * one of two\n", False),
+        ("=weight", "f(weight=m.weight, bias=None)", False),
         ("]=", "w[0] \\\n += 1", True),
         ("]=", "w[0] == 1", False),
     ],
@@ -101,12 +124,14 @@ def test_every_word_is_one_token_of_python_or_a_part_of_one() -> None:
     assert broken == [], f"code may be broken within {broken}"
 
 
-FORMS = re.compile(r"(?::?x\*?\(?|:?x\*?;|x\*?\?|\(x\*?\)|=x|x=|x\*x)")
+FORMS = re.compile(r"(?::?x\*?\(?|:?x\*?;|\.?x\*?\?|\(x\*?\)|=x|\.?x=|\.x\*?|x\.|:x\[|'x'|x\*x)")
 
 
 def _is_one_token(word: str) -> bool:
+    if word in ("]=", "]*", "*[", "==A"):
+        return True
     operator = word.removeprefix(":")
-    return operator == "]=" or operator in token.EXACT_TOKEN_TYPES or bool(FORMS.fullmatch(re.sub(r"\w+", "x", word)))
+    return operator in token.EXACT_TOKEN_TYPES or bool(FORMS.fullmatch(re.sub(r"\w+", "x", word)))
 
 
 def test_calls_in_formatted_and_in_broken_code_are_the_same() -> None:

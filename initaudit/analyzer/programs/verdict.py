@@ -43,8 +43,10 @@ class Verdict:
 def judge(construction: Construction, found: Sequence[Registered]) -> dict[Storage, Verdict]:
     """The verdict on each storage. The project is searched for what the class's own promise leaves open."""
     verdicts: dict[Storage, Verdict] = {}
+    before = {entry.storage: len(entry.storage.writes) for entry in found}
     for entry in found:
-        if promised(construction, entry) is not None:
+        known = len(entry.storage.writes) > before[entry.storage]  # by what was found to write another one
+        if known or promised(construction, entry) is not None:
             verdicts[entry.storage] = _kept(construction, entry)
     left = [entry for entry in found if entry.storage not in verdicts]
     courses = programs(construction, left) if left else {}

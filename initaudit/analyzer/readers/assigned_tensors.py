@@ -18,7 +18,7 @@ from initaudit.subjects.lost_writes import AssignedTensor
 LAYERS = {f"torch.nn.{name}" for name in (*torch_api.LINEAR_LIKE, *torch_api.NORMALIZATIONS, "Embedding")}
 
 
-@reads(AssignedTensor, scope=Context, words="weight= bias=")
+@reads(AssignedTensor, scope=Context, words=".weight= .bias=")
 def assigned_tensors(context: Context) -> Iterator[AssignedTensor]:
     """``layer.weight = torch.randn(...)`` where the layer is one of torch's."""
     meanings = Meanings(context)

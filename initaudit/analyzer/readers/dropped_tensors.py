@@ -20,12 +20,13 @@ FILLS = {"full": "fill_({0})", "zeros": "zero_()", "ones": "fill_(1.0)", "randn"
 MAKERS = {each.rpartition(".")[2] for each in torch_api.NEW_TENSOR_FACTORIES} | OUT_OF_PLACE
 WRITES = torch_api.OVERWRITES | torch_api.PARTIAL_WRITES
 MADE = " ".join(f":{name}(" for name in sorted(MAKERS))
+ATTRIBUTES = ".weight* .bias* .data getattr("
 BEHIND_A_VIEW = " ".join(f"{name}(" for name in sorted(OUT_OF_PLACE))
 
 
-@reads(DroppedTensor, scope=Context, words=("weight bias data", "copy_= normal_= uniform_= fill_= zero_="))
-@reads(DroppedTensor, scope=Context, words="parameters( state_dict(")
-@reads(DroppedTensor, scope=Context, words=("weight bias data", MADE))
+@reads(DroppedTensor, scope=Context, words=(ATTRIBUTES, "copy_= normal_= uniform_= fill_= zero_="))
+@reads(DroppedTensor, scope=Context, words=("parameters( state_dict(", f"{MADE} {BEHIND_A_VIEW} :* :+ :- :/"))
+@reads(DroppedTensor, scope=Context, words=(ATTRIBUTES, MADE))
 @reads(DroppedTensor, scope=Context, words=("detach(", BEHIND_A_VIEW))
 @reads(DroppedTensor, scope=Context, words=("self", MADE), nearby="Parameter( register_parameter(")
 @reads(DroppedTensor, scope=Context, words=("=weight =bias :weight :bias", ":* :+ :- :/"))

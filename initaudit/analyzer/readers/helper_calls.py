@@ -18,7 +18,7 @@ OF_MODULES = ("weight", "bias")
 """Attributes that no tensor has."""
 
 
-@reads(HelperCall, scope=Context, words="init*( normal_*( xavier*( kaiming*(")
+@reads(HelperCall, scope=Context, words=("init*( normal_*( xavier*( kaiming*(", "(weight) (bias) (self)"))
 def helper_calls(context: Context) -> Iterator[HelperCall]:
     """Calls that give a parameter to a helper that does nothing unless it is given a module."""
     for call in context.calls():

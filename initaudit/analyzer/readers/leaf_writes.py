@@ -24,14 +24,11 @@ RECORDED = (torch_api.OVERWRITES | torch_api.PARTIAL_WRITES) - {"set_"} | {
     "mul_", "div_", "add_", "sub_", "clamp_", "neg_", "abs_", "sqrt_", "pow_", "exp_", "copy_", "lerp_", "addmm_",
 }  # fmt: skip
 
+WRITES = "-= += *= /= ]= normal_( uniform_( zero_( fill_( copy_( mul_( div_( add_( sub_( clamp_("
 
-@reads(LeafWrite, scope=Context, words=("-= += *= /=", "parameters( weight bias Parameter("), nearby="Parameter( nn")
-@reads(
-    LeafWrite,
-    scope=Context,
-    words="normal_( uniform_( zero_( fill_( copy_( mul_( div_( add_( sub_( clamp_( ]=",
-    nearby="Parameter( nn",
-)
+
+@reads(LeafWrite, scope=Context, words=(WRITES, "parameters( .weight* .bias* .in_proj* getattr("))
+@reads(LeafWrite, scope=Context, words=(WRITES, ":self["), nearby="Parameter( register_parameter(")
 def leaf_writes(context: Context) -> Iterator[LeafWrite]:
     """Writes to parameters, or to views of them, that autograd records."""
     if not _records(context) or SWITCHES.search(_surroundings(context)):

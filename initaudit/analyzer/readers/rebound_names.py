@@ -17,7 +17,8 @@ from initaudit.subjects.lost_writes import ReboundName
 WRITES = torch_api.OVERWRITES | {"mul_", "div_", "add_", "sub_", "clamp_"}
 
 
-@reads(ReboundName, scope=Context, words="parameters( =weight =bias state_dict(")
+@reads(ReboundName, scope=Context, words="=weight =bias")
+@reads(ReboundName, scope=Context, words=("parameters( state_dict(", "for"))
 def rebound_names(context: Context) -> Iterator[ReboundName]:
     """Names of parameters that are bound to a new tensor which nothing reads."""
     meanings = Meanings(context)

@@ -19,7 +19,7 @@ WITH_TENSORS = {f"torch.nn.{name}" for name in torch_api.LINEAR_LIKE | torch_api
 BY_SIZE = {"zeros", "ones", "empty", "rand", "randn", "full", "eye"}
 
 
-@reads(TensorTruth, scope=Context, words="weight? bias?")
+@reads(TensorTruth, scope=Context, words=".weight? .bias?")
 @reads(TensorTruth, scope=Context, words="self?", nearby="Parameter( register_parameter(")
 def tensor_truths(context: Context) -> Iterator[TensorTruth]:
     """``if m.bias:`` where ``m`` is known to be a layer of torch."""

@@ -15,7 +15,7 @@ from initaudit.finding import Place
 from initaudit.subjects.weights import TiedDraw
 
 
-@reads(TiedDraw, scope=Context, words=("=weight", "weight="), named="__init__")
+@reads(TiedDraw, scope=Context, words=("=weight", ".weight="), named="__init__")
 def tied_draws(context: Context) -> Iterator[TiedDraw]:
     """In a constructor: a tie, and what draws or replaces one of the two anew behind it."""
     function, cls = context.function, context.cls

@@ -17,9 +17,10 @@ from initaudit.subjects.module_tests import TypeTest
 @reads(
     TypeTest,
     scope=Context,
-    words=("isinstance( == is", "modules( children( Module _("),
+    words=("isinstance( type( __class__", "modules( children( Module _(", "'or'"),
     nearby="modules( children( apply(",
 )
+@reads(TypeTest, scope=Context, words=("modules( children( Module _(", "==A"), nearby="modules( children( apply(")
 def type_tests(context: Context) -> Iterator[TypeTest]:
     """Tests, in a statement, of the type of what is known to be a module."""
     for step in Meanings(context).steps():

@@ -66,6 +66,10 @@ class Context:
         node = self.snippet.body[0] if self.snippet.body else None
         return node if self.definition is not None and isinstance(node, FunctionNode) else None
 
+    def holds(self, word: str) -> bool:
+        """Whether a word stands in it, see ``matches``."""
+        return self.module.matches(self.snippet.start, self.snippet.end).holds(word)
+
     def resolve(self, node: ast.AST) -> Resolved | None:
         """What a dotted expression stands for at the top level of the file."""
         name = dotted(node) if isinstance(node, ast.expr) else ""

@@ -110,6 +110,8 @@ class Meanings:
     def _asked_for(self, function: FunctionNode) -> set[str]:
         """The names of which a function asks which class of modules they are of."""
         asked: set[str] = set()
+        if not self.context.holds("isinstance("):
+            return asked
         for node in nodes(function):
             match node:
                 case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kinds]) if name not in asked:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from initaudit.analyzer.matches import Words
+from initaudit.analyzer.matches import Spread, Words
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
 
@@ -18,8 +19,36 @@ class Scope(NamedTuple):
     definition: Definition | None
 
 
+_SPREADS: weakref.WeakKeyDictionary[Module, tuple[Sequence[Scope], Spread]] = weakref.WeakKeyDictionary()
+"""The parts of a file, and which of them hold which words, as far as that was asked."""
+
+
 def scopes(module: Module) -> Sequence[Scope]:
     """Return the parts of a file, in its order."""
+    return _spread(module)[0]
+
+
+def holding(module: Module, words: Words, among: int | None = None) -> int:
+    """The parts of a file in which one word of each group stands: a number with a bit for each part, see ``Spread``."""
+    parts, spread = _spread(module)
+    among = spread.everywhere if among is None else among
+    return spread.holding_all(words, among, lambda at: module.matches(parts[at].start, parts[at].end))
+
+
+def scopes_holding(module: Module, words: Words) -> Iterator[Scope]:
+    """Yield the parts of a file in which one word of each group stands."""
+    found = holding(module, words)
+    return (scope for index, scope in enumerate(scopes(module)) if found >> index & 1)
+
+
+def _spread(module: Module) -> tuple[Sequence[Scope], Spread]:
+    if module not in _SPREADS:
+        parts = _parts(module)
+        _SPREADS[module] = parts, Spread(module.text, [module.begin(part.start) for part in parts])
+    return _SPREADS[module]
+
+
+def _parts(module: Module) -> Sequence[Scope]:
     found = [
         Scope(definition.start, definition.end, definition)
         for definition in module.outline.definitions
@@ -27,14 +56,6 @@ def scopes(module: Module) -> Sequence[Scope]:
     ]
     found += [Scope(start, end, None) for start, end in module.outline.top_level]
     return sorted(found, key=lambda scope: scope.start)
-
-
-def scopes_holding(module: Module, words: Words) -> Iterator[Scope]:
-    """Yield the parts of a file in which one word of each group stands."""
-    if module.words.holds_all(words):
-        for scope in scopes(module):
-            if module.matches(scope.start, scope.end).holds_all(words):
-                yield scope
 
 
 def _inside_function(definition: Definition) -> bool:
