@@ -25,7 +25,7 @@ BEHIND_A_VIEW = " ".join(f"{name}(" for name in sorted(OUT_OF_PLACE))
 
 
 @reads(DroppedTensor, scope=Context, words=(ATTRIBUTES, "copy_= normal_= uniform_= fill_= zero_="))
-@reads(DroppedTensor, scope=Context, words=("parameters( state_dict(", f"{MADE} {BEHIND_A_VIEW} :* :+ :- :/"))
+@reads(DroppedTensor, scope=Context, words="parameters( state_dict(")
 @reads(DroppedTensor, scope=Context, words=(ATTRIBUTES, MADE))
 @reads(DroppedTensor, scope=Context, words=("detach(", BEHIND_A_VIEW))
 @reads(DroppedTensor, scope=Context, words=("self", MADE), nearby="Parameter( register_parameter(")

@@ -23,7 +23,7 @@ SHARED = re.compile(r"shar|tie|same|reuse", re.IGNORECASE)
 """Words of code that repeats a layer on purpose."""
 
 
-@reads(RepeatedLayer, scope=Context, words=("ModuleList( Sequential(", "]* *[ repeat("))
+@reads(RepeatedLayer, scope=Context, words=("ModuleList( Sequential(", "]* *[ repeat( append( 'for'"))
 def repeated_layers(context: Context) -> Iterator[RepeatedLayer]:
     """``nn.ModuleList([layer] * n)`` of a layer with parameters or buffers."""
     made = {

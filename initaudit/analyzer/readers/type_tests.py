@@ -17,7 +17,7 @@ from initaudit.subjects.module_tests import TypeTest
 @reads(
     TypeTest,
     scope=Context,
-    words=("isinstance( type( __class__", "modules( children( Module _(", "'or'"),
+    words=("isinstance( type( __class__", "modules( children( Module _("),
     nearby="modules( children( apply(",
 )
 @reads(TypeTest, scope=Context, words=("modules( children( Module _(", "==A"), nearby="modules( children( apply(")
