@@ -21,6 +21,9 @@ MODULE_BASES = frozenset(
         "mmengine.model.BaseModule",
         "mmengine.model.BaseModel",
         "mmengine.model.base_module.BaseModule",
+        "torch_geometric.nn.MessagePassing",
+        "torch_geometric.nn.conv.MessagePassing",
+        "torch_geometric.nn.conv.message_passing.MessagePassing",
     }
 )
 

@@ -13,6 +13,9 @@ BASES = {
     "pytorch_lightning": "import pytorch_lightning as pl\nBase = pl.LightningModule",
     "mmengine": "from mmengine.model import BaseModule as Base",
     "mmcv": "from mmcv.runner import BaseModule as Base",
+    "torch_geometric": "import torch_geometric.nn as pyg\nBase = pyg.MessagePassing",
+    "torch_geometric.nn.conv": "from torch_geometric.nn.conv import MessagePassing as Base",
+    "torch_geometric, its file": "from torch_geometric.nn.conv.message_passing import MessagePassing as Base",
 }
 NET = """
 {base}
