@@ -213,6 +213,39 @@ def test_it_is_raw_where_nothing_that_is_called_could_be_given_the_class(
     assert found is not None and found.coverage is Coverage.NEVER
 
 
+HANDED = """
+from layer import Layer
+from others import Trainer, compute
+
+class Method:
+    def __init__(self, weight):
+        self.weight = weight
+
+    def fit(self, model, data):
+        assert isinstance(model, Layer)
+        data.zero_()
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "coverage"),
+    [
+        ("Trainer(max_epochs=3).fit(model, scaled(self.weight))", Coverage.NEVER),
+        ("copy = scaled(weight=self.weight)\n        compute(copy, model=model)", Coverage.NEVER),
+        ("report([self.weight, 1])\n        trained = Trainer().run([model])\n        return trained", Coverage.NEVER),
+        ("compute(model.weight)", Coverage.UNKNOWN),
+        ("Trainer().fit(model)\n        compute(model.weight, data)", Coverage.UNKNOWN),
+        ("compute([model.weight], like=self.weight)", Coverage.UNKNOWN),
+    ],
+)
+def test_a_method_that_trains_a_model_hands_on_no_parameter_of_the_same_name(
+    body: str, coverage: Coverage, told: Callable[..., ParameterTimeline | None]
+) -> None:
+    method = HANDED + f"        {body}\n"
+    found = told(net=NET, method=method, main="from method import Method\nMethod(3).fit(None, None)\n")
+    assert found is not None and found.coverage is coverage
+
+
 def test_a_function_that_builds_the_class_is_not_the_class(
     analyzed: Callable[..., dict[str, Observation]],
 ) -> None:

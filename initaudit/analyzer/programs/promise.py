@@ -37,6 +37,8 @@ from initaudit.analyzer.writing import functions
 PROPERTIES = ("device", "dtype", "shape", "size", "requires_grad", "ndim", "numel", "dim")
 NO_MODULE = re.compile(r"\b(?:\w*Tensor|str|int|float|bool|[dD]ict|Path|PathLike|device|dtype|Size|ndarray)\b")
 MAX_CONTAINERS = 60
+MODULE_ESCAPED = "the module was handed on"
+"""A module whose own escape says nothing of its memory."""
 
 
 def promised(construction: Construction, found: Registered, *, uncalled: bool = False) -> str | None:
@@ -132,38 +134,56 @@ def _written_in(
                 continue
             if not uncalled and not is_called(construction.run.project, Defined(function.module, owner), name):
                 continue
-            if _is_trusted(function, found.name):
+            if _is_about_initialization(function):
                 run_on_module(construction, function, holding)
                 if len(found.storage.writes) > before or found.storage.escaped:
                     return function.qualname
                 continue
             with trial(construction):
                 run_on_module(construction, function, holding)
-                certain = (REACHED, LOADED) if function.definition.name == "__init__" else (REACHED,)
+                certain = (REACHED, LOADED) if name == "__init__" else (REACHED,)
                 if len(found.storage.writes) > before or found.storage.escaped in certain:
                     return function.qualname
+                escaped = found.storage.escaped is not None
+            if escaped and _hands_on(function, found.name) and _hands_itself_on(construction, function, found, holding):
+                return function.qualname
         subclass = writing_subclass(construction, module, found.storage)
         if subclass is not None:
             return subclass
     return None
 
 
-def _is_trusted(function: Defined, name: str) -> bool:
+def _is_about_initialization(function: Defined) -> bool:
     """Whether a function that hands the module to code nobody can read may do so to have it initialized.
 
-    Otherwise it has to write the parameter itself: the argument that was taken for a module may be anything. One that
-    does not parse may do either.
+    Otherwise it has to write the parameter itself, or hand on that: the argument that was taken for a module may be
+    anything. One that does not parse may do either.
     """
-    if function.module.function(function.definition) is None:
-        return True
     called = function.definition.name
-    if called == "__init__" or "forward" in called or not ABOUT_INITIALIZATION.search(called):
-        found = function.module.function(function.definition) if "forward" not in called else None
-        return found is not None and any(_hands_on(node, name.partition(".")[0]) for node in found[0].nodes)
+    known = called == "__init__" or "forward" in called or not ABOUT_INITIALIZATION.search(called)
+    return not known or function.module.function(function.definition) is None
+
+
+def _hands_on(function: Defined, name: str) -> bool:
+    """Whether a function gives a parameter, by its name, to what it calls; a forward does so to compute with it."""
+    found = function.module.function(function.definition) if "forward" not in function.definition.name else None
+    return found is not None and any(_gives(node, name.partition(".")[0]) for node in found[0].nodes)
+
+
+def _hands_itself_on(
+    construction: Construction, function: Defined, found: Registered, holding: frozenset[Defined]
+) -> bool:
+    """Whether a function hands on the parameter itself, and not only the module, to train that for example."""
+    with trial(construction):
+        construction.instance.escaped = construction.instance.escaped or MODULE_ESCAPED
+        run_on_module(construction, function, holding)
+        if found.storage.escaped is None:
+            return False
+    run_on_module(construction, function, holding)
     return True
 
 
-def _hands_on(node: ast.AST, attribute: str) -> bool:
+def _gives(node: ast.AST, attribute: str) -> bool:
     """Whether a call is given an attribute, or what it holds, and not only what is asked of it."""
     pending: list[ast.AST] = [*node.args, *(each.value for each in node.keywords)] if isinstance(node, ast.Call) else []
     while pending:
