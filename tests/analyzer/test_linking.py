@@ -451,6 +451,34 @@ def test_what_a_caller_passes_tells_a_size_from_data(
     assert found == ([expected] if expected else [])
 
 
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        ("def build(width: int):\n    return Bias(width)", Coverage.NEVER),
+        ("def build(width):\n    return nn.Sequential(nn.Linear(3, width), Bias(2 * width))", Coverage.NEVER),
+        (
+            "class Net(nn.Module):\n    def __init__(self, width):\n        super().__init__()\n"
+            "        self.bias = Bias(n=width)\n        self.conv = nn.Conv2d(width, 8, 3)",
+            Coverage.NEVER,
+        ),
+        ("def build(width: list):\n    return Bias(width)", None),
+        ("def build(width: int):\n    width = [width]\n    return Bias(width)", None),
+        ("def build(width):\n    inner = [nn.Linear(3, width) for width in width]\n    return Bias(width)", None),
+        ("def build(width):\n    inner = lambda width: nn.Linear(3, width)\n    return Bias(width)", None),
+        ("def build(width):\n    return nn.Linear(1, width) if isinstance(width, int) else Bias(width)", None),
+    ],
+)
+def test_what_a_caller_knows_to_be_a_width_is_a_size(
+    analyzed: Callable[..., dict[str, Observation]], build: str, expected: object
+) -> None:
+    bias = (
+        "class Bias(nn.Module):\n    def __init__(self, n):\n        super().__init__()\n"
+        "        self.w = nn.Parameter(torch.Tensor(n))\n\n"
+    )
+    found = [timeline.coverage for one in analyzed(net=bias + build).values() for timeline in one.parameters]
+    assert found == ([expected] if expected else [])
+
+
 def test_an_argument_that_a_layer_takes_for_a_width_is_a_size(analyzed: Callable[..., dict[str, Observation]]) -> None:
     seen = analyzed(
         net="""

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from initaudit.analyzer.constructor import Construction
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.programs.graph import modules_naming
-from initaudit.analyzer.project import Defined, Global, Project
-from initaudit.analyzer.snippets import parameters
+from initaudit.analyzer.project import Defined, External, Global, Project
+from initaudit.analyzer.snippets import FunctionNode, dotted, nodes, parameters
+from initaudit.analyzer.syntax.functions import own_nodes
+
+SIZED = frozenset({"Linear", "Embedding", "Conv1d", "Conv2d", "Conv3d", "GRU", "LSTM", "GRUCell", "LSTMCell"})
+"""Layers of torch whose first two arguments are integers."""
 
 
 def passes_integer(construction: Construction, name: str) -> bool:
@@ -19,10 +23,10 @@ def passes_integer(construction: Construction, name: str) -> bool:
     if position is None:
         return False
     for module in modules_naming(project, cls):
-        for call in _calls(module, cls.definition.name):
+        for call, sizes in _calls(project, module, cls.definition.name):
             passed = [keyword.value for keyword in call.keywords if keyword.arg == name] or call.args[position:][:1]
             starred = any(isinstance(argument, ast.Starred) for argument in call.args[: position + 1])
-            if passed and not starred and _is_integer(project, module, passed[0]):
+            if passed and not starred and _is_integer(project, module, passed[0], sizes):
                 return True
     return False
 
@@ -35,24 +39,49 @@ def _position(project: Project, cls: Defined, name: str) -> int | None:
     return names.index(name) - 1 if name in names[1:] else None
 
 
-def _calls(module: Module, name: str) -> Iterator[ast.Call]:
-    """The calls of a class by its name."""
+def _calls(project: Project, module: Module, name: str) -> Iterator[tuple[ast.Call, frozenset[str]]]:
+    """The calls of a class by its name, and the parameters of the function around each that are sizes."""
     for start, end in module.parts_naming(name):
         found = module.quiet_snippet(start, end)
+        inner: dict[ast.AST, frozenset[str]] = {}
         for node in found.nodes if found is not None else ():
+            if isinstance(node, FunctionNode):
+                inner |= dict.fromkeys(nodes(node), _sizes(project, module, node))
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
-                yield node
+                yield node, inner.get(node, frozenset())
 
 
-def _is_integer(project: Project, module: Module, node: ast.expr) -> bool:
-    """Whether an expression is plainly an integer: a number, arithmetic of such, or a constant of a readable module."""
+def _sizes(project: Project, module: Module, function: FunctionNode) -> frozenset[str]:
+    """The parameters of a function that it says are integers, or gives a layer of torch as a size.
+
+    None that is bound again, or whose type is tested.
+    """
+    given = {each.arg for each in parameters(function)}
+    sizes = {each.arg for each in parameters(function) if getattr(each.annotation, "id", None) == "int"}
+    for node in own_nodes(function):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+                given.discard(name)
+            case ast.Call(func=ast.Name("isinstance"), args=[ast.Name(id=name), _]):
+                given.discard(name)
+            case ast.Call(func=called, args=[*args]) if dotted(called).rpartition(".")[2] in SIZED:
+                found = project.resolve(module, dotted(called))
+                if isinstance(found, External) and found.name == f"torch.nn.{dotted(called).rpartition('.')[2]}":
+                    sizes |= {each.id for each in args[:2] if isinstance(each, ast.Name)}
+    return frozenset(sizes & given)
+
+
+def _is_integer(project: Project, module: Module, node: ast.expr, sizes: frozenset[str] = frozenset()) -> bool:
+    """Whether an expression is plainly an integer: a number or size, arithmetic of such, or a constant of a module."""
     match node:
         case ast.Constant(value=value):
             return type(value) is int
         case ast.UnaryOp(operand=operand):
-            return _is_integer(project, module, operand)
+            return _is_integer(project, module, operand, sizes)
         case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() | ast.FloorDiv() | ast.Pow(), right=right):
-            return _is_integer(project, module, left) and _is_integer(project, module, right)
+            return all(_is_integer(project, module, each, sizes) for each in (left, right))
+        case ast.Name(id=name) if name in sizes:
+            return True
         case ast.Name() | ast.Attribute():
             found = project.resolve(module, ast.unparse(node))
             return isinstance(found, Global) and _holds_integer(project, found)
