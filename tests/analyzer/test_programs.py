@@ -300,6 +300,41 @@ def test_a_class_that_a_checkpoint_always_fills_is_noted(told: Callable[..., Par
     assert found.only is Only.CHECKPOINT
 
 
+OWN = "from net import Net\nimport copy\n\ndef main(data):\n    net = Net(3)\n"
+BEST = "    for x in data:\n        net(x).backward()\n        if x.best:\n            best = {}\n"
+
+
+@pytest.mark.parametrize(
+    ("main", "only"),
+    [
+        (OWN + BEST.format("copy.deepcopy(net.state_dict())") + "    net.load_state_dict(best)\n", None),
+        (
+            OWN + "    best = net.state_dict()\n    net(data).backward()\n    net.load_state_dict(best, strict=True)\n",
+            None,
+        ),
+        (
+            OWN + "    best = None\n" + BEST.format("net.state_dict().copy()") + "    net.load_state_dict(best)\n",
+            None,
+        ),
+        (OWN + "    best = torch.load(data)\n    net.load_state_dict(best)\n", Only.CHECKPOINT),
+        (
+            OWN + "    its = fetch(data)\n    net.load_state_dict(copy.deepcopy(its.state_dict()))\n",
+            Only.CHECKPOINT,
+        ),
+        (
+            OWN + "    best = torch.load(data) if data else net.state_dict()\n    net.load_state_dict(best)\n",
+            Only.CHECKPOINT,
+        ),
+    ],
+)
+def test_a_model_that_gets_its_own_values_back_is_not_loaded(
+    main: str, only: Only | None, told: Callable[..., ParameterTimeline | None]
+) -> None:
+    found = told(net=NET, main=main + "\nmain(1)\n")
+    assert found is not None and found.coverage is Coverage.NEVER
+    assert found.only is only
+
+
 def test_a_class_that_only_tests_build_is_noted(told: Callable[..., ParameterTimeline | None]) -> None:
     found = told(test_layer="from layer import Layer\ndef test_it():\n    assert Layer(3)(torch.ones(3)) is not None\n")
     assert found is not None

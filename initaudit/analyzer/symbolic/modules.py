@@ -27,6 +27,7 @@ from initaudit.analyzer.symbolic.values import (
     Tensor,
     Value,
     choose,
+    inside,
     leaves,
     text,
 )
@@ -346,7 +347,19 @@ def _items(run: Run, instance: Instance, args: list[Value], keywords: dict[str, 
     return Sequence(pairs, complete=False)
 
 
+def _state(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+    return Symbol(f"{_own_state(instance)}()")
+
+
+def _own_state(instance: Instance) -> str:
+    return f"state_dict#{id(instance)}"
+
+
 def _load(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+    """What comes from elsewhere writes the module; its own values of an earlier time, the best ones say, do not."""
+    loaded = [each for each in inside(args[0]) if each is not UNSET and each != NONE] if args else []
+    if loaded and all(isinstance(each, Symbol) and _own_state(instance) in each.text for each in loaded):
+        return UNKNOWN
     if run.following is not None:
         initialize(run, instance, LOADS, origin)
         return UNKNOWN
@@ -378,6 +391,7 @@ _METHODS = {
     "keys": _keys,
     "values": _values,
     "items": _items,
+    "state_dict": _state,
     "load_state_dict": _load,
     "_apply": _lose,
 }
