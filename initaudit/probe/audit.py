@@ -25,8 +25,8 @@ from initaudit.probe.nested import nested_missed
 from initaudit.probe.neutral import zeroed, zeroed_memory
 from initaudit.probe.order import early_walks, overwritten
 from initaudit.probe.poison import BuildError, Built, Make, Tensors, Verdict, control_build, judge, tensors_of
-from initaudit.probe.ranks import is_distributed, is_spread, several, together, values_of
-from initaudit.probe.readable import is_imagined, shape_of
+from initaudit.probe.ranks import built_together, is_spread, several, together, unwritten_shards, values_of
+from initaudit.probe.readable import is_distributed, is_imagined, shape_of
 from initaudit.probe.request import Stage, Target, TargetError
 from initaudit.probe.restore import not_restored
 from initaudit.probe.seeds import ignoring_seed
@@ -91,6 +91,7 @@ class Audit:
             *overwritten(self.timelines),
             *name_tests(self.timelines.watch),
             *nested_missed(self.timelines.watch),
+            *unwritten_shards(self.timelines),
         )
 
     def follow(self) -> None:
@@ -258,6 +259,7 @@ def audit(target: Target, resolved: Resolved, about_to: Callable[[Stage, Observa
         if target.abstract == "auto" and refused_memory(error):
             return audit_abstractly(target, resolved, place)
         return not_built(resolved, place, error)
+    spread = several() and is_spread(control.model)  # a forward may gather what is sharded
     running = Audit(target, resolved.build, place, control)
     about_to(Stage.COMPARING, running.observation())
     running.compare()
@@ -268,7 +270,8 @@ def audit(target: Target, resolved: Resolved, about_to: Callable[[Stage, Observa
     running.follow()
     about_to(Stage.TRAINING, running.observation())
     running.train()
-    return running.observation()
+    seen = running.observation()
+    return built_together(seen) if spread else seen
 
 
 def refused_memory(error: BaseException) -> bool:

@@ -16,7 +16,7 @@ import torch
 from initaudit.probe.applications import applications_watched
 from initaudit.probe.fills import Content, filling
 from initaudit.probe.foreign import lending_watched, numpy_watched
-from initaudit.probe.readable import bare, has_memory
+from initaudit.probe.readable import bare, has_memory, local_of
 from initaudit.probe.request import TargetError
 from initaudit.probe.walks import walks_watched
 from initaudit.probe.watch import Decision, Fill, Filler, Watch
@@ -172,7 +172,7 @@ def _compare(verdict: Verdict, make: Make, seed: int, one: Content, other: Conte
     verdict.unstable = {name: _apart(tensors[name], again.get(name), differs) for name, differs in unstable.items()}
     del again
     other_memory = build_again(make, seed, filling(other))
-    depends = {name: NONE.expand(tensor.numel()) for name, tensor in tensors.items()}
+    depends = {name: NONE.expand(local_of(tensor).numel()) for name, tensor in tensors.items()}
     depends.update(_differing(verdict, first, other_memory))
     del other_memory
     verdict.depends, verdict.decisions, verdict.watch_failure = depends, first.watch.decisions, first.watch.failure
@@ -195,6 +195,7 @@ def _differing(verdict: Verdict, first: Built, other: Tensors) -> Iterator[tuple
             continue
         one, two = first.tensors[name], other.get(name)
         record = first.watch.record_of(one)
+        one, two = local_of(one), None if two is None else local_of(two)
         if two is not None and (record is None or record.garbage is None) and rounded(one, two):
             apart = _apart(one, two, differs)
             known = verdict.rounding.get(name)
@@ -228,6 +229,7 @@ def rounded(one: torch.Tensor, two: torch.Tensor) -> bool:
 
 def _apart(one: torch.Tensor, two: torch.Tensor | None, differs: torch.Tensor) -> Apart:
     elements = how_many(differs)
+    one, two = local_of(one), None if two is None else local_of(two)
     if two is None or one.shape != two.shape or one.is_quantized or one.dtype.itemsize < SHORT:
         return Apart(elements)
     largest = float((_numbers(one) - _numbers(two)).abs().amax())
@@ -252,7 +254,8 @@ def differences(one: Tensors, two: Tensors) -> Iterator[tuple[str, torch.Tensor]
 
 
 def differing(one: torch.Tensor, two: torch.Tensor | None) -> torch.Tensor:
-    """Which elements differ in their bits; all of them when the shapes do. Flat, bool."""
+    """Which elements differ in their bits; all of them when the shapes do. Flat, bool; of a shard, those held here."""
+    one, two = local_of(one), None if two is None else local_of(two)
     if two is not None and not (has_memory(one) and has_memory(two)):
         return torch.zeros((), dtype=torch.bool, device="cpu").expand(one.numel())
     if two is None or one.shape != two.shape or one.dtype != two.dtype:

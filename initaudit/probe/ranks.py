@@ -22,11 +22,12 @@ import torch
 import torch.distributed as dist
 
 from initaudit.observation import Observation, Undecided
-from initaudit.probe.poison import tensors_of
-from initaudit.probe.readable import bare, has_memory
+from initaudit.probe.poison import how_many, tensors_of
+from initaudit.probe.readable import bare, has_memory, is_distributed, local_of
 from initaudit.probe.seeds import looks_random
+from initaudit.probe.timelines import Timelines
 from initaudit.probe.values import summarize
-from initaudit.subjects.ranks import Copies, ReplicasDiffer, ShardsAlike, ShardsConstant
+from initaudit.subjects.ranks import Copies, ReplicasDiffer, ShardsAlike, ShardsLeft
 from initaudit.timeline import Kind, ParameterTimeline, Values
 
 TIMEOUT = 60.0
@@ -77,16 +78,6 @@ class Said(msgspec.Struct, frozen=True):
     held: dict[str, Held]
 
 
-def is_distributed(tensor: torch.Tensor) -> bool:
-    """Return whether a tensor is a ``DTensor``, of which this process may hold a part."""
-    return hasattr(tensor, "_local_tensor") and hasattr(tensor, "placements")
-
-
-def local_of(tensor: torch.Tensor) -> torch.Tensor:
-    """Return the elements that this process holds, over the same memory."""
-    return getattr(tensor, "_local_tensor", tensor).detach() if is_distributed(tensor) else tensor
-
-
 def is_flat(model: torch.nn.Module) -> bool:
     """Return whether FSDP of version 1 holds parameters of a model, as pieces of flat ones."""
     fsdp = sys.modules.get("torch.distributed.fsdp")
@@ -134,6 +125,48 @@ def together(seen: Observation, model: torch.nn.Module) -> Observation:
         undecided=tuple(one for one in doubts if not _settled(one, judged)),
         error="; ".join(dict.fromkeys(rank.seen.error for rank in ranks if rank.seen.error is not None)) or None,
     )
+
+
+def unwritten_shards(timelines: Timelines) -> Iterator[ShardsLeft]:
+    """Yield the sharded parameters whose parts here change with what unwritten memory holds, as one fact."""
+    depends = timelines.verdict.depends
+    names = [
+        name
+        for name, tensor in timelines.tensors.items()
+        if is_distributed(tensor)
+        and timelines.declared[name].kind is Kind.PARAMETER
+        and name in depends
+        and how_many(depends[name])
+        and timelines.trustworthy(name)
+    ]
+    if names:
+        declared = [timelines.declared[name] for name in names]
+        yield ShardsLeft(
+            place=timelines.written_at(names[0]),
+            model=declared[0].model,
+            parameter=declared[0].name,
+            affects=tuple(dict.fromkeys(one.name for one in declared)),
+            paths=tuple(names),
+            ranks=(dist.get_rank() if several() else 0,),
+            elsewhere=(),
+            unwritten=True,
+        )
+
+
+def built_together(seen: Observation) -> Observation:
+    """Return what all ranks see of a sharded model that each of them builds."""
+    try:
+        answers = exchange(msgspec.msgpack.encode(seen), TIMEOUT)
+    except UnansweredError as error:
+        return msgspec.structs.replace(seen, error=str(error))
+    ranks = [msgspec.msgpack.decode(answer, type=Observation) for answer in answers]
+    left: dict[ShardsLeft, list[int]] = {}
+    facts = dict.fromkeys(fact for rank in ranks for fact in rank.facts)
+    for fact in [one for one in facts if isinstance(one, ShardsLeft)]:
+        del facts[fact]
+        left.setdefault(msgspec.structs.replace(fact, ranks=()), []).extend(fact.ranks)
+    together = (msgspec.structs.replace(fact, ranks=tuple(numbers)) for fact, numbers in left.items())
+    return msgspec.structs.replace(ranks[0], facts=(*facts, *together), rank=dist.get_rank())
 
 
 def _settled(doubt: Undecided, judged: set[str | None]) -> bool:
@@ -376,7 +409,7 @@ class Comparison:
         for pair, paths in found.items():
             yield ShardsAlike(**self._about(paths), ranks=pair)
 
-    def constant(self) -> Iterator[ShardsConstant]:
+    def constant(self) -> Iterator[ShardsLeft]:
         """Yield what a rank left constant although others drew it, and matrices of a sharded model that nobody drew."""
         left: dict[tuple[tuple[str, ...], tuple[int, ...]], list[int]] = {}
         for rank, held in enumerate(self.held):
@@ -388,19 +421,19 @@ class Comparison:
             if blank and blank == shared and (len(blank) > 1 or large):
                 left.setdefault((tuple(blank), drawn[blank[0]]), []).append(rank)
         for (paths, elsewhere), ranks in left.items():
-            yield ShardsConstant(**self._about(paths), ranks=tuple(ranks), elsewhere=elsewhere)
+            yield ShardsLeft(**self._about(paths), ranks=tuple(ranks), elsewhere=elsewhere)
         yield from self._all_constant()
 
     def _drawn_by(self, path: str, parts: Iterable[int]) -> tuple[int, ...]:
         return tuple(part for part in parts if path in self.held[part] and self.held[part][path].drawn)
 
-    def _all_constant(self) -> Iterator[ShardsConstant]:
+    def _all_constant(self) -> Iterator[ShardsLeft]:
         every = [one for held in self.held for path, one in held.items() if self._is_matrix(path)]
         sharded = [
             path for path in self.paths if self._is_matrix(path) and any(path in h and h[path].parts for h in self.held)
         ]
         if len(sharded) > 1 and all(one.constant for one in every):
-            yield ShardsConstant(**self._about(sharded), ranks=tuple(range(len(self.held))), elsewhere=())
+            yield ShardsLeft(**self._about(sharded), ranks=tuple(range(len(self.held))), elsewhere=())
 
     def _is_matrix(self, path: str) -> bool:
         timeline = self.timelines.get(path)

@@ -16,6 +16,16 @@ def is_imagined(tensor: torch.Tensor) -> bool:
     return tensor.is_meta or isinstance(tensor, FakeTensor)
 
 
+def is_distributed(tensor: torch.Tensor) -> bool:
+    """Return whether a tensor is a ``DTensor``, of which this process may hold a part."""
+    return hasattr(tensor, "_local_tensor") and hasattr(tensor, "placements")
+
+
+def local_of(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the elements that this process holds, over the same memory."""
+    return tensor._local_tensor.detach() if is_distributed(tensor) else tensor
+
+
 def has_memory(tensor: torch.Tensor) -> bool:
     """Return whether there is memory for every element: not so on the meta device, sparse, nested or distributed.
 

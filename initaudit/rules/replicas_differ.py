@@ -53,8 +53,8 @@ class ReplicasDiffering(Rule[ReplicasDiffer]):
     ## Known problems
     Only `initaudit.audit` of an instance sees it, called on every rank. Parameters that are marked as shards or experts
     (`tensor_model_parallel`, `allreduce`), what `DistributedDataParallel` is told to ignore, running statistics of
-    normalizations, and the flat parameters of the first FSDP are not compared. A plain module before it is wrapped is a
-    note, since the wrapper may mend it.
+    normalizations, and the flat parameters of the first FSDP are not compared. A plain module is a note: a
+    wrapper may mend it later, and stages of a pipeline that look alike are meant to differ.
 
     ## References
     - [DistributedDataParallel](https://docs.pytorch.org/docs/stable/generated/torch.nn.parallel.DistributedDataParallel.html)

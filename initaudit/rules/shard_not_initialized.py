@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import PROBE, Example, Rule
-from initaudit.subjects.ranks import ShardsConstant
+from initaudit.subjects.ranks import ShardsLeft
 
 
-class ShardNotInitialized(Rule[ShardsConstant]):
+class ShardNotInitialized(Rule[ShardsLeft]):
     """
     ## What it does
-    Reports sharded parameters (`DTensor`s) whose parts on a rank hold a single number each, while other ranks drew theirs; and
-    a sharded model without any matrix that was drawn.
+    Reports sharded parameters (`DTensor`s) whose parts on a rank nothing writes, where a class or a factory is audited. Of an
+    instance, it reports those whose parts on a rank hold a single number each, while other ranks drew theirs, and a sharded model
+    without any matrix that was drawn.
 
     ## Why is this bad?
     The initialization ran on some of the ranks only, or did not run at all: `to_empty()` leaves memory that nothing has written,
@@ -35,8 +36,8 @@ class ShardNotInitialized(Rule[ShardsConstant]):
     ```
 
     ## Known problems
-    Only `initaudit.audit` of an instance sees it, called on every rank. Memory that nothing wrote and that holds something
-    else than one number is not recognised. One parameter alone counts from 256 elements of a part on.
+    Only `initaudit.audit` sees it, called on every rank. In an instance, memory that nothing wrote and that holds something
+    else than one number is not recognised: give a factory. One parameter alone counts from 256 elements of a part on.
 
     ## References
     - [fully_shard](https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html)
@@ -47,7 +48,7 @@ class ShardNotInitialized(Rule[ShardsConstant]):
     category = Category.CORRECTNESS
     severity = Severity.ERROR
     observers = PROBE
-    subject = ShardsConstant
+    subject = ShardsLeft
     invalid = (
         Example(
             source="""
@@ -110,12 +111,18 @@ class ShardNotInitialized(Rule[ShardsConstant]):
         ),
     )
 
-    def check(self, subject: ShardsConstant) -> Iterator[Finding]:
+    def check(self, subject: ShardsLeft) -> Iterator[Finding]:
         others = len(subject.affects) - 1
         names = f"`{subject.parameter}`" + (f" and {others} more" if others > 0 else "")
         verb, their = ("are", "their") if others > 0 else ("is", "its")
         said = f"{names} {verb} sharded, and "
-        if subject.elsewhere:
+        held = "hold one number each"
+        if subject.unwritten:
+            held = "change with what fresh memory holds"
+            said += (
+                f"nothing writes {their} part on {_ranks(subject.ranks)}; initialize the model once `to_empty` has run"
+            )
+        elif subject.elsewhere:
             left, drew = _ranks(subject.ranks), _ranks(subject.elsewhere)
             said += f"{left} never drew {their} part, while {drew} did; initialize on every rank"
         else:
@@ -126,7 +133,7 @@ class ShardNotInitialized(Rule[ShardsConstant]):
             evidence=[
                 Evidence(
                     Observer.PROBE,
-                    f"parts of {len(subject.paths)} parameters hold one number each on {_ranks(subject.ranks)}",
+                    f"parts of {len(subject.paths)} parameters {held} on {_ranks(subject.ranks)}",
                 )
             ],
             model=subject.model,

@@ -44,10 +44,11 @@ class ShardsAlike(Fact, frozen=True, kw_only=True):
     ranks: tuple[int, int]
 
 
-class ShardsConstant(Fact, frozen=True, kw_only=True):
-    """Sharded parameters whose parts on ``ranks`` hold one number each.
+class ShardsLeft(Fact, frozen=True, kw_only=True):
+    """Sharded parameters whose parts on ``ranks`` were not initialized.
 
-    ``elsewhere`` are ranks whose parts of the same parameters were drawn; without any, no matrix of the model was.
+    They hold one number each, while those on the ranks ``elsewhere`` were drawn; without any, no matrix of the model
+    was. Or they are ``unwritten``: they change with what fresh memory holds.
     """
 
     place: Place
@@ -57,3 +58,4 @@ class ShardsConstant(Fact, frozen=True, kw_only=True):
     paths: tuple[str, ...]
     ranks: tuple[int, ...]
     elsewhere: tuple[int, ...]
+    unwritten: bool = False
