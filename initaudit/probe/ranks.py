@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import hashlib
-import itertools
 import math
 import sys
 import time
@@ -39,7 +38,15 @@ SEVERAL = 16
 LARGE = 256
 """Elements of one constant shard that no layout of blocks explains."""
 
-_calls = itertools.count()
+
+class Exchanges:
+    """Counts the exchanges that every rank took part in: one that failed is tried again under the same keys."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+
+_exchanges = Exchanges()
 
 
 class UnansweredError(Exception):
@@ -176,26 +183,30 @@ def _settled(doubt: Undecided, judged: set[str | None]) -> bool:
 
 def exchange(message: bytes, timeout: float) -> list[bytes]:
     """Return the messages of all ranks, in their order. Raises UnansweredError, with the ranks that gave none."""
-    world, call, deadline = dist.get_world_size(), next(_calls), time.monotonic() + timeout
+    world, deadline = dist.get_world_size(), time.monotonic() + timeout
+    keys = [f"initaudit/{_exchanges.done}/{rank}" for rank in range(world)]
+    own = keys[dist.get_rank()]
     try:
         store = dist.distributed_c10d._get_default_store()
-        _put(store, f"initaudit/{call}/{dist.get_rank()}", zlib.compress(message))
+        _put(store, own, zlib.compress(message))
         missing, answers = list[int](), list[bytes]()
-        for rank in range(world):
-            wait = datetime.timedelta(seconds=max(deadline - time.monotonic(), 0.01))
+        for rank, key in enumerate(keys):
             try:
-                store.wait([f"initaudit/{call}/{rank}"], wait)
+                store.wait([key], datetime.timedelta(seconds=max(deadline - time.monotonic(), 0.01)))
             except dist.DistStoreError:
                 missing.append(rank)
             else:
-                answers.append(zlib.decompress(_get(store, f"initaudit/{call}/{rank}")))
-        if not missing and store.add(f"initaudit/{call}", 1) == world:
-            _forget(store, [f"initaudit/{call}/{rank}" for rank in range(world)])
+                answers.append(zlib.decompress(_get(store, key)))
+        if missing:
+            _forget(store, [own])
+        elif store.add(f"initaudit/{_exchanges.done}", 1) == world:
+            _forget(store, keys)
     except RuntimeError as error:  # the process that keeps the store has ended
         raise UnansweredError(f"ranks were not compared: {str(error).splitlines()[0][:200]}") from error
     if missing:
         which = f"rank{'s' if len(missing) > 1 else ''} {', '.join(map(str, missing))}"
         raise UnansweredError(f"{which} did not answer within {timeout:g} s: call `initaudit.audit` on every rank")
+    _exchanges.done += 1
     return answers
 
 
@@ -214,8 +225,9 @@ def _get(store: Any, key: str) -> bytes:
 def _forget(store: Any, keys: Iterable[str]) -> None:
     with contextlib.suppress(RuntimeError):  # a store that cannot
         for key in keys:
-            for number in range(int(store.get(key))):
-                store.delete_key(f"{key}/{number}")
+            pieces = int(store.get(key))
+            for name in (key, *(f"{key}/{number}" for number in range(pieces))):
+                store.delete_key(name)
 
 
 def held_here(model: torch.nn.Module, parameters: Iterable[ParameterTimeline]) -> dict[str, Held]:

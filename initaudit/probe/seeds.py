@@ -21,6 +21,8 @@ CORRELATED = 4.0
 """Standard errors by which neighbours of random numbers do not correlate."""
 REPEATED = 0.1
 """The part of random numbers that may be seen before."""
+COARSE = 128
+"""Different numbers from which on values of half precision, which has few, are not a few constants."""
 DRAWING = ("randn", "rand", "normal", "uniform", "randint", "random", "bernoulli", "randperm", "exponential")
 
 
@@ -67,7 +69,8 @@ def looks_random(tensor: torch.Tensor) -> bool:
     if tensor.numel() < ENOUGH or not tensor.is_floating_point():
         return False
     values = tensor.detach().double()
-    if values.unique().numel() < (1 - REPEATED) * values.numel():
+    different = COARSE if tensor.element_size() <= 2 else (1 - REPEATED) * values.numel()
+    if values.unique().numel() < different:
         return False
     centred = (values - values.mean()) / values.std(correction=0)
     for axis in range(values.dim()):

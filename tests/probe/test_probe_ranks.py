@@ -104,6 +104,7 @@ RIGHT = {
     DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(model, ["up.weight"])
     return DistributedDataParallel(model)""",
     "plain": "torch.manual_seed(0); return Net()",
+    "half": "torch.manual_seed(0); return fully_shard(Net().to(torch.bfloat16))",
     "sharded": """
     torch.manual_seed(0)
     model = Net()
@@ -148,6 +149,15 @@ RIGHT = {
     return FullyShardedDataParallel(Net(), use_orig_params=True, device_id=torch.device("cpu"))""",
 }
 WRONG = {
+    "half_alike": """
+    with torch.device("meta"):
+        model = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64)).to(torch.bfloat16)
+    fully_shard(model)
+    model.to_empty(device="cpu")
+    torch.manual_seed(0)
+    for parameter in model.parameters():
+        nn.init.normal_(parameter.to_local(), std=0.02)
+    return model""",
     "left": f"""
     with torch.device("meta"):
         model = nn.Sequential(nn.Linear(32, 64), nn.LayerNorm(64), nn.Linear(64, 32))
@@ -259,6 +269,11 @@ def test_replicas_of_shards_and_random_buffers_that_differ_are_found(answers: li
     assert "`features` differs between ranks 0 and 1" in buffer["messages"][0]
 
 
+def test_values_of_half_precision_are_random_too(answers: list[dict[str, Any]]) -> None:
+    assert answers[0]["half_alike"]["codes"] == ["INI802"]
+    assert answers[0]["half"]["codes"] == []
+
+
 def test_statistics_of_shards_are_those_of_the_whole(answers: list[dict[str, Any]]) -> None:
     whole, shards = (answers[1][name]["values"] for name in ("plain", "sharded"))
     assert {path: pytest.approx(values) for path, values in whole.items()} == shards
@@ -290,25 +305,42 @@ def test_what_is_on_meta_is_never_clean(answers: list[dict[str, Any]]) -> None:
     assert "every parameter and buffer is on meta" in whole["errors"][0]
 
 
-DYING = """
-import json, os, sys, time
+ABSENT = """
+import json, os
 import torch.distributed as dist
 from torch import nn
 import initaudit, initaudit.probe.ranks
 
 dist.init_process_group("gloo")
-initaudit.probe.ranks.TIMEOUT = 2.0
-if dist.get_rank() == 1:
+rank, answers = dist.get_rank(), []
+
+
+def audit():
+    report = initaudit.audit(nn.Linear(4, 4), isolated=True)
+    answers.append([report.exit_code(), str(report)])
+
+
+if rank == 0:
+    initaudit.probe.ranks.TIMEOUT = 2.0
+    audit()
+dist.barrier()
+initaudit.probe.ranks.TIMEOUT = 60.0
+audit()
+if rank == 1:
     os._exit(0)
-report = initaudit.audit(nn.Linear(4, 4), isolated=True)
-with open("answer0.json", "w") as file:
-    json.dump([report.exit_code(), str(report)], file)
+initaudit.probe.ranks.TIMEOUT = 2.0
+audit()
+with open("answers.json", "w") as file:
+    json.dump(answers, file)
 os._exit(0)
 """
 
 
-def test_a_rank_that_is_gone_is_named_and_nobody_waits_for_ever(tmp_path: Path) -> None:
-    run(tmp_path, {}, DYING)
-    code, told = json.loads((tmp_path / "answer0.json").read_text(encoding="utf-8"))
-    assert code == 2
-    assert "rank 1 did not answer within 2 s: call `initaudit.audit` on every rank" in told
+def test_a_rank_that_does_not_ask_or_is_gone_is_named_and_nobody_waits_for_ever(tmp_path: Path) -> None:
+    run(tmp_path, {}, ABSENT)
+    absent, present, gone = json.loads((tmp_path / "answers.json").read_text(encoding="utf-8"))
+    for code, told in (absent, gone):
+        assert code == 2
+        assert "rank 1 did not answer within 2 s: call `initaudit.audit` on every rank" in told
+    assert present[0] == 0
+    assert "did not answer" not in present[1]
