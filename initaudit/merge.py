@@ -158,10 +158,10 @@ def _cause_of(
 
 
 def _explains(cause: Finding, effect: Finding) -> bool:
-    """Whether ``effect`` is about a parameter that ``cause`` speaks of, or about no parameter and the same line."""
+    """Whether ``effect`` is about a parameter that ``cause`` speaks of, or both are about one line and no parameter."""
     if effect.parameter is not None:
         return class_name(cause.model) == class_name(effect.model) and effect.parameter in cause.subjects
-    return (cause.place.cell, cause.place.row) == (effect.place.cell, effect.place.row)
+    return not cause.subjects and (cause.place.cell, cause.place.row) == (effect.place.cell, effect.place.row)
 
 
 def grouped(findings: Sequence[Finding]) -> list[Finding]:

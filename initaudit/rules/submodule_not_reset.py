@@ -48,7 +48,6 @@ class SubmoduleNotReset(Rule[RepeatedReset]):
     name = "submodule-not-reset"
     category = Category.SUSPICIOUS
     severity = Severity.WARNING
-    supersedes = ("INI208",)
     default = Default.PREVIEW
     observers = ANALYZER
     subject = RepeatedReset
