@@ -12,6 +12,7 @@ from initaudit.analyzer.snippets import FunctionNode, defaults, has_decorator
 from initaudit.analyzer.symbolic import builtin_functions, modules, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, all_of, negate
 from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Build, Following, Frame
+from initaudit.analyzer.symbolic.holders import only_reads, written_by_others
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.torch import factories, layers, overlay
 from initaudit.analyzer.symbolic.values import (
@@ -163,6 +164,13 @@ def construct(run: Run, cls: Defined, args: list[Value], keywords: dict[str, Val
         return factories.parameter(data)
     if run.following is not None:
         return _construct_in_program(run, run.following, Instance(cls, external, origin=origin), args, keywords, origin)
+    if only_reads(run.project, cls, (*args, *keywords.values())):
+        held, before = Instance(cls, external, origin=origin), len(run.storages)
+        _run_constructor(run, held, args, keywords, origin)
+        outer = run.frame.instance
+        knowing = [each.cls for each in (held, outer) if isinstance(each, Instance) and each.cls is not None]
+        if len(run.storages) == before and not written_by_others(run.project, held, knowing):
+            return held
     for value in (*args, *keywords.values()):
         run.escape(value, f"passed to {cls.definition.name}")
     if run.built is not None and run.built.cls in (run.project.mro(cls) or ()):
