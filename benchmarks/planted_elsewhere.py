@@ -1,13 +1,17 @@
 """Planted bugs in projects that no other table here knows: delete one initializer a class, and see what is reported.
 
-    python benchmarks/planted_elsewhere.py espnet allennlp gluonts
+    python benchmarks/planted_elsewhere.py DI-engine adapters agilerl bayesian-torch blitz-bayesian-pytorch \\
+        brevitas complexPyTorch deeprobust dgllife dive-into-graphs librecommender mace-torch megatron-core \\
+        mmcv-lite opendelta openhgnn opennmt-py pytorch-metric-learning pytorch-widedeep rtdl-num-embeddings \\
+        s3prl supar tabm tensorly-torch tianshou torch-geometric-signed-directed torch-spatiotemporal \\
+        torch-uncertainty torchao torchbnn tsai xlstm
 
 Takes the newest wheel of each project from PyPI, or its sources where it has no wheel, and works in a copy. What is
 reported at warning or above counts, in the files that are planted in, with the package around them. The statement
-to delete is found by syntax alone:
-a class assigns `self.w = nn.Parameter(torch.empty(...))` and initializes `self.w` by one call that names it, or by
-`self.reset_parameters()` and kin. One is deleted per class. `reason` is filled in by someone who has read the source of
-a miss, and survives the next run; one that starts with "still written" means that silence is right.
+to delete is found by syntax alone: a class assigns `self.w = nn.Parameter(torch.empty(...))` and initializes `self.w`
+by one call that names it, or by `self.reset_parameters()` and kin. One is deleted per class. `reason` is filled in by
+someone who has read the source of a miss, and survives the next run; one that starts with "still written" means that
+silence is right.
 """
 
 from __future__ import annotations
