@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from initaudit.analyzer.constructor import Construction, Registered
-from initaudit.analyzer.matches import groups
+from initaudit.analyzer.matches import Words, groups
 from initaudit.analyzer.programs.follow import Course, Fate, follow
 from initaudit.analyzer.programs.graph import Scope, around
 from initaudit.analyzer.programs.initializers import given_away, initialized
@@ -21,6 +21,8 @@ from initaudit.timeline import Coverage, Only, at
 
 MAX_PROGRAMS = 24
 INITIALIZING = groups("apply( parameters( modules( xavier kaiming orthogonal normal_( uniform_( init*( reset*(")
+DRAWING = groups("apply( parameters( modules( xavier kaiming orthogonal normal_( uniform_(")
+"""What a model does that draws the layers of its parts itself: what a framework calls for it is known otherwise."""
 TRAINS = {"backward", "step", "fit", "Trainer", "optim"}
 
 
@@ -121,18 +123,18 @@ def initialize(construction: Construction) -> None:
     tensors = list(_memory(construction))
     for scope in surrounding.scopes[:MAX_PROGRAMS]:
         before = [len(storage.writes) for storage in tensors]
-        if _may_initialize(scope):
+        if _may_initialize(scope, DRAWING if scope.defined in surrounding.holding else INITIALIZING):
             follow(construction, [], scope, surrounding)
         if before != [len(storage.writes) for storage in tensors]:
             return
 
 
-def _may_initialize(scope: Scope) -> bool:
+def _may_initialize(scope: Scope, words: Words) -> bool:
     """Whether code does more with a model than to build it and hand it on."""
     stretches = scope.module.outline.top_level
     if scope.definition is not None:
         stretches = [(scope.definition.start, scope.definition.end)]
-    return any(scope.module.matches(start, end).holds_all(INITIALIZING) for start, end in stretches)
+    return any(scope.module.matches(start, end).holds_all(words) for start, end in stretches)
 
 
 def _memory(construction: Construction) -> Iterator[Storage]:

@@ -6,17 +6,20 @@ import ast
 import re
 from collections.abc import Iterator
 
+from initaudit.analyzer.matches import groups
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, function_context, method, own_attribute, own_attributes
+from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed
 from initaudit.analyzer.syntax.walks import Walk, walked, written
 from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
 
 CONSTANTS = {"zeros_", "ones_", "constant_", "zero_", "fill_", "eye_"}
+WRITING = groups(" ".join(f"{name}(" for name in sorted(CONSTANTS)))
 FLAG = re.compile(r"^_?(?:no|skip)_(?:\w+_)?(?:re)?init(?:ialize|ialization)?$")
 KNOWS = re.compile(r"_no_\w*init|skip|_is_")
 """What stands in an initializer that leaves some modules out."""
@@ -32,7 +35,7 @@ KNOWS = re.compile(r"_no_\w*init|skip|_is_")
 def overwritten(context: Context) -> Iterator[Overwritten]:
     """What is initialized on purpose, and drawn anew by a walk over the whole object."""
     function, cls = context.function, context.cls
-    if function is None or cls is None or function.name != "__init__":
+    if function is None or cls is None or function.name != "__init__" or not _writes_constants(context):
         return
     for position, statement in enumerate(function.body):
         walks = walked(context, statement)
@@ -47,6 +50,12 @@ def overwritten(context: Context) -> Iterator[Overwritten]:
             made = _constructor(context, inner)
             if made is not None and made.function is not None and not again.mentions(inner.definition.name):
                 yield from again.of(made, made.function.body, constructed(context.project, inner))
+
+
+def _writes_constants(context: Context) -> bool:
+    """Whether some constructor of the file calls what writes a constant."""
+    found = scopes_holding(context.module, WRITING)
+    return any(scope.definition is not None and scope.definition.name == "__init__" for scope in found)
 
 
 def _walking(context: Context, statement: ast.stmt) -> ast.stmt:
