@@ -37,7 +37,8 @@ class GlobalSeedRule(Rule[GlobalSeed]):
     ```
 
     ## Known problems
-    Scripts, notebooks and tests seed themselves on purpose, and are not reported. A seed that the caller chooses is a note.
+    Scripts, notebooks and tests seed themselves on purpose, and are not reported. A seed that the caller chooses is a note, and so
+    is one on import where a program of the project seeds the generator itself.
 
     ## References
     - [Reproducibility](https://docs.pytorch.org/docs/stable/notes/randomness.html)

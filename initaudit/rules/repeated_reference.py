@@ -116,6 +116,7 @@ class RepeatedReference(Rule[RepeatedLayer]):
         yield self.finding(
             subject.place,
             f"`{subject.source}` is one layer, several times: all share its parameters; {advice}",
+            severity=Severity.WARNING if subject.listed else None,
             evidence=[Evidence(Observer.ANALYZER, "each item refers to the same object")],
             fix=self.made_anew(subject),
         )

@@ -41,11 +41,15 @@ class GainDraw(Fact, frozen=True, kw_only=True):
 
 
 class RepeatedLayer(Fact, frozen=True, kw_only=True):
-    """A container made of one layer, with parameters or buffers, several times: ``source`` is ``[layer] * n``."""
+    """A container made of one layer, with parameters or buffers, several times: ``source`` is ``[layer] * n``.
+
+    ``listed`` says that a comprehension lists it, which was made before: some models share layers that way.
+    """
 
     place: Place
     source: str
     layer: str
+    listed: bool = False
 
 
 class CopiedLayers(Fact, frozen=True, kw_only=True):

@@ -80,13 +80,15 @@ def constant_factors(cls: Class) -> Iterator[ConstantWeights]:
     construction = construct(project, defined) if unreadable_base(project, defined) is None else None
     if construction is None or construction.failure is not None:
         return
-    found = [
-        use for use in uses_in(construction) if use.distribution is not None and use.distribution.family == "constant"
-    ]
+    uses = list(uses_in(construction))
+    found = [use for use in uses if use.distribution is not None and use.distribution.family == "constant"]
     zeros = [use for use in found if use.distribution is not None and not use.distribution.mean]
+    paired = len(zeros) < 2 or len(found) < len(
+        uses
+    )  # another weight, with values of its own, may be what it multiplies
     for use in found:
         value = use.distribution.mean if use.distribution is not None else None
-        if value is None or (use in zeros and len(zeros) < 2) or 1 in use.shape[-2:]:
+        if value is None or (use in zeros and paired) or 1 in use.shape[-2:]:
             continue
         yield ConstantWeights(
             place=use.place,

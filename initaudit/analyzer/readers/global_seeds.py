@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 
 from initaudit.analyzer.programs.graph import Scope
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import FunctionNode, defaults, nodes, parameters
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.subjects.initializers import GlobalSeed
 
+MAX_FILES = 40
 SEEDS = {
     "torch.manual_seed",
     "torch.random.manual_seed",
@@ -53,8 +56,16 @@ def global_seeds(context: Context) -> Iterator[GlobalSeed]:
                     call=context.snippet.source(node),
                     when=when,
                     model=cls.qualname if cls is not None else None,
-                    chosen=function is not None and _given(node, _asked_for(function)),
+                    chosen=_is_chosen_by_a_program(context) if function is None else _given(node, _asked_for(function)),
                 )
+
+
+def _is_chosen_by_a_program(context: Context) -> bool:
+    """Whether a program of the project seeds the generator too: what a file does on import changes little then."""
+    project, module = context.project, context.module
+    found = project.find(Search(project.work_folder(module), word=b"manual_seed"))
+    programs = (project.load(name) for name in found[:MAX_FILES] if name != module.filename)
+    return any(each is not None and not is_library(replace(context, module=each)) for each in programs)
 
 
 def _calls(cls: Defined, name: str, called: str) -> bool:

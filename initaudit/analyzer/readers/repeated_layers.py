@@ -51,6 +51,7 @@ def repeated_layers(context: Context) -> Iterator[RepeatedLayer]:
             place=context.snippet.place(call),
             source=context.snippet.source(items),
             layer=context.snippet.source(layer),
+            listed=isinstance(items, ast.ListComp | ast.GeneratorExp),
         )
 
 

@@ -169,6 +169,11 @@ def _is_program(context: Context) -> bool:
     return False
 
 
+def _is_commented_out(module: Module, name: str) -> bool:
+    """Whether a row that is a comment calls a function, or hands it on: its author has chosen not to."""
+    return any(f"{name}(" in row or f"({name})" in row for row in module.lines if row.lstrip().startswith("#"))
+
+
 class _Calls:
     """Who uses a function of some name, in the repository of a file."""
 
@@ -187,7 +192,7 @@ class _Calls:
             return True
         for filename in dict.fromkeys((self.module.filename, *found)):
             other = self.project.load(filename)
-            if other is not None and self._in(other, cls):
+            if other is not None and (_is_commented_out(other, self.name) or self._in(other, cls)):
                 return True
         return False
 
