@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from initaudit.analyzer.constructor import Construction, Registered
+from initaudit.analyzer.constructor import Construction, Registered, registered
 from initaudit.analyzer.matches import Words, groups
 from initaudit.analyzer.programs.follow import Course, Fate, follow
 from initaudit.analyzer.programs.graph import Scope, around
 from initaudit.analyzer.programs.initializers import given_away, initialized
 from initaudit.analyzer.programs.promise import promised, surroundings
 from initaudit.analyzer.symbolic.conditions import TRUE
+from initaudit.analyzer.symbolic.interpreter import Interpreter
 from initaudit.analyzer.symbolic.modules import all_modules, members
 from initaudit.analyzer.symbolic.values import Memory, Storage, Tensor, WriteEvent, leaves
 from initaudit.files import read_source
@@ -21,8 +23,12 @@ from initaudit.timeline import Coverage, Only, at
 
 MAX_PROGRAMS = 24
 INITIALIZING = groups("apply( parameters( modules( xavier kaiming orthogonal normal_( uniform_( init*( reset*(")
+WRITING = groups(f"{' '.join(INITIALIZING[0])} load _(")
+"""What stands in code that may write a parameter with other means than an initializer that it is given to."""
 DRAWING = groups("apply( parameters( modules( xavier kaiming orthogonal normal_( uniform_(")
 """What a model does that draws the layers of its parts itself: what a framework calls for it is known otherwise."""
+_FOLLOWED: weakref.WeakKeyDictionary[Interpreter, dict[Storage, list[Course]]] = weakref.WeakKeyDictionary()
+"""What programs do with the memory of an object, by the run that made it: each of its weights may be asked for."""
 TRAINS = {"backward", "step", "fit", "Trainer", "optim"}
 
 
@@ -86,9 +92,13 @@ def written_elsewhere(construction: Construction, found: Registered) -> bool:
     if promised(construction, found) is not None:
         return True
     courses = initialized(construction, [found], surroundings(construction)).get(found.storage, ())
-    return any(course.by for course in courses) or any(
-        course.fate is not Fate.RAW for course in programs(construction, [found]).get(found.storage, ())
-    )
+    if any(course.by for course in courses):
+        return True
+    run = construction.run
+    if run not in _FOLLOWED:
+        entries = [entry for raw in (True, False) for entry in registered(construction, raw=raw)]
+        _FOLLOWED[run] = programs(construction, entries, WRITING)
+    return any(course.fate is not Fate.RAW for course in _FOLLOWED[run].get(found.storage, ()))
 
 
 def _kept(construction: Construction, entry: Registered) -> Verdict:
@@ -97,13 +107,18 @@ def _kept(construction: Construction, entry: Registered) -> Verdict:
     return Verdict(Coverage.UNKNOWN, reason=reason) if reason is not None else Verdict(Coverage.WRITTEN)
 
 
-def programs(construction: Construction, found: Sequence[Registered]) -> dict[Storage, list[Course]]:
-    """What each program that builds the class does; code that hands the model on is judged by its callers."""
+def programs(construction: Construction, found: Sequence[Registered], words: Words = ()) -> dict[Storage, list[Course]]:
+    """What each program that builds the class does; code that hands the model on is judged by its callers.
+
+    Only code in which one of each group of ``words`` stands is run.
+    """
     surrounding = surroundings(construction)
     followed: dict[Scope, dict[Storage, Course]] = {}
     for scope in surrounding.scopes:
         if len(followed) >= MAX_PROGRAMS:
             break
+        if words and not _may_initialize(scope, words):
+            continue
         inner = surrounding.through[scope]
         known = [each for each in inner if each in followed]
         if not known or len(known) < len(inner) or any(_is_open(followed[each]) for each in known):

@@ -10,15 +10,16 @@ from initaudit.analyzer.constructor import construct, unreadable_base
 from initaudit.analyzer.programs.graph import is_template
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import is_loaded_where_built
-from initaudit.analyzer.readers.weight_uses import uses_in
+from initaudit.analyzer.readers.weight_uses import multiplied_in
 from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.starts import is_final
 from initaudit.analyzer.syntax.context import Class, Context
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.products import multiplies
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.syntax.structure import constructed
-from initaudit.subjects.weights import ConstantWeights
+from initaudit.subjects.weights import ConstantWeights, WeightUse
 
 FILLS = {"constant_": 1, "fill_": 0, "constant": 1, "zeros_": None, "ones_": None, "zero_": None}
 """Functions that write one number, and which argument is that number: of ``nn.init`` behind the tensor."""
@@ -80,15 +81,12 @@ def constant_factors(cls: Class) -> Iterator[ConstantWeights]:
     construction = construct(project, defined) if unreadable_base(project, defined) is None else None
     if construction is None or construction.failure is not None:
         return
-    uses = list(uses_in(construction))
-    found = [use for use in uses if use.distribution is not None and use.distribution.family == "constant"]
-    zeros = [use for use in found if use.distribution is not None and not use.distribution.mean]
-    paired = len(zeros) < 2 or len(found) < len(
-        uses
-    )  # another weight, with values of its own, may be what it multiplies
-    for use in found:
-        value = use.distribution.mean if use.distribution is not None else None
-        if value is None or (use in zeros and paired) or 1 in use.shape[-2:]:
+    uses = list(multiplied_in(construction))
+    numbers = [(found, use, use.distribution.mean) for found, use in uses if _is_constant(use) and use.distribution]
+    zeros = sum(not number for _, _, number in numbers)
+    paired = zeros < 2 or len(numbers) < len(uses)  # another weight, with values of its own, may be what it multiplies
+    for found, use, value in numbers:
+        if (not value and paired) or 1 in use.shape[-2:] or not is_final(construction, found):
             continue
         yield ConstantWeights(
             place=use.place,
@@ -98,6 +96,10 @@ def constant_factors(cls: Class) -> Iterator[ConstantWeights]:
             parameter=use.parameter,
             use=use.use,
         )
+
+
+def _is_constant(use: WeightUse) -> bool:
+    return use.distribution is not None and use.distribution.family == "constant"
 
 
 def _filled(context: Context, call: ast.Call) -> tuple[ast.expr, str] | None:

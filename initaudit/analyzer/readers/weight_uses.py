@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from initaudit.analyzer.constructor import (
     Construction,
+    Registered,
     construct,
     declaring_class,
     registered,
@@ -47,7 +48,12 @@ def weight_uses(cls: Class) -> Iterator[WeightUse]:
 
 
 def uses_in(construction: Construction) -> Iterator[WeightUse]:
-    """Return the uses of the weights that a constructed class draws, where each use is a product."""
+    """Yield the uses of the weights that a constructed class draws and nobody else writes, each use a product."""
+    return (use for found, use in multiplied_in(construction) if is_final(construction, found))
+
+
+def multiplied_in(construction: Construction) -> Iterator[tuple[Registered, WeightUse]]:
+    """Yield the weights that a constructed class draws, whoever else writes them, and their uses as products."""
     drawn = {
         found.name: (found, start)
         for raw in (False, True)
@@ -58,14 +64,14 @@ def uses_in(construction: Construction) -> Iterator[WeightUse]:
     for name, product in multiplied.items():
         found, (origin, by, distribution) = drawn[name]
         shape = _shape(found.storage)
-        if shape is None or len(shape) < 2 or not is_final(construction, found):
+        if shape is None or len(shape) < 2:
             continue
         try:
             fan_in, fan_out = (_product([shape[at] for at in dims]) for dims in (product.summed, product.kept))
         except IndexError:
             continue
         scheme = _scheme(origin, by)
-        yield WeightUse(
+        use = WeightUse(
             observer=Observer.ANALYZER,
             place=origin.snippet.place(origin.node),
             model=declaring_class(construction, origin).qualname,
@@ -79,6 +85,7 @@ def uses_in(construction: Construction) -> Iterator[WeightUse]:
             schemes=(scheme,) if scheme is not None else (),
             counted=(_product([shape[1], *shape[2:]]), _product([shape[0], *shape[2:]])),
         )
+        yield found, use
 
 
 def _scheme(origin: Origin, by: str) -> Recognition | None:
