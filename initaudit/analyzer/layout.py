@@ -6,14 +6,17 @@ import os
 import stat
 import sysconfig
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-NOT_SOURCE = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
+NOT_SOURCE = {"__pycache__", "node_modules", "site-packages", "dist-packages", "build", "dist"}
 REPOSITORY = (".git", "pyproject.toml", "setup.py")
 """What lies in the folder with which a project begins."""
 WORKED_IN = ("setup.cfg", "requirements.txt", "environment.yml", "README.md", "README.rst", "LICENSE", ".gitignore")
 """What lies there in one that was copied without the files of its version control."""
+BESIDE = f"{os.sep}*.py"
+"""What stands behind a folder for the scripts and notebooks that lie in it."""
 MAX_LOOSE = 5
 """How many folders without an ``__init__.py`` may lie within one another in a package."""
 
@@ -121,7 +124,12 @@ def signs(folder: str, root: str) -> Iterator[str]:
 
 
 def what_is_at(path: str) -> int:
-    """Return 1 for a file, 2 for a folder, and 0 for nothing: what an import could find."""
+    """Return 1 for a file, 2 for a folder, and 0 for nothing: what an import could find.
+
+    At ``BESIDE`` of a folder is what its files of Python are called, as a sum.
+    """
+    if path.endswith(BESIDE):
+        return zlib.crc32("\n".join(programs_in(path.removesuffix(BESIDE))).encode(errors="surrogateescape"))
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 (called for every name that was looked for)
     except (OSError, ValueError):
@@ -136,6 +144,16 @@ def work_folder(filename: str, package: str) -> str:
         return folder
     signed = (around for around in _around(package) if any(os.path.exists(sign) for sign in _work_signs(around)))  # noqa: PTH110
     return next(signed, package)
+
+
+def programs_in(folder: str) -> list[str]:
+    """The scripts and notebooks that lie in a folder itself; none where whatever lies there belongs to nobody."""
+    if Path(folder) in (Path.home(), Path(tempfile.gettempdir()), Path(os.sep)) or Path(folder).name in NOT_SOURCE:
+        return []
+    try:
+        return sorted(name for name in os.listdir(folder) if name.endswith((".py", ".ipynb")))  # noqa: PTH208
+    except OSError:
+        return []
 
 
 def work_signs(package: str) -> Iterator[str]:
@@ -167,14 +185,14 @@ def installed_packages() -> tuple[Path, ...]:
 
 
 def python_files(folder: str) -> Iterator[os.DirEntry[str]]:
-    """Every Python file below a folder, environments and caches left out, sorted within each folder."""
+    """Every Python file and notebook below a folder, environments and caches left out, sorted within each folder."""
     pending = _source_in(folder)
     while pending:
         entry = pending.pop()
         if entry.is_dir(follow_symlinks=False):
             if not entry.name.startswith(".") and entry.name not in NOT_SOURCE:
                 pending += _source_in(entry.path)
-        elif entry.name.endswith(".py") and leads_to_file(entry):
+        elif entry.name.endswith((".py", ".ipynb")) and leads_to_file(entry):
             yield entry
 
 

@@ -17,9 +17,11 @@ from typing import Any, TypeVar
 
 from initaudit.analyzer.frameworks import KNOWN_BASES, MODULE_BASES, PURE_PACKAGES
 from initaudit.analyzer.layout import (
+    BESIDE,
     import_root,
     module_name,
     packages_around,
+    programs_in,
     real_path,
     signs,
     what_is_at,
@@ -37,6 +39,8 @@ from initaudit.source import SourceError
 
 T = TypeVar("T")
 MAX_HOPS = 12
+MAX_BESIDE = 40
+"""Files beside a package that may be its programs."""
 FILE, FOLDER = 1, 2
 
 
@@ -108,7 +112,7 @@ class Project:
         self._foreign: dict[str, bool] = {}
         self._places: dict[str, int] = {}
         self._signs: dict[str, dict[str, int]] = {}
-        self._work: dict[str, tuple[str, dict[str, int]]] = {}
+        self._work: dict[str, tuple[str, dict[str, int], list[str]]] = {}
         self._import_roots: dict[str, str] = {}
         self.trail = Trail()
 
@@ -136,10 +140,26 @@ class Project:
         package = module.project_folder
         if package not in self._work:
             places = {path: what_is_at(path) for path in work_signs(package)}
-            self._work[package] = work_folder(module.filename, package), places
-        folder, places = self._work[package]
+            folder, users = work_folder(module.filename, package), list[str]()
+            if folder == package and not any(path.startswith(f"{package}{os.sep}") for path in places if places[path]):
+                above = os.path.dirname(package)  # noqa: PTH120
+                places[above + BESIDE] = what_is_at(above + BESIDE)
+                users = [f"{above}{os.sep}{name}" for name in programs_in(above)[:MAX_BESIDE]]
+                name = os.path.basename(package)  # noqa: PTH119
+                folder = above if any(self._imports(user, name) for user in users) else package
+            self._work[package] = folder, places, users
+        folder, places, users = self._work[package]
         self.trail.places.update(places)
+        self.trail.files.update(users)
         return folder
+
+    def _imports(self, filename: str, package: str) -> bool:
+        """Whether a file imports a package, or something of it, by its name."""
+        module = self.load(filename)
+        return module is not None and any(
+            name.partition(".")[0] == package
+            for name in (*module.outline.imports.values(), *module.outline.star_imports)
+        )
 
     def _signs_around(self, filename: str) -> dict[str, int]:
         """What lies where the package and the repository of a file may begin."""

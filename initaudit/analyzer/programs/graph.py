@@ -176,7 +176,9 @@ def imports(project: Project, module: Module, target: Defined | Global, name: st
     """Whether a name of a file, or of a function in it, leads to a definition or to the module that has it."""
     if project.resolve(module, name.partition(".")[0]) == target:
         return True
-    last = target.module.name.rpartition(".")[2]
+    package, _, last = target.module.name.rpartition(".")
+    if package and package.partition(".")[0] in module.outline.imports.values() and last in module.text:
+        return True  # `import package.module`, and the whole name where it is used
     for local, full in module.outline.imports.items():
         end = full.rpartition(".")[2]
         if (end == last and project.imported(module, full) is target.module) or (
