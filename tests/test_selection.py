@@ -100,7 +100,7 @@ def test_flags_override_a_configuration(rules: dict[str, AnyRule]) -> None:
         ("IN101", "did you mean `INI101`?"),
         ("corectness", "did you mean `correctness`?"),
         ("uninitialised-paramater", "did you mean `uninitialized-parameter`?"),
-        ("INI8", "`initaudit rule --all` lists them"),
+        ("INI9", "`initaudit rule --all` lists them"),
         ("E501", "`initaudit rule --all` lists them"),
         ("NPY002", "`initaudit rule --all` lists them"),
         ("x" * 100_000, "`initaudit rule --all` lists them"),

@@ -105,7 +105,7 @@ def test_an_initializer_is_renamed_where_nn_init_looks_it_up(call: str, fixed: s
         (
             "INI202",
             "self.w = nn.Parameter(torch.ones(3))\nself.w.data.pow(\n    2  # two\n)",
-            "self.w.data.pow_(\n2  # two\n)",
+            "# two\nself.w.data.pow_(2)",
         ),
         (
             "INI202",

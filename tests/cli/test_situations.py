@@ -57,13 +57,13 @@ class Image(nn.Module):
         return self.fc(self.conv(x).relu().mean((2, 3)))
 
 
-class Sliced(nn.Module):
+class Reshaped(nn.Module):
     def __init__(self):
         super().__init__()
         self.fc = nn.Linear(8, 2)
 
     def forward(self, x):
-        return self.fc(x[:, :3])
+        return self.fc(x.reshape(3, 5, 8))
 
 
 class Shapeless(nn.Module):
@@ -222,8 +222,8 @@ SITUATIONS = [
     built(
         "inputs for a model without a forward", "m.py:NoForward --input-size 2,8 --show-unknown", 0, "it has no forward"
     ),
-    built("inputs that were inferred and do not fit", "m.py:Sliced", 0, "give inputs with --input-size"),
-    built("the same where no selected rule needs a forward", "m.py:Sliced --select INI101", 0, "0 not decided"),
+    built("inputs that were inferred and do not fit", "m.py:Reshaped", 0, "give inputs with --input-size"),
+    built("the same where no selected rule needs a forward", "m.py:Reshaped --select INI101", 0, "0 not decided"),
     built("a model whose inputs nothing tells", "m.py:Shapeless", 0, "no input is known; give inputs with"),
     built("a batch of one before a batch normalization", "m.py:Batched --input-size 1,8", 0, "other inputs, such as"),
     built("an instance", "m.py:instance", 0, "1 not decided (--show-unknown lists them)"),
