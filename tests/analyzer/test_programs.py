@@ -29,12 +29,30 @@ class Net(nn.Module):
         self.layer = Layer(n)
 """
 )
+MADE = """
+    @classmethod
+    def made(cls, name):
+        return cls(len(name))
+"""
 FILLS = """
 def fill(model):
     for p in model.parameters():
         nn.init.xavier_uniform_(p)
 """
 SILENT = {
+    "a class method makes the model": {
+        "net": NET + MADE,
+        "train": "from net import Net\nnet = Net.made('abc')\nfor p in net.parameters():\n    p.data.normal_()\n",
+    },
+    "a class method of a base makes the model": {
+        "net": f"class Base(nn.Module):{MADE}\n" + NET.replace("nn.Module", "Base"),
+        "train": "from net import Net\nnet = Net.made('abc')\nfor p in net.parameters():\n    p.data.normal_()\n",
+    },
+    "a class method calls another one": {
+        "net": NET + MADE + "\n    @classmethod\n    def filled(kind, name):\n        net = kind.made(name)\n"
+        "        for p in net.parameters():\n            p.data.zero_()\n        return net\n",
+        "train": "from net import Net\nnet = Net.filled('abc')\nnet.train()\n",
+    },
     "a factory loops over what it builds": {
         "net": NET + "\ndef make(n):\n    net = Net(n)\n    for p in net.parameters():\n"
         "        p.data.normal_()\n    return net\n"
@@ -77,6 +95,10 @@ SILENT = {
     },
 }
 RAW = {
+    "a class method that makes the model": {
+        "net": NET + MADE,
+        "train": "from net import Net\nnet = Net.made('abc')\nnet.train()\n",
+    },
     "an initializer that nothing calls": {
         "tools": FILLS,
         "net": NET,

@@ -343,6 +343,12 @@ def bound(run: Run, method: Defined, instance: Instance) -> Value:
     return function
 
 
+def _given_class(method: Defined, cls: Class) -> Class | None:
+    """The class, where a method is given it as its first argument."""
+    found = method.module.function(method.definition) if method.definition.start != method.definition.row else None
+    return cls if found is not None and has_decorator(found[1], "classmethod") else None
+
+
 def super_attribute(run: Run, value: Super, name: str) -> Value:
     """``super().name``."""
     cls = value.instance.cls
@@ -360,10 +366,10 @@ def class_attribute(run: Run, value: Class, name: str) -> Value:
     member = value.defined.definition.members.get(name)
     if member is not None:
         inner = Defined(value.defined.module, member)
-        return Class(inner) if member.is_class else Function(inner, owner=value.defined)
+        return Class(inner) if member.is_class else Function(inner, _given_class(inner, value), value.defined)
     method = run.project.method(value.defined, name)
     if isinstance(method, Defined):
-        return Function(method, owner=value.defined)
+        return Function(method, _given_class(method, value), value.defined)
     if name == "__init__":
         return Builtin(name, lambda args, keywords, origin: NONE)
     return Symbol(f"{value.defined.qualname}.{name}")
