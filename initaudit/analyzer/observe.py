@@ -155,9 +155,9 @@ def _of_functions(
     project: Project, module: Module, wanted: Sequence[tuple[Reader[Any], list[Candidate]]]
 ) -> Iterator[Observed]:
     """What functions and stretches of top-level code show."""
-    holding = [(reader, _holding(module, declared)) for reader, declared in wanted]
+    found = [(reader, _holding(module, declared)) for reader, declared in wanted]
     for index, (start, end, definition) in enumerate(scopes(module)):
-        here = [reader for reader, found in holding if found >> index & 1]
+        here = [reader for reader, parts in found if parts >> index & 1]
         snippet = module.snippet(start, end) if here else None
         if snippet is None:
             continue

@@ -18,7 +18,8 @@ from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.walks import applied_names
 from initaudit.subjects.lost_writes import LeafWrite
 
-SWITCHES = re.compile(r"no_grad|inference_mode|grad_enabled|requires_grad(?!\s*=\s*True)|\bmeta\b")
+GAP = r"(?:[\s\\]|#.*\n)*"
+SWITCHES = re.compile(rf"no_grad|inference_mode|grad_enabled|requires_grad(?!{GAP}={GAP}True)|\bmeta\b")
 """What may keep autograd from recording, or a parameter from being a leaf that needs it."""
 RECORDED = (torch_api.OVERWRITES | torch_api.PARTIAL_WRITES) - {"set_"} | {
     "mul_", "div_", "add_", "sub_", "clamp_", "neg_", "abs_", "sqrt_", "pow_", "exp_", "copy_", "lerp_", "addmm_",
