@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -108,12 +110,27 @@ def read_all(filenames: Sequence[str], reader: Reader, jobs: int | None) -> Iter
 
     try:
         with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(reader, held)) as pool:
-            for readings in pool.map(_read_chunk, chunks):
+            with _interrupts_held_back():
+                read = pool.map(_read_chunk, chunks)
+            for readings in read:
                 yield from readings
     except BrokenProcessPool as error:
         raise LostWorkerError(
             "a process that read files was killed; `-j 1` reads them in one, with less memory"
         ) from error
+
+
+@contextlib.contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Until all processes have started: one that is interrupted half-way would be waited for, and wait, for ever."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _reader: Reader
@@ -125,6 +142,10 @@ def _start_worker(reader: Reader, texts: Mapping[str, bytes]) -> None:
 
     global _reader
     _reader = reader
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the run says that it was interrupted, and no worker does
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     held.update(texts)
     gc.disable()  # also between the files: a worker ends with the run
     Thread(target=_end_with_the_run, daemon=True).start()
