@@ -139,7 +139,7 @@ def test_a_legacy_constructor_is_only_replaced_safely_when_that_is_proven(
     )
     writes = (Write(place=at(8), by="init.ones_"),)
     (found,) = check("INI104", raw(allocation=allocation, coverage=Coverage.WRITTEN, writes=writes))
-    assert "`init.ones_` in line 8 initializes it" in found.message
+    assert "until `init.ones_` (line 8)" in found.message
     assert (found.fix and found.fix.applicability) == applicability
 
 

@@ -1,4 +1,4 @@
-"""INI104: a parameter made by a constructor that takes a size or data."""
+"""INI104: a parameter created by a legacy constructor that accepts a size or data."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from initaudit.timeline import Allocation, Coverage, ParameterTimeline
 class LegacyTensorConstructor(Rule[ParameterTimeline]):
     """
     ## What it does
-    Reports a parameter whose memory comes from `torch.Tensor(size)` or one of its typed kin, and says which line
-    initializes it. If none does, that is reported instead.
+    Reports a parameter created by `torch.Tensor(size)` or a typed variant of it (`torch.FloatTensor(size)`), and says which
+    line initializes it. If none does, INI101, INI102 or INI103 is reported instead.
 
     ## Why is this bad?
-    `torch.Tensor(3, 4)` is a size and `torch.Tensor([3, 4])` is data. Nothing at the call says that the memory is random,
-    so that a forgotten initialization is easily overlooked. The constructor also ignores `torch.device("meta")`.
+    The argument of `torch.Tensor(3, 4)` is a size, and that of `torch.Tensor([3, 4])` is data. Nothing in the call says that
+    the memory is uninitialized, so a missing initialization is easy to overlook. The constructor also ignores
+    `torch.device("meta")`.
 
     ## Example
     ```python
@@ -32,9 +33,9 @@ class LegacyTensorConstructor(Rule[ParameterTimeline]):
     ```
 
     ## Known problems
-    The fix is safe where every argument is known to be an integer or a `torch.Size`, and the code is not under a device
-    context; elsewhere it is unsafe. There is none where the constructor is not taken from `torch` itself, as in
-    `torch.cuda.FloatTensor(3)`, or `self.FloatTensor(3)`.
+    The fix is safe if every argument is known to be an integer or a `torch.Size`, and the code does not run in a device
+    context; otherwise it is unsafe. There is no fix if the constructor does not come from `torch` itself, as in
+    `torch.cuda.FloatTensor(3)` and `self.FloatTensor(3)`.
 
     ## References
     - [torch.Tensor](https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor)
@@ -149,7 +150,7 @@ class LegacyTensorConstructor(Rule[ParameterTimeline]):
         advice = f"; write `{allocation.replacement}`" if allocation.replacement else ""
         yield self.finding(
             allocation.place,
-            f"`{allocation.call}(...)` takes a size or data, and leaves `{subject.name}` random{self.initialized(subject)}{advice}",
+            f"`{allocation.call}(...)` accepts a size or data; here it leaves `{subject.name}` uninitialized{self.initialized(subject)}{advice}",
             evidence=[Evidence(subject.observer, f"allocated by `{allocation.call}`")],
             model=subject.model,
             parameter=subject.name,
@@ -158,7 +159,7 @@ class LegacyTensorConstructor(Rule[ParameterTimeline]):
 
     @staticmethod
     def initialized(subject: ParameterTimeline) -> str:
-        """Which line gives the parameter its values, as the end of a sentence."""
+        """Say which line initializes the parameter, as the end of a sentence."""
         if subject.coverage is not Coverage.WRITTEN or not subject.writes or subject.allocation is None:
             return ""
         write = subject.writes[0]
@@ -167,15 +168,15 @@ class LegacyTensorConstructor(Rule[ParameterTimeline]):
         place = next((place for place in places if place.filename == here), places[-1] if places else None)
         if place is None:
             return ""
-        return f" until `{write.by}` in {place.seen_from(subject.allocation.place)} initializes it"
+        return f" until `{write.by}` ({place.seen_from(subject.allocation.place)})"
 
     @staticmethod
     def modernized(allocation: Allocation) -> Fix | None:
-        """The same memory from ``torch.empty``."""
+        """Return the fix that allocates the same memory with `torch.empty`."""
         if allocation.replacement is None:
             return None
         return Fix(
             Applicability.SAFE if allocation.replacement_proven else Applicability.UNSAFE,
-            f"Replace by `{allocation.replacement}`",
+            f"Replace with `{allocation.replacement}`",
             remedies=(Replace(place=allocation.place, new=allocation.replacement),),
         )

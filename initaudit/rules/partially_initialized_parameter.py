@@ -1,4 +1,4 @@
-"""INI102: raw memory of which construction writes a part, or on some paths only."""
+"""INI102: a parameter that is initialized only in part, or only on some code paths."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from initaudit.timeline import Coverage, Kind, Only, ParameterTimeline
 class PartiallyInitializedParameter(Rule[ParameterTimeline]):
     """
     ## What it does
-    Reports a parameter of which some elements, or on some paths all of them, are never written: only `w[:n]` is
-    drawn, or only one branch of an `if` initializes it.
+    Reports a parameter that is initialized only in part (only `w[:n]` is written), or only on some code paths (in one
+    branch of an `if`).
 
     ## Why is this bad?
-    What is not written holds whatever was in memory. The model seems to work, because most of it does, and fails with the
-    configuration, the machine or the day.
+    The other elements hold whatever was in memory. The model seems to work, because most of it does, and fails only with
+    some configurations, on some machines or in some runs.
 
     ## Example
     ```python
@@ -45,10 +45,10 @@ class PartiallyInitializedParameter(Rule[ParameterTimeline]):
     ```
 
     ## Known problems
-    A path that no caller ever takes is reported all the same. If the value is impossible, raise an error there: a path
-    that raises is not counted. A path on which nothing is initialized, not even another parameter, is taken for somebody's
-    choice (`if init_weights:`) when source is read, and is not reported; the probe reports whatever it builds.
-    Fewer than five findings on released code are known.
+    A path that no caller ever takes is reported too. If a value is not allowed, raise an error for it: paths that raise are
+    not counted. The analyzer assumes that a path that initializes nothing, not even another parameter, is a deliberate choice
+    (`if init_weights:`), and does not report it; the probe reports it in the models that it builds.
+    Rare in released code; its precision is not well measured.
 
     ## References
     - [torch.empty](https://docs.pytorch.org/docs/stable/generated/torch.empty.html)
@@ -203,18 +203,18 @@ class PartiallyInitializedParameter(Rule[ParameterTimeline]):
 
     @staticmethod
     def message(subject: ParameterTimeline, call: str, advice: Advice | None) -> str:
-        """What is wrong, where, and what to do."""
+        """Say what is wrong, when it happens, and what to do."""
         allocated = f"`{subject.name}` is allocated by `{call}`"
         if subject.only is Only.OPTION:
             return f"{allocated} and initialized {subject.gap}; initialize it in every case"
         if subject.only is Only.SOME:
-            return f"{allocated} and initialized by some programs only: {subject.gap}"
+            return f"{allocated} and initialized only by some programs: {subject.gap}"
         gap = f": {subject.gap}" if subject.gap else ""
-        first = f", or all of it before: `{advice}`" if advice is not None else ""
-        return f"{allocated} and only partly initialized{gap}; write every element on every path{first}"
+        first = f", or start with `{advice}`" if advice is not None else ""
+        return f"{allocated} and only partly initialized{gap}; initialize every element on every path{first}"
 
     @staticmethod
     def seen(subject: ParameterTimeline) -> str:
-        """What the observer saw, in a sentence."""
+        """Say what the observer saw."""
         gap = f": {subject.gap}" if subject.gap is not None else ""
-        return seen_when_built(subject) or f"reads as written in part{gap}"
+        return seen_when_built(subject) or f"reachable code does not write all of it on every path{gap}"

@@ -1,4 +1,4 @@
-"""What the rules about memory that nothing wrote share: what was seen of it, and what to write instead. No rule itself."""
+"""What the rules about uninitialized memory share: the evidence, and what to write instead. Not a rule itself."""
 
 from __future__ import annotations
 
@@ -11,44 +11,48 @@ from initaudit.rules.remedies import gain_before, rounded, scheme_before
 from initaudit.timeline import ParameterTimeline, Role, Usage
 
 USES = {
-    Role.FACTOR: "multiplies by it element by element",
+    Role.FACTOR: "multiplies by it elementwise",
     Role.OFFSET: "adds it",
-    Role.WEIGHT: "sums over it",
-    Role.TABLE: "takes rows from it",
+    Role.WEIGHT: "uses it as a weight",
+    Role.TABLE: "uses it as an embedding",
     Role.SLOPE: "uses it as a negative slope",
 }
 
 
 def seen_when_built(subject: ParameterTimeline) -> str | None:
-    """What was seen when the model was built and run; None where reading showed no use of it either."""
+    """Say what was seen when the model was built and run, or only how `forward` uses the parameter; None if neither is known."""
     unwritten, usage = subject.unwritten, subject.usage
     if unwritten is None:
-        return f"reads as never written; the forward {USES[usage.role]}" if usage is not None and usage.role else None
-    text = f"when built, {unwritten.elements} of {unwritten.total} elements were never written"
+        return (
+            f"no reachable code writes it; the forward pass {USES[usage.role]}"
+            if usage is not None and usage.role
+            else None
+        )
+    text = f"{unwritten.elements} of {unwritten.total} elements were never written during construction"
     if usage is None:
         return text
-    use = f"; the forward {USES[usage.role]}" if usage.role is not None else "; the forward shows no use of it"
-    return f"{text}{use}, and was run with {usage.filled} in place of them"
+    use = USES[usage.role] if usage.role is not None else "did not show how it is used"
+    return f"{text}; the forward pass {use}, and ran with {usage.filled} in their place"
 
 
 SMALL = 0.02
 """The standard deviation of embeddings and positions, as in BERT and ViT."""
 SLOPE = 0.25
-"""torch's own start for the slope of a PReLU."""
+"""torch's initial value for the slope of a PReLU."""
 ONE_AT_ZERO = ("exp", "exp2", "shifted", "sigmoid", "softmax")
-"""Functions that make a factor of zero one, or half: what goes through them starts at zero."""
+"""Functions that turn zero into a neutral factor (one, or one half): a parameter that goes through them starts at zero."""
 NAMED = (
     (re.compile(r"bias|beta|shift|offset|(^|_)b$"), Role.OFFSET),
     (re.compile(r"pos|emb|token|query|queries|prompt|cls|table|codebook"), Role.TABLE),
     (re.compile(r"gain|gamma|scale|alpha|temperature|(^|_)g$"), Role.FACTOR),
 )
-"""What the last part of a name says of a use that was not seen."""
+"""The use that the last part of a name suggests, for a use that was not seen."""
 
 
 def remedy(subject: ParameterTimeline) -> Advice | None:
-    """The call that gives it values it can train from, by its use; None where neither use nor shape is known.
+    """Return the call that initializes a parameter for its use; None if neither its use nor its shape is known.
 
-    Of a name that no code spells as an attribute there is no call to write.
+    It is also None if the name cannot be written as an attribute.
     """
     if not all(part.isidentifier() or part.isdigit() for part in subject.name.split(".")):
         return None
@@ -60,7 +64,7 @@ def remedy(subject: ParameterTimeline) -> Advice | None:
 
 
 def filled(subject: ParameterTimeline, advice: Advice | None) -> Fix | None:
-    """The same as a fix: the call behind the statement that registers the parameter, or that of what was forgotten."""
+    """Return the advice as a fix: a call of the forgotten initializer, or the advice below the line that registers the parameter."""
     if subject.allocation is None:
         return None
     place, attribute = subject.allocation.place, f"self.{subject.name}"
@@ -94,7 +98,7 @@ def _call(usage: Usage, subject: ParameterTimeline) -> tuple[str, dict[str, Any]
 
 
 def _guessed(subject: ParameterTimeline) -> Usage | None:
-    """A use by name and shape, where none was seen."""
+    """Guess the use of a parameter from its name and shape."""
     name = subject.name.rpartition(".")[2].lower()
     dimensions = _dimensions(subject)
     if dimensions is None:

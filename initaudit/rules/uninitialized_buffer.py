@@ -1,4 +1,4 @@
-"""INI103: a buffer of raw memory that is read before anything writes it."""
+"""INI103: a buffer that is allocated, and read before it is initialized."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from initaudit.timeline import Coverage, Kind, ParameterTimeline, Role
 class UninitializedBuffer(Rule[ParameterTimeline]):
     """
     ## What it does
-    Reports a buffer whose memory is allocated and not written, or not wholly, by the time construction is over. It is an
-    error when a forward reads it before writing it, and a note when no forward decided that.
+    Reports a buffer whose memory is allocated, and not or only partly initialized when construction ends. It is an error if
+    the forward pass reads the buffer before writing it, and a note if initaudit cannot tell.
 
     ## Why is this bad?
-    A mask, a running statistic or a table of positions that was never filled enters every result, and is saved in
-    every checkpoint.
+    A mask, a running statistic or a position table that was never filled affects every output, and is saved in every
+    checkpoint.
 
     ## Example
     ```python
@@ -43,9 +43,9 @@ class UninitializedBuffer(Rule[ParameterTimeline]):
     ```
 
     ## Known problems
-    A workspace or a cache is written before it is read, and is no bug. Without an input to run, that cannot be told apart,
-    hence the note.
-    Fewer than five findings on released code are known that are more than a note.
+    A workspace or a cache may be allocated without values, because it is written before it is read. initaudit cannot always
+    tell without an input to run the model on, hence the note.
+    Findings above a note are rare in released code; their precision is not well measured.
 
     ## References
     - [Module.register_buffer](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_buffer)
@@ -142,7 +142,7 @@ class UninitializedBuffer(Rule[ParameterTimeline]):
             return
         extent = "never" if subject.coverage is Coverage.NEVER else "only partly"
         gap = f" ({subject.gap})" if subject.gap else ""
-        outcome = "is read like that" if subject.read_first else "holds random memory until something writes it"
+        outcome = "read before it is written" if subject.read_first else "holds garbage until something writes it"
         advice = self.advised(subject)
         cure = f"; add `{advice}` to `__init__`" if advice is not None else ""
         yield self.finding(
@@ -158,12 +158,16 @@ class UninitializedBuffer(Rule[ParameterTimeline]):
 
     @staticmethod
     def advised(subject: ParameterTimeline) -> Advice | None:
-        """The call that makes a buffer neutral, where a forward multiplies by it or adds it: no other use shows one."""
+        """Return the call that gives the buffer neutral values. Only a factor or an offset of the forward pass has such."""
         neutral = subject.usage is not None and subject.usage.role in (Role.FACTOR, Role.OFFSET)
         return remedy(subject) if neutral and subject.coverage is Coverage.NEVER else None
 
     @staticmethod
     def seen(subject: ParameterTimeline) -> str:
-        """What the observer saw, in a sentence."""
-        read = {True: "; a forward read it first", False: "", None: "; no forward decided whether it is read first"}
-        return (seen_when_built(subject) or "reads as not written in full") + read[subject.read_first]
+        """Say what the observer saw."""
+        read = {
+            True: "; the forward pass reads it first",
+            False: "",
+            None: "; whether the forward pass reads it first is not known",
+        }
+        return (seen_when_built(subject) or "no reachable code writes all of it") + read[subject.read_first]

@@ -1,4 +1,4 @@
-"""INI101: raw memory that nothing reachable from construction writes."""
+"""INI101: a parameter that is allocated and never initialized."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from initaudit.timeline import Coverage, Kind, Only, ParameterTimeline, at
 class UninitializedParameter(Rule[ParameterTimeline]):
     """
     ## What it does
-    Reports a parameter whose memory is allocated (`torch.Tensor(3, 4)`, `torch.empty(3, 4)`) and then written by nothing that
-    construction reaches.
+    Reports a parameter whose memory is allocated (`torch.Tensor(3, 4)`, `torch.empty(3, 4)`) and never initialized: neither
+    in `__init__` and what it calls, nor by the code that builds the model.
 
     ## Why is this bad?
     The parameter holds whatever was in memory: often zeros, sometimes 1e38 or NaN. Training then overflows or
-    stands still, on some machines and some days only.
+    stalls, but only on some machines or in some runs.
 
     ## Example
     ```python
@@ -37,11 +37,11 @@ class UninitializedParameter(Rule[ParameterTimeline]):
     ```
 
     ## Known problems
-    A module that is only ever filled from a checkpoint has no initial values on purpose. initaudit knows the usual signs of it
-    (packed integer storage, for one); otherwise, ignore the line with a reason.
-    A model of an inference engine, which only ever holds a checkpoint, is reported where its loader is not found: in vllm
-    0.33.0 and sglang 0.5.23 fifteen parameters are. An initializer that scripts call is looked for in the whole
-    repository; in an unpacked wheel, nothing tells that other folders belong to it.
+    A module that is always filled from a checkpoint has no initial values on purpose. initaudit recognizes the usual signs of
+    this (packed integer storage, for example); otherwise, add an ignore comment with the reason.
+    Models of inference engines, which only ever hold a checkpoint, are reported if initaudit does not find their loader:
+    this affects fifteen parameters in vllm 0.33.0 and sglang 0.5.23. initaudit searches the whole repository for scripts
+    that call an initializer; in an unpacked wheel, it cannot tell which other folders belong to the project.
 
     ## References
     - [torch.empty](https://docs.pytorch.org/docs/stable/generated/torch.empty.html)
@@ -123,18 +123,18 @@ class UninitializedParameter(Rule[ParameterTimeline]):
 
     @staticmethod
     def cause(subject: ParameterTimeline) -> str:
-        """The program that leaves it and others raw; of what is only noted, the class."""
+        """Return the cause that findings are grouped by: the code that builds the model, or for a note the class."""
         if subject.only is not None:
             return f"{subject.only.value} {subject.model}"
         return at(subject.built) if subject.built is not None else ""
 
     @staticmethod
     def message(subject: ParameterTimeline, call: str, advice: Advice | None) -> str:
-        """What is wrong, what shows it, and what to do."""
+        """Say what is wrong, where the model is built, and what to do."""
         allocated = f"`{subject.name}` is allocated by `{call}`"
         built = at(subject.built) if subject.built is not None else ""
         if subject.only is Only.CHECKPOINT:
-            return f"{allocated} and holds random memory until the checkpoint is loaded (built at {built})"
+            return f"{allocated} and uninitialized until the checkpoint is loaded (built at {built})"
         if subject.only is Only.TESTS:
             return f"{allocated} and never initialized; only tests build its class" + (f" ({built})" if built else "")
         message = f"{allocated} and never initialized" + (f" (built at {built})" if built else "")
@@ -142,9 +142,9 @@ class UninitializedParameter(Rule[ParameterTimeline]):
             return f"{message}; `{subject.forgotten}` would initialize it, but nothing calls it"
         if advice is not None:
             return f"{message}; add `{advice}` to `__init__`"
-        return f"{message}; give it values, for example with `nn.init`, before construction ends"
+        return f"{message}; initialize it in the constructor, for example with `nn.init`"
 
     @staticmethod
     def seen(subject: ParameterTimeline) -> str:
-        """What the observer saw, in a sentence."""
-        return seen_when_built(subject) or "reads as never written"
+        """Say what the observer saw."""
+        return seen_when_built(subject) or "no reachable code writes it"

@@ -123,7 +123,7 @@ def test_a_buffer_is_advised_what_is_neutral_where_its_use_shows_that(
 
 def test_the_evidence_says_what_the_forward_does(tmp_path: Path) -> None:
     (finding,) = found(tmp_path, "self.p = nn.Parameter(torch.empty(16))", "return h * self.p")
-    assert finding.evidence[0].detail == "reads as never written; the forward multiplies by it element by element"
+    assert finding.evidence[0].detail == "no reachable code writes it; the forward pass multiplies by it elementwise"
 
 
 def test_what_is_written_in_part_is_advised_by_its_use(tmp_path: Path) -> None:

@@ -324,7 +324,7 @@ def test_every_row_in_a_message_is_one_of_a_cell(select: str) -> None:
     Path("net.ipynb").write_bytes(notebook("x = 1\n" * 20, IMPORTS, "# Title", LEGACY))
     text = initaudit("net.ipynb", "--select", select).stdout
     assert "net.ipynb:cell 4:4:31: " in text
-    assert "until `init.ones_` in cell 4, line 5 initializes it" in text
+    assert "until `init.ones_` (cell 4, line 5)" in text
 
 
 def test_evidence_names_the_cell() -> None:

@@ -141,4 +141,4 @@ def test_a_loss_that_depends_on_unwritten_memory_is_not_judged(
 
 def test_the_report_says_what_the_forward_was_given(observe: Callable[..., Seen]) -> None:
     (finding,) = observe(Faint, written=False).findings
-    assert "was run with ones in place of them" in finding.evidence[0].detail
+    assert "ran with ones in their place" in finding.evidence[0].detail

@@ -65,11 +65,11 @@ def finding(**changes: object) -> Finding:
         "category": Category.CORRECTNESS,
         "message": MESSAGE,
         "place": place,
-        "evidence": (Evidence(Observer.ANALYZER, "reads as never written"), Evidence(Observer.PROBE, "12 of 12")),
+        "evidence": (Evidence(Observer.ANALYZER, "no reachable code writes it"), Evidence(Observer.PROBE, "12 of 12")),
         "model": "net.Net",
         "parameter": "w",
         "affects": ("w", "bias"),
-        "fix": Fix(Applicability.SAFE, "Replace by `t.empty(3, 4)`", (Edit("t.empty(3, 4)", place),)),
+        "fix": Fix(Applicability.SAFE, "Replace with `t.empty(3, 4)`", (Edit("t.empty(3, 4)", place),)),
         "url": "https://example.org/INI101",
         "fingerprint": "f00d",
     }
@@ -149,10 +149,10 @@ def test_full_underlines_exactly_the_span(context: Context) -> None:
 def test_full_shows_every_row_of_a_span_and_what_was_seen_and_what_to_do(context: Context) -> None:
     text = render("full", [finding(place=SPANNING)], context)
     assert text.count("^^^") >= 2
-    assert "= analyzer: reads as never written" in text
+    assert "= analyzer: no reachable code writes it" in text
     assert "= probe: 12 of 12" in text
     assert "= affects: bias\n" in text
-    assert "= fix: Replace by `t.empty(3, 4)` (`--fix` does it)" in text
+    assert "= fix: Replace with `t.empty(3, 4)` (`--fix` does it)" in text
     assert "= see: https://example.org/INI101" in text
 
 
@@ -190,12 +190,12 @@ def test_json_is_the_contract(context: Context) -> None:
         "parameter": "w",
         "affects": ["w", "bias"],
         "evidence": [
-            {"observer": "analyzer", "detail": "reads as never written"},
+            {"observer": "analyzer", "detail": "no reachable code writes it"},
             {"observer": "probe", "detail": "12 of 12"},
         ],
         "fix": {
             "applicability": "safe",
-            "message": "Replace by `t.empty(3, 4)`",
+            "message": "Replace with `t.empty(3, 4)`",
             "edits": [
                 {
                     "content": "t.empty(3, 4)",

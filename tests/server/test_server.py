@@ -123,7 +123,7 @@ def test_hovering_shows_what_was_seen_and_the_document_of_the_rule(root: Path) -
         document = types.TextDocumentIdentifier(path.as_uri())
         hover = await editor.text_document_hover_async(types.HoverParams(document, types.Position(7, 36)))
         assert hover and isinstance(hover.contents, types.MarkupContent)
-        assert "- analyzer: reads as never written" in hover.contents.value
+        assert "- analyzer: no reachable code writes it" in hover.contents.value
         assert "# INI101 uninitialized-parameter" in hover.contents.value
         assert await editor.text_document_hover_async(types.HoverParams(document, types.Position(0, 0))) is None
 
