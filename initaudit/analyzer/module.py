@@ -55,6 +55,11 @@ class Module:
         """Which words stand in the text."""
         return Matches(self.text)
 
+    @functools.cached_property
+    def comment_rows(self) -> list[str]:
+        """Return the rows that are comments."""
+        return [line for line in self.lines if line.lstrip().startswith("#")]
+
     def matches(self, start: int, end: int) -> Matches:
         """Which words stand in some rows."""
         if (start, end) not in self._matches:

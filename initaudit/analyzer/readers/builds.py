@@ -11,7 +11,7 @@ from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.iteration import last_name
-from initaudit.analyzer.syntax.scopes import scopes
+from initaudit.analyzer.syntax.scopes import scopes_holding
 
 MAX_FILES = 200
 """Files that import that of a class, and files that hold the name of a method; what stands in more is not followed."""
@@ -62,16 +62,13 @@ def is_loaded_where_built(project: Project, cls: Defined, files: set[Module] | N
 def _builds(module: Module, cls: Defined) -> Iterator[tuple[ast.Call, Sequence[ast.stmt]]]:
     """The calls of a class in a file, each with the statements from its own on, in the same block."""
     name = cls.definition.name
-    if not any(name in line for line in module.lines):
-        return
-    program: list[ast.stmt] = []
-    for scope in scopes(module):
-        snippet = module.snippet(scope.start, scope.end)
-        if snippet is not None and scope.definition is None:
-            program += snippet.body
-        elif snippet is not None and any(name in line for line in module.lines[scope.start - 1 : scope.end]):
+    found = tuple(scopes_holding(module, ((f"{name}(",),)))
+    for scope in found:
+        if scope.definition is not None and (snippet := module.snippet(scope.start, scope.end)) is not None:
             yield from _in_block(snippet.body, name)
-    yield from _in_block(program, name)
+    if any(scope.definition is None for scope in found):
+        top_level = (module.snippet(*stretch) for stretch in module.outline.top_level)
+        yield from _in_block([statement for each in top_level if each is not None for statement in each.body], name)
 
 
 def _in_block(block: Sequence[ast.stmt], name: str) -> Iterator[tuple[ast.Call, Sequence[ast.stmt]]]:

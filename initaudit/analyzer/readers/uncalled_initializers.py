@@ -171,7 +171,7 @@ def _is_program(context: Context) -> bool:
 
 def _is_commented_out(module: Module, name: str) -> bool:
     """Whether a row that is a comment calls a function, or hands it on: its author has chosen not to."""
-    return any(f"{name}(" in row or f"({name})" in row for row in module.lines if row.lstrip().startswith("#"))
+    return any(f"{name}(" in row or f"({name})" in row for row in module.comment_rows)
 
 
 class _Calls:
