@@ -260,7 +260,7 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     hiding = _Hiding(task, sources)
     findings = hiding.remaining(finding for finding in found if selected.covers(finding))
     findings = merge.supersede(findings, {code: rule.supersedes for code, rule in rules.items()})
-    findings = merge.grouped(findings)
+    findings = merge.weighed(merge.grouped(findings))
     if task.noqa:
         facts = tuple(hiding.unused(selected, _Looked(watched, named, task.filenames)))
         judged = [moved(one.finding, sources.shown) for one in judge(_noticed(facts), rules.values())]

@@ -231,7 +231,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     ``parameter`` is the parameter (or buffer) it is about, as named in ``model``, the qualified name of the declaring
     class. A finding that is the cause of several others lists the parameters it leaves wrong in ``affects``.
     ``advice`` is what to call for its parameters, where that is one call each. Findings of one ``group`` in a file have
-    one cause, and become one finding.
+    one cause, and become one finding. Those of one ``decision``, in whatever files, weigh once: all but
+    the first are notes.
     ``fingerprint`` is filled in by the engine: it is stable under line moves and ignores who saw it.
     """
 
@@ -249,6 +250,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     advice: tuple[Advice, ...] = ()
     url: str = ""
     group: str = ""
+    decision: str = ""
     fingerprint: str = ""
 
     @property

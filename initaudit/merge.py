@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from initaudit.finding import Evidence, Finding, Fix, Observer, Place
+from initaudit.finding import Evidence, Finding, Fix, Observer, Place, Severity
 
 SHOWN_PATHS, SHOWN_ROWS = 3, 20
 
@@ -173,6 +173,22 @@ def grouped(findings: Sequence[Finding]) -> list[Finding]:
     return [_listing(first, others) for first, *others in groups.values()]
 
 
+def weighed(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings of which only the first of a decision weighs, and says how many there are: the others are notes."""
+    first: dict[tuple[str, str], Finding] = {}
+    counts = Counter((finding.code, finding.decision) for finding in findings)
+    result = []
+    for finding in findings:
+        key = (finding.code, finding.decision)
+        if finding.decision and counts[key] > 1:
+            again = first.setdefault(key, finding) is not finding
+            more = f"; so are {counts[key] - 1} others, which are notes" if not again else ""
+            severity = Severity.NOTE if again else finding.severity
+            finding = msgspec.structs.replace(finding, message=finding.message + more, severity=severity)
+        result.append(finding)
+    return result
+
+
 def _listing(first: Finding, others: Sequence[Finding]) -> Finding:
     """A finding that stands for others of its group."""
     if not others:
@@ -188,9 +204,10 @@ def _listing(first: Finding, others: Sequence[Finding]) -> Finding:
     if fix is not None and all(each is not None and each.applicability is fix.applicability for each in fixes):
         edits = tuple(dict.fromkeys(edit for each in fixes if each is not None for edit in each.edits))
         fix = Fix(fix.applicability, f"{fix.message}, and {len(others)} more like it", edits)
-    rows = sorted({one.place.row for one in others} - {first.place.row})
+    unit = "line" if len({one.place.cell for one in (first, *others)}) == 1 else "cell"
+    rows = sorted({_within(one, unit) for one in others} - {_within(first, unit)})
     listed = ", ".join(map(str, rows[:SHOWN_ROWS])) + f" and {len(rows) - SHOWN_ROWS:,} more" * (len(rows) > SHOWN_ROWS)
-    also = f"; also in line{'s' * (len(rows) > 1)} {listed}" if rows and not named else ""
+    also = f"; also in {unit}{'s' * (len(rows) > 1)} {listed}" if rows and not named else ""
     return msgspec.structs.replace(
         first,
         message=first.message + also,
@@ -199,6 +216,11 @@ def _listing(first: Finding, others: Sequence[Finding]) -> Finding:
         advice=tuple(dict.fromkeys(piece for one in (first, *others) for piece in one.advice)),
         fix=fix,
     )
+
+
+def _within(finding: Finding, unit: str) -> int:
+    """The line or the cell in which a finding stands."""
+    return finding.place.row if unit == "line" else finding.place.cell or 0
 
 
 def _absorbing(cause: Finding, effects: Sequence[Finding]) -> Finding:

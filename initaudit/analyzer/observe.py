@@ -16,14 +16,14 @@ from initaudit.analyzer.prefilter import Candidate, by_reader
 from initaudit.analyzer.project import Project
 from initaudit.analyzer.readers.base import Observed, Reader
 from initaudit.analyzer.reading import Answer, Judge, Reading, Trail, comments
-from initaudit.analyzer.refusal import refusal
+from initaudit.analyzer.refusal import refusal, syntax_fault
 from initaudit.analyzer.scopes import TOO_DEEP
 from initaudit.analyzer.syntax.context import Class, Context, File
 from initaudit.analyzer.syntax.scopes import holding, scopes
 from initaudit.files import read_source
 from initaudit.finding import Observer, Place
 from initaudit.observation import Observation, Undecided
-from initaudit.source import SourceError
+from initaudit.source import SourceError, Unread
 from initaudit.subjects.base import Fact
 from initaudit.subjects.files import SyntaxFault
 from initaudit.timeline import Chain, ParameterTimeline
@@ -93,7 +93,7 @@ def observe(project: Project, filename: str, wanted: Sequence[Candidate]) -> Obs
         seen = _seen(project, anew, wanted)
     module.forget_trees()
     told = module.unread if module.unread and _may_hold_something(module, wanted) else ()
-    faults = tuple(SyntaxFault(cell.place, cell.reason) for cell in told)
+    faults = tuple(_cell_fault(module, cell) for cell in told)
     return msgspec.structs.replace(seen, facts=(*seen.facts, *faults), comments=comments(module.raw))
 
 
@@ -107,11 +107,18 @@ def _may_hold_something(module: Module, wanted: Sequence[Candidate]) -> bool:
 def _cell_around(module: Module, row: int) -> tuple[int, int]:
     """The first and the last row of a cell that is not Python, which stands in the text as comments."""
     start = end = row
-    while start > 1 and module.lines[start - 2].startswith("#"):
+    while start > 1 and module.lines[start - 1].startswith("#"):
         start -= 1
     while end < len(module.lines) and module.lines[end].startswith("#"):
         end += 1
     return start, end
+
+
+def _cell_fault(module: Module, cell: Unread) -> SyntaxFault:
+    """Why a cell is no Python, by its rows, which stand in the text as comments."""
+    start, end = _cell_around(module, cell.place.row)
+    rows = [line.partition("# ")[2] for line in module.lines[start - 1 : end]]
+    return syntax_fault(cell.place, cell.reason, rows, cell.place.row - start + 1)
 
 
 def _seen(project: Project, module: Module, wanted: Sequence[Candidate]) -> Observation:
@@ -201,7 +208,7 @@ def _unread(filename: str) -> Observation:
 def _syntax_fault(module: Module, error: SyntaxError) -> SyntaxFault:
     """Why a file is no Python, and where that shows."""
     row, column = error.lineno or 1, error.offset or 1
-    return SyntaxFault(Place(module.filename, row, column, row, column + 1), error.msg)
+    return syntax_fault(Place(module.filename, row, column, row, column + 1), error.msg, module.lines, row)
 
 
 def _faulty(filename: str, fault: SyntaxFault) -> Observation:

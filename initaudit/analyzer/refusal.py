@@ -8,11 +8,27 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from initaudit.analyzer.module import Module
 from initaudit.files import is_document
+from initaudit.finding import Place
+from initaudit.subjects.files import SyntaxFault
 
+_BLANK = re.compile(
+    r"""
+      ^[^#=]*[\w\])][ \t]*=[ \t]*(?:\#.*)?$
+    | (?:^|[=({\[,:]|\b(?:return|in|if|not)\b)\s*(?:\?{3,}|<>|<[^<=\n#][^\n]*>)
+    """,
+    re.VERBOSE,
+)
+"""What stands where something is to be filled in: nothing behind an equals sign, question marks, words in brackets."""
+_YOURS = re.compile(r"#.*\byour (?:own )?(?:code|answer|solution|implementation)\b", re.IGNORECASE)
+_TO_DO = re.compile(r"#.*\b(?:TODO|FIXME|your|fill|write|complete|implement|insert|exercise)\b", re.IGNORECASE)
+_FUNCTION = re.compile(r"(?:async[ \t]+)?def\b")
+_PYTHON_2 = ("Missing parentheses in call to", "multiple exception types must be parenthesized")
+_OLD = re.compile(r"^\s*(?:print\s+[^=\s(]|raise\s+\w+\s*,|exec\s+[\"'])|\bur[\"']|[\w)\]]\s*<>\s*[\w(]|\b0\d+\b(?!\.)")
+"""Statements that Python took before its version 3, and not since."""
 _IN_FUNCTIONS = re.compile(r"(?:^|[:;])[ \t]*(?:return|yield)\b", re.MULTILINE)
 _IN_LOOPS = ("break", "continue")
 _RARE = {
@@ -37,6 +53,33 @@ def refusal(module: Module) -> SyntaxError | None:
     if is_document(module.filename) or not _may_be_misplaced(module):
         return None
     return _compiler_says(module.text)
+
+
+def syntax_fault(place: Place, detail: str, rows: Sequence[str], row: int) -> SyntaxFault:
+    """Return what is told of a file, or a cell, that Python refuses at one of its rows, counted from 1."""
+    line = rows[row - 1] if row <= len(rows) else ""
+    in_cell = is_document(place.filename)
+    unfinished = _BLANK.search(line) is not None or _lacks_body(detail, rows[:row], in_cell)
+    if in_cell and not unfinished:  # Python may stumble over a blank only later
+        unfinished = any(_BLANK.search(each) or _YOURS.search(each) for each in rows)
+    python_2 = detail.startswith(_PYTHON_2) or _OLD.search(line) is not None
+    return SyntaxFault(place, detail, unfinished=unfinished, python_2=python_2)
+
+
+def _lacks_body(detail: str, rows: Sequence[str], in_cell: bool) -> bool:
+    """Return whether somebody is to write the body that is missing above the last of some rows.
+
+    A comment says so, or a cell has a function without one.
+    """
+    if not detail.startswith("expected an indented block"):
+        return False
+    for line in reversed(rows):
+        code = line.lstrip()
+        if _TO_DO.search(line):
+            return True
+        if code and not code.startswith("#") and line is not rows[-1]:
+            return in_cell and _FUNCTION.match(code) is not None
+    return False
 
 
 def _compiler_says(text: str) -> SyntaxError | None:

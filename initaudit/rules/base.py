@@ -131,6 +131,7 @@ class Rule(ABC, Generic[S]):
         fix: Fix | None = None,
         advice: Iterable[Advice] = (),
         group: str = "",
+        decision: str = "",
     ) -> Finding:
         """A finding that carries this rule's metadata."""
         return Finding(
@@ -148,6 +149,7 @@ class Rule(ABC, Generic[S]):
             advice=tuple(advice),
             url=self.url(),
             group=group,
+            decision=decision,
         )
 
 

@@ -32,6 +32,8 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
 
     ## Known problems
     The rule runs under every selection; only its own code turns it off (`--ignore INI001`).
+    A blank of an exercise (`x =  # TODO`, `<YOUR CODE>`, a function without a body in a notebook) is a note. The cells of a notebook
+    are one finding. Of files that are written for Python 2 the first is an error, and the others are notes.
     What holds nothing any selected rule looks at is not parsed: neither such files, nor such functions. Templates with
     the suffix `.py` are reported; exclude them.
     Fewer than five findings on released code are known.
@@ -77,9 +79,15 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
 
     def check(self, subject: SyntaxFault) -> Iterator[Finding]:
         cell = subject.place.cell is not None
+        old = subject.python_2 and not subject.unfinished
         what = "the cell is not Python" if cell else "the file cannot be parsed"
+        if subject.unfinished:
+            what = f"{'the cell' if cell else 'the file'} has a blank that is to be filled in"
         yield self.finding(
             subject.place,
-            f"{what}: {subject.detail}; {'the other cells were checked' if cell else 'nothing in it was checked'}",
+            f"{what}: {subject.detail}{' (it is Python 2)' * old}; {'the other cells were checked' if cell else 'nothing in it was checked'}",
             evidence=[Evidence(Observer.ANALYZER, subject.detail)],
+            severity=Severity.NOTE if subject.unfinished else None,
+            group=("blanks" if subject.unfinished else "cells") if cell else "",
+            decision="Python 2" if old else "",
         )

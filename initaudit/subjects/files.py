@@ -7,10 +7,15 @@ from initaudit.subjects.base import Fact
 
 
 class SyntaxFault(Fact, frozen=True):
-    """A file that cannot be parsed, and why."""
+    """A file, or a cell of a notebook, that cannot be parsed, and why.
+
+    ``unfinished`` says that somebody is to fill in what is missing there; ``python_2`` that it is Python of that age.
+    """
 
     place: Place
     detail: str
+    unfinished: bool = False
+    python_2: bool = False
 
 
 class UndefinedName(Fact, frozen=True, kw_only=True):

@@ -1,0 +1,221 @@
+"""What is true but decides nothing is a note: blanks to fill in, old files, masked rows, one's own seeds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from initaudit.cli import main
+
+IMPORTS = "import torch\nfrom torch import nn\n"
+LOOKED_AT = "w = nn.Parameter(torch.empty(3))\nnn.init.ones_(w)\n"
+Told = list[tuple[str, str, str]]
+NET = "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.fc = nn.Linear(8, 8)\n"
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".git").mkdir()
+
+
+def told(**files: str) -> Told:
+    """The file, code and severity of each finding in some files; ``a__b`` is the file ``a/b.py``."""
+    for name, text in files.items():
+        path = Path(name.replace("__", "/")).with_suffix(".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return check()
+
+
+def check() -> Told:
+    result = CliRunner().invoke(main, ["check", ".", "--isolated", "--no-cache", "-j", "1", "--output-format", "json"])
+    return [(one["filename"], one["code"], one["severity"]) for one in json.loads(result.stdout)]
+
+
+def notebook(*cells: str) -> Told:
+    written = [{"cell_type": "code", "metadata": {}, "outputs": [], "source": cell} for cell in cells]
+    text = json.dumps({"cells": written, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    Path("net.ipynb").write_text(text, encoding="utf-8")
+    return check()
+
+
+# Blanks
+
+
+@pytest.mark.parametrize(
+    "blank",
+    [
+        "lr = # TODO: choose one",
+        "net.fc.weight.data = ",
+        "loss = <YOUR CODE: entropy, H = -sum(p * log_p), mind the sign!>",
+        "net = nn.Sequential(\n    <...>\n)",
+        "rate = <>  # the usual one is 1e-3",
+        "classes = {???}",
+        "def softmax(x):\n    # what goes here?\n\nprint(softmax(1))",
+        "net = nn.Sequential(\n    nn.Linear(8, 8),\n    ...\n    # your code,\n    nn.ReLU(),\n)",
+    ],
+)
+def test_a_blank_of_an_exercise_is_a_note(blank: str) -> None:
+    assert notebook(IMPORTS, f"{LOOKED_AT}{blank}\n") == [("net.ipynb", "INI001", "note")]
+
+
+@pytest.mark.parametrize(
+    "slip", ["print(net", "x = 3 +\n", "if net:\n# nothing yet\nprint(1)", "y = net <", "x = 2 <> 3", "a = [1, 2)"]
+)
+def test_a_slip_is_an_error(slip: str) -> None:
+    assert notebook(IMPORTS, f"{LOOKED_AT}{slip}\n") == [("net.ipynb", "INI001", "error")]
+
+
+def test_the_cells_of_a_notebook_are_one_finding_that_lists_them() -> None:
+    assert notebook(IMPORTS, *[f"{LOOKED_AT}print(w"] * 3, f"{LOOKED_AT}lr = ", f"{LOOKED_AT}step = ") == [
+        ("net.ipynb", "INI001", "error"),
+        ("net.ipynb", "INI001", "note"),
+    ]
+    result = CliRunner().invoke(main, ["check", ".", "--isolated", "--no-cache", "--output-format", "concise"])
+    assert "also in cells 3, 4" in result.stdout
+
+
+# Python 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('print "built"', "print net"),
+        ("exec 'x = 1'", "print 'a' % net"),
+        ('raise ValueError, "no"', 'print "a", net'),
+    ],
+)
+def test_of_files_for_python_2_the_first_weighs(one: str, other: str) -> None:
+    text = IMPORTS + LOOKED_AT
+    assert told(a=text + one, b=text + other, c=text + "print(net") == [
+        ("a.py", "INI001", "error"),
+        ("b.py", "INI001", "note"),
+        ("c.py", "INI001", "error"),
+    ]
+
+
+# Padding rows
+
+TABLE = """\
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(100, 16, padding_idx=0)
+        nn.init.normal_(self.words.weight, std=0.1)
+
+    def forward(self, {arguments}):
+        {body}
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "body"),
+    [
+        ("ids", "return self.words(ids).mean(dim=1)"),
+        ("ids", "x = self.words(ids)\n        x = torch.relu(x)\n        return torch.sum(x, 1)"),
+        ("ids", "x = torch.dropout(self.words(ids))\n        return x.sum(-2)"),
+    ],
+)
+def test_a_padding_row_that_is_added_up_has_to_be_zero(arguments: str, body: str) -> None:
+    assert told(net=IMPORTS + TABLE.format(arguments=arguments, body=body)) == [("net.py", "INI505", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "body"),
+    [
+        ("ids, mask", "return (self.words(ids) * mask).mean(dim=1)"),
+        ("ids, lengths", "x = self.words(ids).sum(1)\n        return x / lengths"),
+        ("ids", "return self.words(ids).sum(dim=-1)"),
+        ("ids", "return self.words(ids) @ self.words.weight.t()"),
+    ],
+)
+def test_a_padding_row_that_nothing_is_seen_to_need_is_a_note(arguments: str, body: str) -> None:
+    assert told(net=IMPORTS + TABLE.format(arguments=arguments, body=body)) == [("net.py", "INI505", "note")]
+
+
+@pytest.mark.parametrize(
+    "zeroing",
+    [
+        "m.weight.data[m.padding_idx].zero_()",
+        "nn.init.zeros_(m.weight[m.padding_idx])",
+        "m.weight.data[m.padding_idx] = 0",
+    ],
+)
+def test_who_zeroes_a_padding_row_elsewhere_wants_it_here(zeroing: str) -> None:
+    careful = f"def init(m):\n    nn.init.normal_(m.weight)\n    if m.padding_idx is not None:\n        {zeroing}\n"
+    table = TABLE.format(arguments="ids", body="return self.words(ids)")
+    assert told(net=IMPORTS + table, other=IMPORTS + careful) == [("net.py", "INI505", "warning")]
+
+
+# Seeds
+
+SEEDED = f"{IMPORTS}torch.manual_seed(3)\n{NET}"
+TRAIN = "from torch.optim import SGD\nfrom {module} import Net\n\nnet = Net()\nprint(SGD(net.parameters(), 0.1))\n"
+
+
+@pytest.mark.parametrize("module", ["models.net", "net", "models.nets.net"])
+def test_a_seed_in_a_module_of_an_application_is_a_note(module: str) -> None:
+    files = {module.replace(".", "__"): SEEDED, "train": TRAIN.format(module=module)}
+    assert [severity for _, code, severity in told(**files) if code == "INI605"] == ["note"]
+
+
+def test_a_script_in_a_package_finds_what_lies_beside_it() -> None:
+    found = told(app____init__="", app__model=SEEDED, app__train=TRAIN.format(module="model"))
+    assert [severity for _, code, severity in found if code == "INI605"] == ["note"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("setup.py", "from setuptools import setup\nsetup(name='kan')\n"),
+        ("pyproject.toml", "[project]\nname = 'kan'\n"),
+        ("setup.cfg", "[metadata]\nname = kan\n"),
+    ],
+)
+def test_a_seed_in_a_package_that_others_install_is_a_warning(name: str, text: str) -> None:
+    Path(name).write_text(text, encoding="utf-8")
+    found = told(models__net=SEEDED, train=TRAIN.format(module="models.net"))
+    assert [severity for _, code, severity in found if code == "INI605"] == ["warning"]
+
+
+def test_a_seed_in_a_forward_is_a_warning_everywhere() -> None:
+    forward = f"{IMPORTS}{NET}\n    def forward(self, x):\n        torch.manual_seed(3)\n        return self.fc(x)\n"
+    found = told(models__net=forward, train=TRAIN.format(module="models.net"))
+    assert [severity for _, code, severity in found if code == "INI605"] == ["warning"]
+
+
+# Constants
+
+APPLIED = """\
+def init(m, name=""):
+    if isinstance(m, nn.Linear):
+        {branch}
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Linear(8, 8), nn.Linear(8, 8)
+        self.apply(init)
+"""
+
+
+@pytest.mark.parametrize(
+    "branch",
+    [
+        'if name.startswith("head"):\n            nn.init.zeros_(m.weight)',
+        'if name.find("out") != -1:\n            nn.init.zeros_(m.weight)',
+        'if name.startswith("classifier."):\n            nn.init.constant_(m.weight, 0.1)',
+    ],
+)
+def test_layers_picked_by_a_name_of_their_own_may_start_alike(branch: str) -> None:
+    assert [code for _, code, _ in told(net=IMPORTS + APPLIED.format(branch=branch))] == []
+
+
+def test_layers_picked_by_their_class_name_are_all_of_them() -> None:
+    branch = 'kind = m.__class__.__name__\n        if kind.find("Linear") != -1:\n            nn.init.zeros_(m.weight)'
+    assert [code for _, code, _ in told(net=IMPORTS + APPLIED.format(branch=branch))] == ["INI508"]
