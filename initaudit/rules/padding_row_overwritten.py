@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Follow, Guard, Severity
+from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Follow, Guard, Observer, Severity
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.subjects.layers import EmbeddingWrite
 
@@ -44,6 +44,8 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
     ```
 
     ## Known problems
+    The source warns where it shows that the row has to be zero: the class adds up all positions and knows no mask and no lengths, or the
+    project zeroes such a row elsewhere. Otherwise this is a note: what is masked may hold anything.
     An initializer of modules, or a loop over parameters, is judged by the embeddings that are made in the same file. A padding
     index whose function does not say that it may be None is a note. All 38 warnings in transformers 5.23.0, recbole 1.2.1 and
     torch-rechub 0.9.0 were right, and of 546 models of transformers that were built none was accused wrongly.
@@ -189,6 +191,7 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
             "zero it after that, where there is one: "
             "`if module.padding_idx is not None: module.weight.data[module.padding_idx].zero_()`",
             evidence=[Evidence(subject.observer, self.seen(subject))],
+            severity=None if subject.needed or subject.observer is Observer.PROBE else Severity.NOTE,
             fix=self.zeroed(subject),
         )
 
@@ -199,7 +202,8 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
             more = ", ..." if len(subject.paths) > SHOWN else ""
             return f"the padding row is not zero in {', '.join(subject.paths[:SHOWN])}{more}"
         made = f" with a padding row, made in {subject.embedding.seen_from(subject.place)}" if subject.embedding else ""
-        return f"reaches an embedding{made}, and no row is written after it"
+        needed = f"; {subject.needed.seen_from(subject.place)} needs that row to be zero" if subject.needed else ""
+        return f"reaches an embedding{made}, and no row is written after it{needed}"
 
     @staticmethod
     def zeroed(subject: EmbeddingWrite) -> Fix | None:

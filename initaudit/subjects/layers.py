@@ -11,7 +11,8 @@ class EmbeddingWrite(Fact, frozen=True, kw_only=True):
 
     ``source`` draws all of the table, or, where there is an ``index``, sets the row with that name to zero: the whole
     table, if it is None, which is ``optional`` where its function says that it may be. ``embedding`` is where the
-    embedding is made. ``paths`` are the tables of a built model whose padding row is not zero.
+    embedding is made, ``needed`` what needs the row to be zero: code that adds up all positions, or that zeroes such a
+    row elsewhere in the project. ``paths`` are the tables of a built model whose padding row is not zero.
     """
 
     observer: Observer
@@ -20,6 +21,7 @@ class EmbeddingWrite(Fact, frozen=True, kw_only=True):
     embedding: Place | None = None
     index: str | None = None
     optional: bool = False
+    needed: Place | None = None
     paths: tuple[str, ...] = ()
 
 

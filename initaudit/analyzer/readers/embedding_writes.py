@@ -10,17 +10,21 @@ from initaudit.analyzer.matches import groups
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import FunctionNode, Snippet, defaults, dotted, parameters
 from initaudit.analyzer.syntax.context import File
 from initaudit.analyzer.syntax.draws import DRAWN, DRAWS, Draws, Made, nodes, tensor_of
+from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import constructed
 from initaudit.analyzer.usage import usage
-from initaudit.finding import Observer
+from initaudit.finding import Observer, Place
 from initaudit.subjects.layers import EmbeddingWrite
 
 ROW = groups(("weight", "["))
 EMBEDDING = "torch.nn.Embedding"
 MADE = groups("Embedding(")
+PADDING = groups(("padding_idx", "["))
+MAX_FILES = 40
 
 
 @reads(EmbeddingWrite, scope=File, words=("normal_( uniform_( orthogonal_( weight", "Embedding("))
@@ -46,6 +50,7 @@ def embedding_writes(file: File) -> Iterator[EmbeddingWrite]:
                     place=snippet.place(draw.node),
                     source=snippet.source(draw.node),
                     embedding=reached[0].snippet.place(reached[0].call),
+                    needed=_needed(reader, reached),
                 )
 
 
@@ -69,6 +74,7 @@ def _drawn_with_all(
                         place=snippet.place(draw),
                         source=snippet.source(draw),
                         embedding=held[0][1].snippet.place(held[0][1].call),
+                        needed=_needed(reader, [made for _, made in held]),
                     )
             case _:
                 pass
@@ -96,6 +102,55 @@ def _held(
 def _cared_for(reader: Draws, scope: Definition | None, snippet: Snippet, name: str, made: Made) -> bool:
     """Whether something is said about the rows of an embedding where it is drawn, or where it is made."""
     return _takes_care(reader, scope, snippet, name) or _takes_care(reader, made.scope, made.snippet, made.name)
+
+
+def _needed(reader: Draws, tables: Sequence[Made]) -> Place | None:
+    """The code that needs the padding row to be zero: it adds up all positions, or zeroes such a row itself."""
+    adding = (place for made in tables if (place := _adds_up(reader, made)) is not None)
+    return next(adding, None) or next(_zeroing(reader), None)
+
+
+def _adds_up(reader: Draws, made: Made) -> Place | None:
+    """Where the class of an embedding sums or averages over positions, and knows neither masks nor lengths."""
+    owner = made.scope.owner if made.scope is not None else None
+    whole = reader.module.quiet_snippet(owner.start, owner.end) if owner is not None else None
+    if whole is None or any("mask" in name or "len" in name for name in usage(whole.body).names):
+        return None
+    looked_up = {made.name}
+    for node in nodes(whole.body):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="sum" | "mean" as name, value=value), args=[*given], keywords=named):
+                if dotted(value) == "torch":
+                    value, *given = given or [value]
+                dims = [*given[:1], *(each.value for each in named if each.arg in ("dim", "axis"))]
+                if [ast.unparse(dim) for dim in dims] in (["1"], ["-2"]) and _is_looked_up(value, looked_up):
+                    return whole.place(node)
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                (looked_up.add if _is_looked_up(value, looked_up) else looked_up.discard)(name)
+    return None
+
+
+def _is_looked_up(value: ast.expr, names: set[str]) -> bool:
+    """Whether a value is what an embedding gives, by one of its names, whatever drops or scales it."""
+    match value:
+        case ast.Name(id=name):
+            return name in names
+        case ast.Call(func=function, args=[*given]):
+            return dotted(function) in names or (len(given) == 1 and _is_looked_up(given[0], names))
+    return False
+
+
+def _zeroing(reader: Draws) -> Iterator[Place]:
+    """Where the project zeroes the padding row of an embedding that it draws."""
+    project = reader.project
+    for filename in project.find(Search(project.work_folder(reader.module), word=b"padding_idx"))[:MAX_FILES]:
+        module = project.load(filename)
+        for start, end, _ in scopes_holding(module, PADDING) if module is not None else ():
+            snippet = module.snippet(start, end) if module is not None else None
+            for node in nodes(snippet.body) if snippet is not None else ():
+                row = _zeroed_row(node)
+                if snippet is not None and row is not None and "padding_idx" in usage([row.slice]).names:
+                    yield snippet.place(node)
 
 
 def _asks_for_matrix(test: ast.expr, name: str) -> bool:
