@@ -10,6 +10,7 @@ import builtins
 import contextlib
 import fnmatch
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -212,15 +213,22 @@ class Project:
                 known.update(before)
 
     def module(self, name: str, near: Module | None = None) -> Module | None:
-        """The module with a dotted name, looked for near the file that asks for it, then under every root."""
-        if near is not None and near.root not in self._installed:
+        """The module with a dotted name, looked for near the file that asks for it, under every root, then beside it.
+
+        What is run as a script finds what lies in its folder, even if that is a package.
+        """
+        own = near is not None and near.root not in self._installed
+        if near is not None and own:
             found = self._module_near(near.root, name)
             if found is not None:
                 return found
         if name not in self._by_name:
             installed = () if name.partition(".")[0] in PURE_PACKAGES else self._installed
             self._by_name[name] = self._with_trail(lambda: self._first(name, [*self.roots, *installed]))
-        return self._remembered(self._by_name[name])
+        found = self._remembered(self._by_name[name])
+        if found is None and near is not None and own and name.partition(".")[0] not in sys.stdlib_module_names:
+            found = self._module_near(Path(near.filename).absolute().parent, name)
+        return found
 
     def _module_near(self, root: Path, name: str) -> Module | None:
         """The module under the import root of a file, or in a package around that."""

@@ -38,7 +38,8 @@ class GlobalSeedRule(Rule[GlobalSeed]):
 
     ## Known problems
     Scripts, notebooks and tests seed themselves on purpose, and are not reported. A seed that the caller chooses is a note, and so
-    is one on import where a program of the project seeds the generator itself.
+    is one on import where a program of the project seeds the generator itself. In a project that nobody installs, whose own
+    programs use the file, a seed on import or in a constructor is a note too.
 
     ## References
     - [Reproducibility](https://docs.pytorch.org/docs/stable/notes/randomness.html)

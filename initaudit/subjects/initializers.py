@@ -54,8 +54,8 @@ class UncalledInitializer(Fact, frozen=True, kw_only=True):
 class GlobalSeed(Fact, frozen=True, kw_only=True):
     """A call that seeds torch's global generator in library code.
 
-    ``when`` says when it runs ("on import"), and ``chosen`` that the seed is an argument of the method,
-    or that a program of the project seeds too.
+    ``when`` says when it runs ("on import"), and ``chosen`` that the seed is an argument of the method, that a program
+    of the project seeds too, or that the project is one application.
     """
 
     place: Place

@@ -23,11 +23,15 @@ def importing(project: Project, module: Module) -> set[Module]:
     found, level = {module}, [module]
     while level and len(found) < MAX_FILES:
         inner = level.pop()
-        names = {inner.name, inner.name.removesuffix(".__init__")}
         word = inner.name.removesuffix(".__init__").rpartition(".")[2]
-        for filename in project.find(Search(folder, imported=(word.encode(),))):
+        given = tuple(name.encode() for name in (word, *inner.outline.members, *inner.outline.globals))
+        for filename in project.find(Search(folder, imported=given)):
             other = project.load(filename)
-            if other is not None and other not in found and not names.isdisjoint(_imports(other)):
+            if other is None or other in found:
+                continue
+            if any(
+                name.rpartition(".")[2] == word and project.module(name, other) is inner for name in _imports(other)
+            ):
                 found.add(other)
                 level.append(other)
     return found

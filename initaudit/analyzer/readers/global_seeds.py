@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from initaudit.analyzer.programs.graph import Scope
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.builds import importing
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import FunctionNode, defaults, nodes, parameters
 from initaudit.analyzer.syntax.context import Context, own_attribute
@@ -24,6 +27,8 @@ SEEDS = {
     "torch.seed",
 }
 RESTORES = ("fork_rng", "set_rng_state", "get_rng_state", "initial_seed", "get_state", "set_state")
+DISTRIBUTED = {"setup.py": ("setup(",), "setup.cfg": ("[metadata]",), "pyproject.toml": ("[project]", "[tool.poetry]")}
+"""Files of a project that is made for others to install, and what stands in them then."""
 IN_METHODS = {"__init__": "whenever one is built", "forward": "whenever one is run"}
 
 
@@ -56,8 +61,31 @@ def global_seeds(context: Context) -> Iterator[GlobalSeed]:
                     call=context.snippet.source(node),
                     when=when,
                     model=cls.qualname if cls is not None else None,
-                    chosen=_is_chosen_by_a_program(context) if function is None else _given(node, _asked_for(function)),
+                    chosen=_is_chosen(context, node, when),
                 )
+
+
+def _is_chosen(context: Context, seed: ast.Call, when: str) -> bool:
+    """Whether the user has the seed in hand: a caller gives it, a program seeds too, or it is all one application."""
+    if context.function is None and _is_chosen_by_a_program(context):
+        return True
+    if context.function is not None and _given(seed, _asked_for(context.function)):
+        return True
+    return when != IN_METHODS["forward"] and _is_of_an_application(context)
+
+
+def _is_of_an_application(context: Context) -> bool:
+    """Whether a program of the project uses a file, and nothing says that the project is made for others to install."""
+    project, module = context.project, context.module
+    folder = project.work_folder(module)
+    for name, signs in DISTRIBUTED.items():
+        path = Path(folder, name)
+        project.trail.files.add(str(path))
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if any(sign in path.read_text(encoding="utf-8") for sign in signs):
+                return False
+    users = importing(project, module) - {module}
+    return any(not is_library(replace(context, module=each)) for each in users)
 
 
 def _is_chosen_by_a_program(context: Context) -> bool:
