@@ -225,7 +225,7 @@ def _plain(test: ast.expr) -> bool:
     for node in ast.walk(test):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else dotted(node.func)
-            if name not in QUESTIONS:
+            if name not in QUESTIONS or (name in ("find", "startswith") and not _is_about_kinds(node)):
                 return False
         if isinstance(node, ast.Compare):
             for side in (node.left, *node.comparators):
@@ -234,6 +234,12 @@ def _plain(test: ast.expr) -> bool:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return False
     return True
+
+
+def _is_about_kinds(question: ast.Call) -> bool:
+    """Whether a text is searched for the name of a kind of layer, as in ``classname.find("Linear")``."""
+    sought = [each.value for each in question.args[:1] if isinstance(each, ast.Constant)]
+    return all(isinstance(text, str) and any(text in kind for kind in LAYERS) for text in sought)
 
 
 def _written_again(context: Context, meanings: Meanings, meaning: Meaning, step: Step) -> bool:
