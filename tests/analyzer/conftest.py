@@ -50,3 +50,14 @@ def unwritten(analyzed: Analysis) -> Callable[..., set[str]]:
         }
 
     return names
+
+
+@pytest.fixture
+def decided(analyzed: Analysis) -> Callable[..., dict[str, tuple[str, str | None]]]:
+    """Writes files, and gives the coverage of each parameter and where it has a gap."""
+
+    def verdicts(**files: str) -> dict[str, tuple[str, str | None]]:
+        seen = analyzed(**files).values()
+        return {each.name: (each.coverage.value, each.gap) for one in seen for each in one.parameters}
+
+    return verdicts

@@ -61,3 +61,69 @@ def test_what_only_reads_a_tensor_leaves_it_raw(sampler: str, unwritten: Callabl
 )
 def test_nothing_is_said_where_it_may_be_written(sampler: str, layer: str, unwritten: Callable[..., set[str]]) -> None:
     assert unwritten(net=sampler + layer) == set()
+
+
+PART = """
+class Part(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(n, n))
+
+    def forward(self, x):
+        return x @ self.weight
+
+class Careful(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.part = Part(n)
+        self.{method}()
+
+    def {method}(self):
+        nn.init.normal_(self.part.weight)
+
+    def forward(self, x):
+        return self.part(x)
+"""
+OTHER = """
+class Other(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.inner = Part(n)
+
+    def forward(self, x):
+        return self.inner(x)
+"""
+
+
+WALKING = PART.replace(
+    "nn.init.normal_(self.part.weight)",
+    "for m in self.modules():\n            if isinstance(m, Part):\n                nn.init.normal_(m.weight)",
+)
+APPLYING = PART.replace("self.{method}()", "self.apply(self.{method})").replace("{method}(self):", "{method}(self, m):")
+APPLYING = APPLYING.replace("nn.init.normal_(self.part", "if isinstance(m, Part):\n            nn.init.normal_(m")
+
+
+@pytest.mark.parametrize("text", [PART, WALKING, APPLYING])
+@pytest.mark.parametrize("method", ["reset_parameters", "start", "_init_weights"])
+@pytest.mark.parametrize(
+    ("other", "name"), [(OTHER, "Other"), (OTHER + OTHER.replace("Other", "Last").replace("Part", "Other"), "Last")]
+)
+def test_what_only_one_of_its_holders_initializes_is_told_with_the_one_that_does_not(
+    text: str, method: str, other: str, name: str, decided: Callable[..., dict[str, tuple[str, str | None]]]
+) -> None:
+    found = decided(net=text.format(method=method) + other)
+    assert found == {"weight": ("partial", f"`Careful` initializes it, `{name}` does not")}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "",
+        OTHER.replace("Other(nn.Module)", "Other(Careful)"),
+        OTHER.replace("self.inner = Part(n)", "self.inner = Careful(n)"),
+        OTHER.replace("self.inner = Part(n)", "self.inner = Part(n)\n        nn.init.zeros_(self.inner.weight)"),
+        OTHER.replace("Other(nn.Module)", "Other(Unknown)"),
+    ],
+)
+def test_holders_that_initialize_it_too_leave_nothing_to_say(other: str, unwritten: Callable[..., set[str]]) -> None:
+    assert unwritten(net=PART.format(method="reset_parameters") + other) == set()

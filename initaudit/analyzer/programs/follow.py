@@ -8,7 +8,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from initaudit.analyzer.constructor import Construction, Registered, call_entry, coverage, registered, trial
+from initaudit.analyzer.constructor import (
+    Construction,
+    Registered,
+    call_entry,
+    coverage,
+    registered,
+    trial,
+    unreadable_base,
+)
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.programs.graph import Around, Scope, top_level
 from initaudit.analyzer.project import Defined
@@ -109,7 +117,7 @@ def follow(
     with trial(construction):
         run.restart()
         run.following, run.built, run.stand_in, run.holding = following, construction.instance, model, around.holding
-        reason = None
+        reason = _unread(run, scope)
         handed = False
         try:
             handed = _enter(construction, following, scope, model, given)
@@ -135,6 +143,14 @@ def follow(
             if course is not None:
                 courses[storage] = course
     return courses
+
+
+def _unread(run: Interpreter, scope: Scope) -> str | None:
+    """Why nobody knows what a model does that has a forward and a base that cannot be read."""
+    defined = scope.defined
+    if defined is None or not defined.definition.is_class or "forward" not in defined.definition.members:
+        return None
+    return unreadable_base(run.project, defined)
 
 
 def _name(scope: Scope) -> str:

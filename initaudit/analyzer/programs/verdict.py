@@ -7,12 +7,14 @@ import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from initaudit.analyzer.constructor import Construction, Registered, registered
+from initaudit.analyzer.constructor import Construction, Registered, construct, registered, unreadable_base
 from initaudit.analyzer.matches import Words, groups
 from initaudit.analyzer.programs.follow import Course, Fate, follow
 from initaudit.analyzer.programs.graph import Scope, around
 from initaudit.analyzer.programs.initializers import given_away, initialized
+from initaudit.analyzer.programs.methods import ABOUT_INITIALIZATION
 from initaudit.analyzer.programs.promise import promised, surroundings
+from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.interpreter import Interpreter
 from initaudit.analyzer.symbolic.modules import all_modules, members
@@ -52,10 +54,15 @@ def judge(construction: Construction, found: Sequence[Registered]) -> dict[Stora
     """The verdict on each storage. The project is searched for what the class's own promise leaves open."""
     verdicts: dict[Storage, Verdict] = {}
     before = {entry.storage: len(entry.storage.writes) for entry in found}
+    writer: str | None = None
+    forgotten: dict[str | None, dict[str, Verdict]] = {None: {}}
     for entry in found:
         known = len(entry.storage.writes) > before[entry.storage]  # by what was found to write another one
-        if known or promised(construction, entry) is not None:
-            verdicts[entry.storage] = _kept(construction, entry)
+        writer = writer if known else promised(construction, entry)
+        if known or writer is not None:
+            if writer not in forgotten and writer is not None:
+                forgotten[writer] = _forgotten_by_others(construction, writer)
+            verdicts[entry.storage] = forgotten[writer].get(entry.name) or _kept(construction, entry)
     left = [entry for entry in found if entry.storage not in verdicts]
     courses = programs(construction, left) if left else {}
     holding = surroundings(construction).holding if left else frozenset()
@@ -80,6 +87,38 @@ def judge(construction: Construction, found: Sequence[Registered]) -> dict[Stora
             never = Verdict(Coverage.UNKNOWN, reason=f"what {unseen[entry.storage]} is given")
         verdicts[entry.storage] = _of_initializers(elsewhere.get(entry.storage, [])) or never
     return verdicts
+
+
+def _forgotten_by_others(construction: Construction, writer: str) -> dict[str, Verdict]:
+    """The verdicts on what a method of one model with the class writes, where code with other models leaves it raw."""
+    own, project = construction.run.project.mro(construction.cls) or (), construction.run.project
+    around = surroundings(construction)
+    name = writer.rpartition(".")[0]
+    owner = next((each for each in around.holding if each.qualname == name and each not in own), None)
+    if owner is None or unreadable_base(project, owner) is not None:
+        return {}  # what a framework calls runs for all models
+    again = construct(project, construction.cls)
+    again.around = around
+    entries, verdicts = list(registered(again)), dict[str, Verdict]()
+    courses = programs(again, entries)
+    for entry in entries:
+        for course in courses.get(entry.storage, ()):
+            models = {course.scope.defined, *(scope.defined for scope in around.through.get(course.scope, ()))}
+            others = [each for each in models if each in around.holding and each not in (None, construction.cls)]
+            if course.fate is not Fate.RAW or course.scope.is_test or not others:
+                continue
+            if not any(_may_initialize_later(project, other, owner) for other in others if other is not None):
+                gap = f"`{owner.definition.name}` initializes it, `{_name(course)}` does not"
+                verdicts.setdefault(entry.name, Verdict(Coverage.PARTIAL, gap=gap, only=Only.SOME))
+    return verdicts
+
+
+def _may_initialize_later(project: Project, holder: Defined, owner: Defined) -> bool:
+    """Whether a model that holds a class is of the owner's kind, or has a method of its own that may initialize it."""
+    if unreadable_base(project, holder) is not None or owner in (project.mro(holder) or ()):
+        return True
+    methods = (each.definition.name for each in project.methods(holder))
+    return any(ABOUT_INITIALIZATION.search(name) for name in methods if name != "__init__")
 
 
 def _is_open_to_callers(verdict: Verdict) -> bool:
