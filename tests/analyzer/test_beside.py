@@ -41,6 +41,8 @@ def codes(folder: Path, *options: str) -> list[str]:
         (True, "train.py", SCRIPT),
         (False, "train.py", SCRIPT),
         (True, "run.py", f"import app.model\nfrom torch import nn\nnet = app.model.Net()\n{FILLS}"),
+        (False, "run.py", f"import app.model\nfrom torch import nn\nnet = app.model.Net()\n{FILLS}"),
+        (False, "run.py", f"import app.model as m\nfrom torch import nn\nnet = m.Net()\n{FILLS}"),
         (True, "demo.ipynb", notebook(SCRIPT)),
         (False, "demo.ipynb", notebook(SCRIPT)),
     ],
@@ -79,3 +81,63 @@ def test_a_script_that_comes_or_goes_is_noticed_by_a_warm_run(tmp_path: Path) ->
     assert codes(work / "app", *cache) == []
     (work / "train.py").unlink()
     assert codes(work / "app", *cache) == ["INI101"]
+
+
+CONFIGURED = """\
+import hydra
+import torch
+from torch import nn
+
+def init(m):
+    if hasattr(m, "weight"):
+        nn.init.normal_(m.weight)
+
+@hydra.main(config_path="conf", config_name="config")
+def main(cfg):
+    net = {build}
+    {then}
+    print(net)
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    "build", ["hydra.utils.instantiate(cfg.model)", "instantiate_from_config(cfg.model)", "Trainer(cfg).model"]
+)
+@pytest.mark.parametrize(
+    ("then", "severities"),
+    [
+        ("net.apply(init)", []),
+        ("for p in net.parameters():\n        nn.init.normal_(p)", []),
+        ("net.load_state_dict(torch.load(cfg.checkpoint))", ["note"]),
+        ("torch.optim.SGD(net.parameters(), 0.1)", ["error"]),
+    ],
+)
+def test_what_a_configuration_names_is_built_where_it_is_instantiated(
+    tmp_path: Path, build: str, then: str, severities: list[str]
+) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "README.md").touch()
+    (tmp_path / "src" / "model.py").write_text(MODEL)
+    text = CONFIGURED.format(build=build, then=then)
+    if "instantiate_from" in build:
+        text = text.replace("import hydra\n", "import hydra\nfrom src.util import instantiate_from_config\n")
+        util = (
+            "import importlib\n\ndef instantiate_from_config(config):\n    module, cls = config.target.rsplit('.', 1)\n"
+        )
+        (tmp_path / "src" / "util.py").write_text(
+            f"{util}    return getattr(importlib.import_module(module), cls)(**config.params)\n"
+        )
+    if "Trainer" in build:
+        trainer = (
+            "class Trainer:\n    def __init__(self, cfg):\n        self.model = hydra.utils.instantiate(cfg.model)\n"
+        )
+        text = text.replace("@hydra.main", f"{trainer}\n@hydra.main")
+        text = text.replace("net = Trainer(cfg).model", "trainer = Trainer(cfg)\n    net = trainer.model")
+    (tmp_path / "train.py").write_text(text)
+    result = CliRunner().invoke(
+        main, ["check", str(tmp_path), "--isolated", "--no-cache", "-j", "1", "--output-format", "json"]
+    )
+    assert [finding["severity"] for finding in json.loads(result.stdout)] == severities

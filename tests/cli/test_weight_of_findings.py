@@ -219,3 +219,32 @@ def test_layers_picked_by_a_name_of_their_own_may_start_alike(branch: str) -> No
 def test_layers_picked_by_their_class_name_are_all_of_them() -> None:
     branch = 'kind = m.__class__.__name__\n        if kind.find("Linear") != -1:\n            nn.init.zeros_(m.weight)'
     assert [code for _, code, _ in told(net=IMPORTS + APPLIED.format(branch=branch))] == ["INI508"]
+
+
+@pytest.mark.parametrize(
+    "second", ["{0}.uniform_(-0.01, 0.01)", "nn.init.orthogonal_({0})", "{0} + 0.1 * torch.randn(4, 8)"]
+)
+def test_the_first_half_of_a_low_rank_pair_may_start_at_zero(second: str) -> None:
+    pairs = "\n".join(
+        f"        self.{name}1 = nn.Parameter(torch.zeros(8, 4))\n"
+        f"        self.{name}2 = nn.Parameter({second.format('torch.zeros(4, 8)')})"
+        for name in ("mix", "decay")
+    )
+    forward = (
+        "        x = torch.tanh(x @ self.mix1) @ self.mix2\n        return torch.tanh(x @ self.decay1) @ self.decay2\n"
+    )
+    text = f"{IMPORTS}class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n{pairs}\n"
+    assert [code for _, code, _ in told(net=f"{text}\n    def forward(self, x):\n{forward}") if code == "INI508"] == []
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        "if id(parameter) == id(weight):\n            break",
+        "if parameter is weight:\n            break",
+        "if parameter.dim() > 1:\n            break",
+    ],
+)
+def test_a_loop_that_looks_for_a_parameter_has_done_what_it_is_for(search: str) -> None:
+    text = f"{IMPORTS}def find(net, weight):\n    for name, parameter in net.named_parameters():\n        {search}\n"
+    assert told(net=f"{text}    nn.init.normal_(weight)\n") == []

@@ -18,7 +18,7 @@ from initaudit.analyzer.constructor import (
     unreadable_base,
 )
 from initaudit.analyzer.module import Module
-from initaudit.analyzer.programs.graph import Around, Scope, top_level
+from initaudit.analyzer.programs.graph import CONFIGURED, Around, Scope, top_level
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.snippets import parameters
 from initaudit.analyzer.symbolic.calls import torch_base
@@ -111,7 +111,8 @@ def follow(
     words = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(around.words)))})\b")
     model = Instance(None, "torch.nn.Module", attributes={CHILD: construction.instance})
     method = run.project.method(construction.cls, "__init__")
-    following = Following(words, constructor=method if isinstance(method, Defined) else None)
+    constructor = method if isinstance(method, Defined) else None
+    following = Following(words, constructor=constructor, configured=CONFIGURED & around.words)
     before = {entry.storage: len(entry.storage.writes) for entry in entries}
     escaped = {entry.storage: entry.storage.escaped for entry in entries}
     with trial(construction):

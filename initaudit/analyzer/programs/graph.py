@@ -10,16 +10,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from initaudit.analyzer.matches import groups
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Global, Project
 from initaudit.analyzer.reading import Search, imported_names
 from initaudit.analyzer.snippets import Snippet
+from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.usage import is_factory
 
 MAX_FILES = 40
 MAX_CONTAINERS = 60
 MAX_SCOPES = 120
+CONFIGURED = frozenset({"instantiate", "instantiate_from_config"})
+"""Functions that build what a configuration names: Hydra's, and one that many projects have of their own."""
+INSTANTIATES = groups("instantiate( instantiate_from_config(")
 TEST = re.compile(r"(?:^|/)(?:tests?|testing|unit_tests?)/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 
 
@@ -92,9 +97,34 @@ def around(project: Project, cls: Defined, *, in_file: bool = False) -> Around:
                 if outer is not None and outer.definition.is_class and project.is_module_class(outer):
                     holding.add(outer)
                 found.scopes.append(scope)
+        if not pending and not in_file and words.isdisjoint(CONFIGURED) and not any(map(_is_program, found.scopes)):
+            words |= CONFIGURED
+            for scope in _by_configuration(project, cls.module):
+                found.through.setdefault(scope, set()).add(start)
+                if scope not in seen:
+                    seen.add(scope)
+                    found.scopes.append(scope)
+                    pending += [scope] if scope.definition is not None else []
     found.holding = frozenset(holding)
     found.words = frozenset(words)
     return found
+
+
+def _is_program(scope: Scope) -> bool:
+    """Whether code is neither a class nor a test."""
+    return not scope.is_test and (scope.definition is None or not scope.definition.is_class)
+
+
+def _by_configuration(project: Project, module: Module) -> Iterator[Scope]:
+    """The code of a project that builds what a configuration file names, whatever that is."""
+    for filename in project.find(Search(project.work_folder(module), words=INSTANTIATES))[:MAX_FILES]:
+        other = project.load(filename)
+        for start, end, definition in scopes_holding(other, INSTANTIATES) if other is not None else ():
+            top = definition
+            while top is not None and top.parent is not None:
+                top = top.parent
+            if other is not None and start <= end:
+                yield Scope(other, top)
 
 
 def namers(
@@ -176,8 +206,10 @@ def imports(project: Project, module: Module, target: Defined | Global, name: st
     """Whether a name of a file, or of a function in it, leads to a definition or to the module that has it."""
     if project.resolve(module, name.partition(".")[0]) == target:
         return True
-    package, _, last = target.module.name.rpartition(".")
-    if package and package.partition(".")[0] in module.outline.imports.values() and last in module.text:
+    last = target.module.name.rpartition(".")[2]
+    if last in module.text and not set(Path(target.module.filename).parts[:-1]).isdisjoint(
+        module.outline.imports.values()
+    ):
         return True  # `import package.module`, and the whole name where it is used
     for local, full in module.outline.imports.items():
         end = full.rpartition(".")[2]

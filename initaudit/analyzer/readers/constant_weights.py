@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.constructor import construct, unreadable_base
+from initaudit.analyzer.constructor import construct, registered, unreadable_base
 from initaudit.analyzer.programs.graph import is_template
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import is_loaded_where_built
@@ -84,7 +84,10 @@ def constant_factors(cls: Class) -> Iterator[ConstantWeights]:
     uses = list(multiplied_in(construction))
     numbers = [(found, use, use.distribution.mean) for found, use in uses if _is_constant(use) and use.distribution]
     zeros = sum(not number for _, _, number in numbers)
-    paired = zeros < 2 or len(numbers) < len(uses)  # another weight, with values of its own, may be what it multiplies
+    told = {found.name for found, _, _ in numbers}
+    others = (each for raw in (True, False) for each in registered(construction, raw=raw) if each.name not in told)
+    matrices = any(each.storage.shape is None or len(each.storage.shape) > 1 for each in others)
+    paired = zeros < 2 or matrices  # another weight, with values of its own, may be what it multiplies
     for found, use, value in numbers:
         if (not value and paired) or 1 in use.shape[-2:] or not is_final(construction, found):
             continue

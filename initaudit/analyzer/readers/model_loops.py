@@ -83,8 +83,8 @@ def _acts(body: Sequence[ast.stmt]) -> bool:
 
 def _statement_acts(statement: ast.stmt) -> bool:
     match statement:
-        case ast.Pass() | ast.Continue() | ast.Break():
-            return False
+        case ast.Pass() | ast.Continue():
+            return False  # one that breaks has found what it looked for
         case ast.Expr(value=value):
             return not _pure(value)
         case ast.If(test=test):

@@ -64,6 +64,10 @@ def call_value(run: Run, function: Value, args: list[Value], keywords: dict[str,
         for value in (*args, *keywords.values()):
             modules.initialize(run, value, name, origin)
         return args[0] if args else UNKNOWN
+    if run.following is not None and name is not None and name.rpartition(".")[2] in run.following.configured:
+        run.following.is_certain &= bool(run.following.builds)
+        run.following.builds.append(Build(_outermost(run, origin), run.condition))
+        return run.stand_in or UNKNOWN
     match function:
         case Choice():
             return _call_either(run, function, args, keywords, origin)

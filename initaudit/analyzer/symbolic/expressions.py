@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import EllipsisType
 from typing import Any
 
+from initaudit.analyzer.project import External
 from initaudit.analyzer.symbolic import arithmetic, calls, signals, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
 from initaudit.analyzer.symbolic.run import Run
@@ -169,7 +170,9 @@ def get_attribute(run: Run, owner: Value, name: str) -> Value:
         case Class():
             return calls.class_attribute(run, owner, name)
         case Api(prefix):
-            return Api(calls.api_name(f"{prefix}.{name}"))
+            full = f"{prefix}.{name}"
+            found = run.project.absolute(full, near=run.frame.module) if run.following is not None else None
+            return Api(calls.api_name(full)) if found is None or isinstance(found, External) else run.resolved(found)
         case Symbol(of) if run.stand_in is not None and name in calls.TRAVERSALS and run.may_be_a_model(of):
             return calls.instance_attribute(run, run.stand_in, name)
         case Symbol(prefix) if prefix.startswith("module "):

@@ -42,13 +42,15 @@ class Following:
     """A program that is followed for the sake of one class.
 
     ``words`` are the names that lead to the class, ``given`` the parameters of the code that the program begins with,
-    ``constructor`` what has made the object already. ``builds`` tells where the program builds the class, and ``names``
+    ``constructor`` what has made the object already, ``configured`` what builds a model that a configuration names, and
+    nothing else does. ``builds`` tells where the program builds the class, and ``names``
     what the top level of a file has bound.
     """
 
     words: re.Pattern[str]
     given: frozenset[str] = frozenset()
     constructor: Defined | None = None
+    configured: frozenset[str] = frozenset()
     builds: list[Build] = field(default_factory=list)
     is_certain: bool = True
     names: dict[str, dict[str, Value]] = field(default_factory=dict)
