@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from initaudit.analyzer import analyze
+from initaudit.analyzer.reading import imported_names
 from initaudit.finding import Observer
 from initaudit.observation import Observation
 from initaudit.rules import catalogue, questions
@@ -81,6 +82,13 @@ def test_junk_that_is_named_as_python_is_a_syntax_fault(junk: bytes, tmp_path: P
     file.write_bytes(junk)
     (seen,) = analyze([str(file)], questions=questions(catalogue().values(), Observer.ANALYZER), jobs=1)
     assert [type(fact) for fact in seen.facts] == [SyntaxFault]
+
+
+@pytest.mark.parametrize("closed", ["", "\n)"])
+def test_an_import_of_many_rows_with_comments_is_read_to_its_end_closed_or_not(closed: str) -> None:
+    rows = "".join(f"\n    name{number},  # what (name{number} is for" for number in range(60))
+    raw = f"x = 1\nfrom torch.nn import ({rows}{closed}\n".encode()
+    assert (b"name59" in imported_names(raw)) == bool(closed)
 
 
 @settings(max_examples=60)
