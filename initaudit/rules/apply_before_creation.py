@@ -1,4 +1,4 @@
-"""INI209: an initializer goes over the model before all of it is there."""
+"""INI209: an initializer that runs before all layers of the model exist."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from initaudit.subjects.order import EarlyWalk
 class ApplyBeforeCreation(Rule[EarlyWalk]):
     """
     ## What it does
-    Reports `self.apply(init)`, or a loop over `self.modules()`, in a constructor that then adds layers of a kind which the
-    initializer is meant for, and does not initialize them.
+    Reports `self.apply(init)`, or a loop over `self.modules()`, in a constructor that later adds layers of a kind that the
+    initializer handles, and does not initialize them.
 
     ## Why is this bad?
-    `apply` comes to the modules that exist when it is called. Whatever the constructor adds afterwards keeps torch's default.
+    `apply` reaches only the modules that exist when it is called. Layers that the constructor adds afterwards keep torch's
+    default initialization.
 
     ## Example
     ```python
@@ -37,8 +38,8 @@ class ApplyBeforeCreation(Rule[EarlyWalk]):
     ```
 
     ## Known problems
-    What the constructor of a base class initializes is the probe's to tell, as a note: that a subclass leaves its own layers
-    at torch's default may be meant. Only torch's own layers are judged. In 80 released projects the rule reports nothing.
+    If the constructor of a base class runs the initializer, only the probe reports it, as a note: a subclass may leave its own
+    layers at torch's default on purpose. Only torch's own layers are judged. In 80 released projects the rule reports nothing.
 
     ## References
     - [torch.nn.Module.apply](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.apply)
@@ -93,12 +94,15 @@ class ApplyBeforeCreation(Rule[EarlyWalk]):
 
     def check(self, subject: EarlyWalk) -> Iterator[Finding]:
         names = " and ".join(f"`{name}`" for name in subject.missed)
-        kept = "keep" if len(subject.missed) > 1 else "keeps"
-        seen = "reads" if subject.observer is Observer.ANALYZER else "was seen"
+        many = len(subject.missed) > 1
+        missed = f"{names} are added, so they keep" if many else f"{names} is added, so it keeps"
+        leaves = "initializes" if subject.observer is Observer.ANALYZER else "initialized"
         yield self.finding(
             subject.place,
-            f"`{subject.source}` initializes the modules that exist by then: {names}, added later, {kept} torch's default",
-            evidence=[Evidence(subject.observer, f"{seen} to be of a kind that it initializes, and to be left alone")],
+            f"`{subject.source}` runs before {missed} torch's default initialization",
+            evidence=[
+                Evidence(subject.observer, f"the initializer handles layers of this kind, and nothing {leaves} these")
+            ],
             severity=Severity.NOTE if subject.in_base else None,
             model=subject.model,
             affects=subject.missed,
@@ -107,6 +111,6 @@ class ApplyBeforeCreation(Rule[EarlyWalk]):
 
     @staticmethod
     def postponed(subject: EarlyWalk) -> Fix:
-        """The same statement once all submodules exist."""
+        """Return the fix that runs the statement when all submodules exist."""
         remedy = Postpone(place=subject.place)
         return Fix(Applicability.UNSAFE, f"Move `{subject.source}` to the end of the constructor", remedies=(remedy,))

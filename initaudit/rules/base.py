@@ -1,7 +1,7 @@
-"""What every rule is: its documentation, its metadata, its examples and its check, in one file of its own.
+"""The base class of rules. Each rule has a file of its own with its documentation, metadata, examples and check.
 
-A rule reads one kind of subject (a parameter's timeline, a chain of weights, what a forward shows, or a fact) and yields findings. It imports the
-vocabulary only: never an observer, a report, libcst or torch.
+A rule takes one kind of subject (a parameter's timeline, a chain of weights, the measurements of a forward pass, or a
+fact) and yields findings. It imports only the vocabulary: never an observer, a report, libcst or torch.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PROBE = frozenset({Observer.PROBE})
 
 
 class Default(enum.Enum):
-    """Whether a rule runs without being asked for."""
+    """When a rule runs."""
 
     ON = "on"
     PREVIEW = "preview"  # with --preview
@@ -39,9 +39,8 @@ class Default(enum.Enum):
 class Example(msgspec.Struct, frozen=True, kw_only=True):
     """A source file that the rule must (``invalid``) or must not (``valid``) report.
 
-    ``fixed`` is the file after the rule's fix, ``target`` the attribute that the probe builds, if it is to be built, and
-    ``count`` the number of findings. With more ``ranks`` than one, each of so many processes calls the target, and
-    audits what it gives.
+    ``fixed`` is the file after the rule's fix, ``target`` the attribute that the probe builds, if any, and ``count`` the
+    number of findings. With several ``ranks``, each of that many processes calls the target and audits the result.
     """
 
     source: str
@@ -51,7 +50,7 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     ranks: int = 1
 
     def text(self) -> str:
-        """The source, dedented, without the leading newline of a triple-quoted string."""
+        """Return the source, dedented, without the leading newline of a triple-quoted string."""
         return inspect.cleandoc(self.source) + "\n"
 
 
@@ -60,10 +59,10 @@ class Rule(ABC, Generic[S]):
 
     What it does, Why is this bad?, Example, Use instead, Known problems, References.
 
-    ``words`` are groups of words: one of each group stands in every file that the rule can say something about. There
-    are none when the kind of its subject tells enough. ``trying`` are those of its observers that look with --preview only.
-    ``reads`` are the fields of its subject that it cannot do without, where an observer may see the others alone.
-    A rule that runs ``always`` is turned off by its own code or name, and by no prefix, category or selection of others.
+    ``words`` are groups of words: every file that the rule can report contains one word of each group. It is empty if the
+    kind of subject is specific enough. ``trying`` are the observers that run the rule only with --preview. ``reads`` are the
+    fields of its subject that the rule needs, as an observer may know only others. A rule that runs ``always`` is turned off
+    only by its own code or name, not by a prefix, a category or a selection of other rules.
     """
 
     code: ClassVar[str]
@@ -83,37 +82,37 @@ class Rule(ABC, Generic[S]):
 
     @abstractmethod
     def check(self, subject: S) -> Iterator[Finding]:
-        """Yield what is wrong about ``subject``."""
+        """Yield the findings about ``subject``."""
 
     @classmethod
     def watched_by(cls, *, preview: bool) -> frozenset[Observer]:
-        """The observers that look for its subject."""
+        """Return the observers that run the rule."""
         return cls.observers if preview else cls.observers - cls.trying
 
     @classmethod
     def needs(cls, unseen: Iterable[str]) -> bool:
-        """Whether it cannot decide where an observer did not see some kinds of subject, or fields of them."""
+        """Return whether the rule needs one of these kinds of subject, or fields of them, that an observer did not see."""
         needed = {cls.subject.__name__, *(f"{cls.subject.__name__}.{field}" for field in cls.reads)}
         return not needed.isdisjoint(unseen)
 
     @classmethod
     def question(cls) -> Question:
-        """What this rule asks of an observer."""
+        """Return what this rule asks of an observer."""
         return Question(cls.subject.__name__, cls.words)
 
     @classmethod
     def url(cls) -> str:
-        """The address of its page, empty while there is none."""
+        """Return the address of the rule's page; an empty string while no site is published."""
         return url_of_rule(cls.code)
 
     @classmethod
     def documentation(cls) -> str:
-        """The rule's document, in Markdown."""
+        """Return the rule's documentation, in Markdown."""
         return inspect.cleandoc(cls.__doc__ or "")
 
     @classmethod
     def summary(cls) -> str:
-        """The first sentence under "What it does"."""
+        """Return the first sentence under "What it does"."""
         _, _, body = cls.documentation().partition("## What it does\n")
         paragraph = " ".join(body.partition("\n\n")[0].split())
         return re.split(r"(?<=\.) (?=[A-Z])", paragraph)[0] or cls.name
@@ -133,7 +132,7 @@ class Rule(ABC, Generic[S]):
         group: str = "",
         decision: str = "",
     ) -> Finding:
-        """A finding that carries this rule's metadata."""
+        """Return a finding with this rule's metadata."""
         return Finding(
             code=self.code,
             name=self.name,

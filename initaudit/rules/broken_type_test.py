@@ -1,4 +1,4 @@
-"""INI302: a test of a module's type that does not test what it says."""
+"""INI302: a test of a module's type that does not test what it seems to."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class BrokenTypeTest(Rule[TypeTest]):
     Reports a test of a module's type that is always true, never true, or tests only the first of the types it names.
 
     ## Why is this bad?
-    An initializer then reaches modules that it was not meant for, or none: `isinstance(m, nn.Linear) or nn.Conv2d` is
-    true of everything, for a class is true; `isinstance(m, nn.Linear or nn.Conv2d)` tests for `nn.Linear` alone;
-    `m == nn.Linear` compares an instance to a class, which is never true.
+    An initializer then reaches modules that it was not meant for, or none. `isinstance(m, nn.Linear) or nn.Conv2d` is
+    always true, because a class counts as true; `isinstance(m, nn.Linear or nn.Conv2d)` tests only for `nn.Linear`;
+    `m == nn.Linear` compares an instance with a class, and is never true.
 
     ## Example
     ```python
@@ -34,8 +34,8 @@ class BrokenTypeTest(Rule[TypeTest]):
     ```
 
     ## Known problems
-    The fix is unsafe: other modules are initialized than before.
-    Fewer than five findings on released code are known.
+    The fix is unsafe: it changes which modules are initialized.
+    Rare in released code; its precision is not well measured.
 
     ## References
     - [isinstance](https://docs.python.org/3/library/functions.html#isinstance)
@@ -136,22 +136,22 @@ class BrokenTypeTest(Rule[TypeTest]):
         yield self.finding(
             subject.place,
             f"`{subject.source}` {self.meaning(subject.outcome)}{advice}",
-            evidence=[Evidence(Observer.ANALYZER, f"the test is {subject.outcome}")],
+            evidence=[Evidence(Observer.ANALYZER, f"this expression {self.meaning(subject.outcome)}")],
             fix=self.mended(subject),
         )
 
     @staticmethod
     def meaning(outcome: str) -> str:
-        """What such a test does, as the end of a sentence."""
-        return outcome if outcome.startswith("tests") else f"is {outcome}"
+        """Return the predicate that says what such a test does."""
+        return f"{outcome} type" if outcome.startswith("tests") else f"is {outcome}"
 
     @staticmethod
     def mended(subject: TypeTest) -> Fix | None:
-        """The test that was meant."""
+        """Return the fix that writes the test that was meant."""
         if subject.mended is None:
             return None
         return Fix(
             Applicability.UNSAFE,
-            f"Replace by `{subject.mended}`",
+            f"Replace with `{subject.mended}`",
             remedies=(Replace(place=subject.place, new=subject.mended),),
         )

@@ -1,4 +1,4 @@
-"""INI106: a buffer that has good values after construction, and none after meta -> to_empty() -> initialization."""
+"""INI106: a buffer that only the constructor computes, so that a model built on the meta device loses it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from initaudit.timeline import Kind
 class BufferLostOnMeta(Rule[NotRestored]):
     """
     ## What it does
-    Reports a buffer that its class's constructor computes, where the initializer that runs once more does not compute it
-    again: the class's own `reset_parameters`, or a method of the model that calls `to_empty()`.
+    Reports a buffer that the constructor of its class computes, but the initializer that runs again later does not: the
+    class's own `reset_parameters`, or a method of the model that calls `to_empty()`.
 
     ## Why is this bad?
-    A table of frequencies, a mask or a scale is lost on the meta device like any parameter. If it is not persistent, no
+    A frequency table, a mask or a scale is lost on the meta device, as any parameter is. If the buffer is not persistent, no
     checkpoint restores it either.
 
     ## Example
@@ -49,8 +49,9 @@ class BufferLostOnMeta(Rule[NotRestored]):
     ```
 
     ## Known problems
-    It is a note, and in preview: nothing in the source says whether a model will ever be built on meta.
-    Frameworks that load checkpoints keep buffers off meta, or fill them themselves; their models are not judged.
+    The rule is in preview, and a finding of the analyzer is a note: the source does not say whether a model will ever be
+    built on the meta device.
+    Frameworks that load checkpoints keep buffers off the meta device, or fill them; their models are not judged.
 
     ## References
     - [torch.nn.Module.to_empty](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.to_empty)
@@ -114,8 +115,8 @@ class BufferLostOnMeta(Rule[NotRestored]):
             return
         yield self.finding(
             subject.place,
-            f"buffer `{subject.name}` gets its values in the constructor alone: `{subject.by}` does not write it, so that a model "
-            "built on the meta device and given memory by `to_empty()` keeps whatever that memory holds",
+            f"only the constructor computes buffer `{subject.name}`, and `{subject.by}` does not: in a model that is built on "
+            "the meta device and gets its memory from `to_empty()`, it stays uninitialized",
             evidence=[Evidence(subject.observer, seen(subject))],
             severity=Severity.WARNING if subject.observer is Observer.PROBE else self.severity,
             model=subject.model,

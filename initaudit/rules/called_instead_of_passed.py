@@ -1,4 +1,4 @@
-"""INI218: an initializer that is called where it should be handed to `apply`."""
+"""INI218: an initializer that is called instead of being passed to `apply`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from initaudit.subjects.initializers import CalledInitializer
 class CalledInsteadOfPassed(Rule[CalledInitializer]):
     """
     ## What it does
-    Reports `net.apply(init_weights())` and `self.apply(self._init(self))`, where the function returns nothing.
+    Reports `net.apply(init_weights())` and `self.apply(self._init(self))`, if the function returns nothing.
 
     ## Why is this bad?
-    The function runs once, before `apply`, and `apply` is given None. It raises TypeError as soon as the line is reached, and no module
-    is initialized by it.
+    The function runs once, before `apply`, and `apply` receives None. It raises TypeError when the line runs, and initializes
+    no module.
 
     ## Example
     ```python
@@ -29,7 +29,7 @@ class CalledInsteadOfPassed(Rule[CalledInitializer]):
     ```
 
     ## Known problems
-    A function that returns a function is not reported, nor one whose source cannot be read.
+    A function is not reported if it returns a function, or if its source cannot be read.
 
     ## References
     - [Module.apply](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.apply)
@@ -97,6 +97,6 @@ class CalledInsteadOfPassed(Rule[CalledInitializer]):
     def check(self, subject: CalledInitializer) -> Iterator[Finding]:
         yield self.finding(
             subject.place,
-            f"`{subject.call}` runs the initializer at once, and `apply` is given None, which raises; write `apply({subject.fixed})`",
+            f"`{subject.call}` calls the initializer at once, and `apply` receives None, which raises; write `apply({subject.fixed})`",
             evidence=[Evidence(Observer.ANALYZER, f"`{subject.fixed}` returns nothing")],
         )

@@ -1,4 +1,4 @@
-"""INI304: an initializer that goes by parts of class names, and reaches a module without the attribute it writes."""
+"""INI304: an initializer that tests for part of a class name, and reaches a module without the attribute that it writes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from initaudit.subjects.module_tests import ClassNameTest
 class ClassName(Rule[ClassNameTest]):
     """
     ## What it does
-    Reports `classname.find("Conv") != -1` in a function that is applied to every module, where a class of the same file has such
-    a name and not the attribute that is then initialized.
+    Reports `classname.find("Conv") != -1` in a function that is applied to every module, if a class in the same file has such
+    a name but not the attribute that is then initialized.
 
     ## Why is this bad?
-    `ConvBlock` and `ConvDiscriminator` have "Conv" in their names as `Conv2d` has, and no weight: `apply` raises
-    AttributeError as soon as it comes to one. The name of a class says nothing about what it holds.
+    `ConvBlock` and `ConvDiscriminator` have "Conv" in their names, as `Conv2d` does, but have no weight: `apply` raises
+    AttributeError when it reaches one. The name of a class does not say which attributes it has.
 
     ## Example
     ```python
@@ -35,10 +35,10 @@ class ClassName(Rule[ClassNameTest]):
     ```
 
     ## Known problems
-    Only classes and calls of `apply` in the file of the function are looked at. Code like this does not run, so that releases do
-    not hold it: the rule was not found at fault, nor right, in about 30 of them. Building such a model raises, which the
-    probe reports as INI003, at the line that asks for the attribute. A test that no class passes is not reported:
-    initializers for many models have such.
+    Only classes and calls of `apply` in the same file as the function are checked. Such code does not run, so releases do not
+    contain it: in about 30 of them the rule reported nothing, right or wrong. Building such a model raises, which the
+    probe reports as INI003, at the line that reads the attribute. A test that no class passes is not reported, because
+    initializers for many models have such tests.
 
     ## References
     - [isinstance](https://docs.python.org/3/library/functions.html#isinstance)
@@ -119,6 +119,6 @@ class ClassName(Rule[ClassNameTest]):
         cls = subject.model.rpartition(".")[2]
         yield self.finding(
             subject.place,
-            f"`{subject.source}` is true of `{cls}` too, which has no `{subject.attribute}`; test with `isinstance`",
-            evidence=[Evidence(Observer.ANALYZER, f"the function is applied to a model that is or holds a `{cls}`")],
+            f"`{subject.source}` is true for `{cls}` too, which has no `{subject.attribute}`; test with `isinstance`",
+            evidence=[Evidence(Observer.ANALYZER, f"the function is applied to a model that is or contains a `{cls}`")],
         )

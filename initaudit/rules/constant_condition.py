@@ -1,4 +1,4 @@
-"""INI309: a condition before an initialization that is always, or never, true."""
+"""INI309: a condition of an initialization that is always or never true."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from initaudit.subjects.module_tests import ConstantTest
 class ConstantCondition(Rule[ConstantTest]):
     """
     ## What it does
-    Reports a condition that decides which parameters are initialized, and of which a part is no condition: `"conv" or "head" in name`
-    (a text is true), `isinstance(p, nn.Linear)` of a parameter (never), `name.find("weight")` (-1 is true),
-    `m.__class__.__name__ == "Conv"` (no class has that name).
+    Reports a condition that decides which parameters are initialized but does not test what it should:
+    `"conv" or "head" in name` (a non-empty string is true), `isinstance(p, nn.Linear)` of a parameter (never true),
+    `name.find("weight")` (-1 is true), `m.__class__.__name__ == "Conv"` (no class has that name).
 
     ## Why is this bad?
-    Every parameter, or none, goes the same way: one branch never runs, and what it should have initialized keeps its values or gets
-    those of the other branch. Nothing raises.
+    The condition has the same outcome for all parameters, or the wrong outcome for some. A parameter then keeps its values, or
+    gets those of the wrong branch. Nothing raises.
 
     ## Example
     ```python
@@ -127,7 +127,7 @@ class ConstantCondition(Rule[ConstantTest]):
 
     @staticmethod
     def says(outcome: str) -> str:
-        """What is wrong with a condition, as the predicate of a sentence."""
+        """Return the predicate that says what is wrong with a condition."""
         if outcome == "tests only the last":
             return "tests only its last part"
-        return "is true for other names than are meant" if outcome == "true for other names" else f"is {outcome}"
+        return "is true for the wrong names" if outcome == "true for other names" else f"is {outcome}"

@@ -1,4 +1,4 @@
-"""INI308: an initializer without its trailing underscore."""
+"""INI308: a deprecated initializer, without the trailing underscore."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class DeprecatedInitializer(Rule[DeprecatedCall]):
     Reports `nn.init.xavier_normal` and the other initializers of `torch.nn.init` without a trailing underscore.
 
     ## Why is this bad?
-    They are deprecated, warn at every call, and hide that they write in place.
+    They are deprecated, warn at every call, and do not show by their names that they write in place.
 
     ## Example
     ```python
@@ -28,9 +28,9 @@ class DeprecatedInitializer(Rule[DeprecatedCall]):
     ```
 
     ## Known problems
-    A name that was imported by itself (`from torch.nn.init import xavier_normal`), here or in the module that it is
-    taken from, is reported without a fix.
-    Fewer than five findings on released code are known.
+    There is no fix if the function itself was imported (`from torch.nn.init import xavier_normal`), here or in the module
+    that the name comes from.
+    Rare in released code; its precision is not well measured.
 
     ## References
     - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
@@ -126,7 +126,7 @@ class DeprecatedInitializer(Rule[DeprecatedCall]):
 
     @staticmethod
     def underscored(subject: DeprecatedCall, old: str) -> Fix | None:
-        """The current name, where that is known to be there. An import of the old one would have to follow."""
+        """Return the fix that writes the current name; None if an import of the old name would have to change too."""
         if subject.name is None:
             return None
-        return Fix(Applicability.SAFE, f"Replace by `{old}_`", remedies=(Replace(place=subject.name, new=f"{old}_"),))
+        return Fix(Applicability.SAFE, f"Replace with `{old}_`", remedies=(Replace(place=subject.name, new=f"{old}_"),))

@@ -1,4 +1,4 @@
-"""INI202: a new tensor that is made for a parameter and dropped."""
+"""INI202: a new tensor that is made from a parameter and discarded."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from initaudit.subjects.lost_writes import DroppedTensor
 class DiscardedInitializationResult(Rule[DroppedTensor]):
     """
     ## What it does
-    Reports a statement that makes a new tensor with the size or from the values of a parameter, and drops it:
-    `torch.full(self.scale.size(), 1.0)`, `torch.randn_like(p)`, `p.data.clamp(-1, 1)`.
+    Reports a statement that makes a new tensor from the size or the values of a parameter and discards it:
+    `torch.full(self.scale.size(), 1.0)`, `torch.randn_like(p)`, `p.data.clamp(-1, 1)`. An assignment to an in-place method
+    instead of a call (`p.data.copy_ = values`) is reported too.
 
     ## Why is this bad?
-    The parameter is not touched. If it was raw memory, it still is.
+    The parameter does not change. If it was uninitialized, it still is.
 
     ## Example
     ```python
@@ -33,8 +34,8 @@ class DiscardedInitializationResult(Rule[DroppedTensor]):
     ```
 
     ## Known problems
-    The fix is unsafe: from then on the parameter has the values that were meant.
-    Fewer than five findings on released code are known.
+    The fix is unsafe: it changes the values of the parameter to those that were meant.
+    Rare in released code; its precision is not well measured.
 
     ## References
     - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
@@ -165,13 +166,13 @@ class DiscardedInitializationResult(Rule[DroppedTensor]):
     def check(self, subject: DroppedTensor) -> Iterator[Finding]:
         named = (subject.parameter,) if subject.parameter else ()
         advice = f"; write `{subject.inplace}`" if subject.inplace else "; write to it in place"
-        what = "makes a new tensor, which is dropped"
+        what = "makes a new tensor, which is discarded"
         if subject.call.endswith("= ..."):
-            what = "gives the name of a method a value, and writes nothing"
+            what = "assigns to a method instead of calling it"
         yield self.finding(
             subject.place,
-            f"`{subject.call}` {what}: `{subject.target}` keeps what it holds{advice}",
-            evidence=[Evidence(Observer.ANALYZER, "the result of the call is not used")],
+            f"`{subject.call}` {what}: `{subject.target}` does not change{advice}",
+            evidence=[Evidence(Observer.ANALYZER, "the new tensor is not used")],
             model=subject.model,
             parameter=subject.parameter,
             affects=named,
@@ -180,7 +181,7 @@ class DiscardedInitializationResult(Rule[DroppedTensor]):
 
     @staticmethod
     def in_place(subject: DroppedTensor) -> Fix | None:
-        """The form of the call that writes to the parameter."""
+        """Return the fix that writes to the parameter in place."""
         if subject.inplace is None:
             return None
         remedy = Replace(place=subject.place, new=subject.inplace)

@@ -1,4 +1,4 @@
-"""INI214: a helper whose values do not reach the parameter it is given."""
+"""INI214: a helper whose values do not reach the parameter that it is given."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from initaudit.subjects.lost_writes import DroppedInitializerResult
 class DroppedInitializerResultRule(Rule[DroppedInitializerResult]):
     """
     ## What it does
-    Reports a call of a helper that makes a new tensor for its argument and returns it, when the result is dropped; and
-    `layer.bias = helper(layer.bias)` where the helper writes in place and returns nothing.
+    Reports a call of a helper that returns a new tensor for its argument, if the result is discarded. Also reports
+    `layer.bias = helper(layer.bias)`, if the helper writes in place and returns nothing.
 
     ## Why is this bad?
-    In the first case the parameter keeps what it holds. In the second it becomes None, and the layer loses it without a word.
+    In the first case the parameter does not change. In the second it becomes None, and the layer silently loses it.
 
     ## Example
     ```python
@@ -118,12 +118,12 @@ class DroppedInitializerResultRule(Rule[DroppedInitializerResult]):
 
     def check(self, subject: DroppedInitializerResult) -> Iterator[Finding]:
         if subject.returns_none:
-            message = f"`{subject.helper}` returns nothing, so that `{subject.target}` becomes None; call it without assigning the result"
+            message = f"`{subject.helper}` returns nothing, so `{subject.target}` becomes None; call it without assigning the result"
             seen = f"`{subject.helper}` has no `return` with a value"
         else:
             message = (
-                f"`{subject.helper}` makes a new tensor and returns it, and the result is dropped: `{subject.target}` keeps what it "
-                f"holds; let the helper write in place, or assign its result to `{subject.target}.data`"
+                f"`{subject.helper}` returns a new tensor, which is discarded: `{subject.target}` does not change; write in "
+                f"place in the helper, or assign its result to `{subject.target}.data`"
             )
-            seen = f"`{subject.helper}` binds its argument to a new tensor"
+            seen = f"`{subject.helper}` rebinds its argument to a new tensor"
         yield self.finding(subject.place, message, evidence=[Evidence(Observer.ANALYZER, seen)])

@@ -1,4 +1,4 @@
-"""INI303: an initializer that asks for the exact type of a module."""
+"""INI303: an initializer that tests the exact type of a module."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from initaudit.subjects.module_tests import ExactTypeTest
 class ExactType(Rule[ExactTypeTest]):
     """
     ## What it does
-    Reports `type(m) == nn.Linear`, and `type(m) in (...)`, where a module is initialized if it is of that type.
+    Reports `type(m) == nn.Linear` and `type(m) in (...)`, if the test decides whether a module is initialized.
 
     ## Why is this bad?
-    Subclasses are left out: quantized, low-rank and user-defined layers derive from `nn.Linear`, and a lazy layer changes its
-    type at its first forward, so that `type(m) == nn.LazyLinear` is no longer true of it.
+    Subclasses are left out: quantized, low-rank and user-defined layers derive from `nn.Linear`. A lazy layer changes its
+    type in its first forward pass, after which `type(m) == nn.LazyLinear` is false.
 
     ## Example
     ```python
@@ -33,8 +33,8 @@ class ExactType(Rule[ExactTypeTest]):
     ```
 
     ## Known problems
-    To leave out subclasses may be what is meant, which is why the rule is off by default and its fix unsafe. Found once in
-    about 30 released projects, so its precision is not known well.
+    Leaving out subclasses may be intended, so the rule is off by default and its fix is unsafe. It reported one test in
+    about 30 released projects, so its precision is not well measured.
 
     ## References
     - [isinstance](https://docs.python.org/3/library/functions.html#isinstance)
@@ -92,10 +92,10 @@ class ExactType(Rule[ExactTypeTest]):
         yield self.finding(
             subject.place,
             f"`{subject.source}` leaves out subclasses; write `{subject.mended}`",
-            evidence=[Evidence(Observer.ANALYZER, "what is initialized depends on the exact type of a module")],
+            evidence=[Evidence(Observer.ANALYZER, "the exact type of a module decides whether it is initialized")],
             fix=Fix(
                 Applicability.UNSAFE,
-                f"Replace by `{subject.mended}`",
+                f"Replace with `{subject.mended}`",
                 remedies=(Replace(place=subject.place, new=subject.mended),),
             ),
         )

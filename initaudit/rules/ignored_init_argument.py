@@ -1,4 +1,4 @@
-"""INI212: a constructor takes a value to initialize with, and its initializer writes a constant instead."""
+"""INI212: a constructor argument for an initial value that has no effect, because the initializer writes a constant."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from initaudit.subjects.calls import IgnoredArgument
 class IgnoredInitArgument(Rule[IgnoredArgument]):
     """
     ## What it does
-    Reports an initializer that writes a constant, in a class whose constructor takes an argument for it (`init_values`,
-    `init_std`, `init_gain`) that nothing else heeds: it is multiplied into memory that is then overwritten, or stored under a
-    name that nobody reads.
+    Reports an initializer that writes a constant, although the constructor of the class takes an argument for the value
+    (`init_values`, `init_std`, `init_gain`) that has no other effect: it is multiplied into memory that is then overwritten,
+    or stored under a name that nothing reads.
 
     ## Why is this bad?
-    Whoever sets the argument gets the constant. A layer scale that was to start at 1e-5 starts at 1.
+    The parameter gets the constant whatever the argument is. A layer scale that should start at 1e-5 starts at 1.
 
     ## Example
     ```python
@@ -45,8 +45,8 @@ class IgnoredInitArgument(Rule[IgnoredArgument]):
     ```
 
     ## Known problems
-    The rule is in preview: fewer than five findings on released code are known. An argument that is handed on, compared or
-    computed with is taken to be heeded.
+    The rule is in preview. Rare in released code; its precision is not well measured. An argument that is passed on, compared
+    or computed with counts as used.
 
     ## References
     - [The fix in timm](https://github.com/huggingface/pytorch-image-models/pull/2605)
@@ -126,13 +126,15 @@ class IgnoredInitArgument(Rule[IgnoredArgument]):
     )
 
     def check(self, subject: IgnoredArgument) -> Iterator[Finding]:
-        message = f"`{subject.written}` writes a constant, and `{subject.argument}`, which the constructor takes, changes nothing"
+        message = (
+            f"`{subject.written}` writes a constant, so the constructor argument `{subject.argument}` has no effect"
+        )
         if subject.chooses:
-            message = f"`{subject.written}` overwrites what `{subject.argument}` chose for `{subject.parameter}` in the constructor"
+            message = f"`{subject.written}` overwrites what the constructor chose for `{subject.parameter}` according to `{subject.argument}`"
         yield self.finding(
             subject.place,
             message,
-            evidence=[Evidence(Observer.ANALYZER, f"nothing that is kept depends on `{subject.argument}`")],
+            evidence=[Evidence(Observer.ANALYZER, f"no value that is kept depends on `{subject.argument}`")],
             model=subject.model,
             parameter=subject.parameter,
         )

@@ -12,11 +12,12 @@ from initaudit.subjects.lost_on_meta import SkippedOnMeta
 class InitializationGuardedByMeta(Rule[SkippedOnMeta]):
     """
     ## What it does
-    Reports a constructor that registers a buffer of raw memory and computes it only where some other tensor is not on the meta device.
+    Reports a constructor that registers a buffer without values, and initializes it only if some other tensor is not on the
+    meta device.
 
     ## Why is this bad?
-    Loaders that build a model without memory put the parameters on the meta device and keep the buffers. The buffer is real then, nothing computes
-    it, and a checkpoint does not hold it where it is not persistent.
+    Loaders that build a model without memory put the parameters on the meta device, but not the buffers. Such a buffer then
+    has real memory that nothing initializes, and if it is not persistent, no checkpoint restores it.
 
     ## Example
     ```python
@@ -30,7 +31,7 @@ class InitializationGuardedByMeta(Rule[SkippedOnMeta]):
     ```
 
     ## Known problems
-    It is in preview: a framework that calls the initializer again after loading makes up for it.
+    The rule is in preview: some frameworks call the initializer again after loading, which is then enough.
 
     ## References
     - [Meta device](https://docs.pytorch.org/docs/stable/meta.html)
@@ -84,8 +85,8 @@ class InitializationGuardedByMeta(Rule[SkippedOnMeta]):
         names = ", ".join(f"`{name}`" for name in subject.raw)
         yield self.finding(
             subject.place,
-            f"where `{subject.source}` does not hold, {names} stays uninitialized, although a loader may keep it in real memory; "
+            f"if `{subject.source}` is false, {names} stays uninitialized, although a loader may keep it in real memory; "
             f"initialize it in any case",
-            evidence=[Evidence(Observer.ANALYZER, f"{names} is allocated raw")],
+            evidence=[Evidence(Observer.ANALYZER, f"{names} is allocated without values")],
             model=subject.model,
         )

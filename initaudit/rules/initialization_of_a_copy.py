@@ -1,4 +1,4 @@
-"""INI203: a copy of a parameter is initialized, and dropped."""
+"""INI203: an initialization of a copy of a parameter, which is then discarded."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from initaudit.subjects.lost_writes import CopyWrite
 class InitializationOfACopy(Rule[CopyWrite]):
     """
     ## What it does
-    Reports an in-place initialization of a copy of a parameter that is not used: of `.clone()`, of what a list or a mask
-    selects, of a conversion.
+    Reports an in-place initialization of a copy that is not used afterwards: the result of `.clone()` of a parameter, of
+    indexing it with a list or a mask, or of a conversion.
 
     ## Why is this bad?
-    The parameter is not touched: `w[[0, 2]]` and `w[w > 1]` are new tensors, unlike the view `w[0:2]`.
+    The parameter does not change: `w[[0, 2]]` and `w[w > 1]` are new tensors, unlike the view `w[0:2]`.
 
     ## Example
     ```python
@@ -32,8 +32,8 @@ class InitializationOfACopy(Rule[CopyWrite]):
     ```
 
     ## Known problems
-    `.float()`, `.to()`, `.cpu()` and their kin give back the same tensor when there is nothing to convert: what the
-    analyzer says of them is a note, and the probe decides. On 80 released projects the rule reports fewer than five writes.
+    `.float()`, `.to()`, `.cpu()` and similar methods return the same tensor if there is nothing to convert: the analyzer
+    reports them as a note, and the probe decides. In 80 released projects the rule reports fewer than five writes.
 
     ## References
     - [Advanced indexing copies](https://docs.pytorch.org/docs/stable/tensor_view.html)
@@ -114,12 +114,12 @@ class InitializationOfACopy(Rule[CopyWrite]):
     )
 
     def check(self, subject: CopyWrite) -> Iterator[Finding]:
-        may = "copies" if subject.certain else "copies whatever it converts"
+        copies, does = ("makes", "does") if subject.certain else ("may make", "may")
         by_probe = subject.observer is Observer.PROBE
-        detail = "nothing read what was written" if by_probe else "the result of the call is not used"
+        detail = "nothing read the written values" if by_probe else "the result of the call is not used"
         yield self.finding(
             subject.place,
-            f"{subject.how} {may}: what is written here does not reach `{subject.target}`; write to the parameter itself",
+            f"{subject.how} {copies} a copy, so this write {does} not reach `{subject.target}`; write to the parameter itself",
             evidence=[Evidence(subject.observer, detail)],
             severity=None if subject.certain else Severity.NOTE,
             model=subject.model,
@@ -129,9 +129,9 @@ class InitializationOfACopy(Rule[CopyWrite]):
 
     @staticmethod
     def uncopied(subject: CopyWrite) -> Fix | None:
-        """The write of the parameter itself; there is none where an index copies."""
+        """Return the fix that writes to the parameter itself; None if an index makes the copy."""
         method = subject.how.strip("`")
         if not method.isidentifier():
             return None
         remedy = Uncopy(place=subject.place, method=method)
-        return Fix(Applicability.UNSAFE, f"Write to `{subject.target}` itself", remedies=(remedy,))
+        return Fix(Applicability.UNSAFE, f"Write to `{subject.target}` directly", remedies=(remedy,))

@@ -1,4 +1,4 @@
-"""INI207: a weight that is computed from other parameters, initialized in place."""
+"""INI207: an in-place initialization of a weight that is computed from other parameters."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class InitializationOfDerivedWeight(Rule[DerivedWrite]):
     Reports an in-place initialization of a weight that `weight_norm` or a parametrization computes from other parameters.
 
     ## Why is this bad?
-    Under `weight_norm`, `conv.weight` is a product of `weight_g` and `weight_v`, computed anew before each forward (or, with
-    parametrizations, at each access). What is written into it is lost, and the layer keeps the initialization of the
-    parameters that it is computed from.
+    Under `weight_norm`, `conv.weight` is computed from `weight_g` and `weight_v` again before each forward pass (or, with
+    parametrizations, at each access). Values that are written to it are lost, and the layer keeps the initialization of the
+    parameters that the weight is computed from.
 
     ## Example
     ```python
@@ -33,9 +33,9 @@ class InitializationOfDerivedWeight(Rule[DerivedWrite]):
     ```
 
     ## Known problems
-    The old `torch.nn.utils.spectral_norm` computes its weight at the first forward, from what is there: it is not reported.
-    Of a function that is applied to many layers, the analyzer says so when one of them is known to be derived. In 62 released
-    projects it does so nine times, in vocoders above all, and each of these writes is lost.
+    The old `torch.nn.utils.spectral_norm` computes its weight in the first forward pass from the values that it finds, so it
+    is not reported. For a function that is applied to many layers, the analyzer reports the write if one of them is known to
+    have a computed weight. In 62 released projects it reports nine writes, mostly in vocoders, and each of them is lost.
 
     ## References
     - [torch.nn.utils.parametrizations.weight_norm](https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.weight_norm.html)
@@ -122,10 +122,9 @@ class InitializationOfDerivedWeight(Rule[DerivedWrite]):
 
     def check(self, subject: DerivedWrite) -> Iterator[Finding]:
         by = subject.by.removeprefix("torch.nn.utils.")
-        seen = "reads" if subject.observer is Observer.ANALYZER else "was seen to be"
+        runs = "runs" if subject.observer is Observer.ANALYZER else "ran"
         yield self.finding(
             subject.place,
-            f"`{by}` computes `{subject.target}` from other parameters, and what is written here is lost; initialize before "
-            f"`{by}`",
-            evidence=[Evidence(subject.observer, f"{seen} reached with `{subject.layer}` under `{by}`")],
+            f"`{by}` computes `{subject.target}` from other parameters, so this write is lost; initialize before `{by}`",
+            evidence=[Evidence(subject.observer, f"this line {runs} on `{subject.layer}` under `{by}`")],
         )

@@ -12,12 +12,12 @@ from initaudit.subjects.initializers import UncalledInitializer
 class InitializerNeverCalled(Rule[UncalledInitializer]):
     """
     ## What it does
-    Reports a method of a module class, or a function of a script, that initializes parameters and that nothing in the project calls,
-    names or hands over.
+    Reports a method of a module class, or a function of a script, that initializes parameters but that nothing in the project
+    calls, mentions or passes on.
 
     ## Why is this bad?
-    The author decided how the model should start, and the model starts otherwise. Nothing shows it: torch's layers initialize
-    themselves, so that the model trains, only differently.
+    The model does not get the initialization that its author wrote. Nothing fails: torch's layers initialize themselves, so
+    the model trains, only differently.
 
     ## Example
     ```python
@@ -43,9 +43,9 @@ class InitializerNeverCalled(Rule[UncalledInitializer]):
     ```
 
     ## Known problems
-    A public method may be meant for users of a library. `reset_parameters`, which frameworks call, is reported only
-    where a class of the same file calls its own and nothing calls any other; a method of a class whose bases cannot be read, or
-    whose every object gets a checkpoint at once, is not.
+    A public method may be meant for users of a library. `reset_parameters`, which frameworks call, is reported only if a class
+    in the same file calls its own and nothing calls any other. A method is not reported if the bases of its class cannot be
+    read, or if every object of the class gets a checkpoint at once.
 
     ## References
     - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
@@ -136,12 +136,12 @@ class InitializerNeverCalled(Rule[UncalledInitializer]):
 
     def check(self, subject: UncalledInitializer) -> Iterator[Finding]:
         what = "method" if subject.model is not None else "function"
-        message = f"nothing in the project calls `{subject.name}`, which initializes parameters: they keep what their layers drew"
+        message = f"nothing in the project calls `{subject.name}`, so the parameters that it initializes keep their default values"
         if subject.siblings:
             message += f"; {', '.join(f'`{name}`' for name in subject.siblings)} call theirs"
         yield self.finding(
             subject.place,
             message,
             model=subject.model,
-            evidence=[Evidence(Observer.ANALYZER, f"no file of the project names this {what}")],
+            evidence=[Evidence(Observer.ANALYZER, f"no file of the project mentions this {what}")],
         )

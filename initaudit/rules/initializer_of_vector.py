@@ -1,4 +1,4 @@
-"""INI312: a vector given to an initializer that needs a matrix."""
+"""INI312: a vector passed to an initializer that needs a matrix."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from initaudit.subjects.initializers import VectorGiven
 class InitializerOfVector(Rule[VectorGiven]):
     """
     ## What it does
-    Reports Xavier, Kaiming, orthogonal, sparse and Dirac initialization of a tensor of one dimension: the bias of a layer, the gain of a
-    normalization, every parameter of a model that has one of these.
+    Reports Xavier, Kaiming, orthogonal, sparse and Dirac initialization of a tensor with one dimension: the bias of a layer,
+    the gain of a normalization layer, or every parameter of a model that has one of these.
 
     ## Why is this bad?
-    Fan in and fan out are those of a matrix. torch raises ValueError for a vector as soon as the line is reached.
+    These initializers are defined for matrices and kernels. torch raises ValueError for a vector when the line runs.
 
     ## Example
     ```python
@@ -110,6 +110,6 @@ class InitializerOfVector(Rule[VectorGiven]):
     def check(self, subject: VectorGiven) -> Iterator[Finding]:
         yield self.finding(
             subject.place,
-            f"`nn.init.{subject.initializer}` needs a tensor of two dimensions or more, and `{subject.target}` may have one: this raises",
+            f"`nn.init.{subject.initializer}` needs a tensor with two or more dimensions, but `{subject.target}` may have one: this raises",
             evidence=[Evidence(Observer.ANALYZER, subject.why)],
         )

@@ -1,4 +1,4 @@
-"""INI307: a parameter that is written in place while autograd records, which raises."""
+"""INI307: a parameter that is modified in place while autograd records, which raises."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from initaudit.subjects.lost_writes import LeafWrite
 class LeafModifiedInPlace(Rule[LeafWrite]):
     """
     ## What it does
-    Reports `self.weight.normal_()`, `self.weight[0] = 0` and `self.weight.view(-1).copy_(x)` on a parameter, in a constructor, a
-    method that it calls or top-level code, outside of `torch.no_grad()`.
+    Reports `self.weight.normal_()`, `self.weight[0] = 0` and `self.weight.view(-1).copy_(x)` on a parameter outside
+    `torch.no_grad()`, in a constructor, a method that it calls, or top-level code.
 
     ## Why is this bad?
-    A parameter is a leaf that requires a gradient. Autograd does not allow it to be changed in place, and raises RuntimeError when
-    the line is reached.
+    A parameter is a leaf tensor that requires a gradient. Autograd does not allow such a tensor to be modified in place, and
+    raises RuntimeError when the line runs.
 
     ## Example
     ```python
@@ -32,8 +32,8 @@ class LeafModifiedInPlace(Rule[LeafWrite]):
     ```
 
     ## Known problems
-    Such code does not run, so that releases do not hold it: in about 30 of them nothing was reported. Where anything in
-    the class speaks of gradients, it is not judged.
+    Such code does not run, so releases do not contain it: in about 30 of them nothing was reported. A class is not judged if
+    anything in it mentions gradients.
 
     ## References
     - [torch.no_grad](https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html)
@@ -123,14 +123,14 @@ class LeafModifiedInPlace(Rule[LeafWrite]):
         what = "a view of a parameter" if subject.view else "a parameter"
         yield self.finding(
             subject.place,
-            f"`{subject.source}` changes {what} in place while autograd records, and raises RuntimeError; "
+            f"`{subject.source}` modifies {what} in place while autograd records, which raises RuntimeError; "
             "use `nn.init` or `with torch.no_grad():`",
-            evidence=[Evidence(Observer.ANALYZER, "nothing around it switches autograd off")],
+            evidence=[Evidence(Observer.ANALYZER, "nothing around it turns autograd off")],
             model=subject.model,
             parameter=subject.parameter,
             fix=Fix(
                 Applicability.UNSAFE,
-                "Put it under `with torch.no_grad():`",
+                "Wrap it in `with torch.no_grad():`",
                 remedies=(Guard(place=subject.place, header="with torch.no_grad():"),),
             ),
         )

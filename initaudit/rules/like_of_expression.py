@@ -12,12 +12,12 @@ from initaudit.subjects.lost_writes import LikeOfExpression
 class LikeOfExpressionRule(Rule[LikeOfExpression]):
     """
     ## What it does
-    Reports `nn.Parameter(torch.ones_like(x * 0.1))`: a `*_like` function that is given arithmetic, where the result becomes a parameter
-    or a buffer.
+    Reports `nn.Parameter(torch.ones_like(x * 0.1))`: a `*_like` function of an arithmetic expression, if the result becomes a
+    parameter or a buffer.
 
     ## Why is this bad?
-    A `*_like` function reads shape, dtype and device of its argument, and no value. The arithmetic inside is lost; mostly a bracket
-    closes too late.
+    A `*_like` function uses the shape, dtype and device of its argument, but not its values. The arithmetic inside has no
+    effect; usually a closing parenthesis is in the wrong place.
 
     ## Example
     ```python
@@ -77,6 +77,6 @@ class LikeOfExpressionRule(Rule[LikeOfExpression]):
         function = subject.factory.removeprefix("torch.")
         yield self.finding(
             subject.place,
-            f"`{function}` uses only the shape of its argument: what `{subject.source}` computes inside the brackets is lost",
-            evidence=[Evidence(Observer.ANALYZER, "the argument is arithmetic that changes no shape")],
+            f"`{function}` ignores the values of its argument, so the arithmetic inside `{subject.source}` has no effect",
+            evidence=[Evidence(Observer.ANALYZER, "the argument is arithmetic that does not change the shape")],
         )

@@ -12,10 +12,10 @@ from initaudit.subjects.builds import BuildFailure
 class ModelNotBuilt(Rule[BuildFailure]):
     """
     ## What it does
-    Reports a model whose constructor raised an exception, did not end in time, or ended its process.
+    Reports a model whose constructor raises an exception, does not end in time, or ends the process.
 
     ## Why is this bad?
-    A model that cannot be built can be neither audited nor trained. The finding stands at the line of user code where the
+    A model that cannot be built can be neither audited nor trained. The finding is at the line of user code where
     construction ended.
 
     ## Example
@@ -35,12 +35,12 @@ class ModelNotBuilt(Rule[BuildFailure]):
             if width % 2:
                 raise ValueError("width must be even")
     ```
-    or give the probe the arguments the constructor needs: `--kwargs '{"width": 4}'`.
+    or pass the arguments that the constructor needs: `--kwargs '{"width": 4}'`.
 
     ## Known problems
     The rule runs under every selection; only its own code turns it off (`--ignore INI003`).
-    A process that is killed leaves no line: the finding then stands at the definition of the target. The time limit is wall-clock
-    time (`--timeout`), so that a loaded machine needs a larger one.
+    If the process is killed, the line is unknown, and the finding is at the definition of the target. The time limit
+    (`--timeout`) is wall-clock time, so a loaded machine needs a larger one.
 
     ## References
     - [torch.nn.Module](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html)
@@ -85,7 +85,7 @@ class ModelNotBuilt(Rule[BuildFailure]):
     def check(self, subject: BuildFailure) -> Iterator[Finding]:
         verb = {"raised": "raised", "hung": "hung:", "died": "died:"}[subject.how]
         missing = " and ".join(f"`{name}`" for name in subject.missing)
-        advice = f"; pass {missing} by `--kwargs`, or name a function that builds it" if missing else ""
+        advice = f"; pass {missing} with `--kwargs`, or name a function that builds it" if missing else ""
         yield self.finding(
             subject.place,
             f"building `{subject.target}` {verb} {subject.detail}{advice}",

@@ -1,4 +1,4 @@
-"""INI311: a module given to a function of `nn.init`."""
+"""INI311: a module passed to a function of `nn.init`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ModuleGivenToInitializer(Rule[ModuleGiven]):
     Reports `nn.init.xavier_uniform_(m)` where `m` is known to be a module.
 
     ## Why is this bad?
-    The functions of `nn.init` write a tensor. A module has neither a shape nor an element, and the call raises AttributeError or TypeError.
+    The functions of `nn.init` write to a tensor. A module has no elements, so the call raises AttributeError or TypeError.
 
     ## Example
     ```python
@@ -82,7 +82,7 @@ class ModuleGivenToInitializer(Rule[ModuleGiven]):
     def check(self, subject: ModuleGiven) -> Iterator[Finding]:
         yield self.finding(
             subject.place,
-            f"`{subject.target}` is a module, and `nn.init.{subject.initializer}` takes a tensor: this raises; "
-            f"give it `{subject.target}.weight`",
-            evidence=[Evidence(Observer.ANALYZER, f"`{subject.target}` is bound to a module")],
+            f"`{subject.target}` is a module, but `nn.init.{subject.initializer}` takes a tensor: this raises; "
+            f"pass `{subject.target}.weight`",
+            evidence=[Evidence(Observer.ANALYZER, f"`{subject.target}` is a module")],
         )

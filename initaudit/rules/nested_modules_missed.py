@@ -1,4 +1,4 @@
-"""INI210: an initialization loop over children whose targets are further down."""
+"""INI210: an initialization loop over children that misses layers inside containers."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.subjects.loops import ModelLoop
 
 EVIDENCE = {
-    Observer.ANALYZER: "reads as registered in {} alone",
-    Observer.PROBE: "when it was built, the loop came to none of those in {}, and nothing else initialized one",
+    Observer.ANALYZER: "such layers are registered only inside {}",
+    Observer.PROBE: "during construction, the loop reached none of those inside {}, and nothing else initialized them",
 }
 
 
 class NestedModulesMissed(Rule[ModelLoop]):
     """
     ## What it does
-    Reports a loop over `children()` that initializes layers of some type, where all layers of this type are inside of
-    containers and none of them is a child.
+    Reports a loop over `children()` that initializes layers of some type, if all layers of this type are inside containers,
+    so that none of them is a child.
 
     ## Why is this bad?
-    `children()` yields what is registered on the module itself. Layers in an `nn.ModuleList` or `nn.Sequential` are children
-    of that container: the loop passes the container by, and every layer keeps torch's default.
+    `children()` yields only the modules that are registered on the module itself. Layers in an `nn.ModuleList` or
+    `nn.Sequential` are children of that container: the loop skips them, and they keep torch's default initialization.
 
     ## Example
     ```python
@@ -41,9 +41,10 @@ class NestedModulesMissed(Rule[ModelLoop]):
     ```
 
     ## Known problems
-    Reading judges only loops over the children of `self`, or of an attribute of it, in classes whose attributes are all
-    understood. Building judges every loop that ran, and is silent where something else initialized one of the layers.
-    Fewer than five findings on released code are known.
+    The analyzer judges only loops over the children of `self`, or of an attribute of it, in classes whose attributes it
+    understands completely. The probe judges every loop that ran, and reports nothing if something else initialized one of
+    the layers.
+    Rare in released code; its precision is not well measured.
 
     ## References
     - [torch.nn.Module.children](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.children)
@@ -131,13 +132,13 @@ class NestedModulesMissed(Rule[ModelLoop]):
     def check(self, subject: ModelLoop) -> Iterator[Finding]:
         if not subject.missed:
             return
-        kinds = " and ".join(f"`{kind.removeprefix('torch.')}`" for kind in subject.missed)
+        kinds = " or ".join(f"`{kind.removeprefix('torch.')}`" for kind in subject.missed)
         held = " and ".join(f"`{name}`" for name in subject.missed_in)
         deep = subject.iterates.value.replace("children", "modules")
         yield self.finding(
             subject.place,
-            f"no child of `{subject.model}` is one of the {kinds} that this loop initializes: they are inside of {held}, "
-            f"which it does not look into; loop over `{subject.model}.{deep}()`",
+            f"this loop reaches no {kinds}: all of them are inside {held}, not children of `{subject.model}`; "
+            f"loop over `{subject.model}.{deep}()`",
             evidence=[Evidence(subject.observer, EVIDENCE[subject.observer].format(held))],
             affects=subject.missed_in,
             fix=Fix(

@@ -14,12 +14,12 @@ SHOWN = 6
 class NeverMatchingName(Rule[NameTest]):
     """
     ## What it does
-    Reports `if "linear" in name:` in a loop that initializes the parameters of a model, where no parameter of that model can
-    have such a name.
+    Reports `if "linear" in name:` in a loop that initializes the parameters of a model, where no parameter of that model can have
+    such a name.
 
     ## Why is this bad?
-    What the branch was to initialize keeps the values it had. Parameters are named after attributes ("fc.weight") and positions
-    ("0.weight"), not after the types of layers.
+    The branch never runs, and the parameters that it should initialize keep their values. Parameters are named after
+    attributes ("fc.weight") and positions ("0.weight"), not after the types of layers.
 
     ## Example
     ```python
@@ -37,12 +37,12 @@ class NeverMatchingName(Rule[NameTest]):
     ```
 
     ## Known problems
-    A note where the loop initializes something else: code for several models tests names that not all of them have.
-    Reading shows the names only where every layer of the model is known, so that little is reported. Building shows all
-    names, but only those of the model that is built: a helper for several models may be meant for another one.
-    Names of torch's own parameters ("bias", "weight_hh") are then not reported, since a model without them has nothing
-    to initialize there. No finding on released code is known, right or wrong: loops like this are rare there. Of 151
-    released models that were built, four have one, whose tests pass.
+    The finding is a note if the loop initializes other parameters: code for several models tests for names that not all of
+    them have. The analyzer knows the names only if every layer of the model is known, so it reports little. The probe knows
+    all names, but only those of the model that it builds: a helper for several models may be meant for another one.
+    It does not report the names of torch's own parameters ("bias", "weight_hh"), because a model without them has nothing
+    to initialize there. No finding on released code is known, right or wrong: such loops are rare there. Of 151
+    released models that were built, four have such a loop, and each of its tests matches a name.
 
     ## References
     - [Module.named_parameters](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.named_parameters)
@@ -116,10 +116,12 @@ class NeverMatchingName(Rule[NameTest]):
 
     def check(self, subject: NameTest) -> Iterator[Finding]:
         names = ", ".join(f"`{name}`" for name in subject.known[:SHOWN]) or "numbers"
-        made = "were, when it was built," if subject.observer is Observer.PROBE else "are"
+        of = "of the built model" if subject.observer is Observer.PROBE else "of the model"
         yield self.finding(
             subject.place,
             f"no parameter of `{subject.model}` has `{subject.part}` in its name; test the type of the module instead",
-            evidence=[Evidence(subject.observer, f"its names {made} made of {names} and those of torch's layers")],
+            evidence=[
+                Evidence(subject.observer, f"parameter names {of} consist of {names} and those of torch's layers")
+            ],
             severity=Severity.NOTE if subject.others_pass else None,
         )

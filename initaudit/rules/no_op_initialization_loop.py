@@ -1,4 +1,4 @@
-"""INI201: a loop over a model's parameters or modules that cannot change anything."""
+"""INI201: a loop over a model's parameters or modules that has no effect."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from initaudit.subjects.loops import ModelLoop
 class NoOpInitializationLoop(Rule[ModelLoop]):
     """
     ## What it does
-    Reports a `for` over the parameters or modules of a model whose body cannot have an effect: it passes, names things,
-    subscripts them or compares them, and drops the result.
+    Reports a `for` loop over the parameters or modules of a model whose body has no effect: it only passes, or evaluates
+    names, subscripts and comparisons and discards the result.
 
     ## Why is this bad?
-    Such a loop was meant to initialize the model. It runs without an error and leaves the model as it was.
+    Such a loop was meant to initialize the model. It runs without an error and does not change the model.
 
     ## Example
     ```python
@@ -37,8 +37,8 @@ class NoOpInitializationLoop(Rule[ModelLoop]):
     ```
 
     ## Known problems
-    A loop that only counts or collects is not reported, nor is one that calls anything that may act.
-    Fewer than five findings on released code are known.
+    A loop that only counts or collects is not reported, and neither is one that calls anything that may have an effect.
+    Rare in released code; its precision is not well measured.
 
     ## References
     - [Module.named_parameters](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.named_parameters)
@@ -180,5 +180,5 @@ class NoOpInitializationLoop(Rule[ModelLoop]):
         yield self.finding(
             subject.place,
             f"this loop over `{subject.model}.{subject.iterates.value}()` changes nothing: its body has no effect",
-            evidence=[Evidence(Observer.ANALYZER, "no statement of the body can write to the model or anything else")],
+            evidence=[Evidence(Observer.ANALYZER, "no statement of the body writes to the model or to anything else")],
         )

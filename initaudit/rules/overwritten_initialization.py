@@ -1,4 +1,4 @@
-"""INI208: a deliberate initialization that a later, general one replaces."""
+"""INI208: a deliberate initialization that a later, general one overwrites."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from initaudit.subjects.order import Overwritten
 class OverwrittenInitialization(Rule[Overwritten]):
     """
     ## What it does
-    Reports a constant that a module writes in one of its layers (a zero gate, an identity, a bias), and that an initializer
-    which goes over the whole model draws anew; and a mark that is to keep such an initializer away, `bias._no_reinit = True`,
-    which nothing in the project reads.
+    Reports a constant that a module writes to one of its layers (a zero gate, an identity, a bias) and that an initializer
+    of the whole model overwrites later. A mark that should protect a parameter from such an initializer
+    (`bias._no_reinit = True`) is reported if nothing in the project reads it.
 
-    A parameter that two statements write in full one after the other is reported likewise: the second was often meant for another one.
+    Two statements that write all of the same parameter, one right after the other, are reported too: the second was often
+    meant for another parameter.
 
     ## Why is this bad?
-    A gate that was to start at zero does not, and the block is not the identity that its author wanted at the start.
+    A gate that should start at zero does not, and the block does not start as the identity that its author wanted.
 
     ## Example
     ```python
@@ -49,8 +50,9 @@ class OverwrittenInitialization(Rule[Overwritten]):
     ```
 
     ## Known problems
-    The probe looks with `--preview` only: of what it sees overwritten, not all was meant to stay. The analyzer compares what stands in one file; initializers that look for marks, for the class or for
-    the attribute are taken to leave it alone.
+    The probe runs this rule only with `--preview`, because some of the values that it sees overwritten were not meant to stay.
+    The analyzer compares code within one file, and assumes that an initializer that checks for marks, for the class or for
+    the attribute leaves the constant alone.
 
     ## References
     - [ReZero](https://arxiv.org/abs/2003.04887) and [Goyal et al. 2017](https://arxiv.org/abs/1706.02677) start blocks at zero
@@ -160,17 +162,19 @@ class OverwrittenInitialization(Rule[Overwritten]):
 
     def check(self, subject: Overwritten) -> Iterator[Finding]:
         if subject.flag is not None:
-            message = f"`{subject.source}` is to keep an initializer away, and nothing reads `{subject.flag}`"
+            message = (
+                f"`{subject.source}` should protect a parameter from initializers, but nothing reads `{subject.flag}`"
+            )
             detail = f"no file of the project reads `{subject.flag}`"
         else:
             again = subject.again
-            where = f" in {again.seen_from(subject.place)}" if again is not None else ""
-            message = f"what `{subject.source}` writes on purpose is drawn anew by `{subject.by}`{where}"
-            seen = "reads" if subject.observer is Observer.ANALYZER else "was seen"
-            detail = f"{seen} to be written by a general initializer afterwards"
+            where = f" ({again.seen_from(subject.place)})" if again is not None else ""
+            message = f"`{subject.by}`{where} overwrites what `{subject.source}` writes on purpose"
+            writes = "writes" if subject.observer is Observer.ANALYZER else "wrote"
+            detail = f"a general initializer {writes} the parameter afterwards"
         if subject.at_once:
-            message = f"`{subject.by}` writes over all that `{subject.source}` wrote just before; was another parameter meant?"
-            detail = "nothing reads the parameter between the two"
+            message = f"`{subject.by}` overwrites all that `{subject.source}` just wrote; was another parameter meant?"
+            detail = "nothing reads the parameter between the two statements"
         yield self.finding(
             subject.place,
             message,

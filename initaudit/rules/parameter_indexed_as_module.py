@@ -1,4 +1,4 @@
-"""INI305: a parameter subscripted as if it were a module with a weight and a bias."""
+"""INI305: a parameter that is subscripted as if it were a module with a weight and a bias."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from initaudit.subjects.loops import ModelLoop
 class ParameterIndexedAsModule(Rule[ModelLoop]):
     """
     ## What it does
-    Reports `p[0]` and `p[1]` as weight and bias, where a loop over `named_parameters()` has unpacked `p` as one tensor. It
-    is reported once per loop, at the first.
+    Reports `p[0]` and `p[1]` used as weight and bias, if `p` is one tensor that a loop over `named_parameters()` yields. Each
+    loop is reported once, at the first such subscript.
 
     ## Why is this bad?
-    `named_parameters()` yields each weight and each bias by itself. `p[0]` is the first row of a weight, or the first
-    element of a bias, and not a parameter.
+    `named_parameters()` yields each weight and each bias separately. `p[0]` is the first row of a weight, or the first
+    element of a bias, not a parameter.
 
     ## Example
     ```python
@@ -37,8 +37,8 @@ class ParameterIndexedAsModule(Rule[ModelLoop]):
     ```
 
     ## Known problems
-    A subscript whose value is used is a row, and is not reported.
-    Fewer than five findings on released code are known.
+    A subscript whose value is used is not reported, because a row may be meant.
+    Rare in released code; its precision is not well measured.
 
     ## References
     - [Module.named_parameters](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.named_parameters)
@@ -104,17 +104,17 @@ class ParameterIndexedAsModule(Rule[ModelLoop]):
         name = subject.indexed_name or "the loop variable"
         yield self.finding(
             subject.indexed,
-            f"`{name}` is one tensor, not a module: a subscript of it is a row, neither weight nor bias; "
-            f"tell them apart by name or by `dim()`",
+            f"`{name}` is one tensor, not a module: subscripting it gives a row, not its weight or bias; "
+            "tell weight and bias apart by name or by `dim()`",
             evidence=[Evidence(Observer.ANALYZER, f"`{subject.iterates.value}()` yields tensors")],
             fix=self.distinguished(subject),
         )
 
     @staticmethod
     def distinguished(subject: ModelLoop) -> Fix | None:
-        """An initialization that tells weights and biases apart by their dimensions."""
+        """Return the fix that tells weights and biases apart by their dimensions."""
         if subject.indexed is None or subject.indexed_name is None:
             return None
         remedy = Distinguish(place=subject.indexed, name=subject.indexed_name)
         name = subject.indexed_name
-        return Fix(Applicability.UNSAFE, f"Initialize `{name}` by `{name}.dim()`", remedies=(remedy,))
+        return Fix(Applicability.UNSAFE, f"Initialize `{name}` depending on `{name}.dim()`", remedies=(remedy,))

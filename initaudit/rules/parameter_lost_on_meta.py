@@ -1,4 +1,4 @@
-"""INI105: a parameter that has good values after construction, and none after meta -> to_empty() -> initialization."""
+"""INI105: a parameter that only the constructor initializes, so that a model built on the meta device loses it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from initaudit.timeline import Kind
 class ParameterLostOnMeta(Rule[NotRestored]):
     """
     ## What it does
-    Reports a parameter that its class's constructor gives values, but that the initializer which runs once more does not
-    write: the class's own `reset_parameters`, or the framework's `_init_weights`. And one that the initializer writes unless
-    it is a `DTensor`, which is what the parameters of a sharded model are.
+    Reports a parameter that the constructor of its class initializes, but the initializer that runs again later does not: the
+    class's own `reset_parameters`, or the framework's `_init_weights`. A parameter is also reported if the initializer skips
+    it when it is a `DTensor`, as the parameters of a sharded model are.
 
     ## Why is this bad?
-    Large models are built on the meta device, get memory by `to_empty()`, and are initialized by calling `reset_parameters`
-    or `_init_weights` on each module: FSDP does so, and so does loading a checkpoint that lacks the parameter. The
-    values of the constructor are gone by then.
+    Large models are built on the meta device, get their memory from `to_empty()`, and are initialized by calling
+    `reset_parameters` or `_init_weights` on each module. FSDP does this, and so does loading a checkpoint that lacks the
+    parameter. The values from the constructor are lost by then.
 
     ## Example
     ```python
@@ -50,7 +50,8 @@ class ParameterLostOnMeta(Rule[NotRestored]):
     ```
 
     ## Known problems
-    It is a note, and in preview: nothing in the source says whether a model will ever be built on meta.
+    The rule is in preview, and a finding of the analyzer is a note: the source does not say whether a model will ever be
+    built on the meta device.
 
     ## References
     - [torch.nn.Module.to_empty](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.to_empty)
@@ -196,10 +197,10 @@ class ParameterLostOnMeta(Rule[NotRestored]):
         if subject.unless is not None:
             yield self.finding(
                 subject.place,
-                f"`{subject.by}` leaves `{subject.name}` alone when it is a `DTensor`: a sharded model that was built on the "
-                "meta device keeps whatever its memory holds; distribute the values, and write them",
+                f"`{subject.by}` skips `{subject.name}` if it is a `DTensor`: in a sharded model that was built on the meta "
+                "device, it stays uninitialized; distribute the values, and write them",
                 evidence=[
-                    Evidence(subject.observer, f"reads as written only if `{subject.unless}` tells that it is none")
+                    Evidence(subject.observer, f"written only if `{subject.unless}` shows that it is not a `DTensor`")
                 ],
                 model=subject.model,
                 parameter=subject.name,
@@ -207,8 +208,8 @@ class ParameterLostOnMeta(Rule[NotRestored]):
             return
         yield self.finding(
             subject.place,
-            f"`{subject.name}` gets its values in the constructor alone: `{subject.by}` does not write it, so that a model "
-            "built on the meta device and given memory by `to_empty()` keeps whatever that memory holds",
+            f"only the constructor initializes `{subject.name}`, and `{subject.by}` does not: in a model that is built on the "
+            "meta device and gets its memory from `to_empty()`, it stays uninitialized",
             evidence=[Evidence(subject.observer, seen(subject))],
             severity=Severity.WARNING if subject.observer is Observer.PROBE else self.severity,
             model=subject.model,
@@ -217,11 +218,10 @@ class ParameterLostOnMeta(Rule[NotRestored]):
 
 
 def seen(subject: NotRestored) -> str:
-    """What was read, or what became of a copy."""
+    """Say what the source shows, or what happened to a copy of the model."""
     if subject.unwritten is None:
-        return f"reads as written by construction, and not by `{subject.by}`"
+        return f"the constructor writes it, and `{subject.by}` does not"
     unwritten = subject.unwritten
     return (
-        f"after `to_empty()` and `{subject.by}`, {unwritten.elements} of {unwritten.total} elements held what the "
-        "memory held before"
+        f"{unwritten.elements} of {unwritten.total} elements were uninitialized after `to_empty()` and `{subject.by}`"
     )

@@ -1,4 +1,4 @@
-"""INI204: a name of a parameter that is given a new tensor, and the parameter nothing."""
+"""INI204: a name of a parameter that is rebound to a new tensor, so that the parameter does not change."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from initaudit.subjects.lost_writes import ReboundName
 class ReboundLoopVariable(Rule[ReboundName]):
     """
     ## What it does
-    Reports `p = torch.randn_like(p)` and `p = p * 0.01` in a loop over parameters, and `w = torch.randn(w.shape)` where `w` stood for
-    `m.weight.data`: the name is bound to a new tensor, which is then dropped.
+    Reports `p = torch.randn_like(p)` and `p = p * 0.01` in a loop over parameters, and `w = torch.randn(w.shape)` where `w` was
+    `m.weight.data`: the name is rebound to a new tensor, which is then discarded.
 
     ## Why is this bad?
-    An assignment to a name changes what the name means, not what the model holds. The parameters stay as they were.
+    An assignment to a name changes what the name refers to, not the model. The parameters do not change.
 
     ## Example
     ```python
@@ -31,8 +31,8 @@ class ReboundLoopVariable(Rule[ReboundName]):
     ```
 
     ## Known problems
-    None: a tensor that the body goes on to use is not reported.
-    Fewer than five findings on released code are known.
+    None: a tensor that the code uses afterwards is not reported.
+    Rare in released code; its precision is not well measured.
 
     ## References
     - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
@@ -120,13 +120,12 @@ class ReboundLoopVariable(Rule[ReboundName]):
     )
 
     def check(self, subject: ReboundName) -> Iterator[Finding]:
-        where = (
-            f"in the loop over `{subject.stood_for}`" if subject.in_loop else f"which stood for `{subject.stood_for}`"
-        )
+        name, origin = f"`{subject.name}`", f"`{subject.stood_for}`"
+        what = f"the loop variable {name} of {origin}" if subject.in_loop else f"{name}, which was {origin},"
         yield self.finding(
             subject.place,
-            f"`{subject.name}`, {where}, is bound to a new tensor, which is dropped: the parameter keeps what it holds; "
-            f"write to it in place, for example with `nn.init`",
+            f"{what} is rebound to a new tensor, and the parameter does not change; write to it in place, for example "
+            "with `nn.init`",
             evidence=[Evidence(Observer.ANALYZER, f"nothing reads `{subject.name}` after the assignment")],
             fix=Fix(
                 Applicability.UNSAFE,

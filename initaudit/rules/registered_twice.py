@@ -12,10 +12,10 @@ from initaudit.subjects.lost_writes import RegisteredTwice
 class RegisteredTwiceRule(Rule[RegisteredTwice]):
     """
     ## What it does
-    Reports `self.register_parameter("bias", self.weight)`: a parameter of the class that is registered under another name too.
+    Reports `self.register_parameter("bias", self.weight)`: a parameter of the class that is also registered under another name.
 
     ## Why is this bad?
-    Both names are one tensor. What initializes the second overwrites the first, and the parameter that was meant does not exist.
+    Both names refer to one tensor. Initializing one overwrites the other, and the parameter that was meant does not exist.
 
     ## Example
     ```python
@@ -30,7 +30,7 @@ class RegisteredTwiceRule(Rule[RegisteredTwice]):
     ```
 
     ## Known problems
-    A second name may be there on purpose, for old checkpoints.
+    The second name may be there on purpose, for example for old checkpoints.
 
     ## References
     - [Module.register_parameter](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_parameter)
@@ -76,7 +76,7 @@ class RegisteredTwiceRule(Rule[RegisteredTwice]):
     def check(self, subject: RegisteredTwice) -> Iterator[Finding]:
         yield self.finding(
             subject.place,
-            f"`{subject.name}` is the parameter `{subject.other}` under another name: what initializes one overwrites the other",
+            f"`{subject.name}` is the parameter `{subject.other}` under another name: initializing one overwrites the other",
             model=subject.model,
             parameter=subject.name,
             evidence=[Evidence(Observer.ANALYZER, f"the class registers `{subject.other}` itself")],

@@ -1,4 +1,4 @@
-"""Which call of ``nn.init`` keeps the scale of a signal, by layout and by what follows. No rule itself."""
+"""Which call of `nn.init` keeps the scale of a signal, by the layout of the weight and the activation. Not a rule itself."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ LEAKY = ("leaky_relu", "prelu", "rrelu")
 
 
 def call_for(layer: Layer) -> tuple[str, dict[str, Any]]:
-    """The initializer for a weight and what it is given, for the activation that follows it.
+    """Return the initializer for a weight and its arguments, for the activation that follows.
 
-    torch's schemes fit matrices and kernels; a spectral, stacked or shared weight has fans that they do not count.
+    torch's schemes are for matrices and kernels; they count the fans of a spectral, stacked or shared weight wrongly.
     """
     if layer.setting is not None:
         return _set_by(layer, layer.setting)
@@ -26,7 +26,7 @@ def call_for(layer: Layer) -> tuple[str, dict[str, Any]]:
 
 
 def _set_by(layer: Layer, setting: Setting) -> tuple[str, dict[str, Any]]:
-    """What to give the parameter that sets the scale of a weight that is computed: the weight grows as it does."""
+    """Return the call for the parameter that sets the scale of a computed weight, which is proportional to it."""
     wanted = gain_before(layer.activation) / math.sqrt(max(1, layer.fan_in))
     if setting.weight > 0 and math.isfinite(setting.parameter / setting.weight):
         wanted *= setting.parameter / setting.weight
@@ -34,7 +34,7 @@ def _set_by(layer: Layer, setting: Setting) -> tuple[str, dict[str, Any]]:
 
 
 def mode_of(layer: Layer) -> str | None:
-    """The fan of torch's initializers that counts the inputs of a weight."""
+    """Return the fan of torch's initializers that equals the fan-in of a layer; None if neither does."""
     if len(layer.shape) != 2 and not layer.convolution:
         return None
     counted = fans(layer.shape)
@@ -44,7 +44,7 @@ def mode_of(layer: Layer) -> str | None:
 
 
 def scheme_before(activation: str | None, mode: str) -> tuple[str, dict[str, Any]]:
-    """The scheme that keeps the scale of a signal before an activation, for a weight that torch's initializers fit."""
+    """Return the scheme that keeps the scale of a signal before an activation, for a weight that torch's schemes are for."""
     known = _known(activation)
     kaiming: dict[str, Any] = {"mode": mode} if mode == "fan_out" else {}
     if known.key in LEAKY:
@@ -57,14 +57,14 @@ def scheme_before(activation: str | None, mode: str) -> tuple[str, dict[str, Any
 
 
 def gain_before(activation: str | None) -> float:
-    """What the standard deviation of a weight before an activation is multiplied by."""
+    """Return the gain for an activation: the factor of the standard deviation of the weight before it."""
     known = _known(activation)
     rectified = known.family in (Family.RECTIFIER, Family.SMOOTH_RECTIFIER)
     return math.sqrt(2) if rectified else calculate_gain("tanh") if known.key == "tanh" else 1.0
 
 
 def rounded(number: float) -> float:
-    """A number with three significant digits."""
+    """Round to three significant digits."""
     return float(f"{number:.3g}")
 
 

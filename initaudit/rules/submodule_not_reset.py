@@ -1,4 +1,4 @@
-"""INI211: a reset that treats one submodule twice, and its sibling not at all."""
+"""INI211: a reset that handles one submodule twice, and its sibling not at all."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from initaudit.subjects.order import RepeatedReset
 class SubmoduleNotReset(Rule[RepeatedReset]):
     """
     ## What it does
-    Reports a statement of an initializing method that repeats word for word what the method did to a submodule before, where
-    a sibling that is made by the same calls is left out.
+    Reports a statement of an initialization method that repeats, word for word, what the method already did to a submodule, if
+    a sibling that is created by the same calls is left out.
 
     ## Why is this bad?
-    The line was copied and its name was not changed: one submodule is initialized twice, and the other keeps what it had.
+    The line was copied and the name was not changed: one submodule is initialized twice, the other not at all.
 
     ## Example
     ```python
@@ -37,8 +37,8 @@ class SubmoduleNotReset(Rule[RepeatedReset]):
     ```
 
     ## Known problems
-    The rule is in preview: fewer than five findings on released code are known. Methods that call others of the object, or
-    that go over all of its modules, are not judged.
+    The rule is in preview. Rare in released code; its precision is not well measured. A method is not judged if it calls other
+    methods of the object, or goes over all of its modules.
 
     ## References
     - [The report in torch_geometric](https://github.com/pyg-team/pytorch_geometric/issues/6561)
@@ -132,7 +132,9 @@ class SubmoduleNotReset(Rule[RepeatedReset]):
             subject.place,
             f"`{subject.method}` does the same to `self.{subject.repeated}` twice, and never to `self.{subject.missed}`",
             evidence=[
-                Evidence(Observer.ANALYZER, f"`{subject.repeated}` and `{subject.missed}` are made by the same calls")
+                Evidence(
+                    Observer.ANALYZER, f"`{subject.repeated}` and `{subject.missed}` are created by the same calls"
+                )
             ],
             model=subject.model,
             parameter=subject.missed,

@@ -12,11 +12,11 @@ from initaudit.subjects.files import SyntaxFault
 class SyntaxErrorInFile(Rule[SyntaxFault]):
     """
     ## What it does
-    Reports a file that holds what a selected rule looks for and that Python refuses: it cannot be parsed, or its bytes are not
-    text in the encoding that it declares. In a notebook it reports each cell that IPython would refuse.
+    Reports a file that contains something a selected rule looks for, but that Python refuses: it cannot be parsed, or its
+    bytes are not text in its declared encoding. In a notebook, each cell that IPython would refuse is reported.
 
     ## Why is this bad?
-    Nothing in the file, or in the cell, was checked. All other files and cells still were.
+    Nothing in the file, or in the cell, was checked. All other files and cells were.
 
     ## Example
     ```text
@@ -32,11 +32,11 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
 
     ## Known problems
     The rule runs under every selection; only its own code turns it off (`--ignore INI001`).
-    A blank of an exercise (`x =  # TODO`, `<YOUR CODE>`, a function without a body in a notebook) is a note. The cells of a notebook
-    are one finding. Of files that are written for Python 2 the first is an error, and the others are notes.
-    What holds nothing any selected rule looks at is not parsed: neither such files, nor such functions. Templates with
-    the suffix `.py` are reported; exclude them.
-    Fewer than five findings on released code are known.
+    An unfilled blank of an exercise (`x =  # TODO`, `<YOUR CODE>`, a function without a body in a notebook) is a note. The
+    cells of a notebook are reported as one finding. Of files written for Python 2, the first is an error and the others are
+    notes. Files and functions that contain nothing a selected rule looks for are not parsed. Templates with the suffix `.py`
+    are reported; exclude them.
+    Rare in released code; its precision is not well measured.
 
     ## References
     - [Python's grammar](https://docs.python.org/3/reference/grammar.html)

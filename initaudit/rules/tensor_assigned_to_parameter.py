@@ -12,10 +12,10 @@ from initaudit.subjects.lost_writes import AssignedTensor
 class TensorAssignedToParameter(Rule[AssignedTensor]):
     """
     ## What it does
-    Reports `layer.weight = torch.randn(4, 4)` where `layer` is one of torch's layers.
+    Reports `layer.weight = torch.randn(4, 4)` if `layer` is one of torch's layers.
 
     ## Why is this bad?
-    A registered parameter accepts a parameter or None. torch raises TypeError for a tensor as soon as the line is reached.
+    Only a parameter or None can be assigned to a registered parameter. torch raises TypeError for a tensor when the line runs.
 
     ## Example
     ```python
@@ -87,7 +87,7 @@ class TensorAssignedToParameter(Rule[AssignedTensor]):
     def check(self, subject: AssignedTensor) -> Iterator[Finding]:
         yield self.finding(
             subject.place,
-            f"`{subject.value}` is a tensor, and `{subject.target}` is a registered parameter: the assignment raises; write to it in "
+            f"`{subject.value}` is a tensor, but `{subject.target}` is a registered parameter: the assignment raises; write to it in "
             f"place, for example with `nn.init`, or wrap the tensor in `nn.Parameter`",
-            evidence=[Evidence(Observer.ANALYZER, f"`{subject.name}` is a parameter of a layer of torch")],
+            evidence=[Evidence(Observer.ANALYZER, f"`{subject.name}` is a parameter of a torch layer")],
         )

@@ -1,4 +1,4 @@
-"""INI217: two different draws that reach one tied weight."""
+"""INI217: a tied weight that is initialized twice, with different distributions."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from initaudit.subjects.weights import TiedDraw
 class TiedWeightDrawnTwice(Rule[TiedDraw]):
     """
     ## What it does
-    Reports a weight that a constructor ties to another layer's, and that is drawn once as the one and then differently as the other: by
-    name, or by `apply` or a loop over modules; and a tie that a new parameter ends.
+    Reports a weight that a constructor ties to that of another layer, and that is initialized under one name and then
+    differently under the other: directly, by `apply`, or in a loop over modules. A tie that a new parameter breaks is
+    reported too.
 
     ## Why is this bad?
-    There is one tensor: the later draw stays. An embedding drawn N(0, 1) becomes fifty times smaller when the output layer that it is tied
-    to is drawn N(0, 0.02).
+    There is only one tensor, so the later initialization stays. An embedding drawn from N(0, 1) becomes fifty times smaller if
+    the output layer that it is tied to is then drawn from N(0, 0.02).
 
     ## Example
     ```python
@@ -111,15 +112,15 @@ class TiedWeightDrawnTwice(Rule[TiedDraw]):
     )
 
     def check(self, subject: TiedDraw) -> Iterator[Finding]:
-        since = f"`{subject.other}` since {subject.tied.seen_from(subject.place)}"
+        other = f"`{subject.other}` ({subject.tied.seen_from(subject.place)})"
         message = (
-            f"`{subject.by}` draws `{subject.name}` anew, which is {since}: what `{subject.first}` drew is lost; "
+            f"`{subject.by}` re-initializes `{subject.name}`, which is tied to {other}: the values from `{subject.first}` are lost; "
             f"initialize the shared weight last, or tie afterwards"
         )
         if not subject.first:
             message = (
-                f"`{subject.by}` ends the tie: `{subject.name}` was {since}, and the two train apart; "
-                f"write into the shared weight, or tie afterwards"
+                f"`{subject.by}` breaks the tie of `{subject.name}` to {other}, so the two train separately; "
+                f"write to the shared weight in place, or tie afterwards"
             )
         yield self.finding(
             subject.place,

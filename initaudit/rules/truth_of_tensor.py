@@ -12,11 +12,11 @@ from initaudit.subjects.module_tests import TensorTruth
 class TruthOfTensor(Rule[TensorTruth]):
     """
     ## What it does
-    Reports `if m.bias:` where `m` is known to be a layer of torch, or `if self.scale:` where the class gives `scale` a parameter or None.
+    Reports `if m.bias:` where `m` is known to be a torch layer, and `if self.scale:` where the class sets `scale` to a parameter or None.
 
     ## Why is this bad?
-    The truth of a tensor of several elements is ambiguous: torch raises RuntimeError for every layer that has the parameter. What was
-    meant is the question whether there is one.
+    The truth value of a tensor with several elements is ambiguous: torch raises RuntimeError for every layer that has the
+    parameter. The condition was meant to test whether the layer has one.
 
     ## Example
     ```python
@@ -31,7 +31,7 @@ class TruthOfTensor(Rule[TensorTruth]):
     ```
 
     ## Known problems
-    A tensor of one element has a truth: that of its value.
+    A tensor with one element has a truth value, that of its element.
 
     ## References
     - [Conv2d.bias](https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html)
@@ -104,7 +104,7 @@ class TruthOfTensor(Rule[TensorTruth]):
     def check(self, subject: TensorTruth) -> Iterator[Finding]:
         yield self.finding(
             subject.place,
-            f"`{subject.source}` is a tensor or None, and a tensor of several elements has no truth: this raises; "
+            f"`{subject.source}` is a tensor or None, and a tensor with several elements has no truth value: this raises; "
             f"write `{subject.source} is not None`",
             evidence=[Evidence(Observer.ANALYZER, f"`{subject.source}` is a parameter")],
         )

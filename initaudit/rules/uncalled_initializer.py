@@ -1,4 +1,4 @@
-"""INI205: an initializer that is named as a statement, but not called."""
+"""INI205: a statement that names an initializer without calling it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from initaudit.subjects.lost_writes import BareReference
 class UncalledInitializer(Rule[BareReference]):
     """
     ## What it does
-    Reports a statement that only names an initializer: `self.reset_parameters`, `nn.init.xavier_uniform_`, `net.apply`.
+    Reports a statement that names an initializer without calling it: `self.reset_parameters`, `nn.init.xavier_uniform_`, `net.apply`.
 
     ## Why is this bad?
-    Python looks the name up and does nothing else. The parameters that the call would have initialized keep what they
-    hold, random memory perhaps.
+    Python looks up the name and does nothing else. The parameters that the call would initialize keep their values, or stay
+    uninitialized.
 
     ## Example
     ```python
@@ -35,8 +35,8 @@ class UncalledInitializer(Rule[BareReference]):
     ```
 
     ## Known problems
-    The fix, a pair of parentheses, is offered where the call needs no argument; it is unsafe, for the call then runs.
-    Fewer than five findings on released code are known.
+    The fix adds a pair of parentheses if the call needs no argument. It is unsafe, because the call then runs.
+    Rare in released code; its precision is not well measured.
 
     ## References
     - [Expression statements](https://docs.python.org/3/reference/simple_stmts.html#expression-statements)
@@ -119,8 +119,8 @@ class UncalledInitializer(Rule[BareReference]):
         left = f"; {_listed(subject.parameters)} not initialized" if subject.parameters else ""
         yield self.finding(
             subject.place,
-            f"`{subject.source}` is named, but not called{left}",
-            evidence=[Evidence(Observer.ANALYZER, "the statement is an expression without a call")],
+            f"`{subject.source}` is named but not called{left}",
+            evidence=[Evidence(Observer.ANALYZER, "the statement contains no call")],
             model=subject.model,
             parameter=subject.parameters[0] if len(subject.parameters) == 1 else None,
             affects=subject.parameters,
@@ -129,13 +129,13 @@ class UncalledInitializer(Rule[BareReference]):
 
     @staticmethod
     def called(subject: BareReference) -> Fix | None:
-        """The call, where it needs no argument."""
+        """Return the fix that adds the call; None if it needs an argument."""
         if not subject.callable_without_arguments:
             return None
         return Fix(Applicability.UNSAFE, f"Call `{subject.source}`", remedies=(Call(place=subject.place),))
 
 
 def _listed(parameters: tuple[str, ...]) -> str:
-    """ "`weight` is", or "`weight` and `bias` are"."""
+    """Return the parameters with their verb: "`weight` is", or "`weight` and `bias` are"."""
     *others, last = (f"`{parameter}`" for parameter in parameters)
     return f"{', '.join(others)} and {last} are" if others else f"{last} is"

@@ -1,4 +1,4 @@
-"""INI301: a name that is bound nowhere, used as a model or a parameter."""
+"""INI301: an undefined name that is used as a model or a parameter."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from initaudit.subjects.files import UndefinedName
 class UndefinedModel(Rule[UndefinedName]):
     """
     ## What it does
-    Reports a name that no scope binds, where initialization or parameter code uses it as a model or a parameter:
-    `net.named_parameters()`, `net.apply(init)`, `nn.init.zeros_(net.bias)`, `SGD(net.parameters())`. It is reported once
-    per name and scope, with the name that was probably meant.
+    Reports an undefined name that is used as a model or a parameter: `net.named_parameters()`, `net.apply(init)`,
+    `nn.init.zeros_(net.bias)`, `SGD(net.parameters())`. Each name is reported once per scope, with the name that was
+    probably meant.
 
     ## Why is this bad?
-    The line raises a NameError, or, in a notebook, initializes a model that an earlier, deleted cell has left behind.
+    The line raises NameError. In a notebook, it may instead initialize a model left over from a cell that was deleted.
 
     ## Example
     ```python
@@ -34,8 +34,8 @@ class UndefinedModel(Rule[UndefinedName]):
     ```
 
     ## Known problems
-    A name that something outside the file injects is reported. A star import may bind any name, and silences the rule.
-    Fewer than five findings on released code are known.
+    A name that is injected from outside the file is reported. A star import may define any name, so it silences the rule.
+    Rare in released code; its precision is not well measured.
 
     ## References
     - [Naming and binding](https://docs.python.org/3/reference/executionmodel.html#naming-and-binding)
@@ -134,6 +134,6 @@ class UndefinedModel(Rule[UndefinedName]):
         hint = f"; did you mean `{subject.suggestion}`?" if subject.suggestion else ""
         yield self.finding(
             subject.place,
-            f"`{subject.name}` is not defined, but used as a model in `{subject.use}`{hint}",
-            evidence=[Evidence(Observer.ANALYZER, f"no scope binds `{subject.name}`")],
+            f"`{subject.name}` is not defined but used as a model in `{subject.use}`{hint}",
+            evidence=[Evidence(Observer.ANALYZER, f"no scope defines `{subject.name}`")],
         )

@@ -1,4 +1,4 @@
-"""INI108: raw memory that is no parameter and is used before anything writes it."""
+"""INI108: an uninitialized tensor that is not a parameter, and is used before anything writes it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from initaudit.subjects.weights import RawTensor
 class UninitializedTensor(Rule[RawTensor]):
     """
     ## What it does
-    Reports `self.scale = torch.empty(n)` that a forward reads, and a variable of raw memory that is trained: one that an optimizer is
-    given, or that requires a gradient and is used.
+    Reports `self.scale = torch.empty(n)` if the forward pass reads it, and an uninitialized variable that is trained: it is
+    passed to an optimizer, or requires a gradient and is used.
 
     ## Why is this bad?
-    The tensor holds whatever was in memory: often zeros, sometimes 1e38 or NaN. Since it is no parameter, no initializer of the model
-    reaches it, and neither does a checkpoint.
+    The tensor holds whatever was in memory: often zeros, sometimes 1e38 or NaN. Because it is not a parameter,
+    no initializer of the model reaches it, and no checkpoint restores it.
 
     ## Example
     ```python
@@ -32,7 +32,7 @@ class UninitializedTensor(Rule[RawTensor]):
     ```
 
     ## Known problems
-    A tensor that is given to code which may write it is not reported.
+    A tensor that is passed to code that may write it is not reported.
 
     ## References
     - [torch.empty](https://docs.pytorch.org/docs/stable/generated/torch.empty.html)
@@ -119,8 +119,8 @@ class UninitializedTensor(Rule[RawTensor]):
         what = "is trained" if subject.trained else "is read"
         yield self.finding(
             subject.place,
-            f"`{subject.name}` is allocated by `{subject.call}` and {what} before anything writes it; give it values first",
+            f"`{subject.name}` is allocated by `{subject.call}` and {what} before anything writes it; initialize it first",
             model=subject.model,
             parameter=subject.name.removeprefix("self.") if subject.model is not None else None,
-            evidence=[Evidence(Observer.ANALYZER, "reads as never written")],
+            evidence=[Evidence(Observer.ANALYZER, "no reachable code writes it before that")],
         )

@@ -1,4 +1,4 @@
-"""INI002: a suppression that hides nothing."""
+"""INI002: a suppression comment that suppresses nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class UselessSuppression(Rule[UnusedSuppression]):
     `# noqa: INI201`, or an `# initaudit: ignore-file` that is not at the top of its file.
 
     ## Why is this bad?
-    The comment says that something is wrong here which no longer is, and will hide it silently when it comes back.
+    The comment says that something is wrong here although it no longer is, and silently hides it if it comes back.
 
     ## Example
     ```python
@@ -29,10 +29,10 @@ class UselessSuppression(Rule[UnusedSuppression]):
     ```
 
     ## Known problems
-    A code is judged only when it is selected and every observer that can see it has looked at the file. A suppression of a rule
-    that the probe sees too is therefore judged only in a run with the probe, and none in a file of which something is not
-    decided (`--show-unknown`).
-    Fewer than five findings on released code are known.
+    A code is judged only if it is selected and every observer that can detect it has checked the file. A suppression of a rule
+    that the probe checks too is therefore judged only in a run with the probe. No suppression is judged in a file in which
+    something is not decided (`--show-unknown`).
+    Rare in released code; its precision is not well measured.
 
     ## References
     - [flake8's noqa](https://flake8.pycqa.org/en/latest/user/violations.html)
@@ -80,14 +80,12 @@ class UselessSuppression(Rule[UnusedSuppression]):
 
     def check(self, subject: UnusedSuppression) -> Iterator[Finding]:
         what = ", ".join(f"`{code}`" for code in subject.codes) or "this comment"
-        message = f"{what} hides nothing here" + (
+        message = f"{what} suppresses nothing here" + (
             "; remove the comment" if not subject.replacement else "; remove the code"
         )
         yield self.finding(
             subject.place,
             message,
-            evidence=[Evidence(Observer.ANALYZER, "no finding in these lines")],
-            fix=Fix(
-                Applicability.SAFE, "Remove the useless suppression", (Edit(subject.replacement, subject.removal),)
-            ),
+            evidence=[Evidence(Observer.ANALYZER, "no finding on these lines")],
+            fix=Fix(Applicability.SAFE, "Remove the unused suppression", (Edit(subject.replacement, subject.removal),)),
         )

@@ -1,4 +1,4 @@
-"""INI206: a helper that initializes modules, given a tensor."""
+"""INI206: a tensor passed to a helper that initializes modules."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ NAMED_AFTER = {
     "xavier_init": "xavier_normal_",
     "kaiming_init": "kaiming_normal_",
 }
-"""Helpers of mmcv and mmengine, and what they call."""
+"""Helpers of mmcv and mmengine, and the functions of `nn.init` that they call."""
 
 
 class WrongInitializerArgument(Rule[HelperCall]):
     """
     ## What it does
-    Reports a call that gives a parameter to a helper which initializes the weight of the module it is given, and does
-    nothing to whatever has no weight: `constant_init(m.weight, 1)`.
+    Reports a parameter that is passed to a helper for modules: `constant_init(m.weight, 1)`. Such a helper initializes the
+    weight of its argument, and does nothing if the argument has no weight.
 
     ## Why is this bad?
-    Such a helper asks `hasattr(module, "weight")` first. A tensor has no such attribute, so that the call passes in
-    silence and the parameter keeps what it held.
+    Such a helper checks `hasattr(module, "weight")` first. A tensor has no such attribute, so the call silently does nothing
+    and the parameter does not change.
 
     ## Example
     ```python
@@ -63,8 +63,9 @@ class WrongInitializerArgument(Rule[HelperCall]):
     ```
 
     ## Known problems
-    A helper is read where its source is at hand, and known by name for mmcv and mmengine. One that does anything outside of
-    its test is not judged. On the 25,000 files of 62 released projects it reports eleven calls, each of which does nothing.
+    initaudit reads the helper if its source is available, and knows those of mmcv and mmengine by name. A helper that does
+    anything outside of its check is not judged. In the 25,000 files of 62 released projects the rule reports eleven calls,
+    each of which does nothing.
 
     ## References
     - [The fix in mmdetection](https://github.com/open-mmlab/mmdetection/pull/6432)
@@ -142,12 +143,12 @@ class WrongInitializerArgument(Rule[HelperCall]):
     )
 
     def check(self, subject: HelperCall) -> Iterator[Finding]:
-        module = f"give it `{subject.module}`, or " if subject.parameter is None else ""
+        module = f"pass `{subject.module}`, or " if subject.parameter is None else ""
         yield self.finding(
             subject.place,
-            f"`{subject.helper}` initializes modules, and does nothing to the tensor `{subject.argument}`; "
+            f"`{subject.helper}` initializes modules and does nothing to the tensor `{subject.argument}`; "
             f"{module}initialize the tensor with `nn.init`",
-            evidence=[Evidence(Observer.ANALYZER, f"all that the helper does stands behind `{subject.guard}`")],
+            evidence=[Evidence(Observer.ANALYZER, f"the helper does nothing unless `{subject.guard}`")],
             model=subject.model,
             parameter=subject.parameter,
             fix=self.given_the_module(subject),
@@ -155,10 +156,10 @@ class WrongInitializerArgument(Rule[HelperCall]):
 
     @staticmethod
     def given_the_module(subject: HelperCall) -> Fix | None:
-        """The helper's call with the module, or for a tensor of its own the initializer of torch that the helper is named after."""
+        """Return the fix that passes the module, or that calls the function of `nn.init` for a parameter of `self`."""
         if subject.parameter is None:
             remedy: Remedy = Replace(place=subject.place, old=subject.argument, new=subject.module)
-            return Fix(Applicability.UNSAFE, f"Give it `{subject.module}`", remedies=(remedy,))
+            return Fix(Applicability.UNSAFE, f"Pass `{subject.module}`", remedies=(remedy,))
         helper = subject.helper.rpartition(".")[2]
         function = NAMED_AFTER.get(helper)
         if function is None:

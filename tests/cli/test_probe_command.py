@@ -101,7 +101,7 @@ def test_a_constructor_that_needs_more_is_said_to() -> None:
     )
     outcome = run("probe", "more.py:Net", "--kwargs", '{"depth": 3}', "--output-format", "concise")
     assert outcome.exit_code == 1
-    assert "; pass `width` by `--kwargs`" in outcome.stdout
+    assert "; pass `width` with `--kwargs`" in outcome.stdout
     inside = run("probe", "more.py:Net", "--kwargs", '{"width": 3, "depth": [1]}', "--output-format", "concise")
     assert inside.exit_code == 1
     assert "INI003" in inside.stdout

@@ -188,7 +188,7 @@ SITUATIONS = [
         {"net.py": UNKNOWN},
     ),
     Situation("the same, listed", "check --show-unknown net.py", 0, "not decided: net.Net.weight", {"net.py": UNKNOWN}),
-    built("a constructor that needs an argument", "m.py:NeedsConfig", 1, "pass `config` by `--kwargs`"),
+    built("a constructor that needs an argument", "m.py:NeedsConfig", 1, "pass `config` with `--kwargs`"),
     built(
         "the same under the README's selection",
         "m.py:NeedsConfig --select correctness,suspicious",

@@ -155,4 +155,4 @@ def test_what_is_written_in_part_is_advised_the_same() -> None:
 
     (finding,) = audited(Half).findings
     assert finding.code == "INI102"
-    assert 'or all of it before: `nn.init.kaiming_normal_(self.p, nonlinearity="relu")`' in finding.message
+    assert 'or start with `nn.init.kaiming_normal_(self.p, nonlinearity="relu")`' in finding.message
