@@ -15,8 +15,8 @@ from initaudit.finding import Place
 from initaudit.observation import Observation, ProvedFix
 
 IMPORTED = re.compile(rb"import\b(?:[ \t]|\\\r?\n)*(\((?:[^)#]|#[^\n]*\n)*\)|(?:[^\\\n]|\\\r?\n)*)")
-"""The text after the word `import`. A comment ends with its line: otherwise a bracket that is never closed, with comments
-behind it, takes exponential time."""
+"""The text after the word `import`. A comment ends with its line: otherwise a bracket that is never closed, with
+comments behind it, takes exponential time."""
 NAME = re.compile(rb"[A-Za-z_]\w*")
 _OUR_NOQA = re.compile(rb"noqa.*\bINI[0-9]", re.IGNORECASE)
 
