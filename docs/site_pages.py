@@ -1,6 +1,6 @@
-"""The pages of the site that are made when it is built: one for each rule, from the rule, and the list of them.
+"""Generate the pages of rules when the site is built: one for each rule, and an index.
 
-A hook of mkdocs. What is known of a rule on other people's code is read from `benchmarks/results/`.
+A hook of mkdocs. Findings in other people's code are read from `benchmarks/results/`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ JUDGED = {
     "wild.csv": "more public repositories",
     "architectures_findings.csv": "built architectures",
 }
-"""Tables of findings that somebody has read, and what they were found in."""
+"""Tables of findings that a person has judged, and the kind of code they were found in."""
 WATCHED = {
     Observer.ANALYZER: "the analyzer, which reads source",
     Observer.PROBE: "the probe, which builds the model",
@@ -43,7 +43,7 @@ DEFAULTS = {
 }
 APPLIED = {
     Applicability.SAFE: "`--fix` applies it",
-    Applicability.UNSAFE: "`--fix --unsafe-fixes` applies it: it may change what the program computes",
+    Applicability.UNSAFE: "`--fix --unsafe-fixes` applies it; it may change behaviour",
 }
 EXAMPLE = "example.py"
 NONE_KNOWN = "No finding of this rule in released code is known."
@@ -59,7 +59,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages to those that are written by hand."""
+    """Add the generated pages."""
     from mkdocs.structure.files import File
 
     pages = {"rules/index.md": index()} | {f"rules/{rule.code}.md": page(rule) for rule in catalogue().values()}
@@ -69,19 +69,19 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def index() -> str:
-    """The list of all rules."""
+    """Return the index of all rules."""
     rows = [f"| [{rule.code}]({rule.code}.md) | {rule.name} | {_seen_by(rule)} | {rule.severity.value} | "
             f"{_cell(rule.summary().removeprefix('Reports '))} |" for rule in catalogue().values()]  # fmt: skip
     head = "| code | name | seen by | severity | reports |\n|---|---|---|---|---|\n"
     return (
-        "# Rules\n\nErrors are bugs, warnings probably are, and notes never fail a run by default. Where something "
-        "that a decision needs cannot be resolved, a rule stays silent, and it is counted as not decided.\n\n"
+        "# Rules\n\nErrors are bugs, warnings are probably bugs, and notes never fail a run by default. If initaudit "
+        "cannot resolve what a decision needs, it reports nothing and counts the case as not decided.\n\n"
         f"{head}{chr(10).join(rows)}\n"
     )
 
 
 def page(rule: AnyRule) -> str:
-    """All that is known of one rule."""
+    """Return the page of one rule."""
     seen_by = " and by ".join(_watchers(rule))
     facts = f"**{rule.category.value}, {rule.severity.value}.** Seen by {seen_by}. Runs {_default(rule)}."
     document = re.sub(r"(?m)^## Example$", "## Example of the bug", rule.documentation())
@@ -99,12 +99,12 @@ def page(rule: AnyRule) -> str:
 
 
 def wild(code: str) -> str:
-    """A bug in released code that the rule finds, or that none is known: one that was reported, if there is any."""
+    """Return a bug in released code that the rule finds, preferably one that was reported; else that none is known."""
     for row in _rows("recall.csv"):
         if row["outcome"] == "found" and code in re.findall(r"INI\d+", row["codes"]):
-            mended = f", and is gone in {row['fixed']}" if row["fixed"] else ""
+            mended = f" and is fixed in {row['fixed']}" if row["fixed"] else ""
             where = f"`{row['path']}`, line {row['line']} (`{row['owner']}`, `{row['parameter']}`)"
-            told = f"It was [reported or mended here]({row['url']}){mended}; initaudit finds it in the release."
+            told = f"It was [reported or fixed here]({row['url']}){mended}; initaudit reports it in the release."
             return f"## A real bug\n\n{row['package']} {row['version']}, {where}. {told}"
     for name in JUDGED:
         for row in _rows(name):
@@ -114,7 +114,7 @@ def wild(code: str) -> str:
 
 
 def precision(code: str) -> str:
-    """How many findings in code of other people were read, and how they were judged."""
+    """Return a table of the judged findings in other people's code."""
     rows = []
     for name, where in JUDGED.items():
         verdicts = Counter(row["verdict"] for row in _rows(name) if row["code"] == code)
@@ -127,7 +127,7 @@ def precision(code: str) -> str:
     return (
         "## How often it is right\n\nFindings on other people's code, each read by a person:\n\n"
         f"{head}{chr(10).join(rows)}\n\n"
-        "Much of that code was known while the rule was written: this is no estimate for code that is new to it."
+        "Much of that code was known while the rule was written, so this is not an estimate for new code."
     )
 
 
@@ -137,7 +137,7 @@ def _rows(name: str) -> Iterator[dict[str, str]]:
 
 
 def _told(row: dict[str, str]) -> str:
-    """Where a finding stands, what it says, and why it is right."""
+    """Return the place of a finding, its message, and why it is right."""
     if "package" in row:
         where = f"{row['package']} {row['version']}, `{row['path']}`, line {row['row']}"
     elif "repository" in row:
@@ -162,13 +162,13 @@ def _default(rule: AnyRule) -> str:
 
 
 def _examples(title: str, examples: tuple[Example, ...]) -> str:
-    """The first examples of a side, which are tests of the rule too."""
+    """Return the first examples of a kind; they are also tests of the rule."""
     shown = "\n\n".join(_code(example.text()) for example in examples[:2])
     return f"## {title}\n\n{shown}" if shown else ""
 
 
 def _fixed(rule: AnyRule) -> str:
-    """What the fix makes of the first example that it can mend."""
+    """Return the diff of the fix for the first example that has one."""
     configuration = load((), Overrides(select=(rule.code,)), isolated=True)
     for example in rule.invalid if Observer.ANALYZER in rule.observers else ():
         given = decode_source(EXAMPLE, example.text().encode())

@@ -1,4 +1,4 @@
-"""initaudit finds wrong or missing parameter initialization in PyTorch, in source and in the built model."""
+"""Find wrong or missing parameter initialization in PyTorch, in source and in built models."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def check(
     jobs: int | None = None,
     cache: bool = False,
 ) -> Report:
-    """Check files and folders, as the command does; ``probe`` also builds the models that the configuration names.
+    """Check files and folders, as the command does; ``probe`` also builds the models listed in the configuration.
 
-    Nothing is kept of what was read, unless ``cache`` says so.
+    The cache is neither read nor written unless ``cache`` is true.
     """
     from initaudit.engine import run
     from initaudit.session import Asked, prepare
@@ -62,13 +62,14 @@ def audit(
     config: str | None = None,
     isolated: bool = False,
 ) -> Report:
-    """Build a model in this process, watch, and report; the configuration of the current folder holds.
+    """Build a model in this process and report what is wrong, with the configuration of the current folder.
 
-    ``model`` is a class, or a factory that takes no arguments: it is called for every build. Of an instance, the values
-    are audited, and with ``inputs`` a forward of a copy; where several ranks hold it, each has to call, and all get one
-    report. ``inputs`` are those of a forward: a tensor, a tuple of them, or a dictionary by name.
-    ``seeds`` counts the seeds, from ``seed`` on, that a forward and a backward are measured for. What was seen is in
-    ``observations`` of the report. Raises ``initaudit.probe.TargetError`` for a factory that gives no model.
+    ``model`` is a class or a factory without arguments, which is called for every build, or an instance. Of an
+    instance, the values are audited, and with ``inputs`` a forward of a copy; if several ranks hold it, every rank has
+    to call, and all get the same report. ``inputs`` are the arguments of the forward: a tensor, a tuple of tensors, or
+    a dictionary by name. ``seeds`` is the number of seeds, from ``seed`` on, to measure forward and backward for. The
+    ``observations`` of the report hold what was measured. Raises ``initaudit.probe.TargetError`` if a factory returns
+    no model.
     """
     from initaudit.engine import Task, building_here, run
     from initaudit.settings import Overrides, load
@@ -79,7 +80,7 @@ def audit(
 
 
 def __getattr__(name: str) -> object:
-    """Finding and Report, imported when they are asked for: starting stays quick."""
+    """Import Finding and Report on first access, so that importing initaudit is fast."""
     if name == "Finding":
         from initaudit.finding import Finding
 

@@ -1,4 +1,4 @@
-"""What advice is worth: models are built once more with it applied in memory, and both are set side by side."""
+"""Try the advice of findings: build each model again with it applied in memory, and compare both builds."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from initaudit.settings import Model
 from initaudit.timeline import Layer, SignalProfile
 
 SHOWN = 6
-"""Calls, and paths, that are listed one by one."""
+"""Number of calls, and of paths, that are listed."""
 LOUD, LOUDER = 100.0, 10.0
-"""The rms of an output that is out of bounds, and how much larger it is then than before."""
+"""Rms above which an output is too large, and the factor by which it must exceed the rms before."""
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One model with its changes: what was found and measured before, and after.
+    """One model and its changes, with findings and measurements before and after.
 
-    ``findings`` are those that advise something for it, ``known`` is all that was found before.
+    ``findings`` are the findings with advice for the model, ``known`` all findings before, ``left`` all after.
     """
 
     target: str
@@ -36,13 +36,13 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def new(self) -> tuple[Finding, ...]:
-        """What is found with the advice and was not found before."""
+        """The findings after the changes that were not there before."""
         known = {_identity(finding) for finding in self.known}
         return tuple(finding for finding in self.left if _identity(finding) not in known)
 
 
 def attempt(task: Task, report: Report, models: Sequence[Model], tell: Tell = silent) -> Iterator[Attempt]:
-    """Build every model once more for which something is advised."""
+    """Build again every model with advice."""
     for model in models:
         before = next((one for one in report.observations if one.source == model.target), None)
         if before is None:
@@ -71,7 +71,7 @@ def attempt(task: Task, report: Report, models: Sequence[Model], tell: Tell = si
 
 
 def _changes(findings: Iterable[Finding], seen: Observation) -> Iterator[Change]:
-    """The calls that are advised, each for every parameter of the model that it speaks of; the first advice counts."""
+    """Yield the advised calls for each parameter of the model that they name; the first advice counts."""
     changed: set[str] = set()
     for advice in (advice for finding in findings for advice in finding.advice):
         for one in seen.parameters:
@@ -81,7 +81,7 @@ def _changes(findings: Iterable[Finding], seen: Observation) -> Iterator[Change]
 
 
 def as_text(attempts: Iterable[Attempt]) -> str:
-    """What became of each finding and of each measure, in words."""
+    """Return what became of each finding and each measurement, as text."""
     return "\n".join("\n".join(_lines(one)) for one in attempts)
 
 
@@ -100,9 +100,9 @@ def _lines(one: Attempt) -> Iterator[str]:
     left = {_identity(finding): finding for finding in one.left}
     for finding in one.findings:
         after = left.get(_identity(finding))
-        outcome = "is no longer found" if after is None else f"stays: {after.severity.value}"
+        outcome = "no longer reported" if after is None else f"still reported: {after.severity.value}"
         if after is None and harm:
-            outcome += ", but that is no cure: see below"
+            outcome += ", but the model got worse: see below"
         yield f"  {_named(finding)}: {outcome}"
     for finding in one.new:
         yield f"  {_named(finding)}: new with the advice: {finding.message}"
@@ -112,17 +112,17 @@ def _lines(one: Attempt) -> Iterator[str]:
 
 
 def _verdict(one: Attempt, harm: Sequence[str]) -> str:
-    """What the advice is worth, in a sentence."""
+    """Return one sentence that says whether the advice helps."""
     left = {_identity(finding) for finding in one.left}
     stays = sum(_identity(finding) in left for finding in one.findings)
     new = [finding for finding in one.new if finding.severity is not Severity.NOTE]
     if stays or new or harm:
-        parts = [f"{stays} of {len(one.findings)} findings stay" if stays else "", f"{len(new)} new" if new else ""]
+        parts = [f"{stays} of {len(one.findings)} findings remain" if stays else "", f"{len(new)} new" if new else ""]
         why = ", ".join(filter(None, (*parts, "the model got worse" if harm else "")))
-        return f"the advice does not cure it: {why}"
+        return f"the advice does not help: {why}"
     if one.after is None or one.after.signal is None:
-        return "the advice cures it: every finding is gone, and no other came; no forward shows the gradients"
-    return "the advice cures it: every finding is gone, no other came, and no gradient died"
+        return "the advice helps: all findings are gone, with no new error or warning; gradients were not measured"
+    return "the advice helps: all findings are gone, with no new error or warning and no dead gradient"
 
 
 def _named(finding: Finding) -> str:
@@ -131,33 +131,33 @@ def _named(finding: Finding) -> str:
 
 
 def _harm(one: Attempt) -> Iterator[str]:
-    """What is worse than before: it cannot run any more, a gradient died, or values left all bounds."""
+    """Yield what is worse than before: the forward fails, a gradient is zero, or an output is too large."""
     before, after = one.before.signal, one.after.signal if one.after is not None else None
     if after is None:
         if one.after is None or before is not None:
-            yield "with the advice it could not be built and run"
+            yield "with the advice, the model could not be built and run"
         return
     was = {layer.path: layer for layer in before.layers} if before is not None else {}
     dead = [layer.path for layer in after.layers if _is_dead(layer, was.get(layer.path))]
     if dead:
-        yield f"no gradient reaches {_few(dead)} any more: with the advice it can never learn"
+        yield f"no gradient reaches {_few(dead)} any more: with the advice, training cannot change it"
     lost = [path for path, layer in was.items() if layer.gradient and not _gradient_of(after, path)]
     if lost and not dead:
-        yield f"the gradient of {_few(lost)} could not be measured any more"
+        yield f"the gradient of {_few(lost)} can no longer be measured"
     loud = [layer.path for layer in after.layers if _is_louder(layer, was.get(layer.path))]
     if loud:
         worst = max(_loudness(layer) for layer in after.layers if layer.path in loud)
-        yield f"what {_few(loud)} gives grows to an rms of {worst:.2g}"
+        yield f"the output of {_few(loud)} grows to an rms of {worst:.2g}"
 
 
 def _is_dead(layer: Layer, before: Layer | None) -> bool:
-    """Whether no gradient reaches a weight that one reached before, or that was not measured before."""
+    """Whether no gradient reaches a weight that had one before or was not measured before."""
     alive = before is None or not before.gradient or any(before.gradient)
     return bool(layer.gradient) and not any(layer.gradient) and alive
 
 
 def _is_louder(layer: Layer, before: Layer | None) -> bool:
-    """Whether an output left the bounds that it kept before."""
+    """Whether an output is too large and was much smaller before."""
     loudness = _loudness(layer)
     if math.isnan(loudness) or before is None or not before.rms:
         return False
@@ -187,9 +187,9 @@ def _measures(one: Attempt) -> Iterator[tuple[str, str, str]]:
     if before is None or after is None:
         return
     for name, of in (
-        ("rms from the first hidden layer to the last", _scale),
-        ("part of the signal that tells inputs apart, at the last", _discrimination),
-        ("rms of the gradient from the first layer to the last", _gradient),
+        ("activation rms, first to last hidden layer", _scale),
+        ("discrimination (part of the output that varies with the input), last hidden layer", _discrimination),
+        ("gradient rms, first to last layer", _gradient),
         ("initial loss above ln(classes)", _loss),
     ):
         was, now = of(before), of(after)

@@ -1,4 +1,4 @@
-"""Findings that are already known: a file of fingerprints, so that a run reports only what is new."""
+"""The baseline: a file of fingerprints of known findings, so that a run reports only new ones."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ DEFAULT_FILENAME = ".initaudit-baseline.json"
 
 
 class BaselineError(Exception):
-    """A baseline that cannot be read."""
+    """A baseline cannot be read."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One known finding. The fingerprint decides; the rest is for whoever reads the file."""
+    """One known finding. Only the fingerprint is compared; the rest is for people who read the file."""
 
     fingerprint: str
     code: str
@@ -27,7 +27,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
-    """The file."""
+    """The content of a baseline file."""
 
     schema_version: int = 1
     findings: tuple[Entry, ...] = ()
@@ -37,11 +37,11 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_baseline(path: Path) -> Baseline:
-    """The baseline in a file."""
+    """Read a baseline file."""
     try:
         baseline = msgspec.json.decode(read_regular(path), type=Baseline)
     except OSError as error:
-        raise BaselineError(f"{path}: {error.strerror or error}; `initaudit baseline` writes it") from error
+        raise BaselineError(f"{path}: {error.strerror or error}; create it with `initaudit baseline`") from error
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BaselineError(f"{path}: not a baseline: {error}") from error
     if baseline.schema_version != 1:
@@ -50,7 +50,7 @@ def read_baseline(path: Path) -> Baseline:
 
 
 def write_baseline(path: Path, findings: Iterable[Finding], relative: Callable[[str], str]) -> None:
-    """Write the findings as known."""
+    """Write a baseline file with these findings."""
     entries = tuple(
         Entry(
             fingerprint=finding.fingerprint,
@@ -64,5 +64,5 @@ def write_baseline(path: Path, findings: Iterable[Finding], relative: Callable[[
 
 
 def _text(text: str) -> str:
-    """What can be written of a text: the bytes of a file name may be none."""
+    """Replace what UTF-8 cannot encode: a file name may hold any bytes."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""The command line: commands and flags. What a command does is in ``commands``, which is imported when needed."""
+"""The command line: commands and flags. ``commands``, imported when needed, holds what each command does."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 LINKING = frozenset({"Hyper", "WezTerm", "ghostty", "iTerm.app", "vscode"})
-"""Terminals, as they call themselves, that show links."""
+"""Values of TERM_PROGRAM of the terminals that support links."""
 SEPARATOR = "--"
-"""What stands between the flags of `probe` and the arguments that the target finds in `sys.argv`."""
+"""Separates the flags of `probe` from the arguments that the target finds in `sys.argv`."""
 ALIASES = {"explain": "rule"}
 
 
 @contextlib.contextmanager
 def readable() -> Iterator[None]:
-    """Make the messages of click printable and short, and let them suggest only what is near to what was typed."""
+    """Make click's messages printable and short, and let them suggest only similar flags."""
     try:
         yield
     except click.UsageError as error:
@@ -47,7 +47,7 @@ def readable() -> Iterator[None]:
 
 
 class CheckByDefault(click.Group):
-    """A group in which bare paths, or flags, mean `check`."""
+    """A group whose default command is `check`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = {*self.commands, *ALIASES, "--help", "-h", "--version", "-V"}
@@ -64,22 +64,22 @@ class CheckByDefault(click.Group):
         return super().parse_args(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command by its name or by another tool's name for it."""
+        """Return a command by its name or its alias."""
         return super().get_command(ctx, ALIASES.get(cmd_name, cmd_name))
 
     def _refuse_misspelt(self, ctx: click.Context, word: str) -> None:
-        """Say that a word which is neither a flag nor a path is like a command."""
+        """Raise UsageError for a word that resembles a command and is not an existing path."""
         close = near(word, [*self.commands, *ALIASES])
         if close is not None and word.isidentifier() and not os.path.lexists(word):
             raise click.UsageError(f"there is no command or path `{word}`; did you mean `{close}`?", ctx)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Parse what stands before the command and its name."""
+        """Parse the arguments before the command."""
         with readable():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; who interrupts it, at whatever it waits for, does not see the exit code of findings."""
+        """Run the command. An interrupt exits with 130, never with the exit code of findings."""
         try:
             with readable():
                 return super().invoke(ctx)
@@ -89,7 +89,7 @@ class CheckByDefault(click.Group):
 
 
 class PassingOn(click.Command):
-    """A command of which everything behind `--` is for the target."""
+    """A command that passes every argument after `--` to the target."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if SEPARATOR in args:
@@ -100,15 +100,15 @@ class PassingOn(click.Command):
 
 
 def comma_separated(value: str) -> tuple[str, ...]:
-    """`A,B`; a flag that may be repeated takes either form."""
+    """Parse `A,B`. The flag may also be repeated."""
     parts = tuple(part.strip() for part in value.split(",") if part.strip())
     if not parts:
-        raise click.BadParameter(f"{value!r} names nothing")
+        raise click.BadParameter(f"{value!r} is an empty list")
     return parts
 
 
 def pattern_and_codes(value: str) -> tuple[str, tuple[str, ...]]:
-    """`PATTERN:CODE,CODE`, as in `--per-file-ignores "tests/**:INI401"`."""
+    """Parse `PATTERN:CODE,CODE`, as in `--per-file-ignores "tests/**:INI401"`."""
     pattern, colon, codes = value.rpartition(":")
     if not colon:
         raise click.BadParameter(f"{value!r} is not PATTERN:CODE")
@@ -118,7 +118,7 @@ def pattern_and_codes(value: str) -> tuple[str, tuple[str, ...]]:
 
 
 def size(value: str) -> tuple[int, ...]:
-    """`1,3,224,224`."""
+    """Parse `1,3,224,224`."""
     try:
         sizes = tuple(int(part) for part in value.split(","))
     except ValueError as error:
@@ -129,7 +129,7 @@ def size(value: str) -> tuple[int, ...]:
 
 
 def json_object(value: str) -> dict[str, Any]:
-    """The arguments of a constructor."""
+    """Parse the arguments of a constructor."""
     try:
         parsed = json.loads(value)
     except ValueError as error:
@@ -142,7 +142,7 @@ def json_object(value: str) -> dict[str, Any]:
 
 
 def together(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
-    """Several decorators as one."""
+    """Return one decorator that applies several."""
 
     def decorate(command: Command) -> Command:
         for decorator in reversed(decorators):
@@ -152,12 +152,12 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return decorate
 
 
-CACHE_DIR = "Keep what was read there. Default: .initaudit_cache beside the configuration, else in the current folder."
-BASELINE = "Do not report what this file lists. Default: .initaudit-baseline.json beside the configuration."
+CACHE_DIR = "Cache directory. Default: .initaudit_cache beside the configuration, else in the current folder."
+BASELINE = "Do not report the findings in this file. Default: .initaudit-baseline.json beside the configuration."
 BUILDING = (
     "kwargs", "input_size", "input_data", "dtype", "train", "device", "seeds", "timeout", "memory", "abstract",
 )  # fmt: skip
-"""Flags of `probe` that say how a model is built and run, named as the keys of a configured one."""
+"""Flags of `probe` that say how to build and run a model. The configuration's models have keys of the same names."""
 LIST: dict[str, Any] = {"type": comma_separated, "multiple": True, "metavar": "CODE,..."}
 PATTERNS: dict[str, Any] = {**LIST, "metavar": "PATTERN,..."}
 
@@ -166,61 +166,82 @@ configuration_flags = together(
         "--config",
         multiple=True,
         metavar="FILE | KEY = VALUE",
-        help="Use this configuration file; or set one key, in TOML, over every file (repeatable).",
+        help="Use this configuration file, or override one key with a line of TOML (repeatable).",
     ),
     click.option("--isolated", is_flag=True, help="Ignore all configuration files."),
 )
 selection_flags = together(
     click.option("--select", **LIST, help="Rules to run: codes, prefixes, names, categories or ALL."),
-    click.option("--extend-select", **LIST, help="Rules to run besides."),
+    click.option("--extend-select", **LIST, help="Rules to run in addition to the selected ones."),
     click.option("--ignore", **LIST, help="Rules not to run."),
     click.option(
         "--per-file-ignores",
         type=pattern_and_codes,
         multiple=True,
         metavar="PATTERN:CODE,...",
-        help="Rules not to run on some files.",
+        help="Rules not to run on files that match PATTERN.",
     ),
     click.option(
         "--extend-per-file-ignores",
         type=pattern_and_codes,
         multiple=True,
         metavar="PATTERN:CODE,...",
-        help="More of them.",
+        help="The same as --per-file-ignores.",
     ),
-    click.option("--preview/--no-preview", default=None, help="Run preview rules too."),
-    click.option("--ignore-noqa", is_flag=True, help="Report what comments suppress."),
+    click.option("--preview/--no-preview", default=None, help="Also run preview rules."),
+    click.option("--ignore-noqa", is_flag=True, help="Also report findings that comments suppress."),
     click.option(
         "--fail-on",
         type=click.Choice([severity.value for severity in Severity]),
-        help="The least severity that fails. Default: warning.",
+        help="Minimum severity that makes the exit code 1. Default: warning.",
     ),
-    click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever was found."),
+    click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings."),
 )
 output_flags = together(
-    click.option("--output-format", type=click.Choice(list(FORMATS)), default="full", show_default=True),
     click.option(
-        "--output-file", "-o", type=click.Path(dir_okay=False), help="Write there instead of standard output."
+        "--output-format",
+        type=click.Choice(list(FORMATS)),
+        default="full",
+        show_default=True,
+        help="Format of the findings.",
     ),
-    click.option("--statistics", is_flag=True, help="Count findings by rule instead of listing them."),
-    click.option("--show-unknown", is_flag=True, help="List what could not be decided."),
-    click.option("--all-parameters", is_flag=True, help="Show every parameter of a built model on a row of its own."),
-    click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", show_default=True),
-    click.option("--quiet", "-q", is_flag=True, help="Print findings only."),
-    click.option("--silent", "-s", is_flag=True, help="Print errors of use only; the exit code tells the rest."),
-    click.option("--verbose", "-v", is_flag=True, help="Say which configuration and files are used."),
+    click.option(
+        "--output-file",
+        "-o",
+        type=click.Path(dir_okay=False),
+        help="Write the findings to FILE instead of standard output.",
+    ),
+    click.option("--statistics", is_flag=True, help="Print the number of findings per rule instead of the findings."),
+    click.option("--show-unknown", is_flag=True, help="List what could not be decided, and why."),
+    click.option("--all-parameters", is_flag=True, help="Print one row for each parameter of a built model."),
+    click.option(
+        "--color",
+        type=click.Choice(("auto", "always", "never")),
+        default="auto",
+        show_default=True,
+        help="When to color the output.",
+    ),
+    click.option("--quiet", "-q", is_flag=True, help="Print only findings and errors."),
+    click.option(
+        "--silent", "-s", is_flag=True, help="Print only errors; the exit code says whether there are findings."
+    ),
+    click.option(
+        "--verbose", "-v", is_flag=True, help="Also print the configuration files used and the files checked."
+    ),
     click.option("--baseline", type=click.Path(dir_okay=False), help=BASELINE),
 )
 file_flags = together(
-    click.option("--exclude", **PATTERNS, help="Files and folders to leave out, instead of the configured ones."),
-    click.option("--extend-exclude", **PATTERNS, help="More of them."),
-    click.option("--force-exclude/--no-force-exclude", default=None, help="Leave them out even when named."),
-    click.option("--respect-gitignore/--no-respect-gitignore", default=None, help="Leave out ignored files."),
-    click.option("--jobs", "-j", type=click.IntRange(min=1), help="Processes to use."),
-    click.option("--no-site-packages", is_flag=True, help="Do not look into installed packages."),
-    click.option("--no-cache", is_flag=True, help="Read every file anew and keep nothing."),
+    click.option("--exclude", **PATTERNS, help="Files and folders to skip, instead of the configured ones."),
+    click.option("--extend-exclude", **PATTERNS, help="Files and folders to skip in addition."),
+    click.option(
+        "--force-exclude/--no-force-exclude", default=None, help="Skip excluded files even when passed explicitly."
+    ),
+    click.option("--respect-gitignore/--no-respect-gitignore", default=None, help="Skip files that git ignores."),
+    click.option("--jobs", "-j", type=click.IntRange(min=1), help="Number of processes."),
+    click.option("--no-site-packages", is_flag=True, help="Do not follow imports into installed packages."),
+    click.option("--no-cache", is_flag=True, help="Neither read nor write the cache."),
     click.option("--cache-dir", type=click.Path(file_okay=False), envvar="INITAUDIT_CACHE_DIR", help=CACHE_DIR),
-    click.option("--probe", is_flag=True, help="Also build the configured models."),
+    click.option("--probe", is_flag=True, help="Also build and probe the models listed in the configuration."),
 )
 
 
@@ -229,7 +250,7 @@ file_flags = together(
 def main() -> None:
     """Find wrong or missing parameter initialization in PyTorch.
 
-    `initaudit PATH...` reads source; `initaudit probe TARGET...` builds a model and watches.
+    `initaudit PATH...` checks source files; `initaudit probe TARGET...` builds a model and checks its parameters.
     """
 
 
@@ -240,20 +261,20 @@ def main() -> None:
 @output_flags
 @configuration_flags
 @click.option("--fix", is_flag=True, help="Apply safe fixes.")
-@click.option("--fix-only", is_flag=True, help="Apply fixes, and neither report nor fail for what is left.")
-@click.option("--show-fixes", is_flag=True, help="List the fixes that were applied.")
-@click.option("--exit-non-zero-on-fix", is_flag=True, help="Exit with 1 when something was fixed.")
+@click.option("--fix-only", is_flag=True, help="Apply fixes; neither report nor fail for the remaining findings.")
+@click.option("--show-fixes", is_flag=True, help="List the applied fixes.")
+@click.option("--exit-non-zero-on-fix", is_flag=True, help="Exit with 1 if anything was fixed.")
 @click.option("--fixable", **LIST, help="Rules whose findings may be fixed.")
 @click.option("--unfixable", **LIST, help="Rules whose findings may not be fixed.")
 @click.option("--unsafe-fixes/--no-unsafe-fixes", default=None, help="Include fixes that may change behaviour.")
-@click.option("--diff", is_flag=True, help="Print what --fix would change, and change nothing.")
-@click.option("--add-ignore", is_flag=True, help="Suppress every finding by a comment.")
-@click.option("--diff-base", metavar="REV", help="Report only lines that changed since this revision.")
+@click.option("--diff", is_flag=True, help="Print what --fix would change, without changing any file.")
+@click.option("--add-ignore", is_flag=True, help="Add a comment to the source that suppresses each finding.")
+@click.option("--diff-base", metavar="REV", help="Report only findings on lines that changed since this revision.")
 @click.option("--show-files", is_flag=True, help="List the files that would be checked.")
 @click.option("--show-settings", is_flag=True, help="Print the effective settings.")
-@click.option("--stdin-filename", help="Read standard input, as the content of this file.")
+@click.option("--stdin-filename", help="Check standard input as the content of this file.")
 def check(paths: tuple[str, ...], **flags: Any) -> None:
-    """Read files and folders (default: the current folder). Never imports them."""
+    """Check source files and folders (default: the current folder). They are never imported."""
     from initaudit import commands
 
     paths = paths or (("-",) if flags["stdin_filename"] else (".",))
@@ -275,44 +296,51 @@ def check(paths: tuple[str, ...], **flags: Any) -> None:
 @output_flags
 @configuration_flags
 @click.option(
-    "--kwargs", type=json_object, default="{}", metavar="JSON", help="Arguments of the constructor, as a JSON object."
+    "--kwargs", type=json_object, default="{}", metavar="JSON", help="Constructor arguments, as a JSON object."
 )
 @click.option(
-    "--input-size", type=size, multiple=True, metavar="N,...", help="The size of an input, batch included; repeatable."
+    "--input-size",
+    type=size,
+    multiple=True,
+    metavar="N,...",
+    help="Size of one input, including the batch dimension; repeat for each input.",
 )
+@click.option("--dtype", multiple=True, help="dtype of the inputs: one for all, or one for each. Default: the model's.")
+@click.option("--input-data", metavar="MODULE:FUNCTION", help="Function that returns the inputs.")
+@click.option("--train", is_flag=True, help="Run the forward with dropout active, as in training.")
+@click.option("--device", default="cpu", show_default=True, help="Device to build and run the model on.")
 @click.option(
-    "--dtype", multiple=True, help="The dtype of the inputs: one for all, or one for each. Default: the model's."
-)
-@click.option("--input-data", metavar="MODULE:FUNCTION", help="A function that returns the inputs.")
-@click.option("--train", is_flag=True, help="Run the forward with the dropout of training.")
-@click.option("--device", default="cpu", show_default=True, help="Where to build and run.")
-@click.option(
-    "--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Seeds to measure a forward for."
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Number of seeds to measure the forward for.",
 )
 @click.option(
     "--abstract",
     type=click.Choice(("auto", "always", "never")),
     default="auto",
     show_default=True,
-    help="Watch without memory; auto: when the build takes more than it may.",
+    help="Build without memory for large tensors; auto: only if the build exceeds its limit.",
 )
 @click.option(
     "--memory",
     type=click.FloatRange(min=0, min_open=True, max=MOST),
     metavar="GB",
-    help="Gigabytes that a build may take. Default: most of what is free.",
+    help="Memory limit for one build, in GB. Default: most of the free memory.",
 )
 @click.option(
-    "--timeout", type=click.FloatRange(min=0, min_open=True, max=MOST), help="Seconds until a build is given up."
+    "--timeout", type=click.FloatRange(min=0, min_open=True, max=MOST), help="Time limit for one build, in seconds."
 )
-@click.option("--try", "try_advice", is_flag=True, help="Build again with what is advised, and show before and after.")
-@click.option("--table", type=click.Path(dir_okay=False), help="Write every parameter there, as JSON.")
-@click.option("--html", type=click.Path(dir_okay=False), help="Write a page for people there.")
+@click.option("--try", "try_advice", is_flag=True, help="Build the model again with the advice applied, and compare.")
+@click.option("--table", type=click.Path(dir_okay=False), help="Write all parameters to FILE as JSON.")
+@click.option("--html", type=click.Path(dir_okay=False), help="Write a self-contained HTML report to FILE.")
 def probe(targets: tuple[str, ...], **flags: Any) -> None:
-    """Build models and watch: the configured ones, or `package.module:Attr`, `path/file.py:Attr`.
+    """Build models and check how their parameters are initialized.
 
-    `hf:NAME`, `timm:NAME` and `torchvision:NAME` are a library's, built from their configurations. What stands behind
-    `--` is in the target's `sys.argv`.
+    A target is `package.module:Attr`, `path/file.py:Attr`, or a library's model that is built from its configuration:
+    `hf:NAME`, `timm:NAME`, `torchvision:NAME`. Default: the models listed in the configuration. Arguments after `--`
+    are passed to the target in `sys.argv`.
     """
     from initaudit import commands
     from initaudit.settings import Model
@@ -330,7 +358,7 @@ def probe(targets: tuple[str, ...], **flags: Any) -> None:
 
 @main.command()
 @click.argument("rule", required=False, metavar="CODE")
-@click.option("--all", "every", is_flag=True, help="Every rule.")
+@click.option("--all", "every", is_flag=True, help="Print all rules.")
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--web", is_flag=True, help="Open the rule's page in a browser instead, and print its address.")
 def rule(rule: str | None, every: bool, output_format: str, web: bool) -> None:
@@ -349,7 +377,7 @@ def rule(rule: str | None, every: bool, output_format: str, web: bool) -> None:
 @configuration_flags
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the configuration instead.")
 def config(key: str | None, schema: bool, **flags: Any) -> None:
-    """Print the effective settings, or what one KEY means and is."""
+    """Print the effective settings, or the meaning and value of one KEY."""
     from initaudit import commands
 
     sys.exit(commands.schema() if schema else commands.config(_asked(flags), key))
@@ -362,7 +390,7 @@ def config(key: str | None, schema: bool, **flags: Any) -> None:
 @output_flags
 @configuration_flags
 def baseline(paths: tuple[str, ...], **flags: Any) -> None:
-    """Write the baseline: what is found now is known, and no longer reported."""
+    """Write the current findings to the baseline, so that later runs do not report them."""
     from initaudit import commands
 
     asked = _asked(flags, paths=paths or (".",), read=True, probe=flags["probe"], use_baseline=False)
@@ -381,14 +409,14 @@ def clean(**flags: Any) -> None:
 
 @main.command()
 def server() -> None:
-    """Serve an editor by the language server protocol, over standard input and output."""
+    """Run the language server over standard input and output."""
     from initaudit import commands
 
     sys.exit(commands.server())
 
 
 def _asked(flags: dict[str, Any], **what: Any) -> Asked:
-    """What the flags ask a run to do."""
+    """Return what the flags ask a run to do."""
     from initaudit.session import STANDARD_INPUT, Asked
 
     return Asked(
@@ -409,19 +437,19 @@ def _asked(flags: dict[str, Any], **what: Any) -> Asked:
 
 
 def _is_assignment(value: str) -> bool:
-    """Whether a `--config` sets a key: it is no file, and has an equals sign."""
+    """Whether a value of `--config` sets a key rather than names a file."""
     return "=" in value and not os.path.exists(value)  # noqa: PTH110
 
 
 def _standard_input() -> bytes:
-    """What `-` stands for."""
+    """Return the content of standard input."""
     if sys.stdin is None:
         raise click.UsageError("standard input is closed")
     return sys.stdin.buffer.read()
 
 
 def _overrides(flags: dict[str, Any]) -> Overrides:
-    """What the flags say instead of a configuration."""
+    """Return the settings that flags override."""
     from initaudit.settings import Overrides
 
     per_file: dict[str, tuple[str, ...]] = {}
@@ -450,11 +478,11 @@ def _joined(flags: dict[str, Any], name: str) -> tuple[str, ...]:
 
 
 def _output(flags: dict[str, Any]) -> Output:
-    """How the flags want the outcome shown."""
+    """Return how to show the outcome, from the flags."""
     from initaudit.commands import COUNTED, Output
 
     if flags["statistics"] and flags["output_format"] not in COUNTED:
-        raise click.UsageError(f"--statistics counts as {', '.join(COUNTED)}, and not as {flags['output_format']}")
+        raise click.UsageError(f"--statistics supports the formats {', '.join(COUNTED)}, not {flags['output_format']}")
     return Output(
         output_format=flags["output_format"],
         filename=flags["output_file"],
@@ -475,7 +503,7 @@ def _output(flags: dict[str, Any]) -> Output:
 
 
 def _color(wish: str) -> bool:
-    """Whether to paint, as ruff decides it: as wished, else as the environment says, else on a terminal."""
+    """Whether to color, as ruff decides it: by the flag, else by the environment, else on a terminal."""
     if wish != "auto":
         return wish == "always"
     said = os.environ.get
@@ -488,7 +516,7 @@ def _color(wish: str) -> bool:
 
 
 def _links() -> bool:
-    """Whether the terminal shows links: as FORCE_HYPERLINK says, else if it is one that is known to."""
+    """Whether the terminal supports links: by FORCE_HYPERLINK, else if it is known to."""
     said = os.environ.get
     if (forced := said("FORCE_HYPERLINK")) is not None:
         return forced != "0"

@@ -1,6 +1,6 @@
-"""What each command does once its flags are read. Findings go to standard output, everything else to standard error.
+"""What each command does once its flags are parsed. Findings go to standard output, everything else to standard error.
 
-Every command returns its exit code: 0 nothing to fail for, 1 findings, 2 the tool could not do what was asked.
+Every command returns its exit code: 0 success, 1 findings, 2 the tool could not do what was asked.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ Outcome = TypeVar("Outcome")
 
 
 LONGEST_LOG = 10_000
-"""Characters of one message on standard error."""
+"""Maximum length of one message on standard error, in characters."""
 FRAMES = 30
-"""Frames of a traceback that are shown, the innermost."""
+"""Number of innermost frames shown of a traceback."""
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
-    """How an outcome is shown."""
+    """How to show the outcome of a command."""
 
     output_format: str = "full"
     filename: str | None = None
@@ -69,12 +69,12 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def for_people(self) -> bool:
-        """Whether findings are listed for someone who reads them."""
+        """Whether findings are listed in a format for people."""
         return self.output_format in ("full", "concise") and not self.statistics
 
 
 def exits_with_2(command: Callable[Parameters, int]) -> Callable[Parameters, int]:
-    """Turn what makes a run impossible into a line on standard error and exit code 2, never into that of findings."""
+    """Print errors that make a run impossible as one line, and exit with 2, never with the exit code of findings."""
 
     @functools.wraps(command)
     def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> int:
@@ -87,16 +87,16 @@ def exits_with_2(command: Callable[Parameters, int]) -> Callable[Parameters, int
         except KeyboardInterrupt:
             _log("initaudit: interrupted")
             return 130
-        except Exception:  # Python would exit with 1, which says that there are findings
+        except Exception:  # Python would exit with 1, which means findings
             _log(traceback.format_exc(limit=-FRAMES), end="")
-            _log("initaudit: error: initaudit itself failed; please report what stands above")
+            _log("initaudit: error: initaudit itself failed; please report the traceback above")
         return 2
 
     return guarded
 
 
 def _looked(asked: Asked, output: Output, look: Callable[[Prepared], Outcome]) -> tuple[Prepared, Outcome]:
-    """Prepare a run and look, with a word on how far that is where someone waits for it."""
+    """Prepare a run and call ``look``, with progress shown on a terminal."""
     with progress.shown(quiet=output.quiet) as tell:
         prepared = session.prepare(msgspec.structs.replace(asked, tell=tell))
         return prepared, look(prepared)
@@ -112,7 +112,7 @@ def _mend(prepared: Prepared) -> engine.Mending:
 
 @exits_with_2
 def check(asked: Asked, output: Output, *, mend: bool = False) -> int:
-    """Look, and report; with ``mend`` fix what can be fixed first."""
+    """Check and report; with ``mend``, apply fixes first."""
     if mend and asked.standard_input_named:
         return _mend_standard_input(session.prepare(asked), output)
     fixed: tuple[Finding, ...] = ()
@@ -137,7 +137,7 @@ def probe(
     page_file: str | None = None,
     try_advice: bool = False,
 ) -> int:
-    """Build models and report; for people, also show what wrote their parameters."""
+    """Build models and report; in formats for people, also show what wrote their parameters."""
     if page_file is not None and importlib.util.find_spec("jinja2") is None:
         raise session.UseError("--html needs jinja2, which is not installed: pip install 'initaudit[probe]'")
     prepared, report = _looked(asked, output, _run)
@@ -162,7 +162,7 @@ def probe(
 
 
 def _portraits(report: Report, prepared: Prepared, output: Output) -> str:
-    """The models that were built, for someone who looks at them."""
+    """Return the tables of the built models, for people."""
     if output.output_format != "full" or output.statistics or output.quiet:
         return ""
     if not any(one.observer is Observer.PROBE and one.parameters for one in report.observations):
@@ -182,7 +182,7 @@ def _portraits(report: Report, prepared: Prepared, output: Output) -> str:
 
 @exits_with_2
 def diff(asked: Asked, output: Output) -> int:
-    """Print what fixing would change, as a patch."""
+    """Print what the fixes would change, as a patch."""
     prepared = session.prepare(asked)
     unsafe = prepared.configuration.run.unsafe_fixes
     mending = engine.mend(prepared.task, prepared.watches, unsafe=unsafe, writing=False)
@@ -193,10 +193,10 @@ def diff(asked: Asked, output: Output) -> int:
 
 @exits_with_2
 def add_ignores(asked: Asked, output: Output) -> int:
-    """Write a suppression for every finding in the checked files; standard input goes to standard output with them."""
+    """Add a suppression for every finding to the checked files; print the changed text of standard input."""
     prepared = session.prepare(asked)
     task, written, errors = prepared.task, 0, list[str]()
-    for _ in range(engine.FIX_ROUNDS):  # what is silenced no longer stands for what it superseded
+    for _ in range(engine.FIX_ROUNDS):  # a suppressed finding no longer hides those that it superseded
         report = prepared.with_errors(engine.run(task, prepared.watches))
         mended, refused = _suppressed(task, report)
         done = 0
@@ -223,7 +223,7 @@ def add_ignores(asked: Asked, output: Output) -> int:
 
 
 def _suppressed(task: Task, report: Report) -> tuple[list[fix.Mended], list[str]]:
-    """The files with a comment for each finding, and what cannot get any."""
+    """Return the files with a comment for each finding, and errors for files that cannot get one."""
     mended, errors, sources = [], [], Sources(task.given)
     by_file: dict[str, list[Finding]] = {}
     for finding in report.findings:
@@ -252,7 +252,7 @@ def show_files(asked: Asked, output: Output) -> int:
 
 @exits_with_2
 def baseline(asked: Asked, output: Output) -> int:
-    """Write what is found as known."""
+    """Write the current findings to the baseline."""
     prepared, report = _looked(asked, output, _run)
     report = prepared.with_errors(report)
     for error in report.errors:
@@ -269,7 +269,7 @@ def baseline(asked: Asked, output: Output) -> int:
 
 @exits_with_2
 def rule(selector: str | None, *, as_json: bool) -> int:
-    """Print the documentation of one rule, of those with a prefix or a category, or of all."""
+    """Print the documentation of the rules that a selector names, or of all."""
     rules = catalogue()
     chosen = [rules[code] for code in sorted(matching(selector or "ALL", rules))]
     if as_json:
@@ -283,7 +283,7 @@ def rule(selector: str | None, *, as_json: bool) -> int:
 
 @exits_with_2
 def rule_in_browser(selector: str) -> int:
-    """Open the page of one rule, and say where it is."""
+    """Open the page of one rule in a browser, and print its address."""
     import webbrowser
 
     from initaudit.rule_page import address_of
@@ -291,7 +291,7 @@ def rule_in_browser(selector: str) -> int:
     rules = catalogue()
     codes = matching(selector, rules)
     if len(codes) != 1:
-        raise session.UseError(f"`{selector}` names {len(codes)} rules; --web opens the page of one")
+        raise session.UseError(f"`{selector}` selects {len(codes)} rules; --web opens one")
     address = address_of(rules[next(iter(codes))])
     _print(_encoded(f"{address}\n"))
     webbrowser.open(address)
@@ -300,14 +300,14 @@ def rule_in_browser(selector: str) -> int:
 
 def _rule_as_text(one: AnyRule) -> str:
     seen_by = " and ".join(sorted(observer.value for observer in one.observers))
-    facts = f"{one.category.value}, {one.severity.value}, seen by {seen_by}, {_default(one)}"
+    facts = f"{one.category.value}, {one.severity.value}, found by {seen_by}, {_default(one)}"
     return f"# {one.code} {one.name}\n\n{facts}\n\n{one.documentation()}\n"
 
 
 def _default(one: AnyRule) -> str:
-    default = {"on": "on by default", "preview": "on with --preview", "off": "on when selected"}[one.default.value]
+    default = {"on": "on by default", "preview": "on with --preview", "off": "off by default"}[one.default.value]
     trying = " and ".join(sorted(observer.value for observer in one.trying))
-    return f"{default}, by the {trying} with --preview" if trying else default
+    return f"{default} (by the {trying} with --preview)" if trying else default
 
 
 def _rule_as_json(one: AnyRule) -> dict[str, Any]:
@@ -327,7 +327,7 @@ def _rule_as_json(one: AnyRule) -> dict[str, Any]:
 
 @exits_with_2
 def config(asked: Asked, key: str | None = None) -> int:
-    """Print the effective settings, as the text of an initaudit.toml; of one key also what it means."""
+    """Print the effective settings as an initaudit.toml, or the meaning and value of one key."""
     configuration = session.configuration_for(asked)
     if key is not None:
         _print(_encoded("\n".join(settings.explained(configuration.run, key)) + "\n"))
@@ -340,7 +340,7 @@ def config(asked: Asked, key: str | None = None) -> int:
 
 @exits_with_2
 def clean(asked: Asked) -> int:
-    """Remove the cache, and nothing that lies beside it."""
+    """Remove the cache, but no other file in its folder."""
     folder = session.cache_folder(asked, session.configuration_for(asked))
     if folder is None or not folder.exists():
         return 0
@@ -350,13 +350,13 @@ def clean(asked: Asked) -> int:
         raise session.UseError(f"{folder}: {error.strerror or error}") from error
     if not removed:
         raise session.UseError(f"{folder}: not a cache of initaudit; nothing was removed")
-    _log(f"{folder}: the cache was removed, and the rest is as it was." if folder.exists() else f"{folder} removed.")
+    _log(f"{folder}: the cache was removed; other files were kept." if folder.exists() else f"{folder} removed.")
     return 0
 
 
 @exits_with_2
 def server() -> int:
-    """Serve an editor until it is done."""
+    """Run the language server."""
     if importlib.util.find_spec("pygls") is None:
         raise session.UseError("the server needs pygls, which is not installed: pip install 'initaudit[lsp]'")
     from initaudit.server.server import make
@@ -373,7 +373,7 @@ def schema() -> int:
 
 
 def _mend_standard_input(prepared: Prepared, output: Output) -> int:
-    """The mended text goes to standard output, and what remains to its file or to standard error."""
+    """Print the fixed text to standard output, and the remaining findings to the output file or standard error."""
     unsafe = prepared.configuration.run.unsafe_fixes
     mending = engine.mend(prepared.task, prepared.watches, unsafe=unsafe, writing=False)
     report, given = mending.remaining, tuple(after for _, after in mending.texts) or prepared.task.given
@@ -386,7 +386,7 @@ def _mend_standard_input(prepared: Prepared, output: Output) -> int:
 
 
 def _shown(report: Report, output: Output, given: Sequence[SourceFile]) -> str:
-    """The findings in the format that was asked for."""
+    """Return the findings in the requested format."""
     if output.statistics:
         return COUNTED[output.output_format](_statistics(report.findings))
     width = shutil.get_terminal_size().columns if output.on_terminal else None
@@ -395,7 +395,7 @@ def _shown(report: Report, output: Output, given: Sequence[SourceFile]) -> str:
 
 
 def _statistics(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    """How many findings each rule has, most first."""
+    """Count the findings of each rule, most frequent first."""
     counts = Counter((finding.code, finding.name) for finding in findings)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [{"code": code, "name": name, "count": count} for (code, name), count in ranked]
@@ -411,7 +411,7 @@ COUNTED: dict[str, Callable[[list[dict[str, Any]]], str]] = {
     "json": lambda counts: json.dumps(counts, indent=2) + "\n",
     "json-lines": lambda counts: "".join(json.dumps(one) + "\n" for one in counts),
 }
-"""The formats that can hold how many findings each rule has."""
+"""The formats that `--statistics` supports."""
 
 
 def _conclude(
@@ -422,9 +422,9 @@ def _conclude(
     *,
     offered: Collection[str] | None = None,
 ) -> int:
-    """Tell the person at the terminal what was done, and what to do next; the exit code.
+    """Print what was done and what to do next; return the exit code.
 
-    ``offered`` are flags that may be next, None where nothing is.
+    ``offered`` are flags that may be suggested; with None, nothing is suggested.
     """
     if output.show_fixes and not output.silent:
         for line in _fixes(fixed):
@@ -462,14 +462,14 @@ def _conclude(
 
 
 def _fixes(fixed: Iterable[Finding]) -> Iterator[str]:
-    """The fixes that were applied, by file and rule."""
+    """Yield a line for the applied fixes of each file and rule."""
     counts = Counter((finding.place.filename, finding.code, finding.name) for finding in fixed)
     for (filename, code, name), count in sorted(counts.items()):
         yield f"fixed: {filename}: {count} x {code} ({name})"
 
 
 def _configurations(prepared: Prepared) -> list[str]:
-    """Every configuration file that is used, that of the run first."""
+    """Return the configuration files used, that of the run first."""
     configuration = prepared.configuration
     located = [configuration.root, *map(configuration.for_file, prepared.task.filenames)]
     return list(dict.fromkeys(str(one.filename) for one in located if one.filename is not None)) or ["none"]
@@ -482,7 +482,7 @@ def _undecided(report: Report) -> Iterator[str]:
 
 
 def _summary(report: Report, *, unsafe: bool) -> str:
-    """One line: what was looked at, and what came of it. It follows no error: there it would say too much."""
+    """Return one line: what was checked, and the outcome. It is not printed after an error."""
     done = report.summary
     models = done.built or done.not_built
     looked = [f"{_count(done.files, 'file')} checked"] if done.files or done.not_read or not models else []
@@ -527,7 +527,7 @@ def _save(filename: str, content: bytes) -> None:
 
 
 def _print(content: bytes) -> None:
-    """To standard output, whatever its encoding."""
+    """Write bytes to standard output, whatever its encoding."""
     if sys.stdout is None:
         raise session.UseError("standard output is closed")
     try:
@@ -535,23 +535,23 @@ def _print(content: bytes) -> None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where what is left can go when Python ends
-        if not isinstance(error, BrokenPipeError):  # whoever reads, as `head` does, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that flushing at exit does not fail
+        if not isinstance(error, BrokenPipeError):  # a reader such as `head` has closed the pipe
             raise session.UseError(f"standard output: {error.strerror}") from error
 
 
 def _encoded(text: str) -> bytes:
-    """In UTF-8, whatever the locale; file names keep their bytes."""
+    """Encode as UTF-8, whatever the locale; file names keep their bytes."""
     try:
         return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a name in the source may be half of a character
+    except UnicodeEncodeError:  # a name in the source may hold a lone surrogate
         return text.encode("utf-8", "replace")
 
 
 def _log(message: str, end: str = "\n", *, escaped: bool = False) -> None:
-    """Write to standard error, if anybody listens there.
+    """Write to standard error, if it is open.
 
-    A message is made printable, and is cut where it is longer than anybody reads, unless it is a report: ``escaped``.
+    A message is made printable and cut to LONGEST_LOG, unless it is a report, which is ``escaped`` already.
     """
     if sys.stderr is not None:
         message = message if escaped else printable_lines(shortened(message, LONGEST_LOG))

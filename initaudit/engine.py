@@ -1,6 +1,6 @@
 """One run: settings -> observers -> rules -> merge -> suppress -> supersede -> baseline -> Report.
 
-The only room that knows observers, rules and settings together. Observers come in as callables.
+The only module that knows observers, rules and settings together. Observers are passed in as callables.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ from initaudit.subjects.files import SyntaxFault, UnusedSuppression
 from initaudit.suppression import Suppressions, read_suppressions, unused
 from initaudit.timeline import ParameterTimeline
 
-FIX_ROUNDS = 10  # a fix may uncover the next one; more rounds than this means that fixes undo each other
+FIX_ROUNDS = 10  # a fix may enable another; more rounds mean that fixes undo one another
 
 
 class Watched(msgspec.Struct, frozen=True):
-    """What one observer saw, and what it could not look at."""
+    """What one observer saw, and its errors."""
 
     observer: Observer
     observations: tuple[Observation, ...]
@@ -58,15 +58,15 @@ Watch = Callable[[Asking], Watched]
 
 
 class UnavailableError(Exception):
-    """An observer that cannot run here, and what it needs."""
+    """An observer cannot run here; the message says what it needs."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run is about.
+    """The input of a run.
 
-    ``filenames`` are the files that are read. ``given`` are texts that are read in the place of what is on disk.
-    ``noqa`` says whether suppressions count, ``known`` holds the fingerprints of the baseline, and ``changes``, if
-    there are any, restricts findings to changed lines.
+    ``filenames`` are the files to read. ``given`` holds texts that replace files on disk. ``noqa`` says whether
+    suppressions apply, ``known`` holds the fingerprints of the baseline, and ``changes`` restricts findings to
+    changed lines.
     """
 
     configuration: Configuration
@@ -79,15 +79,15 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NotJudged(Undecided, frozen=True, kw_only=True):
-    """Something that was not decided, and the selected rules that needed it."""
+    """Something undecided, and the selected rules that needed it."""
 
     codes: tuple[str, ...] = ()
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What was done, so that silence is never mistaken for "clean".
+    """Counts of what was done, so that silence is never mistaken for "clean".
 
-    ``files`` counts those that were read to their end, ``not_read`` those that were not.
+    ``files`` counts the files read to their end, ``not_read`` the others.
     """
 
     files: int = 0
@@ -102,10 +102,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of a run. ``errors`` are things that could not be done at all, in words.
+    """The outcome of a run. ``errors`` says what could not be done.
 
-    ``unread`` is what was left out of documents though it may be Python. ``warnings`` are things to know that are
-    neither findings nor errors.
+    ``unread`` lists the parts of notebooks and Markdown that may be Python and were skipped. ``warnings`` are neither
+    findings nor errors.
     """
 
     findings: tuple[Finding, ...]
@@ -117,20 +117,20 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """The findings and what was not judged, for people; nothing where another rank tells it."""
+        """Return the findings, warnings and errors as text; empty on all ranks but the first."""
         from initaudit.presentation import as_text
 
         told = (as_text(self.findings), *self.warnings, *self.errors)
         return "" if any(one.rank for one in self.observations) else "\n".join(filter(None, told))
 
     def _repr_html_(self) -> str:
-        """The findings as a notebook shows them."""
+        """Return the findings as HTML for a notebook."""
         from initaudit.presentation import as_html
 
         return as_html(self.findings)
 
     def exit_code(self, fail_on: Severity = Severity.WARNING) -> int:
-        """0 when nothing is as severe as ``fail_on``, 1 when something is, 2 when something could not be done."""
+        """Return 2 if there are errors, 1 if a finding is at least as severe as ``fail_on``, else 0."""
         if self.errors:
             return 2
         return int(any(finding.severity.rank >= fail_on.rank for finding in self.findings))
@@ -146,7 +146,7 @@ def reading(
     site_packages: bool = False,
     tell: Tell = silent,
 ) -> Watch:
-    """The analyzer on these files, or ``only`` on some of them."""
+    """Return the analyzer for these files; with ``only``, it reports on some of them."""
 
     def watch(asking: Asking) -> Watched:
         from initaudit.analyzer import analyze
@@ -179,10 +179,10 @@ def building(
     root: Path | None = None,
     tell: Tell = silent,
 ) -> Watch:
-    """The probe on these models. A target that cannot be imported is an error, and the others are still built.
+    """Return the probe for these models. A target that cannot be imported is an error; the others are still built.
 
-    ``changes`` are made to the models, by target, once they are built. Names are imported from the current folder, then
-    from the ``root``.
+    ``changes`` holds changes by target, applied to the built models. Modules are imported from the current folder,
+    then from ``root``.
     """
 
     def watch(asking: Asking) -> Watched:
@@ -221,12 +221,12 @@ def building(
 
 
 def _told(tell: Tell, done: int, total: int, headway: Headway) -> None:
-    """Tell how far one model of several is."""
+    """Report the progress of one of several models."""
     tell(msgspec.structs.replace(headway, done=done, total=total))
 
 
 def building_here(model: Any, inputs: Any = None, *, seed: int = 0, seeds: int = 1) -> Watch:
-    """The probe on a class, a factory or an instance, in this process."""
+    """Return the probe for a class, a factory or an instance, in this process."""
 
     def watch(asking: Asking) -> Watched:
         from initaudit.probe import ProbeUnavailable, probe_here
@@ -242,7 +242,7 @@ def building_here(model: Any, inputs: Any = None, *, seed: int = 0, seeds: int =
 
 
 def run(task: Task, watches: Iterable[Watch]) -> Report:
-    """Look once, and report what is wrong."""
+    """Run all observers once, and report what is wrong."""
     rules, sources = catalogue(), Sources(task.given)
     selected = Selected(task.configuration, rules)
     preview = task.configuration.run.preview
@@ -300,14 +300,14 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
 
 
 def _in_changes(finding: Finding, changes: Changes) -> bool:
-    """Whether changed lines have to do with a finding: with what was not read or built, wherever it shows."""
+    """Whether a finding concerns changed lines; one of an unreadable file concerns all changes of the file."""
     if not catalogue()[finding.code].always:
         return changes.touch(finding.place)
     return Observer.ANALYZER not in catalogue()[finding.code].observers or changes.touch_file(finding.place.filename)
 
 
 def _not_judged(observation: Observation, selected: Selected, named: Names, *, preview: bool) -> Iterator[NotJudged]:
-    """What an observer could not decide, as far as the rules that are selected there needed it."""
+    """Yield what an observer could not decide and a selected rule needed."""
     for item in observation.undecided:
         item = bounded(moved(item, named.place))
         filename = item.place.filename if item.place is not None else named.name(observation.source)
@@ -324,7 +324,7 @@ def _not_judged(observation: Observation, selected: Selected, named: Names, *, p
 
 
 def _is_told(item: NotJudged) -> bool:
-    """Whether something that was not decided is told without being asked for."""
+    """Whether something undecided is reported without `--show-unknown`."""
     return item.remedy is not None
 
 
@@ -333,7 +333,7 @@ def _warning(item: NotJudged) -> str:
 
 
 def _not_read(observation: Observation) -> bool:
-    """Whether a file was not read at all, or not to its end: a cell that is not Python hides no other."""
+    """Whether a file was not read to its end. A cell that is not Python does not hide the others."""
     if observation.observer is not Observer.ANALYZER:
         return False
     faults = (fact for fact in observation.facts if isinstance(fact, SyntaxFault))
@@ -341,7 +341,7 @@ def _not_read(observation: Observation) -> bool:
 
 
 def _not_built(observations: Iterable[Observation], reported: Iterable[Finding], named: Names) -> Iterator[str]:
-    """Why models were not built of which no finding says so, since somebody turned that off."""
+    """Yield why models were not built, where the rule that reports it is turned off."""
     told = {finding.place for finding in reported if catalogue()[finding.code].subject is BuildFailure}
     for observation in observations:
         for fact in observation.facts:
@@ -350,7 +350,7 @@ def _not_built(observations: Iterable[Observation], reported: Iterable[Finding],
 
 
 def _in_document(observation: Observation, named: Names, sources: Sources) -> Observation:
-    """What was seen of a document, by places in the document: nobody else knows the text that was read of it."""
+    """Return an observation with places in the notebook or Markdown file rather than in the Python read from it."""
     if not is_document(observation.source):
         return observation
     shown = moved(observation, lambda place: sources.shown(named.place(place)))
@@ -359,7 +359,7 @@ def _in_document(observation: Observation, named: Names, sources: Sources) -> Ob
 
 
 def judge(observation: Observation, rules: Iterable[AnyRule], *, preview: bool = True) -> Iterator[Seen]:
-    """What the rules say of one observation. A fix that was not proved is advice in words."""
+    """Yield what the rules report of one observation. A fix that was not proved becomes advice in words."""
     proved = {(each.code, each.place): each.edits for each in observation.fixes}
     for one in _judged(observation, rules, preview=preview):
         wanted = one.finding.fix
@@ -387,14 +387,14 @@ def _judged(observation: Observation, rules: Iterable[AnyRule], *, preview: bool
 
 
 class Judge(msgspec.Struct, frozen=True):
-    """What the analyzer asks of the rules while it reads a file, without knowing them."""
+    """Lets the analyzer query the rules while it reads a file, without knowing them."""
 
     def accused(self, observation: Observation) -> frozenset[Place]:
-        """Where any rule has something to report of what was observed."""
+        """Return the places at which any rule reports a finding."""
         return frozenset(one.finding.place for one in _judged(observation, catalogue().values()))
 
     def proved(self, observation: Observation, text: str, read: Callable[[str], Observation]) -> tuple[ProvedFix, ...]:
-        """The fixes of findings in a file that help."""
+        """Return the proved fixes of the findings in a file."""
         return proof.proved(text, self._read(observation), lambda mended: self._read(read(mended)))
 
     @staticmethod
@@ -404,12 +404,12 @@ class Judge(msgspec.Struct, frozen=True):
 
 
 def _noticed(facts: tuple[UnusedSuppression, ...]) -> Observation:
-    """What the engine itself noticed, for the rules to judge."""
+    """Return the observation of the engine itself: unused suppressions."""
     return Observation(observer=Observer.ANALYZER, source="", facts=facts)
 
 
 class _Hiding:
-    """Takes out what comments suppress, and remembers which comments did."""
+    """Removes suppressed findings, and records which comments suppressed any."""
 
     def __init__(self, task: Task, sources: Sources) -> None:
         self._task = task
@@ -419,7 +419,7 @@ class _Hiding:
         self.count = 0
 
     def remaining(self, findings: Iterable[Finding]) -> list[Finding]:
-        """The findings that no comment hides."""
+        """Return the findings that no comment suppresses."""
         return [finding for finding in findings if not (self._task.noqa and self._hidden(finding))]
 
     def _hidden(self, finding: Finding) -> bool:
@@ -436,7 +436,7 @@ class _Hiding:
         return self._files[filename]
 
     def unused(self, selected: Selected, looked: _Looked) -> Iterator[UnusedSuppression]:
-        """The comments that hide nothing, judged for rules that ran and whose every observer looked at the file."""
+        """Yield the comments that suppress nothing, for rules whose observers all looked at the file."""
         rules = {code: rule for code, rule in catalogue().items() if rule.category is not Category.TOOL}
         for filename in self._task.filenames:
             if filename not in looked.commented:
@@ -449,7 +449,7 @@ class _Hiding:
 
 
 class _Looked:
-    """Who looked at which file and decided all there was, and which files hold comments for this tool."""
+    """Which observers decided everything in which file, and which files hold suppressions."""
 
     def __init__(self, watched: Iterable[Watched], names: Names, filenames: Iterable[str]) -> None:
         self._by_file: dict[str, set[Observer]] = {}
@@ -478,9 +478,9 @@ class _Looked:
 
 
 class Mending(msgspec.Struct, frozen=True):
-    """What was found, what remains, and the files that were mended without being written: as they are, and mended.
+    """The first report, the remaining one, and the texts of files fixed in memory, before and after.
 
-    ``fixed`` are the findings whose fixes were applied.
+    ``fixed`` holds the findings whose fixes were applied.
     """
 
     found: Report
@@ -490,7 +490,7 @@ class Mending(msgspec.Struct, frozen=True):
 
 
 def mend(task: Task, watches: Sequence[Watch], *, unsafe: bool = False, writing: bool = True) -> Mending:
-    """Run and apply fixes until none is left to apply: to files, or without ``writing`` to texts in their place."""
+    """Run and apply fixes until none is left: to files, or without ``writing`` to texts in memory."""
     reports: list[Report] = []
     fixed, errors = list[Finding](), dict[str, str]()
     before, given = dict[str, SourceFile](), {source.filename: source for source in task.given}
@@ -523,7 +523,7 @@ def mend(task: Task, watches: Sequence[Watch], *, unsafe: bool = False, writing:
 
 
 def fixable(task: Task, report: Report, *, unsafe: bool) -> dict[str, list[Finding]]:
-    """The findings that can be fixed, by file; files that only the probe met belong to someone else."""
+    """Return the fixable findings by file. Files that only the probe saw are not fixed."""
     checked = frozenset(task.filenames)
     by_file: dict[str, list[Finding]] = {}
     for finding in report.findings:
@@ -533,15 +533,15 @@ def fixable(task: Task, report: Report, *, unsafe: bool) -> dict[str, list[Findi
 
 
 def _unchanged(filename: str, stamp: tuple[int, int]) -> SourceFile:
-    """A file as it was when it was checked."""
+    """Return a file as it was when it was checked; raises FixError if it has changed."""
     source = read_source(filename)
     if _stamp(filename) != stamp:
-        raise fix.FixError(f"{filename}: changed while it was being checked; nothing was changed")
+        raise fix.FixError(f"{filename}: not fixed: the file changed while it was being checked")
     return source
 
 
 def _stamp(filename: str) -> tuple[int, int]:
-    """What changes when a file is written; of one that is gone, nothing."""
+    """Return the modification time and size of a file; a constant if it does not exist."""
     try:
         status = Path(filename).stat()
     except OSError:

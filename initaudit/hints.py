@@ -1,4 +1,4 @@
-"""What to type next: one line after the findings."""
+"""Suggest the next command in one line after the findings."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from initaudit.finding import Applicability, Finding
 
 
 def next_step(findings: Sequence[Finding], offered: Collection[str]) -> Iterator[str]:
-    """The most useful step after findings, if any; ``offered`` are flags of the command that were not given."""
+    """Yield the most useful next step, if any; ``offered`` are flags of the command that were not given."""
     fixes = Counter(one.fix.applicability for one in findings if one.fix is not None and one.fix.edits)
     worst = max(findings, key=lambda one: one.severity.rank, default=None)
     if worst is None:
         return
     if fixes[Applicability.SAFE] and "--fix" in offered:
-        yield f"next: add `--fix` to mend {fixes[Applicability.SAFE]} of {len(findings)}, or `--diff` to see how"
+        yield f"next: add `--fix` to fix {fixes[Applicability.SAFE]} of {len(findings)}, or `--diff` to preview"
     elif fixes[Applicability.UNSAFE] and "--fix" in offered:
-        yield f"next: add `--diff --unsafe-fixes` to see what would be written, or read `initaudit rule {worst.code}`"
+        yield f"next: add `--diff --unsafe-fixes` to preview fixes, or read `initaudit rule {worst.code}`"
     elif "--try" in offered and any(one.advice for one in findings):
-        yield "next: add `--try` to build the model again with what is advised, and see what that changes"
+        yield "next: add `--try` to build the model again with the advice applied, and compare"
     else:
-        yield f"next: `initaudit rule {worst.code}` says why this is wrong and what to write instead"
+        yield f"next: `initaudit rule {worst.code}` explains why this is wrong and what to write instead"

@@ -1,8 +1,8 @@
-"""Audits where training begins: a plain hook, a callback of transformers' Trainer, and one of Lightning's.
+"""Audit a model when training begins: a plain function, a callback for transformers' Trainer, and one for Lightning.
 
-Each judges the values of a model that is about to be trained, and runs copies of it forward and backward on a real
-batch. The model, its mode, its gradients and the generators of random numbers stay as they are, and so does the
-training that follows. Nothing of torch, transformers or Lightning is imported before it is needed.
+Each checks the values of the model, and runs copies of it forward and backward on a real batch. The model, its mode,
+its gradients and the random number generators stay as they are, so the training that follows is unchanged. torch,
+transformers and Lightning are imported only when needed.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ OnFinding = Literal["warn", "raise", "log"]
 
 
 class InitializationWarning(UserWarning):
-    """What is wrong with the initialization of a model that is about to be trained."""
+    """Warns of a wrong initialization of a model before its training."""
 
 
 class InitializationError(Exception):
-    """A model is about to be trained whose initialization is wrong; ``report`` says how."""
+    """The initialization of a model is wrong before its training; ``report`` holds the findings."""
 
     def __init__(self, report: Report) -> None:
         super().__init__(f"initialization is not clean\n{report}")
@@ -50,12 +50,12 @@ def before_training(
     config: str | None = None,
     isolated: bool = False,
 ) -> Report:
-    """Audit a model that is about to be trained, and return the report. Every rank has to call it.
+    """Audit a model before its training, and return the report. Every rank has to call it.
 
-    ``batch`` is what a data loader yields: a tensor, a tuple that begins with the inputs, or a dictionary of which the
-    forward takes some. ``on_finding`` says what a finding of at least the severity ``fail_on`` does; one that is less
-    severe is in the report alone. ``writer`` takes the text too: it has ``add_text(tag, text)``, as TensorBoard's does.
-    Raises InitializationError when ``on_finding`` is "raise".
+    ``batch`` is what a data loader yields: a tensor, a tuple that begins with the inputs, or a dictionary that holds
+    arguments of the forward. ``on_finding`` says what to do about findings of at least the severity ``fail_on``; less
+    severe ones are only in the report. ``writer`` also receives the text, through ``add_text(tag, text)`` as of
+    TensorBoard's SummaryWriter. Raises InitializationError if ``on_finding`` is "raise".
     """
     import initaudit
 
@@ -75,9 +75,9 @@ def before_training(
 
 
 def transformers_callback(**settings: Any) -> Any:
-    """Return a ``TrainerCallback`` that audits the model at the first forward of a training, on its batch.
+    """Return a ``TrainerCallback`` that audits the model at the first forward of the training, on its batch.
 
-    ``settings`` are those of :func:`before_training`. A training that goes on from a checkpoint is not audited.
+    ``settings`` are those of :func:`before_training`. A training resumed from a checkpoint is not audited.
     """
     from transformers import TrainerCallback
 
@@ -94,7 +94,7 @@ def transformers_callback(**settings: Any) -> Any:
 def lightning_callback(**settings: Any) -> Any:
     """Return a Lightning ``Callback`` that audits the module on its first training batch.
 
-    ``settings`` are those of :func:`before_training`. A training that goes on from a checkpoint is not audited.
+    ``settings`` are those of :func:`before_training`. A training resumed from a checkpoint is not audited.
     """
     if "pytorch_lightning" in sys.modules and "lightning.pytorch" not in sys.modules:
         from pytorch_lightning import Callback
@@ -112,7 +112,7 @@ def lightning_callback(**settings: Any) -> Any:
 
 
 def _at_first_forward(model: Any, settings: Mapping[str, Any]) -> None:
-    """Audit a model when it is called next, with what it is called with."""
+    """Audit a model at its next call, with the arguments of the call."""
 
     def audited(module: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         handle.remove()
@@ -125,7 +125,7 @@ def _at_first_forward(model: Any, settings: Mapping[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _plain_modes(model: Any) -> Iterator[None]:
-    """Measure with gradients and without autocast, whatever the training loop has begun."""
+    """Enable gradients and disable autocast, whatever modes the training loop has set."""
     import torch
 
     devices = {tensor.device.type for tensor in model.parameters()} - {"meta"}
@@ -138,7 +138,7 @@ def _plain_modes(model: Any) -> Iterator[None]:
 
 
 def _inputs(model: Any, batch: Any) -> Any:
-    """Return copies of what the forward takes of a batch; None where nothing of it is an input."""
+    """Return copies of the inputs of the forward in a batch; None if it holds none."""
     if batch is None:
         return None
     parameters = _parameters(model)
@@ -152,14 +152,14 @@ def _inputs(model: Any, batch: Any) -> Any:
 
 
 def _parameters(model: Any) -> Mapping[str, inspect.Parameter]:
-    """Return the parameters of a forward, also within a wrapper of torch's."""
+    """Return the parameters of the forward, looking inside wrappers of torch."""
     from initaudit.probe.declarations import wrapped
 
     return inspect.signature(wrapped(model).forward).parameters
 
 
 def _copied(value: Any) -> Any:
-    """Return inputs that a forward may write to, without their history."""
+    """Return detached copies of inputs, which a forward may modify."""
     import torch
 
     if isinstance(value, torch.Tensor):
@@ -170,7 +170,7 @@ def _copied(value: Any) -> Any:
 
 
 def _tell(report: Report, on_finding: OnFinding, fail_on: str, writer: Any) -> None:
-    """Do about a report what was asked for; one rank tells, and all raise."""
+    """Warn, log or raise, as asked. One rank warns or logs; all ranks raise."""
     from initaudit.finding import Severity
 
     wrong = any(finding.severity.rank >= Severity(fail_on).rank for finding in report.findings)

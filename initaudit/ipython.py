@@ -1,8 +1,8 @@
-"""Turn a cell into Python as IPython does before it runs it, without moving a row.
+"""Turn a cell into Python as IPython does before running it, without moving a row.
 
 Commands (``%magic``, ``!shell``, ``help?``) are recognised where a statement begins, never inside a string, a bracket
-or a continued line, and replaced by Python that does nothing. What a magic runs is read: all of ``%%time``, none of
-``%%bash``, and of ``%%tab`` what is for PyTorch.
+or a continued line, and replaced by Python that does nothing. The Python that a magic runs is read: all of ``%%time``,
+none of ``%%bash``, and the parts of ``%%tab`` for PyTorch.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from initaudit.newer_python import is_newer_python
 from initaudit.source import lines
 
 ELSEWHERE = "from elsewhere import *"
-"""Where names may come from that are not shown: commands run other programs, and cells that are not read bind names."""
+"""Stands for code that is not read and may bind any name: commands that run programs, and skipped cells."""
 NOTHING = "pass"
 ANYTHING = "get_ipython()"
-"""What a command returns."""
+"""Stands for the result of a command."""
 
 RUN_A_STATEMENT = frozenset({"debug", "lprun", "memit", "mprun", "prun", "pyinstrument", "time", "timeit"})
-"""Line magics that run the Python behind their options; as cell magics they run their body."""
+"""Line magics that run the Python after their options; as cell magics they run their body."""
 RUN_THEIR_BODY = RUN_A_STATEMENT | {"capture", "heat", "notify", "scalene", "snakeviz", "wandb"}
 BIND_NAMES = frozenset({"R", "load", "loadpy", "macro", "pylab", "rerun", "recall", "run", "sql", "store"})
-"""Line magics that may give any name to anything."""
+"""Line magics that may bind any name."""
 SHELLS = frozenset({"!", "bash", "cmd", "perl", "ruby", "script", "sh", "shell", "system", "sx"})
 SHOW_THEIR_BODY = frozenset({"HTML", "SVG", "html", "javascript", "js", "latex", "markdown", "svg"})
 WRITE_A_FILE = frozenset({"file", "writefile"})
@@ -38,11 +38,11 @@ WITHOUT_A_SIGN = re.compile(
     r"\s*(?:cat|cd|clear|conda|cp|env|history|less|ll|load_ext|ls|mamba|man|matplotlib|micromamba|mkdir|more|mv|pip|pwd"
     r"|reload_ext|rm|rmdir|run|time|timeit|uv|who|whos)(?!\S)"
 )
-"""Line magics that people write without a percent sign, which IPython adds where a cell has one row."""
+"""Line magics usable without a percent sign, which IPython adds in a cell of one row."""
 BIND_NO_NAMES = SHELLS | SHOW_THEIR_BODY | WRITE_A_FILE | {"tab"}
 ANOTHER_PROCESS = frozenset({"python", "python3"})
 FRAMEWORKS = re.compile(r"\b(?:all|torch|pytorch)\b")
-"""The tabs of a text in several frameworks that are about PyTorch."""
+"""Matches the tabs for PyTorch, in a text for several frameworks."""
 OTHER_TAB = "for another framework"
 
 _MAGIC = re.compile(r"%%([^\s?]+)[ \t]*(.*)")
@@ -73,7 +73,7 @@ _TAB_COMMENT = re.compile(r"#@tab\b[ \t]*(.*)")
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """Where in a cell Python stops understanding it, and why."""
+    """The place in a cell where Python fails to parse it, and why."""
 
     row: int
     column: int
@@ -81,9 +81,9 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Code(msgspec.Struct):
-    """The Python of a cell, row by row, and how many columns each row lost at its begin.
+    """The Python of a cell, row by row, and the number of columns removed at the start of each row.
 
-    ``fault`` says why the cell is not Python, ``unread`` why what may be Python was left out; the rows then hold none.
+    ``fault`` says why the cell is not Python, ``unread`` why possible Python was skipped; the rows are then empty.
     """
 
     rows: list[str]
@@ -92,7 +92,7 @@ class Code(msgspec.Struct):
     unread: str | None = None
 
     def blank(self, first: str = "") -> None:
-        """Take all code out, and put something into the first row."""
+        """Remove all code, and put ``first`` into the first row."""
         self.rows[:] = [first, *[""] * (len(self.rows) - 1)]
 
 
@@ -103,13 +103,13 @@ def python_of(text: str) -> Code:
 
 
 def tab_of(text: str) -> str | None:
-    """Return which frameworks a cell is for, when a comment at its begin says so."""
+    """Return the frameworks that a cell is for, if a comment at its start says so."""
     match = _TAB_COMMENT.match(text.lstrip())
     return match[1] if match else None
 
 
 def commands_of_session(rows: Sequence[str]) -> list[str]:
-    """Return the rows without what Python printed, where they show a session with it."""
+    """Return the rows without output, if they show an interactive session."""
     first = next((row for row in rows if row.strip()), "")
     if _CLASSIC[0].match(first):
         return [row if _CLASSIC[1].match(row) else "" for row in rows]
@@ -145,7 +145,7 @@ def _cell(code: Code) -> Code:
 
 
 def _fault(code: Code) -> Fault | None:
-    """Why Python does not parse a cell."""
+    """Return why Python does not parse a cell; None if it does."""
     error = syntax_error("\n".join([*code.rows, ""]))
     if error is None:
         return None
@@ -154,7 +154,7 @@ def _fault(code: Code) -> Fault | None:
 
 
 def syntax_error(text: str) -> SyntaxError | None:
-    """Return why this Python does not parse a text; None when it does."""
+    """Return why this Python does not parse a text; None if it does."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -167,13 +167,13 @@ def syntax_error(text: str) -> SyntaxError | None:
 
 
 def _cut(code: Code, row: int, length: int) -> None:
-    """Take what stands at the begin of a row away."""
+    """Remove characters at the start of a row."""
     code.rows[row] = code.rows[row][length:]
     code.shifts[row] += length
 
 
 def _dedent(code: Code) -> None:
-    """Take the indentation away that all rows share."""
+    """Remove the indentation that all rows share."""
     margin: str | None = None
     for row in code.rows:
         if row.strip():
@@ -188,7 +188,7 @@ def _dedent(code: Code) -> None:
 
 
 def _take_prompts(code: Code, first: int) -> None:
-    """Take the prompts of a session away that was pasted: ``>>>``, or ``In [1]:``."""
+    """Remove the prompts of a pasted session: ``>>>``, or ``In [1]:``."""
     beginning, any_prompt = _CLASSIC
     if any(_NUMBERED.match(row) for row in code.rows[first : first + 2]):
         beginning = any_prompt = _NUMBERED
@@ -201,7 +201,7 @@ def _take_prompts(code: Code, first: int) -> None:
 
 
 def _run(code: Code, first: int, magic: str, arguments: str) -> None:
-    """Read the body of a cell magic as what it runs."""
+    """Read the body of a cell magic as the Python that it runs."""
     body = Code(code.rows[first + 1 :], code.shifts[first + 1 :])
     if magic in RUN_THEIR_BODY or (magic == "tab" and FRAMEWORKS.search(arguments)):
         _cell(body)
@@ -218,19 +218,19 @@ def _run(code: Code, first: int, magic: str, arguments: str) -> None:
 
 
 def _why_unread(magic: str, arguments: str) -> str | None:
-    """Why a body that may be Python is left out; None when it is none."""
+    """Return why a body that may be Python is skipped; None if it is not Python."""
     if magic == "tab":
         return OTHER_TAB
     if magic in WRITE_A_FILE:
         return f"%%{magic} writes it to a file" if arguments.rstrip().endswith(".py") else None
-    return None if magic in BIND_NO_NAMES else f"what %%{magic} does with it is not known"
+    return None if magic in BIND_NO_NAMES else f"the effect of %%{magic} is unknown"
 
 
 # Commands
 
 
 class _Piece(msgspec.Struct, frozen=True):
-    """The rows of a statement, and the column at which its command begins; counted from 0."""
+    """The rows of a statement, and the column where its command begins; counted from 0."""
 
     first: int
     last: int
@@ -239,7 +239,7 @@ class _Piece(msgspec.Struct, frozen=True):
 
 
 def _pieces(rows: Sequence[str]) -> Iterator[_Piece]:
-    """Yield what stands where a statement may begin, up to the end of its last line."""
+    """Yield the statements and commands, each up to the end of its last line."""
     text = "\n".join(rows)
     starts = [0, *accumulate(len(row) + 1 for row in rows)]
     row = 0
@@ -287,7 +287,7 @@ def _continued(rows: Sequence[str], row: int) -> int:
 
 
 def _take_commands(rows: list[str]) -> None:
-    """Put Python in the place of each command."""
+    """Replace each command by Python."""
     for piece in list(_pieces(rows)):
         if piece.kind == "python":
             continue
@@ -302,7 +302,7 @@ def _take_commands(rows: list[str]) -> None:
 
 
 def _is_local(rows: Sequence[str], piece: _Piece) -> bool:
-    """Whether a command stands in a function or a class."""
+    """Whether a command is inside a function or a class."""
     column = piece.column
     for row in reversed(rows[: piece.first]):
         header = row.lstrip()
@@ -314,7 +314,7 @@ def _is_local(rows: Sequence[str], piece: _Piece) -> bool:
 
 
 def _instead_of(command: str, more: Sequence[str]) -> str:
-    """Return what stands for a command; one that runs a statement keeps it where it stands."""
+    """Return the Python that replaces a command; a statement that it runs keeps its columns."""
     magic, *arguments = (command[1:] if command.startswith("%") else "").split() or [""]
     if magic in BIND_NAMES:
         return ELSEWHERE

@@ -1,6 +1,6 @@
-"""The Python in Markdown: its blocks, each where it stands.
+"""The Python in Markdown: its code blocks, at their positions in the file.
 
-A text shows parts of programs, so that a block that is not Python is left out, and counted, rather than told as wrong.
+Documents show fragments of programs, so a block that does not parse is counted as skipped, not reported.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from initaudit.source import Part, SourceError, SourceFile, Unread, lines
 
 PYTHON = frozenset({"python", "py", "python3", "py3", "ipython", "ipython3", "pycon", "python-repl", "python-console"})
 DIRECTIVES = frozenset({"code", "code-block", "code-cell", "sourcecode"})
-"""What MyST calls a block of code; its language stands behind that."""
+"""MyST directives for a block of code; the language follows them."""
 _OPTION = re.compile(r":[\w-]+:")
 
 
 class _Block(msgspec.Struct):
-    """A block of Python: its text, the row of the document at which it begins, counted from 0, and its options."""
+    """A block of Python: its text, its first row in the document, counted from 0, and the number of option rows."""
 
     content: str
     first: int
@@ -29,7 +29,7 @@ class _Block(msgspec.Struct):
 
 
 def markdown(filename: str, raw: bytes) -> SourceFile:
-    """Return the Python in a Markdown file; raises SourceError for what is no text."""
+    """Return the Python in a Markdown file; raises SourceError if it is not UTF-8 text."""
     encoding = "utf-8-sig" if raw.startswith(b"\xef\xbb\xbf") else "utf-8"
     try:
         text = raw.decode(encoding)
@@ -50,14 +50,14 @@ def markdown(filename: str, raw: bytes) -> SourceFile:
 
 
 def _tells_tabs(blocks: Sequence[_Block]) -> bool:
-    """Whether a comment says which framework a block is for, unless it is the first; with ``%%tab``, none means all."""
+    """Whether blocks without a tab comment are for another framework; with ``%%tab``, they are for all."""
     texts = [block.content for block in blocks]
     by_magic = any(text.lstrip().startswith("%%tab") for text in texts)
     return not by_magic and any(tab_of(text) is not None for text in texts)
 
 
 def _blocks(text: str) -> Iterator[_Block]:
-    """The blocks that say that they hold Python."""
+    """Yield the blocks whose fence names Python."""
     from markdown_it import MarkdownIt
 
     for token in MarkdownIt("commonmark").parse(text):
@@ -68,7 +68,7 @@ def _blocks(text: str) -> Iterator[_Block]:
 
 
 def _language(info: str) -> tuple[str, bool]:
-    """The language that a fence names, as in ``python``, ``{.python .input}``, ``py{1,3}``; whether options follow."""
+    """Return the language of a fence such as ``python``, ``{.python .input}``, ``py{1,3}``; whether options follow."""
     words = re.findall(r"\.?[\w+#-]+", info.lower())
     if not info.lstrip().startswith("{"):
         return (words[0].lstrip(".") if words else ""), False
@@ -79,7 +79,7 @@ def _language(info: str) -> tuple[str, bool]:
 
 
 def _options(content: str) -> int:
-    """How many rows of a directive are options."""
+    """Return the number of option rows of a directive."""
     rows = content.split("\n")
     if rows[0].strip() == "---":
         return next((index + 1 for index, row in enumerate(rows[1:], 1) if row.strip() == "---"), 0)
@@ -87,11 +87,11 @@ def _options(content: str) -> int:
 
 
 def _take(block: _Block, shown: Sequence[str], rows: list[str], shifts: list[int]) -> str | None:
-    """Copy the Python of a block to where it stands; why that cannot be done."""
+    """Copy the Python of a block to its rows; return why it is skipped, or None."""
     written = block.content.removesuffix("\n").split("\n")
     there = shown[block.first : block.first + len(written)]
     if len(there) < len(written) or not all(map(str.endswith, there, written)):
-        return "its columns cannot be told"
+        return "its columns in the document are unclear"
     content = [""] * block.options + written[block.options :]
     code: Code = python_of("\n".join(commands_of_session(content)))
     if code.fault is not None:

@@ -1,6 +1,6 @@
-"""The Python in a notebook: its code cells, one below the other, so that it reads like any source file.
+"""The Python in a notebook: its code cells, one after another, as a source file.
 
-Each cell knows where its rows stand. What is not Python is taken out without moving a row.
+Each cell keeps the positions of its rows. What is not Python is removed without moving a row.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class _RawNotebook(msgspec.Struct):
 
 
 def notebook(filename: str, raw: bytes) -> SourceFile:
-    """Return the Python in a notebook; raises SourceError for what is none."""
+    """Return the Python in a notebook; raises SourceError if it is not a notebook."""
     try:
         found = msgspec.json.decode(raw, type=_Notebook)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -114,9 +114,9 @@ def notebook(filename: str, raw: bytes) -> SourceFile:
 
 
 def _fault(filename: str, before: int, code: Code, text: str) -> Unread:
-    """Where in the Python text a cell stops being Python, and why.
+    """Return where a cell fails to parse in the Python text, and why.
 
-    What the cell says stands there as comments: a rule looks for words, and a comment may silence what is said of it.
+    The cell is kept as comments: a rule may search its words, and a comment in it may suppress findings.
     """
     assert code.fault is not None
     for index, line in enumerate(lines(text)):
@@ -128,9 +128,9 @@ def _fault(filename: str, before: int, code: Code, text: str) -> Unread:
 
 
 def rewritten(source: SourceFile, texts: Mapping[int | None, str]) -> str:
-    """A notebook with other text in some cells, and everything else as it is, byte for byte.
+    """Return a notebook with other text in some cells, and everything else unchanged, byte for byte.
 
-    Raises ValueError where that cannot be done.
+    Raises ValueError if that is not possible.
     """
     pieces, position = [], 0
     for number, begin, end in _values(source.raw):
@@ -139,12 +139,12 @@ def rewritten(source: SourceFile, texts: Mapping[int | None, str]) -> str:
             position = end
     content = b"".join([*pieces, source.raw[position:]])
     if json.loads(content) != _replaced(json.loads(source.raw), texts):
-        raise ValueError("the cell cannot be told from others that look like it")
+        raise ValueError("the cell cannot be located in the file, because others look like it")
     return content.decode(source.encoding)
 
 
 def in_notebook(source: SourceFile, place: Place) -> Place:
-    """The strings of JSON that hold the rows of a place in a cell; the begin of the file where these cannot be told."""
+    """Return the place of the JSON strings that hold the rows of a place in a cell; else the start of the file."""
     spans = (_strings(source.raw, *span) for number, *span in _values(source.raw) if number == place.cell)
     strings = next(spans, [])
     if not strings:
@@ -155,7 +155,7 @@ def in_notebook(source: SourceFile, place: Place) -> Place:
 
 
 def _values(raw: bytes) -> Iterator[tuple[int, int, int]]:
-    """The number of each cell of a notebook, and where its source begins and ends, in the order of the file."""
+    """Yield the number of each cell, and the start and end of its source in the file."""
     position = 0
     document = msgspec.json.decode(raw, type=_RawNotebook)
     cells = [*document.cells, *(cell for sheet in document.worksheets for cell in sheet.cells)]
@@ -168,7 +168,7 @@ def _values(raw: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _strings(raw: bytes, begin: int, end: int) -> list[tuple[int, int, int]]:
-    """The strings that the source of a cell is written as: the row of the cell that each begins in, and its span."""
+    """Return the JSON strings of a cell's source: the row of the cell that each begins, and its span."""
     value = raw[begin:end]
     found, row = [], 1
     for string in map(bytes, msgspec.json.decode(value, type=list[msgspec.Raw]) if value[:1] == b"[" else [value]):
@@ -180,13 +180,13 @@ def _strings(raw: bytes, begin: int, end: int) -> list[tuple[int, int, int]]:
 
 
 def _row_and_column(raw: bytes, offset: int) -> tuple[int, int]:
-    """Where a byte stands, in rows and code points."""
+    """Return the position of a byte, in rows and code points."""
     begin = raw.rfind(b"\n", 0, offset) + 1
     return raw.count(b"\n", 0, offset) + 1, len(raw[begin:offset].decode()) + 1
 
 
 def _encoded(text: str, old: bytes) -> bytes:
-    """The text of a cell as JSON, in the style of what it replaces: lines that stay are not written anew."""
+    """Return the text of a cell as JSON in the style of the old value; unchanged lines keep their bytes."""
     dumps: Callable[[str], str] = lambda line: json.dumps(line, ensure_ascii=rb"\u" in old)  # noqa: E731
     if not old.startswith(b"["):
         return dumps(text).encode()

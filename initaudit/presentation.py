@@ -1,4 +1,4 @@
-"""What every report is told beside the findings: the rules' own texts, the sources, and where the run is."""
+"""What every report needs besides the findings: the texts of the rules, the sources and the current folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def context_of(
     width: int | None = None,
     links: bool = False,
 ) -> Context:
-    """Return where and how some findings are reported; ``given`` are texts that are read in the place of files."""
+    """Return the context in which findings are reported; ``given`` holds texts that replace files on disk."""
     repositories = Repositories(Path.cwd())
     return Context(
         version=__version__,
@@ -39,7 +39,7 @@ def context_of(
 
 
 def as_text(findings: Sequence[Finding]) -> str:
-    """Return findings as the command prints them for people."""
+    """Return findings as text, as the command prints them."""
     return render("full", findings, context_of(findings))
 
 

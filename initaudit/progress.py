@@ -1,6 +1,6 @@
-"""How far a run is, on standard error, for someone who waits there.
+"""The progress of a run, drawn on standard error if that is a terminal.
 
-rich draws it, and is imported when a run takes long.
+rich draws it, and is imported only when a run takes long.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 PATIENCE = 0.5
-"""Seconds that nobody is told anything."""
+"""Seconds before progress is shown."""
 
 
 @contextlib.contextmanager
 def shown(*, quiet: bool = False) -> Iterator[Tell]:
-    """Give what a run tells its headway to. It is drawn on a terminal, and nothing of it stays there."""
+    """Give a callback that draws the progress of a run on a terminal; the line is removed at the end."""
     if quiet or sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield silent
         return
@@ -65,7 +65,7 @@ def _bar() -> Progress:
     from rich.table import Column
 
     class Steady(Console):
-        """A console that never hides the cursor: a run that is killed could not show it again."""
+        """A console that never hides the cursor, since a killed run could not show it again."""
 
         def show_cursor(self, show: bool = True) -> bool:
             return False

@@ -1,11 +1,11 @@
-"""The fixture `initaudit`: a test says that a model is initialized well, and fails with what is wrong.
+"""The pytest fixture `initaudit`: assert in a test that a model is initialized correctly.
 
     def test_init(initaudit):
         initaudit.assert_clean(Net, inputs=(torch.randn(32, 8),))
 
-What counts is, first of all, what the call says; then the marker `@pytest.mark.initaudit(...)`, whose arguments are
-those of the call; then the options `initaudit_...` of pytest; then the project's configuration of initaudit.
-Nothing heavy is imported before a test asks for the fixture.
+Settings come from the call, then from the marker `@pytest.mark.initaudit(...)`, which takes the same arguments, then
+from pytest's options `initaudit_...`, then from the project's configuration of initaudit. Nothing heavy is imported
+before a test requests the fixture.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ LISTS = ("select", "ignore")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options of the configuration file."""
+    """Add the options of pytest's configuration file."""
     parser.addini("initaudit_select", "Rules of initaudit to run: codes, prefixes or categories.", "args")
     parser.addini("initaudit_ignore", "Rules of initaudit not to run.", "args")
-    parser.addini("initaudit_fail_on", "The least severity that fails a test: error, warning or note.")
+    parser.addini("initaudit_fail_on", "Minimum severity that fails a test: error, warning or note.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line(
         "markers",
-        "initaudit(inputs, seed, seeds, select, ignore, preview, fail_on): how models of this test are judged.",
+        "initaudit(inputs, seed, seeds, select, ignore, preview, fail_on): settings of the `initaudit` fixture.",
     )
 
 
 @pytest.fixture
 def initaudit(request: pytest.FixtureRequest) -> Initaudit:
-    """Audits models in this process."""
+    """Audit models in this process."""
     settings: dict[str, Any] = {name: request.config.getini(f"initaudit_{name}") for name in (*LISTS, "fail_on")}
     settings = {name: value for name, value in settings.items() if value}
     for marker in reversed(list(request.node.iter_markers("initaudit"))):
@@ -47,17 +47,17 @@ def initaudit(request: pytest.FixtureRequest) -> Initaudit:
 
 
 class Initaudit:
-    """What the fixture gives: the settings of a test, and what is done with a model."""
+    """The value of the fixture: audits models with the settings of a test."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self._settings = settings
 
     def audit(self, model: Any, **settings: Any) -> Report:
-        """The report on a class, a factory or an instance; keyword arguments are those of `initaudit.audit`."""
+        """Return the report on a class, a factory or an instance; takes the keyword arguments of `initaudit.audit`."""
         return self._audit(model, {**self._settings, **settings})
 
     def assert_clean(self, model: Any, **settings: Any) -> Report:
-        """Fail for findings of at least the severity ``fail_on``; the report if there are none."""
+        """Fail the test on findings of at least the severity ``fail_on``, else return the report."""
         __tracebackhide__ = True
         together = {**self._settings, **settings}
         report = self._audit(model, together)
@@ -75,7 +75,7 @@ class Initaudit:
 
 
 def _severity(settings: dict[str, Any]) -> Severity:
-    """From which severity on a finding fails a test."""
+    """Return the minimum severity that fails a test."""
     from initaudit.finding import Severity
     from initaudit.settings import load
 
@@ -85,7 +85,7 @@ def _severity(settings: dict[str, Any]) -> Severity:
     try:
         return Severity(said)
     except ValueError as error:
-        raise pytest.UsageError(f"fail_on is error, warning or note, not {said!r}") from error
+        raise pytest.UsageError(f"fail_on must be error, warning or note, not {said!r}") from error
 
 
 def _text(findings: tuple[Any, ...]) -> str:

@@ -1,4 +1,4 @@
-"""A rule's document in a browser: on the site if there is one, else on a page that is written for the occasion."""
+"""A rule's documentation in a browser: its page on the site, else a temporary HTML file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pre{{padding:.8rem;overflow-x:auto;background:#8882;border-radius:6px}}</style><
 
 
 def address_of(rule: AnyRule) -> str:
-    """Return where the document of a rule can be read; without a site, the address of a new file."""
+    """Return the address of a rule's documentation; without a site, that of a new file."""
     if rule.url():
         return rule.url()
     path = Path(tempfile.mkdtemp(prefix="initaudit-")) / f"{rule.code}.html"
@@ -28,7 +28,7 @@ def address_of(rule: AnyRule) -> str:
 
 
 def page(rule: AnyRule) -> str:
-    """Return the document as HTML that needs nothing beside it."""
+    """Return the documentation as self-contained HTML."""
     from markdown_it import MarkdownIt
 
     body = MarkdownIt("commonmark", {"html": False}).render(rule.documentation())

@@ -1,4 +1,4 @@
-"""From what was asked to a task for the engine: files, configuration, baseline, standard input, and the observers."""
+"""Turn a request into a task for the engine: files, configuration, baseline, standard input and observers."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ CACHE_FOLDER = ".initaudit_cache"
 
 
 class UseError(Exception):
-    """The tool was asked for something that it cannot do."""
+    """The tool cannot do what was asked."""
 
 
-# Whatever makes a run impossible: the command says it in a line and exits with 2.
+# Errors that make a run impossible: the command prints one line and exits with 2.
 IMPOSSIBLE = (
     UseError,
     engine.UnavailableError,
@@ -42,10 +42,10 @@ IMPOSSIBLE = (
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run was asked for, and whom it tells how far it is.
+    """A request for a run, and the callback ``tell`` for its progress.
 
-    ``given`` are texts that are read in the place of what is on disk, as an editor holds them; ``only`` are the files
-    among those under the paths that are to be reported on, the others being the project around them.
+    ``given`` holds texts that replace files on disk, such as unsaved buffers of an editor. ``only`` restricts the
+    report to some of the files under the paths; the others are read as the project around them.
     """
 
     paths: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     isolated: bool = False
     noqa: bool = True
     jobs: int | None = None
-    site_packages: bool = True  # names may lead to packages that are installed
+    site_packages: bool = True  # follow imports into installed packages
     cache: bool = True
     cache_dir: str | None = None
     diff_base: str | None = None
@@ -75,7 +75,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """A task, the observers that will look, and what went wrong before they could."""
+    """A task, its observers, and the errors before the run."""
 
     configuration: Configuration
     task: Task
@@ -84,18 +84,18 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[str, ...] = ()
 
     def with_errors(self, report: Report) -> Report:
-        """A report that also says what went wrong before the run."""
+        """Return the report with the errors before the run."""
         return msgspec.structs.replace(report, errors=self.errors + report.errors)
 
 
 def configuration_for(asked: Asked) -> Configuration:
-    """The settings of a run."""
+    """Return the configuration of a run."""
     paths = [path for path in asked.paths if path != STANDARD_INPUT and os.path.exists(path)]  # noqa: PTH110
     return load(paths, asked.overrides, config=asked.config, isolated=asked.isolated, assignments=asked.assignments)
 
 
 def find_files(asked: Asked, configuration: Configuration) -> Discovery:
-    """The files to read; raises UseError when there is no Python under the paths at all."""
+    """Return the files to read; raises UseError if the paths hold no Python file."""
     settings = configuration.run
     found = discover(
         asked.paths,
@@ -118,7 +118,7 @@ def _exclusion(configuration: Configuration) -> Exclusion:
 
 
 def prepare(asked: Asked) -> Prepared:
-    """Everything a run needs. Standard input is read in the place of the file that it is named after."""
+    """Return everything that a run needs. Standard input replaces the file that `--stdin-filename` names."""
     configuration = configuration_for(asked)
     prepared = (_standard_input if asked.standard_input_named else _on_disk)(asked, configuration)
     if asked.probe:
@@ -152,7 +152,7 @@ def _on_disk(asked: Asked, configuration: Configuration) -> Prepared:
 
 
 def _unsaved(asked: Asked, configuration: Configuration) -> list[str]:
-    """The given files that are not on disk yet, and that nothing leaves out."""
+    """Return the given files that are not on disk yet and are not excluded."""
     new = [source.filename for source in asked.given if not os.path.lexists(source.filename)]
     if not new:
         return []
@@ -180,7 +180,7 @@ def _reading(filenames: tuple[str, ...], asked: Asked, configuration: Configurat
 
 def _standard_input(asked: Asked, configuration: Configuration) -> Prepared:
     if len(asked.paths) > 1:
-        raise UseError("`-` stands alone: standard input cannot be checked together with other paths")
+        raise UseError("`-` cannot be combined with other paths")
     name = asked.standard_input_filename or STANDARD_INPUT
     changes = None
     if asked.diff_base is not None:
@@ -209,12 +209,14 @@ def _standard_input(asked: Asked, configuration: Configuration) -> Prepared:
 def _models(asked: Asked, configuration: Configuration) -> tuple[Model, ...]:
     models = asked.targets or tuple(_reachable(model, configuration.root.folder) for model in configuration.run.models)
     if not models:
-        raise UseError("nothing to build: name a target, or list [[tool.initaudit.models]] in the configuration")
+        raise UseError(
+            "nothing to build: pass a target, or list models in the configuration, as [[tool.initaudit.models]]"
+        )
     return models
 
 
 def _reachable(model: Model, folder: Path) -> Model:
-    """A model, or inputs, in a file that does not lie here, but beside the configuration, are found from here."""
+    """Return a model with paths relative to the current folder, where they are relative to the configuration."""
     data = None if model.input_data is None else _found(model.input_data, folder)
     return msgspec.structs.replace(model, target=_found(model.target, folder), input_data=data)
 
@@ -227,34 +229,34 @@ def _found(spec: str, folder: Path) -> str:
 
 
 def baseline_path(configuration: Configuration) -> Path | None:
-    """Where the known findings are: the flag is relative to the current folder, the setting to its file.
+    """Return the path of the baseline: the flag is relative to the current folder, the setting to its file.
 
-    Without either they are beside the configuration, where `initaudit baseline` writes them, if there is such a file.
+    Without either, it is the file that `initaudit baseline` writes beside the configuration, if it exists.
     """
     if configuration.overrides.baseline is not None:
         return Path(configuration.overrides.baseline)
     if configuration.root.settings.baseline is not None:
         return configuration.root.folder / configuration.root.settings.baseline
     usual = configuration.root.folder / DEFAULT_FILENAME
-    return usual if os.path.exists(usual) else None  # noqa: PTH110 (False where it may not be known)
+    return usual if os.path.exists(usual) else None  # noqa: PTH110 (False without access)
 
 
 def cache_folder(asked: Asked, configuration: Configuration) -> Path | None:
-    """Where earlier runs are remembered: where the flag says, or beside the configuration; None for nowhere."""
+    """Return the cache folder: that of the flag, or one beside the configuration; None without a cache."""
     if not asked.cache:
         return None
     return Path(asked.cache_dir) if asked.cache_dir else configuration.root.folder / CACHE_FOLDER
 
 
 def remove_cache(folder: Path) -> bool:
-    """Remove what earlier runs left there; False when nothing in the folder is of a cache."""
+    """Remove the cache in a folder; return False if the folder holds none."""
     from initaudit.analyzer import cache
 
     return cache.remove(folder)
 
 
 def _known(asked: Asked, configuration: Configuration) -> frozenset[str]:
-    """The fingerprints of the baseline; who ignores all configuration files has only the one that the flag names."""
+    """Return the fingerprints of the baseline; an isolated run reads only a baseline that the flag names."""
     path = baseline_path(configuration)
     named = configuration.overrides.baseline is not None
     if path is None or not asked.use_baseline or (asked.isolated and not named):

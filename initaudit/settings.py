@@ -1,6 +1,6 @@
-"""What a run is told: [tool.initaudit] of pyproject.toml, initaudit.toml, and the flags that override them.
+"""The settings of a run: [tool.initaudit] of pyproject.toml, initaudit.toml, and the flags that override them.
 
-Knows keys, files and folders; what a selector such as "INI1" means is for ``selection``.
+Knows keys, files and folders; ``selection`` knows what a selector such as "INI1" means.
 """
 
 from __future__ import annotations
@@ -26,13 +26,16 @@ else:
     import tomli as tomllib
 
 MOST = 1e9
-"""More seconds, or gigabytes, than anybody has."""
+"""The largest accepted number of seconds or gigabytes."""
 Text = Annotated[str, msgspec.Meta(min_length=1)]
-Size = Annotated[tuple[Annotated[int, msgspec.Meta(ge=0)], ...], msgspec.Meta(description="One input, batch included.")]
+Size = Annotated[
+    tuple[Annotated[int, msgspec.Meta(ge=0)], ...],
+    msgspec.Meta(description="Size of one input, including the batch dimension."),
+]
 
 
 class SettingsError(Exception):
-    """A configuration file that cannot be used, and why."""
+    """A configuration file cannot be used; the message says why."""
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -40,64 +43,72 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_un
 
     target: Annotated[Text, msgspec.Meta(description='"package.module:Attr", "path/file.py:Attr" or "hf:NAME".')]
     kwargs: Annotated[dict[str, Any], msgspec.Meta(description="Arguments of the constructor or factory.")] = {}
-    input_size: Annotated[tuple[Size, ...], msgspec.Meta(description="Sizes of the inputs of a forward.")] = ()
+    input_size: Annotated[tuple[Size, ...], msgspec.Meta(description="Sizes of the inputs of the forward.")] = ()
     dtype: Annotated[
         str | tuple[Text, ...] | None,
-        msgspec.Meta(description="The dtype of the inputs: one for all, or one for each."),
+        msgspec.Meta(description="dtype of the inputs: one for all, or one for each."),
     ] = None
     input_data: Annotated[
-        Text | None, msgspec.Meta(description='"module:function" that returns the inputs of a forward.')
+        Text | None, msgspec.Meta(description='Function that returns the inputs: "module:function".')
     ] = None
-    train: Annotated[bool, msgspec.Meta(description="Whether the forward drops what it drops in training.")] = False
-    device: Annotated[Text, msgspec.Meta(description="Where the model is built and run.")] = "cpu"
+    train: Annotated[bool, msgspec.Meta(description="Whether dropout is active in the forward, as in training.")] = (
+        False
+    )
+    device: Annotated[Text, msgspec.Meta(description="Device to build and run the model on.")] = "cpu"
     seeds: Annotated[
-        Annotated[int, msgspec.Meta(ge=1)], msgspec.Meta(description="Seeds that a forward is measured for.")
+        Annotated[int, msgspec.Meta(ge=1)], msgspec.Meta(description="Number of seeds to measure the forward for.")
     ] = 1
     abstract: Annotated[
         Literal["auto", "always", "never"],
-        msgspec.Meta(description="Whether to watch without memory; auto: when the build takes too much."),
+        msgspec.Meta(description="Build without memory for large tensors; auto: only if the build exceeds its limit."),
     ] = "auto"
     memory: Annotated[
         Annotated[float, msgspec.Meta(gt=0, le=MOST)] | None,
-        msgspec.Meta(description="Gigabytes that a build may take."),
+        msgspec.Meta(description="Memory limit for one build, in GB."),
     ] = None
     timeout: Annotated[
         Annotated[float, msgspec.Meta(gt=0, le=MOST)] | None,
-        msgspec.Meta(description="Seconds until a build is given up."),
+        msgspec.Meta(description="Time limit for one build, in seconds."),
     ] = None
-    argv: Annotated[
-        tuple[str, ...], msgspec.Meta(description="What the target finds in sys.argv, behind its name.")
-    ] = ()
+    argv: Annotated[tuple[str, ...], msgspec.Meta(description="Arguments passed to the target in sys.argv.")] = ()
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """The keys of [tool.initaudit]."""
 
     select: Annotated[
-        tuple[Text, ...] | None, msgspec.Meta(description="Codes, prefixes, names or categories of the rules to run.")
+        tuple[Text, ...] | None, msgspec.Meta(description="Rules to run: codes, prefixes, names or categories.")
     ] = None
-    extend_select: Annotated[tuple[Text, ...], msgspec.Meta(description="Rules to run besides the selected.")] = ()
+    extend_select: Annotated[
+        tuple[Text, ...], msgspec.Meta(description="Rules to run in addition to the selected ones.")
+    ] = ()
     ignore: Annotated[tuple[Text, ...], msgspec.Meta(description="Rules not to run.")] = ()
     per_file_ignores: Annotated[
         dict[str, tuple[Text, ...]], msgspec.Meta(description="Rules not to run on files that match a pattern.")
     ] = {}
-    preview: Annotated[bool, msgspec.Meta(description="Whether preview rules run.")] = False
-    exclude: Annotated[tuple[Text, ...], msgspec.Meta(description="Files and folders to leave out.")] = ()
-    extend_exclude: Annotated[tuple[Text, ...], msgspec.Meta(description="More of them.")] = ()
-    force_exclude: Annotated[bool, msgspec.Meta(description="Whether `exclude` holds for named files too.")] = False
-    respect_gitignore: Annotated[bool, msgspec.Meta(description="Whether ignored files are left out.")] = True
-    unsafe_fixes: Annotated[bool, msgspec.Meta(description="Whether fixes that may change behaviour apply.")] = False
-    fail_on: Annotated[Severity, msgspec.Meta(description="The least severity that fails a run.")] = Severity.WARNING
-    baseline: Annotated[Text | None, msgspec.Meta(description="The file of findings that are already known.")] = None
+    preview: Annotated[bool, msgspec.Meta(description="Whether to run preview rules.")] = False
+    exclude: Annotated[tuple[Text, ...], msgspec.Meta(description="Files and folders to skip.")] = ()
+    extend_exclude: Annotated[tuple[Text, ...], msgspec.Meta(description="Files and folders to skip in addition.")] = ()
+    force_exclude: Annotated[
+        bool, msgspec.Meta(description="Whether to skip excluded files even when passed explicitly.")
+    ] = False
+    respect_gitignore: Annotated[bool, msgspec.Meta(description="Whether to skip files that git ignores.")] = True
+    unsafe_fixes: Annotated[bool, msgspec.Meta(description="Whether to apply fixes that may change behaviour.")] = False
+    fail_on: Annotated[Severity, msgspec.Meta(description="Minimum severity that makes the exit code 1.")] = (
+        Severity.WARNING
+    )
+    baseline: Annotated[Text | None, msgspec.Meta(description="File of known findings that are not reported.")] = None
     initializers: Annotated[
         tuple[Text, ...],
-        msgspec.Meta(description="Dotted names, or patterns, of functions that initialize what they are given."),
+        msgspec.Meta(
+            description="Functions that initialize the module or tensor passed to them: dotted names or patterns."
+        ),
     ] = ()
     models: Annotated[tuple[Model, ...], msgspec.Meta(description="Models that the probe builds.")] = ()
 
 
 class Located(msgspec.Struct, frozen=True):
-    """Settings, the folder that their patterns and paths are relative to, and the file they came from."""
+    """Settings, the folder that their patterns and paths are relative to, and the file that holds them."""
 
     settings: Settings
     folder: Path
@@ -105,7 +116,7 @@ class Located(msgspec.Struct, frozen=True):
 
 
 class Overrides(msgspec.Struct, frozen=True, kw_only=True):
-    """What flags say; None and empty leave a setting as it is."""
+    """Settings given by flags; None and empty values leave a setting as it is."""
 
     select: tuple[str, ...] | None = None
     extend_select: tuple[str, ...] = ()
@@ -124,7 +135,7 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Configuration:
-    """The settings of one run: those of its root, and for each file those of the closest configuration above it."""
+    """The settings of one run: those of its root, and for each file those of the nearest configuration above it."""
 
     def __init__(
         self,
@@ -134,7 +145,7 @@ class Configuration:
         hierarchical: bool = True,
         assigned: Mapping[str, Any] | None = None,
     ) -> None:
-        """``assigned`` are keys that are set over every file."""
+        """``assigned`` holds keys that override every configuration file."""
         self.overrides = overrides or Overrides()
         self._assigned = assigned or {}
         self.root = with_assigned(root, self._assigned)
@@ -143,7 +154,7 @@ class Configuration:
 
     @functools.cached_property
     def run(self) -> Settings:
-        """What concerns the run, from its root, with the flags applied."""
+        """The settings of the run as a whole: those of its root, with the flags applied."""
         settings, flags = self.root.settings, self.overrides
         named = ("exclude", "force_exclude", "respect_gitignore", "unsafe_fixes", "fail_on", "baseline", "preview")
         changes: dict[str, Any] = {key: getattr(flags, key) for key in named if getattr(flags, key) is not None}
@@ -151,12 +162,12 @@ class Configuration:
         return msgspec.structs.replace(settings, **changes)
 
     def excluded(self) -> tuple[str, ...]:
-        """The patterns of the configuration that flags do not replace."""
+        """Return the exclusion patterns of the configuration that flags do not replace."""
         settings, replaced = self.root.settings, self.overrides.exclude is not None
         return (() if replaced else settings.exclude) + settings.extend_exclude
 
     def for_file(self, filename: str) -> Located:
-        """The settings of the closest configuration above a file; those of the root when there is none."""
+        """Return the settings of the nearest configuration above a file, else those of the root."""
         if not self.hierarchical:
             return self.root
         return self._closest(Path(os.path.realpath(filename)).parent) or self.root
@@ -182,7 +193,7 @@ def load(
     isolated: bool = False,
     assignments: Iterable[str] = (),
 ) -> Configuration:
-    """The configuration of a run over ``paths``, started in the current folder; ``assignments`` are `key = value`."""
+    """Return the configuration of a run over ``paths`` from the current folder; ``assignments`` are `key = value`."""
     here, assigned = Path.cwd(), _assigned(assignments)
     if config is not None:
         return Configuration(read_settings(Path(config)), overrides, hierarchical=False, assigned=assigned)
@@ -192,7 +203,7 @@ def load(
 
 
 def _assigned(assignments: Iterable[str]) -> dict[str, Any]:
-    """The keys that a command line sets, each written as a line of TOML."""
+    """Parse the keys set on the command line, each written as a line of TOML."""
     table: dict[str, Any] = {}
     for text in assignments:
         found = _toml(Path("--config"), text.encode("utf-8", "surrogateescape"))
@@ -202,7 +213,7 @@ def _assigned(assignments: Iterable[str]) -> dict[str, Any]:
 
 
 def with_assigned(located: Located, assigned: Mapping[str, Any]) -> Located:
-    """Settings with some keys set anew."""
+    """Return settings with some keys replaced."""
     if not assigned:
         return located
     values = {**msgspec.to_builtins(located.settings), **assigned}
@@ -210,7 +221,7 @@ def with_assigned(located: Located, assigned: Mapping[str, Any]) -> Located:
 
 
 def _root_of_run(here: Path, paths: Iterable[str]) -> Located:
-    """The closest configuration above the current folder, else above what is checked."""
+    """Return the nearest configuration above the current folder, else above the checked paths."""
     checked = [os.path.realpath(path) for path in paths]
     above = [here, *here.parents]
     if checked:
@@ -220,7 +231,7 @@ def _root_of_run(here: Path, paths: Iterable[str]) -> Located:
 
 
 def located_in(folder: Path) -> Located | None:
-    """The configuration that ``folder`` itself holds; none when nobody may look into it."""
+    """Return the configuration in ``folder`` itself; None if there is none or the folder is not accessible."""
     own, shared = folder / "initaudit.toml", folder / "pyproject.toml"
     if _is_there(own):
         return read_settings(own)
@@ -230,22 +241,22 @@ def located_in(folder: Path) -> Located | None:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether something of this name that is no folder may be looked at."""
+    """Whether the path exists, is accessible and is not a folder."""
     return os.path.exists(path) and not os.path.isdir(path)  # noqa: PTH110, PTH112
 
 
 def read_settings(path: Path) -> Located:
-    """The settings in a file; raises SettingsError when it cannot be used."""
+    """Return the settings in a file; raises SettingsError if it cannot be used."""
     table = _toml(path, _bytes(path))
     if path.name == "pyproject.toml":
         table = _table(path, _table(path, table, "tool"), "initaudit", "tool.")
     elif isinstance(table.get("tool"), dict) and "initaudit" in table["tool"]:
-        raise SettingsError(f"{path}: drop the prefix `tool.initaudit`: here the keys stand at the top level")
+        raise SettingsError(f"{path}: drop the prefix `tool.initaudit`: keys are at the top level of this file")
     return Located(_settings_of(path, table), path.resolve().parent, path)
 
 
 def _settings_of(path: Path, table: dict[str, Any]) -> Settings:
-    """The settings that a table holds; raises SettingsError for a key or a value that there is not."""
+    """Return the settings in a table; raises SettingsError for an unknown key or an invalid value."""
     _refuse_unknown(path, table, Settings)
     models = table.get("models")
     for model in models if isinstance(models, list) else ():
@@ -255,7 +266,7 @@ def _settings_of(path: Path, table: dict[str, Any]) -> Settings:
     except msgspec.ValidationError as error:
         raise SettingsError(f"{path}: {_in_words(error)}") from error
     except (OverflowError, RecursionError) as error:
-        raise SettingsError(f"{path}: a number is longer than 64 bits, or a value nests too deep") from error
+        raise SettingsError(f"{path}: a number exceeds 64 bits, or a value is nested too deeply") from error
 
 
 def _bytes(path: Path) -> bytes:
@@ -268,21 +279,21 @@ def _bytes(path: Path) -> bytes:
 def _toml(path: Path, raw: bytes) -> dict[str, Any]:
     try:
         document: dict[str, Any] = tomllib.loads(raw.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # also more digits than Python reads
+    except (ValueError, RecursionError) as error:  # ValueError also for more digits than Python accepts
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
     return document
 
 
 def _table(path: Path, document: dict[str, Any], key: str, prefix: str = "") -> dict[str, Any]:
-    """The table under a key, empty when there is none; raises SettingsError for anything else."""
+    """Return the table under a key, empty if there is none; raises SettingsError for any other value."""
     table = document.get(key, {})
     if not isinstance(table, dict):
-        raise SettingsError(f"{path}: `{prefix}{key}` is not a table: write [{prefix}{key}] once, and keys below it")
+        raise SettingsError(f"{path}: `{prefix}{key}` is not a table; write [{prefix}{key}] and put the keys below it")
     return table
 
 
 def _refuse_unknown(path: Path, table: Any, kind: type[msgspec.Struct], prefix: str = "") -> None:
-    """Name the first key that does not exist, and the one that was probably meant."""
+    """Raise SettingsError for the first unknown key, and suggest the nearest known one."""
     known = [field.encode_name for field in msgspec.structs.fields(kind)]
     for key in table if isinstance(table, dict) else ():
         if key not in known:
@@ -290,16 +301,16 @@ def _refuse_unknown(path: Path, table: Any, kind: type[msgspec.Struct], prefix: 
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The words that help with a misspelt one: "did you mean `exclude`?"."""
+    """Return a hint for a misspelt word: "did you mean `exclude`?"."""
     options = list(known)
     meant = near(word, options)
     if meant is not None:
         return f"did you mean `{meant}`?"
-    return f"known are {', '.join(f'`{option}`' for option in options)}"
+    return f"known keys: {', '.join(f'`{option}`' for option in options)}"
 
 
 def _in_words(error: msgspec.ValidationError) -> str:
-    """msgspec's message with the key in front: "`select`: expected `array`, got `str`"."""
+    """Return msgspec's message after the key: "`select`: expected `array`, got `str`"."""
     what, _, where = str(error).partition(" - at `$")
     key = where.rstrip("`").lstrip(".")
     what = what[:1].lower() + what[1:]
@@ -307,7 +318,7 @@ def _in_words(error: msgspec.ValidationError) -> str:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of [tool.initaudit]."""
+    """Return the JSON Schema of [tool.initaudit]."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "initaudit",
@@ -316,7 +327,7 @@ def schema() -> dict[str, Any]:
 
 
 def explained(settings: Settings, key: str) -> Iterator[str]:
-    """One key: its value, and what it means; raises SettingsError for one that there is not."""
+    """Yield the meaning and the value of one key; raises SettingsError if it is unknown."""
     fields = msgspec.json.schema(Settings)["$defs"]["Settings"]["properties"]
     if key not in fields:
         raise SettingsError(f"unknown key `{key}`; {nearest(key, fields)}")
@@ -326,7 +337,7 @@ def explained(settings: Settings, key: str) -> Iterator[str]:
 
 
 def as_toml(settings: Settings) -> str:
-    """Settings as the text of an initaudit.toml."""
+    """Return settings as the text of an initaudit.toml."""
     values = msgspec.to_builtins(settings)
     models = values.pop("models")
     tables = [line for model in models for line in ("", "[[models]]", *_assignments(model))]
@@ -338,7 +349,7 @@ def _assignments(table: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _toml_value(value: Any) -> str:
-    """A value in TOML; strings, numbers and booleans are written as in JSON, but for what that has no word for."""
+    """Return a value in TOML, which writes strings, booleans and finite numbers as JSON does."""
     if isinstance(value, dict):
         inner = ", ".join(f"{_toml_value(key)} = {_toml_value(item)}" for key, item in value.items())
         return f"{{ {inner} }}" if inner else "{}"

@@ -1,6 +1,6 @@
-"""Comments that hide findings: ``# initaudit: ignore[INI101]``, the same with ``ignore-file``, ``# noqa``.
+"""Comments that suppress findings: ``# initaudit: ignore[INI101]``, ``# initaudit: ignore-file``, ``# noqa``.
 
-Reads comments with Python's tokenizer; knows nothing of what the code between them does.
+Reads comments with Python's tokenizer, and knows nothing else of the code.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DIRECTIVE = re.compile(
         initaudit:\s*(?:(?P<file>ignore-file)|ignore)\b(?:\s*\[(?P<ours>[^\]]*)\])?
       | (?P<noqa>noqa)\b(?:\s*:\s*(?P<theirs>[A-Z]+[0-9]+(?:[\s,]+[A-Z]+[0-9]+)*))?
     )
-    (?:[^\#]|\#(?=\d))*  # the reason, which may speak of issue #12
+    (?:[^\#]|\#(?=\d))*  # the reason, which may mention issue #12
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -32,10 +32,10 @@ _BETWEEN = (tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tok
 
 
 class Suppression(msgspec.Struct, frozen=True, kw_only=True):
-    """One comment, which hides findings of its ``codes`` (None: of every code) in the rows of its statement.
+    """One comment, which suppresses findings of its ``codes`` (None: of every code) in the rows of its statement.
 
-    ``listed`` is where the codes stand. ``ours`` says that it is written for initaudit alone, ``void`` that it can hide
-    nothing: an ignore-file below the top of the file, or empty brackets.
+    ``listed`` is the span of the codes. ``ours`` says that the comment is for initaudit alone, ``void`` that it can
+    suppress nothing: an ignore-file below the top of the file, or empty brackets.
     """
 
     place: Place
@@ -47,34 +47,34 @@ class Suppression(msgspec.Struct, frozen=True, kw_only=True):
     void: bool = False
 
     def hides(self, finding: Finding) -> bool:
-        """Whether it hides this finding of its file."""
+        """Whether it suppresses this finding of its file."""
         if self.void or (self.codes is not None and finding.code not in self.codes):
             return False
         if self.codes is None and (self.place.row, self.place.column) == (finding.place.row, finding.place.column):
-            return False  # a blanket comment does not hide what is said of itself
+            return False  # a blanket comment does not suppress a finding about itself
         return self.whole_file or finding.place.row in self.rows
 
 
 class Suppressions(msgspec.Struct, frozen=True):
-    """The comments of one file that hide findings, and the rows of each of its statements."""
+    """The suppressions of one file, and the rows of each of its statements."""
 
     source: SourceFile
     comments: tuple[Suppression, ...] = ()
     statements: tuple[range, ...] = ()
 
     def hiding(self, finding: Finding) -> tuple[Suppression, ...]:
-        """Those that hide a finding."""
+        """Return the comments that suppress a finding."""
         return tuple(comment for comment in self.comments if comment.hides(finding))
 
 
 def _may_be_ours(match: re.Match[str]) -> bool:
-    """Whether a comment, or what looks like one, is not plainly for other tools alone."""
+    """Whether a comment may be for initaudit: only a `noqa` with codes of other tools is not."""
     theirs = match["theirs"]
     return theirs is None or "INI" in theirs.upper()
 
 
 def read_suppressions(source: SourceFile) -> Suppressions:
-    """Every suppression in a file, also in one that Python cannot parse."""
+    """Return the suppressions in a file, also if Python cannot parse it."""
     if not any(_may_be_ours(match) for match in _DIRECTIVE.finditer(source.text)):
         return Suppressions(source)
     scan = _Scan(source)
@@ -84,7 +84,10 @@ def read_suppressions(source: SourceFile) -> Suppressions:
 def unused(
     suppressions: Suppressions, used: Collection[tuple[Place, str]], judged: Callable[[str], bool], *, all_judged: bool
 ) -> Iterator[UnusedSuppression]:
-    """What hides nothing. ``used`` are the comments and codes that hid a finding, ``judged`` the codes to speak of."""
+    """Yield unused suppressions.
+
+    ``used`` holds the comments and codes that suppressed a finding; ``judged`` says whether to judge a code.
+    """
     for comment in suppressions.comments:
         if comment.codes is None or comment.void:
             blanket = comment.ours and all_judged and all(place != comment.place for place, _ in used)
@@ -100,7 +103,7 @@ def unused(
 
 
 def _removed(source: SourceFile, comment: Suppression, codes: tuple[str, ...] = ()) -> UnusedSuppression:
-    """The whole comment has to go, and its line when nothing else stands there."""
+    """Return the removal of a whole comment, and of its line if nothing else is on it."""
     place, text = comment.place, lines(source.text)
     line = text[place.row - 1]
     before, after = line[: place.column - 1], line[place.end_column - 1 :]
@@ -113,13 +116,13 @@ def _removed(source: SourceFile, comment: Suppression, codes: tuple[str, ...] = 
 
 
 def _trimmed(line: str, place: Place) -> Place:
-    """The place without the blanks at its end."""
+    """Return the place without trailing blanks."""
     text = line[place.column - 1 : place.end_column - 1]
     return msgspec.structs.replace(place, end_column=place.column + len(text.rstrip()))
 
 
 def suppressing(source: SourceFile, findings: Iterable[Finding]) -> tuple[Edit, ...]:
-    """The edits that write an ``# initaudit: ignore[...]`` for each finding, at the end of its statement."""
+    """Return edits that add ``# initaudit: ignore[...]`` for each finding at the end of its statement."""
     scan = _Scan(source)
     suppressions = Suppressions(source, tuple(scan.suppressions()), tuple(scan.statements))
     wanted: dict[range, list[str]] = {}
@@ -142,7 +145,7 @@ def _suppressing(suppressions: Suppressions, rows: range, codes: list[str]) -> E
 
 
 def _statement_at(statements: tuple[range, ...], row: int) -> range | None:
-    """The rows of the statement that a row belongs to."""
+    """Return the rows of the statement that holds a row."""
     index = bisect.bisect_right(statements, row, key=lambda rows: rows.start) - 1
     return statements[index] if index >= 0 and row in statements[index] else None
 
@@ -184,13 +187,13 @@ class _Scan:
         self._start = None
 
     def _read_lines(self) -> None:
-        """What the tokenizer did not reach, line by line: better to honour a comment in a string than to miss one."""
+        """Read what the tokenizer did not reach, line by line: a comment in a string counts, so that none is missed."""
         for row in range(self._row + 1, len(self.text) + 1):
             if match := _DIRECTIVE.search(self.text[row - 1]):
                 self.comments.append((row, match.start(), self.text[row - 1][match.start() :]))
 
     def suppressions(self) -> Iterator[Suppression]:
-        """What the comments say."""
+        """Yield the suppressions in the comments."""
         for row, column, text in self.comments:
             for match in _DIRECTIVE.finditer(text):
                 yield self._suppression(match, row, column)

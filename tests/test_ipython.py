@@ -225,9 +225,9 @@ def test_commands_become_what_they_run(text: str, expected: list[str]) -> None:
         ("%%tab tensorflow\nx = 1", "for another framework"),
         ("#@tab mxnet\nx = 1", "for another framework"),
         ("%%writefile net.py\nx = 1", "%%writefile writes it to a file"),
-        ("%%cython\ncdef int x", "what %%cython does with it is not known"),
-        ("%%python3\nprint 'x'", "what %%python3 does with it is not known"),
-        ("%%time\n%%cython\ncdef int x", "what %%cython does with it is not known"),
+        ("%%cython\ncdef int x", "the effect of %%cython is unknown"),
+        ("%%python3\nprint 'x'", "the effect of %%python3 is unknown"),
+        ("%%time\n%%cython\ncdef int x", "the effect of %%cython is unknown"),
     ],
 )
 def test_what_is_left_out_is_said(text: str, why: str) -> None:

@@ -84,7 +84,7 @@ def test_settings_printed_as_toml_are_read_back_the_same(tmp_path: Path) -> None
         ("exlude = []", "unknown key `exlude`; did you mean `exclude`?"),
         ("models = [{ target = 'net:Net', timeout = inf }]", "`models[0].timeout`: expected `float` <= 1000000000.0"),
         ("[[models]]\ntarget = 'a:b'\nkwarg = {}", "unknown key `models.kwarg`; did you mean `kwargs`?"),
-        ("zzz = 1", "known are `select`"),
+        ("zzz = 1", "known keys: `select`"),
         ("select = 'INI1'", "`select`: expected"),
         ("fail-on = 'never'", "`fail-on`"),
         ("[[models]]\nkwargs = {}", "target"),

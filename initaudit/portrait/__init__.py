@@ -1,6 +1,6 @@
-"""A built model as people look at it: every parameter and what it holds, signal through depth, one page of it all.
+"""Show a built model to people: tables of parameters and of signal through depth, and an HTML page.
 
-Reads the vocabulary, and findings as `report` knows them; knows neither how a model was observed nor what is wrong.
+Reads observations and findings; knows neither how a model was observed nor what a rule means.
 """
 
 from __future__ import annotations
@@ -12,5 +12,5 @@ from initaudit.observation import Observation
 
 
 def built(observations: Iterable[Observation]) -> list[Observation]:
-    """The observations of the probe, one for each model, with no text in them longer than anybody reads."""
+    """Return the observations of the probe, one per model, with long texts cut."""
     return [bounded(observation) for observation in observations if observation.observer is Observer.PROBE]

@@ -1,4 +1,4 @@
-"""Where the ticks of an axis go, and how their numbers are written."""
+"""The axes of charts: their ticks and labels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Tick(msgspec.Struct, frozen=True):
 
 
 class Axis(msgspec.Struct, frozen=True, kw_only=True):
-    """From values to a length: linear, or in decades when ``log``."""
+    """Maps values to a length: linearly, or logarithmically if ``log``."""
 
     low: float
     high: float
@@ -27,13 +27,13 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
     log: bool = False
 
     def share(self, value: float) -> float:
-        """How far along the axis a value lies, from 0 to 1."""
+        """Return the position of a value on the axis, from 0 to 1."""
         low, high, at = (math.log10(x) if self.log else x for x in (self.low, self.high, value))
         return (at - low) / (high - low)
 
 
 def decades(values: Iterable[float]) -> Axis:
-    """A logarithmic axis over positive values, from decade to decade, or finer when they all lie close together."""
+    """Return a logarithmic axis over positive values, with a tick per decade, or finer for a small range."""
     known = [value for value in values if math.isfinite(value) and value > 0] or [1.0]
     first, last = math.log10(min(known)), math.log10(max(known))
     low, high = math.floor(first + 1e-9), math.ceil(last - 1e-9)
@@ -47,7 +47,7 @@ def decades(values: Iterable[float]) -> Axis:
 
 
 def _finely(first: float, last: float, low: int, high: int) -> Axis:
-    """At 1, 2 and 5 of each decade, and no wider than it takes."""
+    """Return an axis with ticks at 1, 2 and 5 of each decade, as narrow as the values allow."""
     steps = [digit * 10.0**power for power in range(low, high + 1) for digit in (1, 2, 5)]
     start = max((step for step in steps if step <= first * (1 + 1e-9)), default=steps[0])
     end = min((step for step in steps if step >= last * (1 - 1e-9) and step > start), default=steps[-1])

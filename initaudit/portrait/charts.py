@@ -1,4 +1,4 @@
-"""Charts as inline SVG, made here and coloured by the page around them."""
+"""Charts as inline SVG, coloured by the style sheet of the page."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from initaudit.portrait.axes import Axis, counting
 WIDTH, HEIGHT = 560, 240
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 38
 BARS_WIDTH, BARS_HEIGHT = 168, 52
-SEEN_POINTS = 60  # more points than this are a line; each shows when it is pointed at
-NAMED_POINTS = 200  # more than this cannot be pointed at
+SEEN_POINTS = 60  # with more points, each is shown only under the pointer
+NAMED_POINTS = 200  # with more points, none has a label
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
-    """One layer, or a stretch of neighbours: its depth, its name, its middle value over all seeds, and the extremes."""
+    """One layer, or several neighbours: depth, label, and the median and extremes over all seeds."""
 
     depth: float
     label: str
@@ -27,10 +27,10 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def profile(points: Sequence[Point | None], axis: Axis, *, layers: int, summary: str, colour: str, order: str) -> str:
-    """A line through depth with a band over seeds, past layers where nothing was measured (None).
+    """Return a line chart over depth with a band over seeds, without the layers that have no value (None).
 
-    A logarithmic axis has no place for zero: there the line ends, and a hollow dot stands at the floor. ``summary``
-    says it in words.
+    A logarithmic axis cannot show zero: the line ends there, and a hollow dot is drawn at the bottom. ``summary`` is
+    the text alternative.
     """
     place = _Plane(counting(layers), axis)
     known = [point for point in points if point is not None]
@@ -46,7 +46,7 @@ def profile(points: Sequence[Point | None], axis: Axis, *, layers: int, summary:
 
 
 class _Plane:
-    """From a depth and a value to a place in the drawing."""
+    """Maps a depth and a value to coordinates of the drawing."""
 
     def __init__(self, across: Axis, up: Axis) -> None:
         self.across = across
@@ -74,7 +74,7 @@ def _grid(place: _Plane, order: str) -> Iterator[str]:
 
 
 def _runs(points: Sequence[Point], axis: Axis) -> Iterator[list[Point]]:
-    """Stretches of points that have a place on the axis."""
+    """Yield runs of points that the axis can show."""
     run: list[Point] = []
     for point in points:
         if point.middle > 0 or not axis.log:
@@ -97,7 +97,7 @@ def _line(run: Sequence[Point], place: _Plane) -> str:
 
 
 def _dot(point: Point, place: _Plane) -> str:
-    """A point that says what it is when it is pointed at."""
+    """Return a point with a tooltip."""
     at = f'cx="{place.x(point.depth)}" cy="{place.y(point.middle)}"'
     title = f"{point.label}: {point.middle:.3g}"
     if point.low != point.high:
@@ -109,10 +109,10 @@ def _dot(point: Point, place: _Plane) -> str:
 
 
 def bars(counts: Sequence[int], least: float, most: float, *, summary: str) -> str:
-    """A histogram, with a mark at zero where zero lies within."""
+    """Return a histogram, with a mark at zero if it is in the range."""
     width, most_counted, path = BARS_WIDTH / len(counts), max(counts), [f"M0 {BARS_HEIGHT}"]
     for position, count in enumerate(counts, 1):
-        # What is there can be seen, however little it is.
+        # a nonzero count is visible, however small
         height = max(1.0, count / most_counted * (BARS_HEIGHT - 4)) if count else 0.0
         path.append(f"V{_number(BARS_HEIGHT - height)}H{_number(position * width)}")
     zero = ""
@@ -127,5 +127,5 @@ def bars(counts: Sequence[int], least: float, most: float, *, summary: str) -> s
 
 
 def _number(value: float) -> str:
-    """A coordinate, to a tenth of a pixel."""
+    """Format a coordinate, to a tenth of a pixel."""
     return f"{value:.1f}".rstrip("0").rstrip(".")

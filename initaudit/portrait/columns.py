@@ -1,6 +1,6 @@
 """Tables that fit the width of a terminal.
 
-The least important columns are left out, long names are folded, and long remarks are cut.
+The least important columns are dropped, long names are folded, and long remarks are cut.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 GAP = 2
 """Blanks between two columns."""
 INDENT = "  "
-"""Stands before the later lines of a name."""
+"""Indents the later lines of a name."""
 MARKS = (".", " ", "_")
-"""What a name is broken behind, the best place first."""
+"""Characters after which a name is broken, the best first."""
 LUXURY = 6
-"""The rank from which on a column is left out before anything is folded or cut."""
+"""Columns of this rank or higher are dropped before anything is folded or cut."""
 HEIGHT = 25
-"""Rows of the terminal, which no table depends on."""
+"""Rows of the terminal; no table depends on it."""
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """One column. ``rank`` orders columns by importance: the highest is left out first, and 0 stays.
+    """One column. The column with the highest ``rank`` is dropped first; rank 0 is never dropped.
 
-    A column with a ``least`` width may be as narrow as that: its texts are folded then, or ``cut``.
+    ``least`` is the minimum width of the column; longer texts are folded, or cut if ``cut``.
     """
 
     heading: str
@@ -41,14 +41,14 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """A text and how it is painted."""
+    """A text and its style."""
 
     text: str
     style: str = ""
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int, *, color: bool) -> str:
-    """A table of at most ``width`` columns of a terminal; a column without any text is left out."""
+    """Return a table at most ``width`` characters wide; a column without any text is dropped."""
     from rich.box import SIMPLE_HEAD
     from rich.cells import cell_len
     from rich.table import Table
@@ -73,7 +73,7 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int,
 
 
 def fitted(columns: Sequence[Column], natural: Sequence[int], width: int) -> list[int]:
-    """The width of each column, 0 for one that is left out."""
+    """Return the width of each column, 0 for a dropped one."""
     kept = set(range(len(columns)))
 
     least = [size if one.least is None else min(size, one.least) for one, size in zip(columns, natural, strict=True)]
@@ -94,7 +94,7 @@ def fitted(columns: Sequence[Column], natural: Sequence[int], width: int) -> lis
 
 
 def folded(text: str, width: int) -> str:
-    """A long name in several lines, broken behind a dot or a blank where there is one, with the later ones indented."""
+    """Break a long name into several lines, after a dot or a blank if possible, and indent the later lines."""
     from rich.cells import cell_len
 
     lines, room = [], width
@@ -108,7 +108,7 @@ def folded(text: str, width: int) -> str:
 
 
 def printed(what: Table | Text, width: int, *, color: bool) -> str:
-    """What rich makes of it, without blanks at the ends of lines."""
+    """Return what rich prints, without trailing blanks."""
     from rich.console import Console
 
     console = Console(

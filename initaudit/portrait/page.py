@@ -1,6 +1,6 @@
-"""One page for people: self-contained, without network, under 500 KB whatever the size of the model.
+"""The HTML report: one self-contained page without network access, under 500 KB whatever the size of the model.
 
-The template is `page.html.jinja`, with its style and script beside it. jinja2 is imported when a page is made.
+The template is `page.html.jinja`, with its style and script beside it. jinja2 is imported only to make a page.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 LARGEST = 500_000
-"""Bytes that no page exceeds."""
+"""Maximum size of a page, in bytes."""
 ROWS = (400, 200, 100, 50, 20, 5)
-"""How many rows of each list are shown: as many as the size of the page allows."""
+"""Numbers of rows per list; the first that keeps the page below its maximum size is used."""
 
 _VERDICTS = {
     Severity.ERROR: "Initialization is wrong",
     Severity.WARNING: "Initialization is suspicious",
-    Severity.NOTE: "Nothing to worry about",
-    None: "Nothing wrong was found",
+    Severity.NOTE: "Notes only",
+    None: "No problems found",
 }
 _FIXES = {
-    Applicability.SAFE: "initaudit check --fix does it.",
-    Applicability.UNSAFE: "initaudit check --fix --unsafe-fixes does it, and may change behaviour.",
+    Applicability.SAFE: "Apply with initaudit check --fix.",
+    Applicability.UNSAFE: "Apply with initaudit check --fix --unsafe-fixes; may change behaviour.",
     Applicability.DISPLAY: "",
 }
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """A finding as it is shown."""
+    """A finding as shown on the page."""
 
     finding: Finding
     where: str
@@ -57,7 +57,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What it comes to: the worst severity (None: no finding), in words, with the numbers behind it."""
+    """The headline of the page: the worst severity (None: no finding), in words and with counts."""
 
     severity: Severity | None
     words: str
@@ -65,7 +65,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def page(findings: Sequence[Finding], observations: Sequence[Observation], context: Context) -> bytes:
-    """The page of these models and of what was found in them."""
+    """Return the page of the built models and their findings."""
     template = _template()
     worst = sorted(findings, key=lambda finding: -finding.severity.rank)
     models = built(observations)
@@ -87,7 +87,7 @@ def page(findings: Sequence[Finding], observations: Sequence[Observation], conte
 
 
 def verdict(findings: Sequence[Finding]) -> Verdict:
-    """What the findings come to."""
+    """Return the headline for these findings."""
     severities = [finding.severity for finding in findings]
     counts = [(severities.count(severity), severity.value) for severity in reversed(Severity)]
     worst = max(severities, key=lambda severity: severity.rank, default=None)
@@ -111,7 +111,7 @@ def _card(finding: Finding, context: Context) -> Card:
 
 
 def _embedded(findings: Sequence[Finding], models: Sequence[Observation], context: Context, rows: int) -> str:
-    """The same for programs; no text in it can end the script element that it stands in."""
+    """Return the content of the page as JSON, escaped so that no text can close the script element around it."""
     document: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "version": context.version,
@@ -137,7 +137,7 @@ def _model_as_data(model: ModelView) -> dict[str, Any]:
 
 
 def _layer_as_data(layer: Layer) -> dict[str, Any]:
-    """What was measured, to four digits, one number for each seed."""
+    """Return the measurements of a layer, to four digits, one number per seed."""
     measured = {measure.name: [float(number(value)) for value in measure.of(layer)] for measure in MEASURES}
     return {"path": layer.path, "activation": layer.activation, **measured}
 
@@ -153,7 +153,7 @@ def _template() -> jinja2.Template:
 
 
 def _ticked(text: str) -> Markup:
-    """Text with what stands between backticks as code."""
+    """Return HTML with the text between backticks as code."""
     import markupsafe
 
     pieces = (markupsafe.escape(piece) for piece in text.split("`"))

@@ -1,4 +1,4 @@
-"""What is told of a parameter in one row; parameters that repeat from block to block share one."""
+"""The rows of the parameter table. Parameters that repeat from block to block share one."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")  # a part of a path that is a numbe
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One parameter or buffer, or ``count`` of them that differ only by numbers in their paths.
 
-    ``by`` is what wrote it last, or what allocated it when nothing did; ``at`` is the line. Statistics of several are
-    the mean of the means, the root mean square of the standard deviations, and the extremes of the extremes.
+    ``by`` is the last call that wrote it, or that allocated it if none did; ``at`` is its line. The statistics of
+    several are the mean of the means, the root mean square of the standard deviations, and the overall extremes.
     """
 
     path: str
@@ -38,12 +38,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def elements(self) -> int:
-        """How many elements one of them has; 0 where that is not known."""
+        """The number of elements of one of them; 0 if unknown."""
         return math.prod(size or 0 for size in self.shape or (0,))
 
 
 def row_of(timeline: ParameterTimeline) -> Row:
-    """One parameter."""
+    """Return the row of one parameter."""
     values, allocation = timeline.values, timeline.allocation
     by, at = written_by(timeline)
     return Row(
@@ -64,13 +64,13 @@ def row_of(timeline: ParameterTimeline) -> Row:
 
 
 def _filled(timeline: ParameterTimeline) -> str:
-    """What a forward was given in place of elements that nothing wrote."""
+    """Return the values that replaced unwritten elements for the forward."""
     filled = timeline.usage.filled if timeline.usage is not None else ""
     return f"{filled}, for the forward only" if filled else ""
 
 
 def written_by(timeline: ParameterTimeline) -> tuple[str, Place | None]:
-    """What wrote the parameter last, and where; of one that nothing wrote, where it was allocated."""
+    """Return the call that last wrote the parameter and its place; if none did, the place of the allocation."""
     if timeline.coverage is Coverage.NEVER and timeline.allocation:
         return "nothing", timeline.allocation.place
     if timeline.writes:
@@ -80,7 +80,7 @@ def written_by(timeline: ParameterTimeline) -> tuple[str, Place | None]:
 
 
 def together(rows: Iterable[Row]) -> list[Row]:
-    """Rows that differ only by numbers in their paths, and by what was drawn, as one: ``layers.*.weight``."""
+    """Join rows that differ only by numbers in their paths and by their statistics: ``layers.*.weight``."""
     groups: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
         pattern = NUMBER.sub("*", row.path)
@@ -89,7 +89,7 @@ def together(rows: Iterable[Row]) -> list[Row]:
 
 
 def repeated(names: Iterable[str]) -> Iterator[str]:
-    """Names, with those that differ only by numbers as one: "layers.*.weight (12)"."""
+    """Join names that differ only by numbers: "layers.*.weight (12)"."""
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(NUMBER.sub("*", name), []).append(name)
@@ -120,15 +120,15 @@ def _known(numbers: Iterable[float | None]) -> Iterator[float]:
 
 
 def size(shape: tuple[int | None, ...] | None) -> str:
-    """A shape in words; "?" stands for what is not known."""
+    """Format a shape; "?" stands for an unknown size."""
     return "" if shape is None else f"({', '.join('?' if size is None else str(size) for size in shape)})"
 
 
 def line(place: Place | None) -> str:
-    """A place by the name of its file and its row."""
+    """Format a place as the name of its file and its row."""
     return f"{place.filename.replace(chr(92), '/').rpartition('/')[2]}:{place.row}" if place else ""
 
 
 def number(value: float | None) -> str:
-    """Four significant digits."""
+    """Format a number with four significant digits."""
     return "" if value is None else f"{value:.4g}"

@@ -1,4 +1,4 @@
-"""Signal and gradient through depth: the middle of what was measured from several seeds, and how far they lie apart."""
+"""Signal and gradient through depth: the median and the range over several seeds."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from initaudit.portrait.rows import number
 from initaudit.timeline import Layer, SignalProfile
 
 DRAWN = 200
-"""More layers than this are drawn as stretches of neighbours."""
+"""Maximum number of points of a chart; with more layers, neighbours are drawn as one point."""
 ORDER = "layer, in order of execution"
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is measured at every layer, once for each seed; ``name`` is that of the field."""
+    """A quantity measured at every layer, once per seed; ``name`` is its field of ``Layer``."""
 
     name: str
     title: str
@@ -29,7 +29,7 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     axis: Callable[[Sequence[float]], Axis]
 
     def of(self, layer: Layer) -> tuple[float, ...]:
-        """What was measured at a layer."""
+        """Return the values of a layer, one per seed."""
         values: tuple[float, ...] = getattr(layer, self.name)
         return values
 
@@ -46,7 +46,7 @@ MEASURES = (
     Measure(
         name="gradient",
         title="Gradient rms",
-        what="of each weight, for a random direction at the output",
+        what="of each weight, for a random gradient at the output",
         short="gradient rms",
         colour="teal",
         axis=decades,
@@ -62,7 +62,7 @@ MEASURES = (
     Measure(
         name="dead",
         title="Dead units",
-        what="never active on any sample, where a rectifier follows",
+        what="units before a rectifier that no sample activates",
         short="dead",
         colour="ochre",
         axis=lambda values: shares(),
@@ -71,22 +71,22 @@ MEASURES = (
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):
-    """One measure through depth; None for a layer at which it was not measured."""
+    """One measure through depth; None for a layer without a value."""
 
     measure: Measure
     points: tuple[Point | None, ...]
 
     def ends(self) -> tuple[Point, Point]:
-        """The first and the last layer at which it was measured."""
+        """Return the first and the last layer with a value."""
         known = [point for point in self.points if point is not None]
         return known[0], known[-1]
 
     def middles(self) -> list[float]:
-        """The median over seeds of every layer at which it was measured."""
+        """Return the median over seeds for every layer with a value."""
         return [point.middle for point in self.points if point is not None]
 
     def summary(self) -> str:
-        """The curve in words."""
+        """Return the curve in words."""
         first, last = self.ends()
         known = self.middles()
         zeros = sum(middle == 0 for middle in known)
@@ -97,7 +97,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def drawn(self, axis: Axis | None = None, colour: str = "") -> str:
-        """The curve as a chart, on an axis and in a colour of its own unless others are given."""
+        """Return the curve as a chart, by default on its own axis and in its own colour."""
         points = self.stretches(DRAWN)
         known = [bound for point in points if point is not None for bound in (point.low, point.middle, point.high)]
         return profile(
@@ -110,7 +110,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def stretches(self, at_most: int) -> list[Point | None]:
-        """At most so many points: neighbours together, with the median of them and their extremes."""
+        """Return at most ``at_most`` points; neighbours share one, with their median and extremes."""
         length = math.ceil(len(self.points) / at_most)
         if length <= 1:
             return list(self.points)
@@ -119,7 +119,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def curves(signal: SignalProfile) -> Iterator[Curve]:
-    """What was measured at any layer."""
+    """Yield a curve for every measure with a value at any layer."""
     for measure in MEASURES:
         points = tuple(_point(depth, layer.path, measure.of(layer)) for depth, layer in enumerate(signal.layers, 1))
         if any(point is not None for point in points):

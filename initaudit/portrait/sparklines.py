@@ -1,4 +1,4 @@
-"""Signal through depth in characters: a sparkline for each measure."""
+"""Signal through depth as sparklines."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 GAP = "·"
 LENGTH = 40
 LEAST_DECADES = 1.0
-"""What lies within so many decades does not fill the height of a sparkline: noise must not look like a trend."""
+"""Minimum range of a sparkline, in decades, so that noise does not look like a trend."""
 
 
 def sparkline(curve: Curve, length: int = LENGTH) -> str:
-    """One character for each layer or stretch of layers, as high as its value is on the axis of the measure."""
+    """Return one character per layer, or per group of neighbours, as high as its value on the axis."""
     points = curve.stretches(length)
     if not curve.measure.axis(curve.middles()).log:
         return "".join(_block(point.middle) if point else GAP for point in points)
@@ -25,7 +25,7 @@ def sparkline(curve: Curve, length: int = LENGTH) -> str:
 
 
 def _span(logs: Sequence[float]) -> tuple[float, float]:
-    """Where a sparkline begins, and how many decades it spans."""
+    """Return the lower end of a sparkline and its range, in decades."""
     if not logs:
         return 0.0, LEAST_DECADES
     low, high = min(logs), max(logs)

@@ -1,4 +1,4 @@
-"""Every parameter of a built model, with what wrote it and what it holds, as JSON for programs."""
+"""The parameters of built models, with their writes and values, as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCHEMA_VERSION = 2
 
 
 def as_json(observations: Iterable[Observation]) -> bytes:
-    """Every parameter with its timeline and statistics, what a forward and a backward showed, and where that was."""
+    """Return every parameter with its timeline and statistics, the measured signal, and the environment."""
     document = {"schema_version": SCHEMA_VERSION, "models": [_model(one) for one in built(observations)]}
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 

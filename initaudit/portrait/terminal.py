@@ -1,6 +1,6 @@
-"""A built model on a terminal: what it was run on, every parameter and what wrote it, and signal through depth.
+"""Show a built model on a terminal: its inputs, its parameters and what wrote them, and signal through depth.
 
-What is suspicious comes first. rich, which prints the tables, is imported when there is one.
+Suspicious parameters come first. rich, which prints the tables, is imported only if there is one.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from initaudit.report.base import printable
 from initaudit.timeline import Coverage, Kind, ParameterTimeline
 
 SHOWN, SUSPICIOUS_SHOWN = 20, 40
-"""Rows of a model, and at most so many where all of them are suspicious."""
+"""Maximum number of rows of a model, and of rows if all of them are suspicious."""
 FEW = 3
-"""Rows that are not worth hiding."""
+"""So few further rows are shown rather than hidden."""
 SHORTEST = 3
-"""Layers from which on there is a depth to speak of."""
+"""Minimum number of layers for a table of signal through depth."""
 COLUMNS = (
     Column(heading="rule", rank=1),
     Column(heading="parameter", least=16),
@@ -42,16 +42,16 @@ MEASURED = (
     Column(heading="first to last layer", least=8),
     Column(heading="first", rank=1, right=True),
     Column(heading="last", rank=2, right=True),
-    Column(heading="least", rank=3, right=True),
-    Column(heading="most", rank=4, right=True),
+    Column(heading="min", rank=3, right=True),
+    Column(heading="max", rank=4, right=True),
 )
 NUMBERS = 44
-"""Columns of a terminal that four numbers take."""
+"""Width of four numbers, in columns of a terminal."""
 PAINT = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "cyan"}
 
 
 class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a parameter is shown first: the rules that report it, or that its memory is not written or not finite."""
+    """Why a parameter is shown first: rules report it, or its memory is unwritten or not finite."""
 
     codes: tuple[str, ...] = ()
     severity: Severity | None = None
@@ -59,7 +59,7 @@ class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def rank(self) -> int:
-        """How far up it is shown; 0 for a parameter that nothing is said of."""
+        """The order in the table, highest first; 0 for a parameter without suspicion."""
         return self.severity.rank + 2 if self.severity is not None else int(self.unsound)
 
     @property
@@ -77,10 +77,10 @@ def portraits(
     given: Collection[str] = (),
     depth: bool = True,
 ) -> str:
-    """Every built model.
+    """Return the tables of every built model.
 
-    ``every`` gives each parameter a row of its own; ``given`` are the targets whose input the user gave.
-    ``depth`` draws signal through depth.
+    ``every`` gives each parameter its own row; ``given`` holds the targets whose inputs the user gave. ``depth`` adds
+    signal through depth.
     """
     return "\n".join(
         _portrait(one, findings, width, color=color, every=every, given=one.source in given, depth=depth)
@@ -106,7 +106,7 @@ def _portrait(
         count = sum(row.count for row, _ in hidden)
         dubious = sum(bool(why.rank) for _, why in hidden)
         kind = f"{dubious} of them suspicious" if dubious else "none suspicious"
-        rest = f"and {count} more in {_count(len(hidden), 'row')}, {kind}; `--all-parameters` shows each"
+        rest = f"and {count} more in {_count(len(hidden), 'row')}, {kind}; `--all-parameters` shows all"
         text += printed(Text(rest, "dim"), width, color=color)
     if depth and model.signal is not None and len(model.signal.layers) >= SHORTEST:
         text += "\n" + _depth(model, width, color=color)
@@ -114,7 +114,7 @@ def _portrait(
 
 
 def _facts(model: Observation, *, given: bool) -> Iterator[str]:
-    """How much there is, and what it was run on."""
+    """Yield the size of a model, and the inputs of its forward."""
     kinds = [one.kind for one in model.parameters]
     counts = [_count(kinds.count(kind), kind.value) for kind in Kind if kind in kinds]
     elements = sum(row_of(one).elements for one in model.parameters)
@@ -123,13 +123,13 @@ def _facts(model: Observation, *, given: bool) -> Iterator[str]:
         yield "no forward was measured; `--show-unknown` says why"
         return
     signal = model.signal
-    whose = "" if given else " (inferred; `--input-size` gives another)"
+    whose = "" if given else " (inferred; `--input-size` sets another)"
     seeds = f", seeds {signal.seeds[0]} to {signal.seeds[-1]}" if len(signal.seeds) > 1 else ""
     yield f"input {', '.join(signal.inputs) or 'none'}{whose}{seeds}"
 
 
 def _rows(model: Observation, findings: Sequence[Finding], *, every: bool) -> list[tuple[Row, Suspicion]]:
-    """The rows of a model: suspicious ones first, the worst of them before the others, else in the model's order."""
+    """Return the rows of a model: suspicious ones first, the worst on top, else in the order of the model."""
     alike: dict[Suspicion, list[Row]] = {}
     for timeline in model.parameters:
         alike.setdefault(_suspicion(timeline, findings), []).append(row_of(timeline))
@@ -149,7 +149,7 @@ def _suspicion(timeline: ParameterTimeline, findings: Sequence[Finding]) -> Susp
 
 
 def _is_about(finding: Finding, timeline: ParameterTimeline) -> bool:
-    """Whether a finding speaks of a parameter: the two observers may reach its class by different modules."""
+    """Whether a finding is about a parameter. Modules are ignored, since the observers may import a class from two."""
     model = (finding.model or "").rpartition(".")[2]
     return timeline.name in finding.subjects and model == timeline.model.rpartition(".")[2]
 
@@ -170,7 +170,7 @@ def _cells(row: Row, why: Suspicion) -> list[Cell]:
 
 
 def _depth(model: Observation, width: int, *, color: bool) -> str:
-    """Signal through depth."""
+    """Return the table of signal through depth."""
     from rich.text import Text
 
     assert model.signal

@@ -1,4 +1,4 @@
-"""What a page shows of one model: numbers in words, rows, and charts."""
+"""What the page shows of one model: formatted numbers, rows and charts."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from initaudit.portrait.signals import Curve, curves
 from initaudit.timeline import Coverage, InitialLoss, Kind, Layer, ParameterTimeline, SignalProfile
 
 AS_THEY_ARE = 120
-"""Up to so many parameters each has a row of its own; of more, those that repeat from block to block share one."""
+"""With more parameters than this, those that repeat from block to block share a row."""
 HISTOGRAMS = 60
 CONSTANTS_NAMED = 3
 
 
 class Cells(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the table of parameters, in words."""
+    """A row of the table of parameters, formatted."""
 
     path: str
     count: int
@@ -31,7 +31,7 @@ class Cells(msgspec.Struct, frozen=True, kw_only=True):
     elements: int
     dtype: str
     by: str
-    problem: str  # "never written", "partly written"; empty for what is all right
+    problem: str  # "never written", "partly written", or empty
     at: str
     place: str  # the same in full
     scheme: str
@@ -53,7 +53,7 @@ class Histogram(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Constant(msgspec.Struct, frozen=True, kw_only=True):
-    """Parameters that hold one value throughout."""
+    """Parameters whose elements all have the same value."""
 
     value: str
     count: int
@@ -61,7 +61,7 @@ class Constant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
-    """A number of the model and what it counts; ``rest`` says more about it."""
+    """A number of the model with its name; ``rest`` explains it."""
 
     name: str
     value: str
@@ -78,7 +78,7 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LayerCells(msgspec.Struct, frozen=True, kw_only=True):
-    """A layer in numbers, one for each chart."""
+    """A row of the table of layers, with one number per chart."""
 
     number: int
     path: str
@@ -87,7 +87,7 @@ class LayerCells(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelView(msgspec.Struct, frozen=True, kw_only=True):
-    """One model. ``more_rows`` and ``more_histograms`` count what is left out."""
+    """One model. ``more_rows`` and ``more_histograms`` count what is not shown."""
 
     target: str
     facts: tuple[Fact, ...]
@@ -109,7 +109,7 @@ class ModelView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view(model: Observation, at_most: int) -> ModelView:
-    """A model with at most so many rows in each list."""
+    """Return the view of a model, with at most ``at_most`` rows in each list."""
     rows = [row_of(timeline) for timeline in model.parameters]
     if len(rows) > AS_THEY_ARE:
         rows = together(rows)
@@ -165,7 +165,7 @@ def _signal_facts(signal: SignalProfile) -> Iterable[Fact]:
         yield Fact(
             name="Dead units",
             value=f"{dead / units:.1%}".replace(".0%", "%"),
-            rest=f"of {amount(units)} behind rectifiers",
+            rest=f"of {amount(units)} before a rectifier",
         )
     if signal.loss:
         yield _loss(signal.loss)
@@ -173,7 +173,7 @@ def _signal_facts(signal: SignalProfile) -> Iterable[Fact]:
 
 def _loss(loss: InitialLoss) -> Fact:
     excess, chance = statistics.median(loss.excess), math.log(loss.classes)
-    guess = f"that of a guess among {loss.classes:,} classes"
+    guess = f"the loss of guessing among {loss.classes:,} classes"
     if abs(excess) >= 0.005:
         guess = f"{_nats(abs(excess))} {'above' if excess > 0 else 'below'} {guess}"
     return Fact(name="Initial loss", value=f"{_nats(chance + excess)} nats", rest=guess)
@@ -184,7 +184,7 @@ def _nats(loss: float) -> str:
 
 
 def _signal_words(signal: SignalProfile) -> str:
-    """What went through the model, and how often."""
+    """Return how many layers were measured, on which inputs and seeds."""
     given = f" on {', '.join(signal.inputs)}" if signal.inputs else ""
     count = len(signal.seeds)
     seeds = f"the line is the median of {count} seeds, the band their range" if count > 1 else "from one seed"
@@ -222,12 +222,12 @@ def _environment(model: Observation) -> Iterable[Fact]:
 
 
 def tensors(count: int) -> str:
-    """So many tensors."""
+    """Format a number of tensors."""
     return f"{count:,} tensor{'' if count == 1 else 's'}"
 
 
 def amount(count: int) -> str:
-    """A number of elements, to three digits: "11.7 M"."""
+    """Format a number of elements with three digits: "11.7 M"."""
     if count < 10_000:
         return f"{count:,}"
     power = min(4, int(math.log10(count)) // 3)
@@ -264,7 +264,7 @@ def _in_full(place: Place | None) -> str:
 
 
 def _first_of_each(parameters: Sequence[ParameterTimeline]) -> list[ParameterTimeline]:
-    """Of a model with many parameters, one of each kind that repeats from block to block."""
+    """Return the parameters; in a large model, one of those that repeat from block to block."""
     if len(parameters) <= AS_THEY_ARE:
         return list(parameters)
     kept: dict[tuple[object, ...], ParameterTimeline] = {}
@@ -292,7 +292,7 @@ def _histogram(timeline: ParameterTimeline) -> Histogram:
 
 
 def _constants(parameters: Sequence[ParameterTimeline]) -> Iterable[Constant]:
-    """What holds one value throughout, the most frequent value first."""
+    """Yield the parameters whose elements all have the same value, the most frequent value first."""
     by_value: dict[float, list[str]] = {}
     for one in parameters:
         if one.values and one.values.min is not None and one.values.min == one.values.max and not row_of(one).odd:

@@ -1,4 +1,4 @@
-"""Findings -> text, JSON, SARIF and the formats of code hosts; knows nothing about how they were found."""
+"""Write findings as text, JSON, SARIF and the formats of code hosts. Knows nothing about how they were found."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ FORMATS = {
     "azure": "workflow_commands:azure",
 }
 KNOW_CELLS = frozenset({"full", "concise", "json", "json-lines", "markdown"})
-"""Formats whose rows are those of a cell. All others point into files."""
+"""Formats that give rows within a cell. All others give rows of the file."""
 
 
 def render(name: str, findings: Sequence[Finding], context: Context) -> str:
-    """The findings in a format, ending with a newline unless empty."""
+    """Return the findings in a format, with a final newline unless empty."""
     module, _, function = FORMATS[name].partition(":")
     write: Format = getattr(importlib.import_module(f"{__name__}.{module}"), function)
     text = write(findings if name in KNOW_CELLS else [in_file(one, context.sources) for one in findings], context)

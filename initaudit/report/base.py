@@ -1,4 +1,4 @@
-"""What a format may know besides the findings: where sources are, what rules are called, whether to paint."""
+"""What a format receives besides the findings: sources, descriptions of rules, and whether to use color."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HALF = re.compile(r"[\ud800-\udfff]")
 
 
 class RuleCard(msgspec.Struct, frozen=True, kw_only=True):
-    """What a report says of a rule."""
+    """The description of a rule, for reports."""
 
     code: str
     name: str
@@ -30,10 +30,10 @@ class RuleCard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a report is made.
+    """The context of a report.
 
-    ``root`` is the root of the repository that the files lie in, ``relative`` names a file relative to that of its own.
-    ``width`` is that of the terminal, None where there is none; ``links`` says whether it shows links.
+    ``root`` is the root of the repository that holds all files; ``relative`` returns a file name relative to the root
+    of its own repository. ``width`` is that of the terminal, None without one; ``links`` says whether it shows links.
     """
 
     version: str
@@ -50,15 +50,15 @@ Format = Callable[[Sequence[Finding], Context], str]
 
 
 def position(place: Place) -> str:
-    """Where in its file a place begins: `row:column`, or `cell 3:row:column`."""
+    """Format the start of a place: `row:column`, or `cell 3:row:column`."""
     cell = f"cell {place.cell}:" if place.cell is not None else ""
     return f"{cell}{place.row}:{place.column}"
 
 
 def in_file(finding: Finding, sources: Sources) -> Finding:
-    """A finding for who knows the rows of files only: one in a cell is placed in the file of its notebook.
+    """Return a finding for formats that know only rows of files: one in a cell is placed in the notebook's file.
 
-    The message names the cell. A fix, which is of the text of the cell, is left out.
+    The message then names the cell. The fix is dropped, since it edits the text of the cell.
     """
     place = finding.place
     if place.cell is None:
@@ -68,16 +68,16 @@ def in_file(finding: Finding, sources: Sources) -> Finding:
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
-    """JSON that can be written in UTF-8: where the bytes of a name are no text, nobody could read it otherwise."""
+    """Return JSON that UTF-8 can encode: lone surrogates, as of undecodable file names, are replaced."""
     return _HALF.sub("\N{REPLACEMENT CHARACTER}", json.dumps(value, indent=indent, ensure_ascii=False)) + "\n"
 
 
 def printable(text: str) -> str:
-    """Text without characters that move the cursor, end the line or change the direction of a terminal."""
+    """Replace characters that move the cursor, end the line or change the writing direction of a terminal."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def printable_lines(text: str) -> str:
-    """Make each line of a text printable; none is a command to whoever runs it, as `::error::` is on GitHub."""
+    """Make each line of a text printable, and no line a command of a CI service such as `::error::` on GitHub."""
     lines = map(printable, text.split("\n"))
     return "\n".join(f"| {line}" if line.lstrip().startswith(("::", "##[")) else line for line in lines)

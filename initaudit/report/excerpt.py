@@ -1,4 +1,4 @@
-"""The source around a finding: the rows of its span, with a little of what comes before."""
+"""The source around a finding: the rows of its span and some before it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from initaudit.finding import Place
 ROWS_BEFORE = 2
 ROWS_OF_SPAN = 6
 LONGEST_ROW, BEFORE_SPAN = 400, 100
-"""Characters of a row that are shown, and of what stands before its span, where the row is longer."""
+"""Maximum characters shown of a row, and of its part before the span if the row is cut."""
 
 
 class ExcerptRow(msgspec.Struct, frozen=True):
-    """One row, and what of it is in the span: from ``start`` to ``end``, offsets into ``text``."""
+    """One row and its part of the span: from ``start`` to ``end``, offsets into ``text``."""
 
     row: int
     text: str
@@ -28,14 +28,14 @@ class ExcerptRow(msgspec.Struct, frozen=True):
 
 
 class Excerpt(msgspec.Struct, frozen=True):
-    """Rows in order; ``cut`` says that the span goes on."""
+    """Rows in order; ``cut`` says that the span has more rows."""
 
     rows: tuple[ExcerptRow, ...] = ()
     cut: bool = False
 
 
 def excerpt(place: Place, lines: Sequence[str]) -> Excerpt:
-    """The source of a place, from the lines of its file; nothing when the file has no such row."""
+    """Return the source of a place, from the lines of its file; empty if the file has no such row."""
     if not 0 < place.row <= len(lines):
         return Excerpt()
     end_row = max(place.row, min(place.end_row, len(lines)))
@@ -54,7 +54,7 @@ def excerpt(place: Place, lines: Sequence[str]) -> Excerpt:
 
 
 def _cut(row: ExcerptRow) -> ExcerptRow:
-    """A row that somebody can read: of a long one the part around its span, and how much stands on either side."""
+    """Cut a long row to the part around its span, and note how many characters are left out on either side."""
     if len(row.text) <= LONGEST_ROW:
         return row
     first = max(0, min(row.start - BEFORE_SPAN, len(row.text) - LONGEST_ROW))

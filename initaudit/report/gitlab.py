@@ -12,7 +12,7 @@ _SEVERITIES = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.NOTE
 
 
 def gitlab(findings: Sequence[Finding], context: Context) -> str:
-    """An array of issues; files are relative to the root of the repository."""
+    """Return an array of issues; files are relative to the root of the repository."""
     issues = [
         {
             "check_name": finding.code,
@@ -34,6 +34,6 @@ def gitlab(findings: Sequence[Finding], context: Context) -> str:
 
 
 def _content(finding: Finding, context: Context) -> dict[str, Any]:
-    """The document of its rule, in Markdown, as the format has it."""
+    """Return the documentation of the rule, as Markdown."""
     rule = context.rules.get(finding.code)
     return {"content": {"body": rule.documentation}} if rule is not None else {}

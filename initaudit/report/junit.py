@@ -10,12 +10,12 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from initaudit.finding import Finding
 from initaudit.report.base import Context
 
-# What XML 1.0 cannot hold, escaped or not.
+# Characters that XML 1.0 forbids, even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(findings: Sequence[Finding], context: Context) -> str:
-    """All suites; a single passing case when there is nothing to report."""
+    """Return all suites; a single passing case if there are no findings."""
     root = Element(
         "testsuites", name="initaudit", tests=str(max(1, len(findings))), failures=str(len(findings)), errors="0"
     )

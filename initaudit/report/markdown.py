@@ -1,4 +1,4 @@
-"""Markdown, for the summary of a CI job and for a review: one row for each finding."""
+"""Markdown for summaries of CI jobs and reviews: one row per finding."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _row(finding: Finding) -> str:
 
 
 def _escaped(text: str) -> str:
-    """A text of one row, whose code stays code."""
+    """Escape a text for a table cell, except for its code."""
     parts = _TICKED.split(printable(text))
     return "".join(
         part.replace("|", r"\|") if number % 2 else _SPECIAL.sub(r"\\\1", part) for number, part in enumerate(parts)

@@ -1,4 +1,4 @@
-"""JSON for programs: an array of findings, or one finding a line. The shape is a contract."""
+"""JSON: an array of findings, or one finding per line. Its fields are a public interface."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from initaudit.report.base import Context, json_text
 
 
 def array(findings: Sequence[Finding], context: Context) -> str:
-    """All findings as one array."""
+    """Return all findings as one array."""
     return json_text([as_json(finding) for finding in findings], indent=2)
 
 
 def json_lines(findings: Sequence[Finding], context: Context) -> str:
-    """One finding a line."""
+    """Return one finding per line."""
     return "".join(json_text(as_json(finding)) for finding in findings)
 
 
 def as_json(finding: Finding) -> dict[str, Any]:
-    """One finding."""
+    """Return one finding as a dictionary."""
     return {
         "code": finding.code,
         "name": finding.name,

@@ -98,7 +98,7 @@ def _fix(fix: Fix, context: Context) -> dict[str, Any]:
 
 
 def _artifact(filename: str, context: Context) -> dict[str, Any]:
-    """A path in the repository is relative to its root; any other is a URI of its own."""
+    """Return a path relative to the root of the repository, or an absolute URI outside it."""
     real = Path(os.path.realpath(filename))
     if not real.is_relative_to(context.root):
         return {"uri": real.as_uri()}

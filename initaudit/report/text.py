@@ -1,4 +1,4 @@
-"""For people: one line each (`concise`), or with the source, the span underlined, and what was seen (`full`)."""
+"""Text for people: one line per finding (`concise`), or with source, underlined span and evidence (`full`)."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from initaudit.report.excerpt import excerpt
 
 _COLORS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.NOTE: "36"}
 _FIXES = {
-    Applicability.SAFE: "`--fix` does it",
-    Applicability.UNSAFE: "`--fix --unsafe-fixes` does it, and may change behaviour",
-    Applicability.DISPLAY: "by hand",
+    Applicability.SAFE: "apply with `--fix`",
+    Applicability.UNSAFE: "apply with `--fix --unsafe-fixes`; may change behaviour",
+    Applicability.DISPLAY: "apply by hand",
 }
 TAB = "    "
 BOLD, DIM, GREEN = "1", "2", "32"
 CUT = "…"
 LINKED = "\0"
-"""What stands in a style between how a text is painted and where it leads."""
+"""Separates the color of a text from the address that it links to, within a style."""
 LEAST_ROOM = 20
-"""Columns of source that are shown at least."""
+"""Minimum number of source columns shown."""
 TICKS = re.compile(r"(`[^`]+`)")
 WORD = re.compile(r"(?P<blanks>\s*)(?P<word>\S+)")
 Piece = tuple[str, str]
-"""A text, and how it is painted."""
+"""A text and its style."""
 
 
 def concise(findings: Sequence[Finding], context: Context) -> str:
-    """``path:row:column: severity: CODE message``."""
+    """Return one line per finding: ``path:row:column: severity: CODE message``."""
     unbroken = msgspec.structs.replace(context, width=None)
     return "".join(f"{line}\n" for finding in findings for line in flowed(_headline(finding), unbroken))
 
 
 def full(findings: Sequence[Finding], context: Context) -> str:
-    """The finding, its source, the evidence, and the fix."""
+    """Return findings with their source, evidence and fix."""
     return "\n".join("\n".join(_full(finding, context)) + "\n" for finding in findings)
 
 
@@ -53,7 +53,7 @@ def _full(finding: Finding, context: Context) -> Iterator[str]:
 
 
 def _remarks(finding: Finding) -> Iterator[tuple[str, str]]:
-    """What was seen, what else is affected, and what to do."""
+    """Yield the evidence, what else is affected, the fix, and where to read more."""
     for piece in finding.evidence:
         yield piece.observer.value, piece.detail
     if unnamed := [name for name in finding.affects if f"`{name}`" not in finding.message]:
@@ -77,13 +77,13 @@ def _headline(finding: Finding) -> list[Piece]:
 
 
 def _ticked(text: str) -> Iterator[Piece]:
-    """A text whose code stands out."""
+    """Yield the pieces of a text, with code in bold."""
     for number, part in enumerate(TICKS.split(printable(text))):
         yield part, BOLD if number % 2 else ""
 
 
 def flowed(pieces: Iterable[Piece], context: Context, *, hang: int = 0) -> Iterator[str]:
-    """Break a text at blanks to fit the terminal, if there is one, and indent the later lines."""
+    """Break a text at blanks to fit the terminal, if there is one; ``hang`` indents the later lines."""
     text, styles = "", list[str]()
     for piece, style in pieces:
         text += piece
@@ -96,7 +96,7 @@ def flowed(pieces: Iterable[Piece], context: Context, *, hang: int = 0) -> Itera
 
 
 def _breaks(text: str, width: int | None, hang: int) -> Iterator[tuple[int, int]]:
-    """Where each line ends, and where the next begins."""
+    """Yield where each line ends and the next begins."""
     if width is not None:
         room, column, last = width, 0, 0
         for blanks, start, end in _words(text, width - hang):
@@ -110,7 +110,7 @@ def _breaks(text: str, width: int | None, hang: int) -> Iterator[tuple[int, int]
 
 
 def _words(text: str, room: int) -> Iterator[tuple[int, int, int]]:
-    """The blanks before each word, and where it begins and ends; one that fits no line is several."""
+    """Yield the blanks before each word, its start and its end. A word longer than a line is split."""
     for word in WORD.finditer(text):
         blanks, start = _width(word["blanks"]), word.start("word")
         for at in range(start + 1, word.end()):
@@ -121,7 +121,7 @@ def _words(text: str, room: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _snippet(finding: Finding, context: Context) -> Iterator[str]:
-    """The rows of the finding with its span underlined, a little of what comes before, and the line to add."""
+    """Yield the rows of the finding with its span underlined, some rows before it, and the lines to add."""
     place, color = finding.place, _COLORS[finding.severity]
     shown = excerpt(place, context.sources.lines(place))
     if not shown.rows:
@@ -148,14 +148,14 @@ def _snippet(finding: Finding, context: Context) -> Iterator[str]:
 
 
 class _Window:
-    """The columns of source that fit a terminal: from the left, or so far right that the end of the span is seen."""
+    """The columns of source that fit the terminal, shifted right if needed to show the end of the span."""
 
     def __init__(self, end: int, room: int | None) -> None:
         self.room = room
         self.start = 0 if room is None or end <= room - 1 else max(0, end + 1 - room)
 
     def seen(self, text: str) -> str:
-        """What of a line is in the window, with a mark where more is."""
+        """Return the part of a line in the window, with a mark where the line is cut."""
         if self.room is None:
             return text
         columns = [character for character in text for _ in range(_columns(character))]
@@ -174,7 +174,7 @@ class _Window:
         return lead + "".join(kept) + tail
 
     def marks(self, before: int, count: int) -> tuple[int, int]:
-        """How many blanks and how many marks stand below a span."""
+        """Return the number of blanks and of marks that underline a span."""
         if self.room is None:
             return before, count
         first = min(max(before, self.start), self.start + self.room - 1)
@@ -183,13 +183,13 @@ class _Window:
 
 
 def additions(finding: Finding, line: str) -> list[str]:
-    """The lines to add below that of a finding: those of its fix, or the one that is advised for what it assigns."""
+    """Return the lines to add below a finding: those of its fix, or the advised call for the assigned attribute."""
     if finding.fix is not None and finding.fix.edits:
         return _added_below(finding.fix.edits, finding.place.end_row)
     if len(finding.advice) != 1:
         return []
     (advice,) = finding.advice
-    if str(advice) not in finding.message:  # something else is to be done first
+    if str(advice) not in finding.message:  # something else has to be done first
         return []
     try:
         (statement,) = ast.parse(line.strip()).body
@@ -209,7 +209,7 @@ def additions(finding: Finding, line: str) -> list[str]:
 
 
 def _added_below(edits: Sequence[Edit], row: int) -> list[str]:
-    """The lines that edits add below a row, if that is all they do: at its end, or at the beginning of the next."""
+    """Return the lines that edits insert below a row; empty if they do anything else."""
     for edit in edits:
         place = edit.place
         inserts = (place.row, place.column) == (place.end_row, place.end_column)
@@ -224,7 +224,7 @@ def _shown(line: str) -> str:
 
 
 def _width(text: str) -> int:
-    """How many columns of a terminal a text takes."""
+    """Return the width of a text, in columns of a terminal."""
     return sum(map(_columns, _shown(text)))
 
 
@@ -241,11 +241,11 @@ def _painted(text: str, style: str, context: Context) -> str:
 
 
 def _linked(style: str, address: str) -> str:
-    """A style of text that leads to an address, where the terminal has links."""
+    """Return a style that links to an address, on terminals with links."""
     return f"{style}{LINKED}{address}" if address else style
 
 
 def _address(filename: str) -> str:
-    """The address of a file, empty for what is none."""
+    """Return the address of a file; empty if there is no such file."""
     path = Path(filename).absolute()
     return path.as_uri() if path.is_file() else ""

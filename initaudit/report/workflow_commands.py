@@ -1,4 +1,4 @@
-"""Lines that a CI service reads from a log and shows beside the code: GitHub Actions and Azure Pipelines."""
+"""Log commands that GitHub Actions and Azure Pipelines show as annotations of the code."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _AZURE = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "
 
 
 def github(findings: Sequence[Finding], context: Context) -> str:
-    """``::error file=...,line=...::message``; files are relative to the root of the repository."""
+    """Return ``::error file=...,line=...::message`` per finding; files are relative to the root of the repository."""
     return "".join(_github(finding, context) + "\n" for finding in findings)
 
 
 def azure(findings: Sequence[Finding], context: Context) -> str:
-    """``##vso[task.logissue type=error;...]message``; the service has no notes."""
+    """Return ``##vso[task.logissue type=error;...]message`` per finding; notes become warnings."""
     return "".join(_azure(finding, context) + "\n" for finding in findings)
 
 
@@ -29,14 +29,14 @@ def _github(finding: Finding, context: Context) -> str:
         "line": place.row,
         "endLine": place.end_row,
     }
-    if place.row == place.end_row:  # columns are understood within one line only
+    if place.row == place.end_row:  # GitHub accepts columns only within one line
         properties |= {"col": place.column, "endColumn": place.end_column}
     written = ",".join(f"{key}={_github_property(str(value))}" for key, value in properties.items())
     return f"::{_GITHUB[finding.severity]} {written}::{_github_data(_line(finding, context))}"
 
 
 def _line(finding: Finding, context: Context) -> str:
-    """The message as it reads in a plain log."""
+    """Return the message as a line of a plain log."""
     place = finding.place
     return f"{context.relative(place.filename)}:{place.row}:{place.column}: {finding.code} {finding.message}"
 

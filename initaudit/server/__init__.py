@@ -1,5 +1,5 @@
-"""The language server: what `check` says of a project, while it is edited. It reads only, and never builds a model.
+"""The language server: the findings of `check` while a project is edited. It never builds a model.
 
-Discovery, settings, suppressions and fixes are those of a run in the folder of the project; here are documents,
-positions and turns. Needs pygls, which nothing else imports.
+Discovery, settings, suppressions and fixes are those of a run in the project's folder; this package handles documents,
+positions and scheduling. Needs pygls, which nothing else imports.
 """

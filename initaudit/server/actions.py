@@ -1,4 +1,4 @@
-"""Findings as the editor shows them: diagnostics, what can be done about them, and what the rule says."""
+"""Findings in the editor: diagnostics, code actions and hover texts."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ SEVERITIES = {
     Severity.NOTE: types.DiagnosticSeverity.Information,
 }
 FIX_ALL = f"{types.CodeActionKind.SourceFixAll.value}.initaudit"
-MAY_CHANGE = " (may change what the program computes)"
+MAY_CHANGE = " (may change behaviour)"
 
 
 class Diagnosed(msgspec.Struct, frozen=True):
-    """What was found in a document as it was at its version."""
+    """The findings in one version of a document."""
 
     document: Document
     findings: tuple[Finding, ...]
 
     def at(self, uri: str) -> list[Finding]:
-        """Return what was found in the document, or the cell, of an address."""
+        """Return the findings in the document or cell with this address."""
         return [finding for finding in self.findings if self.document.uri_of(finding.place) == uri]
 
 
@@ -49,7 +49,7 @@ def diagnostic(finding: Finding, uri: str, workspace: Workspace) -> types.Diagno
 
 
 def hover(diagnosed: Diagnosed, uri: str, at: types.Position, workspace: Workspace) -> types.Hover | None:
-    """Return what was seen where the cursor is, and the documents of the rules."""
+    """Return the findings at the cursor with their evidence, and the documentation of their rules."""
     here = types.Range(start=at, end=at)
     found = [one for one in diagnosed.at(uri) if _meet(range_of(one.place, uri, workspace), here)]
     if not found:
@@ -67,14 +67,14 @@ def _evidence(finding: Finding) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """A message as Markdown: what it quotes stands between ticks already."""
+    """Return a message as Markdown: code in it is already between backticks."""
     return text.replace("<", "&lt;")
 
 
 def actions(
     diagnosed: Diagnosed, uri: str, chosen: types.Range, only: Sequence[str] | None, workspace: Workspace
 ) -> Iterator[types.CodeAction]:
-    """Yield what can be done about the findings of a range, and about all in the document."""
+    """Yield the code actions for the findings in a range, and for all in the document."""
     wants = [kind.value if isinstance(kind, types.CodeActionKind) else kind for kind in only or ()]
 
     def wanted(kind: str) -> bool:
@@ -89,7 +89,7 @@ def actions(
         edits = [edit for one in fixes if one.fix is not None for edit in one.fix.edits]
         if edits:
             yield types.CodeAction(
-                title=f"Fix all that is safe to fix (initaudit: {len(fixes)})",
+                title=f"initaudit: Apply all safe fixes ({len(fixes)})",
                 kind=FIX_ALL,
                 edit=_edit(dict.fromkeys(edits), diagnosed.document, workspace),
             )
@@ -114,7 +114,7 @@ def _quick_fixes(finding: Finding, document: Document, uri: str, workspace: Work
     comment = moved(suppressing(source, [moved(finding, source.located)]), source.shown)
     if comment:
         yield types.CodeAction(
-            title=f"{finding.code}: Ignore it in this statement",
+            title=f"{finding.code}: Ignore in this statement",
             kind=types.CodeActionKind.QuickFix,
             diagnostics=[shown],
             edit=_edit(comment, document, workspace),
@@ -122,7 +122,7 @@ def _quick_fixes(finding: Finding, document: Document, uri: str, workspace: Work
 
 
 def _edit(edits: Iterable[Edit], document: Document, workspace: Workspace) -> types.WorkspaceEdit:
-    """Edits of a document, by the document or cell that each is of."""
+    """Return the edits, grouped by document or cell."""
     changes: dict[str, list[types.TextEdit]] = {}
     for edit in edits:
         uri = document.uri_of(edit.place)
@@ -133,5 +133,5 @@ def _edit(edits: Iterable[Edit], document: Document, workspace: Workspace) -> ty
 
 
 def _meet(one: types.Range, other: types.Range) -> bool:
-    """Whether two ranges have a point in common."""
+    """Whether two ranges overlap or touch."""
     return one.start <= other.end and other.start <= one.end

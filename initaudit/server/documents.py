@@ -1,4 +1,4 @@
-"""What the editor holds, as the analyzer reads it, and where places of it are for the editor."""
+"""Convert documents of the editor for the analyzer, and places back for the editor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from initaudit.source import SourceError, SourceFile
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """A file, or a notebook with ``cells``, as it is at some ``version``. What it holds is ``raw``, as on disk."""
+    """A file, or a notebook with ``cells``, at some ``version``; ``raw`` is its content as it would be on disk."""
 
     uri: str
     path: str
@@ -27,7 +27,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     cells: tuple[str, ...] = ()
 
     def source(self, name: str) -> SourceFile:
-        """Return it as a file of some name; the text is empty where it cannot be read."""
+        """Return the document as a source file; the text is empty if it cannot be read."""
         try:
             return decode_source(name, self.raw)
         except SourceError:
@@ -35,20 +35,20 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def uris(self) -> tuple[str, ...]:
-        """The addresses under which something may be said of it."""
+        """The addresses of its diagnostics."""
         return self.cells or (self.uri,)
 
     def has(self, uri: str) -> bool:
-        """Whether an address is its own, or that of one of its cells."""
+        """Whether an address is that of the document or one of its cells."""
         return uri == self.uri or uri in self.cells
 
     def uri_of(self, place: Place) -> str:
-        """Return the address of the document, or of the cell, that a place is in: the first, if it is in none."""
+        """Return the address of the document or cell of a place; the first cell for a place in none."""
         return self.uris[0 if place.cell is None else place.cell - 1]
 
 
 def documents(workspace: Workspace) -> Iterator[Document]:
-    """All Python files and notebooks that are open."""
+    """Yield all open Python files and notebooks."""
     for uri, text in workspace.text_documents.items():
         path = _path(uri)
         if path is not None and text.language_id == "python" and workspace.get_notebook_document(cell_uri=uri) is None:
@@ -66,7 +66,7 @@ def _path(uri: str) -> str | None:
 
 
 def _cell(cell: types.NotebookCell, workspace: Workspace) -> dict[str, object]:
-    """A cell as notebooks store it; the editor knows its language better than the notebook."""
+    """Return a cell as notebooks store it, with the language that the editor gives it."""
     text = workspace.get_text_document(cell.document)
     kind = "code" if cell.kind is types.NotebookCellKind.Code else "markdown"
     return {
@@ -77,7 +77,7 @@ def _cell(cell: types.NotebookCell, workspace: Workspace) -> dict[str, object]:
 
 
 def _encoded(text: str) -> bytes:
-    """A text as its file would hold it: in the encoding that it declares."""
+    """Encode a text in the encoding that it declares."""
     raw = text.encode("utf-8", "surrogatepass")
     try:
         return text.encode(tokenize.detect_encoding(io.BytesIO(raw).readline)[0])
@@ -86,7 +86,7 @@ def _encoded(text: str) -> bytes:
 
 
 def range_of(place: Place, uri: str, workspace: Workspace) -> types.Range:
-    """Return a place in the units of the client."""
+    """Return the range of a place, in the position encoding of the client."""
     text = workspace.get_text_document(uri)
     start = types.Position(line=place.row - 1, character=place.column - 1)
     end = types.Position(line=place.end_row - 1, character=place.end_column - 1)

@@ -1,4 +1,4 @@
-"""A folder of the workspace, and a run of `check` in it with what the editor holds in the place of files."""
+"""A folder of the workspace, and a run of `check` in it with the texts of open documents."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from initaudit.source import SourceFile
 
 
 class CancelledError(Exception):
-    """What was being checked has changed."""
+    """A document changed while it was being checked."""
 
 
 class Root(msgspec.Struct, frozen=True):
-    """A folder. It is a project as a ``whole``, or holds a single file that was opened outside of any project."""
+    """A folder: a ``whole`` project, or the folder of a single file opened outside of any project."""
 
     folder: str
     whole: bool = True
 
     def name_of(self, path: str) -> str:
-        """Return a file as a run in this folder calls it."""
+        """Return the name of a file relative to this folder."""
         return os.path.relpath(path, self.folder)
 
     def check(self, given: Sequence[SourceFile], only: Iterable[str], going_on: Callable[[], bool]) -> Report:
-        """Say of some files what `initaudit check` in this folder says.
+        """Return what `initaudit check` in this folder reports of some files.
 
-        Texts are ``given`` in the place of files by the names that these have here. The current folder is another one
-        meanwhile, so that no two runs may be made at a time. Raises CancelledError once it is not ``going_on``.
+        ``given`` holds texts that replace files, named relative to this folder. The run changes the current folder, so
+        only one may run at a time. Raises CancelledError once ``going_on`` returns False.
         """
 
         def tell(_: Headway) -> None:
@@ -60,6 +60,6 @@ def _working_in(folder: str) -> Iterator[None]:
 
 
 def root_of(path: str, folders: Iterable[str]) -> Root:
-    """Return the innermost folder of the workspace that holds a file, or else the folder that it lies in."""
+    """Return the innermost workspace folder that contains a file, else the folder of the file."""
     holding = [folder for folder in folders if path.startswith(folder.rstrip(os.sep) + os.sep)]
     return Root(max(holding, key=len)) if holding else Root(os.path.dirname(path), whole=False)  # noqa: PTH120

@@ -1,4 +1,4 @@
-"""The server: when what is checked, and what the client is told of it."""
+"""The server: schedules checks and publishes their results."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from initaudit.session import IMPOSSIBLE
 from initaudit.version import __version__
 
 DELAY = 0.2
-"""Seconds without a change after which a document is checked."""
+"""Seconds after the last change before a document is checked."""
 STACK = 256 << 20
-"""Bytes for the thread that reads: a deep expression takes many frames."""
+"""Stack size of the reading thread, in bytes: a deep expression takes many frames."""
 WATCHED = "**/{*.py,*.ipynb,pyproject.toml,initaudit.toml,.gitignore}"
 NOTEBOOKS = types.NotebookDocumentSyncOptions(
     notebook_selector=[types.NotebookDocumentFilterWithNotebook(notebook="jupyter-notebook")], save=True
 )
-"""All cells of a notebook, so that the fifth is the fifth."""
+"""Synchronize all cells of a notebook, so that cell numbers agree."""
 
 
 class Server(LanguageServer):
-    """Checks one document at a time. Whatever changes begins a new turn, and the turn before is given up."""
+    """Checks one document at a time. Every change starts a new turn and cancels the previous one."""
 
     def __init__(self) -> None:
         super().__init__("initaudit", __version__, notebook_document_sync=NOTEBOOKS)
@@ -42,7 +42,7 @@ class Server(LanguageServer):
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="reading")
 
     def look(self, uri: str = "", delay: float = 0.0) -> None:
-        """Check what is open anew, one document first."""
+        """Check all open documents again, the one at ``uri`` first."""
         self._turn += 1
         if self._task is not None:
             self._task.cancel()
@@ -50,7 +50,7 @@ class Server(LanguageServer):
         self._task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        """Say what failed; the next change is a new turn."""
+        """Show an unexpected error; the next change starts a new turn."""
         if not task.cancelled() and (error := task.exception()) is not None:
             self._say(f"{type(error).__name__}: {error}")
 
@@ -81,7 +81,7 @@ class Server(LanguageServer):
             self._publish(root, batch, report)
 
     def _checked(self, root: Root, batch: Sequence[Document], around: Sequence[Document], turn: int) -> Report:
-        """Run in the thread that reads."""
+        """Check a batch, in the reading thread."""
         given = [one.source(root.name_of(one.path)) for one in around]
         only = [root.name_of(one.path) for one in batch]
         return root.check(given, only, lambda: turn == self._turn)
@@ -99,19 +99,19 @@ class Server(LanguageServer):
                 self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, shown, version))
 
     def _say(self, message: str) -> None:
-        """Tell the user once what makes checking impossible."""
+        """Show an error that makes checking impossible, once."""
         if message != self._said:
             self.window_show_message(types.ShowMessageParams(types.MessageType.Error, f"initaudit: {message}"))
         self._said = message
 
     def current(self, uri: str) -> Diagnosed | None:
-        """Return what was found in a document, if that has not changed since."""
+        """Return the findings in a document, if it has not changed since."""
         found = self.diagnosed.get(uri)
         held = (one for one in documents(self.workspace) if one.has(uri))
         return found if found is not None and found.document == next(held, None) else None
 
     def forget(self, addresses: Sequence[str]) -> None:
-        """Say nothing any longer of what is closed."""
+        """Remove the diagnostics of closed documents."""
         for uri in addresses:
             self.diagnosed.pop(uri, None)
             self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))

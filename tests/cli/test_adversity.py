@@ -608,7 +608,7 @@ def test_a_fault_of_the_tool_has_the_exit_code_of_no_finding(monkeypatch: pytest
     outcome = CliRunner().invoke(main, ["net.py"])
     assert outcome.exit_code == 2
     assert "ZeroDivisionError" in outcome.stderr
-    assert outcome.stderr.endswith("initaudit: error: initaudit itself failed; please report what stands above\n")
+    assert outcome.stderr.endswith("initaudit: error: initaudit itself failed; please report the traceback above\n")
 
 
 WITH_WORKERS = """

@@ -276,7 +276,7 @@ def test_a_list_of_nothing_is_refused(flag: str, value: str) -> None:
     write("net.py")
     outcome = initaudit("net.py", flag, value)
     assert (outcome.exit_code, outcome.stdout) == (2, "")
-    assert f"'{flag}': '{value}' names nothing" in outcome.stderr
+    assert f"'{flag}': '{value}' is an empty list" in outcome.stderr
 
 
 def test_verbose_names_the_configuration_and_the_files() -> None:

@@ -57,7 +57,7 @@ def test_the_version_is_that_of_the_package() -> None:
 def test_a_rule_is_documented_under_its_code_and_its_name(selector: str) -> None:
     text = run("rule", selector).stdout
     assert text.startswith(
-        "# INI101 uninitialized-parameter\n\ncorrectness, error, seen by analyzer and probe, on by default"
+        "# INI101 uninitialized-parameter\n\ncorrectness, error, found by analyzer and probe, on by default"
     )
     assert "## Why is this bad?" in text
 

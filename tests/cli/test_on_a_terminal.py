@@ -29,7 +29,7 @@ class Net(nn.Module):
 """
 LEGACY = RAW.replace("torch.empty(3, 4))", "torch.Tensor(3, 4))\n        nn.init.ones_(self.weight)")
 LOOP = "from torch import nn\n\n\ndef initialize():\n    for p in net.parameters():\n        nn.init.zeros_(p)\n"
-UNSAFE = "next: add `--diff --unsafe-fixes` to see what would be written, or read `initaudit rule INI101`"
+UNSAFE = "next: add `--diff --unsafe-fixes` to preview fixes, or read `initaudit rule INI101`"
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the probe runs with torch")
 needs_pty = pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudoterminal")
 
@@ -164,9 +164,9 @@ def test_rich_is_loaded_only_for_a_table_or_progress() -> None:
     ("arguments", "hint"),
     [
         (("net.py",), UNSAFE),
-        (("loop.py",), "next: `initaudit rule INI301` says why this is wrong and what to write instead"),
-        (("legacy.py",), "next: add `--fix` to mend 1 of 1, or `--diff` to see how"),
-        (("net.py", "legacy.py", "--color=never"), "next: add `--fix` to mend 1 of 2, or `--diff` to see how"),
+        (("loop.py",), "next: `initaudit rule INI301` explains why this is wrong and what to write instead"),
+        (("legacy.py",), "next: add `--fix` to fix 1 of 1, or `--diff` to preview"),
+        (("net.py", "legacy.py", "--color=never"), "next: add `--fix` to fix 1 of 2, or `--diff` to preview"),
         (("legacy.py", "--fix"), None),
         (("net.py", "--quiet"), None),
         (("net.py", "--output-format", "json"), None),
@@ -183,7 +183,7 @@ def test_after_the_findings_a_line_says_what_to_type_next(arguments: tuple[str, 
 def test_after_a_probe_advice_is_tried_next() -> None:
     outcome = run("probe", "net.py:Net")
     assert outcome.stderr.splitlines()[-1] == (
-        "next: add `--try` to build the model again with what is advised, and see what that changes"
+        "next: add `--try` to build the model again with the advice applied, and compare"
     )
 
 

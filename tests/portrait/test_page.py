@@ -104,7 +104,7 @@ def test_it_says_of_every_parameter_what_wrote_it_and_what_it_holds(both: Page) 
     )
     assert "✕ never written" in both.words
     assert "norm.mean buffer" in both.words
-    assert "0 throughout 1 tensor: norm.mean" in both.words
+    assert "0 in every element of 1 tensor: norm.mean" in both.words
     assert "Histogram of layers.0.weight: from -1.25 to 1.5, mean 0.01, standard deviation 0.5" in both.labels
 
 
@@ -114,8 +114,8 @@ def test_it_says_how_signal_passes_and_under_which_conditions(both: Page) -> Non
         in both.labels
     )
     assert "12 layers on (32, 3) float32; the line is the median of 3 seeds, the band their range" in both.words
-    assert "Dead units 25% of 48 behind rectifiers" in both.words
-    assert "Initial loss 2.40 nats 0.10 above that of a guess among 10 classes" in both.words
+    assert "Dead units 25% of 48 before a rectifier" in both.words
+    assert "Initial loss 2.40 nats 0.10 above the loss of guessing among 10 classes" in both.words
     for fact in ("Python 3.11.7", "torch 2.13.0", "Device cpu", "Seeds 0, 1, 2", "Inputs (32, 3) float32"):
         assert fact in both.words
     assert "cache it is on the meta device" in both.words
@@ -182,8 +182,8 @@ def test_it_stays_small_whatever_the_size_of_the_model(
     assert large.size <= LARGEST
     shown = len(large.data["findings"])
     assert f"{3000 - shown:,} more findings" in large.words
-    assert f"{3000 - shown:,} more rows in --table" in large.words
-    assert f"{3000 - shown:,} more layers in --table" in large.words
+    assert f"{3000 - shown:,} more rows; --table FILE writes all of them" in large.words
+    assert f"{3000 - shown:,} more layers; --table FILE writes all of them" in large.words
 
 
 def test_parameters_that_repeat_from_block_to_block_share_a_row(
@@ -208,7 +208,7 @@ def test_several_models_stand_one_below_the_other(parameter: Parameter, observe:
 
 
 def test_of_a_model_that_was_not_built_there_is_nothing_to_show(observe: Observe, context: Context) -> None:
-    assert "There is nothing to show of it." in Page(page([], [observe(environment=None)], context)).words
+    assert "There is nothing to show for this model." in Page(page([], [observe(environment=None)], context)).words
 
 
 def test_what_only_the_analyzer_saw_is_no_model(observe: Observe, context: Context) -> None:
@@ -218,8 +218,8 @@ def test_what_only_the_analyzer_saw_is_no_model(observe: Observe, context: Conte
 @pytest.mark.parametrize(
     ("severities", "words", "counts"),
     [
-        ([], "Nothing wrong was found", ""),
-        ([Severity.NOTE, Severity.NOTE], "Nothing to worry about", "2 notes"),
+        ([], "No problems found", ""),
+        ([Severity.NOTE, Severity.NOTE], "Notes only", "2 notes"),
         ([Severity.NOTE, Severity.WARNING], "Initialization is suspicious", "1 warning, 1 note"),
         ([Severity.WARNING, Severity.ERROR], "Initialization is wrong", "1 error, 1 warning"),
     ],

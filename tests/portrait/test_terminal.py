@@ -144,14 +144,14 @@ def test_a_large_model_is_cut_and_says_so(parameter: Parameter, observe: Observe
     count = max(SHOWN, min(suspicious, SUSPICIOUS_SHOWN))
     left = max(0, suspicious - count)
     kind = f"{left} of them suspicious" if left else "none suspicious"
-    assert lines[-1] == f"and {100 - count} more in {100 - count} rows, {kind}; `--all-parameters` shows each"
+    assert lines[-1] == f"and {100 - count} more in {100 - count} rows, {kind}; `--all-parameters` shows all"
     assert sum(line.startswith("INI101") for line in lines) == min(suspicious, count)
 
 
 def test_the_input_is_stated_and_whose_it_is(parameter: Parameter, observe: Observe, signal: Signal) -> None:
     model = observe([parameter("weight"), parameter("mean", kind=Kind.BUFFER)], signal=signal(4))
     assert "1 parameter and 1 buffer, 24 elements" in shown(model)
-    assert "input (32, 3) float32 (inferred; `--input-size` gives another), seeds 0 to 2" in shown(model)
+    assert "input (32, 3) float32 (inferred; `--input-size` sets another), seeds 0 to 2" in shown(model)
     assert "input (32, 3) float32, seeds 0 to 2" in shown(model, given={"net:Net"})
     assert "no forward was measured; `--show-unknown` says why" in shown(observe([parameter("weight")]))
 

@@ -152,7 +152,7 @@ def test_full_shows_every_row_of_a_span_and_what_was_seen_and_what_to_do(context
     assert "= analyzer: no reachable code writes it" in text
     assert "= probe: 12 of 12" in text
     assert "= affects: bias\n" in text
-    assert "= fix: Replace with `t.empty(3, 4)` (`--fix` does it)" in text
+    assert "= fix: Replace with `t.empty(3, 4)` (apply with `--fix`)" in text
     assert "= see: https://example.org/INI101" in text
 
 
