@@ -106,7 +106,7 @@ def drawn(found: dict[str, dict[str, Curve]], measure: str) -> str:
 
 def table(found: dict[str, dict[str, Curve]]) -> str:
     """How many decades each measure loses or gains in one layer, and what is left at the last."""
-    rows = ["| scheme | decades of scale a layer | discrimination at the last layer | decades of gradient in all |"]
+    rows = ["| scheme | decades of scale per layer | discrimination at the last layer | decades of gradient in total |"]
     rows.append("|---|--:|--:|--:|")
     for name, each in found.items():
         scale, gradient = (_decades(each[one]) for one in ("rms", "gradient"))
