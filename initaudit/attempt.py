@@ -140,7 +140,8 @@ def _harm(one: Attempt) -> Iterator[str]:
     was = {layer.path: layer for layer in before.layers} if before is not None else {}
     dead = [layer.path for layer in after.layers if _is_dead(layer, was.get(layer.path))]
     if dead:
-        yield f"no gradient reaches {_few(dead)} any more: with the advice, training cannot change it"
+        them = "it" if len(dead) == 1 else "them"
+        yield f"no gradient reaches {_few(dead)} any more: with the advice, training cannot change {them}"
     lost = [path for path, layer in was.items() if layer.gradient and not _gradient_of(after, path)]
     if lost and not dead:
         yield f"the gradient of {_few(lost)} can no longer be measured"
