@@ -1,4 +1,4 @@
-"""INI408: torch's default initialization through many unnormalized rectified layers."""
+"""INI408: torch's default initialization in many ReLU layers without normalization."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from initaudit.schemes.gains import TORCH_DEFAULT_SLOPE, calculate_gain
 from initaudit.timeline import Chain, Link
 
 DEEP = 8
-"""Rectified layers without normalization from which on torch's default does not train."""
+"""The number of ReLU layers without normalization from which torch's default does not train."""
 
 
 class DefaultInitDeepRectifier(Rule[Chain]):
     """
     ## What it does
-    Reports weights left at torch's default initialization, `kaiming_uniform_` with `a=sqrt(5)`, in a chain of eight or more layers with
-    rectifiers and without normalization. Once per chain.
+    Reports weights that keep torch's default initialization, `kaiming_uniform_` with `a=sqrt(5)`, in a chain of eight
+    or more layers with ReLUs and without normalization. There is one finding per chain.
 
     ## Why is this bad?
-    torch's default draws weights of variance 1/(3 fan_in), a sixth of what a ReLU needs. The signal falls by 0.39 decades a layer
-    until only the random biases are left, the same for every input.
+    torch's default draws weights with variance 1/(3 fan_in), a sixth of what a ReLU needs. The signal shrinks by a
+    factor of 2.4 per layer (0.39 decades) until only the random biases are left, which are the same for every input.
 
     ## Example
     ```python
@@ -43,12 +43,12 @@ class DefaultInitDeepRectifier(Rule[Chain]):
     ```
 
     ## Known problems
-    Shallower chains are silent, though they train a little slower than they could. Needs an input for a forward.
-    Fewer than five findings on released models are known.
+    Shallower chains are not reported, though they train a little slower than they could. The probe needs an input to
+    run the forward. Rare in released models; its precision is not well measured.
 
     ## References
     - He, Zhang, Ren & Sun 2015, [Delving deep into rectifiers](https://arxiv.org/abs/1502.01852)
-    - [pytorch/pytorch#18182](https://github.com/pytorch/pytorch/issues/18182), on the default
+    - [pytorch/pytorch#18182](https://github.com/pytorch/pytorch/issues/18182), about the default
     """
 
     code = "INI408"
@@ -119,13 +119,14 @@ class DefaultInitDeepRectifier(Rule[Chain]):
         placed = next((link for link in links if link.place is not None), None)
         if len(links) < DEEP or placed is None or placed.place is None:
             return
-        seen = f"{len(links)} rectified layers without normalization keep torch's default initialization"
+        seen = f"{len(links)} ReLU layers without normalization keep torch's default initialization"
         if subject.lost_decades is not None and subject.lost_decades > 0:
-            seen += f"; a forward lost {subject.lost_decades:.2f} decades of scale, and with Kaiming's scheme would lose none"
+            seen += f"; measured, the signal shrinks by a factor of {10**subject.lost_decades:.3g}; "
+            seen += "Kaiming initialization would keep its scale"
         yield self.finding(
             placed.place,
-            f"{len(links)} layers with a {placed.activation} and no normalization keep torch's default, a sixth of the variance that a "
-            f'rectifier needs; use `nn.init.kaiming_normal_` with `nonlinearity="relu"` for the weights from '
+            f"{len(links)} layers with a {placed.activation} and no normalization keep torch's default initialization, a "
+            f'sixth of the variance that a ReLU needs; use `nn.init.kaiming_normal_` with `nonlinearity="relu"` for the weights from '
             f"`{placed.parameter}` on, and `nn.init.zeros_` for the biases",
             evidence=[Evidence(subject.observer, seen)],
             model=placed.model,
@@ -136,14 +137,14 @@ class DefaultInitDeepRectifier(Rule[Chain]):
 
     @staticmethod
     def remedy(link: Link) -> tuple[Advice, ...]:
-        """The calls for a weight and its bias."""
+        """Return the calls for a weight and its bias."""
         weight = Advice(model=link.model, parameter=link.parameter, initializer="kaiming_normal_", nonlinearity="relu")
         bias = link.parameter.removesuffix("weight") + "bias"
         return weight, Advice(model=link.model, parameter=bias, initializer="zeros_")
 
     @staticmethod
     def is_default(link: Link) -> bool:
-        """Whether this is torch's default before a rectifier."""
+        """Whether this is torch's default before a ReLU."""
         activation = CATALOGUE.get(link.activation or "")
         default = calculate_gain("leaky_relu", TORCH_DEFAULT_SLOPE)
         return (

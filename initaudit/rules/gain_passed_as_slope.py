@@ -1,4 +1,4 @@
-"""INI406: a gain that is passed to Kaiming as the negative slope."""
+"""INI406: a gain that is passed to a Kaiming initializer as the negative slope."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from initaudit.subjects.calls import InitializerCall
 class GainPassedAsSlope(Rule[InitializerCall]):
     """
     ## What it does
-    Reports `kaiming_normal_` and `kaiming_uniform_` that are given a gain as `a`, such as `a=nn.init.calculate_gain("relu")`
-    or `a=math.sqrt(5) * scale`.
+    Reports `kaiming_normal_` and `kaiming_uniform_` with a gain as `a`, such as `a=nn.init.calculate_gain("relu")` or
+    `a=math.sqrt(5) * scale`.
 
     ## Why is this bad?
-    `a` is the negative slope of the leaky ReLU behind the layer, not a factor. The gain is sqrt(2 / (1 + a^2)): the more
-    is passed, the smaller the weights become. With `a=calculate_gain("relu")` the variance is a third of what was meant.
-    `a=math.sqrt(5)` alone is what torch's own layers pass, and is left alone.
+    `a` is the negative slope of the leaky ReLU after the layer, not a factor. The gain is sqrt(2 / (1 + a^2)): the
+    larger `a`, the smaller the weights. With `a=calculate_gain("relu")`, the variance is a third of the intended one.
+    `a=math.sqrt(5)` alone is what torch's own layers pass, and is not reported.
 
     ## Example
     ```python
@@ -32,9 +32,8 @@ class GainPassedAsSlope(Rule[InitializerCall]):
     ```
 
     ## Known problems
-    A gain that reaches the call under a name that does not say so is not seen. On 27 releases the rule reported nothing, so
-    that its precision on released code is not known.
-    Fewer than five findings on released code are known.
+    A gain in a variable whose name does not say so is not recognized. In 27 releases the rule had nothing to report, so
+    its precision on released code is not known.
 
     ## References
     - He et al. 2015, [Delving Deep into Rectifiers](https://arxiv.org/abs/1502.01852)
@@ -112,7 +111,7 @@ class GainPassedAsSlope(Rule[InitializerCall]):
 
     @staticmethod
     def named(subject: InitializerCall) -> Fix:
-        """The same call with the activation in the place of a gain."""
+        """Return the fix: the same call with the activation instead of a gain."""
         given = subject.argument(3, "nonlinearity") or '"relu"'
         mode = subject.argument(2, "mode")
         named = (("nonlinearity", given), *((("mode", mode),) if mode is not None else ()))
@@ -121,7 +120,7 @@ class GainPassedAsSlope(Rule[InitializerCall]):
 
 
 def is_gain(source: str) -> bool:
-    """Whether an expression is a gain: it is called so, calculated as one, or the root of 5 with a factor."""
+    """Whether an expression is a gain: named so, returned by ``calculate_gain``, or sqrt(5) times a factor."""
     try:
         tree = ast.parse(source, mode="eval").body
     except SyntaxError:

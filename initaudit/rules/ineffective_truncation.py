@@ -1,4 +1,4 @@
-"""INI404: a truncated normal distribution whose bounds cut nothing off."""
+"""INI404: a truncated normal distribution whose bounds truncate nothing."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from initaudit.rules.base import ANALYZER, Default, Example, Rule
 from initaudit.subjects.calls import InitializerCall
 
 NEVER_REACHED = 10.0
-"""Standard deviations that no sample of any size exceeds."""
+"""A number of standard deviations that no sample exceeds."""
 
 
 class IneffectiveTruncation(Rule[InitializerCall]):
     """
     ## What it does
-    Reports `trunc_normal_` whose bounds lie ten or more standard deviations out: `trunc_normal_(w, std=0.02)` cuts at -2 and 2.
+    Reports `trunc_normal_` with bounds that are ten or more standard deviations out: `trunc_normal_(w, std=0.02)`
+    truncates at -2 and 2.
 
     ## Why is this bad?
-    `a` and `b` are absolute, not multiples of `std`. At a hundred standard deviations nothing is ever cut, and the call is a
-    slower `normal_`. Whoever wanted the tails cut at two standard deviations has to write `a=-2 * std, b=2 * std`.
+    `a` and `b` are absolute values, not multiples of `std`. A hundred standard deviations out they truncate nothing,
+    and the call is a slower `normal_`. To truncate at two standard deviations, pass `a=-2 * std, b=2 * std`.
 
     ## Example
     ```python
@@ -33,8 +34,8 @@ class IneffectiveTruncation(Rule[InitializerCall]):
     ```
 
     ## Known problems
-    Most published vision transformers were trained with exactly this call, and are none the worse for it; so the rule is
-    off unless it is selected. Only numbers that stand in the call are read.
+    Most published vision transformers were trained with exactly this call, without harm; so the rule is off by default.
+    It reads only numbers that are written in the call.
 
     ## References
     - [torch.nn.init.trunc_normal_](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.trunc_normal_)
@@ -96,8 +97,8 @@ class IneffectiveTruncation(Rule[InitializerCall]):
         sigmas = min(-low, high) / std
         yield self.finding(
             subject.place,
-            f"the bounds are absolute: {low:g} and {high:g} lie {sigmas:.0f} standard deviations out, and truncate nothing; "
-            f"for two standard deviations write `a={-2 * std:g}, b={2 * std:g}`",
+            f"the bounds are absolute: {low:g} and {high:g} are {sigmas:.0f} standard deviations out and truncate nothing; "
+            f"to truncate at two standard deviations, write `a={-2 * std:g}, b={2 * std:g}`",
             evidence=[Evidence(Observer.ANALYZER, f"calls `nn.init.trunc_normal_` with std {std:g}")],
             fix=Fix(
                 Applicability.UNSAFE,
@@ -115,7 +116,7 @@ class IneffectiveTruncation(Rule[InitializerCall]):
 
 
 def number(call: InitializerCall, position: int, keyword: str, default: float) -> float | None:
-    """An argument that is a number; None when it cannot be told."""
+    """Return a numeric argument, or its default; None when it is not a literal number."""
     source = call.argument(position, keyword)
     if source is None:
         return default

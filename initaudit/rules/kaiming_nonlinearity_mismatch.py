@@ -1,4 +1,4 @@
-"""INI402: Kaiming for a rectifier, on weights whose output meets something that saturates."""
+"""INI402: Kaiming initialization for a ReLU before an activation that saturates."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.timeline import Chain, Link
 
 FOR_RECTIFIERS = math.sqrt(2)
-"""The gain that makes up for what a ReLU drops."""
+"""The gain that compensates for a ReLU."""
 NEARLY = 1e-3
-"""The gain for a slope of 0.01, torch's default, is that close."""
+"""How close the gain for a slope of 0.01, the default of leaky_relu, is to that."""
 
 
 class KaimingNonlinearityMismatch(Rule[Chain]):
     """
     ## What it does
-    Reports weights that are drawn by Kaiming's scheme for a ReLU, which is what `kaiming_normal_` does unless it is told
-    otherwise, and whose output meets a tanh, a sigmoid or another activation that saturates, with no normalization
-    between. It is reported once per chain of layers.
+    Reports weights that Kaiming initialization draws for a ReLU, the default of `kaiming_normal_` with `a=0`, and that
+    feed a tanh, a sigmoid or another activation that saturates, without a normalization in between. There is one
+    finding per chain of layers.
 
     ## Why is this bad?
-    He et al. doubled the variance because a rectifier drops half of the signal. A sigmoid or a tanh drops none: it gets an input
-    that is larger than it was meant to be, or, with `mode="fan_out"`, one of a scale that has nothing to do with it.
-    Naming the activation costs nothing: the gain is 5/3 for tanh and 1 for a sigmoid.
+    He et al. double the variance because a ReLU halves the second moment of the signal. A sigmoid or a tanh does not:
+    its input gets a scale that was derived for another activation or, with `mode="fan_out"`, one that is unrelated to
+    the number of inputs. Naming the activation costs nothing: its gain is 5/3 for tanh and 1 for a sigmoid.
 
     ## Example
     ```python
@@ -45,9 +45,10 @@ class KaimingNonlinearityMismatch(Rule[Chain]):
     ```
 
     ## Known problems
-    The difference is a factor of 1.2 to 1.4, and what saturates bounds the signal itself; so it is a note. A rectifier with
-    another slope than the one that was named is not reported: the slope is not followed. Read on 11 releases, it had
-    nothing to report; of models of torchvision that were built, it reports the sigmoid gates of EfficientNet.
+    The scale is off by a factor of 1.2 to 1.4 only, and an activation that saturates bounds the signal; so it is a
+    note. A leaky ReLU whose slope differs from the `a` of the initializer is not reported, because the rule does not
+    track slopes. In the source of 11 releases, it had nothing to report; in the models of torchvision, it reports the
+    sigmoid gates of EfficientNet.
 
     ## References
     - He, Zhang, Ren & Sun 2015, [Delving deep into rectifiers](https://arxiv.org/abs/1502.01852)
@@ -149,13 +150,13 @@ class KaimingNonlinearityMismatch(Rule[Chain]):
         gain = gain_of(placed)
         yield self.finding(
             placed.place,
-            f"`{placed.parameter}`{others} {'are' if others else 'is'} drawn by {placed.schemes[0]} for a ReLU, but a "
+            f"`{placed.parameter}`{others} {'are' if others else 'is'} initialized by {placed.schemes[0]} for a ReLU, but a "
             f"{placed.activation} follows; use `{remedy(placed)}`",
             evidence=[
                 Evidence(
                     subject.observer,
-                    f"gain {FOR_RECTIFIERS:.3g} before a {placed.activation}, for which "
-                    + (f"torch's is {gain:.3g}" if gain is not None else "torch has none"),
+                    f"the gain is {FOR_RECTIFIERS:.3g}; for {placed.activation}, torch defines "
+                    + (f"{gain:.3g}" if gain is not None else "none"),
                 )
             ],
             model=placed.model,
@@ -167,12 +168,12 @@ class KaimingNonlinearityMismatch(Rule[Chain]):
 
 
 def gain_of(link: Link) -> float | None:
-    """torch's gain for what follows."""
+    """Return torch's gain for the activation that follows."""
     return None if link.activation is None else CATALOGUE[link.activation].gain
 
 
 def remedy(link: Link) -> Advice:
-    """The call that is made for what follows."""
+    """Return the initializer for the activation that follows."""
     return Advice(
         model=link.model,
         parameter=link.parameter,
@@ -182,7 +183,7 @@ def remedy(link: Link) -> Advice:
 
 
 def redrawn(links: Sequence[Link]) -> Fix:
-    """Xavier's initializer for each weight, with torch's gain for what follows."""
+    """Return the fix: a Xavier initializer for each weight, with torch's gain for the activation."""
     remedies = []
     for link in links:
         if link.place is not None:
@@ -198,11 +199,11 @@ def redrawn(links: Sequence[Link]) -> Fix:
                     given=gain,
                 )
             )
-    return Fix(Applicability.UNSAFE, "Draw by Xavier's scheme", remedies=tuple(dict.fromkeys(remedies)))
+    return Fix(Applicability.UNSAFE, "Use Xavier initialization", remedies=tuple(dict.fromkeys(remedies)))
 
 
 def mismatched(link: Link) -> bool:
-    """Whether this is Kaiming's draw for a ReLU before something that saturates."""
+    """Whether this is Kaiming initialization for a ReLU before an activation that saturates."""
     activation = CATALOGUE.get(link.activation or "")
     if activation is None or activation.family is not Family.SATURATING or not link.schemes or link.gain is None:
         return False

@@ -1,4 +1,4 @@
-"""INI409: one draw for several matrices that a tensor holds."""
+"""INI409: one Xavier or orthogonal draw for a tensor that holds several matrices."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from initaudit.subjects.weights import StackedDraw
 class StackedWeight(Rule[StackedDraw]):
     """
     ## What it does
-    Reports Xavier's and the orthogonal scheme for a tensor that holds several matrices: `weight_ih` and `weight_hh` of an LSTM or a GRU, a
-    fused projection of query, key and value that the forward takes apart.
+    Reports Xavier and orthogonal initialization of a tensor that holds several matrices: `weight_ih` and `weight_hh` of
+    an LSTM or a GRU, or a fused projection of query, key and value that the forward splits.
 
     ## Why is this bad?
-    Xavier counts the rows of all parts as fan out: three parts of n rows get half the variance that each would get alone. One orthogonal draw
-    of a tall matrix makes none of the parts orthogonal, and each is smaller by the root of their number.
+    Xavier counts the rows of all parts as fan_out: three square parts get half the variance that each would get on its
+    own. One orthogonal draw of a tall matrix makes none of the parts orthogonal, and the scale of each is too small by
+    the square root of their number.
 
     ## Example
     ```python
@@ -31,8 +32,8 @@ class StackedWeight(Rule[StackedDraw]):
     ```
 
     ## Known problems
-    It is in preview: many codes initialize recurrent layers like this and train well. A gain that makes up for it is taken for that, whatever its
-    size.
+    The rule is in preview: many projects initialize recurrent layers like this and train well. Any gain counts as
+    compensation, whatever its size.
 
     ## References
     - Glorot & Bengio 2010, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html)
@@ -122,15 +123,19 @@ class StackedWeight(Rule[StackedDraw]):
 
     def check(self, subject: StackedDraw) -> Iterator[Finding]:
         if subject.initializer.startswith("orthogonal"):
-            effect = "none of them becomes orthogonal"
+            effect = "none of them is orthogonal"
         else:
-            effect = f"the fan out of all {subject.parts} makes the variance of each too small"
+            effect = "the fan_out counts all of them, so their variance is too small"
         where = [Evidence(Observer.ANALYZER, f"`{subject.target}` holds {subject.parts} matrices")]
         if subject.split is not None:
-            where = [Evidence(Observer.ANALYZER, f"it is taken apart in {subject.split.seen_from(subject.place)}")]
+            where = [
+                Evidence(
+                    Observer.ANALYZER, f"split into {subject.parts} parts in {subject.split.seen_from(subject.place)}"
+                )
+            ]
         yield self.finding(
             subject.place,
-            f"`{subject.initializer}` draws `{subject.target}` at once, which holds {subject.parts} matrices ({subject.what}): {effect}; "
-            f"initialize each part, as in `for part in {subject.target}.chunk({subject.parts})`",
+            f"`{subject.initializer}` draws `{subject.target}` as one matrix, but it holds {subject.parts} ({subject.what}): "
+            f"{effect}; initialize each part, as in `for part in {subject.target}.chunk({subject.parts})`",
             evidence=where,
         )

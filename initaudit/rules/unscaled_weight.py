@@ -1,4 +1,4 @@
-"""INI407: a weight that is left at N(0, 1), or at positive numbers only."""
+"""INI407: a weight that keeps values from N(0, 1), or only positive values."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.subjects.weights import WeightUse
 
 MANY = 16
-"""Inputs from which on a weight of N(0, 1) makes its output four times larger than its input, and more."""
+"""The number of inputs from which a weight drawn from N(0, 1) makes its output four times larger than its input."""
 NO_WEIGHT = re.compile(
     r"quer|token|embed|emb\b|pos|prompt|anchor|codebook|codewords|memory|prototype|centro?i?d|cluster|latent|slot|freq|key",
     re.IGNORECASE,
 )
-"""Names of what is looked up, compared or learned as a value, for which N(0, 1) is a scale like any other."""
+"""Names of parameters that are looked up, compared or learned as values; for them N(0, 1) is a scale like any other."""
 
 
 class UnscaledWeight(Rule[WeightUse]):
     """
     ## What it does
-    Reports a weight that multiplies 16 inputs or more and is left at N(0, 1), as `torch.randn` gives it, or at U(0, 1), as
-    `torch.rand` does, with no normalization behind it. A normal draw that is given one number is reported too: that is the mean,
-    and the standard deviation stays 1.
+    Reports a weight that multiplies 16 or more inputs and keeps the values of `torch.randn`, N(0, 1), or of
+    `torch.rand`, U(0, 1), when no normalization follows. It also reports `normal_` with a single number: that number is
+    the mean, and the standard deviation stays 1.
 
     ## Why is this bad?
-    An output sums over the inputs: at 256 of them it is 16 times larger than they are. A few such layers overflow, a softmax or
-    a sigmoid behind one is saturated from the start. Numbers that are all positive add up instead of cancelling: all outputs are
-    nearly the same.
+    Each output sums over the inputs: with 256 of them it is 16 times larger than they are. A few such layers overflow,
+    and a softmax or sigmoid after one is saturated from the start. With weights that are all positive, the terms add up
+    instead of cancelling: all outputs are nearly the same.
 
     ## Example
     ```python
@@ -46,15 +46,16 @@ class UnscaledWeight(Rule[WeightUse]):
     ```
 
     ## Known problems
-    A factor that is applied to the output makes up for it, and is not seen; queries, tokens, positions and codebooks are told
-    by their names. In a third of the models of transformers, built small, it reported CpmAnt alone,
-    whose configuration draws every layer from N(0, 1).
+    A factor that the code applies to the output compensates for the scale, and the rule does not see it. Queries,
+    tokens, positions and codebooks are exempt; the rule recognizes them by their names. In a third of the models of
+    transformers, built small, it reported only CpmAnt, whose configuration draws every layer from N(0, 1).
 
-    The analyzer is silent where a parameter has any use but a plain product, where the output meets anything but sums, views
-    and an activation, and where other code may write it. A size that is an argument counts as large, and a normalization behind
-    the forward of the class is not seen. In fifty released packages it reported eleven weights, of a recurrent cell and two
-    attentions, and two in tests of torch; two of the eleven multiply a single input in the first layer of their model. In 26
-    others it reported five: three right, one that attends, and one, a quantizer, that was wrong and is left alone now.
+    The analyzer is silent when a parameter has any use other than a plain product, when the output goes through
+    anything other than sums, views and an activation, and when other code may write the parameter. A size that is an
+    argument counts as large, and a normalization outside the forward of the class is not seen. In fifty released
+    packages it reported eleven weights, of a recurrent cell and two attentions, and two in tests of torch; two of the
+    eleven multiply a single input in the first layer of their model. In 26 other packages it reported five: three were
+    right, one is an attention, and one, a quantizer, was wrong and is no longer reported.
 
     ## References
     - LeCun, Bottou, Orr & Müller 1998, [Efficient BackProp](https://link.springer.com/chapter/10.1007/3-540-49430-8_2)
@@ -155,7 +156,7 @@ class UnscaledWeight(Rule[WeightUse]):
 
     @staticmethod
     def takes_mean_for_std(subject: WeightUse) -> bool:
-        """Whether a normal draw is given a mean alone, as if that were its standard deviation."""
+        """Whether ``normal_`` gets only a mean, as if that were the standard deviation."""
         drawn = subject.distribution
         return (
             drawn is not None
@@ -171,9 +172,9 @@ class UnscaledWeight(Rule[WeightUse]):
         if self.takes_mean_for_std(subject):
             yield self.finding(
                 subject.place,
-                f"`{subject.parameter}` is drawn with the standard deviation 1: the first number of `normal_` is the mean; "
-                "name it, as in `std=0.02`",
-                evidence=[Evidence(subject.observer, f"`{subject.by}` is given one number")],
+                f"`{subject.parameter}` is drawn with standard deviation 1: the first argument of `normal_` is the mean; "
+                "pass the standard deviation by name, as in `std=0.02`",
+                evidence=[Evidence(subject.observer, f"`{subject.by}` gets a single number")],
                 model=subject.model,
                 parameter=subject.parameter,
             )
@@ -185,7 +186,7 @@ class UnscaledWeight(Rule[WeightUse]):
             return
         if isinstance(inputs, int) and inputs < MANY:
             return
-        times, remedy, advice = f"sqrt({inputs})", "divide it by that", []
+        times, remedy, advice = f"sqrt({inputs})", f"divide it by sqrt({inputs})", []
         if isinstance(inputs, int):
             std = float(f"{inputs**-0.5:.3g}")
             advice = [Advice(model=subject.model, parameter=subject.parameter, initializer="normal_", std=std)]
@@ -195,9 +196,9 @@ class UnscaledWeight(Rule[WeightUse]):
             yield self.finding(
                 subject.place,
                 f"all elements of `{subject.parameter}` are positive, around {drawn.mean:.2g}, and it multiplies {inputs} "
-                f"inputs: every output is nearly the same sum of them; draw around zero, for example with "
+                f"inputs: all outputs are nearly the same; draw values around zero, for example with "
                 f"`nn.init.xavier_uniform_`",
-                evidence=[Evidence(subject.observer, f"a forward multiplies by {subject.use}, ({shape})")],
+                evidence=[Evidence(subject.observer, f"the forward multiplies by {subject.use}, ({shape})")],
                 model=subject.model,
                 parameter=subject.parameter,
                 advice=advice,
@@ -205,9 +206,9 @@ class UnscaledWeight(Rule[WeightUse]):
             return
         yield self.finding(
             subject.place,
-            f"`{subject.parameter}` is left at N(0, 1) and multiplies {inputs} inputs: its output is {times} times larger "
-            f"than they are; {remedy}",
-            evidence=[Evidence(subject.observer, f"a forward multiplies by {subject.use}, ({shape})")],
+            f"`{subject.parameter}` is drawn from N(0, 1) and multiplies {inputs} inputs: its output is {times} times larger "
+            f"than its input; {remedy}",
+            evidence=[Evidence(subject.observer, f"the forward multiplies by {subject.use}, ({shape})")],
             model=subject.model,
             parameter=subject.parameter,
             advice=advice,

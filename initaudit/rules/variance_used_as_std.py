@@ -1,4 +1,4 @@
-"""INI403: the variance of a scheme where its standard deviation belongs."""
+"""INI403: the variance of an initialization scheme, passed as the standard deviation."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ FAN = re.compile(
 )
 KERNEL = re.compile(r"kernel_size(?:\[\d\])?|k[hw]|receptive_field(?:_size)?")
 SIZE = re.compile(r"\.(?:size\([01]\)|shape\[[01]\])$")
-"""The names of fans, those of the other factors of a convolution's fans, and the sizes of a tensor."""
+"""Names of fans, of the kernel sizes in the fans of a convolution, and expressions for the sizes of a tensor."""
 GAIN_SQUARED = Power("gain", 2.0)
 
 
 class Drawn(msgspec.Struct, frozen=True):
-    """What an initializer is given beside the tensor: what it is, by which keyword, and the numerator of its square."""
+    """The argument that sets the spread of a draw: its name in prose, its keyword, and the numerator of its square."""
 
     what: str
     keyword: str
@@ -37,12 +37,13 @@ DRAWN = {"normal_": Drawn("standard deviation", "std", 2.0), "uniform_": Drawn("
 class VarianceUsedAsStd(Rule[InitializerCall]):
     """
     ## What it does
-    Reports a weight that is drawn by hand with the variance of Xavier's or Kaiming's scheme as the standard deviation:
-    `normal_(0, 2 / (fan_in + fan_out))`, `normal_(0, 2 / fan_in)`, `uniform_(-6 / fan_in, 6 / fan_in)`.
+    Reports a draw that passes the variance of Xavier or Kaiming initialization where the standard deviation (or the
+    bound of a uniform draw) belongs: `normal_(0, 2 / (fan_in + fan_out))`, `normal_(0, 2 / fan_in)`,
+    `uniform_(-6 / fan_in, 6 / fan_in)`.
 
     ## Why is this bad?
-    The square root is missing. At a fan of 512 the weights are 16 times smaller than the scheme says, the second moment of
-    the signal 256 times, and after a few layers little of the input is left.
+    The square root is missing. With a fan_in of 512, the weights are 16 times smaller than Kaiming initialization makes
+    them and the variance of the output 256 times; after a few layers, little of the signal is left.
 
     ## Example
     ```python
@@ -55,9 +56,10 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
     ```
 
     ## Known problems
-    `1 / fan_in` is not reported: muP draws by it on purpose, and so do first layers of implicit representations. A fan is
-    known by its name (`fan_in`, `m.in_features`), or when the layer is made with these sizes in the same function or in the
-    constructor of its class. On released code there was nothing to report, so that its precision there is not known.
+    `1 / fan_in` is not reported: muP and the first layers of implicit neural representations use it on purpose. The
+    rule recognizes a fan by its name (`fan_in`, `m.in_features`), or when the layer is created with these sizes in the
+    same function or in the constructor of its class. It had nothing to report in released code, so its precision there
+    is not known.
 
     ## References
     - Glorot & Bengio 2010, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html)
@@ -155,15 +157,15 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
         form = f"{scheme}_{subject.function}"
         yield self.finding(
             subject.place,
-            f"`{spread.source}` is the square of the {drawn.what} that `{form}` draws with: the square root is missing; "
+            f"`{spread.source}` is the square of the {drawn.what} that `{form}` uses: the square root is missing; "
             f"use `nn.init.{form}`",
-            evidence=[Evidence(Observer.ANALYZER, f"draws with the {drawn.what} `{spread.meaning}`")],
+            evidence=[Evidence(Observer.ANALYZER, f"passes `{spread.meaning}` as the {drawn.what}")],
             fix=self.rooted(subject, spread),
         )
 
     @staticmethod
     def rooted(subject: InitializerCall, spread: Argument) -> Fix:
-        """The square root of what is given."""
+        """Return the fix: take the square root of the argument."""
         name = spread.source.isidentifier()
         root = f"{spread.source}**0.5" if name else f"({spread.source}) ** 0.5"
         low = subject.argument(1, "a") if subject.function == "uniform_" else None
@@ -173,7 +175,7 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
 
 
 def scheme_of_variance(source: str, numerator: float, known: Sequence[Term]) -> str | None:
-    """The scheme whose variance an expression is, for a weight whose fans, where they are known, are in and out."""
+    """Return the scheme whose variance an expression is, or None; ``known`` are the fans of the weight, if known."""
     term = fold(source)
     if term is None or (term.number is not None and not _is_ratio(source, numerator)):
         return None
@@ -192,7 +194,7 @@ def scheme_of_variance(source: str, numerator: float, known: Sequence[Term]) -> 
 
 
 def _is_ratio(source: str, numerator: float) -> bool:
-    """Whether a number is written as a ratio: only that says what it means."""
+    """Whether a number is written as a ratio with this numerator; otherwise its meaning is unknown."""
     match ast.parse(source.strip(), mode="eval").body:
         case ast.BinOp(left=above, op=ast.Div()):
             return fold(ast.unparse(above)) == Term(numerator)
@@ -212,7 +214,7 @@ def _is_sum_of_fans(term: Term) -> bool:
 
 
 def _are_sizes(one: Term, other: Term) -> bool:
-    """Whether two terms are the two sizes of one tensor."""
+    """Whether two terms are two different sizes of one tensor."""
     match one.powers, other.powers:
         case (Power(base=str(first)),), (Power(base=str(second)),):
             both = SIZE.search(first) is not None and SIZE.search(second) is not None
@@ -221,7 +223,7 @@ def _are_sizes(one: Term, other: Term) -> bool:
 
 
 def _is_fan(term: Term) -> bool:
-    """Whether a product is that of some fan, and of the sizes of a kernel."""
+    """Whether a term is a fan, possibly times the sizes of a kernel."""
     names = [power.base.rpartition(".")[2] for power in term.powers if isinstance(power.base, str)]
     plain = (
         math.isclose(term.coefficient, 1.0)
@@ -233,7 +235,7 @@ def _is_fan(term: Term) -> bool:
 
 
 def fans_of(layer: Called | None) -> tuple[Term, ...]:
-    """The fans of a layer's weight, in and out, in terms of what the layer is made with."""
+    """Return fan_in and fan_out of a layer, in terms of its constructor arguments."""
     if layer is None or layer.function not in ("Linear", "Conv1d", "Conv2d", "Conv3d"):
         return ()
     given = [layer.argument(0, "in_features"), layer.argument(1, "out_features")]

@@ -1,4 +1,4 @@
-"""INI405: a scheme that counted other inputs than there are."""
+"""INI405: an initializer that counts a wrong fan."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from initaudit.schemes import Recognition
 from initaudit.subjects.weights import WeightUse
 
 Count = float | str
-"""How many inputs or outputs there are, or the expression for it."""
+"""A number of inputs or outputs, or the expression for it."""
 FAR = 2.0
-"""The factor from which on the variance is another one."""
+"""The factor between two fans from which they count as different."""
 
 
 class WrongFan(Rule[WeightUse]):
     """
     ## What it does
-    Reports a weight that Xavier's or Kaiming's initializer drew with other fans than its use has, by a factor of two or more
-    in the variance, with no normalization behind it: a weight of the layout (in, out), a tensor of several weights, a
-    transposed convolution.
+    Reports a weight whose variance Xavier or Kaiming initialization computes from the wrong fan, by a factor of two or
+    more, when no normalization follows: a weight with layout (in, out), several weights in one tensor, a transposed
+    convolution.
 
     ## Why is this bad?
-    `nn.init` reads a weight as (out, in, kernel...), whatever is done with it. For `x @ w` both fans are swapped, for eight
-    experts in one tensor the fan is eight times too large or a product of two sizes, and for a transposed convolution with a stride of 2
-    it counts four times the inputs that an output sums over. The scale is then not the one that the scheme is named
-    for.
+    `nn.init` takes every weight for (out, in, kernel...), however the forward uses it. For `x @ w`, it swaps fan_in and
+    fan_out; for eight experts in one tensor, the fan is eight times too large or the product of two sizes; for a
+    transposed convolution with a stride of 2, it counts four times the inputs that an output sums over. The scale is
+    then not that of the scheme.
 
     ## Example
     ```python
@@ -45,15 +45,17 @@ class WrongFan(Rule[WeightUse]):
     ```
 
     ## Known problems
-    Many generators and decoders draw transposed convolutions so and train well; so the rule is preview. Nobody looks for fans
-    that are computed by hand, and the analyzer not for layers of torch, such as transposed convolutions.
+    Many generators and decoders initialize transposed convolutions this way and train well; so the rule is in preview.
+    Fans that the code computes by hand are not checked, and the analyzer does not check layers of torch, such as
+    transposed convolutions.
 
-    The analyzer looks at parameters that a class makes, draws and only multiplies by, and compares sizes as they are written:
-    for a weight of the layout (in, out) that happens to be square, nothing is wrong. In fifty released packages it reported
-    three weights, all of them several in one tensor and drawn for a product of their sizes; that is fewer than five.
+    The analyzer checks parameters that a class creates, initializes and uses only in products, and compares sizes as
+    they are written: a weight with layout (in, out) that happens to be square is not reported. In fifty released
+    packages it reported three weights, all of them several in one tensor and initialized with a product of their sizes;
+    that is too few to know its precision.
 
     ## References
-    - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html): fans are those of `F.linear` and of convolutions
+    - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html): fans are counted as for `F.linear` and convolutions
     - Glorot & Bengio 2010, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html)
     """
 
@@ -181,8 +183,8 @@ class WrongFan(Rule[WeightUse]):
         counted, real = counts(named, subject)
         if counted is None or are_alike(counted, real) or self.is_meant(named, counted, subject):
             return
-        what = "fans of {}, together" if called.startswith("xavier") else f"a {named.mode} of {{}}"
-        off = f"({real}) / ({counted}) of what it should be"
+        fan = "fan_in + fan_out" if called.startswith("xavier") else named.mode
+        off = f"({real}) / ({counted}) times the intended one"
         advice = []
         if isinstance(counted, int | float) and isinstance(real, int | float):
             off = f"{max(counted, real) / min(counted, real):.3g} times too {'small' if counted > real else 'large'}"
@@ -190,12 +192,12 @@ class WrongFan(Rule[WeightUse]):
         shape = ", ".join(map(str, subject.shape))
         yield self.finding(
             subject.place,
-            f"`{subject.parameter}` is drawn by {called} with {what.format(shown(counted))}, but in its use there are "
-            f"{shown(real)}: its variance is {off}",
+            f"`{subject.parameter}` is initialized by {called} with {fan} = {shown(counted)}, but in the forward it is "
+            f"{shown(real)}: the variance is {off}",
             evidence=[
                 Evidence(
                     subject.observer,
-                    f"a forward uses {subject.use}, ({shape}), with fan_in {subject.fan_in} and fan_out {subject.fan_out}",
+                    f"the forward uses {subject.use}, ({shape}), with fan_in {subject.fan_in} and fan_out {subject.fan_out}",
                 )
             ],
             model=subject.model,
@@ -205,12 +207,12 @@ class WrongFan(Rule[WeightUse]):
 
     @staticmethod
     def is_meant(named: Recognition, counted: Count, subject: WeightUse) -> bool:
-        """Whether ``mode="fan_out"`` was asked for since torch's fan_out is the fan_in of a weight that is (in, out)."""
+        """Whether ``mode="fan_out"`` is right: for a weight with layout (in, out), torch's fan_out is its fan_in."""
         return named.mode == "fan_out" and are_alike(counted, subject.fan_in)
 
     @staticmethod
     def remedy(subject: WeightUse, factor: float) -> Iterator[Advice]:
-        """The draw with the fans that there are."""
+        """Yield the draw with the right standard deviation."""
         if subject.distribution is not None and subject.distribution.std:
             std = subject.distribution.std * factor**0.5
             yield Advice(
@@ -219,19 +221,19 @@ class WrongFan(Rule[WeightUse]):
 
 
 def shown(count: Count) -> str:
-    """A fan as it is written in a message."""
+    """Return a fan as text for a message."""
     return count if isinstance(count, str) else f"{count:g}"
 
 
 def are_alike(counted: Count, real: Count) -> bool:
-    """Whether two fans are near one another, or the same expression."""
+    """Whether two fans are within a factor of two, or are the same expression."""
     if isinstance(counted, str) or isinstance(real, str):
         return counted == real
     return max(counted, real) < FAR * min(counted, real)
 
 
 def counts(named: Recognition, subject: WeightUse) -> tuple[Count | None, Count]:
-    """The fan that a scheme divided by, and the one that there is."""
+    """Return the fan that the initializer counts, and the fan of the use."""
     fan_in, fan_out = subject.counted or (named.fan_in, named.fan_out)
     if fan_in is None or fan_out is None:
         return None, 0
@@ -241,7 +243,7 @@ def counts(named: Recognition, subject: WeightUse) -> tuple[Count | None, Count]
 
 
 def total(one: Count, other: Count) -> Count:
-    """The sum of two fans."""
+    """Return the sum of two fans."""
     if isinstance(one, str) or isinstance(other, str):
         return " + ".join(sorted((str(one), str(other))))
     return one + other

@@ -1,4 +1,4 @@
-"""INI401: Xavier with gain 1 on weights whose output meets a rectifier."""
+"""INI401: Xavier initialization with gain 1 before a ReLU."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.timeline import Chain, Link
 
 LOST = 1.4
-"""Decades of scale that a chain may lose: from ten square layers on, networks train visibly worse, and not only slower."""
+"""The most scale that a chain may lose, in decades. From ten square layers on, networks train visibly worse, not only slower."""
 
 NEARLY_KEPT = 0.9
-"""The factor per layer from which on a weight keeps the scale whatever its scheme is called."""
+"""The factor per layer from which a weight keeps the scale, whatever its scheme is called."""
 
 
 class XavierBeforeRelu(Rule[Chain]):
     """
     ## What it does
-    Reports weights that are drawn by Xavier's scheme with gain 1 and whose output meets a ReLU or one of its leaky kin, with
-    no normalization between. It is reported once per chain of layers: a note, and a warning when the chain loses more than
-    1.4 decades of scale, by `fan_in * variance` or as measured; ten square layers do.
+    Reports weights that are initialized by Xavier with gain 1 and feed a ReLU or a leaky variant of it without a
+    normalization in between. There is one finding per chain of layers: a note, or a warning when the signal shrinks by
+    more than a factor of 25 (1.4 decades), as computed from `fan_in * variance` or as measured. Ten square layers
+    exceed that.
 
     ## Why is this bad?
-    Glorot and Bengio derived their scheme for activations with slope 1 at 0, such as tanh. A rectifier drops half of the
-    signal's second moment, and He et al. doubled the variance to make up for it. With Xavier, every
-    square layer keeps 0.5 of the second moment; after ten layers activations and gradients are 30 times
-    smaller. Shallow networks recover from that in training; deep ones train slowly or not at all.
+    Glorot and Bengio derived their initialization for activations with slope 1 at 0, such as tanh. A ReLU halves the
+    second moment of the signal, and He et al. double the variance of the weights to compensate. With Xavier, every
+    square layer keeps half of the second moment; after ten layers, activations and gradients are 30 times smaller.
+    Shallow networks recover from that in training; deep ones train slowly or not at all.
 
     ## Example
     ```python
@@ -47,11 +48,12 @@ class XavierBeforeRelu(Rule[Chain]):
     ```
 
     ## Known problems
-    What counts is `fan_in * variance`, not the name: on a layer that narrows, Xavier is nearly Kaiming, and is not
-    reported. On a square weight Xavier's scheme and LeCun's are the same numbers. Chains with a
-    normalization or a residual connection keep their scale, and are not reported either.
-    Smooth rectifiers (GELU, SiLU) have no gain in torch, and are left to the measured rules.
-    Fewer than five findings in the source of released projects are known.
+    The rule looks at `fan_in * variance`, not at the name: on a layer that narrows, Xavier is close to Kaiming and is
+    not reported. On a square weight, Xavier and LeCun initialization are identical. Chains with a normalization or a
+    residual connection keep their scale and are not reported. torch defines no gain for smooth rectifiers (GELU, SiLU),
+    so only the rules that measure (INI701 to INI705) cover them.
+
+    Rare in released code; its precision is not well measured.
 
     ## References
     - Glorot & Bengio 2010, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html)
@@ -207,7 +209,7 @@ class XavierBeforeRelu(Rule[Chain]):
 
     @staticmethod
     def loses(link: Link) -> bool:
-        """Whether this is Xavier with gain 1 before a rectifier, and scale is lost by it."""
+        """Whether this is Xavier with gain 1 before a ReLU, and loses scale."""
         activation = CATALOGUE.get(link.activation or "")
         if activation is None or not activation.rectifier:
             return False
@@ -218,7 +220,7 @@ class XavierBeforeRelu(Rule[Chain]):
 
     @staticmethod
     def remedy(link: Link) -> Advice:
-        """The call that keeps the scale."""
+        """Return the call that keeps the scale."""
         return Advice(
             model=link.model,
             parameter=link.parameter,
@@ -228,7 +230,7 @@ class XavierBeforeRelu(Rule[Chain]):
 
     @staticmethod
     def redrawn(links: Sequence[Link]) -> Fix:
-        """Kaiming's initializer for each weight that loses scale."""
+        """Return the fix: a Kaiming initializer for each weight that loses scale."""
         remedies = tuple(
             Recall(
                 place=link.place,
@@ -241,31 +243,32 @@ class XavierBeforeRelu(Rule[Chain]):
             for link in links
             if link.place is not None
         )
-        return Fix(Applicability.UNSAFE, "Draw by Kaiming's scheme", remedies=tuple(dict.fromkeys(remedies)))
+        return Fix(Applicability.UNSAFE, "Use Kaiming initialization", remedies=tuple(dict.fromkeys(remedies)))
 
     @staticmethod
     def message(link: Link, layers: int) -> str:
-        """What is wrong and what to write instead."""
+        """Say what is wrong and what to write instead."""
         same = [scheme for scheme in link.schemes if scheme.startswith("lecun")]
         also = f" (for a square weight the same as {same[0]})" if same else ""
         kaiming = link.schemes[0].replace("xavier", "kaiming") + "_"
         weights = (
             f"`{link.parameter}` is"
             if layers == 1
-            else f"`{link.parameter}` and the weights after it ({layers} in all) are"
+            else f"`{link.parameter}` and the weights after it ({layers} in total) are"
         )
         return (
-            f"{weights} drawn by {link.schemes[0]} with gain 1{also}, but a {link.activation} follows, "
-            f'which halves the signal; use `nn.init.{kaiming}` with `nonlinearity="{recommended(link)}"`'
+            f"{weights} initialized by {link.schemes[0]} with gain 1{also}, but a {link.activation} follows, "
+            f'which halves the variance; use `nn.init.{kaiming}` with `nonlinearity="{recommended(link)}"`'
         )
 
     @staticmethod
     def seen(links: Sequence[Link], lost_decades: float | None) -> str:
-        """How much scale the chain loses, measured if it was, else computed."""
-        layers = f"{len(links)} rectified {'layer' if len(links) == 1 else 'layers'} without normalization"
+        """Say how much scale the chain loses: as measured, or else as computed."""
+        layers = f"{len(links)} ReLU {'layer' if len(links) == 1 else 'layers'} without normalization"
         if lost_decades is not None and lost_decades > 0:
             return (
-                f"{layers}: a forward lost {lost_decades:.2f} decades of scale; Kaiming initialization would lose none"
+                f"{layers}: measured, the signal shrinks by a factor of {10**lost_decades:.3g}; "
+                "Kaiming initialization would keep its scale"
             )
         share = 100 * math.prod(map(kept, links))
         keep = "keeps" if len(links) == 1 else "keep"
@@ -273,14 +276,14 @@ class XavierBeforeRelu(Rule[Chain]):
 
 
 def computed(links: Sequence[Link]) -> float:
-    """Decades of scale that weights lose, by their fans and variances."""
+    """Return how many decades of scale the weights lose, computed from their fans and variances."""
     return -0.5 * math.fsum(math.log10(kept(link)) for link in links)
 
 
 def kept(link: Link) -> float:
-    """How much of the second moment a link keeps: fan_in * variance, and half of it lost to the rectifier.
+    """Return the share of the second moment that a link keeps: fan_in * variance, halved by the ReLU.
 
-    A link of unknown shape is taken for a square one.
+    A link of unknown shape counts as square.
     """
     if link.fan_in is None or link.variance is None:
         return 0.5
@@ -288,5 +291,5 @@ def kept(link: Link) -> float:
 
 
 def recommended(link: Link) -> str:
-    """The nonlinearity to name to Kaiming's initializer."""
+    """Return the `nonlinearity` argument for a Kaiming initializer."""
     return "leaky_relu" if link.activation in ("leaky_relu", "prelu", "rrelu") else "relu"

@@ -362,7 +362,7 @@ def test_xavier_before_relu_weighs_as_much_as_the_scale_it_loses(
 ) -> None:
     (finding,) = found(observe, Stack, depth=depth, draw=init.xavier_normal_, bias=bias)
     assert told([finding]) == [("INI401", severity)]
-    assert "a forward lost" in finding.evidence[0].detail
+    assert "the signal shrinks by a factor of" in finding.evidence[0].detail
 
 
 @pytest.mark.parametrize("depth", [3, 12, 24])
