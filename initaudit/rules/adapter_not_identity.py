@@ -1,4 +1,4 @@
-"""INI507: a low-rank adapter whose product is not zero at the start."""
+"""INI507: a low-rank adapter that does not start at zero."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from initaudit.subjects.weights import LowRankFactors
 class AdapterNotIdentity(Rule[LowRankFactors]):
     """
     ## What it does
-    Reports a low-rank adapter (LoRA, AdaLoRA, LoHa, LoKr) all of whose factors start random, so that their product is not zero.
+    Reports a low-rank adapter (LoRA, AdaLoRA, LoHa, LoKr) whose factors all start random, so that their product is not
+    zero.
 
     ## Why is this bad?
-    An adapter is added to weights that have been trained. With one factor at zero the adapted model starts as the model it
-    adapts; with none, training starts from noise on every adapted layer, and from a loss to match.
+    The output of an adapter is added to that of a trained layer. With one factor at zero, the adapted model starts
+    equal to the base model; with none, every adapted layer starts with added noise, and training starts from a higher
+    loss.
 
     ## Example
     ```python
@@ -31,9 +33,9 @@ class AdapterNotIdentity(Rule[LowRankFactors]):
     ```
 
     ## Known problems
-    Factors are known by their names. Which of them is zero does not matter, and an adapter that is written by anything
-    else than an initializer is not decided: some start from a decomposition of the weight, and take it off the weight. Gates of
-    adaLN-Zero are not judged yet.
+    Factors are recognized by their names. Any of them may be the zero one. An adapter that is written by anything other
+    than an initializer is not judged: some start from a decomposition of the weight and subtract it from the weight.
+    Gates of adaLN-Zero are not judged yet.
 
     ## References
     - [Hu et al. 2021, LoRA](https://arxiv.org/abs/2106.09685)
@@ -112,8 +114,8 @@ class AdapterNotIdentity(Rule[LowRankFactors]):
         names = ", ".join(f"`{name}`" for name in subject.random)
         yield self.finding(
             subject.place,
-            f"{names} all start random, so the adapter changes the model from the first step; "
-            f"start `{subject.name}` at zero",
+            f"{names} all start random, so the adapter changes the model before training; "
+            f"initialize `{subject.name}` to zero",
             evidence=[Evidence(subject.observer, "no factor of the product is zero")],
             model=subject.model,
             parameter=subject.name,

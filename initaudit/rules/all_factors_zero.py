@@ -1,4 +1,4 @@
-"""INI502: parameters that keep one another at zero."""
+"""INI502: factors of one product that all start at zero."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from initaudit.subjects.weights import ZeroFactors
 class AllFactorsZero(Rule[ZeroFactors]):
     """
     ## What it does
-    Reports parameters that are multiplied with one another and all start at zero: the two matrices of a low-rank adapter, a
-    gate and the last layer of the block that it scales.
+    Reports parameters that are multiplied with each other and all start at zero: the two matrices of a low-rank
+    adapter, or a gate and the last layer of the block that it scales.
 
     ## Why is this bad?
-    The gradient of a factor is a product with the other factors. Where all are zero, no gradient ever reaches them: they
-    stay at zero, and whatever they belong to does not learn. One factor at zero is what LoRA and ReZero do on
-    purpose, and is enough to start as the identity.
+    The gradient of one factor is proportional to the other factors. When all are zero, no gradient ever reaches them:
+    they stay zero, and their module does not learn. To start as the identity, one factor at zero is enough; LoRA and
+    ReZero do that on purpose.
 
     ## Example
     ```python
@@ -37,11 +37,12 @@ class AllFactorsZero(Rule[ZeroFactors]):
     ```
 
     ## Known problems
-    The analyzer knows the factors of adapters by their names: `lora_A` and `lora_B`, or `up` and `down` in a class that is called
-    after LoRA, and not those that are layers of their own. The probe knows none and trains: no gradient may reach the parameters at the start and after each of three
-    steps, but one has to when they are not zero. For that an input has to be known, and the model has to run in double
-    precision.
-    Fewer than five findings on released code are known.
+    The analyzer recognizes the factors of adapters by their names: `lora_A` and `lora_B`, or `up` and `down` in a class
+    named after LoRA. It does not check factors that are layers of their own. The probe needs no names; it trains: no
+    gradient may reach the parameters at the start and after each of three steps, but one has to when they are not zero.
+    For that it needs an input, and a model that runs in double precision.
+
+    Rare in released code; its precision is not well measured.
 
     ## References
     - Hu et al. 2021, [LoRA: Low-Rank Adaptation of Large Language Models](https://arxiv.org/abs/2106.09685)
@@ -159,8 +160,8 @@ class AllFactorsZero(Rule[ZeroFactors]):
         start = "start" if len(subject.factors) > 1 else "starts"
         yield self.finding(
             subject.place,
-            f"{names} {start} at zero and keep one another there: no gradient reaches them; leave one at zero and draw the "
-            "others at random",
+            f"{names} {start} at zero, and no gradient reaches them: they stay zero; leave one at zero and draw the others "
+            "at random",
             evidence=[Evidence(subject.observer, seen(subject))],
             model=subject.model,
             parameter=subject.parameter,
@@ -170,19 +171,21 @@ class AllFactorsZero(Rule[ZeroFactors]):
 
     @staticmethod
     def remedy(subject: ZeroFactors) -> Advice:
-        """The call for one of them: ones for a gain, which a draw around zero would nearly switch off."""
+        """Return the call for one factor: ones for a gain, because a small random value would nearly switch it off."""
         if subject.gains:
             return Advice(model=subject.model, parameter=subject.gains[0], initializer="ones_")
         return Advice(model=subject.model, parameter=subject.parameter, initializer="normal_", std=0.02)
 
 
 def seen(subject: ZeroFactors) -> str:
-    """What the observer saw."""
+    """Say what the observer saw."""
     if subject.observer is Observer.ANALYZER:
-        return f"reads as zeros, every one: {', '.join(subject.factors)}"
-    return f"no gradient at the start and after three steps, but one when they are not zero: {shown(subject.paths)}"
+        return f"the code sets all of them to zero: {', '.join(subject.factors)}"
+    return (
+        f"no gradient at the start or after three steps, but a gradient once they are not zero: {shown(subject.paths)}"
+    )
 
 
 def shown(paths: tuple[str, ...]) -> str:
-    """The first few paths."""
+    """Return the first four paths as text."""
     return ", ".join(paths[:4]) + (", ..." if len(paths) > 4 else "")

@@ -1,4 +1,4 @@
-"""INI503: layers that are copies of one another, and so start alike."""
+"""INI503: layers that are copies of one layer, and so start with the same weights."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SHOWN = 4
 class ClonedInitialization(Rule[CopiedLayers]):
     """
     ## What it does
-    Reports layers of a container that are made by copying one layer, `[deepcopy(layer) for _ in range(n)]`, where nothing draws
-    their weights again.
+    Reports layers of a container that are copies of one layer, `[deepcopy(layer) for _ in range(n)]`, when no code
+    re-initializes them.
 
-    Layers of a container that each seed the generator they draw from with the same number are reported likewise.
+    It also reports layers of a container that each seed their generator with the same number.
 
     ## Why is this bad?
-    A copy copies the random values too: all layers of the stack start with the same weights, bit for bit. The scheme
-    that drew them assumes layers that are independent of one another.
+    A copy has the same random values: all layers of the stack start with the same weights, bit for bit. Initialization
+    schemes assume that layers are independent.
 
     ## Example
     ```python
@@ -34,9 +34,11 @@ class ClonedInitialization(Rule[CopiedLayers]):
     ```
 
     ## Known problems
-    Copies for a target network or a moving average are made one by one, and not reported. The analyzer is silent where
-    the class that copies, or what builds one, goes over parameters or modules, or is not to be found. Fewer than
-    five findings on released code are known, so its precision there is not known well.
+    Copies for a target network or a moving average are created one at a time and are not reported. The analyzer is
+    silent when the class that copies, or the code that builds it, iterates over parameters or modules, or when it does
+    not find the code that builds it.
+
+    Rare in released code; its precision is not well measured.
 
     ## References
     - [yet-another-retnet#27: all layers start identical](https://github.com/fkodom/yet-another-retnet/issues/27)
@@ -129,9 +131,9 @@ class ClonedInitialization(Rule[CopiedLayers]):
 
     def check(self, subject: CopiedLayers) -> Iterator[Finding]:
         source = f" (`{subject.source}`)" if subject.source else ""
-        how, advice = "copies of one", "make each of them anew, or draw their weights again"
+        how, advice = "copies of one layer", "create each layer separately, or re-initialize the copies"
         if subject.seeded:
-            how, advice = "drawn from one seed", "give each a seed or a generator of its own"
+            how, advice = "drawn from the same seed", "give each its own seed or generator"
         yield self.finding(
             subject.place,
             f"the layers of `{subject.name}` are {how}{source} and start with the same weights; {advice}",
@@ -144,16 +146,16 @@ class ClonedInitialization(Rule[CopiedLayers]):
 
     @staticmethod
     def seen(subject: CopiedLayers) -> str:
-        """How the observer knows."""
+        """Say how the observer knows."""
         if not subject.paths:
-            return "nothing that builds the model draws them again"
+            return "the code that builds the model does not re-initialize them"
         more = ", ..." if len(subject.paths) > SHOWN else ""
-        others = f", and {subject.groups - 1} more such groups" if subject.groups > 1 else ""
-        return f"alike bit for bit: {', '.join(subject.paths[:SHOWN])}{more}{others}"
+        others = f", and {subject.groups - 1} more groups" if subject.groups > 1 else ""
+        return f"bitwise equal: {', '.join(subject.paths[:SHOWN])}{more}{others}"
 
     @staticmethod
     def drawn_again(subject: CopiedLayers) -> Fix:
-        """A loop that lets each copy draw its own weights."""
+        """Return the fix: a loop that re-initializes each copy."""
         code = f'for module in self.{subject.name}.modules():\n    if hasattr(module, "reset_parameters"):\n        module.reset_parameters()\n'
         remedy = Follow(place=subject.place, code=code, binds=f"self.{subject.name}")
-        return Fix(Applicability.UNSAFE, "Draw the weights of each copy again", remedies=(remedy,))
+        return Fix(Applicability.UNSAFE, "Re-initialize each copy", remedies=(remedy,))

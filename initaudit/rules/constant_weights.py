@@ -1,4 +1,4 @@
-"""INI508: one number for every element of a model's weights."""
+"""INI508: weights that are all set to one number."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from initaudit.subjects.weights import ConstantWeights
 class ConstantWeightsRule(Rule[ConstantWeights]):
     """
     ## What it does
-    Reports a walk over a whole model (`self.modules()`, `net.apply(init)`) that fills the weights of its linear or convolutional layers
-    with one number, if only by a normal draw without deviation, and a weight of a class's own that is `torch.ones(...)` or another constant and multiplies its inputs.
+    Reports a walk over a whole model (`self.modules()`, `net.apply(init)`) that sets all weights of its linear or
+    convolutional layers to one number; a normal draw with standard deviation 0 counts. It also reports a parameter that
+    is created with `torch.ones(...)` or another constant and multiplies the input of its class.
 
     ## Why is this bad?
-    All units of a layer start alike, get the same gradient and stay alike: the layer is as wide as one unit. With zeros, the layers
-    behind a zero layer get no gradient at all.
+    All units of a layer start identical, get the same gradient and stay identical: the layer has the capacity of one
+    unit. A layer of zeros passes no gradient to the layers before it.
 
     ## Example
     ```python
@@ -34,8 +35,8 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
     ```
 
     ## Known problems
-    Courses do it on purpose, to show what happens. A single layer that starts at zero, as a head or the last layer of a branch does, is not
-    reported, nor is a class whose every object gets a checkpoint at once.
+    Courses do it on purpose, to show the effect. A single layer that starts at zero, such as a head or the last layer
+    of a branch, is not reported; nor is a class whose objects all load a checkpoint immediately.
 
     ## References
     - Goodfellow, Bengio & Courville 2016, [Deep Learning, section 8.4](https://www.deeplearningbook.org/contents/optimization.html)
@@ -137,17 +138,17 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
         if subject.walk is None:
             yield self.finding(
                 subject.place,
-                f"all elements of `{subject.parameter}`, which multiplies, start as {subject.value}: all units that it gives are "
-                f"the same and may stay so; draw them, for example with `nn.init.xavier_uniform_`",
+                f"all elements of the weight `{subject.parameter}` start as {subject.value}: its output units are identical "
+                f"and may stay so; draw it at random, for example with `nn.init.xavier_uniform_`",
                 model=subject.model,
                 parameter=subject.parameter,
-                evidence=[Evidence(Observer.ANALYZER, f"a forward computes `{subject.use}`")],
+                evidence=[Evidence(Observer.ANALYZER, f"the forward computes `{subject.use}`")],
             )
             return
-        layers = " and ".join(f"`{kind}`" for kind in subject.kinds) if subject.kinds else "every"
+        layers = " and ".join(f"`{kind}`" for kind in subject.kinds) if subject.kinds else "all"
         yield self.finding(
             subject.place,
-            f"`{subject.walk}` fills the weights of {layers} layers with {subject.value}: all units of a layer start alike and "
-            f"stay alike; draw them, for example with `nn.init.xavier_uniform_`",
+            f"`{subject.walk}` sets all weights of {layers} layers to {subject.value}: the units of a layer start identical "
+            f"and stay so; draw them at random, for example with `nn.init.xavier_uniform_`",
             evidence=[Evidence(Observer.ANALYZER, f"`{subject.source}` runs for every layer of the model")],
         )

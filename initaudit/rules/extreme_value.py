@@ -1,4 +1,4 @@
-"""INI602: magnitudes that no initializer intends."""
+"""INI602: initial values of an extreme magnitude."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from initaudit.rules.base import PROBE, Example, Rule
 from initaudit.timeline import Coverage, Kind, ParameterTimeline, Values
 
 LARGEST_WEIGHT = 1e4
-"""Of a matrix or kernel. No scheme draws anything near it: N(0, 1) reaches 6 in a billion elements, and frequencies or
-positions that are trained stay below it."""
+"""The largest value of a matrix or kernel. No scheme comes near it: N(0, 1) reaches 6 in a billion elements, and trainable
+frequencies or positions stay below it."""
 LARGEST_VECTOR = 1e6
-"""Of a vector or scalar, which may hold a temperature, a period or a count on purpose."""
+"""The largest value of a vector or scalar, which may hold a temperature, a period or a count on purpose."""
 LARGEST_NUMBER = {"float16": 65504.0}
-"""Of the types whose range a first product can leave."""
+"""The largest number of each type that a first product can overflow."""
 
 
 class ExtremeValue(Rule[ParameterTimeline]):
     """
     ## What it does
-    Reports a trainable parameter whose initial values are of a magnitude that no initializer intends: beyond 10,000 in a
-    matrix or kernel, beyond 1,000,000 in a vector, or such that the first product of a float16 layer overflows.
+    Reports a trainable parameter with extreme initial values: beyond 10,000 in a matrix or kernel, beyond 1,000,000 in
+    a vector, or so large that the first product of a float16 layer overflows.
 
     ## Why is this bad?
     The first forward overflows or saturates, the first gradient is useless, and the loss starts at NaN.
@@ -38,9 +38,10 @@ class ExtremeValue(Rule[ParameterTimeline]):
     ```
 
     ## Known problems
-    Memory that nothing wrote may hold extreme values too; that is INI101, which tells the cause. A scale that is merely unusual
-    is not reported: it can be deliberate.
-    Fewer than five findings on released models are known.
+    Uninitialized memory may hold extreme values too; that is INI101, which names the cause. A scale that is merely
+    unusual is not reported: it can be intended.
+
+    Rare in released models; its precision is not well measured.
 
     ## References
     - Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010
@@ -111,24 +112,26 @@ class ExtremeValue(Rule[ParameterTimeline]):
         yield self.finding(
             last or allocation.place,
             f"`{subject.name}` starts with values from {values.min:.3g} to {values.max:.3g}: {reason}; "
-            f"draw it with a scheme of `nn.init`",
-            evidence=[Evidence(subject.observer, f"when built, {values.dtype} of shape {values.shape}: {reason}")],
+            f"use an initializer of `nn.init`",
+            evidence=[
+                Evidence(subject.observer, f"after construction, {values.dtype} of shape {values.shape}: {reason}")
+            ],
             model=subject.model,
             parameter=subject.name,
         )
 
     @staticmethod
     def extreme(values: Values) -> str | None:
-        """Why the values are extreme; None when they are not."""
+        """Say why the values are extreme; None when they are not."""
         if values.min is None or values.max is None:
             return None
         largest = max(abs(values.min), abs(values.max))
         matrix = sum(size > 1 for size in values.shape) >= 2
         if largest > (LARGEST_WEIGHT if matrix else LARGEST_VECTOR):
-            return "no initializer intends such a magnitude"
+            return "no initialization scheme produces such a magnitude"
         limit = LARGEST_NUMBER.get(values.dtype)
         if matrix and limit is not None and values.mean is not None and values.std is not None:
             fan_in = math.prod(values.shape[1:])
             if fan_in * (values.mean**2 + values.std**2) > limit:
-                return f"a product with {fan_in} values of this size overflows {values.dtype}"
+                return f"a sum of {fan_in} products of this size overflows {values.dtype}"
         return None

@@ -16,8 +16,8 @@ class GlobalSeedRule(Rule[GlobalSeed]):
     its forward, or in a method that one of these calls.
 
     ## Why is this bad?
-    Whoever imports the package, builds the layer or runs it gets the same random numbers from then on, whatever seed was set before:
-    runs that should differ start alike, and two layers that seed themselves are equal.
+    Every program that imports the package, builds the layer or runs it gets the same random numbers from then on,
+    whatever seed it set before: runs that should differ start identical, and two layers that seed themselves are equal.
 
     ## Example
     ```python
@@ -37,9 +37,9 @@ class GlobalSeedRule(Rule[GlobalSeed]):
     ```
 
     ## Known problems
-    Scripts, notebooks and tests seed themselves on purpose, and are not reported. A seed that the caller chooses is a note, and so
-    is one on import where a program of the project seeds the generator itself. In a project that nobody installs, whose own
-    programs use the file, a seed on import or in a constructor is a note too.
+    Scripts, notebooks and tests seed on purpose and are not reported. If the caller chooses the seed, the finding is a
+    note; so is a seed on import if a program of the project seeds the generator itself. A seed on import or in a
+    constructor is a note, too, in a project that is not installed and whose own programs use the file.
 
     ## References
     - [Reproducibility](https://docs.pytorch.org/docs/stable/notes/randomness.html)
@@ -123,9 +123,9 @@ class GlobalSeedRule(Rule[GlobalSeed]):
     def check(self, subject: GlobalSeed) -> Iterator[Finding]:
         yield self.finding(
             subject.place,
-            f"`{subject.call}` seeds the generator of the whole process {subject.when}; draw from a `torch.Generator` of its own, or "
+            f"`{subject.call}` seeds the global generator {subject.when}; draw from a separate `torch.Generator`, or "
             f"seed inside `torch.random.fork_rng()`",
             severity=Severity.NOTE if subject.chosen else None,
             model=subject.model,
-            evidence=[Evidence(Observer.ANALYZER, "nothing restores the generator")],
+            evidence=[Evidence(Observer.ANALYZER, "the code does not restore the generator")],
         )

@@ -13,10 +13,10 @@ from initaudit.timeline import Coverage, Kind, ParameterTimeline
 class NonFiniteValue(Rule[ParameterTimeline]):
     """
     ## What it does
-    Reports a trainable parameter into which construction wrote NaN or an infinity.
+    Reports a trainable parameter that holds NaN or infinity after construction.
 
     ## Why is this bad?
-    One such element makes every output and every gradient that depends on it NaN; nothing is ever learned.
+    One such element makes every output and every gradient that depends on it NaN; the model learns nothing.
 
     ## Example
     ```python
@@ -29,8 +29,10 @@ class NonFiniteValue(Rule[ParameterTimeline]):
     ```
 
     ## Known problems
-    Buffers are left alone: a mask may well hold minus infinity. Memory that nothing wrote is INI101, whatever it holds.
-    Fewer than five findings on released models are known.
+    Buffers are not checked: a mask may hold minus infinity on purpose. Uninitialized memory is INI101, whatever it
+    holds.
+
+    Rare in released models; its precision is not well measured.
 
     ## References
     - [torch.isfinite](https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html)
@@ -88,7 +90,7 @@ class NonFiniteValue(Rule[ParameterTimeline]):
         yield self.finding(
             last or allocation.place,
             f"`{subject.name}` starts with {found} elements; check the expression that fills it",
-            evidence=[Evidence(subject.observer, f"when built, {found} of {math.prod(values.shape)} elements")],
+            evidence=[Evidence(subject.observer, f"after construction, {found} of {math.prod(values.shape)} elements")],
             model=subject.model,
             parameter=subject.name,
         )

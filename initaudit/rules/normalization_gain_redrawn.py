@@ -1,4 +1,4 @@
-"""INI506: the gain of a normalization that is drawn around zero."""
+"""INI506: the gain of a normalization, initialized around zero."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SHOWN = 3
 class NormalizationGainRedrawn(Rule[GainDraw]):
     """
     ## What it does
-    Reports an initializer that draws the gain of a normalization layer around zero: `normal_(mean=0.0, std=0.02)` for the
-    weight of an `nn.BatchNorm2d`, an `nn.LayerNorm`, or a class like them whose constructor sets the gain to one.
+    Reports an initializer that draws the gain of a normalization layer around zero: `normal_(mean=0.0, std=0.02)` for
+    the weight of an `nn.BatchNorm2d`, an `nn.LayerNorm`, or a similar class whose constructor sets the gain to one.
 
     ## Why is this bad?
-    A normalization keeps the scale of what passes through it because its gain is one. Drawn around zero, it divides the
-    signal by fifty, turns the sign of half of the channels, and undoes what the layer is for. It mostly happens where one branch of a
-    generic initializer takes normalizations along with linear layers.
+    A normalization keeps the scale of its input because its gain is one. A gain drawn from N(0, 0.02) makes the output
+    fifty times smaller and flips the sign of half of the channels, which defeats the purpose of the layer. This mostly
+    happens when one branch of a generic initializer handles normalizations together with linear layers.
 
     ## Example
     ```python
@@ -38,9 +38,9 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
     ```
 
     ## Known problems
-    Gains drawn around one, as in DCGAN, and gains that are set to zero on purpose, as at the end of a residual branch, are
-    fine and not reported. A mean that is no number in the call is not known, and silent. All 18 warnings in transformers
-    5.23.0 and lightning-bolts 0.7.0 were right, and of 546 models of transformers that were built none was accused wrongly.
+    Gains drawn around one, as in DCGAN, and gains set to zero on purpose, as at the end of a residual branch, are not
+    reported; nor is a draw whose mean is not a literal number. All 18 warnings in transformers 5.23.0 and
+    lightning-bolts 0.7.0 were right, and there was no false positive on the 546 models of transformers that were built.
 
     ## References
     - [Ba et al. 2016, Layer Normalization](https://arxiv.org/abs/1607.06450)
@@ -139,14 +139,14 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
         yield self.finding(
             subject.place,
             f"draws the gain of `{subject.layer.rpartition('.')[2]}` around zero; "
-            f"leave it at one, as in `nn.init.ones_(module.{subject.parameter})`",
+            f"keep it at one, as in `nn.init.ones_(module.{subject.parameter})`",
             evidence=[Evidence(subject.observer, self.seen(subject))],
             fix=self.spared(subject),
         )
 
     @staticmethod
     def seen(subject: GainDraw) -> str:
-        """The gains that are drawn, as the observer knows them."""
+        """Say which gains are drawn."""
         text = f"`{subject.call}` with mean 0"
         if not subject.paths:
             return f"{text} for `{subject.parameter}`, which the constructor sets to one"
@@ -155,10 +155,10 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
 
     @staticmethod
     def spared(subject: GainDraw) -> Fix | None:
-        """The draw for everything but this normalization."""
+        """Return the fix: skip this normalization."""
         drawn = re.search(rf"((?:\w+\.)*\w+)\.{subject.parameter}\b", subject.source)
         if drawn is None or not subject.layer.startswith("torch.nn."):
             return None
         shown = subject.layer.removeprefix("torch.")
         remedy = Guard(place=subject.place, header=f"if not isinstance({drawn[1]}, {subject.layer}):")
-        return Fix(Applicability.UNSAFE, f"Leave the gain of `{shown}` alone", remedies=(remedy,))
+        return Fix(Applicability.UNSAFE, f"Skip the gain of `{shown}`", remedies=(remedy,))

@@ -1,4 +1,4 @@
-"""INI603: two builds from one seed differ."""
+"""INI603: two builds with the same seed differ."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from initaudit.subjects.builds import Irreproducible
 class NotReproducible(Rule[Irreproducible]):
     """
     ## What it does
-    Reports a parameter or buffer that differs between two builds of the model from one seed. Memory that nothing wrote does not
-    count, except where construction decides by it, so that parameters that have nothing to do with it differ.
+    Reports a parameter or buffer that differs between two builds of the model with the same seed. Uninitialized memory
+    does not count, unless construction branches on its values, so that other parameters differ too.
 
-    A difference that rounding can make is a note.
+    A difference that rounding can explain is a note.
 
     ## Why is this bad?
-    Runs cannot be repeated, and a difference between two experiments may be nothing but a different start.
+    Runs cannot be repeated, and a difference between two experiments may only be a difference in their initial values.
 
     ## Example
     ```python
@@ -31,8 +31,9 @@ class NotReproducible(Rule[Irreproducible]):
     ```
 
     ## Known problems
-    The generators of Python, numpy and torch are seeded. One that a model makes itself has to be seeded by it.
-    Fewer than five findings on released models are known.
+    The probe seeds the generators of Python, numpy and torch. A model that creates its own generator has to seed it.
+
+    Rare in released models; its precision is not well measured.
 
     ## References
     - [Reproducibility](https://docs.pytorch.org/docs/stable/notes/randomness.html)
@@ -96,11 +97,11 @@ class NotReproducible(Rule[Irreproducible]):
     def check(self, subject: Irreproducible) -> Iterator[Finding]:
         most = "" if subject.largest is None else f", by at most {subject.largest:.2g}"
         evidence = [Evidence(Observer.PROBE, f"{subject.elements} of {subject.total} elements differ{most}")]
-        if subject.rounding:  # no parameter: it explains nothing else that is wrong with this one
+        if subject.rounding:  # without `parameter`, so that it hides no other finding about this one
             yield self.finding(
                 subject.place,
-                f"`{subject.parameter}` differs between two builds from one seed{most}: rounding, which varies with "
-                "the alignment of memory and the number of threads; runs are alike, but not bit for bit",
+                f"`{subject.parameter}` differs between two builds with the same seed{most}: rounding depends on memory "
+                "alignment and the number of threads; runs are close, but not bitwise equal",
                 evidence=evidence,
                 severity=Severity.NOTE,
             )
@@ -108,11 +109,11 @@ class NotReproducible(Rule[Irreproducible]):
         others = len(subject.affects) - 1
         names = f"`{subject.parameter}`" + (f" and {others} more" if others > 0 else "")
         verb = "differ" if others > 0 else "differs"
-        mend = "draw it from a generator that is seeded" if subject.because is None else "write that memory first"
+        mend = "draw it from a seeded generator" if subject.because is None else "initialize that memory first"
         because = "" if subject.because is None else f", because {subject.because}"
         yield self.finding(
             subject.place,
-            f"{names} {verb} between two builds from one seed{because}; {mend}",
+            f"{names} {verb} between two builds with the same seed{because}; {mend}",
             evidence=evidence,
             model=subject.model,
             parameter=subject.parameter,

@@ -1,4 +1,4 @@
-"""INI505: the padding row of an embedding that an initializer draws again, or a whole table that is zeroed for it."""
+"""INI505: an initializer that overwrites the padding row of an embedding, or zeroes its whole table."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ SHOWN = 3
 
 
 TABLE = re.compile(r"((?:\w+\.)*\w+)\.weight\b")
-"""The layer whose table is drawn."""
+"""Matches the layer whose table is initialized."""
 
 
 class PaddingRowOverwritten(Rule[EmbeddingWrite]):
     """
     ## What it does
-    Reports an initializer that draws the whole table of an `nn.Embedding` with a `padding_idx` and does not zero the padding row
-    again; and code that zeroes `weight[padding_idx]` without asking whether there is a padding index.
+    Reports an initializer that overwrites the whole table of an `nn.Embedding` with a `padding_idx` and does not reset
+    the padding row to zero. It also reports code that zeroes `weight[padding_idx]` without checking that `padding_idx`
+    is not None.
 
     ## Why is this bad?
-    `nn.Embedding` zeroes the row once, in its own `reset_parameters`, and gives it no gradient: what an initializer draws
-    there later stays, and every padded position adds it to sums and averages. `weight[None]` is the whole table: an
-    embedding without a padding index then starts from zeros.
+    `nn.Embedding` zeroes the padding row once, in its own `reset_parameters`, and gives it no gradient: random values
+    that an initializer writes there later stay, and every padded position adds them to sums and averages.
+    `weight[None]` is the whole table: an embedding without a padding index then starts from zeros.
 
     ## Example
     ```python
@@ -44,11 +45,12 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
     ```
 
     ## Known problems
-    The source warns where it shows that the row has to be zero: the class adds up all positions and knows no mask and no lengths, or the
-    project zeroes such a row elsewhere. Otherwise this is a note: what is masked may hold anything.
-    An initializer of modules, or a loop over parameters, is judged by the embeddings that are made in the same file. A padding
-    index whose function does not say that it may be None is a note. All 38 warnings in transformers 5.23.0, recbole 1.2.1 and
-    torch-rechub 0.9.0 were right, and of 546 models of transformers that were built none was accused wrongly.
+    The analyzer warns if the source shows that the row has to be zero: the class sums over all positions and uses no
+    mask and no lengths, or the project zeroes such a row elsewhere. Otherwise the finding is a note: a masked row may
+    hold anything. An initializer that receives modules, or a loop over parameters, is judged by the embeddings that the
+    same file creates. If the function does not say that the padding index may be None, the finding is a note. All 38
+    warnings in transformers 5.23.0, recbole 1.2.1 and torch-rechub 0.9.0 were right, and there was no false positive on
+    the 546 models of transformers that were built.
 
     ## References
     - [nn.Embedding](https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html)
@@ -174,21 +176,20 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
         if subject.index is not None:
             yield self.finding(
                 subject.place,
-                f"where `{subject.index}` is None, `{subject.source}` sets the whole table to zero; "
-                f"ask `if {subject.index} is not None` first",
-                evidence=[Evidence(subject.observer, f"no condition is about `{subject.index}`")],
+                f"when `{subject.index}` is None, `{subject.source}` sets the whole table to zero; "
+                f"check `if {subject.index} is not None` first",
+                evidence=[Evidence(subject.observer, f"no condition checks `{subject.index}`")],
                 severity=Severity.WARNING if subject.optional else Severity.NOTE,
                 fix=Fix(
                     Applicability.UNSAFE,
-                    f"Put it under `if {subject.index} is not None:`",
+                    f"Guard it with `if {subject.index} is not None:`",
                     remedies=(Guard(place=subject.place, header=f"if {subject.index} is not None:"),),
                 ),
             )
             return
         yield self.finding(
             subject.place,
-            f"`{subject.source}` draws the padding row too, which nothing zeroes again; "
-            "zero it after that, where there is one: "
+            f"`{subject.source}` also overwrites the padding row, which `nn.Embedding` keeps at zero; reset it afterwards: "
             "`if module.padding_idx is not None: module.weight.data[module.padding_idx].zero_()`",
             evidence=[Evidence(subject.observer, self.seen(subject))],
             severity=None if subject.needed or subject.observer is Observer.PROBE else Severity.NOTE,
@@ -197,17 +198,19 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
 
     @staticmethod
     def seen(subject: EmbeddingWrite) -> str:
-        """The embeddings that are reached, as the observer knows them."""
+        """Say which embeddings are affected."""
         if subject.paths:
             more = ", ..." if len(subject.paths) > SHOWN else ""
             return f"the padding row is not zero in {', '.join(subject.paths[:SHOWN])}{more}"
-        made = f" with a padding row, made in {subject.embedding.seen_from(subject.place)}" if subject.embedding else ""
+        made = (
+            f" with a padding row, created in {subject.embedding.seen_from(subject.place)}" if subject.embedding else ""
+        )
         needed = f"; {subject.needed.seen_from(subject.place)} needs that row to be zero" if subject.needed else ""
-        return f"reaches an embedding{made}, and no row is written after it{needed}"
+        return f"initializes an embedding{made}, and no row is written afterwards{needed}"
 
     @staticmethod
     def zeroed(subject: EmbeddingWrite) -> Fix | None:
-        """The zeros of the padding row, behind the draw of the table."""
+        """Return the fix: zero the padding row after the table is initialized."""
         table = TABLE.search(subject.source)
         if table is None:
             return None
@@ -217,4 +220,4 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
             f"    {layer}.weight.data[{layer}.padding_idx].zero_()\n"
         )
         remedy = Follow(place=subject.place, code=code)
-        return Fix(Applicability.UNSAFE, "Zero the padding row after that", remedies=(remedy,))
+        return Fix(Applicability.UNSAFE, "Zero the padding row afterwards", remedies=(remedy,))

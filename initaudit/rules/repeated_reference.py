@@ -1,4 +1,4 @@
-"""INI504: a container that holds one layer several times."""
+"""INI504: a container that holds the same layer several times."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from initaudit.subjects.layers import RepeatedLayer
 class RepeatedReference(Rule[RepeatedLayer]):
     """
     ## What it does
-    Reports `nn.ModuleList([layer] * n)` and `nn.Sequential(*[layer] * n)` of a layer that has parameters or buffers, and
-    the same by a comprehension, `[layer for _ in range(n)]`, or by a loop that appends a layer made before it.
+    Reports `nn.ModuleList([layer] * n)` and `nn.Sequential(*[layer] * n)` of a layer with parameters or buffers, and
+    the same by a comprehension, `[layer for _ in range(n)]`, or by a loop that appends a layer created before it.
 
     ## Why is this bad?
-    Multiplying a list repeats references: the container holds one layer n times. The model has the depth that was meant
-    and the parameters of a single layer.
+    Multiplying a list repeats references: the container holds the same layer n times. The model has the intended depth,
+    but the parameters of a single layer.
 
     ## Example
     ```python
@@ -30,8 +30,9 @@ class RepeatedReference(Rule[RepeatedLayer]):
     ```
 
     ## Known problems
-    A layer with a name of its own may be shared on purpose; where the code around it speaks of sharing or tying, or uses
-    the layer elsewhere too, it is not reported. Not yet found in released code: there, the two such containers in transformers 5.23.0 share on purpose.
+    A layer with a name may be shared on purpose: it is not reported when the code around it mentions sharing or tying,
+    or uses the layer elsewhere too. No bug of this kind has been found in released code yet: the two such containers in
+    transformers 5.23.0 share on purpose.
 
     ## References
     - [Common sequence operations](https://docs.python.org/3/library/stdtypes.html#common-sequence-operations)
@@ -110,20 +111,20 @@ class RepeatedReference(Rule[RepeatedLayer]):
     )
 
     def check(self, subject: RepeatedLayer) -> Iterator[Finding]:
-        advice = "make a new layer each time, if they are to differ"
+        advice = "create a new layer each time, unless sharing is intended"
         if "(" in subject.layer:
-            advice = f"make a new one each time, as in `[{subject.layer} for _ in range(n)]`"
+            advice = f"create a new one each time, as in `[{subject.layer} for _ in range(n)]`"
         yield self.finding(
             subject.place,
-            f"`{subject.source}` is one layer, several times: all share its parameters; {advice}",
+            f"`{subject.source}` repeats one layer: all items share its parameters; {advice}",
             severity=Severity.WARNING if subject.listed else None,
-            evidence=[Evidence(Observer.ANALYZER, "each item refers to the same object")],
+            evidence=[Evidence(Observer.ANALYZER, "all items are the same object")],
             fix=self.made_anew(subject),
         )
 
     @staticmethod
     def made_anew(subject: RepeatedLayer) -> Fix | None:
-        """A layer for each place, where the source says how one is made."""
+        """Return the fix: a new layer for each item; None when the source does not show how to create one."""
         if "(" not in subject.layer:
             return None
         remedy = Comprehend(place=subject.place)

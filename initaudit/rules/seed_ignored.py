@@ -1,4 +1,4 @@
-"""INI604: random values that are the same from every seed."""
+"""INI604: random values that are the same for every seed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from initaudit.subjects.builds import SeedIgnored
 class SeedIgnoredByInitialization(Rule[SeedIgnored]):
     """
     ## What it does
-    Reports trainable parameters that are drawn at random, and are the same in models that are built from different seeds: a
-    generator with a seed of its own draws them, or the constructor seeds the generator itself.
+    Reports trainable parameters with random values that are the same in models built with different seeds: they come
+    from a generator with a fixed seed, or the constructor seeds the generator itself.
 
     ## Why is this bad?
-    Runs from several seeds are then no independent runs, and what they agree in may be owed to one lucky start. A
-    constructor that seeds the global generator also repeats every random number that comes after it.
+    Runs with different seeds are then not independent, and their agreement may come from one lucky initialization. A
+    constructor that seeds the global generator also repeats every random number drawn after it.
 
     ## Example
     ```python
@@ -31,10 +31,11 @@ class SeedIgnoredByInitialization(Rule[SeedIgnored]):
     ```
 
     ## Known problems
-    A fixed random projection can be meant; so it is a note. Whether values that come from elsewhere are random is told by their
-    looks, from 256 elements on: hardly any twice, and neighbours that do not correlate. Pretrained weights look so
-    too.
-    Fewer than five findings on released models are known.
+    A fixed random projection can be intended; so it is a note. For values that the probe did not see drawn, it judges
+    from 256 elements on whether they look random: hardly any value occurs twice, and neighbours are not correlated.
+    Pretrained weights look random, too.
+
+    Rare in released models; its precision is not well measured.
 
     ## References
     - [Reproducibility](https://docs.pytorch.org/docs/stable/notes/randomness.html)
@@ -114,12 +115,12 @@ class SeedIgnoredByInitialization(Rule[SeedIgnored]):
         names = f"`{subject.parameter}`" + (f" and {others} more" if others > 0 else "")
         yield self.finding(
             subject.place,
-            f"{names} {'are' if others > 0 else 'is'} random, and the same from every seed: draw from the generator that the "
+            f"{names} {'are' if others > 0 else 'is'} random, but the same for every seed; draw from the generator that the "
             "caller seeds",
             evidence=[
                 Evidence(
                     subject.observer,
-                    f"{len(subject.paths)} tensors are the same from the seeds {' and '.join(map(str, subject.seeds))}",
+                    f"{len(subject.paths)} tensors are the same for the seeds {' and '.join(map(str, subject.seeds))}",
                 )
             ],
             model=subject.model,

@@ -1,4 +1,4 @@
-"""INI501: units that start the same, and can never differ."""
+"""INI501: units that start identical and stay identical."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from initaudit.subjects.weights import EqualUnits
 class UnbrokenSymmetry(Rule[EqualUnits]):
     """
     ## What it does
-    Reports a layer some of whose units start the same and stay the same: they have equal weights and biases, and a gradient
-    can never tell them apart.
+    Reports a layer with units that start identical and stay identical: their weights and biases are equal, and every
+    gradient is the same for all of them.
 
     ## Why is this bad?
-    Units that compute the same and get the same gradient are one unit, however long the model is trained. A hidden layer of
-    64 units that starts from a constant has the capacity of one.
+    Units that compute the same and get the same gradient act as one unit, however long the model is trained. A hidden
+    layer of 64 units that starts from a constant has the capacity of one unit.
 
     ## Example
     ```python
@@ -36,16 +36,17 @@ class UnbrokenSymmetry(Rule[EqualUnits]):
     ```
 
     ## Known problems
-    The probe decides by training: gradients of two batches at the start and after each of three steps, in training mode and in
-    double precision, and again once every parameter was scaled by a factor of its own, have to agree to one part in a
-    billion and not to be zero. So an input has to be known, and a model that does
-    not run in double precision is not judged. A constant layer under a random one is not symmetric, and not reported; nor
-    is one whose symmetry dropout breaks. Columns of an embedding are not compared.
-    Fewer than five findings on released models are known.
+    The probe decides by training. It compares the gradients of two batches at the start and after each of three steps,
+    in training mode and in double precision, and again after it has scaled every parameter by a factor of its own; they
+    have to be equal to one part in a billion, and not zero. So the probe needs an input, and does not judge a model
+    that does not run in double precision. A constant layer before a random one is not symmetric and not reported; nor
+    is one whose symmetry dropout breaks. Columns of an embedding are not compared. Rare in released models; its
+    precision is not well measured.
 
-    The analyzer looks with `--preview` only: for two linear layers or convolutions of a class that start from constants,
-    biases included, where one alone reads the other, through activations and normalizations. Zeros count, though nothing
-    moves there at all. In fifty released packages there was nothing to report, so that its precision there is not known.
+    The analyzer applies the rule only with `--preview`: to two linear layers or convolutions of a class that start from
+    constants, biases included, when the second alone uses the output of the first, through activations and
+    normalizations only. Zeros count, though no gradient reaches the layers then. It had nothing to report in fifty
+    released packages, so its precision there is not known.
 
     ## References
     - Goodfellow, Bengio & Courville 2016, [Deep Learning, 8.4](https://www.deeplearningbook.org/contents/optimization.html)
@@ -181,17 +182,17 @@ class UnbrokenSymmetry(Rule[EqualUnits]):
     def check(self, subject: EqualUnits) -> Iterator[Finding]:
         which, like, shown = (
             "all",
-            "one",
-            f"`{subject.parameter}` starts from a constant, and so does `{subject.feeds}`, which alone reads it",
+            "one unit",
+            f"`{subject.parameter}` is constant, and so is `{subject.feeds}`, the only layer that uses its output",
         )
         if subject.path is not None:
             which = f"all {subject.units}" if subject.equal == subject.units else f"{subject.equal} of {subject.units}"
-            like = "one" if subject.distinct == 1 else f"{subject.distinct}"
+            like = "one unit" if subject.distinct == 1 else f"{subject.distinct} units"
             shown = f"`{subject.path}`: equal gradients on independent batches, and equal weights after three steps"
         yield self.finding(
             subject.place,
-            f"{which} units of `{subject.parameter}` start the same and get the same gradients: they never differ, and "
-            f"compute what {like} would; draw the weights at random",
+            f"{which} units of `{subject.parameter}` start identical and get the same gradients: they stay identical and "
+            f"act as {like}; draw the weights at random",
             evidence=[Evidence(subject.observer, shown)],
             model=subject.model,
             parameter=subject.parameter,
