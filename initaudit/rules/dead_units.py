@@ -1,4 +1,4 @@
-"""INI704: rectifiers that no sample activates."""
+"""INI704: ReLU units that no input activates."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from initaudit.rules.depth import advice, middle, named, place_of, remedies, unb
 from initaudit.timeline import Decisive, Layer, SignalProfile
 
 MOST = 0.6
-"""Part of a layer's units that may be dead: healthy networks of 20 layers have up to 0.3."""
+"""The share of a layer's units that may be dead: healthy networks of 20 layers have up to 0.3."""
 WIDE = 16
-"""Units of a layer that are not all dead by chance."""
+"""The width from which a layer is not all dead by chance."""
 FEW = 8
-"""Units of which too many may be dead by chance."""
+"""The width below which a layer is not judged: most of its units may be dead by chance."""
 BEYOND_CHANCE = 3.1
-"""Standard deviations: behind an average over many inputs, which hardly varies, each unit is off with probability 0.5."""
+"""Standard deviations: after an average over many inputs, which hardly varies, each unit is off with probability 0.5."""
 TINY = 1e-6
-"""The part of a second moment below which it is rounding."""
+"""The share of a second moment below which it is rounding."""
 TOLD_APART = 1e-2
-"""Discrimination below which a unit is dead, or alive, for all inputs alike."""
+"""Discrimination (std over inputs / rms) below which a unit is dead, or alive, for all inputs alike."""
 
 
 class DeadUnits(Rule[SignalProfile]):
     """
     ## What it does
-    Reports layers before a ReLU of which more than 60 % of the units are activated by no sample of a batch of 32 or more. A whole
-    layer is an error, if it is at least 16 wide.
+    Reports layers before a ReLU in which no sample of a batch of 32 or more activates more than 60% of the units. A
+    layer that is entirely dead is an error if it has at least 16 units.
 
     ## Why is this bad?
-    Behind a ReLU that is off for every input there is no gradient: the unit never changes. Behind a whole layer of them
-    nothing does.
+    A ReLU that is off for every input passes no gradient: its unit never changes. If all units of a layer are dead, no
+    gradient passes through it.
 
     ## Example
     ```python
@@ -45,10 +45,9 @@ class DeadUnits(Rule[SignalProfile]):
     ```
 
     ## Known problems
-    Of a narrow layer more than 60 % may be off by chance: up to 14 of 16, or 44 of 64, are not reported.
-    Needs an input, of 32 samples or more. With one sample, half of a healthy network is off. Inputs that are drawn at random
-    may leave units off that real ones would activate.
-    Fewer than five findings on released models are known.
+    In a narrow layer, more than 60% of the units may be off by chance: up to 14 of 16, or 44 of 64, are not reported.
+    The probe needs an input of 32 samples or more; with one sample, half of a healthy network is off. Random inputs may
+    leave units off that real ones would activate. Rare in released models; its precision is not well measured.
 
     ## References
     - Lu et al. 2020, [Dying ReLU and initialization](https://arxiv.org/abs/1903.06733)
@@ -108,19 +107,19 @@ class DeadUnits(Rule[SignalProfile]):
             yield self.off(subject, dead)
 
     def off_by_normalization(self, profile: SignalProfile, by: Decisive, dead: Sequence[Layer]) -> Finding:
-        """Most units behind a normalization are off, whatever the layers before it give."""
+        """Return the finding that most units after a normalization are off, whatever its input is."""
         first = dead[0]
         part = middle(first.dead) or 0.0
         call = Advice(model=by.model, parameter=by.parameter, initializer="ones_" if by.gain else "zeros_")
         why = "is zero" if by.gain else "is larger than the gain"
         return self.finding(
             by.place or profile.place,
-            f"{part:.0%} of the units behind the normalization with `{by.parameter}` are dead: no input activates them, since "
+            f"{part:.0%} of the units after the normalization with `{by.parameter}` are dead: no input activates them, because "
             f"`{by.parameter}` {why}; use `{call}`",
             evidence=[
                 Evidence(
                     profile.observer,
-                    f"behind {first.path}, {round(part * first.units)} of {first.units} units are off for all {profile.batch} samples",
+                    f"after {first.path}, {round(part * first.units)} of {first.units} units are off for all {profile.batch} samples",
                 )
             ],
             severity=Severity.ERROR if part == 1.0 and first.units >= WIDE else Severity.WARNING,
@@ -131,15 +130,15 @@ class DeadUnits(Rule[SignalProfile]):
 
     @staticmethod
     def is_dead(profile: SignalProfile, layer: Layer) -> bool:
-        """Whether most units of a layer are off, though its inputs differ."""
+        """Whether most units of a layer are off although its inputs differ."""
         told = middle(layer.discrimination or layer.apart)
-        if told is not None:  # of what the bias is added to
+        if told is not None:  # before the bias is added
             told /= math.sqrt(max(1.0 - (middle(layer.drowned) or 0.0), TINY))
         differs = profile.varied and layer.fed and layer.depends is None and told is not None and told > TOLD_APART
         return differs and layer.units >= FEW and (middle(layer.dead) or 0.0) > most_by_chance(layer.units)
 
     def off(self, profile: SignalProfile, dead: Sequence[Layer]) -> Finding:
-        """Most units of these layers are off."""
+        """Return the finding that most units of these layers are off."""
         first = dead[0]
         part = middle(first.dead) or 0.0
         after = [layer for layer in profile.layers if layer in dead or (layer.chain == first.chain is not None)]
@@ -147,7 +146,7 @@ class DeadUnits(Rule[SignalProfile]):
         drowned = middle(first.drowned) or 0.0
         by_bias = first.bias is not None and drowned > 0.5
         mended = unbiased(first) if by_bias else advice(first)
-        others = f", and of {len(dead) - 1} other layers" if len(dead) > 1 else ""
+        others = f" and of {len(dead) - 1} more layers" if len(dead) > 1 else ""
         return self.finding(
             (first.bias_place if by_bias else None) or place_of(first, profile),
             f"{part:.0%} of the units after `{first.parameter}`{others} are dead: no input activates them; use {mended}",
@@ -156,7 +155,7 @@ class DeadUnits(Rule[SignalProfile]):
                     profile.observer,
                     f"at {first.path}, {round(part * first.units)} of {first.units} units are off for all {profile.batch or 'its'} samples"
                     + (
-                        f"; {first.bias} makes {drowned:.0%} of what they are given"
+                        f"; {first.bias} makes up {drowned:.0%} of the second moment of their input"
                         if first.bias and drowned > 0.5
                         else ""
                     ),
@@ -171,5 +170,5 @@ class DeadUnits(Rule[SignalProfile]):
 
 
 def most_by_chance(units: int) -> float:
-    """The part of so many units that may be off though nothing is wrong; all of them may be where they are few."""
+    """Return the share of the units of a layer that may be off although nothing is wrong: at most all but one."""
     return min(max(MOST, 0.5 + BEYOND_CHANCE / (2 * math.sqrt(units))), 1.0 - 1.0 / units)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from initaudit.activations import CATALOGUE
 from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
+from initaudit.rules.depth import times
 from initaudit.schemes.gains import TORCH_DEFAULT_SLOPE, calculate_gain
 from initaudit.timeline import Chain, Link
 
@@ -121,7 +122,7 @@ class DefaultInitDeepRectifier(Rule[Chain]):
             return
         seen = f"{len(links)} ReLU layers without normalization keep torch's default initialization"
         if subject.lost_decades is not None and subject.lost_decades > 0:
-            seen += f"; measured, the signal shrinks by a factor of {10**subject.lost_decades:.3g}; "
+            seen += f"; measured, the signal shrinks by a factor of {times(subject.lost_decades)}; "
             seen += "Kaiming initialization would keep its scale"
         yield self.finding(
             placed.place,

@@ -1,4 +1,4 @@
-"""What the rules about depth share: trends over layers, and what to write instead. No rule itself."""
+"""Helpers of the rules about depth: trends over layers, and the calls to write instead. Defines no rule."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from initaudit.finding import Advice, Place
-from initaudit.rules.remedies import call_for
+from initaudit.rules.remedies import call_for, rounded
 from initaudit.timeline import Layer, SignalProfile
 
 DECADES = 2.0
-"""How far the layers of a group may lie apart: gradients of healthy models stay within 1.05 decades."""
+"""How far the layers of a group may be apart, in decades: gradients of healthy models stay within 1.05."""
 STEADY = 0.8
-"""The R^2 from which on a change with depth is one, and not noise."""
+"""The R^2 from which a change with depth counts as a trend, not noise."""
 NEARLY = 0.5
-"""The part of the steepest change, in decades, from which on another one is as much to blame."""
+"""The share of the steepest change, in decades, from which another layer is as much to blame."""
 GROUP = 4
-"""Layers that show a trend."""
+"""The number of layers from which a trend can be seen."""
 
 
 class Trend(msgspec.Struct, frozen=True):
-    """A straight line through log10 of positive numbers: decades from its first to its last, and how well it fits."""
+    """A straight line through log10 of positive numbers: decades from the first to the last, and the R^2 of the fit."""
 
     decades: float
     fit: float
 
     @property
     def geometric(self) -> bool:
-        """Whether the numbers change by about the same factor from each to the next, and by much."""
+        """Whether the numbers change by about the same factor at each step, and by more than DECADES in total."""
         return abs(self.decades) > DECADES and self.fit > STEADY
 
 
 def trend(numbers: Sequence[float]) -> Trend | None:
-    """The trend of positive numbers; None when there are fewer than two, or one is zero or not finite."""
+    """Return the trend of positive numbers; None when there are fewer than two, or one is zero or not finite."""
     if len(numbers) < 2 or not all(0 < number < math.inf for number in numbers):
         return None
     logs = [math.log10(number) for number in numbers]
@@ -49,7 +49,7 @@ def trend(numbers: Sequence[float]) -> Trend | None:
 
 
 def middle(numbers: Sequence[float]) -> float | None:
-    """The median over the seeds; None where nothing was measured. Not finite as soon as one of them is not."""
+    """Return the median over the seeds: NaN if any number is not finite, None if nothing was measured."""
     if not numbers:
         return None
     if not all(math.isfinite(number) for number in numbers):
@@ -59,7 +59,7 @@ def middle(numbers: Sequence[float]) -> float | None:
 
 
 def groups(profile: SignalProfile) -> Iterator[list[Layer]]:
-    """Layers that are alike: one shape, one activation, one name but for its numbers."""
+    """Yield groups of similar layers: equal shape, equal activation, and equal name except for its numbers."""
     found: dict[tuple[object, ...], list[Layer]] = {}
     for layer in profile.layers:
         if layer.fed and layer.depends is None and not layer.fixed:
@@ -69,9 +69,9 @@ def groups(profile: SignalProfile) -> Iterator[list[Layer]]:
 
 
 def repeated(profile: SignalProfile) -> Iterator[tuple[Layer, Trend]]:
-    """Weights that are used many times over, as a recurrent one is, and how the scale of what they give changes."""
+    """Yield weights that are used repeatedly, as in a recurrent layer, and the trend of the scale of their outputs."""
     for layer in profile.layers:
-        scales = list(itertools.dropwhile(lambda scale: scale == 0, layer.again))  # an empty state comes first
+        scales = list(itertools.dropwhile(lambda scale: scale == 0, layer.again))  # the initial state is often zero
         judged = layer.fed and layer.depends is None
         course = trend(scales) if judged and len(scales) >= GROUP else None
         if course is not None:
@@ -79,9 +79,9 @@ def repeated(profile: SignalProfile) -> Iterator[tuple[Layer, Trend]]:
 
 
 def chains(profile: SignalProfile) -> Iterator[list[Layer]]:
-    """The hidden layers of each unnormalized chain that differing inputs reach, in order.
+    """Yield the input-dependent hidden layers of each chain without normalization, in order.
 
-    A chain with a weight whose scale no parameter sets is none: no initializer would change it.
+    Skip a chain with a weight whose scale no parameter sets: no initializer would change it.
     """
     found: dict[int, list[Layer]] = {}
     for layer in profile.layers:
@@ -93,27 +93,27 @@ def chains(profile: SignalProfile) -> Iterator[list[Layer]]:
 
 
 def factor(layer: Layer) -> float:
-    """Decades by which what a layer gives is larger than what it is given, 0.0 where that was not measured."""
+    """Return the growth from the input of a layer to its output, in decades; 0.0 if it was not measured."""
     before, after = middle(layer.given) or 0.0, middle(layer.rms) or 0.0
     known = 0 < before < math.inf and 0 < after < math.inf
     return math.log10(after / before) if known else 0.0
 
 
 def guilty(layers: Sequence[Layer], direction: int) -> Layer:
-    """The first layer across which the scale rises, or falls with -1, by nearly as much as across any other."""
+    """Return the first layer with nearly the steepest rise of the scale; with ``direction`` -1, the steepest fall."""
     steps = [direction * factor(layer) for layer in layers]
     most = max(steps)
     return next(layer for layer, step in zip(layers, steps, strict=True) if step >= NEARLY * most or step == most)
 
 
 def remedy(layer: Layer) -> Advice:
-    """The call that gives a weight the scale for what follows it."""
+    """Return the call that initializes a weight for the activation after it."""
     initializer, given = call_for(layer)
     return Advice(model=layer.model, parameter=layer.parameter, initializer=initializer, **given)
 
 
 def remedies(layers: Iterable[Layer]) -> tuple[Advice, ...]:
-    """The calls for the weights of some layers, and for their biases."""
+    """Return the calls for the weights and biases of some layers."""
     return tuple(
         dict.fromkeys(
             call
@@ -127,20 +127,25 @@ def remedies(layers: Iterable[Layer]) -> tuple[Advice, ...]:
 
 
 def advice(layer: Layer) -> str:
-    """The call that gives a weight the scale for what follows it, as it is shown."""
+    """Return the call that initializes a weight for the activation after it, as text."""
     return f"`{remedy(layer)}`"
 
 
 def unbiased(layer: Layer) -> str:
-    """The call that takes the bias away."""
+    """Return the call that zeroes the bias, as text."""
     return f"`{Advice(model=layer.model, parameter=layer.bias or '', initializer='zeros_')}`"
 
 
+def times(decades: float) -> str:
+    """Return a number of decades as the text of a factor: "1.41", "1,580", "10^8"."""
+    return f"{rounded(10**decades):,g}" if decades < 6 else f"10^{decades:.0f}"
+
+
 def place_of(layer: Layer, profile: SignalProfile) -> Place:
-    """The line to change."""
+    """Return the line to change."""
     return layer.place or profile.place
 
 
 def named(layers: Sequence[Layer], model: str) -> tuple[str, ...]:
-    """The parameters that a class declares, each once."""
+    """Return the parameters of some layers that a class declares, each once."""
     return tuple(dict.fromkeys(layer.parameter for layer in layers if layer.model == model))

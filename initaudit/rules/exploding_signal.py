@@ -19,6 +19,7 @@ from initaudit.rules.depth import (
     place_of,
     remedies,
     repeated,
+    times,
     trend,
 )
 from initaudit.timeline import Layer, SignalProfile
@@ -27,12 +28,12 @@ from initaudit.timeline import Layer, SignalProfile
 class ExplodingSignal(Rule[SignalProfile]):
     """
     ## What it does
-    Reports layers through which activations grow by more than two decades, along a chain without normalization or from
-    block to block, and a forward that overflows.
+    Reports layers through which activations grow by more than a factor of 100, along a chain without normalization or
+    from block to block. It also reports a forward that overflows.
 
     ## Why is this bad?
-    Gradients grow as the activations do: the first step of any usual learning rate throws the weights far away, and in half
-    precision the forward overflows.
+    Gradients grow with the activations: the first step at any usual learning rate moves the weights far away, and in
+    half precision the forward overflows.
 
     ## Example
     ```python
@@ -46,8 +47,8 @@ class ExplodingSignal(Rule[SignalProfile]):
     ```
 
     ## Known problems
-    Needs an input for a forward. Growth by a scalar that is learned, or by a factor in the code, counts as growth all the same.
-    Fewer than five findings on released models are known.
+    The probe needs an input to run the forward. Growth through a learned scalar, or through a factor in the code,
+    counts as growth, too. Rare in released models; its precision is not well measured.
 
     ## References
     - He, Zhang, Ren & Sun 2015, [Delving deep into rectifiers](https://arxiv.org/abs/1502.01852)
@@ -141,18 +142,18 @@ class ExplodingSignal(Rule[SignalProfile]):
                 yield self.grows_in_time(subject, layer, course)
 
     def grows(self, profile: SignalProfile, layers: Sequence[Layer], every: Sequence[Layer]) -> Finding:
-        """The scale rises over these layers, which are among all those over which it does."""
+        """Return the finding that the scale rises over ``layers``; ``every`` are all layers over which it rises."""
         low, high = (middle(layer.rms) or math.nan for layer in (layers[0], layers[-1]))
         decades, first = rise(layers), guilty(layers, 1)
         return self.finding(
             place_of(first, profile),
-            f"activations grow by {decades:.1f} decades through {len(layers)} layers, from `{first.parameter}` on; with "
-            f"{advice(first)} a layer keeps their scale, and residual branches need a normalization or a smaller gain",
+            f"activations grow by a factor of {times(decades)} over {len(layers)} layers, starting at `{first.parameter}`; "
+            f"{advice(first)} keeps their scale, and residual branches need a normalization or a smaller gain",
             evidence=[
                 Evidence(
                     profile.observer,
-                    f"the rms of what layers give rises from {low:.3g} at {layers[0].path} to {high:.3g} at "
-                    f"{layers[-1].path}: by {decades / (len(layers) - 1):.2f} decades a layer, which would be 0.0",
+                    f"the rms of the layer outputs rises from {low:.3g} at {layers[0].path} to {high:.3g} at "
+                    f"{layers[-1].path}, by a factor of {times(decades / (len(layers) - 1))} per layer; ideally it stays level",
                 )
             ],
             model=first.model,
@@ -162,18 +163,18 @@ class ExplodingSignal(Rule[SignalProfile]):
         )
 
     def grows_in_time(self, profile: SignalProfile, layer: Layer, course: Trend) -> Finding:
-        """The scale rises from each use of a weight to the next."""
+        """Return the finding that the scale rises with each use of a weight."""
         uses = len(layer.again)
         kept = Advice(model=layer.model, parameter=layer.parameter, initializer="orthogonal_")
         return self.finding(
             place_of(layer, profile),
-            f"activations grow by {course.decades:.1f} decades over {uses} uses of `{layer.parameter}`; with "
-            f"`{kept}` a recurrent weight keeps their scale",
+            f"activations grow by a factor of {times(course.decades)} over {uses} uses of `{layer.parameter}`; "
+            f"`{kept}` keeps their scale",
             evidence=[
                 Evidence(
                     profile.observer,
-                    f"the rms of what {layer.path} gives rises by {course.decades / (uses - 1):.2f} decades with each use, which "
-                    f"would be 0.0",
+                    f"the rms of the output of {layer.path} rises by a factor of {times(course.decades / (uses - 1))} with each "
+                    f"use; ideally it stays level",
                 )
             ],
             model=layer.model,
@@ -182,12 +183,12 @@ class ExplodingSignal(Rule[SignalProfile]):
         )
 
     def overflows(self, profile: SignalProfile, layer: Layer) -> Finding:
-        """A layer gives what is not finite."""
+        """Return the finding that the output of a layer is NaN or infinite."""
         after = profile.layers[profile.layers.index(layer) :]
         return self.finding(
             place_of(layer, profile),
-            f"what `{layer.parameter}` gives is not finite; with {advice(layer)} a layer keeps the scale of its input",
-            evidence=[Evidence(profile.observer, f"a forward overflows at {layer.path}, layer by layer the first")],
+            f"the output of `{layer.parameter}` is NaN or infinite; {advice(layer)} keeps the scale of its input",
+            evidence=[Evidence(profile.observer, f"the first layer of the forward that overflows is {layer.path}")],
             severity=Severity.ERROR,
             model=layer.model,
             parameter=layer.parameter,
@@ -197,6 +198,6 @@ class ExplodingSignal(Rule[SignalProfile]):
 
 
 def rise(layers: Sequence[Layer]) -> float:
-    """Decades that the scale rises from the first layer to the last; 0 where one of them gives nothing."""
+    """Return the growth of the scale from the first layer to the last, in decades; 0 if one of them gives only zeros."""
     low, high = (middle(layer.rms) or 0.0 for layer in (layers[0], layers[-1]))
     return math.log10(high / low) if low > 0 and high > 0 else 0.0

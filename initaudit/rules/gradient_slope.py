@@ -1,4 +1,4 @@
-"""INI703: gradients fall or rise geometrically with depth."""
+"""INI703: gradients shrink or grow geometrically with depth."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterator
 
 from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
-from initaudit.rules.depth import Trend, advice, groups, middle, named, place_of, remedies, trend
+from initaudit.rules.depth import Trend, advice, groups, middle, named, place_of, remedies, times, trend
 from initaudit.timeline import Layer, SignalProfile
 
 
 class GradientSlope(Rule[SignalProfile]):
     """
     ## What it does
-    Reports layers of one shape and one kind whose gradients change by more than two decades from the first to the last, steadily
-    with depth.
+    Reports layers of equal shape and kind whose gradients change by more than a factor of 100 from the first to the
+    last, steadily with depth.
 
     ## Why is this bad?
-    No learning rate fits all of them: the layers at one end do not move, or those at the other end diverge.
+    No learning rate fits all of them: the layers at one end hardly move, or those at the other end diverge.
 
     ## Example
     ```python
@@ -38,10 +38,10 @@ class GradientSlope(Rule[SignalProfile]):
     ```
 
     ## Known problems
-    Needs an input for a forward, and a backward. Only layers that are alike are compared: between layers of different shapes
-    gradients of healthy models differ by seven decades. Healthy groups stay within 1.05 decades. Layers that are
-    normalized are left out: through 24 BatchNorms gradients grow by two decades backwards, whatever the weights are.
-    Fewer than five findings on released models are known.
+    The probe needs an input to run a forward and a backward. It compares only similar layers: between layers of
+    different shapes, gradients of healthy models differ by a factor of up to 10^7. Healthy groups stay within a factor
+    of 11. Layers with a normalization are not judged: through 24 BatchNorms, gradients grow by a factor of 100 towards
+    the first layer, whatever the weights are. Rare in released models; its precision is not well measured.
 
     ## References
     - Glorot & Bengio 2010, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html)
@@ -104,7 +104,7 @@ class GradientSlope(Rule[SignalProfile]):
 
     @staticmethod
     def slopes(profile: SignalProfile) -> Iterator[tuple[list[Layer], Trend]]:
-        """Groups whose gradients change geometrically."""
+        """Yield the groups whose gradients change geometrically."""
         for group in groups(profile):
             course = trend([middle(layer.gradient) or 0.0 for layer in group])
             unjudged = any(layer.normalized or layer.gradient_depends for layer in group)
@@ -112,20 +112,20 @@ class GradientSlope(Rule[SignalProfile]):
                 yield group, course
 
     def steep(self, profile: SignalProfile, group: list[Layer], course: Trend) -> Finding:
-        """Gradients change with depth by a factor."""
+        """Return the finding that gradients change geometrically with depth."""
         first, decades = group[0], course.decades
         low, high = (middle(layer.gradient) or 0.0 for layer in (group[0], group[-1]))
         verb = "rise" if decades > 0 else "fall"
         return self.finding(
             place_of(first, profile),
-            f"gradients {verb} by {abs(decades):.1f} decades over {len(group)} layers like `{first.parameter}`; with "
-            f"{advice(first)} they stay level",
+            f"gradients {verb} by a factor of {times(abs(decades))} over {len(group)} layers like `{first.parameter}`; "
+            f"{advice(first)} keeps them level",
             evidence=[
                 Evidence(
                     profile.observer,
-                    f"for a random cotangent, the rms of the gradient is {low:.3g} at {group[0].path} and "
-                    f"{high:.3g} at {group[-1].path}: it {verb}s by {abs(decades) / (len(group) - 1):.2f} decades a "
-                    f"layer, which would be 0.0",
+                    f"for a random gradient of the output, the rms of the gradient is {low:.3g} at {group[0].path} and "
+                    f"{high:.3g} at {group[-1].path}: it {verb}s by a factor of {times(abs(decades) / (len(group) - 1))} "
+                    f"per layer; ideally it stays level",
                 )
             ],
             model=first.model,

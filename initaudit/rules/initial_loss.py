@@ -1,4 +1,4 @@
-"""INI705: a classifier that starts out sure of itself, and wrong."""
+"""INI705: a classifier that starts out confident and wrong."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from initaudit.timeline import InitialLoss as Loss
 from initaudit.timeline import SignalProfile
 
 HIGH, ABSURD = 2.0, 10.0
-"""Nats above ln(classes): about half the variance of the logits."""
+"""Nats above ln(classes), which is about half the variance of the logits."""
 ERRORS = 3
-"""Standard errors that chance is given."""
+"""The margin for chance, in standard errors."""
 
 
 class InitialLoss(Rule[SignalProfile]):
     """
     ## What it does
-    Reports a classifier whose loss before training is more than 2 nats above ln(classes), what guessing costs; an error
-    above 10.
+    Reports a classifier whose loss before training is more than 2 nats above ln(classes), the loss of uniform guessing.
+    Above 10 nats it is an error.
 
     ## Why is this bad?
-    The model starts out sure of answers that are as good as random: the first steps of training only unlearn that, at gradients that
-    the learning rate was not made for.
+    The model starts out confident in random answers: the first steps of training only unlearn them, with gradients that
+    the learning rate was not chosen for.
 
     ## Example
     ```python
@@ -38,9 +38,10 @@ class InitialLoss(Rule[SignalProfile]):
     ```
 
     ## Known problems
-    Needs an input, and an output that is surely over classes: one that a softmax gave, or with as many numbers as the model or its
-    configuration says that there are classes. Where only the name of a size (`n_outputs`) or of the last layer (`classifier`)
-    suggests classes, more than 10 nats are a warning, and less is nothing. The loss is taken over all labels alike.
+    The probe needs an input, and an output that is certainly over classes: a softmax computed it, or it has as many
+    numbers as the model or its configuration has classes. If only the name of a size (`n_outputs`) or of the last layer
+    (`classifier`) suggests classes, more than 10 nats are a warning, and less is not reported. The loss is averaged
+    over all labels with equal weight.
 
     ## References
     - Karpathy 2019, [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/): "verify loss at init"
@@ -100,13 +101,13 @@ class InitialLoss(Rule[SignalProfile]):
         sure = excess - ERRORS * error
         if sure <= (ABSURD if loss.guessed else HIGH):
             return
-        if loss.guessed:  # it may be a regression, which should not start out at that scale either
+        if loss.guessed:  # it may be a regression, which should not start at that scale either
             what = f"if the output of `{head.parameter}` is logits over {loss.classes} classes, as its name suggests, "
-            what += f"the loss before training is {excess:.3g} nats above ln({loss.classes}), what guessing costs; "
-            what += f"draw it smaller, such as `{advice}`"
+            what += f"the loss before training is {excess:.3g} nats above ln({loss.classes}), the loss of guessing; "
+            what += f"use smaller weights, as in `{advice}`"
         else:
-            what = f"the loss before training is {excess:.3g} nats above ln({loss.classes}), what guessing costs: "
-            what += f"`{head.parameter}` gives logits that are too large; draw it smaller, such as `{advice}`"
+            what = f"the loss before training is {excess:.3g} nats above ln({loss.classes}), the loss of guessing: "
+            what += f"the logits of `{head.parameter}` are too large; use smaller weights, as in `{advice}`"
         yield self.finding(
             place_of(head, subject),
             what,
@@ -119,8 +120,8 @@ class InitialLoss(Rule[SignalProfile]):
 
     @staticmethod
     def measured(loss: Loss, excess: float, error: float) -> str:
-        """What was measured, and how it was known that the output is over classes."""
+        """Say what was measured, and how the probe knows that the output is over classes."""
         return (
-            f"over {loss.classes} classes ({loss.known_by}) the loss starts at {excess + math.log(loss.classes):.3g} "
-            f"± {error:.2g} nats, where {math.log(loss.classes):.3g} is what guessing costs"
+            f"over {loss.classes} classes ({loss.known_by}), the loss starts at {excess + math.log(loss.classes):.3g} "
+            f"± {error:.2g} nats; guessing gives {math.log(loss.classes):.3g}"
         )

@@ -1,4 +1,4 @@
-"""INI801: ranks that should hold the same values hold different ones."""
+"""INI801: replicas of a parameter that differ between ranks."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ SEVERITIES = {
     Copies.PLAIN: Severity.NOTE,
 }
 REASONS = {
-    Copies.WRAPPED: "`DistributedDataParallel` averages gradients, and keeps the difference; initialize before it wraps the model",
-    Copies.REPLICATED: "its placement says that it is replicated, and nothing makes it so; "
-    "draw it from one seed on these ranks, or broadcast it",
-    Copies.BESIDE: "it is not sharded, as other parameters of the model are, and nothing makes it the same; "
-    "draw it from one seed on these ranks, or broadcast it",
-    Copies.PLAIN: "each rank trains a model of its own, unless a wrapper such as `DistributedDataParallel` copies one "
-    "rank's values; draw from one seed on all ranks",
+    Copies.WRAPPED: "`DistributedDataParallel` averages gradients, which keeps the difference; initialize before wrapping the model",
+    Copies.REPLICATED: "its placement is `Replicate`, but its values are not replicated; "
+    "draw it from the same seed on these ranks, or broadcast it",
+    Copies.BESIDE: "unlike other parameters of the model it is not sharded, so it should be the same everywhere; "
+    "draw it from the same seed on these ranks, or broadcast it",
+    Copies.PLAIN: "each rank trains its own model, unless a wrapper such as `DistributedDataParallel` copies the values of "
+    "one rank; use the same seed on all ranks",
 }
 
 
 class ReplicasDiffering(Rule[ReplicasDiffer]):
     """
     ## What it does
-    Reports parameters and random buffers that differ between ranks although they are replicas: in a module that
-    `DistributedDataParallel` wraps, where a `DTensor` is placed with `Replicate`, and plain tensors beside `DTensor`s. In
-    a plain module it is a note.
+    Reports parameters and random buffers that should be replicas but differ between ranks: in a module that
+    `DistributedDataParallel` wraps, in a `DTensor` placed with `Replicate`, and in plain tensors next to `DTensor`s. In
+    a plain module the finding is a note.
 
     ## Why is this bad?
-    Replicas get the same gradients, so that they stay as far apart as they began. The ranks then train different models, and a
-    checkpoint holds one of them.
+    Replicas get the same gradients, so they stay as different as they start. The ranks then train different models, and
+    a checkpoint holds only one of them.
 
     ## Example
     ```python
@@ -51,10 +51,10 @@ class ReplicasDiffering(Rule[ReplicasDiffer]):
     ```
 
     ## Known problems
-    Only `initaudit.audit` of an instance sees it, called on every rank. Parameters that are marked as shards or experts
-    (`tensor_model_parallel`, `allreduce`), what `DistributedDataParallel` is told to ignore, running statistics of
-    normalizations, and the flat parameters of the first FSDP are not compared. A plain module is a note: a
-    wrapper may mend it later, and stages of a pipeline that look alike are meant to differ.
+    Only `initaudit.audit` of an instance, called on every rank, checks this. Not compared are: parameters marked as
+    shards or experts (`tensor_model_parallel`, `allreduce`), parameters that `DistributedDataParallel` ignores, running
+    statistics of normalizations, and the flat parameters of FSDP 1. In a plain module the finding is a note, because a
+    wrapper may copy the values later, and similar stages of a pipeline are meant to differ.
 
     ## References
     - [DistributedDataParallel](https://docs.pytorch.org/docs/stable/generated/torch.nn.parallel.DistributedDataParallel.html)

@@ -1,4 +1,4 @@
-"""INI803: parts of sharded parameters that a rank never initialized."""
+"""INI803: shards of parameters that a rank never initialized."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from initaudit.subjects.ranks import ShardsLeft
 class ShardNotInitialized(Rule[ShardsLeft]):
     """
     ## What it does
-    Reports sharded parameters (`DTensor`s) whose parts on a rank nothing writes, where a class or a factory is audited. Of an
-    instance, it reports those whose parts on a rank hold a single number each, while other ranks drew theirs, and a sharded model
-    without any matrix that was drawn.
+    Reports sharded parameters (`DTensor`s) whose shards on a rank are never written, when a class or a factory is
+    audited. In an instance, it reports parameters whose shards hold a single number each on one rank and random values
+    on others, and a sharded model without any randomly initialized matrix.
 
     ## Why is this bad?
-    The initialization ran on some of the ranks only, or did not run at all: `to_empty()` leaves memory that nothing has written,
-    zeros as a rule. Units that begin alike stay alike, and zeros behind zeros never move.
+    The initialization ran on some ranks only, or not at all: `to_empty()` leaves uninitialized memory, which is usually
+    zero. Units that start identical stay identical, and zero layers one after another get no gradient.
 
     ## Example
     ```python
@@ -36,8 +36,9 @@ class ShardNotInitialized(Rule[ShardsLeft]):
     ```
 
     ## Known problems
-    Only `initaudit.audit` sees it, called on every rank. In an instance, memory that nothing wrote and that holds something
-    else than one number is not recognised: give a factory. One parameter alone counts from 256 elements of a part on.
+    Only `initaudit.audit`, called on every rank, checks this. In an instance, uninitialized memory is recognized only
+    if it holds a single number; pass a factory for an exact answer. A single parameter counts only if its shard has at
+    least 256 elements.
 
     ## References
     - [fully_shard](https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html)
@@ -114,26 +115,24 @@ class ShardNotInitialized(Rule[ShardsLeft]):
     def check(self, subject: ShardsLeft) -> Iterator[Finding]:
         others = len(subject.affects) - 1
         names = f"`{subject.parameter}`" + (f" and {others} more" if others > 0 else "")
-        verb, their = ("are", "their") if others > 0 else ("is", "its")
+        verb, their = ("are", "their shards") if others > 0 else ("is", "its shard")
         said = f"{names} {verb} sharded, and "
-        held = "hold one number each"
+        held = "hold a single number each"
         if subject.unwritten:
-            held = "change with what fresh memory holds"
-            said += (
-                f"nothing writes {their} part on {_ranks(subject.ranks)}; initialize the model once `to_empty` has run"
-            )
+            held = "depend on the previous contents of memory"
+            said += f"nothing writes {their} on {_ranks(subject.ranks)}; initialize the model after `to_empty`"
         elif subject.elsewhere:
             left, drew = _ranks(subject.ranks), _ranks(subject.elsewhere)
-            said += f"{left} never drew {their} part, while {drew} did; initialize on every rank"
+            said += f"{left} never drew {their}, but {drew} did; initialize on every rank"
         else:
-            said += "no rank drew any matrix of the model: its initialization did not run; call it behind `to_empty`"
+            said += "no rank drew any matrix of the model: its initialization did not run; call it after `to_empty`"
         yield self.finding(
             subject.place,
             said,
             evidence=[
                 Evidence(
                     Observer.PROBE,
-                    f"parts of {len(subject.paths)} parameters {held} on {_ranks(subject.ranks)}",
+                    f"shards of {len(subject.paths)} parameters {held} on {_ranks(subject.ranks)}",
                 )
             ],
             model=subject.model,
@@ -143,6 +142,6 @@ class ShardNotInitialized(Rule[ShardsLeft]):
 
 
 def _ranks(ranks: tuple[int, ...]) -> str:
-    """The ranks in words: "rank 1", "ranks 1 and 2"."""
+    """Return ranks as text: "rank 1", "ranks 1 and 2"."""
     *most, last = map(str, ranks)
     return f"ranks {', '.join(most)} and {last}" if most else f"rank {last}"

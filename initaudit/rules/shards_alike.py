@@ -1,4 +1,4 @@
-"""INI802: ranks that hold different parts of a parameter drew the same values for them."""
+"""INI802: ranks that drew the same values for different shards of a parameter."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from initaudit.subjects.ranks import ShardsAlike
 class ShardsDrawnAlike(Rule[ShardsAlike]):
     """
     ## What it does
-    Reports a sharded parameter (a `DTensor`) whose parts on two ranks are random and the same, bit for bit.
+    Reports a sharded parameter (a `DTensor`) whose shards on two ranks are random and bitwise equal.
 
     ## Why is this bad?
-    Each rank drew its own part from the same seed, so that the whole parameter repeats itself. Units that begin alike and are
-    used alike stay alike: with as many ranks, the layer has a fraction of the units that it seems to have.
+    Each rank drew its shard from the same seed, so the values of the full parameter repeat. Units that start identical
+    and are used identically stay identical: the layer has fewer distinct units than its size suggests.
 
     ## Example
     ```python
@@ -29,11 +29,12 @@ class ShardsDrawnAlike(Rule[ShardsAlike]):
     torch.manual_seed(dist.get_rank())
     nn.init.normal_(layer.weight.to_local(), std=0.02)
     ```
-    or draw the whole tensor from one seed, and distribute it.
+    or draw the full tensor from one seed and distribute it.
 
     ## Known problems
-    Only `initaudit.audit` of an instance sees it, called on every rank. Whether values are random is told from 256 elements
-    of a part on. Copies can be meant, as where all experts of a mixture start from one dense layer.
+    Only `initaudit.audit` of an instance, called on every rank, checks this. Shards with fewer than 256 elements are
+    not judged, because it is unclear whether their values are random. Copies can be intended, for example when all
+    experts of a mixture start from one dense layer.
 
     ## References
     - [torch.distributed.tensor](https://docs.pytorch.org/docs/stable/distributed.tensor.html)
@@ -120,9 +121,9 @@ class ShardsDrawnAlike(Rule[ShardsAlike]):
         one, two = subject.ranks
         yield self.finding(
             subject.place,
-            f"{names} {verb} sharded, and ranks {one} and {two} drew the same values for {their} parts: the whole repeats itself; "
-            "seed each rank differently where it draws its own part, or distribute one tensor that is drawn as a whole",
-            evidence=[Evidence(Observer.PROBE, f"parts of {len(subject.paths)} parameters are equal bit for bit")],
+            f"{names} {verb} sharded, but ranks {one} and {two} drew the same values for {their} shards; "
+            "use a different seed on each rank, or draw the full tensor and distribute it",
+            evidence=[Evidence(Observer.PROBE, f"the shards of {len(subject.paths)} parameters are bitwise equal")],
             model=subject.model,
             parameter=subject.parameter,
             affects=subject.affects,

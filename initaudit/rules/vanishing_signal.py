@@ -1,4 +1,4 @@
-"""INI701: the signal fades with depth, or what it tells of the input does."""
+"""INI701: the signal shrinks with depth, or stops depending on the input."""
 
 from __future__ import annotations
 
@@ -17,31 +17,32 @@ from initaudit.rules.depth import (
     named,
     place_of,
     remedies,
+    times,
     trend,
     unbiased,
 )
 from initaudit.timeline import Layer, SignalProfile
 
 LOST = 2.0
-"""Decades of scale that a chain may lose: the four convolutions of RetinaNet's head lose 1.4 on purpose."""
+"""The most scale that a chain may lose, in decades: the four convolutions of RetinaNet's head lose 1.4 on purpose."""
 INDISTINCT, GONE = 1e-2, 1e-4
-"""Discrimination below which a network is slow to train, and does not. Healthy ones have 0.12 to 0.95."""
+"""Discrimination (std over inputs / rms) below which a network trains slowly, or not at all. Healthy ones have 0.12 to 0.95."""
 FALLEN = 0.1
-"""Part of its discrimination that a chain keeps when it is not the chain that loses it."""
+"""The share of discrimination above which a chain is not the one that loses it."""
 BIASES = 0.3
-"""Part of a layer's second moment from which on it is its bias that drowns the signal."""
+"""The share of a layer's second moment from which its bias dominates the signal."""
 
 
 class VanishingSignal(Rule[SignalProfile]):
     """
     ## What it does
-    Reports layers through which a signal fades: without normalization the scale falls by more than two decades, or the
-    outputs for different inputs become the same to within 1 % of their size. Names where it begins, and whether
-    weights or biases do it.
+    Reports layers through which the signal vanishes: without normalization, its scale falls by more than a factor of
+    100, or the outputs for different inputs become equal to within 1% of their size. The finding names the layer where
+    it begins, and whether weights or biases cause it.
 
     ## Why is this bad?
-    What no longer differs between inputs cannot be learned from, and where the scale falls, gradients
-    fall with it.
+    A network cannot learn from values that no longer depend on the input; and where the scale falls, gradients fall
+    with it.
 
     ## Example
     ```python
@@ -59,10 +60,10 @@ class VanishingSignal(Rule[SignalProfile]):
     ```
 
     ## Known problems
-    Needs an input for a forward. Two measures are taken, because each is blind where the other sees: a network without
-    biases keeps its discrimination however small its signal becomes, and one with random biases keeps its scale. Layers
-    whose output is zero on purpose are left out, and the scale of fewer than four hidden layers is not judged: small
-    heads drawn by N(0, 0.02) are meant to be quiet.
+    The probe needs an input to run the forward. It takes two measures, because each has a blind spot: in a network
+    without biases, outputs differ between inputs however small the signal becomes; in one with random biases, the scale
+    stays. Layers whose output is zero on purpose are not judged, and neither is the scale of fewer than four hidden
+    layers: small heads initialized with N(0, 0.02) are meant to give small outputs.
 
     ## References
     - Glorot & Bengio 2010, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html)
@@ -172,7 +173,7 @@ class VanishingSignal(Rule[SignalProfile]):
                 break
 
     def indistinct(self, profile: SignalProfile, chain: Sequence[Layer]) -> Finding | None:
-        """Different inputs give the same output."""
+        """Return the finding that different inputs give nearly the same output, if they do."""
         told = [middle(layer.discrimination) for layer in chain]
         known = [(layer, value) for layer, value in zip(chain, told, strict=True) if value is not None]
         if not profile.varied or len(known) < 2 or known[0][1] == 0:
@@ -183,19 +184,19 @@ class VanishingSignal(Rule[SignalProfile]):
         if left >= INDISTINCT or (left > FALLEN * first and drowned < BIASES):
             return None
         start = next((layer for layer, value in known if value <= FALLEN**0.5), known[0][0])
-        reason, mended = "the weights let it fade", f"use {advice(start)}"
+        reason, mended = "the weights shrink the difference", f"use {advice(start)}"
         if drowned > BIASES:
-            reason = f"biases drown it: {loud.bias} makes {drowned:.0%} of its layer's second moment"
+            reason = f"`{loud.bias}` dominates its layer, with {drowned:.0%} of the second moment"
             mended = f"use {advice(start)}, and {unbiased(loud)}"
         return self.finding(
             place_of(start, profile),
-            f"outputs for different inputs become the same through {len(chain)} layers, from `{start.parameter}` on: "
+            f"different inputs give nearly the same output after {len(chain)} layers, starting at `{start.parameter}`: "
             f"{reason}; {mended}",
             evidence=[
                 Evidence(
                     profile.observer,
-                    f"in a batch of {profile.batch}, outputs differ by {first:.2g} of their rms at {known[0][0].path} and by "
-                    f"{left:.2g} at {last.path}; in trainable networks by 0.1 and more",
+                    f"in a batch of {profile.batch}, outputs vary by {first:.2g} of their rms at {known[0][0].path} and by "
+                    f"{left:.2g} at {last.path}; in trainable networks by 0.1 or more",
                 )
             ],
             severity=Severity.ERROR if left < GONE else Severity.WARNING,
@@ -206,7 +207,7 @@ class VanishingSignal(Rule[SignalProfile]):
         )
 
     def faded(self, profile: SignalProfile, chain: Sequence[Layer]) -> Finding | None:
-        """The scale falls along a chain."""
+        """Return the finding that the scale falls along a chain, if it does."""
         scales = [(layer, value) for layer in chain if (value := middle(layer.rms))]
         if len(scales) < GROUP or not all(math.isfinite(value) for _, value in scales):
             return None
@@ -214,19 +215,19 @@ class VanishingSignal(Rule[SignalProfile]):
         return self.scale_lost(profile, [layer for layer, _ in scales], lost) if lost > LOST else None
 
     def scale_lost(self, profile: SignalProfile, layers: Sequence[Layer], lost: float) -> Finding:
-        """The scale falls over these layers, of which each has one."""
+        """Return the finding that the scale falls over these layers, all of which have a measured scale."""
         scales = [middle(layer.rms) or math.nan for layer in layers]
         each = lost / (len(layers) - 1)
         first = guilty(layers, -1)
         return self.finding(
             place_of(first, profile),
-            f"the signal loses {lost:.1f} decades of scale through {len(layers)} layers, from `{first.parameter}` on; "
-            f"with {advice(first)} a layer keeps its scale",
+            f"the signal shrinks by a factor of {times(lost)} over {len(layers)} layers, starting at `{first.parameter}`; "
+            f"{advice(first)} keeps its scale",
             evidence=[
                 Evidence(
                     profile.observer,
-                    f"the rms of what layers give falls from {scales[0]:.3g} at {layers[0].path} to {scales[-1]:.3g} at "
-                    f"{layers[-1].path}: by {each:.2f} decades a layer, which would be 0.0",
+                    f"the rms of the layer outputs falls from {scales[0]:.3g} at {layers[0].path} to {scales[-1]:.3g} at "
+                    f"{layers[-1].path}, by a factor of {times(each)} per layer; ideally it stays level",
                 )
             ],
             model=first.model,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from initaudit.activations import CATALOGUE
 from initaudit.finding import Advice, Applicability, Category, Evidence, Finding, Fix, Recall, Severity
 from initaudit.rules.base import BOTH, Example, Rule
+from initaudit.rules.depth import times
 from initaudit.timeline import Chain, Link
 
 LOST = 1.4
@@ -267,7 +268,7 @@ class XavierBeforeRelu(Rule[Chain]):
         layers = f"{len(links)} ReLU {'layer' if len(links) == 1 else 'layers'} without normalization"
         if lost_decades is not None and lost_decades > 0:
             return (
-                f"{layers}: measured, the signal shrinks by a factor of {10**lost_decades:.3g}; "
+                f"{layers}: measured, the signal shrinks by a factor of {times(lost_decades)}; "
                 "Kaiming initialization would keep its scale"
             )
         share = 100 * math.prod(map(kept, links))

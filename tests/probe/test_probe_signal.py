@@ -380,7 +380,7 @@ def test_one_deep_default_network_is_one_finding_with_every_measurement(observe:
     (finding,) = found(observe, Stack, depth=20, bias=None)
     assert finding.code == "INI408"
     details = " ".join(piece.detail for piece in finding.evidence)
-    assert "outputs differ by" in details and "rms of the gradient" in details
+    assert "outputs vary by" in details and "rms of the gradient" in details
 
 
 def test_where_biases_drown_the_signal_they_are_named(observe: Observe) -> None:
