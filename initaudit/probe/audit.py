@@ -191,7 +191,7 @@ class Audit:
 
     def _undecided(self) -> Iterator[Undecided]:
         for failure in filter(None, (self.control.failure, self.verdict.failure)):
-            reason = f"construction depends on memory nobody wrote: with other content it raises {describe(failure)}"
+            reason = f"construction depends on uninitialized memory: with other content it raises {describe(failure)}"
             yield self._doubt(reason, COMPARED, place=place_of_error(failure))
             break
         if self.verdict.once is not None:

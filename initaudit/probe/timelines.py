@@ -210,9 +210,9 @@ class Timelines:
         decision = next(iter(self.verdict.decisions), None)
         if not shifted or self._reported(decision.garbage if decision is not None else None):
             return
-        reason, place = "construction depends on memory nobody wrote", self.written_at(shifted[0])
+        reason, place = "construction depends on uninitialized memory", self.written_at(shifted[0])
         if decision is not None:
-            reason = f"construction decides by memory nobody wrote{_allocated_at(decision.garbage)}"
+            reason = f"construction depends on uninitialized memory{_allocated_at(decision.garbage)}"
             place = place_of(decision.caller) or place
         elements = sum(how_many(self.verdict.depends[name]) for name in shifted)
         total = sum(self.tensors[name].numel() for name in shifted)

@@ -16,7 +16,7 @@ from initaudit.rules.base import AnyRule, Rule
 
 @functools.cache
 def catalogue() -> dict[str, AnyRule]:
-    """Every rule by code, in the order of the codes."""
+    """Return every rule by its code, sorted by code."""
     found: dict[str, AnyRule] = {}
     for entry in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{entry.name}")
@@ -27,5 +27,5 @@ def catalogue() -> dict[str, AnyRule]:
 
 
 def questions(rules: Iterable[AnyRule], observer: Observer, *, preview: bool = True) -> frozenset[Question]:
-    """What some rules ask of one observer."""
+    """Return the questions of some rules to one observer."""
     return frozenset(rule.question() for rule in rules if observer in rule.watched_by(preview=preview))

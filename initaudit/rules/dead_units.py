@@ -131,10 +131,10 @@ class DeadUnits(Rule[SignalProfile]):
     @staticmethod
     def is_dead(profile: SignalProfile, layer: Layer) -> bool:
         """Whether most units of a layer are off although its inputs differ."""
-        told = middle(layer.discrimination or layer.apart)
-        if told is not None:  # before the bias is added
-            told /= math.sqrt(max(1.0 - (middle(layer.drowned) or 0.0), TINY))
-        differs = profile.varied and layer.fed and layer.depends is None and told is not None and told > TOLD_APART
+        apart = middle(layer.discrimination or layer.apart)
+        if apart is not None:  # before the bias is added
+            apart /= math.sqrt(max(1.0 - (middle(layer.drowned) or 0.0), TINY))
+        differs = profile.varied and layer.fed and layer.depends is None and apart is not None and apart > TOLD_APART
         return differs and layer.units >= FEW and (middle(layer.dead) or 0.0) > most_by_chance(layer.units)
 
     def off(self, profile: SignalProfile, dead: Sequence[Layer]) -> Finding:
@@ -145,11 +145,11 @@ class DeadUnits(Rule[SignalProfile]):
         whole = any(middle(layer.dead) == 1.0 and layer.units >= WIDE for layer in dead)
         drowned = middle(first.drowned) or 0.0
         by_bias = first.bias is not None and drowned > 0.5
-        mended = unbiased(first) if by_bias else advice(first)
+        advised = unbiased(first) if by_bias else advice(first)
         others = f" and of {len(dead) - 1} more layers" if len(dead) > 1 else ""
         return self.finding(
             (first.bias_place if by_bias else None) or place_of(first, profile),
-            f"{part:.0%} of the units after `{first.parameter}`{others} are dead: no input activates them; use {mended}",
+            f"{part:.0%} of the units after `{first.parameter}`{others} are dead: no input activates them; use {advised}",
             evidence=[
                 Evidence(
                     profile.observer,

@@ -109,11 +109,11 @@ class NotReproducible(Rule[Irreproducible]):
         others = len(subject.affects) - 1
         names = f"`{subject.parameter}`" + (f" and {others} more" if others > 0 else "")
         verb = "differ" if others > 0 else "differs"
-        mend = "draw it from a seeded generator" if subject.because is None else "initialize that memory first"
+        advice = "draw it from a seeded generator" if subject.because is None else "initialize that memory first"
         because = "" if subject.because is None else f", because {subject.because}"
         yield self.finding(
             subject.place,
-            f"{names} {verb} between two builds with the same seed{because}; {mend}",
+            f"{names} {verb} between two builds with the same seed{because}; {advice}",
             evidence=evidence,
             model=subject.model,
             parameter=subject.parameter,

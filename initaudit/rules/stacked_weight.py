@@ -135,7 +135,7 @@ class StackedWeight(Rule[StackedDraw]):
             ]
         yield self.finding(
             subject.place,
-            f"`{subject.initializer}` draws `{subject.target}` as one matrix, but it holds {subject.parts} ({subject.what}): "
+            f"`{subject.initializer}` draws `{subject.target}` as one matrix, but it holds {subject.parts} {subject.what}: "
             f"{effect}; initialize each part, as in `for part in {subject.target}.chunk({subject.parts})`",
             evidence=where,
         )

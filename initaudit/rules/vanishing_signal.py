@@ -174,8 +174,8 @@ class VanishingSignal(Rule[SignalProfile]):
 
     def indistinct(self, profile: SignalProfile, chain: Sequence[Layer]) -> Finding | None:
         """Return the finding that different inputs give nearly the same output, if they do."""
-        told = [middle(layer.discrimination) for layer in chain]
-        known = [(layer, value) for layer, value in zip(chain, told, strict=True) if value is not None]
+        values = [middle(layer.discrimination) for layer in chain]
+        known = [(layer, value) for layer, value in zip(chain, values, strict=True) if value is not None]
         if not profile.varied or len(known) < 2 or known[0][1] == 0:
             return None
         (_, first), (last, left) = known[0], known[-1]
@@ -184,14 +184,14 @@ class VanishingSignal(Rule[SignalProfile]):
         if left >= INDISTINCT or (left > FALLEN * first and drowned < BIASES):
             return None
         start = next((layer for layer, value in known if value <= FALLEN**0.5), known[0][0])
-        reason, mended = "the weights shrink the difference", f"use {advice(start)}"
+        reason, advised = "the weights shrink the difference", f"use {advice(start)}"
         if drowned > BIASES:
             reason = f"`{loud.bias}` dominates its layer, with {drowned:.0%} of the second moment"
-            mended = f"use {advice(start)}, and {unbiased(loud)}"
+            advised = f"use {advice(start)}, and {unbiased(loud)}"
         return self.finding(
             place_of(start, profile),
             f"different inputs give nearly the same output after {len(chain)} layers, starting at `{start.parameter}`: "
-            f"{reason}; {mended}",
+            f"{reason}; {advised}",
             evidence=[
                 Evidence(
                     profile.observer,

@@ -19,7 +19,7 @@ class BuildFailure(Fact, frozen=True, kw_only=True):
 class Irreproducible(Fact, frozen=True, kw_only=True):
     """A tensor that differs between two builds from one seed.
 
-    ``because`` is the reason in words, where it is known ("construction decides by memory nobody wrote"), and
+    ``because`` is the reason in words, where it is known ("construction depends on uninitialized memory"), and
     ``affects`` then lists every parameter that differs for it. ``largest`` is the largest difference of an element, and
     ``rounding`` says that rounding can make it, as where memory is aligned otherwise.
     """

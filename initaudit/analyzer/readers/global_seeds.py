@@ -29,7 +29,7 @@ SEEDS = {
 RESTORES = ("fork_rng", "set_rng_state", "get_rng_state", "initial_seed", "get_state", "set_state")
 DISTRIBUTED = {"setup.py": ("setup(",), "setup.cfg": ("[metadata]",), "pyproject.toml": ("[project]", "[tool.poetry]")}
 """Files of a project that is made for others to install, and what stands in them then."""
-IN_METHODS = {"__init__": "whenever one is built", "forward": "whenever one is run"}
+IN_METHODS = {"__init__": "whenever the module is constructed", "forward": "whenever the module runs"}
 
 
 @reads(GlobalSeed, scope=Context, words="manual_seed( manual_seed_all(", nearby="Module")

@@ -17,7 +17,7 @@ from initaudit.subjects.weights import StackedDraw
 
 GATES = {"torch.nn.LSTM": 4, "torch.nn.LSTMCell": 4, "torch.nn.GRU": 3, "torch.nn.GRUCell": 3}
 SCHEMES = ("xavier_", "orthogonal_", "glorot")
-FUSED = {2: "matrices", 3: "query, key and value", 4: "gates"}
+FUSED = {2: "matrices", 3: "matrices (query, key and value)", 4: "gates"}
 
 
 @reads(StackedDraw, scope=Context, words="xavier_ orthogonal_", nearby="LSTM GRU chunk( split( unbind( in_proj")
