@@ -1,4 +1,4 @@
-"""Source files, read and decoded the way Python decodes them; of documents, the Python in them."""
+"""Read source files and decode them as Python does; for documents, extract the Python in them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from initaudit.source import SourceError, SourceFile, Unread, lines
 NOTEBOOKS, MARKDOWN = ".ipynb", ".md"
 _SAYS_PYTHON = re.compile(rb'"(?:name|language)"\s*:\s*"i?python')
 held: dict[str, bytes] = {}
-"""What is read in the place of files, by their real paths."""
+"""Texts that replace files, by the real paths of these."""
 
 
 def read_source(filename: str) -> SourceFile:
-    """Read and decode a file; raises SourceError when it cannot be read or decoded."""
+    """Read and decode a file; raises SourceError if that fails."""
     try:
         raw = read_bytes(filename)
     except OSError as error:
@@ -35,7 +35,7 @@ def read_source(filename: str) -> SourceFile:
 
 
 def read_bytes(filename: str) -> bytes:
-    """What is in a file, which is called for every file of a run: without a buffer, in half the calls to the system."""
+    """Read a file without a buffer, which halves the system calls; this runs for every file."""
     if held and (raw := held.get(os.path.realpath(filename))) is not None:
         return raw
     with open(filename, "rb", buffering=0) as file:  # noqa: PTH123
@@ -43,7 +43,7 @@ def read_bytes(filename: str) -> bytes:
 
 
 def read_regular(path: Path) -> bytes:
-    """Return what is in a file. Raises OSError, and waits for nothing, where a pipe, a device or a folder is."""
+    """Return the content of a regular file. Raises OSError, without waiting, for a pipe, a device or a folder."""
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "is a folder" if stat.S_ISDIR(mode) else "is a pipe or a device, and no file")
@@ -51,9 +51,9 @@ def read_regular(path: Path) -> bytes:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Write a file at once: whoever reads it, or kills this, finds the old content or the new, never a half.
+    """Write a file atomically: readers see the old or the new content, even if this process is killed.
 
-    What is no regular file, such as a pipe, is written to as it is. The mode stays.
+    A special file, such as a pipe, is written directly. The mode is kept.
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
@@ -77,7 +77,7 @@ def replace(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def holding(given: Iterable[SourceFile]) -> Iterator[None]:
-    """Read these in the place of the files that they are named after, which need not exist."""
+    """Read these texts instead of the files of their names, which need not exist."""
     paths = {os.path.realpath(source.filename): source.raw for source in given}
     held.update(paths)
     try:
@@ -88,7 +88,7 @@ def holding(given: Iterable[SourceFile]) -> Iterator[None]:
 
 
 def decode_source(filename: str, raw: bytes) -> SourceFile:
-    """Decode ``raw`` by its byte order mark, its coding cookie (PEP 263), or as UTF-8; of a document, its Python."""
+    """Decode ``raw`` by its byte order mark, its coding cookie (PEP 263), or as UTF-8; extract Python of documents."""
     if filename.lower().endswith(NOTEBOOKS):
         from initaudit.notebook import notebook
 
@@ -103,14 +103,14 @@ def decode_source(filename: str, raw: bytes) -> SourceFile:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
         text = raw.decode(encoding)
         if not encoding.startswith("utf-8"):
-            text.encode()  # some codecs make halves of characters
+            text.encode()  # some codecs produce lone surrogates
     except SyntaxError as error:
         raise SourceError(filename, error.msg) from error
     except UnicodeDecodeError as error:
         row = raw.count(b"\n", 0, error.start) + 1
         byte = raw[error.start : error.start + 1].hex()
         raise SourceError(filename, f"byte 0x{byte} is not {encoding} text", row) from error
-    except (LookupError, UnicodeError) as error:  # a codec that is known but does not make text, such as rot13
+    except (LookupError, UnicodeError) as error:  # a known codec that does not decode to text, such as rot13
         raise SourceError(filename, str(error)) from error
     return SourceFile(filename, raw, text, encoding)
 
@@ -121,7 +121,7 @@ def is_document(filename: str) -> bool:
 
 
 def code_bytes(filename: str) -> bytes | None:
-    """The bytes of the Python in a file; None when it has to be read to say why there are none."""
+    """Return the bytes of the Python in a file; None if it has to be decoded to say why there are none."""
     try:
         raw = read_bytes(filename)
         if not is_document(filename):
@@ -141,14 +141,14 @@ def _may_leave_out(filename: str) -> bool:
 
 
 class Sources:
-    """Files read once. What was given beforehand (standard input) is never read from disk."""
+    """Files, each read once. Given texts, such as standard input, replace the files on disk."""
 
     def __init__(self, given: Iterable[SourceFile] = ()) -> None:
         self._files: dict[str, SourceFile | None] = {source.filename: source for source in given}
         self._lines: dict[tuple[str, int | None], list[str]] = {}
 
     def get(self, filename: str) -> SourceFile | None:
-        """The file; None when it cannot be read or decoded."""
+        """Return the file; None if it cannot be read or decoded."""
         if filename not in self._files:
             try:
                 self._files[filename] = read_source(filename)
@@ -157,7 +157,7 @@ class Sources:
         return self._files[filename]
 
     def lines(self, place: Place) -> list[str]:
-        """The lines of the file, or of the cell, that a place is in; none when it cannot be read."""
+        """Return the lines of the file or cell of a place; empty if it cannot be read."""
         key = place.filename, place.cell
         if key not in self._lines:
             source = self.get(place.filename)
@@ -165,31 +165,31 @@ class Sources:
         return self._lines[key]
 
     def line(self, place: Place) -> str:
-        """The line that a place begins in; empty when there is none."""
+        """Return the first line of a place; empty if there is none."""
         text = self.lines(place)
         return text[place.row - 1] if 0 < place.row <= len(text) else ""
 
     def text(self, place: Place) -> str:
-        """What stands at a place."""
+        """Return the text at a place."""
         rows = self.lines(place)[place.row - 1 : place.end_row]
         if len(rows) == place.end_row - place.row + 1:
             rows[-1] = rows[-1][: place.end_column - 1]
         return "\n".join([*(row[place.column - 1 :] for row in rows[:1]), *rows[1:]])
 
     def shown(self, place: Place) -> Place:
-        """A place as the user knows it: in a cell, or in Markdown."""
+        """Map a place in the Python text to the document."""
         source = self.get(place.filename) if is_document(place.filename) else None
         return source.shown(place) if source else place
 
     def indented(self, edit: Edit) -> Edit:
-        """Return an edit of a document whose new rows are indented as the row that it begins in."""
+        """Return an edit of a document whose new rows are indented like its first row."""
         source = self.get(edit.place.filename)
         part = next((part for part in source.parts if part.cell == edit.place.cell), None) if source else None
         indent = self.line(edit.place)[: part.shift(edit.place.row)] if part is not None else ""
         return msgspec.structs.replace(edit, content=edit.content.replace("\n", f"\n{indent}"))
 
     def skipped(self, filename: str) -> tuple[Unread, ...]:
-        """What was left out of a document."""
+        """Return the skipped parts of a document."""
         if not is_document(filename):
             return ()
         if filename not in self._files and filename.lower().endswith(NOTEBOOKS) and not _may_leave_out(filename):
@@ -198,7 +198,7 @@ class Sources:
         return source.skipped if source else ()
 
     def in_file(self, place: Place) -> Place:
-        """A place as who knows no cells finds it, in the file; its begin when that cannot be read any longer."""
+        """Map a place in a cell to the file of its notebook; to its start if the file is no longer readable."""
         if place.cell is None:
             return place
         from initaudit.notebook import in_notebook
@@ -208,7 +208,7 @@ class Sources:
 
 
 class Names:
-    """Files as they were given on the command line, whatever an observer calls them."""
+    """Maps file names of observers to the names given on the command line."""
 
     def __init__(self, filenames: Iterable[str]) -> None:
         self._filenames = tuple(filenames)
@@ -216,7 +216,7 @@ class Names:
         self._by_real: dict[str, str] | None = None
 
     def name(self, filename: str) -> str:
-        """The file as given; one that only the probe met is named relative to the current folder, if it lies there."""
+        """Return the name as given; a file that only the probe saw is relative to the current folder, if inside it."""
         if filename not in self._known:
             if self._by_real is None:
                 self._by_real = {os.path.realpath(name): name for name in self._filenames}
@@ -228,5 +228,5 @@ class Names:
         return self._known[filename]
 
     def place(self, place: Place) -> Place:
-        """A place in the file as it was given."""
+        """Return a place with the file name as given."""
         return msgspec.structs.replace(place, filename=self.name(place.filename))

@@ -1,4 +1,4 @@
-"""What a rule returns and a report reads: findings, where they are, what supports them, how to mend them.
+"""What rules return and reports read: findings, their places, evidence, advice and fixes.
 
 This module knows nothing about how a finding was made, and imports neither torch nor libcst.
 Rows and columns are 1-based, columns count code points, ends are exclusive.
@@ -17,16 +17,16 @@ T = TypeVar("T")
 Part = TypeVar("Part")
 
 DOCUMENTATION_URL = ""
-"""Where the documentation is published, with a page for each rule below `rules/`; empty until there is such a site."""
+"""Address of the published documentation, with a page for each rule below `rules/`; empty while there is none."""
 
 
 def url_of_rule(code: str) -> str:
-    """Return the address of a rule's page; an empty text while no site is published."""
+    """Return the address of a rule's page; empty while no site is published."""
     return f"{DOCUMENTATION_URL.rstrip('/')}/rules/{code}/" if DOCUMENTATION_URL else ""
 
 
 class Severity(enum.Enum):
-    """How much a finding weighs; ``rank`` orders them, and notes never fail a run by default."""
+    """The severity of a finding; ``rank`` orders severities. By default, notes never fail a run."""
 
     NOTE = "note"
     WARNING = "warning"
@@ -38,7 +38,7 @@ class Severity(enum.Enum):
 
 
 class Category(enum.Enum):
-    """Why a rule exists: surely wrong, probably wrong, style, or the tool itself."""
+    """The category of a rule: definitely wrong, probably wrong, style, or about the tool itself."""
 
     CORRECTNESS = "correctness"
     SUSPICIOUS = "suspicious"
@@ -47,14 +47,14 @@ class Category(enum.Enum):
 
 
 class Observer(enum.Enum):
-    """Who saw it: the analyzer reads source, the probe runs the model."""
+    """An observer: the analyzer reads source, the probe runs the model."""
 
     ANALYZER = "analyzer"
     PROBE = "probe"
 
 
 class Applicability(enum.Enum):
-    """Whether a fix keeps the meaning of the program (safe), may change it (unsafe), or is only shown."""
+    """Whether a fix keeps the meaning of the program (safe), may change it (unsafe), or is only displayed."""
 
     SAFE = "safe"
     UNSAFE = "unsafe"
@@ -72,7 +72,7 @@ class Place(msgspec.Struct, frozen=True, order=True):
     cell: int | None = None
 
     def seen_from(self, here: Place) -> str:
-        """Say where this begins to a reader of another place: `line 10`, `cell 5, line 10`, `line 10 of net.py`."""
+        """Describe the start of this place as seen from another: `line 10`, `cell 5, line 10`, `line 10 of net.py`."""
         cell = f"cell {self.cell}, " if self.cell is not None else ""
         name = "" if self.filename == here.filename else f" of {PurePath(self.filename).name}"
         return f"{cell}line {self.row}{name}"
@@ -114,13 +114,13 @@ class Replace(Remedy, frozen=True, kw_only=True, tag=True):
 
 
 class Call(Remedy, frozen=True, kw_only=True, tag=True):
-    """Call the expression that is only named."""
+    """Call the expression that is only named, not called."""
 
 
 class Recall(Remedy, frozen=True, kw_only=True, tag=True):
-    """Call another ``function``, or give it other arguments: ``keep`` so many positional ones at most, add ``given``.
+    """Call another ``function``, or pass other arguments: keep at most ``keep`` positional ones, and add ``given``.
 
-    ``old`` is the last name of what is called, ``drop`` are keywords that are no longer given.
+    ``old`` is the last name of the called function, ``drop`` holds the keywords to remove.
     """
 
     old: str
@@ -131,13 +131,13 @@ class Recall(Remedy, frozen=True, kw_only=True, tag=True):
 
 
 class Uncopy(Remedy, frozen=True, kw_only=True, tag=True):
-    """Write to what is copied by ``method`` instead of to its copy."""
+    """Write to the original instead of the copy that ``method`` makes."""
 
     method: str
 
 
 class Follow(Remedy, frozen=True, kw_only=True, tag=True):
-    """Add statements behind the one that ``binds`` an attribute, or at the end of the block (``last``)."""
+    """Add statements after the one that ``binds`` an attribute, or at the end of the block (``last``)."""
 
     code: str
     binds: str | None = None
@@ -145,7 +145,7 @@ class Follow(Remedy, frozen=True, kw_only=True, tag=True):
 
 
 class Guard(Remedy, frozen=True, kw_only=True, tag=True):
-    """Put the statement under a ``header``, such as ``with torch.no_grad():``."""
+    """Move the statement into a block with a ``header``, such as ``with torch.no_grad():``."""
 
     header: str
 
@@ -155,11 +155,11 @@ class Postpone(Remedy, frozen=True, kw_only=True, tag=True):
 
 
 class CopyInto(Remedy, frozen=True, kw_only=True, tag=True):
-    """Copy the value into the tensor that a variable holds, instead of binding the variable anew."""
+    """Copy the value into the tensor of a variable, instead of rebinding the variable."""
 
 
 class Comprehend(Remedy, frozen=True, kw_only=True, tag=True):
-    """Make each element of a repeated list anew (``[x] * n``)."""
+    """Create each element of a repeated list separately (``[x] * n``)."""
 
 
 class Distinguish(Remedy, frozen=True, kw_only=True, tag=True):
@@ -169,9 +169,9 @@ class Distinguish(Remedy, frozen=True, kw_only=True, tag=True):
 
 
 class Fix(msgspec.Struct, frozen=True):
-    """A way to mend a finding: edits of one file that are applied together or not at all.
+    """A fix of a finding: edits of one file that are applied together or not at all.
 
-    A rule says what is to be done, in ``remedies``; the edits are made of these, and only where they prove to help.
+    A rule states the changes in ``remedies``; the edits are made from them, only if they prove to help.
     """
 
     applicability: Applicability
@@ -181,10 +181,10 @@ class Fix(msgspec.Struct, frozen=True):
 
 
 class Advice(msgspec.Struct, frozen=True, kw_only=True):
-    """The call of ``nn.init`` that would mend a parameter, named as in ``model``, the class that declares it.
+    """The call of ``nn.init`` that should initialize a parameter, named as in ``model``, the class that declares it.
 
-    ``nonlinearity``, ``mode``, ``std`` and ``val`` are what it is given by that name, ``gain_for`` the nonlinearity
-    whose gain it is given. The text of it is a line for a method of that class.
+    ``nonlinearity``, ``mode``, ``std`` and ``val`` are its arguments of these names, ``gain_for`` the nonlinearity
+    whose gain it is passed. ``str()`` of it is a line for a method of that class.
     """
 
     model: str
@@ -199,7 +199,7 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def target(self) -> str:
         """The parameter as the code of its class spells it: ``self.layers[0].weight``."""
-        owner = "model" if self.model.startswith("torch.") else "self"  # nobody writes to a class of torch
+        owner = "model" if self.model.startswith("torch.") else "self"  # user code cannot change a class of torch
         parts = (f"[{part}]" if part.isdigit() else f".{part}" for part in self.parameter.split("."))
         return owner + "".join(parts)
 
@@ -219,7 +219,7 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A parameter, by its path in a built model, and the call that it gets once the model is built."""
+    """A parameter, by its path in a built model, and the call that initializes it after the build."""
 
     path: str
     advice: Advice
@@ -255,7 +255,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def subjects(self) -> frozenset[str]:
-        """Every parameter the finding speaks of."""
+        """All parameters that the finding is about."""
         return frozenset(self.affects) | ({self.parameter} if self.parameter else frozenset())
 
 
@@ -280,25 +280,25 @@ def _changed(value: T, kind: type[Part], to: Callable[[Part], Part]) -> T:
 
 
 LONGEST = 400
-"""Characters of a name, or of what user code says, that are shown."""
+"""Maximum length of a name or a text of user code, in characters."""
 LONGEST_CODE = 200
-"""Characters of a piece of code in a sentence that are shown."""
+"""Maximum length of a piece of code in a sentence, in characters."""
 LONGEST_MESSAGE = 2_000
 LONGEST_EDIT = 20_000
-"""Characters that one edit of a fix may write; who wants more is better served by an editor."""
+"""Maximum length of the text that one edit of a fix inserts, in characters."""
 MOST_EVIDENCE, MOST_AFFECTED = 20, 200
-"""Pieces of evidence, and parameters, that one finding lists."""
+"""Maximum numbers of pieces of evidence, and of parameters, that one finding lists."""
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:
-    """Return a text with what is too long cut off, and how much that is."""
+    """Cut a long text, and say how many characters are left out."""
     if len(text) <= longest:
         return text
     return f"{text[:longest]}... ({len(text) - longest:,} more characters)"
 
 
 def sentence(text: str) -> str:
-    """Return a sentence of a bounded length: long pieces of code in it are cut first, so that the rest can be read."""
+    """Return a sentence of bounded length. Long pieces of code in it are cut first, so that the rest stays readable."""
     if len(text) <= LONGEST_CODE:
         return text
     parts = (shortened(part, LONGEST_CODE) if n % 2 else part for n, part in enumerate(text.split("`")))
@@ -306,12 +306,12 @@ def sentence(text: str) -> str:
 
 
 def bounded(value: T) -> T:
-    """Return what is shown of a model with every text in it of a bounded length."""
+    """Return the observation of a model with every text in it cut to a bounded length."""
     return _changed(value, str, shortened)
 
 
 def presentable(finding: Finding) -> Finding:
-    """Return a finding of a bounded size, whatever user code is called and holds; it says what was cut."""
+    """Return a finding of bounded size, whatever the names and texts of user code; it says what was cut."""
     pieces = [Evidence(piece.observer, sentence(piece.detail)) for piece in finding.evidence[:MOST_EVIDENCE]]
     observer = finding.evidence[0].observer if finding.evidence else Observer.ANALYZER
     if more := len(finding.evidence) - MOST_EVIDENCE:
@@ -330,7 +330,7 @@ def presentable(finding: Finding) -> Finding:
 
 
 def _short(fix: Fix) -> Fix:
-    """A fix that would write more than anybody reads is left to the author."""
+    """Return a fix as advice in words if its edits are too long."""
     if any(len(edit.content) > LONGEST_EDIT for edit in fix.edits):
         return Fix(Applicability.DISPLAY, f"{sentence(fix.message)} (too long to be written)")
     return msgspec.structs.replace(fix, message=sentence(fix.message))

@@ -1,6 +1,6 @@
-"""One bug, one finding: what two observers or many instances say of one thing is joined, and causes absorb effects.
+"""Merge findings: those of both observers or of many instances about one bug are joined, and causes absorb effects.
 
-Works on findings alone, whoever made them.
+Works on findings alone, whatever their origin.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SHOWN_PATHS, SHOWN_ROWS = 3, 20
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """A finding, and how often and where in a built model its subject stands."""
+    """A finding, and the paths and the number of its subjects in a built model."""
 
     finding: Finding
     paths: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 def merge(seen: Iterable[Seen]) -> list[Finding]:
-    """One finding for each thing that is wrong, with the evidence of everyone who saw it."""
+    """Return one finding for each bug, with the evidence of all observers."""
     groups: dict[tuple[object, ...], list[list[Seen]]] = {}
     ranked = sorted(seen, key=lambda one: (one.observer is Observer.PROBE, one.finding.place))
     for one in ranked:
@@ -44,18 +44,18 @@ def merge(seen: Iterable[Seen]) -> list[Finding]:
 
 
 def position(finding: Finding) -> tuple[object, ...]:
-    """The order in which findings are reported."""
+    """Return the sort key of a finding in reports."""
     place = finding.place
     return (place.filename, place.cell or 0, place.row, place.column, finding.code, finding.parameter or "")
 
 
 def class_name(model: str | None) -> str | None:
-    """The name of the declaring class; how its module is called depends on who looks."""
+    """Return the name of the declaring class, without its module, which depends on the observer."""
     return model.rpartition(".")[2] if model else None
 
 
 def _identity(finding: Finding) -> tuple[object, ...]:
-    """What two findings share that are about one thing in about the same place."""
+    """Return the key that findings about the same thing share."""
     column = finding.place.column if finding.parameter is None else None
     return (
         os.path.realpath(finding.place.filename),
@@ -76,14 +76,14 @@ def _same_place(one: Seen, other: Seen) -> bool:
 
 
 def _same_rows(one: Place, other: Place) -> bool:
-    """Whether one place begins within the rows of the other: a probe knows the row of a call, not always its end."""
+    """Whether one place begins within the rows of the other. The probe does not always know the end of a call."""
     return one.row <= other.row <= max(one.row, one.end_row) or other.row <= one.row <= max(other.row, other.end_row)
 
 
 def _joined(cluster: Sequence[Seen]) -> Finding:
-    """The first finding of a cluster, the analyzer's if it has one, with everyone's evidence and the worst severity.
+    """Return the first finding of a cluster, preferably the analyzer's, with all evidence and the worst severity.
 
-    The one that knows what to write instead says so; where they differ, the probe, which saw how it is used.
+    The message with advice wins; if both have advice that differs, that of the probe, which saw the use.
     """
     first = cluster[0].finding
     advising = sorted(
@@ -115,7 +115,7 @@ def _is_edit(fix: Fix) -> bool:
 
 
 def _evidence(group: Sequence[Seen]) -> Iterator[Evidence]:
-    """What one observer saw; of many instances the first speaks for all, and the others are counted."""
+    """Return the evidence of one observer; the first instance stands for all, and the others are counted."""
     first, *others = group[0].finding.evidence
     paths = list(dict.fromkeys(path for one in group for path in one.paths))
     count = max(sum(one.instances for one in group if one.paths), len(paths))
@@ -128,7 +128,7 @@ def _evidence(group: Sequence[Seen]) -> Iterator[Evidence]:
 
 
 def supersede(findings: Sequence[Finding], supersedes: Mapping[str, tuple[str, ...]]) -> list[Finding]:
-    """Without the findings that follow from another one, whose evidence and parameters that one takes over."""
+    """Remove findings that follow from another one, which takes over their evidence and parameters."""
     by_file: dict[str, list[Finding]] = {}
     for finding in findings:
         by_file.setdefault(os.path.realpath(finding.place.filename), []).append(finding)
@@ -158,14 +158,14 @@ def _cause_of(
 
 
 def _explains(cause: Finding, effect: Finding) -> bool:
-    """Whether ``effect`` is about a parameter that ``cause`` speaks of, or both are about one line and no parameter."""
+    """Whether ``effect`` is about a parameter of ``cause``, or both are about one line and no parameter."""
     if effect.parameter is not None:
         return class_name(cause.model) == class_name(effect.model) and effect.parameter in cause.subjects
     return not cause.subjects and (cause.place.cell, cause.place.row) == (effect.place.cell, effect.place.row)
 
 
 def grouped(findings: Sequence[Finding]) -> list[Finding]:
-    """One finding for all of a group: the first, which lists the others and mends them too."""
+    """Join each group into its first finding, which lists the others and fixes them too."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
         alone = (finding.group,) if finding.group else ("", str(len(groups)))
@@ -190,7 +190,7 @@ def weighed(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _listing(first: Finding, others: Sequence[Finding]) -> Finding:
-    """A finding that stands for others of its group."""
+    """Return a finding that represents its group."""
     if not others:
         return first
     model = class_name(first.model)
@@ -219,14 +219,14 @@ def _listing(first: Finding, others: Sequence[Finding]) -> Finding:
 
 
 def _within(finding: Finding, unit: str) -> int:
-    """The line or the cell in which a finding stands."""
+    """Return the line or the cell of a finding."""
     return finding.place.row if unit == "line" else finding.place.cell or 0
 
 
 def _absorbing(cause: Finding, effects: Sequence[Finding]) -> Finding:
-    """A cause with what its effects add: evidence, the parameters it leaves wrong, and how much all of it weighs.
+    """Return a cause with the evidence, the parameters and the severity of its effects.
 
-    What the cause's observer reads of an effect follows from the cause; what it measures does not.
+    What the observer of the cause reads of an effect follows from the cause and is left out; measurements are kept.
     """
     own = {piece.observer for piece in cause.evidence} - {Observer.PROBE}
     evidence = [piece for effect in effects for piece in effect.evidence if piece.observer not in own]
@@ -242,7 +242,7 @@ def _absorbing(cause: Finding, effects: Sequence[Finding]) -> Finding:
 def fingerprinted(
     findings: Sequence[Finding], line_of: Callable[[Place], str], relative: Callable[[str], str]
 ) -> list[Finding]:
-    """Findings with fingerprints that survive moved lines and do not depend on who saw them."""
+    """Return findings with fingerprints that do not depend on line numbers or observers."""
     occurrences: Counter[tuple[str, ...]] = Counter()
     result = []
     for finding in findings:

@@ -1,6 +1,6 @@
-"""What parameters are called, how loops that initialize them ask for parts of names, and what misspelt names mean.
+"""Names of parameters, tests for parts of names in loops that initialize them, and the nearest name to a misspelt one.
 
-Torch's own layers name theirs alike everywhere. Knows Python's syntax trees, and no observer.
+The layers of torch name their parameters consistently. Knows Python's syntax trees, and no observer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OF_TORCH = OF_PARAMETERS | frozenset({
 })  # fmt: skip
 """Every name that a layer of torch gives a parameter or a layer of its own."""
 NO_WRITES = frozenset({"requires_grad_", "share_memory_", "detach_"})
-"""Methods of a tensor that leave its values as they are."""
+"""Methods of a tensor that do not change its values."""
 OF_OTHERS = frozenset({"copy_", "add_", "sub_", "mul_", "div_", "set_", "lerp_", "fill_", "pow_"})
 """Methods that write a tensor with values of another one, which they leave alone."""
 
@@ -68,7 +68,7 @@ def part_asked_for(test: ast.expr, name: str) -> str | None:
 
 
 def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
-    """The bodies of a compound statement."""
+    """Return the bodies of a compound statement."""
     for field in ("body", "orelse", "finalbody"):
         block = getattr(statement, field, None)
         if isinstance(block, list) and block:
@@ -78,7 +78,7 @@ def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
 
 
 def initializes(statements: Sequence[ast.stmt], element: str) -> bool:
-    """Whether some call writes in place to what the variable ``element`` holds, or to a part of it."""
+    """Whether a call writes in place to the value of the variable ``element``, or to a part of it."""
     return any(
         isinstance(node, ast.Call) and element in map(_root, _written(node))
         for statement in statements
@@ -87,7 +87,7 @@ def initializes(statements: Sequence[ast.stmt], element: str) -> bool:
 
 
 def _written(call: ast.Call) -> Sequence[ast.expr]:
-    """What a call may write in place, by what it is called: what it is a method of, or what it is given first."""
+    """Return what a call may write in place, judged by its name: the object of the method, or the first argument."""
     called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if not called.endswith("_") or called.endswith("__") or called in NO_WRITES:
         return ()
@@ -95,17 +95,17 @@ def _written(call: ast.Call) -> Sequence[ast.expr]:
 
 
 def _root(node: ast.expr) -> str | None:
-    """The variable that an expression begins with: ``m`` of ``m.weight.data[0]``."""
+    """Return the variable that an expression starts with: ``m`` of ``m.weight.data[0]``."""
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else None
 
 
 def near(word: str, known: Iterable[str]) -> str | None:
-    """Return the name that a misspelt word stands for, if one differs from it in few letters.
+    """Return the name that a misspelt word probably means, if one differs from it in few letters.
 
-    One of each four letters may be wrong, and three at most, so that a code of another tool stands for none of ours.
-    Of names that are as near, it is the one that begins alike.
+    One letter in four may be wrong, and at most three, so that a code of another tool matches none of initaudit's.
+    Among equally near names, the one with the longest common beginning wins.
     """
     allowed, word = max(1, min(3, len(word) // 4)), word.lower()
     ranked = [
@@ -117,7 +117,7 @@ def near(word: str, known: Iterable[str]) -> str | None:
 
 
 def _alike(word: str, name: str) -> int:
-    """How many letters two names begin with alike."""
+    """Return the length of the common beginning of two names."""
     return next((n for n, (one, other) in enumerate(zip(word, name, strict=False)) if one != other), len(word))
 
 

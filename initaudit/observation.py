@@ -1,4 +1,4 @@
-"""What one observer saw in a file or of a target, what it was asked, and what it could not decide."""
+"""The interface of observers: questions, observations and undecided cases."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from initaudit.timeline import Chain, ParameterTimeline, SignalProfile
 
 
 class Question(msgspec.Struct, frozen=True, order=True):
-    """What a rule asks of an observer: subjects of one kind, by the name of their type.
+    """A question of a rule to an observer: subjects of one kind, by the name of their type.
 
-    ``words`` narrow it down, in groups: where no word of one of the groups stands, the rule has nothing to say.
+    ``words`` narrows it down, in groups: the rule reports nothing in a file without a word of each group.
     """
 
     subject: str
@@ -25,8 +25,8 @@ class Undecided(msgspec.Struct, frozen=True, kw_only=True):
     """Something an observer could not decide, and why: silence is never mistaken for "clean".
 
     ``unseen`` are the kinds of subject that could not be seen, by the names of their types, or of a field of one
-    ("SignalProfile.loss"); none for all kinds. ``remedy`` is what the user can do about it: such an item is told
-    without being asked for.
+    ("SignalProfile.loss"); empty for all kinds. ``remedy`` is what the user can do about it; such an item is
+    reported even without `--show-unknown`.
     """
 
     place: Place | None
@@ -37,7 +37,7 @@ class Undecided(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Headway(msgspec.Struct, frozen=True):
-    """How far a run is: what it is about, which part of that it does, and how many of how many are done, if several."""
+    """The progress of a run: what it works on, the current part, and how many of how many items are done."""
 
     what: str
     part: str = ""
@@ -46,11 +46,11 @@ class Headway(msgspec.Struct, frozen=True):
 
 
 Tell = Callable[[Headway], None]
-"""Takes the headway of a run each time it changes."""
+"""A callback for the progress of a run."""
 
 
 def silent(headway: Headway) -> None:
-    """Tell nobody."""
+    """Ignore the progress."""
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +65,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProvedFix(msgspec.Struct, frozen=True, kw_only=True):
-    """The edits that mend what a rule says of some place: the file was read with them, and they help."""
+    """The edits of a proved fix for a finding of a rule at some place."""
 
     code: str
     place: Place
@@ -75,11 +75,10 @@ class ProvedFix(msgspec.Struct, frozen=True, kw_only=True):
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one observer saw in one file or one target.
 
-    ``fixes`` are those of its findings that proved to help.
-    ``comments`` says that the file may hold suppressions that are written for this tool. ``error`` says why it could
-    not be looked at, and ``remarks`` are sentences that the user is to see in any case. ``environment`` is where the
-    model was built, ``signal`` what a forward and a backward of it show (the probe only). ``rank`` is that of this
-    process where several have seen the same together: the first one tells.
+    ``fixes`` are the proved fixes of its findings. ``comments`` says that the file may hold suppressions for
+    initaudit. ``error`` says why it could not be read or built, and ``remarks`` are sentences that the user always
+    sees. ``environment`` describes where the model was built, ``signal`` holds the measurements of a forward and a
+    backward (the probe only). ``rank`` is that of this process if several share the observation; the first one reports.
     """
 
     observer: Observer

@@ -1,4 +1,4 @@
-"""Patterns as in a .gitignore, relative to a folder: for .gitignore itself, `exclude` and `per-file-ignores`."""
+"""Patterns as in a .gitignore, relative to a folder; used for .gitignore, `exclude` and `per-file-ignores`."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from collections.abc import Iterable, Iterator
 from pathspec import GitIgnoreSpec
 
 _HERE = re.compile(r"^(!?)(?:\./)+")
-"""What a shell, and not git, takes for the folder that a pattern is relative to."""
+"""Prefixes that a shell, but not git, resolves relative to the folder of a pattern."""
 
 
 class PatternError(Exception):
-    """A pattern that cannot be understood."""
+    """A pattern is invalid."""
 
 
 class Patterns:
-    """Lines of patterns, and the folder (a real path) they are relative to. A folder covers what it holds.
+    """Lines of patterns, and the folder (a real path) they are relative to. A matched folder covers its content.
 
-    Raises PatternError for a line that is none.
+    Raises PatternError for an invalid line.
     """
 
     def __init__(self, folder: str, lines: Iterable[str]) -> None:
         self.prefix = folder.rstrip(os.sep) + os.sep
         self.spec = _spec(lines)
-        # One regular expression that says "no pattern speaks of this path" at once, as is true of nearly all.
+        # One regular expression that rejects paths without any match, which are nearly all.
         sources = [pattern.regex.pattern for pattern in self.spec.patterns if pattern.regex is not None]
         unnamed = (
             re.sub(r"[(][?]P<ps_d>", "(?:", source).replace("star", f"star_{number}_")
@@ -37,7 +37,7 @@ class Patterns:
             self.any = re.compile("|".join(f"(?:{source})" for source in unnamed) or "(?!)")
 
     def verdict(self, real: str, *, is_folder: bool = False) -> bool | None:
-        """True for a match, False for one taken back by a ``!`` pattern, None for a path that no pattern speaks of."""
+        """Return True for a match, False if a ``!`` pattern cancels it, None if no pattern matches."""
         relative = self._relative(real, is_folder=is_folder)
         return self.spec.check_file(relative).include if relative is not None else None
 
@@ -58,7 +58,7 @@ class Patterns:
 
 
 def _names(pattern: re.Pattern[str], relative: str) -> bool:
-    """Whether a pattern matches a path itself, and not because of a folder above it."""
+    """Whether a pattern matches a path itself, not only a folder above it."""
     match = pattern.search(relative)
     if match is None:
         return False
@@ -68,9 +68,9 @@ def _names(pattern: re.Pattern[str], relative: str) -> bool:
 
 
 class PathPatterns:
-    """Patterns that may be written as paths too: `./net.py`, `../net.py`, or absolute ones.
+    """Patterns that may also be paths: `./net.py`, `../net.py`, or absolute ones.
 
-    What begins with a slash is both, an absolute path and one below the folder, as in a .gitignore.
+    A pattern with a leading slash matches both as an absolute path and below the folder, as in a .gitignore.
     """
 
     def __init__(self, folder: str, lines: Iterable[str]) -> None:
@@ -81,12 +81,12 @@ class PathPatterns:
         self._patterns += [Patterns(os.sep, anywhere)] if anywhere else []
 
     def cover(self, real: str, *, is_folder: bool = False) -> bool:
-        """Whether a path is one that is meant."""
+        """Whether the patterns match a path."""
         return any(patterns.verdict(real, is_folder=is_folder) for patterns in self._patterns)
 
 
 def understood(line: str) -> bool:
-    """Whether a line is a pattern; git passes over those that are not."""
+    """Whether a line is a valid pattern; git ignores invalid ones."""
     try:
         _spec([line])
     except PatternError:

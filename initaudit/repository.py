@@ -1,4 +1,4 @@
-"""What git knows: where a repository begins, and which lines changed since a revision."""
+"""Query git: the root of a repository, and the lines changed since a revision."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _HUNK = re.compile(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@")
 
 
 class RepositoryError(Exception):
-    """git is missing, or does not know what was asked for."""
+    """git is missing, or cannot answer."""
 
 
 class Repositories:
-    """The roots of the repositories that files lie in, each folder looked at once.
+    """The roots of the repositories of files; each folder is searched once.
 
-    A file that lies in none counts to the repository of the folder ``here``, or to that folder itself.
+    A file in no repository belongs to that of the folder ``here``, or to that folder itself.
     """
 
     def __init__(self, here: Path) -> None:
@@ -33,16 +33,16 @@ class Repositories:
         self.here = self._above(real) or real
 
     def root(self, filename: str) -> Path:
-        """The root of the repository of a file."""
+        """Return the root of the repository of a file."""
         return self._above(Path(os.path.realpath(filename)).parent) or self.here
 
     def relative(self, filename: str) -> str:
-        """A file relative to that root, with forward slashes; one that lies outside of it stays as it is."""
+        """Return a file name relative to that root, with forward slashes; unchanged if it is outside."""
         root, real = self.root(filename), Path(os.path.realpath(filename))
         return real.relative_to(root).as_posix() if real.is_relative_to(root) else Path(filename).as_posix()
 
     def shared(self, filenames: Iterable[str]) -> Path:
-        """The root of the repository that holds all of these files; that of ``here`` where there is none."""
+        """Return the root of the repository that holds all of these files; that of ``here`` if there is none."""
         roots = {self.root(filename) for filename in filenames}
         return next((root for root in roots if all(one.is_relative_to(root) for one in roots)), self.here)
 
@@ -62,17 +62,17 @@ class Repositories:
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """The rows of each file that changed, by real path; None for a file that is new as a whole."""
+    """The changed rows of each file, by real path; None for a new file."""
 
     rows: dict[str, tuple[range, ...] | None]
 
     def touch_file(self, filename: str) -> bool:
-        """Whether anything in a file changed."""
+        """Whether a file changed."""
         changed = self.rows.get(os.path.realpath(filename), ())
         return changed is None or bool(changed)
 
     def touch(self, place: Place) -> bool:
-        """Whether any row of a place changed; of a notebook, whose rows are not those of its cells, anything at all."""
+        """Whether any row of a place changed; for a place in a cell, whether the notebook changed at all."""
         changed = self.rows.get(os.path.realpath(place.filename), ())
         if changed is None or place.cell is not None:
             return changed is None or bool(changed)
@@ -80,10 +80,10 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 def changes_since(revision: str, filenames: Iterable[str], repositories: Repositories) -> Changes:
-    """What the working tree changed since a revision, in the repositories of these files.
+    """Return the changes in the working tree since a revision, in the repositories of these files.
 
-    A file that git does not keep, and one of a repository that does not know the revision, is new as a whole. Raises
-    RepositoryError when no repository can tell.
+    An untracked file, and one in a repository without that revision, counts as new. Raises RepositoryError if no
+    repository has the revision.
     """
     _refuse_flag(revision)
     by_root: dict[Path, list[str]] = {}
@@ -104,7 +104,7 @@ def changes_since(revision: str, filenames: Iterable[str], repositories: Reposit
 
 
 def changes_of_text(revision: str, filename: str, raw: bytes, repositories: Repositories) -> Changes:
-    """What a text that stands for a file changed since a revision; all of it is new when that has no such file."""
+    """Return the changes of a text that replaces a file, since a revision; all of it is new if the file is."""
     _refuse_flag(revision)
     root, real = repositories.root(filename), os.path.realpath(filename)
     name = Path(os.path.relpath(real, root)).as_posix()
@@ -130,7 +130,7 @@ def _refuse_flag(revision: str) -> None:
 
 
 def _revision_in(root: Path, revision: str, repositories: Repositories) -> str:
-    """The revision, or the commit that it has of a submodule."""
+    """Return the revision, or for a submodule the commit that it records."""
     around = repositories.root(str(root))
     if root != around and root.is_relative_to(around):
         with contextlib.suppress(RepositoryError):
@@ -140,7 +140,7 @@ def _revision_in(root: Path, revision: str, repositories: Repositories) -> str:
 
 
 def _changed(root: Path, revision: str) -> dict[str, tuple[range, ...] | None]:
-    """The rows that changed in each file of a repository, whatever its attributes and settings are."""
+    """Return the changed rows of each file of a repository, whatever its attributes and settings are."""
     diff = _git(
         root,
         "diff",
@@ -164,7 +164,7 @@ def _changed(root: Path, revision: str) -> dict[str, tuple[range, ...] | None]:
 
 
 def _rows(diff: str) -> dict[str, tuple[range, ...]]:
-    """The added rows that a diff without context lists."""
+    """Return the added rows in a diff without context."""
     rows: dict[str, tuple[range, ...]] = {}
     filename, inside = "", False  # lines of a hunk may look like headers
     for line in diff.split("\n"):
@@ -180,7 +180,7 @@ def _rows(diff: str) -> dict[str, tuple[range, ...]]:
 
 
 def _unquoted(name: str) -> str:
-    """A name as git writes it where it holds quotes, backslashes or control characters."""
+    """Parse a name that git quotes because of quotes, backslashes or control characters."""
     if not name.startswith('"'):
         return name
     return os.fsdecode(os.fsencode(name[1:-1]).decode("unicode_escape").encode("latin-1"))

@@ -20,11 +20,11 @@ from initaudit.settings import Configuration, Located
 
 
 class SelectionError(Exception):
-    """A selector that names no rule."""
+    """A selector matches no rule."""
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
-    """What one source of settings says: ``select`` None keeps what was selected before."""
+    """The selection of one source of settings; ``select`` None keeps the earlier selection."""
 
     select: tuple[str, ...] | None = None
     extend_select: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def select(rules: Mapping[str, AnyRule], layers: Iterable[Layer], *, preview: bool = False) -> frozenset[str]:
-    """The codes that run."""
+    """Return the codes of the rules that run."""
     selected = {code for code, rule in rules.items() if runs_unasked(rule, preview=preview)}
     always = {code for code, rule in rules.items() if rule.always}
     for layer in layers:
@@ -49,25 +49,25 @@ def select(rules: Mapping[str, AnyRule], layers: Iterable[Layer], *, preview: bo
 
 
 def turned_off(selector: str, rules: Mapping[str, AnyRule]) -> frozenset[str]:
-    """The codes that a selector of rules to ignore turns off."""
+    """Return the codes that a selector turns off when it is ignored."""
     named = _named(selector, rules)
     return named or frozenset(code for code in matching(selector, rules) if not rules[code].always)
 
 
 def _named(selector: str, rules: Mapping[str, AnyRule]) -> frozenset[str]:
-    """The rule whose code or name a selector is."""
+    """Return the rule whose code or name equals the selector."""
     return frozenset(code for code, rule in rules.items() if selector.upper() == code or selector.lower() == rule.name)
 
 
 def runs_unasked(rule: AnyRule, *, preview: bool) -> bool:
-    """Whether a rule runs when nothing is selected."""
+    """Whether a rule runs by default."""
     return rule.default is Default.ON or (preview and rule.default is Default.PREVIEW)
 
 
 def matching(selector: str, rules: Mapping[str, AnyRule], *, preview: bool = True) -> frozenset[str]:
-    """The codes a selector names; raises SelectionError when it names none.
+    """Return the codes that a selector matches; raises SelectionError if there are none.
 
-    A preview rule is named by its own code or name, or by a wider selector together with ``preview``.
+    A preview rule is matched by its own code or name, or by a wider selector together with ``preview``.
     """
     if exact := _named(selector, rules):
         return exact
@@ -80,7 +80,7 @@ def matching(selector: str, rules: Mapping[str, AnyRule], *, preview: bool = Tru
 
 
 def specificity(selector: str, rules: Mapping[str, AnyRule]) -> int:
-    """0 for ALL, then categories, then prefixes by their length, then a single rule."""
+    """Return the specificity of a selector: ALL, then categories, then prefixes by length, then a single rule."""
     if selector.upper() == "ALL":
         return 0
     if selector.lower() in {category.value for category in Category}:
@@ -98,7 +98,7 @@ def _covers(selector: str, rule: AnyRule) -> bool:
 
 
 def _selectors(rules: Mapping[str, AnyRule]) -> Iterator[str]:
-    """Every selector that is worth suggesting."""
+    """Yield the selectors to suggest for a misspelt one."""
     yield "ALL"
     yield from (category.value for category in Category)
     for code, rule in rules.items():
@@ -107,7 +107,7 @@ def _selectors(rules: Mapping[str, AnyRule]) -> Iterator[str]:
 
 
 class Selected:
-    """Which rules run on which file."""
+    """The rules that run on each file."""
 
     def __init__(self, configuration: Configuration, rules: Mapping[str, AnyRule]) -> None:
         self.configuration = configuration
@@ -122,12 +122,12 @@ class Selected:
         self._of(configuration.root)  # so that a misspelt selector is an error even when no file is checked
 
     def anywhere(self, filenames: Iterable[str]) -> frozenset[str]:
-        """The codes that run on any of these files, or on files that only the probe meets."""
+        """Return the codes that run on any of these files, or on files that only the probe sees."""
         located = {id(one): one for filename in filenames if (one := self._settings(filename))}
         return self._of(self.configuration.root).union(*(self._of(one) for one in located.values()))
 
     def codes(self, filename: str) -> frozenset[str]:
-        """The codes that run on a file."""
+        """Return the codes that run on a file."""
         located = self._settings(filename)
         codes = self._of(located)
         if located.settings.per_file_ignores or self._flags:
@@ -137,7 +137,7 @@ class Selected:
         return codes
 
     def fixing(self, finding: Finding) -> Finding:
-        """A finding, with a fix that is only shown where its rule is not to be fixed."""
+        """Return a finding whose fix is only displayed if its rule is not fixable."""
         flags = self.configuration.overrides
         wanted = self.rules.keys() if flags.fixable is None else self._matching(flags.fixable)
         if finding.fix is None or finding.code in wanted - self._matching(flags.unfixable):

@@ -1,4 +1,4 @@
-"""What a source file is, once it was read: its bytes, its text, and where what is seen in the text stands in it."""
+"""A source file: its bytes, its text, and the mapping of places between the text and the file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NEWLINE = re.compile(r"\r\n|\n|\r")
 
 
 class SourceError(Exception):
-    """A file that cannot be read, or whose bytes are no text; ``row`` is the line at which it stops being text."""
+    """A file cannot be read or decoded; ``row`` is the first line that cannot be decoded."""
 
     def __init__(self, filename: str, detail: str, row: int = 1) -> None:
         super().__init__(filename, detail, row)
@@ -25,10 +25,10 @@ class SourceError(Exception):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A stretch of a document that holds Python: a cell, or the whole of a Markdown file (``cell`` None).
+    """A part of a document that holds Python: a cell, or the whole of a Markdown file (``cell`` None).
 
-    ``first`` is the row of the Python text that its first row is, ``text`` what stands in the document, and ``shifts``
-    how many columns each of its rows stands further to the right there; none where they are all zero.
+    ``first`` is the row of its start in the Python text, ``text`` its text in the document, and ``shifts`` the number
+    of columns that each row is further to the right in the document; empty if all are zero.
     """
 
     cell: int | None
@@ -37,25 +37,25 @@ class Part(msgspec.Struct, frozen=True):
     shifts: tuple[int, ...] = ()
 
     def shift(self, row: int) -> int:
-        """How much further to the right a row of this part stands in the document."""
+        """Return how many columns further to the right a row of this part is in the document."""
         return self.shifts[row - 1] if row <= len(self.shifts) else 0
 
 
 class Unread(msgspec.Struct, frozen=True):
-    """A cell or a block that is not read, and why."""
+    """A skipped cell or block, and why it was skipped."""
 
     place: Place
     reason: str
 
 
 class SourceFile(msgspec.Struct, frozen=True):
-    """A file, its bytes, and its Python with newlines kept as they are and without the byte order mark.
+    """A file, its bytes, and its Python with unchanged newlines and without the byte order mark.
 
-    A document (a notebook, Markdown) has ``parts``, and its ``text`` is the Python in it. A place in that text is
-    ``shown`` to the user as a place in the document, and ``located`` in the text again.
+    A document (a notebook, Markdown) has ``parts``, and its ``text`` is the Python in it. ``shown`` maps a place in
+    that text to the place in the document; ``located`` is the inverse.
 
-    ``faults`` are the cells that are not Python, by their places in the text; ``skipped`` is what was left out though
-    it may be Python, by its place in the document.
+    ``faults`` are the cells that are not Python, by their places in the text; ``skipped`` are the parts that may be
+    Python and were skipped, by their places in the document.
     """
 
     filename: str
@@ -68,15 +68,15 @@ class SourceFile(msgspec.Struct, frozen=True):
 
     @property
     def whole(self) -> str:
-        """What is in the file, Python or not."""
+        """The text of the file, Python or not."""
         return self.raw.decode(self.encoding) if self.parts else self.text
 
     def part(self, cell: int | None) -> str:
-        """What stands in a cell; without one, in the file."""
+        """Return the text of a cell; without one, of the file."""
         return next((part.text for part in self.parts if part.cell == cell), self.whole)
 
     def shown(self, place: Place) -> Place:
-        """Where a place of the Python text stands in the document. It ends, at the latest, where its part does."""
+        """Map a place in the Python text to the document. It ends, at the latest, where its part ends."""
         part = next((part for part in reversed(self.parts) if part.first <= place.row), None)
         if part is None:
             return place
@@ -90,7 +90,7 @@ class SourceFile(msgspec.Struct, frozen=True):
         return Place(place.filename, row, column, end_row, max(end_column, 1), part.cell)
 
     def located(self, place: Place) -> Place:
-        """The place of the Python text that is shown as this one."""
+        """Map a place in the document to the Python text."""
         part = next((part for part in self.parts if part.cell == place.cell), None)
         if part is None:
             return place
@@ -99,24 +99,24 @@ class SourceFile(msgspec.Struct, frozen=True):
         return Place(place.filename, place.row + before, column, place.end_row + before, end_column)
 
     def encode(self, text: str) -> bytes:
-        """``text`` as bytes of this file: its encoding, and its byte order mark if it has one."""
+        """Encode ``text`` as this file, with its byte order mark if it has one."""
         return text.encode(self.encoding)
 
 
 def lines(text: str) -> list[str]:
-    r"""The lines of ``text`` without newlines, split where the tokenizer splits: at ``\n``, ``\r\n`` and ``\r``.
+    r"""Return the lines of ``text`` without newlines, split where the tokenizer splits: at ``\n``, ``\r\n`` and ``\r``.
 
-    A form feed or U+2028 does not end a line, as it does for ``str.splitlines``.
+    Unlike for ``str.splitlines``, a form feed or U+2028 does not end a line.
     """
     return text.split("\n") if "\r" not in text else _NEWLINE.split(text)
 
 
 def line_starts(text: str) -> list[int]:
-    """The offset in code points at which each line of ``text`` begins."""
+    """Return the offset in code points at which each line of ``text`` begins."""
     return [0, *(match.end() for match in _NEWLINE.finditer(text))]
 
 
 def newline_of(text: str) -> str:
-    r"""The newline that ``text`` uses first; ``\n`` when it has none."""
+    r"""Return the newline that ``text`` uses first; ``\n`` if it has none."""
     match = _NEWLINE.search(text)
     return match.group() if match else "\n"

@@ -1,4 +1,4 @@
-"""The life of a parameter, as either observer tells it.
+"""The timeline of a parameter, as both observers describe it.
 
 A parameter's memory is *allocated*, something *writes* it (or nothing does), and it is *registered* on a module. Both
 observers produce the same values, so that a rule about a parameter's life is written once.
@@ -15,7 +15,7 @@ from initaudit.schemes import Distribution
 
 
 class Coverage(enum.Enum):
-    """How much of the memory is written by the time construction is over."""
+    """How much of the memory is written when construction ends."""
 
     WRITTEN = "written"
     PARTIAL = "partial"  # some path or some elements are not
@@ -31,7 +31,7 @@ class Kind(enum.Enum):
 
 
 class Role(enum.Enum):
-    """What a forward does with a parameter. It decides what the parameter can start from."""
+    """How a forward uses a parameter, which decides what initial values make sense."""
 
     FACTOR = "factor"  # multiplied element by element, as a gain is
     OFFSET = "offset"  # added, as a bias is
@@ -41,12 +41,12 @@ class Role(enum.Enum):
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """How a forward uses a parameter that construction left unwritten, and what it was given for that forward.
+    """How a forward uses a parameter that construction left unwritten, and the values it was given for that forward.
 
     ``inputs`` counts the elements that one output of a weight sums over. ``mode`` is the fan of torch's initializers
     that equals it: "fan_in", "fan_out", or None where neither does, as for stacked and spectral weights. ``activation``
-    is the key of what follows a weight. ``through`` is the function that the parameter goes through first ("exp").
-    ``filled`` says in words what the unwritten elements were given ("ones").
+    is the activation that follows a weight. ``through`` is the function applied to the parameter first ("exp").
+    ``filled`` describes the values of the unwritten elements ("ones").
     """
 
     role: Role | None = None
@@ -58,7 +58,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Only(enum.Enum):
-    """What alone builds or writes a parameter."""
+    """The only kind of code that builds or writes a parameter."""
 
     TESTS = "tests"  # nothing else builds its class
     CHECKPOINT = "checkpoint"  # every program loads one into it
@@ -108,14 +108,14 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unwritten(msgspec.Struct, frozen=True, kw_only=True):
-    """Elements that were never written, counted exactly by the probe. What they held differs from run to run."""
+    """Elements that were never written, counted exactly by the probe. Their values differ from run to run."""
 
     elements: int
     total: int
 
 
 class Values(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tensor holds after construction. Statistics are over written, finite elements, in float64.
+    """The values of a tensor after construction. Statistics are over written, finite elements, in float64.
 
     ``counts`` is the histogram of them, or of evenly spaced ones where they are many, in equal bins from ``min`` to
     ``max``; empty when all are equal.
@@ -140,7 +140,7 @@ class ParameterTimeline(msgspec.Struct, frozen=True, kw_only=True):
     declaration and allocation. ``gap`` says in words which path or elements are not written. ``forgotten`` names an
     initializer that would have written it but is never called ("reset_parameters"). ``built`` is the line of a program
     that builds the class and leaves it raw, ``only`` what alone builds or writes it. ``influenced`` is True for a
-    tensor that was written, but with values computed from memory nobody wrote. ``read_first`` tells of a buffer
+    tensor that was written, but with values computed from unwritten memory. ``read_first`` tells of a buffer
     whether a forward read it before writing it (None: no forward decided). ``scheme`` is the recognised
     initialization. ``usage`` is how a forward uses what construction left unwritten.
     """
@@ -169,7 +169,7 @@ class ParameterTimeline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """One weight of a chain and what its output meets.
+    """One weight of a chain and the activation that follows.
 
     ``place`` is the line that wrote the weight. ``schemes`` are the names of all schemes with this closed form at
     this shape, ``gain`` that of the first. ``variance`` is sigma^2 of an element, ``fan_in`` the true fan.
@@ -203,9 +203,9 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decisive(msgspec.Struct, frozen=True, kw_only=True):
-    """A parameter of a normalization that decides what becomes of a layer's output, whatever the layer gives.
+    """A parameter of a normalization that determines a layer's output, whatever the layer computes.
 
-    It is the gain, where that is zero, or the bias, where that is larger than the gain.
+    It is the gain if that is zero, or the bias if that is larger than the gain.
     """
 
     place: Place | None
@@ -230,23 +230,23 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     ``place`` is the line that wrote the weight. ``shape`` is the weight's, ``fan_in`` true to its use, ``activation``
     the first that its output meets, ``convolution`` how it is used. ``chain`` is the index of its chain in the
     observation, None where a normalization or a residual sum keeps the scale; ``normalized`` tells the former. ``fed``
-    says that inputs which differ over the batch reach it, ``output`` that what it gives is an output of the model.
+    says that inputs which differ over the batch reach it, ``output`` that its output is an output of the model.
     ``bias`` is the bias that is added in the same operator, as named in ``model``, and ``bias_place`` the line that
     wrote it.
 
     ``rms`` is of its output, before the activation. ``discrimination`` is sqrt(E[Var over the batch]) / rms of it: how
     much the output still depends on the input. ``drowned`` is the part of the output's second moment that the bias
-    alone makes. ``gradient`` is the rms of the weight's gradient for a random cotangent.
+    alone causes. ``gradient`` is the rms of the weight's gradient for a random output gradient.
     ``apart`` is the discrimination over the output's own first dimension, where inputs share no batch. ``dead`` is the
     part of the units that no sample activates, where a rectifier follows.
 
     ``depends`` is the path of a parameter or buffer that nothing wrote and that the output depends on: what is measured
-    then tells of values that the probe chose, and is not judged. ``gradient_depends`` is the same for the gradient.
+    then depends on values that the probe chose, and is not judged. ``gradient_depends`` is the same for the gradient.
     ``decided_by`` is a parameter of the normalization between the output and its activation.
 
     ``piece`` is the end of ``path`` that tells parts of one parameter apart, or the weights that are made from it.
-    ``given`` is the rms of what the weight is multiplied with. A weight that is computed has a ``setting``, or is
-    ``fixed`` when no parameter sets its scale.
+    ``given`` is the rms of the input that the weight is multiplied with. A computed weight has a ``setting``, or is
+    ``fixed`` if no parameter sets its scale.
     """
 
     path: str
@@ -301,10 +301,10 @@ class InitialLoss(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignalProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a forward and a backward of a built model show, layer by layer in the order of execution.
+    """The measurements of a forward and a backward of a built model, layer by layer in the order of execution.
 
-    ``place`` is where the model is defined, ``inputs`` what it was given, in words, ``batch`` their first dimension,
-    None when they have none in common. ``varied`` says that samples of the batch differ. ``seeds`` are those that
+    ``place`` is where the model is defined, ``inputs`` describes its inputs, ``batch`` is their first dimension,
+    None if they have none in common. ``varied`` says that samples of the batch differ. ``seeds`` are those that
     models were built from. ``overflow`` is the path of the first layer whose output is not finite. ``skipped`` says
     by the name of a field, or of one of its layers, why it was not measured.
     """
