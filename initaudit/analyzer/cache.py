@@ -1,4 +1,4 @@
-"""What earlier runs read, by content: what still holds need not be read again.
+"""The cache: results of earlier runs, by content, which are reused while they are valid.
 
 A result holds while no file it was decided by changed, nothing came to or went from the paths that were looked at for
 it, and no search behind it finds other files. One file per kind of run, replaced as a whole: runs that share a folder,

@@ -1,4 +1,4 @@
-"""Paths -> Python files: what lies under the folders that were named, without what .gitignore and `exclude` leave out.
+"""Find the Python files under the given paths, without those that .gitignore and `exclude` skip.
 
 Looks at names and folders only; no file is opened but .gitignore itself.
 """

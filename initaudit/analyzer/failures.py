@@ -1,4 +1,4 @@
-"""What a failure of a reader costs: that which it looked at, and nothing else."""
+"""Limit the damage of an internal error: only the class or function where it happens is lost."""
 
 from __future__ import annotations
 

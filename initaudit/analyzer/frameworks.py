@@ -1,4 +1,4 @@
-"""What frameworks do with a model, as data: methods whose effect is known, so that nobody has to follow them.
+"""The effects of framework methods on a model, as data, so that the analyzer need not follow them.
 
 A method that is not listed is read like any other code.
 """

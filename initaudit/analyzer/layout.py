@@ -1,4 +1,4 @@
-"""Where a project's files lie: packages, their import roots, every Python file below a folder. Opens no file."""
+"""The layout of a project: packages, their import roots, all Python files below a folder. Opens no file."""
 
 from __future__ import annotations
 

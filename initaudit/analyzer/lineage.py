@@ -1,4 +1,4 @@
-"""What a class derives from: the bases in its header, and their order of resolution."""
+"""The bases of a class, and their method resolution order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which words stand in a text, however its code is laid out.
+"""Find the words in a text, independent of its layout.
 
 A word is looked for as it is, also as a part of a longer one ("normal_" stands in "trunc_normal_"). What stands around
 it narrows it down, and never asks for more than the code itself does: blanks, line breaks, comments and brackets may

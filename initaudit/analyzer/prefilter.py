@@ -1,4 +1,4 @@
-"""Which readers a file may hold something for, by the words that stand in it.
+"""The prefilter: select the readers for a file by the words in it.
 
 The words of a reader, and those of the rules that ask for its subject, are looked for in the file's bytes. Whether they
 mean anything is for the readers, which ask syntax trees.

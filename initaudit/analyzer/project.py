@@ -1,4 +1,4 @@
-"""Names to definitions: modules by dotted name, imports, re-exports, class hierarchies across files.
+"""Resolve names to definitions: modules by dotted name, imports, re-exports, class hierarchies across files.
 
 A project reads a file when a name leads there, and never imports one. Torch itself is never linked: what its
 functions do is in ``torch_api``.

@@ -1,4 +1,4 @@
-"""What reading a file showed, and what else was looked at for it: the terms in which the cache decides what holds."""
+"""The result of reading a file, and its dependencies, by which the cache decides whether the result is still valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why Python refuses a file: what its parser says, and what its compiler says of statements in the wrong place.
+"""Why Python rejects a file: errors of its parser, and of its compiler about misplaced statements.
 
 Python's tables of symbols take two thirds of the time of its compiler, and miss a ``return`` outside of a function and
 a few more mistakes. The compiler is asked only about files in which a line looks like one of those.

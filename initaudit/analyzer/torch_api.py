@@ -1,4 +1,4 @@
-"""What the analyzer knows about torch: canonical names, and what its functions do to memory.
+"""Knowledge about torch: canonical names, and the effects of its functions on memory.
 
 These are facts about torch's public interface, kept as tables; nothing here imports torch.
 """

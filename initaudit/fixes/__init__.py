@@ -1,4 +1,4 @@
-"""Fixes: what a rule wants done to a statement, as edits of the text, made by libcst and proved by reading the result.
+"""Fixes: turn the remedies of a rule into text edits with libcst, and prove them by reading the result.
 
 Knows findings and text, and neither rules nor observers.
 """
@@ -7,4 +7,4 @@ from __future__ import annotations
 
 
 class NoFixError(Exception):
-    """A remedy that does not fit the code, and why."""
+    """A remedy does not fit the code; the message says why."""

@@ -1,6 +1,6 @@
-"""Applies fixes to files: whole fixes or none, in the file's own encoding and newlines, and only if the result parses.
+"""Apply fixes to files: whole fixes or none, in the file's encoding and newlines, and only if the result parses.
 
-Knows edits of text; what they mend is for the rules.
+Knows edits of text, and no rules.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _NEEDS_QUOTES = re.compile(rb'[\x00-\x1f\x7f"\\]')
 
 
 class FixError(Exception):
-    """A file that was left as it is, and why."""
+    """A file was not changed; the message says why."""
 
 
 class Mended(msgspec.Struct, frozen=True):
-    """A file, what is to be in it, and the findings whose fixes that has."""
+    """A file, its new text, and the findings whose fixes the text contains."""
 
     source: SourceFile
     text: str
@@ -51,7 +51,7 @@ def applicable(finding: Finding, *, unsafe: bool) -> bool:
 
 
 def mend(source: SourceFile, findings: Iterable[Finding], *, unsafe: bool = False) -> Mended:
-    """Apply the fixes of findings in one file; of fixes that overlap the first wins, and the others wait."""
+    """Apply the fixes of findings in one file; of overlapping fixes, the first wins and the others wait."""
     accepted: list[Edit] = []
     fixed: list[Finding] = []
     for finding in findings:
@@ -62,17 +62,17 @@ def mend(source: SourceFile, findings: Iterable[Finding], *, unsafe: bool = Fals
 
 
 def _fits(fix: Fix, accepted: Sequence[Edit]) -> bool:
-    """Whether no edit of a fix touches another one's text."""
+    """Whether no edit of a fix overlaps another edit of it."""
     return not overlapping(fix.edits, accepted)
 
 
 def overlapping(edits: Iterable[Edit], accepted: Sequence[Edit]) -> bool:
-    """Whether some edits touch the text of others. The same edit, wanted twice, is one edit."""
+    """Whether some edits overlap others. Equal edits count as one."""
     return any(_overlap(edit.place, other.place) for edit in edits for other in accepted if edit != other)
 
 
 def _overlap(one: Place, other: Place) -> bool:
-    """Whether two spans share text; insertions at one point do, as their order would be a guess."""
+    """Whether two spans overlap; insertions at one point do, since their order is undefined."""
     if one.cell != other.cell:
         return False
     starts, ends = (one.row, one.column), (one.end_row, one.end_column)
@@ -94,7 +94,7 @@ def apply_edits(source: SourceFile, edits: Iterable[Edit]) -> str:
 
 
 def edited(text: str, edits: Iterable[Edit]) -> str:
-    """Return a text with some edits made, which do not overlap."""
+    """Return a text with non-overlapping edits applied."""
     starts, newline = line_starts(text), newline_of(text)
     for edit in sorted(edits, key=lambda edit: edit.place, reverse=True):
         place = edit.place

@@ -1,4 +1,4 @@
-"""How a file names what torch has, and the import that it needs where it does not."""
+"""The names under which a file imports torch, and the imports to add for missing ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fix is offered where reading the mended text shows that it helps, does no harm, and keeps every comment."""
+"""Prove fixes: reading the fixed text must show that a fix helps, does no harm, and keeps every comment."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from initaudit.observation import ProvedFix
 
 Identity = tuple[str, str | None, str | None, str]
 MAX_FIXES = 200
-"""Fixes that are made for one file; a later run makes more, once these are applied."""
+"""Maximum number of fixes made for one file; a later run makes more."""
 MAX_ALONE = 24
-"""Fixes of one file that are tried one by one, each of which reads the file anew; the others are left to advice."""
+"""Maximum number of fixes of one file tried one by one, each by reading the file again; others become advice."""
 _NUMBER = re.compile(r"\d+")
 
 
 class Read(msgspec.Struct, frozen=True):
-    """What reading a text came to: the findings, and how much was not decided."""
+    """The result of reading a text: the findings, and the number of undecided cases."""
 
     findings: tuple[Finding, ...]
     undecided: int
@@ -36,7 +36,7 @@ class _Candidate(msgspec.Struct, frozen=True):
 
 
 def proved(text: str, before: Read, read: Callable[[str], Read]) -> tuple[ProvedFix, ...]:
-    """Return the fixes of findings in a text that prove to help. ``read`` reads the text as it would be then.
+    """Return the fixes of findings in a text that prove to help. ``read`` reads the fixed text.
 
     Fixes are tried together first, as most of them help, and then one by one.
     """
@@ -57,7 +57,7 @@ def proved(text: str, before: Read, read: Callable[[str], Read]) -> tuple[Proved
 
 
 def _candidates(text: str, findings: Sequence[Finding]) -> Iterator[_Candidate]:
-    """Yield the findings that have remedies, with the edits that these come to."""
+    """Yield the findings with remedies, and the edits made from these."""
     mendable = [each for each in dict.fromkeys(findings) if each.fix is not None and each.fix.remedies]
     if not mendable:
         return
@@ -74,7 +74,7 @@ def _candidates(text: str, findings: Sequence[Finding]) -> Iterator[_Candidate]:
 
 
 def _helps(text: str, tried: Sequence[_Candidate], before: Read, read: Callable[[str], Read]) -> bool:
-    """Whether some edits mend their findings, bring nothing new at warning or above, and keep the comments."""
+    """Whether edits remove their findings, cause no new warning or error, and keep the comments."""
     mended = edited(text, dict.fromkeys(edit for each in tried for edit in each.edits))
     if not parses(mended) or (_touches_comments(text, tried) and _comments(text) - _comments(mended)):
         return False

@@ -1,4 +1,4 @@
-"""The code around a finding as libcst reads it: a function, or a statement outside of functions."""
+"""The code around a finding, parsed by libcst: a function, or a statement outside of functions."""
 
 from __future__ import annotations
 

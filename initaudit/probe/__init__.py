@@ -1,4 +1,4 @@
-"""Observer 2: builds the model in a child process and sees what really happens. Imports no torch itself.
+"""The probe: builds the model in a child process and records what happens. Imports no torch itself.
 
 The child isolates crashes, time-outs and output, not malice: a model that is probed is code that is run.
 """

@@ -1,4 +1,4 @@
-"""Watching a construction without the memory it asks for: large tensors go to the meta device, small ones are real.
+"""Build a model without its memory: large tensors go to the meta device, small ones are real.
 
 Everything that allocates and writes is recorded as ever. What depends on values that are not there is guessed: such a
 guess is noted, and from then on nothing is said to be unwritten.

@@ -1,4 +1,4 @@
-"""What the child process is doing, in a file of its folder, where its parent finds it."""
+"""Announce the current stage of the child process to its parent, through a file in its folder."""
 
 from __future__ import annotations
 

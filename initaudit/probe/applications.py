@@ -1,4 +1,4 @@
-"""Calls of ``Module.apply`` while a model is built: what was there by then, and what they wrote."""
+"""Calls of ``Module.apply`` during a build: the modules that existed at the time, and the writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a model that can be built to an observation: watch it being built, compare builds, run a forward."""
+"""Audit a model: record its build, compare several builds, run a forward, and return an observation."""
 
 from __future__ import annotations
 

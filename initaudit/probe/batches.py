@@ -1,4 +1,4 @@
-"""Further batches like one that was given: drawn column by column, so that each keeps its range and its kind."""
+"""Draw further batches like a given one, column by column, so that each column keeps its range and kind."""
 
 from __future__ import annotations
 

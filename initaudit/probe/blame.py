@@ -1,4 +1,4 @@
-"""Whose failure an exception is: that of the user's code, or that of this tool, which watches and measures it."""
+"""Decide whether an exception comes from the user's code or from initaudit."""
 
 from __future__ import annotations
 

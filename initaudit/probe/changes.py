@@ -1,4 +1,4 @@
-"""What a finding advises, done to a built model in memory."""
+"""Apply the advice of findings to a built model in memory."""
 
 from __future__ import annotations
 

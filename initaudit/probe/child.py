@@ -1,4 +1,4 @@
-"""The parent's side of a probe: starts the worker, waits, and makes sense of whatever became of it.
+"""The parent's side of a probe: starts the worker, waits, and interprets its outcome.
 
 Answers come in files of a private folder, and what the model prints goes into another one, so that nothing the user's
 code does to its streams can garble them.

@@ -1,4 +1,4 @@
-"""Inputs for a model that says what it takes by the names of its inputs and by a configuration, as transformers has it.
+"""Inputs for a model whose input names and configuration describe them, as in transformers.
 
 What an input is called tells what it is; how large it is stands in the configuration, in one of its parts, or is tried.
 """

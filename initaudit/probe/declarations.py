@@ -1,4 +1,4 @@
-"""Who declares a parameter: the class of user code that a tensor of a built model belongs to, and its name there."""
+"""The declaration of a parameter: the class of user code that declares a tensor, and its name in that class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The weights that a forward multiplies by: what they were drawn from, and by whose choice."""
+"""The weights that a forward multiplies by: their distributions, and whether user code chose them."""
 
 from __future__ import annotations
 

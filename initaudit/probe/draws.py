@@ -1,4 +1,4 @@
-"""What arithmetic does to a distribution: ``0.02 * torch.randn(...)`` is N(0, 0.02^2).
+"""The effect of arithmetic on a distribution: ``0.02 * torch.randn(...)`` is N(0, 0.02^2).
 
 Knows the operators of ATen by name, and no tensors.
 """

@@ -1,4 +1,4 @@
-"""Whose file it is, by its name alone: the user's, or that of torch, Python or this tool. Imports no torch."""
+"""Classify a file by its name: the user's, or that of torch, Python or initaudit. Imports no torch."""
 
 from __future__ import annotations
 

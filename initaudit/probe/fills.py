@@ -1,4 +1,4 @@
-"""What unwritten memory is filled with, so that whatever depends on it shows. Filling draws no random numbers.
+"""Fill new memory with chosen values, to see what depends on it. Filling uses no random numbers.
 
 Ramps rather than constants, since sorting a constant tells nothing; integers and bools stay 0 and 1, since they may
 be indices.

@@ -1,4 +1,4 @@
-"""Which activation follows which weight, from a real forward.
+"""Track which activation follows which weight in a real forward.
 
 By data flow through the dispatcher, not by the order of modules.
 """

@@ -1,4 +1,4 @@
-"""Memory that torch and numpy share: what ``numpy.empty`` gives is filled, and what ``Tensor.numpy`` gives is noted."""
+"""Memory shared by torch and numpy: results of ``numpy.empty`` are filled, and results of ``Tensor.numpy`` recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a forward of the control build shows: chains of weights, and buffers that are read before they are written."""
+"""Run a forward of the control build: it shows chains of weights, and buffers that are read before they are written."""
 
 from __future__ import annotations
 

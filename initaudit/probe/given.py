@@ -1,4 +1,4 @@
-"""Inputs that the user gives: a function of theirs, and the dtypes that a command names."""
+"""Inputs given by the user: a function, and the dtypes on the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The probe in the process of its caller, for Python code that has the model at hand. Imports torch."""
+"""The probe in the process of the caller, for Python code with a model. Imports torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to run a model's forward on: what was asked for, or what is sure."""
+"""The inputs of a model's forward: those that the user gave, or inferred ones that are certain."""
 
 from __future__ import annotations
 

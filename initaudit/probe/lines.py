@@ -1,4 +1,4 @@
-"""Whose line it was: from a running frame to the line of user code that caused an operation."""
+"""Find the line of user code that caused an operation, from the running frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loss that a classifier starts with, where it is sure that an output is over classes."""
+"""The initial loss of a classifier, if an output is certainly over classes."""
 
 from __future__ import annotations
 

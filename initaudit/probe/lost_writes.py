@@ -1,4 +1,4 @@
-"""Writes that nothing that is kept has read: of copies of parameters, and of weights that are computed anew."""
+"""Writes without effect: to copies of parameters, and to weights that are recomputed."""
 
 from __future__ import annotations
 

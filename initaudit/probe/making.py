@@ -1,4 +1,4 @@
-"""What parameters alone make: weights that are normalized, masked, scaled, multiplied out, gathered or generated.
+"""Weights computed from parameters alone: normalized, masked, scaled, multiplied out, gathered or generated.
 
 By data flow through the dispatcher. A value that comes from parameters and constants, and from no input, is a weight
 where an input is multiplied with it.

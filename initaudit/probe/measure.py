@@ -1,4 +1,4 @@
-"""What is measured of a tensor on its way: its scale, how much it still tells of the input, which units are dead."""
+"""Measurements of activations: scale, discrimination and dead units."""
 
 from __future__ import annotations
 

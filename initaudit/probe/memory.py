@@ -1,4 +1,4 @@
-"""How much memory a process and its children hold. A limit on address space would break torch, which reserves much."""
+"""Measure the memory of a process and its children. A limit on address space would break torch, which reserves much."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Initializing loops that go by parts of names, held against the names that they came to while a model was built."""
+"""Initialization loops that test parts of names, compared with the names that they met during a build."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loops over children that came to none of the layers they are meant for, since all of these were further down."""
+"""Loops over children that reach none of their intended layers, since all of these are nested deeper."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values for what construction left unwritten, so that a forward gives one answer whatever the memory held.
+"""Neutral values for unwritten elements, so that a forward does not depend on the content of the memory.
 
 Each value is the neutral one of its use: ones where a tensor is multiplied element by element, zeros where it is
 added, N(0, 1/n) where n elements are contracted, N(0, 0.02) for tables and where the use is not known. They come from

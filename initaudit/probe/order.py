@@ -1,4 +1,4 @@
-"""What was initialized before all of it was there, and what was initialized again."""
+"""Initializations that ran before all modules existed, and those that were overwritten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What user code hands to an initializer, as a number or a string of Python."""
+"""Convert arguments of initializers to plain numbers and strings of Python."""
 
 from __future__ import annotations
 

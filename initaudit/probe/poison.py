@@ -1,4 +1,4 @@
-"""The differential oracle: what changes with what unwritten memory holds was never written.
+"""The differential oracle: an element that changes with the content of new memory was never written.
 
 A model is built from one seed with every fresh allocation filled, under NaN (N), one ramp (A) twice, and another (B).
 A clean model is the same each time, bit for bit.

@@ -1,4 +1,4 @@
-"""Several ranks that hold one model: each says what it holds, and all compare the same.
+"""Compare one model across ranks: each sends what it holds, and all do the same comparison.
 
 Ranks tell one another statistics and digests, never tensors. They do so through the store of the default process group:
 that works beside every backend, gets no collective of the user's out of step, and shows which rank did not answer.

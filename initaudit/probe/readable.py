@@ -1,4 +1,4 @@
-"""Which tensors have numbers in memory that can be read, and how large one is that may have no shape."""
+"""Which tensors have readable values in memory, and the size of tensors that may have no shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a tensor was initialized, in words and as schemes, from the life of its memory."""
+"""The initialization of a tensor, in words and as schemes, from the record of its memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of a storage as it was watched: what allocated it, what wrote it, whose values it may hold."""
+"""The recorded life of a storage: its allocation, its writes, and the sources of its values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the probe is asked for, and what its child process says. Knows no torch, so that both processes can read it."""
+"""The requests to the child process and its answers. Imports no torch, so that both processes can use it."""
 
 from __future__ import annotations
 

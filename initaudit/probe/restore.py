@@ -1,4 +1,4 @@
-"""What initializing once more leaves unwritten, when the constructor's values are gone.
+"""Find what a second initialization leaves unwritten, after the constructor's values are lost.
 
 A model that is built on the meta device gets memory by ``to_empty()`` and values by the initializers that its modules
 promise. A copy of the control build goes the same way, under two fills: what differs then was written by nobody.

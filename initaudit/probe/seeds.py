@@ -1,4 +1,4 @@
-"""What does not change with the seed, although it looks drawn."""
+"""Parameters that look random and do not change with the seed."""
 
 from __future__ import annotations
 

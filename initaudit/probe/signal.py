@@ -1,4 +1,4 @@
-"""What the passes through models built from several seeds show together: the profile that the rules read."""
+"""Combine the passes through models of several seeds into the signal profile that the rules read."""
 
 from __future__ import annotations
 

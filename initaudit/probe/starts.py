@@ -1,4 +1,4 @@
-"""What the values and writes of a built model show of how its layers start: copies, padding rows, gains, adapters."""
+"""Facts about the initial state of layers, from values and writes: copies, padding rows, gains, adapters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The identity of a tensor's memory, which ends with it, and does not keep it."""
+"""The identity of a tensor's memory, which does not keep the memory alive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stands between a probe and its worker: whatever becomes of the probe, nothing of the worker outlives it.
+"""The supervisor between a probe and its worker: however the probe ends, no process of the worker outlives it.
 
 Runs as a program of its own, on the standard library alone, so that it starts quickly: supervisor.py ROOT FOLDER
 COMMAND... Its standard input is a pipe that the probe holds open. When that is closed, by the probe or by its death,

@@ -1,4 +1,4 @@
-"""Units that can never differ, and factors that keep one another at zero: what three steps of training show."""
+"""Units that stay equal and factors that keep one another at zero, as three steps of training show."""
 
 from __future__ import annotations
 

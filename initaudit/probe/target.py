@@ -1,4 +1,4 @@
-"""From a specification to the thing that builds the model. Runs in the child process: it imports user code."""
+"""Resolve a target to the class or factory that builds the model. Runs in the child process."""
 
 from __future__ import annotations
 

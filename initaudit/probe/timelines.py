@@ -1,4 +1,4 @@
-"""From what was watched and what the fills showed to the life of each parameter and buffer."""
+"""Build the timeline of each parameter and buffer from the records of a build and the comparison of fills."""
 
 from __future__ import annotations
 

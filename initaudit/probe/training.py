@@ -1,4 +1,4 @@
-"""A few steps of training, in float64: which units stay the same, and which parameters never get a gradient.
+"""Train for a few steps in float64, to find units that stay equal and parameters that never get a gradient.
 
 Units that start the same can differ only by their gradients. So a model is built anew and trained for three steps, on
 independent batches and with a random cotangent, with dropout and whatever else it does in training: what has the same

@@ -1,4 +1,4 @@
-"""What a probe could not see: kinds of subject, and fields of them, for each thing that it may fail to do.
+"""The kinds and fields of subjects that the probe cannot see after each kind of failure.
 
 An observer says what it did not see. What that means for which rule is decided elsewhere.
 """

@@ -1,4 +1,4 @@
-"""Weights where a forward met them, what was measured there, and which parameters make a weight that is computed."""
+"""Uses of weights in a forward, their measurements, and the parameters from which a weight is computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tensor holds."""
+"""Statistics of the values of a tensor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Walks of user code over the parts of a model while it is built, and the loops in its source that they are.
+"""Walks of user code over the parts of a model during a build, and their loops in the source.
 
 What a loop is given is what it would be given anyway: a walk is only looked on at.
 """

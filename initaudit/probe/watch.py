@@ -1,4 +1,4 @@
-"""What was allocated and what wrote it, from which line: a torch dispatch mode around a build.
+"""Record allocations and writes with their lines, by a torch dispatch mode around a build.
 
 The storage is the key, not the tensor: ``weight.data.normal_()`` works on another tensor over the same storage.
 Storages are watched by weak references, which keep their identity from being used again.

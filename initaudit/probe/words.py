@@ -1,4 +1,4 @@
-"""What user code says, in one line that can be printed and encoded."""
+"""Format texts of user code as one line that can be printed and encoded."""
 
 from __future__ import annotations
 

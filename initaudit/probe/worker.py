@@ -1,4 +1,4 @@
-"""The child process: reads a request, imports, builds, answers. Everything the user's code does happens here."""
+"""The child process: reads a request, imports, builds and answers. All user code runs here."""
 
 from __future__ import annotations
 

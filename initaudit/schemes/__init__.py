@@ -1,4 +1,4 @@
-"""Initialization schemes in closed form: what a call draws from, and which scheme a distribution is.
+"""Initialization schemes in closed form: the distribution of a call, and the schemes of a distribution.
 
 Both observers and the rules share this catalogue. It knows formulas and shapes, never tensors: no torch, no numpy.
 Parameters are named as in ``torch.nn.init``, and each scheme's function is named as there, without the underscore.

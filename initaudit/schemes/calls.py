@@ -1,4 +1,4 @@
-"""From a call, as either observer names it, to the distribution it draws from."""
+"""Map a call, as either observer names it, to the distribution that it draws from."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _given(value: float | None) -> float:
 
 
 def _sized(scheme: Callable[[Shape], Distribution]) -> Scheme:
-    """A scheme as a factory: its arguments are a size or another tensor, and do not change what is drawn."""
+    """Return a scheme as a factory: its arguments are a size or another tensor, and do not change the distribution."""
 
     def factory(shape: Shape, *size: object) -> Distribution:
         return scheme(shape)
@@ -94,7 +94,7 @@ def distribution_of(
     arguments: Sequence[object] = (),
     keywords: Mapping[str, object] | None = None,
 ) -> Distribution | None:
-    """What a call draws from, or None when that is not known.
+    """Return the distribution that a call draws from, or None if it is unknown.
 
     ``call`` is canonical: "init.xavier_normal_" (or its deprecated form, or the bare name), "Tensor.normal_",
     "torch.randn". The arguments are those after the tensor, for a factory all of them; None stands for a value that is

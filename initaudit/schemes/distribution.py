@@ -1,4 +1,4 @@
-"""What a write draws its elements from, apart from any scheme or shape."""
+"""Distributions of elements, independent of schemes and shapes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):
-    """What a write draws from.
+    """The distribution of the elements of a write.
 
     ``family`` is "normal", "uniform", "truncated_normal", "constant", "orthogonal", "identity", "dirac" or "sparse".
     ``std`` is that of an element (for a truncated normal: before truncation), ``low`` and ``high`` the bounds of a
@@ -23,7 +23,7 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def actual_std(self) -> float | None:
-        """The standard deviation of an element that was drawn, truncation included."""
+        """The standard deviation of an element, including truncation."""
         if self.family != "truncated_normal" or not self.std:
             return self.std
         if self.mean is None or self.low is None or self.high is None:
@@ -33,11 +33,11 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def variance(self) -> float | None:
-        """The variance of an element that was drawn."""
+        """The variance of an element."""
         return None if self.actual_std is None else self.actual_std**2
 
     def scaled(self, factor: float) -> Distribution:
-        """What ``factor * draw`` is distributed like."""
+        """Return the distribution of ``factor * draw``."""
         ends = [None if end is None else end * factor for end in (self.low, self.high)]
         low, high = ends if factor >= 0 else reversed(ends)
         return Distribution(
@@ -49,7 +49,7 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def shifted(self, offset: float) -> Distribution:
-        """What ``draw + offset`` is distributed like."""
+        """Return the distribution of ``draw + offset``."""
         mean, low, high = (None if at is None else at + offset for at in (self.mean, self.low, self.high))
         return Distribution(family=self.family, mean=mean, std=self.std, low=low, high=high)
 

@@ -1,4 +1,4 @@
-"""Arithmetic as it is written in a program, folded: ``math.sqrt(2.0 / (fan_in + fan_out))`` is 1.414 * (...)^-0.5.
+"""Fold arithmetic in source code: ``math.sqrt(2.0 / (fan_in + fan_out))`` is 1.414 * (...)^-0.5.
 
 What is folded keeps its value: a term, evaluated, is what Python would have computed, up to rounding. Names stand for
 positive numbers, and a call or a subscript is a name too, which has the same value wherever it stands.
@@ -15,7 +15,7 @@ import msgspec
 from initaudit.schemes.gains import calculate_gain
 
 DEEPEST = 40
-"""Operators inside one another that are folded."""
+"""Maximum nesting of operators that are folded."""
 
 
 class Term(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The gains: how much a weight makes up for the nonlinearity its output meets."""
+"""Gains: the factor by which a weight compensates for the nonlinearity that follows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 class Gain(msgspec.Struct, frozen=True):
-    """A gain to try when a scheme is recognised: its value, how it is written, what nonlinearity it is meant for."""
+    """A gain to try in recognition: its value, its text, and the nonlinearity that it is meant for."""
 
     value: float
     text: str
@@ -38,7 +38,7 @@ class Gain(msgspec.Struct, frozen=True):
 
 
 def leaky(slope: float) -> Gain:
-    """The gain for a LeakyReLU of this slope."""
+    """Return the gain for a LeakyReLU of this slope."""
     value = calculate_gain("leaky_relu", slope)
     return Gain(value, f"{value:.4g}", f"leaky_relu({slope:g})")
 

@@ -1,4 +1,4 @@
-"""From a distribution and a shape to the names of the schemes that have exactly this closed form."""
+"""Map a distribution and a shape to the names of all schemes with this closed form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from initaudit.schemes.gains import OTHERS, RELU, TORCH_DEFAULT, UNIT, Gain
 from initaudit.schemes.weights import Fans, Shape, fans, longer_side
 
 TOLERANCE = 1e-6
-"""How close, relatively, a standard deviation has to be to a closed form to be called by its name."""
+"""Relative tolerance between a standard deviation and a closed form."""
 
 
 class Recognition(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ def recognise(distribution: Distribution, shape: Shape, by: str | None = None) -
 
 
 def describe(distribution: Distribution, shape: Shape, by: str | None = None) -> str:
-    """A distribution in words: "xavier_normal, gain 1", "normal(0, 0.02)", "zeros"."""
+    """Describe a distribution in words: "xavier_normal, gain 1", "normal(0, 0.02)", "zeros"."""
     named = recognise(distribution, shape, by)
     if not named:
         return _formula(distribution)

@@ -1,4 +1,4 @@
-"""The fans of a weight: how many inputs an output sums over, and how many outputs an input feeds."""
+"""The fans of a weight: the number of inputs that an output sums over, and of outputs that an input feeds."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Shape = Sequence[int | None] | None
 
 
 class Convention(enum.Enum):
-    """Whose fans: what ``torch.nn.init`` computes from the shape, or how many products really meet."""
+    """Convention of fans: those that ``torch.nn.init`` computes from the shape, or the true ones."""
 
     TORCH = "torch"
     TRUE = "true"
 
 
 class Geometry(msgspec.Struct, frozen=True, kw_only=True):
-    """How a weight is used, which its shape does not tell.
+    """The use of a weight, which does not follow from its shape.
 
     ``input_first`` is the layout (in, out, ...) of ``x @ w``; a ``transposed`` convolution has it by nature. ``fused``
     counts projections stacked along the output (3 for query, key and value), ``stacked`` the leading dimensions that
@@ -64,7 +64,7 @@ def fans(shape: Shape, convention: Convention = Convention.TORCH, geometry: Geom
 
 
 def _torch_fans(sizes: Sequence[int]) -> tuple[int, int]:
-    """What torch's ``_calculate_fan_in_and_fan_out`` computes."""
+    """Return what torch's ``_calculate_fan_in_and_fan_out`` computes."""
     if len(sizes) < 2:
         raise ValueError("a weight with fans has at least two dimensions")
     receptive_field = math.prod(sizes[2:])
@@ -80,7 +80,7 @@ def longer_side(shape: Shape) -> int:
 
 
 def known(shape: Shape) -> tuple[int, ...]:
-    """The shape, when every dimension is known; else ValueError."""
+    """Return the shape if every dimension is known; else raise ValueError."""
     if shape is None:
         raise ValueError("the shape is not known")
     sizes = tuple(size for size in shape if size is not None)

@@ -1,4 +1,4 @@
-"""The kinds of subject that rules judge beside parameters' lives and chains: one file for each family of facts.
+"""The kinds of subject that rules judge besides timelines and chains: one file for each family of facts.
 
 Every class of this folder that derives from ``Fact`` is a kind of subject. Nothing is registered by hand.
 """

@@ -1,4 +1,4 @@
-"""What every fact is: something that is there in the source, or in a run, which an observer states once for all rules.
+"""The base of facts. A fact is something in the source or in a run, which an observer states once for all rules.
 
 A fact says what is there, never whether it is wrong; that is for the rules.
 """

@@ -1,4 +1,4 @@
-"""What only building a model shows: that it fails, or depends on more or less than its seed."""
+"""Facts that only a build of a model shows: it fails, or depends on more or less than its seed."""
 
 from __future__ import annotations
 

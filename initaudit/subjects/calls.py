@@ -1,4 +1,4 @@
-"""Calls of initializers and constructors, and what they are given."""
+"""Calls of initializers and constructors, and their arguments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Argument(msgspec.Struct, frozen=True):
 
 
 class Called(msgspec.Struct, frozen=True, kw_only=True):
-    """A call: the name of what is called, and what it is given."""
+    """A call: the name of the called function, and its arguments."""
 
     function: str
     arguments: tuple[Argument, ...]

@@ -1,4 +1,4 @@
-"""Files as a whole: what does not parse, names that are bound nowhere, suppressions that hide nothing."""
+"""Facts about whole files: syntax errors, unbound names, unused suppressions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from initaudit.subjects.base import Fact
 class SyntaxFault(Fact, frozen=True):
     """A file, or a cell of a notebook, that cannot be parsed, and why.
 
-    ``unfinished`` says that somebody is to fill in what is missing there; ``python_2`` that it is Python of that age.
+    ``unfinished`` says that the reader is asked to fill in a blank there; ``python_2`` that it is Python 2.
     """
 
     place: Place
@@ -28,7 +28,7 @@ class UndefinedName(Fact, frozen=True, kw_only=True):
 
 
 class UnusedSuppression(Fact, frozen=True, kw_only=True):
-    """A suppression comment that hides nothing. ``codes`` are the useless ones (empty: the whole comment);
+    """An unused suppression comment. ``codes`` are the useless ones (empty: the whole comment);
     ``removal`` is the text that has to go and what replaces it."""
 
     place: Place

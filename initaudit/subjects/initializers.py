@@ -1,4 +1,4 @@
-"""Initializers: what they are given, whether they are called, and what they are handed to."""
+"""Initializers: their arguments, whether they are called, and what they are passed to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from initaudit.subjects.base import Fact
 
 
 class CalledInitializer(Fact, frozen=True, kw_only=True):
-    """``net.apply(init())``: the result of an initializer, which is None, is given where the initializer was meant.
+    """``net.apply(init())``: the result of an initializer, which is None, is passed instead of the initializer.
 
     ``call`` is the source of the call, and ``fixed`` what was meant.
     """

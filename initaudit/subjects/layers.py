@@ -1,4 +1,4 @@
-"""Layers with a role that an initializer has to know: padding rows, gains, copies."""
+"""Layers that an initializer has to treat specially: padding rows, gains, copies."""
 
 from __future__ import annotations
 

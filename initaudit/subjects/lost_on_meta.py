@@ -1,4 +1,4 @@
-"""What is lost when a model is built on the meta device and initialized once more."""
+"""Values that are lost when a model is built on the meta device and initialized again."""
 
 from __future__ import annotations
 

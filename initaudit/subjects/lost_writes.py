@@ -1,4 +1,4 @@
-"""Writes and initializations that do not reach the parameter that they are meant for."""
+"""Writes and initializations that do not reach the intended parameter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from initaudit.subjects.base import Fact
 
 
 class DroppedTensor(Fact, frozen=True, kw_only=True):
-    """A statement that makes a new tensor and drops it.
+    """A statement that creates a new tensor and discards it.
 
     ``call`` is canonical ("torch.full"), ``parameter`` the parameter whose size or values it takes, in class ``model``.
     ``inplace`` is the source of the in-place form, when there is one.
@@ -35,7 +35,7 @@ class BareReference(Fact, frozen=True, kw_only=True):
 
 
 class HelperCall(Fact, frozen=True, kw_only=True):
-    """A call that gives a parameter to a helper which does nothing unless it is given a module.
+    """A call that passes a parameter to a helper that does nothing unless its argument is a module.
 
     ``argument`` is the parameter ("m.weight"), ``module`` what it belongs to ("m"), and ``guard`` the test of the
     helper that no tensor passes. For a parameter of ``self``, ``model`` is the class and ``parameter`` the name in it.
@@ -67,7 +67,7 @@ class CopyWrite(Fact, frozen=True, kw_only=True):
 
 
 class DerivedWrite(Fact, frozen=True, kw_only=True):
-    """A write of a weight that is computed from other parameters, and so is computed again before it is used.
+    """A write to a weight that is computed from other parameters, and so is recomputed before its next use.
 
     ``target`` is the source of the weight ("m.weight"), ``layer`` the class of its module, and ``by`` the canonical
     name of what derives it ("torch.nn.utils.weight_norm").

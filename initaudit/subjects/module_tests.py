@@ -1,4 +1,4 @@
-"""Tests of a module's type, of its class's name or of a parameter's name before something is initialized."""
+"""Tests of a module's type, its class name or a parameter's name that guard an initialization."""
 
 from __future__ import annotations
 

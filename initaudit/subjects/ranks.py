@@ -1,4 +1,4 @@
-"""What only several ranks show together: what they hold of one model, compared.
+"""Facts about several ranks: their parts of one model, compared.
 
 Each fact is about one model. ``parameter`` is the first of ``affects``, named as in their classes.
 ``paths`` lead to all of them.

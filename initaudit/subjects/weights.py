@@ -11,7 +11,7 @@ Extent = int | str
 
 
 class WeightUse(Fact, frozen=True, kw_only=True):
-    """A weight that user code drew, and how it is used.
+    """A weight that user code initialized, and its use.
 
     ``by`` is the canonical call, ``schemes`` are those of this closed form by torch's fans; ``fan_in`` and ``fan_out``
     are those of the use. ``normalized`` says that a normalization follows before any activation. ``use`` is the path of
@@ -35,7 +35,7 @@ class WeightUse(Fact, frozen=True, kw_only=True):
 
 
 class EqualUnits(Fact, frozen=True, kw_only=True):
-    """Units of a layer that start the same and have the same gradients: they stay the same for good.
+    """Units of a layer that start equal and have equal gradients, so that they stay equal forever.
 
     ``units`` are all that the layer has along the output of ``parameter``, ``equal`` those with a twin, and
     ``distinct`` how many really different ones there are among these: all, when they are not counted. ``path`` leads to

@@ -1,4 +1,4 @@
-"""What a reader is: a function that states subjects of some kind, and what it reads.
+"""The base of readers: a reader is a function that states subjects of one kind, with a declaration of what it reads.
 
     @reads(RepeatedLayer, words="ModuleList( Sequential(", scope=Context)
     def repeated_layers(context: Context) -> Iterator[RepeatedLayer]: ...

@@ -1,4 +1,4 @@
-"""Which activation follows which weight, as far as a constructor and a forward tell."""
+"""Chains of weights and their activations, as far as a constructor and a forward show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Initializing code that asks for the name of a module's class."""
+"""Initialization code that tests the name of a module's class."""
 
 from __future__ import annotations
 

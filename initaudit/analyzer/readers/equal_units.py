@@ -1,4 +1,4 @@
-"""Layers whose units cannot differ: all that a unit is made of, and all that it feeds, starts the same for each.
+"""Layers whose units cannot become different: their incoming and outgoing weights start equal.
 
 Exchanging two such units changes no parameter, so that no gradient tells them apart. That is certain where nothing but
 functions of single elements stands between one layer and the only other one that reads it.

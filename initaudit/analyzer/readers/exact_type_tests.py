@@ -1,4 +1,4 @@
-"""Initializing code that asks for the exact type of a module."""
+"""Initialization code that tests the exact type of a module."""
 
 from __future__ import annotations
 

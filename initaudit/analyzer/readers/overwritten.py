@@ -1,4 +1,4 @@
-"""Layers that are initialized on purpose, and then once more by what goes over the whole model."""
+"""Layers with a deliberate initialization that a later pass over the whole model overwrites."""
 
 from __future__ import annotations
 

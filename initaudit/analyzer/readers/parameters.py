@@ -1,4 +1,4 @@
-"""From the classes of a file to the timelines of the parameters they allocate raw."""
+"""Timelines of the parameters that the classes of a file allocate without initializing them."""
 
 from __future__ import annotations
 

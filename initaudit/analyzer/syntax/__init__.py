@@ -1,1 +1,1 @@
-"""What stands in the source, without running it: loops over models, type tests, dropped results, unbound names."""
+"""Syntax of initialization code, not executed: loops over models, type tests, dropped results, unbound names."""

@@ -1,4 +1,4 @@
-"""What readers look at: a file, a class, a function or a stretch of top-level code."""
+"""The scopes that readers receive: a file, a class, a function or top-level code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What code draws, and for which layers: those whose type it has tested, or that it has made itself.
+"""The random initializations in code, and their layers: those whose type it tests, or that it creates.
 
 ``isinstance(module, nn.Embedding)`` tells what ``module.weight`` is, and so does ``self.embed = nn.Embedding(...)``.
 """

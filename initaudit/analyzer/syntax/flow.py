@@ -1,4 +1,4 @@
-"""Where the value of an expression goes in a function: what stands around it, and which names it gets."""
+"""The flow of a value through a function: the expressions around it, and the names bound to it."""
 
 from __future__ import annotations
 

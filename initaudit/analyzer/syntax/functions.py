@@ -1,4 +1,4 @@
-"""What a function gives back, and what it does to its arguments, as far as its own source says."""
+"""The results of a function and its effects on its arguments, as far as its own source shows."""
 
 from __future__ import annotations
 

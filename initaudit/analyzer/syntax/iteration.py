@@ -1,4 +1,4 @@
-"""Loops over a model: what of it they go over, and which variable holds what they come to."""
+"""Loops over a model: what they iterate over, and their loop variables."""
 
 from __future__ import annotations
 

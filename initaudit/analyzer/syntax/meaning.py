@@ -1,4 +1,4 @@
-"""What a local name may stand for while a model is initialized, and what is known where a statement runs."""
+"""The possible meanings of a local name in initialization code, and the facts known at a statement."""
 
 from __future__ import annotations
 

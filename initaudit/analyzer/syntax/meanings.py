@@ -1,4 +1,4 @@
-"""What local names stand for while a model is initialized: a module, a parameter, a name, a value of its state.
+"""The meanings of local names in initialization code: a module, a parameter, a name, a value of its state.
 
 One pass over a scope in the order of execution. Branches that disagree about a name leave it without a meaning.
 """

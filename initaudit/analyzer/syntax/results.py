@@ -1,4 +1,4 @@
-"""What a call gives back: a new tensor that its arguments do not see, or a write in place."""
+"""The result of a call: a new tensor that does not affect its arguments, or a write in place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of a file that are looked at one by one, and what of them may hold something."""
+"""The scopes of a file that are read one by one, and the selection of those that may hold a subject."""
 
 from __future__ import annotations
 

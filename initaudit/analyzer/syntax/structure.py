@@ -1,4 +1,4 @@
-"""What a constructor registers: which layers a module is made of, as far as its source says.
+"""The layers that a constructor registers, as far as its source shows.
 
 Nothing is run. An attribute of which some value is not understood is not ``complete``: it may hold any module.
 """
