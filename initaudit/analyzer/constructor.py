@@ -229,7 +229,7 @@ def coverage(found: Registered, others: list[Storage], impossible: list[Conditio
     if parts and missing is None:
         covered = any_of([covered, all_of(event.condition for event in parts)])
     elif parts and not whole:
-        return (Coverage.UNKNOWN, None) if missing == "" else (Coverage.PARTIAL, f"only {missing} is written")
+        return (Coverage.UNKNOWN, None) if missing == "" else (Coverage.PARTIAL, f"the code writes only {missing}")
     feasible = all_of([storage.condition, *(negate(path) for path in impossible if atoms(path) & atoms(covered))])
     for case in assignments([storage.condition, covered, *_conditions(others)], where=feasible):
         if not holds(covered, case) and _initializes_others(case, others, covered):

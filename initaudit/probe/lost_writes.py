@@ -50,7 +50,7 @@ def _copied(timelines: Timelines, record: Record, write: Written, kept: dict[int
         observer=Observer.PROBE,
         place=place,
         target=declared.name,
-        how=f"`{spelled or 'clone'}`" if copying is not None else "an index",
+        how=f"`{spelled or 'clone'}`" if copying is not None else "advanced indexing",
         certain=True,
         model=declared.model,
         parameter=declared.name,

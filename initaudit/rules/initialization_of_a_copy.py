@@ -129,7 +129,7 @@ class InitializationOfACopy(Rule[CopyWrite]):
 
     @staticmethod
     def uncopied(subject: CopyWrite) -> Fix | None:
-        """Return the fix that writes to the parameter itself; None if an index makes the copy."""
+        """Return the fix that writes to the parameter itself; None if indexing makes the copy."""
         method = subject.how.strip("`")
         if not method.isidentifier():
             return None

@@ -53,8 +53,8 @@ class HelperCall(Fact, frozen=True, kw_only=True):
 class CopyWrite(Fact, frozen=True, kw_only=True):
     """A write of a copy of a parameter that nothing reads.
 
-    ``target`` is the source of the parameter, or its name, ``how`` what copies ("`clone`", "an index"), and ``certain``
-    says that it copies whatever it is given. ``parameter`` is that of class ``model`` which was copied.
+    ``target`` is the source of the parameter, or its name, and ``how`` what copies it ("`clone`", "advanced indexing");
+    ``certain`` says that this always copies. ``parameter`` is the parameter of class ``model`` that was copied.
     """
 
     observer: Observer

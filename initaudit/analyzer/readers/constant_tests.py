@@ -112,7 +112,7 @@ def _never_module(context: Context, test: ast.expr, names: Names) -> Iterator[Co
             place=context.snippet.place(test),
             source=context.snippet.source(test),
             outcome="never true",
-            why=f"`{name}` is {meaning.what.value}, of `{meaning.source}`, and never a module",
+            why=f"`{name}` is {meaning.what.value} from `{meaning.source}`, not a module",
         )
 
 
@@ -131,7 +131,7 @@ def _behind_all_modules(context: Context, test: ast.expr, step: Step) -> Iterato
                 place=context.snippet.place(test),
                 source=context.snippet.source(test),
                 outcome="never true",
-                why=f"`{context.snippet.source(earlier)}` has taken these modules before",
+                why=f"the earlier test `{context.snippet.source(earlier)}` already handles these modules",
             )
             return
 
@@ -155,7 +155,7 @@ def _truth_of_find(context: Context, test: ast.expr) -> Iterator[ConstantTest]:
                 place=context.snippet.place(test),
                 source=context.snippet.source(test),
                 outcome="true for other names",
-                why="`find` gives -1, which is true, where the text is missing, and 0 where the name begins with it",
+                why="`find` returns -1, which is true, if the text is missing, and 0 if the name begins with it",
                 fixed=f"{text} in {context.snippet.source(found)}",
             )
 
@@ -177,7 +177,7 @@ def _never_named(context: Context, test: ast.expr, names: Names) -> Iterator[Con
             place=context.snippet.place(test),
             source=context.snippet.source(test),
             outcome="never true",
-            why=f"no class of torch is called `{text}`: there is `{meant[0]}`",
+            why=f"torch has no class `{text}`, but it has `{meant[0]}`",
         )
 
 

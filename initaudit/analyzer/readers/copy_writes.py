@@ -117,7 +117,7 @@ def _copied(target: ast.expr, context: Context) -> tuple[ast.expr, str] | None:
             case ast.Call(func=ast.Attribute(value=inner, attr=name)) if name in torch_api.WHOLE_VIEWS:
                 target = inner
             case ast.Subscript(value=inner, slice=index):
-                target, how = inner, "an index" if _copies(index, context) else how
+                target, how = inner, "advanced indexing" if _copies(index, context) else how
             case ast.Attribute(value=inner, attr=name) if name in torch_api.VIEW_ATTRIBUTES:
                 target = inner
             case _:
