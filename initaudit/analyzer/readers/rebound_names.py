@@ -31,6 +31,8 @@ def rebound_names(context: Context) -> Iterator[ReboundName]:
         meaning = step.names.get(name)
         if meaning is None or meaning.what not in TENSORS or not _is_new(context, meanings, value, step.names):
             continue
+        if any(_is_missing(name, test) for test in step.tests):
+            continue
         if not step.reads_later(name) and not read_by_closures(context, name):
             yield ReboundName(
                 place=context.snippet.place(step.statement),
@@ -39,6 +41,13 @@ def rebound_names(context: Context) -> Iterator[ReboundName]:
                 value=context.snippet.source(value),
                 in_loop=meaning.element,
             )
+
+
+def _is_missing(name: str, test: ast.expr) -> bool:
+    """Whether a test holds only where a name stands for nothing."""
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return any(_is_missing(name, each) for each in test.values)
+    return ast.unparse(test) in (f"{name} is None", f"{name} == None")
 
 
 def _is_new(context: Context, meanings: Meanings, value: ast.expr, names: Names) -> bool:
