@@ -115,9 +115,7 @@ def read_all(filenames: Sequence[str], reader: Reader, jobs: int | None) -> Iter
             for readings in read:
                 yield from readings
     except BrokenProcessPool as error:
-        raise LostWorkerError(
-            "a process that read files was killed; `-j 1` reads them in one, with less memory"
-        ) from error
+        raise LostWorkerError("a worker process was killed; `-j 1` uses a single process and less memory") from error
 
 
 @contextlib.contextmanager

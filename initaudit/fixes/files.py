@@ -88,7 +88,7 @@ def apply_edits(source: SourceFile, edits: Iterable[Edit]) -> str:
     texts = {cell: edited(source.part(cell), group) for cell, group in by_cell.items()}
     whole = _put_back(source, {cell: text for cell, text in texts.items() if text != source.part(cell)})
     if whole != source.whole and not _as_readable(source, whole):
-        why = "the fixes would break the syntax" if parses(source.text) else "its syntax is broken as it is"
+        why = "the fixes would break the syntax" if parses(source.text) else "its syntax is already invalid"
         raise FixError(f"{source.filename}: {why}; nothing was changed")
     return whole
 
@@ -155,7 +155,7 @@ def write(mended: Mended) -> None:
     """Replace a file by its new text at once; raises FixError when it cannot be, or is not what was read."""
     source, content = mended.source, encoded(mended)
     if not _round_trips(source):
-        raise FixError(f"{source.filename}: {source.encoding} would not give the same bytes again; nothing was changed")
+        raise FixError(f"{source.filename}: {source.encoding} does not reproduce its bytes; nothing was changed")
     target = Path(os.path.realpath(source.filename))
     try:
         if target.read_bytes() != source.raw:

@@ -34,7 +34,7 @@ def probe_here(
 ) -> Observation:
     """Build in this process what a class or factory builds, and observe it; of an instance, its values.
 
-    Raises TargetError for a factory that gives no model, and ProbeUnavailable without torch.
+    Raises TargetError for a factory that returns no model, and ProbeUnavailable without torch.
     """
     _need_torch()
     from initaudit.probe.here import observe

@@ -53,12 +53,14 @@ from initaudit.subjects.lost_on_meta import NotRestored
 from initaudit.subjects.weights import EqualUnits, ZeroFactors
 from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, SignalProfile
 
-INSTANCE = "an instance was built before anyone could watch: only its values are audited; name its class or a factory"
+INSTANCE = (
+    "the instance already exists, so only its values are audited; pass its class or a factory to audit its construction"
+)
 NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory")
 """How the allocators of torch say that they refuse."""
-MATERIALIZE = "audit it when `to_empty` and the initialization have run"
+MATERIALIZE = "audit it after `to_empty` and the initialization"
 ALL_META = f"not judged: every parameter and buffer is on meta, without values; {MATERIALIZE}"
-ABSTRACT = "it was watched without memory, and has no values"
+ABSTRACT = "it was built without memory, and has no values"
 
 
 class Audit:
@@ -234,7 +236,7 @@ class Audit:
             for raw in dict.fromkeys(dependent.values()):
                 paths = [path for path, source in dependent.items() if source == raw]
                 subject = f"{self.target.spec}: {few(paths)}"
-                reason = f"{what}not judged: depends on `{raw}`, which nothing wrote"
+                reason = f"{what}not judged: depends on `{raw}`, which was never written"
                 yield Undecided(
                     place=self.timelines.written_at(paths[0]),
                     subject=subject,
@@ -290,7 +292,7 @@ def audit_abstractly(target: Target, resolved: Resolved, place: Place) -> Observ
         said = (
             failure_of_ours(failure.error)
             if is_ours(failure.error)
-            else f"it cannot be watched without memory: the constructor raised {describe(failure.error)}"
+            else f"it cannot be built without memory: the constructor raised {describe(failure.error)}"
         )
         return Observation(observer=Observer.PROBE, source=target.spec, error=said)
     running = Audit(target, resolved.build, place, built)
@@ -301,7 +303,7 @@ def audit_abstractly(target: Target, resolved: Resolved, place: Place) -> Observ
         Undecided(
             place=at,
             subject=target.spec,
-            reason="construction asks here for a value that is not there",
+            reason="construction needs a value here that does not exist without memory",
             unseen=(COVERAGE,),
         )
         for at in dict.fromkeys(one.place for one in guesses)
@@ -324,7 +326,7 @@ def not_built(resolved: Resolved, place: Place, error: BaseException) -> Observa
 
 
 def audit_instance(target: Target, model: torch.nn.Module, definition: Place) -> Observation:
-    """An instance was built before anyone could watch: its values are all there is to see.
+    """Audit an instance that already exists: only its values can be checked.
 
     Where several ranks hold it, each has to ask, and all get the same answer.
     """

@@ -75,9 +75,9 @@ class Child:
         try:
             return msgspec.msgpack.encode(self.target)
         except OverflowError as error:
-            raise TargetError(f"{self.target.spec}: an integer of the arguments is longer than 64 bits") from error
+            raise TargetError(f"{self.target.spec}: an integer in the arguments exceeds 64 bits") from error
         except (RecursionError, TypeError, UnicodeEncodeError) as error:
-            raise TargetError(f"{self.target.spec}: the arguments cannot be handed on ({error})") from error
+            raise TargetError(f"{self.target.spec}: the arguments cannot be passed on ({error})") from error
 
     def wait(self, limit: int | None) -> tuple[int | None, int]:
         """The exit code of the worker, None when it had to be ended from here, and the bytes that it held last."""

@@ -29,7 +29,7 @@ from initaudit.probe.uses import Step, Steps
 from initaudit.probe.words import describe
 from initaudit.timeline import Chain, Coverage, Kind, Link, SignalProfile, Usage
 
-NO_INPUT = "no input is known"
+NO_INPUT = "its inputs are unknown"
 GIVE = "give inputs with --input-size N,... for each, or with --input-data MODULE:FUNCTION"
 
 

@@ -21,11 +21,11 @@ def check(target: Target) -> None:
             raise TargetError(f"torch has no dtype {name!r}")
     if len(target.dtypes) > 1 and len(target.dtypes) != len(target.input_sizes):
         counts = f"{len(target.dtypes)} dtypes for {len(target.input_sizes)} inputs"
-        raise TargetError(f"{counts}; name one for all, or one for each")
+        raise TargetError(f"{counts}; give one for all, or one for each")
     if target.input_data is not None:
         _function(target.input_data)
         if target.input_sizes:
-            raise TargetError("inputs have sizes, or a function returns them: name one of both")
+            raise TargetError("give either input sizes or a function that returns the inputs, not both")
     try:
         torch.empty(0, device=target.device)
     except (RuntimeError, AssertionError) as error:
@@ -55,10 +55,10 @@ def as_inputs(data: Any) -> Inputs:
 def _function(spec: str) -> Callable[[], Any]:
     module, _, path = spec.rpartition(":")
     if not module or not path:
-        raise TargetError(f"{spec}: input data is written module:function or path/file.py:function")
+        raise TargetError(f"{spec}: give input data as module:function or path/file.py:function")
     function = find(module, path)
     if not callable(function):
-        raise TargetError(f"{spec} is no function")
+        raise TargetError(f"{spec} is not a function")
     return cast("Callable[[], Any]", function)
 
 

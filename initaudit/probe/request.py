@@ -55,7 +55,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         """The module or file, and the attribute; raises TargetError when the specification has no such parts."""
         module, _, attribute = self.spec.rpartition(":")
         if not module or not attribute:
-            raise TargetError(f"{self.spec}: a target is written package.module:Attr, path/file.py:Attr or hf:NAME")
+            raise TargetError(f"{self.spec}: give a target as package.module:Attr, path/file.py:Attr or hf:NAME")
         return module, attribute
 
 
@@ -75,7 +75,7 @@ class Stage(enum.Enum):
 
     IMPORTING = "importing it"
     BUILDING = "building it"
-    COMPARING = "building it again with other content of unwritten memory"
+    COMPARING = "building it again with other content of uninitialized memory"
     RESTORING = "initializing it again"
     RUNNING = "running its forward"
     TRAINING = "training it for three steps"

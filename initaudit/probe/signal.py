@@ -124,21 +124,19 @@ def unfollowed(one: Pass, timelines: Timelines, model: torch.nn.Module) -> str |
     fixed = dict.fromkeys(use.path for use in one.uses if use.fixed and not use.normalized)
     said = []
     if left:
-        said.append(
-            f"{few(list(left))} meet their input in {', '.join(dict.fromkeys(left.values()))}, which is not followed"
-        )
+        said.append(f"{few(list(left))} are used by {', '.join(dict.fromkeys(left.values()))}, which is not tracked")
     if fixed:
-        said.append(f"the scale of what {few(list(fixed))} make is set by how it is computed, and by no initializer")
+        said.append(f"the scale of the weights computed from {few(list(fixed))} does not depend on any initializer")
     trained = any(one.requires_grad and one.dim() > 1 for one in model.parameters())
     if not one.uses and trained and not left:
-        said.append("no weight of two dimensions or more was seen to multiply anything")
+        said.append("no weight with two or more dimensions was used in a multiplication")
     return "; ".join(said) or None
 
 
 def _skipped(one: Pass, unmeasured: str | None) -> Iterator[tuple[str, str]]:
     """Yield what a pass does not tell, and why."""
     if unmeasured is not None:
-        yield "layers", f"not every weight was judged by the signal behind it: {unmeasured}"
+        yield "layers", f"the signal after some weights was not judged: {unmeasured}"
     if one.no_gradient is not None:
         yield "gradient", f"the slope of gradients was not judged: {one.no_gradient}"
     few = "dead units were not judged: "
@@ -148,9 +146,9 @@ def _skipped(one: Pass, unmeasured: str | None) -> Iterator[tuple[str, str]]:
         yield "dead", f"{few}the inputs share no batch, and no layer before a ReLU has {ENOUGH} samples"
     if one.batch is None:
         why = "the inputs share no first dimension that could be the batch"
-        yield "discrimination", f"the loss of what tells inputs apart was not judged: {why}"
+        yield "discrimination", f"discrimination was not judged: {why}"
     if not one.varied:
         why = "the samples of the batch are all the same"
-        yield "discrimination", f"the loss of what tells inputs apart was not judged: {why}"
+        yield "discrimination", f"discrimination was not judged: {why}"
     if one.loss is None:
         yield "loss", "the initial loss was not judged: nothing shows that an output is over classes"

@@ -42,7 +42,7 @@ class Resolved:
         with _defaults_kept(), device:
             model = self.attribute(**self.target.kwargs)
         if not isinstance(model, torch.nn.Module):
-            raise TargetError(f"it gave {type(model).__name__}, not a torch.nn.Module")
+            raise TargetError(f"it returned {type(model).__name__}, not a torch.nn.Module")
         if self.target.changes:
             change(model, self.target.changes)
         return model

@@ -252,14 +252,16 @@ class Timelines:
         for name, decided in self.decided.items():
             reason = None
             if self.watch.abstract:
-                reason = "watching without memory does not show which elements are written"
+                reason = "a build without memory does not show which elements are written"
                 reason = reason if decided.coverage is Coverage.UNKNOWN else None
             elif not has_memory(self.tensors[name]):
                 reason = without_memory(self.tensors[name])
             elif name.rpartition(".")[0] in self.loaded and decided.coverage is Coverage.UNKNOWN:
                 reason = "its module holds packed storage, which a loader fills"
             elif decided.coverage is Coverage.UNKNOWN and self.trustworthy(name):
-                reason = "it may depend on unwritten memory with which construction raises"
+                reason = (
+                    "it may depend on uninitialized memory, and construction raises for some contents of that memory"
+                )
             if reason is not None:
                 yield self._doubt(name, self.written_at(name), reason)
         for name in self.lazy:

@@ -702,7 +702,7 @@ def test_a_worker_that_is_killed_ends_the_run_with_a_message() -> None:
         output, errors = run.communicate(timeout=60)
     assert (run.returncode, output) == (2, b"")
     assert errors.decode() == (
-        "initaudit: error: a process that read files was killed; `-j 1` reads them in one, with less memory\n"
+        "initaudit: error: a worker process was killed; `-j 1` uses a single process and less memory\n"
     )
 
 

@@ -203,7 +203,7 @@ SITUATIONS = [
     built("a target that does not exist", "m.py:Missing", 2, "has no attribute 'Missing'", "nothing found"),
     built("a module that does not exist", "nowhere:Net", 2, "ModuleNotFoundError", "nothing found"),
     built("a target that is no model", "m.py:NOT_A_MODEL", 2, "neither a class", "nothing found"),
-    built("a factory that gives no model", "m.py:number", 2, "it gave int", "nothing found"),
+    built("a factory that returns no model", "m.py:number", 2, "it returned int", "nothing found"),
     built(
         "inputs that were given and do not fit",
         "m.py:Image --input-size 2,4,32,32",
@@ -224,7 +224,7 @@ SITUATIONS = [
     ),
     built("inputs that were inferred and do not fit", "m.py:Reshaped", 0, "give inputs with --input-size"),
     built("the same where no selected rule needs a forward", "m.py:Reshaped --select INI101", 0, "0 not decided"),
-    built("a model whose inputs nothing tells", "m.py:Shapeless", 0, "no input is known; give inputs with"),
+    built("a model whose inputs are unknown", "m.py:Shapeless", 0, "its inputs are unknown; give inputs with"),
     built("a batch of one before a batch normalization", "m.py:Batched --input-size 1,8", 0, "other inputs, such as"),
     built("an instance", "m.py:instance", 0, "1 not decided (--show-unknown lists them)"),
     built("an instance under a rule about values", "m.py:instance --select INI601", 0, "0 not decided"),

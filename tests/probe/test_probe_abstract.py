@@ -131,7 +131,7 @@ def test_a_number_that_is_not_there_makes_nothing_raw_for_sure() -> None:
 
     seen = watched(make)
     assert coverage(seen) == {"one": Coverage.WRITTEN, "two": Coverage.UNKNOWN}
-    assert any("asks here for a value that is not there" in one.reason for one in seen.undecided)
+    assert any("needs a value here that does not exist without memory" in one.reason for one in seen.undecided)
 
 
 def test_a_small_tensor_that_is_written_with_missing_values_has_no_statistics() -> None:
@@ -153,7 +153,7 @@ def test_functions_are_put_back() -> None:
 
 def test_a_constructor_that_needs_values_is_an_error_and_no_bug() -> None:
     seen = watched(holding(one=lambda: torch.from_numpy(torch.randn(300, 300).numpy())))
-    assert seen.facts == () and "cannot be watched without memory" in (seen.error or "")
+    assert seen.facts == () and "cannot be built without memory" in (seen.error or "")
 
 
 HUGE = """\

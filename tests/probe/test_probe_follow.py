@@ -169,7 +169,7 @@ def test_convolutions_have_their_true_fans(observe: Observe) -> None:
 
 @pytest.mark.parametrize(
     ("sizes", "reason"),
-    [((), "no input is known"), (((2, 3),), "the forward raised")],
+    [((), "its inputs are unknown"), (((2, 3),), "the forward raised")],
 )
 def test_without_a_forward_the_reason_is_said(
     observe: Observe, sizes: tuple[tuple[int, ...], ...], reason: str

@@ -219,5 +219,5 @@ def test_names_that_no_encoding_takes_come_out_of_the_child(tmp_path: Path, monk
 
 
 def test_arguments_that_cannot_be_handed_on_are_an_error_of_use(tmp_path: Path) -> None:
-    with pytest.raises(TargetError, match="an integer of the arguments is longer than 64 bits"):
+    with pytest.raises(TargetError, match="an integer in the arguments exceeds 64 bits"):
         Child(Target(spec="net.py:Net", kwargs={"n": 2**70}), tmp_path).request()

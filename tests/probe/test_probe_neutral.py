@@ -87,8 +87,8 @@ def test_nothing_behind_unwritten_memory_is_accused(observe: Callable[..., Seen]
     assert "INI701" in observe(Faint, written=True).codes
     seen = observe(Faint, written=False)
     assert seen.codes == ["INI101"]
-    assert "not judged: depends on `gain`, which nothing wrote" in seen.reasons
-    assert "gradient not judged: depends on `gain`, which nothing wrote" in seen.reasons
+    assert "not judged: depends on `gain`, which was never written" in seen.reasons
+    assert "gradient not judged: depends on `gain`, which was never written" in seen.reasons
 
 
 def test_what_comes_before_unwritten_memory_is_judged(observe: Callable[..., Seen]) -> None:

@@ -92,7 +92,7 @@ def test_a_constructor_that_only_dies_when_it_runs_again_was_built(models: Path)
     assert seen.facts == ()
     assert [one.coverage for one in seen.parameters] == [Coverage.NEVER]
     (doubt,) = seen.undecided
-    assert "again with other content of unwritten memory ended its process with exit code 4" in doubt.reason
+    assert "again with other content of uninitialized memory ended its process with exit code 4" in doubt.reason
     assert (doubt.place.filename, doubt.place.row) == (str(Path("package", "models.py")), 6)
 
 
@@ -117,7 +117,7 @@ def test_whatever_a_later_stage_raises_takes_nothing_along(models: Path) -> None
     seen = probe(Target(spec="package/models.py:StopsAgain"))
     assert seen.facts == () and len(seen.parameters) == 2
     (doubt,) = seen.undecided
-    assert doubt.reason.startswith("building it again with other content of unwritten memory raised Stop: enough")
+    assert doubt.reason.startswith("building it again with other content of uninitialized memory raised Stop: enough")
 
 
 def test_input_data_that_raise_are_told_apart_from_a_forward_that_does(models: Path) -> None:
@@ -188,11 +188,11 @@ def test_a_constructor_within_its_memory_is_built(models: Path) -> None:
         ({"dtypes": ("float33",)}, "torch has no dtype 'float33'"),
         ({"dtypes": ("float32", "int64"), "input_sizes": ((2, 3),)}, "2 dtypes for 1 inputs"),
         ({"device": "abacus"}, "there is no device 'abacus' here"),
-        ({"input_data": "package.data"}, "input data is written module:function"),
+        ({"input_data": "package.data"}, "give input data as module:function"),
         ({"input_data": "package.data:missing"}, "package.data has no attribute 'missing'"),
         ({"input_data": "package.data:anser"}, "has no attribute 'anser'; did you mean 'answer'?"),
-        ({"input_data": "package.data:fails", "input_sizes": ((2, 3),)}, "name one of both"),
-        ({"input_data": "package.data:answer"}, "package.data:answer is no function"),
+        ({"input_data": "package.data:fails", "input_sizes": ((2, 3),)}, "give either input sizes or a function"),
+        ({"input_data": "package.data:answer"}, "package.data:answer is not a function"),
     ],
 )
 def test_what_is_asked_for_and_does_not_exist_is_an_error_of_use(

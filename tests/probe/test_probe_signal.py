@@ -319,7 +319,7 @@ def test_what_follows_a_weight_that_nothing_wrote_is_not_judged(observe: Observe
     seen = observe(Raw, (32, WIDTH))
     assert seen.observation.signal is not None
     assert {layer.depends for layer in seen.observation.signal.layers} == {"layers.0.weight"}
-    assert "not judged: depends on `layers.0.weight`, which nothing wrote" in seen.reasons
+    assert "not judged: depends on `layers.0.weight`, which was never written" in seen.reasons
     assert set(seen.codes) == {"INI101"}
 
 

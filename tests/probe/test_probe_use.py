@@ -147,7 +147,7 @@ def test_a_failed_import_shows_what_the_target_said_and_the_users_own_line(proje
 @pytest.mark.parametrize(
     ("kwargs", "said"),
     [
-        ('{"n": 100000000000000000000000}', "an integer of the arguments is longer than 64 bits"),
+        ('{"n": 100000000000000000000000}', "an integer in the arguments exceeds 64 bits"),
         ("[" * 100_000, "nested too deeply"),
     ],
 )
