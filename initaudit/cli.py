@@ -377,7 +377,7 @@ def rule(rule: str | None, every: bool, output_format: str, web: bool) -> None:
 @configuration_flags
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the configuration instead.")
 def config(key: str | None, schema: bool, **flags: Any) -> None:
-    """Print the effective settings, or the meaning and value of one KEY."""
+    """Print the effective settings, or explain one KEY."""
     from initaudit import commands
 
     sys.exit(commands.schema() if schema else commands.config(_asked(flags), key))
@@ -390,7 +390,7 @@ def config(key: str | None, schema: bool, **flags: Any) -> None:
 @output_flags
 @configuration_flags
 def baseline(paths: tuple[str, ...], **flags: Any) -> None:
-    """Write the current findings to the baseline, so that later runs do not report them."""
+    """Write the current findings to the baseline. Later runs do not report them."""
     from initaudit import commands
 
     asked = _asked(flags, paths=paths or (".",), read=True, probe=flags["probe"], use_baseline=False)

@@ -37,7 +37,7 @@ from initaudit.analyzer.writing import functions
 PROPERTIES = ("device", "dtype", "shape", "size", "requires_grad", "ndim", "numel", "dim")
 NO_MODULE = re.compile(r"\b(?:\w*Tensor|str|int|float|bool|[dD]ict|Path|PathLike|device|dtype|Size|ndarray)\b")
 MAX_CONTAINERS = 60
-MODULE_ESCAPED = "the module was handed on"
+MODULE_ESCAPED = "the module was passed on"
 """A module whose own escape says nothing of its memory."""
 
 
