@@ -254,7 +254,7 @@ def _pattern(shape: str, name: str) -> str:
         "x;": rf"{name}(?=[ \t\f\\]*(?:[\n;#)]|\Z))",
         "x*;": rf"{name}\w*(?=[ \t\f\\]*(?:[\n;#)]|\Z))",
         "x?": rf"{_TESTS}{_OPEN}{owned}{_UNCOMPARED}",
-        ".x?": rf"{_TESTS}{_OPEN}(?:\w+{_GAP}\.{_GAP})+{name}{_UNCOMPARED}",
+        ".x?": rf"{_TESTS}{_OPEN}(?:\w+{_GAP}\.{_GAP})+{name}{_UNCOMPARED}|\.{_GAP}{name}{_GAP}\band\b",
         "(x)": rf"\({_GAP}{owned}{_GAP}[,)]",
         "=x": rf"=(?!=)(?:{_GAP}{owned}\b(?!{_GAP}[,)])|{_OPEN}\({_GAP}{owned}\b)",
         "x=": rf"{name}{_GAP}=(?!=)",

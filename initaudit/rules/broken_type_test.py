@@ -143,6 +143,8 @@ class BrokenTypeTest(Rule[TypeTest]):
     @staticmethod
     def meaning(outcome: str) -> str:
         """Return the predicate that says what such a test does."""
+        if outcome.startswith("raises"):
+            return outcome
         return f"{outcome} type" if outcome.startswith("tests") else f"is {outcome}"
 
     @staticmethod

@@ -130,4 +130,6 @@ class ConstantCondition(Rule[ConstantTest]):
         """Return the predicate that says what is wrong with a condition."""
         if outcome == "tests only the last":
             return "tests only its last part"
+        if outcome == "raises":
+            return "raises TypeError"
         return "is true for the wrong names" if outcome == "true for other names" else f"is {outcome}"

@@ -93,6 +93,21 @@ class DroppedInitializerResultRule(Rule[DroppedInitializerResult]):
                     scaled(self.gain)
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def init_weights(m):
+                if isinstance(m, nn.Linear):
+                    weight = torch.randn(m.weight.size()) * 0.02
+                    bias = torch.zeros(m.bias.size())
+                    return weight, bias
+
+            model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+            model.apply(init_weights)
+            """,
+        ),
     )
     valid = (
         Example(
@@ -120,6 +135,12 @@ class DroppedInitializerResultRule(Rule[DroppedInitializerResult]):
         if subject.returns_none:
             message = f"`{subject.helper}` returns nothing, so `{subject.target}` becomes None; call it without assigning the result"
             seen = f"`{subject.helper}` has no `return` with a value"
+        elif subject.applied:
+            message = (
+                f"`{subject.helper}` makes new tensors and returns them, and `apply` drops what a function returns: the modules "
+                f"keep what they hold; write in place, for example with `nn.init`"
+            )
+            seen = f"`apply` is given `{subject.helper}`"
         else:
             message = (
                 f"`{subject.helper}` returns a new tensor, which is discarded: `{subject.target}` does not change; write in "

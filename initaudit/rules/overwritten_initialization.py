@@ -175,6 +175,9 @@ class OverwrittenInitialization(Rule[Overwritten]):
         if subject.at_once:
             message = f"`{subject.by}` overwrites all that `{subject.source}` just wrote; was another parameter meant?"
             detail = "nothing reads the parameter between the two statements"
+        if subject.replaces:
+            message = f"`{subject.by}` replaces the layer, and the values that `{subject.source}` wrote are lost; initialize it afterwards"
+            detail = "nothing uses the layer between the two statements"
         yield self.finding(
             subject.place,
             message,

@@ -63,6 +63,15 @@ class TensorAssignedToParameter(Rule[AssignedTensor]):
                     m.bias = torch.zeros(m.out_features)
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            layer = nn.Linear(4, 4)
+            setattr(layer, "weight", torch.eye(4))
+            """,
+        ),
     )
     valid = (
         Example(

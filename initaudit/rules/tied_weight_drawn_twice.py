@@ -80,6 +80,30 @@ class TiedWeightDrawnTwice(Rule[TiedDraw]):
                     self.embedding.weight = nn.Parameter(torch.randn(words, width) * 0.02)
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Model(nn.Module):
+                def __init__(self, vocabulary=10, width=4):
+                    super().__init__()
+                    self.embedding = nn.Embedding(vocabulary, width)
+                    self.head = nn.Linear(width, vocabulary, bias=False)
+                    self.head.weight = self.embedding.weight
+
+                def forward(self, i):
+                    return self.head(self.embedding(i))
+
+            def build():
+                with torch.device("meta"):
+                    model = Model()
+                model = model.to_empty(device="cpu")
+                for p in model.parameters():
+                    nn.init.normal_(p, std=0.02)
+                return model
+            """,
+        ),
     )
     valid = (
         Example(

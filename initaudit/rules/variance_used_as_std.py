@@ -72,7 +72,7 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
     severity = Severity.WARNING
     observers = ANALYZER
     subject = InitializerCall
-    words = (("normal_(", "uniform_("), ("/",))
+    words = (("normal_(", "uniform_(", "randn"), ("/",))
     invalid = (
         Example(
             source="""
@@ -113,6 +113,15 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
                 nn.init.uniform_(fc.weight, -6 / fan_in, 6 / fan_in)
             """
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            layer = nn.Linear(300, 300)
+            layer.weight.data = torch.randn(layer.weight.shape) * (2 / layer.in_features)
+            """,
+        ),
     )
     valid = (
         Example(
@@ -151,6 +160,15 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
         spread = subject.given(2, drawn.keyword) if drawn is not None else None
         if drawn is None or spread is None:
             return
+        brackets = without_brackets(spread.source) or without_brackets(spread.meaning)
+        if brackets is not None:
+            yield self.finding(
+                subject.place,
+                f"`{spread.source}` divides by the first fan alone and adds the other: the {drawn.what} is far above one; "
+                f"write `{brackets}`",
+                evidence=[Evidence(Observer.ANALYZER, "a sum of fans stands in the denominator of Xavier's variance")],
+            )
+            return
         scheme = scheme_of_variance(spread.meaning, drawn.numerator, fans_of(subject.layer))
         if scheme is None:
             return
@@ -172,6 +190,18 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
         remedies = [Replace(place=subject.place, old=spread.source, new=root)]
         remedies += [Replace(place=subject.place, old=low, new=f"-{root}")] if low is not None else []
         return Fix(Applicability.UNSAFE, f"Write `{root}`", remedies=tuple(remedies))
+
+
+def without_brackets(source: str) -> str | None:
+    """What is meant by ``sqrt(2 / fan_in + fan_out)``: the sum in brackets. None for everything else."""
+    root = ast.parse(source.strip(), mode="eval").body
+    for node in ast.walk(root):
+        match node:
+            case ast.BinOp(left=ast.BinOp(left=above, op=ast.Div(), right=one), op=ast.Add(), right=other):
+                if all(FAN.fullmatch(ast.unparse(fan).rpartition(".")[2]) for fan in (one, other)):
+                    node.left, node.op, node.right = above, ast.Div(), ast.BinOp(one, ast.Add(), other)
+                    return ast.unparse(root)
+    return None
 
 
 def scheme_of_variance(source: str, numerator: float, known: Sequence[Term]) -> str | None:

@@ -7,6 +7,7 @@ import math
 import msgspec
 
 LINEAR = frozenset({"linear", "sigmoid", *(f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3))})
+FIXED = {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 DEFAULT_SLOPE = 0.01
 TORCH_DEFAULT_SLOPE = math.sqrt(5)
 """The ``a`` with which torch's Linear and Conv layers call ``kaiming_uniform_``."""
@@ -23,10 +24,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity == "leaky_relu":
         slope = DEFAULT_SLOPE if param is None else param
         return math.sqrt(2 / (1 + slope**2))
-    fixed = {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
-    if nonlinearity not in fixed:
+    if nonlinearity not in FIXED:
         raise ValueError(f"torch has no gain for {nonlinearity}")
-    return fixed[nonlinearity]
+    return FIXED[nonlinearity]
 
 
 class Gain(msgspec.Struct, frozen=True):

@@ -63,3 +63,27 @@ class GlobalSeed(Fact, frozen=True, kw_only=True):
     when: str
     model: str | None = None
     chosen: bool = False
+
+
+class ImpossibleCall(Fact, frozen=True, kw_only=True):
+    """A call of something in ``nn.init`` that torch refuses: a name, a keyword or a value that it does not know.
+
+    ``called`` is the name in ``nn.init``, ``why`` says what torch does not accept, and ``close`` are names or values
+    that it has instead, those that look most like it first.
+    """
+
+    place: Place
+    called: str
+    why: str
+    close: tuple[str, ...] = ()
+
+
+class AbsentParameter(Fact, frozen=True, kw_only=True):
+    """A write of a parameter that its layer does not have, so that it is None: ``target`` is its source.
+
+    ``made`` is the call that makes the layer.
+    """
+
+    place: Place
+    target: str
+    made: str

@@ -32,3 +32,14 @@ class SkippedOnMeta(Fact, frozen=True, kw_only=True):
     source: str
     model: str
     raw: tuple[str, ...]
+
+
+class GivenMemory(Fact, frozen=True, kw_only=True):
+    """``model.to_empty(device=...)``, behind which a model is used, and nothing writes or loads its parameters.
+
+    ``used`` is where the model is called, or handed to an optimizer.
+    """
+
+    place: Place
+    model: str
+    used: Place

@@ -109,13 +109,15 @@ class DroppedInitializerResult(Fact, frozen=True, kw_only=True):
     """A call of a function that makes new values for its argument and returns them, whose result is dropped; or an
     assignment of the result of a function that writes in place and ``returns_none``.
 
-    ``helper`` is the function as it is called, and ``target`` the source of the parameter.
+    ``helper`` is the function as it is called, and ``target`` the source of the parameter; ``applied`` says that
+    ``apply`` calls it with a module.
     """
 
     place: Place
     helper: str
     target: str
     returns_none: bool = False
+    applied: bool = False
 
 
 class LikeOfExpression(Fact, frozen=True, kw_only=True):
@@ -145,3 +147,12 @@ class AssignedTensor(Fact, frozen=True, kw_only=True):
     target: str
     value: str
     name: str
+
+
+class ForeignWrite(Fact, frozen=True, kw_only=True):
+    """A function for ``apply`` that writes parameters of one module by its name, and none of its own ``element``."""
+
+    place: Place
+    function: str
+    element: str
+    target: str

@@ -25,7 +25,8 @@ class Overwritten(Fact, frozen=True, kw_only=True):
     """A deliberate initialization that a later, general one replaces.
 
     ``source`` is what wrote ``parameter`` of class ``model`` on purpose, and ``by`` the statement at ``again`` that
-    writes it anew: in the same body and with nothing between, when ``at_once``. Or it sets a mark, ``flag``, that is to
+    writes it anew: in the same body and with nothing between, when ``at_once``, or puts a new layer in its place, when
+    it ``replaces``. Or it sets a mark, ``flag``, that is to
     keep initializers away, and that nothing reads.
     """
 
@@ -35,6 +36,7 @@ class Overwritten(Fact, frozen=True, kw_only=True):
     by: str | None = None
     again: Place | None = None
     at_once: bool = False
+    replaces: bool = False
     flag: str | None = None
     model: str | None = None
     parameter: str | None = None

@@ -31,14 +31,16 @@ def reported(code: str, folder: Path) -> set[tuple[int, str]]:
     }
 
 
-@pytest.mark.parametrize("code", [*cases("mistakes.py.txt"), *cases("more_mistakes.py.txt")])
+@pytest.mark.parametrize("code", [case for kind in ("", "more_", "wider_") for case in cases(f"{kind}mistakes.py.txt")])
 def test_a_mistake_is_reported_at_its_line(code: str, tmp_path: Path) -> None:
     lines = code.splitlines()
     meant = {(row, found[1]) for row, line in enumerate(lines, 1) if (found := re.search(r"# (INI\d+)$", line))}
     assert meant and meant <= reported(code, tmp_path)
 
 
-@pytest.mark.parametrize("code", [*cases("look_alikes.py.txt"), *cases("more_look_alikes.py.txt")])
+@pytest.mark.parametrize(
+    "code", [case for kind in ("", "more_", "wider_") for case in cases(f"{kind}look_alikes.py.txt")]
+)
 def test_right_code_that_looks_like_a_mistake_is_left_alone(code: str, tmp_path: Path) -> None:
     assert reported(code, tmp_path) == set()
 

@@ -16,9 +16,17 @@ from initaudit.analyzer.syntax.results import OUT_OF_PLACE
 from initaudit.subjects.lost_writes import AssignedTensor
 
 LAYERS = {f"torch.nn.{name}" for name in (*torch_api.LINEAR_LIKE, *torch_api.NORMALIZATIONS, "Embedding")}
+MAKERS = {
+    *torch_api.NEW_TENSOR_FACTORIES, *torch_api.LEGACY_CONSTRUCTORS, "torch.from_numpy", "torch.tensor",
+    "torch.as_tensor",
+}  # fmt: skip
+METHODS = OUT_OF_PLACE | {"clone", "detach", "t"}
+"""Methods whose result is a plain tensor, of a parameter too."""
+KEEP_KIND = METHODS | {"float", "double", "to", "normal_", "uniform_"}
 
 
 @reads(AssignedTensor, scope=Context, words=".weight= .bias=")
+@reads(AssignedTensor, scope=Context, words=("setattr(", "weight bias"))
 def assigned_tensors(context: Context) -> Iterator[AssignedTensor]:
     """``layer.weight = torch.randn(...)`` where the layer is one of torch's."""
     meanings = Meanings(context)
@@ -28,6 +36,12 @@ def assigned_tensors(context: Context) -> Iterator[AssignedTensor]:
                 targets=[ast.Attribute(value=owner, attr="weight" | "bias" as name) as target], value=value
             ):
                 pass
+            case ast.Expr(
+                value=ast.Call(
+                    func=ast.Name(id="setattr"), args=[owner, ast.Constant(value="weight" | "bias" as name), value]
+                )
+            ):
+                target = ast.copy_location(ast.Attribute(owner, name, ast.Store()), owner)
             case _:
                 continue
         layer = meanings.meaning(owner, step.names)
@@ -38,7 +52,7 @@ def assigned_tensors(context: Context) -> Iterator[AssignedTensor]:
         if _is_plain_tensor(context, meanings, value, step.names):
             yield AssignedTensor(
                 place=context.snippet.place(step.statement),
-                target=context.snippet.source(target),
+                target=f"{context.snippet.source(owner)}.{name}",
                 value=context.snippet.source(value),
                 name=name,
             )
@@ -74,26 +88,11 @@ def _is_plain_tensor(context: Context, meanings: Meanings, value: ast.expr, name
                 if found.name.startswith(torch_api.INIT) and args:
                     return _is_plain_tensor(context, meanings, args[0], names)
                 last = found.name.removeprefix("torch.")
-                return found.name in torch_api.NEW_TENSOR_FACTORIES or (
-                    last in OUT_OF_PLACE and found.name.startswith("torch.")
-                )
-            if isinstance(function, ast.Attribute) and found is None:
+                return found.name in MAKERS or (last in OUT_OF_PLACE and found.name.startswith("torch."))
+            if isinstance(function, ast.Attribute) and found is None and function.attr in KEEP_KIND:
                 inner = function.value
-                if function.attr in OUT_OF_PLACE | {
-                    "clone",
-                    "detach",
-                    "t",
-                    "float",
-                    "double",
-                    "to",
-                    "normal_",
-                    "uniform_",
-                }:
-                    if _is_plain_tensor(context, meanings, inner, names):
-                        return True
-                    return function.attr in OUT_OF_PLACE | {"clone", "detach", "t"} and _is_parameter(
-                        meanings, inner, names
-                    )
+                of_parameter = function.attr in METHODS and _is_parameter(meanings, inner, names)
+                return of_parameter or _is_plain_tensor(context, meanings, inner, names)
         case ast.Attribute(value=inner, attr="data"):
             return _is_parameter(meanings, inner, names)
     return False

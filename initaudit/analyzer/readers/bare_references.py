@@ -21,7 +21,7 @@ INITIALIZER_METHODS = {
 }  # fmt: skip
 
 
-@reads(BareReference, scope=Context, words=":_; :apply; :init*; :reset*; :weight*; :param*;")
+@reads(BareReference, scope=Context, words=":_; :apply; :init*; :reset*; :weight*; :param*; :map(")
 def bare_references(context: Context) -> Iterator[BareReference]:
     """Expression statements that only name an initializer, unless they try whether there is one."""
     for step in Meanings(context).steps():
@@ -32,7 +32,12 @@ def bare_references(context: Context) -> Iterator[BareReference]:
 
 
 def _bare_reference(context: Context, expression: ast.expr) -> BareReference | None:
-    """An initializer that a statement names and does not call."""
+    """An initializer that a statement names and does not call: by itself, or in a ``map`` that nothing goes through."""
+    match expression:
+        case ast.Call(func=ast.Name(id="map"), args=[first, _]):
+            of_torch = (context.canonical(first) or "").startswith(torch_api.INIT)
+            initializes_each = of_torch or _own_initializer(context, first) is not None
+            return _reference(context, first, False) if initializes_each else None
     if not isinstance(expression, ast.Attribute | ast.Name):
         return None
     name = context.canonical(expression)

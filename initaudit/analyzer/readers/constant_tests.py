@@ -6,22 +6,28 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.syntax.context import Context, initializes
-from initaudit.analyzer.syntax.meaning import Names, Step, What
+from initaudit.analyzer.syntax.meaning import TENSORS, Names, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.structure import Layer, constructed
+from initaudit.analyzer.syntax.walks import applied
 from initaudit.subjects.module_tests import ConstantTest
 
 LAYER_NAMES = {
     *torch_api.SIZES, *torch_api.NORMALIZATIONS, *torch_api.ACTIVATION_MODULES, *torch_api.TRANSPARENT,
     *torch_api.RESET_BY_CONSTRUCTOR,
 }  # fmt: skip
+METHODS = {"dim", "ndimension", "numel", "size", "nelement"}
+"""Methods of a tensor that give a number."""
+ORDERS = ast.Lt | ast.LtE | ast.Gt | ast.GtE
 
 
 @reads(
     ConstantTest,
     scope=Context,
-    words=("parameters( modules( children( apply( isinstance( __name__", "_( init*( reset*( orthogonal*("),
+    words=("parameters( modules( children( apply( isinstance( __name__ 'and' 'or'", "_( init*( reset*( orthogonal*("),
 )
 def constant_tests(context: Context) -> Iterator[ConstantTest]:
     """Conditions before an initialization with a part that is no condition, or that nothing fulfils."""
@@ -31,10 +37,63 @@ def constant_tests(context: Context) -> Iterator[ConstantTest]:
             continue
         for test in _tests(step.statement.test):
             yield from _always_text(context, test)
+            yield from _two_values(context, test)
             yield from _never_module(context, test, step.names)
             yield from _truth_of_find(context, test)
             yield from _never_named(context, test, step.names)
             yield from _behind_all_modules(context, test, step)
+            yield from _method_compared(context, test, meanings, step.names)
+
+
+@reads(ConstantTest, scope=Context, words="apply(", named="__init__")
+def never_met(context: Context) -> Iterator[ConstantTest]:
+    """``self.apply(self.init)`` where the class has no layer of the only kinds that its own method initializes."""
+    if context.cls is None or not context.project.is_module_class(context.cls):
+        return
+    for call in context.calls():
+        of_self = isinstance(call.func, ast.Attribute) and ast.unparse(call.func) == "self.apply"
+        walk = applied(context, call) if of_self else None
+        definition = walk.context.definition if walk is not None else None
+        if walk is None or not walk.writes or definition is None or definition.owner is not context.cls.definition:
+            continue
+        layers = _all_layers(context.project, context.cls, set())
+        by_kind = all(write.kinds for write in walk.writes) and "else" not in walk.context.module.slice(definition)
+        if not layers or not by_kind:
+            continue
+        if not any(write.meant_for(walk.context, layer) for write in walk.writes for layer in layers):
+            test = next((each.test for each in walk.body if isinstance(each, ast.If)), None)
+            kinds = sorted({layer.kind.rpartition(".")[2] for layer in layers})
+            if test is not None:
+                yield ConstantTest(
+                    place=walk.context.snippet.place(test),
+                    source=walk.context.snippet.source(test),
+                    outcome="never true",
+                    why=f"`{context.cls.definition.name}` is made of {', '.join(kinds)} alone",
+                )
+
+
+def _all_layers(project: Project, cls: Defined, seen: set[Defined]) -> list[Layer] | None:
+    """All layers that a class is made of; None where some are not known."""
+    order = project.mro(cls)
+    plain = order is not None and all(
+        base == cls or (isinstance(base, External) and base.name in ("torch.nn.Module", "object")) for base in order
+    )
+    held = constructed(project, cls)
+    if not plain or not all(attribute.complete for attribute in held.values()):
+        return None
+    found: list[Layer] = []
+    for layer in (layer for attribute in held.values() for layer in attribute.layers):
+        found.append(layer)
+        if layer.cls is None and not layer.kind.startswith("torch.nn."):
+            return None
+        if layer.cls is None or layer.cls in seen:
+            continue
+        seen.add(layer.cls)
+        inner = _all_layers(project, layer.cls, seen)
+        if inner is None:
+            return None
+        found += inner
+    return found
 
 
 def _guards_initialization(statement: ast.If) -> bool:
@@ -67,6 +126,28 @@ def _always_text(context: Context, test: ast.expr) -> Iterator[ConstantTest]:
         why=f"`{context.snippet.source(texts[0])}` alone is true",
         fixed=_each_compared(context, test, compared),
     )
+
+
+def _two_values(context: Context, test: ast.expr) -> Iterator[ConstantTest]:
+    """``how == "xavier" and how == "zeros"``: nothing is both; ``how != "a" or how != "b"``: everything is one."""
+    if not isinstance(test, ast.BoolOp):
+        return
+    never = isinstance(test.op, ast.And)
+    wanted = ast.Eq if never else ast.NotEq
+    compared: dict[str, set[str]] = {}
+    for value in test.values:
+        match value:
+            case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=str() | int() as other)]):
+                if isinstance(op, wanted) and not any(isinstance(node, ast.Call) for node in ast.walk(left)):
+                    compared.setdefault(ast.unparse(left), set()).add(repr(other))
+    for subject, values in compared.items():
+        if len(values) > 1:
+            yield ConstantTest(
+                place=context.snippet.place(test),
+                source=context.snippet.source(test),
+                outcome="never true" if never else "always true",
+                why=f"`{subject}` is one value at a time; did you mean `{'or' if never else 'and'}`?",
+            )
 
 
 def _each_compared(context: Context, test: ast.BoolOp, compared: Sequence[ast.Compare]) -> str | None:
@@ -134,6 +215,27 @@ def _behind_all_modules(context: Context, test: ast.expr, step: Step) -> Iterato
                 why=f"the earlier test `{context.snippet.source(earlier)}` already handles these modules",
             )
             return
+
+
+def _method_compared(context: Context, test: ast.expr, meanings: Meanings, names: Names) -> Iterator[ConstantTest]:
+    """``p.dim == 2``, which compares the method itself."""
+    match test:
+        case ast.Compare(left=ast.Attribute(attr=name, value=owner) as asked, ops=[op], comparators=[ast.Constant()]):
+            pass
+        case _:
+            return
+    meaning = meanings.meaning(owner, names) if name in METHODS else None
+    if meaning is None or meaning.what not in TENSORS:
+        return
+    source = context.snippet.source(asked)
+    unequal = isinstance(op, ast.NotEq | ast.IsNot)
+    yield ConstantTest(
+        place=context.snippet.place(test),
+        source=context.snippet.source(test),
+        outcome="raises" if isinstance(op, ORDERS) else "always true" if unequal else "never true",
+        why=f"`{source}` is the method itself",
+        fixed=context.snippet.source(test).replace(source, f"{source}()", 1),
+    )
 
 
 def _asked(context: Context, test: ast.expr) -> tuple[str, set[str]] | None:

@@ -78,7 +78,7 @@ def _of_name(context: Context, meanings: Meanings, step: Step, call: ast.Call, t
     if (
         not step.reads_later(target.id)
         and not read_by_closures(context, target.id)
-        and not _read_outside(context, target.id)
+        and not read_outside(context, target.id)
     ):
         yield CopyWrite(
             observer=Observer.ANALYZER,
@@ -89,7 +89,7 @@ def _of_name(context: Context, meanings: Meanings, step: Step, call: ast.Call, t
         )
 
 
-def _read_outside(context: Context, name: str) -> bool:
+def read_outside(context: Context, name: str) -> bool:
     """Whether something else in the file may read a name of its top-level code."""
     if context.function is not None:
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
@@ -22,6 +22,8 @@ KNOWS = ("weight_g", "weight_v", "weight_norm", "parametriz", "original")
 @reads(DerivedWrite, scope=Context, words=("weight", "_("), nearby="weight_norm( spectral_norm( orthogonal(")
 def derived_writes(context: Context) -> Iterator[DerivedWrite]:
     """Initializers that reach layers whose weight is derived: handed to ``apply``, or called on it here."""
+    body = context.function.body if context.function is not None else context.snippet.body
+    yield from _of_variables(context, body)
     if context.cls is None:
         return
     structure: dict[str, Attribute] | None = None
@@ -37,6 +39,29 @@ def derived_writes(context: Context) -> Iterator[DerivedWrite]:
             layers = [each for each in structure[attribute].layers if each.depth == 0]
             if layers and all(each.derived for each in layers):
                 yield _fact(context, call, layers[0], f"self.{attribute}.weight")
+
+
+def _of_variables(context: Context, body: Sequence[ast.stmt]) -> Iterator[DerivedWrite]:
+    """Writes of ``layer.weight`` behind ``layer = weight_norm(layer)``, in one body."""
+    derived: dict[str, Layer] = {}
+    for statement in body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=function)):
+                by = context.canonical(function)
+                derived.pop(name, None)
+                if by in DERIVES:
+                    derived[name] = Layer("", dotted(function), derived=by)
+            case ast.Expr(value=ast.Call(func=function, args=[ast.Name(id=name), *_])) if (
+                context.canonical(function) in DERIVES
+            ):
+                derived[name] = Layer("", dotted(function), derived=context.canonical(function))
+            case ast.Expr(value=ast.Call() as call):
+                target = written(context, call)
+                owner = dotted(target.value) if isinstance(target, ast.Attribute) and target.attr == "weight" else ""
+                if owner in derived:
+                    yield _fact(context, call, derived[owner], f"{owner}.weight")
+            case _:
+                derived = {} if not isinstance(statement, ast.Assign | ast.AnnAssign | ast.Import) else derived
 
 
 def _written_here(context: Context, call: ast.Call) -> str | None:

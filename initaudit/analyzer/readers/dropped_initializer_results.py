@@ -13,11 +13,12 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.called_initializers import called_function
 from initaudit.analyzer.snippets import FunctionNode, dotted, parameters
-from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.context import Context, first_parameter
 from initaudit.analyzer.syntax.functions import own_nodes, returns_nothing
 from initaudit.analyzer.syntax.meaning import TENSORS
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE, writes_in_place
+from initaudit.analyzer.syntax.walks import applied_names
 from initaudit.subjects.lost_writes import DroppedInitializerResult
 
 
@@ -29,8 +30,10 @@ from initaudit.subjects.lost_writes import DroppedInitializerResult
     named="init reset setup build",
 )
 @reads(DroppedInitializerResult, scope=Context, words="(weight) (bias) (data) parameters(")
+@reads(DroppedInitializerResult, scope=Context, words=("weight bias", "'return'"), nearby="apply(")
 def dropped_initializer_results(context: Context) -> Iterator[DroppedInitializerResult]:
     """Calls of helpers with a parameter, where the result and what the helper does do not fit."""
+    yield from _returned_to_apply(context)
     meanings = Meanings(context)
     for step in meanings.steps():
         assigned: ast.Attribute | None = None
@@ -67,13 +70,14 @@ def _fact(
 def _makes_anew(context: Context, function: FunctionNode, call: ast.Call) -> bool:
     """Whether a function binds its first parameter to a new tensor, and returns that.
 
-    What it writes in place before that is not what it returns; what it may do behind that, nobody follows.
+    It may also return an expression with a new tensor. What it writes in place before that is not what it returns; what
+    it may do behind that, nobody follows.
     """
     given = [param.arg for param in parameters(function)]
     given = given[1:] if given[:1] == ["self"] and isinstance(call.func, ast.Attribute) else given
     if not given:
         return False
-    name, returned, rebound, acts = given[0], False, list[int](), list[int]()
+    name, returned, rebound, acts, made = given[0], False, list[int](), list[int](), list[bool]()
     for node in own_nodes(function):
         match node:
             case ast.Assign(targets=[ast.Name(id=bound)], value=value) if bound == name:
@@ -86,9 +90,67 @@ def _makes_anew(context: Context, function: FunctionNode, call: ast.Call) -> boo
                 acts.append(node.lineno)
             case ast.Return(value=ast.Name(id=back)) if back == name:
                 returned = True
+            case ast.Return(value=ast.Name() | ast.Constant() | None):
+                return False
+            case ast.Return(value=ast.expr() as value):
+                made.append(_makes_tensor(context, value, name))
             case _:
                 pass
+    if made:
+        return all(made) and not acts and not rebound
     return bool(rebound) and returned and all(row < min(rebound) for row in acts)
+
+
+def _makes_tensor(context: Context, value: ast.expr, name: str) -> bool:
+    """Whether an expression draws or fills a tensor of the size of a variable, and writes nothing into it."""
+    calls = [node for node in ast.walk(value) if isinstance(node, ast.Call)]
+    sized = any(isinstance(node, ast.Name) and node.id == name for each in calls for node in ast.walk(each))
+    made = any((context.canonical(each.func) or "") in torch_api.NEW_TENSOR_FACTORIES for each in calls)
+    return made and sized and not any(_writes_into(each, name) for each in calls)
+
+
+def _returned_to_apply(context: Context) -> Iterator[DroppedInitializerResult]:
+    """A function for ``apply`` that makes new weights and returns them: ``apply`` drops what it returns."""
+    function, element = context.function, first_parameter(context)
+    if function is None or element is None or function.name not in applied_names(context):
+        return
+    made: dict[str, ast.Assign] = {}
+    for node in own_nodes(function):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_of(value, element):
+                made[name] = node
+            case ast.Assign() | ast.AugAssign() | ast.Delete():
+                return
+            case ast.Expr(value=value) if not isinstance(value, ast.Constant) and _may_act(value):
+                return
+            case _:
+                pass
+    for node in own_nodes(function):
+        match node:
+            case ast.Return(value=ast.Name() | ast.Tuple() as value):
+                names = [each.id for each in ast.walk(value) if isinstance(each, ast.Name)]
+                first = next((made[name] for name in names if name in made), None)
+                factories = [made[name] for name in names if name in made and _is_filled(context, made[name])]
+                if first is not None and factories and set(names) <= set(made):
+                    yield DroppedInitializerResult(
+                        place=context.snippet.place(first), helper=function.name, target=element, applied=True
+                    )
+                    return
+
+
+def _is_filled(context: Context, statement: ast.Assign) -> bool:
+    calls = (node for node in ast.walk(statement.value) if isinstance(node, ast.Call))
+    return any(context.canonical(each.func) in torch_api.NEW_TENSOR_FACTORIES for each in calls)
+
+
+def _is_of(value: ast.expr, element: str) -> bool:
+    """Whether an expression is made by the size of a weight or a bias of a variable."""
+    sizes = [node for node in ast.walk(value) if isinstance(node, ast.Attribute) and node.attr in ("size", "shape")]
+    owners = [each.value for each in sizes]
+    return isinstance(value, ast.Call | ast.BinOp) and any(
+        isinstance(owner, ast.Attribute) and owner.attr in ("weight", "bias") and dotted(owner.value) == element
+        for owner in owners
+    )
 
 
 def _may_act(value: ast.expr) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import FunctionNode, defaults, nodes, parameters
-from initaudit.analyzer.syntax.context import Context, method, own_attribute
+from initaudit.analyzer.syntax.callers import given_to
+from initaudit.analyzer.syntax.context import Context, first_parameter, method, own_attribute
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.structure import constructed
@@ -24,7 +25,9 @@ OF_MATRICES = {
 LAYERS = {f"torch.nn.{name}" for name in torch_api.LINEAR_LIKE}
 NORMS = {f"torch.nn.{name}" for name in torch_api.NORMALIZATIONS - {"LayerNorm", "RMSNorm"}}
 """Normalizations whose gain has one dimension whatever they are given."""
-WITH_BIASES = {f"torch.nn.{name}" for name in ("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell")} | LAYERS | NORMS
+NORMS_TOO = NORMS | {"torch.nn.LayerNorm", "torch.nn.RMSNorm"}
+RECURRENT = {f"torch.nn.{name}" for name in ("LSTM", "GRU", "RNN")}
+WITH_BIASES = {f"torch.nn.{name}Cell" for name in ("LSTM", "GRU", "RNN")} | RECURRENT | LAYERS | NORMS
 ALLOCATIONS = {f"torch.{name}" for name in ("empty", "zeros", "ones", "rand", "randn", "Tensor", "FloatTensor")}
 VECTORS = {**{(kind, "bias"): "a bias" for kind in LAYERS | NORMS}, **{(kind, "weight"): "a gain" for kind in NORMS}}
 
@@ -37,7 +40,7 @@ def initializer_arguments(context: Context) -> Iterator[ModuleGiven | VectorGive
     for step in meanings.steps():
         if step.guarded:
             continue
-        for call in _calls(step.statement):
+        for call in step.calls():
             name = context.canonical(call.func) or ""
             if not name.startswith(torch_api.INIT) or not call.args:
                 continue
@@ -58,43 +61,107 @@ def initializer_arguments(context: Context) -> Iterator[ModuleGiven | VectorGive
                 )
 
 
-def _calls(statement: ast.stmt) -> Iterator[ast.Call]:
-    """The calls of a statement, without those of statements in it."""
-    pending: list[ast.AST] = [statement]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.Call):
-            yield node
-        pending += [
-            inner
-            for inner in ast.iter_child_nodes(node)
-            if not isinstance(inner, ast.stmt | ast.Lambda | ast.ExceptHandler | ast.match_case)
-        ]
-
-
 def _vector(context: Context, meaning: Meaning, step: Step) -> str | None:
     """Why what a call is given has one dimension, where that is known."""
     if meaning.part or meaning.reshaped or meaning.what is not What.PARAMETER:
         return None
-    if meaning.attribute is not None and meaning.kinds:
+    if meaning.attribute is not None and meaning.kinds and not meaning.attribute.startswith(("weight_", "bias_")):
         found = {VECTORS.get((kind, meaning.attribute)) for kind in meaning.kinds}
         one = found.pop() if len(found) == 1 else None
         return f"{one} has one dimension" if one is not None else None
     if meaning.element and not step.conditions and meaning.source in ("self.parameters()", "self.named_parameters()"):
-        return _with_vectors(context)
-    if meaning.element and not step.conditions:
-        return _of_layer_with_vectors(context, meaning)
+        return _with_vectors(context, NORMS_TOO | LAYERS)
+    if meaning.element and not meaning.kinds and all(map(_asks_for_presence, step.tests)) and not step.excluded:
+        return _of_callers(context, meaning.source.rpartition(".")[0], by_apply=False)
+    if meaning.element:
+        return _of_layer_with_vectors(meaning, step, context)
+    if meaning.attribute == "weight" and not meaning.kinds and not step.excluded:
+        owner = meaning.source.rpartition(".")[0]
+        plain = all(map(_asks_for_presence, step.tests)) and context.function is not None
+        return _of_callers(context, owner, by_apply=True) if plain else None
     return _flat(context, meaning)
 
 
-def _of_layer_with_vectors(context: Context, meaning: Meaning) -> str | None:
-    """Why a walk over all parameters of layers of torch, or of a sequence of them, meets vectors: they have biases."""
+def _asks_for_presence(test: ast.expr) -> bool:
+    """``hasattr(m, "weight")``, ``m.weight is not None``, ``p.requires_grad``: what holds for a vector too."""
+    match test:
+        case ast.BoolOp(op=ast.And(), values=values):
+            return all(map(_asks_for_presence, values))
+        case ast.Call(func=ast.Name(id="hasattr"), args=[_, ast.Constant(value="weight")]):
+            return True
+        case ast.Compare(left=ast.Attribute(attr="weight"), ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
+            return True
+    return isinstance(test, ast.Attribute) and test.attr == "requires_grad"
+
+
+def _of_callers(context: Context, name: str, *, by_apply: bool) -> str | None:
+    """Why the model that a function is given, by a call or by ``apply``, has a vector that it meets."""
+    if context.definition is None or name != first_parameter(context):
+        return None
+    for caller, node, meaning in given_to(context, by_apply=by_apply):
+        if isinstance(node, ast.Name) and node.id == "self":
+            why = _with_vectors(caller, NORMS_TOO if by_apply else NORMS_TOO | LAYERS)
+        elif meaning is None or meaning.what is not What.MODULE:
+            continue
+        elif by_apply:
+            norm = next((kind for kind in meaning.items if kind in NORMS_TOO), None)
+            certain = norm is not None and "affine=" not in caller.module.text
+            why = f"a {_last(norm)} has a gain of one dimension" if norm is not None and certain else None
+        else:
+            why = _with_bias(caller, meaning)
+        if why is not None:
+            return why
+    return None
+
+
+def _of_layer_with_vectors(meaning: Meaning, step: Step, context: Context) -> str | None:
+    """Why a walk over the parameters of layers of torch meets vectors: all of them, or those of some names."""
+    if not step.conditions:
+        return _with_bias(context, meaning)
+    name = step.rounds[0].target if step.rounds and not isinstance(step.rounds[0], ast.While) else None
+    recurrent = len(meaning.kinds) == 1 and meaning.kinds[0] in RECURRENT and "bias=" not in context.module.text
+    if not recurrent or not isinstance(name, ast.Tuple) or not isinstance(name.elts[0], ast.Name):
+        return None
+    asked, last = name.elts[0].id, _last(meaning.kinds[0])
+    for bias in ("bias_ih_l0", "bias_hh_l0"):
+        if all(_says_of_name(test, asked, bias) is holds for test, holds in step.conditions):
+            return f"`{bias}`, of a {last}, has one dimension"
+    return None
+
+
+def _says_of_name(test: ast.expr, asked: str, name: str) -> bool | None:
+    """Whether a condition holds where a variable is some name; None where it asks for something else."""
+    match test:
+        case ast.BoolOp(op=op, values=values):
+            parts = [_says_of_name(value, asked, name) for value in values]
+            if None in parts:
+                return None
+            return any(parts) if isinstance(op, ast.Or) else all(parts)
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            part = _says_of_name(inner, asked, name)
+            return None if part is None else not part
+        case ast.Compare(left=ast.Constant(value=str(text)), ops=[op], comparators=[ast.Name(id=variable)]):
+            if variable == asked and isinstance(op, ast.In | ast.NotIn):
+                return (text in name) is isinstance(op, ast.In)
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=variable), attr="startswith" | "endswith" as way)):
+            if variable == asked and len(test.args) == 1 and isinstance(test.args[0], ast.Constant):
+                text = str(test.args[0].value)
+                return name.startswith(text) if way == "startswith" else name.endswith(text)
+    return None
+
+
+def _last(kind: str) -> str:
+    return kind.removeprefix("torch.nn.")
+
+
+def _with_bias(context: Context, meaning: Meaning) -> str | None:
+    """Why all parameters of layers of torch, or of a sequence of them, are not matrices: some are biases."""
     kinds = meaning.kinds if meaning.kinds != ("torch.nn.Sequential",) else meaning.items
     found = next((kind for kind in kinds if kind in WITH_BIASES), None)
     every = len(meaning.kinds) == 1 and found is not None
     if not every or found is None or "bias=" in context.module.text:
         return None
-    return f"a {found.removeprefix('torch.nn.')} has biases, which have one dimension"
+    return f"a {_last(found)} has biases, which have one dimension"
 
 
 def _flat(context: Context, meaning: Meaning) -> str | None:
@@ -136,16 +203,17 @@ def _is_whole_number(node: ast.expr, function: FunctionNode) -> bool:
     return False
 
 
-def _with_vectors(context: Context) -> str | None:
-    """A parameter of one dimension that the class of a method certainly has."""
+def _with_vectors(context: Context, kinds: set[str]) -> str | None:
+    """A parameter of one dimension that the class of a method certainly has, in a layer of some kinds."""
     if context.cls is None:
         return None
     for attribute in constructed(context.project, context.cls).values():
         for layer in attribute.layers:
-            last = layer.kind.removeprefix("torch.nn.")
-            if layer.kind in NORMS | {"torch.nn.LayerNorm", "torch.nn.RMSNorm"} and "affine" not in layer.made:
+            last = _last(layer.kind)
+            affine = layer.call is None or "affine=" not in ast.unparse(layer.call)
+            if layer.kind in NORMS_TOO & kinds and affine:
                 return f"`{attribute.name}`, a {last}, has parameters of one dimension"
-            if layer.kind in LAYERS and _has_bias(context, attribute.name):
+            if layer.kind in LAYERS & kinds and _has_bias(context, attribute.name):
                 return f"`{attribute.name}`, a {last}, has a bias, which has one dimension"
     return None
 

@@ -22,11 +22,16 @@ LONGEST = 400
 """Characters of an expression that is put in the place of a name."""
 
 
+SCALED = {"torch.randn": "normal_", "torch.randn_like": "normal_"}
+"""What draws a new tensor, and the initializer that draws the same in place, around zero."""
+
+
 @reads(InitializerCall, scope=Context, words="_(")
+@reads(InitializerCall, scope=Context, words=("randn( randn_like(", ".weight= .data="))
 def initializer_calls(context: Context) -> Iterator[InitializerCall]:
     """Calls of ``nn.init.kaiming_normal_`` and kin, and of ``normal_`` and ``uniform_`` on a tensor."""
     wanted = {id(call): function for call in context.calls() if (function := _initializer(context, call)) is not None}
-    if wanted:
+    if wanted or context.holds("randn(") or context.holds("randn_like("):
         yield from _in_order(context, context.snippet.body, _built(context), wanted)
 
 
@@ -129,6 +134,7 @@ def _in_order(
             for node in nodes(statement):
                 if isinstance(node, ast.Call) and id(node) in wanted:
                     yield _call(context, node, wanted[id(node)], bound)
+            yield from _assigned_draw(context, statement, bound)
         elif isinstance(statement, ast.For | ast.AsyncFor | ast.While | FunctionNode):
             bound.forget(statement)  # what a round assigns, the next one finds; a parameter hides another name
         for block in inner:
@@ -147,6 +153,29 @@ def _call(context: Context, node: ast.Call, function: str, bound: Bound) -> Init
         function=function,
         arguments=tuple(given),
         layer=_layer(context, _spelled(given[0].source), bound) if given else None,
+    )
+
+
+def _assigned_draw(context: Context, statement: ast.stmt, bound: Bound) -> Iterator[InitializerCall]:
+    """``m.weight.data = torch.randn(m.weight.shape) * std``, as ``m.weight.normal_(0, std)``."""
+    match statement:
+        case ast.Assign(
+            targets=[ast.Attribute(attr="weight") as target] | [ast.Attribute(attr="data", value=target)],
+            value=ast.BinOp(left=ast.Call(func=made), op=ast.Mult(), right=scale) as value,
+        ):
+            pass
+        case _:
+            return
+    function = SCALED.get(context.canonical(made) or "")
+    if function is None or not isinstance(target, ast.Attribute) or target.attr != "weight":
+        return
+    tensor = context.snippet.source(target)
+    std = Argument(None, context.snippet.source(scale), ast.unparse(bound.meaning(scale)))
+    yield InitializerCall(
+        place=context.snippet.place(value),
+        function=function,
+        arguments=(Argument(None, tensor, tensor), Argument(None, "0", "0"), std),
+        layer=_layer(context, _spelled(tensor), bound),
     )
 
 

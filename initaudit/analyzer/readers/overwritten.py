@@ -18,7 +18,8 @@ from initaudit.analyzer.syntax.walks import Walk, walked, written
 from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
 
-CONSTANTS = {"zeros_", "ones_", "constant_", "zero_", "fill_", "eye_"}
+CONSTANTS = {"zeros_", "ones_", "constant_", "zero_", "fill_", "eye_", "copy_"}
+"""What writes values that somebody has chosen: constants, and what was computed."""
 WRITING = groups(" ".join(f"{name}(" for name in sorted(CONSTANTS)))
 FLAG = re.compile(r"^_?(?:no|skip)_(?:\w+_)?(?:re)?init(?:ialize|ialization)?$")
 KNOWS = re.compile(r"_no_\w*init|skip|_is_")
@@ -159,7 +160,7 @@ class _Again:
 
 def _same(one: ast.Call, other: ast.Call) -> bool:
     """Whether a constant that is written again may be the same, as numbers that the source does not tell are."""
-    if _called(other) not in CONSTANTS:
+    if _called(other) not in CONSTANTS or _called(one) == "copy_":
         return False
     first, again = _number(one), _number(other)
     return first is None or again is None or first == again

@@ -19,11 +19,23 @@ from initaudit.subjects.layers import RepeatedLayer
 STATEFUL = torch_api.LINEAR_LIKE | torch_api.RESET_BY_CONSTRUCTOR.keys() | {"PReLU", "TransformerEncoderLayer"}
 """Layers of torch that have parameters."""
 OWNS = {"Parameter", "register_buffer", "register_parameter", *STATEFUL}
+NOT_SHARED = {*LISTS, *(f"torch.nn.{name}" for name in STATEFUL - {"Embedding", "EmbeddingBag"})}
+"""Layers that are seldom given to several others so that these share them."""
 SHARED = re.compile(r"shar|tie|same|reuse", re.IGNORECASE)
 """Words of code that repeats a layer on purpose."""
 
 
-@reads(RepeatedLayer, scope=Context, words=("ModuleList( Sequential(", "]* *[ repeat( append( 'for'"))
+CONTAINING = {*LISTS, "torch.nn.ParameterList", "torch.nn.ModuleDict", "torch.nn.ParameterDict"}
+
+
+@reads(
+    RepeatedLayer,
+    scope=Context,
+    words=(
+        "ModuleList( Sequential( ParameterList( ModuleDict( ParameterDict(",
+        "]* *[ repeat( append( 'for' fromkeys(",
+    ),
+)
 def repeated_layers(context: Context) -> Iterator[RepeatedLayer]:
     """``nn.ModuleList([layer] * n)`` of a layer with parameters or buffers."""
     made = {
@@ -36,23 +48,36 @@ def repeated_layers(context: Context) -> Iterator[RepeatedLayer]:
         for node in context.walk()
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
-    containers = [call for call in context.calls() if context.canonical(call.func) in LISTS]
+    containers = [call for call in context.calls() if context.canonical(call.func) in CONTAINING]
     found: list[tuple[ast.expr, ast.expr, ast.expr]] = [
         (call, *each) for call in containers for arg in call.args for each in _repeated(context, arg, lists)
     ]
     found += [(added, added, layer) for added, layer in _appended(context, lists)]
+    seen: set[ast.expr] = set()
     for call, items, layer in found:
         maker = made.get(layer.id) if isinstance(layer, ast.Name) else layer
         if not isinstance(maker, ast.Call) or not _is_stateful(context, maker):
             continue
+        if _hands_on(items) and context.canonical(maker.func) not in NOT_SHARED:
+            continue  # position tables and modules of the project are given to several layers on purpose
         if isinstance(layer, ast.Name) and (SHARED.search(_around(context, call)) or _used(context, layer.id) > 1):
             continue
+        if items in seen:
+            continue  # another layer of the same items
+        seen.add(items)
         yield RepeatedLayer(
             place=context.snippet.place(call),
             source=context.snippet.source(items),
             layer=context.snippet.source(layer),
-            listed=isinstance(items, ast.ListComp | ast.GeneratorExp),
+            listed=isinstance(items, ast.ListComp | ast.GeneratorExp) or _hands_on(items),
         )
+
+
+def _hands_on(items: ast.expr) -> bool:
+    """Whether what is added is made around the layer, and is not the layer itself."""
+    if isinstance(items, ast.ListComp | ast.GeneratorExp):
+        return isinstance(items.elt, ast.Call)
+    return isinstance(items, ast.Call) and any(isinstance(each, ast.Call) for each in items.args)
 
 
 def _used(context: Context, name: str) -> int:
@@ -84,6 +109,8 @@ def _repeated(context: Context, items: ast.expr, lists: dict[str, ast.expr]) -> 
                     yield from ((items, element) for element in side.elts if not isinstance(element, ast.Starred))
         case ast.Call(func=function, args=[element, _]) if context.canonical(function) == "itertools.repeat":
             yield items, element
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="dict"), attr="fromkeys"), args=[_, element]):
+            yield items, element
         case ast.Call(func=ast.Name(id="list" | "tuple"), args=[inner]):
             yield from _repeated(context, inner, lists)
         case ast.Name(id=name) if name in lists:
@@ -93,8 +120,20 @@ def _repeated(context: Context, items: ast.expr, lists: dict[str, ast.expr]) -> 
             bound = {each for one in items.generators for each in targets(one.target)}
             if name not in bound:
                 yield items, items.elt
+        case ast.ListComp(elt=ast.Call() as made) | ast.GeneratorExp(elt=ast.Call() as made):
+            bound = {each for one in items.generators for each in targets(one.target)}
+            yield from ((items, layer) for layer in _handed(context, made) if layer.id not in bound)
         case _:
             pass
+
+
+def _handed(context: Context, made: ast.Call) -> Iterator[ast.Name]:
+    """The names that are given to a container, or to a module of the project, as layers to hold."""
+    found = context.resolve(made.func)
+    holds = isinstance(found, Defined) and found.definition.is_class and context.project.is_module_class(found)
+    if holds or context.canonical(made.func) in LISTS:
+        given = [*made.args, *(each.value for each in made.keywords)]
+        yield from (each for each in given if isinstance(each, ast.Name))
 
 
 def _appended(context: Context, lists: dict[str, ast.expr]) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -109,6 +148,10 @@ def _appended(context: Context, lists: dict[str, ast.expr]) -> Iterator[tuple[as
                     value=ast.Call(func=ast.Attribute(value=owner, attr="append"), args=[ast.Name(id=name) as layer])
                 ) if name not in bound and _is_container(context, owner, lists):
                     yield statement.value, layer
+                case ast.Expr(
+                    value=ast.Call(func=ast.Attribute(value=owner, attr="append"), args=[ast.Call() as made])
+                ) if _is_container(context, owner, lists):
+                    yield from ((statement.value, each) for each in _handed(context, made) if each.id not in bound)
 
 
 def _is_container(context: Context, owner: ast.expr, lists: dict[str, ast.expr]) -> bool:
@@ -131,6 +174,8 @@ def _is_stateful(context: Context, maker: ast.Call) -> bool:
     """Whether a call is known to make a layer with parameters or buffers."""
     found = context.resolve(maker.func)
     if isinstance(found, External):
+        if found.name == "torch.nn.Parameter":
+            return True
         return (
             found.name in LISTS
             and any(

@@ -82,6 +82,8 @@ def _conditions(statement: ast.stmt) -> Iterator[ast.expr]:
         for node in nodes(statement):
             if isinstance(node, ast.IfExp):
                 yield node.test
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.BoolOp):
+        yield from statement.value.values[:-1]  # `m.bias and m.bias.data.zero_()`
 
 
 def _operands(test: ast.expr) -> Iterator[ast.expr]:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, in_order, method, own_attribute
@@ -23,15 +24,15 @@ def tied_draws(context: Context) -> Iterator[TiedDraw]:
         return
     structure = constructed(context.project, cls)
     for position, statement in enumerate(function.body):
-        tied = _tie(statement)
+        tied = tie(statement)
         if tied is None:
             continue
-        tie = _Tie(context, cls.qualname, statement, *tied)
+        again = _Tie(context, cls.qualname, statement, *tied)
         later = function.body[position + 1 :]
-        yield from tie.by_hand(function.body[:position], later)
+        yield from again.by_hand(function.body[:position], later)
         for each in later:
             for walk in walked(context, each):
-                yield from tie.by_walk(walk, each, function.body, structure)
+                yield from again.by_walk(walk, each, function.body, structure)
 
 
 class _Drawn(NamedTuple):
@@ -119,6 +120,10 @@ def _by_name(context: Context, body: Sequence[ast.stmt], names: tuple[str, str],
                 of = own_attribute(owner)
                 if of in names and context.canonical(made) == "torch.nn.Parameter" and not _keeps(statement, names):
                     yield _Drawn(str(of), context, statement)
+            case ast.Assign(targets=[target], value=ast.Call(func=made)) if (of := own_attribute(target)) in names:
+                new = (context.canonical(made) or "").removeprefix("torch.nn.") in torch_api.SIZES
+                if new and not _keeps(statement, names):
+                    yield _Drawn(str(of), context, statement)
 
 
 def _keeps(statement: ast.Assign, names: tuple[str, str]) -> bool:
@@ -126,7 +131,7 @@ def _keeps(statement: ast.Assign, names: tuple[str, str]) -> bool:
     return any(own_attribute(node) in names for node in ast.walk(statement.value))
 
 
-def _tie(statement: ast.stmt) -> tuple[str, str] | None:
+def tie(statement: ast.stmt) -> tuple[str, str] | None:
     """The attributes whose weights a statement makes one: ``self.head.weight = self.embedding.weight``."""
     match statement:
         case ast.Assign(

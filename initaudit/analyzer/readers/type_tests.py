@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.context import Context
@@ -13,14 +14,16 @@ from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.naming import blocks
 from initaudit.subjects.module_tests import TypeTest
 
+WALKS = "modules( children( apply( ._modules"
+
 
 @reads(
     TypeTest,
     scope=Context,
     words=("isinstance( type( __class__", "modules( children( Module _("),
-    nearby="modules( children( apply(",
+    nearby=WALKS,
 )
-@reads(TypeTest, scope=Context, words=("modules( children( Module _(", "==A"), nearby="modules( children( apply(")
+@reads(TypeTest, scope=Context, words=("modules( children( Module _(", "==A"), nearby=WALKS)
 def type_tests(context: Context) -> Iterator[TypeTest]:
     """Tests, in a statement, of the type of what is known to be a module."""
     for step in Meanings(context).steps():
@@ -52,6 +55,17 @@ def _type_tests(context: Context, expression: ast.AST, modules: Sequence[str]) -
                     yield _type_test(
                         context, node, "never true", f"isinstance({subject}, {context.snippet.source(kind)})"
                     )
+            case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=subject), kinds]) if subject in modules:
+                if any(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in _alternatives(kinds)):
+                    yield _type_test(context, node, "raises TypeError, since a text is no class", None)
+            case ast.Compare(
+                left=ast.Attribute(attr="__name__", value=left), ops=[ast.Is() | ast.Eq()], comparators=[kind]
+            ):
+                if _type_of(left) in modules and context.is_module_class(kind):
+                    mended = f"isinstance({_type_of(left)}, {context.snippet.source(kind)})"
+                    yield _type_test(context, node, "never true", mended)
+            case ast.BoolOp(op=ast.And()):
+                yield from _both(context, node, modules)
             case ast.Compare(left=left, ops=[ast.Is() | ast.Eq() | ast.In()], comparators=[ast.Constant(value=str())]):
                 if _type_of(left) in modules:
                     yield _type_test(context, node, "never true", None)
@@ -70,6 +84,20 @@ def _type_of(node: ast.expr) -> str | None:
         case ast.Attribute(value=ast.Name(id=subject), attr="__class__"):
             return subject
     return None
+
+
+def _alternatives(kinds: ast.expr) -> Sequence[ast.expr]:
+    return kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
+
+
+def _both(context: Context, node: ast.BoolOp, modules: Sequence[str]) -> Iterator[TypeTest]:
+    """``isinstance(m, A) and isinstance(m, B)`` of layers of torch that no class derives from both of."""
+    tests = [test for test in node.values if _tested(test) in modules]
+    kinds = [context.canonical(_asked_for(test)) or "" for test in tests]
+    apart = len(set(kinds)) > 1 and all(kind.removeprefix("torch.nn.") in torch_api.SIZES for kind in kinds)
+    if apart and len(tests) == len(node.values) and len(set(map(_tested, tests))) == 1:
+        either = ", ".join(map(context.snippet.source, map(_asked_for, tests)))
+        yield _type_test(context, node, "never true", f"isinstance({_tested(tests[0])}, ({either}))")
 
 
 def _always_true(context: Context, node: ast.BoolOp, modules: Sequence[str]) -> Iterator[TypeTest]:

@@ -8,6 +8,8 @@ import weakref
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.frameworks import CALLED_BY_FRAMEWORK, RESETS
 from initaudit.analyzer.module import Module
@@ -21,6 +23,7 @@ from initaudit.analyzer.syntax.context import Context, first_parameter, initiali
 from initaudit.analyzer.syntax.iteration import element_name, iterated
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.syntax.walks import applied
+from initaudit.finding import Place
 from initaudit.subjects.initializers import UncalledInitializer
 
 SIBLINGS = 3
@@ -31,6 +34,7 @@ SPECIAL = {"forward", "extra_repr", "setup", "configure_model", "configure_optim
 def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
     """A method of a module class, or a function of a script, that initializes and that nothing calls."""
     function, definition = context.function, context.definition
+    yield from _nested(context)
     if function is None or definition is None or function.decorator_list or not _may_be_forgotten(function.name):
         return
     if not _initializes(context, function):
@@ -51,14 +55,37 @@ def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
             return  # users of a library may call it
         if is_loaded_where_built(project, context.cls, calls.importing):
             return  # what its layers drew is replaced
-    place = context.snippet.place(function)
-    header = module.lines[place.row - 1]
     yield UncalledInitializer(
-        place=type(place)(place.filename, place.row, place.column, place.row, len(header) + 1),
+        place=_header(context, function),
         name=function.name,
         model=context.cls.qualname if context.cls is not None else None,
         siblings=tuple(dict.fromkeys(calls.siblings))[:SIBLINGS],
     )
+
+
+def _header(context: Context, function: FunctionNode) -> Place:
+    """The place of the line that defines a function."""
+    place = context.snippet.place(function)
+    header = context.module.lines[place.row - 1]
+    return msgspec.structs.replace(place, end_row=place.row, end_column=len(header) + 1)
+
+
+def _nested(context: Context) -> Iterator[UncalledInitializer]:
+    """Functions inside a method of a module class that initialize what they are given, and that nothing there reads."""
+    outer = context.function
+    if outer is None or context.cls is None or not context.project.is_module_class(context.cls):
+        return
+    for node in context.walk():
+        match node:
+            case ast.FunctionDef(name=name, args=ast.arguments(args=[first, *_]), decorator_list=[]):
+                pass
+            case _:
+                continue
+        if node is outer:
+            continue
+        read = any(isinstance(each, ast.Name) and each.id == name for each in context.walk())
+        if not read and not context.holds("locals(") and _draws(context, node, first.arg):
+            yield UncalledInitializer(place=_header(context, node), name=name, model=context.cls.qualname)
 
 
 def _may_be_forgotten(name: str) -> bool:
@@ -80,8 +107,11 @@ def _is_forgotten_reset(calls: _Calls, cls: Defined) -> bool:
 def _initializes(context: Context, function: FunctionNode) -> bool:
     """Whether a function draws or sets parameters of the object, or of what it is given, and does little else."""
     root = "self" if context.cls is not None else first_parameter(context)
-    if root is None:
-        return False
+    return root is not None and _draws(context, function, root)
+
+
+def _draws(context: Context, function: FunctionNode, root: str) -> bool:
+    """Whether a function draws or sets parameters of ``root``, and does little else."""
     elements = {root}
     for node in nodes(function):  # what loops over it, or names taken from it, stand for
         if isinstance(node, ast.For) and _root(node.iter) in elements:
@@ -227,7 +257,7 @@ class _Calls:
         if use.kind == "object" or cls is None or use.owner is None:
             return cls is None or module in self.importing
         owner = Defined(module, use.owner)
-        if owner == cls or cls in (self.project.mro(owner) or (cls,)):
+        if cls in (self.project.mro(owner) or (cls,)) or owner in (self.project.mro(cls) or (owner,)):
             return True
         if self.name in use.owner.members and use.kind == "own":
             self.siblings.append(use.owner.name)

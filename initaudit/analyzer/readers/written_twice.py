@@ -42,6 +42,43 @@ def written_twice(context: Context) -> Iterator[Overwritten]:
             )
 
 
+@reads(Overwritten, scope=Context, words=("_(", "Linear( Conv1d( Conv2d( Conv3d( Embedding("), nearby="nn")
+def replaced(context: Context) -> Iterator[Overwritten]:
+    """``nn.init.zeros_(net.fc.bias)`` and then ``net.fc = nn.Linear(...)``, with nothing of the model between them."""
+    for step in Meanings(context).steps():
+        first = _written(context, step.statement)
+        layer = first.value if isinstance(first, ast.Attribute) and first.attr in ("weight", "bias") else None
+        if not isinstance(layer, ast.Attribute) or step.guarded:
+            continue
+        again = _replaced(context, step, layer)
+        if again is not None:
+            yield Overwritten(
+                observer=Observer.ANALYZER,
+                place=context.snippet.place(step.statement),
+                source=context.snippet.source(step.statement),
+                by=context.snippet.source(again),
+                at_once=True,
+                replaces=True,
+                again=context.snippet.place(again),
+                model=context.cls.qualname if context.cls is not None else None,
+                parameter=ast.unparse(first).removeprefix("self.") if first is not None else None,
+            )
+
+
+def _replaced(context: Context, step: Step, layer: ast.Attribute) -> ast.Assign | None:
+    """The statement behind that puts a new layer in the place of another, where only writes stand between."""
+    root = dotted(layer).partition(".")[0]
+    for later in step.after:
+        match later:
+            case ast.Assign(targets=[target], value=ast.Call(func=made)) if dotted(target) == dotted(layer):
+                kind = (context.canonical(made) or "").removeprefix("torch.nn.")
+                return later if kind in torch_api.SIZES and dotted(layer) not in ast.unparse(later.value) else None
+        names = {node.id for node in ast.walk(later) if isinstance(node, ast.Name)}
+        if root in names and _written(context, later) is None:
+            return None
+    return None
+
+
 def _written(context: Context, statement: ast.stmt) -> ast.expr | None:
     """What a statement writes in full, and nothing else."""
     match statement:

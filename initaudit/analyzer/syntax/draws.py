@@ -196,7 +196,7 @@ class Draws:
                 comparators=[kinds],
             ):
                 return self._types(subject, kinds)
-        return _of_class_name(test, known)
+        return of_class_name(test, known)
 
     def _types(self, subject: ast.expr, kinds: ast.expr) -> Types:
         types = tuple(found for kind in _alternatives(kinds) if (found := self.type_named(kind)) is not None)
@@ -213,7 +213,7 @@ def class_name_of(value: ast.expr) -> str | None:
     return None
 
 
-def _of_class_name(test: ast.expr, known: Types) -> Types:
+def of_class_name(test: ast.expr, known: Types) -> Types:
     """What ``classname.find("BatchNorm") != -1`` says: the class is one of torch's that are called so."""
     match test:
         case ast.Compare(

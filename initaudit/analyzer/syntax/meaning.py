@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from initaudit.analyzer.snippets import FunctionNode, nodes, parameters
@@ -17,6 +17,7 @@ class What(enum.Enum):
     PARAMETER = "a parameter"
     STATE = "a value of a state dict"
     COPY = "a copy of a parameter"
+    CLASS_NAME = "the name of the class of a module"
     NAME = "the name of a parameter or a module"
     MODULES = "modules, one by one"
     NAMED_MODULES = "modules with their names"
@@ -99,6 +100,19 @@ class Step:
     def excluded(self) -> tuple[ast.expr, ...]:
         """The conditions that do not hold: those of the branches before an ``else``, and of an earlier ``continue``."""
         return tuple(test for test, holds in self.conditions if not holds)
+
+    def calls(self) -> Iterator[ast.Call]:
+        """The calls of the statement, without those of statements in it."""
+        pending: list[ast.AST] = [self.statement]
+        while pending:
+            node = pending.pop()
+            if isinstance(node, ast.Call):
+                yield node
+            pending += [
+                inner
+                for inner in ast.iter_child_nodes(node)
+                if not isinstance(inner, ast.stmt | ast.Lambda | ast.ExceptHandler | ast.match_case)
+            ]
 
     def reads_later(self, name: str) -> bool:
         """Whether something may read a name behind the statement, before a loop binds it again."""

@@ -15,6 +15,7 @@ from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, nodes, parameters, spelled
 from initaudit.analyzer.syntax.context import Context, own_attribute
+from initaudit.analyzer.syntax.draws import class_name_of, of_class_name
 from initaudit.analyzer.syntax.meaning import (
     ELEMENTS,
     ITERATORS,
@@ -40,12 +41,16 @@ MAYBE_COPIES = {"float", "double", "half", "bfloat16", "to", "cpu", "cuda", "typ
 """Methods that give back the same memory when there is nothing to convert."""
 DETACH = {"detach", "detach_", "numpy"}
 OF_SAME_SHAPE = "requires_grad_ share_memory_ pin_memory rename mul_ div_ add_ sub_ clamp_"
+SPLITS = ("chunk", "split", "unbind", "tensor_split")
+"""Methods that give several views."""
 KEEPS_SHAPE = DETACH.union(OF_SAME_SHAPE.split())
 OF_LAYERS = ("weight", "bias")
 STACKED = {f"torch.nn.{name}" for name in (*torch_api.RESETS_ALL, "MultiheadAttention")}
 """Layers whose parameters have names of their own, ..."""
 OF_STACKED = ("weight_", "bias_", "in_proj_")
 """... and what these begin with."""
+OF_MODULES = {"items": What.NAMED_MODULES, "values": What.MODULES}
+"""Methods of the dictionary in which a module has others."""
 WRAPPERS = {"list", "tuple", "reversed", "sorted", "iter"}
 
 _ATTRIBUTES: weakref.WeakKeyDictionary[Module, dict[int, dict[str, Attribute]]] = weakref.WeakKeyDictionary()
@@ -187,8 +192,11 @@ class Meanings:
                     names = {**names, **self._elements(each, names)}
                     conditions = (*conditions, *((test, True) for test in each.ifs))
                 value = made.elt
-            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="apply"), args=[ast.Lambda(args=given) as made])):
-                names = {**step.names, **{arg.arg: Meaning(What.MODULE, arg.arg) for arg in given.args[:1]}}
+            case ast.Expr(
+                value=ast.Call(func=ast.Attribute(attr="apply", value=model), args=[ast.Lambda(args=given) as made])
+            ):
+                each_module = Meaning(What.MODULE, f"{spelled(model)}.modules()", element=True)
+                names = {**step.names, **dict.fromkeys([arg.arg for arg in given.args[:1]], each_module)}
                 conditions, value = step.conditions, made.body
             case _:
                 return
@@ -201,6 +209,8 @@ class Meanings:
     def _bind(self, statement: ast.stmt, names: dict[str, Meaning]) -> None:
         bound: dict[str, Meaning] = {}
         match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if subject := class_name_of(value):
+                bound[name] = Meaning(What.CLASS_NAME, subject)
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=value)
                 | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
@@ -226,9 +236,13 @@ class Meanings:
     def _narrowed(self, test: ast.expr, names: Names) -> dict[str, Meaning]:
         """What names stand for where a test holds."""
         found = dict(names)
+        named = {f"class name {name}": (each.source,) for name, each in names.items() if each.what is What.CLASS_NAME}
         for part in test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]:
             name, kinds = self._type_asked_for(part)
             meaning = found.get(name)
+            for subject, layers in of_class_name(part, named).items():
+                if (known := found.get(subject)) is not None and known.what is What.MODULE and not known.kinds:
+                    found[subject] = replace(known, kinds=layers)
             if kinds and not any(map(self.context.is_module_class, kinds)):
                 found.pop(name, None)  # it is of another type here
             elif (
@@ -277,6 +291,8 @@ class Meanings:
                 return {}
             target = target.elts[1]
         found = self.meaning(iterable, names)
+        if found is not None and found.what is What.MODULE and found.items:  # it goes over the layers of a sequence
+            found = replace(found, what=What.MODULES, kinds=tuple(dict.fromkeys(found.items)), items=())
         if found is None or found.what not in ELEMENTS:
             return {}
         if found.what in (What.MODULES, What.NAMED_MODULES) and not self._walks_model(iterable, loop, names):
@@ -312,6 +328,12 @@ class Meanings:
                 return names.get(name)
             case ast.Attribute():
                 return self._attribute(node, names)
+            case ast.Subscript(value=ast.Call(func=ast.Attribute(attr=name, value=value)), slice=ast.Constant()) if (
+                name in SPLITS
+            ):
+                owner = self.meaning(value, names)
+                whole = owner is not None and owner.what in TENSORS
+                return replace(owner, part=True, element=False) if owner is not None and whole else None
             case ast.Subscript(value=value, slice=index):
                 owner = self.meaning(value, names)
                 if owner is not None and owner.what is What.STATE_DICT:
@@ -412,10 +434,14 @@ class Meanings:
         if name == "getattr" and len(node.args) >= 2:
             owner = self.meaning(node.args[0], names)
             key = node.args[1]
-            of_module = owner is not None and owner.what is What.MODULE
-            if owner is None or not of_module or not isinstance(key, ast.Constant) or key.value not in OF_LAYERS:
+            if owner is None or owner.what is not What.MODULE:
                 return None
-            return Meaning(What.PARAMETER, spelled(node), owner.kinds, str(key.value))
+            start = key.values[0] if isinstance(key, ast.JoinedStr) and key.values else key
+            text = start.value if isinstance(start, ast.Constant) else None
+            stacked = bool(owner.kinds) and set(owner.kinds) <= STACKED and str(text).startswith(OF_STACKED)
+            if not stacked and (start is not key or text not in OF_LAYERS):
+                return None
+            return Meaning(What.PARAMETER, spelled(node), owner.kinds, str(text))
         if isinstance(function, ast.Attribute):
             found = self._method(node, function, names)
             if found is not None:
@@ -433,6 +459,8 @@ class Meanings:
             owner = self.meaning(function.value, names) if "parameters" in attr else None
             kinds, items = (owner.kinds, owner.items) if owner is not None else ((), ())
             return Meaning(ITERATORS[attr], spelled(node), kinds, items=items)
+        if attr in OF_MODULES and isinstance(function.value, ast.Attribute) and function.value.attr == "_modules":
+            return Meaning(OF_MODULES[attr], spelled(node))
         if attr == "state_dict" and not node.args:
             return Meaning(What.STATE_DICT, spelled(node))
         owner = self.meaning(function.value, names)
@@ -452,7 +480,7 @@ class Meanings:
         if attr in torch_api.WHOLE_VIEWS:
             detached = owner.detached or attr in DETACH
             return replace(owner, element=False, detached=detached, reshaped=owner.reshaped or attr not in KEEPS_SHAPE)
-        if attr in torch_api.PARTIAL_VIEWS and attr not in ("index_select", "chunk", "split", "unbind", "tensor_split"):
+        if attr in torch_api.PARTIAL_VIEWS and attr not in ("index_select", *SPLITS):
             return replace(owner, part=True, element=False)
         return None
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from initaudit.analyzer import frameworks, torch_api
 from initaudit.analyzer.project import Defined, External, Project
@@ -32,13 +32,14 @@ MAX_DEPTH = 4
 @dataclass(frozen=True, slots=True)
 class Layer:
     """A module that some code makes. ``depth`` counts the containers around it, ``derived`` names what its weight is
-    computed by, and ``made`` is the source of the call that makes it."""
+    computed by, ``made`` what is called to make it, and ``call`` that call."""
 
     kind: str
     made: str
     cls: Defined | None = None
     depth: int = 0
     derived: str | None = None
+    call: ast.Call | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)
@@ -63,7 +64,7 @@ class Found:
 
     def within(self) -> Found:
         """The same in a container."""
-        deeper = (Layer(one.kind, one.made, one.cls, one.depth + 1, one.derived) for one in self.layers)
+        deeper = (replace(one, depth=one.depth + 1) for one in self.layers)
         return Found(tuple(deeper), self.complete)
 
 
@@ -224,7 +225,7 @@ class _Reader:
             return self.returned_by(made)
         if not self.context.project.is_module_class(made):
             return NOTHING if self.context.project.mro(made) is not None else UNKNOWN
-        return Found((Layer(made.qualname, dotted(node.func), made),))
+        return Found((Layer(made.qualname, dotted(node.func), made, call=node),))
 
     def external(self, node: ast.Call, name: str) -> Found:
         if name in CONTAINERS:
@@ -235,14 +236,14 @@ class _Reader:
             found = self.layers(node.args[0])
             by = name if name in DERIVES else None
             return Found(
-                tuple(Layer(one.kind, one.made, one.cls, one.depth, by or one.derived) for one in found.layers),
+                tuple(replace(one, derived=by or one.derived) for one in found.layers),
                 found.complete,
             )
         last = name.rpartition(".")[2]
         if name in ("torch.nn.Parameter", "torch.nn.Buffer") or name.startswith(("math.", "torch.nn.init.")):
             return NOTHING
         if name.startswith("torch.nn.") and last[:1].isupper():
-            return Found((Layer(name, dotted(node.func)),))
+            return Found((Layer(name, dotted(node.func), call=node),))
         return NOTHING if name.startswith("torch.") and not name.startswith("torch.nn.") else UNKNOWN
 
     def returned_by(self, function: Defined) -> Found:

@@ -1,0 +1,104 @@
+"""Writes of parameters that their layers are made without: the bias of ``nn.Conv2d(3, 8, 3, bias=False)``."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.syntax.context import Context, own_attribute
+from initaudit.analyzer.syntax.meaning import Meaning, What
+from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.structure import constructed
+from initaudit.analyzer.syntax.walks import written
+from initaudit.subjects.initializers import AbsentParameter
+
+LAYERS = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS
+SWITCHES: Mapping[str, tuple[str, ...]] = {
+    "bias": ("bias",),
+    "affine": ("weight", "bias"),
+    "elementwise_affine": ("weight", "bias"),
+}
+"""Arguments of layers, and the parameters that a layer has none of where they are False."""
+
+
+@reads(AbsentParameter, scope=Context, words=("_( .bias= .weight= .data=", ".bias .weight"), nearby="bias= affine=")
+def absent_parameters(context: Context) -> Iterator[AbsentParameter]:
+    """``self.conv.bias.data.fill_(0)`` of a layer that always is made without a bias."""
+    meanings = Meanings(context)
+    for step in meanings.steps():
+        for target in _written(context, step.statement):
+            layer = target.value
+            if step.guarded or any(_asks(test, target.attr) for test, _ in step.conditions):
+                continue
+            meaning = meanings.meaning(layer, step.names)
+            made = _met(context, meaning, target.attr) or _made(context, meaning, layer)
+            if made is not None and target.attr in _absent(context, made) and not _given_later(context, target):
+                yield AbsentParameter(
+                    place=context.snippet.place(target), target=context.snippet.source(target), made=ast.unparse(made)
+                )
+
+
+def _written(context: Context, statement: ast.stmt) -> Iterator[ast.Attribute]:
+    """The parameters of layers that a statement writes in place, or whose data it replaces."""
+    match statement:
+        case ast.Expr(value=ast.Call() as call):
+            target = written(context, call)
+        case ast.Assign(targets=[ast.Attribute(attr="data", value=target)]):
+            pass
+        case _:
+            return
+    if isinstance(target, ast.Attribute) and target.attr in ("weight", "bias"):
+        yield target
+
+
+def _asks(test: ast.expr, name: str) -> bool:
+    """Whether a condition may be about a parameter, or about whether the layer has one."""
+    return any(
+        (isinstance(node, ast.Attribute) and node.attr in (name, *SWITCHES))
+        or (isinstance(node, ast.Name) and node.id in ("hasattr", "getattr", *SWITCHES))
+        for node in ast.walk(test)
+    )
+
+
+def _met(context: Context, meaning: Meaning | None, name: str) -> ast.Call | None:
+    """The call that makes a layer without a parameter, where a walk over the object meets it by its kind."""
+    if meaning is None or meaning.source != "self.modules()" or context.cls is None:
+        return None
+    for held in constructed(context.project, context.cls).values():
+        one = held.layers[0] if held.complete and len(held.layers) == 1 else None
+        made = one.call if one is not None and one.kind in meaning.kinds else None
+        if made is not None and name in _absent(context, made):
+            return made
+    return None
+
+
+def _made(context: Context, meaning: Meaning | None, layer: ast.expr) -> ast.Call | None:
+    """The only call that makes a layer, of an attribute of the object or of a variable."""
+    name = own_attribute(layer)
+    if name is not None and context.cls is not None:
+        held = constructed(context.project, context.cls).get(name)
+        one = held.layers[0] if held is not None and held.complete and len(held.layers) == 1 else None
+        return one.call if one is not None and one.depth == 0 and one.derived is None else None
+    if not isinstance(layer, ast.Name) or meaning is None or meaning.what is not What.MODULE or meaning.element:
+        return None
+    call = ast.parse(meaning.source, mode="eval").body
+    return call if isinstance(call, ast.Call) else None
+
+
+def _absent(context: Context, made: ast.Call) -> set[str]:
+    """The parameters that a layer of torch is made without."""
+    kind = (context.canonical(made.func) or "").removeprefix("torch.nn.")
+    if kind not in LAYERS:
+        return set()
+    off = {each.arg for each in made.keywords if isinstance(each.value, ast.Constant) and each.value.value is False}
+    return {name for switch, names in SWITCHES.items() if switch in off for name in names}
+
+
+def _given_later(context: Context, target: ast.Attribute) -> bool:
+    """Whether the class or the function gives a layer such a parameter itself."""
+    text = context.module.slice(context.cls.definition) if context.cls is not None else context.module.text
+    last = dotted(target.value).rpartition(".")[2]
+    return f"{last}.{target.attr} =" in text or "register_parameter" in text or "setattr" in text

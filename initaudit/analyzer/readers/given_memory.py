@@ -1,0 +1,134 @@
+"""Models that get new memory by ``to_empty``, and are used before anything writes it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from initaudit.analyzer.project import Defined
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.copy_writes import read_outside
+from initaudit.analyzer.readers.tied_draws import tie
+from initaudit.analyzer.snippets import dotted, nodes
+from initaudit.analyzer.syntax.context import Context, function_context, in_order
+from initaudit.analyzer.syntax.meaning import Step, What
+from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.subjects.lost_on_meta import GivenMemory
+from initaudit.subjects.weights import TiedDraw
+
+READS = {
+    "train", "eval", "to", "cuda", "cpu", "half", "float", "parameters", "named_parameters", "zero_grad", "state_dict",
+    "requires_grad_", "compile", "training", "device", "dtype", "__class__",
+}  # fmt: skip
+"""Methods of a module that write none of its parameters."""
+COUNTS = {"print", "sum", "len", "id", "type", "repr", "str"}
+
+
+@reads(GivenMemory, scope=Context, words="to_empty(")
+def given_memory(context: Context) -> Iterator[GivenMemory]:
+    """``model.to_empty(device="cuda")``, and the first use of the model, where all that stands between only reads."""
+    meanings = Meanings(context)
+    for step in meanings.steps():
+        name = _given(step.statement)
+        if name is None or step.guarded or step.conditions or read_outside(context, name):
+            continue
+        meaning = step.names.get(name)
+        built = isinstance(step.statement, ast.Assign) or (meaning is not None and meaning.what is What.MODULE)
+        used = _used(context, step, name) if built else None
+        if used is not None:
+            yield GivenMemory(place=context.snippet.place(step.statement), model=name, used=context.snippet.place(used))
+
+
+@reads(TiedDraw, scope=Context, words=("to_empty(", "meta"), nearby=".weight=")
+def ties_lost(context: Context) -> Iterator[TiedDraw]:
+    """A tie of a constructor that ran on the meta device: ``to_empty`` gives each of the two names its own memory."""
+    for step in Meanings(context).steps():
+        name = _given(step.statement)
+        meaning = step.names.get(name) if name is not None else None
+        if name is None or meaning is None or step.guarded or not _built_on_meta(context, name):
+            continue
+        if any("tie" in ast.unparse(later) or "weight =" in ast.unparse(later) for later in step.after):
+            continue
+        made = ast.parse(meaning.source, mode="eval").body
+        cls = context.resolve(made.func) if isinstance(made, ast.Call) else None
+        if not isinstance(cls, Defined) or (member := cls.definition.members.get("__init__")) is None:
+            continue
+        init = function_context(context.project, Defined(cls.module, member))
+        for statement in in_order(init.function.body) if init is not None and init.function is not None else ():
+            tied = tie(statement)
+            if tied is not None and init is not None:
+                yield TiedDraw(
+                    place=context.snippet.place(step.statement),
+                    model=cls.qualname,
+                    name=f"{tied[0]}.weight",
+                    other=f"{tied[1]}.weight",
+                    tie=init.snippet.source(statement),
+                    tied=init.snippet.place(statement),
+                    first="",
+                    by=context.snippet.source(step.statement),
+                )
+                return
+
+
+def _built_on_meta(context: Context, name: str) -> bool:
+    return any(
+        isinstance(node, ast.With)
+        and any("meta" in ast.unparse(item.context_expr) for item in node.items)
+        and any(isinstance(each, ast.Assign) and name in map(dotted, each.targets) for each in node.body)
+        for node in context.walk()
+    )
+
+
+def _given(statement: ast.stmt) -> str | None:
+    """The name of the model that a statement gives new memory."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="to_empty"))):
+            return name
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Attribute(attr="to_empty"))):
+            return name
+    return None
+
+
+def _used(context: Context, step: Step, name: str) -> ast.expr | None:
+    """What computes with the model or trains it, in the statements behind; None where something else may write it."""
+    used: ast.expr | None = None
+    for statement in step.after:
+        parents = {child: node for node in nodes(statement) for child in ast.iter_child_nodes(node)}
+        for node in nodes(statement):
+            if not isinstance(node, ast.Name) or node.id != name:
+                continue
+            match parents.get(node):
+                case ast.Call(func=function) as call if function is node:
+                    used = used or call
+                case ast.Attribute(attr=attr) as read if isinstance(node.ctx, ast.Load) and attr in READS:
+                    if _is_written(parents, read):
+                        return None
+                    if (optimizer := _optimizer(context, parents, read)) is not None:
+                        used = used or optimizer
+                case ast.Call(func=ast.Name(id=function)) if function in COUNTS:
+                    pass
+                case _:
+                    return None
+    return used
+
+
+def _is_written(parents: dict[ast.AST, ast.AST], read: ast.AST) -> bool:
+    """Whether the parameters are gone through one by one, or given to something that may write them."""
+    node = parents.get(read)
+    while node is not None and not isinstance(node, ast.stmt):
+        if isinstance(node, ast.Call):
+            last = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if last.endswith("_") and last != "clip_grad_norm_":
+                return True
+        node = parents.get(node)
+    return isinstance(node, ast.For)
+
+
+def _optimizer(context: Context, parents: dict[ast.AST, ast.AST], read: ast.AST) -> ast.Call | None:
+    """The call of an optimizer that something is given to."""
+    node = parents.get(read)
+    while node is not None and not isinstance(node, ast.stmt):
+        if isinstance(node, ast.Call) and (context.canonical(node.func) or "").startswith("torch.optim."):
+            return node
+        node = parents.get(node)
+    return None

@@ -1,0 +1,135 @@
+"""Calls of functions of ``nn.init`` that torch refuses, whatever tensor they are given."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Iterable, Iterator
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.meaning import bound_in
+from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.schemes.gains import FIXED, LINEAR
+from initaudit.subjects.initializers import ImpossibleCall
+
+_KAIMING = ("tensor a mode nonlinearity generator", 1)
+SIGNATURES = {
+    name: (tuple(names.split()), required)
+    for name, (names, required) in {
+        "uniform_": ("tensor a b generator", 1),
+        "normal_": ("tensor mean std generator", 1),
+        "trunc_normal_": ("tensor mean std a b generator", 1),
+        "constant_": ("tensor val", 2),
+        "ones_": ("tensor", 1),
+        "zeros_": ("tensor", 1),
+        "eye_": ("tensor", 1),
+        "dirac_": ("tensor groups", 1),
+        "xavier_uniform_": ("tensor gain generator", 1),
+        "xavier_normal_": ("tensor gain generator", 1),
+        "kaiming_uniform_": _KAIMING,
+        "kaiming_normal_": _KAIMING,
+        "orthogonal_": ("tensor gain generator", 1),
+        "sparse_": ("tensor sparsity std generator", 2),
+        "calculate_gain": ("nonlinearity param", 1),
+    }.items()
+}
+"""What the functions of ``nn.init`` are called with, and how many of these arguments have no default."""
+DEPRECATED = {name.removesuffix("_"): name for name in SIGNATURES if name not in ("calculate_gain", "ones_", "zeros_")}
+"""Names that torch still has, but for ``trunc_normal``, which it never had."""
+MODULES = {"torch", "math", "random", "warnings"}
+VALUES = {"mode": ("fan_in", "fan_out"), "nonlinearity": tuple(sorted({*LINEAR, *FIXED, "leaky_relu"}))}
+
+
+@reads(
+    ImpossibleCall, scope=Context, words="_( calculate_gain( xavier*( kaiming*( glorot*( he_*( getattr(", nearby="init"
+)
+def impossible_calls(context: Context) -> Iterator[ImpossibleCall]:
+    """Names that ``torch.nn.init`` does not have, and arguments that its functions refuse."""
+    if context.holds("raises(") or context.holds("Raises("):
+        return  # a test of what torch refuses
+    own = bound_in(context.function) if context.function is not None else set()
+    refused = {id(call): found for call in context.calls() if (found := _refused(context, call, own)) is not None}
+    for step in Meanings(context).steps() if refused else ():
+        if step.guarded or any(_asks_for_attribute(test) for test, _ in step.conditions):
+            continue
+        for call in step.calls():
+            if id(call) in refused:
+                called, why, close = refused[id(call)]
+                yield ImpossibleCall(place=context.snippet.place(call), called=called, why=why, close=close)
+
+
+def _refused(context: Context, call: ast.Call, own: set[str]) -> tuple[str, str, tuple[str, ...]] | None:
+    """What is called, why torch refuses it, and what is close to what it was given."""
+    name = _initializer(context, call.func, own)
+    found = next(_reasons(name, call), None) if name is not None else None
+    return (name or "", *found) if found is not None else None
+
+
+def _asks_for_attribute(test: ast.expr) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == "hasattr" for node in ast.walk(test))
+
+
+def _initializer(context: Context, function: ast.expr, own: set[str]) -> str | None:
+    """The name of what is called in ``nn.init``, whether or not there is such a thing."""
+    match function:
+        case ast.Call(func=ast.Name(id="getattr"), args=[owner, ast.Constant(value=str(last))]):
+            found = context.canonical(owner)
+            name = f"{found}.{last}" if found is not None else None
+        case ast.Name() | ast.Attribute():
+            owner, name = function, context.canonical(function)
+        case _:
+            return None
+    if name is None or not name.startswith(torch_api.INIT) or _root(owner) in own:
+        return None
+    last = name.removeprefix(torch_api.INIT)
+    known = last.startswith("_") or "." in last or last in MODULES or _is_set(context, last)
+    return None if known else last
+
+
+def _root(node: ast.expr) -> str | None:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _is_set(context: Context, name: str) -> bool:
+    """Whether a file gives ``nn.init`` an attribute of its own of this name."""
+    return name not in SIGNATURES and f"init.{name} =" in context.module.text
+
+
+def _reasons(name: str, call: ast.Call) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Why torch refuses a call, and what is close to what it was given."""
+    signature = SIGNATURES.get(DEPRECATED.get(name, name))
+    if signature is None or name == "trunc_normal":
+        yield f"`torch.nn.init` has no `{name}`", _close(name, SIGNATURES)
+        return
+    known, required = signature
+    if any(isinstance(arg, ast.Starred) for arg in call.args) or any(each.arg is None for each in call.keywords):
+        return
+    given = [*known[: len(call.args)], *(each.arg or "" for each in call.keywords)]
+    unknown = next((word for word in given if word not in known and word != "w"), None)
+    if len(call.args) > len(known):
+        yield f"`{name}` takes {len(known)} arguments and is given {len(call.args)}", ()
+    elif unknown is not None:
+        yield f"`{name}` takes no argument `{unknown}`", _close(unknown, known[1:] or known)
+    elif len(given) < required:
+        yield f"`{name}` is not given its `{known[required - 1]}`", ()
+    else:
+        values = dict(zip(given, [*call.args, *(each.value for each in call.keywords)], strict=True))
+        yield from _unknown_values(values)
+
+
+def _unknown_values(values: dict[str, ast.expr]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for keyword, accepted in VALUES.items():
+        value = values.get(keyword)
+        text = value.value if isinstance(value, ast.Constant) else None
+        if isinstance(text, str) and (text.lower() if keyword == "mode" else text) not in accepted:
+            yield f'torch knows no `{keyword}="{text}"`', _close(text, accepted)
+            return
+
+
+def _close(word: str, words: Iterable[str]) -> tuple[str, ...]:
+    """What looks most like a word, the nearest first."""
+    return tuple(difflib.get_close_matches(word.lower(), list(words), n=2, cutoff=0.5))

@@ -1,0 +1,105 @@
+"""INI314: a call in `nn.init` that torch refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.subjects.initializers import ImpossibleCall
+
+
+class ImpossibleInitializerCall(Rule[ImpossibleCall]):
+    """
+    ## What it does
+    Reports calls of functions that `torch.nn.init` does not have, and calls of those it has with a number of arguments, a keyword, a `mode` or a `nonlinearity` that they do not accept.
+
+    ## Why is this bad?
+    The call raises as soon as it runs. In a branch that nobody has taken yet, an option for example, it waits for the first user who does.
+
+    ## Example
+    ```python
+    nn.init.zero_(self.fc.bias)
+    nn.init.kaiming_normal_(self.conv.weight, mode="fan_avg")
+    nn.init.kaiming_uniform_(self.fc.weight, nonlinearity="gelu")
+    ```
+
+    ## Use instead
+    ```python
+    nn.init.zeros_(self.fc.bias)
+    nn.init.kaiming_normal_(self.conv.weight, mode="fan_out")
+    nn.init.kaiming_uniform_(self.fc.weight, nonlinearity="relu")
+    ```
+
+    ## Known problems
+    A name, mode or nonlinearity that is computed is not reported. Keywords are those of torch 2.13; an earlier release has no `generator`.
+
+    ## References
+    - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
+    """
+
+    code = "INI314"
+    name = "impossible-initializer-call"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = ANALYZER
+    subject = ImpossibleCall
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(4, 4)
+                    nn.init.zero_(self.fc.bias)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init_weights(m):
+                if isinstance(m, nn.Conv2d):
+                    nn.init.kaiming_normal_(m.weight, mode="fan_avg")
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+            from torch.nn import init
+
+            layer = nn.Linear(3, 4)
+            init.kaiming_uniform_(layer.weight, nonlinearity="gelu")
+            init.xavier_normal_(layer.weight, std=0.02)
+            init.constant_(layer.bias)
+            """,
+            count=3,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            from torch import nn
+            from torch.nn import init
+
+            layer = nn.Linear(3, 4)
+            init.kaiming_uniform_(layer.weight, a=0.2, mode="fan_in", nonlinearity="leaky_relu")
+            init.xavier_normal_(layer.weight, init.calculate_gain("tanh"))
+            init.constant_(layer.bias, val=0.1)
+            try:
+                init.kaiming_normal_(layer.weight, nonlinearity="silu")
+            except ValueError:
+                init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            """,
+        ),
+    )
+
+    def check(self, subject: ImpossibleCall) -> Iterator[Finding]:
+        instead = " or ".join(f"`{each}`" for each in subject.close)
+        yield self.finding(
+            subject.place,
+            f"{subject.why}: this raises" + (f"; did you mean {instead}?" if instead else ""),
+            evidence=[Evidence(Observer.ANALYZER, "compared with what the functions of `torch.nn.init` accept")],
+        )

@@ -1,0 +1,108 @@
+"""INI109: a model that gets new memory, and is used before anything writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.subjects.lost_on_meta import GivenMemory
+
+
+class MemoryNeverWritten(Rule[GivenMemory]):
+    """
+    ## What it does
+    Reports `model.to_empty(...)` behind which the model is called or trained, where nothing initializes it or loads a state into it.
+
+    ## Why is this bad?
+    `to_empty` allocates memory for every parameter and buffer and writes none of it. What the constructor drew is gone, and the model computes with whatever stood there.
+
+    ## Example
+    ```python
+    with torch.device("meta"):
+        model = Net()
+    model.to_empty(device="cuda")
+    optimizer = torch.optim.AdamW(model.parameters())
+    ```
+
+    ## Use instead
+    ```python
+    with torch.device("meta"):
+        model = Net()
+    model.to_empty(device="cuda")
+    for module in model.modules():
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+    optimizer = torch.optim.AdamW(model.parameters())
+    ```
+
+    ## Known problems
+    A model that is handed to another function, returned or walked over is not reported: something there may write it.
+
+    ## References
+    - [nn.Module.to_empty](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.to_empty)
+    - [Meta device](https://docs.pytorch.org/docs/stable/meta.html)
+    """
+
+    code = "INI109"
+    name = "memory-never-written"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = ANALYZER
+    subject = GivenMemory
+    invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            with torch.device("meta"):
+                model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+            model = model.to_empty(device="cpu")
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def train(x):
+                model = nn.Linear(4, 4)
+                nn.init.eye_(model.weight)
+                model.to_empty(device="cuda")
+                model.train()
+                return model(x)
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def load(x, state):
+                with torch.device("meta"):
+                    model = nn.Linear(4, 4)
+                model.to_empty(device="cuda")
+                model.load_state_dict(state)
+                return model(x)
+
+            def reset(x):
+                with torch.device("meta"):
+                    model = nn.Linear(4, 4)
+                model.to_empty(device="cuda")
+                model.reset_parameters()
+                return model(x)
+            """,
+        ),
+    )
+
+    def check(self, subject: GivenMemory) -> Iterator[Finding]:
+        yield self.finding(
+            subject.place,
+            f"`{subject.model}` gets new memory here and is used in {subject.used.seen_from(subject.place)} before anything "
+            f"writes it; initialize it, or load a state, between the two",
+            evidence=[Evidence(Observer.ANALYZER, "`to_empty` allocates and writes nothing")],
+        )
