@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from initaudit.finding import Observer
 from initaudit.naming import blocks, initializes
 from initaudit.probe.declarations import is_torch
+from initaudit.probe.files import is_installed, is_user_code
 from initaudit.probe.lines import place_of_node
 from initaudit.probe.walks import Loop, loops, variables_in
 from initaudit.probe.watch import OF_CHILDREN, Walk, Watch, asks_for_types
@@ -27,7 +29,7 @@ def nested_missed(watch: Watch) -> Iterator[ModelLoop]:
         kinds = _kinds(loop) if loop.walks[0].method in OF_CHILDREN else None
         if kinds is None or any(issubclass(come_to, kinds) for walk in loop.walks for come_to in walk.kinds):
             continue
-        missed = {path: layer for walk in loop.walks for path, layer in _in_containers(walk, kinds)}
+        missed = {path: layer for walk in loop.walks for path, layer in _inside(walk, kinds)}
         if not missed or not all(_left_alone(watch, layer) for layer in missed.values()):
             continue
         held = [path.partition(".")[0] for path in missed]
@@ -98,16 +100,28 @@ def _resolved(kind: ast.expr, loop: Loop) -> Any:
     return None
 
 
-def _in_containers(walk: Walk, kinds: tuple[type, ...]) -> Iterator[tuple[str, torch.nn.Module]]:
-    """The layers of some kinds that were in containers of a module, however deep, when it was walked over."""
+def _inside(walk: Walk, kinds: tuple[type, ...]) -> Iterator[tuple[str, torch.nn.Module]]:
+    """The layers of some kinds that were inside of others, however deep, when a module was walked over.
+
+    These are containers of torch, or modules of the same project: those of a library initialize their own layers.
+    """
     module = walk.module()
     held = dict(module.named_modules()) if module is not None else {}
     for path, layer in held.items():
         above = path.split(".")[:-1]
-        owners = [held[".".join(above[: depth + 1])] for depth in range(len(above))]
-        inside = owners and all(isinstance(owner, CONTAINERS) and is_torch(type(owner)) for owner in owners)
-        if inside and isinstance(layer, kinds) and layer in walk.below:
-            yield path, layer
+        owners = [type(held[".".join(above[: depth + 1])]) for depth in range(len(above))]
+        if owners and isinstance(layer, kinds) and layer in walk.below:
+            if all(issubclass(owner, CONTAINERS) or _of_project(owner, walk) for owner in owners):
+                yield path, layer
+
+
+def _of_project(owner: type, walk: Walk) -> bool:
+    """Whether a class is of the package that walks over a module, or as little installed as its code."""
+    package = str(walk.scope.get("__name__")).partition(".")[0]
+    if owner.__module__.partition(".")[0] == package:
+        return True
+    files = (walk.call.code.co_filename, getattr(sys.modules.get(owner.__module__), "__file__", None) or "")
+    return not is_torch(owner) and all(is_user_code(file) and not is_installed(file) for file in files)
 
 
 def _left_alone(watch: Watch, layer: torch.nn.Module) -> bool:

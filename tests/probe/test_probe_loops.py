@@ -281,11 +281,66 @@ def test_a_loop_over_children_that_may_do_what_it_is_for_is_silent(observe: Obse
     assert facts(observe(pyramid(initialize)), ModelLoop) == []
 
 
-def test_layers_in_classes_with_an_initializer_of_their_own_are_not_missed(observe: Observe) -> None:
+class Block(nn.Module):
+    """A layer with what comes after it, left at torch's default unless it is to initialize itself."""
+
+    def __init__(self, initialize: Initialize = lambda model: None) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)
+        initialize(self)
+
+
+class Residual(nn.Module):
+    def __init__(self, fn: nn.Module) -> None:
+        super().__init__()
+        self.fn = fn
+
+
+def children_of_an_attribute(model: Any) -> None:
+    for m in model.stages.children():
+        if isinstance(m, nn.Conv2d):
+            nn.init.kaiming_normal_(m.weight)
+
+
+@pytest.mark.parametrize(
+    ("make", "initialize", "held"),
+    [
+        (lambda: nn.Sequential(Block(), Block()), children_of_an_attribute, "stages"),
+        (lambda: nn.ModuleList([Residual(Residual(Block())) for _ in range(2)]), one_kind, "stages"),
+        (Block, one_kind, "stages"),
+        (lambda: nn.ModuleDict({"a": nn.Sequential(Residual(nn.Conv2d(4, 4, 1)))}), named, "stages"),
+    ],
+)
+def test_layers_in_modules_of_the_users_own_are_missed(
+    observe: Observe, make: Callable[[], nn.Module], initialize: Initialize, held: str
+) -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.parts = nn.ModuleList([pyramid(lambda model: None)() for _ in range(2)])
-            one_kind(self)
+            self.stages = make()
+            initialize(self)
 
-    assert facts(observe(Net), ModelLoop) == []
+    (fact,) = facts(observe(Net), ModelLoop)
+    assert (fact.missed, fact.missed_in) == (("torch.nn.Conv2d",), (held,))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.ModuleList([pyramid(looks_inside)() for _ in range(2)]),
+        lambda: nn.Sequential(Block(), Block(one_kind)),
+        lambda: nn.TransformerEncoderLayer(4, 1),
+    ],
+)
+def test_layers_in_modules_that_initialize_their_own_are_not_missed(
+    observe: Observe, make: Callable[[], nn.Module]
+) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts = make()
+            for m in self.children():
+                if isinstance(m, (nn.Conv2d, nn.Linear)):
+                    nn.init.zeros_(m.weight)
+
+    assert [fact for fact in facts(observe(Net), ModelLoop) if fact.model == "self"] == []
