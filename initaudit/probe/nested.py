@@ -110,9 +110,9 @@ def _inside(walk: Walk, kinds: tuple[type, ...]) -> Iterator[tuple[str, torch.nn
     for path, layer in held.items():
         above = path.split(".")[:-1]
         owners = [type(held[".".join(above[: depth + 1])]) for depth in range(len(above))]
-        if owners and isinstance(layer, kinds) and layer in walk.below:
-            if all(issubclass(owner, CONTAINERS) or _of_project(owner, walk) for owner in owners):
-                yield path, layer
+        inside = owners and all(issubclass(owner, CONTAINERS) or _of_project(owner, walk) for owner in owners)
+        if inside and isinstance(layer, kinds) and layer in walk.below:
+            yield path, layer
 
 
 def _of_project(owner: type, walk: Walk) -> bool:

@@ -1,7 +1,8 @@
-"""Units that stay equal and factors that keep one another at zero, as three steps of training show."""
+"""Units that stay equal and factors that keep one another at zero, as a few steps of training show."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 import msgspec
@@ -39,6 +40,12 @@ EXAMPLES = 2
 MOST = 24
 """Parameters that are tried in all."""
 
+STEPS = 3
+MOST_STEPS = 12
+"""Steps in all: there are more of them while each moves another zero, as those behind one another move in turn."""
+SCALINGS = 2
+
+Kind = tuple[str, str, str]
 Units = tuple[Slice, ...]
 """Everything that belongs to the units of a layer, its matrix first."""
 
@@ -97,26 +104,61 @@ def stuck(
         and timelines.coverage(name) is Coverage.WRITTEN
         and name not in influenced
     }
-    suspects = list(_suspects(built, tensors, multiplied))
-    zeros = [name for name, one in tensors.items() if not bool(one.any())]
-    if not suspects and len(zeros) < 2:
+    study = Study(
+        list(_suspects(built, tensors, multiplied)), [name for name, one in tensors.items() if not bool(one.any())]
+    )
+    if not study.open:
         return
     trainee = Trainee(make, given, seed)
-    still = {name for name in zeros if name in trainee.parameters}
-    reached: set[str] = set()
-    for gradients in trainee.train():
-        for suspect in suspects:
-            suspect.compare(gradients, trainee.generator)
-            suspect.feel(gradients)
-        still -= {name for name, gradient in gradients.items() if bool(gradient.any())}
-        reached |= gradients.keys()
-        if len(still) < 2 and not any(bool(suspect.shared.any()) for suspect in suspects):
-            return
-    for suspect in suspects:
+    study.learn(trainee)
+    left = STEPS
+    for _ in range(MOST_STEPS):
+        if left and study.open:
+            left = STEPS if study.learn(trainee, step=True) else left - 1
+    study.learn(trainee)
+    held = trainee.held()
+    for _ in range(SCALINGS):
+        trainee.scale()
+        study.learn(trainee)
+    for suspect in study.suspects:
         suspect.compare(trainee.parameters, trainee.generator)
         if bool(suspect.twins.any()):
             yield _equal_units(suspect, timelines)
-    yield from _zero_factors(make, given, seed, timelines, [name for name in zeros if name in still & reached])
+    for paths in Zeros(trainee, held, study.stuck).factors(timelines):
+        yield _factors(paths, timelines)
+
+
+class Study:
+    """What steps of training show of units that start the same, and of parameters that start at zero."""
+
+    def __init__(self, suspects: Sequence[Candidate], zeros: Sequence[str]) -> None:
+        self.suspects = suspects
+        self.zeros = zeros
+        self._reached: set[str] = set()
+        self._moved: set[str] = set()
+
+    @property
+    def open(self) -> bool:
+        """Whether more steps may show something."""
+        return len(self.zeros) - len(self._moved) > 1 or any(bool(suspect.shared.any()) for suspect in self.suspects)
+
+    @property
+    def stuck(self) -> list[str]:
+        """The zeros that outputs depend on and no gradient has moved."""
+        return [name for name in self.zeros if name in self._reached - self._moved]
+
+    def learn(self, trainee: Trainee, *, step: bool = False) -> bool:
+        """Take in what another batch shows; whether it moves a zero that none has moved before."""
+        gradients = trainee.gradients()
+        for suspect in self.suspects:
+            suspect.compare(gradients, trainee.generator)
+            suspect.feel(gradients)
+        known = len(self._moved)
+        self._moved.update(name for name in self.zeros if name in gradients and bool(gradients[name].any()))
+        self._reached.update(gradients)
+        if step:
+            trainee.step(gradients)
+        return len(self._moved) > known
 
 
 # Units
@@ -190,55 +232,87 @@ def _equal_units(suspect: Candidate, timelines: Timelines) -> EqualUnits:
 # Zeros
 
 
-def _zero_factors(
-    make: Make, given: Given, seed: int, timelines: Timelines, still: Sequence[str]
-) -> Iterator[ZeroFactors]:
-    """Parameters at zero that no gradient reached, each of which gets one as soon as the others are no longer zero.
+class Zeros:
+    """Parameters at zero that no gradient moves, in a model that was trained until nothing else was to be expected."""
 
-    Both directions count: behind a unit that is dead, a bias may free what comes after it, and nothing frees the bias.
-    """
-    kinds: dict[tuple[str, str], list[str]] = {}
-    for name in still:
-        declared = timelines.declared[name]
-        kinds.setdefault((declared.model, declared.name), []).append(name)
-    examples = [name for names in kinds.values() for name in names[:EXAMPLES]][:MOST]
-    freed = {name: _revived(make, given, seed, [name], still) for name in examples}
-    told: set[str] = set()
-    for name in examples:
-        partners = [other for other in examples if other != name and other in freed[name] and name in freed[other]]
-        if name in told or not partners:
-            continue
-        met = {(one.model, one.name) for one in (timelines.declared[each] for each in (name, *partners))}
-        group = [each for kind, names in kinds.items() if kind in met for each in names]
-        told.update(group)
-        yield _factors(_needed(make, given, seed, group, still), timelines)
-    rest = [name for name in examples if name not in told]
-    if len(rest) > 2:  # products of three factors and more: each is freed by all others together
-        others = {name: [each for each in rest if each != name] for name in rest}
-        group = [name for name in rest if name in _revived(make, given, seed, others[name], still)]
-        if len(group) > 2:
-            yield _factors(_needed(make, given, seed, group, still), timelines)
+    def __init__(self, trainee: Trainee, held: Mapping[str, torch.Tensor], stuck: Sequence[str]) -> None:
+        self.trainee = trainee
+        self.held = held
+        self.stuck = stuck
+
+    def factors(self, timelines: Timelines) -> Iterator[Sequence[str]]:
+        """Groups of which each gets a gradient as soon as the others are no longer zero.
+
+        Both directions count: behind a dead unit, a bias may free what comes after it, and nothing frees the bias.
+        """
+        kinds = {name: _kind(name, timelines) for name in self.stuck}
+        freed = self._freed(kinds)
+        told: set[str] = set()
+        for group in _together(
+            {one: {two for two in freed[one] if two != one and one in freed.get(two, ())} for one in freed}, kinds
+        ):
+            alike = {kinds[name] for name in group}
+            members = [one for one in self.stuck if one in group or (one not in freed and kinds[one] in alike)]
+            told.update(members)
+            blocking = self._blocking(members)
+            yield blocking if len(blocking) > 1 else members
+        rest = [name for name in self.stuck if name not in told]
+        if len(rest) > 2:  # products of three factors and more: each is freed by all others together
+            alike = {kinds[name] for name in self._blocking(_examples(rest, kinds))}
+            blocking = [name for name in rest if kinds[name] in alike]
+            if len(blocking) > 1:
+                yield blocking
+
+    def _freed(self, kinds: Mapping[str, Kind]) -> dict[str, set[str]]:
+        """What each of some examples frees, and what each of those does in turn."""
+        freed: dict[str, set[str]] = {}
+        waiting = _examples(self.stuck, kinds)
+        while waiting and len(freed) < MOST:
+            name = waiting.pop(0)
+            freed[name] = self._revived([name])
+            met = [one for one in self.stuck if one in freed[name] and one not in freed and one not in waiting]
+            waiting[:0] = met[:EXAMPLES]
+        return freed
+
+    def _blocking(self, group: Sequence[str]) -> Sequence[str]:
+        """Those of a group that keep another one at zero; the others only wait behind them, as earlier biases do."""
+        if len(group) > MOST:
+            return group
+        without = {name: self._revived([each for each in self.stuck if each != name]) for name in group}
+        freed = {name for name in group if name in without[name]}
+        return [name for name in group if name in freed and not freed - {name} <= without[name]]
+
+    def _revived(self, disturbed: Sequence[str]) -> set[str]:
+        """What gets a gradient when some parameters are not zero."""
+        gradients = self.trainee.disturbed(self.held, disturbed)
+        least = moved(gradients)
+        return {name for name in self.stuck if name in gradients and float(gradients[name].abs().amax()) > least}
 
 
-def _needed(make: Make, given: Given, seed: int, group: Sequence[str], still: Sequence[str]) -> Sequence[str]:
-    """Those of a group that keep another one at zero; the others only wait behind them, as earlier biases do."""
-    if len(group) > MOST:
-        return group
-    blocking = []
-    for name in group:
-        others = [each for each in group if each != name]
-        if not set(others) <= _revived(make, given, seed, others, still):
-            blocking.append(name)
-    return blocking if len(blocking) > 1 else group
+def _kind(path: str, timelines: Timelines) -> Kind:
+    """Parameters that are alike: one declaration, at places that differ in numbers alone."""
+    declared = timelines.declared[path]
+    return declared.model, declared.name, re.sub(r"\d+", "#", path)
 
 
-def _revived(make: Make, given: Given, seed: int, disturbed: Sequence[str], still: Sequence[str]) -> set[str]:
-    """What gets a gradient when some parameters are not zero."""
-    trainee = Trainee(make, given, seed)
-    trainee.disturb(disturbed)
-    gradients = trainee.gradients()
-    least = moved(gradients)
-    return {name for name in still if name in gradients and float(gradients[name].abs().amax()) > least}
+def _examples(names: Sequence[str], kinds: Mapping[str, Kind]) -> list[str]:
+    """The first few of each kind."""
+    found: dict[Kind, list[str]] = {}
+    for name in names:
+        found.setdefault(kinds[name], []).append(name)
+    return [name for alike in found.values() for name in alike[:EXAMPLES]]
+
+
+def _together(links: Mapping[str, Container[str]], kinds: Mapping[str, Kind]) -> Iterator[list[str]]:
+    """What is linked, directly or by others, in groups; those with members of one kind are one."""
+    left = [name for name in links if any(other in links[name] for other in links)]
+    while left:
+        group = [left.pop(0)]
+        for name in group:
+            near = [other for other in left if other in links[name] or kinds[other] == kinds[name]]
+            group += near
+            left = [other for other in left if other not in near]
+        yield group
 
 
 def _factors(paths: Sequence[str], timelines: Timelines) -> ZeroFactors:

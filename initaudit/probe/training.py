@@ -1,15 +1,15 @@
 """Train for a few steps in float64, to find units that stay equal and parameters that never get a gradient.
 
-Units that start the same can differ only by their gradients. So a model is built anew and trained for three steps, on
-independent batches and with a random cotangent, with dropout and whatever else it does in training: what has the same
-gradient every time stays the same for good.
+Units that start the same can differ only by their gradients. So a model is built anew and trained for at least three
+steps, on independent batches and with a random cotangent, with dropout and whatever else it does in training: what has
+the same gradient every time stays the same for good.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -21,14 +21,12 @@ from initaudit.probe.propagate import Given, differentiated, forwarded, plain_ou
 from initaudit.probe.readable import has_memory
 from initaudit.probe.watch import tensors_in
 
-STEPS = 3
 SAME = 1e-9
 """The part of the largest element by which gradients, or parameters, may differ and still be the same."""
 NOTHING = 1e-12
 """The part of the largest gradient of a model below which another one is rounding."""
 PACE = 0.01
 """How far a step goes, in parts of the rms of all parameters."""
-SCALINGS = 2
 SMALLEST_SCALE = 1e-4
 """Parameters are multiplied by factors from this to one."""
 CHUNK = 4096
@@ -81,30 +79,28 @@ class Trainee:
             for name, gradient in gradients.items():
                 self.parameters[name].sub_(gradient, alpha=pace)
 
-    def train(self) -> Iterator[Gradients]:
-        """Two batches at the start, one after each step, and one whenever each parameter was scaled by its own factor.
+    def scale(self) -> None:
+        """Multiply each parameter by a factor of its own.
 
         Units that are one stay one whatever the scales; what is alike for the values that others hold just now, as two
         samples that both lie outside of an image, is told apart.
         """
-        yield self.gradients()
-        for _ in range(STEPS):
-            gradients = self.gradients()
-            yield gradients
-            self.step(gradients)
-        yield self.gradients()
-        for _ in range(SCALINGS):
-            with torch.no_grad():
-                for parameter in self.parameters.values():
-                    parameter.mul_(SMALLEST_SCALE ** float(torch.rand((), generator=self.generator)))
-            yield self.gradients()
-
-    def disturb(self, names: Sequence[str]) -> None:
-        """Fill some parameters with small random numbers."""
         with torch.no_grad():
-            for name in names:
-                one = self.parameters[name]
-                one.copy_(SMALLEST * torch.randn(one.shape, generator=self.generator, dtype=one.dtype))
+            for parameter in self.parameters.values():
+                parameter.mul_(SMALLEST_SCALE ** float(torch.rand((), generator=self.generator)))
+
+    def held(self) -> dict[str, torch.Tensor]:
+        """What the model has learned so far."""
+        return {name: one.detach().clone() for name, one in self.parameters.items()}
+
+    def disturbed(self, held: Mapping[str, torch.Tensor], names: Container[str]) -> Gradients:
+        """The gradients for what the model held, with some of it drawn at random, as layers are."""
+        with torch.no_grad():
+            for name, one in self.parameters.items():
+                one.copy_(held[name])
+                if name in names:
+                    one.normal_(0, one[0].numel() ** -0.5 if one.dim() > 1 else 1.0, generator=self.generator)
+        return self.gradients()
 
 
 def is_trained(tensor: torch.Tensor) -> bool:

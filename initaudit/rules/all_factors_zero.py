@@ -157,10 +157,11 @@ class AllFactorsZero(Rule[ZeroFactors]):
 
     def check(self, subject: ZeroFactors) -> Iterator[Finding]:
         names = ", ".join(f"`{name}`" for name in subject.factors)
-        start = "start" if len(subject.factors) > 1 else "starts"
+        if len(subject.factors) == 1:
+            names = f"the {names} of {len(subject.paths)} layers"
         yield self.finding(
             subject.place,
-            f"{names} {start} at zero, and no gradient reaches them: they stay zero; leave one at zero and draw the others "
+            f"{names} start at zero, and no gradient reaches them: they stay zero; leave one at zero and draw the others "
             "at random",
             evidence=[Evidence(subject.observer, seen(subject))],
             model=subject.model,
@@ -182,7 +183,8 @@ def seen(subject: ZeroFactors) -> str:
     if subject.observer is Observer.ANALYZER:
         return f"the code sets all of them to zero: {', '.join(subject.factors)}"
     return (
-        f"no gradient at the start or after three steps, but a gradient once they are not zero: {shown(subject.paths)}"
+        "no gradient at the start or after three steps or more, but a gradient once they are not zero: "
+        f"{shown(subject.paths)}"
     )
 
 

@@ -378,3 +378,145 @@ def test_what_waits_behind_factors_at_zero_is_no_factor() -> None:
     assert isinstance(fact, ZeroFactors)
     assert fact.paths == ("norm.weight", "head.weight")
     assert fact.gains == ("norm.weight",)
+
+
+# Zeros behind zeros
+
+
+class Behind(nn.Module):
+    """Factors at zero in a block, behind as many zeros as are asked for, which move one after the other."""
+
+    def __init__(self, block: Callable[[], nn.Module], *, close: bool = False, head: bool = True) -> None:
+        super().__init__()
+        self.first, self.block, self.head = nn.Linear(8, 8), block(), nn.Linear(8, 3)
+        self.close = nn.Linear(8, 8)
+        if close:
+            fill(self.close, value=0.0)
+        if head:
+            fill(self.head, value=0.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.tanh(self.first(x))
+        return self.head(x + self.close(torch.tanh(x + self.block(x))))  # type: ignore[no-any-return]
+
+
+class LowRank(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.down = nn.Linear(8, 2, bias=False), nn.Linear(2, 8, bias=False)
+        fill(self.up, self.down, value=0.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.down(self.up(x))  # type: ignore[no-any-return]
+
+
+class GatedBlock(nn.Module):
+    """A gate at zero, before a layer that is zero if it is asked for."""
+
+    def __init__(self, *, zero: bool) -> None:
+        super().__init__()
+        self.gate, self.last = nn.Parameter(torch.zeros(())), nn.Linear(8, 8, bias=False)
+        if zero:
+            fill(self.last, value=0.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.gate * self.last(x)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("close", [False, True])
+def test_factors_behind_a_head_at_zero_are_found(close: bool) -> None:
+    assert factors(lambda: Behind(LowRank, close=close)) == [("block.up.weight", "block.down.weight")]
+
+
+def test_a_gate_behind_a_head_at_zero_is_a_factor_if_its_layer_is_zero_too() -> None:
+    assert factors(lambda: Behind(lambda: GatedBlock(zero=True))) == [("block.gate", "block.last.weight")]
+    assert factors(lambda: Behind(lambda: GatedBlock(zero=False))) == []
+
+
+class InTurn(nn.Module):
+    """Gates within gates, of which each moves when the one around it has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(8, 8)
+        self.gates = nn.ParameterList(nn.Parameter(torch.zeros(())) for _ in range(6))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = inner = torch.tanh(self.first(x))
+        for gate in self.gates:
+            inner = gate * (x + inner)
+        return inner
+
+
+def test_zeros_that_move_in_turn_are_waited_for() -> None:
+    assert found(InTurn) == []
+
+
+class Lin(nn.Module):
+    """A linear layer of a class of one's own."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(outputs, inputs))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ self.weight.T
+
+
+class Parallel(nn.Module):
+    """Layers side by side, and one behind them, all at zero."""
+
+    def __init__(self, kind: Callable[[int, int], nn.Module], many: int = 2) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(kind(8, 8) for _ in range(many))
+        self.last, self.head = kind(8, 8), nn.Linear(8, 3)
+        fill(*self.layers, self.last, value=0.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(x + self.last(sum(layer(x + i) for i, layer in enumerate(self.layers))))  # type: ignore[no-any-return]
+
+
+class InAList(nn.Module):
+    """The same, with the last one in the list too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(Lin(8, 8) for _ in range(5))
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        *beside, last = self.layers
+        return self.head(x + last(sum(layer(x + i) for i, layer in enumerate(beside))))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("many", [2, 5])
+def test_layers_of_ones_own_class_are_factors_like_any(many: int) -> None:
+    (paths,) = factors(lambda: Parallel(Lin, many))
+    assert set(paths) == {f"layers.{i}.weight" for i in range(many)} | {"last.weight"}
+    assert set(*factors(InAList)) == {f"layers.{i}.weight" for i in range(5)}
+
+
+def test_one_cause_is_one_finding_and_names_no_bias_that_moves() -> None:
+    (paths,) = factors(lambda: Parallel(nn.Linear))
+    assert set(paths) == {"layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias", "last.weight"}
+
+
+def test_a_chain_of_zeros_is_told_however_long_it_is() -> None:
+    def make() -> nn.Module:
+        hidden = [layer for _ in range(30) for layer in (nn.Linear(8, 8, bias=False), nn.Tanh())]
+        fill(*hidden[::2], value=0.0)
+        return nn.Sequential(nn.Linear(8, 8), *hidden, nn.Linear(8, 3))
+
+    (paths,) = factors(make)
+    assert set(paths) == {f"{2 * i + 1}.weight" for i in range(30)}
+
+
+def test_many_zero_biases_behind_a_dead_layer_are_no_factors() -> None:
+    def make() -> nn.Module:
+        model = nn.Sequential(*(layer for _ in range(8) for layer in (nn.Linear(8, 8), nn.ReLU())), nn.Linear(8, 3))
+        for layer in model[:-1:2]:
+            nn.init.zeros_(layer.bias)
+        nn.init.constant_(model[0].bias, -20.0)
+        return model
+
+    assert found(make) == []
