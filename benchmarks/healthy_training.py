@@ -2,7 +2,7 @@
 
     python benchmarks/healthy_training.py [MODEL:DEFECT ...]   writes results/mutants_training.csv
 
-Both are trained for 200 steps of Adam on four fixed batches, at the best of three learning rates and from two seeds;
+Both are trained for 200 steps of Adam on four fixed batches, at the better of two learning rates;
 what is compared is the mean loss of the last twenty steps. A target is a fixed function of the input.
 """
 
@@ -20,8 +20,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-STEPS, BATCHES, SEEDS = 200, 4, (0, 1)
-RATES = (3e-3, 1e-3, 3e-4)
+STEPS, BATCHES, SEEDS = 200, 4, (0,)
+RATES = (3e-3, 5e-4)
 COLUMNS = ("model", "defect", "task", "seed", "sound", "mutant", "rate_sound", "rate_mutant")
 
 Loss = Callable[[Any], torch.Tensor]

@@ -76,15 +76,17 @@ class Ending(enum.Enum):
 class Signal:
     """Values on their way: the weights they went through since something last normalized, added or multiplied them.
 
-    ``last`` is the weight that they all come from, normalized or not. ``used`` says that another signal was made of
+    ``last`` is the weight that they all come from, normalized or not, and ``chief``, where several were added, the one
+    that gives the largest summand. ``used`` says that another signal was made of
     it, or that it ended: what is left when the forward is over is output.
     """
 
-    __slots__ = ("last", "steps", "used")
+    __slots__ = ("chief", "last", "steps", "used")
 
-    def __init__(self, steps: Steps = (), last: Use | None = None) -> None:
+    def __init__(self, steps: Steps = (), last: Use | None = None, chief: Use | None = None) -> None:
         self.steps = steps
         self.last = steps[-1].use if steps else last
+        self.chief = self.last or chief
         self.used = False
 
     @property
@@ -214,9 +216,10 @@ class Follow(TorchDispatchMode):
         """Take in every chain whose end is an output of the model. ``names`` are those of outputs, by id."""
         for tensor in tensors_in(outputs):
             signal = self._signals.get(key_of(tensor) or 0)
-            if signal is not None and signal.last is not None and not signal.used:
-                signal.last.output = True
-                self.heads.append(Head(signal.last, tensor, (names or {}).get(id(tensor))))
+            if signal is not None and signal.chief is not None and not signal.used:
+                self.heads.append(Head(signal.chief, tensor, (names or {}).get(id(tensor))))
+                if signal.last is not None:
+                    signal.last.output = True
         for signal in self._signals.values():
             if signal.steps and not signal.used:
                 signal.used = True
@@ -294,7 +297,7 @@ class Follow(TorchDispatchMode):
         activation = _activation(name, args, kwargs)
         if activation is not None and len(incoming) == 1:
             return self._activated(incoming[0], activation, results[0])
-        return incoming[0] if len(incoming) == 1 else self._joined(name, incoming, results)
+        return incoming[0] if len(incoming) == 1 else self._joined(name, incoming, operands, results)
 
     def _decisive(self, operands: list[torch.Tensor]) -> tuple[str, bool] | None:
         """The gain of a normalization if it is zero, or else its bias if that is larger; and whether it is the gain."""
@@ -368,18 +371,21 @@ class Follow(TorchDispatchMode):
         return before.through(Step(use))
 
     def _activated(self, signal: Signal, key: str, rectified: torch.Tensor) -> Signal:
-        use = signal.last
-        if use is not None and use.activation is None:
-            use.activation = key
-            if key in RECTIFIERS:
-                use.dead = dead_part(rectified, use.units, convolution=use.convolution)
-                use.samples = rectified.shape[0] if rectified.dim() > 1 else 0
+        use = signal.chief
+        first = use is not None and use.activation is None
+        if use is not None and first and key in RECTIFIERS and use.dead is None:
+            use.dead = dead_part(rectified, use.units, convolution=use.convolution)
+            use.samples = rectified.shape[0] if rectified.dim() > 1 else 0
+        if signal.last is not None and first:
+            signal.last.activation = key
         if not signal.steps or signal.activation is not None:
             return signal
         after = signal.activated(key)
         return self._end([after], Ending.OTHER) if key in ("softmax", "log_softmax") else after
 
-    def _joined(self, name: str, incoming: list[Signal], results: list[torch.Tensor]) -> Signal:
+    def _joined(
+        self, name: str, incoming: list[Signal], operands: list[torch.Tensor], results: list[torch.Tensor]
+    ) -> Signal:
         """Several signals that meet: a gate on its own input is an activation, everything else ends the chains."""
         if name == "mul" and len(incoming) == 2:
             plain, gate = sorted(incoming, key=lambda signal: signal.activation is not None)
@@ -389,7 +395,16 @@ class Follow(TorchDispatchMode):
                 after.steps[-1].use.activation = after.activation
                 return after
         ending = Ending.JOIN if name in ("add", "sub", "cat") else Ending.OTHER
-        return self._end(incoming, ending, results[0] if results else None)
+        joined = self._end(incoming, ending, results[0] if results else None)
+        return Signal(chief=self._chief(operands)) if name in ("add", "sub") else joined
+
+    def _chief(self, summands: list[torch.Tensor]) -> Use | None:
+        """The weight that gives the largest of what is added."""
+        found = [(one, self._signals.get(key_of(one) or 0)) for one in summands]
+        known = [(signal.chief, one) for one, signal in found if signal is not None and signal.chief is not None]
+        if len({use for use, _ in known}) < 2:
+            return known[0][0] if known else None
+        return max(known, key=lambda pair: rms_of(pair[1]))[0]
 
     def _end(self, incoming: list[Signal], ending: Ending, result: torch.Tensor | None = None) -> Signal:
         """Take in the chains that end here. A weight that is normalized before any activation belongs to none."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import re
+from collections.abc import Callable, Collection
 
 import msgspec
 import torch
@@ -23,6 +26,10 @@ OWNERS = ("config", "cfg", "hparams", "args")
 """Attributes under which models keep their configuration."""
 HEADS = frozenset({"classifier", "logits", "cls", "head", "fc", "classes"})
 """Names of layers, or last words of them ("lm_head"), whose output is over classes in most models."""
+CLASSIFIER = re.compile(r"(Classifier|Classification|Segmentation|Segmenter|Tagger)$")
+"""How the classes of models are called whose output is over classes."""
+LABELS = frozenset({"label", "labels", "target", "targets"})
+"""How a forward calls what it takes a loss against."""
 LOGITS = "logits"
 """How models name what they return when it is logits, alone or as the last word ("class_logits")."""
 NEARLY_ONE = 1e-3
@@ -59,9 +66,10 @@ def initial_loss(model: torch.nn.Module, head: Head) -> Loss | None:
     """The cross entropy of an output that is over classes, for labels that are all equally likely.
 
     It is over classes when the model ends in a softmax, when a loss is taken of it, when it is returned as logits, or
-    when the model, or its configuration, says how many classes there are and its last weight gives that many numbers.
-    The latter are taken for logits. Where the name of the layer, or of a size, only suggests as much, it is a guess;
-    none is made of what is returned under another name.
+    when the model, its configuration or its table of tokens says how many classes there are and its last weight gives
+    that many numbers: these are taken for logits. Where the name of the layer, of a size or of the model only suggests
+    as much, or a last linear layer gives numbers for each sample, it is a guess; none is made of what is returned under
+    another name.
     """
     use, output = head.use, head.output.detach()
     classes = use.units
@@ -80,7 +88,7 @@ def initial_loss(model: torch.nn.Module, head: Head) -> Loss | None:
             logarithms = values.clamp_min(TINY).log()
         case None if (count := _counted(model, classes)) is not None:
             return _loss(torch.log_softmax(values, dim=-1), count)
-        case None if head.name is None and (guess := _suggested(model, use.path, classes)) is not None:
+        case None if head.name is None and (guess := _suggested(model, use.path, classes) or _last(model, head)):
             return msgspec.structs.replace(_loss(torch.log_softmax(values, dim=-1), guess), guessed=True)
         case _:
             return None
@@ -89,14 +97,36 @@ def initial_loss(model: torch.nn.Module, head: Head) -> Loss | None:
 
 
 def _counted(model: torch.nn.Module, classes: int) -> str | None:
-    """The attribute that gives this number of classes."""
-    return _named(model, COUNTS, classes)
+    """The attribute or the table of tokens that gives this number of classes, or the argument that asks for it."""
+    tables = (one for one in model.modules() if isinstance(one, torch.nn.Embedding))
+    if any(table.num_embeddings == classes for table in tables):
+        return "as many as the rows of a table that is looked up"
+    asked = next((name for name in COUNTS if name in _arguments(type(model).__init__)), None)
+    return _named(model, COUNTS, classes) or (f"the argument `{asked}`" if asked else None)
 
 
 def _suggested(model: torch.nn.Module, path: str, classes: int) -> str | None:
-    """The name of a size or of a layer that lets an output be taken for one over classes."""
+    """The name of a size, of a layer, of the model or of labels that lets an output be taken for one over classes."""
     layer = next((part for part in path.split(".") if part.rpartition("_")[2] in HEADS), None)
-    return _named(model, SIZES, classes) or (f"the name `{layer}`" if layer else None)
+    named = _named(model, SIZES, classes) or (f"the name `{layer}`" if layer else None)
+    if named is None and CLASSIFIER.search(type(model).__name__):
+        named = f"the name `{type(model).__name__}`"
+    labels = next((name for name in _arguments(model.forward) if name in LABELS), None)
+    return named or (f"the argument `{labels}`" if labels else None)
+
+
+def _last(model: torch.nn.Module, head: Head) -> str | None:
+    """What a model says that ends in a linear layer, with numbers for each sample."""
+    owner, _, _ = head.use.path.rpartition(".")
+    linear = isinstance(dict(model.named_modules()).get(owner), torch.nn.Linear)
+    return f"the last linear layer `{owner}`" if linear and head.output.dim() == 2 else None
+
+
+def _arguments(function: Callable[..., object]) -> Collection[str]:
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):  # as of what is not written in Python
+        return ()
 
 
 def _named(model: torch.nn.Module, names: tuple[str, ...], size: int) -> str | None:

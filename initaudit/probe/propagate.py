@@ -95,8 +95,12 @@ def differentiated(
 
 def _loss(model: torch.nn.Module, follow: Follow) -> Loss | None:
     """The initial loss, at the first output that is over classes and depends on nothing unwritten."""
-    heads = (head for head in follow.heads if head.use.depends is None)
-    return next(filter(None, (initial_loss(model, head) for head in heads)), None)
+    for head in follow.heads:
+        loss = initial_loss(model, head) if head.use.depends is None else None
+        if loss is not None:
+            head.use.output = True  # where it is added to another one too
+            return loss
+    return None
 
 
 def _influenced(model: torch.nn.Module, follow: Follow) -> dict[str, str]:

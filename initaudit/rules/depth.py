@@ -13,8 +13,9 @@ from initaudit.finding import Advice, Place
 from initaudit.rules.remedies import call_for, rounded
 from initaudit.timeline import Layer, SignalProfile
 
-DECADES = 2.0
-"""How far the layers of a group may be apart, in decades: gradients of healthy models stay within 1.05."""
+DECADES, EXTREME = 2.0, 4.0
+"""How far the layers of a group may be apart, in decades: gradients of healthy models stay within 1.05. The second value is
+for groups too small to show a trend."""
 STEADY = 0.8
 """The R^2 from which a change with depth counts as a trend, not noise."""
 NEARLY = 0.5
@@ -58,14 +59,14 @@ def middle(numbers: Sequence[float]) -> float | None:
     return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
-def groups(profile: SignalProfile) -> Iterator[list[Layer]]:
-    """Yield groups of similar layers: equal shape, equal activation, and equal name except for its numbers."""
+def groups(profile: SignalProfile, least: int = GROUP) -> Iterator[list[Layer]]:
+    """Yield groups of at least ``least`` similar layers: equal shape, activation, and name except for its numbers."""
     found: dict[tuple[object, ...], list[Layer]] = {}
     for layer in profile.layers:
         if layer.fed and layer.depends is None and not layer.fixed:
             key = (layer.shape, layer.activation, re.sub(r"\d+", "#", layer.path))
             found.setdefault(key, []).append(layer)
-    yield from (group for group in found.values() if len(group) >= GROUP)
+    yield from (group for group in found.values() if len(group) >= least)
 
 
 def repeated(profile: SignalProfile) -> Iterator[tuple[Layer, Trend]]:

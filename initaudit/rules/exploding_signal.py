@@ -9,6 +9,8 @@ from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
 from initaudit.rules.depth import (
     DECADES,
+    EXTREME,
+    GROUP,
     Trend,
     advice,
     chains,
@@ -131,9 +133,13 @@ class ExplodingSignal(Rule[SignalProfile]):
             yield self.overflows(subject, next(layer for layer in subject.layers if layer.path == subject.overflow))
             return
         growing = [chain for chain in chains(subject) if rise(chain) > DECADES]
-        for group in groups(subject):
+        for group in groups(subject, least=2):
             course = trend([middle(layer.rms) or 0.0 for layer in group])
-            if course is not None and course.geometric and course.decades > 0:
+            if (
+                course is not None
+                and course.geometric
+                and course.decades > (DECADES if len(group) >= GROUP else EXTREME)
+            ):
                 growing.append(group)
         if growing:
             yield self.grows(subject, max(growing, key=rise), [layer for layers in growing for layer in layers])

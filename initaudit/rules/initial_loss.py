@@ -102,7 +102,7 @@ class InitialLoss(Rule[SignalProfile]):
         if sure <= (ABSURD if loss.guessed else HIGH):
             return
         if loss.guessed:  # it may be a regression, which should not start at that scale either
-            what = f"if the output of `{head.parameter}` is logits over {loss.classes} classes, as its name suggests, "
+            what = f"if the output of `{head.parameter}` is logits over {loss.classes} classes, as {loss.known_by} suggests, "
             what += f"the loss before training is {excess:.3g} nats above ln({loss.classes}), the loss of guessing; "
             what += f"use smaller weights, as in `{advice}`"
         else:

@@ -25,6 +25,8 @@ from initaudit.timeline import Layer, SignalProfile
 
 LOST = 2.0
 """The most scale that a chain may lose, in decades: the four convolutions of RetinaNet's head lose 1.4 on purpose."""
+EXTREME = 4.0
+"""The same for fewer than four layers: no head is meant to be that quiet."""
 INDISTINCT, GONE = 1e-2, 1e-4
 """Discrimination (std over inputs / rms) below which a network trains slowly, or not at all. Healthy ones have 0.12 to 0.95."""
 FALLEN = 0.1
@@ -62,8 +64,8 @@ class VanishingSignal(Rule[SignalProfile]):
     ## Known problems
     The probe needs an input to run the forward. It takes two measures, because each has a blind spot: in a network
     without biases, outputs differ between inputs however small the signal becomes; in one with random biases, the scale
-    stays. Layers whose output is zero on purpose are not judged, and neither is the scale of fewer than four hidden
-    layers: small heads initialized with N(0, 0.02) are meant to give small outputs.
+    stays. Layers whose output is zero on purpose are not judged, and fewer than four hidden layers are reported only
+    when they lose four decades: small heads initialized with N(0, 0.02) are meant to give small outputs.
 
     ## References
     - Glorot & Bengio 2010, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html)
@@ -209,10 +211,10 @@ class VanishingSignal(Rule[SignalProfile]):
     def faded(self, profile: SignalProfile, chain: Sequence[Layer]) -> Finding | None:
         """Return the finding that the scale falls along a chain, if it does."""
         scales = [(layer, value) for layer in chain if (value := middle(layer.rms))]
-        if len(scales) < GROUP or not all(math.isfinite(value) for _, value in scales):
+        if len(scales) < 2 or not all(math.isfinite(value) for _, value in scales):
             return None
-        lost = math.log10(scales[0][1] / scales[-1][1])
-        return self.scale_lost(profile, [layer for layer, _ in scales], lost) if lost > LOST else None
+        lost, most = math.log10(scales[0][1] / scales[-1][1]), LOST if len(scales) >= GROUP else EXTREME
+        return self.scale_lost(profile, [layer for layer, _ in scales], lost) if lost > most else None
 
     def scale_lost(self, profile: SignalProfile, layers: Sequence[Layer], lost: float) -> Finding:
         """Return the finding that the scale falls over these layers, all of which have a measured scale."""
