@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fresh
 import torch
 from torch import nn
 
@@ -540,6 +541,9 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
 }
 
 
+MODELS |= fresh.MODELS
+
+
 class Density(nn.Module):
     """A flow, whose forward is the logarithm of its density."""
 
@@ -665,6 +669,7 @@ PLAN = {
     "nf_resnet": (unit_normal, faint), "maf_zuko": (all_zero, unit_normal), "efficientnet": (all_zero, sure),
 }  # fmt: skip
 """Two of each of thirty models, chosen before any was probed."""
+PLAN |= {name: tuple(globals()[defect] for defect in defects) for name, defects in fresh.PLAN.items()}
 
 
 def probed(name: str, defect: Callable[[nn.Module], None] | None) -> list[list[str]]:
