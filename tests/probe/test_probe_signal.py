@@ -268,6 +268,111 @@ def test_dead_units_are_reported_where_their_bias_was_written(observe: Observe) 
     assert finding.code == "INI704" and finding.place.row == dead.__code__.co_firstlineno + 3
 
 
+class Sum(nn.Module):
+    """Two layers that are added before the rectifier, the second one with a bias, and a head that is a sum too."""
+
+    def __init__(self, bias: float = 0.0, norm: Any = nn.Identity) -> None:
+        super().__init__()
+        self.left, self.right = nn.Linear(WIDTH, WIDTH, bias=False), nn.Linear(WIDTH, WIDTH)
+        self.norm = norm(WIDTH)
+        self.one, self.two = nn.Linear(WIDTH, 10), nn.Linear(WIDTH, 10)
+        init.constant_(self.right.bias if norm is nn.Identity else self.norm.bias, bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.relu(self.left(x) + self.norm(self.right(x)))
+        return self.one(x) + self.two(x)
+
+
+@pytest.mark.parametrize(("norm", "named"), [(nn.Identity, "right.bias"), (nn.BatchNorm1d, "norm.bias")])
+def test_units_behind_a_sum_are_dead_by_its_largest_summand(observe: Observe, norm: Any, named: str) -> None:
+    (finding,) = found(observe, lambda: Sum(-20.0, norm))
+    assert (finding.code, named in finding.message) == ("INI704", True)
+    assert not found(observe, lambda: Sum(0.0, norm))
+
+
+def test_a_stream_that_a_branch_is_added_to_is_dead_by_the_branch(observe: Observe) -> None:
+    class Block(Stack):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for layer in self.layers:
+                x = F.relu(x + layer(F.layer_norm(x, (WIDTH,))))
+            return self.head(x)
+
+    def quiet() -> nn.Module:
+        net = Block(3, draw=init.kaiming_normal_)
+        init.constant_(net.layers[1].bias, -50.0)
+        return net
+
+    (finding,) = found(observe, quiet)
+    assert (finding.code, "`layers.1.weight`" in finding.message) == ("INI704", True)
+    assert not found(observe, lambda: Block(3, draw=init.kaiming_normal_))
+
+
+def test_an_output_that_is_a_sum_may_be_logits(observe: Observe) -> None:
+    class Counted(Sum):
+        num_classes = 10
+
+    loss = measured(observe, Counted).loss
+    assert loss is not None and (loss.classes, loss.known_by) == (10, "num_classes")
+
+
+class Headed(nn.Module):
+    """A body and a last layer that its name tells nothing of."""
+
+    def __init__(self, last: Any, many: int = 7, rows: int = 9) -> None:
+        super().__init__()
+        self.table = nn.Embedding(rows, WIDTH)
+        self.z = last(WIDTH, many)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.z(torch.tanh(x))
+
+
+class HeadedClassifier(Headed):
+    pass
+
+
+class Asked(Headed):
+    def __init__(self, last: Any, num_classes: int = 7) -> None:
+        super().__init__(last, num_classes)
+
+
+class Taught(Headed):
+    def forward(self, x: torch.Tensor, labels: Any = None) -> torch.Tensor:
+        return super().forward(x)
+
+
+class Matrix(nn.Module):
+    """A layer of a class of one's own."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(outputs, inputs) / inputs**0.5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ self.w.T
+
+
+@pytest.mark.parametrize(
+    ("make", "known", "guessed"),
+    [
+        (lambda: Headed(Matrix, rows=7), "as many as the rows of a table that is looked up", False),
+        (lambda: Asked(Matrix), "the argument `num_classes`", False),
+        (lambda: HeadedClassifier(Matrix), "the name `HeadedClassifier`", True),
+        (lambda: Taught(Matrix), "the argument `labels`", True),
+        (lambda: Headed(nn.Linear), "the last linear layer `z`", True),
+    ],
+)
+def test_a_head_is_known_by_what_the_model_takes_looks_up_and_ends_in(
+    observe: Observe, make: Any, known: str, guessed: bool
+) -> None:
+    loss = measured(observe, make).loss
+    assert loss is not None and (loss.classes, loss.known_by, loss.guessed) == (7, known, guessed)
+
+
+def test_a_last_layer_of_which_nothing_is_known_is_no_head(observe: Observe) -> None:
+    assert measured(observe, lambda: Headed(Matrix)).loss is None
+
+
 def test_the_loss_of_an_output_that_may_be_anything_is_a_guess(observe: Observe) -> None:
     loss = measured(observe, Stack).loss
     assert loss is not None and loss.guessed
@@ -552,3 +657,29 @@ def test_a_spectral_weight_is_advised_a_draw_that_fits_its_layout(observe: Obser
 
     (finding,) = (one for one in observe(Spectral, (32, 8)).findings if one.code == "INI702")
     assert "normal_(self.weights[0], std=0.25)" in " ".join(map(str, finding.advice))
+
+
+@pytest.mark.parametrize(("std", "codes"), [(1e-4, ["INI701"]), (0.02, [])])
+def test_few_layers_fade_only_when_next_to_nothing_is_left(observe: Observe, std: float, codes: list[str]) -> None:
+    def make() -> nn.Module:
+        return Stack(3, draw=lambda w: init.normal_(w, std=std))
+
+    assert [code for code, _ in told(found(observe, make)) if code == "INI701"] == codes
+
+
+@pytest.mark.parametrize(("gain", "codes"), [(3000.0, ["INI702"]), (3.0, [])])
+def test_few_blocks_explode_only_when_it_is_extreme(observe: Observe, gain: float, codes: list[str]) -> None:
+    class Couplings(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks = nn.ModuleList(Stack(1, draw=init.kaiming_normal_) for _ in range(3))
+            for block in self.blocks:
+                block.head = nn.Linear(WIDTH, WIDTH)
+                init.normal_(block.head.weight, std=gain / WIDTH**0.5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for block in self.blocks:
+                x = x * torch.sigmoid(x.roll(1, -1)) + block(x)
+            return x.mean(-1)
+
+    assert [code for code, _ in told(found(observe, Couplings)) if code == "INI702"] == codes
