@@ -84,9 +84,7 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
     "tnt": (
         "transformer-in-transformer",
         "transformer_in_transformer",
-        lambda m: m.TNT(
-            image_size=32, patch_dim=64, pixel_dim=16, patch_size=8, pixel_size=4, depth=3, num_classes=10
-        ),
+        lambda m: m.TNT(image_size=32, patch_dim=64, pixel_dim=16, patch_size=8, pixel_size=4, depth=3, num_classes=10),
         image,
     ),
     "uformer": (
@@ -99,7 +97,11 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
         "segformer-pytorch",
         "segformer_pytorch",
         lambda m: m.Segformer(
-            dims=(16, 32, 32, 64), heads=(1, 2, 2, 4), ff_expansion=(2, 2, 2, 2), num_layers=1, decoder_dim=32,
+            dims=(16, 32, 32, 64),
+            heads=(1, 2, 2, 4),
+            ff_expansion=(2, 2, 2, 2),
+            num_layers=1,
+            decoder_dim=32,
             num_classes=4,
         ),  # fmt: skip
         lambda: image(64),
@@ -108,7 +110,14 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
         "iTransformer",
         "iTransformer",
         lambda m: m.iTransformer(
-            num_variates=8, lookback_len=32, dim=32, depth=3, heads=4, dim_head=8, pred_length=4, num_tokens_per_variate=1
+            num_variates=8,
+            lookback_len=32,
+            dim=32,
+            depth=3,
+            heads=4,
+            dim_head=8,
+            pred_length=4,
+            num_tokens_per_variate=1,
         ),
         lambda: torch.randn(32, 32, 8),
     ),
@@ -170,8 +179,12 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
         lambda m: m.TabM.make(n_num_features=16, d_out=3, n_blocks=3, d_block=64, k=8, dropout=0.0),
         lambda: torch.randn(64, 16),
     ),
-    "s4": ("s4torch", "s4torch", lambda m: m.S4Model(8, d_model=32, d_output=10, n_blocks=3, n=16, l_max=32),
-           lambda: sequence(8, 32)),  # fmt: skip
+    "s4": (
+        "s4torch",
+        "s4torch",
+        lambda m: m.S4Model(8, d_model=32, d_output=10, n_blocks=3, n=16, l_max=32),
+        lambda: sequence(8, 32),
+    ),  # fmt: skip
     "point_transformer": (
         "point-transformer-pytorch",
         "point_transformer_pytorch",
@@ -184,8 +197,12 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
         lambda m: m.EnTransformer(num_tokens=64, dim=32, depth=3, dim_head=8, heads=4, neighbors=0),
         lambda: (tokens(), torch.randn(32, 16, 3)),
     ),
-    "deep_fm": ("torch-rechub", "torch_rechub", lambda m: ranked(Parts("torch_rechub")),
-                lambda: {"x": {f"x{i}": torch.randn(64) for i in range(8)}}),  # fmt: skip
+    "deep_fm": (
+        "torch-rechub",
+        "torch_rechub",
+        lambda m: ranked(Parts("torch_rechub")),
+        lambda: {"x": {f"x{i}": torch.randn(64) for i in range(8)}},
+    ),  # fmt: skip
     "bottleneck": (
         "bottleneck-transformer-pytorch",
         "bottleneck_transformer_pytorch",
@@ -196,8 +213,12 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
         "halonet-pytorch",
         "halonet_pytorch",
         lambda m: nn.Sequential(
-            nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), m.HaloAttention(dim=32, block_size=8, halo_size=4, heads=2),
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10),
+            nn.Conv2d(3, 32, 3, padding=1),
+            nn.ReLU(),
+            m.HaloAttention(dim=32, block_size=8, halo_size=4, heads=2),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(32, 10),
         ),  # fmt: skip
         lambda: image(16),
     ),

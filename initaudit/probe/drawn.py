@@ -12,12 +12,13 @@ from initaudit.timeline import Coverage, SignalProfile
 
 
 def weight_uses(profile: SignalProfile | None, timelines: Timelines) -> Iterator[WeightUse]:
-    """Every weight that user code drew, at its first use."""
+    """Every weight that user code drew, at its first use. A learned state that meets itself, and no input, is none."""
     for layer in profile.layers if profile is not None else ():
         record = timelines.record(layer.source)
         computed = layer.setting is not None or layer.piece not in ("", "[0]")
         if (
             computed
+            or not layer.fed
             or record is None
             or layer.place is None
             or timelines.coverage(layer.source) is not Coverage.WRITTEN

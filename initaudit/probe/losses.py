@@ -28,8 +28,8 @@ HEADS = frozenset({"classifier", "logits", "cls", "head", "fc", "classes"})
 """Names of layers, or last words of them ("lm_head"), whose output is over classes in most models."""
 CLASSIFIER = re.compile(r"(Classifier|Classification|Segmentation|Segmenter|Tagger)$")
 """How the classes of models are called whose output is over classes."""
-LABELS = frozenset({"label", "labels", "target", "targets"})
-"""How a forward calls what it takes a loss against."""
+LABELS = frozenset({"label", "labels"})
+"""How a forward calls the classes that it takes a loss against; targets may be of any kind."""
 LOGITS = "logits"
 """How models name what they return when it is logits, alone or as the last word ("class_logits")."""
 NEARLY_ONE = 1e-3

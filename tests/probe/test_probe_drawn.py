@@ -48,3 +48,22 @@ def test_what_scale_alone_is_says_nothing(observe: Observe) -> None:
     seen = observe(Decoder, (32, 8, 8, 8))
     assert uses(seen)["out.weight"].distribution.std == 0.02
     assert not {"INI403", "INI407"} & set(seen.codes)
+
+
+class Columns(nn.Module):
+    """States that are learned, and look at one another before anything of the input is added to them."""
+
+    def __init__(self, *, fed: bool = False) -> None:
+        super().__init__()
+        self.states = nn.Parameter(torch.randn(8, 8))
+        self.fed = fed
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        states = self.states.expand(len(x), -1, -1)
+        mixed = torch.einsum("bid,bjd->bij", states, states).softmax(-1) @ states
+        return x @ self.states.t() if self.fed else mixed + x[:, None]
+
+
+def test_a_learned_state_that_meets_itself_is_no_weight(observe: Observe) -> None:
+    assert uses(observe(Columns, (32, 8))) == {}
+    assert set(uses(observe(lambda: Columns(fed=True), (32, 8)))) == {"states"}
