@@ -34,30 +34,6 @@ class Last(nn.Module):
         return self.fc(states[:, -1])  # type: ignore[no-any-return]
 
 
-class Density(nn.Module):
-    """A flow, whose forward is the logarithm of its density."""
-
-    def __init__(self, flow: Any) -> None:
-        super().__init__()
-        self.flow = flow
-
-    def forward(self, x: torch.Tensor) -> Any:
-        return self.flow.log_prob(x)
-
-
-def normal_flow(m: Any) -> nn.Module:
-    """Four affine couplings with permutations between."""
-    flows: list[nn.Module] = []
-    for _ in range(4):
-        flows += [m.flows.AffineCouplingBlock(m.nets.MLP([4, 64, 64, 8])), m.flows.Permute(8)]
-    return Density(m.NormalizingFlow(m.distributions.DiagGaussian(8), flows))
-
-
-def coupled(m: Any) -> nn.Module:
-    transforms = [m.transforms.MaskedAffineAutoregressiveTransform(features=8, hidden_features=32) for _ in range(3)]
-    return Density(m.flows.Flow(m.transforms.CompositeTransform(transforms), m.distributions.StandardNormal([8])))
-
-
 def ranked(m: Any) -> nn.Module:
     features = [m.basic.features.DenseFeature(f"x{i}") for i in range(8)]
     return m.models.ranking.DeepFM(features, features, {"dims": [32, 16], "dropout": 0.0})  # type: ignore[no-any-return]
@@ -81,12 +57,6 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
         lambda m: m.TimeSformer(dim=32, image_size=16, patch_size=8, num_frames=4, num_classes=10, depth=3, heads=4),
         lambda: torch.randn(32, 4, 3, 16, 16),
     ),
-    "tnt": (
-        "transformer-in-transformer",
-        "transformer_in_transformer",
-        lambda m: m.TNT(image_size=32, patch_dim=64, pixel_dim=16, patch_size=8, pixel_size=4, depth=3, num_classes=10),
-        image,
-    ),
     "uformer": (
         "uformer-pytorch",
         "uformer_pytorch",
@@ -103,7 +73,7 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
             num_layers=1,
             decoder_dim=32,
             num_classes=4,
-        ),  # fmt: skip
+        ),
         lambda: image(64),
     ),
     "itransformer": (
@@ -136,7 +106,14 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
     "x_unet": (
         "x-unet",
         "x_unet",
-        lambda m: m.XUnet(dim=16, channels=3, dim_mults=(1, 2), num_blocks_per_stage=(1, 1)),
+        lambda m: m.XUnet(
+            dim=16,
+            channels=3,
+            dim_mults=(1, 2),
+            num_blocks_per_stage=(1, 1),
+            num_self_attn_per_stage=(0, 1),
+            nested_unet_depths=(2, 1),
+        ),
         lambda: image(32),
     ),
     "gateloop": (
@@ -147,8 +124,8 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
     ),
     "min_gru": (
         "minGRU-pytorch",
-        "minGRU_pytorch",
-        lambda m: m.minGRULM(num_tokens=64, dim=64, depth=3),
+        "minGRU_pytorch.minLM",
+        lambda m: m.minLM(num_tokens=64, dim=64, depth=3),
         tokens,
     ),
     "liquid": (
@@ -157,8 +134,6 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
         lambda m: Last(m.CfC(16, 32, batch_first=True), 32, 5),
         lambda: sequence(16, 8),
     ),
-    "normal_flow": ("normflows", "normflows", normal_flow, lambda: torch.randn(64, 8)),
-    "autoregressive_flow": ("nflows", "nflows", lambda m: coupled(Parts("nflows")), lambda: torch.randn(64, 8)),
     "pyramidnet": (
         "pytorchcv",
         "pytorchcv.models.resnet_cifar",
@@ -167,24 +142,12 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
     ),
     "resnest": ("resnest", "resnest.torch", lambda m: m.resnest50_fast_1s1x64d(num_classes=10), lambda: image(64)),
     "mixnet": ("geffnet", "geffnet", lambda m: m.mixnet_s(num_classes=10), lambda: image(64)),
-    "unmix": (
-        "openunmix",
-        "openunmix.model",
-        lambda m: m.OpenUnmix(nb_bins=65, nb_channels=2, hidden_size=32, nb_layers=2),
-        lambda: torch.rand(32, 2, 65, 12),
-    ),
     "tabm": (
         "tabm",
         "tabm",
         lambda m: m.TabM.make(n_num_features=16, d_out=3, n_blocks=3, d_block=64, k=8, dropout=0.0),
         lambda: torch.randn(64, 16),
     ),
-    "s4": (
-        "s4torch",
-        "s4torch",
-        lambda m: m.S4Model(8, d_model=32, d_output=10, n_blocks=3, n=16, l_max=32),
-        lambda: sequence(8, 32),
-    ),  # fmt: skip
     "point_transformer": (
         "point-transformer-pytorch",
         "point_transformer_pytorch",
@@ -202,7 +165,7 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
         "torch_rechub",
         lambda m: ranked(Parts("torch_rechub")),
         lambda: {"x": {f"x{i}": torch.randn(64) for i in range(8)}},
-    ),  # fmt: skip
+    ),
     "bottleneck": (
         "bottleneck-transformer-pytorch",
         "bottleneck_transformer_pytorch",
@@ -219,7 +182,7 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
             nn.Linear(32, 10),
-        ),  # fmt: skip
+        ),
         lambda: image(16),
     ),
 }
@@ -241,14 +204,13 @@ class Parts:
 
 
 PLAN = {
-    "linear_attention": ("sure", "copied"), "res_mlp": ("unit_normal", "forgotten"), "glom": ("infinite", "half_written"),
-    "timesformer": ("all_zero", "sure"), "tnt": ("forgotten", "sure"), "uformer": ("half_written", "infinite"),
+    "linear_attention": ("sure", "copied"), "res_mlp": ("unit_normal", "forgotten"),
+    "glom": ("infinite", "half_written"), "timesformer": ("all_zero", "sure"), "uformer": ("half_written", "infinite"),
     "segformer": ("sure", "forgotten"), "itransformer": ("copied", "all_zero"), "mega": ("sure", "forgotten"),
-    "h_transformer": ("copied", "unit_normal"), "x_unet": ("infinite", "half_written"), "gateloop": ("all_zero", "sure"),
-    "min_gru": ("copied", "unit_normal"), "liquid": ("sure", "forgotten"), "normal_flow": ("unit_normal", "all_zero"),
-    "autoregressive_flow": ("infinite", "unit_normal"), "pyramidnet": ("copied", "sure"), "resnest": ("sure", "half_written"),
-    "mixnet": ("all_zero", "sure"), "unmix": ("biased", "forgotten"), "tabm": ("faint", "biased"), "s4": ("sure", "copied"),
-    "point_transformer": ("biased", "faint"), "en_transformer": ("copied", "infinite"), "deep_fm": ("biased", "half_written"),
-    "bottleneck": ("forgotten", "biased"), "halonet": ("sure", "half_written"),
+    "h_transformer": ("copied", "unit_normal"), "x_unet": ("infinite", "half_written"),
+    "gateloop": ("all_zero", "sure"), "min_gru": ("copied", "unit_normal"), "liquid": ("sure", "forgotten"),
+    "pyramidnet": ("copied", "sure"), "resnest": ("sure", "half_written"), "mixnet": ("all_zero", "sure"),
+    "tabm": ("faint", "biased"), "point_transformer": ("biased", "faint"), "en_transformer": ("copied", "infinite"),
+    "deep_fm": ("biased", "half_written"), "bottleneck": ("forgotten", "biased"), "halonet": ("sure", "half_written"),
 }  # fmt: skip
 """Two of each, by the names that ``healthy.py`` gives its defects."""
