@@ -3,7 +3,8 @@
     python benchmarks/healthy.py             writes results/healthy.csv: model, version, findings at warning or above
     python benchmarks/healthy.py --mutants   writes results/mutants.csv: which planted defects are found, and where
 
-A library that is not installed is left out. Verdicts are a reader's, and stay while the finding does.
+A library that is not installed is left out. Verdicts are a reader's, and stay while the finding does; so do the losses
+of the column ``trained``, which ``healthy_training.py`` measures.
 """
 
 from __future__ import annotations
@@ -771,19 +772,19 @@ def main() -> None:
     names = [name for name, (library, *_) in MODELS.items() if version(library) and (not asked or name in asked)]
     planted = "--mutants" in sys.argv
     file = RESULTS / ("mutants.csv" if planted else "healthy.csv")
-    columns = ["model", "library", "defect", "outcome", "found"]
+    columns = ["model", "library", "defect", "outcome", "found", "trained"]
     if not planted:
         columns = ["model", "library", "seen", "code", "severity", "place", "message", "not decided", "verdict"]
+    kept, key = ("trained", ("model", "defect")) if planted else ("verdict", ("model", "code", "place"))
     before: dict[tuple[str, ...], str] = {}
-    if not planted and file.exists():
+    if file.exists():
         with file.open(encoding="utf-8", newline="") as stream:
-            before = {(row["model"], row["code"], row["place"]): row["verdict"] for row in csv.DictReader(stream)}
+            before = {tuple(row[one] for one in key): row[kept] for row in csv.DictReader(stream)}
     target = sys.stdout if asked else file.open("w", encoding="utf-8", newline="")
     writer = csv.DictWriter(target, columns, restval="", lineterminator="\n")
     writer.writeheader()
     for row in mutants(names) if planted else healthy(names):
-        if not planted:
-            row["verdict"] = before.get((row["model"], row.get("code", ""), row.get("place", "")), "")
+        row[kept] = before.get(tuple(row.get(one, "") for one in key), "")
         writer.writerow(row)
         target.flush()
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
 from initaudit.rules.depth import (
+    EXTREME,
     GROUP,
     advice,
     chains,
@@ -25,8 +26,6 @@ from initaudit.timeline import Layer, SignalProfile
 
 LOST = 2.0
 """The most scale that a chain may lose, in decades: the four convolutions of RetinaNet's head lose 1.4 on purpose."""
-EXTREME = 4.0
-"""The same for fewer than four layers: no head is meant to be that quiet."""
 INDISTINCT, GONE = 1e-2, 1e-4
 """Discrimination (std over inputs / rms) below which a network trains slowly, or not at all. Healthy ones have 0.12 to 0.95."""
 FALLEN = 0.1
