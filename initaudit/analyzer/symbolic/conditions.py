@@ -188,15 +188,20 @@ def decide(condition: Condition, given: Condition) -> bool | None:
     """True or False when ``given`` implies the condition or its opposite, else None."""
     if condition is TRUE or condition is FALSE:
         return condition is TRUE
+    if given is TRUE:
+        return None
     known = conjuncts(given)
     if conjuncts(condition) <= known:
         return True
     if any(negate(term) in known for term in conjuncts(condition)):
         return False
-    shared = atoms(condition) & atoms(given)
-    if not shared or (isinstance(condition, Literal) and condition.atom not in shared):
+    named = atoms(condition)
+    if named.isdisjoint(atoms(given)) or (isinstance(condition, Literal) and condition.atom not in atoms(given)):
         return None
-    return _decided(condition, all_of(term for term in known if atoms(term) & shared))
+    about = [term for term in known if not named.isdisjoint(atoms(term))]
+    if len(named.union(*map(atoms, about))) > MAX_ATOMS_TO_DECIDE:
+        return None
+    return _decided(condition, about[0] if len(about) == 1 else All(frozenset(about)))
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
