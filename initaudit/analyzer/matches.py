@@ -5,7 +5,8 @@ it narrows it down, and never asks for more than the code itself does: blanks, l
 stand between any two tokens.
 
 - ``normal_(`` is called. ``init*(`` is called, and so is every name that begins with it and ends in no underscore.
-- ``:zeros(`` is called where a statement may begin, behind a dotted name or not, and the operator ``:*`` stands there.
+- ``:zeros(`` is called where a statement may begin, behind what it is an attribute of or not, and with what the
+  operator ``:*`` gives nothing is done.
 - ``apply;`` stands where a statement may end, and ``:apply;`` where that is all of it.
 - ``.weight`` is an attribute, ``.weight*`` one whose name begins so, ``.weight=`` one that is given a value,
   ``.weight?`` one that is tested, ``(weight)`` the first argument of a call, ``=weight`` assigned, and not given as an
@@ -21,8 +22,11 @@ from __future__ import annotations
 
 import bisect
 import functools
+import keyword
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from initaudit.analyzer.skeleton import skeleton
 
 Words = tuple[tuple[str, ...], ...]
 """Groups of words: one of each group has to stand in a text."""
@@ -66,6 +70,11 @@ class Matches:
         if name.removesuffix("(") not in self.text or (called and name not in self.called):
             return False
         return form is None or (self._roughly and not called) or form(self)
+
+    @functools.cached_property
+    def statements(self) -> str:
+        """What the statements of the text begin with."""
+        return skeleton(self.text)
 
     @functools.cached_property
     def names_called(self) -> frozenset[str]:
@@ -180,14 +189,17 @@ _WRITTEN = (
     rf"{_GAP}\.{_GAP}\w+{_GAP}(?:\[|(?:[-+*/@]|//|\*\*)=|\.(?:{_GAP}\w+{_GAP}\.)*{_GAP}\w+{_GAP}(?:\[|\(|[-+*/@]))"
 )
 _BEHIND_A_WORD = re.compile(r"\w\s+\Z")
+_BEHIND_A_KEYWORD = re.compile(rf"\b(?:{'|'.join(keyword.kwlist)})\s*\Z")
 _STATEMENTS = re.compile(r"[;:]")
 _STARTS = {"]=": "]", "]*": "*", "*[": "*", "==A": ""}
 _TIMES = {"]*": rf"[\])]{_GAP}\*(?!\*)", "*[": rf"\*(?<=[\w\])\s\\]\*)(?<!,[ \n]\*)(?!\*){_GAP}[\[(]"}
 _A_NAME = rf"{_OPEN}(?!not\b|None\b|True\b|False\b)[^\W\d]"
 _COMPARED = (rf"=={_A_NAME}", rf"is(?<!\wis)\b{_A_NAME}")
 _TESTED = {".x?": rf"{{0}}{_UNCOMPARED}", "x?": rf"{{0}}{_GAP}\.{_GAP}\w+{_UNCOMPARED}"}
-_NO_BEGIN = re.compile(r"[^\w.\s()\\]|\w\s+\w|\w\s*\(")
-"""What stands before a name that is no begin of a statement: an operator, a keyword, a bracket behind a name."""
+_NO_OWNER = re.compile(r"[^\w.\s()\[\]]|\w\s+\w")
+"""What stands before a name that begins no statement: an operator, a keyword."""
+_NO_VALUE = re.compile(r"[=,<>!]|\w\s+\w")
+"""What stands before an operator with whose value something is done."""
 
 
 def _called_names(text: str, start: int) -> Iterator[tuple[str, int]]:
@@ -225,11 +237,11 @@ def _parsed(word: str) -> tuple[str, Callable[[Matches], bool] | None, bool]:
         glob = re.compile(name + r"\w*(?<!_)\(")
         return name, lambda matches: glob.search(matches.called) is not None, True
     start = _STARTS.get(form, name.partition("*")[0])
-    if start == form:
+    if start == form and not begins:
         return start, None, False
     patterns = [re.compile(each) for each in (_COMPARED if form == "==A" else [_pattern(shape, name)])]
     if begins:
-        return start, lambda matches: _begins(matches.text, patterns[0]), False
+        return start, lambda matches: _begins(matches, patterns[0]), False
     likely = re.compile(_TESTED[shape].format(name)) if shape in _TESTED else None
     return start, lambda matches: _found(matches.text, likely, patterns), False
 
@@ -244,7 +256,7 @@ def _pattern(shape: str, name: str) -> str:
     if name == "]=":
         return rf"\]{_GAP}(?:[-+*/@]|//|\*\*)?=(?!=)"
     if not name[:1].isalpha() and name[:1] != "_":
-        return _TIMES.get(name) or re.escape(name)
+        return _TIMES.get(name) or rf"{re.escape(name)}(?!=)"
     before, star, after = name.partition("*")
     name = rf"{before}\w*{after}" if star else name
     owned = rf"self{_GAP}\.{_GAP}\w+\b" if name == "self" else rf"{_DOTTED}\w*{name}"
@@ -267,19 +279,18 @@ def _pattern(shape: str, name: str) -> str:
     }[shape]
 
 
-def _begins(text: str, pattern: re.Pattern[str]) -> bool:
-    """Whether something stands where a statement may begin: on its line, nothing but a dotted name is before it.
+def _begins(matches: Matches, pattern: re.Pattern[str]) -> bool:
+    """Whether something stands where a statement begins: a name behind nothing but what it is an attribute of.
 
-    What an operator stands behind may be on a line above it.
+    An operator stands between two values, and nothing is done with what comes of them.
     """
+    text = matches.statements
     for found in pattern.finditer(text):
-        start = text.rfind("\n", 0, found.start()) + 1
-        before = text[start : found.start()]
-        is_name = found[0][:1].isidentifier()
-        while not is_name and start > 0 and not before.split("#")[0].strip(" \t\f\\("):
-            above = text.rfind("\n", 0, start - 1) + 1
-            before, start = text[above : start - 1].split("#")[0] + " " + before, above
-        before = _STATEMENTS.split(before)[-1]
-        if not (_NO_BEGIN.search(before) or (is_name and _BEHIND_A_WORD.search(before))):
+        before = _STATEMENTS.split(text[text.rfind("\n", 0, found.start()) + 1 : found.start()])[-1]
+        if found[0][:1].isidentifier():
+            begins = not (_NO_OWNER.search(before) or _BEHIND_A_WORD.search(before))
+        else:
+            begins = not (_NO_VALUE.search(before) or _BEHIND_A_KEYWORD.search(before)) and before.strip() != ""
+        if begins:
             return True
     return False

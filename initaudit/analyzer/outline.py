@@ -13,17 +13,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from initaudit.analyzer.skeleton import STRING
 from initaudit.naming import blocks
 
-_STRING = re.compile(
-    r"#[^\n]*"
-    r'|"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""'
-    r"|'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''"
-    r'|"[^"\\\n]*(?:\\.[^"\\\n]*)*"'
-    r"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'",
-    re.DOTALL,
-)
-"""A comment or a string; its plain stretches are taken at once, which is several times as fast."""
 _GO_ON = tuple(re.compile(each) for each in ('"""', "'''", r"\\\n"))
 """What stands in strings of several lines, each looked for by itself, which is several times as fast."""
 _HEADER = re.compile(r"(?:async[ \t]+)?(class|def)[ \t]+(\w+)")
@@ -165,7 +157,7 @@ def _rows_inside_strings(text: str) -> set[int]:
         if hit < position:
             continue
         line = max(position, text.rfind("\n", position, hit) + 1)
-        string = next((each for each in _STRING.finditer(text, line) if each.end() > hit), None)
+        string = next((each for each in STRING.finditer(text, line) if each.end() > hit), None)
         if string is None:
             break
         begin, end = string.span()

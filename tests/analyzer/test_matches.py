@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import re
 import token
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import initaudit
 from initaudit.analyzer.matches import Matches, groups
 from initaudit.analyzer.readers import readers
 
@@ -101,6 +103,13 @@ def test_a_word_is_found_wherever_it_stands(text: str) -> None:
         ("==A", "m is not None and x == 3 or this", False),
         (":*", "(p.data  # why\n * 0.01)", True),
         (":*", "A list of words\n * one of two\n", False),
+        (":*", "-2 * p.data", True),
+        (":-", "(a.b[0](c)\n - p.data)", True),
+        (":-", "x -= 1; return -x", False),
+        (":-", "def f(a) -> Tensor: return a - 1", False),
+        (":/", "x, y = a / b, c", False),
+        (":weight", "m[0].f(x).weight * 2", True),
+        (":weight", "x = m.weight; f(\nweight=2)", False),
         ("=weight", "f(weight=m.weight, bias=None)", False),
         ("]=", "w[0] \\\n += 1", True),
         ("]=", "w[0] == 1", False),
@@ -108,6 +117,24 @@ def test_a_word_is_found_wherever_it_stands(text: str) -> None:
 )
 def test_what_stands_around_a_word_narrows_it_down(word: str, text: str, stands: bool) -> None:
     assert Matches(text).holds(word) is stands
+
+
+def test_whatever_begins_a_statement_is_found_there() -> None:
+    for path in sorted(Path(initaudit.__file__).parent.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        found, called = Matches(text), set[str]()
+        for node in ast.walk(ast.parse(text)):
+            match node:
+                case ast.Expr(value=ast.Call(func=ast.Name(id=name) | ast.Attribute(value=ast.Name(), attr=name))):
+                    called.add(name)
+        assert [name for name in called if not name.endswith("__") and not found.holds(f":{name}(")] == [], path
+
+
+@pytest.mark.parametrize("inside", ["x = f({}\n)", "x = [\n{}\n]", "f(a)[{}](\n{})", "x = (\n{})", "if (\n{}\n): pass"])
+def test_what_stands_in_brackets_begins_no_statement(inside: str) -> None:
+    for word, code in ((":*", "w.data * 2"), (":zeros(", "torch.zeros(3)"), (":self[", "self.scale[0]"), (":_;", "a_")):
+        assert Matches(code).holds(word)
+        assert not Matches(inside.replace("{}", code)).holds(word)
 
 
 def test_one_word_of_each_group_has_to_stand_there() -> None:

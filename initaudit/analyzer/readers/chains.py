@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 
-from initaudit.analyzer.constructor import attempt, construct, unreadable_base
+from initaudit.analyzer.constructor import Construction, attempt, construct, trial, unreadable_base
 from initaudit.analyzer.frameworks import INITIALIZERS
 from initaudit.analyzer.matches import groups
 from initaudit.analyzer.module import Module
@@ -119,22 +119,30 @@ def _draws_at_top_level(module: Module) -> bool:
 
 
 def _of_class(project: Project, cls: Defined) -> Iterator[Chain]:
+    """The chains of a class. The programs that initialize it are followed where its forward makes a chain at all."""
     construction = construct(project, cls)
     if construction.failure is not None:
         return
-    initialize(construction)
-    run = construction.run
-    forward = project.method(cls, "forward")
+    with trial(construction):
+        _pass(construction)
+    construction.run.restart()
+    if any(_activated(construction.run)):
+        initialize(construction)
+        _pass(construction)
+        yield from _chains(construction.run, cls.qualname, construction.instance)
+
+
+def _pass(construction: Construction) -> None:
+    """Give a signal to an object."""
+    run, cls = construction.run, construction.cls
+    run.signals.clear()
+    forward = run.project.method(cls, "forward")
     if isinstance(forward, Defined):
-        run.signals.clear()
         attempt(construction, forward, **dict.fromkeys(_inputs(forward), INPUT))
     elif construction.instance.external == "torch.nn.Sequential":
         snippet = cls.module.quiet_snippet(cls.definition.start, cls.definition.end)
-        if snippet is None or not snippet.body:
-            return
-        run.signals.clear()
-        layers.forward(run, construction.instance, [INPUT], Origin(snippet, snippet.body[0]))
-    yield from _chains(run, cls.qualname, construction.instance)
+        if snippet is not None and snippet.body:
+            layers.forward(run, construction.instance, [INPUT], Origin(snippet, snippet.body[0]))
 
 
 def _inputs(forward: Defined) -> list[str]:
@@ -198,13 +206,8 @@ def _chains(
 ) -> Iterator[Chain]:
     """The longest chains among the signals of a run."""
     paths = names if names is not None else _paths(run, instance)
-    trails = [
-        (*signal.trail, (signal.weight, signal.activation))
-        for signal in run.signals
-        if signal.weight is not None and signal.activation is not None and not signal.normalized
-    ]
     seen: set[tuple[int, ...]] = set()
-    for trail in sorted(trails, key=len, reverse=True):
+    for trail in sorted(_activated(run), key=len, reverse=True):
         keys = tuple(id(weight) for weight, _ in trail)
         if any(keys == other[: len(keys)] for other in seen):
             continue
@@ -212,6 +215,13 @@ def _chains(
         links = [_link(weight, activation, model, paths) for weight, activation in trail]
         if any(link.schemes for link in links):
             yield Chain(observer=Observer.ANALYZER, model=model, links=tuple(links), normalized=False)
+
+
+def _activated(run: Interpreter) -> Iterator[tuple[tuple[Instance, str], ...]]:
+    """The weights that a signal came through, each with the activation behind it, where nothing normalized it."""
+    for signal in run.signals:
+        if signal.weight is not None and signal.activation is not None and not signal.normalized:
+            yield (*signal.trail, (signal.weight, signal.activation))
 
 
 def _paths(run: Interpreter, instance: Instance | None) -> dict[int, str]:

@@ -29,7 +29,7 @@ BEHIND_A_VIEW = " ".join(f"{name}(" for name in sorted(OUT_OF_PLACE))
 @reads(DroppedTensor, scope=Context, words=(ATTRIBUTES, MADE))
 @reads(DroppedTensor, scope=Context, words=("detach(", BEHIND_A_VIEW))
 @reads(DroppedTensor, scope=Context, words=("self", MADE), nearby="Parameter( register_parameter(")
-@reads(DroppedTensor, scope=Context, words=("=weight =bias :weight :bias", ":* :+ :- :/"))
+@reads(DroppedTensor, scope=Context, words=("weight bias", ":* :+ :- :/"))
 def dropped_tensors(context: Context) -> Iterator[DroppedTensor]:
     """New tensors that a statement makes of a parameter and drops, unless it tries whether that works."""
     meanings = Meanings(context)
