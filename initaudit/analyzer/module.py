@@ -9,6 +9,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from initaudit.analyzer.layout import packages_around, project_folder
 from initaudit.analyzer.matches import Matches
@@ -32,10 +33,9 @@ class Module:
         self.filename = filename
         self.name = name
         self.is_package = is_package
-        self.text = text
+        self.raw = text.encode(errors="surrogatepass")  # up to a quarter of the text
         self.root = root
         self.unread = unread
-        self.lines = text.split("\n")
         self.accused: Sequence[Place] = ()  # the slices around them are read with libcst
         self.unparsed = False  # whether a slice that somebody wanted does not parse; whoever asks resets it
         self._snippets: dict[tuple[int, int], Snippet | None] = {}
@@ -44,11 +44,15 @@ class Module:
         self._aliases: dict[str, str] = {}
         self._usage: dict[tuple[int, int], Usage] = {}
         self._statements: dict[int, set[str]] = {}
+        self.memory: dict[tuple[str, int], Any] = {}  # what somebody has found in its trees, by their name and a row
 
     @functools.cached_property
-    def raw(self) -> bytes:
-        """The text as UTF-8."""
-        return self.text.encode()
+    def text(self) -> str:
+        return self.raw.decode(errors="surrogatepass")
+
+    @functools.cached_property
+    def lines(self) -> list[str]:
+        return self.text.split("\n")
 
     @functools.cached_property
     def words(self) -> Matches:
@@ -144,6 +148,13 @@ class Module:
         """Keep no slice any longer: they are most of what a file takes. The next request parses it again."""
         self._snippets.clear()
         self._matches.clear()
+        self.memory.clear()
+
+    def rest(self) -> None:
+        """Keep only what is read of a file: its text is made again for who asks for it."""
+        self.forget_trees()
+        for name in ("text", "lines", "words", "_begins", "_scopes"):
+            self.__dict__.pop(name, None)
 
     def function(self, definition: Definition) -> tuple[Snippet, FunctionNode] | None:
         """The slice and the tree of a function, or None when it does not parse."""

@@ -15,7 +15,7 @@ from initaudit.analyzer.module import Module
 from initaudit.analyzer.prefilter import Candidate, by_reader
 from initaudit.analyzer.project import Project
 from initaudit.analyzer.readers.base import Observed, Reader
-from initaudit.analyzer.reading import Answer, Judge, Reading, Trail, comments
+from initaudit.analyzer.reading import Answer, Judge, Reading, comments
 from initaudit.analyzer.refusal import refusal, syntax_fault
 from initaudit.analyzer.scopes import TOO_DEEP
 from initaudit.analyzer.syntax.context import Class, Context, File
@@ -39,7 +39,7 @@ def read(
 
     Where it shows something to report, the slices around that are read again losslessly, and this is what counts.
     """
-    project.trail = Trail()
+    project.start()
     seen = observe(project, filename, wanted)
     if judge is not None and (places := judge.accused(seen)):
         with _lossless(project, places):

@@ -40,6 +40,8 @@ from initaudit.source import SourceError
 
 T = TypeVar("T")
 MAX_HOPS = 12
+AWAKE = 32
+"""How many files are read before the texts of all that were looked at for them are dropped."""
 MAX_BESIDE = 40
 """Files beside a package that may be its programs."""
 FILE, FOLDER = 1, 2
@@ -116,6 +118,16 @@ class Project:
         self._work: dict[str, tuple[str, dict[str, int], list[str]]] = {}
         self._import_roots: dict[str, str] = {}
         self.trail = Trail()
+        self._since = 0  # files that were read since all came to rest
+
+    def start(self) -> None:
+        """Begin to read another file, with a trail of its own."""
+        self.trail = Trail()
+        self._since += 1
+        if self._since > AWAKE:
+            self._since = 0
+            for module in filter(None, self._by_file.values()):
+                module.rest()
 
     def load(self, filename: str) -> Module | None:
         """Return the module in a file, or None when it cannot be read."""

@@ -18,7 +18,8 @@ from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.interpreter import Interpreter
 from initaudit.analyzer.symbolic.modules import all_modules, members
-from initaudit.analyzer.symbolic.values import Memory, Storage, Tensor, WriteEvent, leaves
+from initaudit.analyzer.symbolic.run import MAX_STEPS
+from initaudit.analyzer.symbolic.values import Memory, OutOfBudgetError, Storage, Tensor, WriteEvent, leaves
 from initaudit.files import read_source
 from initaudit.finding import Place
 from initaudit.timeline import Coverage, Only, at
@@ -29,8 +30,11 @@ WRITING = groups(f"{' '.join(INITIALIZING[0])} load _(")
 """What stands in code that may write a parameter with other means than an initializer that it is given to."""
 DRAWING = groups("apply( parameters( modules( xavier kaiming orthogonal normal_( uniform_(")
 """What a model does that draws the layers of its parts itself: what a framework calls for it is known otherwise."""
-_FOLLOWED: weakref.WeakKeyDictionary[Interpreter, dict[Storage, list[Course]]] = weakref.WeakKeyDictionary()
-"""What programs do with the memory of an object, by the run that made it: each of its weights may be asked for."""
+_FOLLOWED: weakref.WeakKeyDictionary[Interpreter, dict[Storage, list[Course]] | None] = weakref.WeakKeyDictionary()
+"""What programs do with the memory of an object, by the run that made it: each of its weights may be asked for.
+
+None where they are too long to follow.
+"""
 TRAINS = {"backward", "step", "fit", "Trainer", "optim"}
 
 
@@ -136,8 +140,12 @@ def written_elsewhere(construction: Construction, found: Registered) -> bool:
     run = construction.run
     if run not in _FOLLOWED:
         entries = [entry for raw in (True, False) for entry in registered(construction, raw=raw)]
-        _FOLLOWED[run] = programs(construction, entries, WRITING)
-    return any(course.fate is not Fate.RAW for course in _FOLLOWED[run].get(found.storage, ()))
+        try:
+            _FOLLOWED[run] = programs(construction, entries, WRITING, limit=MAX_STEPS)
+        except OutOfBudgetError:
+            _FOLLOWED[run] = None
+    followed = _FOLLOWED[run]
+    return followed is None or any(course.fate is not Fate.RAW for course in followed.get(found.storage, ()))
 
 
 def _kept(construction: Construction, entry: Registered) -> Verdict:
@@ -146,12 +154,16 @@ def _kept(construction: Construction, entry: Registered) -> Verdict:
     return Verdict(Coverage.UNKNOWN, reason=reason) if reason is not None else Verdict(Coverage.WRITTEN)
 
 
-def programs(construction: Construction, found: Sequence[Registered], words: Words = ()) -> dict[Storage, list[Course]]:
+def programs(
+    construction: Construction, found: Sequence[Registered], words: Words = (), *, limit: int | None = None
+) -> dict[Storage, list[Course]]:
     """What each program that builds the class does; code that hands the model on is judged by its callers.
 
-    Only code in which one of each group of ``words`` stands is run.
+    Only code in which one of each group of ``words`` stands is run. Raises OutOfBudgetError where all of it takes more
+    steps than ``limit``.
     """
-    surrounding = surroundings(construction)
+    surrounding, run = surroundings(construction), construction.run
+    before = run.spent
     followed: dict[Scope, dict[Storage, Course]] = {}
     for scope in surrounding.scopes:
         if len(followed) >= MAX_PROGRAMS:
@@ -162,6 +174,8 @@ def programs(construction: Construction, found: Sequence[Registered], words: Wor
         known = [each for each in inner if each in followed]
         if not known or len(known) < len(inner) or any(_is_open(followed[each]) for each in known):
             followed[scope] = follow(construction, found, scope, surrounding)
+        if limit is not None and run.spent - before > limit:
+            raise OutOfBudgetError
     called = {inner for scope, courses in followed.items() if courses for inner in surrounding.through[scope]}
     result: dict[Storage, list[Course]] = {}
     for scope, courses in followed.items():

@@ -6,17 +6,13 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.constructor import construct, registered, unreadable_base
-from initaudit.analyzer.programs.graph import is_template
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import is_loaded_where_built
-from initaudit.analyzer.readers.weight_uses import multiplied_in
+from initaudit.analyzer.readers.weight_uses import Weights
 from initaudit.analyzer.snippets import dotted
-from initaudit.analyzer.starts import is_final
 from initaudit.analyzer.syntax.context import Class, Context
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.products import multiplies
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.syntax.structure import constructed
 from initaudit.subjects.weights import ConstantWeights, WeightUse
@@ -75,21 +71,16 @@ def constant_weights(context: Context) -> Iterator[ConstantWeights]:
 )
 def constant_factors(cls: Class) -> Iterator[ConstantWeights]:
     """Weights of a class that are one number and multiply; zeros only where there are several."""
-    project, defined = cls.project, cls.defined
-    if not project.is_module_class(defined) or not multiplies(cls) or is_template(project, cls.module):
-        return
-    construction = construct(project, defined) if unreadable_base(project, defined) is None else None
-    if construction is None or construction.failure is not None:
-        return
-    uses = list(multiplied_in(construction))
+    weights = Weights.of(cls)
+    uses = weights.uses
     numbers = [(found, use, use.distribution.mean) for found, use in uses if _is_constant(use) and use.distribution]
     zeros = sum(not number for _, _, number in numbers)
     told = {found.name for found, _, _ in numbers}
-    others = (each for raw in (True, False) for each in registered(construction, raw=raw) if each.name not in told)
+    others = (each for each in weights.registered if each.name not in told)
     matrices = any(each.storage.shape is None or len(each.storage.shape) > 1 for each in others)
     paired = zeros < 2 or matrices  # another weight, with values of its own, may be what it multiplies
     for found, use, value in numbers:
-        if (not value and paired) or 1 in use.shape[-2:] or not is_final(construction, found):
+        if (not value and paired) or 1 in use.shape[-2:] or not weights.is_final(found):
             continue
         yield ConstantWeights(
             place=use.place,

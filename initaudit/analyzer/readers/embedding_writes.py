@@ -14,23 +14,26 @@ from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import FunctionNode, Snippet, defaults, dotted, parameters
 from initaudit.analyzer.syntax.context import File
 from initaudit.analyzer.syntax.draws import DRAWN, DRAWS, Draws, Made, nodes, tensor_of
-from initaudit.analyzer.syntax.scopes import scopes_holding
+from initaudit.analyzer.syntax.scopes import holding, scopes_holding
 from initaudit.analyzer.syntax.structure import constructed
 from initaudit.analyzer.usage import usage
 from initaudit.finding import Observer, Place
 from initaudit.subjects.layers import EmbeddingWrite
 
-ROW = groups(("weight", "["))
+SETS = "zero_( fill_( zeros_( constant_( ]="
+ROW = groups(("weight", "[", SETS))
 EMBEDDING = "torch.nn.Embedding"
-MADE = groups("Embedding(")
 PADDING = groups(("padding_idx", "["))
 MAX_FILES = 40
 
 
-@reads(EmbeddingWrite, scope=File, words=("normal_( uniform_( orthogonal_( weight", "Embedding("))
+@reads(EmbeddingWrite, scope=File, words=("normal_( uniform_( orthogonal_(", "Embedding("))
+@reads(EmbeddingWrite, scope=File, words=("weight", SETS, "Embedding("))
 def embedding_writes(file: File) -> Iterator[EmbeddingWrite]:
     """Draws that reach the padding row of an embedding, and zeroes for a row that may be the whole table."""
-    reader = Draws(file.project, file.module, MADE)
+    reader = Draws(file.project, file.module, "Embedding")
+    if not (holding(file.module, ROW) or holding(file.module, DRAWN)):
+        return
     padded = [made for made in reader.made if made.layer == EMBEDDING and _pads(made.call)]
     if not padded:
         return

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.matches import groups
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import nodes
@@ -18,13 +17,12 @@ from initaudit.subjects.layers import GainDraw
 
 BATCHES = "torch.nn.modules.batchnorm._BatchNorm"
 """What stands for all kinds of it, as the name of a class tells no dimension."""
-MADE = groups("Norm*(")
 
 
 @reads(GainDraw, scope=File, words=("normal_( uniform_( orthogonal_(", "Norm"))
 def gain_draws(file: File) -> Iterator[GainDraw]:
     """Draws of the gain of a normalization."""
-    reader = Draws(file.project, file.module, MADE)
+    reader = Draws(file.project, file.module, "Norm")
     for scope, snippet in reader.functions(DRAWN):
         for draw in reader.draws(snippet, reader.visible(scope)):
             layers = [layer for layer in draw.layers if _starts_at_one(reader, layer, draw.parameter)]

@@ -13,6 +13,7 @@ from initaudit.analyzer.constructor import (
     construct,
     declaring_class,
     registered,
+    trial,
     unreadable_base,
 )
 from initaudit.analyzer.programs.graph import is_template
@@ -39,17 +40,43 @@ UNCLEAR = re.compile(r"[^\w\s.()\[\]+*/%-]|each of|module ")
 )
 def weight_uses(cls: Class) -> Iterator[WeightUse]:
     """Every weight of a class that is drawn once, whatever the path, and only multiplied by."""
-    project, defined = cls.project, cls.defined
-    if not project.is_module_class(defined) or not multiplies(cls) or is_template(project, cls.module):
-        return
-    construction = construct(project, defined) if unreadable_base(project, defined) is None else None
-    if construction is not None and construction.failure is None:
-        yield from uses_in(construction)
+    for found, use in (weights := Weights.of(cls)).uses:
+        if weights.is_final(found):
+            yield use
 
 
-def uses_in(construction: Construction) -> Iterator[WeightUse]:
-    """Yield the uses of the weights that a constructed class draws and nobody else writes, each use a product."""
-    return (use for found, use in multiplied_in(construction) if is_final(construction, found))
+class Weights:
+    """The weights that a class draws, and their uses as products; several readers ask, and it is constructed once."""
+
+    def __init__(self, cls: Class) -> None:
+        project, defined = cls.project, cls.defined
+        self._construction: Construction | None = None
+        self.registered: list[Registered] = []
+        self.uses: list[tuple[Registered, WeightUse]] = []
+        self._final: dict[int, bool] = {}
+        if not project.is_module_class(defined) or not multiplies(cls) or is_template(project, cls.module):
+            return
+        if unreadable_base(project, defined) is None:
+            self._construction = construct(project, defined)
+            if self._construction.failure is None:
+                self.registered = [each for raw in (True, False) for each in registered(self._construction, raw=raw)]
+                self.uses = list(multiplied_in(self._construction))
+
+    @staticmethod
+    def of(cls: Class) -> Weights:
+        """Return what is known of a class as long as its trees are kept."""
+        key = __name__, cls.definition.row
+        found = cls.module.memory.get(key)
+        if not isinstance(found, Weights):
+            found = cls.module.memory[key] = Weights(cls)
+        return found
+
+    def is_final(self, found: Registered) -> bool:
+        """Whether nobody else writes a weight; what is tried to tell that says nothing of another one."""
+        if id(found) not in self._final and self._construction is not None:
+            with trial(self._construction):
+                self._final[id(found)] = is_final(self._construction, found)
+        return self._final[id(found)]
 
 
 def multiplied_in(construction: Construction) -> Iterator[tuple[Registered, WeightUse]]:

@@ -464,6 +464,7 @@ def truth(run: Run, value: Value, node: ast.expr, last: ast.expr | None = None) 
 
 
 def _compare(run: Run, left: Value, sign: ast.cmpop, right: Value, node: ast.Compare) -> Condition:
+    run.step()  # one of many values is compared with all
     if isinstance(left, Choice):
         return any_of(
             all_of([when, _compare(run, leaf, sign, right, node)]) for when, leaf in leaves(left, run.condition)

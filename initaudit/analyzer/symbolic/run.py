@@ -86,6 +86,7 @@ class Run(ABC):
         self.called: set[Defined] = set()
         self.signals: list[Signal] = []
         self.sequences: list[Instance] = []
+        self.spent = 0  # steps of the runs before this one on the same objects
         self._steps = 0
         self._limit = MAX_STEPS
         self._globals: dict[tuple[str, str], Value] = {}
@@ -107,6 +108,7 @@ class Run(ABC):
         """Begin another run on the same objects."""
         del self.frames[:]
         self.condition = TRUE
+        self.spent += self._steps
         self._steps = 0
         self._limit = MAX_STEPS
 

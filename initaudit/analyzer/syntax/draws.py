@@ -101,12 +101,12 @@ class _Visible(Mapping[str, tuple[str, ...]]):
 
 
 class Draws:
-    """The draws of one file, and the layers of interest that it makes, by words that stand where they are made."""
+    """The draws of one file, and the layers of interest that it makes: those with some word in their name."""
 
-    def __init__(self, project: Project, module: Module, makes: Words) -> None:
+    def __init__(self, project: Project, module: Module, layer: str) -> None:
         self.project = project
         self.module = module
-        self._makes = makes
+        self._layer = layer
 
     def functions(self, words: Words) -> Iterator[tuple[Definition | None, Snippet]]:
         """The functions that are not inside others, and top-level code, as far as some words stand in them."""
@@ -117,14 +117,26 @@ class Draws:
 
     @functools.cached_property
     def made(self) -> list[Made]:
-        """The layers of interest that the file makes and names, and others beside them."""
-        return [
-            Made(name, layer, scope, snippet, node.value)
-            for scope, snippet in self.functions(self._makes)
+        """The layers of interest that the file makes and names, and what else it gives these names."""
+        assigned = [
+            (name, node.value, scope, snippet)
+            for scope, snippet in self.functions(groups(f"{self._layer}*("))
             for node in in_order(snippet.body, later=True)
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and len(node.targets) == 1
-            if (name := dotted(node.targets[0])) and (layer := self.type_named(node.value.func)) is not None
+            if (name := dotted(node.targets[0]))
         ]
+        names = {name for name, call, _, _ in assigned if self._is_called_so(call)}
+        return [
+            Made(name, layer, scope, snippet, call)
+            for name, call, scope, snippet in assigned
+            if name in names and (layer := self.type_named(call.func)) is not None
+        ]
+
+    def _is_called_so(self, call: ast.Call) -> bool:
+        """Whether the name of a class, here or where it is imported from, is that of a layer of interest."""
+        name = dotted(call.func)
+        imported = self.module.outline.imports.get(name, "")
+        return any(self._layer in each.rpartition(".")[2] for each in (name, imported))
 
     def visible(self, scope: Definition | None) -> Types:
         """The types of layers that are made under names known in a function; the file is read for them when asked."""

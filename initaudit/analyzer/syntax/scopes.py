@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
+import functools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -19,8 +19,8 @@ class Scope(NamedTuple):
     definition: Definition | None
 
 
-_SPREADS: weakref.WeakKeyDictionary[Module, tuple[Sequence[Scope], Spread]] = weakref.WeakKeyDictionary()
-"""The parts of a file, and which of them hold which words, as far as that was asked."""
+REMEMBERED = 64
+"""Files of which is kept where which words stand."""
 
 
 def scopes(module: Module) -> Sequence[Scope]:
@@ -41,11 +41,11 @@ def scopes_holding(module: Module, words: Words) -> Iterator[Scope]:
     return (scope for index, scope in enumerate(scopes(module)) if found >> index & 1)
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def _spread(module: Module) -> tuple[Sequence[Scope], Spread]:
-    if module not in _SPREADS:
-        parts = _parts(module)
-        _SPREADS[module] = parts, Spread(module.text, [module.begin(part.start) for part in parts])
-    return _SPREADS[module]
+    """The parts of a file, and which of them hold which words, as far as that was asked."""
+    parts = _parts(module)
+    return parts, Spread(module.text, [module.begin(part.start) for part in parts])
 
 
 def _parts(module: Module) -> Sequence[Scope]:

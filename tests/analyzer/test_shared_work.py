@@ -1,0 +1,109 @@
+"""What is costly is done where something may come of it, once for all who ask, and is not kept for ever."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from initaudit.analyzer import analyze, project
+from initaudit.analyzer.constructor import Construction, construct
+from initaudit.analyzer.programs import verdict
+from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.readers import chains, weight_uses
+from initaudit.observation import Observation, Question
+from initaudit.timeline import Chain
+
+WEIGHTS = frozenset({Question("ConstantWeights"), Question("WeightUse")})
+NET = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, n, m):
+        super().__init__()
+        self.a = nn.Parameter(torch.randn(n, m))
+        self.b = nn.Parameter(torch.ones(n, m))
+
+    def forward(self, x):
+        return x @ self.a + x @ self.b
+
+
+def main():
+    net = Net(3, 4)
+    nn.init.normal_(net.fc.weight)
+
+
+main()
+"""
+CHAIN = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.fc = nn.Linear(n, n)
+        self.act = nn.ReLU()
+        for m in self.modules():
+            if isinstance(m, nn.Linear):
+                nn.init.xavier_normal_(m.weight)
+
+    def forward(self, x):
+        return {result}
+
+
+net = Net(3)
+"""
+
+
+def observed(folder: Path, texts: dict[str, str], questions: frozenset[Question] = WEIGHTS) -> list[Observation]:
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return analyze([str(folder / name) for name in texts], questions=questions, jobs=1)
+
+
+def test_a_class_is_constructed_once_for_all_who_ask_for_its_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Defined] = []
+
+    def counted(project: Project, cls: Defined) -> Construction:
+        made.append(cls)
+        return construct(project, cls)
+
+    monkeypatch.setattr(weight_uses, "construct", counted)
+    (seen,) = observed(tmp_path, {"net.py": NET})
+    assert {type(fact).__name__ for fact in seen.facts} == {"ConstantWeights", "WeightUse"}
+    assert [cls.definition.name for cls in made] == ["Net"]
+
+
+def test_weights_of_programs_that_are_too_long_to_follow_are_not_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert observed(tmp_path, {"net.py": NET})
+    monkeypatch.setattr(verdict, "MAX_STEPS", 3)
+    assert not observed(tmp_path, {"net.py": NET})
+
+
+@pytest.mark.parametrize(("result", "follows"), [("self.act(self.fc(x))", True), ("self.fc(self.act(x))", False)])
+def test_programs_are_followed_for_chains_only_where_a_forward_makes_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: str, follows: bool
+) -> None:
+    followed: list[str] = []
+    monkeypatch.setattr(chains, "initialize", lambda made: followed.append(made.cls.definition.name))
+    seen = observed(tmp_path, {"net.py": CHAIN.format(result=result)}, frozenset({Question(Chain.__name__)}))
+    assert bool(followed) is follows is bool(seen)
+
+
+def test_what_a_file_shows_does_not_depend_on_which_texts_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {
+        "net.py": NET,
+        "other.py": NET.replace("nn.Module", "Net").replace("import nn", "import nn\nfrom net import Net"),
+    }
+    kept = observed(tmp_path, texts)
+    monkeypatch.setattr(project, "AWAKE", 0)
+    assert observed(tmp_path, texts) == kept
