@@ -83,7 +83,7 @@ def test_weights_of_programs_that_are_too_long_to_follow_are_not_told_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert observed(tmp_path, {"net.py": NET})
-    monkeypatch.setattr(verdict, "MAX_STEPS", 3)
+    monkeypatch.setattr(verdict, "STEPS_TO_A_WRITER", 3)
     assert not observed(tmp_path, {"net.py": NET})
 
 

@@ -40,6 +40,7 @@ from initaudit.analyzer.symbolic.execution import execute
 from initaudit.analyzer.symbolic.frames import Build, Following, Frame
 from initaudit.analyzer.symbolic.interpreter import Interpreter
 from initaudit.analyzer.symbolic.modules import LOADS
+from initaudit.analyzer.symbolic.run import MAX_STEPS
 from initaudit.analyzer.symbolic.values import (
     Choice,
     Class,
@@ -101,10 +102,13 @@ def follow(
     scope: Scope,
     around: Around,
     given: frozenset[str] | None = None,
+    *,
+    limit: int = MAX_STEPS,
 ) -> dict[Storage, Course]:
     """Run a scope, and tell what it does with each storage; nothing where it neither builds nor writes it.
 
-    ``given`` are the parameters of its function that are taken for the model; other ones are unknown.
+    ``given`` are the parameters of its function that are taken for the model; other ones are unknown. What takes more
+    steps than ``limit`` is not followed to its end.
     """
     entries = list(found)
     run = construction.run
@@ -116,7 +120,7 @@ def follow(
     before = {entry.storage: len(entry.storage.writes) for entry in entries}
     escaped = {entry.storage: entry.storage.escaped for entry in entries}
     with trial(construction):
-        run.restart()
+        run.restart(limit)
         run.following, run.built, run.stand_in, run.holding = following, construction.instance, model, around.holding
         reason = _unread(run, scope)
         handed = False

@@ -25,6 +25,8 @@ from initaudit.finding import Place
 from initaudit.timeline import Coverage, Only, at
 
 MAX_PROGRAMS = 24
+STEPS_TO_A_WRITER = 30_000
+"""Steps in all programs of a class until what else writes its weights counts as not known."""
 INITIALIZING = groups("apply( parameters( modules( xavier kaiming orthogonal normal_( uniform_( init*( reset*(")
 WRITING = groups(f"{' '.join(INITIALIZING[0])} load _(")
 """What stands in code that may write a parameter with other means than an initializer that it is given to."""
@@ -141,7 +143,7 @@ def written_elsewhere(construction: Construction, found: Registered) -> bool:
     if run not in _FOLLOWED:
         entries = [entry for raw in (True, False) for entry in registered(construction, raw=raw)]
         try:
-            _FOLLOWED[run] = programs(construction, entries, WRITING, limit=MAX_STEPS)
+            _FOLLOWED[run] = programs(construction, entries, WRITING, limit=STEPS_TO_A_WRITER)
         except OutOfBudgetError:
             _FOLLOWED[run] = None
     followed = _FOLLOWED[run]
@@ -155,7 +157,7 @@ def _kept(construction: Construction, entry: Registered) -> Verdict:
 
 
 def programs(
-    construction: Construction, found: Sequence[Registered], words: Words = (), *, limit: int | None = None
+    construction: Construction, found: Sequence[Registered], words: Words = (), *, limit: int = MAX_PROGRAMS * MAX_STEPS
 ) -> dict[Storage, list[Course]]:
     """What each program that builds the class does; code that hands the model on is judged by its callers.
 
@@ -173,9 +175,10 @@ def programs(
         inner = surrounding.through[scope]
         known = [each for each in inner if each in followed]
         if not known or len(known) < len(inner) or any(_is_open(followed[each]) for each in known):
-            followed[scope] = follow(construction, found, scope, surrounding)
-        if limit is not None and run.spent - before > limit:
-            raise OutOfBudgetError
+            left = limit - (run.spent - before)
+            followed[scope] = follow(construction, found, scope, surrounding, limit=min(left, MAX_STEPS))
+            if run.spent - before > limit:
+                raise OutOfBudgetError
     called = {inner for scope, courses in followed.items() if courses for inner in surrounding.through[scope]}
     result: dict[Storage, list[Course]] = {}
     for scope, courses in followed.items():
