@@ -31,7 +31,7 @@ from initaudit.analyzer.syntax.meaning import (
     leaves,
     targets,
 )  # fmt: skip
-from initaudit.analyzer.syntax.models import is_basic, is_model, is_single
+from initaudit.analyzer.syntax.models import asked_for, is_basic, is_model, is_module, is_single, type_asked_for
 from initaudit.analyzer.syntax.structure import Attribute, constructed
 from initaudit.analyzer.syntax.walks import applied_names
 from initaudit.naming import blocks
@@ -97,31 +97,11 @@ class Meanings:
         names = {name: meaning for name, meaning in around.items() if name not in bound_in(function)}
         applied = function.name in applied_names(self.context)
         first = next((param.arg for param in parameters(function) if param.arg != "self"), None)
-        asked = self._asked_for(function)
+        asked = asked_for(self.context, function)
         for param in parameters(function):
-            if self._is_module(param, asked) or (applied and param.arg == first):
+            if is_module(self.context, param, asked) or (applied and param.arg == first):
                 names[param.arg] = Meaning(What.MODULE, param.arg)
         yield from self._body(function.body, names, (), (), (), guarded=False)
-
-    def _is_module(self, param: ast.arg, asked: set[str]) -> bool:
-        """Whether a parameter is annotated as a module, or the function asks which class of modules it is of."""
-        if param.annotation is not None:
-            if any(last in ("type", "Type") for last in _last_names(param.annotation)):
-                return False  # it is a class
-            inner = [node for node in nodes(param.annotation) if isinstance(node, ast.Name | ast.Attribute)]
-            return any(map(self.context.is_module_class, inner))
-        return param.arg in asked
-
-    def _asked_for(self, function: FunctionNode) -> set[str]:
-        """The names of which a function asks which class of modules they are of."""
-        asked: set[str] = set()
-        if not self.context.holds("isinstance("):
-            return asked
-        for node in nodes(function):
-            match node:
-                case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kinds]) if name not in asked:
-                    asked |= {name} if any(map(self.context.is_module_class, nodes(kinds))) else set()
-        return asked
 
     def _body(
         self,
@@ -238,7 +218,7 @@ class Meanings:
         found = dict(names)
         named = {f"class name {name}": (each.source,) for name, each in names.items() if each.what is What.CLASS_NAME}
         for part in test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]:
-            name, kinds = self._type_asked_for(part)
+            name, kinds = type_asked_for(part)
             meaning = found.get(name)
             for subject, layers in of_class_name(part, named).items():
                 if (known := found.get(subject)) is not None and known.what is What.MODULE and not known.kinds:
@@ -258,21 +238,6 @@ class Meanings:
                     element=meaning is not None and meaning.element,
                 )
         return found
-
-    @staticmethod
-    def _type_asked_for(test: ast.expr) -> tuple[str, list[ast.expr]]:
-        """The name and the classes of ``isinstance(m, (A, B))``, ``type(m) is A`` and ``m.__class__ == A``."""
-        match test:
-            case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kinds]):
-                return name, list(kinds.elts) if isinstance(kinds, ast.Tuple) else [kinds]
-            case ast.Compare(
-                left=ast.Call(func=ast.Name(id="type"), args=[ast.Name(id=name)])
-                | ast.Attribute(value=ast.Name(id=name), attr="__class__"),
-                ops=[ast.Is() | ast.Eq() | ast.In()],
-                comparators=[kinds],
-            ):
-                return name, list(kinds.elts) if isinstance(kinds, ast.Tuple | ast.List | ast.Set) else [kinds]
-        return "", []
 
     def _class_name(self, node: ast.expr) -> str | None:
         found = self.context.resolve(node)
@@ -483,8 +448,3 @@ class Meanings:
         if attr in torch_api.PARTIAL_VIEWS and attr not in ("index_select", *SPLITS):
             return replace(owner, part=True, element=False)
         return None
-
-
-def _last_names(annotation: ast.expr) -> list[str]:
-    """The names of an annotation, without what they are attributes of."""
-    return [dotted(node).rpartition(".")[2] for node in nodes(annotation) if isinstance(node, ast.Name | ast.Attribute)]

@@ -1,4 +1,4 @@
-"""Whether an expression is known to be a model: other trees have ``modules()`` and ``children()`` too."""
+"""Whether an expression, or a parameter of a function, is known to be a module: other trees have ``modules()`` too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 
-from initaudit.analyzer.snippets import dotted, nodes
+from initaudit.analyzer.snippets import FunctionNode, dotted, nodes
 from initaudit.analyzer.syntax.context import Context
 
 MODEL_LIKE = re.compile(r"net|model|module|encoder|decoder|backbone|classifier|critic|actor|policy", re.IGNORECASE)
@@ -80,3 +80,45 @@ def is_single(context: Context, kinds: Sequence[str]) -> bool:
     other = any(word in text for word in ("float64", "default_dtype", "dtype=", "default_tensor_type"))
     of_torch = bool(kinds) and all(kind.startswith("torch.nn.") for kind in kinds)
     return of_torch and not other and text.count("double") == 1
+
+
+def type_asked_for(test: ast.expr) -> tuple[str, list[ast.expr]]:
+    """The name and the classes of ``isinstance(m, (A, B))``, ``type(m) is A`` and ``m.__class__ == A``."""
+    match test:
+        case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kinds]):
+            return name, list(kinds.elts) if isinstance(kinds, ast.Tuple) else [kinds]
+        case ast.Compare(
+            left=ast.Call(func=ast.Name(id="type"), args=[ast.Name(id=name)])
+            | ast.Attribute(value=ast.Name(id=name), attr="__class__"),
+            ops=[ast.Is() | ast.Eq() | ast.In()],
+            comparators=[kinds],
+        ):
+            return name, list(kinds.elts) if isinstance(kinds, ast.Tuple | ast.List | ast.Set) else [kinds]
+    return "", []
+
+
+def last_names(annotation: ast.expr) -> list[str]:
+    """The names of an annotation, without what they are attributes of."""
+    return [dotted(node).rpartition(".")[2] for node in nodes(annotation) if isinstance(node, ast.Name | ast.Attribute)]
+
+
+def is_module(context: Context, param: ast.arg, asked: set[str]) -> bool:
+    """Whether a parameter is annotated as a module, or the function asks which class of modules it is of."""
+    if param.annotation is not None:
+        if any(last in ("type", "Type") for last in last_names(param.annotation)):
+            return False  # it is a class
+        inner = [node for node in nodes(param.annotation) if isinstance(node, ast.Name | ast.Attribute)]
+        return any(map(context.is_module_class, inner))
+    return param.arg in asked
+
+
+def asked_for(context: Context, function: FunctionNode) -> set[str]:
+    """The names of which a function asks which class of modules they are of."""
+    asked: set[str] = set()
+    if not context.holds("isinstance("):
+        return asked
+    for node in nodes(function):
+        match node:
+            case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kinds]) if name not in asked:
+                asked |= {name} if any(map(context.is_module_class, nodes(kinds))) else set()
+    return asked
