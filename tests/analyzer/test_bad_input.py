@@ -120,3 +120,18 @@ def test_a_collection_that_grows_counts_as_often_as_it_is_compared_with(
         """
     )
     assert [one.reason for one in seen["layer"].undecided] == ["__init__ is too long to follow"]
+
+
+def test_programs_that_are_too_long_together_leave_a_class_undecided(analyzed: Analysis) -> None:
+    loops = "".join(f"{'    ' * depth}for {name} in {list(range(20))}:\n" for depth, name in enumerate("abc"))
+    train = f"from net import Net\n\nmodel = Net()\n{loops}{' ' * 12}x = a + b + c + a + b + c + a + b\nmodel.train()\n"
+    seen = analyzed(
+        net="""
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.weight = nn.Parameter(torch.empty(3))
+        """,
+        train=train,
+    )
+    assert [one.reason for one in seen["net"].undecided] == ["the code that builds it is too long to follow"]

@@ -25,6 +25,8 @@ from initaudit.finding import Place
 from initaudit.timeline import Coverage, Only, at
 
 MAX_PROGRAMS = 24
+STEPS_OF_PROGRAMS = 100_000
+"""Steps in all programs of a class until what becomes of its memory counts as not known."""
 STEPS_TO_A_WRITER = 30_000
 """Steps in all programs of a class until what else writes its weights counts as not known."""
 INITIALIZING = groups("apply( parameters( modules( xavier kaiming orthogonal normal_( uniform_( init*( reset*(")
@@ -70,7 +72,11 @@ def judge(construction: Construction, found: Sequence[Registered]) -> dict[Stora
                 forgotten[writer] = _forgotten_by_others(construction, writer)
             verdicts[entry.storage] = forgotten[writer].get(entry.name) or _kept(construction, entry)
     left = [entry for entry in found if entry.storage not in verdicts]
-    courses = programs(construction, left) if left else {}
+    try:
+        courses = programs(construction, left) if left else {}
+    except OutOfBudgetError:
+        unknown = Verdict(Coverage.UNKNOWN, reason="the code that builds it is too long to follow")
+        return verdicts | {entry.storage: unknown for entry in left}
     holding = surroundings(construction).holding if left else frozenset()
     for entry in left:
         its = courses.get(entry.storage, [])
@@ -106,7 +112,10 @@ def _forgotten_by_others(construction: Construction, writer: str) -> dict[str, V
     again = construct(project, construction.cls)
     again.around = around
     entries, verdicts = list(registered(again)), dict[str, Verdict]()
-    courses = programs(again, entries)
+    try:
+        courses = programs(again, entries)
+    except OutOfBudgetError:
+        return {}
     for entry in entries:
         for course in courses.get(entry.storage, ()):
             models = {course.scope.defined, *(scope.defined for scope in around.through.get(course.scope, ()))}
@@ -157,7 +166,7 @@ def _kept(construction: Construction, entry: Registered) -> Verdict:
 
 
 def programs(
-    construction: Construction, found: Sequence[Registered], words: Words = (), *, limit: int = MAX_PROGRAMS * MAX_STEPS
+    construction: Construction, found: Sequence[Registered], words: Words = (), *, limit: int = STEPS_OF_PROGRAMS
 ) -> dict[Storage, list[Course]]:
     """What each program that builds the class does; code that hands the model on is judged by its callers.
 
