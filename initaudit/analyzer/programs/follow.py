@@ -40,7 +40,6 @@ from initaudit.analyzer.symbolic.execution import execute
 from initaudit.analyzer.symbolic.frames import Build, Following, Frame
 from initaudit.analyzer.symbolic.interpreter import Interpreter
 from initaudit.analyzer.symbolic.modules import LOADS
-from initaudit.analyzer.symbolic.run import MAX_STEPS
 from initaudit.analyzer.symbolic.values import (
     Choice,
     Class,
@@ -103,12 +102,12 @@ def follow(
     around: Around,
     given: frozenset[str] | None = None,
     *,
-    limit: int = MAX_STEPS,
+    limit: int | None = None,
 ) -> dict[Storage, Course]:
     """Run a scope, and tell what it does with each storage; nothing where it neither builds nor writes it.
 
     ``given`` are the parameters of its function that are taken for the model; other ones are unknown. What takes more
-    steps than ``limit`` is not followed to its end.
+    steps than ``limit``, or than any run may take, is not followed to its end.
     """
     entries = list(found)
     run = construction.run

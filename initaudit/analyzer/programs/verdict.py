@@ -18,7 +18,6 @@ from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.interpreter import Interpreter
 from initaudit.analyzer.symbolic.modules import all_modules, members
-from initaudit.analyzer.symbolic.run import MAX_STEPS
 from initaudit.analyzer.symbolic.values import Memory, OutOfBudgetError, Storage, Tensor, WriteEvent, leaves
 from initaudit.files import read_source
 from initaudit.finding import Place
@@ -185,7 +184,7 @@ def programs(
         known = [each for each in inner if each in followed]
         if not known or len(known) < len(inner) or any(_is_open(followed[each]) for each in known):
             left = limit - (run.spent - before)
-            followed[scope] = follow(construction, found, scope, surrounding, limit=min(left, MAX_STEPS))
+            followed[scope] = follow(construction, found, scope, surrounding, limit=left)
             if run.spent - before > limit:
                 raise OutOfBudgetError
     called = {inner for scope, courses in followed.items() if courses for inner in surrounding.through[scope]}

@@ -104,13 +104,13 @@ class Run(ABC):
         if self._steps > self._limit:
             raise OutOfBudgetError
 
-    def restart(self, limit: int = MAX_STEPS) -> None:
+    def restart(self, limit: int | None = None) -> None:
         """Begin another run on the same objects."""
         del self.frames[:]
         self.condition = TRUE
         self.spent += self._steps
         self._steps = 0
-        self._limit = limit
+        self._limit = MAX_STEPS if limit is None else min(limit, MAX_STEPS)
 
     def iterate(self, iterable: Value) -> list[tuple[Condition, Value]]:
         """What a loop binds, each with the condition for it. An unknown iterable gives one unknown item."""
