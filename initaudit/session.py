@@ -180,7 +180,7 @@ def _reading(filenames: tuple[str, ...], asked: Asked, configuration: Configurat
 
 def _standard_input(asked: Asked, configuration: Configuration) -> Prepared:
     if len(asked.paths) > 1:
-        raise UseError("`-` cannot be combined with other paths")
+        raise UseError("`-` reads standard input and cannot be combined with other paths")
     name = asked.standard_input_filename or STANDARD_INPUT
     changes = None
     if asked.diff_base is not None:

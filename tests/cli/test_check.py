@@ -143,7 +143,7 @@ def test_notes_fail_only_when_asked_to(flags: list[str], expected: int) -> None:
         (["src", "--per-file-ignores", "tests/**:"], ["'tests/**:' names no rule"]),
         (["src", "--selct", "INI101"], ["--selct"]),
         (["src", "--output-format", "xml"], ["xml"]),
-        (["src", "--statistics", "--output-format", "sarif"], ["--statistics", "not as sarif"]),
+        (["src", "--statistics", "--output-format", "sarif"], ["--statistics", "not sarif"]),
         (["src", "--baseline", "none.json"], ["none.json", "initaudit baseline"]),
         (["src", "--config", "none.toml"], ["none.toml"]),
         (["src", "--probe"], ["nothing to build"]),

@@ -335,7 +335,7 @@ def test_evidence_names_the_cell() -> None:
     Path("net.ipynb").write_bytes(notebook("# Title", "x = 1\n" * 20, IMPORTS, embedding))
     findings = json.loads(initaudit("net.ipynb", "--select", "ALL", "--output-format", "json").stdout)
     details = [piece["detail"] for one in findings if one["cell"] == 4 for piece in one["evidence"]]
-    assert any("made in cell 4, line 4" in detail for detail in details), details
+    assert any("created in cell 4, line 4" in detail for detail in details), details
 
 
 def test_what_is_not_decided_names_the_cell() -> None:

@@ -100,7 +100,7 @@ def planted() -> dict[str, bytes]:
         count = 0
         while count < EACH:
             raw = plant(chance.choice(whole), chance)
-            if refused(raw):
+            if refused(raw) and b"torch" in raw.replace(b"\0", b""):  # a file without the word is never looked at
                 found[f"{kind.replace(' ', '_')}/n{count}.py"] = raw
                 count += 1
     return found
