@@ -292,8 +292,8 @@ def test_a_batch_of_each_rank_is_run_where_that_takes_no_other_rank(answers: lis
 def test_what_a_factory_leaves_unwritten_is_found_whatever_the_memory_holds(answers: list[dict[str, Any]]) -> None:
     left, one = answers[0]["left"], answers[1]["left_on_one"]
     assert (left["codes"], one["codes"]) == (["INI803"], ["INI803"])
-    assert "`0.weight` and 3 more are sharded, and nothing writes their part on ranks 0 and 1" in left["messages"][0]
-    assert "nothing writes their part on rank 1" in one["messages"][0]
+    assert "`0.weight` and 3 more are sharded, and nothing writes their shards on ranks 0 and 1" in left["messages"][0]
+    assert "nothing writes their shards on rank 1" in one["messages"][0]
 
 
 def test_what_is_on_meta_is_never_clean(answers: list[dict[str, Any]]) -> None:
