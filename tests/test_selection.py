@@ -120,5 +120,12 @@ def test_per_file_ignores_hold_for_matching_files_only(tmp_path: Path, monkeypat
     selected = Selected(load(), catalogue())
     everywhere = selected.codes("src/net.py")
     assert everywhere - selected.codes("tests/deep/test_net.py") == {"INI401"}
-    assert everywhere - selected.codes("src/conftest.py") == {"INI101", "INI102", "INI103", "INI104", "INI108", "INI109"}
+    assert everywhere - selected.codes("src/conftest.py") == {
+        "INI101",
+        "INI102",
+        "INI103",
+        "INI104",
+        "INI108",
+        "INI109",
+    }
     assert "INI401" in selected.anywhere(["tests/test_net.py"])
