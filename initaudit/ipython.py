@@ -19,6 +19,7 @@ import msgspec
 
 from initaudit.newer_python import is_newer_python
 from initaudit.source import lines
+from initaudit.tokens import tokens
 
 ELSEWHERE = "from elsewhere import *"
 """Stands for code that is not read and may bind any name: commands that run programs, and skipped cells."""
@@ -49,23 +50,6 @@ _MAGIC = re.compile(r"%%([^\s?]+)[ \t]*(.*)")
 _COMMAND = re.compile(r"[ \t]*(?:%(?!=)|!(?!=)|[?,;]|/(?![/=\s]))")
 _BEHIND_ASSIGNMENT = re.compile(r"(?:[ \t]|\\\n)*(?=(?P<magic>%[ \t]*[^\W\d])|!(?!=))")
 _HELP = re.compile(r"(?:[^\W\d]|\*)[\w*]*(?:\[-?[0-9]+\])*\?{1,2}\Z")
-_TOKEN = re.compile(
-    r"""
-      (?P<blank>[ \t\f]+|\\\n|\#[^\n]*)
-    | (?P<newline>\n)
-    | (?P<string>[^\W\d]{0,3}(?:
-          \'{3}(?:[^\\']|\\.|'(?!''))*(?:\'{3}|\Z)
-        | "{3}(?:[^\\"]|\\.|"(?!""))*(?:"{3}|\Z)
-        | '(?:[^'\\\n]|\\.)*'
-        | "(?:[^"\\\n]|\\.)*"))
-    | (?P<opens>[(\[{])
-    | (?P<closes>[)\]}])
-    | (?P<compares>[=!<>:+\-*/%&|^@]=)
-    | (?P<assigns>=)
-    | (?P<other>\w+|.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 _CLASSIC = re.compile(r"[ \t]*>>>[ \t]?"), re.compile(r"[ \t]*(?:>>>|\.\.\.)[ \t]?")
 _NUMBERED = re.compile(r"(?:(?:\[nav\]|\[ins\])? )?In \[\d+\]: |\s*\.{3,}: ?")
 _HEADER = re.compile(r"(?:async[ \t]+)?def\b|class\b")
@@ -260,19 +244,18 @@ def _pieces(rows: Sequence[str]) -> Iterator[_Piece]:
 def _statement(text: str, starts: Sequence[int], rows: Sequence[str], first: int) -> _Piece:
     """Follow a statement to its end, or to the command that it assigns."""
     depth, assigned, last, end = 0, False, "", len(text.removesuffix("\n"))
-    for token in _TOKEN.finditer(text, starts[first]):
-        kind = token.lastgroup
-        if kind == "newline" and depth == 0:
-            end = token.start()
+    for token in tokens(text, starts[first]):
+        if token.kind == "newline" and depth == 0:
+            end = token.start
             break
-        depth = max(depth + (kind == "opens") - (kind == "closes"), 0)
-        if kind == "assigns" and depth == 0 and not assigned:
+        depth = max(depth + token.step, 0)
+        if token.kind == "assigns" and depth == 0 and not assigned:
             assigned = True
-            command = _BEHIND_ASSIGNMENT.match(text, token.end())
+            command = _BEHIND_ASSIGNMENT.match(text, token.start + 1)
             row = bisect.bisect_right(starts, command.end()) - 1 if command else 0
             if command and (command["magic"] or not rows[row].lstrip().startswith("=")):
                 return _Piece(row, _continued(rows, row), command.end() - starts[row], "assigned")
-        last = last if kind in ("blank", "newline") else token[0]
+        last = last if token.kind in ("blank", "newline") else token.text
     final = bisect.bisect_right(starts, max(end, starts[first])) - 1
     asks = last == text[end - 1 : end] == "?" and _HELP.search(text, starts[first], end) is not None
     column = len(rows[first]) - len(rows[first].lstrip())

@@ -16,10 +16,11 @@ from initaudit.analyzer.prefilter import Candidate, by_reader
 from initaudit.analyzer.project import Project
 from initaudit.analyzer.readers.base import Observed, Reader
 from initaudit.analyzer.reading import Answer, Judge, Reading, comments
-from initaudit.analyzer.refusal import refusal, syntax_fault
+from initaudit.analyzer.refusal import refusal
 from initaudit.analyzer.scopes import TOO_DEEP
 from initaudit.analyzer.syntax.context import Class, Context, File
 from initaudit.analyzer.syntax.scopes import holding, scopes
+from initaudit.analyzer.unfinished import syntax_fault
 from initaudit.files import read_source
 from initaudit.finding import Observer, Place
 from initaudit.observation import Observation, Undecided
@@ -117,8 +118,8 @@ def _cell_around(module: Module, row: int) -> tuple[int, int]:
 def _cell_fault(module: Module, cell: Unread) -> SyntaxFault:
     """Why a cell is no Python, by its rows, which stand in the text as comments."""
     start, end = _cell_around(module, cell.place.row)
-    rows = [line.partition("# ")[2] for line in module.lines[start - 1 : end]]
-    return syntax_fault(cell.place, cell.reason, rows, cell.place.row - start + 1)
+    text = "\n".join(line.partition("# ")[2] for line in module.lines[start - 1 : end])
+    return syntax_fault(cell.place, cell.reason, text, cell.place.row - start + 1)
 
 
 def _seen(project: Project, module: Module, wanted: Sequence[Candidate]) -> Observation:
@@ -208,7 +209,7 @@ def _unread(filename: str) -> Observation:
 def _syntax_fault(module: Module, error: SyntaxError) -> SyntaxFault:
     """Why a file is no Python, and where that shows."""
     row, column = error.lineno or 1, error.offset or 1
-    return syntax_fault(Place(module.filename, row, column, row, column + 1), error.msg, module.lines, row)
+    return syntax_fault(Place(module.filename, row, column, row, column + 1), error.msg, module.text, row)
 
 
 def _faulty(filename: str, fault: SyntaxFault) -> Observation:

@@ -8,35 +8,20 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from initaudit.analyzer.module import Module
+from initaudit.analyzer.skeleton import without_strings
 from initaudit.files import is_document
-from initaudit.finding import Place
-from initaudit.subjects.files import SyntaxFault
 
-_BLANK = re.compile(
-    r"""
-      ^[^#=]*[\w\])][ \t]*=[ \t]*(?:\#.*)?$
-    | (?:^|[=({\[,:]|\b(?:return|in|if|not)\b)\s*(?:\?{3,}|<>|<[^<=\n#][^\n]*>)
-    """,
-    re.VERBOSE,
-)
-"""What stands where something is to be filled in: nothing behind an equals sign, question marks, words in brackets."""
-_YOURS = re.compile(r"#.*\byour (?:own )?(?:code|answer|solution|implementation)\b", re.IGNORECASE)
-_TO_DO = re.compile(r"#.*\b(?:TODO|FIXME|your|fill|write|complete|implement|insert|exercise)\b", re.IGNORECASE)
-_FUNCTION = re.compile(r"(?:async[ \t]+)?def\b")
-_PYTHON_2 = ("Missing parentheses in call to", "multiple exception types must be parenthesized")
-_OLD = re.compile(r"^\s*(?:print\s+[^=\s(]|raise\s+\w+\s*,|exec\s+[\"'])|\bur[\"']|[\w)\]]\s*<>\s*[\w(]|\b0\d+\b(?!\.)")
-"""Statements that Python took before its version 3, and not since."""
-_IN_FUNCTIONS = re.compile(r"(?:^|[:;])[ \t]*(?:return|yield)\b", re.MULTILINE)
+_IN_FUNCTIONS = re.compile(r"(?<![.\w])(?:return|yield)\b")
 _IN_LOOPS = ("break", "continue")
 _RARE = {
-    "await": re.compile(r"await[ \t(]"),
-    "async": re.compile(r"async[ \t]+(?:def|for|with)\b"),
-    "match": re.compile(r"^[ \t]*match\b[^\n]*:[ \t]*(?:#[^\n]*)?$", re.MULTILINE),
-    "except": re.compile(r"except[ \t]*:"),
-    "*": re.compile(r"=[ \t]*\*(?!\*)"),
+    "await": re.compile(r"(?<![.\w])await\b"),
+    "async": re.compile(r"(?<![.\w])async\b"),
+    "match": re.compile(r"(?<![.\w])match\b(?!\s*[=.,:)\]])"),
+    "except": re.compile(r"\bexcept[\s\\]*:"),
+    "*": re.compile(r"=(?:[\s\\(]|#.*\n)*\*(?!\*)"),
 }
 """What can be in the wrong place, too, and stands in few files: a word to look for first, and how it is written."""
 _LOOP = re.compile(r"(?:async[ \t]+)?(?:for|while)\b")
@@ -55,33 +40,6 @@ def refusal(module: Module) -> SyntaxError | None:
     return _compiler_says(module.text)
 
 
-def syntax_fault(place: Place, detail: str, rows: Sequence[str], row: int) -> SyntaxFault:
-    """Return what is told of a file, or a cell, that Python refuses at one of its rows, counted from 1."""
-    line = rows[row - 1] if row <= len(rows) else ""
-    in_cell = is_document(place.filename)
-    unfinished = _BLANK.search(line) is not None or _lacks_body(detail, rows[:row], in_cell)
-    if in_cell and not unfinished:  # Python may stumble over a blank only later
-        unfinished = any(_BLANK.search(each) or _YOURS.search(each) for each in rows)
-    python_2 = detail.startswith(_PYTHON_2) or _OLD.search(line) is not None
-    return SyntaxFault(place, detail, unfinished=unfinished, python_2=python_2)
-
-
-def _lacks_body(detail: str, rows: Sequence[str], in_cell: bool) -> bool:
-    """Return whether somebody is to write the body that is missing above the last of some rows.
-
-    A comment says so, or a cell has a function without one.
-    """
-    if not detail.startswith("expected an indented block"):
-        return False
-    for line in reversed(rows):
-        code = line.lstrip()
-        if _TO_DO.search(line):
-            return True
-        if code and not code.startswith("#") and line is not rows[-1]:
-            return in_cell and _FUNCTION.match(code) is not None
-    return False
-
-
 def _compiler_says(text: str) -> SyntaxError | None:
     """Return why Python's compiler does not take a text that its parser takes, or None when it does."""
     try:
@@ -96,11 +54,16 @@ def _compiler_says(text: str) -> SyntaxError | None:
 
 
 def _may_be_misplaced(module: Module) -> bool:
-    """Return whether some statement may stand where it is not allowed. Lines of strings are taken for code."""
-    if any(word in module.text and pattern.search(module.text) for word, pattern in _RARE.items()):
+    """Return whether some statement may stand where it is not allowed."""
+    if any(word in module.text and _stands(pattern, module.text) for word, pattern in _RARE.items()):
         return True
-    outside = any(_IN_FUNCTIONS.search(text) for text in _outside_functions(module))
+    outside = any(_stands(_IN_FUNCTIONS, text) for text in _outside_functions(module))
     return outside or any(not _in_loop(module, row) for row in _rows(module.text, _IN_LOOPS))
+
+
+def _stands(pattern: re.Pattern[str], text: str) -> bool:
+    """Return whether a pattern is found outside of strings and comments."""
+    return pattern.search(text) is not None and pattern.search(without_strings(text)) is not None
 
 
 def _outside_functions(module: Module) -> Iterator[str]:
@@ -114,7 +77,7 @@ def _outside_functions(module: Module) -> Iterator[str]:
 
 
 def _rows(text: str, words: Iterable[str]) -> Iterator[int]:
-    """Yield the rows of statements that begin with some words."""
+    """Yield the rows of statements that begin with some words. Lines of strings are taken for code."""
     for word in words:
         row, counted = 1, 0
         for match in re.finditer(rf"{word}\b", text):

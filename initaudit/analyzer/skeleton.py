@@ -22,9 +22,14 @@ _EMPTY = {"(": "\1", "[": "\2", "{": "\3"}
 """What stands for empty brackets while those around them are taken out."""
 
 
+def without_strings(text: str) -> str:
+    """Return a text without comments, and with nothing in its strings."""
+    return STRING.sub(_plain, text)
+
+
 def skeleton(text: str) -> str:
     """Return a text without strings, comments and the insides of brackets; those that begin a statement go alone."""
-    text, count = _BROKEN.sub(" ", STRING.sub(_plain, text)), 1
+    text, count = _BROKEN.sub(" ", without_strings(text)), 1
     while count:
         text, count = _INNERMOST.subn(_closed, text)
     return text.replace("\1", "()").replace("\2", "[]").replace("\3", "{}")

@@ -32,10 +32,10 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
 
     ## Known problems
     The rule runs under every selection; only its own code turns it off (`--ignore INI001`).
-    An unfilled blank of an exercise (`x =  # TODO`, `<YOUR CODE>`, a function without a body in a notebook) is a note. The
-    cells of a notebook are reported as one finding. Of files written for Python 2, the first is an error and the others are
-    notes. Files and functions that contain nothing a selected rule looks for are not parsed. Templates with the suffix `.py`
-    are reported; exclude them.
+    A blank to fill in is a note: `<YOUR CODE>`, `???`, a missing value or body beside a comment that asks for it, and in a
+    notebook also a missing value or function body without a comment. The cells of a notebook are reported as one finding.
+    Of files written for Python 2, the first is an error and the others are notes. Files and functions that contain nothing a
+    selected rule looks for are not parsed. Templates with the suffix `.py` are reported; exclude them.
     Rare in released code; its precision is not well measured.
 
     ## References

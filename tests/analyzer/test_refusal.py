@@ -30,6 +30,28 @@ MISPLACED = [
     "try:\n    pass\nexcept:\n    pass\nexcept ValueError:\n    pass\n",
     "def f(x):\n    match x:\n        case _:\n            pass\n        case 3:\n            pass\n",
 ]
+LAID_OUT = [
+    "x = yield 1\n",
+    "x = \\\n    yield 1\n",
+    "print((\n    yield\n))\n",
+    "if x: \\\n    return\n",
+    "if (\n    x\n): return\n",
+    "class A: \\\n    return 1\n",
+    "if (\n    x\n): break\n",
+    "if x: \\\n    break\n",
+    "x = [\n    y\nfor y in z\n]\nif x:\n    break\n",
+    "def f():\n    await(x)\n",
+    "def f():\n    await \\\n        x\n",
+    "def f():\n    await\\\n        x\n",
+    "def f():\n    async \\\n        with x: pass\n",
+    "def f():\n    return [\n        y async\n        for y in z\n    ]\n",
+    "x = \\\n    *a\n",
+    "x = y = \\\n    *a\n",
+    "try:\n    pass\nexcept \\\n    :\n    pass\nexcept ValueError:\n    pass\n",
+    "def f(x):\n    match (\n        x\n    ):\n        case _:\n            pass\n        case 3:\n            pass\n",
+    "def f(x):\n    match x, \\\n        3:\n        case _:\n            pass\n        case 3:\n            pass\n",
+]
+"""The same mistakes broken over rows, and as parts of expressions."""
 STATEMENTS = ["pass", "x = 1", "return", "return x", "break", "continue", "yield x", "if x: break", "'''\nbreak\n'''"]
 HEADERS = ["def f():", "class A:", "for x in y:", "while x:", "if x:", "else:", "try:", "finally:", "with x:"]
 
@@ -48,7 +70,7 @@ def compiles(text: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("text", MISPLACED)
+@pytest.mark.parametrize("text", MISPLACED + LAID_OUT)
 def test_a_statement_in_the_wrong_place_is_refused_for_good(text: str) -> None:
     fault = refusal(read(text))
     assert fault is not None

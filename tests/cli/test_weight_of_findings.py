@@ -63,6 +63,53 @@ def test_a_blank_of_an_exercise_is_a_note(blank: str) -> None:
     assert notebook(IMPORTS, f"{LOOKED_AT}{blank}\n") == [("net.ipynb", "INI001", "note")]
 
 
+LAYOUTS = {
+    "one row": "rate = {blank}",
+    "brackets": "rate = (\n    {blank}\n)",
+    "a backslash": "rate = \\\n    {blank}",
+    "a comment between tokens": "rate = (  # of learning\n    {blank}\n)",
+    "an argument": "net = nn.Linear(\n    8,\n    out_features=\n    {blank},\n)",
+    "a result": "def rate(\n    step,\n):\n    return (\n        {blank}\n    )",
+    "a condition": "if (\n    w is not None and\n    {blank}\n):\n    pass",
+    "carriage returns": "rate = (\r\n    {blank}\r\n)\r",
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("blank", ["<YOUR CODE>", "???", "<a, b = 1>", "<>"])
+def test_a_blank_is_a_blank_in_every_layout(blank: str, layout: str) -> None:
+    text = LAYOUTS[layout].format(blank=blank)
+    assert notebook(IMPORTS, f"{LOOKED_AT}{text}\n") == [("net.ipynb", "INI001", "note")]
+    assert told(net=f"{IMPORTS}{LOOKED_AT}{text}\n") == [("net.ipynb", "INI001", "note"), ("net.py", "INI001", "note")]
+
+
+@pytest.mark.parametrize("header", ["def softmax(x):", "def softmax(\n    x,\n    y,\n):", "def \\\n    softmax(x):"])
+@pytest.mark.parametrize("said", ["", "    # what goes here?\n", "\n\n"])
+def test_a_function_without_a_body_in_a_cell_is_a_blank_however_its_header_is_laid_out(header: str, said: str) -> None:
+    assert notebook(IMPORTS, f"{LOOKED_AT}{header}\n{said}\nprint(w)\n") == [("net.ipynb", "INI001", "note")]
+
+
+@pytest.mark.parametrize(
+    ("text", "severity"),
+    [
+        ("rate = # TODO: choose one\n", "note"),
+        ("rate = (  # fill in\n)\nx = f(a=)  # implement this\n", "note"),
+        ("for x in w:\n    # write your\n    # code here\nprint(w)\n", "note"),
+        ("for x in (\n    w\n):\n    # TODO\nprint(w)\n", "note"),
+        ("rate =\n", "error"),
+        ("rate = # per step\n", "error"),
+        ("def softmax(x):\nprint(w)\n", "error"),
+        ("# TODO: tidy up\nprint(w\n", "error"),
+        ("print(<\nif 3 > 2: pass\n", "error"),
+        ("<<<<<<< HEAD\nx = 1\n=======\nx = 2\n>>>>>>> other\n", "error"),
+        ("f(\n<<<<<<< HEAD\n    x > 1,\n=======\n    2,\n>>>>>>> other\n)\n", "error"),
+    ],
+)
+def test_in_a_file_a_blank_says_that_it_is_one(text: str, severity: str) -> None:
+    """A slip of the author hides a whole file, and may not pass for a blank."""
+    assert told(net=IMPORTS + LOOKED_AT + text) == [("net.py", "INI001", severity)]
+
+
 @pytest.mark.parametrize(
     "slip", ["print(net", "x = 3 +\n", "if net:\n# nothing yet\nprint(1)", "y = net <", "x = 2 <> 3", "a = [1, 2)"]
 )
@@ -88,6 +135,8 @@ def test_the_cells_of_a_notebook_are_one_finding_that_lists_them() -> None:
         ('print "built"', "print net"),
         ("exec 'x = 1'", "print 'a' % net"),
         ('raise ValueError, "no"', 'print "a", net'),
+        ('raise \\\n    ValueError, "no"', "x = (w\n    <> 3)"),
+        ("mode = (\n    0777)", "s = ur'a'"),
     ],
 )
 def test_of_files_for_python_2_the_first_weighs(one: str, other: str) -> None:

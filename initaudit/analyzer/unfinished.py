@@ -1,0 +1,173 @@
+"""Whether a text that Python rejects is an exercise with blanks to fill in, or Python 2, or neither.
+
+The tokens of a statement decide, not its rows: brackets, backslashes and comments between tokens change nothing.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from initaudit.files import is_document
+from initaudit.finding import Place
+from initaudit.subjects.files import SyntaxFault
+from initaudit.tokens import Token, tokens
+
+_YOURS = re.compile(r"\byour\s(?:own\s)?(?:code|answer|solution|implementation)\b", re.IGNORECASE)
+_TO_DO = re.compile(r"\b(?:TODO|FIXME|your|fill|write|complete|implement|insert|exercise)\b", re.IGNORECASE)
+_PYTHON_2 = ("Missing parentheses in call to", "multiple exception types must be parenthesized")
+_GO_ON = (*".,:;+-*/%@&|^<>=!", "and", "else", "for", "if", "in", "is", "not", "or")
+"""What may follow an expression."""
+_OLD_STRING = re.compile(r"[uU][rR]")
+_OLD_NUMBER = re.compile(r"0\d+")
+
+
+class Comment(NamedTuple):
+    """What comments on consecutive rows say, and the first of the rows, counted from 1."""
+
+    row: int
+    text: str
+
+
+class Statement(NamedTuple):
+    """The tokens of a statement without blanks, and its first and last row, counted from 1."""
+
+    tokens: Sequence[Token]
+    first: int
+    last: int
+
+
+def syntax_fault(place: Place, detail: str, text: str, row: int) -> SyntaxFault:
+    """Return the fact about a file, or a cell, whose text Python rejects at a row, counted from 1."""
+    statements, comments = _parts(text)
+    here = [each for each in statements if each.first <= row <= each.last]
+    if is_document(place.filename):
+        unfinished = _is_cell_of_an_exercise(statements, comments)
+    else:
+        said = [each.text for each in comments if any(one.first <= each.row <= one.last for one in here)]
+        asked = any(map(_TO_DO.search, said))
+        unfinished = any(_has_placeholder(each.tokens) or (asked and _lacks_value(each.tokens)) for each in here)
+    if detail.startswith("expected an indented block"):
+        unfinished |= _lacks_body(statements, comments, row, in_cell=is_document(place.filename))
+    python_2 = detail.startswith(_PYTHON_2) or any(_is_python_2(each.tokens) for each in here)
+    return SyntaxFault(place, detail, unfinished=unfinished, python_2=python_2)
+
+
+def _is_cell_of_an_exercise(statements: Sequence[Statement], comments: Sequence[Comment]) -> bool:
+    """Return whether a cell has a blank anywhere: Python may reject only what comes after it."""
+    blank = any(_has_placeholder(each.tokens) or _lacks_value(each.tokens) for each in statements)
+    return blank or any(_YOURS.search(each.text) for each in comments)
+
+
+def _parts(text: str) -> tuple[list[Statement], list[Comment]]:
+    """Split a text into statements and comments; a bracket that is never closed takes what follows with it."""
+    statements: list[Statement] = []
+    comments: list[Comment] = []
+    held: list[Token] = []
+    depth, row, first, above = 0, 1, 1, 0
+    for token in tokens(f"{text}\n"):
+        if token.text.startswith("#"):
+            said = token.text.lstrip("# ")
+            if above == row - 1 and comments and not held:
+                comments[-1] = Comment(comments[-1].row, f"{comments[-1].text} {said}")
+            else:
+                comments.append(Comment(row, said))
+            above = row
+        elif token.kind == "newline":
+            if depth == 0 and held:
+                statements.append(Statement(held, first, row))
+                held = []
+        elif token.kind != "blank":
+            first = first if held else row
+            held.append(token)
+            depth = max(depth + token.step, 0)
+        row += token.text.count("\n")
+    if held:
+        statements.append(Statement(held, first, row - 1))
+    return statements, comments
+
+
+def _has_placeholder(held: Sequence[Token]) -> bool:
+    """Return whether ``???``, or ``<...>``, stands where an expression would begin."""
+    for index, token in enumerate(held):
+        if token.kind != "other" or token.text not in "<?" or not _begins_expression(held, index):
+            continue
+        behind = held[index + 1 :]
+        if [each.text for each in behind[:2]] == ["?", "?"] and token.text == "?":
+            return True
+        if token.text == "<" and behind and behind[0].text != "<" and _is_closed(behind):
+            return True
+    return False
+
+
+def _is_closed(held: Sequence[Token]) -> bool:
+    """Return whether some ``>`` has no operand behind it, as the end of a placeholder."""
+    following = [*held[1:], None]
+    return any(
+        one.text == ">" and (other is None or other.kind not in ("string", "opens", "other") or other.text in _GO_ON)
+        for one, other in zip(held, following, strict=True)
+    )
+
+
+def _begins_expression(held: Sequence[Token], index: int) -> bool:
+    if index == 0:
+        return True
+    before = held[index - 1]
+    if before.kind == "other" and (before.text[0].isalnum() or before.text[0] in "_<>?.)"):
+        return keyword.iskeyword(before.text)
+    return before.kind not in ("string", "closes")
+
+
+def _lacks_value(held: Sequence[Token]) -> bool:
+    """Return whether nothing stands behind an equals sign."""
+    following = [*held[1:], None]
+    return any(
+        token.kind == "assigns" and (behind is None or behind.kind == "closes" or behind.text == ",")
+        for token, behind in zip(held, following, strict=True)
+    )
+
+
+def _lacks_body(statements: Sequence[Statement], comments: Sequence[Comment], row: int, *, in_cell: bool) -> bool:
+    """Return whether the reader is to write the body that is missing above a row.
+
+    A comment behind its header says so, or it is the body of a function in a cell.
+    """
+    above = [each for each in statements if each.last < row and each.tokens[-1].text == ":"]
+    if not above:
+        return False
+    header = above[-1]
+    said = [each.text for each in comments if header.last <= each.row <= row]
+    is_function = "def" in [each.text for each in header.tokens[:2]]
+    return any(map(_TO_DO.search, said)) or (in_cell and is_function)
+
+
+def _is_python_2(held: Sequence[Token]) -> bool:
+    """Return whether a statement is one that Python accepted before version 3, and not since."""
+    return any(_is_old(held, index) for index in range(len(held)))
+
+
+def _is_old(held: Sequence[Token], index: int) -> bool:
+    token, behind = held[index], held[index + 1] if index + 1 < len(held) else Token("", "", 0)
+    before = held[index - 1].text if index else ";"
+    match token.text:
+        case "print" | "exec":
+            is_operand = behind.kind == "string" or (behind.kind == "other" and behind.text[0].isalnum())
+            return before in (";", ":") and is_operand
+        case "raise":
+            return before in (";", ":") and "," in _outside_brackets(held[index:])
+        case "<":
+            return behind.text == ">" and not _begins_expression(held, index)
+    if token.kind == "string":
+        return _OLD_STRING.match(token.text) is not None
+    return _OLD_NUMBER.fullmatch(token.text) is not None and int(token.text) > 0 and behind.text != "."
+
+
+def _outside_brackets(held: Sequence[Token]) -> list[str]:
+    depth, found = 0, []
+    for token in held:
+        if depth == 0:
+            found.append(token.text)
+        depth = max(depth + token.step, 0)
+    return found
