@@ -221,7 +221,8 @@ class Meanings:
             name, kinds = type_asked_for(part)
             meaning = found.get(name)
             for subject, layers in of_class_name(part, named).items():
-                if (known := found.get(subject)) is not None and known.what is What.MODULE and not known.kinds:
+                known = found.get(subject, Meaning(What.MODULE, subject))
+                if known.what is What.MODULE and not known.kinds:
                     found[subject] = replace(known, kinds=layers)
             if kinds and not any(map(self.context.is_module_class, kinds)):
                 found.pop(name, None)  # it is of another type here
