@@ -25,8 +25,8 @@ def applications_watched(watch: Watch) -> Iterator[None]:
     @crossing
     def apply(self: torch.nn.Module, fn: Callable[[torch.nn.Module], None]) -> torch.nn.Module:
         nonlocal running
-        constructors = tuple(_constructors(sys._getframe(1), self)) if not running else ()
-        if not constructors:
+        inside = tuple(map(Call, constructors(sys._getframe(1), self))) if not running else ()
+        if not inside:
             return original(self, fn)
         running = True
         before = {module: _writes(watch, module) for module in self.modules()}
@@ -36,7 +36,7 @@ def applications_watched(watch: Watch) -> Iterator[None]:
             running = False
             kinds = {type(one) for one, count in before.items() if is_torch(type(one)) and _writes(watch, one) > count}
             if kinds:
-                watch.applications.append(Application(self, frozenset(before), frozenset(kinds), constructors))
+                watch.applications.append(Application(self, frozenset(before), frozenset(kinds), inside))
 
     torch.nn.Module.apply = apply
     try:
@@ -45,11 +45,11 @@ def applications_watched(watch: Watch) -> Iterator[None]:
         torch.nn.Module.apply = original
 
 
-def _constructors(frame: FrameType | None, module: torch.nn.Module) -> Iterator[Call]:
-    """The constructors of a module that are running, from the inside out, at the lines where they are."""
+def constructors(frame: FrameType | None, module: torch.nn.Module) -> Iterator[FrameType]:
+    """Yield the frames of the constructors of a module that are running, from the inside out."""
     while frame is not None:
         if frame.f_code.co_name == "__init__" and frame.f_locals.get("self") is module:
-            yield Call(frame)
+            yield frame
         frame = frame.f_back
 
 

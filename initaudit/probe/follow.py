@@ -124,7 +124,8 @@ class Follow(TorchDispatchMode):
     ``chains`` are the steps of each chain that ended, and whether a sum keeps its scale; ``uses`` are the weights that
     were met, in order; ``heads`` are those whose output is one of the model's; ``read`` are the raw buffers that were
     read before anything wrote them. ``allocates`` says that the forward takes memory that it must write itself: it is
-    filled with zeros, so that one answer is given whatever that memory held.
+    filled with zeros, so that one answer is given whatever that memory held. ``looked_up`` are the numbers of rows of
+    the tables that an integer input of the model indexes; positions that the forward counts are no input.
     """
 
     def __init__(self, tracked: Tracked, inputs: Any = (), batch: int | None = None) -> None:
@@ -140,6 +141,8 @@ class Follow(TorchDispatchMode):
         self.allocates = False
         self.failure: Exception | None = None
         self.making = Making(tracked.sources, {key_of(tensor) for tensor in tensors_in(inputs)} - {None})
+        self.looked_up: set[int] = set()
+        self._indices = {key_of(one) for one in tensors_in(inputs) if _is_index(one)} - {None}
         self._aside: set[int] = set()  # chains that something else is multiplied with: gates, attention
         self._making: set[Use] = set()  # of weights that only make another weight
         self._fed = {key_of(tensor) for tensor in tensors_in(inputs) if differs_over_batch(tensor)} - {None}
@@ -164,6 +167,7 @@ class Follow(TorchDispatchMode):
 
     def _take_in(self, function: Any, args: tuple[Any, ...], given: dict[str, Any], result: Any) -> None:
         self._note_buffers(function, args, given)
+        self._note_tables(function, args, result)
         name = plain_name(function).removesuffix("_")
         operands = list(tensors_in((args, given)))
         shape_only = name.endswith("_like") or name.startswith("new_")
@@ -255,6 +259,18 @@ class Follow(TorchDispatchMode):
                 self._scales.add(key)
         elif signal is not None and (tensor.is_floating_point() or tensor.is_complex()):
             self._signals[key] = signal
+
+    def _note_tables(self, function: Any, args: tuple[Any, ...], result: Any) -> None:
+        """Note the size of a table that an integer input, or a copy of one, indexes."""
+        match plain_name(function), args:
+            case (("embedding" | "_embedding_bag" | "_embedding_bag_forward_only"), (table, index, *_)):
+                if key_of(index) in self._indices:
+                    self.looked_up.add(table.shape[0])
+            case name, (source, *_) if name in COPIES and isinstance(source, torch.Tensor) and _is_index(result):
+                if key_of(source) in self._indices:
+                    self._indices.add(key_of(result))
+            case _:
+                pass
 
     def _note_buffers(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not self.raw_buffers or _is_view(function):
@@ -434,6 +450,10 @@ class Follow(TorchDispatchMode):
 def faded(before: float | None, after: float | None) -> bool:
     """Whether much of a measure is lost."""
     return before is not None and after is not None and after < LOST * before
+
+
+def _is_index(tensor: torch.Tensor) -> bool:
+    return tensor.dtype in (torch.int32, torch.int64)
 
 
 def _activation(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:

@@ -12,6 +12,7 @@ import torch
 from initaudit.activations import CATALOGUE
 from initaudit.finding import Observer
 from initaudit.probe.announce import announce
+from initaudit.probe.arguments import arguments_noted
 from initaudit.probe.blame import is_ours
 from initaudit.probe.follow import Tracked
 from initaudit.probe.inputs import inputs_for, missing_input
@@ -154,7 +155,8 @@ def _more_passes(
         try:
             announce(Stage.RUNNING, seed)
             seed_everything(seed)
-            model = make()
+            with arguments_noted():
+                model = make()
             named = dict(model.named_parameters(remove_duplicate=False))
             weights, sources, biases = (
                 {key: path for path in paths.values() if path in named and (key := key_of(named[path])) is not None}

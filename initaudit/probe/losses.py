@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 import msgspec
 import torch
 
+from initaudit.probe.arguments import integers_given
 from initaudit.probe.uses import Use
 
 COUNTS = (
@@ -62,14 +63,14 @@ class Head(msgspec.Struct, frozen=True):
     scored: bool = False
 
 
-def initial_loss(model: torch.nn.Module, head: Head) -> Loss | None:
+def initial_loss(model: torch.nn.Module, head: Head, tables: Collection[int]) -> Loss | None:
     """The cross entropy of an output that is over classes, for labels that are all equally likely.
 
-    It is over classes when the model ends in a softmax, when a loss is taken of it, when it is returned as logits, or
-    when the model, its configuration or its table of tokens says how many classes there are and its last weight gives
-    that many numbers: these are taken for logits. Where the name of the layer, of a size or of the model only suggests
-    as much, or a last linear layer gives numbers for each sample, it is a guess; none is made of what is returned under
-    another name.
+    It is over classes if the model ends in a softmax, takes a loss of it or returns it as logits, or if it is as wide
+    as the number of classes: the value of an attribute, of an argument of the constructor or of an entry of the
+    configuration with such a name, or one of ``tables``, the numbers of rows of the tables that inputs index. If only
+    the name of the layer, of a size or of the model suggests classes, or if the model ends in a linear layer that gives
+    numbers for each sample, it is a guess; an output that is returned under another name is not guessed.
     """
     use, output = head.use, head.output.detach()
     classes = use.units
@@ -86,7 +87,7 @@ def initial_loss(model: torch.nn.Module, head: Head) -> Loss | None:
             logarithms = values
         case "softmax":
             logarithms = values.clamp_min(TINY).log()
-        case None if (count := _counted(model, classes)) is not None:
+        case None if (count := _counted(model, classes, tables)) is not None:
             return _loss(torch.log_softmax(values, dim=-1), count)
         case None if head.name is None and (guess := _suggested(model, use.path, classes) or _last(model, head)):
             return msgspec.structs.replace(_loss(torch.log_softmax(values, dim=-1), guess), guessed=True)
@@ -96,12 +97,12 @@ def initial_loss(model: torch.nn.Module, head: Head) -> Loss | None:
     return _loss(logarithms, use.activation) if bool(((total - 1).abs() < NEARLY_ONE).all()) else None
 
 
-def _counted(model: torch.nn.Module, classes: int) -> str | None:
-    """The attribute or the table of tokens that gives this number of classes, or the argument that asks for it."""
-    tables = (one for one in model.modules() if isinstance(one, torch.nn.Embedding))
-    if any(table.num_embeddings == classes for table in tables):
-        return "as many as the rows of a table that is looked up"
-    asked = next((name for name in COUNTS if name in _arguments(type(model).__init__)), None)
+def _counted(model: torch.nn.Module, classes: int, tables: Collection[int]) -> str | None:
+    """Return what gives the number of classes: an attribute, an argument of the constructor, or the table of tokens."""
+    if classes in tables:
+        return "as many as the rows of a table that the input indexes"
+    given = integers_given(model) or {}
+    asked = next((name for name in COUNTS if classes in given.get(name, ())), None)
     return _named(model, COUNTS, classes) or (f"the argument `{asked}`" if asked else None)
 
 
@@ -111,8 +112,10 @@ def _suggested(model: torch.nn.Module, path: str, classes: int) -> str | None:
     named = _named(model, SIZES, classes) or (f"the name `{layer}`" if layer else None)
     if named is None and CLASSIFIER.search(type(model).__name__):
         named = f"the name `{type(model).__name__}`"
-    labels = next((name for name in _arguments(model.forward) if name in LABELS), None)
-    return named or (f"the argument `{labels}`" if labels else None)
+    arguments = [name for name in _arguments(model.forward) if name in LABELS]
+    if integers_given(model) is None:  # so that the value of the argument is not known
+        arguments += [name for name in COUNTS if name in _arguments(type(model).__init__)]
+    return named or (f"the argument `{arguments[0]}`" if arguments else None)
 
 
 def _last(model: torch.nn.Module, head: Head) -> str | None:

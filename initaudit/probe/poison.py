@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 
 from initaudit.probe.applications import applications_watched
+from initaudit.probe.arguments import arguments_noted
 from initaudit.probe.fills import Content, filling
 from initaudit.probe.foreign import lending_watched, numpy_watched
 from initaudit.probe.readable import bare, has_memory, local_of
@@ -117,6 +118,7 @@ def build(make: Make, seed: int, fill: Fill | None) -> Built:
             lending_watched(watch),
             applications_watched(watch),
             walks_watched(watch),
+            arguments_noted(),
             watch,
         ):
             model = make()

@@ -96,7 +96,7 @@ def differentiated(
 def _loss(model: torch.nn.Module, follow: Follow) -> Loss | None:
     """The initial loss, at the first output that is over classes and depends on nothing unwritten."""
     for head in follow.heads:
-        loss = initial_loss(model, head) if head.use.depends is None else None
+        loss = initial_loss(model, head, follow.looked_up) if head.use.depends is None else None
         if loss is not None:
             head.use.output = True  # where it is added to another one too
             return loss

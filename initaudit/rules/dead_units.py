@@ -27,8 +27,8 @@ TOLD_APART = 1e-2
 class DeadUnits(Rule[SignalProfile]):
     """
     ## What it does
-    Reports layers before a ReLU in which no sample of a batch of 32 or more activates more than 60% of the units. A
-    layer that is entirely dead is an error if it has at least 16 units.
+    Reports layers before a ReLU in which more than 60% of the units are dead: no sample of a batch of at least 32
+    activates them. A layer that is entirely dead is an error if it has at least 16 units.
 
     ## Why is this bad?
     A ReLU that is off for every input passes no gradient: its unit never changes. If all units of a layer are dead, no
@@ -45,8 +45,8 @@ class DeadUnits(Rule[SignalProfile]):
     ```
 
     ## Known problems
-    In a narrow layer, more than 60% of the units may be off by chance: up to 14 of 16, or 44 of 64, are not reported.
-    The probe needs an input of 32 samples or more; with one sample, half of a healthy network is off. Random inputs may
+    In a narrow layer, more than 60% of the units may be off by chance: up to 14 of 16, or 44 of 64, are not reported,
+    and a layer of fewer than 8 units is never reported. The probe needs an input of 32 samples or more; with one sample, half of a healthy network is off. Random inputs may
     leave units off that real ones would activate. Rare in released models; its precision is not well measured.
 
     ## References

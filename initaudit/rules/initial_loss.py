@@ -38,10 +38,13 @@ class InitialLoss(Rule[SignalProfile]):
     ```
 
     ## Known problems
-    The probe needs an input, and an output that is certainly over classes: a softmax computed it, or it has as many
-    numbers as the model or its configuration has classes. If only the name of a size (`n_outputs`) or of the last layer
-    (`classifier`) suggests classes, more than 10 nats are a warning, and less is not reported. The loss is averaged
-    over all labels with equal weight.
+    The probe needs an input, and an output that is certainly over classes: a softmax computes it, the forward takes a
+    loss over classes of it or returns it as `logits`, or it is as wide as the model has classes. That number is the
+    value of `num_classes`, `vocab_size` or a similar name in the model, its configuration or the arguments of its
+    constructor, or the number of rows of a table that an integer input indexes. If only a name suggests classes (that of a
+    size, such as `n_outputs`, of the last layer, of the model, or of the argument `labels`), or if the model ends in a
+    linear layer, more than 10 nats are a warning, and less is not reported. The loss is averaged over all labels with
+    equal weight.
 
     ## References
     - Karpathy 2019, [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/): "verify loss at init"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 from torch.nn import init
 
+import initaudit
 from initaudit import merge
 from initaudit.engine import judge
 from initaudit.finding import Finding
@@ -318,13 +320,32 @@ def test_an_output_that_is_a_sum_may_be_logits(observe: Observe) -> None:
 class Headed(nn.Module):
     """A body and a last layer that its name tells nothing of."""
 
-    def __init__(self, last: Any, many: int = 7, rows: int = 9) -> None:
+    def __init__(self, last: Any, many: int = 7) -> None:
         super().__init__()
-        self.table = nn.Embedding(rows, WIDTH)
         self.z = last(WIDTH, many)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.z(torch.tanh(x))
+
+
+class Tokens(Headed):
+    """A table that tokens index, or positions, or tokens that the forward looks up nearest to."""
+
+    def __init__(self, last: Any, rows: int = 7, of: str = "tokens") -> None:
+        super().__init__(last)
+        self.table, self.of = nn.Embedding(rows, WIDTH), of
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        match self.of:
+            case "tokens":
+                return super().forward(self.table(x))
+            case "copied":
+                return super().forward(self.table(x.to(torch.int32)))
+            case "positions":
+                x = F.one_hot(x, WIDTH).float()
+                return super().forward(x + self.table(torch.arange(x.shape[1])))
+            case _:
+                return super().forward(self.table(F.one_hot(x, 7).float().argmax(-1)))
 
 
 class HeadedClassifier(Headed):
@@ -334,6 +355,19 @@ class HeadedClassifier(Headed):
 class Asked(Headed):
     def __init__(self, last: Any, num_classes: int = 7) -> None:
         super().__init__(last, num_classes)
+
+
+class AskedOtherwise(Headed):
+    def __init__(self, last: Any, **options: int) -> None:
+        super().__init__(last, options["n_classes"])
+
+
+class Embedding(Headed):
+    """An output that is not over the classes that the constructor takes."""
+
+    def __init__(self, last: Any, num_classes: int = 9, many: int = 7) -> None:
+        super().__init__(last, many)
+        self.centers = nn.Parameter(torch.randn(num_classes, many))
 
 
 class Taught(Headed):
@@ -355,8 +389,9 @@ class Matrix(nn.Module):
 @pytest.mark.parametrize(
     ("make", "known", "guessed"),
     [
-        (lambda: Headed(Matrix, rows=7), "as many as the rows of a table that is looked up", False),
         (lambda: Asked(Matrix), "the argument `num_classes`", False),
+        (lambda: AskedOtherwise(Matrix, n_classes=7), "the argument `n_classes`", False),
+        (lambda: Embedding(nn.Linear), "the last linear layer `z`", True),
         (lambda: HeadedClassifier(Matrix), "the name `HeadedClassifier`", True),
         (lambda: Taught(Matrix), "the argument `labels`", True),
         (lambda: Headed(nn.Linear), "the last linear layer `z`", True),
@@ -367,6 +402,33 @@ def test_a_head_is_known_by_what_the_model_takes_looks_up_and_ends_in(
 ) -> None:
     loss = measured(observe, make).loss
     assert loss is not None and (loss.classes, loss.known_by, loss.guessed) == (7, known, guessed)
+
+
+@pytest.mark.parametrize("of", ["tokens", "copied"])
+def test_an_output_as_wide_as_a_table_that_inputs_index_is_over_tokens(observe: Observe, of: str) -> None:
+    loss = measured(observe, lambda: Tokens(Matrix, of=of), (32, 7), dtype="int64").loss
+    assert loss is not None and not loss.guessed
+    assert (loss.classes, loss.known_by) == (7, "as many as the rows of a table that the input indexes")
+
+
+@pytest.mark.parametrize("of", ["positions", "nearest"])
+def test_an_output_as_wide_as_another_table_is_not_over_its_rows(observe: Observe, of: str) -> None:
+    for rows, what in ((7, of), (9, "tokens")):
+        make = functools.partial(Tokens, Matrix, rows, what)
+        assert measured(observe, make, (32, 7), dtype="int64").loss is None
+
+
+@pytest.mark.parametrize("many", [5, 7, 8])
+def test_an_output_is_over_the_classes_that_the_constructor_was_given(observe: Observe, many: int) -> None:
+    assert measured(observe, lambda: Embedding(Matrix, 9, many)).loss is None
+    loss = measured(observe, lambda: Embedding(Matrix, many, many)).loss
+    assert loss is not None and (loss.classes, loss.guessed) == (many, False)
+
+
+def test_what_an_instance_was_given_is_not_known() -> None:
+    signal = initaudit.audit(Asked(Matrix), torch.randn(256, WIDTH)).observations[0].signal
+    loss = signal.loss if signal is not None else None
+    assert loss is not None and (loss.known_by, loss.guessed) == ("the argument `num_classes`", True)
 
 
 def test_a_last_layer_of_which_nothing_is_known_is_no_head(observe: Observe) -> None:
