@@ -78,7 +78,7 @@ class Stage(enum.Enum):
     COMPARING = "building it again with other content of uninitialized memory"
     RESTORING = "initializing it again"
     RUNNING = "running its forward"
-    TRAINING = "training it for three steps"
+    TRAINING = "training it for a few steps"
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

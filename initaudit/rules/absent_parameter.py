@@ -12,7 +12,8 @@ from initaudit.subjects.initializers import AbsentParameter
 class WriteOfAbsentParameter(Rule[AbsentParameter]):
     """
     ## What it does
-    Reports the initialization of a `bias` or `weight` of a layer that is made with `bias=False`, `affine=False` or `elementwise_affine=False`.
+    Reports the initialization of a `bias` or `weight` that a layer does not have, because it is created with `bias=False`,
+    `affine=False` or `elementwise_affine=False`.
 
     ## Why is this bad?
     The layer registers the name as None, and None has neither `data` nor `fill_`: the statement raises AttributeError.
@@ -30,7 +31,7 @@ class WriteOfAbsentParameter(Rule[AbsentParameter]):
     ```
 
     ## Known problems
-    A layer with several ways of being made is not judged, and neither is a flag that is a variable.
+    A layer that is created in several places is not judged, nor is one whose flag is a variable.
 
     ## References
     - [nn.Module.register_parameter](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_parameter)
@@ -86,6 +87,7 @@ class WriteOfAbsentParameter(Rule[AbsentParameter]):
     def check(self, subject: AbsentParameter) -> Iterator[Finding]:
         yield self.finding(
             subject.place,
-            f"`{subject.target}` is None, since the layer is `{subject.made}`: this raises; remove the line, or make the layer with it",
-            evidence=[Evidence(Observer.ANALYZER, f"the layer is made by `{subject.made}` alone")],
+            f"`{subject.target}` is None, because `{subject.made}` creates the layer without it, so this line raises an exception; "
+            f"remove it, or create the layer with the parameter",
+            evidence=[Evidence(Observer.ANALYZER, f"only `{subject.made}` creates the layer")],
         )

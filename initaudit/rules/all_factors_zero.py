@@ -39,7 +39,8 @@ class AllFactorsZero(Rule[ZeroFactors]):
     ## Known problems
     The analyzer recognizes the factors of adapters by their names: `lora_A` and `lora_B`, or `up` and `down` in a class
     named after LoRA. It does not check factors that are layers of their own. The probe needs no names; it trains: no
-    gradient may reach the parameters at the start and after each of three steps, but one has to when they are not zero.
+    gradient may reach the parameters at the start and after each of at least three steps, but one has to when they are
+    not zero.
     For that it needs an input, and a model that runs in double precision.
 
     Rare in released code; its precision is not well measured.
@@ -183,7 +184,7 @@ def seen(subject: ZeroFactors) -> str:
     if subject.observer is Observer.ANALYZER:
         return f"the code sets all of them to zero: {', '.join(subject.factors)}"
     return (
-        "no gradient at the start or after three steps or more, but a gradient once they are not zero: "
+        "no gradient at the start or after at least three steps, but a gradient once they are not zero: "
         f"{shown(subject.paths)}"
     )
 

@@ -12,12 +12,13 @@ from initaudit.subjects.module_tests import TypeTest
 class BrokenTypeTest(Rule[TypeTest]):
     """
     ## What it does
-    Reports a test of a module's type that is always true, never true, or tests only the first of the types it names.
+    Reports a test of a module's type that is always true, never true, tests only one of the types it names, or raises.
 
     ## Why is this bad?
     An initializer then reaches modules that it was not meant for, or none. `isinstance(m, nn.Linear) or nn.Conv2d` is
-    always true, because a class counts as true; `isinstance(m, nn.Linear or nn.Conv2d)` tests only for `nn.Linear`;
-    `m == nn.Linear` compares an instance with a class, and is never true.
+    always true, because a class counts as true; `isinstance(m, nn.Linear or nn.Conv2d)` tests only for `nn.Linear`, and
+    `isinstance(m, nn.Linear and nn.Conv2d)` only for `nn.Conv2d`; `m == nn.Linear` compares an instance with a class, and
+    is never true. `isinstance(m, "Linear")` raises TypeError.
 
     ## Example
     ```python

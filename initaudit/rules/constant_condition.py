@@ -14,11 +14,13 @@ class ConstantCondition(Rule[ConstantTest]):
     ## What it does
     Reports a condition that decides which parameters are initialized but does not test what it should:
     `"conv" or "head" in name` (a non-empty string is true), `isinstance(p, nn.Linear)` of a parameter (never true),
-    `name.find("weight")` (-1 is true), `m.__class__.__name__ == "Conv"` (no class has that name).
+    `name.find("weight")` (-1 is true), `m.__class__.__name__ == "Conv"` (no class has that name), `p.dim == 1` (compares
+    the method, not its result), and a test for kinds of layers that the model does not have.
 
     ## Why is this bad?
     The condition has the same outcome for all parameters, or the wrong outcome for some. A parameter then keeps its values, or
-    gets those of the wrong branch. Nothing raises.
+    gets those of the wrong branch. Only an order comparison with a method, such as `p.dim > 1`, raises TypeError; the others
+    go unnoticed.
 
     ## Example
     ```python

@@ -13,10 +13,12 @@ class DroppedInitializerResultRule(Rule[DroppedInitializerResult]):
     """
     ## What it does
     Reports a call of a helper that returns a new tensor for its argument, if the result is discarded. Also reports
+    `net.apply(helper)`, if the helper makes new tensors from the parameters of a module and returns them, and
     `layer.bias = helper(layer.bias)`, if the helper writes in place and returns nothing.
 
     ## Why is this bad?
-    In the first case the parameter does not change. In the second it becomes None, and the layer silently loses it.
+    In the first two cases the parameters do not change. In the third the parameter becomes None, and the layer silently
+    loses it.
 
     ## Example
     ```python

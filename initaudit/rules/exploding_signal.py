@@ -31,7 +31,7 @@ class ExplodingSignal(Rule[SignalProfile]):
     """
     ## What it does
     Reports layers through which activations grow by more than a factor of 100, along a chain without normalization or
-    from block to block. It also reports a forward that overflows.
+    from block to block (10,000 for fewer than four blocks). It also reports a forward that overflows.
 
     ## Why is this bad?
     Gradients grow with the activations: the first step at any usual learning rate moves the weights far away, and in

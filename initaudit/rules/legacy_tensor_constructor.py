@@ -12,8 +12,8 @@ from initaudit.timeline import Allocation, Coverage, ParameterTimeline
 class LegacyTensorConstructor(Rule[ParameterTimeline]):
     """
     ## What it does
-    Reports a parameter created by `torch.Tensor(size)` or a typed variant of it (`torch.FloatTensor(size)`), and says which
-    line initializes it. If none does, INI101, INI102 or INI103 is reported instead.
+    Reports a parameter created by `torch.Tensor(size)` or a typed variant of it (`torch.FloatTensor(size)`). The finding
+    says which line initializes it; if none does, INI101, INI102 or INI103 is reported instead.
 
     ## Why is this bad?
     The argument of `torch.Tensor(3, 4)` is a size, and that of `torch.Tensor([3, 4])` is data. Nothing in the call says that

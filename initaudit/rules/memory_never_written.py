@@ -12,10 +12,12 @@ from initaudit.subjects.lost_on_meta import GivenMemory
 class MemoryNeverWritten(Rule[GivenMemory]):
     """
     ## What it does
-    Reports `model.to_empty(...)` behind which the model is called or trained, where nothing initializes it or loads a state into it.
+    Reports `model.to_empty(...)` if the model is called or trained afterwards, and nothing initializes it or loads a state
+    into it before that.
 
     ## Why is this bad?
-    `to_empty` allocates memory for every parameter and buffer and writes none of it. What the constructor drew is gone, and the model computes with whatever stood there.
+    `to_empty` allocates memory for every parameter and buffer and writes none of it. The initial values are lost, and the
+    model computes with arbitrary numbers.
 
     ## Example
     ```python
@@ -37,7 +39,7 @@ class MemoryNeverWritten(Rule[GivenMemory]):
     ```
 
     ## Known problems
-    A model that is handed to another function, returned or walked over is not reported: something there may write it.
+    A model that is passed to another function, returned or iterated over is not reported, since that code may initialize it.
 
     ## References
     - [nn.Module.to_empty](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.to_empty)

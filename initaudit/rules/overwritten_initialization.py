@@ -17,7 +17,7 @@ class OverwrittenInitialization(Rule[Overwritten]):
     (`bias._no_reinit = True`) is reported if nothing in the project reads it.
 
     Two statements that write all of the same parameter, one right after the other, are reported too: the second was often
-    meant for another parameter.
+    meant for another parameter. So is a layer that is initialized and then, before anything uses it, replaced by a new one.
 
     ## Why is this bad?
     A gate that should start at zero does not, and the block does not start as the identity that its author wanted.

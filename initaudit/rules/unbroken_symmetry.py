@@ -36,9 +36,9 @@ class UnbrokenSymmetry(Rule[EqualUnits]):
     ```
 
     ## Known problems
-    The probe decides by training. It compares the gradients of two batches at the start and after each of three steps,
-    in training mode and in double precision, and again after it has scaled every parameter by a factor of its own; they
-    have to be equal to one part in a billion, and not zero. So the probe needs an input, and does not judge a model
+    The probe decides by training. It compares the gradients of two batches at the start and after each of at least three
+    steps, in training mode and in double precision, and again after it has scaled every parameter by a factor of its own;
+    they have to be equal to one part in a billion, and not zero. So the probe needs an input, and does not judge a model
     that does not run in double precision. A constant layer before a random one is not symmetric and not reported; nor
     is one whose symmetry dropout breaks. Columns of an embedding are not compared. Rare in released models; its
     precision is not well measured.
@@ -188,7 +188,7 @@ class UnbrokenSymmetry(Rule[EqualUnits]):
         if subject.path is not None:
             which = f"all {subject.units}" if subject.equal == subject.units else f"{subject.equal} of {subject.units}"
             like = "one unit" if subject.distinct == 1 else f"{subject.distinct} units"
-            shown = f"`{subject.path}`: equal gradients on independent batches, and equal weights after three steps"
+            shown = f"`{subject.path}`: equal gradients on independent batches, and equal weights after at least three steps"
         yield self.finding(
             subject.place,
             f"{which} units of `{subject.parameter}` start identical and get the same gradients: they stay identical and "

@@ -39,11 +39,13 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
     ## What it does
     Reports a draw that passes the variance of Xavier or Kaiming initialization where the standard deviation (or the
     bound of a uniform draw) belongs: `normal_(0, 2 / (fan_in + fan_out))`, `normal_(0, 2 / fan_in)`,
-    `uniform_(-6 / fan_in, 6 / fan_in)`.
+    `uniform_(-6 / fan_in, 6 / fan_in)`. Also reports missing brackets around the sum of the fans:
+    `normal_(0, math.sqrt(2 / fan_in + fan_out))`.
 
     ## Why is this bad?
     The square root is missing. With a fan_in of 512, the weights are 16 times smaller than Kaiming initialization makes
-    them and the variance of the output 256 times; after a few layers, little of the signal is left.
+    them and the variance of the output 256 times; after a few layers, little of the signal is left. Without the brackets,
+    fan_out is added to the quotient, and the weights are hundreds of times too large.
 
     ## Example
     ```python
@@ -122,6 +124,15 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
             layer.weight.data = torch.randn(layer.weight.shape) * (2 / layer.in_features)
             """,
         ),
+        Example(
+            source="""
+            import math
+            from torch import nn
+
+            def init_layer(fc, fan_in, fan_out):
+                nn.init.normal_(fc.weight, 0.0, math.sqrt(2.0 / fan_in + fan_out))
+            """
+        ),
     )
     valid = (
         Example(
@@ -164,9 +175,9 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
         if brackets is not None:
             yield self.finding(
                 subject.place,
-                f"`{spread.source}` divides by the first fan alone and adds the other: the {drawn.what} is far above one; "
+                f"`{spread.source}` divides by one fan and adds the other, so the {drawn.what} is far above one; "
                 f"write `{brackets}`",
-                evidence=[Evidence(Observer.ANALYZER, "a sum of fans stands in the denominator of Xavier's variance")],
+                evidence=[Evidence(Observer.ANALYZER, "Xavier initialization divides by the sum of both fans")],
             )
             return
         scheme = scheme_of_variance(spread.meaning, drawn.numerator, fans_of(subject.layer))

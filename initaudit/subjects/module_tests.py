@@ -9,7 +9,7 @@ from initaudit.subjects.base import Fact
 class TypeTest(Fact, frozen=True, kw_only=True):
     """A test of a module's type that always has the same outcome or misses a type.
 
-    ``outcome`` is "always true", "never true" or "tests only the first".
+    ``outcome`` is "always true", "never true", "tests only the first", "tests only the last" or begins with "raises".
     """
 
     place: Place
@@ -57,8 +57,8 @@ class NameTest(Fact, frozen=True, kw_only=True):
 class ConstantTest(Fact, frozen=True, kw_only=True):
     """A condition on the way to an initialization that cannot be false, or cannot be true.
 
-    ``outcome`` is "always true", "never true" or "tests only the last"; ``why`` names the part that makes it so, and
-    ``fixed`` is the source of the condition that was meant, if it is known.
+    ``outcome`` is "always true", "never true", "true for other names", "tests only the last" or "raises"; ``why`` names
+    the part that makes it so, and ``fixed`` is the source of the condition that was meant, if it is known.
     """
 
     place: Place
