@@ -6,19 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from batches import image, sequence, tokens
 from torch import nn
-
-
-def image(side: int = 32, channels: int = 3) -> torch.Tensor:
-    return torch.randn(32, channels, side, side)
-
-
-def tokens(length: int = 16) -> torch.Tensor:
-    return torch.randint(0, 64, (32, length))
-
-
-def sequence(width: int = 32, length: int = 16) -> torch.Tensor:
-    return torch.randn(32, length, width)
 
 
 class Last(nn.Module):
@@ -47,7 +36,7 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
         "linear-attention-transformer",
         "linear_attention_transformer",
         lambda m: m.LinearAttentionTransformerLM(num_tokens=64, dim=64, heads=4, depth=3, max_seq_len=32),
-        lambda: tokens(32),
+        lambda: tokens(length=32),
     ),
     "res_mlp": ("res-mlp-pytorch", "res_mlp_pytorch", lambda m: m.ResMLP(**IMAGES), image),
     "glom": ("glom-pytorch", "glom_pytorch", lambda m: m.Glom(dim=32, levels=3, image_size=32, patch_size=8), image),
@@ -101,7 +90,7 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
         "h-transformer-1d",
         "h_transformer_1d",
         lambda m: m.HTransformer1D(num_tokens=64, dim=64, depth=3, max_seq_len=32, heads=4, dim_head=16, block_size=8),
-        lambda: tokens(32),
+        lambda: tokens(length=32),
     ),
     "x_unet": (
         "x-unet",
@@ -134,7 +123,7 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
         lambda m: Last(m.CfC(16, 32, batch_first=True), 32, 5),
         lambda: sequence(16, 8),
     ),
-    "pyramidnet": (
+    "resnet_cifar": (
         "pytorchcv",
         "pytorchcv.models.resnet_cifar",
         lambda m: m.resnet20_cifar10(),
@@ -209,7 +198,7 @@ PLAN = {
     "segformer": ("sure", "forgotten"), "itransformer": ("copied", "all_zero"), "mega": ("sure", "forgotten"),
     "h_transformer": ("copied", "unit_normal"), "x_unet": ("infinite", "half_written"),
     "gateloop": ("all_zero", "sure"), "min_gru": ("copied", "unit_normal"), "liquid": ("sure", "forgotten"),
-    "pyramidnet": ("copied", "sure"), "resnest": ("sure", "half_written"), "mixnet": ("all_zero", "sure"),
+    "resnet_cifar": ("copied", "sure"), "resnest": ("sure", "half_written"), "mixnet": ("all_zero", "sure"),
     "tabm": ("faint", "biased"), "point_transformer": ("biased", "faint"), "en_transformer": ("copied", "infinite"),
     "deep_fm": ("biased", "half_written"), "bottleneck": ("forgotten", "biased"), "halonet": ("sure", "half_written"),
 }  # fmt: skip

@@ -2,8 +2,10 @@
 
     python benchmarks/healthy_training.py [MODEL:DEFECT ...]   writes results/mutants_training.csv
 
-Both are trained for 200 steps of Adam on four fixed batches, at the better of two learning rates;
-what is compared is the mean loss of the last twenty steps. A target is a fixed function of the input.
+Without arguments, all defects that ``results/mutants.csv`` has as missed are trained, if their libraries are installed.
+Rows of other defects stay in the table. Both are trained for 200 steps of Adam on four fixed batches, at the better of
+two learning rates; what is compared is the mean loss of the last twenty steps. A target is a fixed function of the
+input.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import healthy as planted
@@ -87,7 +90,7 @@ VALUES = ("continuous", "hardnet_kornia")
 """Models whose outputs are no classes."""
 
 
-def rows(asked: list[str]) -> Iterator[dict[str, Any]]:
+def rows(asked: list[str]) -> Iterator[dict[str, str]]:
     for pair in asked:
         name, _, defect = pair.partition(":")
         for seed in SEEDS:
@@ -99,25 +102,34 @@ def rows(asked: list[str]) -> Iterator[dict[str, Any]]:
                 "model": name,
                 "defect": defect,
                 "task": "values" if name in VALUES else "classes",
-                "seed": seed,
+                "seed": str(seed),
                 **{kind: f"{loss:.4g}" for kind, (loss, _) in best.items()},
-                **{f"rate_{kind}": rate for kind, (_, rate) in best.items()},
+                **{f"rate_{kind}": str(rate) for kind, (_, rate) in best.items()},
             }
 
 
 def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    missed = planted.RESULTS / "mutants.csv"
-    with missed.open(encoding="utf-8", newline="") as stream:
-        left = [f"{row['model']}:{row['defect']}" for row in csv.DictReader(stream) if row["outcome"] == "missed"]
-    target = (planted.RESULTS / "mutants_training.csv").open("w", encoding="utf-8", newline="")
-    with target:
-        writer = csv.DictWriter(target, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for row in rows(sys.argv[1:] or left):
-            writer.writerow(row)
-            target.flush()
+    table = planted.RESULTS / "mutants_training.csv"
+    known = {(row["model"], row["defect"], row["seed"]): row for row in read(table)} if table.exists() else {}
+    asked = sys.argv[1:] or [
+        f"{row['model']}:{row['defect']}"
+        for row in read(planted.RESULTS / "mutants.csv")
+        if row["outcome"] == "missed" and planted.version(planted.MODELS[row["model"]][0])
+    ]
+    for row in rows(asked):
+        known[row["model"], row["defect"], row["seed"]] = row
+        with table.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(known.values())
+
+
+def read(file: Path) -> list[dict[str, str]]:
+    """Return the rows of a table."""
+    with file.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 if __name__ == "__main__":

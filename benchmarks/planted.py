@@ -5,7 +5,7 @@
 Works in a copy of each release. With `--missed`, only the bugs that were missed the last time are planted again.
 `data/sites.csv` names the statements; one is deleted per class. The column `reason` is filled in by someone who has
 read the source of a miss, and survives the next run: a reason that starts with "still written" means that something
-else initializes the parameter after the deletion, so that silence is right.
+else initializes the parameter after the deletion, so that silence is right and a report is wrong.
 """
 
 from __future__ import annotations
@@ -204,7 +204,9 @@ def main() -> None:
     for project in arguments.projects:
         kept = [r for r in table if r.project != project or (missed is not None and r.subject not in missed)]
         for row in planted(project, arguments.sources, arguments.cache, missed):
-            reason = reasons.get(row.subject, "") if row.outcome != "reported" else ""
+            reason = reasons.get(row.subject, "")
+            if row.outcome == "reported" and not reason.startswith("still written"):
+                reason = ""
             kept.append(row._replace(reason=reason))
         table = kept
         write(arguments.output, Planted._fields, sorted(table, key=lambda row: (row.project, row.path, int(row.line))))
