@@ -46,8 +46,8 @@ class WrongFan(Rule[WeightUse]):
 
     ## Known problems
     Many generators and decoders initialize transposed convolutions this way and train well; so the rule is in preview.
-    Fans that the code computes by hand are not checked, and the analyzer does not check layers of torch, such as
-    transposed convolutions.
+    Fans that the code computes by hand are not checked here (INI410 checks those read off a layer's weight), and the
+    analyzer does not check layers of torch, such as transposed convolutions.
 
     The analyzer checks parameters that a class creates, initializes and uses only in products, and compares sizes as
     they are written: a weight with layout (in, out) that happens to be square is not reported. In fifty released
