@@ -19,6 +19,7 @@ from initaudit.probe.fills import Content, fill_storage
 from initaudit.probe.losses import Head
 from initaudit.probe.making import Making
 from initaudit.probe.measure import dead_part, is_dense, moments, rms_of
+from initaudit.probe.operators import COPIES, ERF, GATES, NORMALIZATIONS, OPAQUE, SCALES, SCORES
 from initaudit.probe.products import CONVOLUTIONS, PRODUCTS, meeting
 from initaudit.probe.storages import key_of, storage_of
 from initaudit.probe.uses import Step, Steps, Use
@@ -32,26 +33,6 @@ from initaudit.probe.watch import (
     written_arguments,
 )
 
-NORMALIZATIONS = frozenset({
-    "native_layer_norm", "native_batch_norm", "_native_batch_norm_legit", "native_group_norm", "instance_norm",
-    "_native_batch_norm_legit_no_training", "cudnn_batch_norm", "_batch_norm_impl_index", "_fused_rms_norm", "rms_norm",
-    "_batch_norm_with_update", "_batch_norm_no_update", "layer_norm", "group_norm", "batch_norm",
-})  # fmt: skip
-SCALES = frozenset({"rsqrt", "linalg_vector_norm", "norm", "sqrt", "reciprocal", "std", "std_mean", "var"})
-"""What a normalization written by hand divides by, or multiplies with."""
-OPAQUE = frozenset({
-    "_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_attention_math", "glu", "_trilinear",
-    "_scaled_dot_product_efficient_attention", "scaled_dot_product_attention", "lstm", "gru", "rnn_tanh", "rnn_relu",
-    "mkldnn_rnn_layer", "_thnn_fused_lstm_cell", "_thnn_fused_gru_cell", "_transformer_encoder_layer_fwd",
-    "_native_multi_head_attention",
-})  # fmt: skip
-"""Operators that are whole layers: no signal is followed through them."""
-COPIES = frozenset({"clone", "_to_copy", "contiguous"})
-ERF = "erf"
-GATES = {"sigmoid": "silu", "tanh": "gelu", ERF: "gelu"}
-"""What an activation makes of its own input when the two are multiplied: SiLU, and GELU as it is written by hand."""
-SCORES = frozenset({"nll_loss_forward", "nll_loss2d_forward", "nll_loss", "nll_loss_nd"})
-"""Losses over classes, of logarithms of probabilities."""
 LOST = 0.01
 """The part of a scale, or of a discrimination, that is as good as none."""
 TOLD = 0.1

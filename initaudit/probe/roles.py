@@ -15,8 +15,8 @@ import msgspec
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from initaudit.probe.follow import COPIES, NORMALIZATIONS, OPAQUE
 from initaudit.probe.neutral import Neutral
+from initaudit.probe.operators import COPIES, NORMALIZATIONS, OPAQUE
 from initaudit.probe.poison import seed_everything, tensors_of
 from initaudit.probe.products import CONVOLUTIONS, PRODUCTS, meeting
 from initaudit.probe.propagate import Given, forwarded, measurable
