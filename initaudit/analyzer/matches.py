@@ -175,7 +175,7 @@ def _bits(number: int) -> Iterator[int]:
 
 _BLANKS = " \t\f\\"
 _CALLED_NAME = re.compile(r"(\w+)\(")
-_CALL = re.compile(r"\b(\w+)(?<!__)\(")
+_CALL = re.compile(r"\((?<=\w\()(?<!__\()")
 _APART = re.compile(r"(?<=[\s\\])\(")
 _LAST_NAME = re.compile(r"\w+(?<!__)\Z")
 _BEGINS_A_LINE = re.compile(r"\n[ \t\f]*\(")
@@ -205,7 +205,12 @@ _NO_VALUE = re.compile(r"[=,<>!]|\w\s+\w")
 def _called_names(text: str, start: int) -> Iterator[tuple[str, int]]:
     """Yield the name before each bracket of a text, and where the bracket is."""
     for call in _CALL.finditer(text, start):
-        yield call[1], call.end()
+        at = call.start()
+        name = _LAST_NAME.search(text[max(start, at - LONGEST) : at])
+        if name is not None and len(name[0]) == LONGEST:
+            name = _LAST_NAME.search(text[text.rfind("\n", 0, at) + 1 : at])
+        if name is not None:
+            yield name[0], call.end()
     for bracket in _APART.finditer(text, start):
         for end in _ends_above(text, bracket.start()):
             if name := _LAST_NAME.search(end):

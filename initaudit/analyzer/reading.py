@@ -44,7 +44,8 @@ class Search(msgspec.Struct, frozen=True, array_like=True):
 
 @functools.lru_cache(maxsize=256)
 def _by_itself(word: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"\b" + re.escape(word) + rb"\b")
+    plain = re.escape(word)
+    return re.compile(plain + rb"(?<!\w" + plain + rb")\b")  # what begins with plain letters is found much faster
 
 
 @functools.lru_cache(maxsize=64)

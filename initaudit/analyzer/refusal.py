@@ -14,16 +14,19 @@ from initaudit.analyzer.module import Module
 from initaudit.analyzer.skeleton import without_strings
 from initaudit.files import is_document
 
-_IN_FUNCTIONS = re.compile(r"(?<![.\w])(?:return|yield)\b")
+_IN_FUNCTIONS = (re.compile(r"return(?<![.\w]return)\b"), re.compile(r"yield(?<![.\w]yield)\b"))
 _IN_LOOPS = ("break", "continue")
-_RARE = {
-    "await": re.compile(r"(?<![.\w])await\b"),
-    "async": re.compile(r"(?<![.\w])async\b"),
-    "match": re.compile(r"(?<![.\w])match\b(?!\s*[=.,:)\]])"),
-    "except": re.compile(r"\bexcept[\s\\]*:"),
-    "*": re.compile(r"=(?:[\s\\(]|#.*\n)*\*(?!\*)"),
-}
-"""What can be in the wrong place, too, and stands in few files: a word to look for first, and how it is written."""
+_RARE = (
+    ("await", re.compile(r"await(?<![.\w]await)\b")),
+    ("async", re.compile(r"async(?<![.\w]async)\b")),
+    ("match", re.compile(r"match(?<![.\w]match)\b(?!\s*[=.,:)\]])")),
+    ("except", re.compile(r"except[\s\\]*:")),
+    *(("*", re.compile(rf"{before}(?:[\s\\]|#.*\n)*\*(?!\*)")) for before in ("=", "return", "yield")),
+)
+"""What can be in the wrong place, too, and stands in few files: a word to look for first, and how it is written.
+
+A pattern that begins with plain letters is found several times as fast.
+"""
 _LOOP = re.compile(r"(?:async[ \t]+)?(?:for|while)\b")
 _DEFINITION = re.compile(r"(?:async[ \t]+)?(?:def|class)\b")
 
@@ -55,9 +58,9 @@ def _compiler_says(text: str) -> SyntaxError | None:
 
 def _may_be_misplaced(module: Module) -> bool:
     """Return whether some statement may stand where it is not allowed."""
-    if any(word in module.text and _stands(pattern, module.text) for word, pattern in _RARE.items()):
+    if any(word in module.text and _stands(pattern, module.text) for word, pattern in _RARE):
         return True
-    outside = any(_stands(_IN_FUNCTIONS, text) for text in _outside_functions(module))
+    outside = any(_stands(each, text) for text in _outside_functions(module) for each in _IN_FUNCTIONS)
     return outside or any(not _in_loop(module, row) for row in _rows(module.text, _IN_LOOPS))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from initaudit.analyzer.constructor import Construction, Registered, construct, registered, unreadable_base
 from initaudit.analyzer.matches import Words, groups
 from initaudit.analyzer.programs.follow import Course, Fate, follow
-from initaudit.analyzer.programs.graph import Scope, around
+from initaudit.analyzer.programs.graph import Around, Scope, around
 from initaudit.analyzer.programs.initializers import given_away, initialized
 from initaudit.analyzer.programs.methods import ABOUT_INITIALIZATION
 from initaudit.analyzer.programs.promise import promised, surroundings
@@ -33,6 +33,8 @@ WRITING = groups(f"{' '.join(INITIALIZING[0])} load _(")
 """What stands in code that may write a parameter with other means than an initializer that it is given to."""
 DRAWING = groups("apply( parameters( modules( xavier kaiming orthogonal normal_( uniform_(")
 """What a model does that draws the layers of its parts itself: what a framework calls for it is known otherwise."""
+_INITIALIZED: weakref.WeakKeyDictionary[Interpreter, dict[Storage, list[Course]]] = weakref.WeakKeyDictionary()
+"""What initializers elsewhere do with the memory of an object, by the run that made it."""
 _FOLLOWED: weakref.WeakKeyDictionary[Interpreter, dict[Storage, list[Course]] | None] = weakref.WeakKeyDictionary()
 """What programs do with the memory of an object, by the run that made it: each of its weights may be asked for.
 
@@ -103,28 +105,47 @@ def judge(construction: Construction, found: Sequence[Registered]) -> dict[Stora
 def _forgotten_by_others(construction: Construction, writer: str) -> dict[str, Verdict]:
     """The verdicts on what a method of one model with the class writes, where code with other models leaves it raw."""
     own, project = construction.run.project.mro(construction.cls) or (), construction.run.project
-    around = surroundings(construction)
+    surrounding = surroundings(construction)
     name = writer.rpartition(".")[0]
-    owner = next((each for each in around.holding if each.qualname == name and each not in own), None)
+    owner = next((each for each in surrounding.holding if each.qualname == name and each not in own), None)
     if owner is None or unreadable_base(project, owner) is not None:
         return {}  # what a framework calls runs for all models
-    again = construct(project, construction.cls)
-    again.around = around
-    entries, verdicts = list(registered(again)), dict[str, Verdict]()
-    try:
-        courses = programs(again, entries)
-    except OutOfBudgetError:
+    scopes = list(_without(project, owner, construction.cls, surrounding))
+    if not scopes:
         return {}
-    for entry in entries:
-        for course in courses.get(entry.storage, ()):
-            models = {course.scope.defined, *(scope.defined for scope in around.through.get(course.scope, ()))}
-            others = [each for each in models if each in around.holding and each not in (None, construction.cls)]
-            if course.fate is not Fate.RAW or course.scope.is_test or not others:
+    again = construct(project, construction.cls)
+    again.around = surrounding
+    entries, verdicts, left = list(registered(again)), dict[str, Verdict](), STEPS_OF_PROGRAMS
+    for scope in scopes[:MAX_PROGRAMS]:
+        before = again.run.spent
+        courses = follow(again, entries, scope, surrounding, limit=left)
+        left -= again.run.spent - before
+        if left < 0:
+            return {}
+        for entry in entries:
+            course = courses.get(entry.storage)
+            if course is None or course.fate is not Fate.RAW or course.built is None:
                 continue
-            if not any(_may_initialize_later(project, other, owner) for other in others if other is not None):
+            if not (course.handed and _is_named(scope, surrounding)):
                 gap = f"`{owner.definition.name}` initializes it, `{_name(course)}` does not"
                 verdicts.setdefault(entry.name, Verdict(Coverage.PARTIAL, gap=gap, only=Only.SOME))
     return verdicts
+
+
+def _without(project: Project, owner: Defined, cls: Defined, around: Around) -> Iterator[Scope]:
+    """Code that builds models with a class, none of which is of the owner's kind or initializes its parts itself."""
+    for scope in around.scopes:
+        models = {scope.defined, *(inner.defined for inner in around.through.get(scope, ()))}
+        others = [each for each in models if each is not None and each in around.holding and each != cls]
+        if scope.is_test or not others or (scope.defined in around.holding and _is_named(scope, around)):
+            continue
+        if not any(_may_initialize_later(project, each, owner) for each in others):
+            yield scope
+
+
+def _is_named(scope: Scope, around: Around) -> bool:
+    """Whether other code than tests names a function or a model, and so decides what becomes of what it makes."""
+    return any(scope in inner for each, inner in around.through.items() if each != scope and not each.is_test)
 
 
 def _may_initialize_later(project: Project, holder: Defined, owner: Defined) -> bool:
@@ -144,12 +165,13 @@ def written_elsewhere(construction: Construction, found: Registered) -> bool:
     """Whether anything but the constructor writes a parameter, or may."""
     if promised(construction, found) is not None:
         return True
-    courses = initialized(construction, [found], surroundings(construction)).get(found.storage, ())
-    if any(course.by for course in courses):
-        return True
     run = construction.run
+    entries = [entry for raw in (True, False) for entry in registered(construction, raw=raw)]
+    if run not in _INITIALIZED:
+        _INITIALIZED[run] = initialized(construction, entries, surroundings(construction))
+    if any(course.by for course in _INITIALIZED[run].get(found.storage, ())):
+        return True
     if run not in _FOLLOWED:
-        entries = [entry for raw in (True, False) for entry in registered(construction, raw=raw)]
         try:
             _FOLLOWED[run] = programs(construction, entries, WRITING, limit=STEPS_TO_A_WRITER)
         except OutOfBudgetError:
