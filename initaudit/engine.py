@@ -1,4 +1,4 @@
-"""One run: settings -> observers -> rules -> merge -> suppress -> supersede -> baseline -> Report.
+"""One run: settings -> observers -> rules -> merge -> suppress -> supersede -> baseline -> weigh -> Report.
 
 The only module that knows observers, rules and settings together. Observers are passed in as callables.
 """
@@ -260,7 +260,7 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     hiding = _Hiding(task, sources)
     findings = hiding.remaining(finding for finding in found if selected.covers(finding))
     findings = merge.supersede(findings, {code: rule.supersedes for code, rule in rules.items()})
-    findings = merge.weighed(merge.grouped(findings))
+    findings = merge.grouped(findings)
     if task.noqa:
         facts = tuple(hiding.unused(selected, _Looked(watched, named, task.filenames)))
         judged = [moved(one.finding, sources.shown) for one in judge(_noticed(facts), rules.values())]
@@ -273,7 +273,8 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     errors += [f"{named.name(one.source)}: {one.error}" for one in observations if one.error is not None]
     probed = [one for observer in watched if observer.observer is Observer.PROBE for one in observer.observations]
     not_built = sum(any(isinstance(fact, BuildFailure) for fact in one.facts) for one in probed)
-    reported = [presentable(one) for one in fresh if task.changes is None or _in_changes(one, task.changes)]
+    concerned = [one for one in fresh if task.changes is None or _in_changes(one, task.changes)]
+    reported = list(map(presentable, merge.weighed(concerned)))  # last: a finding that is not reported excuses none
     undecided = tuple(
         one for observation in observations for one in _not_judged(observation, selected, named, preview=preview)
     )

@@ -174,7 +174,10 @@ def grouped(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def weighed(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings of which only the first of a decision weighs, and says how many there are: the others are notes."""
+    """Return the findings that are reported, of which the first of a decision says how many others there are.
+
+    The others become notes. What a baseline or a diff leaves out has to be gone before, or it would excuse the rest.
+    """
     first: dict[tuple[str, str], Finding] = {}
     counts = Counter((finding.code, finding.decision) for finding in findings)
     result = []
@@ -182,9 +185,11 @@ def weighed(findings: Sequence[Finding]) -> list[Finding]:
         key = (finding.code, finding.decision)
         if finding.decision and counts[key] > 1:
             again = first.setdefault(key, finding) is not finding
-            more = f"; so are {counts[key] - 1} others, which are notes" if not again else ""
+            others = counts[key] - 1
+            more = "; so is another one, which is a note" if others == 1 else f"; so are {others} others, which are notes"
             severity = Severity.NOTE if again else finding.severity
-            finding = msgspec.structs.replace(finding, message=finding.message + more, severity=severity)
+            message = finding.message if again else finding.message + more
+            finding = msgspec.structs.replace(finding, message=message, severity=severity)
         result.append(finding)
     return result
 

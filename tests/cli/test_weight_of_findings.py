@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,9 @@ def told(**files: str) -> Told:
     return check()
 
 
-def check() -> Told:
-    result = CliRunner().invoke(main, ["check", ".", "--isolated", "--no-cache", "-j", "1", "--output-format", "json"])
+def check(*arguments: str) -> Told:
+    common = ["--isolated", "--no-cache", "-j", "1", "--output-format", "json"]
+    result = CliRunner().invoke(main, ["check", ".", *common, *arguments])
     return [(one["filename"], one["code"], one["severity"]) for one in json.loads(result.stdout)]
 
 
@@ -146,6 +148,39 @@ def test_of_files_for_python_2_the_first_weighs(one: str, other: str) -> None:
         ("b.py", "INI001", "note"),
         ("c.py", "INI001", "error"),
     ]
+
+
+@pytest.mark.parametrize("new", ["0.py", "z.py", "inner/z.py"])
+def test_a_new_file_for_python_2_beside_known_ones_weighs(new: str) -> None:
+    """The first of the findings that are reported weighs: one that a baseline holds may not hide a new one."""
+    assert told(a=IMPORTS + LOOKED_AT + "print w", b=IMPORTS + LOOKED_AT + "print net")[0][2] == "error"
+    assert CliRunner().invoke(main, ["baseline", ".", "--isolated"]).exit_code == 0
+    known = ("--baseline", ".initaudit-baseline.json")
+    assert check(*known) == []
+    Path(new).parent.mkdir(exist_ok=True)
+    Path(new).write_text(IMPORTS + LOOKED_AT + "print net", encoding="utf-8")
+    assert check(*known) == [(str(Path(new)), "INI001", "error")]
+    assert CliRunner().invoke(main, ["check", ".", "--isolated", *known]).exit_code == 1
+    Path("zz.py").write_text(IMPORTS + LOOKED_AT + "print net", encoding="utf-8")
+    assert [severity for _, _, severity in check(*known)] == ["error", "note"]
+
+
+def test_a_changed_file_for_python_2_beside_others_weighs() -> None:
+    Path(".git").rmdir()
+    told(a=IMPORTS + LOOKED_AT + "print w", b=IMPORTS + LOOKED_AT + "x = 1\n")
+    git = ["git", "-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*git, *arguments], check=True)
+    Path("b.py").write_text(IMPORTS + LOOKED_AT + "print net", encoding="utf-8")
+    assert check("--diff-base", "HEAD") == [("b.py", "INI001", "error")]
+    assert CliRunner().invoke(main, ["check", ".", "--isolated", "--diff-base", "HEAD"]).exit_code == 1
+
+
+@pytest.mark.parametrize("hidden", ["--ignore", "--per-file-ignores"])
+def test_a_file_for_python_2_that_is_left_out_excuses_no_other(hidden: str) -> None:
+    told(a=IMPORTS + LOOKED_AT + "print w", b=IMPORTS + LOOKED_AT + "print net")
+    found = check(hidden, "INI001") if hidden == "--ignore" else check(hidden, "a.py:INI001")
+    assert found == ([] if hidden == "--ignore" else [("b.py", "INI001", "error")])
 
 
 # Padding rows
