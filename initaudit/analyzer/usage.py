@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from initaudit.analyzer.snippets import FunctionNode, inner_nodes
@@ -12,6 +12,12 @@ OBJECT = "self"
 SUPER = "super()"
 WALKS = frozenset(["parameters", "named_parameters", "modules", "named_modules", "children", "named_children"])
 """What gives all parameters, or parts, of a model."""
+ANY = "*"
+"""Stands for the name of an attribute that is computed."""
+GIVES = {"register_parameter", "register_buffer", "register_module", "add_module"}
+"""Methods that give an object an attribute whose name is their first argument."""
+HOLDS = {"_parameters", "_buffers", "_modules", "__dict__"}
+"""Dictionaries of an object whose items are its attributes."""
 
 
 @dataclass(slots=True, eq=False)
@@ -19,13 +25,15 @@ class Usage:
     """What stands in some code.
 
     ``dotted`` are its dotted names: ``self.norm.weight``, and ``self.norm`` too; what stands before the first dot is
-    empty where that is no name. ``called`` are those that are called. ``names`` are all identifiers, ``read`` the
+    empty where that is no name. ``stored`` are those that are given a value, by whatever assigns, ``called`` those that
+    are called. ``names`` are all identifiers, ``read`` the
     attributes that are not only assigned, ``variables`` the names that are read, ``texts`` the strings, ``imports``
     what is imported: from where, and which name. ``hands_itself`` says that a call is given ``self`` first,
     ``walks`` that a loop goes over the parameters or parts of a model.
     """
 
     dotted: set[str] = field(default_factory=set)
+    stored: set[str] = field(default_factory=set)
     called: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
     read: set[str] = field(default_factory=set)
@@ -50,6 +58,13 @@ class Usage:
         left_out = {f"{owner}.{name}" for owner in (OBJECT, *besides)}
         return any(each.endswith(f".{name}") and each not in left_out for each in self.dotted)
 
+    def gives(self, name: str) -> Iterator[str]:
+        """The objects that are given an attribute of this name, or one whose name is computed; "" for one without."""
+        for each in self.stored:
+            owner, _, last = each.rpartition(".")
+            if last in (name, ANY):
+                yield owner
+
     @property
     def loads_itself(self) -> bool:
         """Whether a call may fill the object: it is handed over, or its parameters are."""
@@ -72,6 +87,7 @@ class Usage:
                 continue
             elif isinstance(node, ast.Call):
                 self.called.add(spelled(node.func))
+                self._given(node)
                 first = node.args[0] if node.args else None
                 self.hands_itself |= isinstance(first, ast.Name) and first.id == OBJECT
             elif isinstance(node, ast.stmt | ast.arg | ast.keyword | ast.alias | ast.comprehension):
@@ -83,6 +99,25 @@ class Usage:
         self.dotted.add(spelled(node))
         if isinstance(node.ctx, ast.Load):
             self.read.add(node.attr)
+        elif isinstance(node.ctx, ast.Store):
+            self.stored.add(spelled(node))
+
+    def _given(self, call: ast.Call) -> None:
+        """Add the attribute that a call gives an object."""
+        match call:
+            case (
+                ast.Call(func=ast.Name(id="setattr"), args=[owner, name, _])
+                | ast.Call(func=ast.Attribute(attr="__setattr__", value=ast.Name(id="object")), args=[owner, name, _])
+                | ast.Call(func=ast.Attribute(value=owner, attr="__setattr__"), args=[name, _])
+            ):
+                self._item(owner, name)
+            case ast.Call(func=ast.Attribute(value=owner, attr=called)) if called in GIVES:
+                named = (each.value for each in call.keywords if each.arg == "name")
+                self._item(owner, call.args[0] if call.args else next(named, None))
+
+    def _item(self, owner: ast.expr, name: ast.expr | None) -> None:
+        constant = name.value if isinstance(name, ast.Constant) else None
+        self.stored.add(f"{spelled(owner)}.{constant if isinstance(constant, str) else ANY}")
 
     def _other(self, node: ast.AST) -> None:
         match node:
@@ -101,6 +136,11 @@ class Usage:
                 self.walks |= any(spelled(each).rpartition(".")[2] in WALKS for each in calls)
             case ast.AugAssign(target=ast.Attribute(attr=name)):
                 self.read.add(name)
+            case ast.Assign(targets=targets):
+                for each in targets:
+                    match each:
+                        case ast.Subscript(value=ast.Attribute(value=owner, attr=held), slice=key) if held in HOLDS:
+                            self._item(owner, key)
             case _:
                 pass
 

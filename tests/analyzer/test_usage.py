@@ -47,3 +47,13 @@ def test_a_loop_over_a_model_walks_and_an_optimizer_does_not() -> None:
 
 def test_imports_in_functions_are_told_with_their_sources() -> None:
     assert of("def f():\n  from ..a import (b, c as d)").imports == {("..a", "b"), ("..a", "c")}
+
+
+def test_whatever_assigns_an_attribute_gives_it() -> None:
+    plain = of("a.b.x=1\na.x: int = 2\na.x += 1\nfor c.x in d: pass\ne.x, [f.x, *g.x] = h\nwith i as j.x: pass")
+    assert set(plain.gives("x")) == {"a.b", "a", "c", "e", "f", "g", "j"}
+    named = of("setattr(a, 'x', 1)\nb.register_parameter('x', p)\nc.add_module(name='x', module=m)\nd[0].x = 1")
+    assert set(named.gives("x")) == {"a", "b", "c", ""}
+    held = of("a._parameters['x'] = p\nobject.__setattr__(b, 'x', 1)\nc.__setattr__('x', 1)\nsetattr(d, name, 1)")
+    assert set(held.gives("x")) == {"a", "b", "c", "d"}
+    assert not set(of("a.x\na.x.y = 1\na.x[0] = 1\ndel a.x\na.x == 1\n'a.x = 1'").gives("x"))

@@ -13,6 +13,7 @@ from initaudit.analyzer.syntax.meaning import Meaning, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.structure import constructed
 from initaudit.analyzer.syntax.walks import written
+from initaudit.analyzer.usage import OBJECT
 from initaudit.subjects.initializers import AbsentParameter
 
 LAYERS = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS
@@ -98,7 +99,11 @@ def _absent(context: Context, made: ast.Call) -> set[str]:
 
 
 def _given_later(context: Context, target: ast.Attribute) -> bool:
-    """Whether the class or the function gives a layer such a parameter itself."""
-    text = context.module.slice(context.cls.definition) if context.cls is not None else context.module.text
-    last = dotted(target.value).rpartition(".")[2]
-    return f"{last}.{target.attr} =" in text or "register_parameter" in text or "setattr" in text
+    """Whether the file gives the layer such a parameter itself; a variable may stand for any layer."""
+    layer = dotted(target.value)
+    words = (target.attr, "setattr", "register_parameter")
+    owners = {owner for word in words for used in context.module.usages(word) for owner in used.gives(target.attr)}
+    return any(
+        owner.rpartition(".")[2] == layer.rpartition(".")[2] or "." not in owner or "." not in layer
+        for owner in owners - {OBJECT}
+    )

@@ -7,8 +7,12 @@ import difflib
 from collections.abc import Iterable, Iterator
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.project import External
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.deprecated_calls import DEPRECATED
+from initaudit.analyzer.reading import Search
 from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import bound_in
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.schemes.gains import FIXED, LINEAR
@@ -36,18 +40,22 @@ SIGNATURES = {
     }.items()
 }
 """What the functions of ``nn.init`` are called with, and how many of these arguments have no default."""
-DEPRECATED = {name.removesuffix("_"): name for name in SIGNATURES if name not in ("calculate_gain", "ones_", "zeros_")}
-"""Names that torch still has, but for ``trunc_normal``, which it never had."""
 MODULES = {"torch", "math", "random", "warnings"}
 VALUES = {"mode": ("fan_in", "fan_out"), "nonlinearity": tuple(sorted({*LINEAR, *FIXED, "leaky_relu"}))}
 
 
+RAISES = {"raises", "assertRaises", "assertRaisesRegex"}
+
+
 @reads(
-    ImpossibleCall, scope=Context, words="_( calculate_gain( xavier*( kaiming*( glorot*( he_*( getattr(", nearby="init"
+    ImpossibleCall,
+    scope=Context,
+    words="_( calculate_gain( xavier*( kaiming*( glorot*( he_*( normal( uniform( constant( orthogonal( sparse( getattr(",
+    nearby="init",
 )
 def impossible_calls(context: Context) -> Iterator[ImpossibleCall]:
     """Names that ``torch.nn.init`` does not have, and arguments that its functions refuse."""
-    if context.holds("raises(") or context.holds("Raises("):
+    if any(last_name(call.func) in RAISES for call in context.calls()):
         return  # a test of what torch refuses
     own = bound_in(context.function) if context.function is not None else set()
     refused = {id(call): found for call in context.calls() if (found := _refused(context, call, own)) is not None}
@@ -95,21 +103,30 @@ def _root(node: ast.expr) -> str | None:
 
 
 def _is_set(context: Context, name: str) -> bool:
-    """Whether a file gives ``nn.init`` an attribute of its own of this name."""
-    return name not in SIGNATURES and f"init.{name} =" in context.module.text
+    """Whether a file of the project gives ``nn.init`` an attribute of its own of this name."""
+    if name in SIGNATURES or name in DEPRECATED:
+        return False
+    folder = context.project.work_folder(context.module)
+    others = map(context.project.load, context.project.find(Search(folder, word=name.encode())))
+    for module in dict.fromkeys([context.module, *others]):
+        for used in module.usages(name) if module is not None else ():
+            owners = (context.project.resolve(module, owner) for owner in used.gives(name) if owner)
+            if any(isinstance(each, External) and f"{each.name}." == torch_api.INIT for each in owners):
+                return True
+    return False
 
 
 def _reasons(name: str, call: ast.Call) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Why torch refuses a call, and what is close to what it was given."""
-    signature = SIGNATURES.get(DEPRECATED.get(name, name))
-    if signature is None or name == "trunc_normal":
+    signature = SIGNATURES.get(f"{name}_" if name in DEPRECATED else name)
+    if signature is None:
         yield f"`torch.nn.init` has no `{name}`", _close(name, SIGNATURES)
         return
     known, required = signature
     if any(isinstance(arg, ast.Starred) for arg in call.args) or any(each.arg is None for each in call.keywords):
         return
     given = [*known[: len(call.args)], *(each.arg or "" for each in call.keywords)]
-    unknown = next((word for word in given if word not in known and word != "w"), None)
+    unknown = next((word for word in given if word not in known), None)
     if len(call.args) > len(known):
         yield f"`{name}` takes {len(known)} arguments and is given {len(call.args)}", ()
     elif unknown is not None:
