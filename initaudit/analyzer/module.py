@@ -196,14 +196,16 @@ class Module:
         """The rows of the definitions and stretches of the top level in which a word stands."""
         found: dict[tuple[int, int], None] = {}
         for row in self.rows_of(word) if word in self.text else ():
-            around = self.outline.at(row)
-            while around is not None and around.parent is not None:
-                around = around.parent
-            if around is not None:
-                found[around.start, around.end] = None
+            if (around := self.outline.at(row)) is not None:
+                found[around.outermost.start, around.outermost.end] = None
             else:
                 found.update(dict.fromkeys(each for each in self.outline.top_level if each[0] <= row <= each[1]))
         yield from found
+
+    def parts(self) -> Iterator[tuple[int, int]]:
+        """The rows of the outermost definitions, and of the stretches of the top level."""
+        yield from ((each.start, each.end) for each in self.outline.outermost())
+        yield from self.outline.top_level
 
     def usages(self, word: str) -> Iterator[Usage]:
         """What stands in the definitions and stretches of the top level in which a word stands."""

@@ -52,6 +52,14 @@ class Definition:
         return f"{self.parent.qualname}.{'' if self.parent.is_class else '<locals>.'}{self.name}"
 
     @property
+    def outermost(self) -> Definition:
+        """The definition at the top level of the file that this one stands in, or is."""
+        found = self
+        while found.parent is not None:
+            found = found.parent
+        return found
+
+    @property
     def owner(self) -> Definition | None:
         """The class this is a method of."""
         return self.parent if self.parent is not None and self.parent.is_class else None
@@ -83,6 +91,10 @@ class Outline:
     def binds(self, name: str) -> bool:
         """Whether a definition, an import or an assignment of the top level binds a name."""
         return name in self.members or name in self.imports or name in self.globals
+
+    def outermost(self) -> list[Definition]:
+        """Every class and function of the top level, in the order of rows; a name may be defined more than once."""
+        return [definition for definition in self.definitions if definition.parent is None]
 
     def classes(self) -> list[Definition]:
         """Every class, nested ones too."""

@@ -62,6 +62,11 @@ class Snippet:
         """Every node, in the order of the source; found once for all who look for something."""
         return [node for statement in self.body for node in nodes(statement)]
 
+    @functools.cached_property
+    def parents(self) -> dict[ast.AST, ast.AST]:
+        """The node around each node."""
+        return {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
+
     def place(self, node: ast.AST) -> Place:
         """Where a node of this slice stands in the file."""
         row, column, end_row, end_column = self._span(node)

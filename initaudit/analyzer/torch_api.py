@@ -121,6 +121,19 @@ SIZES = {
     **dict.fromkeys(("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"), 1),
 }  # fmt: skip
 """How many of a layer's first arguments can only be integers."""
+SWITCHES = {"bias": {"bias"}, "affine": {"weight", "bias"}, "elementwise_affine": {"weight", "bias"}}
+"""Arguments of layers, and the parameters that a layer has none of where they are False."""
+AT = {
+    **{key: {"bias": 2} for key in ("Linear", "LSTMCell", "GRUCell", "RNNCell")}, "RNN": {"bias": 4},
+    **{key: {"bias": 3} for key in ("Bilinear", "LSTM", "GRU")},
+    **{f"{kind}{n}d": {"bias": 7} for kind in ("Conv", "ConvTranspose") for n in (1, 2, 3)},
+    **{f"{kind}{n}d": {"affine": 3} for kind in ("BatchNorm", "InstanceNorm") for n in (1, 2, 3)},
+    "SyncBatchNorm": {"affine": 3}, "GroupNorm": {"affine": 3}, "RMSNorm": {"elementwise_affine": 2},
+    "LayerNorm": {"elementwise_affine": 2, "bias": 3},
+}  # fmt: skip
+"""Where these arguments stand in a call that gives no names."""
+OFF_BY_DEFAULT = {f"InstanceNorm{n}d" for n in (1, 2, 3)}
+"""Layers that are made without parameters unless one asks for them."""
 NORMALIZATIONS = {
     "LayerNorm", "RMSNorm", "GroupNorm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm",
     "LocalResponseNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LazyBatchNorm1d", "LazyBatchNorm2d",

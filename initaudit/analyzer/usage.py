@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -26,10 +27,10 @@ class Usage:
 
     ``dotted`` are its dotted names: ``self.norm.weight``, and ``self.norm`` too; what stands before the first dot is
     empty where that is no name. ``stored`` are those that are given a value, by whatever assigns, ``called`` those that
-    are called. ``names`` are all identifiers, ``read`` the
-    attributes that are not only assigned, ``variables`` the names that are read, ``texts`` the strings, ``imports``
-    what is imported: from where, and which name. ``hands_itself`` says that a call is given ``self`` first,
-    ``walks`` that a loop goes over the parameters or parts of a model.
+    are called. ``names`` are all identifiers, ``read`` the attributes that are not only assigned, ``variables`` the
+    names that are read, ``texts`` the strings but docstrings, ``imports`` what is imported: from where, and which name.
+    ``hands_itself`` says that a call is given ``self`` first, ``walks`` that a loop goes over the parameters or parts
+    of a model.
     """
 
     dotted: set[str] = field(default_factory=set)
@@ -65,6 +66,10 @@ class Usage:
             if last in (name, ANY):
                 yield owner
 
+    def says(self, pattern: re.Pattern[str]) -> bool:
+        """Whether something like this stands in a name or a string."""
+        return any(pattern.search(each) for each in (*self.names, *self.texts))
+
     @property
     def loads_itself(self) -> bool:
         """Whether a call may fill the object: it is handed over, or its parameters are."""
@@ -75,6 +80,8 @@ class Usage:
         pending = [root]
         while pending:
             node = pending.pop()
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                continue  # a docstring, or another text that nothing reads
             if isinstance(node, ast.Name):
                 self.names.add(node.id)
                 self.variables.update([node.id] if isinstance(node.ctx, ast.Load) else [])

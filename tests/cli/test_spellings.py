@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from test_mistakes import reported
+
+from initaudit.cli import main
 
 IMPORTS = "import torch\nfrom torch import nn\nfrom torch.nn import init\n\n\n"
 
@@ -135,3 +139,387 @@ def test_a_test_of_what_torch_refuses_is_told_by_its_calls(raising: str, found: 
 )
 def test_what_torch_accepts_is_its_signature(call: str, found: bool, tmp_path: Path) -> None:
     assert ("INI314" in codes(f"w = nn.Linear(3, 3).weight\n{call}\n", tmp_path)) is found
+
+
+# Layers that may be made without what is drawn
+
+WALK = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = {made}
+        for name, p in self.rnn.named_parameters():
+            if "bias" in name:
+                nn.init.xavier_uniform_(p)
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        ("nn.LSTM(3, 4)", True),
+        ("nn.LSTM(3, 4, bias=True)", True),
+        ("nn.LSTM(3, 4, 2, True)", True),
+        ("nn.LSTM(3, 4)  # as good as bias=False", True),
+        ("nn.LSTM(3, 4); print('bias=False')", True),
+        ("nn.LSTM(3, 4); self.conv = nn.Conv1d(3, 4, 3, bias=False)", True),
+        ("nn.LSTM(3, 4, bias=False)", False),
+        ("nn.LSTM(3, 4, bias = False)", False),
+        ("nn.LSTM(3, 4, 2, False)", False),
+        ("nn.LSTM(3, 4, **{'bias': False})", False),
+    ],
+)
+def test_a_vector_that_is_drawn_is_there_as_far_as_calls_tell(made: str, found: bool, tmp_path: Path) -> None:
+    assert ("INI312" in codes(WALK.format(made=made), tmp_path)) is found
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        ("nn.BatchNorm2d(8)", True),
+        ("nn.BatchNorm2d(8)  # not affine=False", True),
+        ("nn.InstanceNorm2d(8, affine=True)", True),
+        ("nn.BatchNorm2d(8, affine=False)", False),
+        ("nn.BatchNorm2d(8, affine  =  False)", False),
+        ("nn.BatchNorm2d(8, 1e-5, 0.1, False)", False),
+        ("nn.InstanceNorm2d(8)", False),
+        ("nn.LocalResponseNorm(8)", False),
+    ],
+)
+def test_a_normalization_has_vectors_as_far_as_its_call_tells(made: str, found: bool, tmp_path: Path) -> None:
+    code = f"""
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = {made}
+            for p in self.parameters():
+                nn.init.xavier_uniform_(p)
+    """
+    assert ("INI312" in codes(code, tmp_path)) is found
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        ("nn.Conv2d(3, 8, 3, 1, 1, 1, 1, False)", True),
+        ("nn.Linear(3, 8, False)", True),
+        ("nn.Linear(3, 8, bias = False)", True),
+        ("nn.InstanceNorm2d(8)", True),
+        ("nn.Linear(3, 8, True)  # False", False),
+        ("nn.LayerNorm(8, 1e-5, True)  # False", False),
+    ],
+)
+def test_a_layer_is_made_without_a_bias_however_that_is_said(made: str, found: bool, tmp_path: Path) -> None:
+    assert ("INI315" in codes(f"layer = {made}\nnn.init.zeros_(layer.bias)\n", tmp_path)) is found
+
+
+# Conditions that nothing fulfils
+
+NEVER = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.apply(self.start)
+
+    def start(self, m):
+        if isinstance(m, nn.Conv2d):
+            nn.init.ones_(m.weight)
+        {more}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ("pass", True),
+        ("pass  # nothing else", True),
+        ("print('or else')", True),
+        ("elif isinstance(m, nn.Conv1d):\n            nn.init.ones_(m.weight)", True),
+        ("else:\n            if isinstance(m, nn.Conv1d):\n                nn.init.ones_(m.weight)", True),
+        ("else:\n            m.reset_parameters()", False),
+    ],
+)
+def test_what_is_done_with_all_other_kinds_is_told_by_an_else(more: str, found: bool, tmp_path: Path) -> None:
+    assert ("INI309" in codes(NEVER.format(more=more), tmp_path)) is found
+
+
+# Autograd that is switched off
+
+LEAF = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.fc.weight.fill_(0.1)
+        {more}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ("pass", True),
+        ("pass  # without no_grad", True),
+        ("print('needs no grad')", True),
+        ("self.fc.weight.requires_grad = True", True),
+        ("self.fc.weight.requires_grad=True", True),
+        ("self.w = torch.ones(3, requires_grad = (\n            True))", True),
+        ("self.fc.weight.requires_grad = False", False),
+        ("with torch.no_grad(): pass", False),
+        ("self.w = torch.ones(3, device='meta')", False),
+    ],
+)
+def test_autograd_is_switched_off_by_code(more: str, found: bool, tmp_path: Path) -> None:
+    assert ("INI307" in codes(LEAF.format(more=more), tmp_path)) is found
+
+
+# Weights that are computed, and what knows it
+
+DERIVED = """
+from torch.nn.utils import weight_norm
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = weight_norm(nn.Linear(4, 4))
+        self.apply(self.start)
+
+    def start(self, m):
+        {doc}
+        if isinstance(m, nn.Linear):
+            {more}
+            nn.init.normal_(m.weight, std=0.02)
+"""
+
+
+@pytest.mark.parametrize(
+    ("doc", "more", "found"),
+    [
+        ("pass", "pass", True),
+        ("pass  # the original scheme", "pass", True),
+        ('"""As in the original paper, without weight_norm."""', "pass", True),
+        ("pass", "nn.init.normal_(m.weight_v, std=0.02)", False),
+        ("pass", "m = getattr(m, 'original', m)", False),
+    ],
+)
+def test_what_knows_of_a_computed_weight_names_its_parts(doc: str, more: str, found: bool, tmp_path: Path) -> None:
+    assert ("INI207" in codes(DERIVED.format(doc=doc, more=more), tmp_path)) is found
+
+
+# What is drawn again
+
+AGAIN = """
+def start(m):
+    {doc}
+    if isinstance(m, nn.Linear):
+        nn.init.normal_(m.weight, std=0.02)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc, self.head = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.gate = nn.Linear(4, 4)
+        nn.init.zeros_(self.gate.weight)
+        self.apply(start)
+        {later}
+"""
+
+
+@pytest.mark.parametrize(
+    ("doc", "later", "found"),
+    [
+        ("pass", "pass", True),
+        ("pass  # skip nothing", "pass  # the gate is zero", True),
+        ('"""Do not skip the gate."""', "self.size = 3  # gate", True),
+        ("if hasattr(m, '_skip'): return", "pass", False),
+        ("if getattr(m, 'gate', None): return", "pass", False),
+        ("pass", "nn.init.zeros_(self.gate.weight)", False),
+    ],
+)
+def test_what_leaves_a_layer_out_says_so_in_code(doc: str, later: str, found: bool, tmp_path: Path) -> None:
+    assert ("INI208" in codes(AGAIN.format(doc=doc, later=later), tmp_path)) is found
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        ("nn.Linear(net.fc2.in_features, 2)", True),
+        ("nn.Linear(4, 2)", True),
+        ("nn.Linear(net.fc.in_features, 2)", False),
+    ],
+)
+def test_a_layer_that_takes_the_place_of_another_may_be_made_of_it(made: str, found: bool, tmp_path: Path) -> None:
+    code = f"""
+    def build(net: nn.Module):
+        nn.init.zeros_(net.fc.bias)
+        net.fc = {made}
+        return net
+    """
+    assert ("INI208" in codes(code, tmp_path)) is found
+
+
+TIED = """
+class LM(nn.Module):
+    def __init__(self, weight_std=0.5):
+        super().__init__()
+        self.embedding = nn.Embedding(50, 16)
+        self.decoder = nn.Linear(16, 50)
+        nn.init.normal_(self.embedding.weight, std={first})
+        self.decoder.weight = self.embedding.weight
+        nn.init.normal_(self.decoder.weight, std={again})
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "found"),
+    [("weight_std", "0.1", True), ("0.1", "weight_std / 2", True), ("weight_std", "weight_std", False)],
+)
+def test_a_number_may_be_called_after_a_weight(first: str, again: str, found: bool, tmp_path: Path) -> None:
+    assert ("INI217" in codes(TIED.format(first=first, again=again), tmp_path)) is found
+
+
+# A tie that new memory breaks
+
+META = """
+class LM(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(50, 16)
+        self.decoder = nn.Linear(16, 50, bias=False)
+        self.decoder.weight = self.embedding.weight
+
+    def forward(self, x):
+        return self.decoder(self.embedding(x))
+
+    def entity(self):
+        print(self.decoder.weight)
+
+    def share(self):
+        self.again()
+
+    def again(self):
+        self.decoder.weight = self.embedding.weight
+
+
+def one(model):
+    setattr(model.decoder, "weight", model.embedding.weight)
+
+
+def show(model):
+    print(model.decoder.weight)
+
+
+def build(meta_size=3):
+    {device}
+        model = LM()
+    model = model.to_empty(device="cpu")
+    {later}
+    for p in model.parameters():
+        nn.init.normal_(p, std=0.02)
+    return model
+"""
+ON_META = 'with torch.device("meta"):'
+
+
+@pytest.mark.parametrize(
+    ("device", "later", "found"),
+    [
+        (ON_META, "pass", True),
+        ('with torch . device ( device = "meta" ):', "pass", True),
+        ('device = torch.device("meta")\n    with device:', "pass", True),
+        (ON_META, "model.entity()", True),
+        (ON_META, "ties = print('the weight = 3')", True),
+        (ON_META, "show(model)", True),
+        (ON_META, "model.share()", False),
+        (ON_META, "model.decoder.weight=model.embedding.weight", False),
+        (ON_META, "one(model)", False),
+        (ON_META, "elsewhere(model)", False),
+        ("with open(str(meta_size)):", "pass", False),
+    ],
+)
+def test_a_tie_is_made_again_by_what_the_code_does(device: str, later: str, found: bool, tmp_path: Path) -> None:
+    assert ("INI217" in codes(META.format(device=device, later=later), tmp_path)) is found
+
+
+# Draws that are scaled
+
+
+@pytest.mark.parametrize(
+    "scaled",
+    [
+        "torch.randn(8, 4) * (2 / (fc.in_features + fc.out_features))",
+        "(2 / (fc.in_features + fc.out_features)) * torch.randn(8, 4)",
+        "torch.randn(8, 4) / ((fc.in_features + fc.out_features) / 2)",
+        "torch.randn(8, 4).mul_(2 / (fc.in_features + fc.out_features))",
+        "torch.randn(8, 4) * 2 / (fc.in_features + fc.out_features)",
+    ],
+)
+@pytest.mark.parametrize("target", ["fc.weight.data = {}", "fc.weight = nn.Parameter({})"])
+def test_a_draw_is_scaled_on_either_side(target: str, scaled: str, tmp_path: Path) -> None:
+    assert "INI403" in codes(f"fc = nn.Linear(4, 8)\n{target.format(scaled)}\n", tmp_path)
+    rooted = scaled.replace("(2 /", "math.sqrt(2 /").replace("/ (", "/ math.sqrt(")
+    if "/ 2)" not in scaled and "* 2" not in scaled:
+        assert codes(f"import math\nfc = nn.Linear(4, 8)\n{target.format(rooted)}\n", tmp_path) == set()
+
+
+# Walks that pick out layers by a text
+
+FILLED = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+        for m in self.modules():
+            name = str(m)
+            classname = m.__class__.__name__
+            if isinstance(m, nn.Linear) and {test}:
+                nn.init.constant_(m.weight, 0.1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "found"),
+    [
+        ('classname.find("Linear") != -1', True),
+        ('classname.find("Lin") != -1', True),
+        ('m.__class__.__name__.startswith("Linear")', True),
+        ('classname.find("n") != -1', False),
+        ('classname.find("torch.nn") != -1', False),
+        ('name.find("Linear") != -1', False),
+        ('m.extra_repr().find("Linear") != -1', False),
+    ],
+)
+def test_a_kind_of_layer_is_looked_for_in_the_name_of_a_class(test: str, found: bool, tmp_path: Path) -> None:
+    assert ("INI508" in codes(FILLED.format(test=test), tmp_path)) is found
+
+
+@pytest.mark.parametrize("loop", ["for p in named.parameters():", "for p in net_dim.parameters():"])
+@pytest.mark.parametrize(("test", "found"), [("'weight' in p.names", False), ("p.requires_grad", True)])
+def test_the_name_of_a_model_decides_nothing(loop: str, test: str, found: bool, tmp_path: Path) -> None:
+    model = loop.split()[3].split(".")[0]
+    made = f"{model} = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 3))\n"
+    assert ("INI508" in codes(f"{made}{loop}\n    if {test}:\n        nn.init.constant_(p, 0.1)\n", tmp_path)) is found
+
+
+# What a computed weight is computed of
+
+
+@pytest.mark.parametrize(
+    ("made", "kind"),
+    [
+        ("conv = nn.Conv1d(3, 4, 3)\nconv = weight_norm(conv)", "torch.nn.Conv1d"),
+        ("conv = weight_norm(nn.Conv1d(3, 4, 3))", "torch.nn.Conv1d"),
+        ("conv = nn.Conv1d(3, 4, 3)\nweight_norm(conv)", "torch.nn.Conv1d"),
+        ("conv = weight_norm(made())", "made()"),
+    ],
+)
+def test_the_layer_of_a_computed_weight_is_named(made: str, kind: str, tmp_path: Path) -> None:
+    file = tmp_path / "case.py"
+    start = f"{IMPORTS}from torch.nn.utils import weight_norm\n"
+    file.write_text(f"{start}{made}\nnn.init.normal_(conv.weight)\n", encoding="utf-8")
+    result = CliRunner().invoke(main, ["check", str(file), "--isolated", "--no-cache", "--output-format", "json"])
+    (found,) = json.loads(result.stdout)
+    assert f"`{kind}`" in found["evidence"][0]["detail"]

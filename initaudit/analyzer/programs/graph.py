@@ -120,9 +120,7 @@ def _by_configuration(project: Project, module: Module) -> Iterator[Scope]:
     for filename in project.find(Search(project.work_folder(module), words=INSTANTIATES))[:MAX_FILES]:
         other = project.load(filename)
         for start, end, definition in scopes_holding(other, INSTANTIATES) if other is not None else ():
-            top = definition
-            while top is not None and top.parent is not None:
-                top = top.parent
+            top = definition.outermost if definition is not None else None
             if other is not None and start <= end:
                 yield Scope(other, top)
 
@@ -161,13 +159,9 @@ def _scopes_at(module: Module, row: int, name: str, target: Defined | Global) ->
                 yield Scope(module, None), Global(module, assigned)
             yield Scope(module, None), None
         return
-    top = definition
-    while top.parent is not None:
-        top = top.parent
+    top = definition.outermost
     if isinstance(target, Defined) and module is target.module:
-        inside = target.definition.parent or target.definition
-        while inside.parent is not None:
-            inside = inside.parent
+        inside = target.definition.outermost
         if top is inside and not top.is_class:
             return
         if top is inside and target.definition.is_class and target.definition is top:
@@ -249,7 +243,7 @@ def top_level(module: Module) -> Iterator[tuple[Snippet | None, Definition | Non
     parts: list[tuple[int, int, Definition | None]] = [
         (start, end, None) for start, end in module.outline.top_level if not _only_imports(module, start, end)
     ]
-    parts += [(each.start, each.end, each) for each in module.outline.definitions if each.parent is None]
+    parts += [(each.start, each.end, each) for each in module.outline.outermost()]
     for start, end, definition in sorted(parts, key=lambda part: part[0]):
         yield (module.quiet_snippet(start, end) if definition is None else None), definition
 

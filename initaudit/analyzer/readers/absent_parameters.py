@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
@@ -11,21 +11,18 @@ from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.meaning import Meaning, What
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.structure import constructed
+from initaudit.analyzer.syntax.structure import constructed, without
 from initaudit.analyzer.syntax.walks import written
 from initaudit.analyzer.usage import OBJECT
 from initaudit.subjects.initializers import AbsentParameter
 
 LAYERS = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS
-SWITCHES: Mapping[str, tuple[str, ...]] = {
-    "bias": ("bias",),
-    "affine": ("weight", "bias"),
-    "elementwise_affine": ("weight", "bias"),
-}
-"""Arguments of layers, and the parameters that a layer has none of where they are False."""
 
 
-@reads(AbsentParameter, scope=Context, words=("_( .bias= .weight= .data=", ".bias .weight"), nearby="bias= affine=")
+NEARBY = "bias= affine= 'False' InstanceNorm1d( InstanceNorm2d( InstanceNorm3d("
+
+
+@reads(AbsentParameter, scope=Context, words=("_( .bias= .weight= .data=", ".bias .weight"), nearby=NEARBY)
 def absent_parameters(context: Context) -> Iterator[AbsentParameter]:
     """``self.conv.bias.data.fill_(0)`` of a layer that always is made without a bias."""
     meanings = Meanings(context)
@@ -58,8 +55,8 @@ def _written(context: Context, statement: ast.stmt) -> Iterator[ast.Attribute]:
 def _asks(test: ast.expr, name: str) -> bool:
     """Whether a condition may be about a parameter, or about whether the layer has one."""
     return any(
-        (isinstance(node, ast.Attribute) and node.attr in (name, *SWITCHES))
-        or (isinstance(node, ast.Name) and node.id in ("hasattr", "getattr", *SWITCHES))
+        (isinstance(node, ast.Attribute) and node.attr in (name, *torch_api.SWITCHES))
+        or (isinstance(node, ast.Name) and node.id in ("hasattr", "getattr", *torch_api.SWITCHES))
         for node in ast.walk(test)
     )
 
@@ -92,10 +89,7 @@ def _made(context: Context, meaning: Meaning | None, layer: ast.expr) -> ast.Cal
 def _absent(context: Context, made: ast.Call) -> set[str]:
     """The parameters that a layer of torch is made without."""
     kind = (context.canonical(made.func) or "").removeprefix("torch.nn.")
-    if kind not in LAYERS:
-        return set()
-    off = {each.arg for each in made.keywords if isinstance(each.value, ast.Constant) and each.value.value is False}
-    return {name for switch, names in SWITCHES.items() if switch in off for name in names}
+    return {name for name in ("weight", "bias") if kind in LAYERS and without(kind, made, name)}
 
 
 def _given_later(context: Context, target: ast.Attribute) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.syntax.context import Context, initializes
+from initaudit.analyzer.syntax.context import Context, in_order, initializes
 from initaudit.analyzer.syntax.meaning import TENSORS, Names, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.structure import Layer, constructed
@@ -57,7 +57,7 @@ def never_met(context: Context) -> Iterator[ConstantTest]:
         if walk is None or not walk.writes or definition is None or definition.owner is not context.cls.definition:
             continue
         layers = _all_layers(context.project, context.cls, set())
-        by_kind = all(write.kinds for write in walk.writes) and "else" not in walk.context.module.slice(definition)
+        by_kind = all(write.kinds for write in walk.writes) and not any(map(_has_rest, in_order(walk.body, later=True)))
         if not layers or not by_kind:
             continue
         if not any(write.meant_for(walk.context, layer) for write in walk.writes for layer in layers):
@@ -70,6 +70,13 @@ def never_met(context: Context) -> Iterator[ConstantTest]:
                     outcome="never true",
                     why=f"`{context.cls.definition.name}` is made of {', '.join(kinds)} alone",
                 )
+
+
+def _has_rest(statement: ast.stmt) -> bool:
+    """Whether a statement says what is done where no test of it holds."""
+    rest: list[ast.stmt] = getattr(statement, "orelse", [])
+    asks_again = isinstance(statement, ast.If) and len(rest) == 1 and isinstance(rest[0], ast.If)
+    return bool(rest) and not asks_again
 
 
 def _all_layers(project: Project, cls: Defined, seen: set[Defined]) -> list[Layer] | None:

@@ -11,10 +11,12 @@ from initaudit.analyzer.readers.builds import is_loaded_where_built
 from initaudit.analyzer.readers.weight_uses import Weights
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Class, Context
+from initaudit.analyzer.syntax.draws import class_name_of
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.syntax.structure import constructed
+from initaudit.analyzer.usage import usage
 from initaudit.subjects.weights import ConstantWeights, WeightUse
 
 FILLS = {"constant_": 1, "fill_": 0, "constant": 1, "zeros_": None, "ones_": None, "zero_": None}
@@ -24,6 +26,8 @@ DRAWS = {"normal_", "normal", "trunc_normal_"}
 """Functions that draw around a number, which is all that comes of it where they are given a deviation of zero."""
 QUESTIONS = {"isinstance", "hasattr", "getattr", "type", "find", "startswith", "dim", "len", "size", "ndimension"}
 """What may be asked of a layer, or of a tensor, without picking out single ones."""
+DIMENSIONS = {"dim", "ndim", "ndimension"}
+"""What tells a matrix from a vector: what is left are the vectors."""
 
 
 @reads(
@@ -47,10 +51,12 @@ def constant_weights(context: Context) -> Iterator[ConstantWeights]:
         if found is None or meaning is None or meaning.part or meaning.what is not What.PARAMETER:
             continue
         walk = _walk(context, found[0], meaning, step, zero=_is_zero(found[1]))
-        weights = "named" in meaning.source and all(map(_asks_for_weights, step.tests))
-        if walk is None or not (weights or all(map(_plain, step.tests))) or not all(map(_plain, step.excluded)):
+        named = meaning.source.rpartition(".")[2].startswith("named_")
+        weights = named and all(_asks_for_weights(test, step) for test in step.tests)
+        plain = weights or all(_plain(test, step) for test in step.tests)
+        if walk is None or not plain or not all(_plain(test, step) for test in step.excluded):
             continue
-        if any("dim" in ast.dump(test) for test in step.excluded) or _written_again(context, meanings, meaning, step):
+        if not DIMENSIONS.isdisjoint(usage(step.excluded).names) or _written_again(context, meanings, meaning, step):
             continue
         if context.cls is not None and is_loaded_where_built(context.project, context.cls):
             continue  # what it fills is replaced
@@ -133,14 +139,14 @@ def _replaced(context: Context, target: ast.expr, call: ast.Call) -> tuple[ast.e
     return None
 
 
-def _asks_for_weights(test: ast.expr) -> bool:
+def _asks_for_weights(test: ast.expr, step: Step) -> bool:
     """``"weight" in name``, ``name.endswith("weight")``."""
     match test:
         case ast.Compare(left=ast.Constant(value=text), ops=[ast.In()], comparators=[ast.Name()]):
             return text in ("weight", ".weight")
         case ast.Call(func=ast.Attribute(value=ast.Name(), attr="endswith"), args=[ast.Constant(value=text)]):
             return text in ("weight", ".weight")
-    return _plain(test)
+    return _plain(test, step)
 
 
 def _is_number(node: ast.expr) -> bool:
@@ -214,12 +220,12 @@ def _applied(context: Context, *, zero: bool) -> str | None:
     return calls[0] if calls else None
 
 
-def _plain(test: ast.expr) -> bool:
+def _plain(test: ast.expr, step: Step) -> bool:
     """Whether a condition asks for kinds of layers, and picks out none of them by name, position or size."""
     for node in ast.walk(test):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else dotted(node.func)
-            if name not in QUESTIONS or (name in ("find", "startswith") and not _is_about_kinds(node)):
+            if name not in QUESTIONS or (name in ("find", "startswith") and not _is_about_kinds(node, step)):
                 return False
         if isinstance(node, ast.Compare):
             for side in (node.left, *node.comparators):
@@ -230,10 +236,14 @@ def _plain(test: ast.expr) -> bool:
     return True
 
 
-def _is_about_kinds(question: ast.Call) -> bool:
-    """Whether a text is searched for the name of a kind of layer, as in ``classname.find("Linear")``."""
-    sought = [each.value for each in question.args[:1] if isinstance(each, ast.Constant)]
-    return all(isinstance(text, str) and any(text in kind for kind in LAYERS) for text in sought)
+def _is_about_kinds(question: ast.Call, step: Step) -> bool:
+    """Whether the name of a class is searched for that of a kind of layer, as in ``classname.find("Linear")``."""
+    match question:
+        case ast.Call(func=ast.Attribute(value=searched), args=[ast.Constant(value=str(text))]):
+            meaning = step.names.get(searched.id) if isinstance(searched, ast.Name) else None
+            of_class = class_name_of(searched) or (meaning is not None and meaning.what is What.CLASS_NAME)
+            return bool(of_class and text) and any(kind.startswith(text) for kind in torch_api.LINEAR_LIKE)
+    return False
 
 
 def _written_again(context: Context, meanings: Meanings, meaning: Meaning, step: Step) -> bool:

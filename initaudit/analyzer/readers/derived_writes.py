@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, method, own_attribute
+from initaudit.analyzer.syntax.meaning import Step
+from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.structure import DERIVES, Attribute, Layer, below, constructed
 from initaudit.analyzer.syntax.walks import Walk, applied, tested, walked, written
 from initaudit.finding import Observer
 from initaudit.subjects.lost_writes import DerivedWrite
 
-KNOWS = ("weight_g", "weight_v", "weight_norm", "parametriz", "original")
-"""Words of a function that knows what a weight is computed from."""
+KNOWS = re.compile("weight_g|weight_v|weight_norm|parametriz|original")
+"""Names in a function that knows what a weight is computed from."""
 
 
 @reads(DerivedWrite, scope=Context, words="apply(")
 @reads(DerivedWrite, scope=Context, words=("weight", "_("), nearby="weight_norm( spectral_norm( orthogonal(")
 def derived_writes(context: Context) -> Iterator[DerivedWrite]:
     """Initializers that reach layers whose weight is derived: handed to ``apply``, or called on it here."""
-    body = context.function.body if context.function is not None else context.snippet.body
-    yield from _of_variables(context, body)
+    yield from _of_variables(context)
     if context.cls is None:
         return
     structure: dict[str, Attribute] | None = None
@@ -41,27 +43,43 @@ def derived_writes(context: Context) -> Iterator[DerivedWrite]:
                 yield _fact(context, call, layers[0], f"self.{attribute}.weight")
 
 
-def _of_variables(context: Context, body: Sequence[ast.stmt]) -> Iterator[DerivedWrite]:
+def _of_variables(context: Context) -> Iterator[DerivedWrite]:
     """Writes of ``layer.weight`` behind ``layer = weight_norm(layer)``, in one body."""
+    meanings = Meanings(context)
+    top = {id(statement) for statement in (context.function or context.snippet).body}
     derived: dict[str, Layer] = {}
-    for statement in body:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=function)):
-                by = context.canonical(function)
+    for step in meanings.steps():
+        if id(step.statement) not in top:
+            continue
+        match step.statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call):
+                layer = _made(context, meanings, call, step)
                 derived.pop(name, None)
-                if by in DERIVES:
-                    derived[name] = Layer("", dotted(function), derived=by)
-            case ast.Expr(value=ast.Call(func=function, args=[ast.Name(id=name), *_])) if (
-                context.canonical(function) in DERIVES
-            ):
-                derived[name] = Layer("", dotted(function), derived=context.canonical(function))
+                derived |= {name: layer} if layer is not None else {}
+            case ast.Expr(value=ast.Call(args=[ast.Name(id=name), *_]) as call) if (
+                layer := _made(context, meanings, call, step)
+            ) is not None:
+                derived[name] = layer
             case ast.Expr(value=ast.Call() as call):
                 target = written(context, call)
                 owner = dotted(target.value) if isinstance(target, ast.Attribute) and target.attr == "weight" else ""
                 if owner in derived:
                     yield _fact(context, call, derived[owner], f"{owner}.weight")
+            case ast.Assign() | ast.AnnAssign() | ast.Import():
+                pass
             case _:
-                derived = {} if not isinstance(statement, ast.Assign | ast.AnnAssign | ast.Import) else derived
+                derived = {}
+
+
+def _made(context: Context, meanings: Meanings, call: ast.Call, step: Step) -> Layer | None:
+    """The layer whose weight a call derives, of the class that it is known to be of, or as the source spells it."""
+    by = context.canonical(call.func)
+    if by not in DERIVES or not call.args:
+        return None
+    meaning = meanings.meaning(call.args[0], step.names)
+    kinds = meaning.kinds if meaning is not None else ()
+    kind = kinds[0] if len(kinds) == 1 else context.snippet.source(call.args[0])
+    return Layer(kind, dotted(call.func), derived=by)
 
 
 def _written_here(context: Context, call: ast.Call) -> str | None:
@@ -80,8 +98,8 @@ def _before(context: Context, attribute: Attribute, call: ast.Call) -> bool:
 
 def _by_walk(context: Context, call: ast.Call, walk: Walk, structure: dict[str, Attribute]) -> Iterator[DerivedWrite]:
     assert isinstance(call.func, ast.Attribute)
-    text = walk.context.module.slice(walk.context.definition) if walk.context.definition is not None else ""
-    if any(word in text for word in KNOWS):
+    definition = walk.context.definition
+    if definition is not None and walk.context.module.usage(definition).says(KNOWS):
         return
     model = call.func.value
     name = own_attribute(model)

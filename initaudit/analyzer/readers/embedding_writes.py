@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer.matches import groups
@@ -292,11 +293,18 @@ def _optional(snippet: Snippet, index: str) -> bool | None:
             default = defaults(function.args).get(index)
             by_default = isinstance(default, ast.Constant) and default.value is None
             kind = given[0].annotation
-            if by_default or (kind is not None and any(word in ast.unparse(kind) for word in ("Optional", "None"))):
+            if by_default or (kind is not None and _may_be_none(kind)):
                 return True
             number = default is not None or kind is not None or _is_counted_with(function, index)
             return None if number else False
     return None
+
+
+def _may_be_none(annotation: ast.expr) -> bool:
+    """Whether an annotation says ``Optional`` or ``None``, also in a string."""
+    said = usage([annotation])
+    none = any(isinstance(node, ast.Constant) and node.value is None for node in ast.walk(annotation))
+    return none or said.says(re.compile(r"\b(?:Optional|None)\b"))
 
 
 def _is_counted_with(function: FunctionNode, name: str) -> bool:

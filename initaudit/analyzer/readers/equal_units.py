@@ -34,6 +34,8 @@ LAYERS = {f"torch.nn.{name}" for name in ("Linear", "Conv1d", "Conv2d", "Conv3d"
 OF_ELEMENTS = re.compile(r"torch\.nn\.(?:ReLU6?|LeakyReLU|ELU|SELU|CELU|GELU|SiLU|Mish|Softplus|Tanh|Sigmoid|Identity)")
 """Modules that do the same to each element; RReLU and dropout draw, and a softmax mixes."""
 
+FREEZES = {"requires_grad", "requires_grad_"}
+
 
 @reads(EqualUnits, scope=File, words=(WRITES_A_CONSTANT, MAKES_A_LAYER))
 def equal_units(file: File) -> Iterator[EqualUnits]:
@@ -47,8 +49,10 @@ def equal_units(file: File) -> Iterator[EqualUnits]:
     for definition in module.outline.classes():
         cls, words = Defined(module, definition), module.matches(definition.start, definition.end)
         writes = words.holds_all(writing) or any(map(words.holds, helpers))
-        if not (writes and words.holds_all(making) and project.is_module_class(cls)) or words.holds("requires_grad"):
-            continue  # or some of it is not trained
+        if not (writes and words.holds_all(making) and project.is_module_class(cls)):
+            continue
+        if words.holds("requires_grad") and not module.usage(definition).names.isdisjoint(FREEZES):
+            continue  # some of it is not trained
         construction = construct(project, cls) if unreadable_base(project, cls) is None else None
         if construction is not None and construction.failure is None:
             yield from _of_class(construction)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.copy_writes import read_outside
 from initaudit.analyzer.readers.tied_draws import tie
-from initaudit.analyzer.snippets import dotted, nodes
+from initaudit.analyzer.snippets import dotted, nodes, parameters
 from initaudit.analyzer.syntax.context import Context, function_context, in_order
 from initaudit.analyzer.syntax.meaning import Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.usage import usage
 from initaudit.subjects.lost_on_meta import GivenMemory
 from initaudit.subjects.weights import TiedDraw
 
@@ -21,6 +22,7 @@ READS = {
     "requires_grad_", "compile", "training", "device", "dtype", "__class__",
 }  # fmt: skip
 """Methods of a module that write none of its parameters."""
+MAX_DEPTH = 3
 COUNTS = {"print", "sum", "len", "id", "type", "repr", "str"}
 
 
@@ -47,11 +49,11 @@ def ties_lost(context: Context) -> Iterator[TiedDraw]:
         meaning = step.names.get(name) if name is not None else None
         if name is None or meaning is None or step.guarded or not _built_on_meta(context, name):
             continue
-        if any("tie" in ast.unparse(later) or "weight =" in ast.unparse(later) for later in step.after):
-            continue
         made = ast.parse(meaning.source, mode="eval").body
         cls = context.resolve(made.func) if isinstance(made, ast.Call) else None
         if not isinstance(cls, Defined) or (member := cls.definition.members.get("__init__")) is None:
+            continue
+        if _may_tie(context, cls, step.after, name):
             continue
         init = function_context(context.project, Defined(cls.module, member))
         for statement in in_order(init.function.body) if init is not None and init.function is not None else ():
@@ -70,13 +72,54 @@ def ties_lost(context: Context) -> Iterator[TiedDraw]:
                 return
 
 
+def _may_tie(context: Context, cls: Defined, body: Sequence[ast.stmt], name: str, depth: int = 0) -> bool:
+    """Whether statements give some layer another weight: themselves, or in what the model of this name is given to."""
+    if depth > MAX_DEPTH or any(usage(body).gives("weight")):
+        return True
+    for call in (node for statement in body for node in nodes(statement) if isinstance(node, ast.Call)):
+        match call.func:
+            case ast.Attribute(value=ast.Name(id=owner), attr=called) if owner == name:
+                found = context.project.method(cls, called)
+                given = "self"
+            case _:
+                at = next((at for at, each in enumerate(call.args) if dotted(each) == name), None)
+                if at is None or dotted(call.func) in COUNTS:
+                    continue
+                resolved = context.resolve(call.func)
+                found = resolved if isinstance(resolved, Defined | External) else None
+                given = _parameter(found, at) if isinstance(found, Defined) else ""
+        if isinstance(found, External) and found.name.startswith("torch."):
+            continue
+        inner = function_context(context.project, found) if isinstance(found, Defined) else None
+        if inner is None or inner.function is None or _may_tie(inner, cls, inner.function.body, given, depth + 1):
+            return True
+    return False
+
+
+def _parameter(function: Defined, position: int) -> str:
+    """The name of a parameter of a function."""
+    found = function.module.function(function.definition)
+    names = [each.arg for each in parameters(found[1])] if found is not None else []
+    return names[position] if position < len(names) else ""
+
+
 def _built_on_meta(context: Context, name: str) -> bool:
     return any(
         isinstance(node, ast.With)
-        and any("meta" in ast.unparse(item.context_expr) for item in node.items)
+        and any(_is_meta(context, item.context_expr) for item in node.items)
         and any(isinstance(each, ast.Assign) and name in map(dotted, each.targets) for each in node.body)
         for node in context.walk()
     )
+
+
+def _is_meta(context: Context, device: ast.expr) -> bool:
+    """Whether an expression, or what is assigned to it, says the device without memory."""
+    assigned = (
+        node.value
+        for node in context.walk()
+        if isinstance(node, ast.Assign) and dotted(device) and dotted(device) in map(dotted, node.targets)
+    )
+    return any("meta" in usage([value]).texts for value in (device, *assigned))
 
 
 def _given(statement: ast.stmt) -> str | None:
@@ -92,8 +135,8 @@ def _given(statement: ast.stmt) -> str | None:
 def _used(context: Context, step: Step, name: str) -> ast.expr | None:
     """What computes with the model or trains it, in the statements behind; None where something else may write it."""
     used: ast.expr | None = None
+    parents = context.snippet.parents
     for statement in step.after:
-        parents = {child: node for node in nodes(statement) for child in ast.iter_child_nodes(node)}
         for node in nodes(statement):
             if not isinstance(node, ast.Name) or node.id != name:
                 continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import FunctionNode, defaults, nodes, parameters
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.scopes import scopes
+from initaudit.analyzer.usage import usage
 from initaudit.subjects.initializers import GlobalSeed
 
 MAX_FILES = 40
@@ -27,8 +29,11 @@ SEEDS = {
     "torch.seed",
 }
 RESTORES = ("fork_rng", "set_rng_state", "get_rng_state", "initial_seed", "get_state", "set_state")
-DISTRIBUTED = {"setup.py": ("setup(",), "setup.cfg": ("[metadata]",), "pyproject.toml": ("[project]", "[tool.poetry]")}
-"""Files of a project that is made for others to install, and what stands in them then."""
+DISTRIBUTED = {
+    "setup.cfg": re.compile(r"^\[metadata\]", re.MULTILINE),
+    "pyproject.toml": re.compile(r"^\s*\[\s*(?:project|tool\s*\.\s*poetry)\s*\]", re.MULTILINE),
+}
+"""Files, beside ``setup.py``, of a project that is made for others to install, and the table that stands in them."""
 IN_METHODS = {"__init__": "whenever the module is constructed", "forward": "whenever the module runs"}
 
 
@@ -78,12 +83,15 @@ def _is_of_an_application(context: Context) -> bool:
     """Whether a program of the project uses a file, and nothing says that the project is made for others to install."""
     project, module = context.project, context.module
     folder = project.work_folder(module)
-    for name, signs in DISTRIBUTED.items():
+    for name, table in DISTRIBUTED.items():
         path = Path(folder, name)
         project.trail.files.add(str(path))
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            if any(sign in path.read_text(encoding="utf-8") for sign in signs):
+            if table.search(path.read_text(encoding="utf-8")):
                 return False
+    setup = project.load(str(Path(folder, "setup.py")))
+    if setup is not None and any("setup" in used.last_called for used in setup.usages("setup")):
+        return False
     users = importing(project, module) - {module}
     return any(not is_library(replace(context, module=each)) for each in users)
 
@@ -129,7 +137,7 @@ def is_library(context: Context) -> bool:
         for statement in snippet.body if snippet is not None else ():
             if isinstance(statement, ast.For | ast.While | ast.With):
                 return False
-            if isinstance(statement, ast.If) and "__main__" in ast.dump(statement.test):
+            if isinstance(statement, ast.If) and "__main__" in usage([statement.test]).texts:
                 return False
             if _runs(context, statement):
                 return False

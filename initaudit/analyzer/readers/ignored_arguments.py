@@ -12,6 +12,7 @@ from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import parameters
 from initaudit.analyzer.syntax.context import Context, in_order, method, own_attribute
 from initaudit.analyzer.syntax.walks import written
+from initaudit.analyzer.usage import usage
 from initaudit.subjects.calls import IgnoredArgument
 
 ABOUT_VALUES = re.compile(
@@ -53,9 +54,7 @@ def ignored_arguments(context: Context) -> Iterator[IgnoredArgument]:
         if any(_is_read(context, name) for name in stored) or not (multiplied or stored):
             continue
         for constant in _constants(context, CONSTANTS if values else DRAWS):
-            if (multiplied and constant.target not in multiplied) or ("bias" in constant.source) > (
-                "bias" in param.arg
-            ):
+            if (multiplied and constant.target not in multiplied) or _is_of_bias(constant) > ("bias" in param.arg):
                 continue
             yield IgnoredArgument(
                 place=constant.context.snippet.place(constant.node),
@@ -65,6 +64,11 @@ def ignored_arguments(context: Context) -> Iterator[IgnoredArgument]:
                 written=constant.source,
             )
             break
+
+
+def _is_of_bias(constant: Constant) -> bool:
+    """Whether what is written is called a bias."""
+    return any("bias" in name for name in usage([constant.node]).names)
 
 
 def _uses(function: ast.AST, name: str) -> tuple[set[str], set[str]] | None:

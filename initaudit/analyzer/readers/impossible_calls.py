@@ -44,13 +44,14 @@ MODULES = {"torch", "math", "random", "warnings"}
 VALUES = {"mode": ("fan_in", "fan_out"), "nonlinearity": tuple(sorted({*LINEAR, *FIXED, "leaky_relu"}))}
 
 
+FORMER = "normal( uniform( constant( orthogonal( sparse( dirac( eye("
 RAISES = {"raises", "assertRaises", "assertRaisesRegex"}
 
 
 @reads(
     ImpossibleCall,
     scope=Context,
-    words="_( calculate_gain( xavier*( kaiming*( glorot*( he_*( normal( uniform( constant( orthogonal( sparse( getattr(",
+    words=f"_( calculate_gain( xavier*( kaiming*( glorot*( he_*( getattr( {FORMER}",
     nearby="init",
 )
 def impossible_calls(context: Context) -> Iterator[ImpossibleCall]:
@@ -107,9 +108,9 @@ def _is_set(context: Context, name: str) -> bool:
     if name in SIGNATURES or name in DEPRECATED:
         return False
     folder = context.project.work_folder(context.module)
-    others = map(context.project.load, context.project.find(Search(folder, word=name.encode())))
-    for module in dict.fromkeys([context.module, *others]):
-        for used in module.usages(name) if module is not None else ():
+    naming = map(context.project.load, context.project.find(Search(folder, word=name.encode())))
+    for module in (context.module, *filter(None, naming)):
+        for used in module.usages(name):
             owners = (context.project.resolve(module, owner) for owner in used.gives(name) if owner)
             if any(isinstance(each, External) and f"{each.name}." == torch_api.INIT for each in owners):
                 return True

@@ -10,9 +10,10 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import FunctionNode, defaults, nodes, parameters
 from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter, method, own_attribute
+from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.structure import constructed
+from initaudit.analyzer.syntax.structure import constructed, without
 from initaudit.subjects.initializers import ModuleGiven, VectorGiven
 
 FUNCTIONS = "uniform_( normal_( constant_( ones_( zeros_( eye_( dirac_( sparse_( orthogonal_("
@@ -23,7 +24,7 @@ OF_MATRICES = {
 }  # fmt: skip
 """Functions that raise for a tensor of one dimension."""
 LAYERS = {f"torch.nn.{name}" for name in torch_api.LINEAR_LIKE}
-NORMS = {f"torch.nn.{name}" for name in torch_api.NORMALIZATIONS - {"LayerNorm", "RMSNorm"}}
+NORMS = {f"torch.nn.{name}" for name in torch_api.NORMALIZATIONS - {"LayerNorm", "RMSNorm", "LocalResponseNorm"}}
 """Normalizations whose gain has one dimension whatever they are given."""
 NORMS_TOO = NORMS | {"torch.nn.LayerNorm", "torch.nn.RMSNorm"}
 RECURRENT = {f"torch.nn.{name}" for name in ("LSTM", "GRU", "RNN")}
@@ -105,7 +106,7 @@ def _of_callers(context: Context, name: str, *, by_apply: bool) -> str | None:
             continue
         elif by_apply:
             norm = next((kind for kind in meaning.items if kind in NORMS_TOO), None)
-            certain = norm is not None and "affine=" not in caller.module.text
+            certain = norm is not None and not _made_without(caller, norm, "weight")
             why = f"a {_last(norm)} has a gain of one dimension" if norm is not None and certain else None
         else:
             why = _with_bias(caller, meaning)
@@ -119,8 +120,13 @@ def _of_layer_with_vectors(meaning: Meaning, step: Step, context: Context) -> st
     if not step.conditions:
         return _with_bias(context, meaning)
     name = step.rounds[0].target if step.rounds and not isinstance(step.rounds[0], ast.While) else None
-    recurrent = len(meaning.kinds) == 1 and meaning.kinds[0] in RECURRENT and "bias=" not in context.module.text
-    if not recurrent or not isinstance(name, ast.Tuple) or not isinstance(name.elts[0], ast.Name):
+    recurrent = len(meaning.kinds) == 1 and meaning.kinds[0] in RECURRENT
+    if (
+        not recurrent
+        or _made_without(context, meaning.kinds[0], "bias")
+        or not isinstance(name, ast.Tuple)
+        or not isinstance(name.elts[0], ast.Name)
+    ):
         return None
     asked, last = name.elts[0].id, _last(meaning.kinds[0])
     for bias in ("bias_ih_l0", "bias_hh_l0"):
@@ -159,9 +165,24 @@ def _with_bias(context: Context, meaning: Meaning) -> str | None:
     kinds = meaning.kinds if meaning.kinds != ("torch.nn.Sequential",) else meaning.items
     found = next((kind for kind in kinds if kind in WITH_BIASES), None)
     every = len(meaning.kinds) == 1 and found is not None
-    if not every or found is None or "bias=" in context.module.text:
+    if not every or found is None or _made_without(context, found, "bias"):
         return None
     return f"a {_last(found)} has biases, which have one dimension"
+
+
+def _made_without(context: Context, kind: str, parameter: str) -> bool:
+    """Whether some call of a file makes, or may make, a layer of a kind without a parameter."""
+    module, last = context.module, _last(kind)
+    for start, end in module.parts_naming(last):
+        snippet = module.quiet_snippet(start, end)
+        for node in snippet.nodes if snippet is not None else ():
+            if (
+                isinstance(node, ast.Call)
+                and last_name(node.func) == last
+                and without(last, node, parameter) is not False
+            ):
+                return True
+    return False
 
 
 def _flat(context: Context, meaning: Meaning) -> str | None:
@@ -210,7 +231,7 @@ def _with_vectors(context: Context, kinds: set[str]) -> str | None:
     for attribute in constructed(context.project, context.cls).values():
         for layer in attribute.layers:
             last = _last(layer.kind)
-            affine = layer.call is None or "affine=" not in ast.unparse(layer.call)
+            affine = layer.call is None or without(layer.kind, layer.call, "weight") is False
             if layer.kind in NORMS_TOO & kinds and affine:
                 return f"`{attribute.name}`, a {last}, has parameters of one dimension"
             if layer.kind in LAYERS & kinds and _has_bias(context, attribute.name):
@@ -226,8 +247,6 @@ def _has_bias(context: Context, name: str) -> bool:
     for node in nodes(found[1]) if found is not None else ():
         match node:
             case ast.Assign(targets=[target], value=ast.Call() as call) if own_attribute(target) == name:
-                inner = [each for each in nodes(call) if isinstance(each, ast.Call)]
-                return not any(
-                    keyword.arg in ("bias", None) or len(each.args) > 3 for each in inner for keyword in each.keywords
-                )
+                made = [each for each in nodes(call) if isinstance(each, ast.Call)]
+                return all(without(last_name(each.func), each, "bias") is False for each in made)
     return False

@@ -157,26 +157,54 @@ def _call(context: Context, node: ast.Call, function: str, bound: Bound) -> Init
 
 
 def _assigned_draw(context: Context, statement: ast.stmt, bound: Bound) -> Iterator[InitializerCall]:
-    """``m.weight.data = torch.randn(m.weight.shape) * std``, as ``m.weight.normal_(0, std)``."""
+    """``m.weight.data = torch.randn(m.weight.shape) * std``, as ``m.weight.normal_(0, std)``, however it is scaled."""
     match statement:
         case ast.Assign(
             targets=[ast.Attribute(attr="weight") as target] | [ast.Attribute(attr="data", value=target)],
-            value=ast.BinOp(left=ast.Call(func=made), op=ast.Mult(), right=scale) as value,
+            value=ast.expr() as value,
         ):
             pass
         case _:
             return
-    function = SCALED.get(context.canonical(made) or "")
-    if function is None or not isinstance(target, ast.Attribute) or target.attr != "weight":
+    if isinstance(value, ast.Call) and context.canonical(value.func) == "torch.nn.Parameter" and value.args:
+        value = value.args[0]
+    found = _scaled(context, value)
+    function, scale = found if found is not None else ("", None)
+    if scale is None or not isinstance(target, ast.Attribute) or target.attr != "weight":
         return
     tensor = context.snippet.source(target)
-    std = Argument(None, context.snippet.source(scale), ast.unparse(bound.meaning(scale)))
+    written = context.snippet.source(scale) if scale in context.snippet.parents else ast.unparse(scale)
+    std = Argument(None, written, ast.unparse(bound.meaning(scale)))
     yield InitializerCall(
         place=context.snippet.place(value),
         function=function,
         arguments=(Argument(None, tensor, tensor), Argument(None, "0", "0"), std),
         layer=_layer(context, _spelled(tensor), bound),
     )
+
+
+def _scaled(context: Context, value: ast.expr) -> tuple[str, ast.expr | None] | None:
+    """The initializer that draws what a value is a multiple of, and the factor; None for that where there is none."""
+    match value:
+        case ast.Call(func=made) if (function := SCALED.get(context.canonical(made) or "")) is not None:
+            return function, None
+        case ast.Call(func=ast.Attribute(value=left, attr="mul" | "mul_"), args=[right]):
+            operator: ast.operator = ast.Mult()
+        case ast.Call(func=ast.Attribute(value=left, attr="div" | "div_"), args=[right]):
+            operator = ast.Div()
+        case ast.BinOp(left=left, op=ast.Mult() | ast.Div() as operator, right=right):
+            pass
+        case _:
+            return None
+    drawn, by = _scaled(context, left), right
+    if drawn is None and isinstance(operator, ast.Mult):
+        drawn, by = _scaled(context, right), left
+    if drawn is None:
+        return None
+    function, scale = drawn
+    if scale is None and isinstance(operator, ast.Mult):
+        return function, by
+    return function, ast.copy_location(ast.BinOp(scale or ast.Constant(1), operator, by), value)
 
 
 def _arguments(context: Context, node: ast.Call, bound: Bound) -> Iterator[Argument]:

@@ -60,7 +60,7 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
             distribution=distribution,
             fan_in=inputs,
             fan_out="out_features",
-            normalized="Norm" in context.module.text,
+            normalized=_normalizes(context),
         )
 
 
@@ -100,7 +100,15 @@ def _again(context: Context, meanings: Meanings, meaning: Meaning, step: Step) -
 def _samples(context: Context) -> bool:
     """Whether the class samples a choice of its outputs: the logits of a quantizer are wide on purpose."""
     cls = context.cls
-    return cls is not None and "gumbel_softmax" in context.module.slice(cls.definition)
+    return cls is not None and "gumbel_softmax" in context.module.usage(cls.definition).names
+
+
+def _normalizes(context: Context) -> bool:
+    """Whether the file calls a normalization."""
+    module = context.module
+    if "Norm" not in module.text:  # what no text holds no tree does
+        return False
+    return any("Norm" in name for part in module.parts() for name in module.usage_of(*part).last_called)
 
 
 def _inputs(context: Context, target: ast.expr) -> Extent:

@@ -11,16 +11,17 @@ import re
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.module import Module
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import defaults
 from initaudit.analyzer.syntax.context import Context, method, own_attribute
 from initaudit.analyzer.syntax.meaning import Meaning, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.walks import applied_names
 from initaudit.subjects.lost_writes import LeafWrite
 
-GAP = r"(?:[\s\\]|#.*\n)*"
-SWITCHES = re.compile(rf"no_grad|inference_mode|grad_enabled|requires_grad(?!{GAP}={GAP}True)|\bmeta\b")
-"""What may keep autograd from recording, or a parameter from being a leaf that needs it."""
+SWITCHES = re.compile(r"no_grad|inference_mode|grad_enabled|requires_grad|\bmeta\b")
+"""What may keep autograd from recording, or a parameter from being a leaf that needs it, unless it is set to True."""
 RECORDED = (torch_api.OVERWRITES | torch_api.PARTIAL_WRITES) - {"set_"} | {
     "mul_", "div_", "add_", "sub_", "clamp_", "neg_", "abs_", "sqrt_", "pow_", "exp_", "copy_", "lerp_", "addmm_",
 }  # fmt: skip
@@ -32,7 +33,7 @@ WRITES = "-= += *= /= ]= normal_( uniform_( zero_( fill_( copy_( mul_( div_( add
 @reads(LeafWrite, scope=Context, words=(WRITES, ":self["), nearby="Parameter( register_parameter(")
 def leaf_writes(context: Context) -> Iterator[LeafWrite]:
     """Writes to parameters, or to views of them, that autograd records."""
-    if not _records(context) or SWITCHES.search(_surroundings(context)):
+    if not _records(context) or _may_be_switched_off(context):
         return
     meanings = Meanings(context)
     for step in meanings.steps():
@@ -117,11 +118,43 @@ def _innermost(target: ast.expr) -> ast.expr:
                 return target
 
 
-def _surroundings(context: Context) -> str:
-    """The class of a method, the file of another function, or all top-level code."""
+def _may_be_switched_off(context: Context) -> bool:
+    """Whether the class of a method, the file of another function, or the top level switches anything off."""
+    module = context.module
+    parts = list(module.parts()) if context.function is not None else module.outline.top_level
     if context.cls is not None:
-        return context.module.slice(context.cls.definition)
-    if context.function is not None:
-        return context.module.text
-    stretches = context.module.outline.top_level
-    return "\n".join(line for start, end in stretches for line in context.module.lines[start - 1 : end])
+        parts = [(context.cls.definition.start, context.cls.definition.end)]
+    return any(_switches_off(module, *part) for part in parts if SWITCHES.search(module.rows(*part)))
+
+
+def _switches_off(module: Module, start: int, end: int) -> bool:
+    """Whether some rows name a switch, other than to set it to True, or the device without memory."""
+    snippet = module.quiet_snippet(start, end)
+    if snippet is None:
+        return True
+    on = {id(each) for node in snippet.nodes for each in _switched_on(node)}
+    return any(SWITCHES.search(_said(node)) for node in snippet.nodes if id(node) not in on)
+
+
+def _switched_on(node: ast.AST) -> Iterator[ast.AST]:
+    """What a node sets to True."""
+    match node:
+        case ast.keyword(value=ast.Constant(value=True)):
+            yield node
+        case ast.Assign(targets=targets, value=ast.Constant(value=True)):
+            yield from targets
+        case ast.arguments():
+            positional = [*node.posonlyargs, *node.args]
+            given = defaults(node)
+            on = {name for name, value in given.items() if isinstance(value, ast.Constant) and value.value is True}
+            yield from (each for each in (*positional, *node.kwonlyargs) if each.arg in on)
+
+
+def _said(node: ast.AST) -> str:
+    """The name or the text that a node is."""
+    match node:
+        case ast.Name(id=said) | ast.Attribute(attr=said) | ast.alias(name=said) | ast.Constant(value=str(said)):
+            return said
+        case ast.arg(arg=said) | ast.keyword(arg=str(said)):
+            return said
+    return ""

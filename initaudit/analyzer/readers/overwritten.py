@@ -15,6 +15,7 @@ from initaudit.analyzer.syntax.context import Context, function_context, method,
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed
 from initaudit.analyzer.syntax.walks import Walk, walked, written
+from initaudit.analyzer.usage import Usage, usage
 from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
 
@@ -40,7 +41,7 @@ def overwritten(context: Context) -> Iterator[Overwritten]:
         return
     for position, statement in enumerate(function.body):
         walks = walked(context, statement)
-        if not walks or any(KNOWS.search(_source(walk, context)) for walk in walks):
+        if not walks or any(_used(walk, context).says(KNOWS) for walk in walks):
             continue
         again = _Again(context, _walking(context, statement), walks, function.body[position + 1 :])
         row = context.snippet.place(statement).row
@@ -97,12 +98,12 @@ def _is_read(context: Context, flag: str) -> bool:
     return any(module is None or module.reads(flag) for module in modules)
 
 
-def _source(walk: Walk, around: Context) -> str:
-    """The code of a function that a walk runs, or of the loop, where it stands in the constructor ``around`` itself."""
+def _used(walk: Walk, around: Context) -> Usage:
+    """What stands in a function that a walk runs, or in the loop, if that is in the constructor ``around`` itself."""
     definition = walk.context.definition
-    if definition == around.definition:
-        return "\n".join(map(walk.context.snippet.source, walk.body))
-    return walk.context.module.slice(definition) if definition is not None else ""
+    if definition is None or definition == around.definition:
+        return usage(walk.body)
+    return walk.context.module.usage(definition)
 
 
 def _classes(project: Project, layers: list[Layer]) -> list[Defined]:
@@ -118,14 +119,13 @@ class _Again:
         self.source = ast.unparse(statement).partition("\n")[0]
         self.meant = [write for walk in walks for write in walk.writes if write.kinds]
         called = [found for name in own_attributes(statement) if (found := method(context, name)) is not None]
-        texts = [_source(walk, context) for walk in walks] + [
-            each.module.slice(d) for each in called if (d := each.definition)
-        ]
-        self.text = "\n".join([*texts, *(context.snippet.source(each) for each in later)])
+        self.used = [_used(walk, context) for walk in walks] + [usage(later)]
+        self.used += [each.module.usage(each.definition) for each in called if each.definition is not None]
 
     def mentions(self, name: str) -> bool:
         """Whether what initializes, or what runs after it, speaks of a class or an attribute."""
-        return re.search(rf"\b{re.escape(name)}\b", self.text) is not None
+        word = re.compile(rf"\b{re.escape(name)}\b")
+        return any(each.says(word) for each in self.used)
 
     def of(self, context: Context, body: list[ast.stmt], structure: dict[str, Attribute]) -> Iterator[Overwritten]:
         """Constants that a constructor writes in its own layers, and that are drawn anew."""

@@ -134,13 +134,9 @@ def _requires_grad(value: ast.expr) -> bool:
     return False
 
 
-def _parents(context: Context) -> dict[ast.AST, ast.AST]:
-    return {child: node for node in context.walk() for child in ast.iter_child_nodes(node)}
-
-
 def _use(context: Context, node: ast.AST) -> tuple[ast.AST, ast.AST | None]:
     """The largest view of a tensor that an expression is a part of, and what stands around that."""
-    parents = _parents(context)
+    parents = context.snippet.parents
     while True:
         parent = parents.get(node)
         match parent:
@@ -206,7 +202,7 @@ def _only_reads(context: Context, call: ast.Call) -> bool:
 
 def _in_optimizer(context: Context, node: ast.AST) -> bool:
     """Whether an optimizer is given the tensor, in a list or a group."""
-    parents = _parents(context)
+    parents = context.snippet.parents
     while (parent := parents.get(node)) is not None:
         if isinstance(parent, ast.Call):
             return (context.canonical(parent.func) or "").startswith(OPTIMIZERS)

@@ -12,6 +12,7 @@ from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, in_order, method, own_attribute
 from initaudit.analyzer.syntax.structure import Attribute, constructed
 from initaudit.analyzer.syntax.walks import Initialized, Walk, walked, written
+from initaudit.analyzer.usage import usage
 from initaudit.finding import Place
 from initaudit.subjects.weights import TiedDraw
 
@@ -182,4 +183,4 @@ def _differs(first: ast.Call, again: ast.Call) -> bool:
 def _drawn(call: ast.Call) -> tuple[str, tuple[str, ...]]:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else dotted(call.func)
     given = [*call.args, *(keyword.value for keyword in call.keywords)]
-    return name, tuple(ast.unparse(value) for value in given if "weight" not in ast.unparse(value))
+    return name, tuple(ast.unparse(value) for value in given if "weight" not in usage([value]).names)

@@ -20,7 +20,7 @@ from initaudit.analyzer.readers.builds import MAX_FILES, importing, is_built, is
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import FunctionNode, nodes
 from initaudit.analyzer.syntax.context import Context, first_parameter, initializes
-from initaudit.analyzer.syntax.iteration import element_name, iterated
+from initaudit.analyzer.syntax.iteration import element_name, iterated, last_name
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.syntax.walks import applied
 from initaudit.finding import Place
@@ -84,8 +84,13 @@ def _nested(context: Context) -> Iterator[UncalledInitializer]:
         if node is outer:
             continue
         read = any(isinstance(each, ast.Name) and each.id == name for each in context.walk())
-        if not read and not context.holds("locals(") and _draws(context, node, first.arg):
+        if not read and not _reads_all(context) and _draws(context, node, first.arg):
             yield UncalledInitializer(place=_header(context, node), name=name, model=context.cls.qualname)
+
+
+def _reads_all(context: Context) -> bool:
+    """Whether some code asks for all of its local names at once."""
+    return any(last_name(call.func) == "locals" for call in context.calls())
 
 
 def _may_be_forgotten(name: str) -> bool:

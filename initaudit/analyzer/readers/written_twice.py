@@ -12,6 +12,7 @@ from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meaning import Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.walks import written
+from initaudit.analyzer.usage import usage
 from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
 
@@ -72,7 +73,7 @@ def _replaced(context: Context, step: Step, layer: ast.Attribute) -> ast.Assign 
         match later:
             case ast.Assign(targets=[target], value=ast.Call(func=made)) if dotted(target) == dotted(layer):
                 kind = (context.canonical(made) or "").removeprefix("torch.nn.")
-                return later if kind in torch_api.SIZES and dotted(layer) not in ast.unparse(later.value) else None
+                return later if kind in torch_api.SIZES and dotted(layer) not in usage([later.value]).dotted else None
         names = {node.id for node in ast.walk(later) if isinstance(node, ast.Name)}
         if root in names and _written(context, later) is None:
             return None

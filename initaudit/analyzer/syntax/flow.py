@@ -19,7 +19,7 @@ class Flow:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.parents = {child: node for node in context.walk() for child in ast.iter_child_nodes(node)}
+        self.parents = context.snippet.parents
         self.assigned: dict[str, list[ast.AST]] = {}
         for node in context.walk():
             if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):

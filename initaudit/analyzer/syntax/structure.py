@@ -282,6 +282,21 @@ def _parameters(context: Context, function: FunctionNode) -> Iterator[tuple[str,
             yield param.arg, NOTHING
 
 
+def without(layer: str, call: ast.Call, parameter: str) -> bool | None:
+    """Whether a call makes a layer of torch without a parameter that its kind has; None where that is not known."""
+    kind = layer.removeprefix("torch.nn.")
+    if any(isinstance(each, ast.Starred) for each in call.args) or any(each.arg is None for each in call.keywords):
+        return None
+    given = {name: call.args[at] for name, at in torch_api.AT.get(kind, {}).items() if at < len(call.args)}
+    given |= {each.arg: each.value for each in call.keywords if each.arg is not None}
+    switches = [value for name, value in given.items() if parameter in torch_api.SWITCHES.get(name, ())]
+    if any(isinstance(value, ast.Constant) and not value.value for value in switches):
+        return True
+    if any(not isinstance(value, ast.Constant) for value in switches):
+        return None
+    return not switches and kind in torch_api.OFF_BY_DEFAULT
+
+
 def below(project: Project, layers: list[Layer], seen: set[Defined]) -> Iterator[Layer]:
     """Layers, and those that the project's own classes among them are made of; each class is looked into once."""
     for layer in layers:
