@@ -20,6 +20,8 @@ MAX_FIXES = 200
 """Maximum number of fixes made for one file; a later run makes more."""
 MAX_ALONE = 24
 """Maximum number of fixes of one file tried one by one, each by reading the file again; others become advice."""
+MAX_READ = 1_000_000
+"""Maximum number of characters read to try the fixes of one file one by one."""
 _NUMBER = re.compile(r"\d+")
 
 
@@ -47,7 +49,7 @@ def proved(text: str, before: Read, read: Callable[[str], Read]) -> tuple[Proved
             together.append(each)
     if len(together) < 2 or not _helps(text, together, before, read):
         together = []
-    left = [each for each in candidates if each not in together][:MAX_ALONE]
+    left = [each for each in candidates if each not in together][: min(MAX_ALONE, MAX_READ // (len(text) + 1))]
     alone = [each for each in left if _helps(text, [each], before, read)]
     return tuple(
         ProvedFix(code=each.finding.code, place=each.finding.place, edits=each.edits)

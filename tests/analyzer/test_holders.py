@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -127,3 +128,54 @@ def test_what_only_one_of_its_holders_initializes_is_told_with_the_one_that_does
 )
 def test_holders_that_initialize_it_too_leave_nothing_to_say(other: str, unwritten: Callable[..., set[str]]) -> None:
     assert unwritten(net=PART.format(method="reset_parameters") + other) == set()
+
+
+LINES = ["self.a = nn.Parameter(torch.empty(n))", "self.b = nn.Parameter(torch.empty(n))"]
+LINES += ["self.c = nn.Parameter(torch.empty(n))", "self.d = nn.Parameter(torch.empty(n))"]
+SEVERAL = """
+class Part(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        {lines}
+
+    def forward(self, x):
+        return x * self.a + self.b + self.c + self.d
+
+class First(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.part = Part(n)
+        self.apply(self._init_weights)
+
+    def _init_weights(self, m):
+        if isinstance(m, Part):
+            nn.init.normal_(m.a)
+            nn.init.normal_(m.c)
+
+class Second(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.part = Part(n)
+        self.apply(self._start_weights)
+
+    def _start_weights(self, m):
+        if isinstance(m, Part):
+            nn.init.normal_(m.b)
+
+class Other(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.inner = Part(n)
+
+    def forward(self, x):
+        return self.inner(x)
+"""
+
+
+def test_the_order_of_parameters_changes_no_verdict(
+    decided: Callable[..., dict[str, tuple[str, str | None]]],
+) -> None:
+    found = [decided(net=SEVERAL.format(lines="\n        ".join(lines))) for lines in itertools.permutations(LINES)]
+    assert found[0]["a"] == ("partial", "`First` initializes it, `Other` does not")
+    assert found[0]["b"] == ("partial", "`Second` initializes it, `Other` does not")
+    assert all(each == found[0] for each in found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from initaudit.analyzer import analyze, project
 from initaudit.analyzer.constructor import Construction, construct
 from initaudit.analyzer.programs import verdict
 from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.readers import chains, weight_uses
+from initaudit.analyzer.readers import chains, embedding_writes, weight_uses
+from initaudit.analyzer.syntax.draws import Draws
+from initaudit.finding import Place
 from initaudit.observation import Observation, Question
 from initaudit.timeline import Chain
 
@@ -107,3 +110,33 @@ def test_what_a_file_shows_does_not_depend_on_which_texts_are_kept(
     kept = observed(tmp_path, texts)
     monkeypatch.setattr(project, "AWAKE", 0)
     assert observed(tmp_path, texts) == kept
+
+
+TABLES = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.a = nn.Embedding(n, 4, padding_idx=0)
+        self.b = nn.Embedding(n, 4, padding_idx=0)
+        self.c = nn.Embedding(n, 4, padding_idx=0)
+        nn.init.normal_(self.a.weight)
+        nn.init.normal_(self.b.weight)
+        nn.init.normal_(self.c.weight)
+"""
+
+
+def test_a_project_is_searched_once_for_all_draws_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[str] = []
+    search = embedding_writes._zeroing
+
+    def counted(reader: Draws) -> Iterator[Place]:
+        searched.append(reader.module.filename)
+        return search(reader)
+
+    monkeypatch.setattr(embedding_writes, "_zeroing", counted)
+    (seen,) = observed(tmp_path, {"net.py": TABLES}, frozenset({Question("EmbeddingWrite")}))
+    assert len(seen.facts) == 3
+    assert len(searched) == 1

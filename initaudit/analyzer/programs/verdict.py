@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from initaudit.analyzer.constructor import Construction, Registered, construct, registered, unreadable_base
+from initaudit.analyzer.constructor import Construction, Registered, construct, registered, trial, unreadable_base
 from initaudit.analyzer.matches import Words, groups
 from initaudit.analyzer.programs.follow import Course, Fate, follow
 from initaudit.analyzer.programs.graph import Around, Scope, around
@@ -62,16 +62,17 @@ class Verdict:
 def judge(construction: Construction, found: Sequence[Registered]) -> dict[Storage, Verdict]:
     """The verdict on each storage. The project is searched for what the class's own promise leaves open."""
     verdicts: dict[Storage, Verdict] = {}
-    before = {entry.storage: len(entry.storage.writes) for entry in found}
-    writer: str | None = None
-    forgotten: dict[str | None, dict[str, Verdict]] = {None: {}}
-    for entry in found:
-        known = len(entry.storage.writes) > before[entry.storage]  # by what was found to write another one
-        writer = writer if known else promised(construction, entry)
-        if known or writer is not None:
-            if writer not in forgotten and writer is not None:
-                forgotten[writer] = _forgotten_by_others(construction, writer)
-            verdicts[entry.storage] = forgotten[writer].get(entry.name) or _kept(construction, entry)
+    kept = [(entry, _promise(construction, entry)) for entry in found]
+    forgotten: dict[str, dict[str, Verdict]] = {}  # by the class whose method writes
+    for entry, promise in kept:
+        if promise is not None:
+            owner = promise.writer.rpartition(".")[0]
+            if owner not in forgotten:
+                forgotten[owner] = _forgotten_by_others(construction, promise.writer)
+            verdicts[entry.storage] = forgotten[owner].get(entry.name) or promise.verdict
+    for entry, promise in kept:
+        if promise is not None:
+            entry.storage.writes += promise.writes
     left = [entry for entry in found if entry.storage not in verdicts]
     try:
         courses = programs(construction, left) if left else {}
@@ -180,10 +181,25 @@ def written_elsewhere(construction: Construction, found: Registered) -> bool:
     return followed is None or any(course.fate is not Fate.RAW for course in followed.get(found.storage, ()))
 
 
-def _kept(construction: Construction, entry: Registered) -> Verdict:
-    """The verdict on what the class's own promise covers, unless nobody knows what that does."""
-    reason = entry.storage.escaped or construction.failure
-    return Verdict(Coverage.UNKNOWN, reason=reason) if reason is not None else Verdict(Coverage.WRITTEN)
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    """What writes memory whenever the class is built, the writes, and the verdict, unless nobody knows what it does."""
+
+    writer: str
+    writes: list[WriteEvent]
+    verdict: Verdict
+
+
+def _promise(construction: Construction, entry: Registered) -> _Promise | None:
+    """What writes one storage; it is undone again, so that it says nothing of another one."""
+    storage, before = entry.storage, len(entry.storage.writes)
+    with trial(construction):
+        writer = promised(construction, entry)
+        if writer is None:
+            return None
+        reason = storage.escaped or construction.failure
+        verdict = Verdict(Coverage.UNKNOWN, reason=reason) if reason is not None else Verdict(Coverage.WRITTEN)
+        return _Promise(writer, storage.writes[before:], verdict)
 
 
 def programs(

@@ -111,14 +111,27 @@ def _cared_for(reader: Draws, scope: Definition | None, snippet: Snippet, name: 
 def _needed(reader: Draws, tables: Sequence[Made]) -> Place | None:
     """The code that needs the padding row to be zero: it adds up all positions, or zeroes such a row itself."""
     adding = (place for made in tables if (place := _adds_up(reader, made)) is not None)
-    return next(adding, None) or next(_zeroing(reader), None)
+    return next(adding, None) or _zeroed_anywhere(reader)
+
+
+def _zeroed_anywhere(reader: Draws) -> Place | None:
+    """Where the project zeroes a padding row itself, which is looked for once for all draws of a file."""
+    memory, key = reader.module.memory, (__name__, 0)
+    if key not in memory:
+        memory[key] = next(_zeroing(reader), None)
+    found: Place | None = memory[key]
+    return found
 
 
 def _adds_up(reader: Draws, made: Made) -> Place | None:
     """Where the class of an embedding sums or averages over positions, and knows neither masks nor lengths."""
     owner = made.scope.owner if made.scope is not None else None
     whole = reader.module.quiet_snippet(owner.start, owner.end) if owner is not None else None
-    if whole is None or any("mask" in name or "len" in name for name in usage(whole.body).names):
+    if (
+        whole is None
+        or owner is None
+        or any("mask" in each or "len" in each for each in reader.module.usage(owner).names)
+    ):
         return None
     looked_up = {made.name}
     for node in nodes(whole.body):

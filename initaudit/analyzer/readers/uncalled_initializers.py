@@ -21,12 +21,15 @@ from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import FunctionNode, nodes
 from initaudit.analyzer.syntax.context import Context, first_parameter, initializes
 from initaudit.analyzer.syntax.iteration import element_name, iterated, last_name
-from initaudit.analyzer.syntax.scopes import scopes
+from initaudit.analyzer.syntax.scopes import scopes, scopes_holding
 from initaudit.analyzer.syntax.walks import applied
+from initaudit.analyzer.usage import usage
 from initaudit.finding import Place
 from initaudit.subjects.initializers import UncalledInitializer
 
 SIBLINGS = 3
+REMEMBERED = 4096
+"""Answers about a file and a name."""
 SPECIAL = {"forward", "extra_repr", "setup", "configure_model", "configure_optimizers", "build", "create", "make"}
 
 
@@ -45,7 +48,7 @@ def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
             return
     elif definition.parent is not None or not _is_program(context):
         return
-    calls = _Calls(project, module, function.name, of_method=context.cls is not None)
+    calls = _Calls(project, module, function.name)
     if calls.anywhere(context.cls):
         return
     if context.cls is not None:
@@ -105,8 +108,8 @@ def _is_forgotten_reset(calls: _Calls, cls: Defined) -> bool:
     """
     order = calls.project.mro(cls) or ()
     plain = all(not isinstance(base, External) or base.name in ("torch.nn.Module", "object") for base in order)
-    beside = {each.name for each in cls.module.outline.classes()} & set(calls.siblings)
-    return plain and bool(beside) and is_built(calls.project, cls, calls.importing)
+    beside = _uses_of(cls.module, calls.name)
+    return plain and beside is not None and bool(beside.siblings) and is_built(calls.project, cls, calls.importing)
 
 
 def _initializes(context: Context, function: FunctionNode) -> bool:
@@ -196,7 +199,7 @@ def _is_program(context: Context) -> bool:
         for statement in snippet.body if snippet is not None else ():
             if isinstance(statement, ast.For | ast.While | ast.With):
                 return True
-            if isinstance(statement, ast.If) and "__main__" in ast.dump(statement.test):
+            if isinstance(statement, ast.If) and "__main__" in usage([statement.test]).texts:
                 return True
             match statement:
                 case ast.Expr(value=ast.Call(func=ast.Name(id=name))) if name in module.outline.members:
@@ -204,6 +207,7 @@ def _is_program(context: Context) -> bool:
     return False
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def _is_commented_out(module: Module, name: str) -> bool:
     """Whether a row that is a comment calls a function, or hands it on: its author has chosen not to."""
     return any(f"{name}(" in row or f"({name})" in row for row in module.comment_rows)
@@ -212,11 +216,10 @@ def _is_commented_out(module: Module, name: str) -> bool:
 class _Calls:
     """Who uses a function of some name, in the repository of a file."""
 
-    def __init__(self, project: Project, module: Module, name: str, *, of_method: bool) -> None:
+    def __init__(self, project: Project, module: Module, name: str) -> None:
         self.project = project
         self.module = module
         self.name = name
-        self.of_method = of_method
         self.siblings: list[str] = []
 
     def anywhere(self, cls: Defined | None) -> bool:
@@ -233,57 +236,63 @@ class _Calls:
 
     @functools.cached_property
     def importing(self) -> set[Module]:
-        """The file of the class, and the files that import it."""
-        return importing(self.project, self.module)
+        """The file of the class, and the files that import it; found once for all of its functions."""
+        known, key = self.module.memory, (f"{__name__} importing", 0)
+        if key not in known:
+            known[key] = importing(self.project, self.module)
+        found: set[Module] = known[key]
+        return found
 
     def _in(self, module: Module, cls: Defined | None) -> bool:
+        """Whether a file may call it. A helper that resets whatever it is given needs to know nothing of the class."""
         uses = _uses_of(module, self.name)
         if uses is None:
             return True
-        return any(self._calls(module, use, cls) for use in uses) or self._named_in_headers(module)
-
-    def _named_in_headers(self, module: Module) -> bool:
-        """Whether a file gives the name away: in ``__all__``, or to those who import it."""
-        return not self.of_method and module is not self.module and self.name in module.outline.imports
-
-    def _calls(self, module: Module, use: _Use, cls: Defined | None) -> bool:
-        """Whether a use of the name may call the function that is meant.
-
-        A helper that resets whatever it is given needs to know nothing of the class.
-        """
-        if self.of_method and self.name in RESETS and use.kind in ("text", "object"):
+        if cls is None:  # a function that is imported is given away, in ``__all__`` or to those who import it
+            imported = module is not self.module and self.name in module.outline.imports
+            return bool(uses.kinds or uses.owners) or imported
+        if "each" in uses.kinds or (self.name in RESETS and not uses.kinds.isdisjoint(("text", "object"))):
             return True
-        if use.kind == "text":
-            return not self.of_method or module in self.importing
-        if use.kind == "name":
-            return not self.of_method
-        if use.kind == "each":
+        if (uses.kinds - {"name"} and module in self.importing) or self._is_related(module, uses, cls):
             return True
-        if use.kind == "object" or cls is None or use.owner is None:
-            return cls is None or module in self.importing
-        owner = Defined(module, use.owner)
-        if cls in (self.project.mro(owner) or (cls,)) or owner in (self.project.mro(cls) or (owner,)):
-            return True
-        if self.name in use.owner.members and use.kind == "own":
-            self.siblings.append(use.owner.name)
+        self.siblings += uses.siblings
         return False
 
+    def _is_related(self, module: Module, uses: _Uses, cls: Defined) -> bool:
+        """Whether a class that uses the name on its own object is the class, a base of it or derived from it."""
+        if not uses.owners:
+            return False
+        near = (*(self.project.mro(cls) or ()), *self.project.descendants(cls, module))
+        return self._has_unknown(module, uses) or any(
+            isinstance(each, Defined) and each.module is module and each.definition.row in uses.owners for each in near
+        )
 
-class _Use(NamedTuple):
-    """How a name is used: as a "text", a "name", or an attribute of an "object", its "own" class or its "parent".
+    def _has_unknown(self, module: Module, uses: _Uses) -> bool:
+        """Whether nobody knows what one of these classes derives from; found out once for all methods of a file."""
+        known, key = self.module.memory, (f"{__name__} {self.name} {module.filename}", 0)
+        if key not in known:
+            known[key] = any(self.project.mro(Defined(module, owner)) is None for owner in uses.owners.values())
+        return bool(known[key])
 
-    "each" is a call on each module of some model, which may hold objects of any class.
+
+class _Uses(NamedTuple):
+    """How a file uses a name.
+
+    ``kinds`` are "text", "name", "object" for the attribute of some object, and "each" for a call on each module of
+    some model, which may hold objects of any class. ``owners`` are the classes, by their rows, that use it on their own
+    object or their "parent", and ``siblings`` the names of those that have it and use it on their own.
     """
 
-    kind: str
-    owner: Definition | None
+    kinds: set[str]
+    owners: dict[int, Definition]
+    siblings: tuple[str, ...]
 
 
-_USES: weakref.WeakKeyDictionary[Module, dict[str, list[_Use] | None]] = weakref.WeakKeyDictionary()
+_USES: weakref.WeakKeyDictionary[Module, dict[str, _Uses | None]] = weakref.WeakKeyDictionary()
 """The uses of names in files: the methods that are asked for are called alike in many classes."""
 
 
-def _uses_of(module: Module, name: str) -> list[_Use] | None:
+def _uses_of(module: Module, name: str) -> _Uses | None:
     """The uses of a name in a file; None when a part of the file that holds it does not parse."""
     known = _USES.setdefault(module, {})
     if name not in known:
@@ -291,17 +300,21 @@ def _uses_of(module: Module, name: str) -> list[_Use] | None:
     return known[name]
 
 
-def _found_uses(module: Module, name: str) -> list[_Use] | None:
-    found: list[_Use] = []
-    for scope in scopes(module):
-        if not any(name in line for line in module.lines[scope.start - 1 : scope.end]):
-            continue
+def _found_uses(module: Module, name: str) -> _Uses | None:
+    kinds, owners, siblings = set[str](), dict[int, Definition](), dict[str, None]()
+    for scope in scopes_holding(module, ((name,),)):
         snippet = module.snippet(scope.start, scope.end)
         if snippet is None:
             return None
         owner = scope.definition.owner if scope.definition is not None else None
-        found += [_Use(kind, owner) for node in snippet.nodes if (kind := _kind(node, name)) is not None]
-    return found
+        for kind in filter(None, (_kind(node, name) for node in snippet.nodes)):
+            if owner is None or kind not in ("own", "parent"):
+                kinds.add(kind)
+                continue
+            owners[owner.row] = owner
+            if kind == "own" and name in owner.members:
+                siblings[owner.name] = None
+    return _Uses(kinds, owners, tuple(siblings)[:SIBLINGS])
 
 
 def _kind(node: ast.AST, name: str) -> str | None:

@@ -37,8 +37,10 @@ def holding(module: Module, words: Words, among: int | None = None) -> int:
 
 def scopes_holding(module: Module, words: Words) -> Iterator[Scope]:
     """Yield the parts of a file in which one word of each group stands."""
-    found = holding(module, words)
-    return (scope for index, scope in enumerate(scopes(module)) if found >> index & 1)
+    found, parts = holding(module, words), scopes(module)
+    while found:
+        yield parts[(found & -found).bit_length() - 1]
+        found &= found - 1
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
