@@ -1,7 +1,7 @@
 """Resolve names to definitions: modules by dotted name, imports, re-exports, class hierarchies across files.
 
-A project reads a file when a name leads there, and never imports one. Torch itself is never linked: what its
-functions do is in ``torch_api``.
+A project reads a file when a name refers to it, and never imports one. Torch is not read: ``torch_api`` describes its
+functions.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ from initaudit.source import SourceError
 T = TypeVar("T")
 MAX_HOPS = 12
 AWAKE = 32
-"""How many files are read before the texts of all that were looked at for them are dropped."""
+"""Number of files after which the texts of all files read so far are dropped, to save memory."""
 MAX_BESIDE = 40
-"""Files beside a package that may be its programs."""
+"""Maximum number of files beside a package that are considered as its programs."""
 FILE, FOLDER = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
 class Defined:
-    """A class or function of a module that is readable."""
+    """A class or function of a module whose source can be read."""
 
     module: Module
     definition: Definition
@@ -69,7 +69,7 @@ class Defined:
 
 @dataclass(frozen=True, slots=True)
 class Global:
-    """A name that a top-level statement of a readable module assigns."""
+    """A name that a top-level statement of such a module assigns."""
 
     module: Module
     name: str
@@ -77,7 +77,7 @@ class Global:
 
 @dataclass(frozen=True, slots=True)
 class External:
-    """A name of a package whose source is not part of the project; torch's names in their canonical form."""
+    """A name of a package outside of the project; for torch, the canonical name."""
 
     name: str
 
@@ -86,9 +86,10 @@ Resolved = Defined | Global | External | Module
 
 
 class Project:
-    """The files that names may lead to. A file among ``given`` is called as it is there, however it is reached.
+    """The files that names can refer to.
 
-    Names that the ``roots`` do not hold are looked for where packages are ``installed``.
+    Files in ``given`` keep the names that they have there. Modules are searched below the ``roots``, then in the
+    ``installed`` packages.
     """
 
     def __init__(
@@ -118,10 +119,10 @@ class Project:
         self._work: dict[str, tuple[str, dict[str, int], list[str]]] = {}
         self._import_roots: dict[str, str] = {}
         self.trail = Trail()
-        self._since = 0  # files that were read since all came to rest
+        self._since = 0  # files read since texts were last dropped
 
     def start(self) -> None:
-        """Begin to read another file, with a trail of its own."""
+        """Begin to read another file, with new dependencies."""
         self.trail = Trail()
         self._since += 1
         if self._since > AWAKE:
@@ -149,7 +150,7 @@ class Project:
         return self._by_file[key]
 
     def work_folder(self, module: Module) -> str:
-        """The folder with all that may use a module: its repository."""
+        """Return the folder with all code that may use a module: its repository."""
         package = module.project_folder
         if package not in self._work:
             places = {path: what_is_at(path) for path in work_signs(package)}
@@ -167,7 +168,7 @@ class Project:
         return folder
 
     def _imports(self, filename: str, package: str) -> bool:
-        """Whether a file imports a package, or something of it, by its name."""
+        """Whether a file imports a package, or a name of it."""
         module = self.load(filename)
         return module is not None and any(
             name.partition(".")[0] == package
@@ -175,7 +176,7 @@ class Project:
         )
 
     def _signs_around(self, filename: str) -> dict[str, int]:
-        """What lies where the package and the repository of a file may begin."""
+        """Return what exists at the paths around a file that mark a package or a repository."""
         folder = os.path.dirname(filename)  # noqa: PTH120 (called for every file)
         if folder not in self._signs:
             absolute = os.path.abspath(folder)  # noqa: PTH100
@@ -184,7 +185,7 @@ class Project:
         return self._signs[folder]
 
     def read_anew(self, module: Module) -> Module | None:
-        """The module with the outline that Python's tree of the file has; None when the one it has is right."""
+        """Return the module with an outline made from Python's syntax tree; None if the present outline is right."""
         whole = module.snippet(1, len(module.lines))
         exact = outline_of(whole.body, module.lines) if whole is not None else module.outline
         if [(each.start, each.end) for each in exact.definitions] == [
@@ -197,19 +198,19 @@ class Project:
         return anew
 
     def _replace(self, module: Module, anew: Module) -> None:
-        """Know another module in the place of one, and forget what was found by that."""
+        """Replace a module, and discard the answers that came from it."""
         self._by_file.update({key: anew for key, value in self._by_file.items() if value is module})
         for answers in self._answers:
             answers.clear()
 
     @property
     def _answers(self) -> tuple[dict[Any, Any], ...]:
-        """What was found by the modules that are known."""
+        """Return the caches of answers that depend on the modules read so far."""
         return self._by_name, self._near, self._mro, self._inherited, self._descendants, self._star_sources
 
     @contextlib.contextmanager
     def instead(self, filename: str, text: str) -> Iterator[None]:
-        """Take a file to have another text for a while."""
+        """Pretend, inside the context, that a file has another text."""
         module = self.load(filename)
         every: tuple[dict[Any, Any], ...] = (self._by_file, *self._answers)
         kept = [dict(known) for known in every]
@@ -225,9 +226,9 @@ class Project:
                 known.update(before)
 
     def module(self, name: str, near: Module | None = None) -> Module | None:
-        """The module with a dotted name, looked for near the file that asks for it, under every root, then beside it.
+        """Return the module with a dotted name: near the importing file, below every root, then beside that file.
 
-        What is run as a script finds what lies in its folder, even if that is a package.
+        A script can import the files in its folder, even if the folder is a package.
         """
         own = near is not None and near.root not in self._installed
         if near is not None and own:
@@ -243,7 +244,7 @@ class Project:
         return found
 
     def _module_near(self, root: Path, name: str) -> Module | None:
-        """The module under the import root of a file, or in a package around that."""
+        """Return the module below the import root of a file, or in a package around it."""
         if (root, name) not in self._near:
             packages = packages_around(root, name.partition(".")[0])
             roots = [root, *(package.parent for package in packages)]
@@ -251,14 +252,14 @@ class Project:
         return self._remembered(self._near[root, name])
 
     def _first(self, name: str, roots: Iterable[Path]) -> Module | None:
-        """The module with a dotted name under the first root that has it; none has that of ``from . import x``."""
+        """Return the module with a dotted name below the first root that has it; ``from . import x`` has none."""
         for root in roots if name else ():
             if (path := self._file_of(name, str(root))) is not None:
                 return self.load(path)
         return None
 
     def _file_of(self, name: str, root: str) -> str | None:
-        """The file of a module below a root; looks no further than the first folder that is missing."""
+        """Return the file of a module below a root; stop at the first missing folder."""
         *packages, last = name.split(".")
         folder = root.rstrip(os.sep)
         for package in packages:
@@ -269,7 +270,7 @@ class Project:
         return next((path for path in paths if self._at(path) == FILE), None)
 
     def _at(self, path: str) -> int:
-        """What is at a path, which from now on counts."""
+        """Return what exists at a path, and record the path as a dependency."""
         if path not in self._places:
             there = what_is_at(path)
             self._places[path] = FILE if not there and held and os.path.realpath(path) in held else there
@@ -277,22 +278,22 @@ class Project:
         return self._places[path]
 
     def initializes(self, name: str) -> bool:
-        """Whether the user says of a function, by its dotted name, that it initializes whatever it is given."""
+        """Whether the configuration lists a function, by its dotted name, as an initializer of its arguments."""
         return any(fnmatch.fnmatchcase(name, pattern) for pattern in self._initializers)
 
     def find(self, search: Search) -> tuple[str, ...]:
-        """The files that a search finds."""
+        """Return the files that a search finds."""
         found = self.trail.answers[search] = self.mentions.matching(search)
         return found
 
     def files_naming(self, defined: Defined) -> tuple[str, ...]:
-        """The files that name a class or function, and import something of this name or a package that it is in."""
+        """Return the files that mention a class or function, and import that name or a package that contains it."""
         name = defined.definition.name.encode()
         imported = (name, *os.fsencode(defined.module.name).split(b"."))
         return self.find(Search(defined.module.project_folder, word=name, imported=imported))
 
     def resolve(self, module: Module, dotted: str, hops: int = 0) -> Resolved | None:
-        """What a dotted name means at the top level of a module; None when nothing binds it."""
+        """Return what a dotted name refers to at the top level of a module; None if nothing binds it."""
         head, _, rest = dotted.partition(".")
         contents = module.outline
         if head in contents.members:
@@ -303,16 +304,16 @@ class Project:
             return self._global(module, head, rest, hops)
         if not contents.star_imports or (module, head) in self._starring:
             return None
-        self._starring.add((module, head))  # what it imports all names of may itself ask for this one here
+        self._starring.add((module, head))  # the star-imported module may itself need this name
         try:
             return self._starred(module, dotted, hops)
         finally:
             self._starring.remove((module, head))
 
     def _starred(self, module: Module, dotted: str, hops: int) -> Resolved | None:
-        """What a name means that star imports alone may bind: as the last one has it that is sure to have it.
+        """Return what a name refers to that only star imports can bind: the last import that certainly has it.
 
-        What only torch can have is torch's; what something that cannot be read may have is not known.
+        A name that only torch can have is torch's. If an unreadable module may have it, the answer is unknown.
         """
         head = dotted.partition(".")[0]
         unread: list[str] = []
@@ -330,12 +331,12 @@ class Project:
         return None
 
     def unreadable_star(self, module: Module) -> str | None:
-        """What cannot be read and may bind any name of a file that it does not bind itself."""
+        """Return the unreadable modules whose star import may bind any name that a file does not bind itself."""
         sources = (source for source in self.star_sources(module) if isinstance(source, str))
         return next((source for source in sources if not is_torch(source)), None)
 
     def star_sources(self, module: Module) -> Sequence[Module | str]:
-        """What a file imports all names of, also through others: the last first, by name where it cannot be read."""
+        """Return the modules that a file star-imports, also through others, the last first; names of unreadable ones."""
         if module not in self._star_sources:
             self._star_sources[module] = self._with_trail(lambda: self._all_starred(module))
         return self._remembered(self._star_sources[module])
@@ -353,11 +354,11 @@ class Project:
         return found[1:]
 
     def imported(self, module: Module, dotted: str, hops: int = 0) -> Resolved | None:
-        """What a dotted name means where a module imports it."""
+        """Return what a dotted name refers to in a module that imports it."""
         return self.absolute(module.absolute(dotted), hops, module)
 
     def absolute(self, dotted: str, hops: int = 0, near: Module | None = None) -> Resolved | None:
-        """What an absolute dotted name means, near some module."""
+        """Return what an absolute dotted name refers to, as seen from a module."""
         if hops > MAX_HOPS:
             return None
         if is_torch(dotted):
@@ -375,14 +376,14 @@ class Project:
         return External(dotted)
 
     def _is_foreign(self, module: Module) -> bool:
-        """Whether a module was found where packages are installed."""
+        """Whether a module belongs to an installed package."""
         if module.filename not in self._foreign:
             path = Path(module.filename)
             self._foreign[module.filename] = any(path.is_relative_to(folder) for folder in self._installed)
         return self._foreign[module.filename]
 
     def _inside(self, defined: Defined, rest: str) -> Resolved | None:
-        """A nested class of a class: ``Outer.Inner``."""
+        """Return a nested class: ``Outer.Inner``."""
         for name in rest.split(".") if rest else []:
             member = defined.definition.members.get(name)
             if member is None:
@@ -391,7 +392,7 @@ class Project:
         return defined
 
     def _global(self, module: Module, name: str, rest: str, hops: int) -> Resolved | None:
-        """A top-level assignment; a plain alias (``Parameter = nn.Parameter``) is followed."""
+        """Return a top-level assignment, or the target of a plain alias (``Parameter = nn.Parameter``)."""
         alias = module.alias(name)
         if alias and hops < MAX_HOPS:
             target = self.resolve(module, alias + (f".{rest}" if rest else ""), hops + 1)
@@ -400,9 +401,9 @@ class Project:
         return None if rest else Global(module, name)
 
     def mro(self, cls: Defined) -> tuple[Defined | External, ...] | None:
-        """The method resolution order as far as source is readable; None when a base cannot be resolved."""
+        """Return the method resolution order as far as source is readable; None if a base cannot be resolved."""
         if cls not in self._mro:
-            self._mro[cls] = None, Trail()  # a class that derives from itself has none
+            self._mro[cls] = None, Trail()  # a class that derives from itself has no resolution order
             try:
                 self._mro[cls] = self._with_trail(lambda: self._linearize(cls))
             except RecursionError:
@@ -411,7 +412,7 @@ class Project:
         return self._remembered(self._mro[cls])
 
     def _with_trail(self, find: Callable[[], T]) -> tuple[T, Trail]:
-        """What is found, and what this took."""
+        """Return an answer together with its dependencies."""
         outer, self.trail = self.trail, Trail()
         try:
             return find(), self.trail
@@ -419,13 +420,13 @@ class Project:
             self.trail = outer
 
     def _remembered(self, known: tuple[T, Trail]) -> T:
-        """What was found with a trail, which is now one of whoever asks."""
+        """Return a remembered answer, and add its dependencies to those of the current file."""
         found, trail = known
         self.trail.add(trail)
         return found
 
     def descendants(self, cls: Defined, module: Module) -> Sequence[Defined]:
-        """The classes of a file that derive from a class, in its order."""
+        """Return the classes of a file that derive from a class, in the order of the file."""
         if module not in self._descendants:
             self._descendants[module] = self._with_trail(lambda: self._by_ancestor(module))
         return self._remembered(self._descendants[module]).get(cls, ())
@@ -439,7 +440,7 @@ class Project:
         return found
 
     def inherited(self, module: Module, names: frozenset[str]) -> Sequence[Defined]:
-        """The methods with some names that the classes of a file inherit from other files."""
+        """Return the methods with some names that the classes of a file inherit from other files."""
         if (module, names) not in self._inherited:
             self._inherited[module, names] = self._with_trail(lambda: self._inherited_by_any(module, names))
         return self._remembered(self._inherited[module, names])
@@ -469,7 +470,7 @@ class Project:
         return None if merged is None else (cls, *merged)
 
     def resolve_base(self, cls: Defined, base: str) -> Resolved | None:
-        """A base class as named in the class statement."""
+        """Return a base class as named in the class statement."""
         if cls.definition.parent is not None and base in cls.definition.parent.members:
             return Defined(cls.module, cls.definition.parent.members[base])
         found = self.resolve(cls.module, base)
@@ -484,7 +485,7 @@ class Project:
         )
 
     def method(self, cls: Defined, name: str, after: Defined | None = None) -> Defined | External | None:
-        """The definition of a method in the order of resolution (behind ``after``, as ``super()`` looks it up)."""
+        """Return the definition of a method in resolution order, starting behind ``after`` as ``super()`` does."""
         order = self.mro(cls) or (cls,)
         if after is not None and after in order:
             order = order[order.index(after) + 1 :]
@@ -496,7 +497,7 @@ class Project:
         return None
 
     def methods(self, cls: Defined) -> Iterator[Defined]:
-        """Every method the class has, overridden ones left out."""
+        """Return every method of the class, without overridden ones."""
         seen: set[str] = set()
         for base in self.mro(cls) or (cls,):
             if isinstance(base, Defined):
@@ -507,7 +508,7 @@ class Project:
 
 
 def _speaks_of_torch(found: Resolved | None) -> bool:
-    """Whether following a name may lead to tensors: what installed packages do without torch is nobody's concern."""
+    """Whether resolving a name may lead to tensors; installed packages without torch are not followed."""
     match found:
         case Module() | External():
             return True

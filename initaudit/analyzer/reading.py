@@ -22,9 +22,10 @@ _OUR_NOQA = re.compile(rb"noqa.*\bINI[0-9]", re.IGNORECASE)
 
 
 class Search(msgspec.Struct, frozen=True, array_like=True):
-    """The question which files below a folder hold a word by itself, import one of some names, and hold other words.
+    """A search for the files below a folder that hold a word by itself, import one of some names, and hold other words.
 
-    ``words`` are groups of which one each has to stand there, as ``matches`` looks for it. What is empty is not asked.
+    ``words`` are groups in the form of ``matches``: a file has to hold one word of each group. Empty fields are no
+    criteria.
     """
 
     folder: str
@@ -55,7 +56,7 @@ def _matches(raw: bytes) -> Matches:
 
 @functools.lru_cache(maxsize=64)
 def imported_names(raw: bytes) -> frozenset[bytes]:
-    """The names that a file imports; every name in it, when it imports all that another module has."""
+    """Return the names that a file imports; every name in it if it has a star import."""
     imported = IMPORTED.findall(raw)
     everything = any(names.startswith(b"*") for names in imported)
     return frozenset(NAME.findall(raw if everything else b"\n".join(imported)))
@@ -70,10 +71,10 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(slots=True)
 class Trail:
-    """What lies behind what is being decided.
+    """The dependencies of a result.
 
-    ``files`` are those whose content counts, also when they are missing or unreadable. ``places`` are paths where only
-    counts whether a file, a folder or nothing is there, see ``layout.what_is_at``. ``answers`` are what searches found.
+    The content of ``files`` matters, also whether they are missing or unreadable. Of ``places``, it matters only
+    whether there is a file, a folder or nothing (see ``layout.what_is_at``). ``answers`` are the results of searches.
     """
 
     files: set[str] = field(default_factory=set)
@@ -81,14 +82,14 @@ class Trail:
     answers: dict[Search, tuple[str, ...]] = field(default_factory=dict)
 
     def add(self, other: Trail) -> None:
-        """Also lead to all that another trail leads to."""
+        """Add the dependencies of another result."""
         self.files |= other.files
         self.places.update(other.places)
         self.answers.update(other.answers)
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """One file that was read: what it shows, and which other files, places and searches decided that."""
+    """The result of reading one file, with the files, places and searches that it depends on."""
 
     filename: str
     observation: Observation | None = None
@@ -98,19 +99,19 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def comments(raw: bytes) -> bool:
-    """Whether a file may hold suppressions that are written for this tool."""
+    """Whether a file may contain suppressions for this tool."""
     return b"initaudit:" in raw or (b"INI" in raw and _OUR_NOQA.search(raw) is not None)
 
 
 class Judge(Protocol):
-    """Who knows what there is to report of an observation; an observer does not."""
+    """Applies the rules to an observation; an observer does not know them."""
 
     def accused(self, observation: Observation) -> frozenset[Place]:
-        """Where there is something to report."""
+        """Return the places where there is something to report."""
 
     def proved(self, observation: Observation, text: str, read: Callable[[str], Observation]) -> tuple[ProvedFix, ...]:
-        """The fixes that help: ``read`` reads the text of the file as it would be then."""
+        """Return the fixes that are proved; ``read`` reads the file with a fixed text."""
 
 
 class LostWorkerError(Exception):
-    """A process that read files came to its end before they did."""
+    """A worker process ended before it had read its files."""

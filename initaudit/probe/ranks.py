@@ -1,7 +1,7 @@
-"""Compare one model across ranks: each sends what it holds, and all do the same comparison.
+"""Compare one model across ranks: each rank sends a description of its tensors, and all do the same comparison.
 
-Ranks tell one another statistics and digests, never tensors. They do so through the store of the default process group:
-that works beside every backend, gets no collective of the user's out of step, and shows which rank did not answer.
+Ranks exchange statistics and digests, never tensors, through the store of the default process group. This works with
+every backend, does not interfere with the collectives of the user, and shows which rank did not answer.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ TIMEOUT = 60.0
 PIECE = 1 << 22
 """Bytes of one value in a store, which refuses longer ones."""
 SEVERAL = 16
-"""Elements from which on values that differ were drawn, and are not a few constants."""
+"""Number of elements from which different values count as random, rather than as a few constants."""
 LARGE = 256
-"""Elements of one constant shard that no layout of blocks explains."""
+"""Number of elements from which a constant shard is not explained by a block layout."""
 
 
 class Exchanges:
-    """Counts the exchanges that every rank took part in: one that failed is tried again under the same keys."""
+    """Counts the completed exchanges; a failed exchange is repeated under the same keys."""
 
     def __init__(self) -> None:
         self.done = 0
@@ -50,14 +50,15 @@ _exchanges = Exchanges()
 
 
 class UnansweredError(Exception):
-    """Ranks that did not say what they hold."""
+    """Some ranks did not answer."""
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """What one rank holds of one tensor.
+    """One rank's part of one tensor.
 
-    ``copies`` are the ranks that should hold the same elements, for the reason ``why``; ``parts`` those that hold the
-    others of a sharded tensor. Both contain this rank, or are empty. ``values`` are those of the elements held here.
+    ``copies`` are the ranks that should have the same elements, for the reason ``why``; ``parts`` are the ranks that
+    have the other elements of a sharded tensor. Both contain this rank, or are empty. ``values`` are statistics of the
+    local elements.
     """
 
     digest: str
@@ -69,24 +70,24 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def constant(self) -> bool:
-        """Whether every element held here is the same number."""
+        """Whether all local elements are the same number."""
         return self.values is not None and self.values.min is not None and self.values.min == self.values.max
 
     @property
     def drawn(self) -> bool:
-        """Whether elements held here differ, and are too many to be a few constants."""
+        """Whether the local elements differ, and are too many to be a few constants."""
         return self.values is not None and bool(self.values.std) and math.prod(self.values.shape) >= SEVERAL
 
 
 class Said(msgspec.Struct, frozen=True):
-    """All that one rank says."""
+    """The message of one rank."""
 
     seen: Observation
     held: dict[str, Held]
 
 
 def is_flat(model: torch.nn.Module) -> bool:
-    """Return whether FSDP of version 1 holds parameters of a model, as pieces of flat ones."""
+    """Return whether FSDP version 1 manages parameters of a model, as pieces of flat parameters."""
     fsdp = sys.modules.get("torch.distributed.fsdp")
     return fsdp is not None and any(isinstance(one, fsdp.FullyShardedDataParallel) for one in model.modules())
 
@@ -98,7 +99,7 @@ def is_spread(model: torch.nn.Module) -> bool:
 
 
 def values_of(tensor: torch.Tensor) -> Values | None:
-    """Return the statistics of a tensor; of a ``DTensor``, where this process holds the whole of it."""
+    """Return the statistics of a tensor; of a ``DTensor`` only if this process has all of it."""
     local = local_of(tensor)
     return summarize(local) if local.shape == tensor.shape and not _is_partial(tensor) else None
 
@@ -108,12 +109,12 @@ def _is_partial(tensor: torch.Tensor) -> bool:
 
 
 def several() -> bool:
-    """Return whether this process is one of several ranks that can tell one another what they hold."""
+    """Return whether this process is one of several ranks that can exchange messages."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1 and dist.get_backend() != "fake"
 
 
 def together(seen: Observation, model: torch.nn.Module) -> Observation:
-    """Return what all ranks see of a model that each of them audits; it is the same on every rank."""
+    """Return the joint observation of a model that every rank audits; it is the same on every rank."""
     said = Said(seen, held_here(model, seen.parameters))
     try:
         answers = exchange(msgspec.msgpack.encode(said), TIMEOUT)
@@ -135,7 +136,7 @@ def together(seen: Observation, model: torch.nn.Module) -> Observation:
 
 
 def unwritten_shards(timelines: Timelines) -> Iterator[ShardsLeft]:
-    """Yield the sharded parameters whose parts here change with what unwritten memory holds, as one fact."""
+    """Yield one fact about the sharded parameters whose local parts depend on uninitialized memory."""
     depends = timelines.verdict.depends
     names = [
         name
@@ -161,7 +162,7 @@ def unwritten_shards(timelines: Timelines) -> Iterator[ShardsLeft]:
 
 
 def built_together(seen: Observation) -> Observation:
-    """Return what all ranks see of a sharded model that each of them builds."""
+    """Return the joint observation of a sharded model that every rank builds."""
     try:
         answers = exchange(msgspec.msgpack.encode(seen), TIMEOUT)
     except UnansweredError as error:
@@ -177,12 +178,12 @@ def built_together(seen: Observation) -> Observation:
 
 
 def _settled(doubt: Undecided, judged: set[str | None]) -> bool:
-    """Whether the ranks have the statistics that one of them lacked."""
+    """Whether the ranks together have the statistics that one of them lacked."""
     return doubt.unseen == (ParameterTimeline.__name__,) and doubt.subject.rpartition(": ")[2] in judged
 
 
 def exchange(message: bytes, timeout: float) -> list[bytes]:
-    """Return the messages of all ranks, in their order. Raises UnansweredError, with the ranks that gave none."""
+    """Return the messages of all ranks, by rank. Raises UnansweredError with the ranks that did not answer."""
     world, deadline = dist.get_world_size(), time.monotonic() + timeout
     keys = [f"initaudit/{_exchanges.done}/{rank}" for rank in range(world)]
     own = keys[dist.get_rank()]
@@ -201,7 +202,7 @@ def exchange(message: bytes, timeout: float) -> list[bytes]:
             _forget(store, [own])
         elif store.add(f"initaudit/{_exchanges.done}", 1) == world:
             _forget(store, keys)
-    except RuntimeError as error:  # the process that keeps the store has ended
+    except RuntimeError as error:  # the process that serves the store has ended
         raise UnansweredError(f"ranks were not compared: {str(error).splitlines()[0][:200]}") from error
     if missing:
         which = f"rank{'s' if len(missing) > 1 else ''} {', '.join(map(str, missing))}"
@@ -211,7 +212,7 @@ def exchange(message: bytes, timeout: float) -> list[bytes]:
 
 
 def _put(store: Any, key: str, message: bytes) -> None:
-    """Keep a message in pieces; its own key comes last, and holds how many they are."""
+    """Store a message in pieces; the key of the message, written last, holds the number of pieces."""
     pieces = [message[begin : begin + PIECE] for begin in range(0, len(message), PIECE)]
     for number, piece in enumerate(pieces):
         store.set(f"{key}/{number}", piece)
@@ -231,7 +232,7 @@ def _forget(store: Any, keys: Iterable[str]) -> None:
 
 
 def held_here(model: torch.nn.Module, parameters: Iterable[ParameterTimeline]) -> dict[str, Held]:
-    """Return what this rank holds of each tensor that has memory."""
+    """Return this rank's part of each tensor that has memory."""
     tensors = tensors_of(model)
     copies = _copies(model, tensors)
     values = {timeline.path: timeline.values for timeline in parameters}
@@ -263,7 +264,7 @@ def _digest(tensor: torch.Tensor) -> str:
 
 
 def _placed(tensor: torch.Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return which ranks hold the same elements of a ``DTensor``, and which hold its other parts."""
+    """Return the ranks that have the same elements of a ``DTensor``, and the ranks that have its other parts."""
     coordinate = tensor.device_mesh.get_coordinate() if is_distributed(tensor) else None
     if coordinate is None:
         return (), ()
@@ -280,8 +281,7 @@ Expected = dict[str, tuple[tuple[int, ...], Copies]]
 def _copies(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> Expected:
     """Return which ranks should hold the same values of a plain tensor.
 
-    Shards that other means make of plain tensors (FSDP of version 1, marks of tensor and expert parallelism) are not
-    comparable.
+    Plain tensors that are shards (of FSDP version 1, of tensor or expert parallelism) are not comparable.
     """
     if is_flat(model):
         return {}
@@ -305,7 +305,7 @@ def _copies(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> Expe
 
 
 def _wrapped(prefix: str, wrapper: Any, buffers: Mapping[str, torch.Tensor], found: Expected) -> None:
-    """Take in what ``DistributedDataParallel`` keeps alike, and take out what it leaves alone."""
+    """Add the tensors that ``DistributedDataParallel`` synchronizes, and remove those that it ignores."""
     below = f"{prefix}.module." if prefix else "module."
     ranks = tuple(dist.get_process_group_ranks(wrapper.process_group))
     for name, _ in (*wrapper.module.named_parameters(), *wrapper.module.named_buffers()):
@@ -319,7 +319,7 @@ def _wrapped(prefix: str, wrapper: Any, buffers: Mapping[str, torch.Tensor], fou
 
 
 def _comparable_buffers(model: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield random buffers, by path, without the running statistics of torch's normalizations."""
+    """Yield the paths of random buffers, without the running statistics of torch's normalization layers."""
     for prefix, module in model.named_modules():
         if isinstance(module, torch.nn.modules.batchnorm._NormBase):
             continue
@@ -329,7 +329,7 @@ def _comparable_buffers(model: torch.nn.Module) -> Iterator[tuple[str, torch.Ten
 
 
 def _parameters(ranks: Sequence[Said]) -> Iterator[ParameterTimeline]:
-    """Yield each tensor once, and once more for ranks that hold other values; sharded ones with those of the whole."""
+    """Yield each tensor once, and again for ranks with other values; a shard with statistics of the whole."""
     told: set[tuple[str | None, str]] = set()
     for number, rank in enumerate(ranks):
         for timeline in rank.seen.parameters:
@@ -348,7 +348,7 @@ def _parameters(ranks: Sequence[Said]) -> Iterator[ParameterTimeline]:
 
 
 def _whole(parts: Sequence[Held | None], timeline: ParameterTimeline) -> Values | None:
-    """Return the statistics of a sharded tensor from those of its parts; None where some are not known."""
+    """Return the statistics of a sharded tensor from those of its parts; None if some are unknown."""
     shape = timeline.allocation.shape if timeline.allocation is not None else None
     each = [part.values for part in parts if part is not None and part.values is not None]
     if shape is None or sum(math.prod(one.shape) for one in each) != math.prod(size or 0 for size in shape):
@@ -377,7 +377,7 @@ def _whole(parts: Sequence[Held | None], timeline: ParameterTimeline) -> Values 
 
 
 class Comparison:
-    """What the ranks hold, by rank and path, and the facts that this shows."""
+    """The tensors of all ranks, by rank and path, and the facts that follow."""
 
     def __init__(self, held: Sequence[Mapping[str, Held]], parameters: Iterable[ParameterTimeline]) -> None:
         self.held = held
@@ -387,7 +387,7 @@ class Comparison:
         self.one_model = all(each == shapes[0] for each in shapes)
 
     def differing(self) -> Iterator[ReplicasDiffer]:
-        """Yield one fact for each reason that ranks should hold the same for, and pair of ranks that do not."""
+        """Yield one fact for each pair of ranks that differ, and each reason why they should not."""
         found: dict[tuple[Copies, tuple[int, int]], list[str]] = {}
         for path in self.paths:
             for rank, held in enumerate(self.held):
@@ -422,7 +422,7 @@ class Comparison:
             yield ShardsAlike(**self._about(paths), ranks=pair)
 
     def constant(self) -> Iterator[ShardsLeft]:
-        """Yield what a rank left constant although others drew it, and matrices of a sharded model that nobody drew."""
+        """Yield tensors that are constant on one rank and random on others, and constant sharded matrices."""
         left: dict[tuple[tuple[str, ...], tuple[int, ...]], list[int]] = {}
         for rank, held in enumerate(self.held):
             split = {path: one for path, one in held.items() if one.parts}

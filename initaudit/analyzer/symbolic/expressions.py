@@ -1,4 +1,4 @@
-"""What an expression is worth, and what a test depends on."""
+"""Evaluate expressions symbolically, and turn tests into conditions."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ COMPARISONS: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], bool]]] = {
     ast.GtE: (">=", operator.ge),
 }
 EACH = "each of "
-"""How the text of a symbol begins that stands for one item of a loop after the other."""
+"""Prefix of the text of a symbol that stands for the current item of a loop."""
 
 
 def evaluate(run: Run, node: ast.expr) -> Value:
-    """The value of an expression, which may be a choice."""
+    """Return the value of an expression, which may be a choice between values."""
     handler = _HANDLERS.get(type(node))
     return handler(run, node) if handler is not None else UNKNOWN
 
@@ -129,7 +129,7 @@ def _dict_comprehension(run: Run, node: ast.DictComp) -> Value:
 
 
 def _each(run: Run, clauses: list[ast.comprehension], action: Callable[[], object]) -> bool:
-    """Do something for each item of a comprehension; whether all items are known."""
+    """Call a function for each item of a comprehension, and return whether all items are known."""
     clause, *inner = clauses
     iterable = run.evaluate(clause.iter)
     complete = isinstance(iterable, Sequence) and iterable.complete
@@ -153,7 +153,7 @@ def _attribute(run: Run, node: ast.Attribute) -> Value:
 
 
 def get_attribute(run: Run, owner: Value, name: str) -> Value:
-    """``owner.name``."""
+    """Return the value of ``owner.name``."""
     match owner:
         case Choice(test, then, otherwise):
             one = get_attribute(run, simplify(then, all_of([run.condition, test])), name)
@@ -212,7 +212,7 @@ def _call(run: Run, node: ast.Call) -> Value:
 
 
 def _spread(value: Value) -> tuple[dict[str, Value], bool]:
-    """The keyword arguments that a mapping gives, and whether these are all."""
+    """Return the keyword arguments in a mapping, and whether there are no others."""
     match value:
         case Mapping(items=items, complete=complete):
             return items, complete
@@ -231,7 +231,7 @@ def _subscript(run: Run, node: ast.Subscript) -> Value:
 
 
 def get_item(run: Run, owner: Value, index: Index) -> Value:
-    """``owner[index]``."""
+    """Return the value of ``owner[index]``."""
     match owner:
         case Choice(test, then, otherwise):
             return choose(test, get_item(run, then, index), get_item(run, otherwise, index))
@@ -255,7 +255,7 @@ def get_item(run: Run, owner: Value, index: Index) -> Value:
 
 
 def _any_item(items: list[Value], index: Index) -> Value:
-    """Some item of a list, by an index nobody knows: a choice of all, so that what is done to it is done to each."""
+    """Return the item at an unknown index: a choice of all items, so that an effect on it is an effect on each."""
     result: Value = items[-1]
     for position, item in enumerate(items[:-1]):
         result = choose(Literal(Atom(f"{index.start} is {position}", index.start, str(position))), item, result)
@@ -263,7 +263,7 @@ def _any_item(items: list[Value], index: Index) -> Value:
 
 
 def _entry(run: Run, items: dict[str, Value], name: str) -> Value:
-    """The entry with a key. Of a module that some model holds, the names that the module itself gives are known."""
+    """Return the entry with a key; in a model that a program built, any entry with the same last part of the name."""
     if name in items or run.built is None:
         return items.get(name, UNKNOWN)
     last = name.rpartition(".")[2]
@@ -278,7 +278,7 @@ def _any_entry(items: dict[str, Value], index: Index) -> Value:
 
 
 def index_part(run: Run, node: ast.Subscript) -> Index:
-    """What a subscript selects: along the first dimension that it does not take whole."""
+    """Return what a subscript selects, along the first dimension that it does not take as a whole."""
     slices = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     dimension = next((place for place, entry in enumerate(slices) if not _is_full_slice(entry)), None)
     if dimension is None:
@@ -305,7 +305,7 @@ def index_part(run: Run, node: ast.Subscript) -> Index:
 
 
 def _is_integer(run: Run, value: Value) -> bool:
-    """Whether a value is one integer, and not one after the other."""
+    """Whether a value is one integer, rather than the variable of a loop."""
     if isinstance(value, Symbol):
         return run.is_integer(value.text) and EACH not in value.text
     return isinstance(value, Constant) and type(value.value) is int
@@ -416,7 +416,7 @@ _HANDLERS: dict[type[ast.expr], Callable[[Run, Any], Value]] = {
 
 
 def condition(run: Run, node: ast.expr) -> Condition:
-    """What has to hold for a test to be true."""
+    """Return the condition under which a test is true."""
     match node:
         case ast.UnaryOp(op=ast.Not(), operand=inner):
             return negate(condition(run, inner))
@@ -431,7 +431,7 @@ def condition(run: Run, node: ast.expr) -> Condition:
 
 
 def _connected(run: Run, tests: list[ast.expr], *, conjunction: bool) -> Condition:
-    """Tests joined by ``and``, or by ``or``: one is not reached where those before it decide."""
+    """Combine tests joined by ``and`` or ``or``; a test is not evaluated if the ones before it decide."""
     before = run.condition
     result = condition(run, tests[0])
     for test in tests[1:]:
@@ -444,7 +444,7 @@ def _connected(run: Run, tests: list[ast.expr], *, conjunction: bool) -> Conditi
 
 
 def truth(run: Run, value: Value, node: ast.expr, last: ast.expr | None = None) -> Condition:
-    """When a value counts as true; it is that of ``node``, or of all that stands from there to ``last``."""
+    """Return the condition under which a value, that of ``node`` or of the code from it to ``last``, is true."""
     match value:
         case Constant(inner):
             return TRUE if inner else FALSE
@@ -464,7 +464,7 @@ def truth(run: Run, value: Value, node: ast.expr, last: ast.expr | None = None) 
 
 
 def _compare(run: Run, left: Value, sign: ast.cmpop, right: Value, node: ast.Compare) -> Condition:
-    run.step()  # one of many values is compared with all
+    run.step()  # the current item of a loop is compared with all items
     if isinstance(left, Choice):
         return any_of(
             all_of([when, _compare(run, leaf, sign, right, node)]) for when, leaf in leaves(left, run.condition)
@@ -492,7 +492,7 @@ def _compare(run: Run, left: Value, sign: ast.cmpop, right: Value, node: ast.Com
 
 
 def _equal(run: Run, left: Value, right: Value, node: ast.Compare) -> Condition:
-    run.step()  # a collection that grows is compared with again and again
+    run.step()  # the loop compares again with a collection that grows
     if isinstance(left, Constant) and isinstance(right, Constant):
         return TRUE if left.value == right.value else FALSE
     if isinstance(right, Constant) and right.value is None and not isinstance(left, Symbol | Size | type(UNKNOWN)):
