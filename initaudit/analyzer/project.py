@@ -336,7 +336,7 @@ class Project:
         return next((source for source in sources if not is_torch(source)), None)
 
     def star_sources(self, module: Module) -> Sequence[Module | str]:
-        """Return the modules that a file star-imports, also through others, the last first; names of unreadable ones."""
+        """Return the modules that a file star-imports, directly or not, the last first; unreadable ones by name."""
         if module not in self._star_sources:
             self._star_sources[module] = self._with_trail(lambda: self._all_starred(module))
         return self._remembered(self._star_sources[module])

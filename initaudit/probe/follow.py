@@ -1,7 +1,4 @@
-"""Track which activation follows which weight in a real forward.
-
-By data flow through the dispatcher, not by the order of modules.
-"""
+"""Track which activation follows which weight in a forward, by data flow through torch's dispatcher."""
 
 from __future__ import annotations
 
@@ -34,32 +31,32 @@ from initaudit.probe.watch import (
 )
 
 LOST = 0.01
-"""The part of a scale, or of a discrimination, that is as good as none."""
+"""The remaining fraction of a scale or a discrimination below which it counts as lost."""
 TOLD = 0.1
-"""The discrimination from which on an output tells inputs apart: healthy networks have 0.12 to 0.95."""
+"""The discrimination from which an output depends enough on the input; healthy networks have 0.12 to 0.95."""
 BLOCK = 9
-"""Links up to which a branch that is added to another signal counts as a residual block; a longer one fades."""
+"""Maximum number of weights in a branch for which an addition counts as a residual connection."""
 
 
 RECTIFIERS = ("relu", "relu6")
-"""Those whose units are dead when nothing activates them: the gradient is zero on the other side."""
+"""Activations with a gradient of zero on one side, whose units can be dead."""
 
 
 class Ending(enum.Enum):
-    """What a chain ends at."""
+    """How a chain ends."""
 
     NORMALIZATION = enum.auto()
     JOIN = enum.auto()
-    """Another signal is added to it, or stands beside it."""
+    """Another signal is added to it or concatenated with it."""
     OTHER = enum.auto()
 
 
 class Signal:
-    """Values on their way: the weights they went through since something last normalized, added or multiplied them.
+    """A tensor of the forward: the weights that it passed since the last normalization, addition or multiplication.
 
-    ``last`` is the weight that they all come from, normalized or not, and ``chief``, where several were added, the one
-    that gives the largest summand. ``used`` says that another signal was made of
-    it, or that it ended: what is left when the forward is over is output.
+    ``last`` is the weight that it comes from, normalized or not; ``chief``, of several that were added, the weight with
+    the largest output. ``used`` says that another signal was computed from it, or that its chain ended; a signal that
+    is unused at the end of the forward is an output.
     """
 
     __slots__ = ("chief", "last", "steps", "used")
@@ -75,21 +72,21 @@ class Signal:
         return self.steps[-1].activation if self.steps else None
 
     def activated(self, key: str | None) -> Signal:
-        """The signal after an activation; only the first after a weight counts."""
+        """Return the signal after an activation; only the first one after a weight counts."""
         self.used = True
         return Signal((*self.steps[:-1], msgspec.structs.replace(self.steps[-1], activation=key)))
 
     def through(self, step: Step) -> Signal:
-        """The signal after another weight."""
+        """Return the signal after another weight."""
         self.used = True
         return Signal((*self.steps, step))
 
 
 class Tracked(msgspec.Struct, frozen=True):
-    """What a forward is watched for, from storage to path.
+    """The tensors that are tracked in a forward, as paths by storage.
 
-    ``weights`` are parameters that multiply, with two dimensions or more, ``biases`` those with one, ``sources`` all.
-    ``unwritten`` are tensors that hold what nothing wrote.
+    ``weights`` are parameters with two or more dimensions that multiply, ``biases`` parameters with one dimension,
+    ``sources`` all parameters, and ``unwritten`` tensors with uninitialized elements.
     """
 
     weights: dict[int, str]
@@ -102,11 +99,11 @@ class Tracked(msgspec.Struct, frozen=True):
 class Follow(TorchDispatchMode):
     """Follows signals through a forward.
 
-    ``chains`` are the steps of each chain that ended, and whether a sum keeps its scale; ``uses`` are the weights that
-    were met, in order; ``heads`` are those whose output is one of the model's; ``read`` are the raw buffers that were
-    read before anything wrote them. ``allocates`` says that the forward takes memory that it must write itself: it is
-    filled with zeros, so that one answer is given whatever that memory held. ``looked_up`` are the numbers of rows of
-    the tables that an integer input of the model indexes; positions that the forward counts are no input.
+    ``chains`` are the steps of each chain that ended, and whether a sum keeps its scale; ``uses`` are the weights in
+    order of use; ``heads`` are the outputs of the model; ``read`` are the uninitialized buffers that were read before a
+    write. ``allocates`` says that the forward allocates uninitialized memory, which is filled with zeros, so that the
+    result does not depend on its content. ``looked_up`` are the numbers of rows of the tables that an integer input of
+    the model indexes; positions that the forward computes are no input.
     """
 
     def __init__(self, tracked: Tracked, inputs: Any = (), batch: int | None = None) -> None:
@@ -124,14 +121,15 @@ class Follow(TorchDispatchMode):
         self.making = Making(tracked.sources, {key_of(tensor) for tensor in tensors_in(inputs)} - {None})
         self.looked_up: set[int] = set()
         self._indices = {key_of(one) for one in tensors_in(inputs) if _is_index(one)} - {None}
-        self._aside: set[int] = set()  # chains that something else is multiplied with: gates, attention
-        self._making: set[Use] = set()  # of weights that only make another weight
+        self._aside: set[int] = set()  # chains multiplied with another tensor: gates, attention
+        self._making: set[Use] = set()  # uses of weights that only compute another weight
         self._fed = {key_of(tensor) for tensor in tensors_in(inputs) if differs_over_batch(tensor)} - {None}
         self._written: set[str] = set()
         self._signals: dict[int, Signal] = {}
         self._scales: set[int] = set()
         self._depends = dict(tracked.unwritten)
-        self._course: list[tuple[tuple[int, ...], tuple[int, ...]]] = []  # what went in and came out, where it matters
+        # storages of the operands and of the results of each operator
+        self._course: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -142,7 +140,7 @@ class Follow(TorchDispatchMode):
             self._take_in(function, args, given, result)
         except EXHAUSTED:
             raise
-        except Exception as error:  # the forward goes on: it has nothing to do with a failure of ours
+        except Exception as error:  # the forward continues: an internal error does not concern it
             self.failure = self.failure or error
         return result
 
@@ -188,7 +186,7 @@ class Follow(TorchDispatchMode):
         self._course.append((keys, results))
 
     def influenced(self) -> dict[int, str]:
-        """By storage, what flows into something that depends on unwritten memory, and on which."""
+        """Return, by storage, the unwritten tensor that the results computed from it depend on."""
         reached: dict[int, str] = dict(self._depends)
         for keys, results in reversed(self._course):
             source = next((found for key in results if (found := reached.get(key)) is not None), None)
@@ -198,7 +196,7 @@ class Follow(TorchDispatchMode):
         return reached
 
     def finish(self, outputs: Any = (), names: Mapping[int, str] | None = None) -> None:
-        """Take in every chain whose end is an output of the model. ``names`` are those of outputs, by id."""
+        """Add the chains that end in an output of the model. ``names`` are the names of outputs, by id."""
         for tensor in tensors_in(outputs):
             signal = self._signals.get(key_of(tensor) or 0)
             if signal is not None and signal.chief is not None and not signal.used:
@@ -210,7 +208,7 @@ class Follow(TorchDispatchMode):
                 signal.used = True
                 self.chains.append((signal.steps, False))
         told = [moments(tensor, self.batch)[1] or 0.0 for tensor in tensors_in(outputs) if self._is_fed(tensor)]
-        if told and min(told) > TOLD:  # the stream is all there: what was lost was lost beside it
+        if told and min(told) > TOLD:  # the residual stream is intact: only branches lost their signal
             self.chains = [(steps, kept or index in self._aside) for index, (steps, kept) in enumerate(self.chains)]
         self.uses = [use for use in self.uses if use not in self._making]
         self.chains = [one for one in self.chains if self._making.isdisjoint(step.use for step in one[0])]
@@ -219,7 +217,7 @@ class Follow(TorchDispatchMode):
         return tensor.is_floating_point() and key_of(tensor) in self._fed
 
     def _score(self, signal: Signal, logarithms: torch.Tensor) -> None:
-        """What a loss over classes is taken of is as good as an output."""
+        """Count the input of a loss over classes as an output of the model."""
         if signal.last is not None and signal.last.activation == "log_softmax":
             signal.last.output = True
             self.heads.append(Head(signal.last, logarithms, scored=True))
@@ -236,7 +234,7 @@ class Follow(TorchDispatchMode):
             self.weights[key] = path
         elif name in SCALES or (signal is None and self._by_scale(operands)):
             origin = self.making.origin(tensor)
-            if origin is None or origin.product:  # what normalizes a weight normalizes no signal
+            if origin is None or origin.product:  # a normalization of a weight does not normalize a signal
                 self._scales.add(key)
         elif signal is not None and (tensor.is_floating_point() or tensor.is_complex()):
             self._signals[key] = signal
@@ -274,7 +272,7 @@ class Follow(TorchDispatchMode):
         results: list[torch.Tensor],
         use: Use | None,
     ) -> Signal | None:
-        """The signal that an operator gives; None when nothing that is followed goes in. No operand is a weight."""
+        """Return the signal that an operator returns; None if no operand is tracked. No operand is a weight."""
         signals = [found for one in operands if (found := self._signals.get(key_of(one) or 0)) is not None]
         incoming = list({id(signal): signal for signal in signals}.values())
         if name in PRODUCTS:
@@ -297,7 +295,7 @@ class Follow(TorchDispatchMode):
         return incoming[0] if len(incoming) == 1 else self._joined(name, incoming, operands, results)
 
     def _decisive(self, operands: list[torch.Tensor]) -> tuple[str, bool] | None:
-        """The gain of a normalization if it is zero, or else its bias if that is larger; and whether it is the gain."""
+        """Return the gain of a normalization if it is zero, else its bias if larger; and whether it is the gain."""
         learned = [(path, rms_of(one)) for one in operands if (path := self.biases.get(key_of(one) or 0)) is not None]
         if not learned:
             return None
@@ -307,7 +305,7 @@ class Follow(TorchDispatchMode):
         return next(((bias, False) for bias, other in rest if other > size), None)
 
     def _joins_input(self, operands: list[torch.Tensor]) -> bool:
-        """Whether something stands beside the signals that the input gives and no weight has met."""
+        """Whether an operand depends on the input without having passed a weight."""
         keys = {key_of(tensor) for tensor in operands if tensor.is_floating_point()}
         return any(key in self._fed and key not in self._signals for key in keys if key is not None)
 
@@ -317,9 +315,9 @@ class Follow(TorchDispatchMode):
     def _use(
         self, name: str, args: tuple[Any, ...], operands: list[torch.Tensor], results: list[torch.Tensor]
     ) -> tuple[Use, torch.Tensor] | tuple[None, None]:
-        """Measure what a product gives, if one of its factors is a weight, and which that is."""
+        """Measure the result of a product with a weight; return its use and the weight."""
         known = ((one, path) for one in reversed(operands) if (path := self.weights.get(key_of(one) or 0)))
-        direct = next(known, None)  # the last one: what is learned may also be what goes in, such as queries
+        direct = next(known, None)  # the last one: the input may be learned too, such as queries
         if direct is not None:
             weight, path = direct
             return self._measured(name, args, operands, weight, path, results[0]), weight
@@ -341,7 +339,7 @@ class Follow(TorchDispatchMode):
         path: str,
         output: torch.Tensor,
     ) -> Use:
-        """Measure what a weight gives."""
+        """Measure the output of a weight."""
         fans = meeting(name, args, weight)
         convolution = name in CONVOLUTIONS
         others = [key_of(tensor) for tensor in operands if tensor is not weight]
@@ -353,7 +351,7 @@ class Follow(TorchDispatchMode):
         given = next((one for one in reversed(operands) if one is not weight and one.dim() > 1), None)
         use.given = rms_of(given) if given is not None else None
         use.rms, use.discrimination = moments(output, self.batch)
-        if self.batch is None and output.dim() > 1:  # as of a graph, where nodes are the samples
+        if self.batch is None and output.dim() > 1:  # in a graph, the nodes are the samples
             use.apart = moments(output, output.shape[0])[1]
         use.depends = self._depends.get(key_of(output) or 0) if self._depends else None
         use.bias = next((found for key in others if key is not None and (found := self.biases.get(key))), None)
@@ -383,7 +381,7 @@ class Follow(TorchDispatchMode):
     def _joined(
         self, name: str, incoming: list[Signal], operands: list[torch.Tensor], results: list[torch.Tensor]
     ) -> Signal:
-        """Several signals that meet: a gate on its own input is an activation, everything else ends the chains."""
+        """Join several signals: a gate on its own input is an activation, anything else ends the chains."""
         if name == "mul" and len(incoming) == 2:
             plain, gate = sorted(incoming, key=lambda signal: signal.activation is not None)
             if plain.activation is None and gate.activation in GATES and _same_but_for_activation(plain, gate):
@@ -396,7 +394,7 @@ class Follow(TorchDispatchMode):
         return Signal(chief=self._chief(operands)) if name in ("add", "sub") else joined
 
     def _chief(self, summands: list[torch.Tensor]) -> Use | None:
-        """The weight that gives the largest of what is added."""
+        """Return the weight with the largest output among the summands."""
         found = [(one, self._signals.get(key_of(one) or 0)) for one in summands]
         known = [(signal.chief, one) for one, signal in found if signal is not None and signal.chief is not None]
         if len({use for use, _ in known}) < 2:
@@ -404,7 +402,7 @@ class Follow(TorchDispatchMode):
         return max(known, key=lambda pair: rms_of(pair[1]))[0]
 
     def _end(self, incoming: list[Signal], ending: Ending, result: torch.Tensor | None = None) -> Signal:
-        """Take in the chains that end here. A weight that is normalized before any activation belongs to none."""
+        """Add the chains that end here. A weight that is normalized before any activation belongs to no chain."""
         for signal in incoming:
             steps = signal.steps
             if ending is Ending.NORMALIZATION and signal.last is not None:
@@ -420,7 +418,7 @@ class Follow(TorchDispatchMode):
         return Signal(last=alone)
 
     def _is_kept(self, steps: Steps, joined: torch.Tensor | None) -> bool:
-        """Whether what a branch lost is still there in what it is joined with: a branch may be quiet on purpose."""
+        """Whether the joined tensor keeps what a branch lost, since a branch may be small on purpose."""
         first, last = steps[0].use, steps[-1].use
         if joined is None or not (faded(first.rms, last.rms) or faded(first.discrimination, last.discrimination)):
             return True
@@ -429,7 +427,7 @@ class Follow(TorchDispatchMode):
 
 
 def faded(before: float | None, after: float | None) -> bool:
-    """Whether much of a measure is lost."""
+    """Whether most of a measure is lost."""
     return before is not None and after is not None and after < LOST * before
 
 
@@ -438,7 +436,7 @@ def _is_index(tensor: torch.Tensor) -> bool:
 
 
 def _activation(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-    """The activation that an operator is; a clamp from zero on is a ReLU, an error function part of a GELU."""
+    """Return the activation of an operator; a clamp at zero is a ReLU, and an error function is part of a GELU."""
     numbers = [value for value in args[1:] if not isinstance(value, torch.Tensor)]
     if name == ERF:
         return ERF
@@ -463,7 +461,7 @@ def _fills_storage(tensor: torch.Tensor) -> bool:
 
 
 def differs_over_batch(tensor: torch.Tensor) -> bool:
-    """Whether the samples of a batch are not all the same."""
+    """Whether the samples of a batch differ."""
     if not is_dense(tensor) or tensor.dim() == 0 or tensor.shape[0] < 2:
         return False
     return bool((tensor[1:] != tensor[:1]).any())

@@ -17,22 +17,22 @@ COUNTS = (
     "num_classes", "n_classes", "num_class", "n_class", "nb_classes", "nclass", "nclasses", "class_num", "num_labels",
     "n_labels", "vocab_size", "n_vocab", "num_tokens", "n_tokens", "ntoken", "ntokens",
 )  # fmt: skip
-"""How models, and the configurations they keep, call the number of classes."""
+"""Names of the number of classes in models and configurations."""
 SIZES = (
     "n_outputs", "num_outputs", "n_out", "nc", "out_channels", "out_features", "c_out", "output_dim", "out_dim",
     "dim_out", "output_size",
 )  # fmt: skip
-"""How they call the size of an output that may be over classes."""
+"""Names of the size of an output that may be over classes."""
 OWNERS = ("config", "cfg", "hparams", "args")
-"""Attributes under which models keep their configuration."""
+"""Attributes in which models keep their configuration."""
 HEADS = frozenset({"classifier", "logits", "cls", "head", "fc", "classes"})
 """Names of layers, or last words of them ("lm_head"), whose output is over classes in most models."""
 CLASSIFIER = re.compile(r"(Classifier|Classification|Segmentation|Segmenter|Tagger)$")
-"""How the classes of models are called whose output is over classes."""
+"""Ends of the names of models whose output is over classes."""
 LABELS = frozenset({"label", "labels"})
-"""How a forward calls the classes that it takes a loss against; targets may be of any kind."""
+"""Names of the argument of a forward for target classes; ``targets`` may be anything."""
 LOGITS = "logits"
-"""How models name what they return when it is logits, alone or as the last word ("class_logits")."""
+"""The name under which models return logits, alone or as the last word ("class_logits")."""
 NEARLY_ONE = 1e-3
 TINY = 1e-38
 
@@ -51,10 +51,10 @@ class Loss(msgspec.Struct, frozen=True):
 
 
 class Head(msgspec.Struct, frozen=True):
-    """An output of the model, and the weight that gives it.
+    """An output of the model, and the use of the weight that computes it.
 
-    ``name`` is what it is returned as, in a dictionary or an object. ``scored`` says that the forward takes a negative
-    log likelihood of it, as a model does that returns its loss.
+    ``name`` is its key or attribute in what the forward returns. ``scored`` says that the forward itself takes a
+    negative log likelihood of it, as models that return their loss do.
     """
 
     use: Use
@@ -64,7 +64,7 @@ class Head(msgspec.Struct, frozen=True):
 
 
 def initial_loss(model: torch.nn.Module, head: Head, tables: Collection[int]) -> Loss | None:
-    """The cross entropy of an output that is over classes, for labels that are all equally likely.
+    """Return the cross entropy of an output over classes, for equally likely labels; None for other outputs.
 
     It is over classes if the model ends in a softmax, takes a loss of it or returns it as logits, or if it is as wide
     as the number of classes: the value of an attribute, of an argument of the constructor or of an entry of the
@@ -107,19 +107,19 @@ def _counted(model: torch.nn.Module, classes: int, tables: Collection[int]) -> s
 
 
 def _suggested(model: torch.nn.Module, path: str, classes: int) -> str | None:
-    """The name of a size, of a layer, of the model or of labels that lets an output be taken for one over classes."""
+    """Return the name of a size, a layer, the model or an argument that suggests an output over classes."""
     layer = next((part for part in path.split(".") if part.rpartition("_")[2] in HEADS), None)
     named = _named(model, SIZES, classes) or (f"the name `{layer}`" if layer else None)
     if named is None and CLASSIFIER.search(type(model).__name__):
         named = f"the name `{type(model).__name__}`"
     arguments = [name for name in _arguments(model.forward) if name in LABELS]
-    if integers_given(model) is None:  # so that the value of the argument is not known
+    if integers_given(model) is None:  # the value of the argument is not known
         arguments += [name for name in COUNTS if name in _arguments(type(model).__init__)]
     return named or (f"the argument `{arguments[0]}`" if arguments else None)
 
 
 def _last(model: torch.nn.Module, head: Head) -> str | None:
-    """What a model says that ends in a linear layer, with numbers for each sample."""
+    """Return a description of the last layer, if it is linear and gives a vector for each sample."""
     owner, _, _ = head.use.path.rpartition(".")
     linear = isinstance(dict(model.named_modules()).get(owner), torch.nn.Linear)
     return f"the last linear layer `{owner}`" if linear and head.output.dim() == 2 else None
@@ -128,7 +128,7 @@ def _last(model: torch.nn.Module, head: Head) -> str | None:
 def _arguments(function: Callable[..., object]) -> Collection[str]:
     try:
         return inspect.signature(function).parameters
-    except (TypeError, ValueError):  # as of what is not written in Python
+    except (TypeError, ValueError):  # a function that is not written in Python
         return ()
 
 

@@ -16,9 +16,9 @@ from initaudit.probe.words import few
 from initaudit.timeline import Decisive, InitialLoss, Layer, Setting, SignalProfile
 
 REMEMBERED = 256
-"""Uses of one weight that are told."""
+"""Maximum number of uses of one weight that are reported."""
 ENOUGH = 32
-"""Samples from which on a unit that none activates is dead: with one, half of a healthy network is off."""
+"""Minimum number of samples for counting dead units; with one sample, half of a healthy network is off."""
 
 
 def profile(
@@ -29,7 +29,7 @@ def profile(
     timelines: Timelines,
     model: torch.nn.Module,
 ) -> SignalProfile:
-    """The layers of the first pass, with what every pass measured of them. ``chains`` leads from path to chain."""
+    """Return the layers of the first pass with the measurements of all passes. ``chains`` maps paths to chains."""
     first = passes[0]
     return SignalProfile(
         observer=Observer.PROBE,
@@ -47,7 +47,7 @@ def profile(
 
 
 def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timelines) -> Iterator[Layer]:
-    """Every weight at its first use."""
+    """Yield every weight at its first use."""
     by_label: list[dict[str, Use]] = [{use.label: use for use in reversed(one.uses)} for one in passes]
     every: dict[str, list[Use]] = {}
     for use in passes[0].uses:
@@ -118,7 +118,7 @@ def _loss(passes: Sequence[Pass]) -> InitialLoss | None:
 
 
 def unfollowed(one: Pass, timelines: Timelines, model: torch.nn.Module) -> str | None:
-    """Which weights nothing was measured of, though inputs meet them; None when there are none."""
+    """Return which weights were used but not measured, as text; None if there are none."""
     measured = {path for use in one.uses for path in (use.path, *use.makers)}
     left = {path: name for path, name in one.unfollowed.items() if path not in measured}
     fixed = dict.fromkeys(use.path for use in one.uses if use.fixed and not use.normalized)
@@ -134,7 +134,7 @@ def unfollowed(one: Pass, timelines: Timelines, model: torch.nn.Module) -> str |
 
 
 def _skipped(one: Pass, unmeasured: str | None) -> Iterator[tuple[str, str]]:
-    """Yield what a pass does not tell, and why."""
+    """Yield each measurement that a pass lacks, and the reason."""
     if unmeasured is not None:
         yield "layers", f"the signal after some weights was not judged: {unmeasured}"
     if one.no_gradient is not None:

@@ -1,7 +1,7 @@
 """Record allocations and writes with their lines, by a torch dispatch mode around a build.
 
-The storage is the key, not the tensor: ``weight.data.normal_()`` works on another tensor over the same storage.
-Storages are watched by weak references, which keep their identity from being used again.
+Records are kept by storage, since ``weight.data.normal_()`` works on another tensor over the same storage. Weak
+references to storages prevent the reuse of their identity.
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ from initaudit.schemes import Distribution, distribution_of
 RAW_OPERATORS = frozenset({
     "empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted", "empty_quantized",
 })  # fmt: skip
-# In-place operators that replace all elements, whatever they held.
+# In-place operators that replace all elements, whatever their values were.
 OVERWRITES = frozenset({
     "normal_", "uniform_", "fill_", "zero_", "copy_", "random_", "bernoulli_", "exponential_", "log_normal_", "cauchy_",
     "geometric_",
 })  # fmt: skip
-# In-place operators on sizes and strides, or on what memory a tensor is over: they write no element.
+# In-place operators that change sizes, strides or the storage of a tensor, and write no element.
 METADATA = frozenset({
     "set_", "t_", "transpose_", "unsqueeze_", "squeeze_", "as_strided_", "swapaxes_", "swapdims_", "detach_", "rename_",
 })  # fmt: skip
-# Where a number leaves the dispatcher and the program may take one branch or another.
 NAMES = {"lift_fresh": "tensor", "_to_copy": "to", "detach": "tensor", "alias": "tensor"}
-"""Operators that stand for another call in the program: data that comes into torch arrives as one of these."""
+"""The call in the program behind an operator: data that enters torch arrives by one of these."""
 SELECTS = frozenset({"index", "index_select", "masked_select", "gather", "take"})
 """Operators that copy elements of their first argument."""
 DECISIONS = frozenset(
     {"_local_scalar_dense", "equal", "allclose", "is_nonzero", "nonzero", "masked_select", "_unique2"}
 )
+"""Operators that return a number or a size to Python, which may branch on it."""
 
 OF_CHILDREN = frozenset({"children", "named_children"})
-"""Methods of a module that do not look into what it holds."""
+"""Methods of a module that return only its direct children."""
 
 Fill = Callable[[torch.Tensor, int], None]
-"""Fills the memory that a tensor is over, from a byte on."""
+"""Fills the memory of a tensor, starting at a byte offset."""
 
 
 class Effect(enum.Enum):
-    """What an operator does, as far as memory goes."""
+    """The effect of an operator on memory."""
 
     ALLOCATES = enum.auto()
     RESIZES = enum.auto()
@@ -65,7 +65,7 @@ class Effect(enum.Enum):
 
 @functools.cache
 def effect_of(function: Any) -> Effect:
-    """By the operator's schema."""
+    """Return the effect of an operator, according to its schema."""
     name = plain_name(function)
     if name in RAW_OPERATORS:
         return Effect.ALLOCATES
@@ -78,14 +78,14 @@ def effect_of(function: Any) -> Effect:
 
 @functools.cache
 def plain_name(function: Any) -> str:
-    """The operator's name, without namespace and overload."""
+    """Return the name of an operator, without namespace and overload."""
     name: str = function._schema.name
     return name.rpartition("::")[2]
 
 
 @functools.cache
 def written_arguments(function: Any) -> tuple[tuple[int, str, bool], ...]:
-    """Position and name of each argument that is written, and whether it is there for the result alone (``out=``)."""
+    """Return position and name of each argument that is written, and whether it only takes the result (``out=``)."""
     return tuple(
         (position, argument.name, argument.kwarg_only)
         for position, argument in enumerate(function._schema.arguments)
@@ -99,7 +99,7 @@ def asks_for_types(code: CodeType) -> bool:
 
 
 class Decision:
-    """A number that left the dispatcher, computed from raw memory: the line that asked for it, and the memory."""
+    """A Python number computed from uninitialized memory: the line that reads it, and the memory."""
 
     __slots__ = ("caller", "garbage")
 
@@ -111,8 +111,8 @@ class Decision:
 class Application(NamedTuple):
     """A call of ``module.apply``.
 
-    It says which modules were ``there``, the ``kinds`` of layers of torch whose weight it wrote, and the constructors
-    of the module that were running, from the inside out.
+    ``there`` are the modules that existed, ``kinds`` the types of torch's layers whose weight was written, and
+    ``constructors`` the running constructors of the module, innermost first.
     """
 
     module: torch.nn.Module
@@ -122,11 +122,11 @@ class Application(NamedTuple):
 
 
 class Walk:
-    """A walk of user code over the parts of a ``module``: which ``method`` it called there, and what it came to.
+    """A loop of user code over the parts of a ``module``, returned by its ``method``.
 
-    ``names`` are empty where the method gives none, ``kinds`` are the types of the parts, and ``ended`` says that it
-    came to everything. ``scope`` are the global names of its code. ``below`` is all that the module held by
-    then, where the code asks for types.
+    ``names`` and ``kinds`` are the names and types of the parts; a method without names gives none. ``ended`` says
+    that the loop saw all parts. ``scope`` are the globals of the code. ``below`` are all modules below the module at
+    the end, if the code tests types.
     """
 
     __slots__ = ("below", "call", "ended", "kinds", "method", "module", "names", "scope")
@@ -142,7 +142,7 @@ class Walk:
         self.ended = False
 
     def end(self) -> None:
-        """Take note of the end."""
+        """Note that the loop has ended."""
         self.ended = True
         module = self.module()
         if module is not None and self.method in OF_CHILDREN and asks_for_types(self.call.code):
@@ -156,7 +156,7 @@ def run(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 class Filler(TorchDispatchMode):
-    """Fills every tensor over memory that nothing wrote, and records nothing."""
+    """Fills all uninitialized memory, and records nothing."""
 
     def __init__(self, fill: Fill) -> None:
         super().__init__()
@@ -174,12 +174,12 @@ class Filler(TorchDispatchMode):
         return result
 
     def foreign(self, tensor: torch.Tensor, call: str, owner: object) -> None:
-        """A tensor over memory that something else than torch has just allocated, and wrote nothing to."""
+        """Fill memory that another library has just allocated without writing it."""
         self.fill(tensor, 0)
 
 
 class Watch(TorchDispatchMode):
-    """Records allocations and writes; ``fill`` is called with every tensor over memory that nothing wrote."""
+    """Records allocations and writes; ``fill`` is called with every tensor over uninitialized memory."""
 
     abstract = False
     """Whether large tensors have no memory."""
@@ -191,9 +191,9 @@ class Watch(TorchDispatchMode):
         self.decisions: list[Decision] = []
         self.applications: list[Application] = []
         self.walks: list[Walk] = []
-        self.failure: Exception | None = None  # the first of our own: what was watched is not the whole then
-        self._foreign: dict[int, Record] = {}  # memory that is not torch's, by address
-        self._running: Initializer | None = None  # the call of nn.init that wrote last, and the records it wrote
+        self.failure: Exception | None = None  # the first internal error; the record is incomplete then
+        self._foreign: dict[int, Record] = {}  # memory of other libraries, by address
+        self._running: Initializer | None = None  # the last call of nn.init that wrote
         self._written_by_it: set[int] = set()
 
     def __torch_dispatch__(
@@ -207,7 +207,7 @@ class Watch(TorchDispatchMode):
             self._take_in(effect, function, args, given, result, size)
         except EXHAUSTED:
             raise
-        except Exception as error:  # the constructor goes on: it has nothing to do with a failure of ours
+        except Exception as error:  # the constructor continues: an internal error does not concern it
             self.failure = self.failure or error
         return result
 
@@ -219,7 +219,7 @@ class Watch(TorchDispatchMode):
     def _take_in(
         self, effect: Effect, function: Any, args: tuple[Any, ...], given: dict[str, Any], result: Any, size: int
     ) -> None:
-        """Note what an operator did. ``size`` is what its first argument had before it was resized, in bytes."""
+        """Record what an operator did. ``size`` is the size of its first argument before a resize, in bytes."""
         if effect is Effect.ALLOCATES:
             self._allocated(f"torch.{plain_name(function)}", result)
         elif effect is Effect.RESIZES:
@@ -230,7 +230,7 @@ class Watch(TorchDispatchMode):
             self._made(plain_name(function), args, given, result)
 
     def holds(self, tensor: torch.Tensor) -> bool:
-        """Whether there are values to look at."""
+        """Whether a tensor has values."""
         return not tensor.is_meta
 
     def __exit__(self, *exception: Any) -> None:
@@ -238,7 +238,7 @@ class Watch(TorchDispatchMode):
         self._running = None
 
     def record_of(self, tensor: torch.Tensor) -> Record | None:
-        """The life of a tensor's memory, as far as it was watched."""
+        """Return the record of a tensor's memory, if there is one."""
         storage = storage_of(tensor)
         if storage is None:
             return None
@@ -247,14 +247,14 @@ class Watch(TorchDispatchMode):
 
     @property
     def holds_garbage(self) -> bool:
-        """Whether there is memory now that nothing wrote, or values that were computed from such memory."""
+        """Whether uninitialized memory exists, or values that were computed from it."""
         records = (*self.records.values(), *self._foreign.values())
         return any(record.garbage is not None and not record.reference.expired() for record in records)
 
     def foreign(self, tensor: torch.Tensor, call: str, owner: object) -> None:
-        """A tensor over memory that something else than torch has just allocated, and wrote nothing to.
+        """Record memory that another library has just allocated without writing it.
 
-        It is forgotten with its ``owner``: others come to lie at its address.
+        The record is deleted with the ``owner`` of the memory, since its address may be used again.
         """
         storage = storage_of(tensor)
         if storage is not None and storage.nbytes() > 0:
@@ -266,7 +266,7 @@ class Watch(TorchDispatchMode):
                 self.fill(tensor, 0)
 
     def initialized(self, tensor: torch.Tensor, name: str, arguments: dict[str, Any]) -> None:
-        """A call of ``nn.init`` that left no trace of its own."""
+        """Record a call of ``nn.init`` that no operator showed."""
         record = self.record_of(tensor) or self._new(tensor, "storage", raw=False)
         if record is not None:
             record.wrote(_initialized(name, arguments, tensor, who().settled()), None)
@@ -284,7 +284,7 @@ class Watch(TorchDispatchMode):
             self.fill(result, 0)
 
     def _resized(self, result: torch.Tensor, size: int) -> None:
-        """What a tensor gains by ``resize_`` is raw, like the whole of it when it was nothing before."""
+        """Record a ``resize_``: the added memory is uninitialized, or all of it if the tensor was empty."""
         if _bytes(result) <= size:
             return
         record = self.record_of(result)
@@ -296,7 +296,7 @@ class Watch(TorchDispatchMode):
             self.fill(result, size)
 
     def _made(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-        """New tensors whose values the operator computes; a view of old memory is nothing new."""
+        """Record new tensors with computed values; a view of recorded memory is not new."""
         sources = self._records(args, kwargs)
         for source in sources:
             source.unread = None
@@ -328,7 +328,7 @@ class Watch(TorchDispatchMode):
     def _computed(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: torch.Tensor
     ) -> Distribution | None:
-        """What an operator leaves in new memory: what a factory draws, or what becomes of a draw."""
+        """Return the distribution of a new tensor: that of a factory, or a transformed one."""
         operands = [tensor for tensor in tensors_in(args) if tensor.dim() > 0]
         if len(operands) == 1 and args and args[0] is operands[0] and operands[0].shape == result.shape:
             record = self.record_of(operands[0])
@@ -352,7 +352,7 @@ class Watch(TorchDispatchMode):
         caused.settled()
 
     def _noted(self, record: Record, caused: Caused) -> bool:
-        """Whether the running call of ``nn.init`` wrote this before: ``orthogonal_`` ends in ``copy_`` and ``mul_``."""
+        """Whether the running call of ``nn.init`` wrote this before, as ``orthogonal_`` does at its end."""
         running = caused.initializer
         if running is None or self._running is None or running.frame is not self._running.frame:
             self._running, self._written_by_it = running, set()
@@ -395,7 +395,7 @@ class Watch(TorchDispatchMode):
     def _left(
         self, record: Record, tensor: torch.Tensor, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Distribution | None:
-        """What an in-place operator leaves: its own draw, a copy of another, or what becomes of the old one."""
+        """Return the distribution after an in-place operator: drawn, copied, or transformed."""
         if name == "copy_":
             source = self._source(args)
             return source.known() if source is not None else None
@@ -406,7 +406,7 @@ class Watch(TorchDispatchMode):
         return distribution_of(f"Tensor.{name}", shape_of(tensor), plain(args[1:]), _drawing_keywords(kwargs))
 
     def _source(self, args: tuple[Any, ...]) -> Record | None:
-        """The memory that a copy is from."""
+        """Return the record of the source of a copy."""
         return next((found for one in tensors_in(args[1:]) if (found := self.record_of(one)) is not None), None)
 
     def _records(self, *values: Any) -> list[Record]:
@@ -414,7 +414,7 @@ class Watch(TorchDispatchMode):
 
 
 def _initialized(called: str, arguments: dict[str, Any], tensor: torch.Tensor, caused: Caused) -> Written:
-    """A call of ``nn.init``, which writes all of the tensor it is given."""
+    """Return the write of a call of ``nn.init``, which writes all of its tensor."""
     given = {name: plain_value(value) for name, value in arguments.items() if name not in ("tensor", "generator")}
     shape = shape_of(tensor)
     return Written(
@@ -432,7 +432,7 @@ def _first_garbage(records: list[Record]) -> Record | None:
 
 
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:
-    """Every tensor in the arguments or the result of an operator."""
+    """Yield every tensor in the arguments or the result of an operator."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, list | tuple):

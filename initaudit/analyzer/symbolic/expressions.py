@@ -263,7 +263,7 @@ def _any_item(items: list[Value], index: Index) -> Value:
 
 
 def _entry(run: Run, items: dict[str, Value], name: str) -> Value:
-    """Return the entry with a key; in a model that a program built, any entry with the same last part of the name."""
+    """Return the entry with a key; for a module inside a model, the last part of the name has to agree."""
     if name in items or run.built is None:
         return items.get(name, UNKNOWN)
     last = name.rpartition(".")[2]

@@ -1,7 +1,7 @@
-"""What an expression can be worth when a constructor is run symbolically.
+"""The values of expressions in a symbolic run of a constructor.
 
-Values have identity where Python's have: two names for one tensor are one object. What is not known is ``Unknown``
-or, where it is the same unknown every time it is read, a ``Symbol`` with a canonical text.
+Values have identity as in Python: two names for one tensor are one object. An unknown value is ``Unknown``, or a
+``Symbol`` with a canonical text if it is the same each time it is read.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 
 MAX_TEXT = 4_096
-"""Characters of a string, and of the text of an unknown: names and formulas are shorter."""
+"""Maximum length of a string, and of the text of a symbol, in characters."""
 MAX_BITS = 256
-"""Bits of a number: nothing in a model is larger."""
+"""Maximum size of an integer, in bits."""
 MAX_ITEMS = 2_000
-"""Items of a list that is put together from others, and of a text of nested lists."""
+"""Maximum number of items of a joined list, and of nested lists in a text."""
 
 
 class OutOfBudgetError(Exception):
-    """The run became too long, or its values too many, to be worth finishing."""
+    """The run took too many steps or created too many values."""
 
 
 class Distinct:
-    """An object of which nothing may be known but that it is none of the others: it has a number that none ever has."""
+    """An object with an identity: its number is used for no other object."""
 
     __slots__ = ("_number",)
     _number: int
@@ -52,12 +52,12 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nothing is known about it."""
+    """A value about which nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unset:
-    """An attribute or name that does not exist (on this path)."""
+    """An attribute or name that does not exist on this path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Size:
 
 @dataclass(slots=True, eq=False)
 class Sequence:
-    """A list or tuple. ``complete`` is False when it holds more than is listed."""
+    """A list or tuple. ``complete`` is False if it may have more items than are listed."""
 
     items: list[Value]
     complete: bool = True
@@ -106,7 +106,7 @@ class Mapping(Distinct):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The node that did something, and the slice it stands in."""
+    """The syntax node that caused an effect, and its slice of the file."""
 
     snippet: Snippet
     node: ast.AST
@@ -114,7 +114,7 @@ class Origin:
 
 @dataclass(slots=True, eq=False)
 class WriteEvent:
-    """A write of some memory under a condition. ``part`` is None for all of it; ``by`` is canonical."""
+    """A write to memory under a condition. ``part`` is None for all of it; ``by`` is a canonical name."""
 
     origin: Origin
     cause: Origin | None
@@ -125,7 +125,7 @@ class WriteEvent:
     gain: float | None = None
 
     def repeats(self, other: WriteEvent) -> bool:
-        """Whether it is the same statement on the same path, reached from the same call or from one nobody knows."""
+        """Whether two writes are one statement on one path, reached from the same call or from an unknown one."""
         same = self.origin.node is other.origin.node and self.condition is other.condition and self.part == other.part
         called = self.cause.node if self.cause is not None else None
         return same and (called is None or (other.cause is not None and called is other.cause.node))
@@ -133,7 +133,7 @@ class WriteEvent:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some of a tensor: an index along one dimension, its bounds as text; ``exact`` when they are known."""
+    """A part of a tensor: an index along one dimension, with its bounds as text; ``exact`` if they are known."""
 
     start: str | None
     stop: str | None
@@ -153,7 +153,7 @@ INEXACT = Part(None, None, False)
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A subscript that selects along one dimension. ``start`` and ``stop`` are texts; ``whole`` is all of it."""
+    """A subscript that selects along one dimension. ``start`` and ``stop`` are texts; ``whole`` selects everything."""
 
     constant: object = None
     start: str | None = None
@@ -167,11 +167,11 @@ class Index:
 
 @dataclass(slots=True, eq=False)
 class Storage:
-    """Memory. ``raw`` says that allocating it wrote nothing; ``escaped`` that code nobody could read had hold of it.
+    """Memory. ``raw`` says that the allocation wrote nothing; ``escaped`` that unreadable code had access to it.
 
-    ``from_torch`` says that what allocates is an attribute of the torch module, by whatever name (``torch.Tensor(3)``).
-    ``garbage`` is the memory that nobody had written when this was computed from it, ``possible`` are memories of which
-    this is one, and nobody knows which.
+    ``from_torch`` says that an attribute of the torch module allocates it, under any name (``torch.Tensor(3)``).
+    ``garbage`` is the uninitialized memory that this was computed from. If this is one of several memories and it is
+    unknown which, they are ``possible``.
     """
 
     origin: Origin | None
@@ -191,7 +191,7 @@ class Storage:
     possible: tuple[Storage, ...] = ()
 
     def escape(self, reason: str) -> None:
-        """Whoever has hold of this may write it, and with it whatever it may be."""
+        """Note that unreadable code may write this memory, and every memory that it may be."""
         self.escaped = self.escaped or reason
         for each in self.possible:
             each.escape(reason)
@@ -199,26 +199,26 @@ class Storage:
 
 @dataclass(slots=True, eq=False)
 class Tensor(Distinct):
-    """A tensor object over memory that may be swapped (``.data =``). ``part`` is set for a view of some of it."""
+    """A tensor object over memory that can be replaced (``.data =``). ``part`` is set for a view of a part of it."""
 
     storage: Value  # a Memory, or a Choice of them
     parameter: bool = False
     buffer: bool = False
     part: Part | None = None
     attributes: dict[str, Value] = field(default_factory=dict)
-    elements: bool = False  # one of many elements of the memory, reached by a loop
+    elements: bool = False  # one element of the memory, the variable of a loop
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Memory(Distinct):
-    """A storage as a value, so that a choice of storages is possible."""
+    """A storage as a value, so that it can be part of a choice."""
 
     storage: Storage
 
 
 @dataclass(slots=True, eq=False)
 class Instance(Distinct):
-    """An object. ``cls`` is its class in the project, ``external`` the torch class it is or derives from, canonically.
+    """An object. ``cls`` is its class in the project, ``external`` the canonical name of its torch class or base.
 
     ``children`` are the items of a container (Sequential, ModuleList, ParameterList).
     """
@@ -249,7 +249,7 @@ class Function(Distinct):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lambda(Distinct):
-    """A lambda expression with the names it was made among."""
+    """A lambda expression with the names of its scope."""
 
     origin: Origin
     closure: dict[str, Value]
@@ -257,7 +257,7 @@ class Lambda(Distinct):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Builtin(Distinct):
-    """An operation of the interpreter itself, such as a method of a tensor or of a list."""
+    """An operation that the interpreter implements, such as a method of a tensor or of a list."""
 
     name: str
     call: Callable[..., Value]
@@ -272,7 +272,7 @@ class Class:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """A name of a package that is known by tables, not by source."""
+    """A name of a package that is described by tables, not read from source."""
 
     name: str
 
@@ -287,10 +287,10 @@ class Super(Distinct):
 
 @dataclass(frozen=True, slots=True)
 class Signal(Distinct):
-    """The output of a forward: which weight it comes from and what it has met since.
+    """The output of a forward: the weight that it comes from, and the operations since then.
 
-    ``trail`` are the weights before it, each with the activation it met, as far back as nothing normalized or added
-    anything.
+    ``trail`` are the weights before that one, each with the activation after it, back to the last normalization or
+    addition.
     """
 
     weight: Instance | None
@@ -299,7 +299,7 @@ class Signal(Distinct):
     trail: tuple[tuple[Instance, str], ...] = ()
 
     def through(self, layer: Instance) -> Signal:
-        """The output of a further layer."""
+        """Return the output of a further layer."""
         if self.weight is None or self.activation is None or self.normalized:
             return Signal(layer)
         return Signal(layer, trail=(*self.trail, (self.weight, self.activation)))
@@ -307,7 +307,7 @@ class Signal(Distinct):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice(Distinct):
-    """One value where ``condition`` holds, another where it does not; ``size`` counts the values it chooses among."""
+    """One value if ``condition`` holds, another otherwise; ``size`` is the number of values to choose from."""
 
     condition: Condition
     then: Value
@@ -342,14 +342,14 @@ NONE = Constant(None)
 
 
 def _short(text: str) -> str:
-    """Return a text, or what is the same for the same text where it is too long."""
+    """Return a text, or a digest of it if it is too long."""
     if len(text) <= MAX_TEXT:
         return text
     return f"{text[:64]}...{hashlib.blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
 
 
 def constant(value: object) -> Value:
-    """Return a known value as long as it has a size that one may go on with; else nothing is known of it."""
+    """Return a constant, or an unknown value if the constant is too large."""
     if isinstance(value, str | bytes):
         return Constant(value) if len(value) <= MAX_TEXT else UNKNOWN
     if isinstance(value, int):
@@ -358,9 +358,9 @@ def constant(value: object) -> Value:
 
 
 def joined(one: list[Value], other: list[Value], *, complete: bool, is_list: bool) -> Sequence:
-    """Return a list with the items of two. Of a list that is too long the rest is not listed.
+    """Return a list with the items of two lists, cut to the maximum length.
 
-    Raises OutOfBudgetError when the rest may hold parameters.
+    Raises OutOfBudgetError if the rest may contain parameters.
     """
     items = [*one, *other]
     if any(not isinstance(item, Constant | Symbol | Size) for item in items[MAX_ITEMS:]):
@@ -369,7 +369,7 @@ def joined(one: list[Value], other: list[Value], *, complete: bool, is_list: boo
 
 
 def inside(value: Value) -> Iterator[Value]:
-    """Yield what a value is, or what lies in lists, mappings and choices, however nested; each object once."""
+    """Yield a value, or the values in lists, mappings and choices, at any depth; each object once."""
     pending, seen = [value], set[int]()
     while pending:
         found = pending.pop()
@@ -388,14 +388,14 @@ def inside(value: Value) -> Iterator[Value]:
 
 
 def element(tensor: Tensor) -> Tensor:
-    """What a loop over the tensor binds: one view after the other, together all of it."""
+    """Return the variable of a loop over a tensor: a view that in the end covers all of it."""
     return Tensor(tensor.storage, part=tensor.part, elements=tensor.part is None or tensor.part is INEXACT)
 
 
 def choose(condition: Condition, then: Value, otherwise: Value) -> Value:
-    """A choice, or the value itself where both ways give the same.
+    """Return a choice, or the value itself if both branches give the same.
 
-    Raises OutOfBudgetError when there is too much to choose from: choices of choices grow exponentially.
+    Raises OutOfBudgetError if there are too many values, since nested choices grow exponentially.
     """
     if then is otherwise or (isinstance(then, Constant | Symbol | Unknown | Unset) and then == otherwise):
         return then
@@ -409,7 +409,7 @@ def choose(condition: Condition, then: Value, otherwise: Value) -> Value:
 
 
 def simplify(value: Value, given: Condition) -> Value:
-    """The value as far as the path condition decides it."""
+    """Return the value without the choices that the path condition decides."""
     while isinstance(value, Choice):
         outcome = decide(value.condition, given)
         if outcome is None:
@@ -419,7 +419,7 @@ def simplify(value: Value, given: Condition) -> Value:
 
 
 def leaves(value: Value, given: Condition) -> list[tuple[Condition, Value]]:
-    """Every value it may be, each with the condition for it."""
+    """Yield every value that it may be, with the condition for it."""
     value = simplify(value, given)
     if not isinstance(value, Choice):
         return [(given, value)]
@@ -432,7 +432,7 @@ def leaves(value: Value, given: Condition) -> list[tuple[Condition, Value]]:
 
 
 def text(value: Value) -> str:
-    """A canonical text: equal for values that are the same unknown. Raises OutOfBudgetError for lists without end."""
+    """Return a canonical text, equal for equal unknowns. Raises OutOfBudgetError for endless lists."""
     return _text(value, itertools.count(1))
 
 
