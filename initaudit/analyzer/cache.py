@@ -1,8 +1,8 @@
-"""The cache: results of earlier runs, by content, which are reused while they are valid.
+"""The cache: results of earlier runs, which are reused while they are valid.
 
-A result holds while no file it was decided by changed, nothing came to or went from the paths that were looked at for
-it, and no search behind it finds other files. One file per kind of run, replaced as a whole: runs that share a folder,
-or are killed, lose at most their own results.
+A result is valid as long as the content of the files that it depends on is the same, nothing appeared at or disappeared
+from its paths, and its searches find the same files. There is one file per kind of run, which is replaced as a whole:
+runs that share a folder, or are killed, lose at most their own results.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Kept by initaudit; safe to
 MARKS = {".gitignore": "*\n", "CACHEDIR.TAG": TAG}
 OWN = "initaudit-"
 _OWN_FILE = re.compile(OWN + r"([0-9a-f]{32}\.msgpack|[a-z0-9_]+\.tmp)")
-"""How files of results are called: a folder may hold other things besides."""
+"""The names of the cache's own files; the folder may contain others."""
 DIGEST_SIZE = 16
 SETTLED = 2_000_000_000
-"""Nanoseconds: a file that was written later than this before it was read may change without a new time."""
+"""Nanoseconds: a file that was written this shortly before it was read may change again without a new time stamp."""
 MAX_KINDS = 32
-"""How many kinds of run a folder keeps results of: the oldest go first."""
+"""Maximum number of kinds of run in a folder; the oldest are removed first."""
 ABANDONED = 3600
-"""Seconds after which an unfinished file was left behind by a run that was killed."""
+"""Seconds after which an unfinished file counts as left behind by a killed run."""
 
 
 class Stamp(msgspec.Struct, frozen=True, array_like=True):
-    """A file as it was. One that is not there, or cannot be read, has size -1.
+    """The state of a file; size -1 if it is missing or unreadable.
 
-    ``time`` and ``changed`` are those of its content and of its inode, in nanoseconds.
+    ``time`` and ``changed`` are the modification and inode change times, in nanoseconds.
     """
 
     time: int = 0
@@ -52,17 +52,17 @@ class Stamp(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def status(self) -> tuple[int, int, int, int]:
-        """What tells, without a look at the content, that it is the same file."""
+        """Return what identifies an unchanged file without reading it."""
         return self.time, self.size, self.inode, self.changed
 
     @property
     def written(self) -> int:
-        """When it was written, or an older one was moved to its place."""
+        """Return the time when it was written or moved to its place."""
         return max(self.time, self.changed)
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
-    """What a file showed, and the numbers of the files, places and searches that decided it."""
+    """The result of a file, and the numbers of the files, places and searches that it depends on."""
 
     observation: Observation | None
     files: tuple[int, ...]
@@ -71,14 +71,14 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Asked(msgspec.Struct, frozen=True, array_like=True):
-    """A search, and the numbers of the files it found."""
+    """A search, and the numbers of the files that it found."""
 
     search: Search
     found: frozenset[int]
 
 
 class Store(msgspec.Struct, array_like=True):
-    """The file: everything that is known, with files, places and searches by number."""
+    """The stored data: results, files, places and searches, referred to by number."""
 
     written: int = 0
     names: list[str] = []
@@ -100,21 +100,21 @@ class Cache:
         self._path = folder / f"{OWN}{self._kind.hex()}.msgpack"
         self._began = _now()
         self._changed = False
-        self._late: set[int] = set()  # files that were written, or put there, since the run began
+        self._late: set[int] = set()  # files that were written or moved there during the run
         self._store = self._read()
         self._number_all()
         self._drop_what_no_longer_holds()
 
     def __contains__(self, filename: str) -> bool:
-        """Whether a file needs no reading."""
+        """Whether the result of a file is valid."""
         return filename in self._store.entries
 
     def reading(self, filename: str) -> Reading:
-        """What a file shows."""
+        """Return the result of a file."""
         return Reading(filename=filename, observation=self._store.entries[filename].observation)
 
     def keep(self, readings: Iterable[Reading]) -> None:
-        """Take in what was read, and write everything down if anything is new."""
+        """Add new results, and write the store if anything is new."""
         unsettled = set()
         for reading in readings:
             self._changed = True
@@ -130,7 +130,7 @@ class Cache:
         if self._changed:
             self._write(without=unsettled)
 
-    # What no longer holds
+    # Invalid results
 
     def _drop_what_no_longer_holds(self) -> None:
         store = self._store
@@ -150,7 +150,7 @@ class Cache:
             self._forget_the_rest()
 
     def _has_changed(self, number: int) -> bool:
-        """Whether a file's content is another; a new time or place on the disk alone is noted and forgiven."""
+        """Whether the content of a file changed; if only its stamp changed, the new stamp is stored."""
         store, old = self._store, self._store.stamps[number]
         if _status(store.names[number]) == old.status and old.written < store.written - SETTLED:
             return False
@@ -161,7 +161,7 @@ class Cache:
         return new.digest != old.digest or new.size != old.size
 
     def _is_another(self, number: int, place: tuple[str, int]) -> bool:
-        """Whether something came to a place, or went from it."""
+        """Whether something appeared at a path or disappeared from it."""
         path, before = place
         if (now := what_is_at(path)) == before:
             return False
@@ -169,7 +169,7 @@ class Cache:
         return True
 
     def _answered_otherwise(self, changed: set[int]) -> set[int]:
-        """The searches that find other files than before, because files changed, came or went."""
+        """Return the searches that find other files than before."""
         store = self._store
         suspects: dict[str, set[int]] = {}
         for folder, before in store.folders.items():
@@ -188,7 +188,7 @@ class Cache:
         }
 
     def _forget_the_rest(self) -> None:
-        """Forget the files, places and searches that no result depends on any longer."""
+        """Remove the files, places and searches that no result depends on any longer."""
         old, entries = self._store, self._store.entries
         self._store = store = Store(written=old.written)
         searches = {number for entry in entries.values() for number in entry.searches}
@@ -254,7 +254,7 @@ class Cache:
     # The file
 
     def _read(self) -> Store:
-        """What is stored; nothing when it cannot be read, or is not what was written, whatever the reason."""
+        """Return the stored data; an empty store if it is unreadable or damaged."""
         raw = memoryview(_bytes(str(self._path)))
         content, digest = raw[:-DIGEST_SIZE], raw[-DIGEST_SIZE:]
         if _digest(content, self._kind) != digest:
@@ -266,9 +266,9 @@ class Cache:
         return store if _is_sound(store) else Store()
 
     def _write(self, without: set[str]) -> None:
-        """Replace the file as a whole. A folder that cannot be written costs the next run its time, and nothing else.
+        """Replace the file as a whole; a folder that cannot be written is no error.
 
-        Left out is what was decided by files that changed meanwhile.
+        Results that depend on files that changed during the run are left out.
         """
         entries = {name: entry for name, entry in self._store.entries.items() if name not in without}
         store = msgspec.structs.replace(self._store, written=self._began, entries=entries)
@@ -288,7 +288,7 @@ class Cache:
 
 
 def _is_sound(store: Store) -> bool:
-    """Whether every number in a file of results is one of something in it."""
+    """Whether every number in a store refers to something in it."""
     files, places, searches = len(store.names), len(store.places), len(store.searches)
     own = set(store.names)
     return (
@@ -311,7 +311,7 @@ def _below(count: int, numbers: Iterable[int]) -> bool:
 
 
 def _tidy(folder: Path) -> None:
-    """Remove what killed runs left unfinished, and the oldest results when there are those of too many kinds of run."""
+    """Remove unfinished files of killed runs, and the oldest results if there are too many kinds of run."""
     files = [(path.stat().st_mtime, path) for path in folder.iterdir() if _OWN_FILE.fullmatch(path.name)]
     results = sorted((one for one in files if one[1].suffix == ".msgpack"), reverse=True)
     unfinished = [path for written, path in files if path.suffix == ".tmp" and written < time.time() - ABANDONED]
@@ -320,7 +320,7 @@ def _tidy(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """A folder that tells version control and backups to leave it alone; nothing is said for what else lies there."""
+    """Create the folder; an empty one is marked to be ignored by version control and backups."""
     folder.mkdir(parents=True, exist_ok=True)
     if not any(folder.iterdir()):
         for name, text in MARKS.items():
@@ -328,7 +328,7 @@ def make_folder(folder: Path) -> None:
 
 
 def remove(folder: Path) -> bool:
-    """Remove what a cache wrote, and the folder when nothing else is in it; False when nothing here is of a cache."""
+    """Remove the files of the cache, and the folder if it is empty then. Returns whether there were any."""
     own = [path for path in folder.iterdir() if _OWN_FILE.fullmatch(path.name)]
     if marked := _bytes(str(folder / "CACHEDIR.TAG")) == TAG.encode():
         own += [folder / name for name, text in MARKS.items() if _bytes(str(folder / name)) == text.encode()]
@@ -340,7 +340,7 @@ def remove(folder: Path) -> bool:
 
 
 def _own_version() -> tuple[object, ...]:
-    """What results depend on besides the code that was read: initaudit as it is, and Python."""
+    """Return what identifies this initaudit and this Python, which results depend on besides the code."""
     own = hashlib.blake2b(digest_size=DIGEST_SIZE)
     for entry in python_files(str(Path(__file__).parent.parent)):
         own.update(_bytes(entry.path))
@@ -348,7 +348,7 @@ def _own_version() -> tuple[object, ...]:
 
 
 def _now() -> int:
-    """The time in nanoseconds by the clock that file systems go by, which is behind by up to ten milliseconds."""
+    """Return the time in nanoseconds by the clock of file systems, which is up to ten milliseconds behind."""
     clock = getattr(time, "CLOCK_REALTIME_COARSE", None)
     return time.time_ns() if clock is None else time.clock_gettime_ns(clock)
 
@@ -364,7 +364,7 @@ def _status(name: str) -> tuple[int, int, int, int]:
 
 
 def _stamp(name: str) -> Stamp:
-    """The stamp of a file as it is now. One that cannot be read is as good as gone: it may become readable."""
+    """Return the present stamp of a file. An unreadable file counts as missing, since it may become readable."""
     status = _status(name)
     if status == Stamp().status:
         return Stamp()
@@ -375,7 +375,7 @@ def _stamp(name: str) -> Stamp:
 
 
 def _bytes(name: str) -> bytes:
-    """What is in a file; nothing when it is none, or cannot be read."""
+    """Return the content of a file; empty if it is no file or unreadable."""
     try:
         return Path(name).read_bytes() if what_is_at(name) == 1 else b""
     except OSError:

@@ -1,6 +1,6 @@
-"""Runs a class's constructor and tells the life of each parameter it creates.
+"""Run the constructor of a class symbolically, and return the timeline of each parameter that it creates.
 
-What the constructor leaves raw may still be written by a framework's initializer, a parent or a subclass: see
+A framework's initializer, a parent or a subclass may still write what the constructor leaves uninitialized; see
 ``programs``.
 """
 
@@ -56,20 +56,20 @@ from initaudit.timeline import Allocation, Coverage, Kind, Only, ParameterTimeli
 
 @dataclass(slots=True)
 class Construction:
-    """A class, the object its constructor left, and the run that made it."""
+    """A class, the object that its constructor made, and the symbolic run of the constructor."""
 
     cls: Defined
     instance: Instance
     run: Interpreter
     failure: str | None = None
-    around: Around | None = None  # what may build it, once that was looked for
+    around: Around | None = None  # the programs that may build it, once they were searched
 
 
 @dataclass(slots=True)
 class Registered:
-    """A storage as it is registered at the end: its name, what as, and on which paths it still is.
+    """A storage that is registered at the end: its name and kind, and the condition under which it is registered.
 
-    ``loaded`` says that the parameter has a function of its own that loads it.
+    ``loaded`` says that the parameter has its own loading function.
     """
 
     storage: Storage
@@ -80,7 +80,7 @@ class Registered:
 
 
 def unreadable_base(project: Project, cls: Defined) -> str | None:
-    """The base class that cannot be read, if there is one; its constructor might do anything."""
+    """Return the base class that cannot be read, if any; its constructor may do anything."""
     order = project.mro(cls)
     if order is None:
         return "a base class could not be resolved"
@@ -104,7 +104,7 @@ def construct(project: Project, cls: Defined) -> Construction:
 
 
 def attempt(construction: Construction, method: Defined, **known: Value) -> None:
-    """Call a method of the constructed object; one that does not parse, or end, fails the construction."""
+    """Call a method of the constructed object; if it does not parse or end, the construction fails."""
     run = construction.run
     try:
         if call_entry(run, construction.instance, method, known) is None:
@@ -120,7 +120,7 @@ def attempt(construction: Construction, method: Defined, **known: Value) -> None
 
 @contextmanager
 def trial(construction: Construction) -> Iterator[None]:
-    """Whatever happens to the constructed object inside is undone at the end."""
+    """Undo, at the end of the context, all changes of the constructed object."""
     run, instance = construction.run, construction.instance
     memory = [(storage, len(storage.writes), storage.escaped) for storage in run.storages]
     tensors_held = [(leaf, leaf.storage) for _, _, leaf in modules.members(run, instance) if isinstance(leaf, Tensor)]
@@ -143,9 +143,9 @@ def trial(construction: Construction) -> Iterator[None]:
 
 
 def call_entry(run: Interpreter, instance: Instance | None, method: Defined, known: dict[str, Value]) -> Value | None:
-    """Call a function with arguments nobody knows: each parameter that is not ``known`` is a symbol of its own.
+    """Call a function with unknown arguments: each parameter that is not ``known`` is a symbol.
 
-    None for one that does not parse.
+    Returns None if the function does not parse.
     """
     found = method.module.function(method.definition)
     if found is None:
@@ -168,12 +168,12 @@ def call_entry(run: Interpreter, instance: Instance | None, method: Defined, kno
 
 
 def not_followed(function: Defined) -> str:
-    """Why nobody knows what a function does that does not parse."""
+    """Return why a function was not followed."""
     return f"{function.definition.name} could not be followed"
 
 
 def _is_integer(annotation: ast.expr | None) -> bool:
-    """Whether an annotation says ``int``, or that and None."""
+    """Whether an annotation is ``int`` or ``int | None``."""
     match annotation:
         case ast.Name(id=name):
             return name == "int"
@@ -186,7 +186,7 @@ def _is_integer(annotation: ast.expr | None) -> bool:
 
 
 def registered(construction: Construction, *, raw: bool = True) -> Iterator[Registered]:
-    """Every storage that is registered as a parameter or buffer when construction ends: the raw ones, or the others."""
+    """Yield the storages registered as parameters or buffers when construction ends: the raw ones, or the others."""
     run, instance = construction.run, construction.instance
     seen: set[int] = set()
     for name, owner in _owners(instance):
@@ -205,7 +205,7 @@ def registered(construction: Construction, *, raw: bool = True) -> Iterator[Regi
 
 
 def _owners(instance: Instance) -> Iterator[tuple[str, Instance]]:
-    """The object and the parameter containers that are attributes of it."""
+    """Yield the object and its attributes that are parameter containers."""
     yield "", instance
     for name, value in instance.attributes.items():
         for _, leaf in leaves(value, TRUE):
@@ -217,7 +217,7 @@ def _owners(instance: Instance) -> Iterator[tuple[str, Instance]]:
 
 
 def coverage(found: Registered, others: list[Storage], impossible: list[Condition]) -> tuple[Coverage, str | None]:
-    """How much of a storage is written, and which path or elements are not. Paths that replace it need no write."""
+    """Return how much of a storage is written, and which path or part is not. A replaced storage needs no write."""
     storage, writes = found.storage, found.storage.writes
     if not writes and decide(found.condition, storage.condition):
         return Coverage.NEVER, None
@@ -238,9 +238,9 @@ def coverage(found: Registered, others: list[Storage], impossible: list[Conditio
 
 
 def options_known(found: Registered, impossible: list[Condition]) -> str | None:
-    """The texts of an option for which a branch writes a storage, where none writes it for any other text.
+    """Return the strings of an option for which a branch writes a storage, if no branch does for other strings.
 
-    None where the constructor refuses other texts, or writes the storage for them too.
+    Returns None if the constructor rejects other strings, or writes the storage for them too.
     """
     storage = found.storage
     covered = any_of([negate(found.condition), *(event.condition for event in storage.writes if event.part is None)])
@@ -261,11 +261,11 @@ def _conditions(others: list[Storage]) -> list[Condition]:
 
 
 def _initializes_others(case: dict[Atom, bool], others: list[Storage], covered: Condition) -> bool:
-    """Whether this path initializes another parameter, and so is one on which this one was forgotten.
+    """Whether a path initializes another parameter, so that this one was forgotten there.
 
-    A path on which nothing is initialized is somebody's choice (``if init_weights:``). One on which an option has none
-    of the values that the code knows (``elif mode == ...`` to the end) happens only where code is written for it: an
-    ``else`` that initializes others.
+    A path that initializes nothing is a choice (``if init_weights:``). A path on which an option has none of the values
+    that the code compares (``elif mode == ...`` to the end) counts only if it has code: an ``else`` that initializes
+    other parameters.
     """
     options = {atom.subject for atom in atoms(covered)}
     chosen = None in options or any(value and atom.subject in options for atom, value in case.items())
@@ -280,13 +280,13 @@ def _initializes_others(case: dict[Atom, bool], others: list[Storage], covered: 
 
 
 def _gap(storage: Storage, covered: Condition, case: dict[Atom, bool]) -> Condition:
-    """The tests of a path, as far as they decide."""
+    """Return the tests of a path that matter."""
     deciding = atoms(covered) - atoms(storage.condition)
     return all_of(Literal(atom, value) for atom, value in case.items() if atom in deciding)
 
 
 def _missing_part(events: list[WriteEvent], shape: tuple[Value, ...] | None) -> str | None:
-    """What the parts that are written come to: None when they are all of it, "" when that cannot be told."""
+    """Return the written parts as text: None if they cover everything, "" if that is unknown."""
     parts = [event.part for event in events if event.part is not None]
     if len({(part.dimension, part.step) for part in parts}) > 1 or not all(map(_comparable, parts)):
         return ""
@@ -297,7 +297,7 @@ def _missing_part(events: list[WriteEvent], shape: tuple[Value, ...] | None) -> 
     else:
         last = {part.start for part in parts if _from_end(part.start)} - {part.stop for part in parts}
         if last and any(part.start in (None, "0") for part in parts):
-            return ""  # whether what is counted from either end meets is not known
+            return ""  # it is unknown whether parts from both ends meet
         reached: set[str | None] = {None, "0"}
         for _ in parts:
             reached |= {part.stop for part in parts if part.start in reached and part.stop is not None}
@@ -307,14 +307,14 @@ def _missing_part(events: list[WriteEvent], shape: tuple[Value, ...] | None) -> 
 
 
 def _length(shape: tuple[Value, ...] | None, dimension: int) -> str | None:
-    """The text of a dimension's length, if every dimension up to it is known."""
+    """Return the length of a dimension as text, if every dimension up to it is known."""
     if shape is None or len(shape) <= dimension or any(isinstance(entry, Size) for entry in shape[: dimension + 1]):
         return None
     return text(shape[dimension])
 
 
 def _comparable(part: Part) -> bool:
-    """Whether the bounds are known well enough to be compared with others."""
+    """Whether the bounds of a part are known well enough to compare them."""
     bounds = f"{part.start}{part.stop}"
     known = part.exact and "<" not in bounds and "?" not in bounds
     return known and (not _from_end(part.start) or (part.start or "")[1:].isdigit())
@@ -336,7 +336,7 @@ def timeline(
     built: Place | None = None,
     only: Only | None = None,
 ) -> ParameterTimeline:
-    """The life of a parameter, in the shared vocabulary."""
+    """Return the timeline of a parameter."""
     storage = found.storage
     origin = storage.origin
     assert origin is not None
@@ -365,7 +365,7 @@ def timeline(
 
 
 def declaring_class(construction: Construction, origin: Origin) -> Defined:
-    """The class of the hierarchy whose body holds the allocation; the class itself for a helper's."""
+    """Return the class in the hierarchy whose body has the allocation; the class itself if a helper allocates."""
     for base in construction.run.project.mro(construction.cls) or ():
         if not isinstance(base, Defined) or base.module.filename != origin.snippet.filename:
             continue
@@ -386,7 +386,7 @@ def _write(event: WriteEvent) -> Write:
 
 
 def _replacement(storage: Storage) -> str | None:
-    """The same allocation as a ``torch.empty`` call, where it names the module that has that."""
+    """Return the allocation as a call of ``torch.empty``, if the code names torch."""
     origin = storage.origin
     if origin is None or not storage.from_torch or not isinstance(origin.node, ast.Call):
         return None

@@ -1,4 +1,4 @@
-"""What a call does: the project's functions are run, torch's looked up, all others let their arguments escape."""
+"""Execute calls: run functions of the project, look up those of torch; arguments of any others escape."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ TRAVERSALS = {"parameters", "named_parameters", "modules", "named_modules", "chi
 
 
 def api_name(name: str) -> str:
-    """A name of an external package, torch's in their canonical spelling."""
+    """Return a name of an external package; torch's in canonical spelling."""
     return torch_api.canonical(name) if name.startswith("torch.") else name
 
 
 def call(run: Run, function: Value, args: list[Value], keywords: dict[str, Value], node: ast.Call) -> Value:
-    """The value of a call expression."""
+    """Return the value of a call expression."""
     if isinstance(function, Api) and function.name == "builtins.super":
         return _super(run, args)
     if isinstance(function, Api) and function.name in ("builtins.locals", "builtins.vars", "builtins.globals"):
@@ -99,14 +99,14 @@ def call_value(run: Run, function: Value, args: list[Value], keywords: dict[str,
 
 
 def _allocates(name: str, args: list[Value], keywords: dict[str, Value]) -> bool:
-    """Whether a method of an object nobody knows is that of a tensor which allocates."""
+    """Whether a method of an unknown object is an allocating method of a tensor."""
     owner, _, method = name.rpartition(".")
     takes_size = method == "new" and (len(args) > 1 or "size" in keywords)
     return bool(owner) and (takes_size or method in torch_api.RAW_METHODS)
 
 
 def _dotted_name(function: Value) -> str | None:
-    """What a function of a project or of a package is called in full."""
+    """Return the dotted name of a function of the project or of a package."""
     match function:
         case Function(defined):
             return defined.qualname
@@ -132,7 +132,7 @@ def _call_either(run: Run, function: Choice, args: list[Value], keywords: dict[s
 
 
 def _call_local(run: Run, function: Lambda, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
-    """Run a lambda or a function defined within a function."""
+    """Run a lambda or a nested function."""
     node = function.origin.node
     if len(run.frames) >= MAX_DEPTH:
         for value in (*args, *keywords.values()):
@@ -149,7 +149,7 @@ def _call_local(run: Run, function: Lambda, args: list[Value], keywords: dict[st
 
 
 def _super(run: Run, args: list[Value]) -> Value:
-    """``super()`` and ``super(Class, self)``."""
+    """Return ``super()`` or ``super(Class, self)``."""
     frame = run.frame
     owner, instance = frame.owner, frame.instance
     if len(args) == 2:
@@ -161,7 +161,7 @@ def _super(run: Run, args: list[Value]) -> Value:
 
 
 def construct(run: Run, cls: Defined, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
-    """An object of a class of the project. Its constructor is a run of its own, so here its insides stay unknown."""
+    """Return an object of a class of the project. Its constructor runs separately, so its content is unknown here."""
     external = torch_base(run, cls)
     if external in ("torch.nn.Parameter", "torch.Tensor"):
         data = args[0] if args else keywords.get("data", UNKNOWN)
@@ -183,7 +183,7 @@ def construct(run: Run, cls: Defined, args: list[Value], keywords: dict[str, Val
 
 
 def _opaque(cls: Defined, external: str | None, args: list[Value], origin: Origin) -> Instance:
-    """An object whose constructor is a run of its own."""
+    """Return an object whose constructor runs separately."""
     instance = Instance(cls, external, opaque=True, arguments=tuple(args), origin=origin)
     if external in torch_api.SEQUENCES:
         instance.complete = False
@@ -198,9 +198,9 @@ def _construct_in_program(
     keywords: dict[str, Value],
     origin: Origin,
 ) -> Value:
-    """An object that a program makes: the one of the class it is followed for, or what may hold or use that.
+    """Return an object that a program creates: of the class that is followed, or of one that may contain or use it.
 
-    Of a model that may hold the class in a way that nobody can read, it is a child without a name.
+    In a model that may contain the class in an unreadable way, the followed object is a child without a name.
     """
     cls, built = instance.cls, run.built
     assert cls is not None
@@ -232,7 +232,7 @@ def _construct_in_program(
 def _passed(
     run: Run, following: Following, cls: Defined, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> dict[str, Constant]:
-    """The constants that a constructor gets, by the names of its parameters; none where some argument has no name."""
+    """Return the constant arguments of a constructor by name; none if the name of some argument is unknown."""
     method, call = run.project.method(cls, "__init__"), origin.node
     found = method.module.function(method.definition) if isinstance(method, Defined) else None
     if method != following.constructor or found is None or not isinstance(call, ast.Call):
@@ -260,12 +260,12 @@ def _run_constructor(
 
 
 def _outermost(run: Run, origin: Origin) -> Origin:
-    """Where the code that a program begins with does something, itself or through others."""
+    """Return the place in the outermost code of a program that causes what happens now."""
     return next((frame.called_from for frame in run.frames[1:] if frame.called_from is not None), origin)
 
 
 def torch_base(run: Run, cls: Defined) -> str | None:
-    """The nearest torch class that a class of the project derives from."""
+    """Return the nearest torch class that a class of the project derives from."""
     for base in run.project.mro(cls) or ():
         if isinstance(base, External) and base.name in MODULE_BASES:
             return "torch.nn.Module"
@@ -275,7 +275,7 @@ def torch_base(run: Run, cls: Defined) -> str | None:
 
 
 def call_api(run: Run, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
-    """Call a name that is known by tables, or not at all."""
+    """Call a name of a package, described by tables or unknown."""
     package = name.partition(".")[0]
     if package == "torch":
         return overlay.call(run, name, args, keywords, origin)
@@ -306,7 +306,7 @@ def _partial(run: Run, args: list[Value], keywords: dict[str, Value]) -> Value:
 
 
 def instance_attribute(run: Run, instance: Instance, name: str) -> Value:
-    """``instance.name``: its own, its class's, then nn.Module's."""
+    """Return ``instance.name``: of the object, of its class, then of ``nn.Module``."""
     if name in instance.attributes:
         found = simplify(instance.attributes[name], run.condition)
         if found is not UNSET:
@@ -326,7 +326,7 @@ def instance_attribute(run: Run, instance: Instance, name: str) -> Value:
 
 
 def bound(run: Run, method: Defined, instance: Instance) -> Value:
-    """A method bound to an instance; a property's value."""
+    """Return a method bound to an instance, or the value of a property."""
     done = run.following is not None and instance is run.built and method == run.following.constructor
     if done or method.qualname in NEUTRAL_CONSTRUCTORS:
         return Builtin("__init__", lambda args, keywords, origin: NONE)
@@ -348,13 +348,13 @@ def bound(run: Run, method: Defined, instance: Instance) -> Value:
 
 
 def _given_class(method: Defined, cls: Class) -> Class | None:
-    """The class, where a method is given it as its first argument."""
+    """Return the class, if a method takes it as its first argument."""
     found = method.module.function(method.definition) if method.definition.start != method.definition.row else None
     return cls if found is not None and has_decorator(found[1], "classmethod") else None
 
 
 def super_attribute(run: Run, value: Super, name: str) -> Value:
-    """``super().name``."""
+    """Return ``super().name``."""
     cls = value.instance.cls
     found = run.project.method(cls, name, after=value.owner) if cls is not None else None
     if isinstance(found, Defined):
@@ -364,7 +364,7 @@ def super_attribute(run: Run, value: Super, name: str) -> Value:
 
 
 def class_attribute(run: Run, value: Class, name: str) -> Value:
-    """``Class.name``."""
+    """Return ``Class.name``."""
     if name in ("__name__", "__qualname__"):
         return Constant(value.defined.definition.name)
     member = value.defined.definition.members.get(name)
@@ -380,6 +380,6 @@ def class_attribute(run: Run, value: Class, name: str) -> Value:
 
 
 def container_method(run: Run, owner: Sequence | Mapping | Constant, name: str) -> Value:
-    """A method of a list, dict, string or number."""
+    """Return a method of a list, dict, string or number."""
     action: Callable[..., Value] = builtin_functions.container
     return Builtin(name, lambda args, keywords, origin: action(run, owner, name, args, keywords))

@@ -1,4 +1,4 @@
-"""What ``nn.Module`` does: registration, traversal, ``apply`` and containers."""
+"""Model ``nn.Module``: registration, traversal, ``apply`` and containers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def is_gradient_mode(node: ast.expr) -> bool:
 
 
 def members(run: Run, instance: Instance, condition: Condition = TRUE) -> Iterator[tuple[str, Condition, Value]]:
-    """Everything that is registered on a module directly: name, condition, value."""
+    """Yield what is registered on a module directly: name, condition, value."""
     for name, value in [*instance.attributes.items(), *((str(i), v) for i, v in enumerate(instance.children))]:
         for when, leaf in leaves(value, condition):
             if isinstance(leaf, Tensor | Instance):
@@ -60,7 +60,7 @@ def members(run: Run, instance: Instance, condition: Condition = TRUE) -> Iterat
 
 
 def initialize(run: Run, value: Value, by: str, origin: Origin, seen: set[int] | None = None) -> None:
-    """Write a tensor, or every parameter below a module or in a collection; each object that was not ``seen`` yet."""
+    """Write a tensor, or all parameters of a module or a collection; skip objects in ``seen``."""
     seen = set() if seen is None else seen
     if id(value) in seen:
         return
@@ -83,7 +83,7 @@ def initialize(run: Run, value: Value, by: str, origin: Origin, seen: set[int] |
 
 
 def named_parameters(run: Run, instance: Instance, recurse: bool = True, prefix: str = "") -> list[Value]:
-    """(name, parameter) pairs; a parameter that exists under a condition is a choice."""
+    """Return pairs of name and parameter; a parameter that exists under a condition is a choice."""
     found: list[Value] = []
     seen: set[int] = set()
 
@@ -104,7 +104,7 @@ def named_parameters(run: Run, instance: Instance, recurse: bool = True, prefix:
 
 
 def all_modules(run: Run, instance: Instance, *, own: bool = True) -> list[tuple[str, Condition, Instance]]:
-    """The module and everything below it, children first as ``apply`` visits them."""
+    """Yield all modules of a module, children first as ``apply`` visits them."""
     found: list[tuple[str, Condition, Instance]] = []
     seen: set[int] = set()
 
@@ -127,7 +127,7 @@ def _conditional(condition: Condition, value: Value) -> Value:
 
 
 def attribute(run: Run, instance: Instance, name: str) -> Value | None:
-    """An attribute that nn.Module or a container gives; None when neither has it."""
+    """Return an attribute of ``nn.Module`` or of a container; None if neither has it."""
     builtin = _METHODS.get(name)
     if builtin is not None:
         return Builtin(name, lambda args, keywords, origin: builtin(run, instance, args, keywords, origin))
@@ -157,7 +157,7 @@ def attribute(run: Run, instance: Instance, name: str) -> Value | None:
 
 
 def inherited(run: Run, instance: Instance, name: str, external: str | None) -> Value:
-    """``super().name`` where the next class is not readable."""
+    """Return ``super().name`` if the next class cannot be read."""
     if name == "__init__" and external is not None and external.startswith("torch.nn."):
         short = external.rpartition(".")[2]
         return Builtin(
@@ -170,7 +170,7 @@ def inherited(run: Run, instance: Instance, name: str, external: str | None) -> 
 def _construct_base(
     run: Run, instance: Instance, short: str, args: list[Value], keywords: dict[str, Value], origin: Origin
 ) -> Value:
-    """The constructor of a torch layer: makes its weights, then calls the instance's own reset method."""
+    """Run the constructor of a torch layer: create its weights, then call the instance's reset method."""
     if short in layers.WITH_WEIGHT:
         layers.add_weights(run, instance, short, args, keywords, origin)
     elif short in ("Sequential", "ModuleList", "ParameterList"):
@@ -182,7 +182,7 @@ def _construct_base(
 
 
 def _reset(run: Run, instance: Instance, origin: Origin) -> Value:
-    """A torch layer's own ``reset_parameters``."""
+    """Run ``reset_parameters`` of a torch layer."""
     if (instance.external or "").rpartition(".")[2] in torch_api.RESETS_ALL:
         for pair in named_parameters(run, instance):
             initialize(run, pair, "reset_parameters", origin)
@@ -195,7 +195,7 @@ def _reset(run: Run, instance: Instance, origin: Origin) -> Value:
 
 
 def assign_attribute(run: Run, holder: Value, name: str, value: Value, node: ast.AST) -> None:
-    """``holder.name = value``."""
+    """Execute ``holder.name = value``."""
     if isinstance(holder, Instance):
         run.set_attribute(holder, name, value)
     elif isinstance(holder, Tensor):
@@ -206,7 +206,7 @@ def assign_attribute(run: Run, holder: Value, name: str, value: Value, node: ast
 
 
 def set_item(run: Run, holder: Sequence | Instance, index: object, value: Value) -> None:
-    """``holder[index] = value`` for a list or a container."""
+    """Execute ``holder[index] = value`` for a list or a container."""
     items = holder.items if isinstance(holder, Sequence) else holder.children
     if isinstance(holder, Instance) and isinstance(index, str):
         run.set_attribute(holder, index, value)
@@ -309,7 +309,7 @@ def _apply(run: Run, instance: Instance, args: list[Value], keywords: dict[str, 
 
 
 def apply_method(run: Run, instance: Instance, name: str, origin: Origin) -> Value:
-    """``instance.apply(instance.name)``, as frameworks do it."""
+    """Execute ``instance.apply(instance.name)``, as frameworks do."""
     return _apply(run, instance, [run.attribute(instance, name)], {}, origin)
 
 
@@ -356,7 +356,7 @@ def _own_state(instance: Instance) -> str:
 
 
 def _load(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
-    """What comes from elsewhere writes the module; its own values of an earlier time, the best ones say, do not."""
+    """Write the module, unless its own earlier state is loaded (such as the best state of a training)."""
     loaded = [each for each in inside(args[0]) if each is not UNSET and each != NONE] if args else []
     if loaded and all(isinstance(each, Symbol) and _own_state(instance) in each.text for each in loaded):
         return UNKNOWN

@@ -1,6 +1,6 @@
 """The meanings of local names in initialization code: a module, a parameter, a name, a value of its state.
 
-One pass over a scope in the order of execution. Branches that disagree about a name leave it without a meaning.
+A scope is read once, in the order of execution. If branches disagree about a name, it has no meaning.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from initaudit.naming import blocks
 
 COPIES = {"clone", "repeat", "tolist"}
 MAYBE_COPIES = {"float", "double", "half", "bfloat16", "to", "cpu", "cuda", "type", "type_as", "contiguous", "reshape"}
-"""Methods that give back the same memory when there is nothing to convert."""
+"""Methods that return the same memory if there is nothing to convert."""
 DETACH = {"detach", "detach_", "numpy"}
 OF_SAME_SHAPE = "requires_grad_ share_memory_ pin_memory rename mul_ div_ add_ sub_ clamp_"
 SPLITS = ("chunk", "split", "unbind", "tensor_split")
-"""Methods that give several views."""
+"""Methods that return several views."""
 KEEPS_SHAPE = DETACH.union(OF_SAME_SHAPE.split())
 OF_LAYERS = ("weight", "bias")
 STACKED = {f"torch.nn.{name}" for name in (*torch_api.RESETS_ALL, "MultiheadAttention")}
@@ -50,23 +50,23 @@ STACKED = {f"torch.nn.{name}" for name in (*torch_api.RESETS_ALL, "MultiheadAtte
 OF_STACKED = ("weight_", "bias_", "in_proj_")
 """... and what these begin with."""
 OF_MODULES = {"items": What.NAMED_MODULES, "values": What.MODULES}
-"""Methods of the dictionary in which a module has others."""
+"""Methods of the dictionary in which a module keeps its children."""
 WRAPPERS = {"list", "tuple", "reversed", "sorted", "iter"}
 
 _ATTRIBUTES: weakref.WeakKeyDictionary[Module, dict[int, dict[str, Attribute]]] = weakref.WeakKeyDictionary()
-"""What the classes of a file give their objects, by the row of the class."""
+"""The attributes of the classes of a file, by the row of the class."""
 _STEPS: weakref.WeakKeyDictionary[Snippet, list[Step]] = weakref.WeakKeyDictionary()
-"""What is known of a slice, as long as its tree is kept: several readers ask."""
+"""The steps of a slice, shared by the readers as long as its tree is kept."""
 
 
 class Meanings:
-    """The steps of a scope, and what expressions in it stand for."""
+    """The steps of a scope, and the meanings of expressions in it."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
 
     def steps(self) -> Sequence[Step]:
-        """Every statement of the scope, those of functions defined in it too, in the order of the source."""
+        """Return every statement of the scope in source order, also of nested functions."""
         snippet = self.context.snippet
         if snippet not in _STEPS:
             _STEPS[snippet] = list(self._steps())
@@ -80,7 +80,7 @@ class Meanings:
             yield from self._function(function, {})
 
     def _before(self) -> dict[str, Meaning]:
-        """What is known where a stretch of top-level code begins: classes and functions stand between the stretches."""
+        """Return the meanings at the beginning of a stretch of top-level code, which classes and functions separate."""
         names: dict[str, Meaning] = {}
         module = self.context.module
         for start, end in module.outline.top_level:
@@ -113,7 +113,7 @@ class Meanings:
         *,
         guarded: bool,
     ) -> Iterator[Step]:
-        """The steps of a body. ``names`` holds what is known at its begin, and at the end what is known there."""
+        """Yield the steps of a body, and update ``names`` from its beginning to its end."""
         top = (
             self.context.function is None
             and not rounds
@@ -161,7 +161,7 @@ class Meanings:
                     self._bind(statement, names)
 
     def _each(self, step: Step) -> Iterator[Step]:
-        """What a comprehension does with each item, and a lambda with each module, as statements of their own."""
+        """Yield the element of a comprehension, and the body of a lambda, as statements."""
         match step.statement:
             case (
                 ast.Expr(value=ast.ListComp() as made)
@@ -197,7 +197,7 @@ class Meanings:
             ):
                 meaning = self.meaning(value, names)
                 if meaning is not None:
-                    grows = isinstance(value, ast.List)  # something may be added to it
+                    grows = isinstance(value, ast.List)  # items may be added to it
                     bound[name] = replace(meaning, element=False, kinds=() if grows else meaning.kinds)
             case ast.Assign(targets=[ast.Tuple(elts=elements)], value=ast.Tuple(elts=values)) if len(elements) == len(
                 values
@@ -214,7 +214,7 @@ class Meanings:
         names.update(bound)
 
     def _narrowed(self, test: ast.expr, names: Names) -> dict[str, Meaning]:
-        """What names stand for where a test holds."""
+        """Return the meanings of names where a test holds."""
         found = dict(names)
         named = {f"class name {name}": (each.source,) for name, each in names.items() if each.what is What.CLASS_NAME}
         for part in test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]:
@@ -225,7 +225,7 @@ class Meanings:
                 if known.what is What.MODULE and not known.kinds:
                     found[subject] = replace(known, kinds=layers)
             if kinds and not any(map(self.context.is_module_class, kinds)):
-                found.pop(name, None)  # it is of another type here
+                found.pop(name, None)  # it has another type here
             elif (
                 kinds
                 and (meaning is None or meaning.what is What.MODULE)
@@ -249,7 +249,7 @@ class Meanings:
     # Loops
 
     def _elements(self, loop: ast.For | ast.AsyncFor | ast.comprehension, names: Names) -> dict[str, Meaning]:
-        """What a loop binds its variables to."""
+        """Return the meanings of the variables of a loop."""
         iterable, target = loop.iter, loop.target
         if isinstance(iterable, ast.Call) and dotted(iterable.func) == "enumerate" and iterable.args:
             iterable = iterable.args[0]
@@ -257,7 +257,7 @@ class Meanings:
                 return {}
             target = target.elts[1]
         found = self.meaning(iterable, names)
-        if found is not None and found.what is What.MODULE and found.items:  # it goes over the layers of a sequence
+        if found is not None and found.what is What.MODULE and found.items:  # a loop over the layers of a sequence
             found = replace(found, what=What.MODULES, kinds=tuple(dict.fromkeys(found.items)), items=())
         if found is None or found.what not in ELEMENTS:
             return {}
@@ -276,19 +276,19 @@ class Meanings:
         return bound
 
     def _walks_model(self, iterable: ast.expr, loop: ast.For | ast.AsyncFor | ast.comprehension, names: Names) -> bool:
-        """Whether what is walked is a model: trees of other kinds have ``modules()`` and ``children()`` too."""
+        """Whether a loop iterates over a model: other trees have ``modules()`` and ``children()`` too."""
         for node in nodes(iterable):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ITERATORS:
                 owner = self.meaning(node.func.value, names)
                 return (owner is not None and owner.what is What.MODULE) or is_model(
                     self.context, node.func.value, loop
                 )
-        return True  # a name that was bound to a walk
+        return True  # a name bound to an iterator over modules or parameters
 
     # Expressions
 
     def meaning(self, node: ast.expr, names: Names) -> Meaning | None:
-        """What an expression stands for, as far as it is known."""
+        """Return the meaning of an expression, if it is known."""
         match node:
             case ast.Name(id=name):
                 return names.get(name)
@@ -318,7 +318,7 @@ class Meanings:
         return None
 
     def _item(self, node: ast.Subscript, owner: Meaning) -> Meaning | None:
-        """``net[0]`` of a sequence whose items are known."""
+        """Return the meaning of ``net[0]`` for a sequence with known items."""
         index = node.slice.operand if isinstance(node.slice, ast.UnaryOp) else node.slice
         if not isinstance(index, ast.Constant) or not isinstance(index.value, int) or not owner.items:
             return None
@@ -327,7 +327,7 @@ class Meanings:
         return Meaning(What.MODULE, spelled(node), kinds=(kind,)) if kind else None
 
     def _together(self, node: ast.expr, found: Sequence[Meaning | None]) -> Meaning | None:
-        """``[self.enc, self.dec]``: several modules, or several parameters."""
+        """Return the meaning of ``[self.enc, self.dec]``: several modules, or several parameters."""
         known = [each for each in found if each is not None]
         for one, several in ((What.MODULE, What.MODULES), (What.PARAMETER, What.PARAMETERS)):
             if known and len(known) == len(found) and all(each.what is one and not each.part for each in known):
@@ -337,7 +337,7 @@ class Meanings:
         return None
 
     def _comprehended(self, node: ast.GeneratorExp | ast.ListComp, kept: str, names: Names) -> Meaning | None:
-        """``(p for p in net.parameters() if p.requires_grad)``, ``[p for _, p in net.named_parameters()]``."""
+        """Return the meaning of ``(p for p in net.parameters() if ...)`` or a list of such."""
         if len(node.generators) != 1:
             return None
         each = node.generators[0]
@@ -381,7 +381,7 @@ class Meanings:
         return Meaning(What.MODULE, source, kinds=kinds)
 
     def _own_attributes(self) -> Mapping[str, Attribute]:
-        """The attributes that the class gives its objects; several readers ask for them, in each of its methods."""
+        """Return the attributes of the class, shared by the readers of its methods."""
         cls = self.context.cls
         if cls is None:
             return {}
