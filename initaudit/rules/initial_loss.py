@@ -41,10 +41,10 @@ class InitialLoss(Rule[SignalProfile]):
     The probe needs an input, and an output that is certainly over classes: a softmax computes it, the forward takes a
     loss over classes of it or returns it as `logits`, or it is as wide as the model has classes. That number is the
     value of `num_classes`, `vocab_size` or a similar name in the model, its configuration or the arguments of its
-    constructor, or the number of rows of a table that an integer input indexes. If only a name suggests classes (that of a
-    size, such as `n_outputs`, of the last layer, of the model, or of the argument `labels`), or if the model ends in a
-    linear layer, more than 10 nats are a warning, and less is not reported. The loss is averaged over all labels with
-    equal weight.
+    constructor, or the number of rows of a table that an integer input indexes. If only a name suggests classes (that
+    of a size, such as `n_outputs`, of the last layer, of the model, or of the argument `labels`), or if the model ends
+    in a linear layer, more than 10 nats are a warning, and less is not reported. The loss is averaged over all labels
+    with equal weight.
 
     ## References
     - Karpathy 2019, [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/): "verify loss at init"
