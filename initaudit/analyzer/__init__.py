@@ -1,4 +1,4 @@
-"""Observer 1: reads source and runs constructors symbolically. It never imports user code, and never torch."""
+"""The analyzer: read source and run constructors symbolically, without importing user code or torch."""
 
 from __future__ import annotations
 
@@ -27,17 +27,16 @@ def analyze(
     judge: Judge | None = None,
     tell: Tell = silent,
 ) -> list[Observation]:
-    """What the files show of anything that is asked for.
+    """Return one observation for each file that has something to report or is undecided, ordered by name.
 
-    Gives one observation per file that has something to say, in the order of the names; where ``only`` some are asked
-    about, the others are the project around them, and are read where a name leads there. ``initializers`` are
-    patterns of the dotted names of functions that initialize whatever they are given. ``jobs`` is the number of
-    processes (None: one per core; small runs use one). ``cache`` is the folder of what earlier runs read (None: every
-    file is read anew, and nothing is kept), which is of files: where texts are ``held`` in their place, it is not used.
-    ``site_packages`` says whether names may lead to installed packages. ``judge`` knows where there is
-    something to report of what was observed: the slices around are read again losslessly, this is what is given, and
-    fixes are proved. Without one, what Python's parser shows is given. ``tell`` is told how many files were read.
-    Raises ``reading.LostWorkerError`` when one of the processes is killed.
+    If ``only`` some files are observed, the others are the project around them, and are read if a name refers to them.
+    ``initializers`` are patterns of the dotted names of functions that initialize their arguments. ``jobs`` is the
+    number of processes (None: one per core; small runs use one). ``cache`` is the folder with the results of earlier
+    runs (None: no cache); it is not used if texts are ``held`` in place of files. ``site_packages`` says whether names
+    may refer to installed packages. ``judge`` applies the rules: where it reports something, the code around is read
+    again with libcst, that result is returned, and fixes are proved; without it, the result of Python's parser is
+    returned. ``tell`` is called with the number of files read so far.
+    Raises ``reading.LostWorkerError`` if one of the processes is killed.
     """
     from initaudit.analyzer.workers import Reader, read_all
 
@@ -58,7 +57,7 @@ def analyze(
 
 
 def _told(readings: Iterable[Reading], total: int, tell: Tell) -> Iterator[Reading]:
-    """Tell of each file that was read."""
+    """Yield each reading, and report the progress."""
     for done, reading in enumerate(readings, 1):
         tell(Headway("reading files", done=done, total=total))
         yield reading

@@ -1,4 +1,4 @@
-"""One source file: its text, its outline, and the slices of it that were asked for."""
+"""One source file: its text, its outline, and its parsed slices."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from initaudit.source import Unread
 
 
 class Module:
-    """A file that was read, of which its outline and its slices are made when somebody asks."""
+    """A source file. Its outline and slices are made on demand."""
 
     def __init__(
         self, filename: str, name: str, is_package: bool, text: str, root: Path, unread: tuple[Unread, ...] = ()
     ) -> None:
-        """``unread`` are the cells that are not in the text, since they are not Python."""
+        """Create a module; ``unread`` are the cells that are left out of the text, because they are not Python."""
         self.filename = filename
         self.name = name
         self.is_package = is_package
@@ -37,14 +37,14 @@ class Module:
         self.root = root
         self.unread = unread
         self.accused: Sequence[Place] = ()  # the slices around them are read with libcst
-        self.unparsed = False  # whether a slice that somebody wanted does not parse; whoever asks resets it
+        self.unparsed = False  # whether a requested slice did not parse; its readers reset this
         self._snippets: dict[tuple[int, int], Snippet | None] = {}
         self._matches: dict[tuple[int, int], Matches] = {}
         self._naming: dict[str, list[Definition]] = {}
         self._aliases: dict[str, str] = {}
         self._usage: dict[tuple[int, int], Usage] = {}
         self._statements: dict[int, set[str]] = {}
-        self.memory: dict[tuple[str, int], Any] = {}  # what somebody has found in its trees, by their name and a row
+        self.memory: dict[tuple[str, int], Any] = {}  # results of readers from the trees, by reader and row
 
     @functools.cached_property
     def text(self) -> str:
@@ -56,7 +56,7 @@ class Module:
 
     @functools.cached_property
     def words(self) -> Matches:
-        """Which words stand in the text."""
+        """Return the words in the text."""
         return Matches(self.text)
 
     @functools.cached_property
@@ -65,7 +65,7 @@ class Module:
         return [line for line in self.lines if line.lstrip().startswith("#")]
 
     def matches(self, start: int, end: int) -> Matches:
-        """Which words stand in some rows."""
+        """Return the words in some rows."""
         if (start, end) not in self._matches:
             self._matches[start, end] = Matches(self.rows(start, end))
         return self._matches[start, end]
@@ -82,25 +82,25 @@ class Module:
 
     @functools.cached_property
     def newer(self) -> bool:
-        """Whether the file is written for a newer Python than the one that runs this: only libcst reads it."""
+        """Whether the file needs a newer Python than the running one, so that only libcst can read it."""
         fault = self._scopes
         return isinstance(fault, SyntaxError) and not is_final(self.text, fault) and is_newer_python(self.text)
 
     @property
     def fault(self) -> SyntaxError | None:
-        """Why neither Python nor libcst reads the file."""
+        """Return why neither Python nor libcst can parse the file."""
         return self._scopes if isinstance(self._scopes, SyntaxError) and not self.newer else None
 
     @property
     def scopes(self) -> Scopes | None:
-        """What binds which name; None when the file cannot be read as a whole."""
+        """Return which statement binds which name; None if the file does not parse as a whole."""
         if isinstance(self._scopes, Scopes):
             return self._scopes
         whole = self.snippet(1, len(self.lines))
         return scopes_of(whole.body) if whole is not None else None
 
     def absolute(self, dotted: str) -> str:
-        """A dotted name with its leading dots resolved against this module's package."""
+        """Return a dotted name with its leading dots resolved in this module's package."""
         level = len(dotted) - len(dotted.lstrip("."))
         if not level:
             return dotted
@@ -111,9 +111,9 @@ class Module:
 
     @functools.cached_property
     def project_folder(self) -> str:
-        """The folder of its outermost package, or the folder it lies in.
+        """Return the folder of the outermost package, or else the folder of the file.
 
-        A folder around that is a package by what the file imports, and by nothing else, counts too.
+        A folder without an ``__init__.py`` counts as a package if an import of the file says so.
         """
         imported = map(self.absolute, (*self.outline.imports.values(), *self.outline.star_imports))
         heads = {name.partition(".")[0] for name in imported if not is_torch(name)}
@@ -122,14 +122,14 @@ class Module:
         return str(next(outer, project_folder(self.filename)))
 
     def snippet(self, start: int, end: int) -> Snippet | None:
-        """The rows as they parse, or None when they do not."""
+        """Return the slice of some rows, or None if it does not parse."""
         if (start, end) not in self._snippets:
             self._snippets[start, end] = self._parsed(start, end)
         self.unparsed |= self._snippets[start, end] is None
         return self._snippets[start, end]
 
     def _parsed(self, start: int, end: int) -> Snippet | None:
-        """The rows as Python parses them; around something accused, and for a newer Python, as libcst does."""
+        """Return the tree of some rows, made by Python; by libcst around a finding, and for a newer Python."""
         accused = any(start <= place.row and place.end_row <= end for place in self.accused)
         if accused and (snippet := self._slice(start, end, losslessly)) is not None:
             return snippet
@@ -145,25 +145,25 @@ class Module:
             return None
 
     def forget_trees(self) -> None:
-        """Keep no slice any longer: they are most of what a file takes. The next request parses it again."""
+        """Drop all slices, which take most of the memory of a file; the next request parses them again."""
         self._snippets.clear()
         self._matches.clear()
         self.memory.clear()
 
     def rest(self) -> None:
-        """Keep only what is read of a file: its text is made again for who asks for it."""
+        """Keep only the bytes of the file; the next request decodes the text again."""
         self.forget_trees()
         for name in ("text", "lines", "words", "_begins", "_scopes"):
             self.__dict__.pop(name, None)
 
     def function(self, definition: Definition) -> tuple[Snippet, FunctionNode] | None:
-        """The slice and the tree of a function, or None when it does not parse."""
+        """Return the slice and the tree of a function, or None if it does not parse."""
         snippet = self.snippet(definition.start, definition.end)
         node = snippet.body[0] if snippet is not None and snippet.body else None
         return (snippet, node) if snippet is not None and isinstance(node, FunctionNode) else None
 
     def slice(self, definition: Definition) -> str:
-        """The text of a definition."""
+        """Return the text of a definition."""
         return self.rows(definition.start, definition.end)
 
     def rows(self, start: int, end: int) -> str:
@@ -172,19 +172,19 @@ class Module:
 
     @functools.cached_property
     def _begins(self) -> list[int]:
-        """Where each line begins, and where one behind the last would."""
+        """Return the offset of each line, and of the end of the text."""
         return [0, *itertools.accumulate(len(line) + 1 for line in self.lines)]
 
     def begin(self, row: int) -> int:
-        """The offset at which a row begins."""
+        """Return the offset at which a row begins."""
         return self._begins[row - 1]
 
     def usage(self, definition: Definition) -> Usage:
-        """What stands in a definition."""
+        """Return the names that a definition uses."""
         return self.usage_of(definition.start, definition.end)
 
     def usage_of(self, start: int, end: int) -> Usage:
-        """What stands in some rows; nothing where they do not parse."""
+        """Return the names that some rows use; none if they do not parse."""
         if (start, end) not in self._usage:
             known = self._snippets.get((start, end)) or self._slice(start, end, parsed)
             if known is None and self.newer:
@@ -193,7 +193,7 @@ class Module:
         return self._usage[start, end]
 
     def parts_naming(self, word: str) -> Iterator[tuple[int, int]]:
-        """The rows of the definitions and stretches of the top level in which a word stands."""
+        """Yield the rows of the definitions and stretches of top-level code that contain a word."""
         found: dict[tuple[int, int], None] = {}
         for row in self.rows_of(word) if word in self.text else ():
             if (around := self.outline.at(row)) is not None:
@@ -208,15 +208,15 @@ class Module:
         yield from self.outline.top_level
 
     def usages(self, word: str) -> Iterator[Usage]:
-        """What stands in the definitions and stretches of the top level in which a word stands."""
+        """Yield the names used by the definitions and stretches of top-level code that contain a word."""
         return (self.usage_of(start, end) for start, end in self.parts_naming(word))
 
     def reads(self, attribute: str) -> bool:
-        """Whether the file reads an attribute of some object, or says its name in a string."""
+        """Whether the file reads an attribute of any object, or has its name in a string."""
         return any(attribute in usage.read or attribute in usage.texts for usage in self.usages(attribute))
 
     def alias(self, name: str) -> str:
-        """The dotted name that the top level assigns to another one; empty where it is something else."""
+        """Return the dotted name that a top-level statement assigns to a name; empty for any other value."""
         if name not in self._aliases:
             found = self.quiet_snippet(*self.outline.globals[name])
             value = getattr(found.body[0], "value", None) if found is not None and found.body else None
@@ -225,7 +225,7 @@ class Module:
         return self._aliases[name]
 
     def naming(self, word: str) -> Sequence[Definition]:
-        """The definitions in which a word stands, in the order of the file."""
+        """Return the definitions that contain a word, in the order of the file."""
         if word not in self._naming:
             found: dict[int, Definition] = {}
             for row in self.rows_of(word):
@@ -237,14 +237,14 @@ class Module:
         return self._naming[word]
 
     def quiet_snippet(self, start: int, end: int) -> Snippet | None:
-        """The rows as Python parses them, or None when it does not, which is nobody's concern here."""
+        """Return the slice of some rows, or None, without noting that it does not parse."""
         unparsed = self.unparsed
         found = self.snippet(start, end)
         self.unparsed = unparsed
         return found
 
     def names_at_top_level(self, name: str, row: int) -> bool:
-        """Whether the statement of the top level that a row lies in uses a name, and does not only import it."""
+        """Whether the top-level statement around a row uses a name, and does not only import it."""
         if row not in self._statements:
             for start, end in self.outline.top_level:
                 if start <= row <= end:
@@ -262,7 +262,7 @@ class Module:
         return name in self._statements[row]
 
     def rows_of(self, word: str) -> Iterator[int]:
-        """The rows in which a word stands, each once."""
+        """Return the rows that contain a word, each once."""
         row = 0
         for match in re.finditer(rf"{re.escape(word)}(?<!\w{re.escape(word)})\b", self.text):
             before, row = row, bisect.bisect_right(self._begins, match.start())
@@ -272,6 +272,6 @@ class Module:
 
 def losslessly(text: str) -> Sequence[ast.stmt]:
     """Read a text with libcst; raises SnippetError."""
-    from initaudit.analyzer.source.lossless import lossless  # late: libcst takes long to load, and few files need it
+    from initaudit.analyzer.source.lossless import lossless  # imported late: libcst loads slowly, and few files need it
 
     return lossless(text).body

@@ -1,4 +1,4 @@
-"""One file: what the readers that it may hold something for find in it."""
+"""Observe one file: run the readers that may find something in it."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from initaudit.subjects.files import SyntaxFault
 from initaudit.timeline import Chain, ParameterTimeline
 
 Wanting = Callable[[bytes], Sequence[Candidate]]
-"""What a text may hold of that which is asked for."""
+"""Returns the requested kinds of subject that a text may contain."""
 
 
 def read(
     project: Project, filename: str, wanted: Sequence[Candidate], judge: Judge | None, wanting: Wanting
 ) -> Reading:
-    """What a file shows of that which it may hold, and what else was looked at for it.
+    """Return the reading of a file: its observation, and the dependencies.
 
-    Where it shows something to report, the slices around that are read again losslessly, and this is what counts.
+    Where there is something to report, the slices around it are read again with libcst, and that result counts.
     """
     project.start()
     seen = observe(project, filename, wanted)
@@ -58,14 +58,14 @@ def read(
 
 
 def _read_instead(project: Project, filename: str, text: str, wanting: Wanting) -> Observation:
-    """What a file would show if it had another text."""
+    """Return the reading that a file would have with another text."""
     with project.instead(filename, text):
         return observe(project, filename, wanting(text.encode()))
 
 
 @contextlib.contextmanager
 def _lossless(project: Project, places: Iterable[Place]) -> Iterator[None]:
-    """Read the slices around some places with libcst for a while."""
+    """Inside the context, read the slices around some places with libcst."""
     by_file: dict[str, list[Place]] = {}
     for place in places:
         by_file.setdefault(place.filename, []).append(place)
@@ -82,11 +82,11 @@ def _lossless(project: Project, places: Iterable[Place]) -> Iterator[None]:
 
 
 def observe(project: Project, filename: str, wanted: Sequence[Candidate]) -> Observation:
-    """Everything the file shows; of one of which nothing is ``wanted``, whether it parses."""
+    """Return the observation of a file; if nothing is ``wanted``, only whether it parses."""
     module = project.load(filename)
     if module is None:
         return _unread(filename)
-    if (fault := refusal(module)) is not None:  # a slice may stand alone where the file does not
+    if (fault := refusal(module)) is not None:  # a slice may parse even if the file does not
         return _faulty(filename, _syntax_fault(module, fault))
     module.unparsed = False
     seen = _seen(project, module, wanted)
@@ -99,14 +99,14 @@ def observe(project: Project, filename: str, wanted: Sequence[Candidate]) -> Obs
 
 
 def _may_hold_something(module: Module, wanted: Sequence[Candidate]) -> bool:
-    """Whether some scope of a document, or a cell of it that cannot be read, may hold anything that is asked for."""
+    """Whether a scope or an unreadable cell of a document may contain a requested kind of subject."""
     rows = [(start, end) for start, end, _ in scopes(module)]
     rows += [_cell_around(module, cell.place.row) for cell in module.unread]
     return any(each.may_stand_in(module.matches(start, end)) for start, end in rows for each in wanted)
 
 
 def _cell_around(module: Module, row: int) -> tuple[int, int]:
-    """The first and the last row of a cell that is not Python, which stands in the text as comments."""
+    """Return the first and last row of a cell that is not Python, which the text has as comments."""
     start = end = row
     while start > 1 and module.lines[start - 1].startswith("#"):
         start -= 1
@@ -116,14 +116,14 @@ def _cell_around(module: Module, row: int) -> tuple[int, int]:
 
 
 def _cell_fault(module: Module, cell: Unread) -> SyntaxFault:
-    """Why a cell is no Python, by its rows, which stand in the text as comments."""
+    """Return why a cell is not Python, from its rows, which the text has as comments."""
     start, end = _cell_around(module, cell.place.row)
     text = "\n".join(line.partition("# ")[2] for line in module.lines[start - 1 : end])
     return syntax_fault(cell.place, cell.reason, text, cell.place.row - start + 1)
 
 
 def _seen(project: Project, module: Module, wanted: Sequence[Candidate]) -> Observation:
-    """What the file shows as far as its slices parse."""
+    """Return the observation, as far as the slices of the file parse."""
     found: list[Observed] = []
     try:
         found += _read(project, module, wanted)
@@ -141,7 +141,7 @@ def _seen(project: Project, module: Module, wanted: Sequence[Candidate]) -> Obse
 
 
 def _read(project: Project, module: Module, wanted: Sequence[Candidate]) -> Iterator[Observed]:
-    """What each reader finds in the scopes of the file in which its words stand."""
+    """Yield what each reader finds in the scopes that contain its words."""
     if not any(name.partition(".")[0] == "torch" for name in _imported(module)):
         wanted = [each for each in wanted if not each.reader.imported]
     of_functions: list[tuple[Reader[Any], list[Candidate]]] = []
@@ -162,7 +162,7 @@ def _read(project: Project, module: Module, wanted: Sequence[Candidate]) -> Iter
 def _of_functions(
     project: Project, module: Module, wanted: Sequence[tuple[Reader[Any], list[Candidate]]]
 ) -> Iterator[Observed]:
-    """What functions and stretches of top-level code show."""
+    """Yield what the readers find in functions and stretches of top-level code."""
     found = [(reader, _holding(module, declared)) for reader, declared in wanted]
     for index, (start, end, definition) in enumerate(scopes(module)):
         here = [reader for reader, parts in found if parts >> index & 1]
@@ -175,7 +175,7 @@ def _of_functions(
 
 
 def _holding(module: Module, declared: Iterable[Candidate]) -> int:
-    """The parts of a file that may hold one of some candidates."""
+    """Return the parts of a file that may contain one of the candidates."""
     found = 0
     for each in declared:
         here = holding(module, each.declared.words)
@@ -193,7 +193,7 @@ def _imported(module: Module) -> Iterable[str]:
 
 
 def _unread(filename: str) -> Observation:
-    """Why a file could not be read. One that is gone has nothing to say."""
+    """Return why a file could not be read; nothing if it no longer exists."""
     try:
         read_source(filename)
     except SourceError as error:
@@ -207,7 +207,7 @@ def _unread(filename: str) -> Observation:
 
 
 def _syntax_fault(module: Module, error: SyntaxError) -> SyntaxFault:
-    """Why a file is no Python, and where that shows."""
+    """Return why a file is not Python, and where."""
     row, column = error.lineno or 1, error.offset or 1
     return syntax_fault(Place(module.filename, row, column, row, column + 1), error.msg, module.text, row)
 

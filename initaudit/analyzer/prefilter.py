@@ -1,7 +1,7 @@
 """The prefilter: select the readers for a file by the words in it.
 
-The words of a reader, and those of the rules that ask for its subject, are looked for in the file's bytes. Whether they
-mean anything is for the readers, which ask syntax trees.
+The words of a reader, and of the rules that judge its subject, are searched in the bytes of the file. The readers
+decide from syntax trees what the words mean.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from initaudit.observation import Question
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A reader of which a kind of subject is asked for, where that is declared to be found, and the words of rules.
+    """A reader of a requested kind of subject, its declaration, and the words of the rules.
 
-    Where one rule has no words, those of the others narrow nothing down.
+    If one rule has no words, those of the others do not restrict the search.
     """
 
     reader: Reader[Any]
@@ -33,12 +33,12 @@ class Candidate:
         return self.declared.subject.__name__
 
     def may_be_in(self, file: Matches) -> bool:
-        """Whether a file may hold such a subject."""
+        """Whether a file may contain the subject."""
         declared = self.declared
         return self._asked_for(file) and file.holds_all(declared.words) and file.holds_all(declared.nearby)
 
     def may_stand_in(self, scope: Matches) -> bool:
-        """Whether a scope of such a file may hold one."""
+        """Whether a scope of such a file may contain it."""
         return self._asked_for(scope) and scope.holds_all(self.declared.words)
 
     def _asked_for(self, matches: Matches) -> bool:
@@ -47,7 +47,7 @@ class Candidate:
 
 @functools.lru_cache(maxsize=8)
 def candidates(questions: frozenset[Question]) -> tuple[Candidate, ...]:
-    """Return what to look for to answer some questions."""
+    """Return the candidates for some questions."""
     by_subject: dict[str, list[Words]] = {}
     for question in sorted(questions):
         by_subject.setdefault(question.subject, []).append(question.words)
@@ -60,13 +60,13 @@ def candidates(questions: frozenset[Question]) -> tuple[Candidate, ...]:
 
 
 def candidates_in(raw: bytes, questions: frozenset[Question]) -> tuple[Candidate, ...]:
-    """Return what may stand in a file of that which answers some questions."""
-    matches = Matches(raw.decode("latin-1"), roughly=True)  # whatever the bytes mean: words are plain letters
+    """Return the candidates for some questions that a file may contain."""
+    matches = Matches(raw.decode("latin-1"), roughly=True)  # in any encoding, since words are ASCII letters
     return tuple(each for each in candidates(questions) if each.may_be_in(matches))
 
 
 def by_reader(found: Iterable[Candidate]) -> Iterator[tuple[Reader[Any], list[Candidate]]]:
-    """Yield each reader, with all that it may find."""
+    """Yield each reader, with its candidates."""
     grouped: dict[int, tuple[Reader[Any], list[Candidate]]] = {}
     for each in found:
         grouped.setdefault(id(each.reader), (each.reader, []))[1].append(each)

@@ -1,4 +1,4 @@
-"""Files to readings, in as many processes as pay off."""
+"""Read files, in as many processes as pay off."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RECURSION_LIMIT = 6000
 
 
 class Reader:
-    """One process: what it has read so far, for files that belong to those ``given``."""
+    """Reads files in one process, and keeps what it has read of the project of the ``given`` files."""
 
     def __init__(
         self,
@@ -46,11 +46,11 @@ class Reader:
         self._project: Project | None = None
 
     def read_all(self, filenames: Sequence[str]) -> list[Reading]:
-        """Read files one after the other. What is read is kept, so that nobody looks for garbage meanwhile."""
+        """Read files one after the other, without garbage collection, since everything that is read is kept."""
         return list(self.each(filenames))
 
     def each(self, filenames: Sequence[str]) -> Iterator[Reading]:
-        """Read them as they are asked for."""
+        """Yield the readings one by one."""
         limit, collects = sys.getrecursionlimit(), gc.isenabled()
         sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
         gc.disable()
@@ -62,7 +62,7 @@ class Reader:
                 gc.enable()
 
     def read(self, filename: str) -> Reading:
-        """What a file shows. What fails in one file does not take the others with it."""
+        """Return the reading of a file; an internal error concerns only this file."""
         try:
             return self._read(filename)
         except Exception as error:
@@ -72,7 +72,7 @@ class Reader:
             return Reading(filename=filename, observation=failed)
 
     def _read(self, filename: str) -> Reading:
-        """By its bytes alone, where these tell that it has nothing to show."""
+        """Return the reading of a file; from its bytes alone if they contain nothing of interest."""
         raw = code_bytes(filename)
         wanted = self._wanted(raw) if raw is not None else ()
         if raw is not None and wanted is None:
@@ -86,20 +86,20 @@ class Reader:
         return read(self._project, filename, wanted or (), self._judge, lambda raw: self._wanted(raw) or ())
 
     def _wanted(self, raw: bytes) -> Sequence[Candidate] | None:
-        """What a file may hold of that which is asked for; None when it need not be looked at."""
-        if b"\0" in raw:  # letters of more than one byte, as UTF-16 has them
+        """Return the requested kinds of subject that a file may contain; None if it need not be read."""
+        if b"\0" in raw:  # letters of several bytes, as in UTF-16
             raw = raw.replace(b"\0", b"")
         if b"torch" not in raw:
             return None
         from initaudit.analyzer.prefilter import candidates, candidates_in
 
-        if not candidates(self._questions):  # all that is asked for is whether the file parses
+        if not candidates(self._questions):  # only whether the file parses is of interest
             return () if Question(SyntaxFault.__name__) in self._questions else None
         return candidates_in(raw, self._questions) or None
 
 
 def read_all(filenames: Sequence[str], reader: Reader, jobs: int | None) -> Iterator[Reading]:
-    """Read files, in their order; ``jobs`` is the number of processes, None one per core."""
+    """Yield the readings of files in order; ``jobs`` is the number of processes (None: one per core)."""
     chunks = [filenames[start : start + CHUNK] for start in range(0, len(filenames), CHUNK)]
     workers = min(jobs or os.cpu_count() or 1, len(chunks))
     if workers <= 1:
@@ -120,7 +120,7 @@ def read_all(filenames: Sequence[str], reader: Reader, jobs: int | None) -> Iter
 
 @contextlib.contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Until all processes have started: one that is interrupted half-way would be waited for, and wait, for ever."""
+    """Delay interrupts until all processes have started: one that is interrupted during its start would never end."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -132,7 +132,7 @@ def _interrupts_held_back() -> Iterator[None]:
 
 
 _reader: Reader
-"""That of a worker process. The pool, and with it the process, ends with the run."""
+"""The reader of a worker process, which ends with the run."""
 
 
 def _start_worker(reader: Reader, texts: Mapping[str, bytes]) -> None:
@@ -141,16 +141,16 @@ def _start_worker(reader: Reader, texts: Mapping[str, bytes]) -> None:
     global _reader
     _reader = reader
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the run says that it was interrupted, and no worker does
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the run reports the interrupt, and the workers do not
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     held.update(texts)
-    gc.disable()  # also between the files: a worker ends with the run
+    gc.disable()  # also between files: a worker ends with the run
     Thread(target=_end_with_the_run, daemon=True).start()
 
 
 def _end_with_the_run() -> None:
-    """A worker whose run was killed would wait for more to do, for ever."""
+    """End this worker when the run is killed; it would wait for more work forever."""
     from multiprocessing import parent_process
 
     if (run := parent_process()) is not None:
