@@ -29,6 +29,8 @@ JUDGED = {
     "corpus.csv": "released packages",
     "unseen.csv": "public repositories",
     "wild.csv": "more public repositories",
+    "first_reading.csv": "public repositories that nobody had run before",
+    "new_rules.csv": "released packages, when the rule was new",
     "architectures_findings.csv": "built architectures",
 }
 """Tables of findings that a person has judged, and the kind of code they were found in."""
@@ -132,8 +134,15 @@ def precision(code: str) -> str:
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:
+    """Yield the rows of a table; where and in what something was found has the same names in all of them."""
     with (RESULTS / name).open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
+        for row in csv.DictReader(file):
+            if "place" in row:
+                row["file"], _, row["line"] = row["place"].rpartition(":")
+            if "release" in row:
+                path, _, line = row["line"].rpartition(":")
+                row |= {"package": row["release"], "code": row["rule"], "path": path, "row": line}
+            yield row
 
 
 def _told(row: dict[str, str]) -> str:
@@ -145,7 +154,8 @@ def _told(row: dict[str, str]) -> str:
         where = f"`{row['repository']}` at commit `{row['commit'][:12]}`, `{row['file']}`, {line}"
     else:
         where = f"`{row['name']}`, built: `{row['path']}`, line {row['row']}"
-    return f"{where}:\n\n> {row['message']}\n\n{row['reason'][:1].upper()}{row['reason'][1:]}."
+    said = f":\n\n> {row['message']}" if row.get("message") else "."
+    return f"{where}{said}\n\n{row['reason'][:1].upper()}{row['reason'][1:]}."
 
 
 def _watchers(rule: AnyRule) -> list[str]:

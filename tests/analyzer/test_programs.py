@@ -292,6 +292,42 @@ def test_a_walk_over_children_misses_what_the_model_has_itself(
     assert (found.name, found.coverage) == ("own", Coverage.NEVER)
 
 
+BUILT = (
+    "from layer import Layer\nfrom configured import read\n"
+    + FILLS.replace("for p in model.parameters()", "for m in model.modules()").replace(
+        "nn.init.xavier_uniform_(p)", "if isinstance(m, Layer):\n            m.weight.data.normal_()"
+    )
+    + """
+def create(kind, n):
+    return Layer(n) if kind == "layer" else nn.Linear(n, n)
+
+class Net(nn.Module):
+    def __init__(self, path):
+        super().__init__()
+"""
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "        self.blocks = nn.Sequential(*read(path, create))\n        fill(self)\n",
+        "        for name, block in read(path, create).items():\n            self.add_module(name, block)\n"
+        "        self.reset()\n\n    def reset(self):\n        fill(self)\n",
+        "        self.stem, self.blocks = read(path, create), nn.ModuleList()\n"
+        "        self.blocks.extend(read(path, create))\n        fill(model=self)\n",
+    ],
+)
+def test_what_others_put_into_a_model_that_it_initializes_may_be_the_class(
+    body: str, told: Callable[..., ParameterTimeline | None]
+) -> None:
+    found = told(net=BUILT + body)
+    assert found is None or found.coverage is Coverage.UNKNOWN
+    found = told(net=BUILT + body.replace("fill(self)", "pass").replace("fill(model=self)", "pass"))
+    assert found is not None
+    assert found.coverage is Coverage.NEVER
+
+
 def test_the_option_is_named(told: Callable[..., ParameterTimeline | None]) -> None:
     train = "from net import Net\ndef main(args):\n    net = Net(3)\n    if args.init:\n"
     train += "        for p in net.parameters():\n            nn.init.zeros_(p)\n"

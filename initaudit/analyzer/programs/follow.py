@@ -102,11 +102,13 @@ def follow(
     around: Around,
     given: frozenset[str] | None = None,
     *,
+    holds: bool = False,
     limit: int | None = None,
 ) -> dict[Storage, Course]:
     """Run a scope, and tell what it does with each storage; nothing where it neither builds nor writes it.
 
-    ``given`` are the parameters of its function that are taken for the model; other ones are unknown. What takes more
+    ``given`` are the parameters of its function that are taken for the model; other ones are unknown. A model that
+    ``holds`` the class has an object of it from the begin, whatever its constructor builds. What takes more
     steps than ``limit``, or than any run may take, is not followed to its end.
     """
     entries = list(found)
@@ -124,7 +126,7 @@ def follow(
         reason = _unread(run, scope)
         handed = False
         try:
-            handed = _enter(construction, following, scope, model, given)
+            handed = _enter(construction, following, scope, model, given, holds=holds)
         except OutOfBudgetError:
             reason = f"{_name(scope)} is too long to follow"
         except RecursionError:
@@ -162,7 +164,13 @@ def _name(scope: Scope) -> str:
 
 
 def _enter(
-    construction: Construction, following: Following, scope: Scope, model: Instance, given: frozenset[str] | None
+    construction: Construction,
+    following: Following,
+    scope: Scope,
+    model: Instance,
+    given: frozenset[str] | None,
+    *,
+    holds: bool,
 ) -> bool:
     """Run a scope from its begin; whether it hands the model on to whoever calls it."""
     run, defined = construction.run, scope.defined
@@ -170,7 +178,7 @@ def _enter(
         run_top_level(run, following, scope.module)
         return False
     if defined in run.holding:
-        _run_constructor(construction, following, defined)
+        _run_constructor(construction, defined, holds=holds)
         return True
     if defined.definition.is_class:
         return _run_class(construction, following, defined)
@@ -184,14 +192,15 @@ def _enter(
     return result is not None and _holds(result, construction.instance)
 
 
-def _run_constructor(construction: Construction, following: Following, cls: Defined) -> None:
+def _run_constructor(construction: Construction, cls: Defined, *, holds: bool) -> None:
     """Build a module that may hold the class, as a library's user would."""
     run = construction.run
     method = run.project.method(cls, "__init__")
     own = construction.cls
     if cls == own or own in (run.project.mro(cls) or ()) or not isinstance(method, Defined):
         return
-    call_entry(run, Instance(cls, torch_base(run, cls)), method, {})
+    attributes: dict[str, Value] = {CHILD: construction.instance} if holds else {}
+    call_entry(run, Instance(cls, torch_base(run, cls), attributes=attributes), method, {})
 
 
 def _run_class(construction: Construction, following: Following, cls: Defined) -> bool:

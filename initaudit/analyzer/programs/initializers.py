@@ -162,9 +162,11 @@ def _reached(
                 continue
             seen.add(scope)
             outer = scope.defined
-            if outer is not None and outer in around.holding:
-                continue  # what these do when they are built is known
             courses = follow(construction, found, scope, around)
+            if outer is not None and outer in around.holding:
+                if not courses:  # nobody can read what it builds: it may be the class
+                    yield follow(construction, found, scope, around, holds=True)
+                continue  # what the others do when they are built is known
             if any(course.by or course.fate is not Fate.RAW for course in courses.values()):
                 yield courses
             elif (

@@ -225,7 +225,8 @@ def programs(
             followed[scope] = follow(construction, found, scope, surrounding, limit=left)
             if run.spent - before > limit:
                 raise OutOfBudgetError
-    called = {inner for scope, courses in followed.items() if courses for inner in surrounding.through[scope]}
+    callers = [scope for scope, courses in followed.items() if courses or not scope.is_test]
+    called = {inner for scope in callers for inner in surrounding.through[scope]}
     result: dict[Storage, list[Course]] = {}
     for scope, courses in followed.items():
         for storage, course in courses.items():
