@@ -140,3 +140,37 @@ def test_a_project_is_searched_once_for_all_draws_of_a_file(tmp_path: Path, monk
     (seen,) = observed(tmp_path, {"net.py": TABLES}, frozenset({Question("EmbeddingWrite")}))
     assert len(seen.facts) == 3
     assert len(searched) == 1
+
+
+HELD = """
+class {0}(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.net = Net(n, n)
+        self.apply(self.start_weights)
+
+    def start_weights(self, m):
+        if isinstance(m, Net):
+            nn.init.normal_(m.{1})
+"""
+
+
+def test_what_models_leave_raw_is_followed_once_for_all_who_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Defined] = []
+
+    def counted(project: Project, cls: Defined) -> Construction:
+        made.append(cls)
+        return construct(project, cls)
+
+    monkeypatch.setattr(verdict, "construct", counted)
+    raw = NET.partition("def main")[0].replace("torch.randn", "torch.empty").replace("torch.ones", "torch.empty")
+    other = HELD.format("Other", "a").partition("        self.apply")[0]
+    text = raw + HELD.format("First", "a") + HELD.format("Second", "b") + other
+    (seen,) = observed(tmp_path, {"net.py": text}, frozenset({Question("ParameterTimeline")}))
+    assert {each.name: each.gap for each in seen.parameters} == {
+        "a": "`First` initializes it, `Other` does not",
+        "b": "`Second` initializes it, `Other` does not",
+    }
+    assert len(made) == 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import itertools
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -63,15 +65,10 @@ def judge(construction: Construction, found: Sequence[Registered]) -> dict[Stora
     """The verdict on each storage. The project is searched for what the class's own promise leaves open."""
     verdicts: dict[Storage, Verdict] = {}
     kept = [(entry, _promise(construction, entry)) for entry in found]
-    forgotten: dict[str, dict[str, Verdict]] = {}  # by the class whose method writes
+    others = _Others(construction)
     for entry, promise in kept:
         if promise is not None:
-            owner = promise.writer.rpartition(".")[0]
-            if owner not in forgotten:
-                forgotten[owner] = _forgotten_by_others(construction, promise.writer)
-            verdicts[entry.storage] = forgotten[owner].get(entry.name) or promise.verdict
-    for entry, promise in kept:
-        if promise is not None:
+            verdicts[entry.storage] = others.forgetting(promise.writer).get(entry.name) or promise.verdict
             entry.storage.writes += promise.writes
     left = [entry for entry in found if entry.storage not in verdicts]
     try:
@@ -103,34 +100,56 @@ def judge(construction: Construction, found: Sequence[Registered]) -> dict[Stora
     return verdicts
 
 
-def _forgotten_by_others(construction: Construction, writer: str) -> dict[str, Verdict]:
-    """The verdicts on what a method of one model with the class writes, where code with other models leaves it raw."""
-    own, project = construction.run.project.mro(construction.cls) or (), construction.run.project
-    surrounding = surroundings(construction)
-    name = writer.rpartition(".")[0]
-    owner = next((each for each in surrounding.holding if each.qualname == name and each not in own), None)
-    if owner is None or unreadable_base(project, owner) is not None:
-        return {}  # what a framework calls runs for all models
-    scopes = list(_without(project, owner, construction.cls, surrounding))
-    if not scopes:
-        return {}
-    again = construct(project, construction.cls)
-    again.around = surrounding
-    entries, verdicts, left = list(registered(again)), dict[str, Verdict](), STEPS_OF_PROGRAMS
-    for scope in scopes[:MAX_PROGRAMS]:
-        before = again.run.spent
-        courses = follow(again, entries, scope, surrounding, limit=left)
-        left -= again.run.spent - before
-        if left < 0:
-            return {}
-        for entry in entries:
-            course = courses.get(entry.storage)
-            if course is None or course.fate is not Fate.RAW or course.built is None:
-                continue
-            if not (course.handed and _is_named(scope, surrounding)):
-                gap = f"`{owner.definition.name}` initializes it, `{_name(course)}` does not"
-                verdicts.setdefault(entry.name, Verdict(Coverage.PARTIAL, gap=gap, only=Only.SOME))
-    return verdicts
+class _Others:
+    """What code with models of others does with a class as its constructor leaves it; all of it is followed once."""
+
+    def __init__(self, construction: Construction) -> None:
+        self._construction = construction
+        self._forgotten: dict[str, dict[str, Verdict]] = {}
+        self._followed: dict[Scope, tuple[dict[str, Course], int]] = {}
+
+    @functools.cached_property
+    def _again(self) -> Construction:
+        again = construct(self._construction.run.project, self._construction.cls)
+        again.around = surroundings(self._construction)
+        return again
+
+    def forgetting(self, writer: str) -> dict[str, Verdict]:
+        """The verdicts on what a method of one model with the class writes, where code with others leaves it raw."""
+        owner = writer.rpartition(".")[0]
+        if owner not in self._forgotten:
+            self._forgotten[owner] = self._forgetting(owner)
+        return self._forgotten[owner]
+
+    def _forgetting(self, name: str) -> dict[str, Verdict]:
+        project, cls = self._construction.run.project, self._construction.cls
+        surrounding = surroundings(self._construction)
+        own = project.mro(cls) or ()
+        owner = next((each for each in surrounding.holding if each.qualname == name and each not in own), None)
+        if owner is None or unreadable_base(project, owner) is not None:
+            return {}  # what a framework calls runs for all models
+        verdicts, spent = dict[str, Verdict](), 0
+        for scope in itertools.islice(_without(project, owner, cls, surrounding), MAX_PROGRAMS):
+            courses, steps = self._courses(scope)
+            spent += steps
+            if spent > STEPS_OF_PROGRAMS:
+                return {}
+            for entry, course in courses.items():
+                decided_by_callers = course.handed and _is_named(scope, surrounding)
+                if course.fate is Fate.RAW and course.built is not None and not decided_by_callers:
+                    gap = f"`{owner.definition.name}` initializes it, `{_name(course)}` does not"
+                    verdicts.setdefault(entry, Verdict(Coverage.PARTIAL, gap=gap, only=Only.SOME))
+        return verdicts
+
+    def _courses(self, scope: Scope) -> tuple[dict[str, Course], int]:
+        """What a scope does with each parameter, and how many steps that takes."""
+        if scope not in self._followed:
+            again = self._again
+            entries, before = list(registered(again)), again.run.spent
+            courses = follow(again, entries, scope, surroundings(again), limit=STEPS_OF_PROGRAMS)
+            named = {entry.name: courses[entry.storage] for entry in entries if entry.storage in courses}
+            self._followed[scope] = named, again.run.spent - before
+        return self._followed[scope]
 
 
 def _without(project: Project, owner: Defined, cls: Defined, around: Around) -> Iterator[Scope]:
