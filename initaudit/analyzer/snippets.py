@@ -147,6 +147,37 @@ def dotted(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
+def root(node: ast.expr, *, calls: bool = False) -> ast.Name | None:
+    """The variable that an expression begins with: ``self`` of ``self.fc[0].weight``.
+
+    With ``calls``, also that of what a method is called on, or of what a function is given first.
+    """
+    while True:
+        match node:
+            case ast.Attribute(value=inner) | ast.Subscript(value=inner):
+                node = inner
+            case ast.Starred(value=inner) | ast.Call(func=ast.Attribute(value=inner)) if calls:
+                node = inner
+            case ast.Call(args=[inner, *_]) if calls:
+                node = inner
+            case _:
+                return node if isinstance(node, ast.Name) else None
+
+
+def alternatives(kinds: ast.expr) -> Iterator[ast.expr]:
+    """The classes of ``(A, B)`` or ``A | B``."""
+    match kinds:
+        case ast.BinOp(op=ast.BitOr(), left=left, right=right):
+            inner = [left, right]
+        case ast.Tuple(elts=inner) | ast.List(elts=inner) | ast.Set(elts=inner):
+            pass
+        case _:
+            yield kinds
+            return
+    for each in inner:
+        yield from alternatives(each)
+
+
 def spelled(node: ast.expr) -> str:
     """The text of an expression as one writes it, however it is laid out."""
     name = dotted(node) if isinstance(node, ast.Attribute | ast.Name) else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
-from initaudit.subjects.initializers import GlobalSeed
+from initaudit.subjects.initializers import GlobalSeed, Runs
 
 
 class GlobalSeedRule(Rule[GlobalSeed]):
@@ -123,9 +123,15 @@ class GlobalSeedRule(Rule[GlobalSeed]):
     def check(self, subject: GlobalSeed) -> Iterator[Finding]:
         yield self.finding(
             subject.place,
-            f"`{subject.call}` seeds the global generator {subject.when}; draw from a separate `torch.Generator`, or "
+            f"`{subject.call}` seeds the global generator {subject.runs.value}; draw from a separate `torch.Generator`, or "
             f"seed inside `torch.random.fork_rng()`",
-            severity=Severity.NOTE if subject.chosen else None,
+            severity=Severity.NOTE if self.is_chosen(subject) else None,
             model=subject.model,
             evidence=[Evidence(Observer.ANALYZER, "the code does not restore the generator")],
         )
+
+    @staticmethod
+    def is_chosen(subject: GlobalSeed) -> bool:
+        """Whether the user has the seed in hand: it is given, a program seeds after the import, or it is all theirs."""
+        seeded = subject.runs is Runs.ON_IMPORT and subject.seeded
+        return subject.given or seeded or (subject.runs is not Runs.IN_FORWARD and subject.application)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from initaudit.finding import Place
 from initaudit.subjects.base import Fact
 
@@ -51,18 +53,28 @@ class UncalledInitializer(Fact, frozen=True, kw_only=True):
     built: Place | None = None
 
 
+class Runs(Enum):
+    """When some code of a module runs."""
+
+    ON_IMPORT = "on import"
+    IN_CONSTRUCTOR = "whenever the module is constructed"
+    IN_FORWARD = "whenever the module runs"
+
+
 class GlobalSeed(Fact, frozen=True, kw_only=True):
     """A call that seeds torch's global generator in library code.
 
-    ``when`` says when it runs ("on import"), and ``chosen`` that the seed is an argument of the method, that a program
-    of the project seeds too, or that the project is one application.
+    ``given`` says that the seed is an argument of the method, ``seeded`` that a program of the project seeds too, and
+    ``application`` that the project's own programs use the file and that nothing says it is made for others to install.
     """
 
     place: Place
     call: str
-    when: str
+    runs: Runs
     model: str | None = None
-    chosen: bool = False
+    given: bool = False
+    seeded: bool = False
+    application: bool = False
 
 
 class ImpossibleCall(Fact, frozen=True, kw_only=True):

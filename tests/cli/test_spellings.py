@@ -523,3 +523,39 @@ def test_the_layer_of_a_computed_weight_is_named(made: str, kind: str, tmp_path:
     result = CliRunner().invoke(main, ["check", str(file), "--isolated", "--no-cache", "--output-format", "json"])
     (found,) = json.loads(result.stdout)
     assert f"`{kind}`" in found["evidence"][0]["detail"]
+
+
+# Several classes at once
+
+KINDS = [
+    "(nn.Linear, nn.Conv2d)",
+    "nn.Linear | nn.Conv2d",
+    "((nn.Linear,), nn.Conv2d)",
+    "(\n        nn.Linear | nn.Conv2d)",
+]
+
+
+@pytest.mark.parametrize("kinds", KINDS)
+def test_a_union_of_classes_is_as_good_as_a_tuple(kinds: str, tmp_path: Path) -> None:
+    again = AGAIN.format(doc="pass", later="pass").replace("isinstance(m, nn.Linear)", f"isinstance(m, {kinds})")
+    assert "INI208" in codes(again, tmp_path)
+    derived = DERIVED.format(doc="pass", more="pass").replace("isinstance(m, nn.Linear)", f"isinstance(m, {kinds})")
+    assert "INI207" in codes(derived, tmp_path)
+    never = NEVER.format(more=f"elif isinstance(m, {kinds.replace('nn.Linear', 'nn.Conv1d')}):\n            pass")
+    assert "INI309" in codes(never, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ("pass", True),
+        ("pass  # double, float64, dtype=torch.float64", True),
+        ("print('double')", True),
+        ("torch.set_default_dtype(torch.float64)", False),
+        ("w = torch.ones(3, dtype = torch.float32)", False),
+        ("net = net.double()", False),
+    ],
+)
+def test_a_copy_in_double_precision_is_one_where_the_code_has_no_other(more: str, found: bool, tmp_path: Path) -> None:
+    code = f"net = nn.Linear(4, 4)\n{more}\nnn.init.normal_(net.weight.double())\n"
+    assert ("INI203" in codes(code, tmp_path)) is found

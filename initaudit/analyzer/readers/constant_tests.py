@@ -6,12 +6,12 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import alternatives
 from initaudit.analyzer.syntax.context import Context, in_order, initializes
 from initaudit.analyzer.syntax.meaning import TENSORS, Names, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.structure import Layer, constructed
+from initaudit.analyzer.syntax.structure import all_below
 from initaudit.analyzer.syntax.walks import applied
 from initaudit.subjects.module_tests import ConstantTest
 
@@ -56,7 +56,7 @@ def never_met(context: Context) -> Iterator[ConstantTest]:
         definition = walk.context.definition if walk is not None else None
         if walk is None or not walk.writes or definition is None or definition.owner is not context.cls.definition:
             continue
-        layers = _all_layers(context.project, context.cls, set())
+        layers = all_below(context.project, context.cls)
         by_kind = all(write.kinds for write in walk.writes) and not any(map(_has_rest, in_order(walk.body, later=True)))
         if not layers or not by_kind:
             continue
@@ -77,30 +77,6 @@ def _has_rest(statement: ast.stmt) -> bool:
     rest: list[ast.stmt] = getattr(statement, "orelse", [])
     asks_again = isinstance(statement, ast.If) and len(rest) == 1 and isinstance(rest[0], ast.If)
     return bool(rest) and not asks_again
-
-
-def _all_layers(project: Project, cls: Defined, seen: set[Defined]) -> list[Layer] | None:
-    """All layers that a class is made of; None where some are not known."""
-    order = project.mro(cls)
-    plain = order is not None and all(
-        base == cls or (isinstance(base, External) and base.name in ("torch.nn.Module", "object")) for base in order
-    )
-    held = constructed(project, cls)
-    if not plain or not all(attribute.complete for attribute in held.values()):
-        return None
-    found: list[Layer] = []
-    for layer in (layer for attribute in held.values() for layer in attribute.layers):
-        found.append(layer)
-        if layer.cls is None and not layer.kind.startswith("torch.nn."):
-            return None
-        if layer.cls is None or layer.cls in seen:
-            continue
-        seen.add(layer.cls)
-        inner = _all_layers(project, layer.cls, seen)
-        if inner is None:
-            return None
-        found += inner
-    return found
 
 
 def _guards_initialization(statement: ast.If) -> bool:
@@ -192,7 +168,7 @@ def _never_module(context: Context, test: ast.expr, names: Names) -> Iterator[Co
         case _:
             return
     meaning = names.get(name)
-    classes = list(kinds.elts) if isinstance(kinds, ast.Tuple | ast.List | ast.Set) else [kinds]
+    classes = list(alternatives(kinds))
     if meaning is None or meaning.what not in (What.PARAMETER, What.STATE, What.NAME) or not meaning.element:
         return
     if classes and all(map(context.is_module_class, classes)):
@@ -249,8 +225,7 @@ def _asked(context: Context, test: ast.expr) -> tuple[str, set[str]] | None:
     """The name and the classes of ``isinstance(m, (A, B))``."""
     match test:
         case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kinds]):
-            classes = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
-            found = [context.canonical(each) for each in classes]
+            found = [context.canonical(each) for each in alternatives(kinds)]
             return (name, {each for each in found if each}) if all(found) else None
     return None
 

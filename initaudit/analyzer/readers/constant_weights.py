@@ -9,7 +9,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import is_loaded_where_built
 from initaudit.analyzer.readers.weight_uses import Weights
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.snippets import dotted, root
 from initaudit.analyzer.syntax.context import Class, Context
 from initaudit.analyzer.syntax.draws import class_name_of
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
@@ -160,11 +160,9 @@ def _walk(context: Context, target: ast.expr, meaning: Meaning, step: Step, *, z
 
     A part of a model, and a whole class, may start at ``zero`` on purpose.
     """
-    root = target
-    while isinstance(root, ast.Attribute | ast.Call | ast.Subscript):
-        root = root.func if isinstance(root, ast.Call) else root.value
-    owner = step.names.get(root.id) if isinstance(root, ast.Name) else None
-    if owner is None or not isinstance(root, ast.Name):
+    variable = root(target, calls=True)
+    owner = step.names.get(variable.id) if variable is not None else None
+    if owner is None or variable is None:
         return None
     if owner.what is What.PARAMETER:
         own = owner.source in ("self.parameters()", "self.named_parameters()")
@@ -174,7 +172,7 @@ def _walk(context: Context, target: ast.expr, meaning: Meaning, step: Step, *, z
         return None
     if owner.element:
         return owner.source if _of_whole_model(context, owner.source, zero=zero) else None
-    return _applied(context, zero=zero) if owner.source == root.id else None
+    return _applied(context, zero=zero) if owner.source == variable.id else None
 
 
 def _is_zero(value: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.called_initializers import called_function
-from initaudit.analyzer.snippets import FunctionNode, dotted, parameters
+from initaudit.analyzer.snippets import FunctionNode, dotted, parameters, root
 from initaudit.analyzer.syntax.context import Context, first_parameter
 from initaudit.analyzer.syntax.functions import own_nodes, returns_nothing
 from initaudit.analyzer.syntax.meaning import TENSORS
@@ -30,10 +30,8 @@ from initaudit.subjects.lost_writes import DroppedInitializerResult
     named="init reset setup build",
 )
 @reads(DroppedInitializerResult, scope=Context, words="(weight) (bias) (data) parameters(")
-@reads(DroppedInitializerResult, scope=Context, words=("weight bias", "'return'"), nearby="apply(")
 def dropped_initializer_results(context: Context) -> Iterator[DroppedInitializerResult]:
     """Calls of helpers with a parameter, where the result and what the helper does do not fit."""
-    yield from _returned_to_apply(context)
     meanings = Meanings(context)
     for step in meanings.steps():
         assigned: ast.Attribute | None = None
@@ -109,7 +107,8 @@ def _makes_tensor(context: Context, value: ast.expr, name: str) -> bool:
     return made and sized and not any(_writes_into(each, name) for each in calls)
 
 
-def _returned_to_apply(context: Context) -> Iterator[DroppedInitializerResult]:
+@reads(DroppedInitializerResult, scope=Context, words=("weight bias", "'return'"), nearby="apply(")
+def returned_to_apply(context: Context) -> Iterator[DroppedInitializerResult]:
     """A function for ``apply`` that makes new weights and returns them: ``apply`` drops what it returns."""
     function, element = context.function, first_parameter(context)
     if function is None or element is None or function.name not in applied_names(context):
@@ -175,12 +174,7 @@ def _writes_into(call: ast.Call, name: str) -> bool:
         return False
     written = [*call.args[:1], *(each.value for each in call.keywords if each.arg == "out")]
     written += [call.func.value] if isinstance(call.func, ast.Attribute) else []
-    for node in written:
-        while isinstance(node, ast.Attribute | ast.Subscript):
-            node = node.value
-        if isinstance(node, ast.Name) and node.id == name:
-            return True
-    return False
+    return any((first := root(node)) is not None and first.id == name for node in written)
 
 
 def _factory(name: str) -> str:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import alternatives
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.walks import attributes_written, typed
 from initaudit.subjects.module_tests import ExactTypeTest
@@ -22,7 +23,7 @@ def exact_type_tests(context: Context) -> Iterator[ExactTypeTest]:
             subject = typed(test.left) if isinstance(test, ast.Compare) and len(test.ops) == 1 else None
             if subject is None or subject not in initialized or not isinstance(test, ast.Compare):
                 continue
-            kinds = test.comparators[0].elts if isinstance(test.comparators[0], ast.Tuple) else test.comparators
+            kinds = list(alternatives(test.comparators[0]))
             if isinstance(test.ops[0], ast.Eq | ast.Is | ast.In) and all(
                 context.is_module_class(kind) for kind in kinds
             ):

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import root
 from initaudit.analyzer.syntax.context import Context, first_parameter
 from initaudit.analyzer.syntax.functions import own_nodes
 from initaudit.analyzer.syntax.meaning import bound_in
@@ -22,8 +23,9 @@ def foreign_writes(context: Context) -> Iterator[ForeignWrite]:
     targets = [target for node in own_nodes(function) if (target := _parameter(context, node)) is not None]
     tests = {id(name) for node in own_nodes(function) if isinstance(node, ast.If) for name in ast.walk(node.test)}
     used = any(isinstance(each, ast.Name) and each.id == element and id(each) not in tests for each in context.walk())
-    own = bound_in(function)
-    if targets and not used and all((root := _root(target)) is not None and root not in own for target in targets):
+    own = bound_in(function) | {"self"}
+    roots = [first.id if (first := root(target)) is not None else "self" for target in targets]
+    if targets and not used and own.isdisjoint(roots):
         yield ForeignWrite(
             place=context.snippet.place(targets[0]),
             function=function.name,
@@ -36,9 +38,3 @@ def _parameter(context: Context, node: ast.AST) -> ast.Attribute | None:
     """The parameter of a layer that a call writes in place."""
     target = written(context, node) if isinstance(node, ast.Call) else None
     return target if isinstance(target, ast.Attribute) and target.attr in ("weight", "bias") else None
-
-
-def _root(node: ast.expr) -> str | None:
-    while isinstance(node, ast.Attribute | ast.Subscript):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) and node.id != "self" else None

@@ -18,7 +18,7 @@ from initaudit.analyzer.snippets import FunctionNode, defaults, nodes, parameter
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.usage import usage
-from initaudit.subjects.initializers import GlobalSeed
+from initaudit.subjects.initializers import GlobalSeed, Runs
 
 MAX_FILES = 40
 SEEDS = {
@@ -34,7 +34,7 @@ DISTRIBUTED = {
     "pyproject.toml": re.compile(r"^\s*\[\s*(?:project|tool\s*\.\s*poetry)\s*\]", re.MULTILINE),
 }
 """Files, beside ``setup.py``, of a project that is made for others to install, and the table that stands in them."""
-IN_METHODS = {"__init__": "whenever the module is constructed", "forward": "whenever the module runs"}
+IN_METHODS = {"__init__": Runs.IN_CONSTRUCTOR, "forward": Runs.IN_FORWARD}
 
 
 @reads(GlobalSeed, scope=Context, words="manual_seed( manual_seed_all(", nearby="Module")
@@ -46,12 +46,13 @@ def global_seeds(context: Context) -> Iterator[GlobalSeed]:
     if function is not None:
         if cls is None or not context.project.is_module_class(cls):
             return
-        run = next((name for name in IN_METHODS if name == function.name or _calls(cls, name, function.name)), None)
+        running = (name for name in IN_METHODS if name == function.name or _calls(cls, name, function.name))
+        run = next(running, None)
         if run is None:
             return
-        when = IN_METHODS[run]
+        runs = IN_METHODS[run]
     elif is_library(context):
-        when = "on import"
+        runs = Runs.ON_IMPORT
     else:
         return
     if any(isinstance(node, ast.Attribute) and node.attr in RESTORES for node in context.walk()):
@@ -64,19 +65,12 @@ def global_seeds(context: Context) -> Iterator[GlobalSeed]:
                 yield GlobalSeed(
                     place=context.snippet.place(node),
                     call=context.snippet.source(node),
-                    when=when,
+                    runs=runs,
                     model=cls.qualname if cls is not None else None,
-                    chosen=_is_chosen(context, node, when),
+                    given=function is not None and _given(node, _asked_for(function)),
+                    seeded=_is_seeded_by_a_program(context),
+                    application=_is_of_an_application(context),
                 )
-
-
-def _is_chosen(context: Context, seed: ast.Call, when: str) -> bool:
-    """Whether the user has the seed in hand: a caller gives it, a program seeds too, or it is all one application."""
-    if context.function is None and _is_chosen_by_a_program(context):
-        return True
-    if context.function is not None and _given(seed, _asked_for(context.function)):
-        return True
-    return when != IN_METHODS["forward"] and _is_of_an_application(context)
 
 
 def _is_of_an_application(context: Context) -> bool:
@@ -96,8 +90,8 @@ def _is_of_an_application(context: Context) -> bool:
     return any(not is_library(replace(context, module=each)) for each in users)
 
 
-def _is_chosen_by_a_program(context: Context) -> bool:
-    """Whether a program of the project seeds the generator too: what a file does on import changes little then."""
+def _is_seeded_by_a_program(context: Context) -> bool:
+    """Whether a program of the project seeds the generator too."""
     project, module = context.project, context.module
     found = project.find(Search(project.work_folder(module), word=b"manual_seed"))
     programs = (project.load(name) for name in found[:MAX_FILES] if name != module.filename)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from initaudit.analyzer.frameworks import MODULE_HELPERS
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import alternatives
 from initaudit.analyzer.syntax.context import Context, first_parameter, function_context, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.subjects.lost_writes import HelperCall
@@ -83,6 +84,5 @@ def _requires_module(helper: Context, test: ast.expr, name: str) -> str | None:
         case ast.Call(func=ast.Name(id="hasattr"), args=[ast.Name(id=tested), ast.Constant(value=attribute)]):
             return helper.snippet.source(test) if tested == name and attribute in OF_MODULES else None
         case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=tested), kinds]) if tested == name:
-            each = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
-            return helper.snippet.source(test) if all(map(helper.is_module_class, each)) else None
+            return helper.snippet.source(test) if all(map(helper.is_module_class, alternatives(kinds))) else None
     return None

@@ -11,6 +11,7 @@ from initaudit.analyzer.project import External
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.deprecated_calls import DEPRECATED
 from initaudit.analyzer.reading import Search
+from initaudit.analyzer.snippets import root
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import bound_in
@@ -90,17 +91,11 @@ def _initializer(context: Context, function: ast.expr, own: set[str]) -> str | N
             owner, name = function, context.canonical(function)
         case _:
             return None
-    if name is None or not name.startswith(torch_api.INIT) or _root(owner) in own:
+    if name is None or not name.startswith(torch_api.INIT) or ((first := root(owner)) is not None and first.id in own):
         return None
     last = name.removeprefix(torch_api.INIT)
     known = last.startswith("_") or "." in last or last in MODULES or _is_set(context, last)
     return None if known else last
-
-
-def _root(node: ast.expr) -> str | None:
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else None
 
 
 def _is_set(context: Context, name: str) -> bool:

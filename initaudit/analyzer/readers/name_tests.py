@@ -14,7 +14,7 @@ from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, own_attribute
-from initaudit.analyzer.syntax.structure import CONTAINERS, constructed
+from initaudit.analyzer.syntax.structure import CONTAINERS, Layer, below, constructed
 from initaudit.finding import Observer
 from initaudit.naming import NAMED, OF_PLAIN, OF_TORCH, initializes, parts_asked_for
 from initaudit.subjects.module_tests import NameTest
@@ -22,7 +22,6 @@ from initaudit.subjects.module_tests import NameTest
 PLAIN = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS | torch_api.ACTIVATION_MODULES | torch_api.TRANSPARENT
 ADDS_NAMES = {"setattr", "__setattr__", "add_module", "register_module", "ModuleDict", "ParameterDict", "OrderedDict"}
 """What may give a module names that are not attributes in its source."""
-MAX_DEPTH = 6
 
 
 def _of_layer(kind: str) -> frozenset[str]:
@@ -96,7 +95,7 @@ def _possible(part: str, names: frozenset[str]) -> bool:
 def _names(context: Context, model: ast.expr) -> frozenset[str] | None:
     """The parts that names of a model can have, without numbers; None when they are not all known."""
     if isinstance(model, ast.Name) and model.id == "self":
-        return _of_class(context.project, context.cls, 0) if context.cls is not None else None
+        return _of_class(context.project, context.cls) if context.cls is not None else None
     if not isinstance(model, ast.Name):
         return None
     made = [
@@ -111,7 +110,7 @@ def _of_value(context: Context, value: ast.expr) -> frozenset[str] | None:
     """The names of a model that a call makes."""
     found = context.resolve(value.func) if isinstance(value, ast.Call) else None
     if isinstance(found, Defined) and found.definition.is_class:
-        return _of_class(context.project, found, 0)
+        return _of_class(context.project, found)
     if not isinstance(found, External) or not isinstance(value, ast.Call) or not found.name.startswith("torch.nn."):
         return None
     if found.name not in CONTAINERS:
@@ -120,10 +119,26 @@ def _of_value(context: Context, value: ast.expr) -> frozenset[str] | None:
     return frozenset().union(*[part for part in parts if part is not None]) if None not in parts else None
 
 
-def _of_class(project: Project, cls: Defined, depth: int) -> frozenset[str] | None:
-    """The names of the objects of a class."""
+def _of_class(project: Project, cls: Defined) -> frozenset[str] | None:
+    """The names of the objects of a class, and of all that they are made of."""
+    names: set[str] = set()
+    met: set[Defined | str] = set()
+    for layer in below(project, [Layer(cls.qualname, cls.definition.name, cls)], set()):
+        key = layer.cls if layer.cls is not None else layer.kind
+        if key in met:
+            continue
+        met.add(key)
+        inner = _own(project, layer.cls) if layer.cls is not None else _of_layer(layer.kind)
+        if inner is None:
+            return None
+        names |= inner
+    return frozenset(names)
+
+
+def _own(project: Project, cls: Defined) -> set[str] | None:
+    """The names that a class and its bases give."""
     attributes, order = constructed(project, cls), project.mro(cls)
-    if depth > MAX_DEPTH or order is None or not all(attribute.complete for attribute in attributes.values()):
+    if order is None or not all(attribute.complete for attribute in attributes.values()):
         return None
     names = set(attributes)
     for base in order:
@@ -133,12 +148,7 @@ def _of_class(project: Project, cls: Defined, depth: int) -> frozenset[str] | No
             if spelled is None:
                 return None
             names |= spelled
-    for layer in (layer for attribute in attributes.values() for layer in attribute.layers):
-        inner = _of_class(project, layer.cls, depth + 1) if layer.cls is not None else _of_layer(layer.kind)
-        if inner is None:
-            return None
-        names |= inner
-    return frozenset(names)
+    return names
 
 
 def _spelled(nodes: Iterable[ast.AST]) -> set[str] | None:

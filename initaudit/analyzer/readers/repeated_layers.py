@@ -12,7 +12,7 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.meaning import targets
-from initaudit.analyzer.syntax.structure import LISTS, returned
+from initaudit.analyzer.syntax.structure import CONTAINERS, LISTS, returned
 from initaudit.finding import Place
 from initaudit.subjects.layers import RepeatedLayer
 
@@ -23,9 +23,6 @@ NOT_SHARED = {*LISTS, *(f"torch.nn.{name}" for name in STATEFUL - {"Embedding", 
 """Layers that are seldom given to several others so that these share them."""
 SHARED = re.compile(r"shar|tie|same|reuse", re.IGNORECASE)
 """Words of code that repeats a layer on purpose."""
-
-
-CONTAINING = {*LISTS, "torch.nn.ParameterList", "torch.nn.ModuleDict", "torch.nn.ParameterDict"}
 
 
 @reads(
@@ -48,7 +45,7 @@ def repeated_layers(context: Context) -> Iterator[RepeatedLayer]:
         for node in context.walk()
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
-    containers = [call for call in context.calls() if context.canonical(call.func) in CONTAINING]
+    containers = [call for call in context.calls() if context.canonical(call.func) in CONTAINERS]
     found: list[tuple[ast.expr, ast.expr, ast.expr]] = [
         (call, *each) for call in containers for arg in call.args for each in _repeated(context, arg, lists)
     ]

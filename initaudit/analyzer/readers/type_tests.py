@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.snippets import alternatives, nodes
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meaning import What
 from initaudit.analyzer.syntax.meanings import Meanings
@@ -56,7 +56,7 @@ def _type_tests(context: Context, expression: ast.AST, modules: Sequence[str]) -
                         context, node, "never true", f"isinstance({subject}, {context.snippet.source(kind)})"
                     )
             case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=subject), kinds]) if subject in modules:
-                if any(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in _alternatives(kinds)):
+                if any(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in alternatives(kinds)):
                     yield _type_test(context, node, "raises TypeError, since a text is no class", None)
             case ast.Compare(
                 left=ast.Attribute(attr="__name__", value=left), ops=[ast.Is() | ast.Eq()], comparators=[kind]
@@ -84,10 +84,6 @@ def _type_of(node: ast.expr) -> str | None:
         case ast.Attribute(value=ast.Name(id=subject), attr="__class__"):
             return subject
     return None
-
-
-def _alternatives(kinds: ast.expr) -> Sequence[ast.expr]:
-    return kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
 
 
 def _both(context: Context, node: ast.BoolOp, modules: Sequence[str]) -> Iterator[TypeTest]:

@@ -18,7 +18,7 @@ from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import MAX_FILES, importing, is_built, is_loaded_where_built
 from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import FunctionNode, nodes
+from initaudit.analyzer.snippets import FunctionNode, nodes, root
 from initaudit.analyzer.syntax.context import Context, first_parameter, initializes
 from initaudit.analyzer.syntax.iteration import element_name, iterated, last_name
 from initaudit.analyzer.syntax.scopes import scopes, scopes_holding
@@ -37,7 +37,6 @@ SPECIAL = {"forward", "extra_repr", "setup", "configure_model", "configure_optim
 def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
     """A method of a module class, or a function of a script, that initializes and that nothing calls."""
     function, definition = context.function, context.definition
-    yield from _nested(context)
     if function is None or definition is None or function.decorator_list or not _may_be_forgotten(function.name):
         return
     if not _initializes(context, function):
@@ -73,7 +72,8 @@ def _header(context: Context, function: FunctionNode) -> Place:
     return msgspec.structs.replace(place, end_row=place.row, end_column=len(header) + 1)
 
 
-def _nested(context: Context) -> Iterator[UncalledInitializer]:
+@reads(UncalledInitializer, scope=Context, words="_( apply(", nearby="Module nn")
+def nested_initializers(context: Context) -> Iterator[UncalledInitializer]:
     """Functions inside a method of a module class that initialize what they are given, and that nothing there reads."""
     outer = context.function
     if outer is None or context.cls is None or not context.project.is_module_class(context.cls):
@@ -114,13 +114,13 @@ def _is_forgotten_reset(calls: _Calls, cls: Defined) -> bool:
 
 def _initializes(context: Context, function: FunctionNode) -> bool:
     """Whether a function draws or sets parameters of the object, or of what it is given, and does little else."""
-    root = "self" if context.cls is not None else first_parameter(context)
-    return root is not None and _draws(context, function, root)
+    given = "self" if context.cls is not None else first_parameter(context)
+    return given is not None and _draws(context, function, given)
 
 
-def _draws(context: Context, function: FunctionNode, root: str) -> bool:
-    """Whether a function draws or sets parameters of ``root``, and does little else."""
-    elements = {root}
+def _draws(context: Context, function: FunctionNode, given: str) -> bool:
+    """Whether a function draws or sets parameters of ``given``, and does little else."""
+    elements = {given}
     for node in nodes(function):  # what loops over it, or names taken from it, stand for
         if isinstance(node, ast.For) and _root(node.iter) in elements:
             elements |= {each.id for each in nodes(node.target) if isinstance(each, ast.Name)}
@@ -135,7 +135,7 @@ def _draws(context: Context, function: FunctionNode, root: str) -> bool:
         if not isinstance(node, ast.Call):
             continue
         canonical = context.canonical(node.func)
-        if isinstance(node.func, ast.Attribute) and node.func.attr == "apply" and _root(node.func.value) == root:
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "apply" and _root(node.func.value) == given:
             walk = applied(context, node)
             drawn = drawn or (walk is not None and any(map(initializes, walk.body)))
         elif canonical is not None and canonical.startswith(torch_api.INIT) and canonical.endswith("_") and node.args:
@@ -153,19 +153,9 @@ def _names_parameter(node: ast.expr) -> bool:
 
 
 def _root(node: ast.expr) -> str | None:
-    """The variable that an expression begins with: ``self`` of ``self.fc.weight.data``."""
-    while True:
-        match node:
-            case ast.Attribute(value=inner) | ast.Subscript(value=inner) | ast.Starred(value=inner):
-                node = inner
-            case ast.Call(func=ast.Attribute(value=inner)):
-                node = inner
-            case ast.Call(args=[inner, *_]):
-                node = inner
-            case ast.Name(id=name):
-                return name
-            case _:
-                return None
+    """The variable that an expression begins with, or that is given to what it calls."""
+    found = root(node, calls=True)
+    return found.id if found is not None else None
 
 
 def _is_plain(context: Context, cls: Defined, name: str) -> bool:

@@ -13,6 +13,7 @@ from initaudit.analyzer.matches import groups
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.scopes import Scopes
+from initaudit.analyzer.snippets import root
 from initaudit.analyzer.syntax.context import Context, File
 from initaudit.analyzer.syntax.iteration import ITERATIONS
 from initaudit.analyzer.syntax.models import MODEL_LIKE
@@ -74,18 +75,11 @@ def _used(call: ast.Call) -> ast.Name | None:
     if not isinstance(call.func, ast.Attribute):
         return None
     if call.func.attr in WALKS:
-        return _root(call.func.value)
+        return root(call.func.value)
     owner = call.func.value
     of_init = (owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")) == "init"
     known = call.func.attr.rstrip("_").rpartition("_")[2] in INITIALIZERS.split()
-    return _root(call.args[0]) if of_init and known and call.args else None
-
-
-def _root(node: ast.expr) -> ast.Name | None:
-    """The name that an expression without calls begins with."""
-    while isinstance(node, ast.Attribute | ast.Subscript):
-        node = node.value
-    return node if isinstance(node, ast.Name) else None
+    return root(call.args[0]) if of_init and known and call.args else None
 
 
 def _bound(context: Context) -> Iterator[str]:

@@ -15,7 +15,7 @@ from initaudit.analyzer.matches import Words, groups
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Project
-from initaudit.analyzer.snippets import Snippet, dotted, inner_nodes
+from initaudit.analyzer.snippets import Snippet, alternatives, dotted, inner_nodes
 from initaudit.analyzer.syntax.context import in_order
 from initaudit.analyzer.syntax.scopes import scopes_holding
 
@@ -211,7 +211,7 @@ class Draws:
         return of_class_name(test, known)
 
     def _types(self, subject: ast.expr, kinds: ast.expr) -> Types:
-        types = tuple(found for kind in _alternatives(kinds) if (found := self.type_named(kind)) is not None)
+        types = tuple(found for kind in alternatives(kinds) if (found := self.type_named(kind)) is not None)
         return {dotted(subject): types} if dotted(subject) and types else {}
 
 
@@ -260,17 +260,6 @@ def nodes(body: Sequence[ast.AST], *, within: bool = True) -> Iterator[ast.AST]:
         if not within:
             inner = [each for each in inner if not isinstance(each, ast.stmt | ast.excepthandler | ast.match_case)]
         pending += reversed(inner)
-
-
-def _alternatives(kinds: ast.expr) -> Iterator[ast.expr]:
-    """The classes of ``(A, B)`` or ``A | B``."""
-    if isinstance(kinds, ast.BinOp):
-        yield from _alternatives(kinds.left)
-        yield from _alternatives(kinds.right)
-    elif isinstance(kinds, ast.Tuple | ast.List):
-        yield from kinds.elts
-    else:
-        yield kinds
 
 
 def drawn(call: ast.Call, known: Types) -> Draw | None:

@@ -6,9 +6,11 @@ import ast
 import re
 from collections.abc import Sequence
 
-from initaudit.analyzer.snippets import FunctionNode, dotted, nodes
+from initaudit.analyzer.snippets import FunctionNode, alternatives, dotted, nodes
 from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.iteration import last_name
 
+OF_OTHER_TYPES = {"float64", "set_default_dtype", "set_default_tensor_type"}
 MODEL_LIKE = re.compile(r"net|model|module|encoder|decoder|backbone|classifier|critic|actor|policy", re.IGNORECASE)
 
 
@@ -76,24 +78,29 @@ def is_basic(index: ast.expr) -> bool:
 
 def is_single(context: Context, kinds: Sequence[str]) -> bool:
     """Whether layers of these classes are surely of single precision: torch's own, in a file with no other."""
-    text = context.module.text
-    other = any(word in text for word in ("float64", "default_dtype", "dtype=", "default_tensor_type"))
-    of_torch = bool(kinds) and all(kind.startswith("torch.nn.") for kind in kinds)
-    return of_torch and not other and text.count("double") == 1
+    if not kinds or not all(kind.startswith("torch.nn.") for kind in kinds):
+        return False
+    module = context.module
+    snippets = [module.quiet_snippet(*part) for part in module.parts()]
+    every = [node for snippet in snippets if snippet is not None for node in snippet.nodes]
+    names = [last_name(node) for node in every if isinstance(node, ast.Attribute | ast.Name)]
+    chosen = any(isinstance(each, ast.keyword) and each.arg == "dtype" for each in every)
+    other = chosen or not OF_OTHER_TYPES.isdisjoint(names)
+    return None not in snippets and not other and names.count("double") == 1
 
 
 def type_asked_for(test: ast.expr) -> tuple[str, list[ast.expr]]:
     """The name and the classes of ``isinstance(m, (A, B))``, ``type(m) is A`` and ``m.__class__ == A``."""
     match test:
         case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kinds]):
-            return name, list(kinds.elts) if isinstance(kinds, ast.Tuple) else [kinds]
+            return name, list(alternatives(kinds))
         case ast.Compare(
             left=ast.Call(func=ast.Name(id="type"), args=[ast.Name(id=name)])
             | ast.Attribute(value=ast.Name(id=name), attr="__class__"),
             ops=[ast.Is() | ast.Eq() | ast.In()],
             comparators=[kinds],
         ):
-            return name, list(kinds.elts) if isinstance(kinds, ast.Tuple | ast.List | ast.Set) else [kinds]
+            return name, list(alternatives(kinds))
     return "", []
 
 

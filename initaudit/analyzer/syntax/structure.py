@@ -305,3 +305,21 @@ def below(project: Project, layers: list[Layer], seen: set[Defined]) -> Iterator
             seen.add(layer.cls)
             for attribute in constructed(project, layer.cls).values():
                 yield from below(project, attribute.layers, seen)
+
+
+def all_below(project: Project, cls: Defined) -> list[Layer] | None:
+    """All layers that an object of a class is made of; None where some are not known."""
+    itself, *found = below(project, [Layer(cls.qualname, cls.definition.name, cls)], set())
+    return found if all(_is_known(project, layer) for layer in (itself, *found)) else None
+
+
+def _is_known(project: Project, layer: Layer) -> bool:
+    """Whether a layer is one of torch's, or of a class all of whose attributes are read."""
+    if layer.cls is None:
+        return layer.kind.startswith("torch.nn.")
+    order = project.mro(layer.cls)
+    plain = order is not None and all(
+        base == layer.cls or (isinstance(base, External) and base.name in ("torch.nn.Module", "object"))
+        for base in order
+    )
+    return plain and all(each.complete for each in constructed(project, layer.cls).values())

@@ -12,7 +12,7 @@ from initaudit.analyzer.frameworks import APPLYING_METHODS
 from initaudit.analyzer.matches import groups
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.snippets import alternatives, dotted
 from initaudit.analyzer.syntax.context import Context, first_parameter, function_context, method, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes_holding
@@ -224,7 +224,7 @@ def tested(context: Context, test: ast.expr, element: str | None = None) -> tupl
             case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), classes]) if name == (
                 element or name
             ):
-                for each in classes.elts if isinstance(classes, ast.Tuple) else [classes]:
+                for each in alternatives(classes):
                     found = context.resolve(each)
                     named = found.name if isinstance(found, External) else None
                     kinds.append(found.qualname if isinstance(found, Defined) else named or dotted(each))
