@@ -559,3 +559,28 @@ def test_a_union_of_classes_is_as_good_as_a_tuple(kinds: str, tmp_path: Path) ->
 def test_a_copy_in_double_precision_is_one_where_the_code_has_no_other(more: str, found: bool, tmp_path: Path) -> None:
     code = f"net = nn.Linear(4, 4)\n{more}\nnn.init.normal_(net.weight.double())\n"
     assert ("INI203" in codes(code, tmp_path)) is found
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "found"),
+    [
+        ("layer", "3", True),
+        ("entities", "3", True),
+        ("layer", "len(properties)", True),
+        ("shared", "3", False),
+        ("layerShared", "3", False),
+        ("tied_layer", "3", False),
+        ("layer", "(3 if weight_tying else 1)", False),
+        ("layer", "3  # reuse it", False),
+    ],
+)
+def test_a_layer_that_is_repeated_on_purpose_is_called_so(name: str, count: str, found: bool, tmp_path: Path) -> None:
+    code = f"""
+    class Net(nn.Module):
+        def __init__(self, properties, weight_tying):
+            super().__init__()
+            {name} = nn.Linear(4, 4)
+            self.layers = nn.ModuleList([{name}] * {count})
+    """
+    code = code.replace("  # reuse it)", ")  # reuse it")
+    assert ("INI504" in codes(code, tmp_path)) is found

@@ -175,7 +175,7 @@ def _scopes_at(module: Module, row: int, name: str, target: Defined | Global) ->
 def _is_made_in(module: Module, definition: Definition, name: str) -> bool:
     """Whether a method that makes objects of its class, a static or a class method, names something."""
     found = module.function(definition) if definition.start != definition.row else None
-    return found is not None and is_factory(found[1]) and name in module.slice(definition)
+    return found is not None and is_factory(found[1]) and name in module.usage(definition).names
 
 
 def modules_naming(project: Project, target: Defined | Global) -> Iterator[Module]:

@@ -21,8 +21,8 @@ STATEFUL = torch_api.LINEAR_LIKE | torch_api.RESET_BY_CONSTRUCTOR.keys() | {"PRe
 OWNS = {"Parameter", "register_buffer", "register_parameter", *STATEFUL}
 NOT_SHARED = {*LISTS, *(f"torch.nn.{name}" for name in STATEFUL - {"Embedding", "EmbeddingBag"})}
 """Layers that are seldom given to several others so that these share them."""
-SHARED = re.compile(r"shar|tie|same|reuse", re.IGNORECASE)
-"""Words of code that repeats a layer on purpose."""
+SHARED = re.compile(r"(?<![A-Za-z])(?i:shar|tie[ds]?(?![a-z])|tying|same|reus)|(?<=[a-z])(?:Shar|Tied|Tying|Same|Reus)")
+"""Words, and parts of names, of code or a comment that says that a layer is repeated on purpose."""
 
 
 @reads(
