@@ -18,23 +18,29 @@ from initaudit.analyzer.programs.promise import run_on_module
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import dotted, nodes, parameters
-from initaudit.analyzer.symbolic.values import Storage
+from initaudit.analyzer.symbolic.values import OutOfBudgetError, Storage
 from initaudit.analyzer.usage import WALKS
 from initaudit.analyzer.writing import functions
 
 REACHES = WALKS | {"apply", "state_dict"}
 INITIALIZES = groups("init. normal_( uniform_( zero_( fill_( copy_( .data")
 WALKING = groups(("parameters( modules( apply(", *map(" ".join, INITIALIZES)))
+STEPS_OF_CALLERS = 100_000
+"""Steps in all code that calls an initializer, until what it does to a class counts as not known."""
 MAX_FILES = 40
 MAX_LEVELS = 4
 MAX_SCOPES = 30
 
 
 def initialized(construction: Construction, found: Sequence[Registered], around: Around) -> dict[Storage, list[Course]]:
-    """What happens to each storage where something calls an initializer with a model that may hold the class."""
+    """What happens to each storage where something calls an initializer with a model that may hold the class.
+
+    Raises OutOfBudgetError where the code that calls them is too long to follow.
+    """
     courses: dict[Storage, list[Course]] = {}
+    limit = construction.run.spent + STEPS_OF_CALLERS
     for function in writing(construction, found):
-        for course_by in _reached(construction, found, around, function):
+        for course_by in _reached(construction, found, around, function, limit):
             for storage, course in course_by.items():
                 if course.by or course.fate is Fate.UNKNOWN:
                     courses.setdefault(storage, []).append(course)
@@ -150,7 +156,7 @@ def _walkers(module: Module) -> Iterator[Definition]:
 
 
 def _reached(
-    construction: Construction, found: Sequence[Registered], around: Around, function: Defined
+    construction: Construction, found: Sequence[Registered], around: Around, function: Defined, limit: int
 ) -> Iterator[dict[Storage, Course]]:
     """What the callers of an initializer do, and the callers of those that are given the model themselves."""
     pending: list[tuple[Defined, int]] = [(function, 0)]
@@ -161,8 +167,10 @@ def _reached(
             if registry is not None or scope in seen or len(seen) >= MAX_SCOPES:
                 continue
             seen.add(scope)
-            outer = scope.defined
-            courses = follow(construction, found, scope, around)
+            outer, run = scope.defined, construction.run
+            if run.spent > limit:
+                raise OutOfBudgetError
+            courses = follow(construction, found, scope, around, limit=limit - run.spent)
             if outer is not None and outer in around.holding:
                 if not courses:  # nobody can read what it builds: it may be the class
                     yield follow(construction, found, scope, around, holds=True)

@@ -35,12 +35,10 @@ WRITING = groups(f"{' '.join(INITIALIZING[0])} load _(")
 """What stands in code that may write a parameter with other means than an initializer that it is given to."""
 DRAWING = groups("apply( parameters( modules( xavier kaiming orthogonal normal_( uniform_(")
 """What a model does that draws the layers of its parts itself: what a framework calls for it is known otherwise."""
-_INITIALIZED: weakref.WeakKeyDictionary[Interpreter, dict[Storage, list[Course]]] = weakref.WeakKeyDictionary()
-"""What initializers elsewhere do with the memory of an object, by the run that made it."""
-_FOLLOWED: weakref.WeakKeyDictionary[Interpreter, dict[Storage, list[Course]] | None] = weakref.WeakKeyDictionary()
-"""What programs do with the memory of an object, by the run that made it: each of its weights may be asked for.
+_WRITTEN: weakref.WeakKeyDictionary[Interpreter, frozenset[Storage] | None] = weakref.WeakKeyDictionary()
+"""The memory of an object that others than its constructor may write, by the run that made it.
 
-None where they are too long to follow.
+Each of its weights may be asked for. None where the code is too long to follow.
 """
 TRAINS = {"backward", "step", "fit", "Trainer", "optim"}
 
@@ -186,18 +184,23 @@ def written_elsewhere(construction: Construction, found: Registered) -> bool:
     if promised(construction, found) is not None:
         return True
     run = construction.run
-    entries = [entry for raw in (True, False) for entry in registered(construction, raw=raw)]
-    if run not in _INITIALIZED:
-        _INITIALIZED[run] = initialized(construction, entries, surroundings(construction))
-    if any(course.by for course in _INITIALIZED[run].get(found.storage, ())):
-        return True
-    if run not in _FOLLOWED:
+    if run not in _WRITTEN:
+        entries = [entry for raw in (True, False) for entry in registered(construction, raw=raw)]
         try:
-            _FOLLOWED[run] = programs(construction, entries, WRITING, limit=STEPS_TO_A_WRITER)
+            _WRITTEN[run] = _written_by_others(construction, entries)
         except OutOfBudgetError:
-            _FOLLOWED[run] = None
-    followed = _FOLLOWED[run]
-    return followed is None or any(course.fate is not Fate.RAW for course in followed.get(found.storage, ()))
+            _WRITTEN[run] = None
+    written = _WRITTEN[run]
+    return written is None or found.storage in written
+
+
+def _written_by_others(construction: Construction, entries: Sequence[Registered]) -> frozenset[Storage]:
+    """The memory of an object that an initializer elsewhere or a program writes, or may."""
+    elsewhere = initialized(construction, entries, surroundings(construction))
+    followed = programs(construction, entries, WRITING, limit=STEPS_TO_A_WRITER)
+    found = {storage for storage, courses in elsewhere.items() if any(course.by for course in courses)}
+    found |= {storage for storage, courses in followed.items() if any(each.fate is not Fate.RAW for each in courses)}
+    return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)
