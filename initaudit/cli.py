@@ -357,6 +357,30 @@ def probe(targets: tuple[str, ...], **flags: Any) -> None:
 
 
 @main.command()
+@click.argument("before", type=click.Path(dir_okay=False))
+@click.argument("after", type=click.Path(dir_okay=False))
+@click.option("--html", type=click.Path(dir_okay=False), help="Write the comparison as a self-contained page to FILE.")
+@click.option(
+    "--output-format",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="Format of the comparison.",
+)
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if something got worse.")
+def compare(before: str, after: str, html: str | None, output_format: str, exit_zero: bool) -> None:
+    """Compare two runs of the probe, before and after a change.
+
+    BEFORE and AFTER are files that `initaudit probe TARGET... --table FILE` wrote. The exit code is 1 if there is a new
+    error or warning, or if a model got worse: a gradient vanished, an output overflows, a parameter is not written.
+    """
+    from initaudit import commands
+
+    code = commands.compare(before, after, output_format, color=_color("auto"), page_file=html)
+    sys.exit(0 if exit_zero and code == 1 else code)
+
+
+@main.command()
 @click.argument("rule", required=False, metavar="CODE")
 @click.option("--all", "every", is_flag=True, help="Print all rules.")
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text", show_default=True)

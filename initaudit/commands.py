@@ -138,27 +138,71 @@ def probe(
     try_advice: bool = False,
 ) -> int:
     """Build models and report; in formats for people, also show what wrote their parameters."""
-    if page_file is not None and importlib.util.find_spec("jinja2") is None:
-        raise session.UseError("--html needs jinja2, which is not installed: pip install 'initaudit[probe]'")
+    if page_file is not None:
+        _need_jinja()
     prepared, report = _looked(asked, output, _run)
     report = prepared.with_errors(report)
     text = _shown(report, output, ())
     text = "\n".join(filter(None, (text, _portraits(report, prepared, output))))
     if table_file is not None:
-        _save(table_file, table.as_json(report.observations))
-    if page_file is not None:
-        from initaudit.portrait.page import page
-
-        _save(page_file, page(report.findings, report.observations, context_of(report.findings, color=output.color)))
+        _save(table_file, table.as_json(report.observations, report.findings))
+    attempts: list[attempt.Attempt] = []
     if try_advice:
         with progress.shown(quiet=output.quiet) as tell:
-            tried = attempt.as_text(attempt.attempt(prepared.task, report, prepared.models, tell)) or "nothing to try."
+            attempts = list(attempt.attempt(prepared.task, report, prepared.models, tell))
+        tried = attempt.as_text(attempts) or "nothing to try."
         if output.output_format == "full":
             text += f"\n{printable_lines(tried)}\n"
         else:
             _log(tried)
+    if page_file is not None:
+        from initaudit.portrait.page import page
+
+        context = context_of(report.findings, color=output.color)
+        _save(page_file, page(report.findings, report.observations, context, attempt.trials(attempts)))
     _write(_encoded(text), output)
     return _conclude(report, prepared, output, offered=() if try_advice else ("--try",))
+
+
+def _need_jinja() -> None:
+    if importlib.util.find_spec("jinja2") is None:
+        raise session.UseError("--html needs jinja2, which is not installed: pip install 'initaudit[probe]'")
+
+
+@exits_with_2
+def compare(before: str, after: str, output_format: str, *, color: bool, page_file: str | None = None) -> int:
+    """Compare two tables of the probe."""
+    from initaudit.portrait import compared
+
+    if page_file is not None:
+        _need_jinja()
+    tables = [_table(filename) for filename in (before, after)]
+    try:
+        runs = compared.runs(tables[0], tables[1], (before, after))
+    except compared.UnmatchedError as error:
+        raise session.UseError(f"{after}: {error}") from error
+    if page_file is not None:
+        from initaudit.portrait.page import comparison_page
+
+        _save(page_file, comparison_page(runs, context_of(())))
+    width = shutil.get_terminal_size().columns
+    text = (
+        compared.as_text(runs, width=width, color=color)
+        if output_format == "text"
+        else compared.FORMATS[output_format](runs)
+    )
+    _print(_encoded(text))
+    return 1 if runs.worse else 0
+
+
+def _table(filename: str) -> table.Table:
+    """Return the table in a file; raises UseError if it is none."""
+    try:
+        return table.read(Path(filename).read_bytes())
+    except OSError as error:
+        raise session.UseError(f"{filename}: {error.strerror or error}") from error
+    except table.TableError as error:
+        raise session.UseError(f"{filename}: {error}") from error
 
 
 def _portraits(report: Report, prepared: Prepared, output: Output) -> str:

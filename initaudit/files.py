@@ -164,6 +164,10 @@ class Sources:
             self._lines[key] = lines(source.part(place.cell)) if source else []
         return self._lines[key]
 
+    def has_prose(self, place: Place) -> bool:
+        """Whether the lines around a place may be the text of a document, and no Python."""
+        return is_document(place.filename) and place.cell is None
+
     def line(self, place: Place) -> str:
         """Return the first line of a place; empty if there is none."""
         text = self.lines(place)

@@ -95,9 +95,14 @@ def test_reports_know_findings_and_not_how_they_were_made() -> None:
 
 def test_portraits_read_the_vocabulary_and_know_findings_as_reports_do() -> None:
     assert files("portrait")
-    allowed = VOCABULARY | {"initaudit.portrait", "initaudit.report"}
+    allowed = VOCABULARY | {"initaudit.portrait", "initaudit.report", "initaudit.comparison"}
     assert {name for name in own_imports("portrait") if not within(name, allowed)} == set()
     assert not foreign_imports("portrait") & {"torch", "libcst", "numpy"}
+
+
+def test_a_comparison_reads_the_vocabulary_only() -> None:
+    assert files("comparison")
+    assert {name for name in own_imports("comparison") if not within(name, VOCABULARY)} == set()
 
 
 def test_no_report_about_findings_depends_on_portraits() -> None:

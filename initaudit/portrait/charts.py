@@ -9,8 +9,8 @@ import msgspec
 
 from initaudit.portrait.axes import Axis, counting
 
-WIDTH, HEIGHT = 560, 240
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 38
+WIDTH, HEIGHT = 480, 232
+LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 48
 BARS_WIDTH, BARS_HEIGHT = 168, 52
 SEEN_POINTS = 60  # with more points, each is shown only under the pointer
 NAMED_POINTS = 200  # with more points, none has a label
@@ -26,23 +26,35 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     high: float
 
 
-def profile(points: Sequence[Point | None], axis: Axis, *, layers: int, summary: str, colour: str, order: str) -> str:
-    """Return a line chart over depth with a band over seeds, without the layers that have no value (None).
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a chart: its points, None for a layer without a value, and its class in the style sheet."""
 
-    A logarithmic axis cannot show zero: the line ends there, and a hollow dot is drawn at the bottom. ``summary`` is
+    points: Sequence[Point | None]
+    name: str = ""
+
+
+def profile(lines: Sequence[Series], axis: Axis, *, layers: int, summary: str, colour: str, order: str) -> str:
+    """Return a line chart over depth, each line with a band over seeds.
+
+    A logarithmic axis cannot show zero: a line ends there, and a hollow dot is drawn at the bottom. ``summary`` is
     the text alternative.
     """
     place = _Plane(counting(layers), axis)
-    known = [point for point in points if point is not None]
-    runs = list(_runs(known, axis))
-    inside = [*_grid(place, order), *(_band(run, place) for run in runs), *(_line(run, place) for run in runs)]
-    if len(points) <= NAMED_POINTS:
-        inside += (_dot(point, place) for point in known)
-    many = " many" if len(points) > SEEN_POINTS else ""
+    many = " many" if any(sum(point is not None for point in one.points) > SEEN_POINTS for one in lines) else ""
     return (
         f'<svg class="chart {colour}{many}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(summary)}">'
-        f"{''.join(inside)}</svg>"
+        f"{''.join(_grid(place, order))}{''.join(_drawn(one, place) for one in lines)}</svg>"
     )
+
+
+def _drawn(line: Series, place: _Plane) -> str:
+    known = [point for point in line.points if point is not None]
+    runs = list(_runs(known, place.up))
+    inside = [*(_band(run, place) for run in runs), *(_line(run, place) for run in runs)]
+    if len(line.points) <= NAMED_POINTS:
+        label = f"{line.name}, " if line.name else ""
+        inside += (_dot(point, place, label) for point in known)
+    return f'<g class="{line.name}">{"".join(inside)}</g>' if line.name else "".join(inside)
 
 
 class _Plane:
@@ -68,9 +80,9 @@ def _grid(place: _Plane, order: str) -> Iterator[str]:
     floor = HEIGHT - BOTTOM
     for tick in place.across.ticks:
         x = place.x(tick.value)
-        yield f'<text class="tick" x="{x}" y="{floor + 16}" text-anchor="middle">{tick.label}</text>'
+        yield f'<text class="tick" x="{x}" y="{floor + 18}" text-anchor="middle">{tick.label}</text>'
     middle = (LEFT + WIDTH - RIGHT) / 2
-    yield f'<text class="name" x="{middle:g}" y="{HEIGHT - 5}" text-anchor="middle">{escape(order)}</text>'
+    yield f'<text class="name" x="{middle:g}" y="{HEIGHT - 6}" text-anchor="middle">{escape(order)}</text>'
 
 
 def _runs(points: Sequence[Point], axis: Axis) -> Iterator[list[Point]]:
@@ -96,10 +108,10 @@ def _line(run: Sequence[Point], place: _Plane) -> str:
     return f'<path class="line" d="M{"L".join(f"{place.x(one.depth)} {place.y(one.middle)}" for one in run)}"/>'
 
 
-def _dot(point: Point, place: _Plane) -> str:
+def _dot(point: Point, place: _Plane, label: str) -> str:
     """Return a point with a tooltip."""
     at = f'cx="{place.x(point.depth)}" cy="{place.y(point.middle)}"'
-    title = f"{point.label}: {point.middle:.3g}"
+    title = f"{label}{point.label}: {point.middle:.3g}"
     if point.low != point.high:
         title += f" ({point.low:.3g} to {point.high:.3g})"
     hollow = " hollow" if place.up.log and point.middle <= 0 else ""

@@ -1,12 +1,13 @@
-"""The HTML report: one self-contained page without network access, under 500 KB whatever the size of the model.
+"""The HTML reports: self-contained pages without network access, under 500 KB whatever the size of the model.
 
-The template is `page.html.jinja`, with its style and script beside it. jinja2 is imported only to make a page.
+`page.html.jinja` shows built models, `comparison.html.jinja` two runs; both extend `base.html.jinja`, and share
+the parts of `parts.html.jinja`, one style and one script. jinja2 is imported only to make a page.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,16 @@ import msgspec
 
 from initaudit.finding import Applicability, Finding, Severity
 from initaudit.observation import Observation
-from initaudit.portrait import built
+from initaudit.portrait import built, compared
+from initaudit.portrait.colours import ColouredRow, Span, coloured, spans
+from initaudit.portrait.compared import Runs
 from initaudit.portrait.rows import number, repeated
+from initaudit.portrait.sides import Trial, sides, trial_view, turns
 from initaudit.portrait.signals import MEASURES
+from initaudit.portrait.titles import place_in_words, title_of, title_of_all
 from initaudit.portrait.views import ModelView, view
 from initaudit.report.base import Context
-from initaudit.report.excerpt import Excerpt, excerpt
+from initaudit.report.excerpt import excerpt
 from initaudit.report.plain_json import as_json
 from initaudit.timeline import Layer
 
@@ -51,7 +56,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     finding: Finding
     where: str
-    excerpt: Excerpt
+    rows: tuple[ColouredRow, ...]
+    cut: bool
     affects: str
     how: str
 
@@ -64,26 +70,67 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     counts: str
 
 
-def page(findings: Sequence[Finding], observations: Sequence[Observation], context: Context) -> bytes:
-    """Return the page of the built models and their findings."""
-    template = _template()
+def page(
+    findings: Sequence[Finding], observations: Sequence[Observation], context: Context, trials: Sequence[Trial] = ()
+) -> bytes:
+    """Return the page of the built models and their findings, and of the trials of the advice."""
     worst = sorted(findings, key=lambda finding: -finding.severity.rank)
     models = built(observations)
+    sources: dict[tuple[str, int | None], dict[int, list[Span]]] = {}
+
+    def content(rows: int) -> dict[str, Any]:
+        return {
+            "title": title_of_all((model.source for model in models), context.relative),
+            "verdict": verdict(findings),
+            "cards": [_card(finding, context, sources) for finding in worst[:rows]],
+            "more_findings": max(0, len(findings) - rows),
+            "models": [view(model, rows, context.relative) for model in models],
+            "trials": {trial.target: trial_view(trial, context.relative, rows) for trial in trials},
+            "data": _embedded(worst, models, context, rows),
+        }
+
+    return _fitting("page.html.jinja", content, context)
+
+
+def comparison_page(these: Runs, context: Context) -> bytes:
+    """Return the page of two runs side by side."""
+
+    def content(rows: int) -> dict[str, Any]:
+        several = [
+            {"title": title_of(one.target, context.relative), "sides": sides(one.comparison, rows)} for one in pairs
+        ]
+        return {
+            "title": title_of_all((one.target for one in pairs), context.relative),
+            "runs": these,
+            "verdict": _outcome(these),
+            "pairs": several,
+            "turns": turns(these.findings, context.relative, rows),
+            "data": _escaped(compared.as_json(these)) if rows == ROWS[0] else "{}",
+        }
+
+    pairs = these.pairs
+    return _fitting("comparison.html.jinja", content, context)
+
+
+def _fitting(name: str, content: Callable[[int], dict[str, Any]], context: Context) -> bytes:
+    """Render a template with as many rows as its size allows."""
+    template = _templates().get_template(name)
     for rows in ROWS:
-        content = template.render(
-            title=models[0].source if len(models) == 1 else f"{len(models)} models",
-            version=context.version,
-            verdict=verdict(findings),
-            cards=[_card(finding, context) for finding in worst[:rows]],
-            more_findings=max(0, len(findings) - rows),
-            models=[view(model, rows) for model in models],
-            data=_embedded(worst, models, context, rows),
-            style=_own("page.css"),
-            script=_own("page.js"),
+        made = template.render(
+            version=context.version, style=_own("page.css"), script=_own("page.js"), **content(rows)
         ).encode("utf-8", "replace")
-        if len(content) <= LARGEST:
+        if len(made) <= LARGEST:
             break
-    return content
+    return made
+
+
+def _outcome(these: Runs) -> Verdict:
+    """Return the headline of a comparison."""
+    worse = these.findings.worse if these.findings is not None else ()
+    severities = [one.severity for one in worse] + [Severity.WARNING] * any(one.comparison.harm for one in these.pairs)
+    severity = max(severities, key=lambda one: one.rank, default=None)
+    head, _, rest = these.verdict.partition(": ")
+    return Verdict(severity=severity, words=f"{head[:1].upper()}{head[1:]}", counts=rest)
 
 
 def verdict(findings: Sequence[Finding]) -> Verdict:
@@ -98,13 +145,18 @@ def verdict(findings: Sequence[Finding]) -> Verdict:
     )
 
 
-def _card(finding: Finding, context: Context) -> Card:
+def _card(finding: Finding, context: Context, sources: dict[tuple[str, int | None], dict[int, list[Span]]]) -> Card:
     place = finding.place
-    cell = f", cell {place.cell}" if place.cell is not None else ""
+    lines = context.sources.lines(place)
+    shown = excerpt(place, lines)
+    if (place.filename, place.cell) not in sources:
+        sources[place.filename, place.cell] = {} if context.sources.has_prose(place) else spans(lines)
+    found = sources[place.filename, place.cell]
     return Card(
         finding=finding,
-        where=f"{place.filename}{cell}:{place.row}:{place.column}",
-        excerpt=excerpt(place, context.sources.lines(place)),
+        where=place_in_words(place, context.relative),
+        rows=coloured(shown.rows, lines, found),
+        cut=shown.cut,
         affects=", ".join(repeated(finding.affects)),
         how=_FIXES[finding.fix.applicability] if finding.fix else "",
     )
@@ -116,14 +168,14 @@ def _embedded(findings: Sequence[Finding], models: Sequence[Observation], contex
         "schema_version": SCHEMA_VERSION,
         "version": context.version,
         "findings": [as_json(finding) for finding in findings[:rows]],
-        "models": [_model_as_data(view(model, rows)) for model in models],
+        "models": [_model_as_data(view(model, rows, context.relative)) for model in models],
     }
-    return (
-        json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-        .replace("<", "\\u003c")
-        .replace(">", "\\u003e")
-        .replace("&", "\\u0026")
-    )
+    return _escaped(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+
+
+def _escaped(text: str) -> str:
+    """Escape JSON so that no text in it can close the script element around it."""
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _model_as_data(model: ModelView) -> dict[str, Any]:
@@ -142,14 +194,18 @@ def _layer_as_data(layer: Layer) -> dict[str, Any]:
     return {"path": layer.path, "activation": layer.activation, **measured}
 
 
-def _template() -> jinja2.Template:
+def _templates() -> jinja2.Environment:
     import jinja2
 
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.FunctionLoader(_own),
     )
     environment.filters["ticked"] = _ticked
-    return environment.from_string(_own("page.html.jinja"))
+    return environment
 
 
 def _ticked(text: str) -> Markup:

@@ -85,7 +85,7 @@ def together(rows: Iterable[Row]) -> list[Row]:
     for row in rows:
         pattern = NUMBER.sub("*", row.path)
         groups.setdefault((pattern, row.kind, row.coverage, row.shape, row.dtype, row.by, row.at), []).append(row)
-    return [_joined(group) for group in groups.values()]
+    return [joined(group) for group in groups.values()]
 
 
 def repeated(names: Iterable[str]) -> Iterator[str]:
@@ -96,7 +96,8 @@ def repeated(names: Iterable[str]) -> Iterator[str]:
     return (f"{pattern} ({len(group)})" if len(group) > 1 else group[0] for pattern, group in groups.items())
 
 
-def _joined(group: Sequence[Row]) -> Row:
+def joined(group: Sequence[Row]) -> Row:
+    """Join rows into one."""
     first = group[0]
     if len(group) == 1:
         return first

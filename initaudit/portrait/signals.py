@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from initaudit.observation import Observation
 from initaudit.portrait.axes import Axis, decades, shares
-from initaudit.portrait.charts import Point, profile
+from initaudit.portrait.charts import Point, Series, profile
 from initaudit.portrait.rows import number
 from initaudit.timeline import Layer, SignalProfile
 
@@ -19,12 +20,16 @@ ORDER = "layer, in order of execution"
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
-    """A quantity measured at every layer, once per seed; ``name`` is its field of ``Layer``."""
+    """A quantity measured at every layer, once per seed; ``name`` is its field of ``Layer``.
+
+    ``without`` says when no layer has it.
+    """
 
     name: str
     title: str
     what: str
     short: str
+    without: str
     colour: str
     axis: Callable[[Sequence[float]], Axis]
 
@@ -40,6 +45,7 @@ MEASURES = (
         title="Activation rms",
         what="of each layer's output, before the activation",
         short="activation rms",
+        without="no output of a weight could be measured",
         colour="blue",
         axis=decades,
     ),
@@ -48,6 +54,7 @@ MEASURES = (
         title="Gradient rms",
         what="of each weight, for a random gradient at the output",
         short="gradient rms",
+        without="no gradient reached a weight",
         colour="teal",
         axis=decades,
     ),
@@ -56,6 +63,7 @@ MEASURES = (
         title="Discrimination",
         what="the part of the output that varies with the input",
         short="discrimination",
+        without="no output depends on inputs that differ",
         colour="plum",
         axis=decades,
     ),
@@ -64,6 +72,7 @@ MEASURES = (
         title="Dead units",
         what="units before a rectifier that no sample activates",
         short="dead",
+        without="no measured layer is followed by a rectifier",
         colour="ochre",
         axis=lambda values: shares(),
     ),
@@ -99,10 +108,9 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     def drawn(self, axis: Axis | None = None, colour: str = "") -> str:
         """Return the curve as a chart, by default on its own axis and in its own colour."""
         points = self.stretches(DRAWN)
-        known = [bound for point in points if point is not None for bound in (point.low, point.middle, point.high)]
         return profile(
-            points,
-            axis or self.measure.axis(known),
+            [Series(points=points)],
+            axis or self.measure.axis(_bounds(points)),
             layers=len(self.points),
             summary=self.summary(),
             colour=colour or self.measure.colour,
@@ -116,6 +124,44 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
             return list(self.points)
         starts = range(0, len(self.points), length)
         return [_together(self.points[start : start + length]) for start in starts]
+
+
+def both_drawn(before: Curve, after: Curve) -> str:
+    """Return two curves of one measure as one chart."""
+    lines = [Series(points=one.stretches(DRAWN), name=name) for one, name in ((before, "before"), (after, "after"))]
+    return profile(
+        lines,
+        after.measure.axis([bound for line in lines for bound in _bounds(line.points)]),
+        layers=max(len(before.points), len(after.points)),
+        summary=f"Before: {before.summary()}. After: {after.summary()}",
+        colour=after.measure.colour,
+        order=ORDER,
+    )
+
+
+def _bounds(points: Sequence[Point | None]) -> list[float]:
+    return [bound for point in points if point is not None for bound in (point.low, point.middle, point.high)]
+
+
+def unmeasured(model: Observation) -> Iterator[str]:
+    """Yield a sentence for each chart that a model does not have: why it was not measured."""
+    signal = model.signal
+    if signal is None or not signal.layers:
+        reasons = (one.reason for one in model.undecided if SignalProfile.__name__ in one.unseen)
+        reason = next(reasons, signal.skipped.get("layers") if signal is not None else None)
+        yield f"There are no charts of the signal: {_why(reason) or 'the selected rules need no forward pass'}."
+        return
+    drawn = {curve.measure.name for curve in curves(signal)}
+    for measure in MEASURES:
+        if measure.name not in drawn:
+            reason = signal.skipped.get(measure.name)
+            yield f"There is no chart of {measure.title.lower()}: {_why(reason) or measure.without}."
+
+
+def _why(reason: str | None) -> str:
+    """Return the cause in a sentence such as "the signal was not judged: its inputs are unknown"."""
+    what, _, cause = (reason or "").partition(" not judged: ")
+    return cause or what
 
 
 def curves(signal: SignalProfile) -> Iterator[Curve]:

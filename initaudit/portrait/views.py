@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from initaudit.finding import Place
 from initaudit.observation import Observation, Undecided
 from initaudit.portrait.charts import bars
 from initaudit.portrait.rows import Row, line, number, row_of, size, together
-from initaudit.portrait.signals import Curve, curves
+from initaudit.portrait.signals import Curve, curves, unmeasured
+from initaudit.portrait.titles import Title, place_in_words, title_of
 from initaudit.timeline import Coverage, InitialLoss, Kind, Layer, ParameterTimeline, SignalProfile
 
 AS_THEY_ARE = 120
@@ -90,6 +90,7 @@ class ModelView(msgspec.Struct, frozen=True, kw_only=True):
     """One model. ``more_rows`` and ``more_histograms`` count what is not shown."""
 
     target: str
+    title: Title
     facts: tuple[Fact, ...]
     rows: tuple[Row, ...]
     cells: tuple[Cells, ...]
@@ -99,6 +100,7 @@ class ModelView(msgspec.Struct, frozen=True, kw_only=True):
     more_histograms: int
     constants: tuple[Constant, ...]
     charts: tuple[Chart, ...]
+    unmeasured: tuple[str, ...]
     signal_words: str
     measured: tuple[Layer, ...]
     layers: tuple[LayerCells, ...]
@@ -108,8 +110,11 @@ class ModelView(msgspec.Struct, frozen=True, kw_only=True):
     more_undecided: int
 
 
-def view(model: Observation, at_most: int) -> ModelView:
-    """Return the view of a model, with at most ``at_most`` rows in each list."""
+def view(model: Observation, at_most: int, relative: Callable[[str], str]) -> ModelView:
+    """Return the view of a model, with at most ``at_most`` rows in each list.
+
+    ``relative`` returns a path relative to its repository.
+    """
     rows = [row_of(timeline) for timeline in model.parameters]
     if len(rows) > AS_THEY_ARE:
         rows = together(rows)
@@ -120,15 +125,17 @@ def view(model: Observation, at_most: int) -> ModelView:
     layers = signal.layers if signal else ()
     return ModelView(
         target=model.source,
+        title=title_of(model.source, relative),
         facts=tuple(_facts(model)) if model.parameters else (),
         rows=tuple(rows[:at_most]),
-        cells=tuple(_cells(row) for row in rows[:at_most]),
+        cells=tuple(_cells(row, relative) for row in rows[:at_most]),
         parameters=len(model.parameters),
         more_rows=max(0, len(rows) - at_most),
         histograms=tuple(_histogram(timeline) for timeline in drawn[:shown]),
         more_histograms=max(0, len(drawn) - shown),
         constants=tuple(_constants(model.parameters)),
         charts=tuple(_chart(curve) for curve in drawn_curves),
+        unmeasured=tuple(unmeasured(model)) if model.parameters else (),
         signal_words=_signal_words(signal) if signal else "",
         measured=layers[:at_most],
         layers=tuple(_layer(depth, layer, drawn_curves) for depth, layer in enumerate(layers[:at_most], 1)),
@@ -234,7 +241,7 @@ def amount(count: int) -> str:
     return f"{count / 1000**power:.3g} {' kMGT'[power]}"
 
 
-def _cells(row: Row) -> Cells:
+def _cells(row: Row, relative: Callable[[str], str]) -> Cells:
     return Cells(
         path=row.path,
         count=row.count,
@@ -245,7 +252,7 @@ def _cells(row: Row) -> Cells:
         by=row.by,
         problem=_problem(row.coverage),
         at=line(row.at),
-        place=_in_full(row.at),
+        place=place_in_words(row.at, relative) if row.at else "",
         scheme=row.scheme,
         mean=number(row.mean),
         std=number(row.std),
@@ -257,10 +264,6 @@ def _cells(row: Row) -> Cells:
 
 def _problem(coverage: Coverage) -> str:
     return {Coverage.NEVER: "never written", Coverage.PARTIAL: "partly written"}.get(coverage, "")
-
-
-def _in_full(place: Place | None) -> str:
-    return f"{place.filename}:{place.row}" if place else ""
 
 
 def _first_of_each(parameters: Sequence[ParameterTimeline]) -> list[ParameterTimeline]:

@@ -25,11 +25,11 @@ def markdown(findings: Sequence[Finding], context: Context) -> str:
 def _row(finding: Finding) -> str:
     where = f"{printable(finding.place.filename)}:{position(finding.place)}"
     rule = f"[{finding.code}]({finding.url})" if finding.url else finding.code
-    return f"| {finding.severity.value} | {_escaped(where)} | {rule} {finding.name} | {_escaped(finding.message)} |\n"
+    return f"| {finding.severity.value} | {escaped(where)} | {rule} {finding.name} | {escaped(finding.message)} |\n"
 
 
-def _escaped(text: str) -> str:
-    """Escape a text for a table cell, except for its code."""
+def escaped(text: str) -> str:
+    """Escape a text for a cell of a table, except for its code."""
     parts = _TICKED.split(printable(text))
     return "".join(
         part.replace("|", r"\|") if number % 2 else _SPECIAL.sub(r"\\\1", part) for number, part in enumerate(parts)

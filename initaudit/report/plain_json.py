@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from initaudit.finding import Finding, Fix, Place
 from initaudit.report.base import Context, json_text
 
@@ -38,6 +40,15 @@ def as_json(finding: Finding) -> dict[str, Any]:
         "fix": _fix(finding.fix) if finding.fix else None,
         "fingerprint": finding.fingerprint,
     }
+
+
+def finding(document: dict[str, Any]) -> Finding:
+    """Return the finding in a dictionary, without its fix; raises KeyError, TypeError or msgspec.ValidationError."""
+    start, end = document["location"], document["end_location"]
+    place = Place(document["filename"], start["row"], start["column"], end["row"], end["column"], document["cell"])
+    fields = {name: value for name, value in document.items() if name in Finding.__struct_fields__}
+    pieces = {**fields, "url": document["url"] or "", "fix": None, "place": msgspec.to_builtins(place)}
+    return msgspec.convert(pieces, Finding)
 
 
 def _fix(fix: Fix) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def test_it_says_what_was_found_with_the_source_and_what_to_do(both: Page) -> No
     for words in (
         "Initialization is wrong 1 error",
         "error scale is never initialized",
-        "INI101 uninitialized-parameter at net.py:4:35",
+        "INI101 uninitialized-parameter at net.py, line 4",
         "self.scale = nn.Parameter(torch.empty(3))",
         "3 of 3 elements were never written",
         "Write nn.init.ones_(self.scale)",
@@ -99,7 +99,7 @@ def test_it_says_what_was_found_with_the_source_and_what_to_do(both: Page) -> No
 
 
 def test_it_says_of_every_parameter_what_wrote_it_and_what_it_holds(both: Page) -> None:
-    assert "layers.0.weight (4, 3) float32 init.xavier_normal_ init.py:9 xavier_normal 0.01 0.5 -1.25 1.5" in re.sub(
+    assert "layers.0.weight (4, 3) 0.01 0.5 -1.25 1.5 init.xavier_normal_ init.py:9 xavier_normal float32" in re.sub(
         r"\s+", " ", re.sub(r"<[^>]*>", " ", both.text)
     )
     assert "✕ never written" in both.words
@@ -130,7 +130,7 @@ def test_the_worst_comes_first_and_what_repeats_is_counted(observe: Observe, fin
 
 
 def test_headings_and_tables_are_real(both: Page) -> None:
-    assert both.texts["h1"] == ["net:Net"]
+    assert both.texts["h1"] == ["Net in net"]
     assert both.texts["h2"] == [
         "Findings", "Signal through depth", "Parameters", "Values", "Not decided", "Environment"
     ]  # fmt: skip
@@ -202,9 +202,10 @@ def test_parameters_that_repeat_from_block_to_block_share_a_row(
 def test_several_models_stand_one_below_the_other(parameter: Parameter, observe: Observe, context: Context) -> None:
     models = [observe([parameter("w")], source="a:Net"), observe([parameter("w")], source="b:Net")]
     both = Page(page([], models, context))
-    assert both.texts["h1"] == ["2 models"]
-    assert both.texts["h2"] == ["a:Net", "b:Net"]
-    assert both.texts["h3"] == ["Parameters", "Values", "Environment"] * 2
+    assert both.texts["h1"] == ["Net in a and Net in b"]
+    assert both.texts["h2"] == ["Net in a", "Net in b"]
+    assert {"#model-1", "#model-2"} <= set(both.links)
+    assert both.texts["h3"] == ["Signal through depth", "Parameters", "Values", "Environment"] * 2
 
 
 def test_of_a_model_that_was_not_built_there_is_nothing_to_show(observe: Observe, context: Context) -> None:
