@@ -43,7 +43,7 @@ def profile(lines: Sequence[Series], axis: Axis, *, layers: int, summary: str, c
     many = " many" if any(sum(point is not None for point in one.points) > SEEN_POINTS for one in lines) else ""
     return (
         f'<svg class="chart {colour}{many}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(summary)}">'
-        f"{''.join(_grid(place, order))}{''.join(_drawn(one, place) for one in lines)}</svg>"
+        f'<g aria-hidden="true">{"".join(_grid(place, order))}{"".join(_drawn(one, place) for one in lines)}</g></svg>'
     )
 
 

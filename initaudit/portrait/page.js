@@ -30,6 +30,11 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 // On paper nothing can be opened.
+const closed = [];
 addEventListener("beforeprint", () => {
-  for (const details of document.querySelectorAll("details")) details.open = true;
+  closed.push(...document.querySelectorAll("details:not([open])"));
+  closed.forEach((details) => { details.open = true; });
+});
+addEventListener("afterprint", () => {
+  closed.splice(0).forEach((details) => { details.open = false; });
 });

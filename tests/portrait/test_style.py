@@ -32,6 +32,14 @@ def test_every_colour_of_text_stands_out(palette: dict[str, str], paper: str) ->
 
 
 @pytest.mark.parametrize("palette", PALETTES[:2], ids=["light", "dark"])
+@pytest.mark.parametrize("paper", ["wash", "mark"])
+def test_every_colour_of_source_stands_out(palette: dict[str, str], paper: str) -> None:
+    used = set(re.findall(r"^\.(?:finding pre \.)?[ksndbc] \{ color: var\(--(\w+)\)", STYLE, re.MULTILINE))
+    assert used == {"plum", "green", "blue", "teal", "soft"}
+    assert {name for name in used if contrast(palette[name], palette[paper]) < 4.5} == set()
+
+
+@pytest.mark.parametrize("palette", PALETTES[:2], ids=["light", "dark"])
 def test_every_line_of_a_chart_stands_out(palette: dict[str, str]) -> None:
     assert {
         name for name in ("blue", "teal", "plum", "ochre") if contrast(palette[name], palette["paper"]) < 3
