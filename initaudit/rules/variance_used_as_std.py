@@ -193,6 +193,15 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
         )
 
     @staticmethod
+    def bracketed(subject: InitializerCall, spread: Argument) -> Fix | None:
+        """Return the fix: put the sum in brackets, where the argument itself spells it."""
+        brackets = without_brackets(spread.source)
+        if brackets is None:
+            return None
+        remedy = Replace(place=subject.place, old=spread.source, new=brackets)
+        return Fix(Applicability.UNSAFE, f"Write `{brackets}`", remedies=(remedy,))
+
+    @staticmethod
     def rooted(subject: InitializerCall, spread: Argument) -> Fix:
         """Return the fix: take the square root of the argument."""
         name = spread.source.isidentifier()
