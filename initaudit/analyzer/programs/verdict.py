@@ -26,7 +26,7 @@ from initaudit.finding import Place
 from initaudit.timeline import Coverage, Only, at
 
 MAX_PROGRAMS = 24
-STEPS_OF_PROGRAMS = 100_000
+STEPS_OF_PROGRAMS = 200_000
 """Steps in all programs of a class until what becomes of its memory counts as not known."""
 STEPS_TO_A_WRITER = 30_000
 """Steps in all programs of a class until what else writes its weights counts as not known."""

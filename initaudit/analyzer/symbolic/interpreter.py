@@ -43,6 +43,9 @@ OUTER_CALLS = 3
 """How deep a program calls functions of which each may be left out."""
 MAKES_TENSORS = groups("Parameter Tensor( empty nn. zeros ones( rand full( init partial lambda")
 
+DRAWS = groups("init. xavier kaiming orthogonal normal_ uniform_ zero_ zeros_ ones_ fill_ constant_ copy_ eye_")
+"""What stands in code that a program calls to get an initializer."""
+
 
 class Interpreter(Run):
     """A run with all its parts."""
@@ -102,11 +105,13 @@ class Interpreter(Run):
 
     def _matters(self, function: Defined) -> bool:
         """Whether a function that is given no tensor has to be run."""
-        if _makes_tensors(function):
-            return True
+        if self.following is None:
+            return _makes_tensors(function)
         words = function.module.matches(function.definition.start, function.definition.end)
-        return self.following is not None and (
-            self.following.words.search(words.text) is not None or not REACHES.isdisjoint(words.names_called)
+        return (
+            self.following.words.search(words.text) is not None
+            or not REACHES.isdisjoint(words.names_called)
+            or words.holds_all(DRAWS)
         )
 
     def run_body(
