@@ -178,6 +178,7 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
                 f"`{spread.source}` divides by one fan and adds the other, so the {drawn.what} is far above one; "
                 f"write `{brackets}`",
                 evidence=[Evidence(Observer.ANALYZER, "Xavier initialization divides by the sum of both fans")],
+                fix=self.bracketed(subject, spread),
             )
             return
         scheme = scheme_of_variance(spread.meaning, drawn.numerator, fans_of(subject.layer))
