@@ -61,6 +61,8 @@ def audit(
     preview: bool | None = None,
     config: str | None = None,
     isolated: bool = False,
+    replay: bool = False,
+    reinit: str | None = None,
 ) -> Report:
     """Build a model in this process and report what is wrong, with the configuration of the current folder.
 
@@ -68,15 +70,18 @@ def audit(
     instance, the values are audited, and with ``inputs`` a forward of a copy; if several ranks hold it, every rank has
     to call, and all get the same report. ``inputs`` are the arguments of the forward: a tensor, a tuple of tensors, or
     a dictionary by name. ``seeds`` is the number of seeds, from ``seed`` on, to measure forward and backward for. The
-    ``observations`` of the report hold what was measured. Raises ``initaudit.probe.TargetError`` if a factory returns
-    no model.
+    ``observations`` of the report hold what was measured. With ``replay``, the model is also built on the meta device,
+    gets its memory from ``to_empty()``, and is initialized again, as its framework does or by ``reinit``, the name of a
+    function ("module:function") that takes the model; what is lost on the way is reported. Raises
+    ``initaudit.probe.TargetError`` if a factory returns no model.
     """
     from initaudit.engine import Task, building_here, run
     from initaudit.settings import Overrides, load
 
     overrides = Overrides(select=None if select is None else tuple(select), ignore=tuple(ignore), preview=preview)
-    task = Task(configuration=load((), overrides, config=config, isolated=isolated))
-    return run(task, [building_here(model, inputs, seed=seed, seeds=seeds)])
+    replay = replay or reinit is not None
+    task = Task(configuration=load((), overrides, config=config, isolated=isolated), replays=replay)
+    return run(task, [building_here(model, inputs, seed=seed, seeds=seeds, replay=replay, reinit=reinit)])
 
 
 def __getattr__(name: str) -> object:

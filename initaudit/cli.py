@@ -156,6 +156,7 @@ CACHE_DIR = "Cache directory. Default: .initaudit_cache beside the configuration
 BASELINE = "Do not report the findings in this file. Default: .initaudit-baseline.json beside the configuration."
 BUILDING = (
     "kwargs", "input_size", "input_data", "dtype", "train", "device", "seeds", "timeout", "memory", "abstract",
+    "replay", "reinit",
 )  # fmt: skip
 """Flags of `probe` that say how to build and run a model. The configuration's models have keys of the same names."""
 LIST: dict[str, Any] = {"type": comma_separated, "multiple": True, "metavar": "CODE,..."}
@@ -331,6 +332,16 @@ def check(paths: tuple[str, ...], **flags: Any) -> None:
 )
 @click.option(
     "--timeout", type=click.FloatRange(min=0, min_open=True, max=MOST), help="Time limit for one build, in seconds."
+)
+@click.option(
+    "--replay",
+    is_flag=True,
+    help="Also build on the meta device, call `to_empty()`, initialize again, and compare with the ordinary build.",
+)
+@click.option(
+    "--reinit",
+    metavar="MODULE:FUNCTION",
+    help="Function that initializes the model in a replay. Default: what its framework calls. Implies --replay.",
 )
 @click.option("--try", "try_advice", is_flag=True, help="Build the model again with the advice applied, and compare.")
 @click.option("--table", type=click.Path(dir_okay=False), help="Write all parameters to FILE as JSON.")

@@ -487,6 +487,8 @@ def _conclude(
     for seen in report.observations:
         for remark in seen.remarks:
             _log(printable(f"initaudit: warning: {seen.source}: {remark}"))
+        if seen.replayed is not None and not output.quiet:
+            _log(printable(f"replayed: {seen.source}: {seen.replayed}"))
     if not output.quiet:
         for warning in report.warnings:
             _log(printable(f"initaudit: warning: {warning}"))

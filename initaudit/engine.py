@@ -66,7 +66,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
     ``filenames`` are the files to read. ``given`` holds texts that replace files on disk. ``noqa`` says whether
     suppressions apply, ``known`` holds the fingerprints of the baseline, and ``changes`` restricts findings to
-    changed lines.
+    changed lines. ``replays`` turns on the rules for builds on the meta device.
     """
 
     configuration: Configuration
@@ -76,6 +76,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     known: frozenset[str] = frozenset()
     changes: Changes | None = None
     skipped: int = 0
+    replays: bool = False
 
 
 class NotJudged(Undecided, frozen=True, kw_only=True):
@@ -206,6 +207,8 @@ def building(
                 changes=(changes or {}).get(model.target, ()),
                 root=None if root is None else str(root),
                 argv=model.argv,
+                replay=model.replay,
+                reinit=model.reinit,
             )
             if model.timeout is not None:
                 target = msgspec.structs.replace(target, timeout=model.timeout)
@@ -225,7 +228,9 @@ def _told(tell: Tell, done: int, total: int, headway: Headway) -> None:
     tell(msgspec.structs.replace(headway, done=done, total=total))
 
 
-def building_here(model: Any, inputs: Any = None, *, seed: int = 0, seeds: int = 1) -> Watch:
+def building_here(
+    model: Any, inputs: Any = None, *, seed: int = 0, seeds: int = 1, replay: bool = False, reinit: str | None = None
+) -> Watch:
     """Return the probe for a class, a factory or an instance, in this process."""
 
     def watch(asking: Asking) -> Watched:
@@ -233,7 +238,7 @@ def building_here(model: Any, inputs: Any = None, *, seed: int = 0, seeds: int =
 
         asked = asking(Observer.PROBE)
         try:
-            seen = probe_here(model, inputs, seed=seed, seeds=seeds, questions=asked)
+            seen = probe_here(model, inputs, seed=seed, seeds=seeds, questions=asked, replay=replay, reinit=reinit)
         except ProbeUnavailable as error:
             raise UnavailableError(str(error)) from error
         return Watched(Observer.PROBE, (seen,))
@@ -244,7 +249,7 @@ def building_here(model: Any, inputs: Any = None, *, seed: int = 0, seeds: int =
 def run(task: Task, watches: Iterable[Watch]) -> Report:
     """Run all observers once, and report what is wrong."""
     rules, sources = catalogue(), Sources(task.given)
-    selected = Selected(task.configuration, rules)
+    selected = Selected(task.configuration, rules, replays=task.replays)
     preview = task.configuration.run.preview
     running = [rules[code] for code in sorted(selected.anywhere(task.filenames))]
     asking = functools.partial(questions, running, preview=preview)

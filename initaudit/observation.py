@@ -77,8 +77,10 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 
     ``fixes`` are the proved fixes of its findings. ``comments`` says that the file may hold suppressions for
     initaudit. ``error`` says why it could not be read or built, and ``remarks`` are sentences that the user always
-    sees. ``environment`` describes where the model was built, ``signal`` holds the measurements of a forward and a
-    backward (the probe only). ``rank`` is that of this process if several share the observation; the first one reports.
+    sees. ``replayed`` says what was called to initialize the model again after a build on the meta device, where that
+    was asked for. ``environment`` describes where the model was built, ``signal`` holds the measurements of a forward
+    and a backward (the probe only). ``rank`` is that of this process if several share the observation; the first one
+    reports.
     """
 
     observer: Observer
@@ -91,6 +93,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     comments: bool = False
     error: str | None = None
     remarks: tuple[str, ...] = ()
+    replayed: str | None = None
     environment: Environment | None = None
     signal: SignalProfile | None = None
     rank: int = 0

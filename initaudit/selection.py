@@ -31,9 +31,13 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     ignore: tuple[str, ...] = ()
 
 
-def select(rules: Mapping[str, AnyRule], layers: Iterable[Layer], *, preview: bool = False) -> frozenset[str]:
-    """Return the codes of the rules that run."""
-    selected = {code for code, rule in rules.items() if runs_unasked(rule, preview=preview)}
+def select(
+    rules: Mapping[str, AnyRule], layers: Iterable[Layer], *, preview: bool = False, replays: bool = False
+) -> frozenset[str]:
+    """Return the codes of the rules that run; ``replays`` says that a model is built on the meta device as well."""
+    selected = {
+        code for code, rule in rules.items() if runs_unasked(rule, preview=preview) or (replays and rule.on_replay)
+    }
     always = {code for code, rule in rules.items() if rule.always}
     for layer in layers:
         if layer.select is not None:
@@ -109,8 +113,9 @@ def _selectors(rules: Mapping[str, AnyRule]) -> Iterator[str]:
 class Selected:
     """The rules that run on each file."""
 
-    def __init__(self, configuration: Configuration, rules: Mapping[str, AnyRule]) -> None:
+    def __init__(self, configuration: Configuration, rules: Mapping[str, AnyRule], *, replays: bool = False) -> None:
         self.configuration = configuration
+        self.replays = replays
         self.rules = rules
         self._codes: dict[int, frozenset[str]] = {}
         self._ignores: dict[int, tuple[tuple[PathPatterns, frozenset[str]], ...]] = {}
@@ -167,7 +172,7 @@ class Selected:
                 Layer(select=settings.select, extend_select=settings.extend_select, ignore=settings.ignore),
                 Layer(select=flags.select, extend_select=flags.extend_select, ignore=flags.ignore),
             )
-            self._codes[id(located)] = select(self.rules, layers, preview=preview)
+            self._codes[id(located)] = select(self.rules, layers, preview=preview, replays=self.replays)
             self._ignores[id(located)] = tuple(
                 (PathPatterns(os.path.realpath(located.folder), [pattern]), self._turned_off(selectors))
                 for pattern, selectors in settings.per_file_ignores.items()

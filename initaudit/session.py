@@ -127,7 +127,8 @@ def prepare(asked: Asked) -> Prepared:
             *prepared.watches,
             engine.building(models, root=configuration.root.folder, tell=asked.tell),
         )
-        prepared = msgspec.structs.replace(prepared, watches=watches, models=models)
+        task = msgspec.structs.replace(prepared.task, replays=any(model.replays for model in models))
+        prepared = msgspec.structs.replace(prepared, watches=watches, models=models, task=task)
     return prepared
 
 
@@ -218,7 +219,8 @@ def _models(asked: Asked, configuration: Configuration) -> tuple[Model, ...]:
 def _reachable(model: Model, folder: Path) -> Model:
     """Return a model with paths relative to the current folder, where they are relative to the configuration."""
     data = None if model.input_data is None else _found(model.input_data, folder)
-    return msgspec.structs.replace(model, target=_found(model.target, folder), input_data=data)
+    reinit = None if model.reinit is None else _found(model.reinit, folder)
+    return msgspec.structs.replace(model, target=_found(model.target, folder), input_data=data, reinit=reinit)
 
 
 def _found(spec: str, folder: Path) -> str:

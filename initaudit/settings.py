@@ -71,6 +71,19 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_un
         msgspec.Meta(description="Time limit for one build, in seconds."),
     ] = None
     argv: Annotated[tuple[str, ...], msgspec.Meta(description="Arguments passed to the target in sys.argv.")] = ()
+    replay: Annotated[
+        bool,
+        msgspec.Meta(description="Whether to build on the meta device too, initialize again, and compare."),
+    ] = False
+    reinit: Annotated[
+        Text | None,
+        msgspec.Meta(description='Function that initializes the model in a replay: "module:function". Implies replay.'),
+    ] = None
+
+    @property
+    def replays(self) -> bool:
+        """Whether the build on the meta device is asked for."""
+        return self.replay or self.reinit is not None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):

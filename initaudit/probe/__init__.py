@@ -30,7 +30,14 @@ def probe(target: Target, tell: Tell = silent) -> Observation:
 
 
 def probe_here(
-    model: Any, inputs: Any = None, *, seed: int = 0, seeds: int = 1, questions: frozenset[Question] = frozenset()
+    model: Any,
+    inputs: Any = None,
+    *,
+    seed: int = 0,
+    seeds: int = 1,
+    questions: frozenset[Question] = frozenset(),
+    replay: bool = False,
+    reinit: str | None = None,
 ) -> Observation:
     """Build in this process what a class or factory builds, and observe it; of an instance, its values.
 
@@ -39,7 +46,7 @@ def probe_here(
     _need_torch()
     from initaudit.probe.here import observe
 
-    return observe(model, inputs, seed=seed, seeds=seeds, questions=questions)
+    return observe(model, inputs, seed=seed, seeds=seeds, questions=questions, replay=replay, reinit=reinit)
 
 
 def _need_torch() -> None:

@@ -27,6 +27,7 @@ from initaudit.probe.order import early_walks, overwritten
 from initaudit.probe.poison import BuildError, Built, Make, Tensors, Verdict, control_build, judge, tensors_of
 from initaudit.probe.ranks import built_together, is_spread, several, together, unwritten_shards, values_of
 from initaudit.probe.readable import is_distributed, is_imagined, shape_of
+from initaudit.probe.replay import Replay, Replayed
 from initaudit.probe.request import Stage, Target, TargetError
 from initaudit.probe.restore import not_restored
 from initaudit.probe.seeds import ignoring_seed
@@ -77,9 +78,11 @@ class Audit:
         self.starts: tuple[Fact, ...] = ()
         self.lost: tuple[NotRestored, ...] = ()
         self.unrestored: BaseException | None = None
+        self.replayed = Replayed()
         self.unseeded: tuple[SeedIgnored, ...] = ()
         self.stuck: tuple[EqualUnits | ZeroFactors, ...] = ()
         self.untrained: BaseException | None = None
+        self.refused: str | None = None
 
     def compare(self) -> None:
         """Build again under the fills, and settle what every parameter's memory holds."""
@@ -99,6 +102,13 @@ class Audit:
     def follow(self) -> None:
         """Run a forward."""
         self.forward = run_forward(self.control.model, self.timelines, self.target, self.make)
+
+    def replay(self, on_meta: Make) -> None:
+        """Build on the meta device and initialize again, as large models are."""
+        try:
+            self.replayed = Replay(self.control.model, self.timelines, self.make, on_meta, self.target).run()
+        except TargetError as error:
+            self.refused = str(error)
 
     def restore(self) -> None:
         """Initialize a copy once more that has lost its values, if anybody asks."""
@@ -147,6 +157,7 @@ class Audit:
                 *self.timelines.facts(),
                 *self.starts,
                 *self.lost,
+                *self.replayed.facts,
                 *self.unseeded,
                 *self.stuck,
                 *weight_uses(self.forward.signal, self.timelines),
@@ -156,13 +167,15 @@ class Audit:
             signal=self.forward.signal,
             error=self._error(),
             remarks=self._remarks(),
+            replayed=self.replayed.said,
         )
 
     def _error(self) -> str | None:
         """What could not be done as it was asked for: a failure of ours, or inputs that the forward does not take."""
         if self.failure is not None:
             return failure_of_ours(self.failure)
-        return self.forward.refused if self.target.gives_inputs else None
+        refused = self.forward.refused if self.target.gives_inputs else None
+        return "; ".join(filter(None, (self.refused, refused))) or None
 
     def _remarks(self) -> tuple[str, ...]:
         """What to do about inputs that were inferred, and that the forward does not take."""
@@ -204,6 +217,8 @@ class Audit:
         if self.unrestored is not None:
             reason = f"what a build on meta loses was not judged: initializing again raised {describe(self.unrestored)}"
             yield self._doubt(reason, RESTORED)
+        for reason, remedy in self.replayed.reasons:
+            yield self._doubt(reason, RESTORED, remedy=remedy)
         forward = self.forward
         if forward.skipped is not None:
             reason = f"chains, signal, symmetry and reads of buffers were not judged: {forward.skipped}"
@@ -267,7 +282,10 @@ def audit(target: Target, resolved: Resolved, about_to: Callable[[Stage, Observa
     running.compare()
     running.reseed()
     about_to(Stage.RESTORING, running.observation())
-    running.restore()
+    if target.replays:
+        running.replay(Resolved(msgspec.structs.replace(target, device="meta"), resolved.attribute).build)
+    else:
+        running.restore()
     about_to(Stage.RUNNING, running.observation())
     running.follow()
     about_to(Stage.TRAINING, running.observation())

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import torch
 
+from initaudit.probe.replay import given_function
 from initaudit.probe.request import Target, TargetError
 from initaudit.probe.target import find
 from initaudit.probe.words import describe
@@ -26,6 +27,8 @@ def check(target: Target) -> None:
         _function(target.input_data)
         if target.input_sizes:
             raise TargetError("give either input sizes or a function that returns the inputs, not both")
+    if target.reinit is not None:
+        given_function(target.reinit)
     try:
         torch.empty(0, device=target.device)
     except (RuntimeError, AssertionError) as error:

@@ -24,6 +24,8 @@ def observe(
     seed: int,
     seeds: int,
     questions: frozenset[Question],
+    replay: bool = False,
+    reinit: str | None = None,
 ) -> Observation:
     """What a class, a factory or an instance shows. ``inputs`` is a tensor, a tuple or a dictionary of them, or None.
 
@@ -37,6 +39,8 @@ def observe(
         seeds=seeds,
         questions=questions,
         inputs=None if inputs is None else as_inputs(inputs),
+        replay=replay,
+        reinit=reinit,
     )
     with _generators_kept():
         return audit(target, Resolved(target, model), lambda stage, known: None)

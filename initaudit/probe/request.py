@@ -25,7 +25,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     ``questions`` are those whose answers cost builds of their own: they are answered only when asked. ``inputs`` are
     positional and named inputs that were handed over: they never leave the process. ``changes`` are
     made to the model as soon as it is built. ``argv`` is what the target finds in ``sys.argv`` behind its name. Names
-    are imported from the current folder, then from the ``root``.
+    are imported from the current folder, then from the ``root``. ``replay`` says to build on the meta device as well,
+    and to initialize again: with ``reinit``, the ``module:function`` that is called with the model, or as its framework
+    does.
     """
 
     spec: str
@@ -45,11 +47,18 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     root: str | None = None
     argv: tuple[str, ...] = ()
     inputs: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+    replay: bool = False
+    reinit: str | None = None
 
     @property
     def gives_inputs(self) -> bool:
         """Whether the user says what the forward is run on."""
         return bool(self.input_sizes) or self.input_data is not None or self.inputs is not None
+
+    @property
+    def replays(self) -> bool:
+        """Whether the build on the meta device is asked for."""
+        return self.replay or self.reinit is not None
 
     def parts(self) -> tuple[str, str]:
         """The module or file, and the attribute; raises TargetError when the specification has no such parts."""

@@ -7,7 +7,7 @@ promise. A copy of the control build goes the same way, under two fills: what di
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 
@@ -16,16 +16,11 @@ from initaudit.probe.blame import crossing
 from initaudit.probe.declarations import is_torch
 from initaudit.probe.fills import Content, filling
 from initaudit.probe.poison import Tensors, differences, seed_everything, tensors_of
+from initaudit.probe.reinit import FRAMEWORK, initialize_pretrained, qualified, reset_of
 from initaudit.probe.timelines import Timelines
 from initaudit.probe.watch import Watch
 from initaudit.subjects.lost_on_meta import NotRestored
 from initaudit.timeline import Coverage, Unwritten
-
-RESET = "reset_parameters"
-FRAMEWORK = ("init_weights", "_init_weights")
-"""The method that transformers' models run again, and the one that it applies to each module."""
-DONE = "_is_hf_initialized"
-"""The mark by which transformers leaves alone what it initialized before."""
 
 
 def not_restored(model: torch.nn.Module, timelines: Timelines, seed: int) -> Iterator[NotRestored]:
@@ -36,7 +31,7 @@ def not_restored(model: torch.nn.Module, timelines: Timelines, seed: int) -> Ite
     first, second = (_restored(model, seed, content) for content in (Content.DOWN, Content.UP))
     for path, differs in differences(first, second):
         by = promised.get(path.rpartition(".")[0])
-        kept_by_loader = by is not None and by.endswith(FRAMEWORK[1]) and path in _persistent_buffers(model)
+        kept_by_loader = by is not None and by.endswith(FRAMEWORK[1]) and path in persistent_buffers(model)
         if by is None or kept_by_loader or timelines.coverage(path) is not Coverage.WRITTEN or not differs.any():
             continue
         allocation = next(one.allocation for one in timelines.timelines if one.path == path)
@@ -57,12 +52,12 @@ def not_restored(model: torch.nn.Module, timelines: Timelines, seed: int) -> Ite
 def _promised(model: torch.nn.Module) -> dict[str, str]:
     """By path of a module, the initializer of user code that promises to write what the module itself holds."""
     if all(callable(getattr(model, name, None)) for name in FRAMEWORK):
-        by = _qualified(getattr(model, FRAMEWORK[1]))
+        by = qualified(getattr(model, FRAMEWORK[1]))
         return {path: by for path, module in model.named_modules() if not is_torch(type(module))}
     return {
-        path: _qualified(reset)
+        path: qualified(reset)
         for path, module in model.named_modules()
-        if (reset := _reset(module)) is not None and not is_torch(type(module))
+        if (reset := reset_of(module)) is not None and not is_torch(type(module))
     }
 
 
@@ -70,7 +65,7 @@ def _restored(model: torch.nn.Module, seed: int, content: Content) -> Tensors:
     """A copy's tensors after it has lost its values and been initialized once more."""
     again = _copied(model)
     with Watch(filling(content)), torch.no_grad():
-        _emptied(again)
+        emptied(again)
         seed_everything(seed)
         _initialize(again)
     return tensors_of(again)
@@ -82,31 +77,22 @@ def _copied(model: torch.nn.Module) -> torch.nn.Module:
 
 
 @crossing
-def _emptied(model: torch.nn.Module) -> None:
-    model.to_empty(device="cpu")
+def emptied(model: torch.nn.Module, device: str = "cpu") -> None:
+    """Give a model new memory, in which nothing is written."""
+    model.to_empty(device=device)
 
 
 @crossing
 def _initialize(model: torch.nn.Module) -> None:
     if all(callable(getattr(model, name, None)) for name in FRAMEWORK):
-        for marked in (*model.modules(), *model.parameters(), *model.buffers()):
-            vars(marked).pop(DONE, None)
-        model.init_weights()
+        initialize_pretrained(model)
         return
-    for module in model.modules():
-        reset = _reset(module)
+    for module in reversed(list(model.modules())):  # a parent may write what its children hold
+        reset = reset_of(module)
         if reset is not None:
             reset()
 
 
-def _reset(module: torch.nn.Module) -> Callable[[], object] | None:
-    found = getattr(module, RESET, None)
-    return found if callable(found) else None
-
-
-def _qualified(method: Callable[[], object]) -> str:
-    return f"{method.__module__}.{getattr(method, '__qualname__', RESET)}"
-
-
-def _persistent_buffers(model: torch.nn.Module) -> set[str]:
+def persistent_buffers(model: torch.nn.Module) -> set[str]:
+    """The buffers that a checkpoint holds, by path."""
     return model.state_dict().keys() & dict(model.named_buffers()).keys()

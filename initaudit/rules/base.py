@@ -62,7 +62,8 @@ class Rule(ABC, Generic[S]):
     ``words`` are groups of words: every file that the rule can report contains one word of each group. It is empty if the
     kind of subject is specific enough. ``trying`` are the observers that run the rule only with --preview. ``reads`` are the
     fields of its subject that the rule needs, as an observer may know only others. A rule that runs ``always`` is turned off
-    only by its own code or name, not by a prefix, a category or a selection of other rules.
+    only by its own code or name, not by a prefix, a category or a selection of other rules. A rule with ``on_replay`` runs if
+    a model is built on the meta device as well, as with `--replay`.
     """
 
     code: ClassVar[str]
@@ -71,6 +72,7 @@ class Rule(ABC, Generic[S]):
     severity: ClassVar[Severity]
     default: ClassVar[Default] = Default.ON
     always: ClassVar[bool] = False
+    on_replay: ClassVar[bool] = False
     observers: ClassVar[frozenset[Observer]]
     trying: ClassVar[frozenset[Observer]] = frozenset()
     subject: ClassVar[type]

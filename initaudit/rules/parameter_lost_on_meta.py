@@ -9,6 +9,8 @@ from initaudit.rules.base import BOTH, Default, Example, Rule
 from initaudit.subjects.lost_on_meta import NotRestored
 from initaudit.timeline import Kind
 
+SHOWN_PATHS = 3
+
 
 class ParameterLostOnMeta(Rule[NotRestored]):
     """
@@ -16,6 +18,10 @@ class ParameterLostOnMeta(Rule[NotRestored]):
     Reports a parameter that the constructor of its class initializes, but the initializer that runs again later does not: the
     class's own `reset_parameters`, or the framework's `_init_weights`. A parameter is also reported if the initializer skips
     it when it is a `DTensor`, as the parameters of a sharded model are.
+
+    `initaudit probe TARGET --replay` builds the model on the meta device, calls `to_empty()`, and initializes it again as its
+    framework does. A parameter is reported if it is still uninitialized then (a warning), is no longer tied to another one (a
+    warning), or gets other values than from the constructor, such as torch's default scale (a note).
 
     ## Why is this bad?
     Large models are built on the meta device, get their memory from `to_empty()`, and are initialized by calling
@@ -50,8 +56,8 @@ class ParameterLostOnMeta(Rule[NotRestored]):
     ```
 
     ## Known problems
-    The rule is in preview, and a finding of the analyzer is a note: the source does not say whether a model will ever be
-    built on the meta device.
+    The rule is in preview unless a replay is asked for, and a finding of the analyzer is a note: the source does not say
+    whether a model will ever be built on the meta device.
 
     ## References
     - [torch.nn.Module.to_empty](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.to_empty)
@@ -63,6 +69,7 @@ class ParameterLostOnMeta(Rule[NotRestored]):
     category = Category.SUSPICIOUS
     severity = Severity.NOTE
     default = Default.PREVIEW
+    on_replay = True
     observers = BOTH
     subject = NotRestored
     invalid = (
@@ -206,22 +213,55 @@ class ParameterLostOnMeta(Rule[NotRestored]):
                 parameter=subject.name,
             )
             return
+        proved = subject.observer is Observer.PROBE and subject.other is None
         yield self.finding(
             subject.place,
-            f"only the constructor initializes `{subject.name}`, and `{subject.by}` does not: in a model that is built on the "
-            "meta device and gets its memory from `to_empty()`, it stays uninitialized",
+            f"only the constructor initializes `{subject.name}`, and {without(subject)}: in {built(subject)}, it stays "
+            "uninitialized"
+            if subject.other is None and subject.tied is None
+            else otherwise(subject),
             evidence=[Evidence(subject.observer, seen(subject))],
-            severity=Severity.WARNING if subject.observer is Observer.PROBE else self.severity,
+            severity=Severity.WARNING if proved else self.severity,
             model=subject.model,
             parameter=subject.name,
+            group="" if subject.other is None else f"{subject.model}: other values",
         )
+
+
+def without(subject: NotRestored) -> str:
+    """Say what does not initialize it again: "`Scale.reset_parameters` does not", "`Scale` has no `reset_parameters`"."""
+    if subject.lacking is not None:
+        return f"`{subject.lacking}` has no `reset_parameters`"
+    return f"`{subject.by}` does not"
+
+
+def built(subject: NotRestored) -> str:
+    """Say which model it is that loses the values of the constructor."""
+    if subject.pretrained:
+        return "a model that `from_pretrained` loads from a checkpoint without it"
+    return "a model that is built on the meta device and gets its memory from `to_empty()`"
+
+
+def otherwise(subject: NotRestored) -> str:
+    """Say what becomes of a tensor that is initialized again, but not as the constructor does it."""
+    if subject.tied is not None:
+        return f"in {built(subject)}, `{subject.paths[0]}` is no longer tied to `{subject.tied}`; tie them again after `to_empty()`"
+    now, was = subject.other or ("", "")
+    return f"in {built(subject)}, `{subject.by}` gives `{subject.name}` {now}, where the constructor gives {was}"
 
 
 def seen(subject: NotRestored) -> str:
     """Say what the source shows, or what happened to a copy of the model."""
+    after = f"after `to_empty()` and `{subject.by}`" if subject.replayed is None else f"replayed: {subject.replayed}"
+    if len(subject.paths) > 1:
+        shown = ", ".join(subject.paths[:SHOWN_PATHS]) + (", ..." if len(subject.paths) > SHOWN_PATHS else "")
+        after = f"{after}; in {len(subject.paths)} places: {shown}"
+    if subject.other is not None:
+        return f"the values of two seeds differ from those of the constructor; {after}"
+    if subject.tied is not None:
+        return f"the two have memory of their own; {after}"
     if subject.unwritten is None:
         return f"the constructor writes it, and `{subject.by}` does not"
     unwritten = subject.unwritten
-    return (
-        f"{unwritten.elements} of {unwritten.total} elements were uninitialized after `to_empty()` and `{subject.by}`"
-    )
+    counted = f"{unwritten.elements} of {unwritten.total} elements were uninitialized"
+    return f"{counted} {after}" if subject.replayed is None else f"{counted}; {after}"

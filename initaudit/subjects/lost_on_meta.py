@@ -10,7 +10,15 @@ from initaudit.timeline import Kind, Unwritten
 class NotRestored(Fact, frozen=True, kw_only=True):
     """A parameter or buffer with values of its constructor alone: the initializer that runs once more after
     ``to_empty()`` (``by``) does not write it. ``place`` is where its memory is allocated; the probe counts elements.
-    ``unless`` is a test at ``place`` on which the initializer does write it, and which a sharded parameter fails."""
+    ``unless`` is a test at ``place`` on which the initializer does write it, and which a sharded parameter fails.
+
+    Where a replay of the build on the meta device shows it, ``replayed`` says in words what was called, ``lacking`` is
+    the class that has no initializer to call (``by`` is empty then), and ``paths`` lead to all tensors of this
+    declaration. ``other`` are the values that were written instead of the constructor's and those of the constructor,
+    in words; ``tied`` is the path of the tensor whose memory it no longer shares. ``pretrained`` says that the model
+    was made by ``from_pretrained`` of transformers, ``loader`` that only the parameters were on the meta device, as
+    where a loader fills them from a checkpoint.
+    """
 
     observer: Observer
     place: Place
@@ -20,6 +28,13 @@ class NotRestored(Fact, frozen=True, kw_only=True):
     by: str
     unwritten: Unwritten | None = None
     unless: str | None = None
+    replayed: str | None = None
+    lacking: str | None = None
+    paths: tuple[str, ...] = ()
+    other: tuple[str, str] | None = None
+    tied: str | None = None
+    pretrained: bool = False
+    loader: bool = False
 
 
 class SkippedOnMeta(Fact, frozen=True, kw_only=True):
