@@ -61,6 +61,7 @@ class Only(enum.Enum):
     """The only kind of code that builds or writes a parameter."""
 
     TESTS = "tests"  # nothing else builds its class
+    NOBODY = "nobody"  # no program builds its class, which is not made for others
     CHECKPOINT = "checkpoint"  # every program loads one into it
     OPTION = "option"  # an option of the program
     SOME = "some"  # some of the programs

@@ -36,7 +36,8 @@ class ClonedInitialization(Rule[CopiedLayers]):
     ## Known problems
     Copies for a target network or a moving average are created one at a time and are not reported. The analyzer is
     silent when the class that copies, or the code that builds it, iterates over parameters or modules, or when it does
-    not find the code that builds it.
+    not find the code that builds it. Copies that each get an input of their own, as the heads of several layers do, are a
+    note: they may be meant to start alike.
 
     Rare in released code; its precision is not well measured.
 
@@ -138,7 +139,7 @@ class ClonedInitialization(Rule[CopiedLayers]):
             subject.place,
             f"the layers of `{subject.name}` are {how}{source} and start with the same weights; {advice}",
             evidence=[Evidence(subject.observer, self.seen(subject))],
-            severity=Severity.NOTE if subject.by_torch else None,
+            severity=Severity.NOTE if subject.by_torch or subject.apart else None,
             model=subject.model,
             parameter=subject.name,
             fix=self.drawn_again(subject) if not subject.seeded else None,

@@ -35,7 +35,8 @@ class InitializationOfDerivedWeight(Rule[DerivedWrite]):
     ## Known problems
     The old `torch.nn.utils.spectral_norm` computes its weight in the first forward pass from the values that it finds, so it
     is not reported. For a function that is applied to many layers, the analyzer reports the write if one of them is known to
-    have a computed weight. In 62 released projects it reports nine writes, mostly in vocoders, and each of them is lost.
+    have a computed weight, once for each initializer and file. It is a note if every program loads a checkpoint into the
+    model. In 62 released projects it reports nine writes, mostly in vocoders, and each of them is lost.
 
     ## References
     - [torch.nn.utils.parametrizations.weight_norm](https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.weight_norm.html)
@@ -123,8 +124,12 @@ class InitializationOfDerivedWeight(Rule[DerivedWrite]):
     def check(self, subject: DerivedWrite) -> Iterator[Finding]:
         by = subject.by.removeprefix("torch.nn.utils.")
         runs = "runs" if subject.observer is Observer.ANALYZER else "ran"
+        lost = f"`{by}` computes `{subject.target}` from other parameters, so this write is lost"
+        cure = "a checkpoint is always loaded" if subject.loaded else f"initialize before `{by}`"
         yield self.finding(
             subject.place,
-            f"`{by}` computes `{subject.target}` from other parameters, so this write is lost; initialize before `{by}`",
+            f"{lost}; {cure}",
             evidence=[Evidence(subject.observer, f"this line {runs} on `{subject.layer}` under `{by}`")],
+            severity=Severity.NOTE if subject.loaded else None,
+            group=f"{subject.initializer} {subject.loaded}" if subject.initializer else "",
         )

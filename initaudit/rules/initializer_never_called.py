@@ -45,7 +45,8 @@ class InitializerNeverCalled(Rule[UncalledInitializer]):
     ## Known problems
     A public method may be meant for users of a library. `reset_parameters`, which frameworks call, is reported only if a class
     in the same file calls its own and nothing calls any other. A method is not reported if the bases of its class cannot be
-    read, or if every object of the class gets a checkpoint at once.
+    read, or if every object of the class gets a checkpoint at once. It is a note if another method of the class fills the
+    object from a checkpoint.
 
     ## References
     - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
@@ -143,5 +144,6 @@ class InitializerNeverCalled(Rule[UncalledInitializer]):
             subject.place,
             message,
             model=subject.model,
+            severity=Severity.NOTE if subject.loaded else None,
             evidence=[Evidence(Observer.ANALYZER, f"no file of the project mentions this {what}")],
         )

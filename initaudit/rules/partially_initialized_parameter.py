@@ -45,6 +45,7 @@ class PartiallyInitializedParameter(Rule[ParameterTimeline]):
     ```
 
     ## Known problems
+    A parameter of which the class reads only what it writes, `w[:n]`, is not reported.
     A path that no caller ever takes is reported too. If a value is not allowed, raise an error for it: paths that raise are
     not counted. The analyzer assumes that a path that initializes nothing, not even another parameter, is a deliberate choice
     (`if init_weights:`), and does not report it; the probe reports it in the models that it builds.

@@ -31,7 +31,8 @@ class TruthOfTensor(Rule[TensorTruth]):
     ```
 
     ## Known problems
-    A tensor with one element has a truth value, that of its element.
+    A tensor with one element has a truth value, that of its element. It is a note in a function of an application that
+    nothing calls.
 
     ## References
     - [Conv2d.bias](https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html)
@@ -102,9 +103,11 @@ class TruthOfTensor(Rule[TensorTruth]):
     )
 
     def check(self, subject: TensorTruth) -> Iterator[Finding]:
+        left = ", but nothing calls the function" if subject.unused else ""
         yield self.finding(
             subject.place,
-            f"`{subject.source}` is a tensor or None, and a tensor with several elements has no truth value: this raises; "
-            f"write `{subject.source} is not None`",
+            f"`{subject.source}` is a tensor or None, and a tensor with several elements has no truth value: this raises"
+            f"{left}; write `{subject.source} is not None`",
+            severity=Severity.NOTE if subject.unused else None,
             evidence=[Evidence(Observer.ANALYZER, f"`{subject.source}` is a parameter")],
         )

@@ -42,6 +42,7 @@ class UninitializedParameter(Rule[ParameterTimeline]):
     Models of inference engines, which only ever hold a checkpoint, are reported if initaudit does not find their loader:
     this affects fifteen parameters in vllm 0.33.0 and sglang 0.5.23. initaudit searches the whole repository for scripts
     that call an initializer; in an unpacked wheel, it cannot tell which other folders belong to the project.
+    It is a note if the class is part of an application, or a cell of a notebook, and nothing builds it.
 
     ## References
     - [torch.empty](https://docs.pytorch.org/docs/stable/generated/torch.empty.html)
@@ -113,7 +114,7 @@ class UninitializedParameter(Rule[ParameterTimeline]):
             allocation.place,
             self.message(subject, allocation.call, advice),
             evidence=[Evidence(subject.observer, self.seen(subject))],
-            severity=Severity.NOTE if subject.only in (Only.TESTS, Only.CHECKPOINT) else None,
+            severity=Severity.NOTE if subject.only in (Only.TESTS, Only.CHECKPOINT, Only.NOBODY) else None,
             model=subject.model,
             parameter=subject.name,
             fix=filled(subject, advice),
@@ -137,6 +138,8 @@ class UninitializedParameter(Rule[ParameterTimeline]):
             return f"{allocated} and uninitialized until the checkpoint is loaded (built at {built})"
         if subject.only is Only.TESTS:
             return f"{allocated} and never initialized; only tests build its class" + (f" ({built})" if built else "")
+        if subject.only is Only.NOBODY:
+            return f"{allocated} and never initialized; nothing in the project builds its class"
         message = f"{allocated} and never initialized" + (f" (built at {built})" if built else "")
         if subject.forgotten:
             return f"{message}; `{subject.forgotten}` would initialize it, but nothing calls it"

@@ -43,7 +43,8 @@ class UncalledInitializer(Fact, frozen=True, kw_only=True):
     """A method of a module class, or a function of a script, that initializes and that nothing in the project calls.
 
     ``model`` is the class, ``siblings`` are classes of the same project whose method of this name is called, and
-    ``built`` is a place of the project that makes an object of the class.
+    ``built`` is a place of the project that makes an object of the class. ``loaded`` says that another method of the
+    class, which the project calls, fills the object from a checkpoint.
     """
 
     place: Place
@@ -51,6 +52,7 @@ class UncalledInitializer(Fact, frozen=True, kw_only=True):
     model: str | None = None
     siblings: tuple[str, ...] = ()
     built: Place | None = None
+    loaded: bool = False
 
 
 class Runs(Enum):

@@ -58,7 +58,8 @@ class CopiedLayers(Fact, frozen=True, kw_only=True):
     """Layers under ``name`` of a class that are copies of one another, and stay so while the model is built.
 
     ``source`` makes the copies ("deepcopy(layer)"; empty where it is not known), in a class of torch itself when
-    ``by_torch``; or it sets the seed from which each is drawn, when ``seeded``. ``paths`` are weights of a built model
+    ``by_torch``; or it sets the seed from which each is drawn, when ``seeded``. Each of those that are ``apart`` has an
+    input of its own. ``paths`` are weights of a built model
     that are alike bit for bit, in the first of so many ``groups``.
     """
 
@@ -69,5 +70,6 @@ class CopiedLayers(Fact, frozen=True, kw_only=True):
     source: str
     by_torch: bool = False
     seeded: bool = False
+    apart: bool = False
     paths: tuple[str, ...] = ()
     groups: int = 0

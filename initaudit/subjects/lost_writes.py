@@ -70,7 +70,8 @@ class DerivedWrite(Fact, frozen=True, kw_only=True):
     """A write to a weight that is computed from other parameters, and so is recomputed before its next use.
 
     ``target`` is the source of the weight ("m.weight"), ``layer`` the class of its module, and ``by`` the canonical
-    name of what derives it ("torch.nn.utils.weight_norm").
+    name of what derives it ("torch.nn.utils.weight_norm"). ``initializer`` is the function that ``apply`` is given
+    ("init_weights"). ``loaded`` says that every program loads a checkpoint into the model.
     """
 
     observer: Observer
@@ -78,6 +79,8 @@ class DerivedWrite(Fact, frozen=True, kw_only=True):
     target: str
     layer: str
     by: str
+    initializer: str = ""
+    loaded: bool = False
 
 
 class LeafWrite(Fact, frozen=True, kw_only=True):

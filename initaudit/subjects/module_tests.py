@@ -69,7 +69,11 @@ class ConstantTest(Fact, frozen=True, kw_only=True):
 
 
 class TensorTruth(Fact, frozen=True, kw_only=True):
-    """A parameter used as a condition (``if m.bias:``). ``source`` is that of the parameter."""
+    """A parameter used as a condition (``if m.bias:``). ``source`` is that of the parameter.
+
+    ``unused`` says that nothing calls the function with the condition.
+    """
 
     place: Place
     source: str
+    unused: bool = False

@@ -332,3 +332,361 @@ def test_the_first_half_of_a_low_rank_pair_may_start_at_zero(second: str) -> Non
 def test_a_loop_that_looks_for_a_parameter_has_done_what_it_is_for(search: str) -> None:
     text = f"{IMPORTS}def find(net, weight):\n    for name, parameter in net.named_parameters():\n        {search}\n"
     assert told(net=f"{text}    nn.init.normal_(weight)\n") == []
+
+
+# Heads that are copied
+
+HEADS = """import copy
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, n=6):
+        super().__init__()
+        self.stem = nn.Linear(8, 8)
+        head = nn.Linear(8, 4)
+        self.heads = nn.ModuleList([copy.deepcopy(head) for _ in range(n)])
+
+    def forward(self, x, levels):
+{body}
+
+
+print(Model())
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "        return [self.heads[i](levels[i]) for i in range(6)]",
+        "        return [head(level) for head, level in zip(self.heads, levels)]",
+        """        out = []
+        for i, head in enumerate(self.heads):
+            out.append(head(levels[i]))
+        return out""",
+        "        for lvl in range(6):\n            x = x + self.heads[lvl](levels[lvl])\n        return x",
+    ],
+)
+def test_copied_heads_that_each_get_an_input_of_their_own_are_a_note(body: str) -> None:
+    assert ("model.py", "INI503", "note") in told(model=HEADS.format(body=body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "        return [head(x) for head in self.heads]",
+        "        for i in range(6):\n            x = self.heads[i](x)\n        return x",
+        "        for i, head in enumerate(self.heads):\n            x = head(x, levels[i])\n        return x",
+        "        return sum(head(x) * level for head, level in zip(self.heads, levels))",
+    ],
+)
+def test_copies_that_share_their_input_or_follow_one_another_weigh(body: str) -> None:
+    assert ("model.py", "INI503", "warning") in told(model=HEADS.format(body=body))
+
+
+def test_a_checkpoint_that_a_subclass_gets_replaces_copies() -> None:
+    body = "        return [head(x) for head in self.heads]"
+    load = """
+
+class Soft(Model):
+    pass
+
+
+def soft(path):
+    net = Soft()
+    net.load_state_dict(torch.load(path))
+    return net
+"""
+    model = f"import torch\n{HEADS.format(body=body)}".replace("\n\nprint(Model())\n", load)
+    assert [each for each in told(model=model) if each[1] == "INI503"] == []
+
+
+# Writes that `weight_norm` undoes
+
+VOCODER = """import torch
+from torch import nn
+from torch.nn.utils import weight_norm
+from layers import draw
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one = nn.ModuleList([weight_norm(nn.Conv1d(8, 8, 3)) for _ in range(3)])
+        self.one.apply(draw)
+        self.two = nn.ModuleList([weight_norm(nn.Conv1d(8, 8, 3)) for _ in range(3)])
+        self.two.apply(draw)
+
+
+class Vocoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        kind = Block
+        self.blocks = nn.ModuleList([kind() for _ in range(2)])
+"""
+LAYERS = (
+    "def draw(m, std=0.01):\n    if m.__class__.__name__.find('Conv') != -1:\n        m.weight.data.normal_(0.0, std)\n"
+)
+LOADING = {
+    "a function": """def load(path):
+    net = Vocoder().to('cuda')
+    state = torch.load(path)
+    net.load_state_dict(state['net'])
+    return net
+""",
+    "an attribute": """class Tool:
+    def __init__(self, path):
+        self.net = Vocoder()
+        self.net.load_state_dict(torch.load(path))
+""",
+    "its caller": """def make():
+    return Vocoder()
+
+
+def load(path):
+    net = make()
+    net.load_state_dict(torch.load(path))
+    return net
+""",
+}
+USING = """from vocoder import load
+
+
+class Wrapped:
+    def __init__(self, path):
+        self.net = load(path)
+
+
+print(Wrapped('a.pt'))
+"""
+
+
+@pytest.mark.parametrize("loading", LOADING)
+def test_a_lost_write_to_a_model_that_always_gets_a_checkpoint_is_a_note(loading: str) -> None:
+    found = told(vocoder=f"{VOCODER}\n\n{LOADING[loading]}", layers=LAYERS, use=USING)
+    assert found == [("vocoder.py", "INI207", "note")]
+
+
+@pytest.mark.parametrize("loading", LOADING)
+def test_a_lost_write_to_a_model_that_a_program_trains_weighs_and_is_one_finding(loading: str) -> None:
+    train = "from vocoder import Vocoder\n\nnet = Vocoder()\nprint(net.train())\n"
+    found = told(vocoder=f"{VOCODER}\n\n{LOADING[loading]}", layers=LAYERS, use=USING, train=train)
+    assert found == [("vocoder.py", "INI207", "error")]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        """def load(path=None):
+    net = Vocoder()
+    if path:
+        net.load_state_dict(torch.load(path))
+    return net
+""",
+        "def load(path):\n    return Vocoder()\n",
+        "KINDS = {'vocoder': Vocoder}\n",
+        "",
+    ],
+)
+def test_a_lost_write_weighs_where_not_every_model_is_loaded(rest: str) -> None:
+    assert told(vocoder=f"{VOCODER}\n\n{rest}", layers=LAYERS) == [("vocoder.py", "INI207", "error")]
+
+
+# Functions that nothing calls
+
+ASKS = """from torch import nn
+
+
+def init_params(net):
+    for m in net.modules():
+        if isinstance(m, nn.Linear):
+            if m.bias:
+                nn.init.constant_(m.bias, 0)
+
+
+def other(x):
+    return x
+"""
+MAIN = """from torch import nn
+from utils import {names}
+
+
+if __name__ == '__main__':
+    net = nn.Linear(2, 2)
+    {call}
+"""
+
+
+@pytest.mark.parametrize("call", ["print(other(net))", "other(net)", "print(net)"])
+def test_a_condition_that_raises_in_a_function_that_nothing_calls_is_a_note(call: str) -> None:
+    assert told(utils=ASKS, main=MAIN.format(names="other", call=call)) == [("utils.py", "INI310", "note")]
+
+
+@pytest.mark.parametrize("call", ["init_params(net)", "net.apply(init_params)", "print([init_params])"])
+def test_a_condition_that_raises_in_a_function_that_is_used_weighs(call: str) -> None:
+    assert told(utils=ASKS, main=MAIN.format(names="init_params", call=call)) == [("utils.py", "INI310", "error")]
+
+
+def test_a_condition_that_raises_in_a_function_for_others_weighs() -> None:
+    Path("setup.py").write_text("from setuptools import setup\n\nsetup(name='utils')\n", encoding="utf-8")
+    assert ("utils.py", "INI310", "error") in told(utils=ASKS, main=MAIN.format(names="other", call="other(net)"))
+    Path("setup.py").unlink()
+    Path("main.py").unlink()
+    assert told(utils=ASKS) == [("utils.py", "INI310", "error")]
+
+
+BACKBONE = """import torch
+from torch import nn
+
+
+class Backbone(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+
+    def {name}(self, path):
+{load}
+
+    def random_init(self):
+        for m in self.modules():
+            if isinstance(m, nn.Conv2d):
+                nn.init.normal_(m.weight, std=0.01)
+"""
+FILLS = [
+    "        self.load_state_dict(torch.load(path))",
+    "        state = torch.load(path)\n        for key in state:\n            self.state_dict()[key].copy_(state[key])",
+    "        own = self.state_dict()\n        own.update(torch.load(path))\n        self.load_state_dict(own)",
+]
+USES = """from backbone import Backbone
+
+
+class Model:
+    def __init__(self, path):
+        self.base = Backbone()
+        if path:
+            self.base.{call}(path)
+
+
+print(Model('a.pt'))
+"""
+
+
+@pytest.mark.parametrize("load", FILLS)
+def test_an_initializer_that_is_left_where_the_class_is_filled_from_a_checkpoint_is_a_note(load: str) -> None:
+    found = told(backbone=BACKBONE.format(name="load_param", load=load), use=USES.format(call="load_param"))
+    assert found == [("backbone.py", "INI213", "note")]
+
+
+@pytest.mark.parametrize("load", [*FILLS, "        print(path)"])
+def test_an_initializer_that_is_left_weighs_where_nothing_fills_the_object(load: str) -> None:
+    found = told(backbone=BACKBONE.format(name="load_param", load=load), use=USES.format(call="eval"))
+    assert found == [("backbone.py", "INI213", "warning")]
+
+
+# Classes that nobody builds
+
+VENDORED = """import torch
+from torch import nn
+
+
+class Scale(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.gain = nn.Parameter(torch.empty(n))
+
+    def forward(self, x):
+        return x * self.gain
+
+
+class Used(nn.Linear):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("vendored", "main"),
+    [
+        ("", "print(Used(2, 2))"),
+        ("""class Tower(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = Scale(8)
+""", "print(Used(2, 2))"),
+        ("", "for _ in range(2):\n    net = Used(2, 2)"),
+    ],
+)  # fmt: skip
+def test_a_parameter_of_a_copied_class_that_no_program_builds_is_a_note(vendored: str, main: str) -> None:
+    found = told(others__layers=f"{VENDORED}\n\n{vendored}", main=f"from others.layers import Used\n\n{main}\n")
+    assert found == [("others/layers.py", "INI101", "note")]
+
+
+@pytest.mark.parametrize(
+    ("main", "also"),
+    [
+        ("from others.layers import Scale\n\nprint(Scale(8))\n", {}),
+        ("from others import layers\n\nprint(getattr(layers, 'Sc' + 'ale')(8))\n", {}),
+        ("from others.layers import Used\n\nprint(Used(2, 2))\n", {"make": """from others.layers import Scale
+
+
+def make():
+    return Scale(4)
+"""}),
+        ("print(1)\n", {}),
+    ],
+)  # fmt: skip
+def test_a_parameter_of_a_class_that_may_be_built_weighs(main: str, also: dict[str, str]) -> None:
+    assert ("others/layers.py", "INI101", "error") in told(others__layers=VENDORED, main=main, **also)
+
+
+def test_a_class_that_a_cell_shows_and_none_builds_is_a_note() -> None:
+    shown = VENDORED.replace("Scale", "Linear").replace("class Used(nn.Linear)", "class Used(nn.Conv1d)")
+    assert notebook(shown, "net = nn.Linear(3, 3)\nprint(net)") == [("net.ipynb", "INI101", "note")]
+    assert notebook(shown, "net = Linear(3)\nprint(net)") == [("net.ipynb", "INI101", "error")]
+
+
+# Rows that no forward reads
+
+ROWS = """import torch
+from torch import nn
+
+
+class Codes(nn.Module):
+    def __init__(self, n, k):
+        super().__init__()
+        self.k = k
+        self.table = nn.Parameter(torch.empty(n, k))
+        {write}
+
+    def forward(self, x):
+        {read}
+
+
+print(Codes(8, 4))
+"""
+
+
+@pytest.mark.parametrize(
+    ("write", "read"),
+    [
+        ("nn.init.normal_(self.table[:k])", "return x @ self.table[:self.k]"),
+        ("self.table.data[1:].uniform_(-1, 1)", "return x + self.table[1:].mean(0)"),
+        ("nn.init.zeros_(self.table.data[:, :2])", "a = self.table[:, :2]\n        return (x * a).sum()"),
+    ],
+)
+def test_rows_that_nothing_reads_need_no_values(write: str, read: str) -> None:
+    assert [each for each in told(codes=ROWS.format(write=write, read=read)) if each[2] != "note"] == []
+
+
+@pytest.mark.parametrize(
+    ("write", "read"),
+    [
+        ("nn.init.normal_(self.table[:k])", "return x @ self.table"),
+        ("nn.init.normal_(self.table[:k])", "return x @ self.table[self.k:]"),
+        ("self.table.data[1:].uniform_(-1, 1)", "return x + self.table[1:].mean(0) + self.table[0]"),
+        ("nn.init.zeros_(self.table.data[:, :2])", "return x"),
+    ],
+)
+def test_rows_that_may_be_read_weigh(write: str, read: str) -> None:
+    assert [each for each in told(codes=ROWS.format(write=write, read=read)) if each[1] == "INI102"] == [
+        ("codes.py", "INI102", "error")
+    ]

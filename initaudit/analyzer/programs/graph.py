@@ -13,7 +13,7 @@ from pathlib import Path
 from initaudit.analyzer.matches import groups
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.project import Defined, Global, Project
+from initaudit.analyzer.project import Defined, External, Global, Project
 from initaudit.analyzer.reading import Search, imported_names
 from initaudit.analyzer.snippets import Snippet
 from initaudit.analyzer.syntax.scopes import scopes_holding
@@ -134,10 +134,21 @@ def namers(
     for module in (target.module,) if in_file else modules_naming(project, target):
         for local in local_names(project, module, target, name):
             for row in module.rows_of(local):
+                if _is_of_another(project, module, row, local):
+                    continue
                 for each in _scopes_at(module, row, local, target):
                     if each not in seen:
                         seen.add(each)
                         yield each
+
+
+def _is_of_another(project: Project, module: Module, row: int, name: str) -> bool:
+    """Whether a row names only what another package has under this name: ``nn.Linear`` beside a class ``Linear``."""
+    line = module.lines[row - 1]
+    owners = re.findall(rf"(?<![\w.])([A-Za-z_][\w.]*)\.{re.escape(name)}\b", line)
+    if not owners or len(owners) < len(re.findall(rf"\b{re.escape(name)}\b", line)):
+        return False
+    return all(isinstance(project.resolve(module, f"{owner}.{name}"), External) for owner in owners)
 
 
 def local_names(project: Project, module: Module, target: Defined | Global, name: str) -> list[str]:

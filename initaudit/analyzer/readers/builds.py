@@ -7,9 +7,10 @@ import functools
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer.module import Module
+from initaudit.analyzer.programs.graph import Scope, around
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.snippets import dotted, nodes
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes_holding
 
@@ -49,18 +50,37 @@ def is_built(project: Project, cls: Defined, files: set[Module] | None = None) -
     return any(True for module in files or importing(project, cls.module) for _ in _builds(module, cls))
 
 
-def is_loaded_where_built(project: Project, cls: Defined, files: set[Module] | None = None) -> bool:
-    """Whether every object of a class that the project makes gets a checkpoint before anything else has it.
+def is_always_loaded(project: Project, cls: Defined) -> bool:
+    """Whether every model with the class that the project makes gets a checkpoint before anything else has it.
 
-    What such an object draws is replaced. False where the project makes none.
+    What such a model draws is replaced. False where the project makes none, and where it is not known what makes one.
     """
-    found = False
-    for module in files or importing(project, cls.module):
-        for call, block in _builds(module, cls):
-            if not _loads(call, block):
-                return False
-            found = True
-    return found
+    surrounding = around(project, cls)
+    open_to = {Scope(cls.module, cls.definition)}
+    """What gives an object that is not loaded yet to the code that names it."""
+    closed, named = False, set[Scope]()
+    for scope in surrounding.scopes:
+        inner = surrounding.through[scope] & open_to
+        if scope.is_test or not inner:
+            continue
+        if _loads_all(scope, {each.definition.name for each in inner if each.definition is not None}):
+            closed = True
+        elif scope.definition is None:
+            return False
+        else:
+            open_to.add(scope)
+        named |= inner
+    makers = {each for each in open_to if each.defined is not None and not project.is_module_class(each.defined)}
+    return closed and makers <= named
+
+
+def _loads_all(scope: Scope, names: set[str]) -> bool:
+    """Whether some code gets objects from classes or functions of these names, and loads a checkpoint into each."""
+    definition, module = scope.definition, scope.module
+    stretches = [(definition.start, definition.end)] if definition is not None else module.outline.top_level
+    body = [each for start, end in stretches if (found := module.snippet(start, end)) for each in found.body]
+    builds = [build for name in names for build in _in_block(body, name)]
+    return bool(builds) and all(_loads(call, block) for call, block in builds)
 
 
 def _builds(module: Module, cls: Defined) -> Iterator[tuple[ast.Call, Sequence[ast.stmt]]]:
@@ -94,16 +114,20 @@ def _in_block(block: Sequence[ast.stmt], name: str) -> Iterator[tuple[ast.Call, 
 def _loads(call: ast.Call, block: Sequence[ast.stmt]) -> bool:
     """Whether a block names what a call makes, and loads a checkpoint into it before handing it on or looping."""
     match block[0]:
-        case ast.Assign(targets=[ast.Name(id=variable)], value=value) if any(node is call for node in nodes(value)):
-            pass
+        case ast.Assign(targets=[target], value=value) if any(node is call for node in nodes(value)):
+            variable = dotted(target)
         case _:
             return False
     for statement in block[1:]:
         owners = {id(node.value) for node in nodes(statement) if isinstance(node, ast.Attribute)}
-        uses = [node for node in nodes(statement) if isinstance(node, ast.Name) and node.id == variable]
+        uses = [
+            node
+            for node in nodes(statement)
+            if isinstance(node, ast.Name | ast.Attribute) and variable and dotted(node) == variable
+        ]
         match statement:
-            case ast.Expr(ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="load_state_dict"))):
-                if name == variable:
+            case ast.Expr(ast.Call(func=ast.Attribute(value=owner, attr="load_state_dict"))):
+                if variable and dotted(owner) == variable:
                     return True
         if any(id(use) not in owners for use in uses) or (uses and isinstance(statement, ast.For | ast.While)):
             return False

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.builds import is_loaded_where_built
+from initaudit.analyzer.readers.builds import is_always_loaded
 from initaudit.analyzer.readers.weight_uses import Weights
 from initaudit.analyzer.snippets import dotted, root
 from initaudit.analyzer.syntax.context import Class, Context
@@ -58,7 +58,7 @@ def constant_weights(context: Context) -> Iterator[ConstantWeights]:
             continue
         if not DIMENSIONS.isdisjoint(usage(step.excluded).names) or _written_again(context, meanings, meaning, step):
             continue
-        if context.cls is not None and is_loaded_where_built(context.project, context.cls):
+        if context.cls is not None and is_always_loaded(context.project, context.cls):
             continue  # what it fills is replaced
         yield ConstantWeights(
             place=context.snippet.place(call),

@@ -10,6 +10,7 @@ from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import FunctionNode, nodes
 from initaudit.analyzer.syntax.context import Context, File, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes
@@ -55,7 +56,57 @@ def _of_method(context: Context) -> Iterator[CopiedLayers]:
                 model=context.cls.qualname,
                 name=name,
                 source=context.snippet.source(copy),
+                apart=_have_own_inputs(context.cls, name),
             )
+
+
+def _have_own_inputs(cls: Defined, name: str) -> bool:
+    """Whether each layer of a container gets an input of its own, chosen as the layer is: the layers train apart."""
+    inputs = [
+        given
+        for definition in cls.definition.members.values()
+        if definition.name != "__init__" and (found := cls.module.function(definition)) is not None
+        for given in _inputs(found[1], name)
+    ]
+    return bool(inputs) and all(inputs)
+
+
+def _inputs(function: FunctionNode, name: str) -> Iterator[bool]:
+    """Whether the first argument of each call of a layer of a container depends on what chooses the layer."""
+    chosen = {
+        element: others
+        for node in nodes(function)
+        if isinstance(node, ast.For | ast.comprehension)
+        for element, others in _elements(node, name)
+    }
+    for node in nodes(function):
+        match node:
+            case ast.Call(func=ast.Subscript(value=owner, slice=index), args=[first, *_]) if (
+                own_attribute(owner) == name
+            ):
+                yield not _names(index).isdisjoint(_names(first))
+            case ast.Call(func=ast.Name(id=element), args=[first, *_]) if element in chosen:
+                yield not chosen[element].isdisjoint(_names(first))
+
+
+def _elements(loop: ast.For | ast.comprehension, name: str) -> Iterator[tuple[str, set[str]]]:
+    """The name that a loop gives to the layers of a container, and the other names that it gives with it."""
+    match loop.target, loop.iter:
+        case ast.Name(id=element), owner if own_attribute(owner) == name:
+            yield element, set()
+        case ast.Tuple(elts=[index, ast.Name(id=element)]), ast.Call(func=ast.Name(id="enumerate"), args=[owner, *_]):
+            if own_attribute(owner) == name:
+                yield element, _names(index)
+        case ast.Tuple(elts=targets), ast.Call(func=ast.Name(id="zip"), args=owners):
+            for target, owner in zip(targets, owners, strict=False):
+                if isinstance(target, ast.Name) and own_attribute(owner) == name:
+                    yield target.id, _names(loop.target) - {target.id}
+        case _:
+            pass
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {each.id for each in nodes(node) if isinstance(each, ast.Name)}
 
 
 def _copied_in(context: Context, value: ast.expr) -> ast.Call | None:
@@ -154,6 +205,7 @@ def _makers(project: Project, defined: Defined, filenames: Iterable[str]) -> Ite
         module = project.load(filename)
         if module is None or project.resolve(module, name) not in (defined, None):
             continue  # it means something else there
+        yield from project.descendants(defined, module)
         for start, end, definition in scopes(module):
             top = definition.owner or definition if definition is not None else None
             if (top is not None and top.name == name) or name not in module.rows(start, end):

@@ -6,8 +6,11 @@ import ast
 import re
 from collections.abc import Iterator
 
+import msgspec
+
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.builds import is_always_loaded
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, method, own_attribute
 from initaudit.analyzer.syntax.meaning import Step
@@ -40,7 +43,8 @@ def derived_writes(context: Context) -> Iterator[DerivedWrite]:
         elif attribute in structure and _before(context, structure[attribute], call):
             layers = [each for each in structure[attribute].layers if each.depth == 0]
             if layers and all(each.derived for each in layers):
-                yield _fact(context, call, layers[0], f"self.{attribute}.weight")
+                fact = _fact(context, call, layers[0], f"self.{attribute}.weight")
+                yield msgspec.structs.replace(fact, loaded=is_always_loaded(context.project, context.cls))
 
 
 def _of_variables(context: Context) -> Iterator[DerivedWrite]:
@@ -107,12 +111,17 @@ def _by_walk(context: Context, call: ast.Call, walk: Walk, structure: dict[str, 
     seen: set[Defined] = set()
     layers = [each for one in held if _before(context, one, call) for each in below(context.project, one.layers, seen)]
     layers += _derived_before(context, call) if dotted(model) == "self" else []
+    loaded: bool | None = None
     for write in walk.writes:
         reached = [each for each in layers if each.derived is not None and write.meant_for(context, each)]
         if write.attribute == "weight" and reached:
             same_file = walk.context.module is context.module
             node = write.node if same_file else call
-            yield _fact(walk.context if same_file else context, node, reached[0], f"{walk.element}.weight")
+            loaded = (
+                is_always_loaded(context.project, context.cls) if loaded is None and context.cls is not None else loaded
+            )
+            fact = _fact(walk.context if same_file else context, node, reached[0], f"{walk.element}.weight")
+            yield msgspec.structs.replace(fact, initializer=dotted(call.args[0]), loaded=bool(loaded))
 
 
 def _derived_before(context: Context, call: ast.Call) -> list[Layer]:

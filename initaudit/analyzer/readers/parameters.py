@@ -32,13 +32,15 @@ from initaudit.analyzer.programs.methods import (
     run_by_forward,
 )
 from initaudit.analyzer.programs.passed import passes_integer
-from initaudit.analyzer.programs.promise import combined
+from initaudit.analyzer.programs.promise import combined, surroundings
 from initaudit.analyzer.programs.verdict import Verdict, judge
 from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.readers.applications import is_notebook, is_of_an_application
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.readers.builds import importing
+from initaudit.analyzer.snippets import dotted, nodes
 from initaudit.analyzer.symbolic.values import Storage
-from initaudit.analyzer.syntax.context import File
+from initaudit.analyzer.syntax.context import File, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.uses import usage
@@ -54,6 +56,8 @@ RAW, REGISTERED = groups(ALLOCATES), groups(REGISTERS)
 REGISTERING = groups("aram*( uffer*( egist*( DTensor data")
 """Wider than what registers: classes hand it to functions of theirs."""
 UNSEEN = (ParameterTimeline.__name__, NotRestored.__name__)
+BY_TEXT = groups("getattr( eval( globals( locals( import_module( __dict__ vars(")
+"""What finds a class by a text."""
 LISTING = {"parameters", "named_parameters", "buffers", "named_buffers"}
 
 
@@ -202,12 +206,16 @@ def _allocated_raw(construction: Construction, by: str | None, *, written: bool)
         writing = forgotten.get(storage, [])
         if verdict.coverage in (Coverage.NEVER, Coverage.PARTIAL):
             reason = _used_later(construction, entry, writing, verdict.built)
+            if verdict.coverage is Coverage.PARTIAL and reason is None and _reads_what_is_written(construction, entry):
+                continue
             verdict = Verdict(Coverage.UNKNOWN, reason=reason) if reason is not None else verdict
         elif verdict.coverage is Coverage.WRITTEN and by is not None and entry not in suspects and not loaded:
             yield from [] if restored(construction, entry, by) else [not_restored(construction, entry, by)]
         if verdict.coverage is Coverage.WRITTEN and not storage.legacy and not written:
             continue
         storage.writes += [event for event in verdict.by if event not in storage.writes]
+        if verdict == Verdict(Coverage.NEVER) and entry.kind is Kind.PARAMETER and _is_never_built(construction):
+            verdict = Verdict(Coverage.NEVER, only=Only.NOBODY)
         decision = verdict.coverage, verdict.gap
         name = writing[0].definition.name if writing and verdict.coverage is not Coverage.WRITTEN else None
         result = timeline(construction, entry, decision, name, built=verdict.built, only=verdict.only)
@@ -220,6 +228,53 @@ def _allocated_raw(construction: Construction, by: str | None, *, written: bool)
             subject = f"{result.model}.{result.name}"
             reason = verdict.reason or "which elements are written"
             yield Undecided(place=result.allocation.place, subject=subject, reason=reason, unseen=UNSEEN)
+
+
+def _reads_what_is_written(construction: Construction, entry: Registered) -> bool:
+    """Whether nothing reads a parameter but its class, and that only by the indices by which elements are written."""
+    writes = entry.storage.writes
+    if any(event.part is None for event in writes):
+        return False
+    project, cls, name = construction.run.project, construction.cls, entry.name
+    writing = {id(node) for event in writes for node in nodes(event.origin.node)}
+    methods = [found[1] for each in project.methods(cls) if (found := each.module.function(each.definition))]
+    written, read = set[str](), set[str]()
+    for method in methods:
+        indexed = {id(owner): index for owner, index in _indexed(method, name)}
+        for node in nodes(method):
+            if own_attribute(node) != name or not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Load):
+                continue
+            if id(node) not in indexed:
+                return False
+            (written if id(node) in writing else read).add(indexed[id(node)])
+    elsewhere = any(usage.of_others(name) for usage in cls.module.usages(name))
+    return bool(read) and read <= written and not elsewhere
+
+
+def _indexed(method: ast.AST, name: str) -> Iterator[tuple[ast.expr, str]]:
+    """Yield where a method takes some of a parameter, and the index: ``self.k`` and an argument ``k`` are one."""
+    for node in nodes(method):
+        match node:
+            case ast.Subscript(value=ast.Attribute(attr="data", value=owner), slice=index) if (
+                own_attribute(owner) == name
+            ):
+                yield owner, ast.unparse(index).replace("self.", "")
+            case ast.Subscript(value=owner, slice=index) if own_attribute(owner) == name:
+                yield owner, ast.unparse(index).replace("self.", "")
+            case _:
+                pass
+
+
+def _is_never_built(construction: Construction) -> bool:
+    """Whether no code of an application builds a class, or any model with it, nor may do so by a text."""
+    project, cls, surrounding = construction.run.project, construction.cls, surroundings(construction)
+    if cls.definition.start != cls.definition.row or any(
+        scope.defined not in surrounding.holding for scope in surrounding.scopes
+    ):
+        return False  # a decorator may register it
+    if not is_notebook(cls.module) and not is_of_an_application(project, cls.module, outside=True):
+        return False
+    return not any(each.matches(1, len(each.lines)).holds_all(BY_TEXT) for each in importing(project, cls.module))
 
 
 def _constructed(construction: Construction, entry: Registered, found: list[Registered], *, loaded: bool) -> Verdict:

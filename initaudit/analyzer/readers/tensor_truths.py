@@ -6,7 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.readers.applications import is_of_an_application, is_program
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.calls import Calls
 from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.context import Context, makes_parameter, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
@@ -31,7 +33,18 @@ def tensor_truths(context: Context) -> Iterator[TensorTruth]:
                     continue
                 meaning = meanings.meaning(operand, step.names)
                 if meaning is not None and meaning.what is What.PARAMETER and _is_tensor(context, operand, meaning):
-                    yield TensorTruth(place=context.snippet.place(operand), source=context.snippet.source(operand))
+                    place, source = context.snippet.place(operand), context.snippet.source(operand)
+                    yield TensorTruth(place=place, source=source, unused=_is_unused(context))
+
+
+def _is_unused(context: Context) -> bool:
+    """Whether this is a function that nothing in its project calls, and that is not made for others to call."""
+    project, module, function = context.project, context.module, context.function
+    if function is None or context.cls is not None or function.decorator_list:
+        return False
+    if not (is_program(project, module) or is_of_an_application(project, module, outside=True)):
+        return False
+    return not Calls(project, module, function.name).anywhere(None)
 
 
 def _is_tensor(context: Context, node: ast.Attribute, meaning: Meaning) -> bool:

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import ast
-import functools
-import weakref
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import msgspec
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.frameworks import CALLED_BY_FRAMEWORK, RESETS
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.project import Defined, External, Project
+from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.readers.applications import is_program
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.builds import MAX_FILES, importing, is_built, is_loaded_where_built
-from initaudit.analyzer.reading import Search
+from initaudit.analyzer.readers.builds import is_always_loaded, is_built
+from initaudit.analyzer.readers.calls import SIBLINGS, Calls, uses_of
 from initaudit.analyzer.snippets import FunctionNode, nodes, root
 from initaudit.analyzer.syntax.context import Context, first_parameter, initializes
-from initaudit.analyzer.syntax.iteration import element_name, iterated, last_name
-from initaudit.analyzer.syntax.scopes import scopes, scopes_holding
+from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.walks import applied
-from initaudit.analyzer.usage import usage
 from initaudit.finding import Place
 from initaudit.subjects.initializers import UncalledInitializer
 
-SIBLINGS = 3
-REMEMBERED = 4096
-"""Answers about a file and a name."""
 SPECIAL = {"forward", "extra_repr", "setup", "configure_model", "configure_optimizers", "build", "create", "make"}
 
 
@@ -45,9 +36,9 @@ def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
     if context.cls is not None:
         if not project.is_module_class(context.cls) or not _is_plain(context, context.cls, function.name):
             return
-    elif definition.parent is not None or not _is_program(context):
+    elif definition.parent is not None or not is_program(project, module):
         return
-    calls = _Calls(project, module, function.name)
+    calls = Calls(project, module, function.name)
     if calls.anywhere(context.cls):
         return
     if context.cls is not None:
@@ -55,13 +46,14 @@ def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
             return
         if not (function.name.startswith("_") or calls.siblings or is_built(project, context.cls, calls.importing)):
             return  # users of a library may call it
-        if is_loaded_where_built(project, context.cls, calls.importing):
+        if is_always_loaded(project, context.cls):
             return  # what its layers drew is replaced
     yield UncalledInitializer(
         place=_header(context, function),
         name=function.name,
         model=context.cls.qualname if context.cls is not None else None,
         siblings=tuple(dict.fromkeys(calls.siblings))[:SIBLINGS],
+        loaded=context.cls is not None and _is_filled_by_another(calls, context.cls, function.name),
     )
 
 
@@ -96,19 +88,31 @@ def _reads_all(context: Context) -> bool:
     return any(last_name(call.func) == "locals" for call in context.calls())
 
 
+def _is_filled_by_another(calls: Calls, cls: Defined, name: str) -> bool:
+    """Whether another method of the class loads a checkpoint into the object, and something outside calls that."""
+    for definition in cls.definition.members.values():
+        if definition.is_class or definition.name == name or not _may_be_forgotten(definition.name):
+            continue
+        used = cls.module.usage(definition)
+        loads = "torch.load" in used.called or used.own & {"load_state_dict", "state_dict"}
+        if loads and Calls(calls.project, calls.module, definition.name).anywhere(cls):
+            return True
+    return False
+
+
 def _may_be_forgotten(name: str) -> bool:
     """Whether a function of this name is called by name or not at all."""
     return not name.startswith("__") and name not in SPECIAL and not name.startswith("test")
 
 
-def _is_forgotten_reset(calls: _Calls, cls: Defined) -> bool:
+def _is_forgotten_reset(calls: Calls, cls: Defined) -> bool:
     """Whether a method that torch's own layers have too is called by other classes of the file, and not for this one.
 
     Who builds the class may call it, and so may a base that has one.
     """
     order = calls.project.mro(cls) or ()
     plain = all(not isinstance(base, External) or base.name in ("torch.nn.Module", "object") for base in order)
-    beside = _uses_of(cls.module, calls.name)
+    beside = uses_of(cls.module, calls.name)
     return plain and beside is not None and bool(beside.siblings) and is_built(calls.project, cls, calls.importing)
 
 
@@ -177,162 +181,3 @@ def _is_plain(context: Context, cls: Defined, name: str) -> bool:
         elif base != cls and name in base.definition.members:
             return False
     return True
-
-
-def _is_program(context: Context) -> bool:
-    """Whether a file runs by itself: its top-level code calls more than what defines things."""
-    module = context.module
-    for scope in scopes(module):
-        if scope.definition is not None:
-            continue
-        snippet = module.snippet(scope.start, scope.end)
-        for statement in snippet.body if snippet is not None else ():
-            if isinstance(statement, ast.For | ast.While | ast.With):
-                return True
-            if isinstance(statement, ast.If) and "__main__" in usage([statement.test]).texts:
-                return True
-            match statement:
-                case ast.Expr(value=ast.Call(func=ast.Name(id=name))) if name in module.outline.members:
-                    return True
-    return False
-
-
-@functools.lru_cache(maxsize=REMEMBERED)
-def _is_commented_out(module: Module, name: str) -> bool:
-    """Whether a row that is a comment calls a function, or hands it on: its author has chosen not to."""
-    return any(f"{name}(" in row or f"({name})" in row for row in module.comment_rows)
-
-
-class _Calls:
-    """Who uses a function of some name, in the repository of a file."""
-
-    def __init__(self, project: Project, module: Module, name: str) -> None:
-        self.project = project
-        self.module = module
-        self.name = name
-        self.siblings: list[str] = []
-
-    def anywhere(self, cls: Defined | None) -> bool:
-        """Whether something may call it: on any object but another class's own, or by its name as a text."""
-        folder = self.project.work_folder(self.module)
-        found = self.project.find(Search(folder, word=self.name.encode()))
-        if len(found) > MAX_FILES:
-            return True
-        for filename in dict.fromkeys((self.module.filename, *found)):
-            other = self.project.load(filename)
-            if other is not None and (_is_commented_out(other, self.name) or self._in(other, cls)):
-                return True
-        return False
-
-    @functools.cached_property
-    def importing(self) -> set[Module]:
-        """The file of the class, and the files that import it; found once for all of its functions."""
-        known, key = self.module.memory, (f"{__name__} importing", 0)
-        if key not in known:
-            known[key] = importing(self.project, self.module)
-        found: set[Module] = known[key]
-        return found
-
-    def _in(self, module: Module, cls: Defined | None) -> bool:
-        """Whether a file may call it. A helper that resets whatever it is given needs to know nothing of the class."""
-        uses = _uses_of(module, self.name)
-        if uses is None:
-            return True
-        if cls is None:  # a function that is imported is given away, in ``__all__`` or to those who import it
-            imported = module is not self.module and self.name in module.outline.imports
-            return bool(uses.kinds or uses.owners) or imported
-        if "each" in uses.kinds or (self.name in RESETS and not uses.kinds.isdisjoint(("text", "object"))):
-            return True
-        if (uses.kinds - {"name"} and module in self.importing) or self._is_related(module, uses, cls):
-            return True
-        self.siblings += uses.siblings
-        return False
-
-    def _is_related(self, module: Module, uses: _Uses, cls: Defined) -> bool:
-        """Whether a class that uses the name on its own object is the class, a base of it or derived from it."""
-        if not uses.owners:
-            return False
-        near = (*(self.project.mro(cls) or ()), *self.project.descendants(cls, module))
-        return self._has_unknown(module, uses) or any(
-            isinstance(each, Defined) and each.module is module and each.definition.row in uses.owners for each in near
-        )
-
-    def _has_unknown(self, module: Module, uses: _Uses) -> bool:
-        """Whether nobody knows what one of these classes derives from; found out once for all methods of a file."""
-        known, key = self.module.memory, (f"{__name__} {self.name} {module.filename}", 0)
-        if key not in known:
-            known[key] = any(self.project.mro(Defined(module, owner)) is None for owner in uses.owners.values())
-        return bool(known[key])
-
-
-class _Uses(NamedTuple):
-    """How a file uses a name.
-
-    ``kinds`` are "text", "name", "object" for the attribute of some object, and "each" for a call on each module of
-    some model, which may hold objects of any class. ``owners`` are the classes, by their rows, that use it on their own
-    object or their "parent", and ``siblings`` the names of those that have it and use it on their own.
-    """
-
-    kinds: set[str]
-    owners: dict[int, Definition]
-    siblings: tuple[str, ...]
-
-
-_USES: weakref.WeakKeyDictionary[Module, dict[str, _Uses | None]] = weakref.WeakKeyDictionary()
-"""The uses of names in files: the methods that are asked for are called alike in many classes."""
-
-
-def _uses_of(module: Module, name: str) -> _Uses | None:
-    """The uses of a name in a file; None when a part of the file that holds it does not parse."""
-    known = _USES.setdefault(module, {})
-    if name not in known:
-        known[name] = _found_uses(module, name)
-    return known[name]
-
-
-def _found_uses(module: Module, name: str) -> _Uses | None:
-    kinds, owners, siblings = set[str](), dict[int, Definition](), dict[str, None]()
-    for scope in scopes_holding(module, ((name,),)):
-        snippet = module.snippet(scope.start, scope.end)
-        if snippet is None:
-            return None
-        owner = scope.definition.owner if scope.definition is not None else None
-        for kind in filter(None, (_kind(node, name) for node in snippet.nodes)):
-            if owner is None or kind not in ("own", "parent"):
-                kinds.add(kind)
-                continue
-            owners[owner.row] = owner
-            if kind == "own" and name in owner.members:
-                siblings[owner.name] = None
-    return _Uses(kinds, owners, tuple(siblings)[:SIBLINGS])
-
-
-def _kind(node: ast.AST, name: str) -> str | None:
-    match node:
-        case ast.Constant(value=str(text)):
-            return "text" if text == name else None
-        case ast.Name(id=used, ctx=ast.Load()):
-            return "name" if used == name else None
-        case ast.For():
-            return "each" if _calls_on_each(node, name) else None
-        case ast.Attribute(attr=used, value=owner) if used == name:
-            if isinstance(owner, ast.Name) and owner.id in ("self", "cls"):
-                return "own"
-            parent = isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id == "super"
-            return "parent" if parent else "object"
-    return None
-
-
-def _calls_on_each(loop: ast.For, name: str) -> bool:
-    """Whether a loop goes over the modules of a model that is not its own, and names a method of each."""
-    walked = iterated(loop)
-    if walked is None or _root(walked[0]) == "self":
-        return False
-    element = element_name(loop, walked[1])
-    return element is not None and any(
-        isinstance(node, ast.Attribute)
-        and node.attr == name
-        and isinstance(node.value, ast.Name)
-        and node.value.id == element
-        for node in nodes(loop)
-    )

@@ -1,0 +1,77 @@
+"""Whether a file is part of a program, or made for others to import."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import re
+from pathlib import Path
+
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Project
+from initaudit.analyzer.readers.builds import importing
+from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.scopes import scopes
+from initaudit.analyzer.usage import usage
+
+DISTRIBUTED = {
+    "setup.cfg": re.compile(r"^\[metadata\]", re.MULTILINE),
+    "pyproject.toml": re.compile(r"^\s*\[\s*(?:project|tool\s*\.\s*poetry)\s*\]", re.MULTILINE),
+}
+"""Files, beside ``setup.py``, of a project that is made for others to install, and the table that stands in them."""
+
+
+def is_of_an_application(project: Project, module: Module, *, outside: bool = False) -> bool:
+    """Whether a program of the project uses a file, and nothing says that the project is made for others to install.
+
+    Only a program ``outside`` of the package of the file counts, where that is asked for: a package has programs too.
+    """
+    folder = project.work_folder(module)
+    for name, table in DISTRIBUTED.items():
+        path = Path(folder, name)
+        project.trail.files.add(str(path))
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if table.search(path.read_text(encoding="utf-8")):
+                return False
+    setup = project.load(str(Path(folder, "setup.py")))
+    if setup is not None and any("setup" in used.last_called for used in setup.usages("setup")):
+        return False
+    users = importing(project, module) - {module}
+    if outside:
+        package, dot, _ = module.name.partition(".")
+        others = {each for each in users if not dot or each.name.partition(".")[0] != package}
+        return any(is_notebook(each) or is_program(project, each) for each in others)
+    return any(not is_library(project, each) for each in users)
+
+
+def is_notebook(module: Module) -> bool:
+    """Whether a file is a notebook or a document, which nothing imports."""
+    return module.filename.endswith((".ipynb", ".md"))
+
+
+def is_library(project: Project, module: Module) -> bool:
+    """Whether a file only defines classes and functions: it neither runs anything at the top level, nor as a script."""
+    return not is_notebook(module) and any(True for _ in module.outline.classes()) and not is_program(project, module)
+
+
+def is_program(project: Project, module: Module) -> bool:
+    """Whether a file runs by itself: its top-level code does more than define things."""
+    for scope in scopes(module):
+        snippet = module.snippet(scope.start, scope.end) if scope.definition is None else None
+        if snippet is not None and any(_runs(Context(project, module, None, snippet), each) for each in snippet.body):
+            return True
+    return False
+
+
+def _runs(context: Context, statement: ast.stmt) -> bool:
+    """Whether a statement of the top level builds a model, or does other work of a script."""
+    match statement:
+        case ast.For() | ast.While() | ast.With():
+            return True
+        case ast.If(test=test):
+            return "__main__" in usage([test]).texts
+        case ast.Assign(value=ast.Call() as call):
+            return context.is_module_class(call.func)
+        case ast.Expr(value=ast.Call(func=ast.Name(id=name))):
+            return name in ("print", "main") or name in context.module.outline.members
+    return False
