@@ -18,9 +18,8 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--hide-scrollbars",
-    "--remote-debugging-pipe",
 )
+PIPE = ("--hide-scrollbars", "--remote-debugging-pipe")
 READS, WRITES = 3, 4
 """The file descriptors on which chromium reads commands and writes answers."""
 CODES = {"Tab": 9, "Enter": 13}
@@ -39,7 +38,7 @@ class Chromium:
             os.dup2(ends[0], READS)
             os.dup2(ends[1], WRITES)
 
-        command = [binary, *FLAGS, f"--user-data-dir={self._folder.name}", "about:blank"]
+        command = [binary, *FLAGS, *PIPE, f"--user-data-dir={self._folder.name}", "about:blank"]
         self._process = subprocess.Popen(
             command, preexec_fn=connect, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import Chromium
+from chromium import FLAGS, Chromium
 
 from initaudit.comparison import Comparison, turnover
 from initaudit.finding import Finding
@@ -27,19 +27,7 @@ from initaudit.report.base import Context
 from initaudit.timeline import ParameterTimeline, SignalProfile, Values
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--enable-logging=stderr",
-    "--virtual-time-budget=3000",
-    "--dump-dom",
-)
+LOGGED = ("--enable-logging=stderr", "--virtual-time-budget=3000", "--dump-dom")
 BEFORE = """<script>
 const trouble = [];
 addEventListener("error", (event) => trouble.push(event.message));
@@ -68,7 +56,7 @@ def loaded(content: str, folder: Path, *, width: int) -> tuple[dict[str, Any], s
     assert BROWSER is not None
     path = folder / "page.html"
     path.write_text(content, encoding="utf-8")
-    flags = [*FLAGS, f"--user-data-dir={folder / 'profile'}", f"--window-size={width},800"]
+    flags = [*FLAGS, *LOGGED, f"--user-data-dir={folder / 'profile'}", f"--window-size={width},800"]
     done = subprocess.run(
         [BROWSER, *flags, path.as_uri()], capture_output=True, text=True, check=True, timeout=120, errors="replace"
     )
