@@ -44,7 +44,8 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     def ends(self) -> str:
         """The values, without how far they rise."""
         first = f"{_number(self.first)} to " if self.first is not None else ""
-        return f"{first}{_number(self.last)}{self.unit}"
+        unit = self.unit if math.isfinite(self.last) else ""
+        return f"{first}{_number(self.last)}{unit}"
 
     def __str__(self) -> str:
         return self.ends + (f" ({self.decades:+.2f} decades)" if self.decades is not None else "")
@@ -301,11 +302,24 @@ def _conditions(before: Observation, after: Observation) -> Iterator[str]:
             yield f"inputs: {', '.join(was.inputs)} before, {', '.join(now.inputs)} after"
         if was.seeds != now.seeds:
             yield f"seeds: {len(was.seeds)} before, {len(now.seeds)} after"
+    if before.parameters and after.parameters:
+        for word, has in (("values", _has_values), ("a measured forward", _has_signal)):
+            if has(before) != has(after):
+                yield f"{word}: {'only before' if has(before) else 'only after'}"
     if before.environment is not None and after.environment is not None:
         for field in ("torch", "device", "dtype", "seed"):
             old, new = getattr(before.environment, field), getattr(after.environment, field)
             if old != new:
                 yield f"{field}: {old} before, {new} after"
+
+
+def _has_values(built: Observation) -> bool:
+    """Whether a model was built with memory."""
+    return any(one.values is not None for one in built.parameters)
+
+
+def _has_signal(built: Observation) -> bool:
+    return built.signal is not None
 
 
 def _harm(one: Observation, other: Observation | None, reported: frozenset[str]) -> Iterator[str]:
@@ -315,8 +329,12 @@ def _harm(one: Observation, other: Observation | None, reported: frozenset[str])
     yield from _unwritten(one, other, reported)
     before, after = one.signal, other.signal
     if after is None:
-        if before is not None:
-            yield "the model could not be built and run"
+        if not other.parameters:
+            yield "the model could not be built"
+        elif before is not None and _has_values(other):
+            reasons = (item.reason for item in other.undecided if SignalProfile.__name__ in item.unseen)
+            cause = next(reasons, "").rpartition(" not judged: ")[2]
+            yield "no forward could be measured any more" + (f": {cause}" if cause else "")
         return
     was = {layer.path: layer for layer in before.layers} if before is not None else {}
     dead = [layer.path for layer in after.layers if _is_dead(layer, was.get(layer.path))]

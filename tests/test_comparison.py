@@ -196,3 +196,19 @@ def test_conditions_that_differ_are_named() -> None:
     assert before.signal is not None
     other = msgspec.structs.replace(before, signal=msgspec.structs.replace(before.signal, inputs=("(9, 4)",)))
     assert Comparison(before=before, after=other).conditions == ("inputs: (8, 4) before, (9, 4) after",)
+
+
+def test_a_build_without_memory_is_another_condition_and_no_harm() -> None:
+    import msgspec
+
+    known = values([1.0, 2.0, 3.0, 4.0])
+    full, abstract = build(parameter("w", values=known)), build(parameter("w"))
+    abstract = msgspec.structs.replace(abstract, signal=None)
+    made = Comparison(before=full, after=abstract)
+    assert made.harm == ()
+    assert made.conditions == ("values: only before", "a measured forward: only before")
+    unrun = msgspec.structs.replace(full, signal=None)
+    assert Comparison(before=full, after=unrun).harm == ("no forward could be measured any more",)
+    assert Comparison(before=full, after=msgspec.structs.replace(unrun, parameters=())).harm == (
+        "the model could not be built",
+    )
