@@ -25,7 +25,9 @@ def analyzed(tmp_path: Path) -> Analysis:
 
     def write_and_analyze(**files: str) -> dict[str, Observation]:
         for name, source in files.items():
-            (tmp_path / f"{name}.py").write_text(HEAD + textwrap.dedent(source), encoding="utf-8")
+            path = tmp_path / f"{name}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(HEAD + textwrap.dedent(source), encoding="utf-8")
         names = [str(tmp_path / f"{name}.py") for name in files]
         seen = {
             Path(found.source).stem: found

@@ -358,6 +358,36 @@ def test_a_class_that_a_checkpoint_always_fills_is_noted(told: Callable[..., Par
     assert found.only is Only.CHECKPOINT
 
 
+TRAINER = (
+    NET
+    + """
+class Trainer:
+    def __init__(self, n):
+        self.net = Net(n)
+
+    def resume(self, path):
+        self.net.load_state_dict(torch.load(path))
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "only"),
+    [
+        ("", Only.CHECKPOINT),
+        ("\n    def predict(self, x):\n        return self.net(x)\n", Only.CHECKPOINT),
+        ("\n    def train_step(self, x):\n        self.net(x).sum().backward()\n", None),
+        ("\n    def prepare(self):\n        self.optimizer = torch.optim.SGD(self.net.parameters(), 0.1)\n", None),
+    ],
+)
+def test_a_class_that_trains_a_model_may_load_one_and_need_not(
+    more: str, only: Only | None, told: Callable[..., ParameterTimeline | None]
+) -> None:
+    found = told(net=TRAINER + more)
+    assert found is not None
+    assert (found.coverage, found.only) == (Coverage.NEVER, only)
+
+
 OWN = "from net import Net\nimport copy\n\ndef main(data):\n    net = Net(3)\n"
 BEST = "    for x in data:\n        net(x).backward()\n        if x.best:\n            best = {}\n"
 
@@ -397,6 +427,27 @@ def test_a_class_that_only_tests_build_is_noted(told: Callable[..., ParameterTim
     found = told(test_layer="from layer import Layer\ndef test_it():\n    assert Layer(3)(torch.ones(3)) is not None\n")
     assert found is not None
     assert found.only is Only.TESTS
+
+
+TESTED = "def test_it():\n    assert Layer(3)(torch.ones(3)) is not None\n"
+
+
+@pytest.mark.parametrize(
+    ("package", "only"),
+    [
+        ({"pkg/__init__": "from .layer import Layer\n"}, None),
+        ({"pkg/__init__": "from pkg.layer import Layer as Public\n"}, None),
+        ({"pkg/__init__": "from .layer import *\n"}, None),
+        ({"pkg/__init__": ""}, Only.TESTS),
+        ({"pkg/__init__": "", "pkg/tests/__init__": "from pkg.layer import Layer\n"}, Only.TESTS),
+    ],
+)
+def test_what_a_package_offers_to_others_is_built_by_them(
+    package: dict[str, str], only: Only | None, analyzed: Callable[..., dict[str, Observation]]
+) -> None:
+    files = {"pkg/layer": LAYER, "pkg/test_layer": f"from pkg.layer import Layer\n{TESTED}", **package}
+    (found,) = analyzed(**files)["layer"].parameters
+    assert (found.coverage, found.only) == (Coverage.NEVER, only)
 
 
 def test_a_try_in_the_file_of_the_class_is_no_program_where_there_is_one(

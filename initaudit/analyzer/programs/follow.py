@@ -63,6 +63,8 @@ STRUCTURAL = re.compile(
 """Tests that tell parameters apart, or that nobody can read: they are no options of the program."""
 CALLED = re.compile(r"\b[\w.]+\(\)\.")
 NOT_EQUAL = re.compile(r"not \(([^()]+) == ([^()]+)\)")
+TRAINS = {"backward", "optim", "optimizer", "train_step", "training_step", "get_optimizer", "configure_optimizers"}
+"""Names in a class that trains a model."""
 LONGEST = 100
 """Characters of a condition that a message repeats."""
 CHILD = "f'{...}'"
@@ -204,10 +206,14 @@ def _run_constructor(construction: Construction, cls: Defined, *, holds: bool) -
 
 
 def _run_class(construction: Construction, following: Following, cls: Defined) -> bool:
-    """Make an object of a class, then call its methods, as whoever uses it would."""
+    """Make an object of a class, then call its methods, as whoever uses it would.
+
+    What a method loads counts only where the class trains nothing: who calls it continues a training.
+    """
     run, project = construction.run, construction.run.project
     instance = Instance(cls, torch_base(run, cls))
     methods = {each.definition.name: each for each in project.methods(cls)}
+    trains = not TRAINS.isdisjoint(cls.module.usage(cls.definition).names)
     for name in ("__init__", *(each for each in methods if not each.startswith("__"))):
         if (method := methods.get(name)) is None:
             continue
@@ -215,10 +221,19 @@ def _run_class(construction: Construction, following: Following, cls: Defined) -
         following.given = (
             frozenset(param.arg for param in parameters(found[1])[1:]) if found is not None else frozenset()
         )
+        before = [len(storage.writes) for storage in run.storages]
         call_entry(run, instance, method, {})
+        if name != "__init__" and trains:
+            _forget_loads(run, before)
         del run.frames[:]
         run.condition = TRUE
     return True
+
+
+def _forget_loads(run: Interpreter, before: list[int]) -> None:
+    """Undo what was loaded since the storages had so many writes."""
+    for storage, count in zip(run.storages, before, strict=False):
+        storage.writes[count:] = [event for event in storage.writes[count:] if event.by != LOADS]
 
 
 def run_top_level(run: Interpreter, following: Following, module: Module) -> None:

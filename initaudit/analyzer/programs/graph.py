@@ -24,6 +24,7 @@ MAX_CONTAINERS = 60
 MAX_SCOPES = 120
 CONFIGURED = frozenset({"instantiate", "instantiate_from_config"})
 """Functions that build what a configuration names: Hydra's, and one that many projects have of their own."""
+FROM_CONFIG = groups("instantiate_from_config(")
 INSTANTIATES = groups("instantiate( instantiate_from_config(")
 TEST = re.compile(r"(?:^|/)(?:tests?|testing|unit_tests?)/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 
@@ -56,13 +57,15 @@ class Scope:
 class Around:
     """What may build a class: the modules that may hold it, and all code that leads there, the nearest first.
 
-    ``through`` tells for each scope what it names, ``words`` are all names that lead to the class.
+    ``through`` tells for each scope what it names, ``words`` are all names that lead to the class. The first ``named``
+    scopes name it, or what leads to it; the others only build something that a configuration names.
     """
 
     holding: frozenset[Defined]
     scopes: list[Scope] = field(default_factory=list)
     through: dict[Scope, set[Scope]] = field(default_factory=dict)
     words: frozenset[str] = frozenset()
+    named: int = 0
 
 
 def around(project: Project, cls: Defined, *, in_file: bool = False) -> Around:
@@ -97,6 +100,8 @@ def around(project: Project, cls: Defined, *, in_file: bool = False) -> Around:
                 if outer is not None and outer.definition.is_class and project.is_module_class(outer):
                     holding.add(outer)
                 found.scopes.append(scope)
+        if words.isdisjoint(CONFIGURED):
+            found.named = len(found.scopes)
         if not pending and not in_file and words.isdisjoint(CONFIGURED) and not any(map(_is_program, found.scopes)):
             words |= CONFIGURED
             for scope in _by_configuration(project, cls.module):
@@ -119,10 +124,12 @@ def _by_configuration(project: Project, module: Module) -> Iterator[Scope]:
     """The code of a project that builds what a configuration file names, whatever that is."""
     for filename in project.find(Search(project.work_folder(module), words=INSTANTIATES))[:MAX_FILES]:
         other = project.load(filename)
-        for start, end, definition in scopes_holding(other, INSTANTIATES) if other is not None else ():
-            top = definition.outermost if definition is not None else None
-            if other is not None and start <= end:
-                yield Scope(other, top)
+        if other is None:
+            continue
+        hydra = any(full.partition(".")[0] == "hydra" for full in other.outline.imports.values())
+        for start, end, definition in scopes_holding(other, INSTANTIATES if hydra else FROM_CONFIG):
+            if start <= end:
+                yield Scope(other, definition.outermost if definition is not None else None)
 
 
 def namers(

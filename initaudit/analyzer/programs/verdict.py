@@ -8,6 +8,7 @@ import itertools
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from initaudit.analyzer.constructor import Construction, Registered, construct, registered, trial, unreadable_base
 from initaudit.analyzer.matches import Words, groups
@@ -35,6 +36,8 @@ WRITING = groups(f"{' '.join(INITIALIZING[0])} load _(")
 """What stands in code that may write a parameter with other means than an initializer that it is given to."""
 DRAWING = groups("apply( parameters( modules( xavier kaiming orthogonal normal_( uniform_(")
 """What a model does that draws the layers of its parts itself: what a framework calls for it is known otherwise."""
+FILLING = groups("apply( init*( xavier kaiming orthogonal normal_( uniform_( zeros_( zero_( ones_( fill_( constant_(")
+"""What stands in code that initializes something itself."""
 _WRITTEN: weakref.WeakKeyDictionary[Interpreter, frozenset[Storage] | None] = weakref.WeakKeyDictionary()
 """The memory of an object that others than its constructor may write, by the run that made it.
 
@@ -83,14 +86,19 @@ def judge(construction: Construction, found: Sequence[Registered]) -> dict[Stora
             verdicts[entry.storage] = built
     left = [entry for entry in left if entry.storage not in verdicts or verdicts[entry.storage].built is None]
     left = [entry for entry in left if entry.storage not in verdicts or _is_open_to_callers(verdicts[entry.storage])]
-    elsewhere = initialized(construction, left, surroundings(construction)) if left else {}
+    try:
+        elsewhere = initialized(construction, left, surroundings(construction)) if left else {}
+    except OutOfBudgetError:
+        unknown = Verdict(Coverage.UNKNOWN, reason="the code that may initialize it is too long to follow")
+        return verdicts | {entry.storage: unknown for entry in left}
     unseen = given_away(construction, left, surroundings(construction)) if left else {}
+    own, public = Scope(construction.cls.module, None), bool(left) and _is_public(construction)
     for entry in left:
         tests = [
             course for course in courses.get(entry.storage, ()) if course.fate is Fate.RAW and course.scope.is_test
         ]
         never = verdicts.get(entry.storage, Verdict(Coverage.NEVER))
-        if never.coverage is Coverage.NEVER and (tests or Scope(construction.cls.module, None).is_test):
+        if never.coverage is Coverage.NEVER and (tests or own.is_test) and not public:
             never = Verdict(Coverage.NEVER, built=tests[0].built if tests else None, only=Only.TESTS)
         if never == Verdict(Coverage.NEVER) and entry.storage in unseen:
             never = Verdict(Coverage.UNKNOWN, reason=f"what {unseen[entry.storage]} is given")
@@ -174,6 +182,21 @@ def _may_initialize_later(project: Project, holder: Defined, owner: Defined) -> 
     return any(ABOUT_INITIALIZATION.search(name) for name in methods if name != "__init__")
 
 
+def _is_public(construction: Construction) -> bool:
+    """Whether a package around the class offers it to others: what its own programs do not build, these may."""
+    project, cls = construction.run.project, construction.cls
+    name = cls.definition.name
+    for folder in Path(cls.module.filename).parents:
+        package = project.load(str(folder / "__init__.py"))
+        if package is None:
+            return False
+        imports = package.outline.imports.items()
+        meant = [name, *(local for local, full in imports if full.rpartition(".")[2] == name)]
+        if any(project.resolve(package, each) == cls for each in meant):
+            return True
+    return False
+
+
 def _is_open_to_callers(verdict: Verdict) -> bool:
     """Whether an initializer elsewhere may still speak for what a library's models leave raw."""
     return verdict.coverage is Coverage.NEVER or verdict.only is Only.SOME
@@ -235,7 +258,7 @@ def programs(
     surrounding, run = surroundings(construction), construction.run
     before = run.spent
     followed: dict[Scope, dict[Storage, Course]] = {}
-    for scope in surrounding.scopes:
+    for position, scope in enumerate(surrounding.scopes):
         if len(followed) >= MAX_PROGRAMS:
             break
         if words and not _may_initialize(scope, words):
@@ -246,12 +269,19 @@ def programs(
             left = limit - (run.spent - before)
             followed[scope] = follow(construction, found, scope, surrounding, limit=left)
             if run.spent - before > limit:
-                raise OutOfBudgetError
+                if position < surrounding.named or any(
+                    _may_initialize(each, FILLING) for each in surrounding.scopes[position:]
+                ):
+                    raise OutOfBudgetError
+                break  # nothing says that these build the class, and they initialize nothing
     callers = [scope for scope, courses in followed.items() if courses or not scope.is_test]
     called = {inner for scope in callers for inner in surrounding.through[scope]}
     result: dict[Storage, list[Course]] = {}
+    guessed = set(surrounding.scopes[surrounding.named :])
     for scope, courses in followed.items():
         for storage, course in courses.items():
+            if course.fate is Fate.LOADED and scope in guessed and scope.definition and scope.definition.is_class:
+                continue  # nobody knows whether it holds the class at all
             if course.built is not None and not (course.handed and scope in called and course.fate is not Fate.WRITTEN):
                 result.setdefault(storage, []).append(course)
     return result
