@@ -80,7 +80,7 @@ def exits_with_2(command: Callable[Parameters, int]) -> Callable[Parameters, int
     def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> int:
         try:
             return command(*args, **kwargs)
-        except IMPOSSIBLE as error:
+        except (*IMPOSSIBLE, table.TableError) as error:
             _log(f"initaudit: error: {error}")
         except OSError as error:
             _log(f"initaudit: error: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}")
@@ -176,11 +176,7 @@ def compare(before: str, after: str, output_format: str, *, color: bool, page_fi
 
     if page_file is not None:
         _need_jinja()
-    tables = [_table(filename) for filename in (before, after)]
-    try:
-        runs = compared.runs(tables[0], tables[1], (before, after))
-    except compared.UnmatchedError as error:
-        raise session.UseError(f"{after}: {error}") from error
+    runs = compared.runs(table.read_file(before), table.read_file(after), (before, after))
     if page_file is not None:
         from initaudit.portrait.page import comparison_page
 
@@ -193,16 +189,6 @@ def compare(before: str, after: str, output_format: str, *, color: bool, page_fi
     )
     _print(_encoded(text))
     return 1 if runs.worse else 0
-
-
-def _table(filename: str) -> table.Table:
-    """Return the table in a file; raises UseError if it is none."""
-    try:
-        return table.read(Path(filename).read_bytes())
-    except OSError as error:
-        raise session.UseError(f"{filename}: {error.strerror or error}") from error
-    except table.TableError as error:
-        raise session.UseError(f"{filename}: {error}") from error
 
 
 def _portraits(report: Report, prepared: Prepared, output: Output) -> str:

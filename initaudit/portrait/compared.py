@@ -13,7 +13,7 @@ from initaudit.finding import Severity
 from initaudit.observation import Observation
 from initaudit.portrait.columns import Cell, Column, printed, table
 from initaudit.portrait.rows import NUMBER, Row, joined, number, row_of, size
-from initaudit.portrait.table import Table
+from initaudit.portrait.table import Table, TableError
 from initaudit.report import plain_json
 from initaudit.report.base import json_text, printable
 from initaudit.report.markdown import escaped
@@ -40,10 +40,6 @@ PARAMETERS = (
 )
 PAINT = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "cyan"}
 SAME = "no parameter differs by more than two seeds do"
-
-
-class UnmatchedError(Exception):
-    """The two tables hold no model in common."""
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +83,7 @@ class Runs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def runs(before: Table, after: Table, names: tuple[str, str]) -> Runs:
-    """Match the models of two runs by target, or the only ones by their parameters; raises UnmatchedError."""
+    """Match the models of two runs by target, or the only ones by their parameters; raises TableError."""
     was = {one.source: one for one in before.models}
     now = {one.source: one for one in after.models}
     matched = [(target, target) for target in now if target in was]
@@ -97,7 +93,9 @@ def runs(before: Table, after: Table, names: tuple[str, str]) -> Runs:
         if old != new and not _resemble(was[old], now[new]):
             matched = []
     if not matched:
-        raise UnmatchedError(f"its models are {_listed(now)}, and those of {names[0]} are {_listed(was)}; none match")
+        raise TableError(
+            f"{names[1]}: its models are {_listed(now)}, and those of {names[0]} are {_listed(was)}; none match"
+        )
     only = [(target, names[0]) for target in was if target not in dict(matched)]
     only += [(target, names[1]) for target in now if target not in {new for _, new in matched}]
     known = before.findings is not None and after.findings is not None
@@ -176,18 +174,19 @@ def _changed_row(group: Sequence[tuple[Row | None, Row | None, str]]) -> Changed
     was, now = (joined(rows) if rows else None for rows in (before, after))
     one = now or was
     assert one is not None
+    moved = "mean" in group[0][2].split(", ")
     return ChangedRow(
         path=one.path,
         count=len(group),
         what=group[0][2],
-        before=_described(was, now),
-        after=_described(now, was),
+        before=_described(was, now, moved=moved),
+        after=_described(now, was, moved=moved),
         bad=now is not None and (now.coverage in (Coverage.NEVER, Coverage.PARTIAL) or bool(now.odd)),
     )
 
 
-def _described(row: Row | None, other: Row | None) -> Side:
-    """Describe how a parameter is initialized, and what else differs from the other run."""
+def _described(row: Row | None, other: Row | None, *, moved: bool) -> Side:
+    """Describe how a parameter is initialized, what else differs from the other run, and the mean if that moved."""
     if row is None:
         return Side()
     parts = []
@@ -202,7 +201,7 @@ def _described(row: Row | None, other: Row | None) -> Side:
     constant = row.min is not None and row.min == row.max
     by = f"all {number(row.min)}" if constant else row.by.removeprefix("init.")
     parts.append(row.scheme.partition(" (")[0] or by)
-    if not constant and row.std is not None and row.mean is not None and abs(row.mean) > row.std / 10:
+    if not constant and moved and row.mean is not None:
         parts.append(f"mean {number(row.mean)}")
     if row.odd:
         parts.append(f"{row.odd} not finite")

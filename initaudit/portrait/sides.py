@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import msgspec
 
 from initaudit.comparison import Comparison, Measured, Passage, Turnover
 from initaudit.finding import Finding
 from initaudit.portrait.compared import ChangedRow, changed_rows, counts
-from initaudit.portrait.signals import MEASURES, both_drawn, curves
+from initaudit.portrait.signals import MEASURES, Measure, both_drawn, curves
 from initaudit.portrait.titles import place_in_words
 from initaudit.portrait.views import Chart
 
@@ -93,14 +93,20 @@ def sides(comparison: Comparison, at_most: int) -> Sides:
             )
             for measure in both
         ),
-        single=tuple(
-            f"{one.title} was measured only {'before' if one.name in before else 'after'}, so there is no chart of it."
-            for one in alone
-        ),
+        single=tuple(_alone(alone, before)),
         counts=counts(comparison),
         rows=tuple(rows[:at_most]),
         more_rows=max(0, len(rows) - at_most),
     )
+
+
+def _alone(measures: Sequence[Measure], before: Collection[str]) -> Iterator[str]:
+    """Yield a sentence about the measures that only one of the builds has."""
+    for when in ("before", "after"):
+        titles = [one.title for one in measures if (one.name in before) == (when == "before")]
+        if titles:
+            were, them = ("was", "a chart") if len(titles) == 1 else ("were", "charts")
+            yield f"{', '.join(titles)} {were} measured only {when}, which is not enough for {them} of both."
 
 
 def _measure(one: Measured) -> MeasureRow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ SCHEMA_VERSION = 2
 
 
 class TableError(Exception):
-    """A text is no such document."""
+    """A text is no such document, or two of them cannot be compared."""
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +46,14 @@ def _model(model: Observation) -> dict[str, Any]:
         "signal": model.signal,
         "undecided": model.undecided,
     }
+
+
+def read_file(filename: str) -> Table:
+    """Return the document in a file; raises TableError, which names the file, or OSError."""
+    try:
+        return read(Path(filename).read_bytes())
+    except TableError as error:
+        raise TableError(f"{filename}: {error}") from error
 
 
 def read(content: bytes) -> Table:
