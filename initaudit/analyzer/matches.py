@@ -12,8 +12,8 @@ stand between any two tokens.
   ``.weight?`` one that is tested, ``(weight)`` the first argument of a call, ``=weight`` assigned, and not given as an
   argument, ``weight=`` given a value, and of ``init.`` an attribute is meant;
   ``self?`` and ``(self)`` are an attribute of the object, ``:self[`` one that a statement may write in place.
-- ``]=`` is an assignment to an item, ``]*`` what stands in brackets times something, ``*[`` something times that.
-- ``'or'`` is a word of its own, ``==A`` a comparison with a name, by ``is`` too.
+- ``]=`` is an assignment to an item, ``*`` a product or what is spread.
+- ``'or'`` is a word of its own, ``==A`` a comparison with a name, by ``is``, ``in`` and ``case`` too.
 
 Calls of special methods, such as ``super().__init__()``, are no words.
 """
@@ -191,10 +191,14 @@ _WRITTEN = (
 _BEHIND_A_WORD = re.compile(r"\w\s+\Z")
 _BEHIND_A_KEYWORD = re.compile(rf"\b(?:{'|'.join(keyword.kwlist)})\s*\Z")
 _STATEMENTS = re.compile(r"[;:]")
-_STARTS = {"]=": "]", "]*": "*", "*[": "*", "==A": ""}
-_TIMES = {"]*": rf"[\])]{_GAP}\*(?!\*)", "*[": rf"\*(?<=[\w\])\s\\]\*)(?<!,[ \n]\*)(?!\*){_GAP}[\[(]"}
+_STARTS = {"]=": "]", "==A": ""}
 _A_NAME = rf"{_OPEN}(?!not\b|None\b|True\b|False\b)[^\W\d]"
-_COMPARED = (rf"=={_A_NAME}", rf"is(?<!\wis)\b{_A_NAME}")
+_COMPARED = (
+    rf"=={_A_NAME}",
+    rf"is(?<!\wis)\b{_A_NAME}",
+    rf"in(?<!\win)\b{_GAP}[\[({{]{_A_NAME}",
+    rf"case(?<!\wcase)\b{_A_NAME}",
+)
 _TESTED = {".x?": rf"{{0}}{_UNCOMPARED}", "x?": rf"{{0}}{_GAP}\.{_GAP}\w+{_UNCOMPARED}"}
 _NO_OWNER = re.compile(r"[^\w.\s()\[\]]|\w\s+\w")
 """What stands before a name that begins no statement: an operator, a keyword."""
@@ -261,7 +265,7 @@ def _pattern(shape: str, name: str) -> str:
     if name == "]=":
         return rf"\]{_GAP}(?:[-+*/@]|//|\*\*)?=(?!=)"
     if not name[:1].isalpha() and name[:1] != "_":
-        return _TIMES.get(name) or rf"{re.escape(name)}(?!=)"
+        return rf"{re.escape(name)}(?!=)"
     before, star, after = name.partition("*")
     name = rf"{before}\w*{after}" if star else name
     owned = rf"self{_GAP}\.{_GAP}\w+\b" if name == "self" else rf"{_DOTTED}\w*{name}"

@@ -1,6 +1,7 @@
 """Slices of a file as syntax trees of Python's ``ast``, one function or class header at a time.
 
 They know no spelling: a node's text is looked up in the file. Every position is a position in the real file.
+A choice by ``match`` is one by ``if``, wherever a simple test says the same.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import functools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 
+from initaudit.analyzer.cases import chosen_by_tests
 from initaudit.finding import Place
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
@@ -55,7 +57,7 @@ class Snippet:
         body = parse(text)
         if indented and isinstance(header := body[0], ast.If):
             body = header.body
-        self.body: Sequence[ast.stmt] = body
+        self.body: Sequence[ast.stmt] = chosen_by_tests(body) if "match" in text else body
 
     @functools.cached_property
     def nodes(self) -> Sequence[ast.AST]:

@@ -71,9 +71,16 @@ def _type_tests(context: Context, expression: ast.AST, modules: Sequence[str]) -
                     yield _type_test(context, node, "never true", None)
             case ast.Compare(left=ast.Name(id=subject), ops=[ast.Is() | ast.Eq()], comparators=[kind]):
                 if subject in modules and context.is_module_class(kind):
-                    yield _type_test(
-                        context, node, "never true", f"isinstance({subject}, {context.snippet.source(kind)})"
-                    )
+                    of_case = context.snippet.place(node) == context.snippet.place(kind)
+                    mended = f"isinstance({subject}, {context.snippet.source(kind)})"
+                    yield _type_test(context, node, "never true", None if of_case else mended)
+            case ast.Compare(
+                left=ast.Name(id=subject), ops=[ast.In()], comparators=[ast.Tuple() | ast.List() | ast.Set() as kinds]
+            ):
+                if subject in modules and kinds.elts and all(map(context.is_module_class, kinds.elts)):
+                    either = ", ".join(map(context.snippet.source, kinds.elts))
+                    mended = f"isinstance({subject}, ({either}{',' * (len(kinds.elts) == 1)}))"
+                    yield _type_test(context, node, "never true", mended)
 
 
 def _type_of(node: ast.expr) -> str | None:
