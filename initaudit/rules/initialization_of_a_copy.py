@@ -13,7 +13,8 @@ class InitializationOfACopy(Rule[CopyWrite]):
     """
     ## What it does
     Reports an in-place initialization of a copy that is not used afterwards: the result of `.clone()` of a parameter, of
-    indexing it with a list or a mask, or of a conversion.
+    indexing it with a list or a mask, or of a conversion. Also reports values that are put into the dictionary that
+    `state_dict()` returns, if nothing loads it.
 
     ## Why is this bad?
     The parameter does not change: `w[[0, 2]]` and `w[w > 1]` are new tensors, unlike the view `w[0:2]`.
@@ -75,6 +76,20 @@ class InitializationOfACopy(Rule[CopyWrite]):
             target="Net",
             count=2,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            model = nn.Linear(4, 4)
+            target = nn.Linear(4, 4)
+            target.state_dict().update(model.state_dict())
+            states = model.state_dict()
+            for name in states:
+                states[name] = torch.zeros_like(states[name])
+            """,
+            count=2,
+        ),
     )
     valid = (
         Example(
@@ -111,15 +126,31 @@ class InitializationOfACopy(Rule[CopyWrite]):
             """,
             target="Net",
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            model = nn.Linear(4, 4)
+            states = model.state_dict()
+            states["bias"] = torch.zeros(4)
+            model.load_state_dict(states)
+            model.state_dict()["weight"].normal_(std=0.02)
+            """,
+        ),
     )
 
     def check(self, subject: CopyWrite) -> Iterator[Finding]:
         copies, does = ("makes", "does") if subject.certain else ("may make", "may")
+        why = f"{subject.how} {copies} a copy"
+        instead = "write to the parameter itself"
+        if subject.how == "`state_dict`":
+            why, instead = "`state_dict()` returns a new dictionary", "give the dictionary to `load_state_dict`"
         by_probe = subject.observer is Observer.PROBE
-        detail = "nothing read the written values" if by_probe else "the result of the call is not used"
+        detail = "nothing read the written values" if by_probe else "nothing uses the result"
         yield self.finding(
             subject.place,
-            f"{subject.how} {copies} a copy, so this write {does} not reach `{subject.target}`; write to the parameter itself",
+            f"{why}, so this write {does} not reach `{subject.target}`; {instead}",
             evidence=[Evidence(subject.observer, detail)],
             severity=None if subject.certain else Severity.NOTE,
             model=subject.model,
@@ -129,9 +160,9 @@ class InitializationOfACopy(Rule[CopyWrite]):
 
     @staticmethod
     def uncopied(subject: CopyWrite) -> Fix | None:
-        """Return the fix that writes to the parameter itself; None if indexing makes the copy."""
+        """Return the fix that writes to the parameter itself; None if indexing or `state_dict` makes the copy."""
         method = subject.how.strip("`")
-        if not method.isidentifier():
+        if not method.isidentifier() or method == "state_dict":
             return None
         remedy = Uncopy(place=subject.place, method=method)
         return Fix(Applicability.UNSAFE, f"Write to `{subject.target}` directly", remedies=(remedy,))

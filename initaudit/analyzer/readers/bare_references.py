@@ -10,7 +10,7 @@ from initaudit.analyzer.constructor import construct, coverage, registered, unre
 from initaudit.analyzer.programs.methods import forgotten_initializers
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import FunctionNode, defaults, has_decorator, parameters
+from initaudit.analyzer.snippets import FunctionNode, defaults, dotted, has_decorator, parameters
 from initaudit.analyzer.syntax.context import Context, function_context, initializes, own_attribute
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.subjects.lost_writes import BareReference
@@ -21,7 +21,7 @@ INITIALIZER_METHODS = {
 }  # fmt: skip
 
 
-@reads(BareReference, scope=Context, words=":_; :apply; :init*; :reset*; :weight*; :param*; :map(")
+@reads(BareReference, scope=Context, words=":_; :apply; :load_state_dict; :init*; :reset*; :weight*; :param*; :map(")
 def bare_references(context: Context) -> Iterator[BareReference]:
     """Expression statements that only name an initializer, unless they try whether there is one."""
     for step in Meanings(context).steps():
@@ -47,10 +47,12 @@ def _bare_reference(context: Context, expression: ast.expr) -> BareReference | N
     function = _own_initializer(context, expression)
     if function is not None:
         return _reference(context, expression, _callable_alone(function))
-    if not isinstance(expression, ast.Attribute) or not isinstance(expression.value, ast.Name):
+    if not isinstance(expression, ast.Attribute):
         return None
-    if expression.attr == "apply":
+    if expression.attr in ("apply", "load_state_dict") and dotted(expression.value).strip("."):
         return _reference(context, expression, False)
+    if not isinstance(expression.value, ast.Name):
+        return None
     if expression.attr not in INITIALIZER_METHODS:
         return None
     return _reference(context, expression, _needs_no_argument(context, expression))

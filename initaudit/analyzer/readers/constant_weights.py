@@ -164,6 +164,9 @@ def _walk(context: Context, target: ast.expr, meaning: Meaning, step: Step, *, z
     owner = step.names.get(variable.id) if variable is not None else None
     if owner is None or variable is None:
         return None
+    module = owner.source.partition(".")[0]
+    if owner.what is What.PARAMETER and owner.attribute is not None and not owner.element and module in step.names:
+        variable, owner = ast.Name(module), step.names[module]  # a name for the weight of a layer
     if owner.what is What.PARAMETER:
         own = owner.source in ("self.parameters()", "self.named_parameters()")
         layers = _layers(context) if own else sum(item in LAYERS for item in owner.items)
@@ -182,7 +185,9 @@ def _is_zero(value: str) -> bool:
 def _of_whole_model(context: Context, walk: str, *, zero: bool) -> bool:
     """Whether a walk goes over a model itself, and not over a part of one: ``self.modules()``, ``net.modules()``."""
     model, _, method = walk.rpartition(".")
-    if method != "modules()" or "." in model:
+    if method in ("children()", "named_children()"):
+        return model == "self" and not zero
+    if method not in ("modules()", "named_modules()") or "." in model:
         return False
     return not zero or model == "self" or context.function is None
 
@@ -229,9 +234,16 @@ def _plain(test: ast.expr, step: Step) -> bool:
             for side in (node.left, *node.comparators):
                 if isinstance(side, ast.Constant) and isinstance(side.value, str):
                     return False
+            if isinstance(node.left, ast.Name) and not all(map(_is_constant_or_texts, node.comparators)):
+                return False
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return False
     return True
+
+
+def _is_constant_or_texts(node: ast.expr) -> bool:
+    among = node.elts if isinstance(node, ast.Tuple | ast.List | ast.Set) else [node]
+    return all(isinstance(each, ast.Constant) for each in among)
 
 
 def _is_about_kinds(question: ast.Call, step: Step) -> bool:

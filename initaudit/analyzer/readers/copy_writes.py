@@ -11,6 +11,7 @@ from initaudit.analyzer.readers.rebound_names import read_by_closures
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.meaning import Names, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.models import is_model
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.syntax.walks import written
 from initaudit.finding import Observer
@@ -32,10 +33,12 @@ WRITES = torch_api.OVERWRITES | torch_api.PARTIAL_WRITES
         "clone( repeat( float( double( half( bfloat16( to( cpu( cuda( type( [",
     ),
 )
+@reads(CopyWrite, scope=Context, words=("state_dict(", "update( ]="))
 def copy_writes(context: Context) -> Iterator[CopyWrite]:
     """In-place writes of copies, whose results are dropped."""
     meanings = Meanings(context)
     for step in meanings.steps():
+        yield from _of_state_dict(context, meanings, step)
         if not isinstance(step.statement, ast.Expr) or not isinstance(step.statement.value, ast.Call):
             continue
         call = step.statement.value
@@ -61,6 +64,60 @@ def copy_writes(context: Context) -> Iterator[CopyWrite]:
                 model=context.cls.qualname if own is not None and context.cls is not None else None,
                 parameter=own,
             )
+
+
+def _of_state_dict(context: Context, meanings: Meanings, step: Step) -> Iterator[CopyWrite]:
+    """A value that is put into the dictionary of a model's state, which is a new one and which nothing loads."""
+    match step.statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="update", value=states))):
+            pass
+        case ast.Assign(targets=[ast.Subscript(value=states)]):
+            pass
+        case _:
+            return
+    meaning = meanings.meaning(states, step.names)
+    if meaning is None or meaning.what is not What.STATE_DICT:
+        return
+    if isinstance(states, ast.Name) and (
+        _is_used(context, states.id) or read_by_closures(context, states.id) or read_outside(context, states.id)
+    ):
+        return
+    if not isinstance(states, ast.Name) and not isinstance(states, ast.Call):
+        return
+    model = ast.parse(meaning.source, mode="eval").body
+    owner = model.func.value if isinstance(model, ast.Call) and isinstance(model.func, ast.Attribute) else None
+    of_module = owner is not None and (found := meanings.meaning(owner, step.names)) and found.what is What.MODULE
+    if owner is not None and (of_module or is_model(context, owner)):
+        yield CopyWrite(
+            observer=Observer.ANALYZER,
+            place=context.snippet.place(step.statement),
+            target=ast.unparse(owner),
+            how="`state_dict`",
+            certain=True,
+        )
+
+
+def _is_used(context: Context, name: str) -> bool:
+    """Whether what is put into a dictionary may be taken out of it, or the dictionary is given to something."""
+    harmless: set[ast.expr] = set()
+    loops = 0
+    for node in context.walk():
+        match node:
+            case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=put) as states)], value=value) if put == name:
+                harmless |= {states, *(each for each in ast.walk(value) if isinstance(each, ast.Name))}
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="update", value=ast.Name(id=put) as states))):
+                harmless.add(states)
+            case ast.For(iter=ast.Name() as states):
+                harmless.add(states)
+                loops += states.id == name
+            case ast.For(iter=ast.Call(func=ast.Attribute(attr="items" | "keys", value=ast.Name() as states))):
+                harmless.add(states)
+                loops += states.id == name
+    uses = [
+        node for node in context.walk()
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+    ]  # fmt: skip
+    return loops > 1 or any(each not in harmless for each in uses)
 
 
 def _is_copy(meanings: Meanings, target: ast.expr, names: Names) -> bool:

@@ -13,7 +13,7 @@ from initaudit.analyzer.syntax.context import Context, first_parameter, method, 
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.structure import constructed, without
+from initaudit.analyzer.syntax.structure import Attribute, Layer, constructed, without
 from initaudit.subjects.initializers import ModuleGiven, VectorGiven
 
 FUNCTIONS = "uniform_( normal_( constant_( ones_( zeros_( eye_( dirac_( sparse_( orthogonal_("
@@ -70,8 +70,8 @@ def _vector(context: Context, meaning: Meaning, step: Step) -> str | None:
         found = {VECTORS.get((kind, meaning.attribute)) for kind in meaning.kinds}
         one = found.pop() if len(found) == 1 else None
         return f"{one} has one dimension" if one is not None else None
-    if meaning.element and not step.conditions and meaning.source in ("self.parameters()", "self.named_parameters()"):
-        return _with_vectors(context, NORMS_TOO | LAYERS)
+    if meaning.element and meaning.source in ("self.parameters()", "self.named_parameters()"):
+        return _with_vectors(context, NORMS_TOO | LAYERS | RECURRENT, step)
     if meaning.element and not meaning.kinds and all(map(_asks_for_presence, step.tests)) and not step.excluded:
         return _of_callers(context, meaning.source.rpartition(".")[0], by_apply=False)
     if meaning.element:
@@ -101,7 +101,7 @@ def _of_callers(context: Context, name: str, *, by_apply: bool) -> str | None:
         return None
     for caller, node, meaning in given_to(context, by_apply=by_apply):
         if isinstance(node, ast.Name) and node.id == "self":
-            why = _with_vectors(caller, NORMS_TOO if by_apply else NORMS_TOO | LAYERS)
+            why = _with_vectors(caller, NORMS_TOO if by_apply else NORMS_TOO | LAYERS | RECURRENT)
         elif meaning is None or meaning.what is not What.MODULE:
             continue
         elif by_apply:
@@ -119,20 +119,24 @@ def _of_layer_with_vectors(meaning: Meaning, step: Step, context: Context) -> st
     """Why a walk over the parameters of layers of torch meets vectors: all of them, or those of some names."""
     if not step.conditions:
         return _with_bias(context, meaning)
-    name = step.rounds[0].target if step.rounds and not isinstance(step.rounds[0], ast.While) else None
     recurrent = len(meaning.kinds) == 1 and meaning.kinds[0] in RECURRENT
-    if (
-        not recurrent
-        or _made_without(context, meaning.kinds[0], "bias")
-        or not isinstance(name, ast.Tuple)
-        or not isinstance(name.elts[0], ast.Name)
-    ):
+    if not recurrent or _made_without(context, meaning.kinds[0], "bias"):
         return None
-    asked, last = name.elts[0].id, _last(meaning.kinds[0])
     for bias in ("bias_ih_l0", "bias_hh_l0"):
-        if all(_says_of_name(test, asked, bias) is holds for test, holds in step.conditions):
-            return f"`{bias}`, of a {last}, has one dimension"
+        if _reaches(step, bias):
+            return f"`{bias}`, of a {_last(meaning.kinds[0])}, has one dimension"
     return None
+
+
+def _reaches(step: Step, name: str) -> bool:
+    """Whether a loop over named parameters comes to a statement with the parameter of this name."""
+    if not step.conditions:
+        return True
+    target = step.rounds[0].target if step.rounds and not isinstance(step.rounds[0], ast.While) else None
+    if not isinstance(target, ast.Tuple) or not isinstance(target.elts[0], ast.Name):
+        return False
+    asked = target.elts[0].id
+    return all(_says_of_name(test, asked, name) is holds for test, holds in step.conditions)
 
 
 def _says_of_name(test: ast.expr, asked: str, name: str) -> bool | None:
@@ -224,18 +228,28 @@ def _is_whole_number(node: ast.expr, function: FunctionNode) -> bool:
     return False
 
 
-def _with_vectors(context: Context, kinds: set[str]) -> str | None:
-    """A parameter of one dimension that the class of a method certainly has, in a layer of some kinds."""
+def _with_vectors(context: Context, kinds: set[str], step: Step | None = None) -> str | None:
+    """A parameter of one dimension that the class of a method certainly has, in a layer of some kinds.
+
+    With a ``step`` of a loop over the parameters, only one that this comes to.
+    """
     if context.cls is None:
         return None
     for attribute in constructed(context.project, context.cls).values():
         for layer in attribute.layers:
-            last = _last(layer.kind)
+            last, whole = _last(layer.kind), step is None or not step.conditions
+
+            def reached(name: str, layer: Layer = layer, attribute: Attribute = attribute, whole: bool = whole) -> bool:
+                direct = layer.depth == 0 and layer.cls is None and layer.derived is None
+                return whole or (step is not None and direct and _reaches(step, f"{attribute.name}.{name}"))
+
             affine = layer.call is None or without(layer.kind, layer.call, "weight") is False
-            if layer.kind in NORMS_TOO & kinds and affine:
+            if layer.kind in NORMS_TOO & kinds and affine and reached("weight"):
                 return f"`{attribute.name}`, a {last}, has parameters of one dimension"
-            if layer.kind in LAYERS & kinds and _has_bias(context, attribute.name):
+            if layer.kind in LAYERS & kinds and _has_bias(context, attribute.name) and reached("bias"):
                 return f"`{attribute.name}`, a {last}, has a bias, which has one dimension"
+            if layer.kind in RECURRENT & kinds and _has_bias(context, attribute.name) and reached("bias_ih_l0"):
+                return f"`{attribute.name}`, a {last}, has biases, which have one dimension"
     return None
 
 

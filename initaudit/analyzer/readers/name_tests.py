@@ -14,7 +14,7 @@ from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, own_attribute
-from initaudit.analyzer.syntax.structure import CONTAINERS, Layer, below, constructed
+from initaudit.analyzer.syntax.structure import ADDS, CONTAINERS, Layer, below, constructed
 from initaudit.finding import Observer
 from initaudit.naming import NAMED, OF_PLAIN, OF_TORCH, initializes, parts_asked_for
 from initaudit.subjects.module_tests import NameTest
@@ -79,7 +79,8 @@ def _all_nested(context: Context, model: ast.expr) -> bool:
         for node in context.walk()
         if isinstance(node, ast.Assign) and dotted(model) in [dotted(target) for target in node.targets]
     ]
-    return len(made) == 1 and isinstance(made[0], ast.Call) and context.canonical(made[0].func) in CONTAINERS
+    contained = len(made) == 1 and isinstance(made[0], ast.Call) and context.canonical(made[0].func) in CONTAINERS
+    return contained and not any(_added(context, dotted(model)))
 
 
 def _is_whole(test: ast.expr, part: str) -> bool:
@@ -103,7 +104,37 @@ def _names(context: Context, model: ast.expr) -> frozenset[str] | None:
         for node in context.walk()
         if isinstance(node, ast.Assign) and model.id in [dotted(target) for target in node.targets]
     ]
-    return _of_value(context, made[0]) if len(made) == 1 else None
+    if len(made) != 1:
+        return None
+    parts = [_of_value(context, made[0]), *_added(context, model.id)]
+    return frozenset().union(*[part for part in parts if part is not None]) if None not in parts else None
+
+
+def _added(context: Context, model: str) -> Iterator[frozenset[str] | None]:
+    """The names that code behind the construction of a model gives it; None for what may give it others."""
+    for node in context.walk():
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    if isinstance(target, ast.Attribute) and dotted(target.value).partition(".")[0] == model:
+                        yield _named(context, target.attr, value)
+                    elif isinstance(target, ast.Subscript) and dotted(target.value).partition(".")[0] == model:
+                        yield _of_value(context, value)
+            case ast.Call(func=ast.Attribute(value=owner, attr=added), args=args) if added in ADDS:
+                if dotted(owner).partition(".")[0] == model:
+                    name = args[0] if len(args) == 2 else None
+                    text = name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else ""
+                    yield _named(context, text, args[-1]) if args and (text or added == "append") else None
+            case ast.Call(func=function, args=args) if model in map(dotted, args):
+                found = context.resolve(function)
+                if dotted(function) == "setattr" or (isinstance(found, Defined) and not found.definition.is_class):
+                    yield None
+
+
+def _named(context: Context, name: str, value: ast.expr) -> frozenset[str] | None:
+    """The names that a model has when it is given a module, or something else, under this name."""
+    inner = frozenset[str]() if isinstance(value, ast.Constant) else _of_value(context, value)
+    return None if inner is None else inner | {name}
 
 
 def _of_value(context: Context, value: ast.expr) -> frozenset[str] | None:

@@ -14,6 +14,7 @@ from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE, writes_in_place
 from initaudit.subjects.lost_writes import ReboundName
 
+MOVES = {"to", "cuda", "cpu", "type_as", "requires_grad_", "view", "reshape", "detach", "contiguous", "float", "half"}
 WRITES = torch_api.OVERWRITES | {"mul_", "div_", "add_", "sub_", "clamp_"}
 
 
@@ -61,6 +62,8 @@ def _is_new(context: Context, meanings: Meanings, value: ast.expr, names: Names)
     if writes_in_place(value):
         return False
     match value:
+        case ast.Attribute(value=inner, attr=view) if view in torch_api.VIEW_ATTRIBUTES:
+            return _is_new(context, meanings, inner, names)
         case ast.BinOp(left=left, right=right):
             return _is_tensor(context, meanings, left, names) or _is_tensor(context, meanings, right, names)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -74,7 +77,7 @@ def _is_new(context: Context, meanings: Meanings, value: ast.expr, names: Names)
                 return last in OUT_OF_PLACE and any(_is_tensor(context, meanings, arg, names) for arg in args)
             if isinstance(function, ast.Attribute):
                 copied = function.attr in OUT_OF_PLACE | {"clone", "new_zeros", "new_ones", "new_full", "new_empty"}
-                moved = function.attr in ("to", "cuda", "cpu", "type_as", "requires_grad_", "view", "reshape")
+                moved = function.attr in MOVES
                 if copied or moved:
                     made = _is_new(context, meanings, function.value, names)
                     return made or (copied and meanings.meaning(function.value, names) is not None)

@@ -30,7 +30,7 @@ SHARED = re.compile(r"(?<![A-Za-z])(?i:shar|tie[ds]?(?![a-z])|tying|same|reus)|(
     scope=Context,
     words=(
         "ModuleList( Sequential( ParameterList( ModuleDict( ParameterDict(",
-        "]* *[ repeat( append( 'for' fromkeys(",
+        "* repeat( append( 'for' fromkeys(",
     ),
 )
 def repeated_layers(context: Context) -> Iterator[RepeatedLayer]:
@@ -102,8 +102,9 @@ def _repeated(context: Context, items: ast.expr, lists: dict[str, ast.expr]) -> 
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
             for side, times in ((left, right), (right, left)):
                 once = isinstance(times, ast.Constant) and times.value in (0, 1)
-                if isinstance(side, ast.List | ast.Tuple) and not once:
-                    yield from ((items, element) for element in side.elts if not isinstance(element, ast.Starred))
+                listed = lists.get(side.id) if isinstance(side, ast.Name) else side
+                if isinstance(listed, ast.List | ast.Tuple) and not once:
+                    yield from ((items, element) for element in listed.elts if not isinstance(element, ast.Starred))
         case ast.Call(func=function, args=[element, _]) if context.canonical(function) == "itertools.repeat":
             yield items, element
         case ast.Call(func=ast.Attribute(value=ast.Name(id="dict"), attr="fromkeys"), args=[_, element]):

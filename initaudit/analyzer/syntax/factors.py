@@ -155,6 +155,8 @@ def _made(project: Project, module: Module, value: ast.expr) -> tuple[Holds, By]
     """What a new parameter or layer holds; None for memory that somebody else writes, and for no such thing."""
     while isinstance(value, ast.BinOp):
         value = value.left
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "new_zeros":
+        return Holds.ZERO, By.FACTORY
     found = project.resolve(module, dotted(value.func)) if isinstance(value, ast.Call) and dotted(value.func) else None
     if not isinstance(found, External) or not isinstance(value, ast.Call):
         return None

@@ -13,9 +13,10 @@ from dataclasses import replace
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, nodes, parameters, spelled
-from initaudit.analyzer.syntax.context import Context, own_attribute
+from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, parameters, spelled
+from initaudit.analyzer.syntax.context import own_attribute
 from initaudit.analyzer.syntax.draws import class_name_of, of_class_name
+from initaudit.analyzer.syntax.loops import Loops
 from initaudit.analyzer.syntax.meaning import (
     ELEMENTS,
     ITERATORS,
@@ -31,7 +32,7 @@ from initaudit.analyzer.syntax.meaning import (
     leaves,
     targets,
 )  # fmt: skip
-from initaudit.analyzer.syntax.models import asked_for, is_basic, is_model, is_module, is_single, type_asked_for
+from initaudit.analyzer.syntax.models import asked_for, is_basic, is_module, is_single, type_asked_for
 from initaudit.analyzer.syntax.structure import Attribute, constructed
 from initaudit.analyzer.syntax.walks import applied_names
 from initaudit.naming import blocks
@@ -47,6 +48,8 @@ KEEPS_SHAPE = DETACH.union(OF_SAME_SHAPE.split())
 OF_LAYERS = ("weight", "bias")
 STACKED = {f"torch.nn.{name}" for name in (*torch_api.RESETS_ALL, "MultiheadAttention")}
 """Layers whose parameters have names of their own, ..."""
+RECURRENT = {f"torch.nn.{name}" for name in ("LSTM", "GRU", "RNN")}
+"""Layers whose tensors are all parameters, with names that are put together."""
 OF_STACKED = ("weight_", "bias_", "in_proj_")
 """... and what these begin with."""
 OF_MODULES = {"items": What.NAMED_MODULES, "values": What.MODULES}
@@ -59,11 +62,8 @@ _STEPS: weakref.WeakKeyDictionary[Snippet, list[Step]] = weakref.WeakKeyDictiona
 """The steps of a slice, shared by the readers as long as its tree is kept."""
 
 
-class Meanings:
+class Meanings(Loops):
     """The steps of a scope, and the meanings of expressions in it."""
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
 
     def steps(self) -> Sequence[Step]:
         """Return every statement of the scope in source order, also of nested functions."""
@@ -143,8 +143,8 @@ class Meanings:
                     if len(joined) == 1:
                         tests = (*tests, (test, not leaves(then)))
                 case ast.For() | ast.AsyncFor():
-                    inner = {**names, **self._elements(statement, names)}
-                    for name in targets(statement.target) - self._elements(statement, names).keys():
+                    inner = {**names, **self.elements(statement, names)}
+                    for name in targets(statement.target) - self.elements(statement, names).keys():
                         inner.pop(name, None)
                     yield from self._body(statement.body, inner, after, (statement, *rounds), tests, guarded=guarded)
                     yield from self._body(statement.orelse, dict(names), after, rounds, tests, guarded=guarded)
@@ -169,7 +169,7 @@ class Meanings:
             ):
                 names, conditions = dict(step.names), step.conditions
                 for each in made.generators:
-                    names = {**names, **self._elements(each, names)}
+                    names = {**names, **self.elements(each, names)}
                     conditions = (*conditions, *((test, True) for test in each.ifs))
                 value = made.elt
             case ast.Expr(
@@ -245,45 +245,6 @@ class Meanings:
         if isinstance(found, External):
             return found.name
         return found.qualname if isinstance(found, Defined) else None
-
-    # Loops
-
-    def _elements(self, loop: ast.For | ast.AsyncFor | ast.comprehension, names: Names) -> dict[str, Meaning]:
-        """Return the meanings of the variables of a loop."""
-        iterable, target = loop.iter, loop.target
-        if isinstance(iterable, ast.Call) and dotted(iterable.func) == "enumerate" and iterable.args:
-            iterable = iterable.args[0]
-            if not isinstance(target, ast.Tuple) or len(target.elts) != 2:
-                return {}
-            target = target.elts[1]
-        found = self.meaning(iterable, names)
-        if found is not None and found.what is What.MODULE and found.items:  # a loop over the layers of a sequence
-            found = replace(found, what=What.MODULES, kinds=tuple(dict.fromkeys(found.items)), items=())
-        if found is None or found.what not in ELEMENTS:
-            return {}
-        if found.what in (What.MODULES, What.NAMED_MODULES) and not self._walks_model(iterable, loop, names):
-            return {}
-        bound: dict[str, Meaning] = {}
-        if found.what in NAMED:
-            if not isinstance(target, ast.Tuple) or len(target.elts) != 2:
-                return {}
-            name, target = target.elts
-            if isinstance(name, ast.Name):
-                bound[name.id] = Meaning(What.NAME, found.source, element=True)
-        if isinstance(target, ast.Name):
-            what = ELEMENTS[found.what]
-            bound[target.id] = Meaning(what, found.source, found.kinds, element=True, items=found.items)
-        return bound
-
-    def _walks_model(self, iterable: ast.expr, loop: ast.For | ast.AsyncFor | ast.comprehension, names: Names) -> bool:
-        """Whether a loop iterates over a model: other trees have ``modules()`` and ``children()`` too."""
-        for node in nodes(iterable):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ITERATORS:
-                owner = self.meaning(node.func.value, names)
-                return (owner is not None and owner.what is What.MODULE) or is_model(
-                    self.context, node.func.value, loop
-                )
-        return True  # a name bound to an iterator over modules or parameters
 
     # Expressions
 
@@ -402,6 +363,8 @@ class Meanings:
             key = node.args[1]
             if owner is None or owner.what is not What.MODULE:
                 return None
+            if isinstance(key, ast.Name) and owner.kinds and set(owner.kinds) <= RECURRENT:
+                return Meaning(What.PARAMETER, spelled(node), owner.kinds)
             start = key.values[0] if isinstance(key, ast.JoinedStr) and key.values else key
             text = start.value if isinstance(start, ast.Constant) else None
             stacked = bool(owner.kinds) and set(owner.kinds) <= STACKED and str(text).startswith(OF_STACKED)

@@ -14,8 +14,8 @@ OF_OTHER_TYPES = {"float64", "set_default_dtype", "set_default_tensor_type"}
 MODEL_LIKE = re.compile(r"net|model|module|encoder|decoder|backbone|classifier|critic|actor|policy", re.IGNORECASE)
 
 
-def is_model(context: Context, model: ast.expr, loop: ast.For | ast.AsyncFor | ast.comprehension) -> bool:
-    """Whether a name, a type, an assignment or the loop's own type tests say that a model is iterated."""
+def is_model(context: Context, model: ast.expr, loop: ast.For | ast.AsyncFor | ast.comprehension | None = None) -> bool:
+    """Whether a name, a type, an assignment or the type tests of a ``loop`` over it say that it is a model."""
     name = dotted(model)
     root, _, rest = name.partition(".")
     if MODEL_LIKE.search(name):
@@ -26,7 +26,7 @@ def is_model(context: Context, model: ast.expr, loop: ast.For | ast.AsyncFor | a
         return True
     if isinstance(model, ast.Call):
         return context.is_module_class(model.func)
-    return _tests_module_types(context, loop)
+    return loop is not None and _tests_module_types(context, loop)
 
 
 def _annotated(context: Context, name: str) -> bool:
@@ -122,7 +122,7 @@ def is_module(context: Context, param: ast.arg, asked: set[str]) -> bool:
 def asked_for(context: Context, function: FunctionNode) -> set[str]:
     """The names of which a function asks which class of modules they are of."""
     asked: set[str] = set()
-    if not context.holds("isinstance("):
+    if not context.holds("isinstance(") and not context.holds("'match'"):
         return asked
     for node in nodes(function):
         match node:
