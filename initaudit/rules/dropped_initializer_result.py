@@ -13,12 +13,13 @@ class DroppedInitializerResultRule(Rule[DroppedInitializerResult]):
     """
     ## What it does
     Reports a call of a helper that returns a new tensor for its argument, if the result is discarded. Also reports
-    `net.apply(helper)`, if the helper makes new tensors from the parameters of a module and returns them, and
-    `layer.bias = helper(layer.bias)`, if the helper writes in place and returns nothing.
+    `net.apply(helper)`, if the helper makes new tensors from the parameters of a module and returns them,
+    `layer.bias = helper(layer.bias)`, if the helper writes in place and returns nothing, and
+    `nn.Sequential(helper(nn.Linear(4, 8)))` for the same reason.
 
     ## Why is this bad?
     In the first two cases the parameters do not change. In the third the parameter becomes None, and the layer silently
-    loses it.
+    loses it; in the fourth the layer itself is lost.
 
     ## Example
     ```python
@@ -110,6 +111,18 @@ class DroppedInitializerResultRule(Rule[DroppedInitializerResult]):
             model.apply(init_weights)
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            def layer_init(layer, std=1.0):
+                nn.init.orthogonal_(layer.weight, std)
+                nn.init.zeros_(layer.bias)
+
+            def critic(d):
+                return nn.Sequential(layer_init(nn.Linear(d, 64)), nn.Tanh(), nn.Linear(64, 1))
+            """,
+        ),
     )
     valid = (
         Example(
@@ -134,7 +147,10 @@ class DroppedInitializerResultRule(Rule[DroppedInitializerResult]):
     )
 
     def check(self, subject: DroppedInitializerResult) -> Iterator[Finding]:
-        if subject.returns_none:
+        if subject.layer:
+            message = f"`{subject.helper}` returns nothing, so None takes the place of `{subject.target}`; end it with `return` and the layer"
+            seen = f"`{subject.helper}` has no `return` with a value"
+        elif subject.returns_none:
             message = f"`{subject.helper}` returns nothing, so `{subject.target}` becomes None; call it without assigning the result"
             seen = f"`{subject.helper}` has no `return` with a value"
         elif subject.applied:

@@ -110,10 +110,10 @@ class ReboundName(Fact, frozen=True, kw_only=True):
 
 class DroppedInitializerResult(Fact, frozen=True, kw_only=True):
     """A call of a function that makes new values for its argument and returns them, whose result is dropped; or an
-    assignment of the result of a function that writes in place and ``returns_none``.
+    use of the result of a function that writes in place and ``returns_none``.
 
-    ``helper`` is the function as it is called, and ``target`` the source of the parameter; ``applied`` says that
-    ``apply`` calls it with a module.
+    ``helper`` is the function as it is called, and ``target`` the source of the parameter, or of a new ``layer``;
+    ``applied`` says that ``apply`` calls it with a module.
     """
 
     place: Place
@@ -121,6 +121,7 @@ class DroppedInitializerResult(Fact, frozen=True, kw_only=True):
     target: str
     returns_none: bool = False
     applied: bool = False
+    layer: bool = False
 
 
 class LikeOfExpression(Fact, frozen=True, kw_only=True):

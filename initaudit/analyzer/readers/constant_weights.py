@@ -72,7 +72,7 @@ def constant_weights(context: Context) -> Iterator[ConstantWeights]:
 @reads(
     ConstantWeights,
     scope=Class,
-    words=("ones( full( zeros( constant_( fill_( ones_( zeros_( zero_(", "@ mm( matmul( linear("),
+    words=("ones( full( zeros( constant_( fill_( ones_( zeros_( zero_(", "@ mm( matmul( einsum( linear("),
     nearby="Parameter( register_parameter(",
 )
 def constant_factors(cls: Class) -> Iterator[ConstantWeights]:

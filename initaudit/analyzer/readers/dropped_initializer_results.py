@@ -13,7 +13,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.called_initializers import called_function
 from initaudit.analyzer.snippets import FunctionNode, dotted, parameters, root
-from initaudit.analyzer.syntax.context import Context, first_parameter
+from initaudit.analyzer.syntax.context import Context, first_parameter, initializes
 from initaudit.analyzer.syntax.functions import own_nodes, returns_nothing
 from initaudit.analyzer.syntax.meaning import TENSORS
 from initaudit.analyzer.syntax.meanings import Meanings
@@ -52,6 +52,28 @@ def dropped_initializer_results(context: Context) -> Iterator[DroppedInitializer
             yield _fact(context, step.statement, call, target, returns_none=False)
         elif assigned is not None and ast.unparse(assigned) == ast.unparse(target) and returns_nothing(function):
             yield _fact(context, step.statement, call, target, returns_none=True)
+
+
+@reads(DroppedInitializerResult, scope=Context, words=" ".join(f"{name}(" for name in sorted(torch_api.SIZES)))
+def lost_layers(context: Context) -> Iterator[DroppedInitializerResult]:
+    """Helpers that initialize the new layer that they are given, and do not give it back, where a value is wanted."""
+    dropped = {node.value for node in context.walk() if isinstance(node, ast.Expr)}
+    deferred = {inner for node in context.walk() if isinstance(node, ast.Lambda) for inner in ast.walk(node)}
+    for call in context.calls():
+        made = call.args[0] if call.args else None
+        if call in dropped or call in deferred or not isinstance(made, ast.Call):
+            continue
+        if not isinstance(call.func, ast.Name | ast.Attribute) or not context.is_module_class(made.func):
+            continue
+        function = called_function(context, call)
+        if function is not None and returns_nothing(function) and any(map(initializes, function.body)):
+            yield DroppedInitializerResult(
+                place=context.snippet.place(call),
+                helper=dotted(call.func),
+                target=context.snippet.source(made),
+                returns_none=True,
+                layer=True,
+            )
 
 
 def _fact(

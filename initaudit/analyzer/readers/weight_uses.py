@@ -35,7 +35,7 @@ UNCLEAR = re.compile(r"[^\w\s.()\[\]+*/%-]|each of|module ")
 @reads(
     WeightUse,
     scope=Class,
-    words=("randn( rand( normal_( uniform_( xavier_ kaiming_", "@ mm( matmul( linear( conv1d( conv2d( conv3d("),
+    words=("randn( rand( normal_( uniform_( xavier_ kaiming_", "@ mm( matmul( einsum( linear( conv1d( conv2d( conv3d("),
     nearby="Parameter( register_parameter( register_buffer( Buffer( DTensor",
 )
 def weight_uses(cls: Class) -> Iterator[WeightUse]:

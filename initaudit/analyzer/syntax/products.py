@@ -22,8 +22,10 @@ MATMULS = {"torch.matmul", "torch.mm", "torch.bmm"}
 METHODS = {name.rpartition(".")[2] for name in MATMULS}
 LINEAR = "torch.nn.functional.linear"
 CONVOLUTION = re.compile(r"torch\.(?:nn\.functional\.)?conv[123]d")
-PRODUCTS = groups("@ mm( matmul( linear( conv1d( conv2d( conv3d(")
-MULTIPLIES = re.compile(r"(?:m|matmul|linear|conv[123]d)$")
+EINSUM = re.compile(r"([a-zA-Z]*(?:\.\.\.)?[a-zA-Z]*),([a-zA-Z]*(?:\.\.\.)?[a-zA-Z]*)->([a-zA-Z]*(?:\.\.\.)?[a-zA-Z]*)")
+"""A product of two tensors, without the blanks."""
+PRODUCTS = groups("@ mm( matmul( linear( einsum( conv1d( conv2d( conv3d(")
+MULTIPLIES = re.compile(r"(?:m|matmul|linear|einsum|conv[123]d)$")
 """Names of functions that multiply: torch's, and others that are called like them."""
 SAME = {"to", "type_as", "float", "contiguous", "clone"}
 """Methods whose result has the same dimensions and values."""
@@ -168,6 +170,10 @@ class _Method(Flow):
                 call = self.parents.get(parent)
                 if isinstance(call, ast.Call) and len(call.args) == 1 and call.func is parent:
                     return call, call.args[0], (-1,), (-2,)
+            case ast.Call(args=[ast.Constant(value=str(equation)), left, right]):
+                if self.context.canonical(parent.func) == "torch.einsum" and factor in (left, right):
+                    dimensions = _contracted(equation, at=1 if factor is right else 0)
+                    return (parent, left if factor is right else right, *dimensions) if dimensions is not None else None
             case ast.Call(args=[left, right, *_]):
                 function = self.context.canonical(parent.func) or ""
                 if function in MATMULS:
@@ -223,7 +229,25 @@ class _Method(Flow):
     def _ends(self, call: ast.Call) -> bool:
         """Whether a call is an activation, or another product."""
         name, function = called(call), self.context.canonical(call.func)
-        return lookup(name) is not None or ENDS.fullmatch(name) is not None or name in METHODS or function == LINEAR
+        multiplies = name in METHODS or name in ("spmm", "einsum") or function == LINEAR
+        return multiplies or lookup(name) is not None or ENDS.fullmatch(name) is not None
+
+
+def _contracted(equation: str, at: int) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """The dimensions of one factor of an einsum that are summed over and those that are kept, without shared ones.
+
+    Returns None unless each letter of the factor is one of these, or is in the other factor and in the result.
+    """
+    found = EINSUM.fullmatch(equation.replace(" ", ""))
+    if found is None:
+        return None
+    own, other, result = found[at + 1], found[2 - at], found[3]
+    if "." in own or len(set(own)) != len(own):
+        return None
+    summed = tuple(place for place, letter in enumerate(own) if letter in other and letter not in result)
+    kept = tuple(place for place, letter in enumerate(own) if letter in result and letter not in other)
+    lost = any(letter not in result and letter not in other for letter in own)
+    return (summed, kept) if summed and kept and not lost else None
 
 
 def _value(node: ast.AST) -> ast.expr | None:
