@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from types import EllipsisType
 from typing import Any
 
@@ -237,6 +238,10 @@ def get_item(run: Run, owner: Value, index: Index) -> Value:
             return choose(test, get_item(run, then, index), get_item(run, otherwise, index))
         case Tensor():
             return tensors.part_of(owner, index)
+        case Sequence(items=[_, *_] as items) if index.sliced:
+            return replace(owner, items=_slice(items, index))
+        case Instance(children=[_, *_] as items, cls=None) if index.sliced:
+            return replace(owner, children=_slice(items, index))
         case Sequence(items=items) | Instance(children=items, cls=None) if isinstance(index.constant, int) and items:
             position = index.constant
             return items[position] if -len(items) <= position < len(items) else items[0]
@@ -252,6 +257,16 @@ def get_item(run: Run, owner: Value, index: Index) -> Value:
             return owner
         case _:
             return UNKNOWN
+
+
+def _slice(items: list[Value], index: Index) -> list[Value]:
+    """A part of a list; all of it where a bound is no number, and where one item may stand for many."""
+    try:
+        start, stop = (int(text) if text is not None else None for text in (index.start, index.stop))
+    except ValueError:
+        return items
+    part = items[start : stop : index.step or None] if len(items) > 1 else items
+    return part or items
 
 
 def _any_item(items: list[Value], index: Index) -> Value:
@@ -290,7 +305,8 @@ def index_part(run: Run, node: ast.Subscript) -> Index:
         step = run.evaluate(chosen.step) if chosen.step is not None else Constant(1)
         stride = step.value if isinstance(step, Constant) and isinstance(step.value, int) else 0
         by_loop = EACH in f"{start} {stop}"
-        return Index(None, start, stop, exact=exact and stride > 0, by_loop=by_loop, dimension=dimension, step=stride)
+        exact = exact and stride > 0
+        return Index(None, start, stop, exact=exact, by_loop=by_loop, dimension=dimension, step=stride, sliced=True)
     value = run.evaluate(chosen)
     if isinstance(value, Constant):
         number = value.value

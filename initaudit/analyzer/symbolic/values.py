@@ -153,7 +153,10 @@ INEXACT = Part(None, None, False)
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A subscript that selects along one dimension. ``start`` and ``stop`` are texts; ``whole`` selects everything."""
+    """A subscript that selects along one dimension. ``start`` and ``stop`` are texts; ``whole`` selects everything.
+
+    ``sliced`` says that it selects a part of a sequence, and not an item.
+    """
 
     constant: object = None
     start: str | None = None
@@ -163,6 +166,7 @@ class Index:
     by_loop: bool = False
     dimension: int = 0
     step: int = 1
+    sliced: bool = False
 
 
 @dataclass(slots=True, eq=False)

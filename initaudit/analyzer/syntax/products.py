@@ -172,8 +172,8 @@ class _Method(Flow):
                     return call, call.args[0], (-1,), (-2,)
             case ast.Call(args=[ast.Constant(value=str(equation)), left, right]):
                 if self.context.canonical(parent.func) == "torch.einsum" and factor in (left, right):
-                    dimensions = _contracted(equation, at=1 if factor is right else 0)
-                    return (parent, left if factor is right else right, *dimensions) if dimensions is not None else None
+                    parts = _contracted(equation, at=1 if factor is right else 0)
+                    return (parent, left if factor is right else right, *parts) if parts is not None else None
             case ast.Call(args=[left, right, *_]):
                 function = self.context.canonical(parent.func) or ""
                 if function in MATMULS:
