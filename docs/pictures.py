@@ -1,4 +1,4 @@
-"""Makes the pictures of this folder: the pages of two models, in a browser, light and dark, wide and narrow.
+"""Makes the pictures of this folder: pages of models in a browser, light and dark, wide and narrow.
 
     python docs/pictures.py
 
@@ -28,7 +28,7 @@ FLAGS = (
     "--hide-scrollbars",
     "--force-device-scale-factor=1.25",
 )
-INPUTS = {"Healthy": "32,3,32,32", "Broken": "32,96"}
+INPUTS = {"Healthy": "32,3,32,32", "Broken": "32,96", "Mended": "32,96"}
 LARGEST = 300_000
 
 
@@ -36,7 +36,7 @@ class Picture(NamedTuple):
     """A part of a page, from its top, in pixels of the style sheet."""
 
     name: str
-    model: str
+    page: str
     width: int
     height: int
     dark: bool = False
@@ -47,17 +47,24 @@ PICTURES = (
     Picture("broken-dark", "Broken", 1100, 1450, dark=True),
     Picture("healthy", "Healthy", 1100, 1450),
     Picture("healthy-dark", "Healthy", 1100, 1450, dark=True),
+    Picture("compared", "compared", 1100, 1180),
+    Picture("compared-dark", "compared", 1100, 1180, dark=True),
     Picture("broken-narrow", "Broken", 500, 1500),
     Picture("healthy-narrow-dark", "Healthy", 500, 1500, dark=True),
 )
 
 
 def write_page(model: str, path: Path) -> None:
-    """The page of a model. Memory that nobody wrote is filled, so that the picture is the same each time."""
-    command = [sys.executable, "-m", "initaudit", "probe", f"models.py:{model}", "--input-size", INPUTS[model]]
+    """The page of a model, and its table. Memory that nobody wrote is filled, so that the picture is the same."""
+    flags = ["--input-size", INPUTS[model], "--seeds", "5", "--exit-zero", "--quiet", "--output-format", "concise"]
+    run("probe", f"models.py:{model}", *flags, "--html", str(path), "--table", str(path.with_suffix(".json")))
+
+
+def run(*arguments: str, folder: Path = DOCS) -> None:
+    """Run initaudit in a folder."""
     where = {**os.environ, "MALLOC_PERTURB_": "85", "PYTHONPATH": str(DOCS.parent)}
-    flags = ["--seeds", "5", "--html", str(path), "--exit-zero", "--quiet", "--output-format", "concise"]
-    subprocess.run([*command, *flags], cwd=DOCS, env=where, check=True, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "initaudit", *arguments]
+    subprocess.run(command, cwd=folder, env=where, check=True, stdout=subprocess.DEVNULL)
 
 
 def take(picture: Picture, page: Path, browser: str) -> Path:
@@ -81,8 +88,10 @@ def main() -> None:
         pages = {model: Path(folder) / f"{model}.html" for model in INPUTS}
         for model, path in pages.items():
             write_page(model, path)
+        pages["compared"] = Path(folder) / "compared.html"
+        run("compare", "Broken.json", "Mended.json", "--html", "compared.html", "--exit-zero", folder=Path(folder))
         for picture in PICTURES:
-            target = take(picture, pages[picture.model], browser)
+            target = take(picture, pages[picture.page], browser)
             size = target.stat().st_size
             print(f"{target.relative_to(DOCS)}: {size:,} bytes{' - too large' if size > LARGEST else ''}")
 

@@ -21,7 +21,7 @@ from initaudit.portrait.compared import Runs
 from initaudit.portrait.rows import number, repeated
 from initaudit.portrait.sides import Trial, sides, trial_view, turns
 from initaudit.portrait.signals import MEASURES
-from initaudit.portrait.titles import place_in_words, title_of, title_of_all
+from initaudit.portrait.titles import path_of, place_in_words, title_of, title_of_all
 from initaudit.portrait.views import ModelView, view
 from initaudit.report.base import Context
 from initaudit.report.excerpt import excerpt
@@ -102,6 +102,8 @@ def comparison_page(these: Runs, context: Context) -> bytes:
         return {
             "title": title_of_all((one.target for one in pairs), context.relative),
             "runs": these,
+            "files": [path_of(name, context.relative) for name in (these.before, these.after)],
+            "was": [str(title_of(one.was, context.relative)) for one in pairs if one.was != one.target],
             "verdict": _outcome(these),
             "pairs": several,
             "turns": turns(these.findings, context.relative, rows),
