@@ -173,7 +173,8 @@ def _reached(
             courses = follow(construction, found, scope, around, limit=limit - run.spent)
             if outer is not None and outer in around.holding:
                 if not courses:  # nobody can read what it builds: it may be the class
-                    yield follow(construction, found, scope, around, holds=True)
+                    held = follow(construction, found, scope, around, holds=True, limit=limit - run.spent)
+                    yield {storage: each for storage, each in held.items() if each.fate is not Fate.OPTIONAL}
                 continue  # what the others do when they are built is known
             if any(course.by or course.fate is not Fate.RAW for course in courses.values()):
                 yield courses

@@ -274,14 +274,17 @@ def programs(
                 ):
                     raise OutOfBudgetError
                 break  # nothing says that these build the class, and they initialize nothing
-    callers = [scope for scope, courses in followed.items() if courses or not scope.is_test]
-    called = {inner for scope in callers for inner in surrounding.through[scope]}
-    result: dict[Storage, list[Course]] = {}
+    called = {inner for scope, courses in followed.items() if courses for inner in surrounding.through[scope]}
+    named = {inner for scope in followed if not scope.is_test for inner in surrounding.through[scope]}
     guessed = set(surrounding.scopes[surrounding.named :])
+    result: dict[Storage, list[Course]] = {}
     for scope, courses in followed.items():
+        is_class = scope.definition is not None and scope.definition.is_class
         for storage, course in courses.items():
-            if course.fate is Fate.LOADED and scope in guessed and scope.definition and scope.definition.is_class:
+            if course.fate is Fate.LOADED and scope in guessed and is_class:
                 continue  # nobody knows whether it holds the class at all
+            if course.handed and course.fate is Fate.RAW and scope in named and not is_class:
+                continue  # a function that makes a model, for code of which nobody knows what it does with it
             if course.built is not None and not (course.handed and scope in called and course.fate is not Fate.WRITTEN):
                 result.setdefault(storage, []).append(course)
     return result
