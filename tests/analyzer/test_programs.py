@@ -95,6 +95,32 @@ SILENT = {
     },
 }
 RAW = {
+    "an initializer takes what another function makes": {
+        "net": NET,
+        "train": """
+            from net import Net
+
+            def make(kind, *sizes):
+                if kind == 1:
+                    return nn.Linear(*sizes)
+                return nn.Conv1d(*sizes, 1)
+
+            def zero(module, on=True):
+                if on:
+                    for p in module.parameters():
+                        p.data.zero_()
+                return module
+
+            class Block(nn.Module):
+                def __init__(self, n, on):
+                    super().__init__()
+                    self.out = zero(make(1, n, n), on)
+
+            def main():
+                net = Net(3)
+                net(torch.ones(3)).sum().backward()
+        """,
+    },
     "a class method that makes the model": {
         "net": NET + MADE,
         "train": "from net import Net\nnet = Net.made('abc')\nnet.train()\n",

@@ -43,8 +43,10 @@ OUTER_CALLS = 3
 """How deep a program calls functions of which each may be left out."""
 MAKES_TENSORS = groups("Parameter Tensor( empty nn. zeros ones( rand full( init partial lambda")
 
-DRAWS = groups("init. xavier kaiming orthogonal normal_ uniform_ zero_ zeros_ ones_ fill_ constant_ copy_ eye_")
-"""What stands in code that a program calls to get an initializer."""
+MAKES = groups(
+    "nn. Parameter init. xavier kaiming orthogonal normal_ uniform_ zero_ zeros_ ones_ fill_ constant_ copy_ eye_"
+)
+"""What stands in code that makes a module or an initializer for a program."""
 
 
 class Interpreter(Run):
@@ -111,7 +113,7 @@ class Interpreter(Run):
         return (
             self.following.words.search(words.text) is not None
             or not REACHES.isdisjoint(words.names_called)
-            or words.holds_all(DRAWS)
+            or words.holds_all(MAKES)
         )
 
     def run_body(
