@@ -137,7 +137,7 @@ class InitializerNeverCalled(Rule[UncalledInitializer]):
 
     def check(self, subject: UncalledInitializer) -> Iterator[Finding]:
         what = "method" if subject.model is not None else "function"
-        message = f"nothing in the project calls `{subject.name}`, so the parameters that it initializes keep their default values"
+        message = f"nothing in the project calls `{subject.name}`, so it initializes nothing"
         if subject.siblings:
             message += f"; {', '.join(f'`{name}`' for name in subject.siblings)} call theirs"
         yield self.finding(
