@@ -178,6 +178,8 @@ def _scopes_at(module: Module, row: int, name: str, target: Defined | Global) ->
             yield Scope(module, None), None
         return
     top = definition.outermost
+    if not _uses(module, top, name):
+        return
     if isinstance(target, Defined) and module is target.module:
         inside = target.definition.outermost
         if top is inside and not top.is_class:
@@ -188,6 +190,12 @@ def _scopes_at(module: Module, row: int, name: str, target: Defined | Global) ->
             yield Scope(module, definition), None  # a factory of the class itself
             return
     yield Scope(module, top), None
+
+
+def _uses(module: Module, definition: Definition, name: str) -> bool:
+    """Whether code uses a name, or has it at the end of a string; a docstring or a comment may only speak of it."""
+    used = module.usage(definition)
+    return not used.names or name in used.names or any(text.rpartition(".")[2] == name for text in used.texts)
 
 
 def _is_made_in(module: Module, definition: Definition, name: str) -> bool:

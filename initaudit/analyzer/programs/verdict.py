@@ -285,7 +285,10 @@ def programs(
                 continue  # nobody knows whether it holds the class at all
             if course.handed and course.fate is Fate.RAW and scope in named and not is_class:
                 continue  # a function that makes a model, for code of which nobody knows what it does with it
-            if course.built is not None and not (course.handed and scope in called and course.fate is not Fate.WRITTEN):
+            own = course.fate is Fate.WRITTEN or (
+                course.fate is Fate.UNKNOWN and scope.defined in surrounding.holding
+            )  # what a constructor may have written, no caller undoes
+            if course.built is not None and (own or not (course.handed and scope in called)):
                 result.setdefault(storage, []).append(course)
     return result
 
