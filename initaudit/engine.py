@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from initaudit import merge
+from initaudit import demonstrations, merge
 from initaudit.files import Names, Sources, decode_source, holding, is_document, read_source
 from initaudit.finding import (
     Applicability,
@@ -265,7 +265,7 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     hiding = _Hiding(task, sources)
     findings = hiding.remaining(finding for finding in found if selected.covers(finding))
     findings = merge.supersede(findings, {code: rule.supersedes for code, rule in rules.items()})
-    findings = merge.grouped(findings)
+    findings = list(demonstrations.weighed(merge.grouped(findings), sources))
     if task.noqa:
         facts = tuple(hiding.unused(selected, _Looked(watched, named, task.filenames)))
         judged = [moved(one.finding, sources.shown) for one in judge(_noticed(facts), rules.values())]

@@ -40,10 +40,10 @@ def refusal(module: Module) -> SyntaxError | None:
         return module.fault
     if is_document(module.filename) or not _may_be_misplaced(module):
         return None
-    return _compiler_says(module.text)
+    return compiler_says(module.text)
 
 
-def _compiler_says(text: str) -> SyntaxError | None:
+def compiler_says(text: str) -> SyntaxError | None:
     """Return why Python's compiler does not take a text that its parser takes, or None when it does."""
     try:
         with warnings.catch_warnings():

@@ -10,8 +10,10 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from initaudit.analyzer.refusal import compiler_says
 from initaudit.files import is_document
 from initaudit.finding import Place
+from initaudit.ipython import python_of, syntax_error
 from initaudit.subjects.files import SyntaxFault
 from initaudit.tokens import Token, tokens
 
@@ -52,7 +54,15 @@ def syntax_fault(place: Place, detail: str, text: str, row: int) -> SyntaxFault:
     if detail.startswith("expected an indented block"):
         unfinished |= _lacks_body(statements, comments, row, in_cell=is_document(place.filename))
     python_2 = detail.startswith(_PYTHON_2) or any(_is_python_2(each.tokens) for each in here)
-    return SyntaxFault(place, detail, unfinished=unfinished, python_2=python_2)
+    exported = not is_document(place.filename) and _is_export(text)
+    return SyntaxFault(place, detail, unfinished=unfinished, python_2=python_2, exported=exported)
+
+
+def _is_export(text: str) -> bool:
+    """Return whether IPython, and not Python, runs a text."""
+    code = python_of(text)
+    runs = code.fault is None and compiler_says("\n".join([*code.rows, ""])) is None
+    return runs and syntax_error(text) is not None
 
 
 def _is_cell_of_an_exercise(statements: Sequence[Statement], comments: Sequence[Comment]) -> bool:

@@ -9,13 +9,15 @@ from initaudit.subjects.base import Fact
 class SyntaxFault(Fact, frozen=True):
     """A file, or a cell of a notebook, that cannot be parsed, and why.
 
-    ``unfinished`` says that the reader is asked to fill in a blank there; ``python_2`` that it is Python 2.
+    ``unfinished`` says that the reader is asked to fill in a blank there; ``python_2`` that it is Python 2,
+    ``exported`` that a file is IPython as a notebook exports it.
     """
 
     place: Place
     detail: str
     unfinished: bool = False
     python_2: bool = False
+    exported: bool = False
 
 
 class UndefinedName(Fact, frozen=True, kw_only=True):

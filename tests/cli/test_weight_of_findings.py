@@ -690,3 +690,72 @@ def test_rows_that_may_be_read_weigh(write: str, read: str) -> None:
     assert [each for each in told(codes=ROWS.format(write=write, read=read)) if each[1] == "INI102"] == [
         ("codes.py", "INI102", "error")
     ]
+
+
+LISTED = '__all__ = ["init_params", "other"]\n'
+
+
+@pytest.mark.parametrize("listed", [LISTED, LISTED.replace(" =", " +="), LISTED.replace("[", "(").replace("]", ")")])
+def test_a_list_of_names_calls_nothing_where_nobody_else_has_the_project(listed: str) -> None:
+    utils = f"{listed}{ASKS}".replace("__all__ +=", "__all__ = []\n__all__ +=")
+    main = MAIN.format(names="*", call="print(net)")
+    assert told(utils=utils, main=main) == [("utils.py", "INI310", "note")]
+    Path("pyproject.toml").write_text("[project]\nname = 'utils'\n", encoding="utf-8")
+    assert told(utils=utils, main=main) == [("utils.py", "INI310", "error")]
+
+
+def test_a_program_that_imports_by_a_text_makes_an_application() -> None:
+    main = (
+        "from importlib import import_module\n\nif __name__ == '__main__':\n    import_module('nets.' + 'wide').Net()\n"
+    )
+    wide = "from others.layers import Used\n\n\nclass Net(Used):\n    pass\n"
+    assert told(others__layers=VENDORED, nets__wide=wide, run=main) == [("others/layers.py", "INI101", "note")]
+    (Path("others") / "layers.py").write_text(VENDORED.replace("Scale", "Net2"), encoding="utf-8")
+    assert ("others/layers.py", "INI101", "note") in check()
+
+
+# Exports of notebooks
+
+EXPORTED = ["!pip install torch", "%matplotlib inline", "files = !ls", "torch.nn?"]
+
+
+@pytest.mark.parametrize("command", EXPORTED)
+def test_a_script_that_only_ipython_runs_is_a_note(command: str) -> None:
+    assert told(export=f"{IMPORTS}\n{command}\n{LOOKED_AT}") == [("export.py", "INI001", "note")]
+
+
+@pytest.mark.parametrize("slip", ["x = )", "return 3", "class = nn.Linear", "def f(:\n    pass"])
+def test_a_slip_beside_commands_is_an_error(slip: str) -> None:
+    assert told(export=f"{IMPORTS}\n!pip install torch\n{slip}\n{LOOKED_AT}") == [("export.py", "INI001", "error")]
+    assert told(export=f"{IMPORTS}\n{slip}\n{LOOKED_AT}") == [("export.py", "INI001", "error")]
+
+
+# Notebooks that show something
+
+SHOWN = [
+    "def ones(m):\n    if type(m) == nn.Linear:\n        nn.init.constant_(m.weight, 1)\n\nnet.apply(ones)",
+    "def init(m):\n    if isinstance(m, nn.Linear):\n        nn.init.normal_(m.weight)\n\nnet.apply(init)",
+    "def start(m):\n    if isinstance(m, nn.Linear):\n        m.weight.data.fill_(42)\n\nnet.apply(start)",
+]
+MODEL = "net = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))"
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+def test_an_initializer_that_a_notebook_only_shows_is_a_note(shown: str) -> None:
+    assert {
+        each[2] for each in notebook(IMPORTS, MODEL, shown, "print(net.state_dict())\nnet(torch.randn(2, 64))")
+    } == {"note"}
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "loss = net(x).sum()\nloss.backward()",
+        "d2l.train_ch3(net, train_iter, 10)",
+        "torch.save(net.state_dict(), 'net.pt')",
+        "%run fit.py",
+    ],
+)
+def test_an_initializer_of_a_notebook_that_trains_weighs(shown: str, rest: str) -> None:
+    assert "warning" in {each[2] for each in notebook(IMPORTS, MODEL, shown, rest)}

@@ -10,10 +10,13 @@ from pathlib import Path
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Project
 from initaudit.analyzer.readers.builds import importing
+from initaudit.analyzer.reading import Search
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.usage import usage
 
+MAX_PROGRAMS = 40
+"""Files of a project that run by themselves, of which is asked where they lie."""
 DISTRIBUTED = {
     "setup.cfg": re.compile(r"^\[metadata\]", re.MULTILINE),
     "pyproject.toml": re.compile(r"^\s*\[\s*(?:project|tool\s*\.\s*poetry)\s*\]", re.MULTILINE),
@@ -24,7 +27,8 @@ DISTRIBUTED = {
 def is_of_an_application(project: Project, module: Module, *, outside: bool = False) -> bool:
     """Whether a program of the project uses a file, and nothing says that the project is made for others to install.
 
-    Only a program ``outside`` of the package of the file counts, where that is asked for: a package has programs too.
+    Where that is asked for, any program ``outside`` of the package of the file counts, and none in it: packages have
+    some for their own tests.
     """
     folder = project.work_folder(module)
     for name, table in DISTRIBUTED.items():
@@ -39,6 +43,8 @@ def is_of_an_application(project: Project, module: Module, *, outside: bool = Fa
     users = importing(project, module) - {module}
     if outside:
         package, dot, _ = module.name.partition(".")
+        started = project.find(Search(folder, word=b"__main__"))[:MAX_PROGRAMS]
+        users.update(each for name in started if (each := project.load(name)) is not None and each is not module)
         others = {each for each in users if not dot or each.name.partition(".")[0] != package}
         return any(is_notebook(each) or is_program(project, each) for each in others)
     return any(not is_library(project, each) for each in users)

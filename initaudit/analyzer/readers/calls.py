@@ -37,15 +37,18 @@ class Calls:
         self.name = name
         self.siblings: list[str] = []
 
-    def anywhere(self, cls: Defined | None) -> bool:
-        """Whether something may call it: on any object but another class's own, or by its name as a text."""
+    def anywhere(self, cls: Defined | None, *, listed: bool = True) -> bool:
+        """Whether something may call it: on any object but another class's own, or by its name as a text.
+
+        A name that ``__all__`` lists counts too, unless nobody else has the project.
+        """
         folder = self.project.work_folder(self.module)
         found = self.project.find(Search(folder, word=self.name.encode()))
         if len(found) > MAX_FILES:
             return True
         for filename in dict.fromkeys((self.module.filename, *found)):
             other = self.project.load(filename)
-            if other is not None and (_is_commented_out(other, self.name) or self._in(other, cls)):
+            if other is not None and (_is_commented_out(other, self.name) or self._in(other, cls, listed=listed)):
                 return True
         return False
 
@@ -58,14 +61,14 @@ class Calls:
         found: set[Module] = known[key]
         return found
 
-    def _in(self, module: Module, cls: Defined | None) -> bool:
+    def _in(self, module: Module, cls: Defined | None, *, listed: bool) -> bool:
         """Whether a file may call it. A helper that resets whatever it is given needs to know nothing of the class."""
         uses = uses_of(module, self.name)
         if uses is None:
             return True
         if cls is None:  # a function that is imported is given away, in ``__all__`` or to those who import it
             imported = module is not self.module and self.name in module.outline.imports
-            return bool(uses.kinds or uses.owners) or imported
+            return bool(uses.kinds - ({"listed"} if not listed else set()) or uses.owners) or imported
         if "each" in uses.kinds or (self.name in RESETS and not uses.kinds.isdisjoint(("text", "object"))):
             return True
         if (uses.kinds - {"name"} and module in self.importing) or self._is_related(module, uses, cls):
@@ -93,9 +96,10 @@ class Calls:
 class _Uses(NamedTuple):
     """How a file uses a name.
 
-    ``kinds`` are "text", "name", "object" for the attribute of some object, and "each" for a call on each module of
-    some model, which may hold objects of any class. ``owners`` are the classes, by their rows, that use it on their own
-    object or their "parent", and ``siblings`` the names of those that have it and use it on their own.
+    ``kinds`` are "text", "name", "listed" in ``__all__``, "object" for the attribute of some object, and "each" for a
+    call on each module of some model, which may hold objects of any class. ``owners`` are the classes, by their rows,
+    that use it on their own object or their "parent", and ``siblings`` the names of those that have it and use it on
+    their own.
     """
 
     kinds: set[str]
@@ -122,7 +126,9 @@ def _found_uses(module: Module, name: str) -> _Uses | None:
         if snippet is None:
             return None
         owner = scope.definition.owner if scope.definition is not None else None
-        for kind in filter(None, (_kind(node, name) for node in snippet.nodes)):
+        listed = {id(node) for each in snippet.body if _lists_names(each) for node in nodes(each)}
+        kinds |= {"listed"} if any(id(node) in listed and _kind(node, name) for node in snippet.nodes) else set()
+        for kind in filter(None, (_kind(node, name) for node in snippet.nodes if id(node) not in listed)):
             if owner is None or kind not in ("own", "parent"):
                 kinds.add(kind)
                 continue
@@ -130,6 +136,12 @@ def _found_uses(module: Module, name: str) -> _Uses | None:
             if kind == "own" and name in owner.members:
                 siblings[owner.name] = None
     return _Uses(kinds, owners, tuple(siblings)[:SIBLINGS])
+
+
+def _lists_names(statement: ast.stmt) -> bool:
+    """Whether a statement says what a file gives to those who import it."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    return any(isinstance(each, ast.Name) and each.id == "__all__" for each in targets)
 
 
 def _kind(node: ast.AST, name: str) -> str | None:

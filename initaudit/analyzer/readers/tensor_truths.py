@@ -42,9 +42,10 @@ def _is_unused(context: Context) -> bool:
     project, module, function = context.project, context.module, context.function
     if function is None or context.cls is not None or function.decorator_list:
         return False
-    if not (is_program(project, module) or is_of_an_application(project, module, outside=True)):
+    private = is_of_an_application(project, module, outside=True)
+    if not private and not is_program(project, module):
         return False
-    return not Calls(project, module, function.name).anywhere(None)
+    return not Calls(project, module, function.name).anywhere(None, listed=not private)
 
 
 def _is_tensor(context: Context, node: ast.Attribute, meaning: Meaning) -> bool:
