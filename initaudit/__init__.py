@@ -63,6 +63,8 @@ def audit(
     isolated: bool = False,
     replay: bool = False,
     reinit: str | None = None,
+    missing_keys: Iterable[str] = (),
+    state_dict: str | os.PathLike[str] | None = None,
 ) -> Report:
     """Build a model in this process and report what is wrong, with the configuration of the current folder.
 
@@ -72,16 +74,20 @@ def audit(
     a dictionary by name. ``seeds`` is the number of seeds, from ``seed`` on, to measure forward and backward for. The
     ``observations`` of the report hold what was measured. With ``replay``, the model is also built on the meta device,
     gets its memory from ``to_empty()``, and is initialized again, as its framework does or by ``reinit``, the name of a
-    function ("module:function") that takes the model; what is lost on the way is reported. Raises
-    ``initaudit.probe.TargetError`` if a factory returns no model.
+    function ("module:function") that takes the model; what is lost on the way is reported. With ``missing_keys``, keys
+    of the state dict or patterns of them, a state dict without them is loaded too: the model's, or that of the file
+    ``state_dict``. Raises ``initaudit.probe.TargetError`` if a factory returns no model.
     """
     from initaudit.engine import Task, building_here, run
     from initaudit.settings import Overrides, load
 
     overrides = Overrides(select=None if select is None else tuple(select), ignore=tuple(ignore), preview=preview)
-    replay = replay or reinit is not None
+    missing = tuple(missing_keys)
+    replay = replay or reinit is not None or bool(missing) or state_dict is not None
     task = Task(configuration=load((), overrides, config=config, isolated=isolated), replays=replay)
-    return run(task, [building_here(model, inputs, seed=seed, seeds=seeds, replay=replay, reinit=reinit)])
+    file = None if state_dict is None else os.fspath(state_dict)
+    how = {"replay": replay, "reinit": reinit, "missing_keys": missing, "state_dict": file}
+    return run(task, [building_here(model, inputs, seed=seed, seeds=seeds, **how)])
 
 
 def __getattr__(name: str) -> object:

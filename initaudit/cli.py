@@ -156,7 +156,7 @@ CACHE_DIR = "Cache directory. Default: .initaudit_cache beside the configuration
 BASELINE = "Do not report the findings in this file. Default: .initaudit-baseline.json beside the configuration."
 BUILDING = (
     "kwargs", "input_size", "input_data", "dtype", "train", "device", "seeds", "timeout", "memory", "abstract",
-    "replay", "reinit",
+    "replay", "reinit", "missing_keys", "state_dict",
 )  # fmt: skip
 """Flags of `probe` that say how to build and run a model. The configuration's models have keys of the same names."""
 LIST: dict[str, Any] = {"type": comma_separated, "multiple": True, "metavar": "CODE,..."}
@@ -342,6 +342,17 @@ def check(paths: tuple[str, ...], **flags: Any) -> None:
     "--reinit",
     metavar="MODULE:FUNCTION",
     help="Function that initializes the model in a replay. Default: what its framework calls. Implies --replay.",
+)
+@click.option(
+    "--missing-keys",
+    multiple=True,
+    metavar="PATTERN",
+    help="Load a state dict without the keys that match PATTERN in a replay (repeatable). Implies --replay.",
+)
+@click.option(
+    "--state-dict",
+    metavar="FILE",
+    help="Load this file of safetensors or torch.save in a replay, instead of the model's own. Implies --replay.",
 )
 @click.option("--try", "try_advice", is_flag=True, help="Build the model again with the advice applied, and compare.")
 @click.option("--table", type=click.Path(dir_okay=False), help="Write all parameters to FILE as JSON.")

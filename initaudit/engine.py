@@ -209,6 +209,8 @@ def building(
                 argv=model.argv,
                 replay=model.replay,
                 reinit=model.reinit,
+                missing_keys=model.missing_keys,
+                state_dict=model.state_dict,
             )
             if model.timeout is not None:
                 target = msgspec.structs.replace(target, timeout=model.timeout)
@@ -228,17 +230,15 @@ def _told(tell: Tell, done: int, total: int, headway: Headway) -> None:
     tell(msgspec.structs.replace(headway, done=done, total=total))
 
 
-def building_here(
-    model: Any, inputs: Any = None, *, seed: int = 0, seeds: int = 1, replay: bool = False, reinit: str | None = None
-) -> Watch:
-    """Return the probe for a class, a factory or an instance, in this process."""
+def building_here(model: Any, inputs: Any = None, **how: Any) -> Watch:
+    """Return the probe for a class, a factory or an instance, in this process; ``how`` is as in `probe_here`."""
 
     def watch(asking: Asking) -> Watched:
         from initaudit.probe import ProbeUnavailable, probe_here
 
         asked = asking(Observer.PROBE)
         try:
-            seen = probe_here(model, inputs, seed=seed, seeds=seeds, questions=asked, replay=replay, reinit=reinit)
+            seen = probe_here(model, inputs, questions=asked, **how)
         except ProbeUnavailable as error:
             raise UnavailableError(str(error)) from error
         return Watched(Observer.PROBE, (seen,))

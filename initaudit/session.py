@@ -220,7 +220,12 @@ def _reachable(model: Model, folder: Path) -> Model:
     """Return a model with paths relative to the current folder, where they are relative to the configuration."""
     data = None if model.input_data is None else _found(model.input_data, folder)
     reinit = None if model.reinit is None else _found(model.reinit, folder)
-    return msgspec.structs.replace(model, target=_found(model.target, folder), input_data=data, reinit=reinit)
+    state = model.state_dict
+    if state is not None and not Path(state).exists() and (folder / state).exists():
+        state = str(folder / state)
+    return msgspec.structs.replace(
+        model, target=_found(model.target, folder), input_data=data, reinit=reinit, state_dict=state
+    )
 
 
 def _found(spec: str, folder: Path) -> str:

@@ -79,11 +79,19 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_un
         Text | None,
         msgspec.Meta(description='Function that initializes the model in a replay: "module:function". Implies replay.'),
     ] = None
+    missing_keys: Annotated[
+        tuple[Text, ...],
+        msgspec.Meta(description="Keys, or patterns of them, that the state dict to load lacks. Implies replay."),
+    ] = ()
+    state_dict: Annotated[
+        Text | None,
+        msgspec.Meta(description="File of safetensors or torch.save to load in a replay. Implies replay."),
+    ] = None
 
     @property
     def replays(self) -> bool:
         """Whether the build on the meta device is asked for."""
-        return self.replay or self.reinit is not None
+        return self.replay or self.reinit is not None or bool(self.missing_keys) or self.state_dict is not None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):

@@ -67,7 +67,8 @@ def test_building_an_example_finds_what_its_rule_says(
 ) -> None:
     file = tmp_path / "example.py"
     file.write_text(example.text(), encoding="utf-8")
-    assert findings("probe", f"{file}:{example.target}", "--select", rule.code) == [rule.code] * count
+    missing = [flag for key in example.missing_keys for flag in ("--missing-keys", key)]
+    assert findings("probe", f"{file}:{example.target}", "--select", rule.code, *missing) == [rule.code] * count
 
 
 @pytest.mark.parametrize(

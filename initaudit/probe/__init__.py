@@ -30,23 +30,18 @@ def probe(target: Target, tell: Tell = silent) -> Observation:
 
 
 def probe_here(
-    model: Any,
-    inputs: Any = None,
-    *,
-    seed: int = 0,
-    seeds: int = 1,
-    questions: frozenset[Question] = frozenset(),
-    replay: bool = False,
-    reinit: str | None = None,
+    model: Any, inputs: Any = None, *, questions: frozenset[Question] = frozenset(), **how: Any
 ) -> Observation:
     """Build in this process what a class or factory builds, and observe it; of an instance, its values.
+
+    ``how`` are further fields of `Target`, such as ``seed`` and ``replay``.
 
     Raises TargetError for a factory that returns no model, and ProbeUnavailable without torch.
     """
     _need_torch()
     from initaudit.probe.here import observe
 
-    return observe(model, inputs, seed=seed, seeds=seeds, questions=questions, replay=replay, reinit=reinit)
+    return observe(model, inputs, questions=questions, **how)
 
 
 def _need_torch() -> None:

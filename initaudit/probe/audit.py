@@ -39,6 +39,7 @@ from initaudit.probe.unseen import (
     COMPARED,
     COVERAGE,
     FORWARD,
+    LOADED,
     OF_ABSTRACT,
     OF_INSTANCE,
     OF_RUN_INSTANCE,
@@ -218,7 +219,7 @@ class Audit:
             reason = f"what a build on meta loses was not judged: initializing again raised {describe(self.unrestored)}"
             yield self._doubt(reason, RESTORED)
         for reason, remedy in self.replayed.reasons:
-            yield self._doubt(reason, RESTORED, remedy=remedy)
+            yield self._doubt(reason, (*RESTORED, *LOADED), remedy=remedy)
         forward = self.forward
         if forward.skipped is not None:
             reason = f"chains, signal, symmetry and reads of buffers were not judged: {forward.skipped}"

@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import torch
 
-from initaudit.probe.replay import given_function
 from initaudit.probe.request import Target, TargetError
 from initaudit.probe.target import find
 from initaudit.probe.words import describe
@@ -56,13 +55,22 @@ def as_inputs(data: Any) -> Inputs:
 
 
 def _function(spec: str) -> Callable[[], Any]:
+    return cast("Callable[[], Any]", _found(spec, "input data"))
+
+
+def _found(spec: str, what: str) -> Callable[..., Any]:
     module, _, path = spec.rpartition(":")
     if not module or not path:
-        raise TargetError(f"{spec}: give input data as module:function or path/file.py:function")
+        raise TargetError(f"{spec}: give {what} as module:function or path/file.py:function")
     function = find(module, path)
     if not callable(function):
         raise TargetError(f"{spec} is not a function")
-    return cast("Callable[[], Any]", function)
+    return cast("Callable[..., Any]", function)
+
+
+def given_function(spec: str) -> Callable[[torch.nn.Module], object]:
+    """The function of the user's that initializes a model. Raises TargetError where there is none."""
+    return _found(spec, "an initialization")
 
 
 def moved(value: Any, device: str) -> Any:

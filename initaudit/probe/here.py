@@ -12,7 +12,7 @@ import torch
 from initaudit.observation import Observation, Question
 from initaudit.probe.audit import audit
 from initaudit.probe.declarations import users_class, wrapped
-from initaudit.probe.given import as_inputs
+from initaudit.probe.given import as_inputs, check
 from initaudit.probe.request import Target, TargetError
 from initaudit.probe.target import Resolved
 
@@ -21,13 +21,11 @@ def observe(
     model: Callable[[], torch.nn.Module] | torch.nn.Module,
     inputs: Any,
     *,
-    seed: int,
-    seeds: int,
     questions: frozenset[Question],
-    replay: bool = False,
-    reinit: str | None = None,
+    **how: Any,
 ) -> Observation:
     """What a class, a factory or an instance shows. ``inputs`` is a tensor, a tuple or a dictionary of them, or None.
+    ``how`` are fields of `Target`.
 
     The factory is called once for each build. The generators of random numbers are left as they were found.
     """
@@ -35,13 +33,11 @@ def observe(
         raise TargetError(f"{model!r} is neither a class, a function nor a module instance")
     target = Target(
         spec=_name(model),
-        seed=seed,
-        seeds=seeds,
         questions=questions,
         inputs=None if inputs is None else as_inputs(inputs),
-        replay=replay,
-        reinit=reinit,
+        **how,
     )
+    check(target)
     with _generators_kept():
         return audit(target, Resolved(target, model), lambda stage, known: None)
 

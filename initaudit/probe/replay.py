@@ -7,87 +7,55 @@ compared with the values of the constructor, from two seeds each.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator
+from typing import Any
 
 import msgspec
 import torch
 
 from initaudit.finding import Observer, Place
 from initaudit.probe.alike import Twice, told_apart
-from initaudit.probe.blame import crossing
+from initaudit.probe.checkpoint import checkpoint
 from initaudit.probe.fills import Content, filling
+from initaudit.probe.loading import changed_on_load
 from initaudit.probe.poison import Make, Tensors, build_again, differing, how_many, seed_everything, tensors_of
 from initaudit.probe.readable import has_memory, is_imagined
-from initaudit.probe.reinit import Reinitialization, by_function, class_of, is_pretrained, reinitialization
-from initaudit.probe.request import Target, TargetError
-from initaudit.probe.restore import emptied, persistent_buffers
-from initaudit.probe.target import find
+from initaudit.probe.rebuild import Again, CannotReplay, Rebuild
+from initaudit.probe.reinit import Reinitialization, class_of, is_pretrained
+from initaudit.probe.request import Target
+from initaudit.probe.restore import persistent_buffers
 from initaudit.probe.timelines import Timelines
 from initaudit.probe.watch import Filler
 from initaudit.probe.words import describe, few
-from initaudit.subjects.lost_on_meta import NotRestored
+from initaudit.subjects.lost_on_meta import ChangedOnLoad, NotRestored
 from initaudit.timeline import Coverage, Kind, Unwritten
-
-NOTHING = "it has no initializer to run again, such as `reset_parameters`"
-GIVE = "name a function that initializes the model, with --reinit module:function"
-REAL = "compute in a method that runs after `to_empty()` what needs values"
-FROM_PRETRAINED = "`from_pretrained` without any key"
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     """What a replay showed: facts, a sentence about what was called, and what was not judged, with what to do."""
 
-    facts: tuple[NotRestored, ...] = ()
+    facts: tuple[NotRestored | ChangedOnLoad, ...] = ()
     said: str | None = None
     reasons: tuple[tuple[str, str | None], ...] = ()
-
-
-class CannotReplay(Exception):  # noqa: N818
-    """A build on the meta device that does not work; says why."""
-
-    def __init__(self, reason: str, remedy: str | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.remedy = remedy
-
-
-class Again(NamedTuple):
-    """The tensors of a model that was initialized again, and what was called for that."""
-
-    tensors: Tensors
-    called: Reinitialization
-    said: str
-
-
-def given_function(spec: str) -> Callable[[torch.nn.Module], object]:
-    """The function that initializes a model, by its name. Raises TargetError where there is none."""
-    module, _, path = spec.rpartition(":")
-    if not module or not path:
-        raise TargetError(f"{spec}: give an initialization as module:function or path/file.py:function")
-    function = find(module, path)
-    if not callable(function):
-        raise TargetError(f"{spec} is not a function")
-    checked: Callable[[torch.nn.Module], object] = function
-    return checked
 
 
 class Replay:
     """One model: its ordinary build, and how it is built without memory."""
 
     def __init__(self, model: torch.nn.Module, timelines: Timelines, make: Make, on_meta: Make, target: Target) -> None:
-        """``on_meta`` builds the model on the meta device."""
+        """``on_meta`` builds the model on the meta device. Raises TargetError for a state dict that cannot be used."""
         self.model = model
         self.timelines = timelines
         self.make = make
-        self.on_meta = on_meta
         self.target = target
+        self.loaded = checkpoint(target, model)
+        self.rebuild = Rebuild(model, on_meta, target, self.loaded)
         self.reasons: list[tuple[str, str | None]] = []
         self.said: str | None = None
 
     def run(self) -> Replayed:
-        """Replay the build, and compare. Raises TargetError for a function of the user's that raises."""
-        facts: list[NotRestored] = []
+        """Replay the build, and compare. Raises TargetError for what the user gave and cannot be used."""
+        facts: list[NotRestored | ChangedOnLoad] = []
         try:
             facts += self._lost()
         except CannotReplay as cannot:
@@ -95,70 +63,14 @@ class Replay:
         facts += self._left_by_loader()
         return Replayed(facts=tuple(_joined(facts)), said=self.said, reasons=tuple(self.reasons))
 
-    # Builds
-
-    def again(self, seed: int, content: Content) -> Again:
-        """Build on the meta device, give memory with this content, and initialize."""
-        if is_pretrained(self.model) and self.target.reinit is None:
-            loaded = self._from_pretrained(seed, content)
-            if loaded is not None:
-                return loaded
-        model = self._built_on_meta(seed)
-        with Filler(filling(content)):
-            try:
-                emptied(model, self.target.device)
-            except Exception as error:  # whatever a module's own `_apply` raises
-                raise CannotReplay(f"`to_empty()` raised {describe(error)}") from error
-            called = self._reinitialization(model)
-            seed_everything(seed)
-            try:
-                called.run()
-            except Exception as error:  # whatever the user's initializers raise
-                if self.target.reinit is not None:
-                    raise TargetError(f"the initialization {self.target.reinit} raised {describe(error)}") from error
-                raise CannotReplay(f"initializing it again raised {describe(error)}", GIVE) from error
-        return Again(tensors_of(model), called, f"built on the meta device, `to_empty()`, then {called.told()}")
-
-    def _built_on_meta(self, seed: int) -> torch.nn.Module:
-        seed_everything(seed)
-        try:
-            return self.on_meta()
-        except TargetError:
-            raise
-        except (Exception, SystemExit) as error:  # whatever a constructor raises
-            reason = f"it cannot be built there: the constructor raised {describe(error)}"
-            raise CannotReplay(reason, REAL) from error
-
-    def _reinitialization(self, model: torch.nn.Module) -> Reinitialization:
-        if self.target.reinit is not None:
-            return by_function(self.target.reinit, given_function(self.target.reinit), model)
-        called = reinitialization(model, self.target.device)
-        if not called.steps:
-            raise CannotReplay(NOTHING, GIVE)
-        return called
-
-    def _from_pretrained(self, seed: int, content: Content) -> Again | None:
-        """Build as transformers loads a checkpoint without keys; None where that makes another model."""
-        by = reinitialization(self.model, self.target.device)
-        seed_everything(seed)
-        with Filler(filling(content)):
-            try:
-                model = from_pretrained(self.model, {})
-            except Exception:  # the model takes more than a configuration, or this version other arguments
-                return None
-        tensors = tensors_of(model)
-        if tensors.keys() != self.timelines.tensors.keys():
-            return None
-        return Again(tensors, by, FROM_PRETRAINED)
-
     # Comparison
 
-    def _lost(self) -> Iterator[NotRestored]:
-        """The tensors that are left unwritten, that lose a tie, or that get other values."""
+    def _lost(self) -> Iterator[NotRestored | ChangedOnLoad]:
+        """The tensors that are left unwritten, that lose a tie or what was loaded, or that get other values."""
         seed = self.target.seed
-        first = self.again(seed, Content.DOWN)
+        first = self.rebuild.again(seed, Content.DOWN)
         self.said = first.said
-        other = self.again(seed, Content.UP).tensors
+        other = self.rebuild.again(seed, Content.UP).tensors
         raw = {
             path: differing(tensor, other.get(path))
             for path, tensor in first.tensors.items()
@@ -167,24 +79,47 @@ class Replay:
         del other
         raw = {path: mask for path, mask in raw.items() if how_many(mask)}
         if raw:
-            once_more = self.again(seed, Content.DOWN).tensors
+            once_more = self.rebuild.again(seed, Content.DOWN).tensors
             unstable = [path for path in raw if how_many(differing(first.tensors[path], once_more.get(path)))]
             if unstable:
                 self.reasons.append((f"initializing again gives {few(unstable)} other values each time", None))
             raw = {path: mask for path, mask in raw.items() if path not in unstable}
         yield from self._raw(first, raw)
         yield from self._changed(first, set(raw))
+        if self.loaded is not None:
+            yield from changed_on_load(self.rebuild, self.loaded, first, self.timelines, seed)
+            self.said += self._fates(first, raw)
 
-    def _judged(self) -> Iterator[str]:
-        """The tensors whose values the constructor determines."""
+    def _fates(self, first: Again, raw: Collection[str]) -> str:
+        """Say what became of the keys that were not loaded."""
+        keys = (*self.loaded.missing, *self.loaded.reshaped) if self.loaded is not None else ()
+        filled = self._filled(first)
+        left = [key for key in keys if key in raw]
+        tied = [key for key in keys if key in filled]
+        written = [key for key in keys if key not in raw and key not in filled]
+        fates = (("uninitialized then", left), ("tied to what was loaded", tied), ("initialized again", written))
+        return "".join(f"; {fate}: {few(named)}" for fate, named in fates if named)
+
+    def _filled(self, first: Again) -> set[str]:
+        """The tensors that hold what was loaded, by their own key or that of a tensor that they are tied to."""
+        if self.loaded is None:
+            return set()
+        loaded = self.loaded.state.keys() - set(self.loaded.reshaped)
+        held = {id(first.tensors[path]) for path in loaded if path in first.tensors}
+        return {path for path, tensor in first.tensors.items() if id(tensor) in held}
+
+    def _judged(self, first: Again | None = None) -> Iterator[str]:
+        """The tensors whose values the constructor determines, without those that were loaded."""
+        filled = self._filled(first) if first is not None else set[str]()
         for path in self.timelines.tensors:
-            if self.timelines.coverage(path) is Coverage.WRITTEN and self.timelines.trustworthy(path):
+            known = self.timelines.coverage(path) is Coverage.WRITTEN and self.timelines.trustworthy(path)
+            if known and path not in filled:
                 yield path
 
     def _raw(self, first: Again, raw: dict[str, torch.Tensor]) -> Iterator[NotRestored]:
-        kept = persistent_buffers(self.model) if first.said == FROM_PRETRAINED else set[str]()
+        kept = persistent_buffers(self.model) if first.pretrained and self.loaded is None else set[str]()
         gone = []
-        for path in self._judged():
+        for path in self._judged(first):
             tensor = first.tensors.get(path)
             if tensor is None:
                 gone.append(path)
@@ -210,8 +145,8 @@ class Replay:
             reason = f"the values of the second initialization were not judged: a build raised {describe(error)}"
             self.reasons.append((reason, None))
             return
-        again = self.again(self.target.seed + 1, Content.DOWN).tensors
-        for path in self._judged():
+        again = self.rebuild.again(self.target.seed + 1, Content.DOWN).tensors
+        for path in self._judged(first):
             if path in raw or path in tied or not all(path in tensors for tensors in (first.tensors, made, again)):
                 continue
             other = told_apart(Twice(self.timelines.tensors[path], made[path]), Twice(first.tensors[path], again[path]))
@@ -242,7 +177,8 @@ class Replay:
             replayed=first.said,
             lacking=lacking,
             paths=(path,),
-            pretrained=first.said == FROM_PRETRAINED,
+            pretrained=first.pretrained,
+            loaded=self.loaded is not None and path in (*self.loaded.missing, *self.loaded.reshaped),
             **what,
         )
 
@@ -276,7 +212,7 @@ class Replay:
             elements = how_many(differing(*pair))
             if elements:
                 unwritten = Unwritten(elements=elements, total=pair[0].numel())
-                built = Again(first, Reinitialization([]), "built with only its parameters on the meta device")
+                built = Again(first, {}, Reinitialization([]), "built with only its parameters on the meta device")
                 yield self._fact(path, built, unwritten=unwritten, loader=True)
 
     def _with_real_buffers(self, content: Content) -> Tensors:
@@ -285,27 +221,19 @@ class Replay:
             return tensors_of(self.make())
 
 
-def _joined(facts: list[NotRestored]) -> Iterator[NotRestored]:
+def _joined(facts: list[NotRestored | ChangedOnLoad]) -> Iterator[NotRestored | ChangedOnLoad]:
     """One fact for all tensors of one declaration that fare alike."""
-    alike: dict[tuple[object, ...], list[NotRestored]] = {}
+    alike: dict[tuple[object, ...], list[NotRestored | ChangedOnLoad]] = {}
     for fact in facts:
-        kind = (fact.other is None, fact.tied is None, fact.loader)
+        kind: tuple[object, ...]
+        if isinstance(fact, NotRestored):
+            kind = (fact.other is None, fact.tied is None, fact.loader)
+        else:
+            kind = (fact.overwritten,)
         alike.setdefault((fact.model, fact.name, fact.place, *kind), []).append(fact)
     for first, *others in alike.values():
         paths = tuple(path for fact in (first, *others) for path in fact.paths)
         yield msgspec.structs.replace(first, paths=paths)
-
-
-@crossing
-def from_pretrained(model: torch.nn.Module, state: Tensors) -> torch.nn.Module:
-    """Another model of the class, loaded from this state as transformers loads a checkpoint, without a file."""
-    cls: Any = type(model)
-    config: Any = model.config
-    dtype: Any = model.dtype
-    loaded: torch.nn.Module = cls.from_pretrained(
-        None, config=config, state_dict=dict(state), torch_dtype=dtype, ignore_mismatched_sizes=True
-    )
-    return loaded
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     made to the model as soon as it is built. ``argv`` is what the target finds in ``sys.argv`` behind its name. Names
     are imported from the current folder, then from the ``root``. ``replay`` says to build on the meta device as well,
     and to initialize again: with ``reinit``, the ``module:function`` that is called with the model, or as its framework
-    does.
+    does. A ``state_dict`` is the file to load then, or else the state dict of the model, without the ``missing_keys``.
     """
 
     spec: str
@@ -49,6 +49,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     inputs: tuple[tuple[Any, ...], dict[str, Any]] | None = None
     replay: bool = False
     reinit: str | None = None
+    missing_keys: tuple[str, ...] = ()
+    state_dict: str | None = None
 
     @property
     def gives_inputs(self) -> bool:
@@ -58,7 +60,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def replays(self) -> bool:
         """Whether the build on the meta device is asked for."""
-        return self.replay or self.reinit is not None
+        return self.replay or self.reinit is not None or bool(self.missing_keys) or self.state_dict is not None
 
     def parts(self) -> tuple[str, str]:
         """The module or file, and the attribute; raises TargetError when the specification has no such parts."""

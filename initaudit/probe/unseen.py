@@ -13,7 +13,7 @@ from initaudit.probe.request import Stage, Target
 from initaudit.subjects.builds import Irreproducible, SeedIgnored
 from initaudit.subjects.layers import CopiedLayers, EmbeddingWrite, GainDraw
 from initaudit.subjects.loops import ModelLoop
-from initaudit.subjects.lost_on_meta import NotRestored
+from initaudit.subjects.lost_on_meta import ChangedOnLoad, NotRestored
 from initaudit.subjects.lost_writes import CopyWrite, DerivedWrite
 from initaudit.subjects.module_tests import NameTest
 from initaudit.subjects.order import EarlyWalk, Overwritten
@@ -28,6 +28,7 @@ TRAINING = (EqualUnits.__name__, ZeroFactors.__name__)
 FORWARD = (*SIGNAL, Chain.__name__, *TRAINING, READ_FIRST)
 COMPARED = (COVERAGE, Irreproducible.__name__, SeedIgnored.__name__)
 RESTORED = (NotRestored.__name__,)
+LOADED = (ChangedOnLoad.__name__,)
 STARTS = tuple(
     kind.__name__
     for kind in (

@@ -40,7 +40,8 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     """A source file that the rule must (``invalid``) or must not (``valid``) report.
 
     ``fixed`` is the file after the rule's fix, ``target`` the attribute that the probe builds, if any, and ``count`` the
-    number of findings. With several ``ranks``, each of that many processes calls the target and audits the result.
+    number of findings. With several ``ranks``, each of that many processes calls the target and audits the result. With
+    ``missing_keys``, the probe replays the load of a state dict without them.
     """
 
     source: str
@@ -48,6 +49,7 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     target: str | None = None
     count: int = 1
     ranks: int = 1
+    missing_keys: tuple[str, ...] = ()
 
     def text(self) -> str:
         """Return the source, dedented, without the leading newline of a triple-quoted string."""

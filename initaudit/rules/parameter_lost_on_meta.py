@@ -237,6 +237,8 @@ def without(subject: NotRestored) -> str:
 
 def built(subject: NotRestored) -> str:
     """Say which model it is that loses the values of the constructor."""
+    if subject.loaded:
+        return "a model that loads a state dict without it"
     if subject.pretrained:
         return "a model that `from_pretrained` loads from a checkpoint without it"
     return "a model that is built on the meta device and gets its memory from `to_empty()`"
@@ -247,6 +249,8 @@ def otherwise(subject: NotRestored) -> str:
     if subject.tied is not None:
         return f"in {built(subject)}, `{subject.paths[0]}` is no longer tied to `{subject.tied}`; tie them again after `to_empty()`"
     now, was = subject.other or ("", "")
+    if subject.loaded:  # hooks of the load may have written it
+        return f"in {built(subject)}, `{subject.name}` gets {now}, where the constructor gives {was}"
     return f"in {built(subject)}, `{subject.by}` gives `{subject.name}` {now}, where the constructor gives {was}"
 
 

@@ -17,7 +17,7 @@ class NotRestored(Fact, frozen=True, kw_only=True):
     declaration. ``other`` are the values that were written instead of the constructor's and those of the constructor,
     in words; ``tied`` is the path of the tensor whose memory it no longer shares. ``pretrained`` says that the model
     was made by ``from_pretrained`` of transformers, ``loader`` that only the parameters were on the meta device, as
-    where a loader fills them from a checkpoint.
+    where a loader fills them from a checkpoint. ``loaded`` says that a state dict without its key was loaded.
     """
 
     observer: Observer
@@ -35,6 +35,25 @@ class NotRestored(Fact, frozen=True, kw_only=True):
     tied: str | None = None
     pretrained: bool = False
     loader: bool = False
+    loaded: bool = False
+
+
+class ChangedOnLoad(Fact, frozen=True, kw_only=True):
+    """A value of a state dict that the model does not hold after it was loaded.
+
+    ``place`` is the line that wrote the tensor last, or allocates it where that is not known. ``overwritten`` says that
+    what is there does not depend on what was loaded; otherwise it is computed from that, anew each time it is loaded.
+    ``loaded`` says in words how, and ``paths`` lead to all tensors of this declaration.
+    """
+
+    place: Place
+    model: str
+    name: str
+    overwritten: bool
+    elements: int
+    total: int
+    loaded: str
+    paths: tuple[str, ...] = ()
 
 
 class SkippedOnMeta(Fact, frozen=True, kw_only=True):

@@ -82,3 +82,21 @@ def test_a_configured_model_is_replayed(folder: Path) -> None:
     (folder / "initaudit.toml").write_text('[[models]]\ntarget = "net.py:Net"\nreplay = true\n')
     outcome = CliRunner().invoke(main, ["probe", "--output-format", "json"])
     assert [one["code"] for one in json.loads(outcome.stdout)] == ["INI106"]
+
+
+def test_missing_keys_imply_a_replay_and_say_what_became_of_them(folder: Path) -> None:
+    outcome = probe("net.py:Net", "--missing-keys", "wei*")
+    assert outcome.exit_code == 1 and "INI106" in outcome.stdout
+    assert "without 1 key (weight); initialized again: weight" in outcome.stderr
+
+
+def test_a_state_dict_that_cannot_be_used_is_an_error_of_use(folder: Path) -> None:
+    (folder / "broken.pt").write_text("nothing")
+    for flags, said in (
+        (("--missing-keys", "wieght"), "matches the missing key `wieght`; did you mean `weight`?"),
+        (("--state-dict", "absent.pt"), "net.py:Net: absent.pt: No such file or directory"),
+        (("--state-dict", "broken.pt"), "net.py:Net: broken.pt: it is neither safetensors nor"),
+    ):
+        outcome = probe("net.py:Net", *flags)
+        assert outcome.exit_code == 2 and said in outcome.stderr
+        assert "Traceback" not in outcome.stderr
