@@ -471,10 +471,8 @@ def _conclude(
         for one in report.unread:
             _log(printable(f"{one.place.filename}:{position(one.place)}: skipped: {one.reason}"))
     for seen in report.observations:
-        for remark in seen.remarks:
-            _log(printable(f"initaudit: warning: {seen.source}: {remark}"))
-        if seen.replayed is not None and not output.quiet:
-            _log(printable(f"replayed: {seen.source}: {seen.replayed}"))
+        for line in hints.remarks(seen, quiet=output.quiet):
+            _log(printable(line))
     if not output.quiet:
         for warning in report.warnings:
             _log(printable(f"initaudit: warning: {warning}"))

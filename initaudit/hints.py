@@ -1,4 +1,4 @@
-"""Suggest the next command in one line after the findings."""
+"""Lines after the findings: what was replayed, what was not done as asked, and the next command."""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 from initaudit.finding import Applicability, Finding
+from initaudit.observation import Observation
+
+
+def remarks(seen: Observation, *, quiet: bool) -> Iterator[str]:
+    """Yield what the user has to know of an observation, and unless ``quiet`` what was replayed."""
+    for remark in seen.remarks:
+        yield f"initaudit: warning: {seen.source}: {remark}"
+    if seen.replayed is not None and not quiet:
+        yield f"replayed: {seen.source}: {seen.replayed}"
 
 
 def next_step(findings: Sequence[Finding], offered: Collection[str]) -> Iterator[str]:

@@ -96,7 +96,7 @@ def test_flags_override_a_configuration(rules: dict[str, AnyRule]) -> None:
     ("selector", "hint"),
     [
         ("INI1001", "did you mean `INI101`?"),
-        ("INI11", "did you mean `INI101`?"),
+        ("INI51", "did you mean `INI501`?"),
         ("IN101", "did you mean `INI101`?"),
         ("corectness", "did you mean `correctness`?"),
         ("uninitialised-paramater", "did you mean `uninitialized-parameter`?"),
@@ -127,5 +127,6 @@ def test_per_file_ignores_hold_for_matching_files_only(tmp_path: Path, monkeypat
         "INI104",
         "INI108",
         "INI109",
+        "INI110",
     }
     assert "INI401" in selected.anywhere(["tests/test_net.py"])
