@@ -107,7 +107,7 @@ def _has_placeholder(held: Sequence[Token]) -> bool:
         behind = held[index + 1 :]
         if [each.text for each in behind[:2]] == ["?", "?"] and token.text == "?":
             return True
-        if token.text == "<" and behind and behind[0].text != "<" and _is_closed(behind):
+        if token.text == "<" and behind and behind[0].text != "<" and (_is_closed(behind) or _asks(behind)):
             return True
     return False
 
@@ -119,6 +119,12 @@ def _is_closed(held: Sequence[Token]) -> bool:
         one.text == ">" and (other is None or other.kind not in ("string", "opens", "other") or other.text in _GO_ON)
         for one, other in zip(held, following, strict=True)
     )
+
+
+def _asks(held: Sequence[Token]) -> bool:
+    """Return whether what stands before the next ``>`` asks the reader for code, without a comma behind it."""
+    texts = [each.text for each in held]
+    return ">" in texts and _YOURS.search(" ".join(texts[: texts.index(">")])) is not None
 
 
 def _begins_expression(held: Sequence[Token], index: int) -> bool:

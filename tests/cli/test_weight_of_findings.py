@@ -59,6 +59,9 @@ def notebook(*cells: str) -> Told:
         "classes = {???}",
         "def softmax(x):\n    # what goes here?\n\nprint(softmax(1))",
         "net = nn.Sequential(\n    nn.Linear(8, 8),\n    ...\n    # your code,\n    nn.ReLU(),\n)",
+        "net = attention(\n    <YOUR CODE HERE - fill in what is missing; see below>\n    is_causal=True)",
+        "net = attention(q, <your code> causal=True)",
+        "net = [\n    <Your answer: a layer>\n    nn.ReLU()\n]",
     ],
 )
 def test_a_blank_of_an_exercise_is_a_note(blank: str) -> None:
