@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.syntax.callers import is_given_frozen
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
@@ -46,7 +47,7 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
             distribution = Distribution(family="normal", std=1.0)
         else:
             continue
-        if _again(context, meanings, meaning, step) or _samples(context):
+        if _again(context, meanings, meaning, step) or _samples(context) or is_given_frozen(context):
             continue
         inputs = _inputs(context, target)
         yield WeightUse(

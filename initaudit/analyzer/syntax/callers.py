@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.snippets import dotted, nodes, spelled
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meaning import Meaning
 from initaudit.analyzer.syntax.meanings import Meanings
@@ -46,4 +46,42 @@ def _given(call: ast.Call, name: str, *, by_apply: bool) -> ast.expr | None:
             return owner if dotted(handed).rpartition(".")[2] == name else None
         case ast.Call(func=function, args=[first, *_]) if not by_apply:
             return first if dotted(function).rpartition(".")[2] == name else None
+    return None
+
+
+def is_given_frozen(context: Context) -> bool:
+    """Whether ``apply`` gives a function only models whose weights its callers freeze: what it draws is not trained."""
+    given = list(given_to(context, by_apply=True))
+    return bool(given) and all(spelled(each.node) in set(_frozen(each.context)) for each in given)
+
+
+def _frozen(context: Context) -> Iterator[str]:
+    """The models that some code freezes: by a method, or parameter by parameter in a loop."""
+    for node in context.walk():
+        match node:
+            case ast.For(
+                target=ast.Name(id=name), iter=ast.Call(func=ast.Attribute(value=owner, attr="parameters"), args=[])
+            ) if any(_freezes(each) == name for each in nodes(node)):
+                yield spelled(owner)
+            case ast.Call(func=ast.Attribute(value=owner, attr="requires_grad_")) if _freezes(node) is not None:
+                yield spelled(owner)
+            case _:
+                pass
+
+
+def _freezes(node: ast.AST) -> str | None:
+    """The source of what a call or an assignment freezes."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(value=owner, attr="requires_grad_"), args=[ast.Constant(value=False)], keywords=[]
+        ):
+            return spelled(owner)
+        case ast.Call(
+            func=ast.Attribute(value=owner, attr="requires_grad_"),
+            args=[],
+            keywords=[ast.keyword(value=ast.Constant(value=False))],
+        ):
+            return spelled(owner)
+        case ast.Assign(targets=[ast.Attribute(value=owner, attr="requires_grad")], value=ast.Constant(value=False)):
+            return spelled(owner)
     return None
