@@ -291,7 +291,7 @@ def baseline(asked: Asked, output: Output) -> int:
         return 2
     root = prepared.configuration.root.folder
     path = session.baseline_path(prepared.configuration) or root / DEFAULT_FILENAME
-    write_baseline(path, report.findings, Repositories(Path.cwd()).relative)
+    write_baseline(path, report.separate, Repositories(Path.cwd()).relative)
     if not output.quiet:
         _log(f"{_count(len(report.findings), 'finding')} written to {path}.")
     return 0

@@ -105,12 +105,14 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of a run. ``errors`` says what could not be done.
 
+    ``separate`` lists the findings as they were before those with one cause became one: a baseline knows each of them.
     ``unread`` lists the parts of notebooks and Markdown that may be Python and were skipped. ``warnings`` are neither
     findings nor errors.
     """
 
     findings: tuple[Finding, ...]
     summary: Summary
+    separate: tuple[Finding, ...] = ()
     observations: tuple[Observation, ...] = ()
     undecided: tuple[NotJudged, ...] = ()
     unread: tuple[Unread, ...] = ()
@@ -265,21 +267,22 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     hiding = _Hiding(task, sources)
     findings = hiding.remaining(finding for finding in found if selected.covers(finding))
     findings = merge.supersede(findings, {code: rule.supersedes for code, rule in rules.items()})
-    findings = list(demonstrations.weighed(merge.grouped(findings), sources))
     if task.noqa:
         facts = tuple(hiding.unused(selected, _Looked(watched, named, task.filenames)))
         judged = [moved(one.finding, sources.shown) for one in judge(_noticed(facts), rules.values())]
         useless = [finding for finding in judged if selected.covers(finding)]
         findings = sorted(findings + hiding.remaining(useless), key=merge.position)
-    findings = [selected.fixing(finding) for finding in findings]
+    findings = list(demonstrations.weighed(map(selected.fixing, findings), sources))
     findings = merge.fingerprinted(findings, sources.line, Repositories(Path.cwd()).relative)
+    known = [finding for finding in findings if finding.fingerprint in task.known]
     fresh = [finding for finding in findings if finding.fingerprint not in task.known]
     errors = [error for one in watched for error in one.errors]
     errors += [f"{named.name(one.source)}: {one.error}" for one in observations if one.error is not None]
     probed = [one for observer in watched if observer.observer is Observer.PROBE for one in observer.observations]
     not_built = sum(any(isinstance(fact, BuildFailure) for fact in one.facts) for one in probed)
     concerned = [one for one in fresh if task.changes is None or _in_changes(one, task.changes)]
-    reported = list(map(presentable, merge.weighed(concerned)))  # last: a finding that is not reported excuses none
+    # last: a finding that is not reported neither hides nor excuses another one
+    reported = list(map(presentable, merge.weighed(merge.grouped(concerned))))
     undecided = tuple(
         one for observation in observations for one in _not_judged(observation, selected, named, preview=preview)
     )
@@ -287,6 +290,7 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     unread = tuple(one for filename in task.filenames for one in sources.skipped(filename))
     return Report(
         findings=tuple(reported),
+        separate=tuple(map(presentable, concerned)),
         observations=observations,
         undecided=undecided,
         unread=unread,
@@ -300,7 +304,7 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
             skipped=task.skipped + len(unread),
             undecided=len(undecided),
             suppressed=hiding.count,
-            known=len(findings) - len(fresh),
+            known=len(merge.grouped(known)),
         ),
     )
 

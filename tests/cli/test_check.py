@@ -537,6 +537,78 @@ def test_only_changed_lines_are_reported_against_a_revision() -> None:
     ]
 
 
+SHARED = """\
+import torch
+from torch import nn
+
+
+class Scale(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.empty(3))
+
+
+class Shift(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(3))
+        self.gate = nn.Parameter(torch.zeros(3))
+
+
+net = nn.Sequential(Scale(), Shift())
+"""
+"""Two classes that one line builds: what is uninitialized in them has one cause, and is one finding."""
+
+
+@pytest.mark.parametrize(
+    "name, new",
+    [
+        pytest.param(
+            "shift", SHARED.replace("shift = nn.Parameter(torch.zeros", "shift = nn.Parameter(torch.empty"), id="after"
+        ),
+        pytest.param(
+            "gate", SHARED.replace("gate = nn.Parameter(torch.zeros", "gate = nn.Parameter(torch.empty"), id="last"
+        ),
+        pytest.param(
+            "first",
+            SHARED.replace(
+                "        self.scale", "        self.first = nn.Parameter(torch.empty(3))\n        self.scale"
+            ),
+            id="before",
+        ),
+    ],
+)
+def test_a_new_finding_with_the_cause_of_a_known_one_is_reported(name: str, new: str) -> None:
+    """Neither a baseline nor a line that did not change hides it, although both would be one finding."""
+    Path(".git").rmdir()
+    git("init", "-q")
+    write("net.py", SHARED)
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    assert initaudit("baseline", "--select", "INI101").stderr.startswith("1 finding written")
+    write("net.py", new)
+    for known in ("--baseline", ".initaudit-baseline.json"), ("--diff-base", "HEAD", "--isolated"):
+        found = json.loads(initaudit("--select", "INI101", *known, "--output-format", "json").stdout)
+        assert [(one["parameter"], one["affects"]) for one in found] == [(name, [])], known
+
+
+def test_a_baseline_holds_every_finding_of_one_cause() -> None:
+    write("net.py", SHARED.replace("torch.zeros", "torch.empty"))
+    (found,) = json.loads(initaudit("--select", "INI101", "--output-format", "json").stdout)
+    assert found["affects"] == ["Shift.shift", "Shift.gate"]
+    assert initaudit("baseline", "--select", "INI101").stderr.startswith("1 finding written")
+    known = json.loads(Path(".initaudit-baseline.json").read_text(encoding="utf-8"))["findings"]
+    assert [entry["message"].split("`")[1] for entry in known] == ["scale", "shift", "gate"]
+    outcome = initaudit("--select", "INI101")
+    assert (outcome.exit_code, outcome.stdout) == (0, "")
+    assert "1 in the baseline" in outcome.stderr
+    write(
+        "net.py",
+        SHARED.replace("torch.zeros", "torch.empty").replace("        self.scale = nn.Parameter(torch.empty(3))\n", ""),
+    )
+    assert initaudit("--select", "INI101").exit_code == 0
+
+
 def test_what_the_baseline_wrote_is_known_from_then_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write("initaudit.toml", "select = ['INI1']\n")
     write("pkg/net.py")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer.module import Module
@@ -25,7 +26,7 @@ def importing(project: Project, module: Module) -> set[Module]:
     while level and len(found) < MAX_FILES:
         inner = level.pop()
         word = inner.name.removesuffix(".__init__").rpartition(".")[2]
-        given = tuple(name.encode() for name in (word, *inner.outline.members, *inner.outline.globals))
+        given = (os.fsencode(word), *(name.encode() for name in (*inner.outline.members, *inner.outline.globals)))
         for filename in project.find(Search(folder, imported=given)):
             other = project.load(filename)
             if other is None or other in found:
