@@ -14,6 +14,7 @@ import msgspec
 
 from initaudit.finding import Place
 
+SHALLOW = "; this clone is shallow: fetch that revision first (`fetch-depth: 0` for actions/checkout)"
 _HUNK = re.compile(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@")
 
 
@@ -99,7 +100,8 @@ def changes_since(revision: str, filenames: Iterable[str], repositories: Reposit
         for filename in real:
             rows.setdefault(filename, None)
     if len(errors) == max(len(by_root), 1):
-        raise RepositoryError(f"cannot compare with `{revision}`: {errors[0]}")
+        shallow = any(map(_is_shallow, by_root or [repositories.here]))
+        raise RepositoryError(f"cannot compare with `{revision}`: {errors[0]}" + (SHALLOW if shallow else ""))
     return Changes(rows)
 
 
@@ -121,6 +123,13 @@ def changes_of_text(revision: str, filename: str, raw: bytes, repositories: Repo
     )
     steps = difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     return Changes({real: tuple(range(start + 1, end + 1) for kind, _, _, start, end in steps if kind != "equal")})
+
+
+def _is_shallow(root: Path) -> bool:
+    """Whether a clone lacks commits, as that of a CI service does."""
+    with contextlib.suppress(RepositoryError):
+        return _git(root, "rev-parse", "--is-shallow-repository").strip() == "true"
+    return False
 
 
 def _refuse_flag(revision: str) -> None:

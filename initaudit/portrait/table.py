@@ -61,7 +61,8 @@ def read(content: bytes) -> Table:
     try:
         document = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise TableError(f"not JSON: {error}") from error
+        reason = str(error).removeprefix("JSON is malformed: ")
+        raise TableError(f"not a table that `initaudit probe --table` writes: not JSON: {reason}") from error
     if not isinstance(document, dict) or not isinstance(document.get("models"), list) or "version" in document:
         raise TableError("JSON, but not a table that `initaudit probe --table` writes")
     version = document.get("schema_version")

@@ -85,7 +85,7 @@ def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, ma
     except Exception as error:  # whatever the user's forward raises
         if is_ours(error):
             return Forward(skipped="initaudit itself failed", failure=error)
-        refused = f"the forward raised {describe(error)}"
+        refused = f"the forward raised {describe(error)}{_given_as_sizes(model, target)}"
         return Forward(skipped=refused, refused=refused)
     found = list(_chains((*first.chains, *trained), timelines))
     members = {
@@ -111,6 +111,16 @@ def run_forward(model: torch.nn.Module, timelines: Timelines, target: Target, ma
         remedy=None if unmeasured is None else "other inputs, such as a larger batch, may run: --input-size",
         left_out=left_out,
     )
+
+
+def _given_as_sizes(model: torch.nn.Module, target: Target) -> str:
+    """What inputs that were given by their size are, and what else the flags can give."""
+    if target.inputs is not None or target.input_data is not None or not target.input_sizes:
+        return ""
+    indices = not target.dtypes and any(isinstance(one, torch.nn.Embedding) for one in model.modules())
+    whole = "; `--dtype int64` gives indices, as an embedding takes" if indices else ""
+    sizes = " and ".join(map(str, target.input_sizes))
+    return f", on inputs of size {sizes}, the first number of which is the batch{whole}"
 
 
 def _usages(unwritten: Neutral, first: Pass) -> dict[str, Usage]:

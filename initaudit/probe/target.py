@@ -107,6 +107,11 @@ def find(name: str, path: str) -> Any:
 def _import(name: str) -> ModuleType:
     sys.path[:0] = import_roots(Path.cwd())
     file: Path | None = None
+    if name.endswith(".ipynb"):
+        raise TargetError(
+            f"{name} is a notebook, which the probe cannot import: move the class to a .py file, "
+            "or call `initaudit.audit` in a cell of the notebook"
+        )
     if name.endswith(".py"):
         file = Path(name).resolve()
         if not file.is_file():

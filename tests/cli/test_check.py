@@ -609,6 +609,27 @@ def test_a_baseline_holds_every_finding_of_one_cause() -> None:
     assert initaudit("--select", "INI101").exit_code == 0
 
 
+def test_that_a_shallow_clone_lacks_the_revision_to_compare_with_is_said() -> None:
+    """The clone of a CI service has one commit of one branch."""
+    Path(".git").rmdir()
+    git("init", "-q", "-b", "main")
+    write("net.py")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    outcome = initaudit("--diff-base", "origin/main")
+    assert outcome.exit_code == 2 and "shallow" not in outcome.stderr
+    git("switch", "-q", "-c", "change")
+    write("net.py", RAW + "        self.bias = nn.Parameter(t.empty(3))\n")
+    git("commit", "-q", "-a", "-m", "second")
+    git("clone", "-q", "--depth", "1", Path.cwd().as_uri(), "clone")
+    outcome = initaudit("clone", "--diff-base", "origin/main")
+    assert outcome.exit_code == 2
+    assert "this clone is shallow: fetch that revision first (`fetch-depth: 0` for actions/checkout)" in outcome.stderr
+    git("fetch", "-q", "--unshallow", "origin", "main:refs/remotes/origin/main", folder="clone")
+    outcome = initaudit("clone", "--diff-base", "origin/main", "--output-format", "json")
+    assert [one["parameter"] for one in json.loads(outcome.stdout)] == ["bias"]
+
+
 def test_what_the_baseline_wrote_is_known_from_then_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write("initaudit.toml", "select = ['INI1']\n")
     write("pkg/net.py")

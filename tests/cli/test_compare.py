@@ -162,8 +162,8 @@ def test_a_class_may_be_renamed() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("not json", "bad.json: not JSON: "),
-        ("", "bad.json: not JSON: "),
+        ("not json", "bad.json: not a table that `initaudit probe --table` writes: not JSON: invalid character"),
+        ("", "bad.json: not a table that `initaudit probe --table` writes: not JSON: "),
         ("[]", "bad.json: JSON, but not a table that `initaudit probe --table` writes"),
         ('{"schema_version": 1, "version": "1", "models": []}', "bad.json: JSON, but not a table"),
         ('{"schema_version": 99, "models": []}', "bad.json: schema version 99; this version of initaudit reads 2"),

@@ -118,11 +118,42 @@ def test_a_forward_that_fails_on_the_users_inputs_is_an_error_of_use(project: Pa
     result = run("probe", "net.py:Net", "--input-size", "8,5")
     assert result.exit_code == 2
     assert "the forward raised RuntimeError: mat1 and mat2 shapes" in result.stderr and "net.py:13" in result.stderr
+    assert "on inputs of size (8, 5), the first number of which is the batch" in result.stderr
+    assert "--dtype" not in result.stderr
     assert run("probe", "net.py:Net", "--input-size", "8,4").exit_code == 0
     result = run("probe", "net.py:Net")
     assert result.exit_code == 0
     assert "on inferred inputs the forward raised ValueError: a batch of 32 at net.py:12" in result.stderr
     assert "--input-size" in result.stderr and "--input-data" in result.stderr
+
+
+def test_sizes_for_a_model_of_indices_need_a_dtype_and_the_error_says_so(project: Path) -> None:
+    write(
+        project / "net.py",
+        """
+        from torch import nn
+
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.table = nn.Embedding(10, 4)
+
+            def forward(self, indices):
+                return self.table(indices + 0)
+        """,
+    )
+    result = run("probe", "net.py:Net", "--input-size", "8,5")
+    assert result.exit_code == 2
+    assert "`--dtype int64` gives indices, as an embedding takes" in result.stderr
+    assert run("probe", "net.py:Net", "--input-size", "8,5", "--dtype", "int64").exit_code == 0
+
+
+def test_a_class_in_a_notebook_cannot_be_built_and_the_error_says_what_to_do(project: Path) -> None:
+    write(project / "lesson.ipynb", "{}")
+    result = run("probe", "lesson.ipynb:Net")
+    assert result.exit_code == 2
+    assert "lesson.ipynb is a notebook, which the probe cannot import: move the class to a .py file" in result.stderr
 
 
 def test_a_failed_import_shows_what_the_target_said_and_the_users_own_line(project: Path) -> None:
