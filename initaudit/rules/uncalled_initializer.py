@@ -12,7 +12,8 @@ from initaudit.subjects.lost_writes import BareReference
 class UncalledInitializer(Rule[BareReference]):
     """
     ## What it does
-    Reports a statement that names an initializer without calling it: `self.reset_parameters`, `nn.init.xavier_uniform_`, `net.apply`.
+    Reports a statement that names an initializer without calling it: `self.reset_parameters`, `nn.init.xavier_uniform_`,
+    `net.apply`, `target.load_state_dict`. Also reports a `map` or a generator that would call one, if nothing iterates over it.
 
     ## Why is this bad?
     Python looks up the name and does nothing else. The parameters that the call would initialize keep their values, or stay
@@ -89,6 +90,14 @@ class UncalledInitializer(Rule[BareReference]):
             """,
             count=2,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+            (nn.init.zeros_(m.bias) for m in net.modules() if isinstance(m, nn.Linear))
+            """,
+        ),
     )
     valid = (
         Example(
@@ -117,10 +126,14 @@ class UncalledInitializer(Rule[BareReference]):
 
     def check(self, subject: BareReference) -> Iterator[Finding]:
         left = f"; {_listed(subject.parameters)} not initialized" if subject.parameters else ""
+        message, seen = f"`{subject.source}` is named but not called{left}", "the statement contains no call"
+        if subject.within is not None:
+            message = f"nothing iterates over this {subject.within}, so `{subject.source}` is never called{left}; write a loop"
+            seen = "the statement drops what it makes"
         yield self.finding(
             subject.place,
-            f"`{subject.source}` is named but not called{left}",
-            evidence=[Evidence(Observer.ANALYZER, "the statement contains no call")],
+            message,
+            evidence=[Evidence(Observer.ANALYZER, seen)],
             model=subject.model,
             parameter=subject.parameters[0] if len(subject.parameters) == 1 else None,
             affects=subject.parameters,

@@ -22,7 +22,8 @@ class DroppedTensor(Fact, frozen=True, kw_only=True):
 
 
 class BareReference(Fact, frozen=True, kw_only=True):
-    """An expression statement that only names an initializer: ``init.xavier_uniform_``.
+    """An expression statement that only names an initializer: ``init.xavier_uniform_``, also ``within`` a ``map`` or a
+    generator that nothing iterates over.
 
     ``parameters`` are those of class ``model`` that the call would have initialized and nothing else does.
     """
@@ -30,6 +31,7 @@ class BareReference(Fact, frozen=True, kw_only=True):
     place: Place
     source: str
     callable_without_arguments: bool
+    within: str | None = None
     model: str | None = None
     parameters: tuple[str, ...] = ()
 

@@ -11,7 +11,7 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.syntax.context import Context, function_context
 from initaudit.analyzer.syntax.functions import own_nodes
 from initaudit.analyzer.syntax.meaning import Names, What
-from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.meanings import RECURRENT, Meanings
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE
 from initaudit.subjects.lost_writes import AssignedTensor
 
@@ -26,7 +26,7 @@ KEEP_KIND = METHODS | {"float", "double", "to", "normal_", "uniform_"}
 
 
 @reads(AssignedTensor, scope=Context, words=".weight= .bias=")
-@reads(AssignedTensor, scope=Context, words=("setattr(", "weight bias"))
+@reads(AssignedTensor, scope=Context, words=("setattr(", "weight bias named_parameters("))
 def assigned_tensors(context: Context) -> Iterator[AssignedTensor]:
     """``layer.weight = torch.randn(...)`` where the layer is one of torch's."""
     meanings = Meanings(context)
@@ -42,10 +42,19 @@ def assigned_tensors(context: Context) -> Iterator[AssignedTensor]:
                 )
             ):
                 target = ast.copy_location(ast.Attribute(owner, name, ast.Store()), owner)
+            case ast.Expr(value=ast.Call(func=ast.Name(id="setattr"), args=[owner, ast.Name(id=name), value])):
+                target = ast.copy_location(ast.Attribute(owner, name, ast.Store()), owner)
             case _:
                 continue
+        if isinstance(name, str) and name not in ("weight", "bias"):
+            walked = step.names.get(name)
+            named = walked is not None and walked.what is What.NAME and walked.source.endswith("named_parameters()")
+            of_owner = walked is not None and walked.source.rpartition(".")[0] == ast.unparse(owner)
+            if not named or not of_owner:
+                continue
         layer = meanings.meaning(owner, step.names)
-        if layer is None or layer.what is not What.MODULE or not layer.kinds or not set(layer.kinds) <= LAYERS:
+        known = LAYERS if name in ("weight", "bias") else LAYERS | RECURRENT
+        if layer is None or layer.what is not What.MODULE or not layer.kinds or not set(layer.kinds) <= known:
             continue
         if step.guarded or _taken_out(context, target):
             continue

@@ -22,6 +22,7 @@ INITIALIZER_METHODS = {
 
 
 @reads(BareReference, scope=Context, words=":_; :apply; :load_state_dict; :init*; :reset*; :weight*; :param*; :map(")
+@reads(BareReference, scope=Context, words=("'for'", "_("), nearby="modules( children( parameters(")
 def bare_references(context: Context) -> Iterator[BareReference]:
     """Expression statements that only name an initializer, unless they try whether there is one."""
     for step in Meanings(context).steps():
@@ -34,10 +35,11 @@ def bare_references(context: Context) -> Iterator[BareReference]:
 def _bare_reference(context: Context, expression: ast.expr) -> BareReference | None:
     """An initializer that a statement names and does not call: by itself, or in a ``map`` that nothing goes through."""
     match expression:
-        case ast.Call(func=ast.Name(id="map"), args=[first, _]):
-            of_torch = (context.canonical(first) or "").startswith(torch_api.INIT)
-            initializes_each = of_torch or _own_initializer(context, first) is not None
-            return _reference(context, first, False) if initializes_each else None
+        case ast.Call(func=ast.Name(id="map"), args=[called, _]) | ast.GeneratorExp(elt=ast.Call(func=called)):
+            of_torch = (context.canonical(called) or "").startswith(torch_api.INIT)
+            initializes_each = of_torch or _own_initializer(context, called) is not None
+            what = "map" if isinstance(expression, ast.Call) else "generator"
+            return _reference(context, called, False, within=what) if initializes_each else None
     if not isinstance(expression, ast.Attribute | ast.Name):
         return None
     name = context.canonical(expression)
@@ -93,13 +95,16 @@ def _needs_no_argument(context: Context, method: ast.Attribute) -> bool:
     return all(param.arg in optional for param in given)
 
 
-def _reference(context: Context, expression: ast.expr, callable_alone: bool) -> BareReference:
+def _reference(
+    context: Context, expression: ast.expr, callable_alone: bool, within: str | None = None
+) -> BareReference:
     own = own_attribute(expression)
     parameters = _left_raw(context.project, context.cls, own) if own is not None and context.cls is not None else ()
     return BareReference(
         place=context.snippet.place(expression),
         source=context.snippet.source(expression),
         callable_without_arguments=callable_alone,
+        within=within,
         model=context.cls.qualname if parameters and context.cls is not None else None,
         parameters=parameters,
     )

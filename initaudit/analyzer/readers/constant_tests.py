@@ -33,9 +33,7 @@ def constant_tests(context: Context) -> Iterator[ConstantTest]:
     """Conditions before an initialization with a part that is no condition, or that nothing fulfils."""
     meanings = Meanings(context)
     for step in meanings.steps():
-        if not isinstance(step.statement, ast.If) or not _guards_initialization(step.statement):
-            continue
-        for test in _tests(step.statement.test):
+        for test in (part for guard in _guards(step.statement) for part in _tests(guard)):
             yield from _always_text(context, test)
             yield from _two_values(context, test)
             yield from _never_module(context, test, step.names)
@@ -79,8 +77,16 @@ def _has_rest(statement: ast.stmt) -> bool:
     return bool(rest) and not asks_again
 
 
-def _guards_initialization(statement: ast.If) -> bool:
-    return any(map(initializes, (*statement.body, *statement.orelse)))
+def _guards(statement: ast.stmt) -> Iterator[ast.expr]:
+    """The conditions of a statement itself that decide whether something is initialized."""
+    match statement:
+        case ast.If(test=test, body=body, orelse=otherwise):
+            if any(map(initializes, (*body, *otherwise))):
+                yield test
+        case ast.Expr(value=value):
+            for node in ast.walk(value):
+                if isinstance(node, ast.IfExp) and initializes(ast.Expr(node.body)):
+                    yield node.test
 
 
 def _tests(test: ast.expr) -> Iterator[ast.expr]:
@@ -99,9 +105,10 @@ def _always_text(context: Context, test: ast.expr) -> Iterator[ConstantTest]:
         return
     texts = [value for value in test.values if isinstance(value, ast.Constant) and isinstance(value.value, str)]
     compared = [value for value in test.values if isinstance(value, ast.Compare)]
-    if not texts or not compared or any(not text.value for text in texts):
+    alone = len(texts) == len(test.values)
+    if not texts or not (compared or alone) or any(not text.value for text in texts):
         return
-    always = isinstance(test.op, ast.Or)
+    always = alone or isinstance(test.op, ast.Or)
     yield ConstantTest(
         place=context.snippet.place(test),
         source=context.snippet.source(test),

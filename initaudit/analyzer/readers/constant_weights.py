@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
@@ -33,7 +34,7 @@ DIMENSIONS = {"dim", "ndim", "ndimension"}
 @reads(
     ConstantWeights,
     scope=Context,
-    words="constant_( fill_( zeros_( ones_( zero_( constant( normal_( normal( ones( zeros( full( _like(",
+    words="constant_( fill_( zeros_( ones_( zero_( constant( normal_( normal( ones( zeros( full( _like( ]=",
     nearby="modules( apply( parameters( children(",
 )
 def constant_weights(context: Context) -> Iterator[ConstantWeights]:
@@ -45,6 +46,8 @@ def constant_weights(context: Context) -> Iterator[ConstantWeights]:
                 found = _filled(context, call)
             case ast.Assign(targets=[ast.Attribute(attr="data") as target], value=ast.Call() as call):
                 found = _replaced(context, target, call)
+            case ast.Assign(targets=[ast.Subscript(value=target, slice=index)], value=value) as call:
+                found = (target, ast.unparse(value)) if _is_whole(index) and _is_number(value) else None
             case _:
                 continue
         meaning = meanings.meaning(found[0], step.names) if found is not None else None
@@ -137,6 +140,14 @@ def _replaced(context: Context, target: ast.expr, call: ast.Call) -> tuple[ast.e
     if made == "full" and len(call.args) == 2 and _is_number(call.args[1]):
         return target, ast.unparse(call.args[1])
     return None
+
+
+def _is_whole(index: ast.expr) -> bool:
+    """Whether an index selects everything: ``[:]``, ``[...]``."""
+    match index:
+        case ast.Slice(lower=None, upper=None, step=None) | ast.Constant(value=builtins.Ellipsis):
+            return True
+    return False
 
 
 def _asks_for_weights(test: ast.expr, step: Step) -> bool:

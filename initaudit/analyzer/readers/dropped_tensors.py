@@ -64,6 +64,11 @@ def _computed(context: Context, meanings: Meanings, value: ast.BinOp, names: Nam
     target = _tensor(meanings, value.left, names)
     if target is None:
         target = _tensor(meanings, value.right, names)
+        made = next((side for side in (value.left, value.right) if isinstance(side, ast.Call | ast.BinOp)), None)
+        if target is None and isinstance(made, ast.Call):
+            return _dropped(context, meanings, made, names)
+        if target is None and isinstance(made, ast.BinOp):
+            return _computed(context, meanings, made, names)
         return None if target is None else _fact(context, value, "arithmetic", target, None)
     method = IN_PLACE.get(type(value.op))
     inplace = (

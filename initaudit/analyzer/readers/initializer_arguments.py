@@ -12,7 +12,7 @@ from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter, method, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
-from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.meanings import RECURRENT, Meanings
 from initaudit.analyzer.syntax.structure import Attribute, Layer, constructed, without
 from initaudit.subjects.initializers import ModuleGiven, VectorGiven
 
@@ -27,7 +27,6 @@ LAYERS = {f"torch.nn.{name}" for name in torch_api.LINEAR_LIKE}
 NORMS = {f"torch.nn.{name}" for name in torch_api.NORMALIZATIONS - {"LayerNorm", "RMSNorm", "LocalResponseNorm"}}
 """Normalizations whose gain has one dimension whatever they are given."""
 NORMS_TOO = NORMS | {"torch.nn.LayerNorm", "torch.nn.RMSNorm"}
-RECURRENT = {f"torch.nn.{name}" for name in ("LSTM", "GRU", "RNN")}
 WITH_BIASES = {f"torch.nn.{name}Cell" for name in ("LSTM", "GRU", "RNN")} | RECURRENT | LAYERS | NORMS
 ALLOCATIONS = {f"torch.{name}" for name in ("empty", "zeros", "ones", "rand", "randn", "Tensor", "FloatTensor")}
 VECTORS = {**{(kind, "bias"): "a bias" for kind in LAYERS | NORMS}, **{(kind, "weight"): "a gain" for kind in NORMS}}

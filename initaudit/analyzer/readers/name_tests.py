@@ -97,6 +97,15 @@ def _names(context: Context, model: ast.expr) -> frozenset[str] | None:
     """The parts that names of a model can have, without numbers; None when they are not all known."""
     if isinstance(model, ast.Name) and model.id == "self":
         return _of_class(context.project, context.cls) if context.cls is not None else None
+    if (held := own_attribute(model)) is not None and context.cls is not None:
+        attribute = constructed(context.project, context.cls).get(held)
+        if attribute is None or not attribute.complete or not attribute.layers:
+            return None
+        inner = [
+            _of_class(context.project, each.cls) if each.cls is not None else _of_layer(each.kind)
+            for each in attribute.layers
+        ]
+        return frozenset().union(*[each for each in inner if each is not None]) if None not in inner else None
     if not isinstance(model, ast.Name):
         return None
     made = [

@@ -14,7 +14,7 @@ from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, function_context, method, own_attribute, own_attributes
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed
-from initaudit.analyzer.syntax.walks import Walk, walked, written
+from initaudit.analyzer.syntax.walks import Walk, walked, writes, written
 from initaudit.analyzer.usage import Usage, usage
 from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
@@ -22,6 +22,7 @@ from initaudit.subjects.order import Overwritten
 CONSTANTS = {"zeros_", "ones_", "constant_", "zero_", "fill_", "eye_", "copy_"}
 """What writes values that somebody has chosen: constants, and what was computed."""
 WRITING = groups(" ".join(f"{name}(" for name in sorted(CONSTANTS)))
+EMBEDDING = "torch.nn.Embedding"
 FLAG = re.compile(r"^_?(?:no|skip)_(?:\w+_)?(?:re)?init(?:ialize|ialization)?$")
 KNOWS = re.compile(r"_no_\w*init|skip|_is_")
 """What stands in an initializer that leaves some modules out."""
@@ -37,7 +38,9 @@ KNOWS = re.compile(r"_no_\w*init|skip|_is_")
 def overwritten(context: Context) -> Iterator[Overwritten]:
     """What is initialized on purpose, and drawn anew by a walk over the whole object."""
     function, cls = context.function, context.cls
-    if function is None or cls is None or function.name != "__init__" or not _writes_constants(context):
+    if function is None or cls is None or function.name != "__init__":
+        return
+    if not _writes_constants(context) and not context.holds("from_pretrained("):
         return
     for position, statement in enumerate(function.body):
         walks = walked(context, statement)
@@ -52,6 +55,25 @@ def overwritten(context: Context) -> Iterator[Overwritten]:
             made = _constructor(context, inner)
             if made is not None and made.function is not None and not again.mentions(inner.definition.name):
                 yield from again.of(made, made.function.body, constructed(context.project, inner))
+
+
+@reads(Overwritten, scope=Context, words=("'for'", "_("), named="__init__")
+def overwritten_in_loops(context: Context) -> Iterator[Overwritten]:
+    """What a constructor initializes on purpose, and a loop over layers that it lists draws anew."""
+    function, cls = context.function, context.cls
+    if function is None or cls is None or function.name != "__init__" or not _writes_constants(context):
+        return
+    for position, statement in enumerate(function.body):
+        match statement:
+            case ast.For(target=ast.Name(id=element), iter=ast.List(elts=listed) | ast.Tuple(elts=listed), body=body):
+                direct: list[ast.stmt] = [inner for inner in body if isinstance(inner, ast.Expr)]
+                walk = Walk(context, element, body, writes(context, direct, element))
+            case _:
+                continue
+        names = set(map(own_attribute, listed))
+        structure = {name: one for name, one in constructed(context.project, cls).items() if name in names}
+        again = _Again(context, statement, [walk], function.body[position + 1 :], every=True)
+        yield from again.of(context, function.body[:position], structure)
 
 
 def _writes_constants(context: Context) -> bool:
@@ -114,10 +136,13 @@ def _classes(project: Project, layers: list[Layer]) -> list[Defined]:
 class _Again:
     """A statement that goes over all modules of an object, and what runs after it."""
 
-    def __init__(self, context: Context, statement: ast.stmt, walks: list[Walk], later: list[ast.stmt]) -> None:
+    def __init__(
+        self, context: Context, statement: ast.stmt, walks: list[Walk], later: list[ast.stmt], *, every: bool = False
+    ) -> None:
+        """``every`` says that the walks are meant for all that they go over, whatever it is."""
         self.place = context.snippet.place(statement)
         self.source = ast.unparse(statement).partition("\n")[0]
-        self.meant = [write for walk in walks for write in walk.writes if write.kinds]
+        self.meant = [write for walk in walks for write in walk.writes if write.kinds or every]
         called = [found for name in own_attributes(statement) if (found := method(context, name)) is not None]
         self.used = [_used(walk, context) for walk in walks] + [usage(later)]
         self.used += [each.module.usage(each.definition) for each in called if each.definition is not None]
@@ -131,8 +156,28 @@ class _Again:
         """Constants that a constructor writes in its own layers, and that are drawn anew."""
         for statement in body:
             for inner in statement.body if isinstance(statement, ast.With) else [statement]:
-                if isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Call):
-                    yield from self._call(context, inner.value, structure)
+                match inner:
+                    case ast.Expr(value=ast.Call() as call):
+                        yield from self._call(context, call, structure)
+                    case ast.Assign(targets=[target], value=ast.Call(func=made)) if (
+                        context.canonical(made) == f"{EMBEDDING}.from_pretrained"
+                    ):
+                        yield from self._pretrained(context, inner, own_attribute(target))
+
+    def _pretrained(self, context: Context, statement: ast.Assign, name: str | None) -> Iterator[Overwritten]:
+        """A table of given vectors, which is drawn anew."""
+        embedding = Layer(EMBEDDING, EMBEDDING)
+        drawn = any(write.attribute == "weight" and write.meant_for(context, embedding) for write in self.meant)
+        if name is not None and context.cls is not None and drawn and not self.mentions(name):
+            yield Overwritten(
+                observer=Observer.ANALYZER,
+                place=context.snippet.place(statement),
+                source=context.snippet.source(statement.value),
+                by=self.source,
+                again=self.place,
+                model=context.cls.qualname,
+                parameter=f"{name}.weight",
+            )
 
     def _call(self, context: Context, call: ast.Call, structure: dict[str, Attribute]) -> Iterator[Overwritten]:
         target = written(context, call)

@@ -15,11 +15,14 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.context import Class, Context, function_context, own_attribute
+from initaudit.analyzer.syntax.results import OUT_OF_PLACE
 from initaudit.subjects.weights import RawTensor
 
 WRAPPERS = {"torch.autograd.Variable", "torch.Variable", "torch.nn.Parameter"}
 METADATA = {"shape", "size", "dtype", "device", "dim", "ndim", "numel", "requires_grad", "is_cuda", "stride", "grad"}
 MOVES = {"to", "cuda", "cpu", "float", "double", "half", "requires_grad_", "expand", "view", "unsqueeze", "repeat", "t"}
+COMPUTES = OUT_OF_PLACE | {"sum", "mean", "std", "var", "norm", "matmul", "mm", "bmm", "dot", "softmax", "log_softmax"}
+"""Methods of a tensor that compute a new one, or a number, with its values."""
 OPTIMIZERS = "torch.optim."
 
 
@@ -158,6 +161,9 @@ def _is_read(context: Context, node: ast.AST) -> bool:
             return True
         case ast.Call(func=function) if node is not function:
             return _only_reads(context, parent)
+        case ast.Attribute(attr=name):
+            called = context.snippet.parents.get(parent)
+            return name in COMPUTES and isinstance(called, ast.Call) and called.func is parent
     return False
 
 

@@ -66,7 +66,7 @@ def repeated_layers(context: Context) -> Iterator[RepeatedLayer]:
             place=context.snippet.place(call),
             source=context.snippet.source(items),
             layer=context.snippet.source(layer),
-            listed=isinstance(items, ast.ListComp | ast.GeneratorExp) or _hands_on(items),
+            listed=isinstance(items, ast.ListComp | ast.GeneratorExp | ast.DictComp) or _hands_on(items),
         )
 
 
@@ -118,6 +118,10 @@ def _repeated(context: Context, items: ast.expr, lists: dict[str, ast.expr]) -> 
             bound = {each for one in items.generators for each in targets(one.target)}
             if name not in bound:
                 yield items, items.elt
+        case ast.DictComp(value=ast.Name(id=name)):
+            bound = {each for one in items.generators for each in targets(one.target)}
+            if name not in bound:
+                yield items, items.value
         case ast.ListComp(elt=ast.Call() as made) | ast.GeneratorExp(elt=ast.Call() as made):
             bound = {each for one in items.generators for each in targets(one.target)}
             yield from ((items, layer) for layer in _handed(context, made) if layer.id not in bound)

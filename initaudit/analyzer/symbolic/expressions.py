@@ -238,9 +238,9 @@ def get_item(run: Run, owner: Value, index: Index) -> Value:
             return choose(test, get_item(run, then, index), get_item(run, otherwise, index))
         case Tensor():
             return tensors.part_of(owner, index)
-        case Sequence(items=[_, *_] as items) if index.sliced:
+        case Sequence(items=[_, _, *_] as items) if index.sliced:
             return replace(owner, items=_slice(items, index))
-        case Instance(children=[_, *_] as items, cls=None) if index.sliced:
+        case Instance(children=[_, _, *_] as items, cls=None) if index.sliced:
             return replace(owner, children=_slice(items, index))
         case Sequence(items=items) | Instance(children=items, cls=None) if isinstance(index.constant, int) and items:
             position = index.constant
@@ -260,13 +260,12 @@ def get_item(run: Run, owner: Value, index: Index) -> Value:
 
 
 def _slice(items: list[Value], index: Index) -> list[Value]:
-    """A part of a list; all of it where a bound is no number, and where one item may stand for many."""
+    """A part of a list; all of it where a bound is no number, or nothing is left."""
     try:
         start, stop = (int(text) if text is not None else None for text in (index.start, index.stop))
     except ValueError:
         return items
-    part = items[start : stop : index.step or None] if len(items) > 1 else items
-    return part or items
+    return items[start : stop : index.step or None] or items
 
 
 def _any_item(items: list[Value], index: Index) -> Value:
