@@ -12,11 +12,12 @@ from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import is_always_loaded
 from initaudit.analyzer.snippets import dotted
-from initaudit.analyzer.syntax.context import Context, method, own_attribute
+from initaudit.analyzer.syntax.context import Context, in_order, method, own_attribute
 from initaudit.analyzer.syntax.meaning import Step
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.structure import DERIVES, Attribute, Layer, below, constructed
-from initaudit.analyzer.syntax.walks import Walk, applied, tested, walked, written
+from initaudit.analyzer.syntax.structure import DERIVES, Attribute, Layer, below, constructed, made
+from initaudit.analyzer.syntax.walks import Walk, applied, loops_over, tested, walked, written
+from initaudit.analyzer.usage import usage
 from initaudit.finding import Observer
 from initaudit.subjects.lost_writes import DerivedWrite
 
@@ -29,6 +30,7 @@ KNOWS = re.compile("weight_g|weight_v|weight_norm|parametriz|original")
 def derived_writes(context: Context) -> Iterator[DerivedWrite]:
     """Initializers that reach layers whose weight is derived: handed to ``apply``, or called on it here."""
     yield from _of_variables(context)
+    yield from _of_models(context)
     if context.cls is None:
         return
     structure: dict[str, Attribute] | None = None
@@ -73,6 +75,38 @@ def _of_variables(context: Context) -> Iterator[DerivedWrite]:
                 pass
             case _:
                 derived = {}
+
+
+def _of_models(context: Context) -> Iterator[DerivedWrite]:
+    """Walks over a model that the same code makes, and that reach layers whose weight is derived."""
+    models: dict[str, list[ast.expr]] = {}
+    for node in context.walk():
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            models.setdefault(node.targets[0].id, []).append(node.value)
+    for statement in in_order((context.function or context.snippet).body):
+        model, walks = "", list[Walk]()
+        match statement:
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="apply", value=ast.Name(id=model))) as call):
+                walk = applied(context, call)
+                walks = [walk] if walk is not None else []
+            case ast.For(iter=ast.Call(func=ast.Attribute(value=ast.Name(id=model)))):
+                walks = loops_over(context, statement, model)
+        if not walks or len(models.get(model, ())) != 1:
+            continue
+        layers = list(below(context.project, list(made(context, models[model][0]).layers), set()))
+        for walk in walks:
+            definition = walk.context.definition
+            here = definition is None or definition == context.definition
+            used = usage(walk.body) if here or definition is None else walk.context.module.usage(definition)
+            if used.says(KNOWS):
+                continue
+            for write in walk.writes:
+                reached = [each for each in layers if each.derived is not None and write.meant_for(context, each)]
+                if write.attribute == "weight" and reached:
+                    same_file = walk.context.module is context.module
+                    node = write.node if same_file else statement
+                    around = walk.context if same_file else context
+                    yield _fact(around, node, reached[0], f"{walk.element}.weight")
 
 
 def _made(context: Context, meanings: Meanings, call: ast.Call, step: Step) -> Layer | None:
@@ -160,7 +194,7 @@ def _derived(context: Context, body: list[ast.stmt], element: str, kinds: tuple[
                 pass
 
 
-def _fact(context: Context, node: ast.Call, layer: Layer, target: str) -> DerivedWrite:
+def _fact(context: Context, node: ast.Call | ast.stmt, layer: Layer, target: str) -> DerivedWrite:
     assert layer.derived is not None
     return DerivedWrite(
         observer=Observer.ANALYZER,

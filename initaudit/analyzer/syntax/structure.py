@@ -27,6 +27,8 @@ ADDS = {"append", "insert", "extend", "add_module", "register_module"}
 PLAIN = {"int", "float", "bool", "str", "Tensor", "Size", "dtype", "device", "Path"}
 GENERIC = {"List", "Tuple", "Optional", "Union", "Sequence", "list", "tuple", "torch", "typing", "t"}
 MAX_DEPTH = 4
+NO_FUNCTION = ast.FunctionDef("", ast.arguments([], [], None, [], [], None, []), [], [])
+"""What stands for the function of code that is in none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,14 @@ def constructed(project: Project, cls: Defined) -> dict[str, Attribute]:
     return found if readable else {**found, "*": Attribute("*", complete=False)}
 
 
+def made(context: Context, node: ast.expr) -> Found:
+    """Return the layers in the value of an expression, whose names are those of the file."""
+    return _Reader(context, context.function or NO_FUNCTION).layers(node)
+
+
 def returned(context: Context, function: Defined) -> list[Layer]:
     """The layers that a function of the project gives back, as far as they are known."""
-    calling = context.function or ast.FunctionDef("", ast.arguments([], [], None, [], [], None, []), [], [])
-    return list(_Reader(context, calling).returned_by(function).layers)
+    return list(_Reader(context, context.function or NO_FUNCTION).returned_by(function).layers)
 
 
 class _Reader:

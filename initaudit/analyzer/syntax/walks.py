@@ -136,25 +136,28 @@ def _walks(caller: Context, context: Context) -> Iterator[Walk]:
     yield from _loops(context, context.function.body)
 
 
-def _loops(context: Context, body: list[ast.stmt]) -> Iterator[Walk]:
+def loops_over(context: Context, statement: ast.stmt, model: str) -> list[Walk]:
+    """What loops in a statement do with each module of a model."""
+    return list(_loops(context, [statement], model))
+
+
+def _loops(context: Context, body: list[ast.stmt], model: str = "self") -> Iterator[Walk]:
     for statement in body:
         for node in ast.walk(statement):
             match node:
                 case ast.For(
                     target=target,
-                    iter=ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr="modules" | "named_modules")),
+                    iter=ast.Call(func=ast.Attribute(value=owner, attr="modules" | "named_modules")),
                     body=inner,
-                ):
+                ) if dotted(owner) == model:
                     named = target.elts[-1] if isinstance(target, ast.Tuple) else target
                     element = dotted(named)
                     yield Walk(context, element, inner, writes(context, inner, element))
                 case ast.For(
                     target=target,
-                    iter=ast.Call(
-                        func=ast.Attribute(value=ast.Name(id="self"), attr="parameters" | "named_parameters")
-                    ),
+                    iter=ast.Call(func=ast.Attribute(value=owner, attr="parameters" | "named_parameters")),
                     body=inner,
-                ):
+                ) if dotted(owner) == model:
                     named = target.elts[-1] if isinstance(target, ast.Tuple) else target
                     element = dotted(named)
                     drawn = tuple(_of_matrices(context, inner, element))

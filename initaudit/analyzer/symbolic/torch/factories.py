@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.project import External
+from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.symbolic import tensors
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.torch import functions
 from initaudit.analyzer.symbolic.torch.call import Call, Handler
 from initaudit.analyzer.symbolic.values import NONE, UNKNOWN, Choice, Signal, Size, Tensor, Value, choose, text
 
+TAKE_ARRAYS = ("tensor", "as_tensor", "from_numpy")
+DRAWN = {"numpy.random.randn": "torch.randn", "numpy.random.rand": "torch.rand"}
+"""NumPy's functions that are given a size by position, and torch's that draw the same."""
 TAKE_SIZES = ("zeros", "ones", "rand", "randn", "full")
 """Of what makes values, what is given a size by position."""
 
@@ -31,8 +38,21 @@ def _registered(run: Run, call: Call) -> Value:
     return parameter(data, buffer=call.short == "Buffer")
 
 
+def _drawn_by_numpy(run: Run, call: Call) -> Value | None:
+    """Return the tensor of an array that NumPy draws in the call itself: ``torch.tensor(np.random.randn(3, 4))``."""
+    match call.origin.node:
+        case ast.Call(args=[ast.Call(func=function, args=[_, *_] as sizes, keywords=[]), *_]) if dotted(function):
+            found = run.project.resolve(run.frame.module, dotted(function))
+            factory = DRAWN.get(found.name) if isinstance(found, External) else None
+            if factory is not None and not any(isinstance(size, ast.Starred) for size in sizes):
+                return tensors.fresh(run, factory, call.origin, tuple(map(run.evaluate, sizes)))
+    return None
+
+
 def _legacy(run: Run, call: Call) -> Value:
     """``torch.Tensor(...)`` and the constructors of its types."""
+    if len(call.args) == 1 and (drawn := _drawn_by_numpy(run, call)) is not None:
+        return drawn
     return tensors.allocate(run, call.name, call.args, call.keywords, call.origin, legacy=True)
 
 
@@ -54,6 +74,8 @@ def _values(run: Run, call: Call) -> Value:
     """``torch.zeros(...)``, ``torch.tensor(...)`` and others that write what they allocate."""
     if isinstance(call.keywords.get("out"), Tensor) or (call.args and isinstance(call.args[0], Signal)):
         return functions.other(run, call)
+    if call.short in TAKE_ARRAYS and (drawn := _drawn_by_numpy(run, call)) is not None:
+        return drawn
     sizes = call.args[:1] if call.short == "full" else call.args
     takes_size = call.short in TAKE_SIZES
     size = tensors.size_arguments(run, sizes, call.keywords, legacy=False)[0] if takes_size else None
