@@ -37,7 +37,19 @@ def parts_asked_for(test: ast.expr, name: str) -> Iterator[tuple[ast.expr, str]]
     part = part_asked_for(test, name)
     if part is not None:
         yield test, part
-    elif not (isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)):
+        return
+    match test:
+        case ast.Compare(
+            left=ast.Name(id=tested), ops=[ast.In()], comparators=[ast.List() | ast.Tuple() | ast.Set() as among]
+        ):
+            if tested == name:
+                yield from (
+                    (test, each.value)
+                    for each in among.elts
+                    if isinstance(each, ast.Constant) and isinstance(each.value, str)
+                )
+            return
+    if not (isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)):
         for inner in ast.iter_child_nodes(test):
             if isinstance(inner, ast.expr):
                 yield from parts_asked_for(inner, name)

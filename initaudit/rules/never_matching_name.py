@@ -117,9 +117,12 @@ class NeverMatchingName(Rule[NameTest]):
     def check(self, subject: NameTest) -> Iterator[Finding]:
         names = ", ".join(f"`{name}`" for name in subject.known[:SHOWN]) or "numbers"
         of = "of the built model" if subject.observer is Observer.PROBE else "of the model"
+        missing = f"has `{subject.part}` in its name; test the type of the module instead"
+        if subject.whole:
+            missing = f"is named `{subject.part}`: their names are as `{subject.part}.weight`; test how the name starts"
         yield self.finding(
             subject.place,
-            f"no parameter of `{subject.model}` has `{subject.part}` in its name; test the type of the module instead",
+            f"no parameter of `{subject.model}` {missing}",
             evidence=[
                 Evidence(subject.observer, f"parameter names {of} consist of {names} and those of torch's layers")
             ],

@@ -21,7 +21,8 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
     ## Why is this bad?
     A normalization keeps the scale of its input because its gain is one. A gain drawn from N(0, 0.02) makes the output
     fifty times smaller and flips the sign of half of the channels, which defeats the purpose of the layer. This mostly
-    happens when one branch of a generic initializer handles normalizations together with linear layers.
+    happens when one branch of a generic initializer handles normalizations together with linear layers, or all
+    parameters with "weight" in their names.
 
     ## Example
     ```python
@@ -94,6 +95,21 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
                             nn.init.uniform_(m.gamma, -0.1, 0.1)
             """,
             target="Net",
+        ),
+        Example(
+            target="Net",
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 8)
+                    self.norm = nn.LayerNorm(8)
+                    for name, p in self.named_parameters():
+                        if "weight" in name:
+                            nn.init.normal_(p, std=0.02)
+            """,
         ),
     )
     valid = (

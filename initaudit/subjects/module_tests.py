@@ -41,8 +41,9 @@ class ClassNameTest(Fact, frozen=True, kw_only=True):
 class NameTest(Fact, frozen=True, kw_only=True):
     """A test for a part of a parameter's name, before it is initialized, that no name of ``model`` passes.
 
-    ``others_pass`` says that the same loop may do something to other parameters. ``known`` are the parts that names of
-    the model can have beside those of torch's layers.
+    ``whole`` says that the test asks for ``part`` as the whole name, ``others_pass`` that the same loop may do
+    something to other parameters. ``known`` are the parts that names of the model can have beside those of torch's
+    layers.
     """
 
     observer: Observer
@@ -51,6 +52,7 @@ class NameTest(Fact, frozen=True, kw_only=True):
     part: str
     model: str
     others_pass: bool
+    whole: bool = False
     known: tuple[str, ...] = ()
 
 

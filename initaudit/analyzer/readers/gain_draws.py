@@ -9,12 +9,20 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import nodes
-from initaudit.analyzer.syntax.context import File, own_attribute
-from initaudit.analyzer.syntax.draws import DRAWN, Draws
+from initaudit.analyzer.syntax.context import Context, File, own_attribute
+from initaudit.analyzer.syntax.draws import DRAWN, Draws, mean_of
 from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.syntax.meaning import Step
+from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.name_conditions import reaches
+from initaudit.analyzer.syntax.structure import constructed, without
+from initaudit.analyzer.syntax.walks import written
 from initaudit.finding import Observer
 from initaudit.subjects.layers import GainDraw
 
+OF_SELF = ("self.parameters()", "self.named_parameters()")
+OF_VECTORS = ("normal_", "uniform_", "trunc_normal_")
+"""Draws that do not raise for a tensor of one dimension."""
 BATCHES = "torch.nn.modules.batchnorm._BatchNorm"
 """What stands for all kinds of it, as the name of a class tells no dimension."""
 
@@ -36,6 +44,48 @@ def gain_draws(file: File) -> Iterator[GainDraw]:
                     mean=draw.mean,
                     source=snippet.source(draw.node),
                 )
+
+
+@reads(GainDraw, scope=Context, words=("normal_( uniform_(", "parameters("), nearby="Norm")
+def gains_among_parameters(context: Context) -> Iterator[GainDraw]:
+    """Draws for parameters of a class by their names, which come to the gain of a normalization too."""
+    meanings = Meanings(context)
+    for step in meanings.steps():
+        call = step.statement.value if isinstance(step.statement, ast.Expr) else None
+        target = written(context, call) if isinstance(call, ast.Call) else None
+        meaning = meanings.meaning(target, step.names) if target is not None else None
+        if not isinstance(call, ast.Call) or meaning is None or not meaning.element or meaning.part:
+            continue
+        name, of_init = last_name(call.func), (context.canonical(call.func) or "").startswith(torch_api.INIT)
+        norm = _norm_reached(context, step) if meaning.source in OF_SELF and name in OF_VECTORS else None
+        if norm is not None:
+            by = f"{'init' if of_init else 'Tensor'}.{name}"
+            keywords = {each.arg: each.value for each in call.keywords if each.arg is not None}
+            yield GainDraw(
+                observer=Observer.ANALYZER,
+                place=context.snippet.place(call),
+                layer=norm,
+                parameter="weight",
+                call=by,
+                mean=mean_of(by, call.args[1:] if of_init else call.args, keywords),
+            )
+
+
+def _norm_reached(context: Context, step: Step) -> str | None:
+    """The class of a normalization whose gain a loop over parameters comes to, and which nothing sets later."""
+    later = [node for statement in step.after for node in ast.walk(statement)]
+    if context.cls is None or any(isinstance(node, ast.expr) and "Norm" in last_name(node) for node in later):
+        return None
+    named = {own for node in later if (own := own_attribute(node)) is not None}
+    for attribute in constructed(context.project, context.cls).values():
+        for layer in attribute.layers:
+            norm = layer.cls is None and layer.kind.removeprefix("torch.nn.") in torch_api.NORMALIZATIONS
+            if not norm or attribute.name in named or layer.call is None:
+                continue
+            affine = without(layer.kind, layer.call, "weight") is False
+            if affine and reaches(step, f"{attribute.name}{'.0' * layer.depth}.weight"):
+                return layer.kind
+    return None
 
 
 def _starts_at_one(reader: Draws, layer: str, parameter: str) -> bool:

@@ -13,6 +13,7 @@ from initaudit.analyzer.syntax.context import Context, first_parameter, method, 
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import RECURRENT, Meanings
+from initaudit.analyzer.syntax.name_conditions import reaches
 from initaudit.analyzer.syntax.structure import Attribute, Layer, constructed, without
 from initaudit.subjects.initializers import ModuleGiven, VectorGiven
 
@@ -122,40 +123,8 @@ def _of_layer_with_vectors(meaning: Meaning, step: Step, context: Context) -> st
     if not recurrent or _made_without(context, meaning.kinds[0], "bias"):
         return None
     for bias in ("bias_ih_l0", "bias_hh_l0"):
-        if _reaches(step, bias):
+        if reaches(step, bias):
             return f"`{bias}`, of a {_last(meaning.kinds[0])}, has one dimension"
-    return None
-
-
-def _reaches(step: Step, name: str) -> bool:
-    """Whether a loop over named parameters comes to a statement with the parameter of this name."""
-    if not step.conditions:
-        return True
-    target = step.rounds[0].target if step.rounds and not isinstance(step.rounds[0], ast.While) else None
-    if not isinstance(target, ast.Tuple) or not isinstance(target.elts[0], ast.Name):
-        return False
-    asked = target.elts[0].id
-    return all(_says_of_name(test, asked, name) is holds for test, holds in step.conditions)
-
-
-def _says_of_name(test: ast.expr, asked: str, name: str) -> bool | None:
-    """Whether a condition holds where a variable is some name; None where it asks for something else."""
-    match test:
-        case ast.BoolOp(op=op, values=values):
-            parts = [_says_of_name(value, asked, name) for value in values]
-            if None in parts:
-                return None
-            return any(parts) if isinstance(op, ast.Or) else all(parts)
-        case ast.UnaryOp(op=ast.Not(), operand=inner):
-            part = _says_of_name(inner, asked, name)
-            return None if part is None else not part
-        case ast.Compare(left=ast.Constant(value=str(text)), ops=[op], comparators=[ast.Name(id=variable)]):
-            if variable == asked and isinstance(op, ast.In | ast.NotIn):
-                return (text in name) is isinstance(op, ast.In)
-        case ast.Call(func=ast.Attribute(value=ast.Name(id=variable), attr="startswith" | "endswith" as way)):
-            if variable == asked and len(test.args) == 1 and isinstance(test.args[0], ast.Constant):
-                text = str(test.args[0].value)
-                return name.startswith(text) if way == "startswith" else name.endswith(text)
     return None
 
 
@@ -240,7 +209,7 @@ def _with_vectors(context: Context, kinds: set[str], step: Step | None = None) -
 
             def reached(name: str, layer: Layer = layer, attribute: Attribute = attribute, whole: bool = whole) -> bool:
                 direct = layer.depth == 0 and layer.cls is None and layer.derived is None
-                return whole or (step is not None and direct and _reaches(step, f"{attribute.name}.{name}"))
+                return whole or (step is not None and direct and reaches(step, f"{attribute.name}.{name}"))
 
             affine = layer.call is None or without(layer.kind, layer.call, "weight") is False
             if layer.kind in NORMS_TOO & kinds and affine and reached("weight"):

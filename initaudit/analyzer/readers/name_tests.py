@@ -22,6 +22,8 @@ from initaudit.subjects.module_tests import NameTest
 PLAIN = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS | torch_api.ACTIVATION_MODULES | torch_api.TRANSPARENT
 ADDS_NAMES = {"setattr", "__setattr__", "add_module", "register_module", "ModuleDict", "ParameterDict", "OrderedDict"}
 """What may give a module names that are not attributes in its source."""
+GIVE_PARAMETERS = {"Parameter", "UninitializedParameter", "register_parameter", "setattr", "__setattr__"}
+"""What may give a module a parameter of its own."""
 
 
 def _of_layer(kind: str) -> frozenset[str]:
@@ -40,12 +42,15 @@ def name_tests(context: Context) -> Iterator[NameTest]:
                 target=ast.Tuple(elts=[ast.Name(id=name), ast.Name(id=element)]),
                 iter=ast.Call(func=ast.Attribute(attr=kind, value=model)),
             ) if kind in NAMED:
-                yield from _of_loop(context, loop, model, name, element)
+                yield from _of_loop(context, loop, model, name, element, nested=kind == "named_parameters")
             case _:
                 pass
 
 
-def _of_loop(context: Context, loop: ast.For, model: ast.expr, name: str, element: str) -> Iterator[NameTest]:
+def _of_loop(
+    context: Context, loop: ast.For, model: ast.expr, name: str, element: str, *, nested: bool
+) -> Iterator[NameTest]:
+    """``nested`` says that names of the loop have a dot, if the model has no parameters of its own."""
     tests = [
         (test, part)
         for branch in ast.walk(loop)
@@ -55,15 +60,19 @@ def _of_loop(context: Context, loop: ast.For, model: ast.expr, name: str, elemen
     names = _names(context, model) if tests else None
     if names is None:
         return
-    nested = _all_nested(context, model)
+    nested = nested and _all_nested(context, model)
     passed = [_possible(part, names) and not (nested and _is_whole(test, part)) for test, part in tests]
-    for (test, part), possible in zip(tests, passed, strict=True):
-        if not possible:
+    fulfilled = {test for (test, _), possible in zip(tests, passed, strict=True) if possible}
+    told: set[ast.expr] = set()
+    for test, part in tests:
+        if test not in fulfilled and test not in told:
+            told.add(test)
             yield NameTest(
                 observer=Observer.ANALYZER,
                 place=context.snippet.place(test),
                 source=context.snippet.source(test),
                 part=part,
+                whole=nested and _is_whole(test, part),
                 model=context.snippet.source(model),
                 others_pass=any(passed),
                 known=tuple(sorted(names - OF_TORCH - OF_PLAIN)),
@@ -73,7 +82,7 @@ def _of_loop(context: Context, loop: ast.For, model: ast.expr, name: str, elemen
 def _all_nested(context: Context, model: ast.expr) -> bool:
     """Whether every parameter of a model belongs to a layer in it, so that its name has a dot."""
     if isinstance(model, ast.Name) and model.id == "self":
-        return False
+        return context.cls is not None and _has_none_itself(context.project, context.cls)
     made = [
         node.value
         for node in context.walk()
@@ -83,9 +92,23 @@ def _all_nested(context: Context, model: ast.expr) -> bool:
     return contained and not any(_added(context, dotted(model)))
 
 
+def _has_none_itself(project: Project, cls: Defined) -> bool:
+    """Whether the code of a class and its bases makes and registers no parameters, but layers of torch."""
+    order = project.mro(cls)
+    if order is None or any(
+        isinstance(base, External) and base.name not in ("torch.nn.Module", "object") for base in order
+    ):
+        return False
+    own = (base.module.usage(base.definition).last_called for base in order if isinstance(base, Defined))
+    return all(called.isdisjoint(GIVE_PARAMETERS) for called in own)
+
+
 def _is_whole(test: ast.expr, part: str) -> bool:
     """Whether a test asks for a whole name, without a dot."""
-    return "." not in part and isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.Eq)
+    among = (
+        isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and isinstance(test.ops[0], ast.Eq | ast.In)
+    )
+    return "." not in part and among
 
 
 def _possible(part: str, names: frozenset[str]) -> bool:

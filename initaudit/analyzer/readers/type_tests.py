@@ -69,6 +69,11 @@ def _type_tests(context: Context, expression: ast.AST, modules: Sequence[str]) -
             case ast.Compare(left=left, ops=[ast.Is() | ast.Eq() | ast.In()], comparators=[ast.Constant(value=str())]):
                 if _type_of(left) in modules:
                     yield _type_test(context, node, "never true", None)
+            case ast.Compare(
+                left=left, ops=[ast.Is() | ast.Eq()], comparators=[ast.Tuple() | ast.List() | ast.Set() as kinds]
+            ) if _type_of(left) in modules:
+                if kinds.elts and all(map(context.is_module_class, kinds.elts)):
+                    yield _type_test(context, node, "never true", _among(context, _type_of(left), kinds.elts))
             case ast.Compare(left=ast.Name(id=subject), ops=[ast.Is() | ast.Eq()], comparators=[kind]):
                 if subject in modules and context.is_module_class(kind):
                     of_case = context.snippet.place(node) == context.snippet.place(kind)
@@ -78,9 +83,13 @@ def _type_tests(context: Context, expression: ast.AST, modules: Sequence[str]) -
                 left=ast.Name(id=subject), ops=[ast.In()], comparators=[ast.Tuple() | ast.List() | ast.Set() as kinds]
             ):
                 if subject in modules and kinds.elts and all(map(context.is_module_class, kinds.elts)):
-                    either = ", ".join(map(context.snippet.source, kinds.elts))
-                    mended = f"isinstance({subject}, ({either}{',' * (len(kinds.elts) == 1)}))"
-                    yield _type_test(context, node, "never true", mended)
+                    yield _type_test(context, node, "never true", _among(context, subject, kinds.elts))
+
+
+def _among(context: Context, subject: str | None, kinds: Sequence[ast.expr]) -> str:
+    """The test that asks for one of some classes."""
+    either = ", ".join(map(context.snippet.source, kinds))
+    return f"isinstance({subject}, {either if len(kinds) == 1 else f'({either})'})"
 
 
 def _type_of(node: ast.expr) -> str | None:

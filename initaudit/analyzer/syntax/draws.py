@@ -274,7 +274,7 @@ def drawn(call: ast.Call, known: Types) -> Draw | None:
     if given is None or given[0] not in known:
         return None
     keywords = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
-    return Draw(call, *given, by, _mean(by, arguments, keywords), known[given[0]])
+    return Draw(call, *given, by, mean_of(by, arguments, keywords), known[given[0]])
 
 
 def tensor_of(node: ast.expr) -> tuple[str, str] | None:
@@ -287,7 +287,7 @@ def tensor_of(node: ast.expr) -> tuple[str, str] | None:
     return (owner, node.attr) if isinstance(node, ast.Attribute) and owner else None
 
 
-def _mean(by: str, arguments: Sequence[ast.expr], keywords: Mapping[str, ast.expr]) -> float | None:
+def mean_of(by: str, arguments: Sequence[ast.expr], keywords: Mapping[str, ast.expr]) -> float | None:
     """The mean of what an initializer draws, where its arguments say."""
     name = by.rpartition(".")[2]
     if name in ("normal_", "trunc_normal_"):
