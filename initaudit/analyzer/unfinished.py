@@ -42,7 +42,14 @@ class Statement(NamedTuple):
 
 
 def syntax_fault(place: Place, detail: str, text: str, row: int) -> SyntaxFault:
-    """Return the fact about a file, or a cell, whose text Python rejects at a row, counted from 1."""
+    """Return the fact about a file, or a cell, whose text Python rejects at a row, counted from 1.
+
+    Of a script with commands of IPython, the place is where IPython rejects it too.
+    """
+    later = python_of(text).fault if not is_document(place.filename) else None
+    if later is not None and later.row > row:
+        place = Place(place.filename, later.row, later.column, later.row, later.column + 1)
+        detail, row = later.detail, later.row
     statements, comments = _parts(text)
     here = [each for each in statements if each.first <= row <= each.last]
     if is_document(place.filename):

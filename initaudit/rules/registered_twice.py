@@ -30,7 +30,8 @@ class RegisteredTwiceRule(Rule[RegisteredTwice]):
     ```
 
     ## Known problems
-    The second name may be there on purpose, for example for old checkpoints.
+    The second name may be there on purpose, for example for old checkpoints. It is a note if the class has a forward and
+    nothing in its file reads that name.
 
     ## References
     - [Module.register_parameter](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_parameter)
@@ -77,6 +78,7 @@ class RegisteredTwiceRule(Rule[RegisteredTwice]):
         yield self.finding(
             subject.place,
             f"`{subject.name}` is the parameter `{subject.other}` under another name: initializing one overwrites the other",
+            severity=Severity.NOTE if subject.unread else None,
             model=subject.model,
             parameter=subject.name,
             evidence=[Evidence(Observer.ANALYZER, f"the class registers `{subject.other}` itself")],

@@ -135,12 +135,16 @@ class LikeOfExpression(Fact, frozen=True, kw_only=True):
 
 
 class RegisteredTwice(Fact, frozen=True, kw_only=True):
-    """``self.register_parameter("bias", self.weight)``: ``other`` of class ``model``, under another ``name`` too."""
+    """``self.register_parameter("bias", self.weight)``: ``other`` of class ``model``, under another ``name`` too.
+
+    ``unread`` says that nothing reads the second name: it is one of the state dict alone.
+    """
 
     place: Place
     model: str
     name: str
     other: str
+    unread: bool = False
 
 
 class AssignedTensor(Fact, frozen=True, kw_only=True):

@@ -762,3 +762,41 @@ def test_an_initializer_that_a_notebook_only_shows_is_a_note(shown: str) -> None
 )
 def test_an_initializer_of_a_notebook_that_trains_weighs(shown: str, rest: str) -> None:
     assert "warning" in {each[2] for each in notebook(IMPORTS, MODEL, shown, rest)}
+
+
+# Second names
+
+TWICE = """import torch
+from torch import nn
+
+
+class Filter(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.x = nn.Parameter(torch.ones(n))
+        self.register_parameter("{name}", self.x)
+
+    def forward(self, x):
+        return {read}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "read"), [("x_grid", "x * self.x"), ("bias", "self.x + x"), ("y", "x"), ("w", "w(x)")]
+)
+def test_a_second_name_that_nothing_reads_is_a_note(name: str, read: str) -> None:
+    assert told(filter=TWICE.format(name=name, read=read)) == [("filter.py", "INI216", "note")]
+
+
+@pytest.mark.parametrize(
+    ("name", "read"), [("x_grid", "x * self.x_grid"), ("bias", "x * self.x + self.bias"), ("y", "help(self, self.y)")]
+)
+def test_a_second_name_that_the_forward_reads_weighs(name: str, read: str) -> None:
+    assert told(filter=TWICE.format(name=name, read=read)) == [("filter.py", "INI216", "warning")]
+
+
+def test_a_slip_below_a_command_of_ipython_is_where_it_is_said_to_be() -> None:
+    Path("export.py").write_text(f"{IMPORTS}%matplotlib inline\n{LOOKED_AT}w = w.\n", encoding="utf-8")
+    result = CliRunner().invoke(main, ["check", ".", "--isolated", "--no-cache", "-j", "1", "--output-format", "json"])
+    (found,) = json.loads(result.stdout)
+    assert (found["code"], found["severity"], found["location"]["row"]) == ("INI001", "error", 6)

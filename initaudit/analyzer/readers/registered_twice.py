@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.subjects.lost_writes import RegisteredTwice
@@ -23,5 +24,14 @@ def registered_twice(context: Context) -> Iterator[RegisteredTwice]:
                 if context.cls is None or other is None or other == name or not context.is_parameter(value):
                     continue
                 yield RegisteredTwice(
-                    place=context.snippet.place(call), model=context.cls.qualname, name=name, other=other
+                    place=context.snippet.place(call),
+                    model=context.cls.qualname,
+                    name=name,
+                    other=other,
+                    unread=_is_unread(context.cls, name),
                 )
+
+
+def _is_unread(cls: Defined, name: str) -> bool:
+    """Whether a class has a forward, and neither it nor anything else in its file reads an attribute."""
+    return "forward" in cls.definition.members and not any(name in used.read for used in cls.module.usages(name))
