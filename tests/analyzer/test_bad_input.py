@@ -123,7 +123,7 @@ def test_a_collection_that_grows_counts_as_often_as_it_is_compared_with(
 
 
 def test_programs_that_are_too_long_together_leave_a_class_undecided(analyzed: Analysis) -> None:
-    loops = "".join(f"{'    ' * depth}for {name} in {list(range(20))}:\n" for depth, name in enumerate("abc"))
+    loops = "".join(f"{'    ' * depth}for {name} in {list(range(18))}:\n" for depth, name in enumerate("abc"))
     train = f"from net import Net\n\nmodel = Net()\n{loops}{' ' * 12}x = a + b + c + a + b + c + a + b\nmodel.train()\n"
     seen = analyzed(
         net="""
@@ -133,5 +133,6 @@ def test_programs_that_are_too_long_together_leave_a_class_undecided(analyzed: A
                 self.weight = nn.Parameter(torch.empty(3))
         """,
         train=train,
+        again=train,
     )
     assert [one.reason for one in seen["net"].undecided] == ["the code that builds it is too long to follow"]

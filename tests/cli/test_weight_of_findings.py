@@ -641,9 +641,9 @@ def test_a_parameter_of_a_class_that_may_be_built_weighs(main: str, also: dict[s
     assert ("others/layers.py", "INI101", "error") in told(others__layers=VENDORED, main=main, **also)
 
 
-def test_a_class_that_a_cell_shows_and_none_builds_is_a_note() -> None:
+def test_a_class_that_a_cell_shows_is_copied_by_its_readers_whether_or_not_a_cell_builds_it() -> None:
     shown = VENDORED.replace("Scale", "Linear").replace("class Used(nn.Linear)", "class Used(nn.Conv1d)")
-    assert notebook(shown, "net = nn.Linear(3, 3)\nprint(net)") == [("net.ipynb", "INI101", "note")]
+    assert notebook(shown, "net = nn.Linear(3, 3)\nprint(net)") == [("net.ipynb", "INI101", "error")]
     assert notebook(shown, "net = Linear(3)\nprint(net)") == [("net.ipynb", "INI101", "error")]
 
 

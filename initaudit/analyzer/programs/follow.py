@@ -214,13 +214,13 @@ def _run_class(construction: Construction, following: Following, cls: Defined) -
     instance = Instance(cls, torch_base(run, cls))
     methods = {each.definition.name: each for each in project.methods(cls)}
     trains = not TRAINS.isdisjoint(cls.module.usage(cls.definition).names)
+    is_module = project.is_module_class(cls)  # what it holds is known not to be the class
     for name in ("__init__", *(each for each in methods if not each.startswith("__"))):
         if (method := methods.get(name)) is None:
             continue
         found = method.module.function(method.definition)
-        following.given = (
-            frozenset(param.arg for param in parameters(found[1])[1:]) if found is not None else frozenset()
-        )
+        params = [param.arg for param in parameters(found[1])] if found is not None else []
+        following.given = frozenset(params if is_module else params[1:])
         before = [len(storage.writes) for storage in run.storages]
         call_entry(run, instance, method, {})
         if name != "__init__" and trains:

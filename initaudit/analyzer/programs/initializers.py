@@ -25,20 +25,20 @@ from initaudit.analyzer.writing import functions
 REACHES = WALKS | {"apply", "state_dict"}
 INITIALIZES = groups("init. normal_( uniform_( zero_( fill_( copy_( .data")
 WALKING = groups(("parameters( modules( apply(", *map(" ".join, INITIALIZES)))
-STEPS_OF_CALLERS = 100_000
-"""Steps in all code that calls an initializer, until what it does to a class counts as not known."""
 MAX_FILES = 40
 MAX_LEVELS = 4
 MAX_SCOPES = 30
 
 
-def initialized(construction: Construction, found: Sequence[Registered], around: Around) -> dict[Storage, list[Course]]:
+def initialized(
+    construction: Construction, found: Sequence[Registered], around: Around, limit: int
+) -> dict[Storage, list[Course]]:
     """What happens to each storage where something calls an initializer with a model that may hold the class.
 
-    Raises OutOfBudgetError where the code that calls them is too long to follow.
+    Raises OutOfBudgetError where the code that calls them takes more steps than ``limit``.
     """
     courses: dict[Storage, list[Course]] = {}
-    limit = construction.run.spent + STEPS_OF_CALLERS
+    limit += construction.run.spent
     for function in writing(construction, found):
         for course_by in _reached(construction, found, around, function, limit):
             for storage, course in course_by.items():

@@ -29,6 +29,10 @@ from initaudit.timeline import Coverage, Only, at
 MAX_PROGRAMS = 24
 STEPS_OF_PROGRAMS = 200_000
 """Steps in all programs of a class until what becomes of its memory counts as not known."""
+STEPS_OF_CALLERS = 500_000
+"""Steps in all code that calls an initializer until what it does to raw memory of a class counts as not known."""
+STEPS_TO_A_CALLER = 100_000
+"""Steps in all code that calls an initializer until whether it writes the weights of a class counts as not known."""
 STEPS_TO_A_WRITER = 30_000
 """Steps in all programs of a class until what else writes its weights counts as not known."""
 INITIALIZING = groups("apply( parameters( modules( xavier kaiming orthogonal normal_( uniform_( init*( reset*(")
@@ -87,7 +91,7 @@ def judge(construction: Construction, found: Sequence[Registered]) -> dict[Stora
     left = [entry for entry in left if entry.storage not in verdicts or verdicts[entry.storage].built is None]
     left = [entry for entry in left if entry.storage not in verdicts or _is_open_to_callers(verdicts[entry.storage])]
     try:
-        elsewhere = initialized(construction, left, surroundings(construction)) if left else {}
+        elsewhere = initialized(construction, left, surroundings(construction), STEPS_OF_CALLERS) if left else {}
     except OutOfBudgetError:
         unknown = Verdict(Coverage.UNKNOWN, reason="the code that may initialize it is too long to follow")
         return verdicts | {entry.storage: unknown for entry in left}
@@ -219,7 +223,7 @@ def written_elsewhere(construction: Construction, found: Registered) -> bool:
 
 def _written_by_others(construction: Construction, entries: Sequence[Registered]) -> frozenset[Storage]:
     """The memory of an object that an initializer elsewhere or a program writes, or may."""
-    elsewhere = initialized(construction, entries, surroundings(construction))
+    elsewhere = initialized(construction, entries, surroundings(construction), STEPS_TO_A_CALLER)
     followed = programs(construction, entries, WRITING, limit=STEPS_TO_A_WRITER)
     found = {storage for storage, courses in elsewhere.items() if any(course.by for course in courses)}
     found |= {storage for storage, courses in followed.items() if any(each.fate is not Fate.RAW for each in courses)}

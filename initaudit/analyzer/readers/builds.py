@@ -26,7 +26,7 @@ def importing(project: Project, module: Module) -> set[Module]:
     while level and len(found) < MAX_FILES:
         inner = level.pop()
         word = inner.name.removesuffix(".__init__").rpartition(".")[2]
-        given = (os.fsencode(word), *(name.encode() for name in (*inner.outline.members, *inner.outline.globals)))
+        given = tuple(map(os.fsencode, (word, *inner.outline.members, *inner.outline.globals)))
         for filename in project.find(Search(folder, imported=given)):
             other = project.load(filename)
             if other is None or other in found:

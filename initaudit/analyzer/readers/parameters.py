@@ -273,8 +273,8 @@ def _is_never_built(construction: Construction) -> bool:
         scope.defined not in surrounding.holding for scope in surrounding.scopes
     ):
         return False  # a decorator may register it
-    if not is_notebook(cls.module) and not is_of_an_application(project, cls.module, outside=True):
-        return False
+    if is_notebook(cls.module) or not is_of_an_application(project, cls.module, outside=True):
+        return False  # what a notebook shows is there to be copied
     return not any(map(_finds_by_text, importing(project, cls.module)))
 
 

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.frameworks import MODULE_BASES
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.symbolic import tensors
 from initaudit.analyzer.symbolic.computed_names import is_computed, reached
@@ -182,7 +183,9 @@ def _construct_base(
 
 
 def _reset(run: Run, instance: Instance, origin: Origin) -> Value:
-    """Run ``reset_parameters`` of a torch layer."""
+    """Run ``reset_parameters`` of a torch layer; a base that has no parameters of its own writes none."""
+    if instance.external in MODULE_BASES or instance.external == "torch.nn.Module":
+        return NONE
     if (instance.external or "").rpartition(".")[2] in torch_api.RESETS_ALL:
         for pair in named_parameters(run, instance):
             initialize(run, pair, "reset_parameters", origin)

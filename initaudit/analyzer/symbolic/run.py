@@ -247,6 +247,8 @@ class Run(ABC):
 
     def may_be_a_model(self, name: str) -> bool:
         """Whether something unknown may be a model; what a program's first function is given is its caller's."""
+        if name.endswith((".parameters()", ".buffers()")):
+            return False  # each of these is a tensor
         return self.following is None or re.split(r"\W", name, maxsplit=1)[0] not in self.following.given
 
     def escape(self, value: Value, reason: str) -> None:
