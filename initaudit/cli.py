@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from initaudit.finding import Severity, shortened
 from initaudit.naming import near
@@ -46,10 +47,28 @@ def readable() -> Iterator[None]:
         raise click.UsageError(printable_lines(shortened(text)), error.ctx) from error
 
 
+def _files(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Let the shell complete a file or a folder."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+def _codes(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the code of a rule."""
+    from initaudit.rules import catalogue
+
+    return [
+        CompletionItem(code, help=rule.name)
+        for code, rule in sorted(catalogue().items())
+        if code.startswith(incomplete.upper())
+    ]
+
+
 class CheckByDefault(click.Group):
     """A group whose default command is `check`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and ctx.resilient_parsing:  # a shell completes the first word
+            return super().parse_args(ctx, args)
         own = {*self.commands, *ALIASES, "--help", "-h", "--version", "-V"}
         if args[:1] == ["help"]:
             if args[1:] and args[1] not in own:
@@ -72,6 +91,15 @@ class CheckByDefault(click.Group):
         close = near(word, [*self.commands, *ALIASES])
         if close is not None and word.isidentifier() and not os.path.lexists(word):
             raise click.UsageError(f"there is no command or path `{word}`; did you mean `{close}`?", ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command, or what `check` takes; files come first, since bash drops what precedes them."""
+        check = self.commands["check"]
+        with check.make_context("check", [], parent=ctx, resilient_parsing=True) as inner:
+            paths = [] if incomplete.startswith("-") else inner.command.params[:1]
+            items = [item for path in paths for item in path.shell_complete(inner, incomplete)]
+            items += [*super().shell_complete(ctx, incomplete), *check.shell_complete(inner, incomplete)]
+        return list({item.value if item.type == "plain" else item.type: item for item in items}.values())
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Parse the arguments before the command."""
@@ -256,7 +284,7 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("paths", nargs=-1)
+@click.argument("paths", nargs=-1, shell_complete=_files)
 @selection_flags
 @file_flags
 @output_flags
@@ -292,7 +320,7 @@ def check(paths: tuple[str, ...], **flags: Any) -> None:
 
 
 @main.command(cls=PassingOn)
-@click.argument("targets", nargs=-1)
+@click.argument("targets", nargs=-1, shell_complete=_files)
 @selection_flags
 @output_flags
 @configuration_flags
@@ -403,7 +431,7 @@ def compare(before: str, after: str, html: str | None, output_format: str, exit_
 
 
 @main.command()
-@click.argument("rule", required=False, metavar="CODE")
+@click.argument("rule", required=False, metavar="CODE", shell_complete=_codes)
 @click.option("--all", "every", is_flag=True, help="Print all rules.")
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--web", is_flag=True, help="Open the rule's page in a browser instead, and print its address.")
@@ -430,7 +458,7 @@ def config(key: str | None, schema: bool, **flags: Any) -> None:
 
 
 @main.command()
-@click.argument("paths", nargs=-1)
+@click.argument("paths", nargs=-1, shell_complete=_files)
 @selection_flags
 @file_flags
 @output_flags

@@ -23,6 +23,43 @@ from initaudit.settings import read_settings
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the probe runs with torch")
 
 
+def completed(*words: str) -> list[str]:
+    """What a shell offers for the last word."""
+    line = {"COMP_WORDS": " ".join(("initaudit", *words)), "COMP_CWORD": str(len(words))}
+    outcome = CliRunner().invoke(main, prog_name="initaudit", env={"_INITAUDIT_COMPLETE": "bash_complete", **line})
+    return [line.partition(",")[2] or line.partition(",")[0] for line in outcome.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("words", "some"),
+    [
+        (("pro",), ["probe"]),
+        (("co",), ["compare", "config"]),
+        (("",), ["check", "probe", "rule", "server"]),
+        (("--output-f",), ["--output-format", "--output-file"][:1]),
+        (("--ver",), ["--version"]),
+        (("probe", "--mis"), ["--missing-keys"]),
+        (("rule", "INI10"), ["INI101", "INI109"]),
+        (("rule", "ini20"), ["INI201"]),
+        (("--output-format", "mark"), ["markdown"]),
+        (("check", "--output-format", "mark"), ["markdown"]),
+        (("sr",), ["sr"]),
+        (("check", "sr"), ["sr"]),
+        (("check", "src", "te"), ["te"]),
+        (("probe", "mod"), ["mod"]),
+        (("baseline", "sr"), ["sr"]),
+    ],
+)
+def test_a_shell_completes_commands_flags_files_and_codes(words: tuple[str, ...], some: list[str]) -> None:
+    offered = completed(*words)
+    assert set(some) <= set(offered), offered
+    assert all(one.lower().startswith(words[-1].lower()) for one in offered)
+
+
+def test_files_come_before_commands_since_bash_drops_what_precedes_them() -> None:
+    assert completed("")[0] == "file"
+
+
 @pytest.fixture(autouse=True)
 def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
