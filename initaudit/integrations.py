@@ -94,19 +94,26 @@ def transformers_callback(**settings: Any) -> Any:
 def lightning_callback(**settings: Any) -> Any:
     """Return a Lightning ``Callback`` that audits the module on its first training batch.
 
-    ``settings`` are those of :func:`before_training`. A training resumed from a checkpoint is not audited.
+    ``settings`` are those of :func:`before_training`. A training resumed from a checkpoint is not audited. Of a module
+    without a ``forward``, each child with parameters is audited when it is first called.
     """
     if "pytorch_lightning" in sys.modules and "lightning.pytorch" not in sys.modules:
-        from pytorch_lightning import Callback
+        from pytorch_lightning import Callback, LightningModule
     else:
-        from lightning.pytorch import Callback
+        from lightning.pytorch import Callback, LightningModule
 
     class InitializationCallback(Callback):  # type: ignore[misc]
         """Audits the module before its first training step."""
 
         def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
-            if trainer.global_step == 0 and batch_idx == 0:
+            if trainer.global_step != 0 or batch_idx != 0:
+                return
+            if type(pl_module).forward is not LightningModule.forward:
                 before_training(pl_module, batch, **settings)
+                return
+            for child in pl_module.children():
+                if any(True for _ in child.parameters()):
+                    _at_first_forward(child, settings)
 
     return InitializationCallback()
 

@@ -252,7 +252,7 @@ def test_a_training_by_transformers_ends_where_the_callback_finds_something() ->
         trained_by_transformers(StuckWithLoss(), [transformers_callback(on_finding="raise")])
 
 
-def trained_by_lightning(make: type[nn.Module], callbacks: list[Any]) -> list[Any]:
+def trained_by_lightning(make: type[nn.Module], callbacks: list[Any], *, with_forward: bool = True) -> list[Any]:
     lightning: Any = importlib.import_module("lightning.pytorch" if LIGHTNING == "lightning" else "pytorch_lightning")
 
     class Module(lightning.LightningModule):  # type: ignore[misc]
@@ -260,17 +260,20 @@ def trained_by_lightning(make: type[nn.Module], callbacks: list[Any]) -> list[An
             super().__init__()
             self.net = make()
 
-        def forward(self, x: torch.Tensor) -> Any:
-            return self.net(x)
+            self.loss = nn.CrossEntropyLoss()
 
         def training_step(self, batch: Any, index: int) -> Any:
-            return nn.functional.cross_entropy(self(batch[0]), batch[1])
+            return self.loss((self if with_forward else self.net)(batch[0]), batch[1])
 
         def configure_optimizers(self) -> Any:
             return torch.optim.SGD(self.parameters(), lr=0.1)
 
+    class Calling(Module):
+        def forward(self, x: torch.Tensor) -> Any:
+            return self.net(x)
+
     torch.manual_seed(0)
-    model = Module()
+    model = Calling() if with_forward else Module()
     trainer = lightning.Trainer(
         max_steps=4, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False, callbacks=callbacks,
@@ -280,12 +283,17 @@ def trained_by_lightning(make: type[nn.Module], callbacks: list[Any]) -> list[An
 
 
 @pytest.mark.skipif(LIGHTNING is None, reason="Lightning is not installed")
-def test_a_training_by_lightning_is_the_same_with_the_callback() -> None:
-    with_callback = trained_by_lightning(Net, [lightning_callback(on_finding="raise", isolated=True)])
-    assert equal(trained_by_lightning(Net, []), with_callback)
+@pytest.mark.parametrize("with_forward", [True, False])
+@pytest.mark.filterwarnings("error::initaudit.integrations.InitializationWarning")
+def test_a_training_by_lightning_is_the_same_with_the_callback(with_forward: bool) -> None:
+    """A module without a forward calls its network in the training step: the network is audited then."""
+    callback = lightning_callback(on_finding="raise", isolated=True)
+    with_callback = trained_by_lightning(Net, [callback], with_forward=with_forward)
+    assert equal(trained_by_lightning(Net, [], with_forward=with_forward), with_callback)
 
 
 @pytest.mark.skipif(LIGHTNING is None, reason="Lightning is not installed")
-def test_a_training_by_lightning_ends_where_the_callback_finds_something() -> None:
+@pytest.mark.parametrize("with_forward", [True, False])
+def test_a_training_by_lightning_ends_where_the_callback_finds_something(with_forward: bool) -> None:
     with pytest.raises(InitializationError, match="INI502"):
-        trained_by_lightning(Stuck, [lightning_callback(on_finding="raise")])
+        trained_by_lightning(Stuck, [lightning_callback(on_finding="raise")], with_forward=with_forward)
