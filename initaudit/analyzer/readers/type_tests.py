@@ -40,7 +40,7 @@ def _type_tests(context: Context, expression: ast.AST, modules: Sequence[str]) -
     for node in nodes(expression):
         match node:
             case ast.BoolOp(op=ast.Or()):
-                yield from _always_true(context, node, modules)
+                yield from _always_true(context, node)
             case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=subject), ast.BoolOp() as types]):
                 kinds = _operands(types)
                 if subject in modules and all(map(context.is_module_class, kinds)):
@@ -112,10 +112,10 @@ def _both(context: Context, node: ast.BoolOp, modules: Sequence[str]) -> Iterato
         yield _type_test(context, node, "never true", f"isinstance({_tested(tests[0])}, ({either}))")
 
 
-def _always_true(context: Context, node: ast.BoolOp, modules: Sequence[str]) -> Iterator[TypeTest]:
-    """``isinstance(m, A) or B``."""
-    operands = _operands(node)
-    tests = [operand for operand in operands if _tested(operand) in modules]
+def _always_true(context: Context, node: ast.BoolOp) -> Iterator[TypeTest]:
+    """``isinstance(m, A) or B``, which is true of anything, also if no module is known to reach it."""
+    operands = node.values  # not those of an `and`: `isinstance(m, A) and B or C` chooses a class
+    tests = [operand for operand in operands if _tested(operand) is not None]
     classes = [operand for operand in operands if context.is_module_class(operand)]
     if not tests or not classes:
         return
