@@ -13,7 +13,7 @@ class UninitializedTensor(Rule[RawTensor]):
     """
     ## What it does
     Reports `self.scale = torch.empty(n)` if the forward pass reads it, and an uninitialized variable that is trained: it is
-    passed to an optimizer, or requires a gradient and is used.
+    passed to an optimizer or requires a gradient, and is used in an expression.
 
     ## Why is this bad?
     The tensor holds whatever was in memory: often zeros, sometimes 1e38 or NaN. Because it is not a parameter,
@@ -23,12 +23,14 @@ class UninitializedTensor(Rule[RawTensor]):
     ```python
     w = torch.empty(8, 1, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=0.1)
+    loss = (x @ w).mean()
     ```
 
     ## Use instead
     ```python
     w = torch.zeros(8, 1, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=0.1)
+    loss = (x @ w).mean()
     ```
 
     ## Known problems
