@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import os
 import re
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.usage import usage
 
 MAX_PROGRAMS = 40
-"""Files of a project that run by themselves, of which is asked where they lie."""
+"""Files of a project that import something of a package, of which is asked whether they run by themselves."""
 DISTRIBUTED = {
     "setup.cfg": re.compile(r"^\[metadata\]", re.MULTILINE),
     "pyproject.toml": re.compile(r"^\s*\[\s*(?:project|tool\s*\.\s*poetry)\s*\]", re.MULTILINE),
@@ -27,8 +28,8 @@ DISTRIBUTED = {
 def is_of_an_application(project: Project, module: Module, *, outside: bool = False) -> bool:
     """Whether a program of the project uses a file, and nothing says that the project is made for others to install.
 
-    Where that is asked for, any program ``outside`` of the package of the file counts, and none in it: packages have
-    some for their own tests.
+    Where that is asked for, any program ``outside`` of the package of the file counts that imports something of the
+    package, or modules by their names as texts, and none in it: packages have some for their own tests.
     """
     folder = project.work_folder(module)
     for name, table in DISTRIBUTED.items():
@@ -43,8 +44,11 @@ def is_of_an_application(project: Project, module: Module, *, outside: bool = Fa
     users = importing(project, module) - {module}
     if outside:
         package, dot, _ = module.name.partition(".")
-        started = project.find(Search(folder, word=b"__main__"))[:MAX_PROGRAMS]
-        users.update(each for name in started if (each := project.load(name)) is not None and each is not module)
+        searches = [Search(folder, word=b"import_module")]
+        searches += [Search(folder, imported=(os.fsencode(package),))] if dot else []
+        for search in searches:
+            near = map(project.load, project.find(search)[:MAX_PROGRAMS])
+            users.update(each for each in near if each is not None and each is not module)
         others = {each for each in users if not dot or each.name.partition(".")[0] != package}
         return any(is_notebook(each) or is_program(project, each) for each in others)
     return any(not is_library(project, each) for each in users)
