@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from initaudit.finding import Severity, shortened
+from initaudit.flags import (
+    CACHE_DIR,
+    LIST,
+    codes,
+    configuration_flags,
+    file_flags,
+    files,
+    json_object,
+    output_flags,
+    selection_flags,
+    size,
+)  # fmt: skip
 from initaudit.naming import near
-from initaudit.report import FORMATS
 from initaudit.report.base import printable_lines
 from initaudit.settings import MOST
 from initaudit.version import __version__
@@ -24,14 +34,16 @@ if TYPE_CHECKING:
     from initaudit.session import Asked
     from initaudit.settings import Overrides
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
 LINKING = frozenset({"Hyper", "WezTerm", "ghostty", "iTerm.app", "vscode"})
 """Values of TERM_PROGRAM of the terminals that support links."""
 SEPARATOR = "--"
 """Separates the flags of `probe` from the arguments that the target finds in `sys.argv`."""
 ALIASES = {"explain": "rule"}
+BUILDING = (
+    "kwargs", "input_size", "input_data", "dtype", "train", "device", "seeds", "timeout", "memory", "abstract",
+    "replay", "reinit", "missing_keys", "state_dict",
+)  # fmt: skip
+"""Flags of `probe` that say how to build and run a model. The configuration's models have keys of the same names."""
 
 
 @contextlib.contextmanager
@@ -45,22 +57,6 @@ def readable() -> Iterator[None]:
             meant = near(error.option_name, error.possibilities or ())
             text = error.message + (f" Did you mean {meant!r}?" if meant is not None else "")
         raise click.UsageError(printable_lines(shortened(text)), error.ctx) from error
-
-
-def _files(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Let the shell complete a file or a folder."""
-    return [CompletionItem(incomplete, type="file")]
-
-
-def _codes(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete the code of a rule."""
-    from initaudit.rules import catalogue
-
-    return [
-        CompletionItem(code, help=rule.name)
-        for code, rule in sorted(catalogue().items())
-        if code.startswith(incomplete.upper())
-    ]
 
 
 class CheckByDefault(click.Group):
@@ -127,153 +123,6 @@ class PassingOn(click.Command):
         return super().parse_args(ctx, args)
 
 
-def comma_separated(value: str) -> tuple[str, ...]:
-    """Parse `A,B`. The flag may also be repeated."""
-    parts = tuple(part.strip() for part in value.split(",") if part.strip())
-    if not parts:
-        raise click.BadParameter(f"{value!r} is an empty list")
-    return parts
-
-
-def pattern_and_codes(value: str) -> tuple[str, tuple[str, ...]]:
-    """Parse `PATTERN:CODE,CODE`, as in `--per-file-ignores "tests/**:INI401"`."""
-    pattern, colon, codes = value.rpartition(":")
-    if not colon:
-        raise click.BadParameter(f"{value!r} is not PATTERN:CODE")
-    if not codes.strip(" ,"):
-        raise click.BadParameter(f"{value!r} names no rule")
-    return pattern, comma_separated(codes)
-
-
-def size(value: str) -> tuple[int, ...]:
-    """Parse `1,3,224,224`."""
-    try:
-        sizes = tuple(int(part) for part in value.split(","))
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is not a size such as 1,3,224,224") from error
-    if min(sizes) < 0:
-        raise click.BadParameter(f"{value!r} is not a size: it has a negative number")
-    return sizes
-
-
-def json_object(value: str) -> dict[str, Any]:
-    """Parse the arguments of a constructor."""
-    try:
-        parsed = json.loads(value)
-    except ValueError as error:
-        raise click.BadParameter(f"not JSON: {error}") from error
-    except RecursionError as error:
-        raise click.BadParameter("it is nested too deeply") from error
-    if not isinstance(parsed, dict):
-        raise click.BadParameter("not a JSON object")
-    return parsed
-
-
-def together(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
-    """Return one decorator that applies several."""
-
-    def decorate(command: Command) -> Command:
-        for decorator in reversed(decorators):
-            command = decorator(command)
-        return command
-
-    return decorate
-
-
-CACHE_DIR = "Cache directory. Default: .initaudit_cache beside the configuration, else in the current folder."
-BASELINE = "Do not report the findings in this file. Default: .initaudit-baseline.json beside the configuration."
-BUILDING = (
-    "kwargs", "input_size", "input_data", "dtype", "train", "device", "seeds", "timeout", "memory", "abstract",
-    "replay", "reinit", "missing_keys", "state_dict",
-)  # fmt: skip
-"""Flags of `probe` that say how to build and run a model. The configuration's models have keys of the same names."""
-LIST: dict[str, Any] = {"type": comma_separated, "multiple": True, "metavar": "CODE,..."}
-PATTERNS: dict[str, Any] = {**LIST, "metavar": "PATTERN,..."}
-
-configuration_flags = together(
-    click.option(
-        "--config",
-        multiple=True,
-        metavar="FILE | KEY = VALUE",
-        help="Use this configuration file, or override one key with a line of TOML (repeatable).",
-    ),
-    click.option("--isolated", is_flag=True, help="Ignore all configuration files."),
-)
-selection_flags = together(
-    click.option("--select", **LIST, help="Rules to run: codes, prefixes, names, categories or ALL."),
-    click.option("--extend-select", **LIST, help="Rules to run in addition to the selected ones."),
-    click.option("--ignore", **LIST, help="Rules not to run."),
-    click.option(
-        "--per-file-ignores",
-        type=pattern_and_codes,
-        multiple=True,
-        metavar="PATTERN:CODE,...",
-        help="Rules not to run on files that match PATTERN.",
-    ),
-    click.option(
-        "--extend-per-file-ignores",
-        type=pattern_and_codes,
-        multiple=True,
-        metavar="PATTERN:CODE,...",
-        help="The same as --per-file-ignores.",
-    ),
-    click.option("--preview/--no-preview", default=None, help="Also run preview rules."),
-    click.option("--ignore-noqa", is_flag=True, help="Also report findings that comments suppress."),
-    click.option(
-        "--fail-on",
-        type=click.Choice([severity.value for severity in Severity]),
-        help="Minimum severity that makes the exit code 1. Default: warning.",
-    ),
-    click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings."),
-)
-output_flags = together(
-    click.option(
-        "--output-format",
-        type=click.Choice(list(FORMATS)),
-        default="full",
-        show_default=True,
-        help="Format of the findings.",
-    ),
-    click.option(
-        "--output-file",
-        "-o",
-        type=click.Path(dir_okay=False),
-        help="Write the findings to FILE instead of standard output.",
-    ),
-    click.option("--statistics", is_flag=True, help="Print the number of findings per rule instead of the findings."),
-    click.option("--show-unknown", is_flag=True, help="List what could not be decided, and why."),
-    click.option("--all-parameters", is_flag=True, help="Print one row for each parameter of a built model."),
-    click.option(
-        "--color",
-        type=click.Choice(("auto", "always", "never")),
-        default="auto",
-        show_default=True,
-        help="When to color the output.",
-    ),
-    click.option("--quiet", "-q", is_flag=True, help="Print only findings and errors."),
-    click.option(
-        "--silent", "-s", is_flag=True, help="Print only errors; the exit code says whether there are findings."
-    ),
-    click.option(
-        "--verbose", "-v", is_flag=True, help="Also print the configuration files used and the files checked."
-    ),
-    click.option("--baseline", type=click.Path(dir_okay=False), help=BASELINE),
-)
-file_flags = together(
-    click.option("--exclude", **PATTERNS, help="Files and folders to skip, instead of the configured ones."),
-    click.option("--extend-exclude", **PATTERNS, help="Files and folders to skip in addition."),
-    click.option(
-        "--force-exclude/--no-force-exclude", default=None, help="Skip excluded files even when passed explicitly."
-    ),
-    click.option("--respect-gitignore/--no-respect-gitignore", default=None, help="Skip files that git ignores."),
-    click.option("--jobs", "-j", type=click.IntRange(min=1), help="Number of processes."),
-    click.option("--no-site-packages", is_flag=True, help="Do not follow imports into installed packages."),
-    click.option("--no-cache", is_flag=True, help="Neither read nor write the cache."),
-    click.option("--cache-dir", type=click.Path(file_okay=False), envvar="INITAUDIT_CACHE_DIR", help=CACHE_DIR),
-    click.option("--probe", is_flag=True, help="Also build and probe the models listed in the configuration."),
-)
-
-
 @click.group(cls=CheckByDefault, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, "--version", "-V", prog_name="initaudit", message="%(prog)s %(version)s")
 def main() -> None:
@@ -284,7 +133,7 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("paths", nargs=-1, shell_complete=_files)
+@click.argument("paths", nargs=-1, shell_complete=files)
 @selection_flags
 @file_flags
 @output_flags
@@ -320,7 +169,7 @@ def check(paths: tuple[str, ...], **flags: Any) -> None:
 
 
 @main.command(cls=PassingOn)
-@click.argument("targets", nargs=-1, shell_complete=_files)
+@click.argument("targets", nargs=-1, shell_complete=files)
 @selection_flags
 @output_flags
 @configuration_flags
@@ -431,7 +280,7 @@ def compare(before: str, after: str, html: str | None, output_format: str, exit_
 
 
 @main.command()
-@click.argument("rule", required=False, metavar="CODE", shell_complete=_codes)
+@click.argument("rule", required=False, metavar="CODE", shell_complete=codes)
 @click.option("--all", "every", is_flag=True, help="Print all rules.")
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--web", is_flag=True, help="Open the rule's page in a browser instead, and print its address.")
@@ -458,7 +307,7 @@ def config(key: str | None, schema: bool, **flags: Any) -> None:
 
 
 @main.command()
-@click.argument("paths", nargs=-1, shell_complete=_files)
+@click.argument("paths", nargs=-1, shell_complete=files)
 @selection_flags
 @file_flags
 @output_flags
@@ -527,8 +376,8 @@ def _overrides(flags: dict[str, Any]) -> Overrides:
     from initaudit.settings import Overrides
 
     per_file: dict[str, tuple[str, ...]] = {}
-    for pattern, codes in (*flags.get("per_file_ignores", ()), *flags.get("extend_per_file_ignores", ())):
-        per_file[pattern] = per_file.get(pattern, ()) + codes
+    for pattern, ignored in (*flags.get("per_file_ignores", ()), *flags.get("extend_per_file_ignores", ())):
+        per_file[pattern] = per_file.get(pattern, ()) + ignored
     return Overrides(
         select=_joined(flags, "select") or None,
         extend_select=_joined(flags, "extend_select"),

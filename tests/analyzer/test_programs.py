@@ -354,6 +354,47 @@ def test_what_others_put_into_a_model_that_it_initializes_may_be_the_class(
     assert found.coverage is Coverage.NEVER
 
 
+ROUTER = """
+class Other(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.lin = nn.Linear(n, n)
+
+    def reset_parameters(self):
+        nn.init.zeros_(self.lin.weight)
+
+class Router(Other):
+    def __init__(self, n, given=None):
+        super().__init__(n)
+        {part}
+        self.weight = nn.Parameter(torch.empty(n, n))
+
+    def reset_parameters(self):
+        {call}.reset_parameters()
+        nn.init.normal_(self.weight)
+"""
+
+
+@pytest.mark.parametrize(
+    ("part", "call", "coverage"),
+    [
+        ("self.part = nn.Linear(n, n)", "self.part", Coverage.NEVER),
+        ("self.part = torch.nn.LayerNorm(normalized_shape=n)", "self.part", Coverage.NEVER),
+        ("pass", "self.lin", Coverage.NEVER),
+        ("pass", "super()", Coverage.NEVER),
+        ("self.part = given", "self.part", Coverage.UNKNOWN),
+        ("self.part = Other(n)", "self.part", Coverage.UNKNOWN),
+        ("self.part = nn.Linear(n, n) if n else given", "self.part", Coverage.UNKNOWN),
+    ],
+)
+def test_a_method_that_calls_that_of_a_layer_of_torch_is_not_called_by_it(
+    part: str, call: str, coverage: Coverage, analyzed: Callable[..., dict[str, Observation]]
+) -> None:
+    seen = analyzed(net=ROUTER.format(part=part, call=call))["net"]
+    raw = [each.coverage for each in seen.parameters if each.name == "weight"]
+    assert raw == [coverage]
+
+
 def test_the_option_is_named(told: Callable[..., ParameterTimeline | None]) -> None:
     train = "from net import Net\ndef main(args):\n    net = Net(3)\n    if args.init:\n"
     train += "        for p in net.parameters():\n            nn.init.zeros_(p)\n"

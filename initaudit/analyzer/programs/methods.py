@@ -19,6 +19,7 @@ from initaudit.analyzer.programs.graph import modules_naming
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.symbolic.values import Storage
+from initaudit.analyzer.syntax.structure import constructed
 from initaudit.analyzer.usage import OBJECT, SUPER, is_factory
 from initaudit.analyzer.writing import may_load, may_write, names_of
 
@@ -172,7 +173,7 @@ def called_by_others(project: Project, cls: Defined, name: str) -> bool:
         return True
     having = [base for base in project.mro(cls) or () if isinstance(base, Defined) and name in base.definition.members]
     for known in dict.fromkeys((cls, *having)):
-        if any(_is_called(module, name) for module in modules_naming(project, known)):
+        if any(_is_called(project, module, name) for module in modules_naming(project, known)):
             return True
     folder = project.work_folder(cls.module)
     asking = map(project.load, project.find(Search(folder, words=(("hasattr(",), (name,)))))
@@ -180,7 +181,7 @@ def called_by_others(project: Project, cls: Defined, name: str) -> bool:
         return True
     calling = map(project.load, project.find(Search(folder, words=((f"{name}(",), (f".{name}",)))))
     return any(
-        module is not None and _imports_from(project, module, cls.module) and _is_called(module, name)
+        module is not None and _imports_from(project, module, cls.module) and _is_called(project, module, name)
         for module in calling
     )
 
@@ -191,9 +192,24 @@ def _asks_for(module: Module, name: str) -> bool:
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def _is_called(module: Module, name: str) -> bool:
-    """Whether a file speaks of a method on an object that is not itself."""
-    return any(usage.of_others(name, SUPER) or name in usage.texts for usage in module.usages(name))
+def _is_called(project: Project, module: Module, name: str) -> bool:
+    """Whether a file speaks of a method on an object that is not itself, and not surely a layer of torch."""
+    for start, end in module.parts_naming(name):
+        usage = module.usage_of(start, end)
+        owners = (each.removesuffix(f".{name}") for each in usage.dotted if each.endswith(f".{name}"))
+        if name in usage.texts or any(
+            owner not in (OBJECT, SUPER) and not _is_of_torch(project, module, start, owner) for owner in owners
+        ):
+            return True
+    return False
+
+
+def _is_of_torch(project: Project, module: Module, row: int, owner: str) -> bool:
+    """Whether an attribute of an object holds layers of torch alone, by the constructor of the class around a row."""
+    begin, _, attribute = owner.partition(".")
+    cls = module.outline.at(row) if begin == OBJECT else None
+    held = constructed(project, Defined(module, cls)).get(attribute) if cls is not None and cls.is_class else None
+    return held is not None and held.complete and bool(held.layers) and all(each.cls is None for each in held.layers)
 
 
 def _imports_from(project: Project, module: Module, source: Module) -> bool:
