@@ -7,6 +7,7 @@ observers produce the same values, so that a rule about a parameter's life is wr
 from __future__ import annotations
 
 import enum
+from pathlib import Path
 
 import msgspec
 
@@ -67,9 +68,14 @@ class Only(enum.Enum):
     SOME = "some"  # some of the programs
 
 
-def at(place: Place) -> str:
-    """A place in another part of the project, as a message names it: "train.py:31"."""
-    name = place.filename.replace("\\", "/").rpartition("/")[2]
+def at(place: Place, beside: str) -> str:
+    """A place in another part of the project, as a message about the file ``beside`` names it: "scripts/train.py:31".
+
+    The path begins in the folder that holds both files.
+    """
+    path, other = Path(place.filename).absolute(), Path(beside).absolute()
+    folder = next((each for each in other.parents if path.is_relative_to(each)), path.parent)
+    name = path.relative_to(folder).as_posix()
     return f"{name}:{place.row}" if place.cell is None else f"{name}, cell {place.cell}, line {place.row}"
 
 

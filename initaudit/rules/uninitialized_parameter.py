@@ -127,13 +127,13 @@ class UninitializedParameter(Rule[ParameterTimeline]):
         """Return the cause that findings are grouped by: the code that builds the model, or for a note the class."""
         if subject.only is not None:
             return f"{subject.only.value} {subject.model}"
-        return at(subject.built) if subject.built is not None else ""
+        return _built(subject)
 
     @staticmethod
     def message(subject: ParameterTimeline, call: str, advice: Advice | None) -> str:
         """Say what is wrong, where the model is built, and what to do."""
         allocated = f"`{subject.name}` is allocated by `{call}`"
-        built = at(subject.built) if subject.built is not None else ""
+        built = _built(subject)
         if subject.only is Only.CHECKPOINT:
             return f"{allocated} and uninitialized until the checkpoint is loaded (built at {built})"
         if subject.only is Only.TESTS:
@@ -151,3 +151,10 @@ class UninitializedParameter(Rule[ParameterTimeline]):
     def seen(subject: ParameterTimeline) -> str:
         """Say what the observer saw."""
         return seen_when_built(subject) or "no reachable code writes it"
+
+
+def _built(subject: ParameterTimeline) -> str:
+    """Return the line of a program that builds the model, as a message about the class names it."""
+    if subject.built is None:
+        return ""
+    return at(subject.built, subject.allocation.place.filename if subject.allocation is not None else "")

@@ -554,3 +554,29 @@ def test_a_notebook_is_told_by_the_cell_that_builds_the_class(tmp_path: Path) ->
     (found,) = json.loads(CliRunner().invoke(cli.main, ["check", str(tmp_path), *flags]).stdout)
     assert (found["code"], found["cell"]) == ("INI101", 2)
     assert "(built at net.ipynb, cell 4, line 3)" in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "train", "named"),
+    [
+        ("layer.py", "train.py", "train.py:2"),
+        ("app/layer.py", "scripts/train.py", "scripts/train.py:2"),
+        ("app/nets/layer.py", "app/train.py", "train.py:2"),
+        ("app/nets/layer.py", "app/jobs/all/train.py", "jobs/all/train.py:2"),
+    ],
+)
+def test_a_program_is_named_from_the_folder_that_holds_it_and_the_class(
+    layer: str, train: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = layer.removesuffix(".py").replace("/", ".")
+    program = f"from {module} import Layer\nnet = Layer(3)\nnet(torch.ones(3)).sum().backward()\n"
+    for name, text in ((layer, f"import torch\nfrom torch import nn\n{LAYER}"), (train, program)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / layer).with_name("__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
+    for target in (layer, str(tmp_path / layer)):
+        ran = CliRunner().invoke(cli.main, [target, "--isolated", "--no-cache", "--output-format", "json"])
+        (found,) = json.loads(ran.stdout)
+        assert f"(built at {named})" in found["message"]

@@ -84,7 +84,7 @@ def judge(construction: Construction, found: Sequence[Registered]) -> dict[Stora
     holding = surroundings(construction).holding if left else frozenset()
     for entry in left:
         its = courses.get(entry.storage, [])
-        built = _of_programs([course for course in its if course.scope.defined not in holding])
+        built = _of_programs(construction, [course for course in its if course.scope.defined not in holding])
         built = built or _of_library([course for course in its if course.scope.defined in holding])
         if built is not None:
             verdicts[entry.storage] = built
@@ -330,7 +330,7 @@ def _is_open(courses: dict[Storage, Course]) -> bool:
     return any(course.handed and course.fate is not Fate.WRITTEN for course in courses.values())
 
 
-def _of_programs(courses: Sequence[Course]) -> Verdict | None:
+def _of_programs(construction: Construction, courses: Sequence[Course]) -> Verdict | None:
     """What all programs together show; tests, and what only tries a class, speak where nothing else does."""
     real = [course for course in courses if not course.scope.is_test]
     serious = [course for course in real if not _only_tries(course.scope)] or real
@@ -343,7 +343,7 @@ def _of_programs(courses: Sequence[Course]) -> Verdict | None:
             return Verdict(Coverage.NEVER, built=raw[0].built)
         return Verdict(
             Coverage.PARTIAL,
-            gap=f"{_line(writing[0])} initializes it, {_line(raw[0])} does not",
+            gap=f"{_line(construction, writing[0])} initializes it, {_line(construction, raw[0])} does not",
             built=raw[0].built,
             only=Only.SOME,
         )
@@ -408,9 +408,10 @@ def _only_tries(scope: Scope) -> bool:
     return not any(name in TRAINS or name.startswith("train") for names in there for name in names)
 
 
-def _line(course: Course) -> str:
+def _line(construction: Construction, course: Course) -> str:
     """The line at which a program builds the class, as a reader would name it: a notebook counts those of a cell."""
     place = course.built
     if place is None:
         return course.scope.module.name
-    return at(place if place.filename.endswith(".py") else read_source(place.filename).shown(place))
+    shown = place if place.filename.endswith(".py") else read_source(place.filename).shown(place)
+    return at(shown, construction.cls.module.filename)
