@@ -178,12 +178,12 @@ class _Window:
         cut = columns[self.start :]
         if not self.start and len(cut) <= self.room:
             return text
-        kept, taken, at = [], 0, 0
+        begin, at = self.start + bool(self.start), 0
+        kept: list[str] = []
         for character in text:
             wide = _columns(character)
-            if at >= self.start + bool(self.start) and at + wide <= self.start + self.room - 1:
-                kept.append(character)
-                taken += wide
+            if at >= begin and at + wide <= self.start + self.room - 1:
+                kept += [character] if kept else [" " * (at - begin), character]  # half of a wide one is a blank
             at += wide
         lead = CUT if self.start and len(columns) > self.start else ""
         tail = CUT if at > self.start + self.room - 1 else ""

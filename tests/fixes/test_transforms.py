@@ -40,12 +40,14 @@ ADVICE_ONLY = {
     "INI202-6",
     "INI203-0",
     "INI205-1",
+    "INI205-2",
     "INI308-2",
     "INI401-2",
     "INI503-1",
     "INI504-1",
     "INI504-2",
     "INI506-1",
+    "INI506-2",
 }
 """Examples that have no fix: what is meant cannot be told, or the rest of the finding is in other code."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -422,6 +422,7 @@ def test_a_message_is_broken_at_blanks_to_fit_a_terminal(words: list[str], width
     after=st.text("xyz ", max_size=200),
     width=st.integers(40, 240),
 )
+@example(before="A々AAAAAAAAAAAAA々", span="aaaaaaaaaaaaa漢漢漢", after="", width=41)
 def test_source_is_cut_to_the_terminal_around_the_end_of_the_span(
     before: str, span: str, after: str, width: int
 ) -> None:

@@ -144,15 +144,17 @@ def _in_order(
 
 def _call(context: Context, node: ast.Call, function: str, bound: Bound) -> InitializerCall:
     given = list(_arguments(context, node, bound))
+    first = next(iter((*node.args, *(each.value for each in node.keywords if each.arg is not None))), None)
     if function in METHODS and isinstance(node.func, ast.Attribute) and context.canonical(node.func) is None:
-        target = context.snippet.source(node.func.value)
+        first = node.func.value
+        target = context.snippet.source(first)
         named = [Argument(RENAMED.get(a.keyword or "", a.keyword), a.source, a.meaning) for a in given]
         given = [Argument(None, target, target), *named]
     return InitializerCall(
         place=context.snippet.place(node),
         function=function,
         arguments=tuple(given),
-        layer=_layer(context, _spelled(given[0].source), bound) if given else None,
+        layer=_layer(context, ast.unparse(first).lstrip("*"), bound) if first is not None else None,
     )
 
 
@@ -179,7 +181,7 @@ def _assigned_draw(context: Context, statement: ast.stmt, bound: Bound) -> Itera
         place=context.snippet.place(value),
         function=function,
         arguments=(Argument(None, tensor, tensor), Argument(None, "0", "0"), std),
-        layer=_layer(context, _spelled(tensor), bound),
+        layer=_layer(context, ast.unparse(target), bound),
     )
 
 
@@ -215,11 +217,6 @@ def _arguments(context: Context, node: ast.Call, bound: Bound) -> Iterator[Argum
             yield Argument(
                 keyword.arg, context.snippet.source(keyword.value), ast.unparse(bound.meaning(keyword.value))
             )
-
-
-def _spelled(source: str) -> str:
-    """An expression as one spells it, whatever blanks and brackets are in it."""
-    return ast.unparse(ast.parse(source.lstrip("*"), mode="eval"))
 
 
 def _layer(context: Context, tensor: str, bound: Bound) -> Called | None:
