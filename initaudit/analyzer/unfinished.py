@@ -18,7 +18,13 @@ from initaudit.subjects.files import SyntaxFault
 from initaudit.tokens import Token, tokens
 
 _YOURS = re.compile(r"\byour\s(?:own\s)?(?:code|answer|solution|implementation)\b", re.IGNORECASE)
-_TO_DO = re.compile(r"\b(?:TODO|FIXME|your|fill|write|complete|implement|insert|exercise)\b", re.IGNORECASE)
+_MARK = re.compile(r"\W*(?:TODO|FIXME)\b")
+_REQUEST = re.compile(
+    r"\W*(?:please )?(?:fill|complete|implement|insert|write)"
+    r"(?: (?:in|this|it|me|here|your|own|the|missing|code|function|method|body|part))+\W*",
+    re.IGNORECASE,
+)
+"""All of a comment that asks its reader to write something. "fill rate" and "write to disk" are about the code."""
 _PYTHON_2 = ("Missing parentheses in call to", "multiple exception types must be parenthesized")
 _GO_ON = (*".,:;+-*/%@&|^<>=!", "and", "else", "for", "if", "in", "is", "not", "or")
 """What may follow an expression."""
@@ -56,7 +62,7 @@ def syntax_fault(place: Place, detail: str, text: str, row: int) -> SyntaxFault:
         unfinished = _is_cell_of_an_exercise(statements, comments)
     else:
         said = [each.text for each in comments if any(one.first <= each.row <= one.last for one in here)]
-        asked = any(map(_TO_DO.search, said))
+        asked = any(map(_is_request, said))
         unfinished = any(_has_placeholder(each.tokens) or (asked and _lacks_value(each.tokens)) for each in here)
     if detail.startswith("expected an indented block"):
         unfinished |= _lacks_body(statements, comments, row, in_cell=is_document(place.filename))
@@ -152,6 +158,12 @@ def _lacks_value(held: Sequence[Token]) -> bool:
     )
 
 
+def _is_request(said: str) -> bool:
+    """Return whether a comment asks its reader for code: it begins with a mark, says so, or says nothing else."""
+    request = _REQUEST.fullmatch(" ".join(said.split()))
+    return _MARK.match(said) is not None or _YOURS.search(said) is not None or request is not None
+
+
 def _lacks_body(statements: Sequence[Statement], comments: Sequence[Comment], row: int, *, in_cell: bool) -> bool:
     """Return whether the reader is to write the body that is missing above a row.
 
@@ -163,7 +175,7 @@ def _lacks_body(statements: Sequence[Statement], comments: Sequence[Comment], ro
     header = above[-1]
     said = [each.text for each in comments if header.last <= each.row <= row]
     is_function = "def" in [each.text for each in header.tokens[:2]]
-    return any(map(_TO_DO.search, said)) or (in_cell and is_function)
+    return any(map(_is_request, said)) or (in_cell and is_function)
 
 
 def _is_python_2(held: Sequence[Token]) -> bool:
