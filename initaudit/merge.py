@@ -14,7 +14,7 @@ import msgspec
 
 from initaudit.finding import Evidence, Finding, Fix, Observer, Place, Severity
 
-SHOWN_PATHS, SHOWN_ROWS = 3, 20
+SHOWN_PATHS, SHOWN_ROWS, SHOWN_NAMES = 3, 20, 4
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -213,8 +213,9 @@ def _listing(first: Finding, others: Sequence[Finding]) -> Finding:
         fix = Fix(fix.applicability, f"{fix.message}, and {len(others)} more like it", edits)
     unit = "line" if len({one.place.cell for one in (first, *others)}) == 1 else "cell"
     rows = sorted({_within(one, unit) for one in others} - {_within(first, unit)})
-    listed = ", ".join(map(str, rows[:SHOWN_ROWS])) + f" and {len(rows) - SHOWN_ROWS:,} more" * (len(rows) > SHOWN_ROWS)
-    also = f"; also in {unit}{'s' * (len(rows) > 1)} {listed}" if rows and not named else ""
+    also = f"; also in {unit}{'s' * (len(rows) > 1)} {_first(rows, SHOWN_ROWS)}" if rows and not named else ""
+    if named:
+        also = f"; also {_first([f'`{name}`' for name in dict.fromkeys(named)], SHOWN_NAMES)}"
     return msgspec.structs.replace(
         first,
         message=first.message + also,
@@ -223,6 +224,12 @@ def _listing(first: Finding, others: Sequence[Finding]) -> Finding:
         advice=tuple(dict.fromkeys(piece for one in (first, *others) for piece in one.advice)),
         fix=fix,
     )
+
+
+def _first(items: Sequence[object], most: int) -> str:
+    """Return the first items, and how many more there are."""
+    more = f" and {len(items) - most:,} more" if len(items) > most else ""
+    return ", ".join(map(str, items[:most])) + more
 
 
 def _within(finding: Finding, unit: str) -> int:

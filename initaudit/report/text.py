@@ -28,8 +28,6 @@ LINKED = "\0"
 """Separates the color of a text from the address that it links to, within a style."""
 LEAST_ROOM = 20
 """Minimum number of source columns shown."""
-NAMED = 4
-"""Parameters that a finding of one line names besides those of its message."""
 TICKS = re.compile(r"(`[^`]+`)")
 WORD = re.compile(r"(?P<blanks>\s*)(?P<word>\S+)")
 Piece = tuple[str, str]
@@ -39,8 +37,7 @@ Piece = tuple[str, str]
 def concise(findings: Sequence[Finding], context: Context) -> str:
     """Return one line per finding: ``path:row:column: severity: CODE message``."""
     unbroken = msgspec.structs.replace(context, width=None)
-    headlines = ([*_headline(finding), *_ticked(_more(finding))] for finding in findings)
-    return "".join(f"{line}\n" for headline in headlines for line in flowed(headline, unbroken))
+    return "".join(f"{line}\n" for finding in findings for line in flowed(_headline(finding), unbroken))
 
 
 def full(findings: Sequence[Finding], context: Context) -> str:
@@ -59,8 +56,8 @@ def _remarks(finding: Finding) -> Iterator[tuple[str, str]]:
     """Yield the evidence, what else is affected, the fix, and where to read more."""
     for piece in finding.evidence:
         yield piece.observer.value, piece.detail
-    if unnamed := _unnamed(finding):
-        yield "affects", ", ".join(unnamed)
+    if any(f"`{name}`" not in finding.message for name in finding.affects):
+        yield "affects", ", ".join(name for name in finding.affects if name != finding.parameter)
     if finding.fix is not None:
         yield "fix", f"{finding.fix.message} ({_FIXES[finding.fix.applicability]})"
     yield "see", finding.url or f"`initaudit rule {finding.code}`"
@@ -77,19 +74,6 @@ def _headline(finding: Finding) -> list[Piece]:
         (" ", ""),
         *_ticked(finding.message),
     ]
-
-
-def _unnamed(finding: Finding) -> list[str]:
-    """Return the parameters of a finding that its message does not name."""
-    return [name for name in finding.affects if f"`{name}`" not in finding.message]
-
-
-def _more(finding: Finding) -> str:
-    """Return the end of a line that names the first of them."""
-    names = _unnamed(finding)
-    shown = ", ".join(f"`{name}`" for name in names[:NAMED])
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return f"; also {shown}{more}" if names else ""
 
 
 def _ticked(text: str) -> Iterator[Piece]:

@@ -580,3 +580,26 @@ def test_a_program_is_named_from_the_folder_that_holds_it_and_the_class(
         ran = CliRunner().invoke(cli.main, [target, "--isolated", "--no-cache", "--output-format", "json"])
         (found,) = json.loads(ran.stdout)
         assert f"(built at {named})" in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("names", "end"),
+    [
+        ("a", ""),
+        ("ab", "; also `b`"),
+        ("abcde", "; also `b`, `c`, `d`, `e`"),
+        ("abcdefgh", "; also `b`, `c`, `d`, `e` and 3 more"),
+    ],
+)
+@pytest.mark.parametrize("form", ["concise", "github", "markdown", "json-lines"])
+def test_one_finding_about_several_parameters_names_them_in_every_format(
+    names: str, end: str, form: str, tmp_path: Path
+) -> None:
+    body = "".join(f"        self.{name} = nn.Parameter(torch.empty(n))\n" for name in names)
+    head = "import torch\nfrom torch import nn\n\nclass Layer(nn.Module):\n    def __init__(self, n):\n"
+    program = "from layer import Layer\nnet = Layer(3)\nnet(torch.ones(3)).sum().backward()\n"
+    (tmp_path / "layer.py").write_text(f"{head}        super().__init__()\n{body}", encoding="utf-8")
+    (tmp_path / "train.py").write_text(program, encoding="utf-8")
+    ran = CliRunner().invoke(cli.main, [str(tmp_path), "--isolated", "--no-cache", "--output-format", form])
+    assert ran.stdout.count("; also `") == bool(end)
+    assert end in ran.stdout

@@ -137,23 +137,6 @@ def test_concise_is_one_line_a_finding_whatever_the_message_holds(context: Conte
     assert lines[0].startswith("a b,c.py:4:41: error: INI101 `w` is never initialized: 100%, really")
 
 
-@pytest.mark.parametrize(
-    ("affects", "end"),
-    [
-        ((), ""),
-        (("w",), ""),
-        (("w", "gate"), "; also `gate`"),
-        (tuple("abcd"), "; also `a`, `b`, `c`, `d`"),
-        (("w", *"abcdef"), "; also `a`, `b`, `c`, `d` and 2 more"),
-    ],
-)
-def test_concise_names_what_else_a_joined_finding_is_about(
-    affects: tuple[str, ...], end: str, context: Context
-) -> None:
-    given = finding(message="`w` is never initialized", affects=affects)
-    assert render("concise", [given], context).rstrip("\n").endswith(f"`w` is never initialized{end}")
-
-
 def test_full_underlines_exactly_the_span(context: Context) -> None:
     rows = [line[4:] for line in render("full", [finding()], context).splitlines() if line[1:4] == " | "]
     code, marks = rows[-2], rows[-1]
