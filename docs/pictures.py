@@ -16,18 +16,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 DOCS = Path(__file__).parent
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--force-device-scale-factor=1.25",
-)
+sys.path.insert(0, str(DOCS.parent / "tests" / "portrait"))
+
+import chromium  # noqa: E402
+
+FLAGS = (*chromium.FLAGS, "--hide-scrollbars", "--force-device-scale-factor=1.25")
 INPUTS = {"Healthy": "32,3,32,32", "Broken": "32,96", "Mended": "32,96"}
 LARGEST = 300_000
 

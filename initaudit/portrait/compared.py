@@ -22,22 +22,17 @@ from initaudit.timeline import Coverage
 SCHEMA_VERSION = 1
 SHOWN = 40
 """Maximum number of rows of changed parameters in a text."""
-MEASURES = (
-    Column(heading="measure", least=8),
-    Column(heading="of", rank=6),
-    Column(heading="before", least=8),
-    Column(heading="decades", rank=1, right=True),
-    Column(heading="after", least=8),
-    Column(heading="decades", rank=1, right=True),
-)
-PARAMETERS = (
-    Column(heading="parameter", least=16),
-    Column(heading="change", least=8),
-    Column(heading="before", least=12),
-    Column(heading="std", rank=3, right=True),
-    Column(heading="after", least=12),
-    Column(heading="std", rank=3, right=True),
-)
+
+
+def _both(least: int, second: str, rank: int) -> Iterator[Column]:
+    """Yield the columns of both runs: a text, and a number beside it."""
+    for run in ("before", "after"):
+        yield Column(heading=run, least=least)
+        yield Column(heading=second, rank=rank, right=True)
+
+
+MEASURES = (Column(heading="measure", least=8), Column(heading="of", rank=6), *_both(8, "decades", 1))
+PARAMETERS = (Column(heading="parameter", least=16), Column(heading="change", least=8), *_both(12, "std", 3))
 PAINT = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "cyan"}
 SAME = "no parameter differs by more than two seeds do"
 
