@@ -444,6 +444,11 @@ LOADING = {
     net.load_state_dict(state['net'])
     return net
 """,
+    "a strict one": """def load(path):
+    net = Vocoder()
+    net.load_state_dict(torch.load(path), strict=True)
+    return net
+""",
     "an attribute": """class Tool:
     def __init__(self, path):
         self.net = Vocoder()
@@ -491,6 +496,33 @@ def test_a_lost_write_to_a_model_that_a_program_trains_weighs_and_is_one_finding
     net = Vocoder()
     if path:
         net.load_state_dict(torch.load(path))
+    return net
+""",
+        """def load(path):
+    net = Vocoder()
+    net.load_state_dict(torch.load(path), strict=False)
+    return net
+""",
+        """def load(path):
+    net = Vocoder()
+    net.load_state_dict(torch.load(path), False)
+    return net
+""",
+        """def load(path, **how):
+    net = Vocoder()
+    net.load_state_dict(torch.load(path), **how)
+    return net
+""",
+        """def load(path):
+    net = Vocoder()
+    own = net.state_dict()
+    own.update({k: v for k, v in torch.load(path).items() if k in own})
+    net.load_state_dict(own)
+    return net
+""",
+        """def load(path):
+    net = Vocoder()
+    net.load_state_dict({**net.state_dict(), **torch.load(path)})
     return net
 """,
         "def load(path):\n    return Vocoder()\n",
@@ -585,6 +617,34 @@ print(Model('a.pt'))
 def test_an_initializer_that_is_left_where_the_class_is_filled_from_a_checkpoint_is_a_note(load: str) -> None:
     found = told(backbone=BACKBONE.format(name="load_param", load=load), use=USES.format(call="load_param"))
     assert found == [("backbone.py", "INI213", "note")]
+
+
+@pytest.mark.parametrize("saves", ["torch.save(self.state_dict(), path)", "return self.state_dict()"])
+def test_a_method_that_only_reads_the_state_fills_nothing(saves: str) -> None:
+    found = told(backbone=BACKBONE.format(name="keep", load=f"        {saves}"), use=USES.format(call="keep"))
+    assert found == [("backbone.py", "INI213", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("comment", "taken_out"),
+    [
+        ("# self.random_init()", True),
+        ("#self . random_init ( )", True),
+        ("# self.apply(self.random_init)", True),
+        ("# for part in self.parts:\n        #     part.random_init()", True),
+        ("# self.apply(\n        #     self.random_init\n        # )", True),
+        ("# if path:  # never\n        #     self.random_init()", True),
+        ("# as my_random_init() of the paper", False),
+        ("# see the other's random_init(m), without its head", False),
+        ("# my_random_init(self)", False),
+        ("# def random_init(self):", False),
+        ("# the draws (random_init)", False),
+    ],
+)
+def test_a_call_in_a_comment_is_taken_out_and_prose_is_not(comment: str, taken_out: bool) -> None:
+    load = f"        {comment}\n        print(path)"
+    found = told(backbone=BACKBONE.format(name="load_param", load=load), use=USES.format(call="eval"))
+    assert found == ([] if taken_out else [("backbone.py", "INI213", "warning")])
 
 
 @pytest.mark.parametrize("load", [*FILLS, "        print(path)"])

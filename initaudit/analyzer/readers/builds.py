@@ -14,6 +14,7 @@ from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import dotted, nodes
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes_holding
+from initaudit.analyzer.usage import usage
 
 MAX_FILES = 200
 """Files that import that of a class, and files that hold the name of a method; what stands in more is not followed."""
@@ -113,7 +114,10 @@ def _in_block(block: Sequence[ast.stmt], name: str) -> Iterator[tuple[ast.Call, 
 
 
 def _loads(call: ast.Call, block: Sequence[ast.stmt]) -> bool:
-    """Whether a block names what a call makes, and loads a checkpoint into it before handing it on or looping."""
+    """Whether a block names what a call makes, and loads a whole checkpoint into it before handing it on or looping.
+
+    Some of its draws stay where keys may be missing, or where values of its own are loaded beside those of another.
+    """
     match block[0]:
         case ast.Assign(targets=[target], value=value) if any(node is call for node in nodes(value)):
             variable = dotted(target)
@@ -126,10 +130,18 @@ def _loads(call: ast.Call, block: Sequence[ast.stmt]) -> bool:
             for node in nodes(statement)
             if isinstance(node, ast.Name | ast.Attribute) and variable and dotted(node) == variable
         ]
+        if f"{variable}.state_dict" in usage([statement]).dotted:
+            return False
         match statement:
-            case ast.Expr(ast.Call(func=ast.Attribute(value=owner, attr="load_state_dict"))):
+            case ast.Expr(ast.Call(func=ast.Attribute(value=owner, attr="load_state_dict")) as load):
                 if variable and dotted(owner) == variable:
-                    return True
+                    return _is_strict(load)
         if any(id(use) not in owners for use in uses) or (uses and isinstance(statement, ast.For | ast.While)):
             return False
     return False
+
+
+def _is_strict(load: ast.Call) -> bool:
+    """Whether a call of ``load_state_dict`` raises where a key is missing."""
+    strict = [*load.args[1:2], *(each.value for each in load.keywords if each.arg in ("strict", None))]
+    return all(isinstance(each, ast.Constant) and bool(each.value) for each in strict)

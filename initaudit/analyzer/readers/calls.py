@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
+import textwrap
 import weakref
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from initaudit.analyzer.frameworks import RESETS
@@ -13,19 +16,42 @@ from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.builds import MAX_FILES, importing
 from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import nodes, root
-from initaudit.analyzer.syntax.iteration import element_name, iterated
+from initaudit.analyzer.snippets import SnippetError, nodes, parsed, root
+from initaudit.analyzer.syntax.iteration import element_name, iterated, last_name
 from initaudit.analyzer.syntax.scopes import scopes_holding
 
 SIBLINGS = 3
+ROWS = 4
+"""Rows of a call that is commented out, before and behind the name of what it calls."""
 REMEMBERED = 4096
 """Answers about a file and a name."""
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
 def _is_commented_out(module: Module, name: str) -> bool:
-    """Whether a row that is a comment calls a function, or hands it on: its author has chosen not to."""
-    return any(f"{name}(" in row or f"({name})" in row for row in module.comment_rows)
+    """Whether code in a comment calls a function, or hands it on: its author has chosen not to. Prose is no code."""
+    if not any(name in row for row in module.comment_rows):
+        return False
+    return any(last_name(each) == name for code in _code_in_comments(module, name) for each in _used(code))
+
+
+def _code_in_comments(module: Module, name: str) -> Iterator[ast.stmt]:
+    """The statements that successive comments spell, of those around a name."""
+    texts = [row.lstrip().removeprefix("#") for row in module.comment_rows]
+    for index, text in enumerate(texts):
+        if name not in text:
+            continue
+        for start in range(index, max(index - ROWS, -1), -1):
+            for end in range(index + 1, min(index + 1 + ROWS, len(texts) + 1)):
+                with contextlib.suppress(SnippetError):
+                    yield from parsed(textwrap.dedent("\n".join(texts[start:end])))
+
+
+def _used(statement: ast.stmt) -> Iterator[ast.expr]:
+    """What a statement calls, and what it gives to a call."""
+    for node in nodes(statement):
+        if isinstance(node, ast.Call):
+            yield from (node.func, *node.args, *(each.value for each in node.keywords))
 
 
 class Calls:

@@ -94,7 +94,8 @@ def _is_filled_by_another(calls: Calls, cls: Defined, name: str) -> bool:
         if definition.is_class or definition.name == name or not _may_be_forgotten(definition.name):
             continue
         used = cls.module.usage(definition)
-        loads = "torch.load" in used.called or used.own & {"load_state_dict", "state_dict"}
+        copies = "state_dict" in used.own and "copy_" in used.last_called
+        loads = "torch.load" in used.called or "load_state_dict" in used.own or copies
         if loads and Calls(calls.project, calls.module, definition.name).anywhere(cls):
             return True
     return False
