@@ -375,6 +375,9 @@ print(Model())
             out.append(head(levels[i]))
         return out""",
         "        for lvl in range(6):\n            x = x + self.heads[lvl](levels[lvl])\n        return x",
+        "        out = {}\n        for i in range(6):\n            out[i] = self.heads[i](levels[i])\n"
+        "        return out",
+        "        return [head(self.stem(level)) for level, head in zip(levels, self.heads)]",
     ],
 )
 def test_copied_heads_that_each_get_an_input_of_their_own_are_a_note(body: str) -> None:
@@ -388,6 +391,16 @@ def test_copied_heads_that_each_get_an_input_of_their_own_are_a_note(body: str) 
         "        for i in range(6):\n            x = self.heads[i](x)\n        return x",
         "        for i, head in enumerate(self.heads):\n            x = head(x, levels[i])\n        return x",
         "        return sum(head(x) * level for head, level in zip(self.heads, levels))",
+        "        for head, norm in zip(self.heads, self.norms):\n            x = x + head(norm(x))\n        return x",
+        "        return [head(norm(x)) for head, norm in zip(self.heads, self.norms)]",
+        "        return [head(self.norms[i](x)) for i, head in enumerate(self.heads)]",
+        "        for i, head in enumerate(self.heads):\n            x = head(x + levels[i])\n        return x",
+        "        for i, head in enumerate(self.heads):\n            y = head(x + i)\n            x = x + y\n"
+        "        return x",
+        "        out = [x]\n        for i in range(6):\n            out.append(self.heads[i](out[i]))\n"
+        "        return out",
+        "        out = [x] * 7\n        for i in range(6):\n            out[i + 1] = self.heads[i](out[i])\n"
+        "        return out",
     ],
 )
 def test_copies_that_share_their_input_or_follow_one_another_weigh(body: str) -> None:

@@ -10,7 +10,7 @@ from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import FunctionNode, nodes
+from initaudit.analyzer.snippets import FunctionNode, nodes, root
 from initaudit.analyzer.syntax.context import Context, File, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes
@@ -72,7 +72,10 @@ def _have_own_inputs(cls: Defined, name: str) -> bool:
 
 
 def _inputs(function: FunctionNode, name: str) -> Iterator[bool]:
-    """Whether the first argument of each call of a layer of a container depends on what chooses the layer."""
+    """Whether the first argument of each call of a layer of a container depends on what chooses the layer.
+
+    What other layers of the container have given is no input of its own.
+    """
     chosen = {
         element: others
         for node in nodes(function)
@@ -84,13 +87,19 @@ def _inputs(function: FunctionNode, name: str) -> Iterator[bool]:
             case ast.Call(func=ast.Subscript(value=owner, slice=index), args=[first, *_]) if (
                 own_attribute(owner) == name
             ):
-                yield not _names(index).isdisjoint(_names(first))
+                by = _names(index)
             case ast.Call(func=ast.Name(id=element), args=[first, *_]) if element in chosen:
-                yield not chosen[element].isdisjoint(_names(first))
+                by = chosen[element]
+            case _:
+                continue
+        yield not by.isdisjoint(_names(first)) and _made_from(function, node).isdisjoint(_names(first))
 
 
 def _elements(loop: ast.For | ast.comprehension, name: str) -> Iterator[tuple[str, set[str]]]:
-    """The name that a loop gives to the layers of a container, and the other names that it gives with it."""
+    """The name that a loop gives to the layers of a container, and the other names that it gives with it.
+
+    Those of other layers of the object are none of these: what they are given may be the same.
+    """
     match loop.target, loop.iter:
         case ast.Name(id=element), owner if own_attribute(owner) == name:
             yield element, set()
@@ -98,15 +107,55 @@ def _elements(loop: ast.For | ast.comprehension, name: str) -> Iterator[tuple[st
             if own_attribute(owner) == name:
                 yield element, _names(index)
         case ast.Tuple(elts=targets), ast.Call(func=ast.Name(id="zip"), args=owners):
-            for target, owner in zip(targets, owners, strict=False):
-                if isinstance(target, ast.Name) and own_attribute(owner) == name:
-                    yield target.id, _names(loop.target) - {target.id}
+            pairs = list(zip(targets, owners, strict=False))
+            given = {each for target, owner in pairs if own_attribute(owner) is None for each in _names(target)}
+            yield from (
+                (target.id, given) for target, owner in pairs
+                if isinstance(target, ast.Name) and own_attribute(owner) == name
+            )  # fmt: skip
         case _:
             pass
 
 
+def _made_from(function: FunctionNode, call: ast.Call) -> set[str]:
+    """The variables that hold the result of a call, or something made from it."""
+    found: set[str] = set()
+    flows = [flow for node in nodes(function) if isinstance(node, ast.stmt) for flow in _flows(node)]
+    while True:
+        more = {
+            into
+            for value, into in flows
+            if any(node is call or (isinstance(node, ast.Name) and node.id in found) for node in nodes(value))
+        }
+        if more <= found:
+            return found
+        found |= more
+
+
+def _flows(statement: ast.stmt) -> Iterator[tuple[ast.expr, str]]:
+    """The values that a statement puts into variables: by an assignment, or by a method such as ``append``."""
+    match statement:
+        case ast.Assign(value=value):
+            targets = statement.targets
+        case ast.AugAssign(value=value) | ast.AnnAssign(value=ast.expr() as value):
+            targets = [statement.target]
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner)) as value):
+            targets = [owner]
+        case _:
+            return
+    parts = [each for target in targets for each in (target.elts if isinstance(target, ast.Tuple) else [target])]
+    yield from ((value, into.id) for part in parts if (into := root(part)) is not None)
+
+
 def _names(node: ast.AST) -> set[str]:
-    return {each.id for each in nodes(node) if isinstance(each, ast.Name)}
+    """The variables in an expression, but those that only choose one of the object's own layers."""
+    chosen = {
+        id(each)
+        for part in nodes(node)
+        if isinstance(part, ast.Subscript) and own_attribute(part.value) is not None
+        for each in nodes(part.slice)
+    }
+    return {each.id for each in nodes(node) if isinstance(each, ast.Name) and id(each) not in chosen}
 
 
 def _copied_in(context: Context, value: ast.expr) -> ast.Call | None:
