@@ -21,7 +21,7 @@ from initaudit.analyzer.usage import usage
 from initaudit.finding import Observer
 from initaudit.subjects.lost_writes import DerivedWrite
 
-KNOWS = re.compile("weight_g|weight_v|weight_norm|parametriz|original")
+KNOWS = re.compile(r"weight_(?:g|v|norm)(?![a-z])|parametriz|^original\d?$")
 """Names in a function that knows what a weight is computed from."""
 
 

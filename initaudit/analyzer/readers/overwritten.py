@@ -10,7 +10,7 @@ from initaudit.analyzer.matches import groups
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.snippets import dotted, nodes
 from initaudit.analyzer.syntax.context import Context, function_context, method, own_attribute, own_attributes
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed
@@ -24,8 +24,8 @@ CONSTANTS = {"zeros_", "ones_", "constant_", "zero_", "fill_", "eye_", "copy_"}
 WRITING = groups(" ".join(f"{name}(" for name in sorted(CONSTANTS)))
 EMBEDDING = "torch.nn.Embedding"
 FLAG = re.compile(r"^_?(?:no|skip)_(?:\w+_)?(?:re)?init(?:ialize|ialization)?$")
-KNOWS = re.compile(r"_no_\w*init|skip|_is_")
-"""What stands in an initializer that leaves some modules out."""
+KNOWS = re.compile(r"_no_\w*init|skip|^_is_")
+"""What stands in the conditions of an initializer that leaves some modules out."""
 
 
 @reads(
@@ -44,7 +44,7 @@ def overwritten(context: Context) -> Iterator[Overwritten]:
         return
     for position, statement in enumerate(function.body):
         walks = walked(context, statement)
-        if not walks or any(_used(walk, context).says(KNOWS) for walk in walks):
+        if not walks or any(usage(_conditions(walk)).says(KNOWS) for walk in walks):
             continue
         again = _Again(context, _walking(context, statement), walks, function.body[position + 1 :])
         row = context.snippet.place(statement).row
@@ -126,6 +126,20 @@ def _used(walk: Walk, around: Context) -> Usage:
     if definition is None or definition == around.definition:
         return usage(walk.body)
     return walk.context.module.usage(definition)
+
+
+def _conditions(walk: Walk) -> list[ast.expr]:
+    """What decides what a walk writes: in the function that it runs, or in its loop."""
+    function = walk.context.function
+    within = function.body if function is not None and function.name != "__init__" else walk.body
+    found: list[ast.expr] = []
+    for node in (each for statement in within for each in nodes(statement)):
+        match node:
+            case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
+                found.append(test)
+            case ast.comprehension(ifs=tests) | ast.BoolOp(values=tests):
+                found += tests
+    return found
 
 
 def _classes(project: Project, layers: list[Layer]) -> list[Defined]:

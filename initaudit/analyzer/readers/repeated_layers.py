@@ -21,7 +21,12 @@ STATEFUL = torch_api.LINEAR_LIKE | torch_api.RESET_BY_CONSTRUCTOR.keys() | {"PRe
 OWNS = {"Parameter", "register_buffer", "register_parameter", *STATEFUL}
 NOT_SHARED = {*LISTS, *(f"torch.nn.{name}" for name in STATEFUL - {"Embedding", "EmbeddingBag"})}
 """Layers that are seldom given to several others so that these share them."""
-SHARED = re.compile(r"(?<![A-Za-z])(?i:shar|tie[ds]?(?![a-z])|tying|same|reus)|(?<=[a-z])(?:Shar|Tied|Tying|Same|Reus)")
+SHARED = re.compile(
+    r"(?<![A-Za-z])(?i:shar(?:e[ds]?|ing)(?![a-z])|tie[ds]?(?![a-z])|tying|reus)"
+    r"|(?<=[a-z])(?:Share|Sharing|Tied|Tying|Reus)"
+    r"|(?<![A-Za-z])(?i:same(?:$|[ _]?(?:layer|weight|parameter|module|object|instance|block|cell|one)))",
+    re.MULTILINE,
+)
 """Words, and parts of names, of code or a comment that says that a layer is repeated on purpose."""
 
 
