@@ -590,6 +590,47 @@ def test_a_condition_that_raises_in_a_function_for_others_weighs() -> None:
     assert told(utils=ASKS) == [("utils.py", "INI310", "error")]
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "net.apply(getattr(utils, 'init_' + kind))",
+        "net.apply(vars(utils)[kind])",
+        "[net.apply(f) for _, f in inspect.getmembers(utils)]",
+    ],
+)
+def test_a_condition_that_raises_in_a_function_that_a_text_may_find_weighs(call: str) -> None:
+    main = "import inspect\nimport utils\nfrom torch import nn\n\nnet, kind = nn.Linear(2, 2), input()\nprint(net)\n"
+    assert told(utils=ASKS, main=f"{main}{call}\n") == [("utils.py", "INI310", "error")]
+
+
+SECOND = """import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, 4))
+        self.register_parameter("shift", self.weight)
+
+    def forward(self, x):
+        return x @ self.weight + {read}
+"""
+
+
+@pytest.mark.parametrize(
+    ("read", "severity"),
+    [
+        ("self.shift", "warning"),
+        ('getattr(self, "shift")', "warning"),
+        ("getattr(\n            self, 'shift', 0)", "warning"),
+        ('x.to("shift")', "note"),
+    ],
+)
+def test_a_second_name_that_nothing_reads_is_one_of_the_state_alone(read: str, severity: str) -> None:
+    assert ("net.py", "INI216", severity) in told(net=SECOND.format(read=read))
+
+
 BACKBONE = """import torch
 from torch import nn
 
@@ -715,10 +756,33 @@ def make():
     return Scale(4)
 """}),
         ("print(1)\n", {}),
+        ("import inspect\nfrom others import layers\n\nprint(inspect.getmembers(layers, inspect.isclass))\n", {}),
+        ("from others.layers import Used, nn\n\nprint([kind(3) for kind in nn.Module.__subclasses__()])\n", {}),
+        ("from others import layers\n\nprint(vars(layers)['Sc' + 'ale'](8))\n", {}),
     ],
 )  # fmt: skip
 def test_a_parameter_of_a_class_that_may_be_built_weighs(main: str, also: dict[str, str]) -> None:
     assert ("others/layers.py", "INI101", "error") in told(others__layers=VENDORED, main=main, **also)
+
+
+REGISTERING = {
+    "a hook": "class Base(nn.Module):\n    def __init_subclass__(cls):\n        KINDS[cls.__name__] = cls\n",
+    "a metaclass": "class Base(nn.Module, metaclass=Kinds):\n    pass\n",
+    "a keyword": "class Base(nn.Module, kinds=KINDS):\n    pass\n",
+}
+
+
+@pytest.mark.parametrize("registering", REGISTERING)
+@pytest.mark.parametrize("between", [False, True])
+def test_a_parameter_of_a_class_whose_base_registers_it_weighs(registering: str, between: bool) -> None:
+    base = REGISTERING[registering]
+    if between:
+        base = f"{base.replace('Base', 'Root')}\n\nclass Base(Root):\n    pass\n"
+    text = VENDORED.replace(
+        "class Scale(nn.Module)", f"KINDS = {{}}\nKinds = type(nn.Module)\n\n\n{base}\n\nclass Scale(Base)"
+    )
+    found = told(others__layers=text, main="from others.layers import KINDS\n\nprint(KINDS['Scale'](8))\n")
+    assert ("others/layers.py", "INI101", "error") in found
 
 
 def test_a_class_that_a_cell_shows_is_copied_by_its_readers_whether_or_not_a_cell_builds_it() -> None:

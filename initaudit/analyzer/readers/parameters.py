@@ -37,8 +37,8 @@ from initaudit.analyzer.programs.verdict import Verdict, judge
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.applications import is_notebook, is_of_an_application
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.builds import importing
-from initaudit.analyzer.snippets import dotted, nodes, root
+from initaudit.analyzer.readers.builds import finds_by_text, importing
+from initaudit.analyzer.snippets import dotted, nodes
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.syntax.context import File, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
@@ -56,9 +56,6 @@ RAW, REGISTERED = groups(ALLOCATES), groups(REGISTERS)
 REGISTERING = groups("aram*( uffer*( egist*( DTensor data")
 """Wider than what registers: classes hand it to functions of theirs."""
 UNSEEN = (ParameterTimeline.__name__, NotRestored.__name__)
-BY_TEXT = groups("getattr( eval( globals( locals( import_module( __dict__ vars(")
-FINDS = {"eval", "globals", "locals", "vars", "import_module"}
-"""What finds a class by a text."""
 LISTING = {"parameters", "named_parameters", "buffers", "named_buffers"}
 
 
@@ -275,26 +272,20 @@ def _is_never_built(construction: Construction) -> bool:
         return False  # a decorator may register it
     if is_notebook(cls.module) or not is_of_an_application(project, cls.module, outside=True):
         return False  # what a notebook shows is there to be copied
-    return not any(map(_finds_by_text, importing(project, cls.module)))
+    own = [base for base in project.mro(cls) or () if isinstance(base, Defined)]
+    known = any(map(_knows_classes, own))
+    files = {file for base in own for file in importing(project, base.module)}
+    return not known and not any(map(finds_by_text, files))
 
 
-def _finds_by_text(module: Module) -> bool:
-    """Whether a file may find a class by a text: ``getattr(models, name)``, ``globals()[name]``, ``eval(name)``."""
-    for scope in scopes_holding(module, BY_TEXT):
-        snippet = module.snippet(scope.start, scope.end)
-        for node in snippet.nodes if snippet is not None else ():
-            match node:
-                case ast.Call(func=ast.Name(id="getattr"), args=[owner, name, *_]):
-                    begin = root(owner, calls=True)
-                    if begin is None or (begin.id in module.outline.imports and not isinstance(name, ast.Constant)):
-                        return True
-                case ast.Call(func=function) if last_name(function) in FINDS:
-                    return True
-                case ast.Subscript(value=ast.Attribute(attr="__dict__"), ctx=ast.Load()):
-                    return True
-                case _:
-                    pass
-    return False
+def _knows_classes(base: Defined) -> bool:
+    """Whether a class learns of those that derive from it: by ``__init_subclass__`` or a metaclass."""
+    if "__init_subclass__" in base.definition.members:
+        return True
+    snippet = base.module.snippet(base.definition.start, base.definition.end)
+    return any(
+        isinstance(node, ast.ClassDef) and bool(node.keywords) for node in (snippet.body if snippet is not None else ())
+    )
 
 
 def _constructed(construction: Construction, entry: Registered, found: list[Registered], *, loaded: bool) -> Verdict:

@@ -34,4 +34,16 @@ def registered_twice(context: Context) -> Iterator[RegisteredTwice]:
 
 def _is_unread(cls: Defined, name: str) -> bool:
     """Whether a class has a forward, and neither it nor anything else in its file reads an attribute."""
-    return "forward" in cls.definition.members and not any(name in used.read for used in cls.module.usages(name))
+    module = cls.module
+    read = any(name in used.read for used in module.usages(name))
+    snippets = (module.quiet_snippet(start, end) for start, end in module.parts_naming(name))
+    taken = any(_takes(node, name) for snippet in snippets if snippet is not None for node in snippet.nodes)
+    return "forward" in cls.definition.members and not read and not taken
+
+
+def _takes(node: ast.AST, name: str) -> bool:
+    """Whether a call takes an attribute by its name as a text."""
+    match node:
+        case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value=text), *_]):
+            return bool(text == name)
+    return False

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.applications import is_of_an_application, is_program
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.builds import finds_by_text, importing
 from initaudit.analyzer.readers.calls import Calls
 from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.context import Context, makes_parameter, own_attribute
@@ -44,6 +45,8 @@ def _is_unused(context: Context) -> bool:
         return False
     private = is_of_an_application(project, module, outside=True)
     if not private and not is_program(project, module):
+        return False
+    if any(map(finds_by_text, importing(project, module))):
         return False
     return not Calls(project, module, function.name).anywhere(None, listed=not private)
 
