@@ -130,7 +130,7 @@ _INNER: dict[type[ast.AST], tuple[str, ...]] = {}
 """By the kind of a node, the fields that may hold others, the last first."""
 _PLAIN = {"ctx", "id", "attr", "arg", "name", "asname", "module", "level", "kind", "type_comment", "simple"}
 """Fields that hold names, numbers and contexts."""
-_LEAVES = {type(None), str, int}
+_LEAVES = {type(None), str, int, bool}
 """What the other fields hold besides nodes."""
 
 
