@@ -23,8 +23,9 @@ class UnscaledWeight(Rule[WeightUse]):
     """
     ## What it does
     Reports a weight that multiplies 16 or more inputs and keeps the values of `torch.randn`, N(0, 1), or of
-    `torch.rand`, U(0, 1), when no normalization follows. It also reports `normal_` with a single number: that number is
-    the mean, and the standard deviation stays 1.
+    `torch.rand`, U(0, 1), when no normalization follows. It also reports `normal_` and `trunc_normal_` with a single number
+    for a weight of a linear layer, a convolution or an embedding, and with a single square root for any tensor: that
+    number is the mean, and the standard deviation stays 1.
 
     ## Why is this bad?
     Each output sums over the inputs: with 256 of them it is 16 times larger than they are. A few such layers overflow,
@@ -159,7 +160,7 @@ class UnscaledWeight(Rule[WeightUse]):
     def takes_mean_for_std(subject: WeightUse) -> bool:
         """Whether ``normal_`` gets only a mean, as if that were the standard deviation."""
         drawn = subject.distribution
-        return (
+        return bool(subject.mean_alone) or (
             drawn is not None
             and subject.by.endswith(".normal_")
             and (drawn.family, drawn.std) == ("normal", 1)
@@ -171,10 +172,11 @@ class UnscaledWeight(Rule[WeightUse]):
         if drawn is None:
             return
         if self.takes_mean_for_std(subject):
+            name, number = subject.by.rpartition(".")[2], subject.mean_alone or f"{drawn.mean:g}"
             yield self.finding(
                 subject.place,
-                f"`{subject.parameter}` is drawn with standard deviation 1: the first argument of `normal_` is the mean; "
-                "pass the standard deviation by name, as in `std=0.02`",
+                f"`{subject.parameter}` is drawn with standard deviation 1: the number given to `{name}` is the mean; "
+                f"pass the standard deviation by name: `std={number}`",
                 evidence=[Evidence(subject.observer, f"`{subject.by}` gets a single number")],
                 model=subject.model,
                 parameter=subject.parameter,

@@ -17,6 +17,7 @@ class WeightUse(Fact, frozen=True, kw_only=True):
     are those of the use. ``normalized`` says that a normalization follows before any activation. ``use`` is the path of
     the weight in the built model, or the source of the product that it is a factor of. ``distribution`` is None when
     the scheme is known and the sizes are not; ``counted`` are then the fans that torch's initializers count.
+    ``mean_alone`` is the source of the mean of a normal draw that is told nothing else.
     """
 
     observer: Observer
@@ -32,6 +33,7 @@ class WeightUse(Fact, frozen=True, kw_only=True):
     schemes: tuple[Recognition, ...] = ()
     counted: tuple[Extent, Extent] | None = None
     normalized: bool = False
+    mean_alone: str = ""
 
 
 class EqualUnits(Fact, frozen=True, kw_only=True):

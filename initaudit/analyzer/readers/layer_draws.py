@@ -1,4 +1,4 @@
-"""Draws of the weights of linear layers, by statements that name the layer or go over all of them."""
+"""Draws of the weights of layers, by statements that name the layer or go over all of them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.snippets import dotted, nodes
 from initaudit.analyzer.syntax.callers import is_given_frozen
 from initaudit.analyzer.syntax.context import Context, own_attribute
+from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.walks import written
@@ -19,12 +20,18 @@ from initaudit.schemes.calls import distribution_of
 from initaudit.subjects.weights import Extent, WeightUse
 
 LINEAR = {"torch.nn.Linear"}
-DRAWS = {"normal_", "uniform_", "normal", "uniform"}
+AROUND_ZERO = LINEAR | {"torch.nn.Embedding"} | {f"torch.nn.Conv{each}d" for each in (1, 2, 3)}
+"""Layers whose weights are drawn around zero: a single argument of such a draw is meant as the deviation."""
+NORMAL = {"normal_", "normal", "trunc_normal_"}
+DRAWS = NORMAL | {"uniform_", "uniform"}
 
 
-@reads(WeightUse, scope=Context, words="normal_( uniform_( normal( uniform(", nearby="Linear")
+@reads(WeightUse, scope=Context, words="normal_( uniform_( normal( uniform(", nearby="Linear Conv Embedding sqrt")
 def layer_draws(context: Context) -> Iterator[WeightUse]:
-    """Plain normal and uniform draws of a whole weight, where no later statement of the scope writes it again."""
+    """Plain normal and uniform draws of a whole weight, where no later statement of the scope writes it again.
+
+    They are those of linear layers, and draws that are told only a mean, which is meant as a deviation.
+    """
     meanings = Meanings(context)
     for step in meanings.steps():
         match step.statement:
@@ -34,20 +41,26 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
                 continue
         last = call.func.attr if isinstance(call.func, ast.Attribute) else dotted(call.func)
         meaning = meanings.meaning(target, step.names) if target is not None else None
-        if last not in DRAWS or target is None or meaning is None or not _is_linear(meaning):
+        if last not in DRAWS or target is None:
             continue
         of_init = (context.canonical(call.func) or "").startswith(torch_api.INIT)
         if not of_init and not isinstance(call.func, ast.Attribute):
             continue  # a function of the file, with a deviation of its own
         numbers = _numbers(call, of_init=of_init)
         by = f"{'init' if of_init else 'Tensor'}.{last.rstrip('_')}_"
+        mean = _mean_alone(call, of_init=of_init) if last in NORMAL else None
+        if mean is not None and not _is_weight(meaning, AROUND_ZERO) and not _is_root(context, mean):
+            continue
+        if mean is None and not _is_weight(meaning, LINEAR):
+            continue
         if numbers is not None:
             distribution = distribution_of(by, (), *numbers)
-        elif last.startswith("normal") and _gives_mean_alone(call, of_init=of_init):
+        elif mean is not None:
             distribution = Distribution(family="normal", std=1.0)
         else:
             continue
-        if _again(context, meanings, meaning, step) or _samples(context) or is_given_frozen(context):
+        again = meaning is not None and _again(context, meanings, meaning, step)
+        if again or _samples(context) or is_given_frozen(context):
             continue
         inputs = _inputs(context, target)
         yield WeightUse(
@@ -59,15 +72,18 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
             shape=("out_features", inputs),
             by=by,
             distribution=distribution,
+            mean_alone=context.snippet.source(mean) if mean is not None else "",
             fan_in=inputs,
             fan_out="out_features",
             normalized=_normalizes(context),
         )
 
 
-def _is_linear(meaning: Meaning) -> bool:
-    whole = not meaning.part and not meaning.reshaped and meaning.what is What.PARAMETER
-    return whole and meaning.attribute == "weight" and bool(meaning.kinds) and set(meaning.kinds) <= LINEAR
+def _is_weight(meaning: Meaning | None, of: set[str]) -> bool:
+    """Whether something is the whole weight of a layer of some of these classes."""
+    if meaning is None or meaning.part or meaning.reshaped or meaning.what is not What.PARAMETER:
+        return False
+    return meaning.attribute == "weight" and bool(meaning.kinds) and set(meaning.kinds) <= of
 
 
 def _numbers(call: ast.Call, *, of_init: bool) -> tuple[list[object], dict[str, object]] | None:
@@ -81,10 +97,37 @@ def _numbers(call: ast.Call, *, of_init: bool) -> tuple[list[object], dict[str, 
     return None if "**" in named else (positional, named)
 
 
-def _gives_mean_alone(call: ast.Call, *, of_init: bool) -> bool:
-    """Whether a normal draw is told a mean that the source does not spell as a number, and no deviation."""
+def _mean_alone(call: ast.Call, *, of_init: bool) -> ast.expr | None:
+    """The mean that a normal draw is told without a name and without a deviation, where it is not zero."""
     given = call.args[1:] if of_init else call.args
-    return len(given) == 1 and not isinstance(given[0], ast.Starred) and not call.keywords
+    if len(given) != 1 or isinstance(given[0], ast.Starred) or call.keywords:
+        return None
+    return None if isinstance(given[0], ast.Constant) and not given[0].value else given[0]
+
+
+def _is_root(context: Context, node: ast.expr) -> bool:
+    """Whether a number is computed as a deviation is, by a square root, here or where its name is assigned."""
+    pending, names = [node], set[str]()
+    while pending:
+        for inner in nodes(pending.pop()):
+            match inner:
+                case ast.Call(func=function) if last_name(function) in {"sqrt", "rsqrt"}:
+                    return True
+                case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=0.5)):
+                    return True
+                case ast.BinOp(op=ast.Pow(), right=ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=0.5))):
+                    return True
+                case ast.Name(id=name) if name not in names:
+                    names.add(name)
+                    pending += [value for value in _assigned(context, name) if value is not node]
+    return False
+
+
+def _assigned(context: Context, name: str) -> Iterator[ast.expr]:
+    for statement in context.walk():
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=assigned)], value=value) if assigned == name:
+                yield value
 
 
 def _again(context: Context, meanings: Meanings, meaning: Meaning, step: Step) -> bool:
