@@ -43,7 +43,8 @@ class Module:
         self._naming: dict[str, list[Definition]] = {}
         self._aliases: dict[str, str] = {}
         self._usage: dict[tuple[int, int], Usage] = {}
-        self._statements: dict[int, set[str]] = {}
+        self._statements: dict[int, list[ast.stmt]] = {}
+        self._named: dict[int, set[str]] = {}
         self.memory: dict[tuple[str, int], Any] = {}  # results of readers from the trees, by reader and row
 
     @functools.cached_property
@@ -148,6 +149,7 @@ class Module:
         """Drop all slices, which take most of the memory of a file; the next request parses them again."""
         self._snippets.clear()
         self._matches.clear()
+        self._statements.clear()
         self.memory.clear()
 
     def rest(self) -> None:
@@ -244,22 +246,27 @@ class Module:
         return found
 
     def names_at_top_level(self, name: str, row: int) -> bool:
-        """Whether the top-level statement around a row uses a name, and does not only import it."""
+        """Whether the top-level statements around a row use a name, and do not only import it."""
+        if row not in self._named:
+            self._named[row] = {
+                each.id if isinstance(each, ast.Name) else each.attr
+                for statement in self.statements_at(row)
+                for each in ast.walk(statement)
+                if isinstance(each, ast.Name | ast.Attribute)
+            }
+        return name in self._named[row]
+
+    def statements_at(self, row: int) -> Sequence[ast.stmt]:
+        """Return the top-level statements around a row; none within a definition."""
         if row not in self._statements:
-            for start, end in self.outline.top_level:
-                if start <= row <= end:
-                    found = self.quiet_snippet(start, end)
-                    for node in found.body if found is not None else ():
-                        place = found.place(node) if found is not None else None
-                        used = {
-                            each.id if isinstance(each, ast.Name) else each.attr
-                            for each in ast.walk(node)
-                            if isinstance(each, ast.Name | ast.Attribute)
-                        }
-                        if place is not None:
-                            self._statements.update(dict.fromkeys(range(place.row, place.end_row + 1), used))
-            self._statements.setdefault(row, set())
-        return name in self._statements[row]
+            start, end = next((each for each in self.outline.top_level if each[0] <= row <= each[1]), (row, row - 1))
+            found = self.quiet_snippet(start, end) if start <= end else None
+            self._statements.update((each, []) for each in range(start, end + 1))
+            for statement in found.body if found is not None else ():
+                place = found.place(statement) if found is not None else None
+                for each in range(place.row, place.end_row + 1) if place is not None else ():
+                    self._statements[each].append(statement)
+        return self._statements.get(row, ())
 
     def rows_of(self, word: str) -> Iterator[int]:
         """Return the rows that contain a word, each once."""

@@ -765,6 +765,30 @@ def test_a_parameter_of_a_class_that_may_be_built_weighs(main: str, also: dict[s
     assert ("others/layers.py", "INI101", "error") in told(others__layers=VENDORED, main=main, **also)
 
 
+SAME_NAME = VENDORED.replace("Scale", "Linear").replace("class Used(nn.Linear)", "class Used(nn.Conv1d)")
+
+
+@pytest.mark.parametrize(
+    "built", ["nn.Linear(2, 2)", "(nn\n    .Linear(2, 2))", "nn . Linear(2, 2)", "nn.\\\n    Linear(2, 2)"]
+)
+@pytest.mark.parametrize(
+    "where", ["{built}", "def make():\n    return {built}\n\n\nprint(make())", "net = {built}; rate = 1"]
+)
+def test_a_class_of_torch_of_the_same_name_is_another_in_every_layout(built: str, where: str) -> None:
+    main = (
+        f"from torch import nn\nfrom others.layers import Used\n\nprint(Used(2, 2, 1))\n{where.format(built=built)}\n"
+    )
+    assert told(others__layers=SAME_NAME, main=main) == [("others/layers.py", "INI101", "note")]
+
+
+@pytest.mark.parametrize(
+    "built", ["net = Linear(2); rate = 1", "rate = 1; net = Linear(2)", "nn.Linear(2, 2), Linear(2)"]
+)
+def test_a_class_that_is_built_beside_other_code_on_its_row_weighs(built: str) -> None:
+    main = f"from torch import nn\nfrom others.layers import Linear, Used\n\nprint(Used(2, 2, 1))\n{built}\n"
+    assert told(others__layers=SAME_NAME, main=main) == [("others/layers.py", "INI101", "error")]
+
+
 REGISTERING = {
     "a hook": "class Base(nn.Module):\n    def __init_subclass__(cls):\n        KINDS[cls.__name__] = cls\n",
     "a metaclass": "class Base(nn.Module, metaclass=Kinds):\n    pass\n",
@@ -786,9 +810,8 @@ def test_a_parameter_of_a_class_whose_base_registers_it_weighs(registering: str,
 
 
 def test_a_class_that_a_cell_shows_is_copied_by_its_readers_whether_or_not_a_cell_builds_it() -> None:
-    shown = VENDORED.replace("Scale", "Linear").replace("class Used(nn.Linear)", "class Used(nn.Conv1d)")
-    assert notebook(shown, "net = nn.Linear(3, 3)\nprint(net)") == [("net.ipynb", "INI101", "error")]
-    assert notebook(shown, "net = Linear(3)\nprint(net)") == [("net.ipynb", "INI101", "error")]
+    assert notebook(SAME_NAME, "net = nn.Linear(3, 3)\nprint(net)") == [("net.ipynb", "INI101", "error")]
+    assert notebook(SAME_NAME, "net = Linear(3)\nprint(net)") == [("net.ipynb", "INI101", "error")]
 
 
 # Rows that no forward reads

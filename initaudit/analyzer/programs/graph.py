@@ -17,7 +17,7 @@ from initaudit.analyzer.project import Defined, External, Global, Project
 from initaudit.analyzer.reading import Search, imported_names
 from initaudit.analyzer.snippets import Snippet
 from initaudit.analyzer.syntax.scopes import scopes_holding
-from initaudit.analyzer.usage import is_factory
+from initaudit.analyzer.usage import is_factory, usage
 
 MAX_FILES = 40
 MAX_CONTAINERS = 60
@@ -150,12 +150,15 @@ def namers(
 
 
 def _is_of_another(project: Project, module: Module, row: int, name: str) -> bool:
-    """Whether a row names only what another package has under this name: ``nn.Linear`` beside a class ``Linear``."""
-    line = module.lines[row - 1]
-    owners = re.findall(rf"(?<![\w.])([A-Za-z_][\w.]*)\.{re.escape(name)}\b", line)
-    if not owners or len(owners) < len(re.findall(rf"\b{re.escape(name)}\b", line)):
+    """Whether the code around a row names only what another package has: ``nn.Linear`` beside a class ``Linear``."""
+    around = module.outline.at(row)
+    used = module.usage(around.outermost) if around is not None else usage(module.statements_at(row))
+    others = [each for each in used.dotted if each.endswith(f".{name}")]
+    if not others or name in used.variables or any(name in imported for imported in used.imports):
         return False
-    return all(isinstance(project.resolve(module, f"{owner}.{name}"), External) for owner in owners)
+    if any(text.rpartition(".")[2] == name for text in used.texts):
+        return False
+    return all(isinstance(project.resolve(module, each), External) for each in others)
 
 
 def local_names(project: Project, module: Module, target: Defined | Global, name: str) -> list[str]:
