@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer.matches import groups
+from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
@@ -25,6 +26,8 @@ SETS = "zero_( fill_( zeros_( constant_( ]="
 ROW = groups(("weight", "[", SETS))
 EMBEDDING = "torch.nn.Embedding"
 PADDING = groups(("padding_idx", "["))
+LENGTHS = {"len", "lens", "length", "lengths"}
+"""Parts of the names of how much of a row is no padding."""
 MAX_FILES = 40
 
 
@@ -127,11 +130,7 @@ def _adds_up(reader: Draws, made: Made) -> Place | None:
     """Where the class of an embedding sums or averages over positions, and knows neither masks nor lengths."""
     owner = made.scope.owner if made.scope is not None else None
     whole = reader.module.quiet_snippet(owner.start, owner.end) if owner is not None else None
-    if (
-        whole is None
-        or owner is None
-        or any("mask" in each or "len" in each for each in reader.module.usage(owner).names)
-    ):
+    if whole is None or owner is None or _knows_lengths(reader.module, owner):
         return None
     looked_up = {made.name}
     for node in nodes(whole.body):
@@ -145,6 +144,14 @@ def _adds_up(reader: Draws, made: Made) -> Place | None:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 (looked_up.add if _is_looked_up(value, looked_up) else looked_up.discard)(name)
     return None
+
+
+def _knows_lengths(module: Module, owner: Definition) -> bool:
+    """Whether a class names masks, or a method of it the lengths of what it is given, beside the greatest."""
+    methods = [each for name, each in owner.members.items() if name != "__init__"]
+    parts = [set(name.lower().split("_")) for each in methods for name in module.usage(each).names - {"len"}]
+    masks = any("mask" in name.lower() for name in module.usage(owner).names)
+    return masks or any("max" not in each and not each.isdisjoint(LENGTHS) for each in parts)
 
 
 def _is_looked_up(value: ast.expr, names: set[str]) -> bool:

@@ -20,8 +20,8 @@ from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.walks import applied_names
 from initaudit.subjects.lost_writes import LeafWrite
 
-SWITCHES = re.compile(r"no_grad|inference_mode|grad_enabled|requires_grad|\bmeta\b")
-"""What may keep autograd from recording, or a parameter from being a leaf that needs it, unless it is set to True."""
+SWITCHES = re.compile(r"(?:\w+_)?(?:no_grad|inference_mode|grad_enabled|requires_grad_?)|meta(?::\d+)?")
+"""Names and texts of what may stop the recording, or make a parameter no leaf that needs it, unless set to True."""
 RECORDED = (torch_api.OVERWRITES | torch_api.PARTIAL_WRITES) - {"set_"} | {
     "mul_", "div_", "add_", "sub_", "clamp_", "neg_", "abs_", "sqrt_", "pow_", "exp_", "copy_", "lerp_", "addmm_",
 }  # fmt: skip
@@ -133,7 +133,7 @@ def _switches_off(module: Module, start: int, end: int) -> bool:
     if snippet is None:
         return True
     on = {id(each) for node in snippet.nodes for each in _switched_on(node)}
-    return any(SWITCHES.search(_said(node)) for node in snippet.nodes if id(node) not in on)
+    return any(SWITCHES.fullmatch(_said(node)) for node in snippet.nodes if id(node) not in on)
 
 
 def _switched_on(node: ast.AST) -> Iterator[ast.AST]:
