@@ -199,6 +199,8 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def target(self) -> str:
         """The parameter as the code of its class spells it: ``self.layers[0].weight``."""
+        if "[" in self.parameter:
+            return self.parameter  # of a model that a function or a script builds, as its code spells it
         owner = "model" if self.model.startswith("torch.") else "self"  # user code cannot change a class of torch
         parts = (f"[{part}]" if part.isdigit() else f".{part}" for part in self.parameter.split("."))
         return owner + "".join(parts)

@@ -25,6 +25,9 @@ _REQUEST = re.compile(
     re.IGNORECASE,
 )
 """All of a comment that asks its reader to write something. "fill rate" and "write to disk" are about the code."""
+_MARKS = re.compile(r"#{3,}[\s,)\]}]*")
+"""All of a comment that stands for a value: ``"lr": ####,``."""
+_BLANK = Token("other", "?", 0)
 _PYTHON_2 = ("Missing parentheses in call to", "multiple exception types must be parenthesized")
 _GO_ON = (*".,:;+-*/%@&|^<>=!", "and", "else", "for", "if", "in", "is", "not", "or")
 """What may follow an expression."""
@@ -92,6 +95,8 @@ def _parts(text: str) -> tuple[list[Statement], list[Comment]]:
     depth, row, first, above = 0, 1, 1, 0
     for token in tokens(f"{text}\n"):
         if token.text.startswith("#"):
+            if held and depth > 0 and _MARKS.fullmatch(token.text) and held[-1].text in (":", "="):
+                held += [_BLANK] * 3
             said = token.text.lstrip("# ")
             if above == row - 1 and comments and not held:
                 comments[-1] = Comment(comments[-1].row, f"{comments[-1].text} {said}")
@@ -113,12 +118,14 @@ def _parts(text: str) -> tuple[list[Statement], list[Comment]]:
 
 
 def _has_placeholder(held: Sequence[Token]) -> bool:
-    """Return whether ``???``, or ``<...>``, stands where an expression would begin."""
+    """Return whether ``???``, ``.....``, or ``<...>``, stands where an expression would begin."""
     for index, token in enumerate(held):
-        if token.kind != "other" or token.text not in "<?" or not _begins_expression(held, index):
+        if token.kind != "other" or token.text not in "<?." or not _begins_expression(held, index):
             continue
         behind = held[index + 1 :]
         if [each.text for each in behind[:2]] == ["?", "?"] and token.text == "?":
+            return True
+        if token.text == "." and [each.text for each in behind[:3]] == [".", ".", "."]:
             return True
         if token.text == "<" and behind and behind[0].text != "<" and (_is_closed(behind) or _asks(behind)):
             return True

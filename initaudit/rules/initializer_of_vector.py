@@ -110,6 +110,6 @@ class InitializerOfVector(Rule[VectorGiven]):
     def check(self, subject: VectorGiven) -> Iterator[Finding]:
         yield self.finding(
             subject.place,
-            f"`nn.init.{subject.initializer}` needs a tensor with two or more dimensions, but `{subject.target}` may have one: this raises",
+            f"`nn.init.{subject.initializer}` raises ValueError for a vector, and `{subject.target}` can be one",
             evidence=[Evidence(Observer.ANALYZER, subject.why)],
         )

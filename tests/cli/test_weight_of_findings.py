@@ -57,6 +57,9 @@ def notebook(*cells: str) -> Told:
         "net = nn.Sequential(\n    <...>\n)",
         "rate = <>  # the usual one is 1e-3",
         "classes = {???}",
+        'given = {\n    "rate": ####,\n    "steps": ### if w is None else 0,\n    "decay": ####,\n}',
+        "net = dict(\n    rate=####,\n    steps=8,\n)",
+        "class Head(nn.Module):\n    def __init__(self):\n        self.mu = .....\n        self.std = ....",
         "def softmax(x):\n    # what goes here?\n\nprint(softmax(1))",
         "net = nn.Sequential(\n    nn.Linear(8, 8),\n    ...\n    # your code,\n    nn.ReLU(),\n)",
         "net = attention(\n    <YOUR CODE HERE - fill in what is missing; see below>\n    is_causal=True)",
@@ -81,7 +84,7 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("blank", ["<YOUR CODE>", "???", "<a, b = 1>", "<>"])
+@pytest.mark.parametrize("blank", ["<YOUR CODE>", "???", "<a, b = 1>", "<>", ".....", "...."])
 def test_a_blank_is_a_blank_in_every_layout(blank: str, layout: str) -> None:
     text = LAYOUTS[layout].format(blank=blank)
     assert notebook(IMPORTS, f"{LOOKED_AT}{text}\n") == [("net.ipynb", "INI001", "note")]
@@ -123,7 +126,17 @@ def test_in_a_file_a_blank_says_that_it_is_one(text: str, severity: str) -> None
 
 
 @pytest.mark.parametrize(
-    "slip", ["print(net", "x = 3 +\n", "if net:\n# nothing yet\nprint(1)", "y = net <", "x = 2 <> 3", "a = [1, 2)"]
+    "slip",
+    [
+        "print(net",
+        "x = 3 +\n",
+        "if net:\n# nothing yet\nprint(1)",
+        "y = net <",
+        "x = 2 <> 3",
+        "a = [1, 2)",
+        "y = net....fc",
+        "a = {\n  1: 2, ####\n",
+    ],
 )
 def test_a_slip_is_an_error(slip: str) -> None:
     assert notebook(IMPORTS, f"{LOOKED_AT}{slip}\n") == [("net.ipynb", "INI001", "error")]

@@ -47,6 +47,10 @@ RECTIFIER = "relu Relu ReLU RELU"
 BY_A_ROOT = groups(("normal_( uniform_(", "sqrt"))
 SATURATING = "tanh Tanh sigmoid Sigmoid"
 INPUT = Signal(None)
+UNNAMED = "model"
+"""What a model is called in a message that no name holds at the end of a run."""
+_FORMATTED = re.compile(r"""\bf(?P<quote>['"])(?P<text>[^'"]*)(?P=quote)""")
+_FIELD = re.compile(r"\{[^{}]*\}")
 
 
 @reads(Chain, scope=File, words=(SATURATING, "kaiming_"), imported=False)
@@ -188,7 +192,7 @@ def _of_sequences(run: Interpreter, module: Module, held: Mapping[str, Value], o
     models = {id(value): name for name, value in reversed(list(held.items()))}
     names: dict[int, str] = {}
     for sequence in sorted(run.sequences, key=lambda each: id(each) not in models):
-        _name_children(sequence, models.get(id(sequence), ""), names)
+        _name_children(sequence, models.get(id(sequence), UNNAMED), names)
     yield from _chains(run, module.name, None, names)
 
 
@@ -197,7 +201,7 @@ def _name_children(sequence: Instance, path: str, names: dict[int, str]) -> None
     spelled = [*((f"[{i}]", each) for i, each in enumerate(sequence.children)), *sequence.attributes.items()]
     for name, child in spelled:
         if isinstance(child, Instance) and id(child) not in names:
-            names[id(child)] = f"{path}{name}" if name.startswith("[") else f"{path}.{name}".lstrip(".")
+            names[id(child)] = f"{path}{name}" if name.startswith("[") else f"{path}.{name}"
             _name_children(child, names[id(child)], names)
 
 
@@ -231,6 +235,11 @@ def _paths(run: Interpreter, instance: Instance | None) -> dict[int, str]:
     return {id(module): name for name, _, module in modules.all_modules(run, instance)}
 
 
+def _shown(path: str) -> str:
+    """A path as a reader takes it in: ``fc*`` for what is named ``f'fc{i}'``."""
+    return _FORMATTED.sub(lambda found: _FIELD.sub("*", found["text"]), path)
+
+
 def _link(weight: Instance, activation: str, model: str, paths: dict[int, str]) -> Link:
     storage = _storage(weight)
     event = _last_write(storage) if storage is not None else None
@@ -252,7 +261,7 @@ def _link(weight: Instance, activation: str, model: str, paths: dict[int, str]) 
         for size in complete[2:]:
             receptive *= size
         fan_in, fan_out = complete[1] * receptive, complete[0] * receptive
-    name = paths.get(id(weight), "")
+    name = _shown(paths.get(id(weight), ""))
     return Link(
         place=event.origin.snippet.place(event.origin.node) if event is not None and schemes else None,
         model=model,
