@@ -277,6 +277,28 @@ def test_a_script_in_a_package_finds_what_lies_beside_it() -> None:
 
 
 @pytest.mark.parametrize(
+    "users",
+    [
+        {"models____init__": "from models.net import Net\n"},
+        {"models__make": "from models.net import Net\n\n\ndef make():\n    return Net()\n"},
+        {"tests__test_net": "from models.net import Net\n\n\ndef test_net():\n    assert Net()\n"},
+        {"tests__test_net": "import torch\nfrom models.net import Net\n\ntorch.manual_seed(1)\nprint(Net())\n"},
+    ],
+)
+def test_what_no_program_uses_is_no_application(users: dict[str, str]) -> None:
+    found = told(models__net=SEEDED, **users)
+    assert [severity for _, code, severity in found if code == "INI605"] == ["warning"]
+    script = "import tool\nfrom models.net import Net\n\nnet = Net\ntool.run(net)\n"
+    found = told(models__net=SEEDED, run=script, **users)
+    assert [severity for _, code, severity in found if code == "INI605"] == ["note"]
+
+
+def test_a_test_that_runs_by_itself_makes_no_application() -> None:
+    test = "from others.layers import Used\n\nif __name__ == '__main__':\n    print(Used(2, 2))\n"
+    assert told(others__layers=VENDORED, tests__test_layers=test) == [("others/layers.py", "INI101", "error")]
+
+
+@pytest.mark.parametrize(
     ("name", "text"),
     [
         ("setup.py", "from setuptools import setup\nsetup(name='kan')\n"),

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from initaudit.analyzer.module import Module
+from initaudit.analyzer.programs.graph import Scope
 from initaudit.analyzer.project import Project
 from initaudit.analyzer.readers.builds import importing
 from initaudit.analyzer.reading import Search
@@ -50,8 +51,8 @@ def is_of_an_application(project: Project, module: Module, *, outside: bool = Fa
             near = map(project.load, project.find(search)[:MAX_PROGRAMS])
             users.update(each for each in near if each is not None and each is not module)
         others = {each for each in users if not dot or each.name.partition(".")[0] != package}
-        return any(is_notebook(each) or is_program(project, each) for each in others)
-    return any(not is_library(project, each) for each in users)
+        return any(is_run(project, each) for each in others)
+    return any(is_run(project, each) for each in users)
 
 
 def is_notebook(module: Module) -> bool:
@@ -62,6 +63,21 @@ def is_notebook(module: Module) -> bool:
 def is_library(project: Project, module: Module) -> bool:
     """Whether a file only defines classes and functions: it neither runs anything at the top level, nor as a script."""
     return not is_notebook(module) and any(True for _ in module.outline.classes()) and not is_program(project, module)
+
+
+def is_run(project: Project, module: Module) -> bool:
+    """Whether a user runs a file: a notebook, a program, or a script of calls, but no test and no package."""
+    if module.is_package or Scope(module, None).is_test:
+        return False
+    return is_notebook(module) or is_program(project, module) or _is_script(module)
+
+
+def _is_script(module: Module) -> bool:
+    """Whether a file without classes calls something at its top level."""
+    snippets = (module.quiet_snippet(start, end) for start, end in module.outline.top_level)
+    body = [statement for snippet in snippets if snippet is not None for statement in snippet.body]
+    calls = any(isinstance(each, ast.Expr | ast.Assign) and isinstance(each.value, ast.Call) for each in body)
+    return calls and not any(True for _ in module.outline.classes())
 
 
 def is_program(project: Project, module: Module) -> bool:

@@ -63,11 +63,12 @@ def global_seeds(context: Context) -> Iterator[GlobalSeed]:
 
 
 def _is_seeded_by_a_program(context: Context) -> bool:
-    """Whether a program of the project seeds the generator too."""
+    """Whether a program of the project seeds the generator too, or a function for programs does."""
     project, module = context.project, context.module
     found = project.find(Search(project.work_folder(module), word=b"manual_seed"))
     programs = (project.load(name) for name in found[:MAX_FILES] if name != module.filename)
-    return any(each is not None and not is_library(project, each) for each in programs)
+    others = [each for each in programs if each is not None and not Scope(each, None).is_test]
+    return any(not is_library(project, each) for each in others)
 
 
 def _calls(cls: Defined, name: str, called: str) -> bool:
