@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from initaudit.analyzer.snippets import root
 from initaudit.files import Sources
 from initaudit.finding import Finding, Observer, Severity
 
 ABOUT_TRAINING = frozenset({"INI401", "INI402", "INI407", "INI508"})
 """Rules about values with which a model trains badly, and that do no harm where they are only shown."""
-TRAINS = ("train", "optim", "backward", "step", "fit", "minimize", "learner")
+TRAINS = ("train", "optim", "backward", "step", "fit", "minimize", "learner", "epoch")
 """What stands in the names of code that trains a model."""
+STEPS = {"grad", "learn", "Adam", "AdamW", "SGD"}
+"""Whole names in such code: the gradients that it takes a step along, and who takes the steps."""
+SHOWS = {"display", "summary", "torchinfo", "torchsummary", "make_dot", "torchviz"}
+"""Functions that show a model, and the modules that have them."""
 LEAVES = ("save", "push_to_hub", "export", "dump", "elsewhere")
 """What stands in the names of code that takes a model out of a notebook, or other code into it."""
 
@@ -40,7 +46,40 @@ def trains(text: str) -> bool:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
         return True
-    return any(part in name.lower() for name in _names(tree) for part in (*TRAINS, *LEAVES))
+    names = set(_names(tree))
+    said = any(part in name.lower() for name in names for part in (*TRAINS, *LEAVES))
+    return said or not names.isdisjoint(STEPS) or _hands_on(tree)
+
+
+def _hands_on(tree: ast.AST) -> bool:
+    """Return whether a model that the notebook makes is given to a function of others than itself and torch."""
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    of_torch = {
+        (each.asname or each.name).partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for each in node.names
+        if (each.name if isinstance(node, ast.Import) else node.module or "").partition(".")[0] == "torch"
+    }
+    models = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _begin(node.value.func) in own
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    known = own | of_torch | models | SHOWS | set(dir(builtins))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and (begin := _begin(node.func)) is not None and begin not in known:
+            given = [*node.args, *(each.value for each in node.keywords)]
+            if any(isinstance(each, ast.Name) and each.id in models for each in given):
+                return True
+    return False
+
+
+def _begin(node: ast.expr) -> str | None:
+    first = root(node)
+    return first.id if first is not None else None
 
 
 def _names(tree: ast.AST) -> Iterator[str]:

@@ -824,6 +824,43 @@ def test_a_class_that_is_built_beside_other_code_on_its_row_weighs(built: str) -
     assert told(others__layers=SAME_NAME, main=main) == [("others/layers.py", "INI101", "error")]
 
 
+SHOWN = """import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one = nn.Linear(3, 4)
+        self.two = nn.Linear(4, 4)
+        for m in self.modules():
+            if isinstance(m, nn.Linear):
+                nn.init.constant_(m.weight, 0.1)
+
+    def forward(self, x):
+        return self.two(self.one(x))
+
+net = Net()
+"""
+
+
+@pytest.mark.parametrize(
+    ("cell", "severity"),
+    [
+        ("print(net(torch.randn(2, 3)))", "note"),
+        ("from torchinfo import summary\nsummary(net)", "note"),
+        ("def show(model):\n    print(model)\n\nshow(net)", "note"),
+        ("net.train()", "warning"),
+        ("run_epochs(net, 3)", "warning"),
+        ("import engine\nengine.run(model=net)", "warning"),
+        ("from engine import main\nmain(net)", "warning"),
+        ("net.learn(torch.randn(2, 3))", "warning"),
+        ("g = torch.autograd.grad(net(torch.randn(2, 3)).sum(), net.one.weight)", "warning"),
+    ],
+)
+def test_a_notebook_that_gives_its_model_to_other_code_may_train_it(cell: str, severity: str) -> None:
+    assert [one for one in notebook(SHOWN, cell) if one[1] == "INI508"] == [("net.ipynb", "INI508", severity)]
+
+
 REGISTERING = {
     "a hook": "class Base(nn.Module):\n    def __init_subclass__(cls):\n        KINDS[cls.__name__] = cls\n",
     "a metaclass": "class Base(nn.Module, metaclass=Kinds):\n    pass\n",
