@@ -824,7 +824,7 @@ def test_a_class_that_is_built_beside_other_code_on_its_row_weighs(built: str) -
     assert told(others__layers=SAME_NAME, main=main) == [("others/layers.py", "INI101", "error")]
 
 
-SHOWN = """import torch
+CONSTANT = """import torch
 from torch import nn
 
 class Net(nn.Module):
@@ -858,7 +858,7 @@ net = Net()
     ],
 )
 def test_a_notebook_that_gives_its_model_to_other_code_may_train_it(cell: str, severity: str) -> None:
-    assert [one for one in notebook(SHOWN, cell) if one[1] == "INI508"] == [("net.ipynb", "INI508", severity)]
+    assert [one for one in notebook(CONSTANT, cell) if one[1] == "INI508"] == [("net.ipynb", "INI508", severity)]
 
 
 REGISTERING = {
