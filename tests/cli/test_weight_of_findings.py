@@ -912,6 +912,8 @@ print(Codes(8, 4))
     [
         ("nn.init.normal_(self.table[:k])", "return x @ self.table[:self.k]"),
         ("self.table.data[1:].uniform_(-1, 1)", "return x + self.table[1:].mean(0)"),
+        ("nn.init.normal_(self.table[:self.k])", "return x @ self.table[:self.k]"),
+        ("nn.init.normal_(self.table[:, :k + 1])", "return x @ self.table[:, : self.k+1]"),
         ("nn.init.zeros_(self.table.data[:, :2])", "a = self.table[:, :2]\n        return (x * a).sum()"),
     ],
 )
@@ -926,6 +928,11 @@ def test_rows_that_nothing_reads_need_no_values(write: str, read: str) -> None:
         ("nn.init.normal_(self.table[:k])", "return x @ self.table[self.k:]"),
         ("self.table.data[1:].uniform_(-1, 1)", "return x + self.table[1:].mean(0) + self.table[0]"),
         ("nn.init.zeros_(self.table.data[:, :2])", "return x"),
+        ("nn.init.normal_(self.table[:k])", "return x @ self.table[:self.k] + getattr(self, 'table').sum()"),
+        ("nn.init.normal_(self.table[:k])", "return x @ self.table[:self.k] + getattr(self, x.name).sum()"),
+        ("self.k = n\n        nn.init.normal_(self.table[:k])", "return x @ self.table[:self.k]"),
+        ("nn.init.normal_(self.table[:k])\n        self.k += 1", "return x @ self.table[:self.k]"),
+        ("k -= 1\n        nn.init.normal_(self.table[:k])", "return x @ self.table[:self.k]"),
     ],
 )
 def test_rows_that_may_be_read_weigh(write: str, read: str) -> None:

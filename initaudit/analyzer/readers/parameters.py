@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import copy
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -38,7 +39,7 @@ from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.applications import is_notebook, is_of_an_application
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import finds_by_text, importing
-from initaudit.analyzer.snippets import dotted, nodes
+from initaudit.analyzer.snippets import FunctionNode, dotted, nodes
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.syntax.context import File, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
@@ -237,9 +238,12 @@ def _reads_what_is_written(construction: Construction, entry: Registered) -> boo
     writing = {id(node) for event in writes for node in nodes(event.origin.node)}
     methods = [found[1] for each in project.methods(cls) if (found := each.module.function(each.definition))]
     written, read = set[str](), set[str]()
+    kept = _kept_arguments(methods)
     for method in methods:
-        indexed = {id(owner): index for owner, index in _indexed(method, name)}
+        indexed = {id(owner): _plain_index(index, kept) for owner, index in _indexed(method, name)}
         for node in nodes(method):
+            if isinstance(node, ast.Call) and _takes_by_text(node, name):
+                return False
             if own_attribute(node) != name or not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Load):
                 continue
             if id(node) not in indexed:
@@ -249,18 +253,67 @@ def _reads_what_is_written(construction: Construction, entry: Registered) -> boo
     return bool(read) and read <= written and not elsewhere
 
 
-def _indexed(method: ast.AST, name: str) -> Iterator[tuple[ast.expr, str]]:
-    """Yield where a method takes some of a parameter, and the index: ``self.k`` and an argument ``k`` are one."""
+def _indexed(method: ast.AST, name: str) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Yield where a method takes some of a parameter, and the index."""
     for node in nodes(method):
         match node:
             case ast.Subscript(value=ast.Attribute(attr="data", value=owner), slice=index) if (
                 own_attribute(owner) == name
             ):
-                yield owner, ast.unparse(index).replace("self.", "")
+                yield owner, index
             case ast.Subscript(value=owner, slice=index) if own_attribute(owner) == name:
-                yield owner, ast.unparse(index).replace("self.", "")
+                yield owner, index
             case _:
                 pass
+
+
+def _kept_arguments(methods: Sequence[FunctionNode]) -> set[str]:
+    """The arguments of a constructor that the object keeps under their own names, and that nothing else sets."""
+    kept = set[str]()
+    for method in methods:
+        for node in method.body if method.name == "__init__" else ():
+            match node:
+                case ast.Assign(targets=[target], value=ast.Name(id=name)) if own_attribute(target) == name:
+                    kept.add(name)
+                case _:
+                    pass
+    return {name for name in kept if sum(_sets(each, name) for each in methods) == 1}
+
+
+def _sets(method: ast.AST, name: str) -> int:
+    """How often a method gives an attribute of the object, or a variable of this name, a value."""
+    return sum(
+        isinstance(node, ast.Name | ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and name in (own_attribute(node), getattr(node, "id", None))
+        for node in nodes(method)
+    )
+
+
+class _Kept(ast.NodeTransformer):
+    """Puts arguments in the place of the attributes that keep them."""
+
+    def __init__(self, kept: set[str]) -> None:
+        self._kept = kept
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        """Return the argument that an attribute keeps, or the attribute."""
+        return ast.Name(node.attr, ast.Load()) if own_attribute(node) in self._kept else node
+
+
+def _plain_index(index: ast.expr, kept: set[str]) -> str:
+    """An index as text, in which an argument and the attribute that keeps it are one."""
+    return ast.unparse(_Kept(kept).visit(copy.deepcopy(index)))
+
+
+def _takes_by_text(call: ast.Call, name: str) -> bool:
+    """Whether a call takes a parameter of the object by a text."""
+    match call:
+        case ast.Call(func=ast.Name(id="getattr"), args=[ast.Name(id="self"), ast.Constant(value=text), *_]):
+            return bool(text == name)
+        case ast.Call(func=ast.Name(id="getattr"), args=[ast.Name(id="self"), *_]):
+            return True
+    return False
 
 
 def _is_never_built(construction: Construction) -> bool:
