@@ -497,6 +497,20 @@ LOADING = {
     net.load_state_dict(torch.load(path), strict=True)
     return net
 """,
+    "of its own, only keys": """def load(path):
+    net = Vocoder()
+    saved = torch.load(path)
+    print(sorted(net.state_dict()))
+    net.load_state_dict({key: saved['net.' + key] for key in net.state_dict()})
+    return net
+""",
+    "of its own, only names that are kept": """def load(path):
+    net = Vocoder()
+    named = net.state_dict().keys()
+    saved = {key: value for key, value in torch.load(path).items() if key in named}
+    net.load_state_dict(saved)
+    return net
+""",
     "an attribute": """class Tool:
     def __init__(self, path):
         self.net = Vocoder()
@@ -571,6 +585,27 @@ def test_a_lost_write_to_a_model_that_a_program_trains_weighs_and_is_one_finding
         """def load(path):
     net = Vocoder()
     net.load_state_dict({**net.state_dict(), **torch.load(path)})
+    return net
+""",
+        """def load(path):
+    net = Vocoder()
+    saved, own = torch.load(path), net.state_dict()
+    for key, value in saved.items():
+        if key in own:
+            own[key] = value
+    net.load_state_dict(own)
+    return net
+""",
+        """def load(saved):
+    net = Vocoder()
+    own = net.state_dict()
+    own |= saved
+    net.load_state_dict(own)
+    return net
+""",
+        """def load(saved):
+    net = Vocoder()
+    net.load_state_dict({key: saved.get(key, value) for key, value in net.state_dict().items()})
     return net
 """,
         "def load(path):\n    return Vocoder()\n",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from initaudit.analyzer.matches import groups
 from initaudit.analyzer.module import Module
@@ -14,8 +14,8 @@ from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import dotted, nodes, root
 from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.syntax.loads import replaces_all
 from initaudit.analyzer.syntax.scopes import scopes_holding
-from initaudit.analyzer.usage import usage
 
 MAX_FILES = 200
 """Files that import that of a class, and files that hold the name of a method; what stands in more is not followed."""
@@ -105,7 +105,7 @@ def _loads_all(scope: Scope, names: set[str]) -> bool:
     stretches = [(definition.start, definition.end)] if definition is not None else module.outline.top_level
     body = [each for start, end in stretches if (found := module.snippet(start, end)) for each in found.body]
     builds = [build for name in names for build in _in_block(body, name)]
-    return bool(builds) and all(_loads(call, block) for call, block in builds)
+    return bool(builds) and all(_loads(call, block, module.outline.imports) for call, block in builds)
 
 
 def _builds(module: Module, cls: Defined) -> Iterator[tuple[ast.Call, Sequence[ast.stmt]]]:
@@ -136,35 +136,24 @@ def _in_block(block: Sequence[ast.stmt], name: str) -> Iterator[tuple[ast.Call, 
                 yield node, block[index:]
 
 
-def _loads(call: ast.Call, block: Sequence[ast.stmt]) -> bool:
-    """Whether a block names what a call makes, and loads a whole checkpoint into it before handing it on or looping.
-
-    Some of its draws stay where keys may be missing, or where values of its own are loaded beside those of another.
-    """
+def _loads(call: ast.Call, block: Sequence[ast.stmt], imported: Collection[str]) -> bool:
+    """Whether a block names what a call makes, and loads a whole checkpoint into it before handing it on or looping."""
     match block[0]:
         case ast.Assign(targets=[target], value=value) if any(node is call for node in nodes(value)):
             variable = dotted(target)
         case _:
             return False
-    for statement in block[1:]:
+    for index, statement in enumerate(block[1:], 1):
         owners = {id(node.value) for node in nodes(statement) if isinstance(node, ast.Attribute)}
         uses = [
             node
             for node in nodes(statement)
             if isinstance(node, ast.Name | ast.Attribute) and variable and dotted(node) == variable
         ]
-        if f"{variable}.state_dict" in usage([statement]).dotted:
-            return False
         match statement:
             case ast.Expr(ast.Call(func=ast.Attribute(value=owner, attr="load_state_dict")) as load):
                 if variable and dotted(owner) == variable:
-                    return _is_strict(load)
+                    return replaces_all(load, block[1:index], imported)
         if any(id(use) not in owners for use in uses) or (uses and isinstance(statement, ast.For | ast.While)):
             return False
     return False
-
-
-def _is_strict(load: ast.Call) -> bool:
-    """Whether a call of ``load_state_dict`` raises where a key is missing."""
-    strict = [*load.args[1:2], *(each.value for each in load.keywords if each.arg in ("strict", None))]
-    return all(isinstance(each, ast.Constant) and bool(each.value) for each in strict)

@@ -1,0 +1,87 @@
+"""Whether a call of ``load_state_dict`` replaces every value of a model."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterable, Sequence
+
+from initaudit.analyzer.snippets import dotted, nodes, root
+
+KEYS = {"set", "sorted", "list", "tuple", "len", "print"}
+"""Functions that read the keys of a dictionary, and no values."""
+
+
+def replaces_all(load: ast.Call, before: Sequence[ast.stmt], imported: Collection[str]) -> bool:
+    """Whether a call of ``load_state_dict`` leaves no value as it was, given the statements before it, and imports.
+
+    Some values stay where keys may be missing, or where a model's own are loaded beside those of another.
+    """
+    strict = [*load.args[1:2], *(each.value for each in load.keywords if each.arg in ("strict", None))]
+    if not all(isinstance(each, ast.Constant) and bool(each.value) for each in strict):
+        return False
+    model = dotted(load.func).removesuffix(".load_state_dict")
+    made: list[ast.AST] = [*load.args[:1], *(each.value for each in load.keywords if each.arg == "state_dict")]
+    for statement in reversed(before):
+        if not _changed(statement).isdisjoint(_read(made)):
+            made.append(statement)
+    return not (_reads_values(made, model) and _reads_others(made, {*imported, model.partition(".")[0]}))
+
+
+def _changed(statement: ast.stmt) -> set[str]:
+    """The names that a statement gives a value, or whose objects it may change."""
+    changed = set[str]()
+    for node in nodes(statement):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()):
+                changed.add(name)
+            case ast.Subscript(ctx=ast.Store()) | ast.Expr(value=ast.Call(func=ast.Attribute())):
+                target = node if isinstance(node, ast.Subscript) else node.value
+                owner = root(target, calls=True)
+                changed.update([owner.id] if owner is not None else [])
+            case _:
+                pass
+    return changed
+
+
+def _read(trees: Iterable[ast.AST]) -> set[str]:
+    """The names that some code reads, but those of functions that it calls."""
+    all_nodes = [node for tree in trees for node in nodes(tree)]
+    functions = {id(node.func) for node in all_nodes if isinstance(node, ast.Call)}
+    names = (node for node in all_nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+    return {node.id for node in names if id(node) not in functions}
+
+
+def _reads_others(trees: Sequence[ast.AST], known: set[str]) -> bool:
+    """Whether some code reads a file, or something that it neither makes itself nor finds among what is known."""
+    loads = any(
+        isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in ("load", "load_file")
+        for tree in trees
+        for node in nodes(tree)
+    )
+    made = {node.id for tree in trees for node in nodes(tree) if isinstance(node, ast.Name) and _is_stored(node)}
+    return loads or not _read(trees) <= made | known
+
+
+def _is_stored(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Store)
+
+
+def _reads_values(trees: Iterable[ast.AST], model: str) -> bool:
+    """Whether some code reads values of a model's state, and not its keys alone."""
+    all_nodes = [node for tree in trees for node in nodes(tree)]
+    keys = {id(each) for node in all_nodes for each in _only_keys_of(node)}
+    calls = (node for node in all_nodes if isinstance(node, ast.Call) and id(node) not in keys)
+    return any(dotted(call.func) == f"{model}.state_dict" for call in calls)
+
+
+def _only_keys_of(node: ast.AST) -> list[ast.expr]:
+    """The dictionaries of which some code reads the keys alone."""
+    match node:
+        case ast.comprehension(iter=given) | ast.For(iter=given) | ast.Attribute(attr="keys", value=given):
+            return [given]
+        case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[given]):
+            return [given]
+        case ast.Call(func=ast.Name(id=called), args=[given]) if called in KEYS:
+            return [given]
+        case _:
+            return []
