@@ -1,4 +1,4 @@
-"""Whether a text that Python rejects is an exercise with blanks to fill in, or Python 2, or neither.
+"""Whether a text that Python rejects is an exercise with blanks to fill in, a remark, or Python 2, or none of them.
 
 The tokens of a statement decide, not its rows: brackets, backslashes and comments between tokens change nothing.
 """
@@ -8,14 +8,15 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from initaudit.analyzer.prose import is_prose
 from initaudit.analyzer.refusal import compiler_says
+from initaudit.analyzer.statements import Comment, Statement, parts
 from initaudit.files import is_document
 from initaudit.finding import Place
 from initaudit.ipython import python_of, syntax_error
 from initaudit.subjects.files import SyntaxFault
-from initaudit.tokens import Token, tokens
+from initaudit.tokens import Token
 
 _YOURS = re.compile(r"\byour\s(?:own\s)?(?:code|answer|solution|implementation)\b", re.IGNORECASE)
 _MARK = re.compile(r"\W*(?:TODO|FIXME)\b")
@@ -25,29 +26,11 @@ _REQUEST = re.compile(
     re.IGNORECASE,
 )
 """All of a comment that asks its reader to write something. "fill rate" and "write to disk" are about the code."""
-_MARKS = re.compile(r"#{3,}[\s,)\]}]*")
-"""All of a comment that stands for a value: ``"lr": ####,``."""
-_BLANK = Token("other", "?", 0)
 _PYTHON_2 = ("Missing parentheses in call to", "multiple exception types must be parenthesized")
 _GO_ON = (*".,:;+-*/%@&|^<>=!", "and", "else", "for", "if", "in", "is", "not", "or")
 """What may follow an expression."""
 _OLD_STRING = re.compile(r"[uU][rR]")
 _OLD_NUMBER = re.compile(r"0\d+")
-
-
-class Comment(NamedTuple):
-    """What comments on consecutive rows say, and the first of the rows, counted from 1."""
-
-    row: int
-    text: str
-
-
-class Statement(NamedTuple):
-    """The tokens of a statement without blanks, and its first and last row, counted from 1."""
-
-    tokens: Sequence[Token]
-    first: int
-    last: int
 
 
 def syntax_fault(place: Place, detail: str, text: str, row: int) -> SyntaxFault:
@@ -59,7 +42,7 @@ def syntax_fault(place: Place, detail: str, text: str, row: int) -> SyntaxFault:
     if later is not None and later.row > row:
         place = Place(place.filename, later.row, later.column, later.row, later.column + 1)
         detail, row = later.detail, later.row
-    statements, comments = _parts(text)
+    statements, comments = parts(text)
     here = [each for each in statements if each.first <= row <= each.last]
     if is_document(place.filename):
         unfinished = _is_cell_of_an_exercise(statements, comments)
@@ -71,7 +54,8 @@ def syntax_fault(place: Place, detail: str, text: str, row: int) -> SyntaxFault:
         unfinished |= _lacks_body(statements, comments, row, in_cell=is_document(place.filename))
     python_2 = detail.startswith(_PYTHON_2) or any(_is_python_2(each.tokens) for each in here)
     exported = not is_document(place.filename) and _is_export(text)
-    return SyntaxFault(place, detail, unfinished=unfinished, python_2=python_2, exported=exported)
+    prose = is_document(place.filename) and not unfinished and is_prose(text)
+    return SyntaxFault(place, detail, unfinished=unfinished, python_2=python_2, exported=exported, prose=prose)
 
 
 def _is_export(text: str) -> bool:
@@ -85,36 +69,6 @@ def _is_cell_of_an_exercise(statements: Sequence[Statement], comments: Sequence[
     """Return whether a cell has a blank anywhere: Python may reject only what comes after it."""
     blank = any(_has_placeholder(each.tokens) or _lacks_value(each.tokens) for each in statements)
     return blank or any(_YOURS.search(each.text) for each in comments)
-
-
-def _parts(text: str) -> tuple[list[Statement], list[Comment]]:
-    """Split a text into statements and comments; a bracket that is never closed takes what follows with it."""
-    statements: list[Statement] = []
-    comments: list[Comment] = []
-    held: list[Token] = []
-    depth, row, first, above = 0, 1, 1, 0
-    for token in tokens(f"{text}\n"):
-        if token.text.startswith("#"):
-            if held and depth > 0 and _MARKS.fullmatch(token.text) and held[-1].text in (":", "="):
-                held += [_BLANK] * 3
-            said = token.text.lstrip("# ")
-            if above == row - 1 and comments and not held:
-                comments[-1] = Comment(comments[-1].row, f"{comments[-1].text} {said}")
-            else:
-                comments.append(Comment(row, said))
-            above = row
-        elif token.kind == "newline":
-            if depth == 0 and held:
-                statements.append(Statement(held, first, row))
-                held = []
-        elif token.kind != "blank":
-            first = first if held else row
-            held.append(token)
-            depth = max(depth + token.step, 0)
-        row += token.text.count("\n")
-    if held:
-        statements.append(Statement(held, first, row - 1))
-    return statements, comments
 
 
 def _has_placeholder(held: Sequence[Token]) -> bool:

@@ -34,7 +34,8 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
     The rule runs under every selection; only its own code turns it off (`--ignore INI001`).
     A blank to fill in is a note: `<YOUR CODE>`, `???`, a missing value or body beside a comment that asks for it, and in a
     notebook also a missing value or function body without a comment. The cells of a notebook are reported as one finding.
-    A file that only IPython can run, as an export of a notebook with `!pip install`, is a note too.
+    A cell that holds sentences and no code is a note, and so is a file that only IPython can run, as an export of a
+    notebook with `!pip install`.
     Of files written for Python 2, the first is an error and the others are notes. Files and functions that contain nothing a
     selected rule looks for are not parsed. Templates with the suffix `.py` are reported; exclude them.
     Rare in released code; its precision is not well measured.
@@ -80,17 +81,20 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
 
     def check(self, subject: SyntaxFault) -> Iterator[Finding]:
         cell = subject.place.cell is not None
-        old = subject.python_2 and not subject.unfinished and not subject.exported
+        old = subject.python_2 and not subject.unfinished and not subject.exported and not subject.prose
         what = "the cell is not Python" if cell else "the file cannot be parsed"
         if subject.unfinished:
             what = f"{'the cell' if cell else 'the file'} has a blank that is to be filled in"
         if subject.exported:
             what = "the file has commands of IPython"
+        if subject.prose:
+            what = "the cell is a text for its readers"
+        mild = subject.unfinished or subject.exported or subject.prose
         yield self.finding(
             subject.place,
             f"{what}: {subject.detail}{' (it is Python 2)' * old}; {'the other cells were checked' if cell else 'nothing in it was checked'}",
             evidence=[Evidence(Observer.ANALYZER, subject.detail)],
-            severity=Severity.NOTE if subject.unfinished or subject.exported else None,
-            group=("blanks" if subject.unfinished else "cells") if cell else "",
+            severity=Severity.NOTE if mild else None,
+            group=("blanks" if mild else "cells") if cell else "",
             decision="Python 2" if old else "",
         )

@@ -52,6 +52,8 @@ class UnscaledWeight(Rule[WeightUse]):
     where they are initialized, as the target of a random network distillation. In a third of the models of
     transformers, built small, it reported only CpmAnt, whose configuration draws every layer from N(0, 1).
 
+    In a class that no program of an application builds, it is a note.
+
     The analyzer is silent when a parameter has any use other than a plain product, when the output goes through
     anything other than sums, views and an activation, and when other code may write the parameter. A size that is an
     argument counts as large, and a normalization outside the forward of the class is not seen. In fifty released
@@ -168,51 +170,55 @@ class UnscaledWeight(Rule[WeightUse]):
         )
 
     def check(self, subject: WeightUse) -> Iterator[Finding]:
+        told = self._told(subject)
+        if told is None:
+            return
+        message, seen, advice = told
+        unbuilt = "; nothing in the project builds its class" if subject.unbuilt else ""
+        yield self.finding(
+            subject.place,
+            f"{message}{unbuilt}",
+            evidence=[Evidence(subject.observer, seen)],
+            severity=Severity.NOTE if subject.unbuilt else None,
+            model=subject.model,
+            parameter=subject.parameter,
+            advice=advice,
+        )
+
+    def _told(self, subject: WeightUse) -> tuple[str, str, list[Advice]] | None:
+        """Return the message, the evidence and the advice; None for a weight that is drawn as it should be."""
         drawn, inputs = subject.distribution, subject.fan_in
         if drawn is None:
-            return
+            return None
         if self.takes_mean_for_std(subject):
             name, number = subject.by.rpartition(".")[2], subject.mean_alone or f"{drawn.mean:g}"
-            yield self.finding(
-                subject.place,
+            message = (
                 f"`{subject.parameter}` is drawn with standard deviation 1: the number given to `{name}` is the mean; "
-                f"pass the standard deviation by name: `std={number}`",
-                evidence=[Evidence(subject.observer, f"`{subject.by}` gets a single number")],
-                model=subject.model,
-                parameter=subject.parameter,
+                f"pass the standard deviation by name: `std={number}`"
             )
-            return
+            return message, f"`{subject.by}` gets a single number", []
         positive = drawn.family == "uniform" and bool(drawn.mean) and (drawn.mean or 0) >= (drawn.std or math.inf)
         if not positive and (drawn.family, drawn.mean, drawn.std) != ("normal", 0, 1):
-            return
+            return None
         if subject.normalized or NO_WEIGHT.search(subject.parameter):
-            return
+            return None
         if isinstance(inputs, int) and inputs < MANY:
-            return
+            return None
         times, remedy, advice = f"sqrt({inputs})", f"divide it by sqrt({inputs})", []
         if isinstance(inputs, int):
             std = float(f"{inputs**-0.5:.3g}")
             advice = [Advice(model=subject.model, parameter=subject.parameter, initializer="normal_", std=std)]
             times, remedy = f"{inputs**0.5:.0f}", f"use `{advice[0]}`"
-        shape = ", ".join(map(str, subject.shape))
+        seen = f"the forward multiplies by {subject.use}, ({', '.join(map(str, subject.shape))})"
         if positive:
-            yield self.finding(
-                subject.place,
+            message = (
                 f"all elements of `{subject.parameter}` are positive, around {drawn.mean:.2g}, and it multiplies {inputs} "
                 f"inputs: all outputs are nearly the same; draw values around zero, for example with "
-                f"`nn.init.xavier_uniform_`",
-                evidence=[Evidence(subject.observer, f"the forward multiplies by {subject.use}, ({shape})")],
-                model=subject.model,
-                parameter=subject.parameter,
-                advice=advice,
+                f"`nn.init.xavier_uniform_`"
             )
-            return
-        yield self.finding(
-            subject.place,
+            return message, seen, advice
+        message = (
             f"`{subject.parameter}` is drawn from N(0, 1) and multiplies {inputs} inputs: its output is {times} times larger "
-            f"than its input; {remedy}",
-            evidence=[Evidence(subject.observer, f"the forward multiplies by {subject.use}, ({shape})")],
-            model=subject.model,
-            parameter=subject.parameter,
-            advice=advice,
+            f"than its input; {remedy}"
         )
+        return message, seen, advice

@@ -10,7 +10,7 @@ class SyntaxFault(Fact, frozen=True):
     """A file, or a cell of a notebook, that cannot be parsed, and why.
 
     ``unfinished`` says that the reader is asked to fill in a blank there; ``python_2`` that it is Python 2,
-    ``exported`` that a file is IPython as a notebook exports it.
+    ``exported`` that a file is IPython as a notebook exports it, ``prose`` that a cell holds sentences and no code.
     """
 
     place: Place
@@ -18,6 +18,7 @@ class SyntaxFault(Fact, frozen=True):
     unfinished: bool = False
     python_2: bool = False
     exported: bool = False
+    prose: bool = False
 
 
 class UndefinedName(Fact, frozen=True, kw_only=True):

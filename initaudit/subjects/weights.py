@@ -17,7 +17,8 @@ class WeightUse(Fact, frozen=True, kw_only=True):
     are those of the use. ``normalized`` says that a normalization follows before any activation. ``use`` is the path of
     the weight in the built model, or the source of the product that it is a factor of. ``distribution`` is None when
     the scheme is known and the sizes are not; ``counted`` are then the fans that torch's initializers count.
-    ``mean_alone`` is the source of the mean of a normal draw that is told nothing else.
+    ``mean_alone`` is the source of the mean of a normal draw that is told nothing else. ``unbuilt`` says that no
+    program builds the class, which is not made for others.
     """
 
     observer: Observer
@@ -34,6 +35,7 @@ class WeightUse(Fact, frozen=True, kw_only=True):
     counted: tuple[Extent, Extent] | None = None
     normalized: bool = False
     mean_alone: str = ""
+    unbuilt: bool = False
 
 
 class EqualUnits(Fact, frozen=True, kw_only=True):

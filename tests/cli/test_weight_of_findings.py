@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def told(**files: str) -> Told:
     """The file, code and severity of each finding in some files; ``a__b`` is the file ``a/b.py``."""
     for name, text in files.items():
-        path = Path(name.replace("__", "/")).with_suffix(".py")
+        path = Path(re.sub("__(?!init)(?!$)", "/", name)).with_suffix(".py")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return check()
@@ -69,6 +70,19 @@ def notebook(*cells: str) -> Told:
 )
 def test_a_blank_of_an_exercise_is_a_note(blank: str) -> None:
     assert notebook(IMPORTS, f"{LOOKED_AT}{blank}\n") == [("net.ipynb", "INI001", "note")]
+
+
+@pytest.mark.parametrize(
+    ("cell", "severity"),
+    [
+        ("We now train the model with nn.Linear and the loss from above.", "note"),
+        ("Question 3\n- what does nn.Linear do?\n- why is the mask needed here?", "note"),
+        ("We now train the model\nnn.init.zeros_(w)", "error"),
+        ("net = nn.Linear(8 8 8)", "error"),
+    ],
+)
+def test_a_remark_in_a_cell_of_code_is_a_note(cell: str, severity: str) -> None:
+    assert notebook(f"{IMPORTS}{LOOKED_AT}", f"{cell}\n") == [("net.ipynb", "INI001", severity)]
 
 
 LAYOUTS = {
@@ -919,6 +933,118 @@ def test_a_parameter_of_a_class_whose_base_registers_it_weighs(registering: str,
 def test_a_class_that_a_cell_shows_is_copied_by_its_readers_whether_or_not_a_cell_builds_it() -> None:
     assert notebook(SAME_NAME, "net = nn.Linear(3, 3)\nprint(net)") == [("net.ipynb", "INI101", "error")]
     assert notebook(SAME_NAME, "net = Linear(3)\nprint(net)") == [("net.ipynb", "INI101", "error")]
+
+
+@pytest.mark.parametrize(
+    "main",
+    [
+        "from others.layers import Used\n\nprint(Used(2, 2))\n",
+        "from .others.layers import Used\n\nif __name__ == '__main__':\n    print(Used(2, 2))\n",
+        "from work.others.layers import Used\n\nfor _ in range(2):\n    net = Used(2, 2)\n",
+    ],
+)
+def test_a_program_of_a_project_whose_folder_is_a_package_uses_what_lies_below(
+    main: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "work"
+    (root / ".git").mkdir(parents=True)
+    monkeypatch.chdir(root)
+    found = told(__init__="", others__layers=VENDORED, others____init__="", main=main)
+    assert found == [("others/layers.py", "INI101", "note")]
+
+
+def test_a_program_of_a_package_that_others_install_uses_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "work"
+    (root / ".git").mkdir(parents=True)
+    monkeypatch.chdir(root)
+    main = "from work.others.layers import Used\n\nprint(Used(2, 2))\n"
+    setup = "from setuptools import setup\n\nsetup(name='work', package_dir={'work': '.'})\n"
+    found = told(__init__="", others__layers=VENDORED, main=main, setup=setup)
+    assert ("others/layers.py", "INI101", "error") in found
+
+
+SHOWN_CLASS = """import torch
+from torch import nn
+
+
+class Own(nn.Module):
+    def __init__(self, n, m):
+        super().__init__()
+        self.w = nn.Parameter({values})
+
+    def forward(self, x):
+        return x @ self.w
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, x):
+        return self.fc(x)
+"""
+RUNS = {
+    "a main": (
+        "def main():\n    net = {0}\n    optimizer = torch.optim.SGD(net.parameters(), 0.1)\n"
+        "    optimizer.step()\n\n\nif __name__ == '__main__':\n    main()\n"
+    ),
+    "statements": "net = {0}\nfor x in range(3):\n    net(torch.ones(1, 8)).sum().backward()\n",
+    "a function": "def train(net):\n    net(torch.ones(1, 8)).sum().backward()\n\n\ntrain({0})\n",
+}
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize(
+    ("values", "code", "severity"),
+    [
+        ("torch.randn(n, m)", "INI407", "warning"),
+        ("torch.rand(n, m)", "INI407", "warning"),
+        ("torch.empty(n, m)", "INI101", "error"),
+    ],
+)
+def test_what_a_class_that_its_script_does_not_build_draws_is_a_note(
+    run: str, values: str, code: str, severity: str
+) -> None:
+    text = SHOWN_CLASS.format(values=values)
+    assert told(net=f"{text}\n\n{RUNS[run].format('Net()')}") == [("net.py", code, "note")]
+    assert told(net=f"{text}\n\n{RUNS[run].format('Own(8, 8)')}") == [("net.py", code, severity)]
+    inside = text.replace("self.fc = nn.Linear(8, 8)", "self.fc = Own(8, 8)")
+    assert told(net=f"{inside}\n\n{RUNS[run].format('Net()')}") == [("net.py", code, severity)]
+
+
+@pytest.mark.parametrize(
+    "also",
+    [
+        {"other": "from net import Own\n\nprint(Own(8, 8))\n"},
+        {"other": "import net\n\nprint(getattr(net, input())(8, 8))\n"},
+        {"setup": "from setuptools import setup\n\nsetup(name='net', py_modules=['net'])\n"},
+        {"tool": "from net import Net, train\n\n\ndef fit():\n    return Net()\n"},
+    ],
+)
+def test_what_others_may_build_weighs(also: dict[str, str]) -> None:
+    text = SHOWN_CLASS.format(values="torch.randn(n, m)")
+    assert ("net.py", "INI407", "warning") in told(net=f"{text}\n\n{RUNS['a function'].format('Net()')}", **also)
+
+
+@pytest.mark.parametrize(
+    "rest", ["", "print(Net())\n", "if __name__ == '__main__':\n    print(Net()(torch.ones(1, 8)))\n"]
+)
+def test_a_file_that_only_tries_what_it_defines_is_for_others(rest: str) -> None:
+    assert told(net=f"{SHOWN_CLASS.format(values='torch.randn(n, m)')}\n\n{rest}") == [("net.py", "INI407", "warning")]
+
+
+@pytest.mark.parametrize("draw", ["self.fc.weight.data.normal_()", "nn.init.normal_(self.fc.weight)"])
+def test_a_layer_that_a_class_draws_and_its_script_does_not_build_is_a_note(draw: str) -> None:
+    text = SHOWN_CLASS.format(values="torch.zeros(n, m)").replace("class Net", "class Old")
+    text = text.replace("self.fc = nn.Linear(8, 8)", f"self.fc = nn.Linear(64, 8)\n        {draw}")
+    text += "\n\nclass Net(nn.Linear):\n    def __init__(self):\n        super().__init__(8, 8)\n"
+    found = told(net=f"{text}\n\n{RUNS['statements'].format('Net()')}")
+    assert [each for each in found if each[1] == "INI407"] == [("net.py", "INI407", "note")]
+    found = told(net=f"{text}\n\n{RUNS['statements'].format('Old()')}")
+    assert [each for each in found if each[1] == "INI407"] == [("net.py", "INI407", "warning")]
 
 
 # Rows that no forward reads

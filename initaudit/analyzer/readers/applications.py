@@ -1,4 +1,4 @@
-"""Whether a file is part of a program, or made for others to import."""
+"""Whether a file is part of a program, or made for others to import, and whether the program builds its classes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import re
 from pathlib import Path
 
 from initaudit.analyzer.module import Module
-from initaudit.analyzer.programs.graph import Scope
-from initaudit.analyzer.project import Project
-from initaudit.analyzer.readers.builds import importing
+from initaudit.analyzer.programs.graph import Around, Scope
+from initaudit.analyzer.programs.verdict import TRAINS
+from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.readers.builds import finds_by_text, importing
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.scopes import scopes
@@ -32,27 +33,75 @@ def is_of_an_application(project: Project, module: Module, *, outside: bool = Fa
     Where that is asked for, any program ``outside`` of the package of the file counts that imports something of the
     package, or modules by their names as texts, and none in it: packages have some for their own tests.
     """
+    if _is_distributed(project, module):
+        return False
+    users = importing(project, module) - {module}
+    if outside:
+        folder, package = project.work_folder(module), _package(project, module)
+        searches = [Search(folder, word=b"import_module")]
+        searches += [Search(folder, imported=(os.fsencode(package.rpartition(".")[2]),))] if package else []
+        for search in searches:
+            near = map(project.load, project.find(search)[:MAX_PROGRAMS])
+            users.update(each for each in near if each is not None and each is not module)
+        users = {each for each in users if not package or not f"{each.name}.".startswith(f"{package}.")}
+    return any(is_run(project, each) for each in users)
+
+
+def _is_distributed(project: Project, module: Module) -> bool:
+    """Whether a project is made for others to install."""
     folder = project.work_folder(module)
     for name, table in DISTRIBUTED.items():
         path = Path(folder, name)
         project.trail.files.add(str(path))
         with contextlib.suppress(OSError, UnicodeDecodeError):
             if table.search(path.read_text(encoding="utf-8")):
-                return False
+                return True
     setup = project.load(str(Path(folder, "setup.py")))
-    if setup is not None and any("setup" in used.last_called for used in setup.usages("setup")):
+    return setup is not None and any("setup" in used.last_called for used in setup.usages("setup"))
+
+
+def _package(project: Project, module: Module) -> str:
+    """The package that a file is in, below one that holds the whole project; empty for a file outside of packages."""
+    parts = module.name.split(".")
+    whole = Path(project.work_folder(module)) == module.root / parts[0]
+    inside = parts[: 2 if whole else 1]
+    return ".".join(inside) if len(parts) > len(inside) else ""
+
+
+def is_never_built(project: Project, cls: Defined, surrounding: Around) -> bool:
+    """Whether no code of an application builds a class, or any model with it, nor may do so by a text."""
+    if cls.definition.start != cls.definition.row or any(
+        scope.defined not in surrounding.holding for scope in surrounding.scopes
+    ):
+        return False  # a decorator may register it
+    if is_notebook(cls.module):
+        return False  # what a notebook shows is there to be copied
+    if not is_of_an_application(project, cls.module, outside=True) and not _is_private(project, cls.module):
         return False
-    users = importing(project, module) - {module}
-    if outside:
-        package, dot, _ = module.name.partition(".")
-        searches = [Search(folder, word=b"import_module")]
-        searches += [Search(folder, imported=(os.fsencode(package),))] if dot else []
-        for search in searches:
-            near = map(project.load, project.find(search)[:MAX_PROGRAMS])
-            users.update(each for each in near if each is not None and each is not module)
-        others = {each for each in users if not dot or each.name.partition(".")[0] != package}
-        return any(is_run(project, each) for each in others)
-    return any(is_run(project, each) for each in users)
+    own = [base for base in project.mro(cls) or () if isinstance(base, Defined)]
+    known = any(map(_knows_classes, own))
+    files = {file for base in own for file in importing(project, base.module)}
+    return not known and not any(map(finds_by_text, files))
+
+
+def _knows_classes(base: Defined) -> bool:
+    """Whether a class learns of those that derive from it: by ``__init_subclass__`` or a metaclass."""
+    if "__init_subclass__" in base.definition.members:
+        return True
+    snippet = base.module.snippet(base.definition.start, base.definition.end)
+    return any(
+        isinstance(node, ast.ClassDef) and bool(node.keywords) for node in (snippet.body if snippet is not None else ())
+    )
+
+
+def _is_private(project: Project, module: Module) -> bool:
+    """Whether a file is a script that trains something, and that nothing imports."""
+    if not is_program(project, module) or Scope(module, None).is_test or importing(project, module) != {module}:
+        return False
+    classes = {(each.start, each.end) for each in module.outline.classes()}
+    there = {name for part in module.parts() if part not in classes for name in module.usage_of(*part).names}
+    trains = any(name in TRAINS or name.startswith("train") for name in there)
+    return trains and not _is_distributed(project, module)
 
 
 def is_notebook(module: Module) -> bool:

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.programs.graph import around
+from initaudit.analyzer.readers.applications import is_never_built
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted, nodes
 from initaudit.analyzer.syntax.callers import is_given_frozen
@@ -76,6 +78,7 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
             fan_in=inputs,
             fan_out="out_features",
             normalized=_normalizes(context),
+            unbuilt=_is_never_built(context),
         )
 
 
@@ -145,6 +148,14 @@ def _samples(context: Context) -> bool:
     """Whether the class samples a choice of its outputs: the logits of a quantizer are wide on purpose."""
     cls = context.cls
     return cls is not None and "gumbel_softmax" in context.module.usage(cls.definition).names
+
+
+def _is_never_built(context: Context) -> bool:
+    """Whether no program builds the class that draws."""
+    project, cls = context.project, context.cls
+    if cls is None or not project.is_module_class(cls):
+        return False
+    return is_never_built(project, cls, around(project, cls))
 
 
 def _normalizes(context: Context) -> bool:

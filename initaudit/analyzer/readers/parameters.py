@@ -36,9 +36,8 @@ from initaudit.analyzer.programs.passed import passes_integer
 from initaudit.analyzer.programs.promise import combined, surroundings
 from initaudit.analyzer.programs.verdict import Verdict, judge
 from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.readers.applications import is_notebook, is_of_an_application
+from initaudit.analyzer.readers.applications import is_never_built
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.builds import finds_by_text, importing
 from initaudit.analyzer.snippets import FunctionNode, dotted, nodes
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.syntax.context import File, own_attribute
@@ -317,28 +316,7 @@ def _takes_by_text(call: ast.Call, name: str) -> bool:
 
 
 def _is_never_built(construction: Construction) -> bool:
-    """Whether no code of an application builds a class, or any model with it, nor may do so by a text."""
-    project, cls, surrounding = construction.run.project, construction.cls, surroundings(construction)
-    if cls.definition.start != cls.definition.row or any(
-        scope.defined not in surrounding.holding for scope in surrounding.scopes
-    ):
-        return False  # a decorator may register it
-    if is_notebook(cls.module) or not is_of_an_application(project, cls.module, outside=True):
-        return False  # what a notebook shows is there to be copied
-    own = [base for base in project.mro(cls) or () if isinstance(base, Defined)]
-    known = any(map(_knows_classes, own))
-    files = {file for base in own for file in importing(project, base.module)}
-    return not known and not any(map(finds_by_text, files))
-
-
-def _knows_classes(base: Defined) -> bool:
-    """Whether a class learns of those that derive from it: by ``__init_subclass__`` or a metaclass."""
-    if "__init_subclass__" in base.definition.members:
-        return True
-    snippet = base.module.snippet(base.definition.start, base.definition.end)
-    return any(
-        isinstance(node, ast.ClassDef) and bool(node.keywords) for node in (snippet.body if snippet is not None else ())
-    )
+    return is_never_built(construction.run.project, construction.cls, surroundings(construction))
 
 
 def _constructed(construction: Construction, entry: Registered, found: list[Registered], *, loaded: bool) -> Verdict:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
 import math
 import re
 from collections.abc import Iterator
+
+import msgspec
 
 from initaudit.analyzer.constructor import (
     Construction,
@@ -17,6 +20,8 @@ from initaudit.analyzer.constructor import (
     unreadable_base,
 )
 from initaudit.analyzer.programs.graph import is_template
+from initaudit.analyzer.programs.promise import surroundings
+from initaudit.analyzer.readers.applications import is_never_built
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.starts import SCHEMES, is_final, start_of
@@ -42,7 +47,7 @@ def weight_uses(cls: Class) -> Iterator[WeightUse]:
     """Every weight of a class that is drawn once, whatever the path, and only multiplied by."""
     for found, use in (weights := Weights.of(cls)).uses:
         if weights.is_final(found):
-            yield use
+            yield msgspec.structs.replace(use, unbuilt=weights.is_never_built)
 
 
 class Weights:
@@ -70,6 +75,12 @@ class Weights:
         if not isinstance(found, Weights):
             found = cls.module.memory[key] = Weights(cls)
         return found
+
+    @functools.cached_property
+    def is_never_built(self) -> bool:
+        """Whether no program builds the class."""
+        built = self._construction
+        return built is not None and is_never_built(built.run.project, built.cls, surroundings(built))
 
     def is_final(self, found: Registered) -> bool:
         """Whether nobody else writes a weight; what is tried to tell that says nothing of another one."""
