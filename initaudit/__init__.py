@@ -78,7 +78,8 @@ def audit(
     of the state dict or patterns of them, a state dict without them is loaded too: the model's, or that of the file
     ``state_dict``. Raises ``initaudit.probe.TargetError`` if a factory returns no model.
     """
-    from initaudit.engine import Task, building_here, run
+    from initaudit.engine import Task, run
+    from initaudit.observers import building_here
     from initaudit.settings import Overrides, load
 
     overrides = Overrides(select=None if select is None else tuple(select), ignore=tuple(ignore), preview=preview)

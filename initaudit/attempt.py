@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from initaudit import engine
+from initaudit import engine, observers
 from initaudit.comparison import Comparison, Turnover, identity_of, named, turnover
 from initaudit.engine import Report, Task
 from initaudit.finding import Change, Finding, Severity
@@ -93,7 +93,7 @@ def attempt(task: Task, report: Report, models: Sequence[Model], tell: Tell = si
         if not changes:
             continue
         again = engine.run(
-            task, [engine.building([model], {model.target: changes}, root=task.configuration.root.folder, tell=tell)]
+            task, [observers.building([model], {model.target: changes}, root=task.configuration.root.folder, tell=tell)]
         )
         yield Attempt(
             target=model.target,

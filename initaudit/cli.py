@@ -23,6 +23,7 @@ from initaudit.flags import (
     output_flags,
     selection_flags,
     size,
+    zoo_flags,
 )  # fmt: skip
 from initaudit.naming import near
 from initaudit.report.base import printable_lines
@@ -173,6 +174,7 @@ def check(paths: tuple[str, ...], **flags: Any) -> None:
 @selection_flags
 @output_flags
 @configuration_flags
+@zoo_flags
 @click.option(
     "--kwargs", type=json_object, default="{}", metavar="JSON", help="Constructor arguments, as a JSON object."
 )
@@ -238,16 +240,18 @@ def probe(targets: tuple[str, ...], **flags: Any) -> None:
     """Build models and check how their parameters are initialized.
 
     A target is `package.module:Attr`, `path/file.py:Attr`, or a library's model that is built from its configuration:
-    `hf:NAME`, `timm:NAME`, `torchvision:NAME`. Default: the models listed in the configuration. Arguments after `--`
-    are passed to the target in `sys.argv`.
+    `hf:NAME`, `timm:NAME`, `torchvision:NAME`; `timm:resnet*` stands for all that match. Default: the models listed in
+    the configuration. Arguments after `--` are passed to the target in `sys.argv`.
     """
     from initaudit import commands
     from initaudit.settings import Model
 
     how = {key: flags[key] for key in BUILDING}
     argv = click.get_current_context().meta.get(SEPARATOR, ())
-    models = tuple(Model(target=target, argv=argv, **how) for target in targets)
-    asked, output = _asked(flags, targets=models, probe=True), _output(flags)
+    named = (*targets, *(target for zoo in flags["zoo"] for target in zoo))
+    models = tuple(Model(target=target, argv=argv, **how) for target in named)
+    asked = _asked(flags, targets=models, probe=True, shard=flags["shard"], kept=flags["resume"])
+    output = _output(flags)
     sys.exit(
         commands.probe(
             asked, output, table_file=flags["table"], page_file=flags["html"], try_advice=flags["try_advice"]

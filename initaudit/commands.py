@@ -44,6 +44,8 @@ Outcome = TypeVar("Outcome")
 
 LONGEST_LOG = 10_000
 """Maximum length of one message on standard error, in characters."""
+MANY = 8
+"""Number of models above which each is one row, without its parameters."""
 FRAMES = 30
 """Number of innermost frames shown of a traceback."""
 
@@ -197,13 +199,18 @@ def _portraits(report: Report, prepared: Prepared, output: Output) -> str:
         return ""
     if not any(one.observer is Observer.PROBE and one.parameters for one in report.observations):
         return ""
+    width, color = shutil.get_terminal_size().columns, output.color
+    if len(prepared.models) > MANY and not output.all_parameters:
+        from initaudit.portrait.overview import overview
+
+        return overview(report.observations, report.findings, width=width, color=color)
     from initaudit.portrait.terminal import portraits
 
     return portraits(
         report.observations,
         report.findings,
-        width=shutil.get_terminal_size().columns,
-        color=output.color,
+        width=width,
+        color=color,
         every=output.all_parameters,
         depth=output.on_terminal,
         given={model.target for model in prepared.models if model.input_size or model.input_data},

@@ -1,14 +1,13 @@
 """One run: settings -> observers -> rules -> merge -> suppress -> supersede -> baseline -> weigh -> Report.
 
-The only module that knows observers, rules and settings together. Observers are passed in as callables.
+The only module that knows rules and settings together. Observers are passed in as callables.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -17,7 +16,6 @@ from initaudit.files import Names, Sources, decode_source, holding, is_document,
 from initaudit.finding import (
     Applicability,
     Category,
-    Change,
     Finding,
     Fix,
     Observer,
@@ -30,12 +28,13 @@ from initaudit.finding import (
 from initaudit.fixes import files as fix
 from initaudit.fixes import proof
 from initaudit.merge import Seen
-from initaudit.observation import Headway, Observation, ProvedFix, Question, Tell, Undecided, silent
+from initaudit.observation import Observation, ProvedFix, Undecided
+from initaudit.observers import Watch, Watched
 from initaudit.repository import Changes, Repositories
 from initaudit.rules import catalogue, questions
 from initaudit.rules.base import AnyRule
 from initaudit.selection import Selected
-from initaudit.settings import Configuration, Model
+from initaudit.settings import Configuration
 from initaudit.source import SourceError, SourceFile, Unread
 from initaudit.subjects.builds import BuildFailure
 from initaudit.subjects.files import SyntaxFault, UnusedSuppression
@@ -43,22 +42,6 @@ from initaudit.suppression import Suppressions, read_suppressions, unused
 from initaudit.timeline import ParameterTimeline
 
 FIX_ROUNDS = 10  # a fix may enable another; more rounds mean that fixes undo one another
-
-
-class Watched(msgspec.Struct, frozen=True):
-    """What one observer saw, and its errors."""
-
-    observer: Observer
-    observations: tuple[Observation, ...]
-    errors: tuple[str, ...] = ()
-
-
-Asking = Callable[[Observer], frozenset[Question]]
-Watch = Callable[[Asking], Watched]
-
-
-class UnavailableError(Exception):
-    """An observer cannot run here; the message says what it needs."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,115 +120,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         if self.errors:
             return 2
         return int(any(finding.severity.rank >= fail_on.rank for finding in self.findings))
-
-
-def reading(
-    filenames: Sequence[str],
-    *,
-    only: Collection[str] | None = None,
-    initializers: tuple[str, ...] = (),
-    jobs: int | None = None,
-    cache: Path | None = None,
-    site_packages: bool = False,
-    tell: Tell = silent,
-) -> Watch:
-    """Return the analyzer for these files; with ``only``, it reports on some of them."""
-
-    def watch(asking: Asking) -> Watched:
-        from initaudit.analyzer import analyze
-        from initaudit.analyzer.reading import LostWorkerError
-
-        asked = asking(Observer.ANALYZER)
-        try:
-            seen = analyze(
-                filenames,
-                questions=asked,
-                only=only,
-                initializers=initializers,
-                jobs=jobs,
-                cache=cache,
-                site_packages=site_packages,
-                judge=Judge(),
-                tell=tell,
-            )
-        except LostWorkerError as error:
-            raise UnavailableError(str(error)) from error
-        return Watched(Observer.ANALYZER, tuple(seen))
-
-    return watch
-
-
-def building(
-    models: Sequence[Model],
-    changes: Mapping[str, tuple[Change, ...]] | None = None,
-    *,
-    root: Path | None = None,
-    tell: Tell = silent,
-) -> Watch:
-    """Return the probe for these models. A target that cannot be imported is an error; the others are still built.
-
-    ``changes`` holds changes by target, applied to the built models. Modules are imported from the current folder,
-    then from ``root``.
-    """
-
-    def watch(asking: Asking) -> Watched:
-        from initaudit.probe import ProbeUnavailable, Target, TargetError, probe
-
-        observations, errors = [], []
-        asked = asking(Observer.PROBE)
-        for number, model in enumerate(models):
-            target = Target(
-                spec=model.target,
-                kwargs=model.kwargs,
-                input_sizes=model.input_size,
-                dtypes=(model.dtype,) if isinstance(model.dtype, str) else model.dtype or (),
-                input_data=model.input_data,
-                training=model.train,
-                device=model.device,
-                seeds=model.seeds,
-                abstract=model.abstract,
-                memory=None if model.memory is None else int(model.memory * 1e9),
-                questions=asked,
-                changes=(changes or {}).get(model.target, ()),
-                root=None if root is None else str(root),
-                argv=model.argv,
-                replay=model.replay,
-                reinit=model.reinit,
-                missing_keys=model.missing_keys,
-                state_dict=model.state_dict,
-            )
-            if model.timeout is not None:
-                target = msgspec.structs.replace(target, timeout=model.timeout)
-            try:
-                observations.append(probe(target, functools.partial(_told, tell, number, len(models))))
-            except TargetError as error:
-                errors.append(str(error))
-            except ProbeUnavailable as error:
-                raise UnavailableError(str(error)) from error
-        return Watched(Observer.PROBE, tuple(observations), tuple(errors))
-
-    return watch
-
-
-def _told(tell: Tell, done: int, total: int, headway: Headway) -> None:
-    """Report the progress of one of several models."""
-    tell(msgspec.structs.replace(headway, done=done, total=total))
-
-
-def building_here(model: Any, inputs: Any = None, **how: Any) -> Watch:
-    """Return the probe for a class, a factory or an instance, in this process; ``how`` is as in `probe_here`."""
-
-    def watch(asking: Asking) -> Watched:
-        from initaudit.probe import ProbeUnavailable, probe_here
-
-        asked = asking(Observer.PROBE)
-        try:
-            seen = probe_here(model, inputs, questions=asked, **how)
-        except ProbeUnavailable as error:
-            raise UnavailableError(str(error)) from error
-        return Watched(Observer.PROBE, (seen,))
-
-    return watch
 
 
 def run(task: Task, watches: Iterable[Watch]) -> Report:

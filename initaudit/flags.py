@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 
 from initaudit.finding import Severity
 from initaudit.report import FORMATS
+from initaudit.zoo import Shard, ZooError, targets
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -58,6 +59,22 @@ def size(value: str) -> tuple[int, ...]:
     if min(sizes) < 0:
         raise click.BadParameter(f"{value!r} is not a size: it has a negative number")
     return sizes
+
+
+def zoo(value: str) -> tuple[str, ...]:
+    """Return the targets of a zoo."""
+    try:
+        return targets(value)
+    except ZooError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def shard(value: str) -> Shard:
+    """Parse `I/N`, such as 2/8."""
+    number, slash, total = value.partition("/")
+    if not (slash and number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total)):
+        raise click.BadParameter(f"{value!r} is not I/N, with I from 1 to N")
+    return Shard(int(number), int(total))
 
 
 def json_object(value: str) -> dict[str, Any]:
@@ -170,4 +187,27 @@ file_flags = together(
     click.option("--no-cache", is_flag=True, help="Neither read nor write the cache."),
     click.option("--cache-dir", type=click.Path(file_okay=False), envvar="INITAUDIT_CACHE_DIR", help=CACHE_DIR),
     click.option("--probe", is_flag=True, help="Also build and probe the models listed in the configuration."),
+)
+zoo_flags = together(
+    click.option(
+        "--zoo",
+        type=zoo,
+        multiple=True,
+        metavar="LIBRARY | FILE",
+        help="Build all models of transformers, timm or torchvision, or the targets listed in FILE (repeatable).",
+    ),
+    click.option(
+        "--shard",
+        type=shard,
+        default="1/1",
+        metavar="I/N",
+        help="Build every N-th model only, from the I-th on: one part of a CI matrix or a job array.",
+    ),
+    click.option("--jobs", "-j", type=click.IntRange(min=1), help="Number of models to build at a time. Default: 1."),
+    click.option(
+        "--resume",
+        type=click.Path(file_okay=False),
+        metavar="FOLDER",
+        help="Keep what was seen of libraries' models in FOLDER, and do not build those that are there again.",
+    ),
 )

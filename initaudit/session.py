@@ -7,12 +7,13 @@ from pathlib import Path
 
 import msgspec
 
-from initaudit import engine
+from initaudit import engine, observers, zoo
 from initaudit.analyzer.discover import Discovery, Exclusion, PathError, discover, holds_python
 from initaudit.baseline import DEFAULT_FILENAME, BaselineError, read_baseline
-from initaudit.engine import Report, Task, Watch
+from initaudit.engine import Report, Task
 from initaudit.files import decode_source
 from initaudit.observation import Tell, silent
+from initaudit.observers import UnavailableError, Watch
 from initaudit.patterns import PatternError
 from initaudit.repository import Changes, Repositories, RepositoryError, changes_of_text, changes_since
 from initaudit.selection import SelectionError
@@ -30,7 +31,8 @@ class UseError(Exception):
 # Errors that make a run impossible: the command prints one line and exits with 2.
 IMPOSSIBLE = (
     UseError,
-    engine.UnavailableError,
+    UnavailableError,
+    zoo.ZooError,
     SettingsError,
     SelectionError,
     PathError,
@@ -52,6 +54,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[Model, ...] = ()
     read: bool = False  # run the analyzer
     probe: bool = False  # run the probe, on the configured models when there are no targets
+    shard: zoo.Shard = zoo.Shard(1, 1)  # the part of the models to build
+    kept: str | None = None  # folder with observations of earlier runs
     overrides: Overrides = Overrides()
     config: str | None = None
     assignments: tuple[str, ...] = ()  # `key = value`, over every configuration file
@@ -125,7 +129,13 @@ def prepare(asked: Asked) -> Prepared:
         models = _models(asked, configuration)
         watches = (
             *prepared.watches,
-            engine.building(models, root=configuration.root.folder, tell=asked.tell),
+            observers.building(
+                models,
+                root=configuration.root.folder,
+                jobs=(asked.jobs or 1) if not asked.read else 1,
+                kept=None if asked.kept is None else Path(asked.kept),
+                tell=asked.tell,
+            ),
         )
         task = msgspec.structs.replace(prepared.task, replays=any(model.replays for model in models))
         prepared = msgspec.structs.replace(prepared, watches=watches, models=models, task=task)
@@ -168,13 +178,14 @@ def _changes(asked: Asked, filenames: tuple[str, ...]) -> Changes | None:
 
 
 def _reading(filenames: tuple[str, ...], asked: Asked, configuration: Configuration) -> Watch:
-    return engine.reading(
+    return observers.reading(
         filenames,
         only=asked.only,
         initializers=configuration.run.initializers,
         jobs=asked.jobs,
         cache=cache_folder(asked, configuration),
         site_packages=asked.site_packages,
+        judge=engine.Judge(),
         tell=asked.tell,
     )
 
@@ -213,7 +224,12 @@ def _models(asked: Asked, configuration: Configuration) -> tuple[Model, ...]:
         raise UseError(
             "nothing to build: pass a target, or list models in the configuration, as [[tool.initaudit.models]]"
         )
-    return models
+    models = tuple(zoo.expanded(models))
+    part = asked.shard.of(models)
+    if not part:
+        count = f"{len(models)} model{'' if len(models) == 1 else 's'}"
+        raise UseError(f"nothing to build: part {asked.shard.number} of {asked.shard.total} of {count} is empty")
+    return part
 
 
 def _reachable(model: Model, folder: Path) -> Model:

@@ -23,6 +23,7 @@ import msgspec
 from initaudit.analyzer.layout import python_files, what_is_at
 from initaudit.analyzer.reading import Answer, Reading, Search
 from initaudit.observation import Observation, Question
+from initaudit.version import own_digest
 
 TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Kept by initaudit; safe to remove. See https://bford.info/cachedir/\n"
 MARKS = {".gitignore": "*\n", "CACHEDIR.TAG": TAG}
@@ -95,7 +96,8 @@ class Cache:
     def __init__(
         self, folder: Path, roots: Sequence[Path], questions: frozenset[Question], initializers: Sequence[str] = ()
     ) -> None:
-        kind = repr((_own_version(), str(Path.cwd()), [str(root) for root in roots], sorted(questions), initializers))
+        own = own_digest(), sys.version_info
+        kind = repr((own, str(Path.cwd()), [str(root) for root in roots], sorted(questions), initializers))
         self._kind = _digest(os.fsencode(kind))
         self._path = folder / f"{OWN}{self._kind.hex()}.msgpack"
         self._began = _now()
@@ -337,14 +339,6 @@ def remove(folder: Path) -> bool:
     if marked and not any(folder.iterdir()):
         folder.rmdir()
     return bool(own)
-
-
-def _own_version() -> tuple[object, ...]:
-    """Return what identifies this initaudit and this Python, which results depend on besides the code."""
-    own = hashlib.blake2b(digest_size=DIGEST_SIZE)
-    for entry in python_files(str(Path(__file__).parent.parent)):
-        own.update(_bytes(entry.path))
-    return own.hexdigest(), sys.version_info
 
 
 def _now() -> int:

@@ -138,20 +138,20 @@ def _rows(model: Observation, findings: Sequence[Finding], *, every: bool) -> li
 
 
 def _suspicion(timeline: ParameterTimeline, findings: Sequence[Finding]) -> Suspicion:
-    about = [one for one in findings if _is_about(one, timeline)]
+    reported = about(timeline, findings)
     values = timeline.values
     unwritten = timeline.coverage in (Coverage.NEVER, Coverage.PARTIAL) or timeline.influenced
     return Suspicion(
-        codes=tuple(sorted({one.code for one in about})),
-        severity=max((one.severity for one in about), key=lambda one: one.rank, default=None),
+        codes=tuple(sorted({one.code for one in reported})),
+        severity=max((one.severity for one in reported), key=lambda one: one.rank, default=None),
         unsound=unwritten or (values is not None and bool(values.nan or values.inf)),
     )
 
 
-def _is_about(finding: Finding, timeline: ParameterTimeline) -> bool:
-    """Whether a finding is about a parameter. Modules are ignored, since the observers may import a class from two."""
-    model = (finding.model or "").rpartition(".")[2]
-    return timeline.name in finding.subjects and model == timeline.model.rpartition(".")[2]
+def about(timeline: ParameterTimeline, findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings about a parameter. Modules are ignored, since observers may import a class from two."""
+    cls = timeline.model.rpartition(".")[2]
+    return [one for one in findings if timeline.name in one.subjects and (one.model or "").rpartition(".")[2] == cls]
 
 
 def _cells(row: Row, why: Suspicion) -> list[Cell]:

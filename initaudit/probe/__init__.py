@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from initaudit.observation import Observation, Question, Tell, silent
+from initaudit.probe import several
 from initaudit.probe.child import Child
 from initaudit.probe.request import ProbeUnavailable, Target, TargetError
 
-__all__ = ["ProbeUnavailable", "Target", "TargetError", "probe", "probe_here"]
+__all__ = ["ProbeUnavailable", "Target", "TargetError", "probe", "probe_all", "probe_here"]
 
 
 def probe(target: Target, tell: Tell = silent) -> Observation:
@@ -23,10 +25,27 @@ def probe(target: Target, tell: Tell = silent) -> Observation:
     Raises TargetError when it cannot be imported, and ProbeUnavailable without torch. A constructor that raises,
     hangs or kills its process is an observation.
     """
+    return _probe(target, tell)[0]
+
+
+def probe_all(
+    targets: Sequence[Target], *, jobs: int = 1, kept: Path | None = None, tell: Tell = silent
+) -> Iterator[Observation | TargetError]:
+    """Build many targets, ``jobs`` at a time, and yield what became of each, in the order given.
+
+    Observations of libraries' models are written to the folder ``kept``, and read from there instead of building them
+    again. Raises ProbeUnavailable without torch.
+    """
+    return several.outcomes(targets, _probe, jobs, kept, tell)
+
+
+def _probe(target: Target, tell: Tell) -> tuple[Observation, bool]:
+    """Return the observation of a target, and whether the child process came to its end."""
     target.parts()
     _need_torch()
     with tempfile.TemporaryDirectory(prefix="initaudit-") as folder:
-        return Child(target, Path(folder), tell=tell).run()
+        child = Child(target, Path(folder), tell=tell)
+        return child.run(), child.finished
 
 
 def probe_here(

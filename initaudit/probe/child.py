@@ -55,6 +55,11 @@ class Child:
         self.root = root or folder
         self.tell = tell
 
+    @property
+    def finished(self) -> bool:
+        """Whether the worker gave an answer, and was neither ended nor killed before."""
+        return any(self.folder.glob("**/answer"))
+
     def run(self) -> Observation:
         """Run the worker to its end, whatever that is, and say what was seen."""
         (self.folder / "request").write_bytes(self.request())

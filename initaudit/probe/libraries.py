@@ -8,9 +8,11 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import json
 import os
 import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from initaudit.naming import near
@@ -26,14 +28,9 @@ def transformers_model(name: str) -> Any:
     Raises TargetError where there is none.
     """
     if "/" in name:
-        architecture = re.split(r"[-_.]", name.rpartition("/")[2].lower())[0]
-        raise TargetError(
-            f"hubs are not read, and nothing is downloaded; name the architecture, as in hf:{architecture}"
-        )
+        raise TargetError(_of_a_hub(name, "hf", _known_types() or _first_word(name)))
     transformers = _library("transformers")
     auto = importlib.import_module("transformers.models.auto")
-    if "/" in name:
-        raise TargetError(_of_a_hub(name, "hf", (*auto.CONFIG_MAPPING,)))
     found = auto.CONFIG_MAPPING[name] if name in auto.CONFIG_MAPPING else getattr(transformers, name, None)
     if inspect.isclass(found) and issubclass(found, transformers.PreTrainedConfig):
         models = auto.MODEL_MAPPING.get(found, None)
@@ -42,6 +39,20 @@ def transformers_model(name: str) -> Any:
         known = (*auto.CONFIG_MAPPING, *dir(transformers))
         raise TargetError(f"transformers has no model {name!r}{meant(name, known)}")
     return found
+
+
+def _known_types() -> tuple[str, ...]:
+    """The types that transformers knows; none where it is not installed."""
+    try:
+        _library("transformers")
+    except TargetError:
+        return ()
+    return (*importlib.import_module("transformers.models.auto").CONFIG_MAPPING,)
+
+
+def _first_word(name: str) -> tuple[str, ...]:
+    """What the name of a repository begins with, which is the architecture more often than not."""
+    return (re.split(r"[-_.]", name.rpartition("/")[2].lower())[0],)
 
 
 def _transformers(name: str) -> Factory:
@@ -91,6 +102,31 @@ def _torchvision(name: str) -> Factory:
 
 LIBRARIES: dict[str, Callable[[str], Factory]] = {"hf": _transformers, "timm": _timm, "torchvision": _torchvision}
 """What stands before the colon, and what makes a factory of the name behind it; raises TargetError for other names."""
+
+
+def list_models(prefix: str, filename: str) -> None:
+    """Write the names that ``prefix`` builds models by to a file as JSON; a text if they cannot be listed."""
+    try:
+        answer: list[str] | str = LISTS[prefix]()
+    except TargetError as error:
+        answer = str(error)
+    Path(filename).write_text(json.dumps(answer), encoding="utf-8")
+
+
+def _types_of_transformers() -> list[str]:
+    """The types that have a model of their own, and not only a tokenizer or a part of another."""
+    _library("transformers")
+    configurations = importlib.import_module("transformers.models.auto.configuration_auto").CONFIG_MAPPING_NAMES
+    models = importlib.import_module("transformers.models.auto.modeling_auto").MODEL_MAPPING_NAMES
+    return [name for name in configurations if name in models]
+
+
+LISTS: dict[str, Callable[[], list[str]]] = {
+    "hf": _types_of_transformers,
+    "timm": lambda: list(_library("timm").list_models()),
+    "torchvision": lambda: list(_library("torchvision").models.list_models()),
+}
+"""What stands before the colon, and what lists the names behind it."""
 
 
 def _library(name: str) -> Any:

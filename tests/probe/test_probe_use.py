@@ -47,7 +47,6 @@ def test_the_name_of_a_repository_tells_its_architecture(name: str, architecture
 
 
 def test_a_hub_is_not_read_and_the_architecture_is_named(project: Path) -> None:
-    pytest.importorskip("transformers")
     result = run("probe", "hf:google-bert/bert-base-uncased")
     assert result.exit_code == 2
     assert "hubs are not read" in result.stderr and "hf:bert builds that architecture" in result.stderr
