@@ -26,7 +26,19 @@ VOCABULARY = {
 OBSERVERS = {"initaudit.analyzer", "initaudit.probe"}
 JUDGES = {
     f"initaudit.{room}"
-    for room in ("rules", "report", "engine", "observers", "zoo", "settings", "selection", "suppression", "merge", "fix", "cli")
+    for room in (
+        "rules",
+        "report",
+        "engine",
+        "observers",
+        "zoo",
+        "settings",
+        "selection",
+        "suppression",
+        "merge",
+        "fix",
+        "cli",
+    )
 }
 
 
