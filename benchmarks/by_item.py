@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import msgspec
 import torch
-from forked import each_in_child
+from forked import in_child
 
 from initaudit import engine
 from initaudit.attempt import attempt
@@ -35,6 +35,7 @@ RESULTS = HERE / "results"
 ITEMS = ("given", "computed", "streams", "stuck", "losses", "inputs", "advice")
 """The files of ``planned``, in the order of what they stand for."""
 PLANNED = re.compile(r"finds\[(\w+)\]: (INI\d+(?: INI\d+)*)")
+SECONDS = 240
 COLUMNS = ("item", "model", "planned", "first", "now", "found", "not decided")
 
 
@@ -132,6 +133,13 @@ def advised(one: Planned) -> dict[str, str]:
     return {"now": "cured" if tried.helps else "not cured", "found": tried.verdict}
 
 
+def save(file: Path, rows: list[dict[str, str]]) -> None:
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def main() -> None:
     """Probe every model, or those that are named, each in a process of its own."""
     asked = [one for one in sys.argv[1:] if not one.startswith("-")]
@@ -144,20 +152,15 @@ def main() -> None:
             rows = {row["model"]: row for row in csv.DictReader(stream) if row["model"] in everything}
     work = advised if trying else told
     chosen = [name for name in everything if not asked or name in asked]
-    outcomes = each_in_child(
-        chosen, lambda name: work(everything[name]), prepare=lambda: torch.set_num_threads(1), timeout=240, jobs=1
-    )
-    for one in outcomes:
+    torch.set_num_threads(1)
+    for name in chosen:
+        one = in_child(name, lambda name: work(everything[name]), SECONDS)
         said = one.answer or {"now": f"failed: {one.error}", "found": ""}
-        first = rows.get(one.name, {}).get("first") or said["now"]
-        plan = everything[one.name]
-        rows[one.name] = {"item": plan.item, "model": one.name, "planned": plan.plan(), "first": first, **said}
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows[name] for name in everything if name in rows)
-    for name, row in rows.items():
-        print(f"{name:24} {row['first']:12} {row['now']:12} {row['found'][:120]}")
+        first = rows.get(name, {}).get("first") or said["now"]
+        plan = everything[name]
+        rows[name] = {"item": plan.item, "model": name, "planned": plan.plan(), "first": first, **said}
+        print(f"{name:24} {first:12} {said['now']:12} {said['found'][:120]}", flush=True)
+        save(file, [rows[each] for each in everything if each in rows])
 
 
 if __name__ == "__main__":

@@ -42,4 +42,5 @@ def weight_uses(profile: SignalProfile | None, timelines: Timelines) -> Iterator
             fan_in=layer.fan_in,
             fan_out=layer.fan_out,
             normalized=layer.normalized,
+            spectral=timelines.tensors[layer.source].is_complex(),
         )

@@ -256,12 +256,31 @@ class Zeros:
             told.update(members)
             blocking = self._blocking(members)
             yield blocking if len(blocking) > 1 else members
-        rest = [name for name in self.stuck if name not in told]
-        if len(rest) > 2:  # products of three factors and more: each is freed by all others together
-            alike = {kinds[name] for name in self._blocking(_examples(rest, kinds))}
-            blocking = [name for name in rest if kinds[name] in alike]
-            if len(blocking) > 1:
-                yield blocking
+        yield from self._only_together([name for name in self.stuck if name not in told], kinds)
+
+    def _only_together(self, rest: Sequence[str], kinds: Mapping[str, Kind]) -> Iterator[Sequence[str]]:
+        """Factors that only all others together free: products of three and more, and zeros around a rectifier.
+
+        What is freed as soon as it is not zero itself waits for no other factor: a dead unit is its cause.
+        """
+        names = list(rest) if len(rest) <= MOST else _examples(rest, kinds)
+        if len(names) < 2:
+            return
+        if len(names) > MOST:  # too many to ask each
+            yield rest
+            return
+        alone = {name: self._revived([name]) for name in names}
+        dead = {each for name, freed in alone.items() if name in freed for each in freed}
+        revived = self._revived(rest)
+        needed = group = [name for name in names if name in revived - dead]
+        for name in sorted(group, key=lambda name: self.held[name].dim()):  # a bias may wait beside its weight
+            fewer = [one for one in needed if one != name]
+            if self._revived(fewer).issuperset(group):
+                needed = fewer
+        alike = {kinds[name] for name in needed}
+        blocking = [name for name in rest if kinds[name] in alike]
+        if len(blocking) > 1:
+            yield blocking
 
     def _freed(self, kinds: Mapping[str, Kind]) -> dict[str, set[str]]:
         """What each of some examples frees, and what each of those does in turn."""

@@ -30,7 +30,8 @@ class UnscaledWeight(Rule[WeightUse]):
     ## Why is this bad?
     Each output sums over the inputs: with 256 of them it is 16 times larger than they are. A few such layers overflow,
     and a softmax or sigmoid after one is saturated from the start. With weights that are all positive, the terms add up
-    instead of cancelling: all outputs are nearly the same.
+    instead of cancelling: all outputs are nearly the same. Fourier coefficients of either sign still cancel, so that
+    complex weights are not reported for that.
 
     ## Example
     ```python
@@ -197,7 +198,8 @@ class UnscaledWeight(Rule[WeightUse]):
                 f"pass the standard deviation by name: `std={number}`"
             )
             return message, f"`{subject.by}` gets a single number", []
-        positive = drawn.family == "uniform" and bool(drawn.mean) and (drawn.mean or 0) >= (drawn.std or math.inf)
+        around = (drawn.mean or 0) >= (drawn.std or math.inf) and bool(drawn.mean)
+        positive = drawn.family == "uniform" and around and not subject.spectral
         if not positive and (drawn.family, drawn.mean, drawn.std) != ("normal", 0, 1):
             return None
         if subject.normalized or NO_WEIGHT.search(subject.parameter):

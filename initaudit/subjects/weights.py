@@ -18,7 +18,8 @@ class WeightUse(Fact, frozen=True, kw_only=True):
     the weight in the built model, or the source of the product that it is a factor of. ``distribution`` is None when
     the scheme is known and the sizes are not; ``counted`` are then the fans that torch's initializers count.
     ``mean_alone`` is the source of the mean of a normal draw that is told nothing else. ``unbuilt`` says that no
-    program builds the class, which is not made for others.
+    program builds the class, which is not made for others. ``spectral`` says that it is complex, as the weights of
+    Fourier coefficients are.
     """
 
     observer: Observer
@@ -36,6 +37,7 @@ class WeightUse(Fact, frozen=True, kw_only=True):
     normalized: bool = False
     mean_alone: str = ""
     unbuilt: bool = False
+    spectral: bool = False
 
 
 class EqualUnits(Fact, frozen=True, kw_only=True):

@@ -520,3 +520,52 @@ def test_many_zero_biases_behind_a_dead_layer_are_no_factors() -> None:
         return model
 
     assert found(make) == []
+
+
+class Around(nn.Module):
+    """A branch of two layers around a rectifier; both, or only the second, start at zero, behind a head at zero or not."""
+
+    def __init__(
+        self, *, layer: Any = nn.Linear, both: bool = True, zero_head: bool = False, act: Any = nn.ReLU
+    ) -> None:
+        super().__init__()
+        self.stem, self.before, self.act, self.after = nn.Linear(8, 8), layer(8, 6), act(), layer(6, 8)
+        self.head = nn.Linear(8, 3)
+        fill(*((self.before, self.after) if both else (self.after,)), value=0.0)
+        if zero_head:
+            fill(self.head, value=0.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.tanh(self.stem(x))
+        return self.head(x + self.after(self.act(self.before(x))))  # type: ignore[no-any-return]
+
+
+class Kernel(nn.Module):
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.kernel, self.shift = nn.Parameter(torch.randn(inputs, outputs)), nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ self.kernel + self.shift
+
+
+@pytest.mark.parametrize("act", [nn.ReLU, nn.ReLU6, lambda: nn.Threshold(0.0, 0.0)])
+def test_zeros_on_both_sides_of_a_rectifier_are_factors(act: Any) -> None:
+    assert factors(lambda: Around(act=act)) == [("before.weight", "after.weight")]
+    assert factors(lambda: Around(act=act, both=False)) == []
+
+
+def test_so_are_layers_of_ones_own_behind_a_head_at_zero() -> None:
+    assert factors(lambda: Around(layer=Kernel, zero_head=True)) == [("before.kernel", "after.kernel")]
+    assert factors(lambda: Around(layer=Kernel, zero_head=True, both=False)) == []
+
+
+def test_what_waits_before_such_factors_is_no_factor() -> None:
+    def make() -> nn.Module:
+        model = nn.Sequential(*(layer for _ in range(4) for layer in (nn.Linear(8, 8), nn.ReLU())), nn.Linear(8, 3))
+        for layer in model[:-1:2]:
+            nn.init.zeros_(layer.bias)
+        fill(model[4], model[6], value=0.0)
+        return model
+
+    assert factors(make) == [("4.weight", "6.weight")]
