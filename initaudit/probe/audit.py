@@ -31,7 +31,7 @@ from initaudit.probe.replay import Replay, Replayed
 from initaudit.probe.request import Stage, Target, TargetError
 from initaudit.probe.restore import not_restored
 from initaudit.probe.seeds import ignoring_seed
-from initaudit.probe.starts import starts
+from initaudit.probe.starts import starts, trained
 from initaudit.probe.symmetry import stuck
 from initaudit.probe.target import Resolved
 from initaudit.probe.timelines import Timelines, without_memory
@@ -156,7 +156,7 @@ class Audit:
             chains=self.forward.chains,
             facts=(
                 *self.timelines.facts(),
-                *self.starts,
+                *trained(self.starts, self.forward.signal),
                 *self.lost,
                 *self.replayed.facts,
                 *self.unseeded,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 import torch
@@ -12,14 +12,15 @@ import torch
 from initaudit.adapters import FIRST, LAST, factor
 from initaudit.finding import Observer, Place
 from initaudit.probe.declarations import class_of, is_torch
-from initaudit.probe.lines import Call
+from initaudit.probe.lines import Call, Caused
 from initaudit.probe.readable import has_memory
 from initaudit.probe.recognised import RANDOM
 from initaudit.probe.timelines import Timelines, place_of
 from initaudit.schemes import Distribution
+from initaudit.subjects.base import Fact
 from initaudit.subjects.layers import CopiedLayers, EmbeddingWrite, GainDraw
 from initaudit.subjects.weights import LowRankFactors
-from initaudit.timeline import Coverage
+from initaudit.timeline import Coverage, SignalProfile
 
 NOT_FOR_TRAINING = re.compile(r"target|ema(?![a-z])|teacher|momentum|shadow|frozen|reference|_old|old_|_k(?![a-z])")
 """Names of copies that follow what they are copied from."""
@@ -50,6 +51,8 @@ class Copied(msgspec.Struct, frozen=True):
     model: str
     name: str
     layer: str | None
+    beside: tuple[str, ...] = ()
+    loaded: bool = False
 
 
 class Drawn(msgspec.Struct, frozen=True):
@@ -95,6 +98,8 @@ class _Reader:
                 name=copied.name,
                 source=f"nn.{copied.layer}" if copied.layer else "",
                 by_torch=copied.layer is not None,
+                beside=copied.beside,
+                loaded=copied.loaded,
                 paths=tuple(groups[0]),
                 groups=len(groups),
             )
@@ -102,7 +107,9 @@ class _Reader:
     def _alike(self) -> Iterator[list[str]]:
         """Names of separate weights that are alike bit for bit, and were drawn."""
         candidates: dict[object, list[str]] = defaultdict(list)
-        for name in self.random:
+        for name in self.parameters:
+            if name not in self.random and self._loaded(name) is None:
+                continue
             values = self.timelines.values[name]
             if self.parameters[name].dim() > 1 and values is not None and values.std:
                 candidates[values].append(name)
@@ -115,30 +122,43 @@ class _Reader:
 
     def _copied(self, names: list[str]) -> Copied | None:
         """Who copied weights, for layers that are to be trained side by side."""
-        if any(NOT_FOR_TRAINING.search(name) for name in names):
-            return None
+        names = [name for name in names if not NOT_FOR_TRAINING.search(name)]
         records = [record for name in names if (record := self.timelines.record(name)) is not None]
         caused = next((record.copying for record in records if record.copying is not None), None)
-        if caused is None or caused.writer is None:
+        loaded = caused is None
+        if caused is None:
+            caused = next((found for name in names if (found := self._loaded(name)) is not None), None)
+        if len(names) < 2 or caused is None or caused.writer is None:
             return None
-        common = _common([name.split(".") for name in names])
+        parts = [name.split(".") for name in names]
+        common = _common(parts)
+        in_a_row = isinstance(self.modules[".".join(common)], IN_A_ROW)
+        beside = () if in_a_row else tuple(dict.fromkeys(each[len(common)] for each in parts))
         for call in (caused.writer, caused.cause):
             owner = self._owner(common, call) if call is not None else None
             if call is not None and owner is not None:
-                return Copied(call.place, *owner, caused.layer)
-        if caused.layer is None and isinstance(self.modules[".".join(common)], IN_A_ROW):
-            holder = type(self.modules[".".join(common[:-1])])  # a script or a factory put them there
-            return Copied(
-                caused.writer.place, f"{holder.__module__}.{holder.__qualname__}", (common or ["model"])[-1], None
-            )
+                there = beside if owner[1] is None else ()
+                return Copied(call.place, owner[0], owner[1] or beside[-1], caused.layer, there, loaded)
+        if caused.layer is None and (in_a_row or loaded):  # a script or a factory put them there
+            holder = type(self.modules[".".join(common[:-1] if in_a_row else common)])
+            name = (common or ["model"])[-1] if in_a_row else beside[-1]
+            model = f"{holder.__module__}.{holder.__qualname__}"
+            return Copied(caused.writer.place, model, name, None, beside, loaded)
         return None
 
-    def _owner(self, path: Sequence[str], call: Call) -> tuple[str, str] | None:
-        """The class above a path whose code makes a call, and its attribute that leads on."""
+    def _loaded(self, name: str) -> Caused | None:
+        """Who wrote the draw of another tensor into a parameter, when that is all that is in it."""
+        record = self.timelines.record(name)
+        whole, parts = record.layers() if record is not None else (None, ())
+        drawn = whole is not None and whole.distribution is not None and whole.distribution.family in RANDOM
+        return whole.caused if whole is not None and drawn and whole.copied and not parts else None
+
+    def _owner(self, path: Sequence[str], call: Call) -> tuple[str, str | None] | None:
+        """The class above a path whose code makes a call, and its attribute that leads on, if one alone does."""
         for length in reversed(range(len(path) + 1)):
             cls = class_of(type(self.modules[".".join(path[:length])]), call.code)
             if cls is not None and not is_torch(cls):
-                return f"{cls.__module__}.{cls.__qualname__}", path[length] if length < len(path) else "copies"
+                return f"{cls.__module__}.{cls.__qualname__}", path[length] if length < len(path) else None
         return None
 
     # Embeddings and normalizations
@@ -243,6 +263,21 @@ class _Reader:
         caused = whole.caused if whole is not None else record.caused
         place = place_of(caused.writer) or self.timelines.definition
         return Drawn(place, whole.by if whole is not None else record.call, distribution, caused.layer is not None)
+
+
+def trained(found: Iterable[Fact], signal: SignalProfile | None) -> Iterator[Fact]:
+    """What starts alike since values were written into it, if gradients reach it; the rest unchanged.
+
+    Others follow what they were written from. What has an input of its own may be meant to start alike.
+    """
+    layers = {layer.source: layer for layer in reversed(signal.layers)} if signal is not None else {}
+    for one in found:
+        if not isinstance(one, CopiedLayers) or not one.loaded:
+            yield one
+            continue
+        met = [layer for path in one.paths if (layer := layers.get(path)) is not None and any(layer.gradient)]
+        if len(met) == len(one.paths):
+            yield msgspec.structs.replace(one, apart=bool(one.beside) and len({layer.given for layer in met}) > 1)
 
 
 def _common(paths: Sequence[Sequence[str]]) -> list[str]:

@@ -34,7 +34,8 @@ class ClonedInitialization(Rule[CopiedLayers]):
     ```
 
     ## Known problems
-    Copies for a target network or a moving average are created one at a time and are not reported. The analyzer is
+    Copies for a target network or a moving average are created one at a time and are not reported; the probe tells
+    weights that are loaded into another layer from them by their gradients, for which it needs an input. The analyzer is
     silent when the class that copies, or the code that builds it, iterates over parameters or modules, or when it does
     not find the code that builds it. Copies that each get an input of their own, as the heads of several layers do, are a
     note: they may be meant to start alike.
@@ -135,9 +136,12 @@ class ClonedInitialization(Rule[CopiedLayers]):
         how, advice = "copies of one layer", "create each layer separately, or re-initialize the copies"
         if subject.seeded:
             how, advice = "drawn from the same seed", "give each its own seed or generator"
+        who = f"the layers of `{subject.name}`"
+        if subject.beside:
+            who = " and ".join(f"`{name}`" for name in subject.beside)
         yield self.finding(
             subject.place,
-            f"the layers of `{subject.name}` are {how}{source} and start with the same weights; {advice}",
+            f"{who} are {how}{source} and start with the same weights; {advice}",
             evidence=[Evidence(subject.observer, self.seen(subject))],
             severity=Severity.NOTE if subject.by_torch or subject.apart else None,
             model=subject.model,

@@ -211,3 +211,54 @@ def test_a_copy_beside_its_original_is_no_row(observe: Callable[..., Any]) -> No
         return nn.ModuleDict({"online": online, "slow": copy.deepcopy(online)})
 
     assert observe(pair).codes == []
+
+
+class Critics(nn.Module):
+    """Two networks of one kind; ``share`` writes the values of the first into the second."""
+
+    def __init__(
+        self, share: Callable[[nn.Module, nn.Module], None], *, follows: bool = False, own: bool = False
+    ) -> None:
+        super().__init__()
+        self.q1, self.q2 = nn.Linear(8, 4), nn.Linear(8, 4)
+        share(self.q1, self.q2)
+        self.follows, self.own = follows, own
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.follows):
+            second = self.q2(x.flip(-1) if self.own else x) * (2 if self.own else 1)
+        return torch.cat([self.q1(x), second], dim=-1)
+
+
+def load(one: nn.Module, other: nn.Module) -> None:
+    other.load_state_dict(one.state_dict())
+
+
+def write_each(one: nn.Module, other: nn.Module) -> None:
+    for mine, yours in zip(other.parameters(), one.parameters(), strict=True):
+        mine.data.copy_(yours.data)
+
+
+def assign(one: nn.Module, other: nn.Module) -> None:
+    other.weight = nn.Parameter(one.weight.detach().clone())
+
+
+@pytest.mark.parametrize("share", [load, write_each, assign])
+def test_what_is_written_into_a_layer_beside_it_is_a_copy(observe: Callable[..., Any], share: Any) -> None:
+    seen = observe(lambda: Critics(share), (32, 8))
+    (finding,) = seen.findings
+    assert (finding.code, finding.severity.value) == ("INI503", "warning")
+    assert "`q1` and `q2` are copies" in finding.message
+
+
+def test_what_follows_another_network_gets_no_gradient_and_is_meant(observe: Callable[..., Any]) -> None:
+    assert "INI503" not in observe(lambda: Critics(load, follows=True), (32, 8)).codes
+
+
+def test_what_is_written_into_the_layers_of_a_row_is_a_copy(observe: Callable[..., Any]) -> None:
+    def make() -> nn.Module:
+        model = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 2))
+        load(model[0], model[2])
+        return model
+
+    assert observe(make, (32, 8)).codes == ["INI503"]

@@ -523,7 +523,7 @@ def test_many_zero_biases_behind_a_dead_layer_are_no_factors() -> None:
 
 
 class Around(nn.Module):
-    """A branch of two layers around a rectifier; both, or only the second, start at zero, behind a head at zero or not."""
+    """A branch of two layers around a rectifier; both, or only the second, start at zero, and so may the head."""
 
     def __init__(
         self, *, layer: Any = nn.Linear, both: bool = True, zero_head: bool = False, act: Any = nn.ReLU
