@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,9 +14,10 @@ from initaudit.probe.blame import EXHAUSTED
 from initaudit.probe.fills import Content, fill_storage
 from initaudit.probe.losses import Head
 from initaudit.probe.making import Making
-from initaudit.probe.measure import dead_part, is_dense, moments, rms_of
+from initaudit.probe.measure import is_dense, moments, rms_of
 from initaudit.probe.operators import COPIES, ERF, GATES, NORMALIZATIONS, OPAQUE, SCALES, SCORES
 from initaudit.probe.products import CONVOLUTIONS, PRODUCTS, meeting
+from initaudit.probe.signals import Ending, Signal, concatenated, rectified
 from initaudit.probe.storages import key_of, storage_of
 from initaudit.probe.uses import Step, Steps, Use
 from initaudit.probe.watch import (
@@ -40,46 +40,6 @@ BLOCK = 9
 
 RECTIFIERS = ("relu", "relu6")
 """Activations with a gradient of zero on one side, whose units can be dead."""
-
-
-class Ending(enum.Enum):
-    """How a chain ends."""
-
-    NORMALIZATION = enum.auto()
-    JOIN = enum.auto()
-    """Another signal is added to it or concatenated with it."""
-    OTHER = enum.auto()
-
-
-class Signal:
-    """A tensor of the forward: the weights that it passed since the last normalization, addition or multiplication.
-
-    ``last`` is the weight that it comes from, normalized or not; ``chief``, of several that were added, the weight with
-    the largest output. ``used`` says that another signal was computed from it, or that its chain ended; a signal that
-    is unused at the end of the forward is an output.
-    """
-
-    __slots__ = ("chief", "last", "steps", "used")
-
-    def __init__(self, steps: Steps = (), last: Use | None = None, chief: Use | None = None) -> None:
-        self.steps = steps
-        self.last = steps[-1].use if steps else last
-        self.chief = self.last or chief
-        self.used = False
-
-    @property
-    def activation(self) -> str | None:
-        return self.steps[-1].activation if self.steps else None
-
-    def activated(self, key: str | None) -> Signal:
-        """Return the signal after an activation; only the first one after a weight counts."""
-        self.used = True
-        return Signal((*self.steps[:-1], msgspec.structs.replace(self.steps[-1], activation=key)))
-
-    def through(self, step: Step) -> Signal:
-        """Return the signal after another weight."""
-        self.used = True
-        return Signal((*self.steps, step))
 
 
 class Tracked(msgspec.Struct, frozen=True):
@@ -283,16 +243,22 @@ class Follow(TorchDispatchMode):
             return None
         if name in OPAQUE:
             return self._end(incoming, Ending.OTHER)
-        if name == "cat" and self._joins_input(operands):
-            return self._end(incoming, Ending.JOIN, results[0])
+        if name == "cat" and (len(incoming) > 1 or self._joins_input(operands)):
+            parts = tuple(concatenated(args[0], args[1] if len(args) > 1 else 0, self._signal_of))
+            return Signal(parts=parts, last=self._end(incoming, Ending.JOIN, results[0]).last)
         if name in NORMALIZATIONS or (name in ("mul", "div") and self._by_scale(operands)):
-            for last in (signal.last for signal in incoming if signal.last is not None):
-                last.decided_by = self._decisive(operands)
-            return self._end(incoming, Ending.NORMALIZATION)
+            for use, _ in (part for signal in incoming for part in signal.parts):
+                use.decided_by = self._decisive(operands)
+            after = self._end(incoming, Ending.NORMALIZATION)
+            only = incoming[0] if len(incoming) == 1 else after
+            return Signal(last=after.last, chief=only.chief, parts=only.parts)
         activation = _activation(name, args, kwargs)
         if activation is not None and len(incoming) == 1:
             return self._activated(incoming[0], activation, results[0])
         return incoming[0] if len(incoming) == 1 else self._joined(name, incoming, operands, results)
+
+    def _signal_of(self, tensor: torch.Tensor) -> Signal | None:
+        return self._signals.get(key_of(tensor) or 0)
 
     def _decisive(self, operands: list[torch.Tensor]) -> tuple[str, bool] | None:
         """Return the gain of a normalization if it is zero, else its bias if larger; and whether it is the gain."""
@@ -365,18 +331,16 @@ class Follow(TorchDispatchMode):
         before = incoming[0] if len(incoming) == 1 else self._end(incoming, Ending.OTHER)
         return before.through(Step(use))
 
-    def _activated(self, signal: Signal, key: str, rectified: torch.Tensor) -> Signal:
-        use = signal.chief
-        first = use is not None and use.activation is None
-        if use is not None and first and key in RECTIFIERS and use.dead is None:
-            use.dead = dead_part(rectified, use.units, convolution=use.convolution)
-            use.samples = rectified.shape[0] if rectified.dim() > 1 else 0
+    def _activated(self, signal: Signal, key: str, after: torch.Tensor) -> Signal:
+        first = signal.chief is not None and signal.chief.activation is None
+        if key in RECTIFIERS:
+            rectified(signal, after, key)
         if signal.last is not None and first:
             signal.last.activation = key
         if not signal.steps or signal.activation is not None:
             return signal
-        after = signal.activated(key)
-        return self._end([after], Ending.OTHER) if key in ("softmax", "log_softmax") else after
+        passed = signal.activated(key)
+        return self._end([passed], Ending.OTHER) if key in ("softmax", "log_softmax") else passed
 
     def _joined(
         self, name: str, incoming: list[Signal], operands: list[torch.Tensor], results: list[torch.Tensor]
@@ -389,9 +353,9 @@ class Follow(TorchDispatchMode):
                 after = plain.activated(GATES[gate.activation])
                 after.steps[-1].use.activation = after.activation
                 return after
-        ending = Ending.JOIN if name in ("add", "sub", "cat") else Ending.OTHER
-        joined = self._end(incoming, ending, results[0] if results else None)
-        return Signal(chief=self._chief(operands)) if name in ("add", "sub") else joined
+        summed = name in ("add", "sub")
+        joined = self._end(incoming, Ending.JOIN if summed else Ending.OTHER, results[0] if results else None)
+        return Signal(chief=self._chief(operands)) if summed else joined
 
     def _chief(self, summands: list[torch.Tensor]) -> Use | None:
         """Return the weight with the largest output among the summands."""

@@ -70,7 +70,8 @@ def initial_loss(model: torch.nn.Module, head: Head, tables: Collection[int]) ->
     as the number of classes: the value of an attribute, of an argument of the constructor or of an entry of the
     configuration with such a name, or one of ``tables``, the numbers of rows of the tables that inputs index. If only
     the name of the layer, of a size or of the model suggests classes, or if the model ends in a linear layer that gives
-    numbers for each sample, it is a guess; an output that is returned under another name is not guessed.
+    numbers for each sample, it is a guess, made without the bias; an output that is returned under another name is not
+    guessed.
     """
     use, output = head.use, head.output.detach()
     classes = use.units
@@ -90,7 +91,8 @@ def initial_loss(model: torch.nn.Module, head: Head, tables: Collection[int]) ->
         case None if (count := _counted(model, classes, tables)) is not None:
             return _loss(torch.log_softmax(values, dim=-1), count)
         case None if head.name is None and (guess := _suggested(model, use.path, classes) or _last(model, head)):
-            return msgspec.structs.replace(_loss(torch.log_softmax(values, dim=-1), guess), guessed=True)
+            weighed = values - _offset(model, use).to(values)  # what a regression adds is the mean of what it predicts
+            return msgspec.structs.replace(_loss(torch.log_softmax(weighed, dim=-1), guess), guessed=True)
         case _:
             return None
     total = logarithms.exp().sum(dim=-1)
@@ -123,6 +125,12 @@ def _last(model: torch.nn.Module, head: Head) -> str | None:
     owner, _, _ = head.use.path.rpartition(".")
     linear = isinstance(dict(model.named_modules()).get(owner), torch.nn.Linear)
     return f"the last linear layer `{owner}`" if linear and head.output.dim() == 2 else None
+
+
+def _offset(model: torch.nn.Module, use: Use) -> torch.Tensor:
+    """Return the bias that an output holds, one number for each of its units; zero if there is none."""
+    bias = dict(model.named_parameters()).get(use.bias or "")
+    return bias.detach() if bias is not None and bias.shape == (use.units,) else torch.zeros(())
 
 
 def _arguments(function: Callable[..., object]) -> Collection[str]:

@@ -59,6 +59,11 @@ class Use:
         self.shape: tuple[int, ...] = ()
 
     @property
+    def axis(self) -> int:
+        """The axis of its output along which its units lie."""
+        return 1 if self.convolution else -1
+
+    @property
     def label(self) -> str:
         """The path, and which part of the parameter it is, or which of the weights that it makes."""
         return self.path + self.piece
@@ -73,6 +78,11 @@ class Step(msgspec.Struct, frozen=True):
     @property
     def path(self) -> str:
         return self.use.path
+
+    @property
+    def axis(self) -> int:
+        """The axis of its output along which its units lie."""
+        return 1 if self.convolution else -1
 
     @property
     def label(self) -> str:
