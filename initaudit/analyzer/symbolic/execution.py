@@ -224,14 +224,14 @@ def _assign_item(run: Run, holder: Value, index: Index, value: Value, node: ast.
         case Tensor() if not tensors.from_itself(run, holder, value):
             tensors.write(run, tensors.part_of(holder, index), "index assignment", run.origin(node))
         case Mapping(items=items):
-            key = index.constant
+            key = index.constant if not index.is_named else f"?{index.start}"
+            holder.complete &= isinstance(index.constant, str)
             if isinstance(key, str):
                 items[key] = choose(run.condition, value, items.get(key, UNSET))
             else:
-                holder.complete = False
                 items[f"?{len(items)}"] = value
         case Sequence() | Instance():
-            modules.set_item(run, holder, index.constant, value)
+            modules.set_item(run, holder, index, value)
 
 
 def _unpack(run: Run, value: Value, count: int) -> list[Value]:

@@ -239,12 +239,18 @@ def get_item(run: Run, owner: Value, index: Index) -> Value:
         case Tensor():
             return tensors.part_of(owner, index)
         case Sequence(items=[_, _, *_] as items) if index.sliced:
-            return replace(owner, items=_slice(items, index))
+            return replace(owner, items=_slice(items, index), keyed={})
         case Instance(children=[_, _, *_] as items, cls=None) if index.sliced:
-            return replace(owner, children=_slice(items, index))
+            return replace(owner, children=_slice(items, index), keyed={})
         case Sequence(items=items) | Instance(children=items, cls=None) if isinstance(index.constant, int) and items:
             position = index.constant
+            if position == -1:
+                return _last(items)
             return items[position] if -len(items) <= position < len(items) else items[0]
+        case Sequence(items=items, keyed=keyed) | Instance(children=items, keyed=keyed, cls=None) if (
+            index.is_named and index.start in keyed
+        ):
+            return items[keyed[index.start]]
         case Sequence(items=items) | Instance(children=items, cls=None) if items:
             return items[0] if index.constant is None and len(items) == 1 else _any_item(items, index)
         case Mapping(items=items):
@@ -266,6 +272,26 @@ def _slice(items: list[Value], index: Index) -> list[Value]:
     except ValueError:
         return items
     return items[start : stop : index.step or None] or items
+
+
+def _last(items: list[Value]) -> Value:
+    """Return the last item that is there, where some are added on some paths only."""
+    result = items[-1]
+    for item in reversed(items[:-1]):
+        if not any(leaf is UNSET for _, leaf in leaves(result, TRUE)):
+            break
+        result = _instead(result, item)
+    return result
+
+
+def _instead(value: Value, other: Value) -> Value:
+    """Return a value, and another one on the paths where it is not there."""
+    match value:
+        case Choice(condition, then, otherwise):
+            return choose(condition, _instead(then, other), _instead(otherwise, other))
+        case Unset():
+            return other
+    return value
 
 
 def _any_item(items: list[Value], index: Index) -> Value:

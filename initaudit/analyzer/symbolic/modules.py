@@ -20,6 +20,7 @@ from initaudit.analyzer.symbolic.values import (
     Builtin,
     Choice,
     Constant,
+    Index,
     Instance,
     Mapping,
     Origin,
@@ -208,15 +209,18 @@ def assign_attribute(run: Run, holder: Value, name: str, value: Value, node: ast
             holder.attributes[name] = value
 
 
-def set_item(run: Run, holder: Sequence | Instance, index: object, value: Value) -> None:
+def set_item(run: Run, holder: Sequence | Instance, index: Index, value: Value) -> None:
     """Execute ``holder[index] = value`` for a list or a container."""
     items = holder.items if isinstance(holder, Sequence) else holder.children
-    if isinstance(holder, Instance) and isinstance(index, str):
-        run.set_attribute(holder, index, value)
-    elif isinstance(index, int) and -len(items) <= index < len(items):
-        items[index] = choose(run.condition, value, items[index])
+    position = index.constant if index.constant is not None or index.start is None else holder.keyed.get(index.start)
+    if isinstance(holder, Instance) and isinstance(position, str):
+        run.set_attribute(holder, position, value)
+    elif isinstance(position, int) and -len(items) <= position < len(items):
+        items[position] = choose(run.condition, value, items[position])
     else:
-        items.append(value)
+        if index.is_named:
+            holder.keyed[index.start or ""] = len(items)
+        items.append(_conditional(run.condition, value) if index.is_named else value)
 
 
 # Methods of nn.Module

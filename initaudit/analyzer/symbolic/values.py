@@ -89,11 +89,15 @@ class Size:
 
 @dataclass(slots=True, eq=False)
 class Sequence:
-    """A list or tuple. ``complete`` is False if it may have more items than are listed."""
+    """A list or tuple. ``complete`` is False if it may have more items than are listed.
+
+    ``keyed`` are the positions of items that were set at an index that is not known, by its text.
+    """
 
     items: list[Value]
     complete: bool = True
     is_list: bool = True
+    keyed: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -168,6 +172,11 @@ class Index:
     step: int = 1
     sliced: bool = False
 
+    @property
+    def is_named(self) -> bool:
+        """Whether it is one item at an index that is not known, and that has a text of its own."""
+        return self.constant is None and not self.sliced and not self.whole and "?" not in (self.start or "?")
+
 
 @dataclass(slots=True, eq=False)
 class Storage:
@@ -224,7 +233,8 @@ class Memory(Distinct):
 class Instance(Distinct):
     """An object. ``cls`` is its class in the project, ``external`` the canonical name of its torch class or base.
 
-    ``children`` are the items of a container (Sequential, ModuleList, ParameterList).
+    ``children`` are the items of a container (Sequential, ModuleList, ParameterList), ``keyed`` the positions of those
+    that were set at an index that is not known, by its text.
     """
 
     cls: Defined | None
@@ -232,6 +242,7 @@ class Instance(Distinct):
     attributes: dict[str, Value] = field(default_factory=dict)
     buffers: set[str] = field(default_factory=set)
     children: list[Value] = field(default_factory=list)
+    keyed: dict[str, int] = field(default_factory=dict)
     complete: bool = True
     opaque: bool = False  # its constructor was not run: attributes not listed are unknown
     arguments: tuple[Value, ...] = ()
