@@ -32,7 +32,7 @@ class InitializerOfVector(Rule[VectorGiven]):
     ```
 
     ## Known problems
-    None known.
+    Where the code asks whether a layer has a bias, and no layer of the model surely has one, it is a note.
 
     ## References
     - [xavier_uniform_](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.xavier_uniform_)
@@ -108,8 +108,10 @@ class InitializerOfVector(Rule[VectorGiven]):
     )
 
     def check(self, subject: VectorGiven) -> Iterator[Finding]:
+        now = "; no layer of this model surely has it" if subject.absent else ""
         yield self.finding(
             subject.place,
-            f"`nn.init.{subject.initializer}` raises ValueError for a vector, and `{subject.target}` can be one",
+            f"`nn.init.{subject.initializer}` raises ValueError for a vector, and `{subject.target}` can be one{now}",
+            severity=Severity.NOTE if subject.absent else None,
             evidence=[Evidence(Observer.ANALYZER, subject.why)],
         )

@@ -200,6 +200,7 @@ class PartiallyInitializedParameter(Rule[ParameterTimeline]):
             parameter=subject.name,
             fix=filled(subject, advice),
             advice=[advice] if advice is not None else [],
+            group=f"{allocation.place.row}:{allocation.place.column} {subject.gap}",
         )
 
     @staticmethod

@@ -30,13 +30,15 @@ class ModuleGiven(Fact, frozen=True, kw_only=True):
 class VectorGiven(Fact, frozen=True, kw_only=True):
     """A tensor of fewer dimensions than an initializer accepts: Xavier, Kaiming and orthogonal need two, Dirac three.
 
-    ``target`` is the source of the tensor and ``why`` says how its dimensions are known.
+    ``target`` is the source of the tensor and ``why`` says how its dimensions are known. ``absent`` says that the call
+    runs only where the tensor is there, and that no layer of the model surely has it.
     """
 
     place: Place
     initializer: str
     target: str
     why: str
+    absent: bool = False
 
 
 class UncalledInitializer(Fact, frozen=True, kw_only=True):

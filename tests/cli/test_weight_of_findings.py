@@ -273,6 +273,19 @@ def test_who_zeroes_a_padding_row_elsewhere_wants_it_here(zeroing: str) -> None:
     assert told(net=IMPORTS + table, other=IMPORTS + careful) == [("net.py", "INI505", "warning")]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        "def smooth(target, padding_idx):\n    target[:, padding_idx] = 0\n    return target\n",
+        "def weigh(n, padding_idx):\n    weight = torch.ones(n)\n    weight[padding_idx] = 0\n    return weight\n",
+        "def hot(n, padding_idx):\n    hot = torch.ones(n)\n    hot[padding_idx].zero_()\n    return hot\n",
+    ],
+)
+def test_a_zero_at_the_place_of_padding_in_a_loss_says_nothing_of_embeddings(other: str) -> None:
+    table = TABLE.format(arguments="ids", body="return self.words(ids)")
+    assert told(net=IMPORTS + table, other=IMPORTS + other) == [("net.py", "INI505", "note")]
+
+
 # Seeds
 
 SEEDED = f"{IMPORTS}torch.manual_seed(3)\n{NET}"
@@ -288,6 +301,23 @@ def test_a_seed_in_a_module_of_an_application_is_a_note(module: str) -> None:
 def test_a_script_in_a_package_finds_what_lies_beside_it() -> None:
     found = told(app____init__="", app__model=SEEDED, app__train=TRAIN.format(module="model"))
     assert [severity for _, code, severity in found if code == "INI605"] == ["note"]
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        "importlib.import_module(sys.argv[1]).Net()",
+        "importlib.import_module('models.' + sys.argv[1], package=None).Net()",
+    ],
+)
+def test_a_seed_in_a_module_that_an_application_imports_by_a_text_is_a_note(load: str) -> None:
+    main = f"import importlib\nimport sys\n\n\nif __name__ == '__main__':\n    print({load})\n"
+    seeded = SEEDED.replace("torch.manual_seed(3)\n", "").replace(
+        "__init__()\n", "__init__()\n        torch.manual_seed(3)\n"
+    )
+    for text in (SEEDED, seeded):
+        assert [each[2] for each in told(models__net=text, main=main) if each[1] == "INI605"] == ["note"]
+        assert [each[2] for each in told(models__net=text, main="print(1)\n") if each[1] == "INI605"] == ["warning"]
 
 
 @pytest.mark.parametrize(
@@ -1207,3 +1237,100 @@ def test_a_slip_below_a_command_of_ipython_is_where_it_is_said_to_be() -> None:
     result = CliRunner().invoke(main, ["check", ".", "--isolated", "--no-cache", "-j", "1", "--output-format", "json"])
     (found,) = json.loads(result.stdout)
     assert (found["code"], found["severity"], found["location"]["row"]) == ("INI001", "error", 6)
+
+
+# Biases that no layer has
+
+GUARDED = """from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, n, m, norm=True):
+        super().__init__()
+        self.conv = nn.Conv2d(n, m, 3, bias={bias})
+        self.norm = nn.BatchNorm2d(m) if norm else None
+
+
+{function}class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.Sequential(Block(3, 8), {block})
+        {walk}
+"""
+WALKS = {
+    "a loop": ("", "for m in self.modules():\n            if isinstance(m, nn.Conv2d):\n                {0}"),
+    "a function": ("def init(m):\n    if isinstance(m, nn.Conv2d):\n        {0}\n\n\n", "self.apply(init)"),
+}
+DRAWS_BIAS = {
+    "is not None": "if m.bias is not None:\n{0}    nn.init.xavier_uniform_(m.bias)",
+    "hasattr": "if hasattr(m, 'bias') and m.bias is not None:\n{0}    nn.init.kaiming_normal_(m.bias)",
+    "truth": "if m.bias is not None and m.stride:\n{0}    nn.init.orthogonal_(m.bias)",
+}
+
+
+@pytest.mark.parametrize("walk", WALKS)
+@pytest.mark.parametrize("draw", DRAWS_BIAS)
+@pytest.mark.parametrize(
+    ("bias", "block", "severity"),
+    [
+        ("not norm", "Block(8, 8)", "note"),
+        ("False", "nn.Conv2d(8, 8, 1, bias=False)", "note"),
+        ("not norm", "Block(8, 8, False)", "note"),
+        ("False", "nn.Conv2d(8, 8, 1)", "error"),
+        ("True", "nn.ReLU()", "error"),
+    ],
+)
+def test_a_vector_that_no_layer_surely_has_is_a_note(
+    walk: str, draw: str, bias: str, block: str, severity: str
+) -> None:
+    function, statement = WALKS[walk]
+    body = DRAWS_BIAS[draw].format(" " * (16 if walk == "a loop" else 8))
+    text = GUARDED.format(bias=bias, block=block, function=function.format(body), walk=statement.format(body))
+    assert [each for each in told(net=text) if each[1] == "INI312"] == [("net.py", "INI312", severity)]
+
+
+def test_a_vector_that_is_drawn_unasked_weighs() -> None:
+    walk = WALKS["a loop"][1].format("nn.init.xavier_uniform_(m.bias)")
+    text = GUARDED.format(bias="False", block="nn.ReLU()", function="", walk=walk)
+    assert ("net.py", "INI312", "error") in told(net=text)
+
+
+# One allocation for many parameters
+
+FACTORY = """import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, decay, n):
+        super().__init__()
+        self.a, self.b = self.make(n, decay), self.make(n, {second})
+        {third}
+
+    def make(self, n, decay):
+        made = nn.Parameter(torch.empty(n, n))
+        self.bias = nn.Parameter(torch.empty(n))
+        if decay == 0:
+            nn.init.zeros_(self.bias)
+        else:
+            nn.init.ones_(self.bias)
+            nn.init.xavier_uniform_(made)
+        return made
+
+    def forward(self, x):
+        return x @ self.a @ self.b
+"""
+
+
+@pytest.mark.parametrize(
+    ("second", "third", "count"),
+    [
+        ("decay", "pass", 1),
+        ("decay", "self.c = self.make(n + 1, decay)", 1),
+        ("decay", "self.c = nn.ParameterList([self.make(n, decay) for _ in range(3)])", 1),
+        ("n", "pass", 2),
+    ],
+)
+def test_one_cause_of_many_parameters_is_one_finding(second: str, third: str, count: int) -> None:
+    found = told(net=FACTORY.format(second=second, third=third))
+    assert [each for each in found if each[1] == "INI102"] == [("net.py", "INI102", "error")] * count

@@ -27,22 +27,24 @@ DISTRIBUTED = {
 """Files, beside ``setup.py``, of a project that is made for others to install, and the table that stands in them."""
 
 
-def is_of_an_application(project: Project, module: Module, *, outside: bool = False) -> bool:
+def is_of_an_application(project: Project, module: Module, *, outside: bool = False, by_text: bool = False) -> bool:
     """Whether a program of the project uses a file, and nothing says that the project is made for others to install.
 
     Where that is asked for, any program ``outside`` of the package of the file counts that imports something of the
-    package, or modules by their names as texts, and none in it: packages have some for their own tests.
+    package, or modules by their names as texts, and none in it: packages have some for their own tests. A program
+    that imports modules ``by_text`` may import any.
     """
     if _is_distributed(project, module):
         return False
     users = importing(project, module) - {module}
+    folder, package = project.work_folder(module), _package(project, module)
+    searches = [Search(folder, word=b"import_module")] if outside or by_text else []
     if outside:
-        folder, package = project.work_folder(module), _package(project, module)
-        searches = [Search(folder, word=b"import_module")]
         searches += [Search(folder, imported=(os.fsencode(package.rpartition(".")[2]),))] if package else []
-        for search in searches:
-            near = map(project.load, project.find(search)[:MAX_PROGRAMS])
-            users.update(each for each in near if each is not None and each is not module)
+    for search in searches:
+        near = map(project.load, project.find(search)[:MAX_PROGRAMS])
+        users.update(each for each in near if each is not None and each is not module)
+    if outside:
         users = {each for each in users if not package or not f"{each.name}.".startswith(f"{package}.")}
     return any(is_run(project, each) for each in users)
 

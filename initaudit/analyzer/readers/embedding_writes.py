@@ -173,8 +173,15 @@ def _zeroing(reader: Draws) -> Iterator[Place]:
             snippet = module.snippet(start, end) if module is not None else None
             for node in nodes(snippet.body) if snippet is not None else ():
                 row = _zeroed_row(node)
-                if snippet is not None and row is not None and "padding_idx" in usage([row.slice]).names:
+                if snippet is not None and row is not None and _is_row_of_a_weight(row):
                     yield snippet.place(node)
+
+
+def _is_row_of_a_weight(row: ast.Subscript) -> bool:
+    """Whether something is the padding row of a layer's weight, and no column, or weight of a class in a loss."""
+    first = row.slice.elts[0] if isinstance(row.slice, ast.Tuple) and row.slice.elts else row.slice
+    of_layer = any(isinstance(each, ast.Attribute) and each.attr in ("weight", "data") for each in nodes([row.value]))
+    return of_layer and "padding_idx" in usage([first]).names
 
 
 def _asks_for_matrix(test: ast.expr, name: str) -> bool:

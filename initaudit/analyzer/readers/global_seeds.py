@@ -58,7 +58,7 @@ def global_seeds(context: Context) -> Iterator[GlobalSeed]:
                     model=cls.qualname if cls is not None else None,
                     given=function is not None and _given(node, _asked_for(function)),
                     seeded=_is_seeded_by_a_program(context),
-                    application=is_of_an_application(context.project, context.module),
+                    application=is_of_an_application(context.project, context.module, by_text=True),
                 )
 
 

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import FunctionNode, defaults, nodes, parameters
+from initaudit.analyzer.snippets import FunctionNode, defaults, dotted, nodes, parameters
 from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter, method, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
@@ -59,6 +60,7 @@ def initializer_arguments(context: Context) -> Iterator[ModuleGiven | VectorGive
                     initializer=initializer,
                     target=context.snippet.source(target),
                     why=why,
+                    absent=_is_absent(context, meaning, step),
                 )
 
 
@@ -93,6 +95,46 @@ def _asks_for_presence(test: ast.expr) -> bool:
         case ast.Compare(left=ast.Attribute(attr="weight"), ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
             return True
     return isinstance(test, ast.Attribute) and test.attr == "requires_grad"
+
+
+def _is_absent(context: Context, meaning: Meaning, step: Step) -> bool:
+    """Whether a call runs only where a layer has a parameter, and no model that it meets surely has such a layer."""
+    name = meaning.attribute
+    if name is None or not any(_asks_for(test, name) for test in step.tests):
+        return False
+    models = [context.cls]
+    if context.cls is None:
+        given = list(given_to(context, by_apply=True))
+        models = [each.context.cls if dotted(each.node) == "self" else None for each in given]
+    return bool(models) and all(
+        model is not None and not _has(context.project, model, meaning.kinds, name) for model in models
+    )
+
+
+def _asks_for(test: ast.expr, name: str) -> bool:
+    """``m.bias is not None``, ``m.bias``, ``hasattr(m, "bias")``, or one of these and more."""
+    match test:
+        case ast.BoolOp(op=ast.And(), values=values):
+            return any(_asks_for(value, name) for value in values)
+        case ast.Compare(left=ast.Attribute(attr=asked), ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
+            return asked == name
+        case ast.Call(func=ast.Name(id="hasattr"), args=[_, ast.Constant(value=asked)]):
+            return bool(asked == name)
+    return isinstance(test, ast.Attribute) and test.attr == name
+
+
+def _has(project: Project, model: Defined, kinds: tuple[str, ...], name: str) -> bool:
+    """Whether a class, or one that it holds, surely has a layer of some kinds with a parameter."""
+    pending, seen = [model], {model}
+    while pending:
+        for attribute in constructed(project, pending.pop()).values():
+            for layer in attribute.layers:
+                if layer.kind in kinds and layer.call is not None and without(layer.kind, layer.call, name) is False:
+                    return True
+                if layer.cls is not None and layer.cls not in seen:
+                    seen.add(layer.cls)
+                    pending.append(layer.cls)
+    return False
 
 
 def _of_callers(context: Context, name: str, *, by_apply: bool) -> str | None:
