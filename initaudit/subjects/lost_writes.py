@@ -166,3 +166,18 @@ class ForeignWrite(Fact, frozen=True, kw_only=True):
     function: str
     element: str
     target: str
+
+
+class MisnamedParameter(Fact, frozen=True, kw_only=True):
+    """A write to a name that a layer of torch does not have, and that is nearly one that it has.
+
+    ``target`` is the source of what is written ("self.words.weights"), ``layer`` the class of the layer ("nn.Linear")
+    and ``meant`` the name that it has. ``raises`` says that the code reads the name, which nothing gives the layer;
+    otherwise it gives it that name, which nothing reads.
+    """
+
+    place: Place
+    target: str
+    layer: str
+    meant: str
+    raises: bool
