@@ -38,10 +38,14 @@ NEUTRAL_BASES = frozenset(
 KNOWN_BASES = MODULE_BASES | NEUTRAL_BASES
 
 # What frameworks do with objects of a class that derives from one of theirs, by the package of that base: the methods
-# that they call, ...
+# that they call before the first step, in their order, ...
+BEFORE_TRAINING = (
+    "prepare_data", "configure_sharded_model", "configure_model", "setup", "on_fit_start", "configure_optimizers",
+    "on_sanity_check_start", "on_train_start", "on_train_epoch_start",
+)  # fmt: skip
 CALLED_BY_FRAMEWORK = {
-    "lightning": ("configure_model", "configure_sharded_model", "setup", "on_fit_start"),
-    "pytorch_lightning": ("configure_model", "configure_sharded_model", "setup", "on_fit_start"),
+    "lightning": BEFORE_TRAINING,
+    "pytorch_lightning": BEFORE_TRAINING,
     "mmcv": ("init_weights",),
     "mmengine": ("init_weights",),
 }

@@ -21,7 +21,7 @@ from initaudit.analyzer.module import Module
 from initaudit.analyzer.programs.graph import CONFIGURED, Around, Scope, top_level
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.snippets import parameters
-from initaudit.analyzer.symbolic.calls import torch_base
+from initaudit.analyzer.symbolic.calls import run_hooks, torch_base
 from initaudit.analyzer.symbolic.conditions import (
     FALSE,
     TRUE,
@@ -188,7 +188,7 @@ def _enter(
     if found is None:
         return False
     names = frozenset(param.arg for param in parameters(found[1]))
-    following.given = names - (given or frozenset())
+    following.begin, following.given = defined, names - (given or frozenset())
     known: dict[str, Value] = dict.fromkeys(given or (), model)
     result = call_entry(run, None, defined, known)
     return result is not None and _holds(result, construction.instance)
@@ -202,7 +202,9 @@ def _run_constructor(construction: Construction, cls: Defined, *, holds: bool) -
     if cls == own or own in (run.project.mro(cls) or ()) or not isinstance(method, Defined):
         return
     attributes: dict[str, Value] = {CHILD: construction.instance} if holds else {}
-    call_entry(run, Instance(cls, torch_base(run, cls), attributes=attributes), method, {})
+    model = Instance(cls, torch_base(run, cls), attributes=attributes)
+    call_entry(run, model, method, {})
+    run_hooks(run, model, None)
 
 
 def _run_class(construction: Construction, following: Following, cls: Defined) -> bool:

@@ -14,6 +14,7 @@ from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.programs.follow import Course, Fate, follow
 from initaudit.analyzer.programs.graph import Around, Scope, is_template, modules_naming, namers
+from initaudit.analyzer.programs.lookups import finders
 from initaudit.analyzer.programs.promise import run_on_module
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.reading import Search
@@ -106,6 +107,25 @@ def given_away(construction: Construction, found: Sequence[Registered], around: 
                 for entry in found:
                     if (len(entry.storage.writes), entry.storage.escaped) != before[entry.storage]:
                         fates.setdefault(entry.storage, walker.name)
+    return fates
+
+
+def found_by_name(
+    construction: Construction, found: Sequence[Registered], around: Around, limit: int
+) -> dict[Storage, str]:
+    """The storages that some code may write in a model whose class it finds by a computed name, and what that code is.
+
+    Raises OutOfBudgetError where following it takes more steps than ``limit``.
+    """
+    fates: dict[Storage, str] = {}
+    run = construction.run
+    limit += run.spent
+    for scope in finders(run.project, construction.cls):
+        if run.spent > limit:
+            raise OutOfBudgetError
+        for storage, course in follow(construction, found, scope, around, limit=limit - run.spent).items():
+            if course.by:
+                fates.setdefault(storage, scope.definition.name if scope.definition else scope.module.name)
     return fates
 
 

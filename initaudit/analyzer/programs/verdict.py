@@ -14,7 +14,7 @@ from initaudit.analyzer.constructor import Construction, Registered, construct, 
 from initaudit.analyzer.matches import Words, groups
 from initaudit.analyzer.programs.follow import Course, Fate, follow
 from initaudit.analyzer.programs.graph import Around, Scope, around
-from initaudit.analyzer.programs.initializers import given_away, initialized
+from initaudit.analyzer.programs.initializers import found_by_name, given_away, initialized
 from initaudit.analyzer.programs.methods import ABOUT_INITIALIZATION
 from initaudit.analyzer.programs.promise import promised, surroundings
 from initaudit.analyzer.project import Defined, Project
@@ -91,7 +91,10 @@ def judge(construction: Construction, found: Sequence[Registered]) -> dict[Stora
     left = [entry for entry in left if entry.storage not in verdicts or verdicts[entry.storage].built is None]
     left = [entry for entry in left if entry.storage not in verdicts or _is_open_to_callers(verdicts[entry.storage])]
     try:
-        elsewhere = initialized(construction, left, surroundings(construction), STEPS_OF_CALLERS) if left else {}
+        around_it = surroundings(construction)
+        elsewhere = initialized(construction, left, around_it, STEPS_OF_CALLERS) if left else {}
+        unwritten = [entry for entry in left if entry.storage not in elsewhere]
+        finding = found_by_name(construction, unwritten, around_it, STEPS_OF_CALLERS) if unwritten else {}
     except OutOfBudgetError:
         unknown = Verdict(Coverage.UNKNOWN, reason="the code that may initialize it is too long to follow")
         return verdicts | {entry.storage: unknown for entry in left}
@@ -106,6 +109,9 @@ def judge(construction: Construction, found: Sequence[Registered]) -> dict[Stora
             never = Verdict(Coverage.NEVER, built=tests[0].built if tests else None, only=Only.TESTS)
         if never == Verdict(Coverage.NEVER) and entry.storage in unseen:
             never = Verdict(Coverage.UNKNOWN, reason=f"what {unseen[entry.storage]} is given")
+        if never == Verdict(Coverage.NEVER) and entry.storage in finding:
+            reason = f"whether {finding[entry.storage]} builds its class, by a name that it computes"
+            never = Verdict(Coverage.UNKNOWN, reason=reason)
         verdicts[entry.storage] = _of_initializers(elsewhere.get(entry.storage, [])) or never
     return verdicts
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.programs.graph import Around, Scope
+from initaudit.analyzer.programs.lookups import finds_by_text, importing
 from initaudit.analyzer.programs.verdict import TRAINS
 from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.readers.builds import finds_by_text, importing
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.scopes import scopes

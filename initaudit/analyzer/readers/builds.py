@@ -3,71 +3,19 @@
 from __future__ import annotations
 
 import ast
-import functools
-import os
 from collections.abc import Collection, Iterator, Sequence
 
-from initaudit.analyzer.matches import groups
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.programs.graph import Scope, around
+from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import dotted, nodes, root
+from initaudit.analyzer.snippets import dotted, nodes
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.loads import replaces_all
 from initaudit.analyzer.syntax.scopes import scopes_holding
 
 MAX_FILES = 200
 """Files that import that of a class, and files that hold the name of a method; what stands in more is not followed."""
-BY_TEXT = groups("getattr( eval( globals( locals( import_module( getmembers( __subclasses__ __dict__ vars(")
-FINDS = {"eval", "globals", "locals", "vars", "import_module", "getmembers", "__subclasses__"}
-"""What finds a class or a function by a text, or among all."""
-
-
-def importing(project: Project, module: Module) -> set[Module]:
-    """Return a file and the files that import it, also by way of others."""
-    folder = project.work_folder(module)
-    found, level = {module}, [module]
-    while level and len(found) < MAX_FILES:
-        inner = level.pop()
-        word = inner.name.removesuffix(".__init__").rpartition(".")[2]
-        given = tuple(map(os.fsencode, (word, *inner.outline.members, *inner.outline.globals)))
-        for filename in project.find(Search(folder, imported=given)):
-            other = project.load(filename)
-            if other is None or other in found:
-                continue
-            if any(
-                name.rpartition(".")[2] == word and project.module(name, other) is inner for name in _imports(other)
-            ):
-                found.add(other)
-                level.append(other)
-    return found
-
-
-def finds_by_text(module: Module) -> bool:
-    """Whether a file may find a class or a function by a text, or all: ``getattr(nets, name)``, ``vars(nets)``."""
-    for scope in scopes_holding(module, BY_TEXT):
-        snippet = module.snippet(scope.start, scope.end)
-        for node in snippet.nodes if snippet is not None else ():
-            match node:
-                case ast.Call(func=ast.Name(id="getattr"), args=[owner, name, *_]):
-                    begin = root(owner, calls=True)
-                    if begin is None or (begin.id in module.outline.imports and not isinstance(name, ast.Constant)):
-                        return True
-                case ast.Call(func=function) if last_name(function) in FINDS:
-                    return True
-                case ast.Subscript(value=ast.Attribute(attr="__dict__"), ctx=ast.Load()):
-                    return True
-                case _:
-                    pass
-    return False
-
-
-@functools.lru_cache(maxsize=4096)
-def _imports(module: Module) -> frozenset[str]:
-    """The modules that a file imports, or imports something from; of a relative name, what it stands for."""
-    names = [module.absolute(name) for name in (*module.outline.imports.values(), *module.outline.star_imports)]
-    return frozenset(names).union(name.rpartition(".")[0] for name in names)
 
 
 def is_built(project: Project, cls: Defined, files: set[Module] | None = None) -> bool:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from initaudit.analyzer.frameworks import RESETS
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.programs.lookups import MAX_FILES, importing
 from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.readers.builds import MAX_FILES, importing
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import SnippetError, nodes, parsed, root
 from initaudit.analyzer.syntax.iteration import element_name, iterated, last_name

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.programs.lookups import finds_by_text, importing
 from initaudit.analyzer.readers.applications import is_of_an_application, is_program
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.builds import finds_by_text, importing
 from initaudit.analyzer.readers.calls import Calls
 from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.context import Context, makes_parameter, own_attribute

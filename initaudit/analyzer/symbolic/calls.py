@@ -6,9 +6,15 @@ import ast
 from collections.abc import Callable
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.frameworks import APPLYING_METHODS, MODULE_BASES, NEUTRAL_CONSTRUCTORS, PURE_PACKAGES
+from initaudit.analyzer.frameworks import (
+    APPLYING_METHODS,
+    CALLED_BY_FRAMEWORK,
+    MODULE_BASES,
+    NEUTRAL_CONSTRUCTORS,
+    PURE_PACKAGES,
+)
 from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.snippets import FunctionNode, defaults, has_decorator
+from initaudit.analyzer.snippets import FunctionNode, defaults, has_decorator, spelled
 from initaudit.analyzer.symbolic import builtin_functions, modules, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, all_of, negate
 from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Build, Following, Frame
@@ -95,7 +101,11 @@ def call_value(run: Run, function: Value, args: list[Value], keywords: dict[str,
         case _:
             for value in (*args, *keywords.values()):
                 run.escape(value, "passed to a function that could not be resolved")
-            return UNKNOWN
+            match origin.node:
+                case ast.Call(func=found) if run.stand_in is not None:
+                    return Symbol(f"{spelled(found)}()")  # it may be a model
+                case _:
+                    return UNKNOWN
 
 
 def _allocates(name: str, args: list[Value], keywords: dict[str, Value]) -> bool:
@@ -217,6 +227,7 @@ def _construct_in_program(
         return _opaque(cls, instance.external, args, origin)
     before = len(following.builds)
     _run_constructor(run, instance, args, keywords, origin)
+    run_hooks(run, instance, origin)
     if (
         built is not None
         and cls in run.holding
@@ -227,6 +238,18 @@ def _construct_in_program(
             following.is_certain &= bool(following.builds)
             following.builds.append(Build(_outermost(run, origin), run.condition))
     return instance
+
+
+def run_hooks(run: Run, instance: Instance, origin: Origin | None) -> None:
+    """Call what a framework calls on an object before the first step, as far as its classes have it."""
+    assert instance.cls is not None
+    order = run.project.mro(instance.cls) or ()
+    packages = {base.name.partition(".")[0] for base in order if isinstance(base, External)}
+    for name in dict.fromkeys(name for each in packages for name in CALLED_BY_FRAMEWORK.get(each, ())):
+        method = run.project.method(instance.cls, name)
+        if isinstance(method, Defined) and method.definition.parent is not None:
+            owner = Defined(method.module, method.definition.parent)
+            run.invoke(Function(method, instance, owner), [], {}, origin)
 
 
 def _passed(

@@ -41,13 +41,14 @@ class Build(NamedTuple):
 class Following:
     """A program that is followed for the sake of one class.
 
-    ``words`` are the names that lead to the class, ``given`` the parameters of the code that the program begins with,
-    ``constructor`` what has made the object already, ``configured`` what builds a model that a configuration names, and
-    nothing else does. ``builds`` tells where the program builds the class, and ``names``
-    what the top level of a file has bound.
+    ``words`` are the names that lead to the class, ``begin`` is the function that the program begins with, ``given``
+    are its parameters, ``constructor`` is what has made the object already, ``configured`` what builds a model that
+    only a configuration names. ``builds`` tells where the program builds the class, and ``names`` what the top level
+    of a file has bound.
     """
 
     words: re.Pattern[str]
+    begin: Defined | None = None
     given: frozenset[str] = frozenset()
     constructor: Defined | None = None
     configured: frozenset[str] = frozenset()

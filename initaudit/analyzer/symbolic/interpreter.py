@@ -111,7 +111,8 @@ class Interpreter(Run):
             return _makes_tensors(function)
         words = function.module.matches(function.definition.start, function.definition.end)
         return (
-            self.following.words.search(words.text) is not None
+            function == self.following.begin
+            or self.following.words.search(words.text) is not None
             or not REACHES.isdisjoint(words.names_called)
             or words.holds_all(MAKES)
         )

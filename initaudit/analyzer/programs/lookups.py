@@ -1,0 +1,129 @@
+"""Code that finds a class by a computed name: in a module, among the names of a file, or in a registry."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import os
+from collections.abc import Iterator, Sequence
+
+from initaudit.analyzer.matches import groups
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.programs.graph import Scope, namers
+from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.reading import Search
+from initaudit.analyzer.snippets import root
+from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.syntax.scopes import scopes_holding
+
+MAX_FILES = 200
+"""Files that import that of a class; what stands in more is not followed."""
+MAX_FINDERS, MAX_LEVELS = 60, 3
+"""Functions, and calls of one by another, between what computes a name and what initializes the model."""
+FINDING = groups("getattr( eval( get( [")
+"""What stands in code that finds a class by a computed name."""
+BY_TEXT = groups("getattr( eval( globals( locals( import_module( getmembers( __subclasses__ __dict__ vars(")
+FINDS = {"eval", "globals", "locals", "vars", "import_module", "getmembers", "__subclasses__"}
+"""What finds a class or a function by a text, or among all."""
+
+
+def finders(project: Project, cls: Defined) -> Iterator[Scope]:
+    """Yield the code that may make a model of a class whose name it computes: code that something runs, but no test.
+
+    It stands in a file that imports that of the class, or names what does so.
+    """
+    pending: list[tuple[Scope, int]] = []
+    for module in sorted(importing(project, cls.module), key=lambda each: each.filename):
+        found = (
+            Scope(module, each.definition and each.definition.outermost) for each in scopes_holding(module, FINDING)
+        )
+        pending += [(scope, 0) for scope in dict.fromkeys(found) if not scope.is_test and _finds(scope)]
+    seen = {scope for scope, _ in pending}
+    while pending and len(seen) < MAX_FINDERS:
+        scope, level = pending.pop(0)
+        callers = [each for each, _ in namers(project, scope.defined)] if scope.defined is not None else [None]
+        if callers:
+            yield scope
+        for caller in callers if level < MAX_LEVELS else ():
+            if caller is not None and caller not in seen and not caller.is_test:
+                seen.add(caller)
+                pending.append((caller, level + 1))
+
+
+def _stretches(scope: Scope) -> Sequence[tuple[int, int]]:
+    definition = scope.definition
+    return [(definition.start, definition.end)] if definition is not None else scope.module.outline.top_level
+
+
+def _finds(scope: Scope) -> bool:
+    """Whether code calls what it finds by a computed name."""
+    snippets = (scope.module.quiet_snippet(start, end) for start, end in _stretches(scope))
+    code = [node for snippet in snippets if snippet is not None for node in snippet.nodes]
+    found = {
+        target.id
+        for node in code
+        if isinstance(node, ast.Assign) and _is_lookup(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    called = (node.func for node in code if isinstance(node, ast.Call))
+    return any(_is_lookup(each) or (isinstance(each, ast.Name) and each.id in found) for each in called)
+
+
+def _is_lookup(node: ast.expr) -> bool:
+    """Whether an expression finds something by a name that is computed, or in a collection."""
+    match node:
+        case ast.Call(func=ast.Name(id="getattr"), args=[_, name, *_]):
+            return not isinstance(name, ast.Constant)
+        case ast.Call(func=ast.Name(id="eval")) | ast.Call(func=ast.Attribute(attr="get")):
+            return True
+        case ast.Subscript(value=value):
+            return not isinstance(value, ast.Call) or last_name(value.func) in FINDS
+        case _:
+            return False
+
+
+def importing(project: Project, module: Module) -> set[Module]:
+    """Return a file and the files that import it, also by way of others."""
+    folder = project.work_folder(module)
+    found, level = {module}, [module]
+    while level and len(found) < MAX_FILES:
+        inner = level.pop()
+        word = inner.name.removesuffix(".__init__").rpartition(".")[2]
+        given = tuple(map(os.fsencode, (word, *inner.outline.members, *inner.outline.globals)))
+        for filename in project.find(Search(folder, imported=given)):
+            other = project.load(filename)
+            if other is None or other in found:
+                continue
+            if any(
+                name.rpartition(".")[2] == word and project.module(name, other) is inner for name in _imports(other)
+            ):
+                found.add(other)
+                level.append(other)
+    return found
+
+
+def finds_by_text(module: Module) -> bool:
+    """Whether a file may find a class or a function by a text, or all: ``getattr(nets, name)``, ``vars(nets)``."""
+    for scope in scopes_holding(module, BY_TEXT):
+        snippet = module.snippet(scope.start, scope.end)
+        for node in snippet.nodes if snippet is not None else ():
+            match node:
+                case ast.Call(func=ast.Name(id="getattr"), args=[owner, name, *_]):
+                    begin = root(owner, calls=True)
+                    if begin is None or (begin.id in module.outline.imports and not isinstance(name, ast.Constant)):
+                        return True
+                case ast.Call(func=function) if last_name(function) in FINDS:
+                    return True
+                case ast.Subscript(value=ast.Attribute(attr="__dict__"), ctx=ast.Load()):
+                    return True
+                case _:
+                    pass
+    return False
+
+
+@functools.lru_cache(maxsize=4096)
+def _imports(module: Module) -> frozenset[str]:
+    """The modules that a file imports, or imports something from; of a relative name, what it stands for."""
+    names = [module.absolute(name) for name in (*module.outline.imports.values(), *module.outline.star_imports)]
+    return frozenset(names).union(name.rpartition(".")[0] for name in names)
