@@ -26,6 +26,8 @@ from initaudit.analyzer.writing import functions
 REACHES = WALKS | {"apply", "state_dict"}
 INITIALIZES = groups("init. normal_( uniform_( zero_( fill_( copy_( .data")
 WALKING = groups(("parameters( modules( apply(", *map(" ".join, INITIALIZES)))
+DRAWING = groups("apply( parameters( modules( xavier kaiming orthogonal normal_( uniform_(")
+"""What a model does that draws the layers of its parts itself: what a framework calls for it is known otherwise."""
 MAX_FILES = 40
 MAX_LEVELS = 4
 MAX_SCOPES = 30
@@ -121,11 +123,16 @@ def found_by_name(
     run = construction.run
     limit += run.spent
     for scope in finders(run.project, construction.cls):
+        definition = scope.definition
+        if definition is not None and definition.is_class:
+            matches = scope.module.matches(definition.start, definition.end)
+            if not matches.holds_all(DRAWING):
+                continue
         if run.spent > limit:
             raise OutOfBudgetError
         for storage, course in follow(construction, found, scope, around, limit=limit - run.spent).items():
             if course.by:
-                fates.setdefault(storage, scope.definition.name if scope.definition else scope.module.name)
+                fates.setdefault(storage, definition.name if definition is not None else scope.module.name)
     return fates
 
 

@@ -55,6 +55,7 @@ def _stretches(scope: Scope) -> Sequence[tuple[int, int]]:
     return [(definition.start, definition.end)] if definition is not None else scope.module.outline.top_level
 
 
+@functools.lru_cache(maxsize=4096)
 def _finds(scope: Scope) -> bool:
     """Whether code calls what it finds by a computed name."""
     snippets = (scope.module.quiet_snippet(start, end) for start, end in _stretches(scope))

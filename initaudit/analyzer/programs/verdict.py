@@ -14,7 +14,7 @@ from initaudit.analyzer.constructor import Construction, Registered, construct, 
 from initaudit.analyzer.matches import Words, groups
 from initaudit.analyzer.programs.follow import Course, Fate, follow
 from initaudit.analyzer.programs.graph import Around, Scope, around
-from initaudit.analyzer.programs.initializers import found_by_name, given_away, initialized
+from initaudit.analyzer.programs.initializers import DRAWING, found_by_name, given_away, initialized
 from initaudit.analyzer.programs.methods import ABOUT_INITIALIZATION
 from initaudit.analyzer.programs.promise import promised, surroundings
 from initaudit.analyzer.project import Defined, Project
@@ -38,8 +38,6 @@ STEPS_TO_A_WRITER = 30_000
 INITIALIZING = groups("apply( parameters( modules( xavier kaiming orthogonal normal_( uniform_( init*( reset*(")
 WRITING = groups(f"{' '.join(INITIALIZING[0])} load _(")
 """What stands in code that may write a parameter with other means than an initializer that it is given to."""
-DRAWING = groups("apply( parameters( modules( xavier kaiming orthogonal normal_( uniform_(")
-"""What a model does that draws the layers of its parts itself: what a framework calls for it is known otherwise."""
 FILLING = groups("apply( init*( xavier kaiming orthogonal normal_( uniform_( zeros_( zero_( ones_( fill_( constant_(")
 """What stands in code that initializes something itself."""
 _WRITTEN: weakref.WeakKeyDictionary[Interpreter, frozenset[Storage] | None] = weakref.WeakKeyDictionary()
