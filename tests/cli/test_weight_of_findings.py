@@ -1334,3 +1334,47 @@ class Net(nn.Module):
 def test_one_cause_of_many_parameters_is_one_finding(second: str, third: str, count: int) -> None:
     found = told(net=FACTORY.format(second=second, third=third))
     assert [each for each in found if each[1] == "INI102"] == [("net.py", "INI102", "error")] * count
+
+
+# Tensors that become parameters later
+
+CRF = """import torch
+from torch import nn
+
+
+class Tagger(nn.Module):
+    def __init__(self, n, start):
+        super().__init__()
+        {made}
+        {write}
+        {kept}
+"""
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "self.moves = torch.randn(n, n)",
+        "self.moves = torch.empty(n, n)\n        nn.init.xavier_normal_(self.moves)",
+        "self.moves = nn.init.uniform_(torch.zeros(n, n), -0.1, 0.1)",
+        "self.moves = nn.Parameter(torch.zeros(n, n))\n        self.moves = self.moves.clone()",
+    ],
+)
+@pytest.mark.parametrize(
+    "write", ["self.moves[start, :] = -10000", "self.moves.data[start] = 0\n        self.moves[:, start].fill_(-1e4)"]
+)
+def test_a_tensor_is_no_leaf_before_it_is_made_a_parameter(made: str, write: str) -> None:
+    text = CRF.format(made=made, write=write, kept="self.moves = nn.Parameter(self.moves)")
+    assert [each for each in told(tagger=text) if each[1] == "INI307"] == []
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "self.moves = nn.Parameter(torch.randn(n, n))",
+        "self.moves = torch.randn(n, n)\n        self.moves = nn.Parameter(self.moves)",
+    ],
+)
+def test_a_parameter_that_is_written_weighs(made: str) -> None:
+    text = CRF.format(made=made, write="self.moves[start, :] = -10000", kept="self.start = start")
+    assert [each for each in told(tagger=text) if each[1] == "INI307"] == [("tagger.py", "INI307", "error")]

@@ -17,6 +17,7 @@ from initaudit.analyzer.snippets import defaults
 from initaudit.analyzer.syntax.context import Context, method, own_attribute
 from initaudit.analyzer.syntax.meaning import Meaning, What
 from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.results import OUT_OF_PLACE
 from initaudit.analyzer.syntax.walks import applied_names
 from initaudit.subjects.lost_writes import LeafWrite
 
@@ -26,6 +27,8 @@ RECORDED = (torch_api.OVERWRITES | torch_api.PARTIAL_WRITES) - {"set_"} | {
     "mul_", "div_", "add_", "sub_", "clamp_", "neg_", "abs_", "sqrt_", "pow_", "exp_", "copy_", "lerp_", "addmm_",
 }  # fmt: skip
 
+MOVES = {"clone", "cuda", "detach", "float", "to"}
+"""Methods that give a tensor which is no parameter, or may."""
 WRITES = "-= += *= /= ]= normal_( uniform_( zero_( fill_( copy_( mul_( div_( add_( sub_( clamp_("
 
 
@@ -89,12 +92,31 @@ def _is_leaf(context: Context, target: ast.expr, meaning: Meaning) -> bool:
         return False
     tensor = _innermost(target)
     if own_attribute(tensor) is not None:
-        return True  # a parameter of the class itself
+        return not _is_tensor_so_far(context, tensor)  # a parameter of the class itself
     if not meaning.kinds and not meaning.element and meaning.attribute is not None:
         return _made_parameter(context, meaning.source)
     if isinstance(tensor, ast.Name):
         return meaning.element or bool(meaning.kinds)
     return bool(meaning.kinds) and all(kind.startswith("torch.nn.") for kind in meaning.kinds)
+
+
+def _is_tensor_so_far(context: Context, tensor: ast.expr) -> bool:
+    """Whether the last assignment above gives an attribute a plain tensor, which becomes a parameter later."""
+    name = own_attribute(tensor)
+    above = [
+        node
+        for node in context.walk()
+        if isinstance(node, ast.Assign)
+        and node.lineno < tensor.lineno
+        and any(own_attribute(target) == name for target in node.targets)
+    ]
+    last = max(above, key=lambda node: node.lineno, default=None)
+    if last is None or not isinstance(last.value, ast.Call):
+        return False
+    made = context.canonical(last.value.func)
+    if made is None:
+        return isinstance(last.value.func, ast.Attribute) and last.value.func.attr in (*OUT_OF_PLACE, *MOVES)
+    return made.startswith("torch.") and not made.startswith("torch.nn.Parameter")
 
 
 def _made_parameter(context: Context, source: str) -> bool:

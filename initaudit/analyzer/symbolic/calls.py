@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.frameworks import (
@@ -14,7 +16,7 @@ from initaudit.analyzer.frameworks import (
     PURE_PACKAGES,
 )
 from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.snippets import FunctionNode, defaults, has_decorator, spelled
+from initaudit.analyzer.snippets import FunctionNode, defaults, dotted, has_decorator, spelled
 from initaudit.analyzer.symbolic import builtin_functions, modules, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, all_of, negate
 from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Build, Following, Frame
@@ -46,6 +48,7 @@ from initaudit.analyzer.symbolic.values import (
     text,
 )
 
+METHOD_OF_A_CLASS = re.compile(r"\.[A-Z]\w*\.[a-z_]\w*$")
 TRAVERSALS = {"parameters", "named_parameters", "modules", "named_modules", "children", "named_children", "apply"}
 
 
@@ -341,11 +344,56 @@ def instance_attribute(run: Run, instance: Instance, name: str) -> Value:
             return instance_attribute(run, run.stand_in, name)
         if instance.opaque and name not in TRAVERSALS:
             return Symbol(f"{instance.cls.definition.name}#{id(instance)}.{name}")
+        assigned = _assigned_method(run, instance, instance.cls, name)
+        if assigned is not None:
+            return assigned
         found_method = run.project.method(instance.cls, name)
         if isinstance(found_method, Defined):
             return bound(run, found_method, instance)
     known = modules.attribute(run, instance, name)
     return known if known is not None else Symbol(f"self.{name}")
+
+
+def _assigned_method(run: Run, instance: Instance, cls: Defined, name: str) -> Value | None:
+    """Return a function that the body of a class gives a name: ``reset = nn.Linear.reset_parameters``."""
+    for base in run.project.mro(cls) or (cls,):
+        if not isinstance(base, Defined) or name in base.definition.members:
+            return None
+        value = _assigned_in(base).get(name)
+        if value is not None:
+            while isinstance(value, ast.Call) and len(value.args) == 1 and _is_of_jit(run, base, value.func):
+                value = value.args[0]
+            full = dotted(value)
+            function = run.resolved(run.project.resolve(base.module, full)) if full else UNKNOWN
+            if isinstance(function, Function):
+                return replace(function, instance=instance, owner=base)
+            if isinstance(function, Api) and METHOD_OF_A_CLASS.search(function.name):
+                return _partial(run, [function, instance], {})
+            return None
+    return None
+
+
+def _is_of_jit(run: Run, base: Defined, function: ast.expr) -> bool:
+    """Whether a function gives back what it is given, with a mark for the compiler."""
+    found = run.project.resolve(base.module, dotted(function)) if dotted(function) else None
+    return isinstance(found, External) and found.name.startswith("torch.jit.")
+
+
+def _assigned_in(cls: Defined) -> dict[str, ast.expr]:
+    """Return the values that the body of a class assigns to names."""
+    memory, key = cls.module.memory, (__name__, cls.definition.row)
+    if key not in memory:
+        snippet = cls.module.quiet_snippet(cls.definition.start, cls.definition.end)
+        body = snippet.body[0] if snippet is not None and snippet.body else None
+        memory[key] = {
+            target.id: node.value
+            for node in (body.body if isinstance(body, ast.ClassDef) else ())
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+    found: dict[str, ast.expr] = memory[key]
+    return found
 
 
 def bound(run: Run, method: Defined, instance: Instance) -> Value:

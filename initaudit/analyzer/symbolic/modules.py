@@ -165,6 +165,8 @@ def inherited(run: Run, instance: Instance, name: str, external: str | None) -> 
         return Builtin(
             name, lambda args, keywords, origin: _construct_base(run, instance, short, args, keywords, origin)
         )
+    if external is not None and torch_api.RESET_BY_CONSTRUCTOR.get(external.rpartition(".")[2]) == name:
+        return Builtin(name, lambda args, keywords, origin: _reset(run, instance, origin, external))
     found = attribute(run, instance, name)
     return found if found is not None else Builtin(name, lambda args, keywords, origin: UNKNOWN)
 
@@ -183,11 +185,15 @@ def _construct_base(
     return NONE
 
 
-def _reset(run: Run, instance: Instance, origin: Origin) -> Value:
-    """Run ``reset_parameters`` of a torch layer; a base that has no parameters of its own writes none."""
-    if instance.external in MODULE_BASES or instance.external == "torch.nn.Module":
+def _reset(run: Run, instance: Instance, origin: Origin, layer: str | None = None) -> Value:
+    """Run ``reset_parameters`` of a torch layer, of its own or of another ``layer``'s class.
+
+    A base that has no parameters of its own writes none.
+    """
+    layer = layer or instance.external
+    if layer in MODULE_BASES or layer == "torch.nn.Module":
         return NONE
-    if (instance.external or "").rpartition(".")[2] in torch_api.RESETS_ALL:
+    if (layer or "").rpartition(".")[2] in torch_api.RESETS_ALL:
         for pair in named_parameters(run, instance):
             initialize(run, pair, "reset_parameters", origin)
         return NONE
