@@ -96,7 +96,7 @@ def apply_edits(source: SourceFile, edits: Iterable[Edit]) -> str:
 def edited(text: str, edits: Iterable[Edit]) -> str:
     """Return a text with non-overlapping edits applied."""
     starts, newline = line_starts(text), newline_of(text)
-    for edit in sorted(edits, key=lambda edit: edit.place, reverse=True):
+    for edit in sorted(edits, key=_span, reverse=True):
         place = edit.place
         if place.end_row > len(starts):
             raise FixError(f"{place.filename}: changed while it was being checked; nothing was changed")
@@ -104,6 +104,12 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
         end = starts[place.end_row - 1] + place.end_column - 1
         text = text[:start] + edit.content.replace("\n", newline) + text[end:]
     return text
+
+
+def _span(edit: Edit) -> tuple[int, int, int, int]:
+    """Return where an edit begins and ends in its text."""
+    place = edit.place
+    return place.row, place.column, place.end_row, place.end_column
 
 
 def _put_back(source: SourceFile, texts: Mapping[int | None, str]) -> str:

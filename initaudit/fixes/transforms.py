@@ -24,6 +24,7 @@ from initaudit.finding import (
     Uncopy,
 )
 from initaudit.fixes import NoFixError
+from initaudit.fixes.files import overlapping
 from initaudit.fixes.imports import Imports
 from initaudit.fixes.site import Change, Site
 
@@ -50,7 +51,10 @@ def edits_of(text: str, remedies: Sequence[Remedy]) -> tuple[Edit, ...]:
             found += site.edits(transform(site, remedy, imports))
         except cst.ParserSyntaxError as error:
             raise NoFixError(str(error)) from error
-    return (*imports.edits(remedies[0].place.filename), *found)
+    edits = tuple(dict.fromkeys((*imports.edits(remedies[0].place.filename), *found)))
+    if any(overlapping([edit], edits[:position]) for position, edit in enumerate(edits)):
+        raise NoFixError("the remedies change the same code in different ways")
+    return edits
 
 
 def _transforms(kind: type[Remedy], *, around: bool = False) -> Callable[[T], T]:

@@ -237,7 +237,7 @@ def scheme_of_variance(source: str, numerator: float, known: Sequence[Term]) -> 
     below = power(term, -1.0)
     xavier = product(below, Term(numerator))
     kaiming = product(below, Term(numerator / 2)) if gained else xavier
-    if known and _same(xavier, added(*known)):
+    if len(known) == 2 and _same(xavier, added(*known)):
         return "xavier"
     if any(_same(kaiming, fan) for fan in known):
         return "kaiming"

@@ -1378,3 +1378,32 @@ def test_a_tensor_is_no_leaf_before_it_is_made_a_parameter(made: str, write: str
 def test_a_parameter_that_is_written_weighs(made: str) -> None:
     text = CRF.format(made=made, write="self.moves[start, :] = -10000", kept="self.start = start")
     assert [each for each in told(tagger=text) if each[1] == "INI307"] == [("tagger.py", "INI307", "error")]
+
+
+# Layers of which one size is known
+
+SIZES = """from math import sqrt
+
+import torch.nn as nn
+
+
+def make(n, m, k):
+    layer = {layer}
+    layer.weight.data.normal_(0, {spread})
+    return layer
+"""
+
+
+@pytest.mark.parametrize(
+    ("layer", "spread", "codes"),
+    [
+        ("nn.Linear(n, size(m))", "2 / n", ["INI403"]),
+        ("nn.Linear(n, size(m))", "sqrt(2 / n)", []),
+        ("nn.Linear(size(n), m)", "1 / m", []),
+        ("nn.Linear(size(n), m)", "2 / m", ["INI403"]),
+        ("nn.Conv2d(n, size(m), k)", "2 / (n * k * k)", ["INI403"]),
+        ("nn.Conv2d(n, size(m), k)", "sqrt(2 / (n * k * k))", []),
+    ],
+)
+def test_a_layer_of_which_one_size_is_known_is_judged(layer: str, spread: str, codes: list[str]) -> None:
+    assert [each[1] for each in told(net=SIZES.format(layer=layer, spread=spread))] == codes

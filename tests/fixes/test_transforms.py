@@ -131,6 +131,16 @@ def test_a_remedy_that_does_not_fit_the_code_is_refused(remedy: Remedy) -> None:
         edits_of(NET, [remedy])
 
 
+@pytest.mark.parametrize(("one", "other"), [("n.weight", "n.bias"), ("n.weight", "n.weight"), ("n", "k.weight")])
+def test_remedies_that_change_the_same_code_in_different_ways_are_refused(one: str, other: str) -> None:
+    remedies = [Replace(place=CALL, old="m.weight", new=new) for new in (one, other)]
+    if one == other:
+        assert mended(NET, *remedies) == NET.replace("m.weight", one)
+    else:
+        with pytest.raises(NoFixError):
+            edits_of(NET, remedies)
+
+
 def finding(message: str, severity: Severity = Severity.WARNING, *, remedies: tuple[Remedy, ...] = ()) -> Finding:
     fix = Fix(How.UNSAFE, "mend it", remedies=remedies) if remedies else None
     return Finding(
