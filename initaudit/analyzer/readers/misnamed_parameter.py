@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.builds import importing
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meaning import Step, What
