@@ -24,8 +24,9 @@ from forked import in_child
 
 from initaudit import engine
 from initaudit.attempt import attempt
-from initaudit.engine import Asking, Report, Task, Watched
+from initaudit.engine import Report, Task
 from initaudit.finding import Finding, Observer, Severity
+from initaudit.observers import Asking, Watched, building
 from initaudit.probe import Target
 from initaudit.probe.worker import observe
 from initaudit.settings import Model, Overrides, load
@@ -126,7 +127,7 @@ def advised(one: Planned) -> dict[str, str]:
         input_data=target.input_data,
     )
     task = Task(configuration=load([], Overrides(), isolated=True))
-    report = engine.run(task, [engine.building([model])])
+    report = engine.run(task, [building([model])])
     tried = next(attempt(task, report, [model]), None)
     if tried is None:
         return {"now": "no advice", "found": "; ".join(each.code for each in loud(report))}

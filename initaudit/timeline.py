@@ -307,13 +307,47 @@ class InitialLoss(msgspec.Struct, frozen=True, kw_only=True):
     guessed: bool = False
 
 
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter, as named in the class that declares it, and the line that wrote it."""
+
+    place: Place | None
+    model: str
+    parameter: str
+
+
+class TableSum(msgspec.Struct, frozen=True, kw_only=True):
+    """A table that is the same for all samples, added to what comes straight from the input.
+
+    ``table`` is None if it is constant; ``signal`` is what the input is looked up in or multiplied with. ``table_rms``
+    and ``signal_rms`` are their scales, ``own`` and ``left`` the discrimination of the signal and of the sum.
+    """
+
+    table: Named | None
+    signal: Named
+    table_rms: float
+    signal_rms: float
+    own: float
+    left: float
+
+
+class SoftmaxOfProducts(msgspec.Struct, frozen=True, kw_only=True):
+    """An attention: the ``paths`` of the weights that make queries and keys, the standard deviation of its logits over
+    the ``keys``, and the mean of the largest share."""
+
+    paths: tuple[str, ...]
+    spread: float
+    largest: float
+    keys: int
+
+
 class SignalProfile(msgspec.Struct, frozen=True, kw_only=True):
     """The measurements of a forward and a backward of a built model, layer by layer in the order of execution.
 
     ``place`` is where the model is defined, ``inputs`` describes its inputs, ``batch`` is their first dimension,
     None if they have none in common. ``varied`` says that samples of the batch differ. ``seeds`` are those that
     models were built from. ``overflow`` is the path of the first layer whose output is not finite. ``skipped`` says
-    by the name of a field, or of one of its layers, why it was not measured.
+    by the name of a field, or of one of its layers, why it was not measured. ``sums`` and ``attentions`` are those of
+    the first seed.
     """
 
     observer: Observer
@@ -327,3 +361,5 @@ class SignalProfile(msgspec.Struct, frozen=True, kw_only=True):
     loss: InitialLoss | None = None
     overflow: str | None = None
     skipped: dict[str, str] = {}
+    sums: tuple[TableSum, ...] = ()
+    attentions: tuple[SoftmaxOfProducts, ...] = ()

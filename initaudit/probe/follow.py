@@ -10,6 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from initaudit.activations import lookup
+from initaudit.probe.attention import Attentions
 from initaudit.probe.blame import EXHAUSTED
 from initaudit.probe.fills import Content, fill_storage
 from initaudit.probe.losses import Head
@@ -19,6 +20,7 @@ from initaudit.probe.operators import COPIES, ERF, GATES, NORMALIZATIONS, OPAQUE
 from initaudit.probe.products import CONVOLUTIONS, PRODUCTS, meeting
 from initaudit.probe.signals import Ending, Signal, concatenated, rectified
 from initaudit.probe.storages import key_of, storage_of
+from initaudit.probe.sums import Sums
 from initaudit.probe.uses import Step, Steps, Use
 from initaudit.probe.watch import (
     OVERWRITES,
@@ -79,6 +81,8 @@ class Follow(TorchDispatchMode):
         self.allocates = False
         self.failure: Exception | None = None
         self.making = Making(tracked.sources, {key_of(tensor) for tensor in tensors_in(inputs)} - {None})
+        given = {key for tensor in tensors_in(inputs) if (key := key_of(tensor)) is not None}
+        self.sums, self.attentions = Sums(given, batch), Attentions(self._signal_of)
         self.looked_up: set[int] = set()
         self._indices = {key_of(one) for one in tensors_in(inputs) if _is_index(one)} - {None}
         self._aside: set[int] = set()  # chains multiplied with another tensor: gates, attention
@@ -119,9 +123,12 @@ class Follow(TorchDispatchMode):
         use, weight = self._use(name, args, operands, results) if name in PRODUCTS else (None, None)
         if name in SCORES and (scored := self._signals.get(key_of(operands[0]) or 0)) is not None:
             self._score(scored, operands[0])
+        if use is None:
+            self.attentions.take_in(name, args, given, operands, result)
         signal = self._signal(name, args, given, [one for one in operands if one is not weight], results, use)
         fed = not shape_only and not self._fed.isdisjoint(map(key_of, operands))
         if not shape_only:
+            self.sums.take_in(name, operands, results, use, self.making)
             self.making.take_in(name, operands, results, use, followed=name in PRODUCTS or name in NORMALIZATIONS)
         for tensor in results:
             self._mark(name, tensor, signal, operands, fed=fed)

@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 import torch
 
+from initaudit.probe.attention import Attention
 from initaudit.probe.blame import crossing
 from initaudit.probe.follow import Follow, Tracked, differs_over_batch
 from initaudit.probe.losses import Loss, initial_loss
 from initaudit.probe.measure import is_dense
 from initaudit.probe.poison import seed_everything
 from initaudit.probe.storages import key_of
+from initaudit.probe.sums import Sum
 from initaudit.probe.uses import Steps, Use, settle
 from initaudit.probe.watch import tensors_in
 from initaudit.probe.words import describe
@@ -28,7 +30,7 @@ class Pass(msgspec.Struct, frozen=True):
 
     ``gradients`` are the rms of each weight's gradient by path; ``no_gradient`` says why there are none. ``influenced``
     are the parameters whose gradients depend on what nothing wrote, and on which tensor. ``allocates`` is that of
-    ``Follow``, and ``unfollowed`` that of ``Making``.
+    ``Follow``, and ``unfollowed`` that of ``Making``. ``sums`` and ``attentions`` are those that were measured.
     """
 
     uses: tuple[Use, ...]
@@ -42,6 +44,8 @@ class Pass(msgspec.Struct, frozen=True):
     influenced: dict[str, str] = {}
     allocates: bool = False
     unfollowed: dict[str, str] = {}
+    sums: tuple[Sum, ...] = ()
+    attentions: tuple[Attention, ...] = ()
 
 
 def propagate(
@@ -71,6 +75,8 @@ def propagate(
         gradients=gradients,
         no_gradient=reason,
         unfollowed=dict(follow.making.unfollowed),
+        sums=tuple(follow.sums.found),
+        attentions=tuple(follow.attentions.found),
         loss=_loss(model, follow),
         batch=batch,
         varied=any(differs_over_batch(tensor) for tensor in tensors_in(given)),

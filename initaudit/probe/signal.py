@@ -13,7 +13,16 @@ from initaudit.probe.propagate import Given, Pass
 from initaudit.probe.timelines import Timelines
 from initaudit.probe.uses import Use
 from initaudit.probe.words import few
-from initaudit.timeline import Decisive, InitialLoss, Layer, Setting, SignalProfile
+from initaudit.timeline import (
+    Decisive,
+    InitialLoss,
+    Layer,
+    Named,
+    Setting,
+    SignalProfile,
+    SoftmaxOfProducts,
+    TableSum,
+)
 
 REMEMBERED = 256
 """Maximum number of uses of one weight that are reported."""
@@ -43,7 +52,29 @@ def profile(
         loss=_loss(passes),
         overflow=next((use.label for use in first.uses if not math.isfinite(use.rms) and use.depends is None), None),
         skipped=dict(_skipped(first, unfollowed(first, timelines, model))),
+        sums=tuple(
+            TableSum(
+                table=_named(one.table, timelines) if one.table is not None else None,
+                signal=_named(one.signal, timelines),
+                table_rms=one.sizes[0],
+                signal_rms=one.sizes[1],
+                own=one.own,
+                left=one.left,
+            )
+            for one in first.sums
+        ),
+        attentions=tuple(
+            SoftmaxOfProducts(
+                paths=tuple(use.label for use in one.makers), spread=one.spread, largest=one.largest, keys=one.keys
+            )
+            for one in first.attentions
+        ),
     )
+
+
+def _named(path: str, timelines: Timelines) -> Named:
+    declared = timelines.declared[path]
+    return Named(place=timelines.written_at(path), model=declared.model, parameter=declared.name)
 
 
 def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timelines) -> Iterator[Layer]:

@@ -14,6 +14,7 @@ from initaudit.rules.depth import (
     Trend,
     advice,
     chains,
+    factor,
     groups,
     guilty,
     middle,
@@ -26,16 +27,22 @@ from initaudit.rules.depth import (
 )
 from initaudit.timeline import Layer, SignalProfile
 
+SHARP, ALONE = 8.0, 0.8
+"""The standard deviation of attention logits, and the largest share of a softmax, from which it is saturated."""
+AMPLIFIED = 0.5
+"""Decades by which a weight has to amplify its input to be the cause."""
+
 
 class ExplodingSignal(Rule[SignalProfile]):
     """
     ## What it does
     Reports layers through which activations grow by more than a factor of 100, along a chain without normalization or
-    from block to block (10,000 for fewer than four blocks). It also reports a forward that overflows.
+    from block to block (10,000 for fewer than four blocks). It also reports a forward that overflows, and attention whose
+    logits start so large that one key takes most of the softmax.
 
     ## Why is this bad?
     Gradients grow with the activations: the first step at any usual learning rate moves the weights far away, and in
-    half precision the forward overflows.
+    half precision the forward overflows. A saturated softmax passes almost no gradient to queries and keys.
 
     ## Example
     ```python
@@ -63,7 +70,7 @@ class ExplodingSignal(Rule[SignalProfile]):
     severity = Severity.WARNING
     observers = PROBE
     subject = SignalProfile
-    reads = ("layers",)
+    reads = ("attentions", "layers")
     supersedes = ("INI703", "INI704", "INI705")
     invalid = (
         Example(
@@ -146,6 +153,36 @@ class ExplodingSignal(Rule[SignalProfile]):
         for layer, course in repeated(subject):
             if course.geometric and course.decades > 0:
                 yield self.grows_in_time(subject, layer, course)
+        yield from self.saturates(subject)
+
+    def saturates(self, profile: SignalProfile) -> Iterator[Finding]:
+        """Yield the finding that attention looks at one key alone, since weights make its logits large."""
+        layers = {layer.path: layer for layer in profile.layers}
+        sharp = []
+        for one in profile.attentions:
+            makers = [layers[path] for path in one.paths if path in layers and layers[path].depends is None]
+            if one.spread > SHARP and one.largest > ALONE and max(map(factor, makers), default=0.0) > AMPLIFIED:
+                sharp.append((one, max(makers, key=factor), makers))
+        if not sharp:
+            return
+        (one, first, _), every = sharp[0], [layer for _, _, makers in sharp for layer in makers]
+        more = f", and in {len(sharp) - 1} more attentions" if len(sharp) > 1 else ""
+        yield self.finding(
+            place_of(first, profile),
+            f"attention starts saturated: `{first.parameter}` makes its logits {one.spread:.3g} in standard deviation, and "
+            f"one of {one.keys} keys takes {one.largest:.0%} of the softmax{more}; {advice(first)} keeps their scale",
+            evidence=[
+                Evidence(
+                    profile.observer,
+                    f"the output of {first.path} is {times(factor(first))} times larger than its input; ideally logits have a "
+                    "standard deviation of about 1",
+                )
+            ],
+            model=first.model,
+            parameter=first.parameter,
+            affects=named(every, first.model),
+            advice=remedies(every),
+        )
 
     def grows(self, profile: SignalProfile, layers: Sequence[Layer], every: Sequence[Layer]) -> Finding:
         """Return the finding that the scale rises over ``layers``; ``every`` are all layers over which it rises."""
