@@ -19,6 +19,7 @@ from initaudit.probe.measure import is_dense, moments, rms_of
 from initaudit.probe.operators import COPIES, ERF, GATES, NORMALIZATIONS, OPAQUE, SCALES, SCORES
 from initaudit.probe.products import CONVOLUTIONS, PRODUCTS, meeting
 from initaudit.probe.signals import Ending, Signal, concatenated, rectified
+from initaudit.probe.spectra import Spectra, filters
 from initaudit.probe.storages import key_of, storage_of
 from initaudit.probe.sums import Sums
 from initaudit.probe.uses import Step, Steps, Use
@@ -83,6 +84,7 @@ class Follow(TorchDispatchMode):
         self.making = Making(tracked.sources, {key_of(tensor) for tensor in tensors_in(inputs)} - {None})
         given = {key for tensor in tensors_in(inputs) if (key := key_of(tensor)) is not None}
         self.sums, self.attentions = Sums(given, batch), Attentions(self._signal_of)
+        self._spectra = Spectra()
         self.looked_up: set[int] = set()
         self._indices = {key_of(one) for one in tensors_in(inputs) if _is_index(one)} - {None}
         self._aside: set[int] = set()  # chains multiplied with another tensor: gates, attention
@@ -120,7 +122,9 @@ class Follow(TorchDispatchMode):
         if self._depends and not shape_only:
             self._depend(function, args, given, operands, result)
         results = list(tensors_in(result))
-        use, weight = self._use(name, args, operands, results) if name in PRODUCTS else (None, None)
+        self._spectra.take_in(name, operands, results)
+        multiplies = name in PRODUCTS or filters(name, operands)
+        use, weight = self._use(name, args, operands, results) if multiplies else (None, None)
         if name in SCORES and (scored := self._signals.get(key_of(operands[0]) or 0)) is not None:
             self._score(scored, operands[0])
         if use is None:
@@ -129,7 +133,7 @@ class Follow(TorchDispatchMode):
         fed = not shape_only and not self._fed.isdisjoint(map(key_of, operands))
         if not shape_only:
             self.sums.take_in(name, operands, results, use, self.making)
-            self.making.take_in(name, operands, results, use, followed=name in PRODUCTS or name in NORMALIZATIONS)
+            self.making.take_in(name, operands, results, use, followed=multiplies or name in NORMALIZATIONS)
         for tensor in results:
             self._mark(name, tensor, signal, operands, fed=fed)
 
@@ -242,10 +246,10 @@ class Follow(TorchDispatchMode):
         """Return the signal that an operator returns; None if no operand is tracked. No operand is a weight."""
         signals = [found for one in operands if (found := self._signals.get(key_of(one) or 0)) is not None]
         incoming = list({id(signal): signal for signal in signals}.values())
-        if name in PRODUCTS:
-            if use is None:
-                return self._end(incoming, Ending.OTHER)
+        if use is not None:
             return self._product(incoming, use)
+        if name in PRODUCTS:
+            return self._end(incoming, Ending.OTHER)
         if not incoming:
             return None
         if name in OPAQUE:
@@ -322,8 +326,10 @@ class Follow(TorchDispatchMode):
         if not _fills_storage(weight):
             use.place = (weight.storage_offset(), weight.numel())
         given = next((one for one in reversed(operands) if one is not weight and one.dim() > 1), None)
-        use.given = rms_of(given) if given is not None else None
+        scale = self._spectra.scale(given) if given is not None else 1.0
+        use.given = rms_of(given) * scale if given is not None else None
         use.rms, use.discrimination = moments(output, self.batch)
+        use.rms *= scale
         if self.batch is None and output.dim() > 1:  # in a graph, the nodes are the samples
             use.apart = moments(output, output.shape[0])[1]
         use.depends = self._depends.get(key_of(output) or 0) if self._depends else None

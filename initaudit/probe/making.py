@@ -61,7 +61,8 @@ class Making:
         """The operand of a product that is a weight made of parameters, if one is."""
         among = operands[1:2] if name in CONVOLUTIONS else operands[1:] if name in ADDED else operands
         for one in reversed(among):
-            origin = self.origin(one) if one.dim() > 1 and (one.is_floating_point() or one.is_complex()) else None
+            matrix = one.is_complex() or (one.is_floating_point() and one.dim() > 1)
+            origin = self.origin(one) if matrix else None
             if origin is None:
                 continue
             left = name in MATRIX and one is not among[-1]

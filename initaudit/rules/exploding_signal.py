@@ -37,7 +37,7 @@ class ExplodingSignal(Rule[SignalProfile]):
     """
     ## What it does
     Reports layers through which activations grow by more than a factor of 100, along a chain without normalization or
-    from block to block (10,000 for fewer than four blocks). It also reports a forward that overflows, and attention whose
+    from block to block (10,000 for fewer than four blocks; 100 where each of two layers does it alone). It also reports a forward that overflows, and attention whose
     logits start so large that one key takes most of the softmax.
 
     ## Why is this bad?
@@ -148,6 +148,8 @@ class ExplodingSignal(Rule[SignalProfile]):
                 and course.decades > (DECADES if len(group) >= GROUP else EXTREME)
             ):
                 growing.append(group)
+        if not growing and len(loud := [layer for layer in subject.layers if amplifies(layer)]) > 1:
+            growing += [loud] if rise(loud) > DECADES else []
         if growing:
             yield self.grows(subject, max(growing, key=rise), [layer for layers in growing for layer in layers])
         for layer, course in repeated(subject):
@@ -238,6 +240,12 @@ class ExplodingSignal(Rule[SignalProfile]):
             affects=named(after, layer.model),
             advice=remedies(after),
         )
+
+
+def amplifies(layer: Layer) -> bool:
+    """Return whether a layer alone makes its input a hundred times larger, and nothing normalizes that."""
+    judged = layer.fed and layer.depends is None and not layer.fixed and not layer.normalized
+    return judged and factor(layer) > DECADES
 
 
 def rise(layers: Sequence[Layer]) -> float:

@@ -745,3 +745,30 @@ def test_few_blocks_explode_only_when_it_is_extreme(observe: Observe, gain: floa
             return x.mean(-1)
 
     assert [code for code, _ in told(found(observe, Couplings)) if code == "INI702"] == codes
+
+
+class Pair(nn.Module):
+    """Two layers of unlike names, beside a stream or one after the other."""
+
+    def __init__(self, std: float, second: float | None = None, *, beside: bool = False) -> None:
+        super().__init__()
+        self.enter, self.leave = nn.Linear(WIDTH, 2 * WIDTH), nn.Linear(2 * WIDTH, WIDTH)
+        self.beside = beside
+        init.normal_(self.enter.weight, std=std)
+        init.normal_(self.leave.weight, std=std if second is None else second)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.beside:
+            x = x + self.enter(x)[:, :WIDTH]
+            return x + self.leave(torch.cat([x, x], dim=1))
+        return self.leave(self.enter(x))
+
+
+def test_two_layers_that_each_amplify_a_hundredfold_explode(observe: Observe) -> None:
+    assert told(found(observe, lambda: Pair(50.0))) == [("INI702", "warning")]
+    assert told(found(observe, lambda: Pair(50.0, beside=True))) == [("INI702", "warning")]
+
+
+def test_one_that_does_or_two_that_do_less_do_not(observe: Observe) -> None:
+    assert told(found(observe, lambda: Pair(50.0, 0.001))) == []
+    assert told(found(observe, lambda: Pair(0.5, beside=True))) == []
