@@ -12,6 +12,7 @@ import torch
 
 from initaudit.probe.configured import configured
 from initaudit.probe.given import Inputs, given_by, moved
+from initaudit.probe.guesses import documented, several
 from initaudit.probe.poison import seed_everything
 from initaudit.probe.propagate import forwarded, measurable
 from initaudit.probe.readable import shape_of
@@ -51,16 +52,25 @@ def _made(model: torch.nn.Module, target: Target) -> tuple[tuple[Any, ...], dict
 
 
 def _inferred(model: torch.nn.Module, dtype: str | None) -> Inputs | None:
-    """What a model says of its inputs; or what its first layer tells."""
+    """What a model says of its inputs, or what names, docstrings and layers tell of them."""
     if hasattr(getattr(model, "config", None), "to_dict") and hasattr(model, "main_input_name"):
         return _first_that_runs(model, (functools.partial(_named, make) for make in configured(model)))
     said = _said_by(model)
     if said is not None:
         return said
+    rows = _fewest_rows(model)
     missing = missing_input(model, ((None,), {}))
     if missing is not None:
-        raise TargetError(missing)
-    makers = list(itertools.islice(_makers(model, dtype), TRIES))
+        widths = [one.in_features for one in model.modules() if isinstance(one, torch.nn.Linear)]
+        makers = [*documented(model, rows), *several(model, list(dict.fromkeys(widths))[:TRIES], rows)]
+        try:
+            found = _first_that_runs(model, makers)
+        except TargetError:
+            found = None
+        if found is None:
+            raise TargetError(missing)
+        return found
+    makers = [*documented(model, rows), *itertools.islice(_makers(model, dtype), TRIES)]
     return _first_that_runs(model, makers) if makers else None
 
 
