@@ -26,11 +26,11 @@ from zoo.specimens import Specimen
 from zoo.training import compare
 
 from initaudit import engine
-from initaudit.engine import Report, Task, Watched
+from initaudit.engine import Report, Task
 from initaudit.finding import Observer, Severity
+from initaudit.observers import Asking, Watched
 from initaudit.probe import Target
 from initaudit.probe.worker import observe
-from initaudit.rules import questions
 from initaudit.rules.dead_units import FEW
 from initaudit.rules.depth import STEADY, chains, groups, middle, trend
 from initaudit.settings import Overrides, load
@@ -77,8 +77,8 @@ def probed(specimen: Specimen) -> Report:
         dtypes=(specimen.dtype,) if specimen.dtype else (),
     )
 
-    def watch(rules: Iterable) -> Watched:
-        asked = msgspec.structs.replace(target, questions=questions(rules, Observer.PROBE))
+    def watch(asking: Asking) -> Watched:
+        asked = msgspec.structs.replace(target, questions=asking(Observer.PROBE))
         with tempfile.TemporaryDirectory() as folder:
             return Watched(Observer.PROBE, (observe(asked, Path(folder)),))
 
