@@ -50,7 +50,7 @@ def profile(
         seeds=tuple(seeds),
         layers=tuple(_layers(passes, chains, timelines)),
         loss=_loss(passes),
-        overflow=next((use.label for use in first.uses if not math.isfinite(use.rms) and use.depends is None), None),
+        overflow=_overflow(first, timelines),
         skipped=dict(_skipped(first, unfollowed(first, timelines, model))),
         sums=tuple(
             TableSum(
@@ -70,6 +70,14 @@ def profile(
             for one in first.attentions
         ),
     )
+
+
+def _overflow(one: Pass, timelines: Timelines) -> str | None:
+    """The first weight whose output is not finite, if it and its bias are: what is not is told as a value."""
+    first = next((use for use in one.uses if not math.isfinite(use.rms) and use.depends is None), None)
+    values = [timelines.values[path] for path in (first.path, first.bias) if path] if first is not None else []
+    finite = not any(value is not None and (value.nan or value.inf) for value in values)
+    return first.label if first is not None and finite else None
 
 
 def _named(path: str, timelines: Timelines) -> Named:

@@ -273,7 +273,8 @@ class Zeros:
         dead = {each for name, freed in alone.items() if name in freed for each in freed}
         revived = self._revived(rest)
         needed = group = [name for name in names if name in revived - dead]
-        for name in sorted(group, key=lambda name: self.held[name].dim()):  # a bias may wait beside its weight
+        last_first = group[::-1]  # a bias may wait beside its weight, and comes after it
+        for name in sorted(last_first, key=lambda name: self.held[name].dim()):
             fewer = [one for one in needed if one != name]
             if self._revived(fewer).issuperset(group):
                 needed = fewer

@@ -131,7 +131,8 @@ def _set_scale(use: Use, weight: torch.Tensor, parameters: Mapping[str, torch.Te
     path, parameter = max(setting or named, key=lambda found: found[1].numel())
     size = rms_of(weight)
     use.path, use.fixed = path, not setting and size > 0
-    use.setting = (rms_of(parameter), size, 2 * parameter.numel() < weight.numel())
+    vector = sum(each > 1 for each in parameter.shape) < 2
+    use.setting = (rms_of(parameter), size, vector and 2 * parameter.numel() < weight.numel())
     use.same = next((other for other, one in named if _equal(one, weight)), None)
 
 

@@ -21,6 +21,7 @@ from initaudit.rules.depth import (
     named,
     place_of,
     remedies,
+    remedy,
     repeated,
     times,
     trend,
@@ -210,7 +211,10 @@ class ExplodingSignal(Rule[SignalProfile]):
     def grows_in_time(self, profile: SignalProfile, layer: Layer, course: Trend) -> Finding:
         """Return the finding that the scale rises with each use of a weight."""
         uses = len(layer.again)
-        kept = Advice(model=layer.model, parameter=layer.parameter, initializer="orthogonal_")
+        matrix = layer.setting is None and not layer.piece and len(layer.shape) == 2
+        kept = (
+            Advice(model=layer.model, parameter=layer.parameter, initializer="orthogonal_") if matrix else remedy(layer)
+        )
         return self.finding(
             place_of(layer, profile),
             f"activations grow by a factor of {times(course.decades)} over {uses} uses of `{layer.parameter}`; "

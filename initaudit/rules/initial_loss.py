@@ -102,7 +102,7 @@ class InitialLoss(Rule[SignalProfile]):
         advice = Advice(model=head.model, parameter=head.parameter, initializer="normal_", std=0.01)
         excess, error = middle(loss.excess) or 0.0, middle(loss.error) or 0.0
         sure = excess - ERRORS * error
-        if sure <= (ABSURD if loss.guessed else HIGH):
+        if not math.isfinite(sure) or sure <= (ABSURD if loss.guessed else HIGH):
             return
         if loss.guessed:  # it may be a regression, which should not start at that scale either
             what = f"if the output of `{head.parameter}` is logits over {loss.classes} classes, as {loss.known_by} suggests, "

@@ -172,6 +172,43 @@ def test_the_advice_for_a_gain_is_a_constant_that_keeps_the_scale(observe: Obser
     assert "original0, 1.41)" in finding.message
 
 
+@pytest.mark.parametrize(("kind", "name"), LAYERS)
+def test_no_advice_makes_a_matrix_constant_or_a_vector_orthogonal(
+    observe: Observe, kind: Callable[[float], nn.Module], name: str
+) -> None:
+    (found,) = observe(lambda: Deep(kind, 0.05), (64, WIDTH)).findings
+    net = kind(1.0)
+    for advice in found.advice:
+        parameter = dict(net.named_parameters()).get(advice.parameter)
+        vector = parameter is None or sum(size > 1 for size in parameter.shape) < 2
+        assert advice.initializer != ("orthogonal_" if vector else "constant_") or advice.parameter == "bias"
+
+
+class Repeating(nn.Module):
+    """A state that goes through the same made weight again and again."""
+
+    def __init__(self, make: str) -> None:
+        super().__init__()
+        self.vector = nn.Parameter(torch.randn(WIDTH * WIDTH)) if make == "vector" else None
+        self.maker = nn.Linear(8, WIDTH * WIDTH, bias=False) if make == "maker" else None
+        if self.maker is not None:
+            nn.init.normal_(self.maker.weight)
+        self.code = nn.Parameter(torch.randn(8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        flat = self.maker(self.code) if self.maker is not None else self.vector
+        for _ in range(6):
+            x = torch.relu(x @ flat.view(WIDTH, WIDTH))
+        return x
+
+
+@pytest.mark.parametrize("make", ["vector", "maker"])
+def test_what_makes_a_repeated_weight_is_drawn_and_not_orthogonal(observe: Observe, make: str) -> None:
+    (found,) = observe(lambda: Repeating(make), (64, WIDTH)).findings
+    (advice,) = found.advice
+    assert (found.code, advice.initializer) == ("INI702", "normal_")
+
+
 @pytest.mark.parametrize("norm", [spectral_norm, old_spectral_norm, orthogonal])
 def test_where_no_parameter_sets_the_scale_nobody_is_accused_and_it_is_said(
     observe: Observe, norm: Callable[[nn.Module], nn.Module]

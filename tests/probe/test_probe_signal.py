@@ -772,3 +772,13 @@ def test_two_layers_that_each_amplify_a_hundredfold_explode(observe: Observe) ->
 def test_one_that_does_or_two_that_do_less_do_not(observe: Observe) -> None:
     assert told(found(observe, lambda: Pair(50.0, 1e-4))) == []
     assert [code for code, _ in told(found(observe, lambda: Pair(0.5, beside=True)))] == ["INI705"]
+
+
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_a_value_that_is_not_finite_is_told_as_such_alone(observe: Observe, name: str) -> None:
+    class Infinite(Pair):
+        def __init__(self) -> None:
+            super().__init__(0.1)
+            init.constant_(getattr(self.leave, name), math.inf)
+
+    assert told(found(observe, Infinite)) == [("INI601", "error")]

@@ -569,3 +569,16 @@ def test_what_waits_before_such_factors_is_no_factor() -> None:
         return model
 
     assert factors(make) == [("4.weight", "6.weight")]
+
+
+def test_a_gain_and_not_the_bias_beside_it_is_the_factor() -> None:
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.norm, self.gate = nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Parameter(torch.zeros(()))
+            nn.init.zeros_(self.norm.weight)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + self.gate * torch.relu(self.norm(self.fc(x)))
+
+    assert factors(Block) == [("gate", "norm.weight")]
