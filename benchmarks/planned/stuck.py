@@ -128,9 +128,9 @@ class Experts(nn.Module):
         super().__init__()
         first = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 16))
         self.experts = nn.ModuleList(
-            copy.deepcopy(first)
+            copy.deepcopy(first)  # finds[copied_experts]: INI503
             if copied
-            else nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 16))  # finds[copied_experts]: INI503
+            else nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 16))
             for _ in range(count)
         )
         self.router = nn.Linear(16, count)

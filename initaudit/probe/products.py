@@ -26,6 +26,8 @@ def meeting(name: str, args: tuple[Any, ...], weight: torch.Tensor) -> Meeting:
     """The fans of ``weight``, which is one of the arguments of the operator."""
     if name in CONVOLUTIONS:
         return _convolved(args, weight)
+    if name == "mul":  # one coefficient for each
+        return Meeting(1, 1)
     across, along = (weight.shape[-1], weight.shape[-2]) if weight.dim() > 1 else (weight.numel(), 1)
     tensors = [value for value in args if isinstance(value, torch.Tensor)]
     second = name in MATRIX and tensors[-1] is weight  # x @ w, where w is (in, out)

@@ -36,6 +36,8 @@ DROWNED = 0.03
 nothing in a hundred steps, in which at 0.07 it halves its loss."""
 LOUD, USUAL = 0.1, 0.02
 """The rms from which it is the table that is too large, and the usual one of tokens and positions."""
+SHRINKING = ("sigmoid", "hardsigmoid")
+"""Activations with a slope of a quarter, and a mean of a half, which no scheme makes up for in deep chains."""
 BIASES = 0.3
 """The share of a layer's second moment from which its bias dominates the signal."""
 
@@ -222,9 +224,13 @@ class VanishingSignal(Rule[SignalProfile]):
             return None
         start = next((layer for layer, value in known if value <= FALLEN**0.5), known[0][0])
         reason, advised = "the weights shrink the difference", f"use {advice(start)}"
+        hopeless = any(layer.activation in SHRINKING for layer in chain)
         if drowned > BIASES:
             reason = f"`{loud.bias}` dominates its layer, with {drowned:.0%} of the second moment"
             advised = f"use {advice(start)}, and {unbiased(loud)}"
+        if hopeless:
+            reason = "a sigmoid shrinks it to a quarter at most, and adds the same to all"
+            advised = "no initialization prevents that; use tanh or ReLU, or a normalization"
         return self.finding(
             place_of(start, profile),
             f"different inputs give nearly the same output after {len(chain)} layers, starting at `{start.parameter}`: "
@@ -240,7 +246,7 @@ class VanishingSignal(Rule[SignalProfile]):
             model=start.model,
             parameter=start.parameter,
             affects=named(chain, start.model),
-            advice=remedies(chain),
+            advice=() if hopeless else remedies(chain),
         )
 
     def faded(self, profile: SignalProfile, chain: Sequence[Layer]) -> Finding | None:

@@ -782,3 +782,13 @@ def test_a_value_that_is_not_finite_is_told_as_such_alone(observe: Observe, name
             init.constant_(getattr(self.leave, name), math.inf)
 
     assert told(found(observe, Infinite)) == [("INI601", "error")]
+
+
+@pytest.mark.parametrize("act", [nn.Sigmoid, nn.Hardsigmoid])
+def test_what_no_initialization_cures_is_not_advised_to_be_initialized(observe: Observe, act: Any) -> None:
+    def make() -> nn.Module:
+        layers = [layer for _ in range(10) for layer in (nn.Linear(WIDTH, WIDTH), act())]
+        return nn.Sequential(*layers, nn.Linear(WIDTH, 2))
+
+    (finding,) = found(observe, make)
+    assert finding.code == "INI701" and finding.advice == () and "no initialization prevents that" in finding.message
