@@ -35,7 +35,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 ITEMS = ("given", "computed", "streams", "stuck", "losses", "inputs", "advice")
 """The files of ``planned``, in the order of what they stand for."""
-PLANNED = re.compile(r"finds\[(\w+)\]: (INI\d+(?: INI\d+)*)")
+PLANNED = re.compile(r"finds\[([\w|]+)\]: (INI\d+(?: INI\d+)*)")
 SECONDS = 240
 COLUMNS = ("item", "model", "planned", "first", "now", "found", "not decided")
 
@@ -75,8 +75,9 @@ def planned() -> Iterator[Planned]:
         right: dict[str, dict[int, tuple[str, ...]]] = {}
         source = (HERE / "planned" / f"{item}.py").read_text(encoding="utf-8")
         for line, text in enumerate(source.splitlines(), 1):
-            for model, codes in PLANNED.findall(text):
-                right.setdefault(model, {})[line] = tuple(codes.split())
+            for named, codes in PLANNED.findall(text):
+                for model in named.split("|"):
+                    right.setdefault(model, {})[line] = tuple(codes.split())
         models = importlib.import_module(f"planned.{item}").MODELS
         yield from (Planned(item, model, inputs, right.get(model, {})) for model, inputs in models.items())
 

@@ -180,7 +180,7 @@ class Flat(nn.Module):
     def __init__(self, width=32, depth=6, scaled=True):
         super().__init__()
         self.width, self.depth = width, depth
-        values = torch.randn(depth * width * width)
+        values = torch.randn(depth * width * width)  # finds[loud_flat]: INI702
         if scaled:
             values *= math.sqrt(2 / width)
         self.theta = nn.Parameter(values)  # finds[loud_flat]: INI702

@@ -10,9 +10,7 @@ from torch import LongTensor, nn
 def faint(module):
     """Draw every linear layer and convolution so small that eight of them leave nothing."""
     if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
-        nn.init.normal_(
-            module.weight, std=1e-3
-        )  # finds[FaintDocstring]: INI701 finds[FaintHeadFirst]: INI701 finds[FaintGraph]: INI701 finds[FaintSound]: INI701
+        nn.init.normal_(module.weight, std=1e-3)  # finds[FaintDocstring|FaintHeadFirst|FaintGraph|FaintSound]: INI701
         if module.bias is not None:
             nn.init.zeros_(module.bias)
 
