@@ -131,10 +131,8 @@ class Unseeded(nn.Module):
     def __init__(self):
         super().__init__()
         rng = np.random.default_rng()
-        draws = torch.as_tensor(
-            rng.standard_normal((20, 20)) / np.sqrt(20), dtype=torch.float32
-        )  # finds[Unseeded]: INI603
-        self.weight = nn.Parameter(draws)  # finds[Unseeded]: INI603
+        draws = rng.standard_normal((20, 20)) / np.sqrt(20)
+        self.weight = nn.Parameter(torch.as_tensor(draws, dtype=torch.float32))  # finds[Unseeded]: INI603
         self.out = nn.Linear(20, 2)
 
     def forward(self, x):
