@@ -54,15 +54,15 @@ class Attentions:
         if name in FUSED:
             self._fused(args, kwargs)
         elif name in PRODUCTS:
-            makers = self._makers(operands[-2:])
-            if makers and isinstance(result, torch.Tensor):
-                self._logits[key_of(result) or 0] = makers
-        elif name == "_softmax" and (makers := self._logits.get(key_of(operands[0]) or 0)) is not None:
-            self._measure(operands[0], result, makers)
+            product = self._makers(operands[-2:])
+            if product and isinstance(result, torch.Tensor):
+                self._logits[key_of(result) or 0] = product
+        elif name == "_softmax" and (known := self._logits.get(key_of(operands[0]) or 0)) is not None:
+            self._measure(operands[0], result, known)
         elif name in KEEPING and isinstance(result, torch.Tensor):
-            known = [found for one in operands if (found := self._logits.get(key_of(one) or 0)) is not None]
-            if len(known) == 1:
-                self._logits[key_of(result) or 0] = known[0]
+            found = [makers for one in operands if (makers := self._logits.get(key_of(one) or 0))]
+            if len(found) == 1:
+                self._logits[key_of(result) or 0] = found[0]
 
     def _makers(self, operands: Sequence[torch.Tensor]) -> tuple[Use, ...]:
         """The weights that two factors come from; none unless each comes from one that nothing has normalized."""

@@ -80,11 +80,6 @@ class Step(msgspec.Struct, frozen=True):
         return self.use.path
 
     @property
-    def axis(self) -> int:
-        """The axis of its output along which its units lie."""
-        return 1 if self.convolution else -1
-
-    @property
     def label(self) -> str:
         return self.use.label
 
