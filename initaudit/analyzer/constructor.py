@@ -53,6 +53,8 @@ from initaudit.analyzer.symbolic.values import (
 from initaudit.finding import Observer, Place
 from initaudit.timeline import Allocation, Coverage, Kind, Only, ParameterTimeline, Write
 
+PARAMETER_CONTAINERS = ("torch.nn.ParameterList", "torch.nn.ParameterDict")
+
 
 @dataclass(slots=True)
 class Construction:
@@ -77,6 +79,11 @@ class Registered:
     kind: Kind
     condition: Condition
     loaded: bool = False
+
+    @property
+    def attribute(self) -> str:
+        """The attribute of the object that holds it: the parameter, or the layer that has it."""
+        return self.name.partition(".")[0]
 
 
 def unreadable_base(project: Project, cls: Defined) -> str | None:
@@ -201,16 +208,38 @@ def registered(construction: Construction, *, raw: bool = True) -> Iterator[Regi
                     seen.add(id(memory.storage))
                     kind = Kind.BUFFER if buffer else Kind.PARAMETER
                     loaded = any("load" in attribute for attribute in leaf.attributes)
-                    yield Registered(memory.storage, name or shown(key), kind, when, loaded)
+                    yield Registered(memory.storage, _path(name, owner, shown(key)), kind, when, loaded)
 
 
 def _owners(instance: Instance) -> Iterator[tuple[str, Instance]]:
-    """Yield the object and its attributes that are parameter containers."""
+    """Yield the object, its attributes that are parameter containers, and the layers of torch that it has."""
     yield "", instance
     for name, value in instance.attributes.items():
         for _, leaf in leaves(value, TRUE):
-            if isinstance(leaf, Instance) and leaf.external in ("torch.nn.ParameterList", "torch.nn.ParameterDict"):
+            if not isinstance(leaf, Instance):
+                continue
+            if leaf.external in PARAMETER_CONTAINERS:
                 yield name, leaf
+            else:
+                yield from _layers(shown(name), leaf)
+
+
+def _path(name: str, owner: Instance, key: str) -> str:
+    """Return the name of a parameter by its owner's; all parameters of a container have that of the container."""
+    if owner.external in PARAMETER_CONTAINERS:
+        return name or key
+    return f"{name}.{key}" if name else key
+
+
+def _layers(path: str, instance: Instance) -> Iterator[tuple[str, Instance]]:
+    """Yield the layers of torch that are, or that a container of torch has, at a path."""
+    if instance.cls is not None:
+        return
+    yield path, instance
+    for child in instance.children:
+        for _, leaf in leaves(child, TRUE):
+            if isinstance(leaf, Instance):
+                yield from _layers(f"{path}.*", leaf)
 
 
 # Coverage

@@ -42,6 +42,7 @@ class UninitializedParameter(Rule[ParameterTimeline]):
     Models of inference engines, which only ever hold a checkpoint, are reported if initaudit does not find their loader:
     this affects fifteen parameters in vllm 0.33.0 and sglang 0.5.23. initaudit searches the whole repository for scripts
     that call an initializer; in an unpacked wheel, it cannot tell which other folders belong to the project.
+    Of layers that `nn.utils.skip_init` creates, those are judged that have one weight and one bias, in classes.
     It is a note if the class is part of an application, or a cell of a notebook, and nothing builds it.
 
     ## References
@@ -58,6 +59,21 @@ class UninitializedParameter(Rule[ParameterTimeline]):
     reads = ("coverage",)
     supersedes = ("INI104",)
     invalid = (
+        Example(
+            source="""
+            from torch import nn
+            from torch.nn.utils import skip_init
+
+            class Head(nn.Module):
+                def __init__(self, d, c):
+                    super().__init__()
+                    self.fc = skip_init(nn.Linear, d, c)
+                    nn.init.xavier_uniform_(self.fc.weight)
+
+                def forward(self, x):
+                    return self.fc(x)
+            """,
+        ),
         Example(
             source="""
             import torch as t

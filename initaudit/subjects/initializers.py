@@ -41,6 +41,23 @@ class VectorGiven(Fact, frozen=True, kw_only=True):
     absent: bool = False
 
 
+class LazyLoss(Enum):
+    """What becomes of the initialization of a parameter that has no shape yet."""
+
+    RAISES = "torch raises ValueError"
+    LOST = "the first forward pass draws the values anew"
+    SKIPPED = "the type is asked for, and the layer has another one until then"
+
+
+class LazyGiven(Fact, frozen=True, kw_only=True):
+    """Initialization of a lazy ``layer`` before its first forward pass. ``source`` is the call that should write it."""
+
+    place: Place
+    source: str
+    layer: str
+    loss: LazyLoss
+
+
 class UncalledInitializer(Fact, frozen=True, kw_only=True):
     """A method of a module class, or a function of a script, that initializes and that nothing in the project calls.
 

@@ -58,7 +58,7 @@ def writing(construction: Construction, found: Sequence[Registered]) -> Iterator
         Defined(module, definition)
         for module in near
         for entry in found
-        for definition in functions(module).that_may_write(entry.name)
+        for definition in functions(module).that_may_write(entry.attribute)
     )
     whole = (Defined(module, each) for module in _walking(project, cls.module) for each in _walkers(module))
     for function in dict.fromkeys((*named, *whole)):

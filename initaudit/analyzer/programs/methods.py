@@ -40,7 +40,7 @@ def forgotten_initializers(construction: Construction, found: Registered) -> Ite
         if _loads_itself(method):
             yield method
             continue
-        if not may_write(method.module, method.definition, found.name):
+        if not may_write(method.module, method.definition, found.attribute):
             continue
         if method.module.function(method.definition) is None:
             yield method
@@ -136,7 +136,7 @@ def configured(construction: Construction, found: Registered) -> bool:
     return bool(words) and any(
         any(word in module.text for word in words) and any(name in usage.texts for usage in module.usages(name))
         for module in modules_naming(construction.run.project, construction.cls)
-        for name in (found.name, construction.cls.definition.name)
+        for name in (found.attribute, construction.cls.definition.name)
     )
 
 

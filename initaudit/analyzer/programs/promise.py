@@ -127,7 +127,7 @@ def _written_in(
     """Who in some files writes the parameter."""
     before = len(found.storage.writes)
     for module in dict.fromkeys(modules):
-        for function in candidates(construction, module, found.name):
+        for function in candidates(construction, module, found.attribute):
             owner = function.definition.owner
             name = function.definition.name
             if owner is None or (name == "__init__" and not uncalled):

@@ -50,10 +50,11 @@ from initaudit.subjects.lost_on_meta import NotRestored
 from initaudit.timeline import Coverage, Kind, Only, ParameterTimeline
 
 Told = ParameterTimeline | NotRestored | Undecided | Failure
-ALLOCATES = "Tensor( new( empty*("
-REGISTERS = "Parameter( register_parameter( register_buffer( Buffer( DTensor"
+ALLOCATES = "Tensor( new( empty*( skip_init("
+REGISTERS = "Parameter( register_parameter( register_buffer( Buffer( DTensor skip_init("
+SKIPS = "skip_init"
 RAW, REGISTERED = groups(ALLOCATES), groups(REGISTERS)
-REGISTERING = groups("aram*( uffer*( egist*( DTensor data")
+REGISTERING = groups("aram*( uffer*( egist*( DTensor data skip_init(")
 """Wider than what registers: classes hand it to functions of theirs."""
 UNSEEN = (ParameterTimeline.__name__, NotRestored.__name__)
 LISTING = {"parameters", "named_parameters", "buffers", "named_buffers"}
@@ -142,7 +143,7 @@ class _Doing:
 def _allocates(node: ast.AST) -> bool:
     """Whether a call may give raw memory."""
     name = last_name(node.func) if isinstance(node, ast.Call) else ""
-    return name.endswith("Tensor") or name == "new" or name.startswith(("empty", "new_empty"))
+    return name.endswith("Tensor") or name in ("new", SKIPS) or name.startswith(("empty", "new_empty"))
 
 
 def _registers(node: ast.AST) -> bool:
@@ -150,7 +151,7 @@ def _registers(node: ast.AST) -> bool:
     match node:
         case ast.Call(func=function):
             name = last_name(function)
-            return any(part in name for part in ("aram", "uffer", "egist")) and name not in LISTING
+            return any(part in name for part in ("aram", "uffer", "egist", SKIPS)) and name not in LISTING
         case ast.Name(id=name) | ast.Attribute(attr=name) if "DTensor" in name:
             return True
         case ast.Assign(targets=targets):

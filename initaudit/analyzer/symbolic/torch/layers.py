@@ -7,9 +7,10 @@ from initaudit.analyzer.project import Defined
 from initaudit.analyzer.symbolic import signals, tensors
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.torch import functions
-from initaudit.analyzer.symbolic.torch.call import Call
+from initaudit.analyzer.symbolic.torch.call import Call, Handler
 from initaudit.analyzer.symbolic.values import (
     UNKNOWN,
+    Api,
     Choice,
     Constant,
     Instance,
@@ -52,6 +53,24 @@ def construct(run: Run, call: Call) -> Value:
     elif short in torch_api.WRAPPERS and args:
         instance.attributes["module"] = args[0]
     return instance
+
+
+def skipped(run: Run, call: Call) -> Value:
+    """Return a layer of torch that ``skip_init`` creates, whose memory nothing writes."""
+    match call.args:
+        case [Api(name), *args]:
+            made = construct(run, Call(name, args, call.keywords, call.origin))
+        case _:
+            return UNKNOWN
+    for value in made.attributes.values() if isinstance(made, Instance) else ():
+        if isinstance(value, Tensor) and isinstance(value.storage, Memory):
+            storage = value.storage.storage
+            storage.raw, storage.call, storage.distribution = True, call.name, None
+            run.storages.append(storage)
+    return made
+
+
+HANDLERS: dict[str, Handler] = dict.fromkeys(("torch.nn.utils.skip_init", "torch.nn.utils.init.skip_init"), skipped)
 
 
 def sequence_items(run: Run, arg: Value, *, single: bool) -> list[Value]:

@@ -8,7 +8,7 @@ from initaudit.analyzer.symbolic.torch import factories, functions, initializers
 from initaudit.analyzer.symbolic.torch.call import Call, Handler
 from initaudit.analyzer.symbolic.values import Instance, Origin, Value
 
-HANDLERS: dict[str, Handler] = {**factories.HANDLERS, **initializers.HANDLERS, **functions.HANDLERS}
+HANDLERS: dict[str, Handler] = {**factories.HANDLERS, **initializers.HANDLERS, **functions.HANDLERS, **layers.HANDLERS}
 """By the full name."""
 PACKAGES: dict[str, Handler] = {
     "torch": functions.other,
