@@ -34,7 +34,7 @@ SHARED = re.compile(
     RepeatedLayer,
     scope=Context,
     words=(
-        "ModuleList( Sequential( ParameterList( ModuleDict( ParameterDict(",
+        "ModuleList( Sequential( ParameterList( ModuleDict( ParameterDict( setattr( add_module( register_module(",
         "* repeat( append( 'for' fromkeys(",
     ),
 )
@@ -55,6 +55,7 @@ def repeated_layers(context: Context) -> Iterator[RepeatedLayer]:
         (call, *each) for call in containers for arg in call.args for each in _repeated(context, arg, lists)
     ]
     found += [(added, added, layer) for added, layer in _appended(context, lists)]
+    found += [(each, *one) for each, items in _joined(context, lists) for one in _repeated(context, items, lists)]
     seen: set[ast.expr] = set()
     for call, items, layer in found:
         maker = made.get(layer.id) if isinstance(layer, ast.Name) else layer
@@ -143,22 +144,50 @@ def _handed(context: Context, made: ast.Call) -> Iterator[ast.Name]:
         yield from (each for each in given if isinstance(each, ast.Name))
 
 
+def _joined(context: Context, lists: dict[str, ast.expr]) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """What a container, or a list that one is made of, is extended by."""
+    for node in context.walk():
+        match node:
+            case (
+                ast.Call(func=ast.Attribute(value=owner, attr="extend"), args=[items])
+                | ast.AugAssign(target=owner, op=ast.Add(), value=items)
+            ) if _is_container(context, owner, lists):
+                yield items, items
+            case _:
+                pass
+
+
 def _appended(context: Context, lists: dict[str, ast.expr]) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """What every round of a loop adds to a container, and what was made before the loop."""
+    """What every round of a loop adds to a container or a module, and what was made before the loop."""
     for loop in context.walk():
         if not isinstance(loop, ast.For | ast.While):
             continue
         bound = {node.id for node in nodes(loop) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
         for statement in loop.body:
-            match statement:
-                case ast.Expr(
-                    value=ast.Call(func=ast.Attribute(value=owner, attr="append"), args=[ast.Name(id=name) as layer])
-                ) if name not in bound and _is_container(context, owner, lists):
+            if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
+                continue
+            match _added(context, statement.value, bound, lists):
+                case ast.Name(id=name) as layer if name not in bound:
                     yield statement.value, layer
-                case ast.Expr(
-                    value=ast.Call(func=ast.Attribute(value=owner, attr="append"), args=[ast.Call() as made])
-                ) if _is_container(context, owner, lists):
+                case ast.Call() as made:
                     yield from ((statement.value, each) for each in _handed(context, made) if each.id not in bound)
+
+
+def _added(context: Context, call: ast.Call, bound: set[str], lists: dict[str, ast.expr]) -> ast.expr | None:
+    """What a call in a loop adds to a container, or gives a module under a name of its own in every round."""
+    match call:
+        case ast.Call(func=ast.Attribute(value=owner, attr="append"), args=[added]):
+            return added if _is_container(context, owner, lists) else None
+        case ast.Call(func=ast.Attribute(value=owner, attr="add_module" | "register_module"), args=[name, added]):
+            pass
+        case ast.Call(func=ast.Name(id="setattr"), args=[owner, name, added]):
+            pass
+        case _:
+            return None
+    of_object = isinstance(owner, ast.Name) and owner.id == "self" and context.cls is not None
+    of_object = of_object and context.cls is not None and context.project.is_module_class(context.cls)
+    named = any(isinstance(each, ast.Name) and each.id in bound for each in nodes(name))
+    return added if named and (of_object or _is_container(context, owner, lists)) else None
 
 
 def _is_container(context: Context, owner: ast.expr, lists: dict[str, ast.expr]) -> bool:
