@@ -14,7 +14,7 @@ from initaudit.analyzer.snippets import dotted, nodes
 from initaudit.analyzer.syntax.context import Context, function_context, method, own_attribute, own_attributes
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed
-from initaudit.analyzer.syntax.walks import Walk, walked, writes, written
+from initaudit.analyzer.syntax.walks import Walk, applied, walked, writes, written
 from initaudit.analyzer.usage import Usage, usage
 from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
@@ -44,7 +44,7 @@ def overwritten(context: Context) -> Iterator[Overwritten]:
         return
     for position, statement in enumerate(function.body):
         walks = walked(context, statement)
-        if not walks or any(usage(_conditions(walk)).says(KNOWS) for walk in walks):
+        if not walks or any(_spares(context, walk) for walk in walks):
             continue
         again = _Again(context, _walking(context, statement), walks, function.body[position + 1 :])
         row = context.snippet.place(statement).row
@@ -55,6 +55,34 @@ def overwritten(context: Context) -> Iterator[Overwritten]:
             made = _constructor(context, inner)
             if made is not None and made.function is not None and not again.mentions(inner.definition.name):
                 yield from again.of(made, made.function.body, constructed(context.project, inner))
+
+
+@reads(Overwritten, scope=Context, words="apply(")
+def overwritten_by_programs(context: Context) -> Iterator[Overwritten]:
+    """What a class of the file initializes on purpose, and code that builds an object of it draws anew by ``apply``."""
+    body = context.function.body if context.function is not None else context.snippet.body
+    built: dict[str, Defined] = {}
+    for position, statement in enumerate(body):
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=made)):
+                found = context.resolve(made)
+                built.pop(name, None)
+                if isinstance(found, Defined) and found.definition.is_class and found.module is context.module:
+                    built[name] = found
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="apply")) as call) if (
+                name in built
+            ):
+                walk = applied(context, call)
+                if walk is None or _spares(context, walk):
+                    continue
+                again = _Again(context, statement, [walk], list(body[position + 1 :]))
+                itself = Layer(built[name].qualname, name, built[name])
+                for inner in _classes(context.project, [itself]):
+                    init = _constructor(context, inner)
+                    if init is not None and init.function is not None and not again.mentions(inner.definition.name):
+                        yield from again.of(init, init.function.body, constructed(context.project, inner))
+            case _:
+                pass
 
 
 @reads(Overwritten, scope=Context, words=("'for'", "_("), named="__init__")
@@ -118,6 +146,19 @@ def _is_read(context: Context, flag: str) -> bool:
     naming = context.project.find(Search(context.module.project_folder, word=flag.encode()))
     modules = (context.module, *map(context.project.load, naming))
     return any(module is None or module.reads(flag) for module in modules)
+
+
+def _spares(context: Context, walk: Walk) -> bool:
+    """Whether a walk leaves some modules out: those with a mark that code of the file sets on a layer."""
+    asked = usage(_conditions(walk))
+    marks = (asked.read | asked.texts) - {"weight", "bias"}
+    return asked.says(KNOWS) or any(
+        owner not in ("", "self")
+        for mark in marks
+        if mark.isidentifier()
+        for each in context.module.usages(mark)
+        for owner in each.gives(mark)
+    )
 
 
 def _used(walk: Walk, around: Context) -> Usage:

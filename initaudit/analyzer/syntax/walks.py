@@ -160,7 +160,8 @@ def _loops(context: Context, body: list[ast.stmt], model: str = "self") -> Itera
                 ) if dotted(owner) == model:
                     named = target.elts[-1] if isinstance(target, ast.Tuple) else target
                     element = dotted(named)
-                    drawn = tuple(_of_matrices(context, inner, element))
+                    name = dotted(target.elts[0]) if isinstance(target, ast.Tuple) else ""
+                    drawn = (*_of_matrices(context, inner, element), *_of_biases(context, inner, element, name))
                     if drawn:
                         yield Walk(context, element, inner, drawn)
                 case _:
@@ -181,6 +182,39 @@ def _of_matrices(context: Context, body: list[ast.stmt], element: str) -> Iterat
                     yield Initialized(call, "weight", MATRICES)
             case _:
                 pass
+
+
+def _of_biases(context: Context, body: list[ast.stmt], element: str, name: str) -> Iterator[Initialized]:
+    """The writes of a body to every parameter whose ``name`` says that it is a bias."""
+    for statement in body:
+        match statement:
+            case ast.If(test=test, body=then) if name and _asks_for_bias(test, name):
+                for inner in then:
+                    match inner:
+                        case ast.Expr(value=ast.Call() as call):
+                            target = written(context, call)
+                            if isinstance(target, ast.Name) and target.id == element:
+                                yield Initialized(call, "bias", MATRICES)
+                        case _:
+                            pass
+            case ast.If(orelse=[ast.If() as other]):
+                yield from _of_biases(context, [other], element, name)
+            case ast.With(body=inner_body):
+                yield from _of_biases(context, inner_body, element, name)
+            case _:
+                pass
+
+
+def _asks_for_bias(test: ast.expr, name: str) -> bool:
+    """``"bias" in name``, ``name.endswith(".bias")``."""
+    match test:
+        case ast.Compare(left=ast.Constant(value="bias" | ".bias"), ops=[ast.In()], comparators=[ast.Name(id=asked)]):
+            return asked == name
+        case ast.Call(
+            func=ast.Attribute(value=ast.Name(id=asked), attr="endswith"), args=[ast.Constant(value="bias" | ".bias")]
+        ):
+            return asked == name
+    return False
 
 
 def _asks_for_dimensions(test: ast.expr, element: str) -> bool:
