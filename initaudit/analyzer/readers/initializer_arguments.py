@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import FunctionNode, defaults, dotted, nodes, parameters
+from initaudit.analyzer.snippets import dotted, nodes
 from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter, method, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import RECURRENT, Meanings
 from initaudit.analyzer.syntax.name_conditions import reaches
+from initaudit.analyzer.syntax.numbers import is_whole_number
 from initaudit.analyzer.syntax.structure import Attribute, Layer, constructed, without
 from initaudit.subjects.initializers import ModuleGiven, VectorGiven
 
@@ -212,30 +213,9 @@ def _flat(context: Context, meaning: Meaning) -> str | None:
     match found:
         case [ast.Call(func=wrapper, args=[ast.Call(func=made, args=[size], keywords=_) as call, *_])]:
             one = init.canonical(wrapper) == "torch.nn.Parameter" and init.canonical(made) in ALLOCATIONS
-            if one and _is_whole_number(size, init.function):
+            if one and is_whole_number(init, size):
                 return f"`{init.snippet.source(call)}` has one dimension"
     return None
-
-
-def _is_whole_number(node: ast.expr, function: FunctionNode) -> bool:
-    """Whether an expression is surely a number, and no size of several dimensions."""
-    match node:
-        case ast.Constant(value=value):
-            return isinstance(value, int)
-        case ast.BinOp(op=ast.FloorDiv() | ast.Sub()):
-            return True
-        case ast.BinOp(left=left, right=right):
-            return _is_whole_number(left, function) and _is_whole_number(right, function)
-        case ast.Call(func=ast.Name(id="int" | "len")):
-            return True
-        case ast.Name(id=name):
-            given = defaults(function.args).get(name)
-            annotated = any(
-                param.arg == name and isinstance(param.annotation, ast.Name) and param.annotation.id == "int"
-                for param in parameters(function)
-            )
-            return annotated or (isinstance(given, ast.Constant) and isinstance(given.value, int))
-    return False
 
 
 def _with_vectors(context: Context, kinds: set[str], step: Step | None = None) -> str | None:

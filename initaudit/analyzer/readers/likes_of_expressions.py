@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.snippets import defaults, nodes, parameters
 from initaudit.analyzer.syntax.context import Context
 from initaudit.subjects.lost_writes import LikeOfExpression
 
@@ -22,7 +22,7 @@ def likes_of_expressions(context: Context) -> Iterator[LikeOfExpression]:
             for call in nodes(value):
                 if not isinstance(call, ast.Call) or context.canonical(call.func) not in FACTORIES or not call.args:
                     continue
-                if isinstance(call.args[0], ast.BinOp) and _by_a_number(call.args[0]):
+                if isinstance(call.args[0], ast.BinOp) and _by_a_number(context, call.args[0]):
                     yield LikeOfExpression(
                         place=context.snippet.place(call),
                         source=context.snippet.source(call),
@@ -45,14 +45,21 @@ def _values(context: Context, node: ast.AST) -> Iterator[ast.expr]:
             pass
 
 
-def _by_a_number(node: ast.expr) -> bool:
+def _by_a_number(context: Context, node: ast.expr) -> bool:
     """Whether a sum or product has a factor or term that changes no shape."""
     if not isinstance(node, ast.BinOp) or isinstance(node.op, ast.MatMult):
         return False
-    return any(_is_number(side) or _by_a_number(side) for side in (node.left, node.right))
+    return any(_is_number(context, side) or _by_a_number(context, side) for side in (node.left, node.right))
 
 
-def _is_number(node: ast.expr) -> bool:
+def _is_number(context: Context, node: ast.expr) -> bool:
+    """Whether an expression is a number, or a parameter of the function whose default or annotation is one."""
     if isinstance(node, ast.UnaryOp):
-        return _is_number(node.operand)
+        return _is_number(context, node.operand)
+    if isinstance(node, ast.Name) and context.function is not None:
+        default = defaults(context.function.args).get(node.id)
+        annotated = [param.annotation for param in parameters(context.function) if param.arg == node.id]
+        return any(isinstance(each, ast.Name) and each.id in ("int", "float") for each in annotated) or (
+            default is not None and not isinstance(default, ast.Name) and _is_number(context, default)
+        )
     return isinstance(node, ast.Constant) and isinstance(node.value, int | float)

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.snippets import FunctionNode, dotted, nodes
 from initaudit.analyzer.syntax.context import Class, Context, function_context, own_attribute
+from initaudit.analyzer.syntax.meaning import bound_in
+from initaudit.analyzer.syntax.numbers import is_whole_number
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE
+from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.subjects.weights import RawTensor
 
 WRAPPERS = {"torch.autograd.Variable", "torch.Variable", "torch.nn.Parameter"}
@@ -75,21 +79,42 @@ def raw_variables(context: Context) -> Iterator[RawTensor]:
                 continue
         if allocation is None:
             continue
-        uses = [n for n in context.walk() if isinstance(n, ast.Name) and n.id == name and n.lineno >= statement.lineno]
-        uses = [node for node in uses if isinstance(node.ctx, ast.Load) or node is not statement.targets[0]]
-        if any(not isinstance(node.ctx, ast.Load) for node in uses):
+        later = (n for n in context.walk() if isinstance(n, ast.Name) and n.id == name and n.lineno >= statement.lineno)
+        uses = [(context, node) for node in later if node is not statement.targets[0]]
+        uses += _in_functions(context, name)
+        if any(not isinstance(node.ctx, ast.Load) and not _is_step(where, node) for where, node in uses):
             continue
-        optimized = [node for node in uses if _in_optimizer(context, node)]
+        optimized = [node for where, node in uses if _in_optimizer(where, node)]
         trained = bool(optimized) or _requires_grad(value)
-        read = [node for node in uses if _is_read(context, node)]
-        if trained and read and all(_is_harmless(context, node) or node in optimized for node in uses):
+        read = [(where, node) for where, node in uses if _is_read(where, node)]
+        harmless = (_is_harmless(where, node) or _is_step(where, node) or node in optimized for where, node in uses)
+        if trained and read and all(harmless):
+            where, first = read[0]
             yield RawTensor(
                 place=context.snippet.place(value),
                 name=name,
                 call=allocation[0],
-                used=context.snippet.place(read[0]),
+                used=where.snippet.place(first),
                 trained=True,
             )
+
+
+def _is_step(context: Context, node: ast.AST) -> bool:
+    """Whether something is added to a tensor, or it is scaled: ``w -= rate * w.grad``."""
+    parent = context.snippet.parents.get(node)
+    return isinstance(parent, ast.AugAssign) and parent.target is node
+
+
+def _in_functions(context: Context, name: str) -> list[tuple[Context, ast.Name]]:
+    """Where functions of a file use a name of its top level."""
+    found: list[tuple[Context, ast.Name]] = []
+    for start, end, definition in scopes_holding(context.module, ((name,),)) if context.function is None else ():
+        snippet = context.module.quiet_snippet(start, end) if definition is not None else None
+        if snippet is None or not isinstance(snippet.body[0], FunctionNode) or name in bound_in(snippet.body[0]):
+            continue
+        where = replace(context, definition=definition, snippet=snippet)
+        found += [(where, node) for node in snippet.nodes if isinstance(node, ast.Name) and node.id == name]
+    return found
 
 
 def _simple(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
@@ -109,7 +134,7 @@ def _allocation(context: Context, value: ast.expr) -> tuple[str, str | None] | N
         if name in WRAPPERS and value.args:
             wrapper, value = name, value.args[0]
         elif name is not None and (name in torch_api.RAW_FACTORIES or name in torch_api.LEGACY_CONSTRUCTORS):
-            return (name, wrapper) if _is_size(name, value) else None
+            return (name, wrapper) if _is_size(context, name, value) else None
         elif name is None and isinstance(value.func, ast.Attribute) and value.func.attr in MOVES:
             value = value.func.value
         else:
@@ -117,14 +142,13 @@ def _allocation(context: Context, value: ast.expr) -> tuple[str, str | None] | N
     return None
 
 
-def _is_size(name: str, call: ast.Call) -> bool:
+def _is_size(context: Context, name: str, call: ast.Call) -> bool:
     """Whether the arguments of a call can only be a size that is not zero."""
     if any(isinstance(arg, ast.Constant) and arg.value == 0 for arg in call.args):
         return False
     if name not in torch_api.LEGACY_CONSTRUCTORS:
         return torch_api.RAW_FACTORIES[name] == "size" and bool(call.args)
-    numbers = [arg for arg in call.args if isinstance(arg, ast.Constant) and type(arg.value) is int]
-    return len(call.args) > 1 or (len(call.args) == 1 and len(numbers) == 1)
+    return len(call.args) > 1 or (len(call.args) == 1 and is_whole_number(context, call.args[0]))
 
 
 def _requires_grad(value: ast.expr) -> bool:
@@ -193,7 +217,7 @@ def _only_reads(context: Context, call: ast.Call) -> bool:
         last = name.rpartition(".")[2]
         plain = name.startswith(("torch.nn.functional.", "torch.")) and not name.startswith(torch_api.INIT)
         return plain and not last.endswith("_") and last.islower() and not name.startswith(OPTIMIZERS)
-    if own_attribute(call.func) is not None:
+    if own_attribute(call.func) is not None or _is_layer(context, call.func):
         return True  # a layer or a method of the module: it is given the tensor to compute with
     return isinstance(call.func, ast.Attribute) and call.func.attr in (
         "mm",
@@ -203,6 +227,21 @@ def _only_reads(context: Context, call: ast.Call) -> bool:
         "bmm",
         "addmm",
         "dot",
+    )
+
+
+def _is_layer(context: Context, function: ast.expr) -> bool:
+    """Whether a name is that of a layer of torch, or of several in a row, that the same code makes."""
+    made = [
+        node.value
+        for node in context.walk()
+        if isinstance(node, ast.Assign) and isinstance(function, ast.Name) and dotted(node.targets[0]) == function.id
+    ]
+    names = [context.canonical(each.func) or "" for each in made if isinstance(each, ast.Call)]
+    return (
+        bool(made)
+        and len(names) == len(made)
+        and all(name.startswith("torch.nn.") and name.rpartition(".")[2][:1].isupper() for name in names)
     )
 
 
