@@ -83,6 +83,12 @@ def _guards(statement: ast.stmt) -> Iterator[ast.expr]:
         case ast.If(test=test, body=body, orelse=otherwise):
             if any(map(initializes, (*body, *otherwise))):
                 yield test
+        case ast.For(iter=iterated, body=body) if any(map(initializes, body)):
+            for node in ast.walk(iterated):
+                if isinstance(node, ast.comprehension):
+                    yield from node.ifs
+                elif isinstance(node, ast.Lambda):
+                    yield node.body
         case ast.Expr(value=value):
             for node in ast.walk(value):
                 if isinstance(node, ast.IfExp) and initializes(ast.Expr(node.body)):

@@ -24,6 +24,7 @@ WALKS = "modules( children( apply( ._modules"
     nearby=WALKS,
 )
 @reads(TypeTest, scope=Context, words=("modules( children( Module _(", "==A"), nearby=WALKS)
+@reads(TypeTest, scope=Context, words=("issubclass(", "_("))
 def type_tests(context: Context) -> Iterator[TypeTest]:
     """Tests, in a statement, of the type of what is known to be a module."""
     for step in Meanings(context).steps():
@@ -55,6 +56,10 @@ def _type_tests(context: Context, expression: ast.AST, modules: Sequence[str]) -
                     yield _type_test(
                         context, node, "never true", f"isinstance({subject}, {context.snippet.source(kind)})"
                     )
+            case ast.Call(func=ast.Name(id="issubclass"), args=[ast.Name(id=subject), kinds]) if subject in modules:
+                if any(map(context.is_module_class, alternatives(kinds))):
+                    mended = f"isinstance({subject}, {context.snippet.source(kinds)})"
+                    yield _type_test(context, node, "raises TypeError, since it asks for a class", mended)
             case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=subject), kinds]) if subject in modules:
                 if any(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in alternatives(kinds)):
                     yield _type_test(context, node, "raises TypeError, since a text is no class", None)

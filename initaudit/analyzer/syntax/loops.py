@@ -22,6 +22,10 @@ class Loops(ABC):
     def meaning(self, node: ast.expr, names: Names) -> Meaning | None:
         """Return the meaning of an expression, as far as it is known."""
 
+    @abstractmethod
+    def listed(self, node: ast.expr) -> Meaning | None:
+        """Return the meaning of an attribute of the object that holds several modules, as what a loop goes over."""
+
     def elements(self, loop: ast.For | ast.AsyncFor | ast.comprehension, names: Names) -> dict[str, Meaning]:
         """Return the meanings of the variables of a loop."""
         return self._bound(loop.target, loop.iter, loop, names)
@@ -44,7 +48,7 @@ class Loops(ABC):
                     for each, part in pairs
                     for name, meaning in self._bound(each, part, loop, names).items()
                 }
-        found = self.meaning(iterable, names)
+        found = self.meaning(iterable, names) or self.listed(iterable)
         if found is not None and found.what is What.MODULE and found.items:  # a loop over the layers of a sequence
             found = replace(found, what=What.MODULES, kinds=tuple(dict.fromkeys(found.items)), items=())
         if found is None or found.what not in ELEMENTS:

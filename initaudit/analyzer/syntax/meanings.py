@@ -14,7 +14,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, parameters, spelled
-from initaudit.analyzer.syntax.context import own_attribute
+from initaudit.analyzer.syntax.context import method, own_attribute
 from initaudit.analyzer.syntax.draws import class_name_of, of_class_name
 from initaudit.analyzer.syntax.loops import Loops
 from initaudit.analyzer.syntax.meaning import (
@@ -33,7 +33,7 @@ from initaudit.analyzer.syntax.meaning import (
     targets,
 )  # fmt: skip
 from initaudit.analyzer.syntax.models import asked_for, is_basic, is_module, is_single, type_asked_for
-from initaudit.analyzer.syntax.structure import Attribute, constructed
+from initaudit.analyzer.syntax.structure import LISTS, Attribute, constructed
 from initaudit.analyzer.syntax.walks import applied_names
 from initaudit.naming import blocks
 
@@ -340,6 +340,23 @@ class Meanings(Loops):
             return None
         kinds = tuple(dict.fromkeys(layer.kind for layer in held.layers if layer.derived is None))
         return Meaning(What.MODULE, source, kinds=kinds)
+
+    def listed(self, node: ast.expr) -> Meaning | None:
+        """Return the modules of ``self.layers``, if the constructor makes it a list or a sequence of known layers."""
+        name = own_attribute(node)
+        held = self._own_attributes().get(name) if name is not None else None
+        init = method(self.context, "__init__") if held is not None else None
+        if name is None or held is None or init is None or not held.complete:
+            return None
+        values = [
+            each.value
+            for each in init.walk()
+            if isinstance(each, ast.Assign) and any(own_attribute(target) == name for target in each.targets)
+        ]
+        lists = [isinstance(each, ast.Call) and init.canonical(each.func) in LISTS for each in values]
+        if not lists or not all(lists) or any(layer.depth != 1 or layer.derived for layer in held.layers):
+            return None
+        return Meaning(What.MODULES, spelled(node), tuple(dict.fromkeys(layer.kind for layer in held.layers)))
 
     def _own_attributes(self) -> Mapping[str, Attribute]:
         """Return the attributes of the class, shared by the readers of its methods."""
