@@ -10,6 +10,7 @@ from initaudit.analyzer.programs.verdict import written_elsewhere
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.values import Origin
 from initaudit.schemes import Distribution, distribution_of
+from initaudit.schemes.expressions import fold
 
 Start = tuple[Origin, str, Distribution | None]
 """What a parameter's values come from: where, by which canonical call, and what they are drawn from."""
@@ -24,6 +25,9 @@ def start_of(found: Registered) -> Start | None:
     if not storage.writes:
         given = _numbers(storage.origin.node) if storage.origin is not None else ()
         distribution = None if storage.raw else distribution_of(storage.call, (), *given)
+        if storage.factor is not None:
+            number = (factor := fold(storage.factor)) and factor.number
+            distribution = distribution.scaled(number) if distribution is not None and number else None
         return (storage.origin, storage.call, distribution) if storage.origin and distribution else None
     last = storage.writes[-1]
     scheme = last.by.removeprefix("init.").startswith(SCHEMES)
@@ -49,13 +53,17 @@ def _number(node: ast.expr) -> float | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, int | float) else None
 
 
-def is_final(construction: Construction, found: Registered) -> bool:
-    """Whether nobody else writes a trainable parameter once it is constructed."""
+def is_final(construction: Construction, found: Registered, *, held: bool = False) -> bool:
+    """Whether nobody else writes a trainable parameter once it is constructed.
+
+    What is ``held`` by a model whose constructor cannot be followed may still be final.
+    """
+    escaped = found.storage.escaped
     return (
         not _is_frozen(construction, found)
         and next(forgotten_initializers(construction, found), None) is None
         and not written_elsewhere(construction, found)
-        and not found.storage.escaped
+        and not (escaped if held else found.storage.escaped)
     )
 
 

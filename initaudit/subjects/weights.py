@@ -168,3 +168,31 @@ class NamedFan(Fact, frozen=True, kw_only=True):
     axis: int
     other: str
     both: bool = False
+
+
+class SizedScale(Fact, frozen=True, kw_only=True):
+    """A weight of class ``model`` that is drawn with variance one and scaled by an expression of its own sizes.
+
+    The forward sums over ``fan_in`` products. ``degree`` is the power of the sizes in the variance of an output, for
+    inputs of variance one: 0 where the scale fits the sum, -1 where it is too small by the root of one size.
+    """
+
+    place: Place
+    model: str
+    parameter: str
+    use: str
+    factor: str
+    fan_in: Extent
+    degree: float
+
+
+class PartialKernel(Fact, frozen=True, kw_only=True):
+    """A kernel that is written to one channel of a dense convolution's weight; the others keep their draw.
+
+    ``source`` is the assignment, ``axis`` the dimension of the weight with the one index.
+    """
+
+    place: Place
+    source: str
+    axis: int
+    layer: str

@@ -55,17 +55,17 @@ class Weights:
 
     def __init__(self, cls: Class) -> None:
         project, defined = cls.project, cls.defined
-        self._construction: Construction | None = None
+        self.construction: Construction | None = None
         self.registered: list[Registered] = []
         self.uses: list[tuple[Registered, WeightUse]] = []
-        self._final: dict[int, bool] = {}
+        self._final: dict[tuple[int, bool], bool] = {}
         if not project.is_module_class(defined) or not multiplies(cls) or is_template(project, cls.module):
             return
         if unreadable_base(project, defined) is None:
-            self._construction = construct(project, defined)
-            if self._construction.failure is None:
-                self.registered = [each for raw in (True, False) for each in registered(self._construction, raw=raw)]
-                self.uses = list(multiplied_in(self._construction))
+            self.construction = construct(project, defined)
+            if self.construction.failure is None:
+                self.registered = [each for raw in (True, False) for each in registered(self.construction, raw=raw)]
+                self.uses = list(multiplied_in(self.construction))
 
     @staticmethod
     def of(cls: Class) -> Weights:
@@ -79,15 +79,15 @@ class Weights:
     @functools.cached_property
     def is_never_built(self) -> bool:
         """Whether no program builds the class."""
-        built = self._construction
+        built = self.construction
         return built is not None and is_never_built(built.run.project, built.cls, surroundings(built))
 
-    def is_final(self, found: Registered) -> bool:
+    def is_final(self, found: Registered, *, held: bool = False) -> bool:
         """Whether nobody else writes a weight; what is tried to tell that says nothing of another one."""
-        if id(found) not in self._final and self._construction is not None:
-            with trial(self._construction):
-                self._final[id(found)] = is_final(self._construction, found)
-        return self._final[id(found)]
+        if (id(found), held) not in self._final and self.construction is not None:
+            with trial(self.construction):
+                self._final[id(found), held] = is_final(self.construction, found, held=held)
+        return self._final[id(found), held]
 
 
 def multiplied_in(construction: Construction) -> Iterator[tuple[Registered, WeightUse]]:
@@ -101,11 +101,11 @@ def multiplied_in(construction: Construction) -> Iterator[tuple[Registered, Weig
     multiplied = products(construction.run.project, construction.cls, set(drawn)) if drawn else {}
     for name, product in multiplied.items():
         found, (origin, by, distribution) = drawn[name]
-        shape = _shape(found.storage)
+        shape = shape_of(found.storage)
         if shape is None or len(shape) < 2:
             continue
         try:
-            fan_in, fan_out = (_product([shape[at] for at in dims]) for dims in (product.summed, product.kept))
+            fan_in, fan_out = (product_of([shape[at] for at in dims]) for dims in (product.summed, product.kept))
         except IndexError:
             continue
         scheme = _scheme(origin, by)
@@ -121,7 +121,7 @@ def multiplied_in(construction: Construction) -> Iterator[tuple[Registered, Weig
             fan_in=fan_in,
             fan_out=fan_out,
             schemes=(scheme,) if scheme is not None else (),
-            counted=(_product([shape[1], *shape[2:]]), _product([shape[0], *shape[2:]])),
+            counted=(product_of([shape[1], *shape[2:]]), product_of([shape[0], *shape[2:]])),
         )
         yield found, use
 
@@ -142,7 +142,7 @@ def _scheme(origin: Origin, by: str) -> Recognition | None:
     return Recognition(scheme=name, mode=ast.literal_eval(mode)) if known else None
 
 
-def _shape(storage: Storage) -> tuple[Extent, ...] | None:
+def shape_of(storage: Storage) -> tuple[Extent, ...] | None:
     """A shape all of whose sizes have a text of their own."""
     entries = storage.shape or ()
     sizes = [size for entry in entries if (size := _size(entry)) is not None]
@@ -159,7 +159,7 @@ def _size(entry: Value) -> Extent | None:
     return None
 
 
-def _product(sizes: list[Extent]) -> Extent:
+def product_of(sizes: list[Extent]) -> Extent:
     """The product of some sizes, as a number where it is one."""
     number = math.prod(size for size in sizes if isinstance(size, int))
     named = sorted(size for size in sizes if isinstance(size, str))

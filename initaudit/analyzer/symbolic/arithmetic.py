@@ -13,6 +13,7 @@ from initaudit.analyzer.symbolic import tensors
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.values import (
     UNKNOWN,
+    Choice,
     Constant,
     Sequence,
     Signal,
@@ -21,6 +22,7 @@ from initaudit.analyzer.symbolic.values import (
     Value,
     constant,
     joined,
+    leaves,
     text,
 )
 
@@ -53,7 +55,7 @@ def binary(run: Run, kind: type[ast.operator], left: Value, right: Value) -> Val
         both = isinstance(left, Signal) and isinstance(right, Signal | type(UNKNOWN) | Symbol)
         return Signal(None, None, True) if both else signal
     if isinstance(left, Tensor) or isinstance(right, Tensor):
-        return tensors.computed(run, left, right)
+        return _scaled(run, kind, left, right) or tensors.computed(run, left, right)
     if isinstance(left, Constant | Symbol) and isinstance(right, Constant | Symbol):
         if kind is ast.Mult:
             left, right = (right, left) if isinstance(right, Constant) else (left, right)
@@ -68,6 +70,17 @@ def binary(run: Run, kind: type[ast.operator], left: Value, right: Value) -> Val
             run.integers.add(result.text)
         return result
     return UNKNOWN
+
+
+def _scaled(run: Run, kind: type[ast.operator], left: Value, right: Value) -> Value | None:
+    """Values that were just drawn, times or divided by a number."""
+    tensor, other = (right, left) if isinstance(right, Tensor) and kind is ast.Mult else (left, right)
+    if isinstance(other, Choice):
+        computed = [leaf for _, leaf in leaves(other, run.condition) if isinstance(leaf, Symbol) and "(" in leaf.text]
+        other = computed[0] if len(computed) == 1 else other  # what the code computes, and not what it is given
+    if not isinstance(tensor, Tensor) or not isinstance(other, Constant | Symbol) or kind not in (ast.Mult, ast.Div):
+        return None
+    return tensors.scaled(run, tensor, text(other) if kind is ast.Mult else f"1 / ({text(other)})")
 
 
 def _is_integer_constant(value: Value) -> bool:

@@ -35,6 +35,9 @@ from initaudit.analyzer.symbolic.values import (
 )
 from initaudit.schemes import Distribution, distribution_of
 
+DRAWING = {"torch.randn", "torch.rand", "torch.ones"}
+"""Functions whose values are known, whatever they are given."""
+
 
 def fresh(run: Run, call: str, origin: Origin | None, shape: tuple[Value, ...] | None = None) -> Tensor:
     """A tensor whose memory the call itself writes."""
@@ -192,6 +195,18 @@ def computed(run: Run, *operands: Value) -> Value:
     """The result of arithmetic, which is garbage when computed from memory nobody wrote."""
     garbage = dict.fromkeys(storage for operand in operands for each in _garbage(run, operand) for storage in each)
     return Tensor(Memory(Storage(None, "arithmetic", raw=False, condition=run.condition, garbage=tuple(garbage))))
+
+
+def scaled(run: Run, tensor: Tensor, factor: str) -> Tensor | None:
+    """Values that a function of torch has just drawn, times a factor; None for any other tensor."""
+    if not isinstance(tensor.storage, Memory) or tensor.parameter or tensor.part is not None:
+        return None
+    drawn = tensor.storage.storage
+    if drawn.raw or drawn.writes or drawn.call not in DRAWING or drawn.escaped:
+        return None
+    whole = factor if drawn.factor is None else f"({drawn.factor}) * ({factor})"
+    storage = Storage(None, drawn.call, raw=False, condition=run.condition, shape=drawn.shape, factor=whole)
+    return Tensor(Memory(storage))
 
 
 def _garbage(run: Run, value: Value) -> Iterator[tuple[Storage, ...]]:

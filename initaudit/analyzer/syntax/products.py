@@ -33,7 +33,7 @@ ASKED = {"shape", "size", "dim", "ndim", "dtype", "device", "is_cuda", "requires
 """What is asked of a parameter without using its values."""
 PASSES = re.compile(
     r"view|reshape|permute|transpose|t|contiguous|(?:un)?squeeze|flatten|unflatten|chunk|split|unbind|expand|repeat|type_as|"
-    r"to|float|cat|stack|concat|add|sub|sum|\w*drop(?:out)?\w*|\w*identity"
+    r"to|float|i?r?fft[2n]?|cat|stack|concat|add|sub|sum|\w*drop(?:out)?\w*|\w*identity"
 )
 """Names of what gives a product no other scale, as far as its name says."""
 ENDS = re.compile(r"\w*act(?:ivation|ivate)?(?:_?fn|_?func)?\d?|exp|\w*non_?linearity|\w*loss\w*|sin|cos|softmax\w*")
@@ -145,6 +145,8 @@ class _Method(Flow):
     def _viewed(self, node: ast.expr) -> tuple[ast.expr, bool] | None:
         """A view of a tensor, and whether its last two dimensions have changed places."""
         attribute = self.parents.get(node)
+        if isinstance(attribute, ast.Call) and self.context.canonical(attribute.func) == "torch.view_as_complex":
+            return attribute, False
         if not isinstance(attribute, ast.Attribute):
             return None
         if attribute.attr in ("T", "mT"):
