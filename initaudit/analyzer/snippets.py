@@ -166,6 +166,18 @@ def root(node: ast.expr, *, calls: bool = False) -> ast.Name | None:
                 return node if isinstance(node, ast.Name) else None
 
 
+def handed_on(node: ast.expr) -> ast.expr:
+    """The function that is called in the end: ``f`` of ``partial(f, std=1)`` and of ``lambda m: f(m, 1)``."""
+    match node:
+        case ast.Call(func=ast.Name(id="partial") | ast.Attribute(attr="partial"), args=[function, *_]):
+            return function
+        case ast.Lambda(
+            args=ast.arguments(args=[ast.arg(arg=name)]), body=ast.Call(func=function, args=[ast.Name(id=given), *_])
+        ) if given == name:
+            return function
+    return node
+
+
 def alternatives(kinds: ast.expr) -> Iterator[ast.expr]:
     """The classes of ``(A, B)`` or ``A | B``."""
     match kinds:

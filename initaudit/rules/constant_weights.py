@@ -92,6 +92,24 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
                     return self.out(torch.relu(x @ self.w))
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Body(nn.Module):
+                def __init__(self, sizes=(8, 16, 16)):
+                    super().__init__()
+                    self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:])])
+                    for layer in self.layers:
+                        nn.init.zeros_(layer.weight)
+
+                def forward(self, x):
+                    for layer in self.layers:
+                        x = torch.relu(layer(x))
+                    return x
+            """,
+        ),
     )
     valid = (
         Example(

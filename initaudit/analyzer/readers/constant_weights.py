@@ -10,13 +10,14 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import is_always_loaded
 from initaudit.analyzer.readers.weight_uses import Weights
-from initaudit.analyzer.snippets import dotted, root
-from initaudit.analyzer.syntax.context import Class, Context
+from initaudit.analyzer.snippets import defaults, dotted, handed_on, nodes, parameters, root, spelled
+from initaudit.analyzer.syntax.context import Class, Context, method, own_attribute
 from initaudit.analyzer.syntax.draws import class_name_of
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.scopes import scopes
+from initaudit.analyzer.syntax.scopes import scopes, scopes_holding
 from initaudit.analyzer.syntax.structure import constructed
+from initaudit.analyzer.syntax.walks import APPLIED
 from initaudit.analyzer.usage import usage
 from initaudit.subjects.weights import ConstantWeights, WeightUse
 
@@ -36,6 +37,12 @@ DIMENSIONS = {"dim", "ndim", "ndimension"}
     scope=Context,
     words="constant_( fill_( zeros_( ones_( zero_( constant( normal_( normal( ones( zeros( full( _like( ]=",
     nearby="modules( apply( parameters( children(",
+)
+@reads(
+    ConstantWeights,
+    scope=Context,
+    words=("constant_( fill_( zeros_( ones_( zero_(", "'for'"),
+    nearby="ModuleList( Sequential(",
 )
 def constant_weights(context: Context) -> Iterator[ConstantWeights]:
     """Statements of such a walk, where nothing writes the weight again behind them."""
@@ -127,9 +134,40 @@ def _filled(context: Context, call: ast.Call) -> tuple[ast.expr, str] | None:
         without = std is not None and _is_number(std) and _is_zero(ast.unparse(std)) and _is_number(mean)
         return (target, ast.unparse(mean)) if without else None
     numbers = [*arguments, *(each.value for each in call.keywords if each.arg == "val")]
+    numbers = [_given_number(context, each) or each for each in numbers]
     if FILLS[last] is None:
         return target, "1" if last == "ones_" else "0"
     return (target, ast.unparse(numbers[0])) if len(numbers) == 1 and _is_number(numbers[0]) else None
+
+
+def _given_number(context: Context, node: ast.expr) -> ast.expr | None:
+    """The number that a parameter of a function gets wherever the file applies it, by ``partial`` or by default."""
+    function = context.function
+    if function is None or not isinstance(node, ast.Name) or context.cls is not None:
+        return None
+    names = [param.arg for param in parameters(function)]
+    found: dict[str, ast.expr] = {}
+    for start, end, _ in scopes_holding(context.module, APPLIED) if node.id in names[1:] else ():
+        snippet = context.module.quiet_snippet(start, end)
+        for call in snippet.nodes if snippet is not None else ():
+            match call:
+                case ast.Call(func=ast.Attribute(attr="apply"), args=[given]) if (
+                    dotted(handed_on(given)) == function.name
+                ):
+                    number = _bound(given, names.index(node.id), node.id) or defaults(function.args).get(node.id)
+                    if number is None or not _is_number(number):
+                        return None
+                    found[ast.unparse(number)] = number
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _bound(given: ast.expr, position: int, name: str) -> ast.expr | None:
+    """What ``partial(f, name=1)`` or ``lambda m: f(m, 1)`` gives a parameter."""
+    call = given.body if isinstance(given, ast.Lambda) else given
+    if not isinstance(call, ast.Call):
+        return None
+    by_position = call.args[position] if isinstance(given, ast.Lambda) and position < len(call.args) else None
+    return by_position or next((each.value for each in call.keywords if each.arg == name), None)
 
 
 def _replaced(context: Context, target: ast.expr, call: ast.Call) -> tuple[ast.expr, str] | None:
@@ -184,6 +222,8 @@ def _walk(context: Context, target: ast.expr, meaning: Meaning, step: Step, *, z
         return owner.source if owner.element and layers > 1 and not zero else None
     if meaning.attribute != "weight" or not meaning.kinds or not set(meaning.kinds) <= LAYERS:
         return None
+    if owner.element and own_attribute(ast.parse(owner.source, mode="eval").body) is not None:
+        return owner.source if _is_chain(context, owner.source) else None
     if owner.element:
         return owner.source if _of_whole_model(context, owner.source, zero=zero) else None
     return _applied(context, zero=zero) if owner.source == variable.id else None
@@ -201,6 +241,29 @@ def _of_whole_model(context: Context, walk: str, *, zero: bool) -> bool:
     if method not in ("modules()", "named_modules()") or "." in model:
         return False
     return not zero or model == "self" or context.function is None
+
+
+def _is_chain(context: Context, layers: str) -> bool:
+    """Whether the forward gives each layer of a list the output of the one before it, and adds nothing to it."""
+    forward = method(context, "forward")
+    for loop in forward.walk() if forward is not None else ():
+        if not isinstance(loop, ast.For) or layers not in map(spelled, _expressions(loop.iter)):
+            continue
+        layer = dotted(loop.target)
+        for statement in loop.body:
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=signal)], value=value):
+                    calls = [each for each in nodes(value) if isinstance(each, ast.Call) and dotted(each.func) == layer]
+                    chained = any(signal in map(dotted, each.args) for each in calls)
+                    if chained and not any(isinstance(each, ast.BinOp) for each in nodes(value)):
+                        return not any(isinstance(each, ast.AugAssign) for each in loop.body)
+                case _:
+                    pass
+    return False
+
+
+def _expressions(node: ast.expr) -> list[ast.expr]:
+    return [each for each in nodes(node) if isinstance(each, ast.Attribute)]
 
 
 def _layers(context: Context) -> int:
@@ -224,7 +287,7 @@ def _applied(context: Context, *, zero: bool) -> str | None:
         for node in snippet.nodes if snippet is not None else ():
             match node:
                 case ast.Call(func=ast.Attribute(attr="apply", value=owner), args=[given]):
-                    if dotted(given).rpartition(".")[2] == definition.name:
+                    if dotted(handed_on(given)).rpartition(".")[2] == definition.name:
                         if not isinstance(owner, ast.Name) or (
                             zero and scope.definition is not None and owner.id != "self"
                         ):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from initaudit.analyzer.snippets import dotted, nodes, spelled
+from initaudit.analyzer.snippets import dotted, handed_on, nodes, spelled
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meaning import Meaning
 from initaudit.analyzer.syntax.meanings import Meanings
@@ -43,7 +43,7 @@ def given_to(context: Context, *, by_apply: bool) -> Iterator[Given]:
 def _given(call: ast.Call, name: str, *, by_apply: bool) -> ast.expr | None:
     match call:
         case ast.Call(func=ast.Attribute(attr="apply", value=owner), args=[handed]) if by_apply:
-            return owner if dotted(handed).rpartition(".")[2] == name else None
+            return owner if dotted(handed_on(handed)).rpartition(".")[2] == name else None
         case ast.Call(func=function, args=[first, *_]) if not by_apply:
             return first if dotted(function).rpartition(".")[2] == name else None
     return None

@@ -12,7 +12,7 @@ from initaudit.analyzer.frameworks import APPLYING_METHODS
 from initaudit.analyzer.matches import groups
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.snippets import alternatives, dotted
+from initaudit.analyzer.snippets import alternatives, dotted, handed_on
 from initaudit.analyzer.syntax.context import Context, first_parameter, function_context, method, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes_holding
@@ -63,7 +63,7 @@ class Walk:
 
 def applied(context: Context, call: ast.Call) -> Walk | None:
     """The function that ``apply`` is given, when it can be read."""
-    given = call.args[0] if call.args else None
+    given = handed_on(call.args[0]) if call.args else None
     if given is None:
         return None
     name = own_attribute(given)
@@ -86,7 +86,7 @@ def applied_names(context: Context) -> frozenset[str]:
 @functools.lru_cache(maxsize=8)
 def _applied_names(module: Module) -> frozenset[str]:
     return frozenset(
-        last_name(call.args[0])
+        last_name(handed_on(call.args[0]))
         for start, end, _ in scopes_holding(module, APPLIED)
         if (snippet := module.snippet(start, end)) is not None
         for call in snippet.nodes
