@@ -37,6 +37,20 @@ NEUTRAL_BASES = frozenset(
 
 KNOWN_BASES = MODULE_BASES | NEUTRAL_BASES
 
+LIGHTNING_MODULES = {name for name in MODULE_BASES if name.endswith(".LightningModule")}
+LIGHTNING_HOOKS = (
+    "on_",
+    "configure_",
+    "setup",
+    "teardown",
+    "prepare_",
+    "training_",
+    "validation_",
+    "test_",
+    "predict_",
+)
+"""What begins the names of the methods that Lightning calls; it calls no others of a module."""
+
 # What frameworks do with objects of a class that derives from one of theirs, by the package of that base: the methods
 # that they call before the first step, in their order, ...
 BEFORE_TRAINING = (

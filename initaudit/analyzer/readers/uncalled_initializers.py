@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.frameworks import CALLED_BY_FRAMEWORK, RESETS
+from initaudit.analyzer.frameworks import CALLED_BY_FRAMEWORK, LIGHTNING_HOOKS, LIGHTNING_MODULES, RESETS
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.readers.applications import is_program
 from initaudit.analyzer.readers.base import reads
@@ -73,13 +73,15 @@ def nested_initializers(context: Context) -> Iterator[UncalledInitializer]:
     for node in context.walk():
         match node:
             case ast.FunctionDef(name=name, args=ast.arguments(args=[first, *_]), decorator_list=[]):
-                pass
+                given = first.arg
+            case ast.FunctionDef(name=name, args=ast.arguments(args=[], vararg=None, kwonlyargs=[]), decorator_list=[]):
+                given = "self"
             case _:
                 continue
         if node is outer:
             continue
         read = any(isinstance(each, ast.Name) and each.id == name for each in context.walk())
-        if not read and not _reads_all(context) and _draws(context, node, first.arg):
+        if not read and not _reads_all(context) and _draws(context, node, given):
             yield UncalledInitializer(place=_header(context, node), name=name, model=context.cls.qualname)
 
 
@@ -171,13 +173,10 @@ def _is_plain(context: Context, cls: Defined, name: str) -> bool:
     for base in order:
         if isinstance(base, External):
             package = base.name.partition(".")[0]
-            if (
-                not torch_api.is_torch(base.name)
-                and base.name != "object"
-                and not base.name.startswith(("typing.", "abc."))
-            ):
-                return False
-            if name in CALLED_BY_FRAMEWORK.get(package, ()):
+            known = torch_api.is_torch(base.name) or base.name == "object" or base.name.startswith(("typing.", "abc."))
+            if base.name in LIGHTNING_MODULES:
+                known = not name.startswith(LIGHTNING_HOOKS)
+            if not known or name in CALLED_BY_FRAMEWORK.get(package, ()):
                 return False
         elif base != cls and name in base.definition.members:
             return False
