@@ -10,7 +10,7 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.rebound_names import read_by_closures
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.meaning import Names, Step, What
-from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.meanings import COPYING, Meanings
 from initaudit.analyzer.syntax.models import is_model
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.syntax.walks import written
@@ -22,7 +22,8 @@ CONVERSIONS = {"float", "double", "half", "bfloat16", "to", "cpu", "cuda", "type
 """Methods that give back the same tensor when there is nothing to convert."""
 SELECTIONS = {f"torch.{name}" for name in ("tensor", "arange", "randperm", "LongTensor", "randint", "nonzero")}
 """Functions that make an index of several elements."""
-WRITES = torch_api.OVERWRITES | torch_api.PARTIAL_WRITES
+SCALES = {"mul_", "div_", "add_", "sub_", "clamp_", "multiply_", "divide_", "subtract_"}
+WRITES = torch_api.OVERWRITES | torch_api.PARTIAL_WRITES | SCALES
 
 
 @reads(
@@ -30,7 +31,7 @@ WRITES = torch_api.OVERWRITES | torch_api.PARTIAL_WRITES
     scope=Context,
     words=(
         "_(",
-        "clone( repeat( float( double( half( bfloat16( to( cpu( cuda( type( [",
+        "clone( repeat( float( double( half( bfloat16( to( cpu( cuda( type( [ tensor( copy(",
     ),
 )
 @reads(CopyWrite, scope=Context, words=("state_dict(", "update( ]="))
@@ -167,6 +168,8 @@ def _copied(target: ast.expr, context: Context) -> tuple[ast.expr, str] | None:
     how: str | None = None
     while True:
         match target:
+            case ast.Call(func=function, args=[inner, *_]) if (by := context.canonical(function)) in COPYING:
+                target, how = inner, f"`{by}`"
             case ast.Call(func=ast.Attribute(value=inner, attr=name)) if name in COPIES:
                 target, how = inner, f"`{name}`"
             case ast.Call(func=ast.Attribute(value=inner, attr=name)) if name in CONVERSIONS:

@@ -38,6 +38,7 @@ from initaudit.analyzer.syntax.walks import applied_names
 from initaudit.naming import blocks
 
 COPIES = {"clone", "repeat", "tolist"}
+COPYING = {"torch.tensor", "torch.clone", "copy.deepcopy"}
 MAYBE_COPIES = {"float", "double", "half", "bfloat16", "to", "cpu", "cuda", "type", "type_as", "contiguous", "reshape"}
 """Methods that return the same memory if there is nothing to convert."""
 DETACH = {"detach", "detach_", "numpy"}
@@ -373,6 +374,10 @@ class Meanings(Loops):
         name = dotted(function)
         if name in WRAPPERS and node.args:
             return self.meaning(node.args[0], names)
+        if node.args and (by := self.context.canonical(function)) in COPYING:
+            copied = self.meaning(node.args[0], names)
+            tensor = copied is not None and copied.what in TENSORS
+            return Meaning(What.COPY, copied.source, attribute=by) if copied is not None and tensor else None
         if name == "filter" and len(node.args) == 2:
             return self.meaning(node.args[1], names)
         if name == "getattr" and len(node.args) >= 2:
