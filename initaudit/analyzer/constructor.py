@@ -196,7 +196,7 @@ def registered(construction: Construction, *, raw: bool = True) -> Iterator[Regi
     """Yield the storages registered as parameters or buffers when construction ends: the raw ones, or the others."""
     run, instance = construction.run, construction.instance
     seen: set[int] = set()
-    for name, owner in _owners(instance):
+    for name, owner in _owners(instance, layers=raw):
         for key, condition, leaf in modules.members(run, owner):
             if not isinstance(leaf, Tensor) or leaf.part is not None:
                 continue
@@ -211,8 +211,8 @@ def registered(construction: Construction, *, raw: bool = True) -> Iterator[Regi
                     yield Registered(memory.storage, _path(name, owner, shown(key)), kind, when, loaded)
 
 
-def _owners(instance: Instance) -> Iterator[tuple[str, Instance]]:
-    """Yield the object, its attributes that are parameter containers, and the layers of torch that it has."""
+def _owners(instance: Instance, *, layers: bool) -> Iterator[tuple[str, Instance]]:
+    """Yield the object, its attributes that are parameter containers, and the ``layers`` of torch that it has."""
     yield "", instance
     for name, value in instance.attributes.items():
         for _, leaf in leaves(value, TRUE):
@@ -220,7 +220,7 @@ def _owners(instance: Instance) -> Iterator[tuple[str, Instance]]:
                 continue
             if leaf.external in PARAMETER_CONTAINERS:
                 yield name, leaf
-            else:
+            elif layers:
                 yield from _layers(shown(name), leaf)
 
 

@@ -100,6 +100,19 @@ class BrokenTypeTest(Rule[TypeTest]):
             """,
             count=2,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.main = nn.Sequential(nn.Conv2d(3, 8, 3), nn.LeakyReLU(0.2))
+                    for m in self.main:
+                        if issubclass(m, nn.Conv2d):
+                            nn.init.normal_(m.weight, 0.0, 0.02)
+            """,
+        ),
     )
     valid = (
         Example(
