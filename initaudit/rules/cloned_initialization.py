@@ -93,6 +93,20 @@ class ClonedInitialization(Rule[CopiedLayers]):
                     self.experts = nn.ModuleList([Expert(32) for _ in range(3)])
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Experts(nn.Module):
+                def __init__(self, n, d):
+                    super().__init__()
+                    self.w = nn.ParameterList()
+                    for i in range(n):
+                        g = torch.Generator().manual_seed(0)
+                        self.w.append(nn.Parameter(torch.randn(d, d, generator=g) / d**0.5))
+            """,
+        ),
     )
     valid = (
         Example(

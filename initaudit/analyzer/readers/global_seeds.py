@@ -32,7 +32,12 @@ def global_seeds(context: Context) -> Iterator[GlobalSeed]:
     function, cls = context.function, context.cls
     if Scope(context.module, None).is_test:
         return
-    if function is not None:
+    if function is not None and cls is None:
+        cls = _built_by(context, function.name)
+        runs = Runs.IN_CONSTRUCTOR
+        if cls is None:
+            return
+    elif function is not None:
         if cls is None or not context.project.is_module_class(cls):
             return
         running = (name for name in IN_METHODS if name == function.name or _calls(cls, name, function.name))
@@ -60,6 +65,15 @@ def global_seeds(context: Context) -> Iterator[GlobalSeed]:
                     seeded=_is_seeded_by_a_program(context),
                     application=is_of_an_application(context.project, context.module, by_text=True),
                 )
+
+
+def _built_by(context: Context, name: str) -> Defined | None:
+    """A class of modules of the file whose constructor calls a function of the file."""
+    for definition in context.module.outline.classes():
+        cls, init = Defined(context.module, definition), definition.members.get("__init__")
+        if init is not None and name in context.module.usage(init).called and context.project.is_module_class(cls):
+            return cls
+    return None
 
 
 def _is_seeded_by_a_program(context: Context) -> bool:

@@ -42,6 +42,59 @@ def seeded_siblings(context: Context) -> Iterator[CopiedLayers]:
             )
 
 
+@reads(CopiedLayers, scope=Context, words=("'for'", "manual_seed("), nearby="Parameter", named="__init__")
+def seeded_draws(context: Context) -> Iterator[CopiedLayers]:
+    """Parameters that each round of a loop draws with a new generator of one seed, and adds to a list of the object."""
+    if context.cls is None or not context.project.is_module_class(context.cls):
+        return
+    for loop in (node for node in context.walk() if isinstance(node, ast.For)):
+        for statement in loop.body:
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=generator)], value=value) if seeds := _new_generators(
+                    context, value
+                ):
+                    name = _adds_drawn(context, loop.body, generator)
+                case ast.Expr(value=ast.Call() as added) if seeds := _new_generators(context, added):
+                    name = own_attribute(added.func.value) if isinstance(added.func, ast.Attribute) else None
+                case _:
+                    continue
+            if name is not None:
+                yield CopiedLayers(
+                    observer=Observer.ANALYZER,
+                    place=context.snippet.place(seeds[0]),
+                    model=context.cls.qualname,
+                    name=name,
+                    source=context.snippet.source(seeds[0]),
+                    seeded=True,
+                )
+
+
+def _new_generators(context: Context, value: ast.expr) -> list[ast.Call]:
+    """The calls in an expression that make a generator of a number: ``torch.Generator().manual_seed(0)``."""
+    return [
+        node
+        for node in nodes(value)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "manual_seed"
+        if isinstance(node.func.value, ast.Call) and context.canonical(node.func.value.func) == "torch.Generator"
+        if len(node.args) == 1 and isinstance(node.args[0], ast.Constant)
+    ]
+
+
+def _adds_drawn(context: Context, body: list[ast.stmt], generator: str) -> str | None:
+    """The attribute that a loop adds to what it draws with a generator."""
+    for statement in body:
+        match statement:
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="append", value=owner)) as added):
+                given = (
+                    each.value for each in nodes(added) if isinstance(each, ast.keyword) and each.arg == "generator"
+                )
+                if any(isinstance(each, ast.Name) and each.id == generator for each in given):
+                    return own_attribute(owner)
+            case _:
+                pass
+    return None
+
+
 def _made_alike(context: Context, items: ast.expr) -> ast.Call | None:
     """The call that makes every item, where what it is given does not change from one to the next."""
     if isinstance(items, ast.Starred):
