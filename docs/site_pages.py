@@ -13,9 +13,10 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from initaudit.engine import Task, mend, reading
+from initaudit.engine import Task, mend
 from initaudit.files import decode_source
 from initaudit.finding import Applicability, Observer
+from initaudit.observers import reading
 from initaudit.rules import catalogue
 from initaudit.rules.base import AnyRule, Default, Example
 from initaudit.settings import Overrides, load
@@ -30,6 +31,10 @@ JUDGED = {
     "unseen.csv": "public repositories",
     "wild.csv": "more public repositories",
     "first_reading.csv": "public repositories that nobody had run before",
+    "second_reading.csv": "public repositories that nobody had run before, read after the first ones",
+    "third_reading.csv": "public repositories that nobody had run before, read third",
+    "fourth_reading.csv": "public repositories that nobody had run before, read fourth",
+    "fifth_reading.csv": "public repositories that nobody had run before, read fifth",
     "new_rules.csv": "released packages, when the rule was new",
     "architectures_findings.csv": "built architectures",
 }
