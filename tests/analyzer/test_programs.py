@@ -88,6 +88,79 @@ SILENT = {
         "train": "from net import Net\nnet = nn.DataParallel(Net(3)).cuda()\nfor p in net.parameters():\n"
         "    if p.dim() > 1:\n        nn.init.xavier_normal_(p)\n",
     },
+    "the tensors of its state": {
+        "net": NET,
+        "train": "from net import Net\nnet = Net(3)\nfor name, value in net.state_dict().items():\n"
+        "    value.normal_(0, 0.1)\n",
+    },
+    "an entry of its state": {
+        "net": NET,
+        "train": "from net import Net\nnet = Net(3)\nstate = net.state_dict()\n"
+        "state['layer.weight'] = torch.randn(3, 3)\nnet.load_state_dict(state)\n",
+    },
+    "a state that is drawn": {
+        "net": NET,
+        "train": "from net import Net\nnet = Net(3)\n"
+        "net.load_state_dict({k: torch.randn_like(v) for k, v in net.state_dict().items()})\n",
+    },
+    "a vector": {
+        "net": NET,
+        "train": "from net import Net\nfrom torch.nn.utils import vector_to_parameters\nnet = Net(3)\n"
+        "vector_to_parameters(torch.randn(9), net.parameters())\n",
+    },
+    "all at once": {
+        "net": NET,
+        "train": "from net import Net\nnet = Net(3)\ntorch._foreach_zero_(list(net.parameters()))\n",
+    },
+    "a script writes the weight of a subclass": {
+        "train": "from layer import Layer\n\nclass Own(Layer):\n    def __init__(self):\n        super().__init__(3)\n"
+        "        self.fc = nn.Linear(3, 3)\n\nnet = Own()\nnn.init.normal_(net.weight)\n"
+    },
+    "a function fills a subclass without a constructor": {
+        "train": "from layer import Layer\n\nclass Own(Layer):\n    pass\n\ndef make():\n    net = Own(3)\n"
+        "    net.weight.data = torch.ones(3, 3)\n    return net\n\nmake().train()\n"
+    },
+    "a decorator that gives it another constructor": {
+        "net": NET,
+        "train": """
+            from layer import Layer
+
+            def filled(cls):
+                old = cls.__init__
+
+                def __init__(self, *args):
+                    old(self, *args)
+                    for p in self.parameters():
+                        nn.init.normal_(p)
+
+                cls.__init__ = __init__
+                return cls
+
+            @filled
+            class Filled(Layer):
+                pass
+
+            Filled(3).train()
+        """,
+    },
+    "a metaclass that calls its initializer": {
+        "net": NET,
+        "train": """
+            from layer import Layer
+
+            class Filling(type):
+                def __call__(cls, *args):
+                    made = super().__call__(*args)
+                    made.fill()
+                    return made
+
+            class Filled(Layer, metaclass=Filling):
+                def fill(self):
+                    nn.init.normal_(self.weight)
+
+            Filled(3).train()
+        """,
+    },
     "a script defines functions within statements": {
         "net": NET,
         "train": "from net import Net\nnet = Net(3)\nif net.training:\n    # a schedule\n    def rate(step):\n"
@@ -139,6 +212,25 @@ RAW = {
         "net": NET,
         "train": "from net import Net\nnet = Net(3)\n"
         "for p in net.parameters():\n    if p.dim() == 1:\n        p.data.zero_()\n",
+    },
+    "a subclass with a constructor of its own": {
+        "train": "from layer import Layer\n\nclass Own(Layer):\n    def __init__(self):\n        super().__init__(3)\n"
+        "        self.fc = nn.Linear(3, 3)\n\nnet = Own()\nnn.init.normal_(net.fc.weight)\n"
+    },
+    "a vector of its own": {
+        "net": NET,
+        "train": "from net import Net\nfrom torch.nn.utils import parameters_to_vector\nnet = Net(3)\n"
+        "parameters_to_vector(net.parameters()).zero_()\n",
+    },
+    "an entry of a state that nothing loads": {
+        "net": NET,
+        "train": "from net import Net\nnet = Net(3)\nstate = net.state_dict()\n"
+        "state['layer.weight'] = torch.randn(3, 3)\nnet.train()\n",
+    },
+    "a decorator that registers a class": {
+        "net": NET,
+        "train": "from layer import Layer\nKNOWN = []\n\ndef known(cls):\n    KNOWN.append(cls)\n    return cls\n\n"
+        "@known\nclass Other(Layer):\n    pass\n\nnet = Other(3)\nnet.train()\n",
     },
     "a main function": {
         "net": NET,
@@ -474,6 +566,10 @@ BEST = "    for x in data:\n        net(x).backward()\n        if x.best:\n     
         (OWN + "    best = torch.load(data)\n    net.load_state_dict(best)\n", Only.CHECKPOINT),
         (
             OWN + "    its = fetch(data)\n    net.load_state_dict(copy.deepcopy(its.state_dict()))\n",
+            Only.CHECKPOINT,
+        ),
+        (
+            OWN + "    best = net.state_dict()\n    best.update(torch.load(data))\n    net.load_state_dict(best)\n",
             Only.CHECKPOINT,
         ),
         (

@@ -271,6 +271,8 @@ def programs(
             break
         if words and not _may_initialize(scope, words):
             continue
+        if scope.defined is not None and construction.cls in (run.project.mro(scope.defined) or ()):
+            continue  # the code that builds a subclass decides
         inner = surrounding.through[scope]
         known = [each for each in inner if each in followed]
         if not known or len(known) < len(inner) or any(_is_open(followed[each]) for each in known):

@@ -304,6 +304,8 @@ def _sequence_method(run: Run, owner: Sequence, name: str, args: list[Value]) ->
 
 def _mapping_method(run: Run, owner: Mapping, name: str, args: list[Value]) -> Value:
     match name, args:
+        case "copy", []:
+            return Mapping(dict(owner.items), owner.complete)
         case "items", _:
             pairs: list[Value] = [Sequence([_key(key), value], is_list=False) for key, value in owner.items.items()]
             return Sequence(pairs, owner.complete)
@@ -315,6 +317,9 @@ def _mapping_method(run: Run, owner: Mapping, name: str, args: list[Value]) -> V
             return owner.items.get(key, default[0] if default and owner.complete else UNKNOWN if default else NONE)
         case "update", [Mapping(items=items)]:
             owner.items.update(items)
+            return NONE
+        case "update", [other]:
+            owner.items["?update"], owner.complete = other, False
             return NONE
         case _:
             return UNKNOWN

@@ -223,7 +223,8 @@ def _construct_in_program(
         following.is_certain = True
         if cls != built.cls:
             built.cls = cls
-            _run_constructor(run, built, args, keywords, origin)
+            if run.project.method(cls, "__init__") != following.constructor:
+                _run_constructor(run, built, args, keywords, origin)
         return built
     passed = any(isinstance(value, Instance | Tensor) for value in (*args, *keywords.values()))
     if cls not in run.holding and (instance.external is not None or not (passed or following.uses(cls))):
@@ -309,6 +310,8 @@ def call_api(run: Run, name: str, args: list[Value], keywords: dict[str, Value],
         return builtin_functions.call(run, name.removeprefix("builtins."), args, keywords, origin)
     if name in ("typing.cast", "typing_extensions.cast") and len(args) == 2:
         return args[1]
+    if name in ("copy.copy", "copy.deepcopy") and args and isinstance(args[0], Mapping):
+        return Mapping(dict(args[0].items), args[0].complete)
     if name == "functools.partial" and args:
         return _partial(run, args, keywords)
     if name.startswith("math."):

@@ -361,7 +361,16 @@ def _items(run: Run, instance: Instance, args: list[Value], keywords: dict[str, 
 
 
 def _state(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
-    return Symbol(f"{_own_state(instance)}()")
+    """Return the tensors of a module by their names: they share its memory."""
+    named = _named(run, instance)
+    return Mapping(named, complete=False) if named else Symbol(f"{_own_state(instance)}()")
+
+
+def _named(run: Run, instance: Instance) -> dict[str, Value]:
+    """The parameters of a module by their names; nothing where some name is computed."""
+    pairs = [pair.items for pair in named_parameters(run, instance) if isinstance(pair, Sequence)]
+    known = {name.value: value for name, value in pairs if isinstance(name, Constant) and isinstance(name.value, str)}
+    return known if len(known) == len(pairs) else {}
 
 
 def _own_state(instance: Instance) -> str:
@@ -370,13 +379,29 @@ def _own_state(instance: Instance) -> str:
 
 def _load(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     """Write the module, unless its own earlier state is loaded (such as the best state of a training)."""
+    own = _named(run, instance)
+    memory = {id(leaf.storage) for value in own.values() for leaf in inside(value) if isinstance(leaf, Tensor)}
     loaded = [each for each in inside(args[0]) if each is not UNSET and each != NONE] if args else []
-    if loaded and all(isinstance(each, Symbol) and _own_state(instance) in each.text for each in loaded):
+    if loaded and all(_is_own(each, instance, memory) for each in loaded):
         return UNKNOWN
-    if run.following is not None:
+    if run.following is None:
+        return _lose(run, instance, args, keywords, origin)
+    state = args[0] if args else UNKNOWN
+    if isinstance(state, Mapping) and state.items and state.items.keys() <= own.keys():
+        for name, value in state.items.items():
+            if not all(_is_own(each, instance, memory) for each in inside(value)):
+                made = all(isinstance(each, Tensor) for each in inside(value))
+                initialize(run, own[name], "Tensor.copy_" if made else LOADS, origin)
+    else:
         initialize(run, instance, LOADS, origin)
-        return UNKNOWN
-    return _lose(run, instance, args, keywords, origin)
+    return UNKNOWN
+
+
+def _is_own(value: Value, instance: Instance, memory: set[int]) -> bool:
+    """Whether a value is of a module's own state, or a copy of it."""
+    if isinstance(value, Tensor):
+        return id(value.storage) in memory
+    return isinstance(value, Symbol) and _own_state(instance) in value.text
 
 
 def _lose(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
