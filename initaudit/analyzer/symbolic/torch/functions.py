@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from initaudit.analyzer.symbolic import modules, signals, tensors
+from initaudit.analyzer.symbolic import signals, tensors
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.torch.call import Call, Handler
-from initaudit.analyzer.symbolic.values import NONE, UNKNOWN, Instance, Signal, Symbol, Tensor, Value, text
+from initaudit.analyzer.symbolic.values import UNKNOWN, Instance, Signal, Symbol, Tensor, Value, text
 
 
 def functional(run: Run, call: Call) -> Value:
@@ -14,10 +14,7 @@ def functional(run: Run, call: Call) -> Value:
 
 
 def utility(run: Run, call: Call) -> Value:
-    """``torch.nn.utils``: reparametrizations give their module back, and a vector replaces the values of parameters."""
-    if call.short == "vector_to_parameters":
-        modules.initialize(run, call.argument(1, "parameters"), call.name, call.origin)
-        return NONE
+    """``torch.nn.utils``: reparametrizations give their module back."""
     if call.short in ("weight_norm", "spectral_norm", "orthogonal", "register_parametrization", "remove_weight_norm"):
         return call.args[0] if call.args else UNKNOWN
     if call.short not in ("clip_grad_norm_", "clip_grad_value_", "parameters_to_vector"):
@@ -47,13 +44,4 @@ def _same(run: Run, call: Call) -> Value:
     return call.args[0] if call.args else UNKNOWN
 
 
-def _each(run: Run, call: Call) -> Value:
-    """What replaces the values of each tensor in a list."""
-    modules.initialize(run, call.argument(0, "self"), call.name, call.origin)
-    return NONE
-
-
-HANDLERS: dict[str, Handler] = {
-    **dict.fromkeys(("torch.Size", "torch.Variable", "torch.autograd.Variable"), _same),
-    **dict.fromkeys(("torch._foreach_zero_", "torch._foreach_copy_"), _each),
-}
+HANDLERS: dict[str, Handler] = dict.fromkeys(("torch.Size", "torch.Variable", "torch.autograd.Variable"), _same)

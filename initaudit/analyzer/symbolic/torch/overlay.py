@@ -6,9 +6,29 @@ from initaudit.analyzer.symbolic import modules
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.torch import factories, functions, initializers, layers
 from initaudit.analyzer.symbolic.torch.call import Call, Handler
-from initaudit.analyzer.symbolic.values import Instance, Origin, Value
+from initaudit.analyzer.symbolic.values import NONE, Instance, Origin, Value
 
-HANDLERS: dict[str, Handler] = {**factories.HANDLERS, **initializers.HANDLERS, **functions.HANDLERS, **layers.HANDLERS}
+FILLING = {
+    "torch._foreach_copy_": (0, "self"),
+    "torch._foreach_zero_": (0, "self"),
+    "torch.nn.utils.vector_to_parameters": (1, "parameters"),
+    "torch.nn.utils.convert_parameters.vector_to_parameters": (1, "parameters"),
+}
+"""Functions that replace the values of all tensors in one of their arguments: its position and its name."""
+
+
+def _fill(run: Run, call: Call) -> Value:
+    modules.initialize(run, call.argument(*FILLING[call.name]), call.name, call.origin)
+    return NONE
+
+
+HANDLERS: dict[str, Handler] = {
+    **factories.HANDLERS,
+    **initializers.HANDLERS,
+    **functions.HANDLERS,
+    **layers.HANDLERS,
+    **dict.fromkeys(FILLING, _fill),
+}
 """By the full name."""
 PACKAGES: dict[str, Handler] = {
     "torch": functions.other,
