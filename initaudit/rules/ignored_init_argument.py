@@ -14,7 +14,7 @@ class IgnoredInitArgument(Rule[IgnoredArgument]):
     ## What it does
     Reports an initializer that writes a constant, although the constructor of the class takes an argument for the value
     (`init_values`, `init_std`, `init_gain`) that has no other effect: it is multiplied into memory that is then overwritten,
-    or stored under a name that nothing reads.
+    or stored under a name that nothing reads. It also reports a function that never reads the `gain` it is given.
 
     ## Why is this bad?
     The parameter gets the constant whatever the argument is. A layer scale that should start at 1e-5 starts at 1.
@@ -90,6 +90,34 @@ class IgnoredInitArgument(Rule[IgnoredArgument]):
                     nn.init.normal_(self.fc.weight, std=0.02)
             """
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Encoder(nn.Module):
+                def __init__(self, d, initializer_range=0.02):
+                    super().__init__()
+                    self.initializer_range = initializer_range
+                    self.fc = nn.Linear(d, d)
+                    self.apply(self._start)
+
+                def _start(self, m):
+                    if isinstance(m, nn.Linear):
+                        nn.init.normal_(m.weight, mean=0.0, std=0.02)
+            """
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def layer_init(layer, gain=2**0.5, bias=0.0):
+                nn.init.orthogonal_(layer.weight, 2**0.5)
+                nn.init.constant_(layer.bias, bias)
+                return layer
+
+            head = layer_init(nn.Linear(64, 2), gain=0.01)
+            """
+        ),
     )
     valid = (
         Example(
@@ -126,9 +154,7 @@ class IgnoredInitArgument(Rule[IgnoredArgument]):
     )
 
     def check(self, subject: IgnoredArgument) -> Iterator[Finding]:
-        message = (
-            f"`{subject.written}` writes a constant, so the constructor argument `{subject.argument}` has no effect"
-        )
+        message = f"`{subject.written}` does not depend on the argument `{subject.argument}`, which has no effect"
         if subject.chooses:
             message = f"`{subject.written}` overwrites what the constructor chose for `{subject.parameter}` according to `{subject.argument}`"
         yield self.finding(

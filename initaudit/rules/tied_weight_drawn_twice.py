@@ -104,6 +104,24 @@ class TiedWeightDrawnTwice(Rule[TiedDraw]):
                 return model
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Tied(nn.Module):
+                def __init__(self, n=64, h=16):
+                    super().__init__()
+                    self.enc = nn.Linear(n, h)
+                    self.dec = nn.Linear(h, n)
+                    self.dec.weight.data = self.enc.weight.data.t()
+                    nn.init.xavier_uniform_(self.enc.weight)
+                    nn.init.kaiming_normal_(self.dec.weight)
+
+                def forward(self, x):
+                    return self.dec(torch.relu(self.enc(x)))
+            """
+        ),
     )
     valid = (
         Example(

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import parameters
-from initaudit.analyzer.syntax.context import Context, in_order, method, own_attribute
+from initaudit.analyzer.snippets import dotted, parameters
+from initaudit.analyzer.syntax.context import Context, first_parameter, in_order, method, own_attribute
+from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.walks import written
 from initaudit.analyzer.usage import usage
 from initaudit.subjects.calls import IgnoredArgument
@@ -125,6 +126,14 @@ def _constants(context: Context, names: set[str]) -> Iterator[Constant]:
             case ast.Expr(value=ast.Call(func=called, args=[])) if (name := own_attribute(called)) is not None:
                 found = method(context, name) if INITIALIZING.search(name) else None
                 own += [found] if found is not None else []
+            case ast.Expr(value=ast.Call(func=called, args=[given])) if (
+                own_attribute(called) == "apply" and (name := own_attribute(given)) is not None
+            ):
+                found = method(context, name)
+                if found is not None and found.function is not None:
+                    for inner in in_order(found.function.body):
+                        if isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Call):
+                            yield from _constant(found, inner.value, names & DRAWS)
             case _:
                 pass
     for each in own:
@@ -165,7 +174,7 @@ def ignored_schemes(context: Context) -> Iterator[IgnoredArgument]:
     for param in parameters(function):
         if not SCHEME.match(param.arg):
             continue
-        chosen = _chosen(function, param.arg)
+        chosen = _chosen(context, function, param.arg)
         stored = {
             name
             for node in ast.walk(function)
@@ -210,13 +219,16 @@ def _pairs(node: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
                 yield name, value
 
 
-def _chosen(function: ast.FunctionDef | ast.AsyncFunctionDef, argument: str) -> set[str]:
+def _chosen(context: Context, function: ast.FunctionDef | ast.AsyncFunctionDef, argument: str) -> set[str]:
     """The parameters whose values depend on a comparison of an argument with a text."""
     local: set[str] = set()
     chosen: set[str] = set()
     for node in in_order(function.body):
         if isinstance(node, ast.If) and _compares(node.test, argument):
             for inner in in_order([*node.body, *node.orelse]):
+                if isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Call):
+                    drawn = own_attribute(target_of(context, inner.value))
+                    chosen |= {drawn} if drawn is not None else set()
                 if isinstance(inner, ast.Assign):
                     local |= {
                         each.id for target in inner.targets for each in ast.walk(target) if isinstance(each, ast.Name)
@@ -258,3 +270,40 @@ def _own_reads(function: ast.AST) -> Iterator[str]:
         name = own_attribute(node)
         if name is not None:
             yield name
+
+
+SPREADS = {"gain", "std", "scale", "val", "value", "sigma", "init_std", "init_scale", "bias_const", "bias_value"}
+"""Arguments of a function that initializes a layer which say with which number."""
+
+
+@reads(IgnoredArgument, scope=Context, words="_(", nearby="gain= std= scale= val= value= sigma= init_std= bias_const=")
+def unread_arguments(context: Context) -> Iterator[IgnoredArgument]:
+    """Functions that initialize a layer and never read the number that a caller in the file gives them for that."""
+    function, definition = context.function, context.definition
+    if function is None or definition is None or context.cls is not None or function.decorator_list:
+        return
+    read = {node.id for node in context.walk() if isinstance(node, ast.Name)}
+    unread = {param.arg for param in parameters(function)[1:] if param.arg in SPREADS - read}
+    first = first_parameter(context)
+    drawn = [
+        call
+        for call in context.calls()
+        if (target := written(context, call)) is not None and dotted(target).partition(".")[0] == first
+    ]
+    if not unread or not drawn or "locals" in read or definition.parent is not None:
+        return
+    for start, end, _ in scopes_holding(context.module, ((definition.name,),)):
+        snippet = context.module.quiet_snippet(start, end)
+        for call in snippet.nodes if snippet is not None else ():
+            if not isinstance(call, ast.Call) or dotted(call.func) != definition.name:
+                continue
+            given = next((each.arg for each in call.keywords if each.arg in unread), None)
+            if given is not None:
+                yield IgnoredArgument(
+                    place=context.snippet.place(drawn[0]),
+                    model=definition.name,
+                    parameter=None,
+                    argument=given,
+                    written=context.snippet.source(drawn[0]),
+                )
+                return

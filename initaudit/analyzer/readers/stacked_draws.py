@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.snippets import nodes, root
 from initaudit.analyzer.syntax.context import Context, function_context, own_attribute
 from initaudit.analyzer.syntax.flow import NO_FORWARD
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
@@ -20,7 +21,12 @@ SCHEMES = ("xavier_", "orthogonal_", "glorot")
 FUSED = {2: "matrices", 3: "matrices (query, key and value)", 4: "gates"}
 
 
-@reads(StackedDraw, scope=Context, words="xavier_ orthogonal_", nearby="LSTM GRU chunk( split( unbind( in_proj")
+@reads(
+    StackedDraw,
+    scope=Context,
+    words="xavier_ orthogonal_",
+    nearby="LSTM GRU chunk( split( unbind( reshape( view( in_proj",
+)
 def stacked_draws(context: Context) -> Iterator[StackedDraw]:
     """Calls of such an initializer whose target's parts are known."""
     meanings = Meanings(context)
@@ -32,6 +38,10 @@ def stacked_draws(context: Context) -> Iterator[StackedDraw]:
                 continue
         name = (context.canonical(call.func) or "").removeprefix(torch_api.INIT)
         meaning = meanings.meaning(target, step.names)
+        variable = root(target)
+        bound = step.names.get(variable.id) if variable is not None else None
+        if meaning is not None and bound is not None and bound.element and bound.what is What.PARAMETER:
+            meaning = replace(meaning, element=True)  # the data of it
         if not name.startswith(SCHEMES) or meaning is None or meaning.part or meaning.what is not What.PARAMETER:
             continue
         found = _gates(context, meanings, meaning, step) or _fused(context, target, call)
@@ -112,7 +122,7 @@ def _multiple(size: ast.expr) -> int | None:
 def _splits(node: ast.AST, count: int) -> bool:
     """``x.chunk(3, dim=-1)``, ``torch.chunk(x, 3)``, or an assignment of that many names from a split."""
     match node:
-        case ast.Call(func=ast.Attribute(attr="chunk" | "tensor_split"), args=args):
+        case ast.Call(func=ast.Attribute(attr="chunk" | "tensor_split" | "reshape" | "view"), args=args):
             return any(isinstance(arg, ast.Constant) and arg.value == count for arg in args)
         case ast.Assign(
             targets=[ast.Tuple(elts=elements)], value=ast.Call(func=ast.Attribute(attr="split" | "unbind"))

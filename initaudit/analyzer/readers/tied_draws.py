@@ -18,6 +18,7 @@ from initaudit.subjects.weights import TiedDraw
 
 
 @reads(TiedDraw, scope=Context, words=("=weight", ".weight="), named="__init__")
+@reads(TiedDraw, scope=Context, words=(".data=", "normal_( uniform_( orthogonal_("), named="__init__")
 def tied_draws(context: Context) -> Iterator[TiedDraw]:
     """In a constructor: a tie, and what draws or replaces one of the two anew behind it."""
     function, cls = context.function, context.cls
@@ -135,12 +136,28 @@ def _keeps(statement: ast.Assign, names: tuple[str, str]) -> bool:
 def tie(statement: ast.stmt) -> tuple[str, str] | None:
     """The attributes whose weights a statement makes one: ``self.head.weight = self.embedding.weight``."""
     match statement:
-        case ast.Assign(
-            targets=[ast.Attribute(value=one, attr="weight")], value=ast.Attribute(value=other, attr="weight")
-        ):
-            names = own_attribute(one), own_attribute(other)
-            return (names[0], names[1]) if names[0] is not None and names[1] is not None else None
+        case ast.Assign(targets=[target], value=value):
+            names = _of_weight(target), _of_weight(_untransposed(value))
+            whole = isinstance(target, ast.Attribute) and (target.attr == "data" or value is _untransposed(value))
+            return (names[0], names[1]) if whole and names[0] is not None and names[1] is not None else None
     return None
+
+
+def _of_weight(node: ast.expr) -> str | None:
+    """The attribute of the object whose weight, or the data of it, an expression is."""
+    if isinstance(node, ast.Attribute) and node.attr == "data":
+        node = node.value
+    return own_attribute(node.value) if isinstance(node, ast.Attribute) and node.attr == "weight" else None
+
+
+def _untransposed(node: ast.expr) -> ast.expr:
+    """What ``w.t()``, ``w.T`` and ``w.transpose(0, 1)`` are a view of."""
+    match node:
+        case ast.Attribute(value=inner, attr="T" | "mT"):
+            return inner
+        case ast.Call(func=ast.Attribute(value=inner, attr="t" | "transpose")):
+            return inner
+    return node
 
 
 def _drawn_as(
