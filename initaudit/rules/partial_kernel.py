@@ -36,10 +36,11 @@ class PartialKernelWritten(Rule[PartialKernel]):
 
     ## Known problems
     Only layers that the same file creates are judged. In timm 1.0.31, transformers 5.23.0, diffusers 0.42.1 and
-    torch_geometric 2.8.1 it reports nothing.
+    torch_geometric 2.8.1 it reports nothing; in 75 repositories of users one place, which is right.
 
     ## References
     - [ConvTranspose2d](https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html): the shape of the weight
+    - [CenterNet#817: bilinear kernels in a dense transposed convolution](https://github.com/xingyizhou/CenterNet/issues/817)
     """
 
     code = "INI111"
