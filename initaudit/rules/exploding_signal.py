@@ -30,6 +30,8 @@ from initaudit.timeline import Layer, SignalProfile
 
 SHARP, ALONE = 8.0, 0.8
 """The standard deviation of attention logits, and the largest share of a softmax, from which it is saturated."""
+BIASES = 0.5
+"""The share of an output's second moment from which its bias makes it, and not the weight."""
 AMPLIFIED = 0.5
 """Decades by which a weight has to amplify its input to be the cause."""
 
@@ -247,9 +249,9 @@ class ExplodingSignal(Rule[SignalProfile]):
 
 
 def amplifies(layer: Layer) -> bool:
-    """Return whether a layer alone makes its input a hundred times larger, and nothing normalizes that."""
+    """Return whether a weight alone makes its input a hundred times larger, and nothing normalizes that."""
     judged = layer.fed and layer.depends is None and not layer.fixed and not layer.normalized
-    return judged and factor(layer) > DECADES
+    return judged and (middle(layer.drowned) or 0.0) < BIASES and factor(layer) > DECADES
 
 
 def rise(layers: Sequence[Layer]) -> float:

@@ -769,6 +769,15 @@ def test_two_layers_that_each_amplify_a_hundredfold_explode(observe: Observe) ->
     assert told(found(observe, lambda: Pair(50.0, beside=True))) == [("INI702", "warning")]
 
 
+def test_biases_over_faint_inputs_amplify_nothing(observe: Observe) -> None:
+    class Faint(Pair):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            hidden = self.enter(1e-6 * x)
+            return hidden[:, :WIDTH] + 1000 * self.leave(1e-6 * hidden)
+
+    assert "INI702" not in [code for code, _ in told(found(observe, lambda: Faint(0.1)))]
+
+
 def test_one_that_does_or_two_that_do_less_do_not(observe: Observe) -> None:
     assert told(found(observe, lambda: Pair(50.0, 1e-4))) == []
     assert [code for code, _ in told(found(observe, lambda: Pair(0.5, beside=True)))] == ["INI705"]
