@@ -344,7 +344,13 @@ def _factors(paths: Sequence[str], timelines: Timelines) -> ZeroFactors:
         parameter=declared[0].name,
         factors=tuple(dict.fromkeys(one.name for one in declared)),
         paths=tuple(paths),
-        gains=tuple(
-            dict.fromkeys(timelines.declared[path].name for path in paths if timelines.tensors[path].dim() == 1)
-        ),
+        gains=tuple(dict.fromkeys(timelines.declared[path].name for path in paths if _is_gain(path, timelines))),
     )
+
+
+def _is_gain(path: str, timelines: Timelines) -> bool:
+    """Whether a vector multiplies: it is no bias of a weight beside it, with an element for each unit of that."""
+    vector = timelines.tensors[path]
+    owner = path.rpartition(".")[0]
+    beside = (one for name, one in timelines.tensors.items() if name.rpartition(".")[0] == owner and one.dim() > 1)
+    return vector.dim() == 1 and not any(one.shape[0] == len(vector) for one in beside)

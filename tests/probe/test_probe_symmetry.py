@@ -582,3 +582,29 @@ def test_a_gain_and_not_the_bias_beside_it_is_the_factor() -> None:
             return x + self.gate * torch.relu(self.norm(self.fc(x)))
 
     assert factors(Block) == [("gate", "norm.weight")]
+
+
+class Conditioned(nn.Module):
+    """A block whose gate is computed, or learned as one number for each channel; its last layer starts at zero."""
+
+    def __init__(self, gate: str) -> None:
+        super().__init__()
+        self.last = nn.Linear(8, 8)
+        fill(self.last, value=0.0)
+        self.gate = {
+            "layer": lambda: nn.Linear(8, 8),
+            "norm": lambda: nn.LayerNorm(8),
+            "vector": lambda: nn.Parameter(torch.zeros(8)),
+        }[gate]()
+        if gate != "vector":
+            fill(self.gate, value=0.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        gate = self.gate(x) if isinstance(self.gate, nn.Module) else self.gate
+        return x + gate * self.last(torch.tanh(x))
+
+
+@pytest.mark.parametrize(("gate", "gains"), [("layer", ()), ("norm", ("gate.weight",)), ("vector", ("gate",))])
+def test_a_bias_is_no_gain(gate: str, gains: tuple[str, ...]) -> None:
+    (fact,) = (one for one in found(lambda: Conditioned(gate)) if isinstance(one, ZeroFactors))
+    assert fact.gains[: len(gains) or None] == gains
