@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import bisect
 import functools
+import itertools
 import keyword
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,12 +41,21 @@ def groups(words: str | Iterable[str]) -> Words:
 
 
 class Matches:
-    """The words that stand in one text; ``roughly`` asks for names and calls alone, which takes less time."""
+    """The words that stand in one text.
 
-    def __init__(self, text: str, *, roughly: bool = False) -> None:
+    Where ``names`` are given, which are all that is in it, names and calls alone are asked for, which takes less time.
+    """
+
+    def __init__(self, text: str, names: str | None = None) -> None:
         self.text = text
-        self._roughly = roughly
+        self._names = names
         self._known: dict[str, bool] = {}
+
+    @staticmethod
+    def roughly(raw: bytes) -> Matches:
+        """Return the words of a file in any encoding, since the letters of words are ASCII: names and calls alone."""
+        names = b" ".join(set(raw.translate(_NAMES_ALONE).split()))
+        return Matches(raw.decode("latin-1"), names.decode("latin-1"))
 
     def holds_all(self, words: Words) -> bool:
         """Whether one word of each group stands in the text."""
@@ -67,9 +77,11 @@ class Matches:
 
     def _looked_for(self, word: str) -> bool:
         name, form, called = _parsed(word)
-        if name.removesuffix("(") not in self.text or (called and name not in self.called):
+        letters = name.removesuffix("(")
+        among = self._names if self._names is not None and letters.isidentifier() else self.text
+        if letters not in among or (called and name not in self.called):
             return False
-        return form is None or (self._roughly and not called) or form(self)
+        return form is None or (self._names is not None and not called) or form(self)
 
     @functools.cached_property
     def statements(self) -> str:
@@ -105,7 +117,7 @@ class Spread:
 
     def holding_all(self, words: Words, among: int, matches: Callable[[int], Matches]) -> int:
         """The stretches ``among`` some in which one word of each group stands; ``matches`` gives the words of one."""
-        for group in words:
+        for group in _cheapest_first(words):
             found = 0
             for word in group:
                 found |= self._holding(word, among & ~found, matches)
@@ -115,7 +127,7 @@ class Spread:
     def _holding(self, word: str, among: int, matches: Callable[[int], Matches]) -> int:
         name, form, called = _parsed(word)
         if called or word.endswith("("):
-            among &= self._calling(name.removesuffix("("), form if called else None)
+            among &= self._calling(word if called else name.removesuffix("(") + "(")
         else:
             if name not in self._named:
                 self._named[name] = self._with(name)
@@ -124,33 +136,30 @@ class Spread:
             return among
         return sum(1 << index for index in _bits(among) if matches(index).holds(word))
 
-    def _calling(self, name: str, form: Callable[[Matches], bool] | None) -> int:
-        """The stretches that call what ends in a name, or in a name that begins with it where a form is given."""
-        known = self._named.get(f"{name}*(" if form else f"{name}(")
-        if known is not None:
-            return known
-        found = 0
-        if name in self._all_calls:
-            fits = re.compile(name + r"\w*(?<!_)\Z").search if form else None
-            for each, stretches in self._calls.items():
-                if each.endswith(name) if fits is None else fits(each):
-                    found |= stretches
-        self._named[f"{name}*(" if form else f"{name}("] = found
-        return found
+    def _calling(self, word: str) -> int:
+        """The stretches that call what ends in the name of a word, or in a name that begins with it: ``init*(``."""
+        known = self._named.get(word)
+        if known is None:
+            names, ends, stretches = self._calls
+            begin, star, _ = word.removesuffix("(").partition("*")
+            known = 0
+            if begin in names:
+                pattern = rf"{begin}\w*(?<!_)\(" if star else re.escape(word)
+                for call in re.finditer(pattern, names):
+                    known |= stretches[bisect.bisect_left(ends, call.end())]
+            self._named[word] = known
+        return known
 
     @functools.cached_property
-    def _calls(self) -> dict[str, int]:
-        """The stretches in which something of a name is called, by its name; special methods are left out."""
+    def _calls(self) -> tuple[str, Sequence[int], Sequence[int]]:
+        """The names that are called, but special methods, each with its bracket; where each ends; who calls it."""
         found: dict[str, int] = {}
         begins = self._begins
         for name, at in _called_names(self.text, begins[0]) if begins else ():
             index = bisect.bisect_right(begins, at) - 1
             found[name] = found.get(name, 0) | 1 << index
-        return found
-
-    @functools.cached_property
-    def _all_calls(self) -> str:
-        return "(".join(self._calls)
+        ends = list(itertools.accumulate(len(name) + 1 for name in found))
+        return "".join(f"{name}(" for name in found), ends, list(found.values())
 
     def _with(self, name: str) -> int:
         """The stretches in which a piece of text stands, or behind which it does before the next one begins."""
@@ -174,10 +183,13 @@ def _bits(number: int) -> Iterator[int]:
 
 
 _BLANKS = " \t\f\\"
+_NAMES_ALONE = bytes(
+    each if each >= 128 or chr(each).isalnum() or each == ord("_") else ord(" ") for each in range(256)
+)
+"""What replaces each byte of a text where only the names in it are kept."""
 _CALLED_NAME = re.compile(r"(\w+)\(")
-_CALL = re.compile(r"\((?<=\w\()(?<!__\()")
-_APART = re.compile(r"(?<=[\s\\])\(")
-_LAST_NAME = re.compile(r"\w+(?<!__)\Z")
+_APART = " \t\f\\\n"
+_LAST_NAME = re.compile(r"(?s:.*\W)?(\w+)\Z")
 _BEGINS_A_LINE = re.compile(r"\n[ \t\f]*\(")
 _GAP = r"(?:[\s\\]|#.*\n)*"
 """What may stand between two tokens."""
@@ -207,18 +219,22 @@ _NO_VALUE = re.compile(r"[=,<>!]|\w\s+\w")
 
 
 def _called_names(text: str, start: int) -> Iterator[tuple[str, int]]:
-    """Yield the name before each bracket of a text, and where the bracket is."""
-    for call in _CALL.finditer(text, start):
-        at = call.start()
-        name = _LAST_NAME.search(text[max(start, at - LONGEST) : at])
-        if name is not None and len(name[0]) == LONGEST:
-            name = _LAST_NAME.search(text[text.rfind("\n", 0, at) + 1 : at])
-        if name is not None:
-            yield name[0], call.end()
-    for bracket in _APART.finditer(text, start):
-        for end in _ends_above(text, bracket.start()):
-            if name := _LAST_NAME.search(end):
-                yield name[0], bracket.start()
+    """Yield the name before each bracket of a text, and where the bracket is; special methods are left out."""
+    pieces, at = text[start:].split("("), start - 1
+    del pieces[-1]
+    for piece in pieces:
+        at += len(piece) + 1
+        before = piece.rstrip(_APART)
+        if before and (before is piece or ("#" not in piece and "\n" not in piece[len(before) :])):
+            ends: Iterable[str] = (before[-LONGEST:],)
+        else:
+            ends = _ends_above(text, at) if piece else ()
+        for end in ends:
+            name = _LAST_NAME.match(end)
+            if name is not None and len(name[1]) == LONGEST:
+                name = _LAST_NAME.match(before)
+            if name is not None and not name[1].endswith("__"):
+                yield name[1], at
 
 
 def _ends_above(text: str, end: int) -> Iterator[str]:
@@ -231,6 +247,12 @@ def _ends_above(text: str, end: int) -> Iterator[str]:
         if parts[0].rstrip(_BLANKS):
             return
         end -= len(line) + 1
+
+
+@functools.lru_cache(maxsize=1024)
+def _cheapest_first(words: Words) -> Words:
+    """The groups in which each stretch has to be looked at are the last, when few stretches are left."""
+    return tuple(sorted(words, key=lambda group: any(_parsed(word)[1] is not None for word in group)))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -250,7 +272,11 @@ def _parsed(word: str) -> tuple[str, Callable[[Matches], bool] | None, bool]:
         return start, None, False
     patterns = [re.compile(each) for each in (_COMPARED if form == "==A" else [_pattern(shape, name)])]
     if begins:
-        return start, lambda matches: _begins(matches, patterns[0]), False
+        return (
+            start,
+            lambda matches: patterns[0].search(matches.text) is not None and _begins(matches, patterns[0]),
+            False,
+        )
     likely = re.compile(_TESTED[shape].format(name)) if shape in _TESTED else None
     return start, lambda matches: _found(matches.text, likely, patterns), False
 

@@ -61,7 +61,7 @@ def candidates(questions: frozenset[Question]) -> tuple[Candidate, ...]:
 
 def candidates_in(raw: bytes, questions: frozenset[Question]) -> tuple[Candidate, ...]:
     """Return the candidates for some questions that a file may contain."""
-    matches = Matches(raw.decode("latin-1"), roughly=True)  # in any encoding, since words are ASCII letters
+    matches = Matches.roughly(raw)
     return tuple(each for each in candidates(questions) if each.may_be_in(matches))
 
 

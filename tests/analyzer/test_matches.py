@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import initaudit
-from initaudit.analyzer.matches import Matches, groups
+from initaudit.analyzer.matches import Matches, Spread, groups
 from initaudit.analyzer.readers import readers
 
 WORDS = sorted(
@@ -39,11 +39,30 @@ def test_a_call_is_found_whatever_stands_before_its_bracket(name: str, gap: str,
 PLAIN = [word for word in WORDS if word.removesuffix("(").isidentifier()]
 
 
-@given(st.lists(st.sampled_from([*PLAIN, " ", "\n", ".", "(", ")", "x" * 40, "é", "#"]), max_size=12).map("".join))
+TEXTS = st.lists(st.sampled_from([*PLAIN, " ", "\n", ".", "(", ")", "x" * 40, "é", "#"]), max_size=12).map("".join)
+
+
+@given(TEXTS)
 def test_a_word_is_found_wherever_it_stands(text: str) -> None:
     found = Matches(text)
     special = re.compile(r"__\s*\(")
     assert [word for word in PLAIN if word in special.sub("", text) and not found.holds(word)] == []
+
+
+@given(TEXTS)
+def test_a_word_that_stands_in_a_file_is_found_roughly(text: str) -> None:
+    exact, roughly = Matches(text), Matches.roughly(text.encode())
+    assert [word for word in WORDS if exact.holds(word) and not roughly.holds(word)] == []
+
+
+@given(TEXTS, TEXTS)
+def test_the_stretches_that_hold_a_word_are_found(first: str, second: str) -> None:
+    parts = [f"{first}\n", second]
+    spread, matches = Spread("".join(parts), [0, len(parts[0])]), [Matches(part) for part in parts]
+    for word in WORDS:
+        found = spread.holding_all(((word,),), spread.everywhere, matches.__getitem__)
+        missed = [at for at, each in enumerate(matches) if each.holds(word) and not found >> at & 1]
+        assert missed == [], word
 
 
 @pytest.mark.parametrize(
