@@ -27,7 +27,7 @@ from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.starts import SCHEMES, is_final, start_of
 from initaudit.analyzer.symbolic.values import Constant, Origin, Storage, Symbol, Value
 from initaudit.analyzer.syntax.context import Class
-from initaudit.analyzer.syntax.products import multiplies, products
+from initaudit.analyzer.syntax.products import factors, multiplies, products
 from initaudit.finding import Observer
 from initaudit.schemes import Recognition
 from initaudit.subjects.weights import Extent, WeightUse
@@ -61,7 +61,7 @@ class Weights:
         self._final: dict[tuple[int, bool], bool] = {}
         if not project.is_module_class(defined) or not multiplies(cls) or is_template(project, cls.module):
             return
-        if unreadable_base(project, defined) is None:
+        if unreadable_base(project, defined) is None and factors(project, defined):
             self.construction = construct(project, defined)
             if self.construction.failure is None:
                 self.registered = [each for raw in (True, False) for each in registered(self.construction, raw=raw)]

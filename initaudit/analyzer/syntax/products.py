@@ -74,6 +74,19 @@ def _is_product(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and MULTIPLIES.search(last_name(node.func)) is not None
 
 
+def factors(project: Project, cls: Defined) -> set[str]:
+    """The attributes of an object that some method of its class multiplies by, whatever they are."""
+    return {
+        name
+        for defined in project.methods(cls)
+        if not NO_FORWARD.search(defined.definition.name)
+        if defined.module.matches(defined.definition.start, defined.definition.end).holds_all(PRODUCTS)
+        if (context := function_context(project, defined)) is not None
+        for name, product in _Method(context).uses(set().union(*map(own_attributes, context.snippet.body)))
+        if product is not None
+    }
+
+
 def products(project: Project, cls: Defined, names: set[str]) -> dict[str, Product]:
     """The first product with each of these parameters of a class, where every use of it is a product."""
     found: dict[str, Product] = {}
