@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from initaudit.analyzer.cases import chosen_by_tests
 from initaudit.finding import Place
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+_MATCH = re.compile(r"^[ \t\f]*match\b", re.MULTILINE)
+"""What a statement by `match` begins with, which is the first of its line."""
 
 
 class SnippetError(Exception):
@@ -57,7 +61,9 @@ class Snippet:
         body = parse(text)
         if indented and isinstance(header := body[0], ast.If):
             body = header.body
-        self.body: Sequence[ast.stmt] = chosen_by_tests(body) if "match" in text else body
+        chooses = "match" in text and _MATCH.search(text) is not None
+        self.body: Sequence[ast.stmt] = chosen_by_tests(body) if chooses else body
+        self.memory: dict[str, Any] = {}  # results of readers from the tree, as long as it is kept
 
     @functools.cached_property
     def nodes(self) -> Sequence[ast.AST]:

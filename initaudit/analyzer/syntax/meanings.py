@@ -13,7 +13,7 @@ from dataclasses import replace
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, parameters, spelled
+from initaudit.analyzer.snippets import FunctionNode, dotted, parameters, spelled
 from initaudit.analyzer.syntax.context import method, own_attribute
 from initaudit.analyzer.syntax.draws import class_name_of, of_class_name
 from initaudit.analyzer.syntax.loops import Loops
@@ -59,8 +59,6 @@ WRAPPERS = {"list", "tuple", "reversed", "sorted", "iter"}
 
 _ATTRIBUTES: weakref.WeakKeyDictionary[Module, dict[int, dict[str, Attribute]]] = weakref.WeakKeyDictionary()
 """The attributes of the classes of a file, by the row of the class."""
-_STEPS: weakref.WeakKeyDictionary[Snippet, list[Step]] = weakref.WeakKeyDictionary()
-"""The steps of a slice, shared by the readers as long as its tree is kept."""
 
 
 class Meanings(Loops):
@@ -68,10 +66,11 @@ class Meanings(Loops):
 
     def steps(self) -> Sequence[Step]:
         """Return every statement of the scope in source order, also of nested functions."""
-        snippet = self.context.snippet
-        if snippet not in _STEPS:
-            _STEPS[snippet] = list(self._steps())
-        return _STEPS[snippet]
+        memory = self.context.snippet.memory
+        if __name__ not in memory:
+            memory[__name__] = list(self._steps())
+        found: Sequence[Step] = memory[__name__]
+        return found
 
     def _steps(self) -> Iterator[Step]:
         function = self.context.function
