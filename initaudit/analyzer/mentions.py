@@ -29,7 +29,7 @@ class Mentions:
                 index = self._index(search.folder)
                 importing = {number for name in search.imported for number in index.get(name, ())}
                 files = [files[number] for number in sorted(importing)]
-            self._found[search] = tuple(path for path in files if search.finds(self._content(path)))
+            self._found[search] = tuple(path for path in files if search.finds_words(self._content(path)))
         return self._found[search]
 
     def _below(self, folder: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -41,13 +41,10 @@ def read(
     Where there is something to report, the slices around it are read again with libcst, and that result counts.
     """
     project.start()
-    seen = observe(project, filename, wanted)
-    if judge is not None and (places := judge.accused(seen)):
-        with _lossless(project, places):
-            seen = observe(project, filename, wanted)
-        if (module := project.load(filename)) is not None:
-            fixes = judge.proved(seen, module.text, lambda text: _read_instead(project, filename, text, wanting))
-            seen = msgspec.structs.replace(seen, fixes=fixes)
+    seen = observe(project, filename, wanted, judge)
+    if judge is not None and judge.accused(seen) and (module := project.load(filename)) is not None:
+        fixes = judge.proved(seen, module.text, lambda text: _read_instead(project, filename, text, wanting))
+        seen = msgspec.structs.replace(seen, fixes=fixes)
     return Reading(
         filename=filename,
         observation=seen if seen.says_something else None,
@@ -81,17 +78,25 @@ def _lossless(project: Project, places: Iterable[Place]) -> Iterator[None]:
             module.accused = ()
 
 
-def observe(project: Project, filename: str, wanted: Sequence[Candidate]) -> Observation:
-    """Return the observation of a file; if nothing is ``wanted``, only whether it parses."""
+def observe(project: Project, filename: str, wanted: Sequence[Candidate], judge: Judge | None = None) -> Observation:
+    """Return the observation of a file; if nothing is ``wanted``, only whether it parses.
+
+    The readers that state something of which the ``judge`` reports a finding read again with libcst.
+    """
     module = project.load(filename)
     if module is None:
         return _unread(filename)
     if (fault := refusal(module)) is not None:  # a slice may parse even if the file does not
         return _faulty(filename, _syntax_fault(module, fault))
-    module.unparsed = False
-    seen = _seen(project, module, wanted)
-    if module.unparsed and wanted and (anew := project.read_anew(module)) is not None:
-        seen = _seen(project, anew, wanted)
+    found = _found(project, module, wanted)
+    module = project.load(filename) or module  # with another outline, where slices did not parse
+    seen = _observation(module, found)
+    if judge is not None and (accused := judge.accused(seen)):
+        kinds = {kind for kind, _ in accused}
+        stating = {each.reader.name for each in wanted if each.subject in kinds}
+        with _lossless(project, {place for _, place in accused}):
+            found |= _found(project, module, [each for each in wanted if each.reader.name in stating])
+        seen = _observation(module, found)
     module.forget_trees()
     told = module.unread if module.unread and _may_hold_something(module, wanted) else ()
     faults = tuple(_cell_fault(module, cell) for cell in told)
@@ -122,13 +127,28 @@ def _cell_fault(module: Module, cell: Unread) -> SyntaxFault:
     return syntax_fault(cell.place, cell.reason, text, cell.place.row - start + 1)
 
 
-def _seen(project: Project, module: Module, wanted: Sequence[Candidate]) -> Observation:
-    """Return the observation, as far as the slices of the file parse."""
-    found: list[Observed] = []
+def _found(project: Project, module: Module, wanted: Sequence[Candidate]) -> dict[str, list[Observed]]:
+    """Return what each reader finds, with an outline from the tree of the file if some slice of it does not parse."""
+    module.unparsed = False
+    found = _found_in_slices(project, module, wanted)
+    if module.unparsed and wanted and (anew := project.read_anew(module)) is not None:
+        found = _found_in_slices(project, anew, wanted)
+    return found
+
+
+def _found_in_slices(project: Project, module: Module, wanted: Sequence[Candidate]) -> dict[str, list[Observed]]:
+    """Return what each reader finds, as far as the slices of the file parse."""
+    found: dict[str, list[Observed]] = {each.reader.name: [] for each in wanted}
     try:
-        found += _read(project, module, wanted)
+        for name, each in _read(project, module, wanted):
+            found[name].append(each)
     except RecursionError:
-        found.append(Undecided(place=None, subject=module.name, reason=TOO_DEEP))
+        found[""] = [Undecided(place=None, subject=module.name, reason=TOO_DEEP)]
+    return found
+
+
+def _observation(module: Module, by_reader: Mapping[str, Sequence[Observed]]) -> Observation:
+    found = [each for observed in by_reader.values() for each in observed]
     return Observation(
         observer=Observer.ANALYZER,
         source=module.filename,
@@ -140,19 +160,20 @@ def _seen(project: Project, module: Module, wanted: Sequence[Candidate]) -> Obse
     )
 
 
-def _read(project: Project, module: Module, wanted: Sequence[Candidate]) -> Iterator[Observed]:
-    """Yield what each reader finds in the scopes that contain its words."""
+def _read(project: Project, module: Module, wanted: Sequence[Candidate]) -> Iterator[tuple[str, Observed]]:
+    """Yield what each reader finds in the scopes that contain its words, with the name of the reader."""
     if not any(name.partition(".")[0] == "torch" for name in _imported(module)):
         wanted = [each for each in wanted if not each.reader.imported]
     of_functions: list[tuple[Reader[Any], list[Candidate]]] = []
     for reader, declared in by_reader(wanted):
         if reader.scope is File:
-            yield from reader(File(project, module, frozenset(each.subject for each in declared)))
+            file = File(project, module, frozenset(each.subject for each in declared))
+            yield from ((reader.name, each) for each in reader(file))
         elif reader.scope is Class:
             for definition in module.outline.classes():
                 matches = module.matches(definition.start, definition.end)
                 if any(each.may_stand_in(matches) for each in declared):
-                    yield from reader(Class(project, module, definition))
+                    yield from ((reader.name, each) for each in reader(Class(project, module, definition)))
         else:
             of_functions.append((reader, declared))
     if of_functions:
@@ -161,7 +182,7 @@ def _read(project: Project, module: Module, wanted: Sequence[Candidate]) -> Iter
 
 def _of_functions(
     project: Project, module: Module, wanted: Sequence[tuple[Reader[Any], list[Candidate]]]
-) -> Iterator[Observed]:
+) -> Iterator[tuple[str, Observed]]:
     """Yield what the readers find in functions and stretches of top-level code."""
     found = [(reader, _holding(module, declared)) for reader, declared in wanted]
     for index, (start, end, definition) in enumerate(scopes(module)):
@@ -171,7 +192,7 @@ def _of_functions(
             continue
         context = Context(project, module, definition, snippet)
         for reader in here:
-            yield from reader(context)
+            yield from ((reader.name, each) for each in reader(context))
 
 
 def _holding(module: Module, declared: Iterable[Candidate]) -> int:

@@ -200,6 +200,7 @@ class Project:
     def _replace(self, module: Module, anew: Module) -> None:
         """Replace a module, and discard the answers that came from it."""
         self._by_file.update({key: anew for key, value in self._by_file.items() if value is module})
+        self.trail.names.clear()
         for answers in self._answers:
             answers.clear()
 
@@ -224,6 +225,7 @@ class Project:
             for known, before in zip(every, kept, strict=True):
                 known.clear()
                 known.update(before)
+            self.trail.names.clear()
 
     def module(self, name: str, near: Module | None = None) -> Module | None:
         """Return the module with a dotted name: near the importing file, below every root, then beside that file.
@@ -292,8 +294,15 @@ class Project:
         imported = (name, *os.fsencode(defined.module.name).split(b"."))
         return self.find(Search(defined.module.project_folder, word=name, imported=imported))
 
-    def resolve(self, module: Module, dotted: str, hops: int = 0) -> Resolved | None:
+    def resolve(self, module: Module, dotted: str) -> Resolved | None:
         """Return what a dotted name refers to at the top level of a module; None if nothing binds it."""
+        known, name = self.trail.names, (module, dotted)
+        if name not in known:
+            known[name] = self._resolved(module, dotted, 0)
+        found: Resolved | None = known[name]
+        return found
+
+    def _resolved(self, module: Module, dotted: str, hops: int) -> Resolved | None:
         head, _, rest = dotted.partition(".")
         contents = module.outline
         if head in contents.members:
@@ -323,7 +332,7 @@ class Project:
                     return External(canonical(f"{source}.{dotted}"))
                 unread.append(source)
             elif source.outline.binds(head) and hops < MAX_HOPS:
-                found = self.resolve(source, dotted, hops + 1)
+                found = self._resolved(source, dotted, hops + 1)
                 if found is not None:
                     return found
         if unread and all(map(is_torch, unread)) and not hasattr(builtins, head):
@@ -371,7 +380,7 @@ class Project:
             if module is None:
                 continue
             rest = ".".join(parts[count:])
-            found = self.resolve(module, rest, hops + 1) if rest else module
+            found = self._resolved(module, rest, hops + 1) if rest else module
             return External(dotted) if self._is_foreign(module) and not _speaks_of_torch(found) else found
         return External(dotted)
 
@@ -395,7 +404,7 @@ class Project:
         """Return a top-level assignment, or the target of a plain alias (``Parameter = nn.Parameter``)."""
         alias = module.alias(name)
         if alias and hops < MAX_HOPS:
-            target = self.resolve(module, alias + (f".{rest}" if rest else ""), hops + 1)
+            target = self._resolved(module, alias + (f".{rest}" if rest else ""), hops + 1)
             if target is not None and target != Global(module, name):
                 return target
         return None if rest else Global(module, name)
@@ -413,11 +422,13 @@ class Project:
 
     def _with_trail(self, find: Callable[[], T]) -> tuple[T, Trail]:
         """Return an answer together with its dependencies."""
-        outer, self.trail = self.trail, Trail()
+        outer, own = self.trail, Trail()
+        self.trail = own
         try:
-            return find(), self.trail
+            return find(), own
         finally:
             self.trail = outer
+            own.end()
 
     def _remembered(self, known: tuple[T, Trail]) -> T:
         """Return a remembered answer, and add its dependencies to those of the current file."""

@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -34,11 +34,16 @@ class Search(msgspec.Struct, frozen=True, array_like=True):
     words: Words = ()
 
     def finds(self, raw: bytes) -> bool:
+        """Whether a file meets all criteria."""
         if self.word not in raw:
             return False
         if self.imported and imported_names(raw).isdisjoint(self.imported):
             return False
-        if self.word and _by_itself(self.word).search(raw) is None:
+        return self.finds_words(raw)
+
+    def finds_words(self, raw: bytes) -> bool:
+        """Whether a file holds the words; what it imports is known."""
+        if self.word not in raw or (self.word and _by_itself(self.word).search(raw) is None):
             return False
         return not self.words or _matches(raw).holds_all(self.words)
 
@@ -69,23 +74,34 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
     found: tuple[str, ...]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Trail:
     """The dependencies of a result.
 
     The content of ``files`` matters, also whether they are missing or unreadable. Of ``places``, it matters only
     whether there is a file, a folder or nothing (see ``layout.what_is_at``). ``answers`` are the results of searches.
+    ``added`` are the complete dependencies of other results that are among these, and ``names`` are results for which
+    these dependencies are enough: what a dotted name in a module refers to.
     """
 
     files: set[str] = field(default_factory=set)
     places: dict[str, int] = field(default_factory=dict)
     answers: dict[Search, tuple[str, ...]] = field(default_factory=dict)
+    added: set[Trail] = field(default_factory=set)
+    names: dict[tuple[object, str], Any] = field(default_factory=dict)
 
     def add(self, other: Trail) -> None:
         """Add the dependencies of another result."""
-        self.files |= other.files
-        self.places.update(other.places)
-        self.answers.update(other.answers)
+        if other not in self.added:
+            self.added.add(other)
+            self.files |= other.files
+            self.places.update(other.places)
+            self.answers.update(other.answers)
+
+    def end(self) -> None:
+        """Keep nothing but the dependencies, since nothing is added any more."""
+        self.added.clear()
+        self.names.clear()
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,8 +122,8 @@ def comments(raw: bytes) -> bool:
 class Judge(Protocol):
     """Applies the rules to an observation; an observer does not know them."""
 
-    def accused(self, observation: Observation) -> frozenset[Place]:
-        """Return the places where there is something to report."""
+    def accused(self, observation: Observation) -> frozenset[tuple[str, Place]]:
+        """Return the kinds of subject of which there is something to report, and where."""
 
     def proved(self, observation: Observation, text: str, read: Callable[[str], Observation]) -> tuple[ProvedFix, ...]:
         """Return the fixes that are proved; ``read`` reads the file with a fixed text."""
