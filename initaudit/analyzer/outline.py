@@ -23,8 +23,8 @@ _BROKEN = re.compile(
     r"(?m)^[ \t]*(?:(?:async|class|def)\b|@).*\\$|^[ \t]*from\b(?!.*\bimport\b).*\\$|^(?!from\b|import\b)\w[^=\n]*\\$"
 )
 """What goes on behind a backslash: a header, an import of which no name is there yet, the begin of a statement."""
-_SEVERAL = tuple(re.compile(each) for each in (r"[:;][ \t]*(?:import|from)\b", r"\n\w.*;[ \t]*\w+[ \t]*[:=]"))
-"""Several statements in a line, of which one binds a name."""
+_IMPORTS = tuple(re.compile(each) for each in (r"import\b", r"from\b"))
+_BINDS_BEHIND_ANOTHER = re.compile(r";[ \t]*\w+[ \t]*[:=]")
 _GLOBAL = re.compile(r"(\w+)[ \t]*(?::[^=\n]+)?=(?!=)")
 _ANNOTATED = re.compile(r"\w+[ \t]*:[^=\n]*[(\[]")
 _IMPORT = re.compile(r"(?:from[ \t]+(\.*[ \t]*[\w.]*)[ \t]+)?import\b")
@@ -106,8 +106,18 @@ def outline(text: str) -> Outline:
     lines = text.split("\n")
     scanner = _Scanner(lines, _rows_inside_strings(text))
     broken = "\\\n" in text and _BROKEN.search(text) is not None
-    scanner.result.doubtful = broken or any(each.search(text) is not None for each in _SEVERAL)
+    scanner.result.doubtful = broken or _binds_behind_another(text)
     return scanner.scan()
+
+
+def _binds_behind_another(text: str) -> bool:
+    """Whether a statement that stands in a line behind another one may bind a name of the top level."""
+    imports = (found.start() for each in _IMPORTS for found in each.finditer(text))
+    before = (text[text.rfind("\n", 0, at) + 1 : at] for at in imports if text[at - 1] in " \t:;")
+    if any(each.rstrip(" \t").endswith((":", ";")) for each in before):
+        return True
+    begins = (text.rfind("\n", 0, found.start()) + 1 for found in _BINDS_BEHIND_ANOTHER.finditer(text))
+    return any(begin and (text[begin].isalnum() or text[begin] == "_") for begin in begins)
 
 
 def outline_of(body: Sequence[ast.stmt], lines: Sequence[str]) -> Outline:
@@ -203,10 +213,17 @@ class _Scanner:
             stripped = line.lstrip()
             if not stripped or stripped[0] == "#":
                 continue
-            if row in self.inside or stripped[0] in ")]}" or self.continues_decorator(stripped) or self.continues(row):
-                self.last = row
-                continue
-            self.begin_line(row, len(line) - len(stripped), stripped)
+            goes_on = (
+                row in self.inside
+                or stripped[0] in ")]}"
+                or (self.decorating and self.continues_decorator(stripped))
+                or (row > 1 and self.lines[row - 2].endswith("\\"))
+            )
+            indent = len(line) - len(stripped)
+            if not goes_on and (not self.open or indent <= self.open[-1].indent or stripped[0] in "@cda"):
+                self.begin_line(row, indent, stripped)
+            elif not goes_on:  # a statement of the innermost definition
+                self.decorated = None
             self.last = row
         self.result.doubtful = self.result.doubtful or self.decorating
         self.close(0)
@@ -222,10 +239,6 @@ class _Scanner:
             if opened < 0 or (opened > 0) != self.decorating:
                 self.result.doubtful = True  # it was a product of matrices that goes on in this line
         return self.decorating
-
-    def continues(self, row: int) -> bool:
-        """Whether the line before ends in a backslash."""
-        return row > 1 and self.lines[row - 2].endswith("\\")
 
     def begin_line(self, row: int, indent: int, code: str) -> None:
         if self.open and self.open[-1].indent >= indent and not (code[0] == "@" or _HEADER.match(code)):

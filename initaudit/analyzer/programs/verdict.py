@@ -137,11 +137,12 @@ class _Others:
 
     def _forgetting(self, name: str) -> dict[str, Verdict]:
         project, cls = self._construction.run.project, self._construction.cls
-        surrounding = surroundings(self._construction)
-        own = project.mro(cls) or ()
-        owner = next((each for each in surrounding.holding if each.qualname == name and each not in own), None)
-        if owner is None or unreadable_base(project, owner) is not None:
+        if any(isinstance(each, Defined) and each.qualname == name for each in project.mro(cls) or ()):
             return {}  # what a framework calls runs for all models
+        surrounding = surroundings(self._construction)
+        owner = next((each for each in surrounding.holding if each.qualname == name), None)
+        if owner is None or unreadable_base(project, owner) is not None:
+            return {}
         verdicts, spent = dict[str, Verdict](), 0
         for scope in itertools.islice(_without(project, owner, cls, surrounding), MAX_PROGRAMS):
             courses, steps = self._courses(scope)
