@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,8 @@ import pytest
 
 from initaudit import engine
 from initaudit.analyzer import analyze, module
+from initaudit.analyzer.readers import readers
+from initaudit.analyzer.readers.base import Reader
 from initaudit.finding import Observer
 from initaudit.observation import Observation
 from initaudit.rules import catalogue, questions
@@ -56,6 +59,24 @@ def test_only_what_is_reported_is_read_with_libcst(
     file.write_text(text, encoding="utf-8")
     read(file, twice=True)
     assert bool(read_with_libcst) == slices
+
+
+def test_only_readers_of_what_is_reported_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    call = Reader.__call__
+    monkeypatch.setattr(engine.Judge, "proved", lambda *_: ())  # which reads a fixed text
+    monkeypatch.setattr(Reader, "__call__", lambda self, scope: called.append(self.name) or call(self, scope))
+    file = tmp_path / "net.py"
+    file.write_text(CLEAN.replace("normal_", "normal"), encoding="utf-8")
+    (quick,) = read(file, twice=False)
+    before = Counter(called)
+    called.clear()
+    read(file, twice=True)
+    kinds = {kind for kind, _ in engine.Judge().accused(quick)}
+    again = {name for name, count in Counter(called).items() if count > before[name]}
+    stating = {each.name for each in readers() if kinds & {declared.subject.__name__ for declared in each.declared}}
+    assert again and again <= stating
+    assert set(before) - again
 
 
 def test_what_libcst_refuses_is_reported_as_python_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,27 @@ def test_a_class_is_constructed_once_for_all_who_ask_for_its_weights(
     assert [cls.definition.name for cls in made] == ["Net"]
 
 
+@pytest.mark.parametrize(
+    ("product", "made"),
+    [
+        ("(x @ x.t()) * self.a", False),
+        ("torch.matmul(self.norm(x), x) + self.a", False),
+        ("x @ self.a", True),
+        ("torch.einsum('bi,ij->bj', x, self.a)", True),
+        ("self.a.t().matmul(x)", True),
+    ],
+)
+def test_a_class_is_constructed_only_where_it_multiplies_by_an_attribute(
+    product: str, made: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    constructed: list[Defined] = []
+    monkeypatch.setattr(
+        weight_uses, "construct", lambda project, cls: constructed.append(cls) or construct(project, cls)
+    )
+    observed(tmp_path, {"net.py": NET.replace("x @ self.a + x @ self.b", product)})
+    assert bool(constructed) is made
+
+
 def test_weights_of_programs_that_are_too_long_to_follow_are_not_told_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

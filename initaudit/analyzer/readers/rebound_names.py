@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
@@ -23,9 +24,10 @@ WRITES = torch_api.OVERWRITES | {"mul_", "div_", "add_", "sub_", "clamp_"}
 def rebound_names(context: Context) -> Iterator[ReboundName]:
     """Names of parameters that are bound to a new tensor which nothing reads."""
     meanings = Meanings(context)
+    bound_before = _bound_again(context) if context.function is not None else None
     for step in meanings.steps():
         match step.statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if bound_before is None or name in bound_before:
                 pass
             case _:
                 continue
@@ -42,6 +44,13 @@ def rebound_names(context: Context) -> Iterator[ReboundName]:
                 value=context.snippet.source(value),
                 in_loop=meaning.element,
             )
+
+
+def _bound_again(context: Context) -> set[str]:
+    """The names that a function binds more than once, and its parameters."""
+    stored = [node.id for node in context.walk() if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)]
+    given = {node.arg for node in context.walk() if isinstance(node, ast.arg)}
+    return given | {name for name, count in Counter(stored).items() if count > 1}
 
 
 def _is_missing(name: str, test: ast.expr) -> bool:

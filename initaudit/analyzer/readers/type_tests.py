@@ -9,7 +9,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import alternatives, nodes
 from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.meaning import What
+from initaudit.analyzer.syntax.meaning import Names, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.naming import blocks
 from initaudit.subjects.module_tests import TypeTest
@@ -28,23 +28,28 @@ WALKS = "modules( children( apply( ._modules"
 def type_tests(context: Context) -> Iterator[TypeTest]:
     """Tests, in a statement, of the type of what is known to be a module."""
     for step in Meanings(context).steps():
-        modules = [name for name, meaning in step.names.items() if meaning.what is What.MODULE]
         node = step.statement
         if isinstance(node, ast.If | ast.While):
-            yield from _type_tests(context, node.test, modules)
-        elif modules and next(blocks(node), None) is None:
-            yield from _type_tests(context, node, modules)
+            yield from _type_tests(context, node.test, step.names)
+        elif next(blocks(node), None) is None and (found := list(_type_tests(context, node, step.names))):
+            yield from found if any(_is_module(name, step.names) for name in step.names) else ()
 
 
-def _type_tests(context: Context, expression: ast.AST, modules: Sequence[str]) -> Iterator[TypeTest]:
-    """Tests of the type of a module that do not test it. ``modules`` are names known to be bound to modules."""
+def _is_module(name: str | None, names: Names) -> bool:
+    """Whether a name is known to be bound to a module."""
+    meaning = names.get(name) if name is not None else None
+    return meaning is not None and meaning.what is What.MODULE
+
+
+def _type_tests(context: Context, expression: ast.AST, names: Names) -> Iterator[TypeTest]:
+    """Tests of the type of a module that do not test it."""
     for node in nodes(expression):
         match node:
             case ast.BoolOp(op=ast.Or()):
                 yield from _always_true(context, node)
             case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=subject), ast.BoolOp() as types]):
                 kinds = _operands(types)
-                if subject in modules and all(map(context.is_module_class, kinds)):
+                if _is_module(subject, names) and all(map(context.is_module_class, kinds)):
                     mended = f"isinstance({subject}, ({', '.join(map(context.snippet.source, kinds))}))"
                     which = "first" if isinstance(types.op, ast.Or) else "last"
                     yield _type_test(context, node, f"tests only the {which}", mended if which == "first" else None)
@@ -52,42 +57,43 @@ def _type_tests(context: Context, expression: ast.AST, modules: Sequence[str]) -
                 func=ast.Name(id="isinstance"),
                 args=[ast.Call(func=ast.Name(id="type"), args=[ast.Name(id=subject)]), kind],
             ):
-                if subject in modules and context.is_module_class(kind):
+                if _is_module(subject, names) and context.is_module_class(kind):
                     yield _type_test(
                         context, node, "never true", f"isinstance({subject}, {context.snippet.source(kind)})"
                     )
-            case ast.Call(func=ast.Name(id="issubclass"), args=[ast.Name(id=subject), kinds]) if subject in modules:
-                if any(map(context.is_module_class, alternatives(kinds))):
+            case ast.Call(func=ast.Name(id="issubclass"), args=[ast.Name(id=subject), kinds]):
+                if _is_module(subject, names) and any(map(context.is_module_class, alternatives(kinds))):
                     mended = f"isinstance({subject}, {context.snippet.source(kinds)})"
                     yield _type_test(context, node, "raises TypeError, since it asks for a class", mended)
-            case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=subject), kinds]) if subject in modules:
-                if any(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in alternatives(kinds)):
+            case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=subject), kinds]):
+                texts = (each for each in alternatives(kinds) if isinstance(each, ast.Constant))
+                if any(isinstance(each.value, str) for each in texts) and _is_module(subject, names):
                     yield _type_test(context, node, "raises TypeError, since a text is no class", None)
             case ast.Compare(
                 left=ast.Attribute(attr="__name__", value=left), ops=[ast.Is() | ast.Eq()], comparators=[kind]
             ):
-                if _type_of(left) in modules and context.is_module_class(kind):
+                if _is_module(_type_of(left), names) and context.is_module_class(kind):
                     mended = f"isinstance({_type_of(left)}, {context.snippet.source(kind)})"
                     yield _type_test(context, node, "never true", mended)
             case ast.BoolOp(op=ast.And()):
-                yield from _both(context, node, modules)
+                yield from _both(context, node, names)
             case ast.Compare(left=left, ops=[ast.Is() | ast.Eq() | ast.In()], comparators=[ast.Constant(value=str())]):
-                if _type_of(left) in modules:
+                if _is_module(_type_of(left), names):
                     yield _type_test(context, node, "never true", None)
             case ast.Compare(
                 left=left, ops=[ast.Is() | ast.Eq()], comparators=[ast.Tuple() | ast.List() | ast.Set() as kinds]
-            ) if _type_of(left) in modules:
+            ) if _is_module(_type_of(left), names):
                 if kinds.elts and all(map(context.is_module_class, kinds.elts)):
                     yield _type_test(context, node, "never true", _among(context, _type_of(left), kinds.elts))
             case ast.Compare(left=ast.Name(id=subject), ops=[ast.Is() | ast.Eq()], comparators=[kind]):
-                if subject in modules and context.is_module_class(kind):
+                if _is_module(subject, names) and context.is_module_class(kind):
                     of_case = context.snippet.place(node) == context.snippet.place(kind)
                     mended = f"isinstance({subject}, {context.snippet.source(kind)})"
                     yield _type_test(context, node, "never true", None if of_case else mended)
             case ast.Compare(
                 left=ast.Name(id=subject), ops=[ast.In()], comparators=[ast.Tuple() | ast.List() | ast.Set() as kinds]
             ):
-                if subject in modules and kinds.elts and all(map(context.is_module_class, kinds.elts)):
+                if _is_module(subject, names) and kinds.elts and all(map(context.is_module_class, kinds.elts)):
                     yield _type_test(context, node, "never true", _among(context, subject, kinds.elts))
 
 
@@ -107,9 +113,9 @@ def _type_of(node: ast.expr) -> str | None:
     return None
 
 
-def _both(context: Context, node: ast.BoolOp, modules: Sequence[str]) -> Iterator[TypeTest]:
+def _both(context: Context, node: ast.BoolOp, names: Names) -> Iterator[TypeTest]:
     """``isinstance(m, A) and isinstance(m, B)`` of layers of torch that no class derives from both of."""
-    tests = [test for test in node.values if _tested(test) in modules]
+    tests = [test for test in node.values if _is_module(_tested(test), names)]
     kinds = [context.canonical(_asked_for(test)) or "" for test in tests]
     apart = len(set(kinds)) > 1 and all(kind.removeprefix("torch.nn.") in torch_api.SIZES for kind in kinds)
     if apart and len(tests) == len(node.values) and len(set(map(_tested, tests))) == 1:

@@ -126,6 +126,23 @@ class Step:
         return False
 
 
+class Later(Mapping[str, Meaning]):
+    """The meanings of names at a step, which are found when one of them is asked for."""
+
+    def __init__(self, steps: Callable[[], Sequence[Step]], at: int) -> None:
+        self._steps = steps
+        self._at = at
+
+    def __getitem__(self, name: str) -> Meaning:
+        return self._steps()[self._at].names[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._steps()[self._at].names)
+
+    def __len__(self) -> int:
+        return len(self._steps()[self._at].names)
+
+
 def _read_first(name: str, body: Sequence[ast.stmt]) -> bool:
     """Whether a body may read a name before it binds it."""
     for statement in body:

@@ -6,6 +6,7 @@ A scope is read once, in the order of execution. If branches disagree about a na
 from __future__ import annotations
 
 import ast
+import functools
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,6 +23,7 @@ from initaudit.analyzer.syntax.meaning import (
     ITERATORS,
     NAMED,
     TENSORS,
+    Later,
     Meaning,
     Names,
     Step,
@@ -65,10 +67,15 @@ class Meanings(Loops):
     """The steps of a scope, and the meanings of expressions in it."""
 
     def steps(self) -> Sequence[Step]:
-        """Return every statement of the scope in source order, also of nested functions."""
+        """Return every statement of the scope in source order, also of nested functions.
+
+        Most readers ask only few statements for meanings, so that these are looked for once one of them is asked for.
+        """
         memory = self.context.snippet.memory
         if __name__ not in memory:
-            memory[__name__] = list(self._steps())
+            known = functools.cache(lambda: list(self._steps()))
+            alone = _Statements(self.context)._steps()
+            memory[__name__] = [replace(step, names=Later(known, at)) for at, step in enumerate(alone)]
         found: Sequence[Step] = memory[__name__]
         return found
 
@@ -433,3 +440,22 @@ class Meanings(Loops):
         if attr in torch_api.PARTIAL_VIEWS and attr not in ("index_select", *SPLITS):
             return replace(owner, part=True, element=False)
         return None
+
+
+class _Statements(Meanings):
+    """The same steps in the same order, without the meanings of names."""
+
+    def _before(self) -> dict[str, Meaning]:
+        return {}
+
+    def _function(self, function: FunctionNode, around: Names) -> Iterator[Step]:
+        yield from self._body(function.body, {}, (), (), (), guarded=False)
+
+    def _bind(self, statement: ast.stmt, names: dict[str, Meaning]) -> None:
+        pass
+
+    def _narrowed(self, test: ast.expr, names: Names) -> dict[str, Meaning]:
+        return {}
+
+    def elements(self, loop: ast.For | ast.AsyncFor | ast.comprehension, names: Names) -> dict[str, Meaning]:
+        return {}

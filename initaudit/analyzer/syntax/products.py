@@ -81,10 +81,21 @@ def factors(project: Project, cls: Defined) -> set[str]:
         for defined in project.methods(cls)
         if not NO_FORWARD.search(defined.definition.name)
         if defined.module.matches(defined.definition.start, defined.definition.end).holds_all(PRODUCTS)
-        if (context := function_context(project, defined)) is not None
-        for name, product in _Method(context).uses(set().union(*map(own_attributes, context.snippet.body)))
+        if (context := function_context(project, defined)) is not None and (names := _near_products(context))
+        for name, product in _Method(context).uses(names)
         if product is not None
     }
+
+
+def _near_products(context: Context) -> set[str]:
+    """The attributes of ``self`` that stand in a product, or that a local name is given to."""
+    found: set[str] = set()
+    for node in context.walk():
+        if _is_product(node):
+            found |= own_attributes(node)
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found.add(own_attribute(node.value) or "")
+    return found - {""}
 
 
 def products(project: Project, cls: Defined, names: set[str]) -> dict[str, Product]:
