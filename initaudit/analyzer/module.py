@@ -73,7 +73,9 @@ class Module:
 
     @functools.cached_property
     def outline(self) -> Outline:
-        found = outline(self.text)
+        found = outline(
+            self.__dict__.get("text") or self.raw.decode(errors="surrogatepass")
+        )  # of most, only this is asked
         whole = self.snippet(1, len(self.lines)) if found.doubtful else None
         return found if whole is None else outline_of(whole.body, self.lines)
 
@@ -147,6 +149,9 @@ class Module:
 
     def forget_trees(self) -> None:
         """Drop all slices, which take most of the memory of a file; the next request parses them again."""
+        for snippet in self._snippets.values():
+            if snippet is not None:
+                snippet.memory.clear()  # which may lead back to it, so that nothing would free it
         self._snippets.clear()
         self._matches.clear()
         self._statements.clear()

@@ -524,6 +524,6 @@ def _speaks_of_torch(found: Resolved | None) -> bool:
         case Module() | External():
             return True
         case Defined(module) | Global(module):
-            return "torch" in module.text
+            return b"torch" in module.raw
         case _:
             return False

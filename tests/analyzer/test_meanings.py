@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +46,21 @@ def test_each_step_has_the_meanings_of_its_statement(path: Path) -> None:
             (each.statement.lineno, type(each.statement), each.conditions) for each in at_once
         ]
         assert [dict(each.names) for each in steps] == [each.names for each in at_once]
+
+
+def test_a_tree_is_freed_with_the_meanings_in_it(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(NET, encoding="utf-8")
+    *_, context = contexts(file)
+    module, snippet = context.module, weakref.ref(context.snippet)
+    gc.disable()  # as while files are read
+    try:
+        assert "m" in Meanings(context).steps()[-1].names
+        del context
+        module.forget_trees()
+        assert snippet() is None
+    finally:
+        gc.enable()
 
 
 def test_no_meaning_is_looked_for_that_no_one_asks_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
