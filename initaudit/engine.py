@@ -256,17 +256,6 @@ def judge(observation: Observation, rules: Iterable[AnyRule], *, preview: bool =
 
 
 def _judged(observation: Observation, rules: Iterable[AnyRule], *, preview: bool = True) -> Iterator[Seen]:
-    for subject, finding in _found(observation, rules, preview=preview):
-        if isinstance(subject, ParameterTimeline) and subject.path:
-            yield Seen(finding, (subject.path,), subject.instances)
-        else:
-            yield Seen(finding)
-
-
-def _found(
-    observation: Observation, rules: Iterable[AnyRule], *, preview: bool = True
-) -> Iterator[tuple[object, Finding]]:
-    """Yield each subject with each finding about it."""
     listening: dict[type, list[AnyRule]] = {}
     for rule in rules:
         if observation.observer in rule.watched_by(preview=preview):
@@ -274,7 +263,11 @@ def _found(
     signal = (observation.signal,) if observation.signal is not None else ()
     for subject in (*observation.parameters, *observation.chains, *signal, *observation.facts):
         for rule in listening.get(type(subject), ()):
-            yield from ((subject, finding) for finding in rule.check(subject))
+            for finding in rule.check(subject):
+                if isinstance(subject, ParameterTimeline) and subject.path:
+                    yield Seen(finding, (subject.path,), subject.instances)
+                else:
+                    yield Seen(finding)
 
 
 class Judge(msgspec.Struct, frozen=True):
@@ -282,8 +275,8 @@ class Judge(msgspec.Struct, frozen=True):
 
     def accused(self, observation: Observation) -> frozenset[tuple[str, Place]]:
         """Return the kinds of subject of which any rule reports a finding, and where."""
-        found = _found(observation, catalogue().values())
-        return frozenset((type(subject).__name__, finding.place) for subject, finding in found)
+        found = [one.finding for one in _judged(observation, catalogue().values())]
+        return frozenset((catalogue()[each.code].subject.__name__, each.place) for each in found)
 
     def proved(self, observation: Observation, text: str, read: Callable[[str], Observation]) -> tuple[ProvedFix, ...]:
         """Return the proved fixes of the findings in a file."""

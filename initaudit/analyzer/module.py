@@ -73,9 +73,8 @@ class Module:
 
     @functools.cached_property
     def outline(self) -> Outline:
-        found = outline(
-            self.__dict__.get("text") or self.raw.decode(errors="surrogatepass")
-        )  # of most, only this is asked
+        text = self.__dict__.get("text") or self.raw.decode(errors="surrogatepass")  # of most, nothing else is asked
+        found = outline(text)
         whole = self.snippet(1, len(self.lines)) if found.doubtful else None
         return found if whole is None else outline_of(whole.body, self.lines)
 

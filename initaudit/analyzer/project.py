@@ -294,15 +294,8 @@ class Project:
         imported = (name, *os.fsencode(defined.module.name).split(b"."))
         return self.find(Search(defined.module.project_folder, word=name, imported=imported))
 
-    def resolve(self, module: Module, dotted: str) -> Resolved | None:
+    def resolve(self, module: Module, dotted: str, hops: int = 0) -> Resolved | None:
         """Return what a dotted name refers to at the top level of a module; None if nothing binds it."""
-        known, name = self.trail.names, (module, dotted)
-        if name not in known:
-            known[name] = self._resolved(module, dotted, 0)
-        found: Resolved | None = known[name]
-        return found
-
-    def _resolved(self, module: Module, dotted: str, hops: int) -> Resolved | None:
         head, _, rest = dotted.partition(".")
         contents = module.outline
         if head in contents.members:
@@ -332,7 +325,7 @@ class Project:
                     return External(canonical(f"{source}.{dotted}"))
                 unread.append(source)
             elif source.outline.binds(head) and hops < MAX_HOPS:
-                found = self._resolved(source, dotted, hops + 1)
+                found = self.resolve(source, dotted, hops + 1)
                 if found is not None:
                     return found
         if unread and all(map(is_torch, unread)) and not hasattr(builtins, head):
@@ -380,7 +373,7 @@ class Project:
             if module is None:
                 continue
             rest = ".".join(parts[count:])
-            found = self._resolved(module, rest, hops + 1) if rest else module
+            found = self.resolve(module, rest, hops + 1) if rest else module
             return External(dotted) if self._is_foreign(module) and not _speaks_of_torch(found) else found
         return External(dotted)
 
@@ -404,7 +397,7 @@ class Project:
         """Return a top-level assignment, or the target of a plain alias (``Parameter = nn.Parameter``)."""
         alias = module.alias(name)
         if alias and hops < MAX_HOPS:
-            target = self._resolved(module, alias + (f".{rest}" if rest else ""), hops + 1)
+            target = self.resolve(module, alias + (f".{rest}" if rest else ""), hops + 1)
             if target is not None and target != Global(module, name):
                 return target
         return None if rest else Global(module, name)
@@ -422,13 +415,12 @@ class Project:
 
     def _with_trail(self, find: Callable[[], T]) -> tuple[T, Trail]:
         """Return an answer together with its dependencies."""
-        outer, own = self.trail, Trail()
-        self.trail = own
+        outer, self.trail = self.trail, Trail()
         try:
-            return find(), own
+            return find(), self.trail
         finally:
+            self.trail.end()
             self.trail = outer
-            own.end()
 
     def _remembered(self, known: tuple[T, Trail]) -> T:
         """Return a remembered answer, and add its dependencies to those of the current file."""

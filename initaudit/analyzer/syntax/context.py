@@ -73,7 +73,13 @@ class Context:
     def resolve(self, node: ast.AST) -> Resolved | None:
         """What a dotted expression stands for at the top level of the file."""
         name = dotted(node) if isinstance(node, ast.expr) else ""
-        return self.project.resolve(self.module, name) if name and not name.startswith(".") else None
+        if not name or name.startswith("."):
+            return None
+        known, asked = self.project.trail.names, (self.module, name)
+        if asked not in known:
+            known[asked] = self.project.resolve(*asked)
+        found: Resolved | None = known[asked]
+        return found
 
     def canonical(self, node: ast.AST) -> str | None:
         """The canonical name of something of an external package."""
