@@ -225,7 +225,7 @@ def _called_names(text: str, start: int) -> Iterator[tuple[str, int]]:
     for piece in pieces:
         at += len(piece) + 1
         before = piece.rstrip(_APART)
-        if before and (before is piece or ("#" not in piece and "\n" not in piece[len(before) :])):
+        if before and (len(before) == len(piece) or ("#" not in piece and "\n" not in piece[len(before) :])):
             ends: Iterable[str] = (before[-LONGEST:],)
         else:
             ends = _ends_above(text, at) if piece else ()

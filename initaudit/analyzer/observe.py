@@ -148,6 +148,7 @@ def _found_in_slices(project: Project, module: Module, wanted: Sequence[Candidat
 
 
 def _observation(module: Module, by_reader: Mapping[str, Sequence[Observed]]) -> Observation:
+    """Return what the readers found as one observation."""
     found = [each for observed in by_reader.values() for each in observed]
     return Observation(
         observer=Observer.ANALYZER,
