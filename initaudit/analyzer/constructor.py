@@ -242,6 +242,7 @@ def registered(construction: Construction, *, raw: bool = True) -> Iterator[Regi
 def _owners(instance: Instance, *, layers: bool) -> Iterator[tuple[str, Instance]]:
     """Yield the object, its attributes that are parameter containers, and the ``layers`` of torch that it has."""
     yield "", instance
+    seen: set[int] = set()
     for name, value in instance.attributes.items():
         for _, leaf in leaves(value, TRUE):
             if not isinstance(leaf, Instance):
@@ -249,7 +250,7 @@ def _owners(instance: Instance, *, layers: bool) -> Iterator[tuple[str, Instance
             if leaf.external in PARAMETER_CONTAINERS:
                 yield name, leaf
             elif layers:
-                yield from _layers(shown(name), leaf)
+                yield from _layers(shown(name), leaf, seen)
 
 
 def _path(name: str, owner: Instance, key: str) -> str:
@@ -259,15 +260,16 @@ def _path(name: str, owner: Instance, key: str) -> str:
     return f"{name}.{key}" if name else key
 
 
-def _layers(path: str, instance: Instance) -> Iterator[tuple[str, Instance]]:
-    """Yield the layers of torch that are, or that a container of torch has, at a path."""
-    if instance.cls is not None:
+def _layers(path: str, instance: Instance, seen: set[int]) -> Iterator[tuple[str, Instance]]:
+    """Yield the layers of torch that are, or that a container of torch has, at a path; none that was ``seen``."""
+    if instance.cls is not None or id(instance) in seen:
         return
+    seen.add(id(instance))
     yield path, instance
     for child in instance.children:
         for _, leaf in leaves(child, TRUE):
             if isinstance(leaf, Instance):
-                yield from _layers(f"{path}.*", leaf)
+                yield from _layers(f"{path}.*", leaf, seen)
 
 
 # Coverage
