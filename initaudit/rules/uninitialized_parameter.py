@@ -61,21 +61,6 @@ class UninitializedParameter(Rule[ParameterTimeline]):
     invalid = (
         Example(
             source="""
-            from torch import nn
-            from torch.nn.utils import skip_init
-
-            class Head(nn.Module):
-                def __init__(self, d, c):
-                    super().__init__()
-                    self.fc = skip_init(nn.Linear, d, c)
-                    nn.init.xavier_uniform_(self.fc.weight)
-
-                def forward(self, x):
-                    return self.fc(x)
-            """,
-        ),
-        Example(
-            source="""
             import torch as t
             from torch import nn
 
@@ -100,6 +85,21 @@ class UninitializedParameter(Rule[ParameterTimeline]):
                     nn.init.xavier_uniform_(self.weight)
             """,
             target="Forgets",
+        ),
+        Example(
+            source="""
+            from torch import nn
+            from torch.nn.utils import skip_init
+
+            class Head(nn.Module):
+                def __init__(self, d, c):
+                    super().__init__()
+                    self.fc = skip_init(nn.Linear, d, c)
+                    nn.init.xavier_uniform_(self.fc.weight)
+
+                def forward(self, x):
+                    return self.fc(x)
+            """,
         ),
     )
     valid = (

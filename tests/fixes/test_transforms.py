@@ -36,6 +36,7 @@ EXAMPLES = [
     for width in (None, 60)
 ]
 ADVICE_ONLY = {
+    "INI101-2",
     "INI104-2",
     "INI202-6",
     "INI203-0",
@@ -44,6 +45,7 @@ ADVICE_ONLY = {
     "INI308-2",
     "INI401-2",
     "INI503-1",
+    "INI503-2",
     "INI504-1",
     "INI504-2",
     "INI506-1",
