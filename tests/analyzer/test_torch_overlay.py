@@ -41,5 +41,5 @@ def test_names_are_entered_as_they_are_looked_up() -> None:
 
 
 def test_no_name_is_in_two_tables() -> None:
-    tables = (factories.HANDLERS, initializers.HANDLERS, functions.HANDLERS, layers.HANDLERS)
+    tables = (factories.HANDLERS, initializers.HANDLERS, functions.HANDLERS, layers.HANDLERS, overlay.FILLING)
     assert len(overlay.HANDLERS) == sum(map(len, tables))
