@@ -120,13 +120,6 @@ def test_per_file_ignores_hold_for_matching_files_only(tmp_path: Path, monkeypat
     selected = Selected(load(), catalogue())
     everywhere = selected.codes("src/net.py")
     assert everywhere - selected.codes("tests/deep/test_net.py") == {"INI401"}
-    assert everywhere - selected.codes("src/conftest.py") == {
-        "INI101",
-        "INI102",
-        "INI103",
-        "INI104",
-        "INI108",
-        "INI109",
-        "INI110",
-    }
+    first = {code for code in everywhere if code.startswith("INI1")}
+    assert "INI101" in first and everywhere - selected.codes("src/conftest.py") == first
     assert "INI401" in selected.anywhere(["tests/test_net.py"])
