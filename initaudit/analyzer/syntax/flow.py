@@ -34,7 +34,7 @@ class Flow:
             (
                 _end(node)
                 for node in self.assigned.get(name, ())
-                if isinstance(node, ast.Assign)
+                if isinstance(node, ast.Assign | ast.AnnAssign)
                 and self.parents.get(node) is self.parents.get(assignment)
                 and _begin(node) > _begin(assignment)
             ),

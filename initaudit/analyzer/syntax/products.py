@@ -15,6 +15,7 @@ from initaudit.activations import lookup
 from initaudit.analyzer.matches import groups
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.syntax.context import Class, Context, function_context, method, own_attribute, own_attributes
+from initaudit.analyzer.syntax.einsums import Einsum, einsum
 from initaudit.analyzer.syntax.flow import NO_FORWARD, Flow, called, names_in
 from initaudit.analyzer.syntax.iteration import last_name
 
@@ -22,8 +23,6 @@ MATMULS = {"torch.matmul", "torch.mm", "torch.bmm"}
 METHODS = {name.rpartition(".")[2] for name in MATMULS}
 LINEAR = "torch.nn.functional.linear"
 CONVOLUTION = re.compile(r"torch\.(?:nn\.functional\.)?conv[123]d")
-EINSUM = re.compile(r"([a-zA-Z]*(?:\.\.\.)?[a-zA-Z]*),([a-zA-Z]*(?:\.\.\.)?[a-zA-Z]*)->([a-zA-Z]*(?:\.\.\.)?[a-zA-Z]*)")
-"""A product of two tensors, without the blanks."""
 PRODUCTS = groups("@ mm( matmul( linear( einsum( conv1d( conv2d( conv3d(")
 MULTIPLIES = re.compile(r"(?:m|matmul|linear|einsum|conv[123]d)$")
 """Names of functions that multiply: torch's, and others that are called like them."""
@@ -93,8 +92,12 @@ def _near_products(context: Context) -> set[str]:
     for node in context.walk():
         if _is_product(node):
             found |= own_attributes(node)
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            found.add(own_attribute(node.value) or "")
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(), *_], value=value)
+                | ast.AnnAssign(target=ast.Name(), value=ast.expr() as value)
+            ):
+                found.add(own_attribute(value) or "")
     return found - {""}
 
 
@@ -138,7 +141,9 @@ class _Method(Flow):
     def _alias(self, node: ast.expr) -> str | None:
         """The local name that stands for a parameter and for nothing else."""
         match self.parents.get(node):
-            case ast.Assign(targets=[ast.Name(id=alias)]) if len(self.assigned.get(alias, ())) == 1:
+            case ast.Assign(targets=[ast.Name(id=alias)]) | ast.AnnAssign(target=ast.Name(id=alias)) if (
+                len(self.assigned.get(alias, ())) == 1
+            ):
                 return alias
         return None
 
@@ -196,12 +201,12 @@ class _Method(Flow):
                 call = self.parents.get(parent)
                 if isinstance(call, ast.Call) and len(call.args) == 1 and call.func is parent:
                     return call, call.args[0], (-1,), (-2,)
-            case ast.Call(args=[ast.Constant(value=str(equation)), left, right]):
-                if self.context.canonical(parent.func) == "torch.einsum" and factor in (left, right):
-                    parts = _contracted(equation, at=1 if factor is right else 0)
-                    return (parent, left if factor is right else right, *parts) if parts is not None else None
             case ast.Call(args=[left, right, *_]):
                 function = self.context.canonical(parent.func) or ""
+                if (product := einsum(parent, function)) is not None:
+                    at = 1 if factor is product.factors[1] else 0
+                    parts = _contracted(product, at)
+                    return (parent, product.factors[1 - at], *parts) if parts is not None else None
                 if function in MATMULS:
                     return (parent, right, (-1,), (-2,)) if left is factor else (parent, left, (-2,), (-1,))
                 if function == LINEAR and right is factor:
@@ -241,7 +246,7 @@ class _Method(Flow):
                     pending += [parent] if passes else []
                     if not (passes or self._ends(parent)):
                         return False
-                case ast.Assign() | ast.AugAssign(op=ast.Add() | ast.Sub()):
+                case ast.Assign() | ast.AnnAssign() | ast.AugAssign(op=ast.Add() | ast.Sub()):
                     targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
                     names = {name for target in targets for name in names_in(target)} - followed
                     followed |= names
@@ -259,15 +264,12 @@ class _Method(Flow):
         return multiplies or lookup(name) is not None or ENDS.fullmatch(name) is not None
 
 
-def _contracted(equation: str, at: int) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+def _contracted(product: Einsum, at: int) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
     """The dimensions of one factor of an einsum that are summed over and those that are kept, without shared ones.
 
-    Returns None unless each letter of the factor is one of these, or is in the other factor and in the result.
+    Returns None unless each axis of the factor is one of these, or is in the other factor and in the result.
     """
-    found = EINSUM.fullmatch(equation.replace(" ", ""))
-    if found is None:
-        return None
-    own, other, result = found[at + 1], found[2 - at], found[3]
+    own, other, result = product.axes[at], product.axes[1 - at], product.product
     if "." in own or len(set(own)) != len(own):
         return None
     summed = tuple(place for place, letter in enumerate(own) if letter in other and letter not in result)
@@ -284,10 +286,14 @@ def _value(node: ast.AST) -> ast.expr | None:
 def _attribute_made_by(context: Context, name: str) -> list[str]:
     """The sources of what the constructor of the class assigns to an attribute of the object."""
     made = method(context, "__init__")
-    return [
-        ast.unparse(node.value)
-        for node in (made.walk() if made is not None else ())
-        if made is not None
-        and isinstance(node, ast.Assign)
-        and any(own_attribute(target) == name for target in node.targets)
-    ]
+    sources = []
+    for node in made.walk() if made is not None else ():
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                pass
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                targets = [target]
+            case _:
+                continue
+        sources += [ast.unparse(value)] if any(own_attribute(each) == name for each in targets) else []
+    return sources

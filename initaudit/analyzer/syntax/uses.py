@@ -15,6 +15,7 @@ from initaudit.activations import Activation, lookup
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.snippets import parameters
 from initaudit.analyzer.syntax.context import Context, function_context, own_attribute
+from initaudit.analyzer.syntax.einsums import Einsum, einsum
 from initaudit.analyzer.syntax.flow import NO_FORWARD, Flow, names_in
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.products import ASKED, CONVOLUTION, SAME
@@ -200,6 +201,8 @@ class _Uses(Flow):
         """What a parameter is that a function is given by position."""
         name, args, through = last_name(call.func), call.args, form.through
         full = self.context.canonical(call.func) or ""
+        if (product := einsum(call, full)) is not None:
+            return self._contracted(call, product, args[position], form)
         if isinstance(call.func, ast.Attribute) and not full.startswith("torch."):  # a method of what it meets
             owner = call.func.value
             if name in PRODUCTS and position == 0:
@@ -213,8 +216,6 @@ class _Uses(Flow):
             return self._of_layer(call, name, position, form)
         if name in LOOKUPS and position == 0:
             return Usage(role=Role.TABLE)
-        if name == "einsum":
-            return self._contracted(call, position, form)
         if len(args) < 2 or position > 1:
             return None
         other = args[1 - position]
@@ -289,18 +290,15 @@ class _Uses(Flow):
             through=form.through,
         )
 
-    def _contracted(self, call: ast.Call, position: int, form: Form) -> Usage | None:
+    def _contracted(self, call: ast.Call, product: Einsum, factor: ast.expr, form: Form) -> Usage | None:
         """A weight of an einsum: what one output sums over are the axes that the output does not have."""
-        match call.args:
-            case [ast.Constant(value=str(equation)), _, _] if "->" in equation and "." not in equation:
-                given, _, kept = equation.replace(" ", "").partition("->")
-            case _:
-                return None
-        terms, other = given.split(","), call.args[3 - position]
-        if form.turned is not False or len(terms) != 2 or not self._is_data(other):
+        at = 1 if factor is product.factors[1] else 0
+        own = product.axes[at]
+        if "." in "".join(product.axes) + product.product:
             return None
-        own = terms[position - 1]
-        summed = [axis for axis, letter in enumerate(own) if letter not in kept]
+        if form.turned is not False or not self._is_data(product.factors[1 - at]):
+            return None
+        summed = [axis for axis, letter in enumerate(own) if letter not in product.product]
         if len(own) != len(self.shape) or not summed:
             return None
         sizes = [self.shape[axis] for axis in summed]
