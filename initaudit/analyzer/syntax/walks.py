@@ -176,12 +176,17 @@ def _of_matrices(context: Context, body: list[ast.stmt], element: str) -> Iterat
                 yield from _of_matrices(context, then, element)
             case ast.With(body=inner):
                 yield from _of_matrices(context, inner, element)
-            case ast.Expr(value=ast.Call() as call):
-                target = written(context, call)
-                if isinstance(target, ast.Name) and target.id == element:
-                    yield Initialized(call, "weight", MATRICES)
             case _:
-                pass
+                yield from _of_element(context, statement, element, "weight")
+
+
+def _of_element(context: Context, statement: ast.stmt, element: str, parameter: str) -> Iterator[Initialized]:
+    """The write of a statement to the parameter that ``element`` names."""
+    match statement:
+        case ast.Expr(value=ast.Call() as call):
+            target = written(context, call)
+            if isinstance(target, ast.Name) and target.id == element:
+                yield Initialized(call, parameter, MATRICES)
 
 
 def _of_biases(context: Context, body: list[ast.stmt], element: str, name: str) -> Iterator[Initialized]:
@@ -190,13 +195,7 @@ def _of_biases(context: Context, body: list[ast.stmt], element: str, name: str) 
         match statement:
             case ast.If(test=test, body=then) if name and _asks_for_bias(test, name):
                 for inner in then:
-                    match inner:
-                        case ast.Expr(value=ast.Call() as call):
-                            target = written(context, call)
-                            if isinstance(target, ast.Name) and target.id == element:
-                                yield Initialized(call, "bias", MATRICES)
-                        case _:
-                            pass
+                    yield from _of_element(context, inner, element, "bias")
             case ast.If(orelse=[ast.If() as other]):
                 yield from _of_biases(context, [other], element, name)
             case ast.With(body=inner_body):
