@@ -24,6 +24,7 @@ import bisect
 import functools
 import itertools
 import keyword
+import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -106,13 +107,17 @@ class Matches:
 
 
 class Spread:
-    """Which of some stretches of a text hold which words. A set of stretches is a number, with a bit for each."""
+    """Which of some stretches of a text hold which words. A set of stretches is a number, with a bit for each.
 
-    def __init__(self, text: str, begins: Sequence[int]) -> None:
-        """``begins`` are the offsets at which the stretches begin."""
+    A stretch may hold others: a function that is defined under an ``if`` of the top level. What stands in the inner one
+    stands in both, and what stands behind it in the outer one alone.
+    """
+
+    def __init__(self, text: str, stretches: Sequence[tuple[int, int]]) -> None:
+        """``stretches`` are the offsets at which each begins and ends. What lies in none belongs to the one before."""
         self.text = text
-        self.everywhere = (1 << len(begins)) - 1
-        self._begins = begins
+        self.everywhere = (1 << len(stretches)) - 1
+        self._begins, self._holders = _cut(stretches)
         self._named: dict[str, int] = {}
 
     def holding_all(self, words: Words, among: int, matches: Callable[[int], Matches]) -> int:
@@ -156,8 +161,7 @@ class Spread:
         found: dict[str, int] = {}
         begins = self._begins
         for name, at in _called_names(self.text, begins[0]) if begins else ():
-            index = bisect.bisect_right(begins, at) - 1
-            found[name] = found.get(name, 0) | 1 << index
+            found[name] = found.get(name, 0) | self._holders[bisect.bisect_right(begins, at) - 1]
         ends = list(itertools.accumulate(len(name) + 1 for name in found))
         return "".join(f"{name}(" for name in found), ends, list(found.values())
 
@@ -167,11 +171,25 @@ class Spread:
         at = find(name, begins[0]) if begins else -1
         while at >= 0:
             index = bisect.bisect_right(begins, at) - 1
-            found |= 1 << index
+            found |= self._holders[index]
             if index == last:
                 break
             at = find(name, begins[index + 1])
         return found
+
+
+def _cut(stretches: Iterable[tuple[int, int]]) -> tuple[Sequence[int], Sequence[int]]:
+    """Return where the pieces of a text begin that lie in the same stretches, and which stretches each lies in."""
+    edges = list[tuple[int, int]]()
+    for index, (begin, end) in enumerate(stretches):
+        edges += (begin, 1 << index), (end, -1 << index)
+    begins, holders, inside = list[int](), list[int](), 0
+    for at, entered in itertools.groupby(sorted(edges), operator.itemgetter(0)):
+        inside += sum(stretch for _, stretch in entered)
+        if inside:
+            begins.append(at)
+            holders.append(inside)
+    return begins, holders
 
 
 def _bits(number: int) -> Iterator[int]:

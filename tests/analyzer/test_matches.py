@@ -58,7 +58,20 @@ def test_a_word_that_stands_in_a_file_is_found_roughly(text: str) -> None:
 @given(TEXTS, TEXTS)
 def test_the_stretches_that_hold_a_word_are_found(first: str, second: str) -> None:
     parts = [f"{first}\n", second]
-    spread, matches = Spread("".join(parts), [0, len(parts[0])]), [Matches(part) for part in parts]
+    ends = len(parts[0]), len("".join(parts))
+    spread, matches = Spread("".join(parts), [(0, ends[0]), ends]), [Matches(part) for part in parts]
+    for word in WORDS:
+        found = spread.holding_all(((word,),), spread.everywhere, matches.__getitem__)
+        missed = [at for at, each in enumerate(matches) if each.holds(word) and not found >> at & 1]
+        assert missed == [], word
+
+
+@given(TEXTS, TEXTS, TEXTS)
+def test_a_word_before_an_inner_stretch_or_behind_it_stands_in_the_outer(first: str, inner: str, last: str) -> None:
+    parts = [f"{first}\n", f"{inner}\n", last]
+    text, begin = "".join(parts), len(parts[0])
+    end = begin + len(parts[1])
+    spread, matches = Spread(text, [(0, len(text)), (begin, end)]), [Matches(text), Matches(parts[1])]
     for word in WORDS:
         found = spread.holding_all(((word,),), spread.everywhere, matches.__getitem__)
         missed = [at for at, each in enumerate(matches) if each.holds(word) and not found >> at & 1]

@@ -47,7 +47,7 @@ def scopes_holding(module: Module, words: Words) -> Iterator[Scope]:
 def _spread(module: Module) -> tuple[Sequence[Scope], Spread]:
     """The parts of a file, and which of them hold which words, as far as that was asked."""
     parts = _parts(module)
-    return parts, Spread(module.text, [module.begin(part.start) for part in parts])
+    return parts, Spread(module.text, [(module.begin(part.start), module.begin(part.end + 1)) for part in parts])
 
 
 def _parts(module: Module) -> Sequence[Scope]:
