@@ -56,7 +56,7 @@ class Matches:
     def roughly(raw: bytes) -> Matches:
         """Return the words of a file in any encoding, since the letters of words are ASCII: names and calls alone."""
         names = b" ".join(set(raw.translate(_NAMES_ALONE).split()))
-        return Matches(raw.decode("latin-1"), names.decode("latin-1"))
+        return Matches(raw.translate(_LETTERS).decode("latin-1"), names.decode("latin-1"))
 
     def holds_all(self, words: Words) -> bool:
         """Whether one word of each group stands in the text."""
@@ -205,6 +205,8 @@ _NAMES_ALONE = bytes(
     each if each >= 128 or chr(each).isalnum() or each == ord("_") else ord(" ") for each in range(256)
 )
 """What replaces each byte of a text where only the names in it are kept."""
+_LETTERS = bytes(each if each < 128 else ord("é") for each in range(256))
+"""What replaces each byte of a text where only its ASCII letters matter: no other byte ends a name."""
 _CALLED_NAME = re.compile(r"(\w+)\(")
 _APART = " \t\f\\\n"
 _LAST_NAME = re.compile(r"(?s:.*\W)?(\w+)\Z")
