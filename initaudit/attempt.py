@@ -144,7 +144,7 @@ def _lines(one: Attempt) -> Iterator[str]:
         yield f"  and {len(one.calls) - SHOWN} more calls"
     for measured in one.comparison.measures:
         if measured.before is not None and measured.after is not None:
-            yield f"  {measured.name}, {measured.told}: {measured.before} -> {measured.after}"
+            yield f"  {measured.name}, {measured.of}: {measured.before} -> {measured.after}"
     harm = one.comparison.harm
     left = {identity_of(finding): finding for finding in one.left}
     for finding in one.findings:

@@ -52,11 +52,11 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """One measure of both builds: the field of ``Layer`` or of ``SignalProfile``, its name, and what of it is told."""
+    """One measure of both builds: the field of ``Layer`` or of ``SignalProfile``, its name, and what is measured."""
 
     field: str
     name: str
-    told: str
+    of: str
     before: Passage | None
     after: Passage | None
 
@@ -145,10 +145,10 @@ def named(finding: Finding) -> str:
 
 
 def _measures(before: SignalProfile | None, after: SignalProfile | None) -> Iterator[Measured]:
-    for field, name, told, of in _MEASURES:
-        was, now = (of(one) if one is not None else None for one in (before, after))
+    for field, name, of, measure in _MEASURES:
+        was, now = (measure(one) if one is not None else None for one in (before, after))
         if was is not None or now is not None:
-            yield Measured(field=field, name=name, told=told, before=was, after=now)
+            yield Measured(field=field, name=name, of=of, before=was, after=now)
 
 
 def _scale(profile: SignalProfile) -> Passage | None:
@@ -164,8 +164,8 @@ def _passage(values: Sequence[float]) -> Passage | None:
 
 
 def _discrimination(profile: SignalProfile) -> Passage | None:
-    told = [_median(layer.discrimination) for layer in profile.layers if layer.discrimination and not layer.output]
-    return Passage(first=None, last=told[-1]) if told else None
+    medians = [_median(layer.discrimination) for layer in profile.layers if layer.discrimination and not layer.output]
+    return Passage(first=None, last=medians[-1]) if medians else None
 
 
 def _dead(profile: SignalProfile) -> Passage | None:

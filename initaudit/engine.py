@@ -106,8 +106,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """Return the findings, warnings and errors as text; empty on all ranks but the first."""
         from initaudit.presentation import as_text
 
-        told = (as_text(self.findings), *self.warnings, *self.errors)
-        return "" if any(one.rank for one in self.observations) else "\n".join(filter(None, told))
+        texts = (as_text(self.findings), *self.warnings, *self.errors)
+        return "" if any(one.rank for one in self.observations) else "\n".join(filter(None, texts))
 
     def _repr_html_(self) -> str:
         """Return the findings as HTML for a notebook."""
@@ -168,7 +168,7 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
         observations=observations,
         undecided=undecided,
         unread=unread,
-        warnings=(*_not_built(observations, reported, named), *map(_warning, filter(_is_told, undecided))),
+        warnings=(*_not_built(observations, reported, named), *map(_warning, filter(_is_shown, undecided))),
         errors=tuple(errors),
         summary=Summary(
             files=len(task.filenames) - not_read,
@@ -207,7 +207,7 @@ def _not_judged(observation: Observation, selected: Selected, named: Names, *, p
             yield NotJudged(**msgspec.structs.asdict(item), codes=codes)
 
 
-def _is_told(item: NotJudged) -> bool:
+def _is_shown(item: NotJudged) -> bool:
     """Whether something undecided is reported without `--show-unknown`."""
     return item.remedy is not None
 
@@ -226,10 +226,10 @@ def _not_read(observation: Observation) -> bool:
 
 def _not_built(observations: Iterable[Observation], reported: Iterable[Finding], named: Names) -> Iterator[str]:
     """Yield why models were not built, where the rule that reports it is turned off."""
-    told = {finding.place for finding in reported if catalogue()[finding.code].subject is BuildFailure}
+    stated = {finding.place for finding in reported if catalogue()[finding.code].subject is BuildFailure}
     for observation in observations:
         for fact in observation.facts:
-            if isinstance(fact, BuildFailure) and named.place(fact.place) not in told:
+            if isinstance(fact, BuildFailure) and named.place(fact.place) not in stated:
                 yield f"{fact.target}: not built: it {fact.how}: {fact.detail}"
 
 

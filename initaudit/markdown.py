@@ -40,9 +40,9 @@ def markdown(filename: str, raw: bytes) -> SourceFile:
     rows[0] = ELSEWHERE
     skipped: list[Unread] = []
     blocks = list(_blocks(text))
-    told = _tells_tabs(blocks)
+    tabs = _tells_tabs(blocks)
     for block in blocks:
-        why = OTHER_TAB if told and tab_of(block.content) is None else _take(block, shown, rows, shifts)
+        why = OTHER_TAB if tabs and tab_of(block.content) is None else _take(block, shown, rows, shifts)
         if why is not None:
             skipped.append(Unread(Place(filename, block.first + 1, 1, block.first + 1, 1), why))
     part = Part(None, 1, text, tuple(shifts))

@@ -242,7 +242,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     wrote it.
 
     ``rms`` is of its output, before the activation. ``discrimination`` is sqrt(E[Var over the batch]) / rms of it: how
-    much the output still depends on the input. ``drowned`` is the part of the output's second moment that the bias
+    much the output still depends on the input. ``bias_share`` is the part of the output's second moment that the bias
     alone causes. ``gradient`` is the rms of the weight's gradient for a random output gradient.
     ``apart`` is the discrimination over the output's own first dimension, where inputs share no batch. ``dead`` is the
     part of the units that no sample activates, where a rectifier follows.
@@ -273,7 +273,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     bias_place: Place | None = None
     rms: tuple[float, ...] = ()
     discrimination: tuple[float, ...] = ()
-    drowned: tuple[float, ...] = ()
+    bias_share: tuple[float, ...] = ()
     gradient: tuple[float, ...] = ()
     dead: tuple[float, ...] = ()
     apart: tuple[float, ...] = ()

@@ -98,7 +98,7 @@ def test_there_is_advice_for_every_activation(key: str | None) -> None:
         ("INI701", "rms", [10.0**-n for n in range(4)], {"fed": False}, 0),
         ("INI701", "discrimination", [0.9, 0.1, 0.005], {}, 1),
         ("INI701", "discrimination", [0.02, 0.01, 0.009], {}, 0),
-        ("INI701", "discrimination", [0.02, 0.01, 0.009], {"drowned": (0.99,), "bias": "b"}, 1),
+        ("INI701", "discrimination", [0.02, 0.01, 0.009], {"bias_share": (0.99,), "bias": "b"}, 1),
         ("INI702", "rms", [10.0**n for n in range(4)], {}, 1),
         ("INI702", "rms", [1.0, 2.0, 4.0, 8.0], {}, 0),
         ("INI703", "gradient", [10.0**n for n in range(4)], {}, 1),

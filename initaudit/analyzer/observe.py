@@ -98,8 +98,8 @@ def observe(project: Project, filename: str, wanted: Sequence[Candidate], judge:
             found |= _found(project, module, [each for each in wanted if each.reader.name in stating])
         seen = _observation(module, found)
     module.forget_trees()
-    told = module.unread if module.unread and _may_hold_something(module, wanted) else ()
-    faults = tuple(_cell_fault(module, cell) for cell in told)
+    unread = module.unread if module.unread and _may_hold_something(module, wanted) else ()
+    faults = tuple(_cell_fault(module, cell) for cell in unread)
     return msgspec.structs.replace(seen, facts=(*seen.facts, *faults), comments=comments(module.raw))
 
 

@@ -20,10 +20,10 @@ _WORDS = 2
 def is_prose(text: str) -> bool:
     """Return whether a text has sentences, and beside them nothing that would do anything."""
     statements, _ = parts(text)
-    told = [_follows(each.tokens) for each in statements]
-    if not any(count >= _WORDS for count in told):
+    counts = [_follows(each.tokens) for each in statements]
+    if not any(count >= _WORDS for count in counts):
         return False
-    return all(count > 0 or _does_nothing(text, each) for count, each in zip(told, statements, strict=True))
+    return all(count > 0 or _does_nothing(text, each) for count, each in zip(counts, statements, strict=True))
 
 
 def _follows(held: Sequence[Token]) -> int:

@@ -244,7 +244,7 @@ def _model_as_text(these: Runs, pair: Pair, width: int, *, color: bool) -> str:
 
 def _measure_cells(one: Measured) -> list[Cell]:
     sides = [cell for side in (one.before, one.after) for cell in (Cell(_passed(side)), Cell(_rise(side)))]
-    return [Cell(one.name), Cell(one.told, "dim"), *sides]
+    return [Cell(one.name), Cell(one.of, "dim"), *sides]
 
 
 def _rise(passage: Passage | None) -> str:
@@ -298,7 +298,7 @@ def as_markdown(these: Runs) -> str:
         lines += [f"### {escaped(pair.target)}", ""]
         lines += [f"- the runs differ in {escaped(condition)}" for condition in comparison.conditions]
         lines += [f"- worse: {line}" for line in comparison.harm]
-        measured = [(f"{one.name}, {one.told}", *map(stated, (one.before, one.after))) for one in comparison.measures]
+        measured = [(f"{one.name}, {one.of}", *map(stated, (one.before, one.after))) for one in comparison.measures]
         lines += _grid(("measure", "before", "after"), measured)
         lines += [f"{counts(comparison)}.", ""]
         changed = [

@@ -25,7 +25,7 @@ class MeasureRow(msgspec.Struct, frozen=True, kw_only=True):
     """A measure before and after, in words."""
 
     name: str
-    told: str
+    of: str
     before: Value
     after: Value
 
@@ -110,7 +110,7 @@ def _alone(measures: Sequence[Measure], before: Collection[str]) -> Iterator[str
 
 
 def _measure(one: Measured) -> MeasureRow:
-    return MeasureRow(name=one.name, told=one.told, before=_value(one.before), after=_value(one.after))
+    return MeasureRow(name=one.name, of=one.of, before=_value(one.before), after=_value(one.after))
 
 
 def _value(passage: Passage | None) -> Value:

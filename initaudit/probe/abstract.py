@@ -124,7 +124,7 @@ def _guess(dtype: torch.dtype) -> bool | int | float:
 
 @contextlib.contextmanager
 def _initializers_watched(watch: Abstract) -> Iterator[None]:
-    """While this lasts, the watch is told what initializers do that do nothing on the meta device.
+    """While this lasts, the watch records what initializers would do that do nothing on the meta device.
 
     It is their code that changes, so that they are watched under whatever name a program keeps them.
     """

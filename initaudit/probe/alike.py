@@ -38,7 +38,7 @@ class Twice(NamedTuple):
         return ~differing(self.first, self.second)
 
 
-def told_apart(made: Twice, again: Twice) -> tuple[str, str] | None:
+def difference(made: Twice, again: Twice) -> tuple[str, str] | None:
     """What a tensor holds that was initialized again, and what it held; None where both are alike."""
     tensors = [local_of(tensor) for tensor in (*made, *again)]
     if not all(map(has_memory, tensors)) or any(tensor.is_quantized for tensor in tensors):
@@ -56,8 +56,8 @@ def told_apart(made: Twice, again: Twice) -> tuple[str, str] | None:
         same = all_fixed and all_still and (how_many(differing(was, now)) == 0 or rounded(local_of(was), local_of(now)))
         if same:
             return None
-        told, before = _described(again, still=all_still), _described(made, still=all_fixed)
-        return (told, before) if told != before else (f"other {told}", before)
+        now, before = _described(again, still=all_still), _described(made, still=all_fixed)
+        return (now, before) if now != before else (f"other {now}", before)
     return _drawn_apart(made, again)
 
 

@@ -186,7 +186,7 @@ class Audit:
 
     @property
     def failure(self) -> BaseException | None:
-        """The first failure of our own, which is never told as one of the model."""
+        """The first failure of our own, which is never reported as one of the model."""
         raised = (
             self.control.watch.failure,
             self.verdict.watch_failure,

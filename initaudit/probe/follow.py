@@ -35,7 +35,7 @@ from initaudit.probe.watch import (
 
 LOST = 0.01
 """The remaining fraction of a scale or a discrimination below which it counts as lost."""
-TOLD = 0.1
+DISTINCT = 0.1
 """The discrimination from which an output depends enough on the input; healthy networks have 0.12 to 0.95."""
 BLOCK = 9
 """Maximum number of weights in a branch for which an addition counts as a residual connection."""
@@ -178,8 +178,8 @@ class Follow(TorchDispatchMode):
             if signal.steps and not signal.used:
                 signal.used = True
                 self.chains.append((signal.steps, False))
-        told = [moments(tensor, self.batch)[1] or 0.0 for tensor in tensors_in(outputs) if self._is_fed(tensor)]
-        if told and min(told) > TOLD:  # the residual stream is intact: only branches lost their signal
+        kept = [moments(tensor, self.batch)[1] or 0.0 for tensor in tensors_in(outputs) if self._is_fed(tensor)]
+        if kept and min(kept) > DISTINCT:  # the residual stream is intact: only branches lost their signal
             self.chains = [(steps, kept or index in self._aside) for index, (steps, kept) in enumerate(self.chains)]
         self.uses = [use for use in self.uses if use not in self._making]
         self.chains = [one for one in self.chains if self._making.isdisjoint(step.use for step in one[0])]
@@ -336,7 +336,7 @@ class Follow(TorchDispatchMode):
         use.bias = next((found for key in others if key is not None and (found := self.biases.get(key))), None)
         if use.bias is not None and use.rms > 0:
             bias = next(tensor for tensor in operands if self.biases.get(key_of(tensor) or 0) == use.bias)
-            use.drowned = min(1.0, (rms_of(bias) / use.rms) ** 2)
+            use.bias_share = min(1.0, (rms_of(bias) / use.rms) ** 2)
         self.uses.append(use)
         return use
 

@@ -19,7 +19,7 @@ RAW_FACTORIES = ("empty", "empty_like")
 
 @contextlib.contextmanager
 def numpy_watched(watch: Watch | Filler) -> Iterator[None]:
-    """While this lasts, the watch is told what ``numpy.empty`` gives. Names imported before keep the old function."""
+    """While this lasts, the watch records what ``numpy.empty`` gives. Names imported before keep the old function."""
     numpy: Any = sys.modules.get("numpy")
     if numpy is None:
         yield

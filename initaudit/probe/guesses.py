@@ -42,11 +42,11 @@ def documented(model: torch.nn.Module, rows: int) -> Iterator[Maker]:
     """Yield inputs of the shapes in the docstrings of the forward or the class, as numbers or as ids below ``rows``."""
     names = required(model)
     for owner in (model.forward, type(model)):
-        told = _shapes(inspect.getdoc(owner) or "", names, model)
-        if names and len(told) == len(names):
+        documented = _shapes(inspect.getdoc(owner) or "", names, model)
+        if names and len(documented) == len(names):
             indices = any(isinstance(one, torch.nn.Embedding) for one in model.modules())
             for below in (0, rows) if indices else (0,):
-                yield functools.partial(_of_shapes, told, below)
+                yield functools.partial(_of_shapes, documented, below)
 
 
 def several(model: torch.nn.Module, widths: list[int], rows: int) -> Iterator[Maker]:

@@ -76,7 +76,7 @@ def _inferred(model: torch.nn.Module, dtype: str | None) -> Inputs | None:
 
 def _makers(model: torch.nn.Module, dtype: str | None) -> Iterator[Callable[[int], Inputs]]:
     """What each layer tells of an input, in the order of definition: any may come first in the forward."""
-    told: set[tuple[object, ...]] = set()
+    listed: set[tuple[object, ...]] = set()
     kind: str | None
     sizes: Iterable[tuple[int, ...]]
     for module in model.modules():
@@ -92,8 +92,8 @@ def _makers(model: torch.nn.Module, dtype: str | None) -> Iterator[Callable[[int
         else:
             continue
         for size in sizes:
-            if (kind, size) not in told:
-                told.add((kind, size))
+            if (kind, size) not in listed:
+                listed.add((kind, size))
                 yield functools.partial(_sized, size, kind, below)
 
 

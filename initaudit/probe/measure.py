@@ -45,7 +45,7 @@ def rms_of(tensor: torch.Tensor) -> float:
 
 
 def dead_part(rectified: torch.Tensor, units: int, *, convolution: bool) -> float | None:
-    """The part of the units that no sample and no position activates; None where the units cannot be told apart."""
+    """The part of the units that no sample and no position activates; None where the units cannot be distinguished."""
     axis = 1 if convolution else -1
     if not is_dense(rectified) or rectified.dim() < 2 or rectified.shape[axis] != units:
         return None

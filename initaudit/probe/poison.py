@@ -58,7 +58,7 @@ class BuildError(Exception):
 
 
 class Apart(NamedTuple):
-    """How many elements differ between equal builds, and by how much at most; None where that cannot be told."""
+    """How many elements differ between equal builds, and by how much at most; None where that cannot be known."""
 
     elements: int
     largest: float | None = None

@@ -53,7 +53,7 @@ class UnansweredError(Exception):
     """Some ranks did not answer."""
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True):
+class RankTensor(msgspec.Struct, frozen=True, kw_only=True):
     """One rank's part of one tensor.
 
     ``copies`` are the ranks that should have the same elements, for the reason ``why``; ``parts`` are the ranks that
@@ -83,7 +83,7 @@ class Said(msgspec.Struct, frozen=True):
     """The message of one rank."""
 
     seen: Observation
-    held: dict[str, Held]
+    held: dict[str, RankTensor]
 
 
 def is_flat(model: torch.nn.Module) -> bool:
@@ -231,7 +231,7 @@ def _forget(store: Any, keys: Iterable[str]) -> None:
                 store.delete_key(name)
 
 
-def held_here(model: torch.nn.Module, parameters: Iterable[ParameterTimeline]) -> dict[str, Held]:
+def held_here(model: torch.nn.Module, parameters: Iterable[ParameterTimeline]) -> dict[str, RankTensor]:
     """Return this rank's part of each tensor that has memory."""
     tensors = tensors_of(model)
     copies = _copies(model, tensors)
@@ -243,7 +243,7 @@ def held_here(model: torch.nn.Module, parameters: Iterable[ParameterTimeline]) -
             continue
         same, parts = _placed(tensor)
         ranks, why = (same, Copies.REPLICATED) if is_distributed(tensor) else copies.get(path, ((), Copies.PLAIN))
-        held[path] = Held(
+        held[path] = RankTensor(
             digest=_digest(local),
             random=looks_random(bare(local)),
             values=values.get(path) or summarize(local),
@@ -330,24 +330,24 @@ def _comparable_buffers(model: torch.nn.Module) -> Iterator[tuple[str, torch.Ten
 
 def _parameters(ranks: Sequence[Said]) -> Iterator[ParameterTimeline]:
     """Yield each tensor once, and again for ranks with other values; a shard with statistics of the whole."""
-    told: set[tuple[str | None, str]] = set()
+    reported: set[tuple[str | None, str]] = set()
     for number, rank in enumerate(ranks):
         for timeline in rank.seen.parameters:
             path = timeline.path or ""
             held = rank.held.get(path)
             if held is None or not held.parts:
                 key = (path, held.digest if held is not None else "")
-                unknown = held is None and any(path == other for other, _ in told)
+                unknown = held is None and any(path == other for other, _ in reported)
             else:
                 whole = _whole([ranks[part].held.get(path) for part in held.parts], timeline)
                 timeline = msgspec.structs.replace(timeline, values=whole)
                 key, unknown = (path, f"{held.parts}"), number != min(held.parts)
-            if key not in told and not unknown:
-                told.add(key)
+            if key not in reported and not unknown:
+                reported.add(key)
                 yield timeline
 
 
-def _whole(parts: Sequence[Held | None], timeline: ParameterTimeline) -> Values | None:
+def _whole(parts: Sequence[RankTensor | None], timeline: ParameterTimeline) -> Values | None:
     """Return the statistics of a sharded tensor from those of its parts; None if some are unknown."""
     shape = timeline.allocation.shape if timeline.allocation is not None else None
     each = [part.values for part in parts if part is not None and part.values is not None]
@@ -379,7 +379,7 @@ def _whole(parts: Sequence[Held | None], timeline: ParameterTimeline) -> Values 
 class Comparison:
     """The tensors of all ranks, by rank and path, and the facts that follow."""
 
-    def __init__(self, held: Sequence[Mapping[str, Held]], parameters: Iterable[ParameterTimeline]) -> None:
+    def __init__(self, held: Sequence[Mapping[str, RankTensor]], parameters: Iterable[ParameterTimeline]) -> None:
         self.held = held
         self.timelines = {timeline.path: timeline for timeline in reversed(list(parameters))}
         self.paths = [path for path in dict.fromkeys(path for one in held for path in one) if path in self.timelines]

@@ -79,7 +79,7 @@ class Rebuild:
                 raise CannotReplay(f"initializing it again raised {describe(error)}", GIVE) from error
             if loaded is not None:
                 self._load(model, loaded)
-        parts = ["built on the meta device, `to_empty()`", *filter(None, [called.told()])]
+        parts = ["built on the meta device, `to_empty()`", *filter(None, [called.described()])]
         said = ", then ".join([*parts, *([f"`load_state_dict` of {described(loaded)}"] if loaded is not None else [])])
         return Again(tensors_of(model), model.state_dict(), called, said)
 

@@ -23,7 +23,7 @@ FRAMEWORK = ("init_weights", "_init_weights")
 DONE = "_is_hf_initialized"
 """The mark by which transformers leaves alone what it initialized before."""
 ON_DEVICE = "buffer_device"
-"""The argument by which torchtitan's models are told where to compute their buffers."""
+"""The argument that says where torchtitan's models compute their buffers."""
 OF_TRAINER = ("init_states", "init_weights")
 """The methods that torchtitan calls after ``to_empty()``."""
 
@@ -54,7 +54,7 @@ class Reinitialization:
             for step in self.steps:
                 step.run()
 
-    def told(self) -> str:
+    def described(self) -> str:
         """What is called, in words: "`reset_parameters` of 3 modules, then `net.Net.init_weights`"."""
         resets = [step for step in self.steps if not step.whole]
         parts = [f"`{RESET}` of {len(resets)} module{'s' * (len(resets) > 1)}, children first"] if resets else []

@@ -14,7 +14,7 @@ import msgspec
 import torch
 
 from initaudit.finding import Observer, Place
-from initaudit.probe.alike import Twice, told_apart
+from initaudit.probe.alike import Twice, difference
 from initaudit.probe.checkpoint import checkpoint
 from initaudit.probe.fills import Content, filling
 from initaudit.probe.loading import changed_on_load
@@ -149,7 +149,7 @@ class Replay:
         for path in self._judged(first):
             if path in raw or path in tied or not all(path in tensors for tensors in (first.tensors, made, again)):
                 continue
-            other = told_apart(Twice(self.timelines.tensors[path], made[path]), Twice(first.tensors[path], again[path]))
+            other = difference(Twice(self.timelines.tensors[path], made[path]), Twice(first.tensors[path], again[path]))
             if other is not None:
                 yield self._fact(path, first, other=other)
 

@@ -73,7 +73,7 @@ def profile(
 
 
 def _overflow(one: Pass, timelines: Timelines) -> str | None:
-    """The first weight whose output is not finite, if it and its bias are: what is not is told as a value."""
+    """The first weight whose output is not finite, if it and its bias are: other values are reported as such."""
     first = next((use for use in one.uses if not math.isfinite(use.rms) and use.depends is None), None)
     values = [timelines.values[path] for path in (first.path, first.bias) if path] if first is not None else []
     finite = not any(value is not None and (value.nan or value.inf) for value in values)
@@ -114,7 +114,7 @@ def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timeli
             bias_place=timelines.written_at(use.bias) if use.bias is not None else None,
             rms=tuple(one.rms for one in uses),
             discrimination=_measured(uses, "discrimination"),
-            drowned=_measured(uses, "drowned"),
+            bias_share=_measured(uses, "bias_share"),
             given=_measured(uses, "given"),
             gradient=tuple(one.gradients[path] for one in passes if path in one.gradients)
             if own

@@ -223,9 +223,9 @@ class _Reader:
                     found[".".join(parts[:index]), known[0]].append((known[1], name))
                     break
         for (path, _), factors in found.items():
-            told = self._adapter(path, factors)
-            if told is not None:
-                yield told
+            start = self._adapter(path, factors)
+            if start is not None:
+                yield start
 
     def _adapter(self, path: str, factors: Sequence[tuple[str, str]]) -> LowRankFactors | None:
         zero = [name for _, name in factors if not bool(self.parameters[name].detach().any())]

@@ -91,7 +91,7 @@ def stuck(
     multiplied: Container[str],
     influenced: Container[str] = (),
 ) -> Iterator[EqualUnits | ZeroFactors]:
-    """What training cannot mend. ``multiplied`` are the paths of the weights that the forward multiplies with, and
+    """What training cannot repair. ``multiplied`` are the paths of the weights that the forward multiplies with, and
     ``influenced`` those of parameters whose gradients depend on what nothing wrote: they are not judged.
 
     Raises whatever the model raises; a model without a suspect is not trained.
@@ -247,16 +247,16 @@ class Zeros:
         """
         kinds = {name: _kind(name, timelines) for name in self.stuck}
         freed = self._freed(kinds)
-        told: set[str] = set()
+        reported: set[str] = set()
         for group in _together(
             {one: {two for two in freed[one] if two != one and one in freed.get(two, ())} for one in freed}, kinds
         ):
             alike = {kinds[name] for name in group}
             members = [one for one in self.stuck if one in group or (one not in freed and kinds[one] in alike)]
-            told.update(members)
+            reported.update(members)
             blocking = self._blocking(members)
             yield blocking if len(blocking) > 1 else members
-        yield from self._only_together([name for name in self.stuck if name not in told], kinds)
+        yield from self._only_together([name for name in self.stuck if name not in reported], kinds)
 
     def _only_together(self, rest: Sequence[str], kinds: Mapping[str, Kind]) -> Iterator[Sequence[str]]:
         """Factors that only all others together free: products of three and more, and zeros around a rectifier.

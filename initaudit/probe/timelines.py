@@ -131,7 +131,7 @@ class Timelines:
 
     @property
     def _guessed(self) -> bool:
-        """Whether construction was told numbers that are not there, and may have taken another course."""
+        """Whether construction was given numbers that are not there, and may have taken another course."""
         return isinstance(self.watch, Abstract) and bool(self.watch.guesses)
 
     def _loaded(self, model: torch.nn.Module) -> Iterator[str]:
@@ -241,7 +241,7 @@ class Timelines:
         return (place_of(caused.writer) if caused is not None else None) or self.definition
 
     def _reported(self, garbage: Record | None) -> bool:
-        """Whether some tensor is known to hold this raw memory: then that is the cause, and is told as such."""
+        """Whether some tensor is known to hold this raw memory: then that is the cause, and is reported as such."""
         if garbage is None or garbage.caused.writer is None:
             return False
         place = garbage.caused.writer.place

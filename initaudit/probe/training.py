@@ -83,7 +83,7 @@ class Trainee:
         """Multiply each parameter by a factor of its own.
 
         Units that are one stay one whatever the scales; what is alike for the values that others hold just now, as two
-        samples that both lie outside of an image, is told apart.
+        samples that both lie outside of an image, is distinguished.
         """
         with torch.no_grad():
             for parameter in self.parameters.values():

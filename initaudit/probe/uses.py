@@ -24,7 +24,7 @@ class Use:
     """
 
     __slots__ = (
-        "activation", "apart", "bias", "convolution", "dead", "decided_by", "depends", "discrimination", "drowned",
+        "activation", "apart", "bias", "bias_share", "convolution", "dead", "decided_by", "depends", "discrimination",
         "fans", "fed", "fixed", "given", "gradient", "made", "makers", "normalized", "output", "path", "piece", "place",
         "rms", "same", "samples", "setting", "shape", "units",
     )  # fmt: skip
@@ -42,7 +42,7 @@ class Use:
         self.rms = math.nan
         self.given: float | None = None
         self.discrimination: float | None = None
-        self.drowned: float | None = None
+        self.bias_share: float | None = None
         self.dead: float | None = None
         self.apart: float | None = None
         self.gradient: float | None = None

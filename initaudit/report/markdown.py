@@ -17,8 +17,8 @@ HEAD = "| | where | rule | what |\n|---|---|---|---|\n"
 def markdown(findings: Sequence[Finding], context: Context) -> str:
     """Return a heading that counts the findings, and a table of them."""
     counts = Counter(finding.severity for finding in findings)
-    told = [f"{counts[one]} {one.value}{'s' * (counts[one] > 1)}" for one in reversed(Severity) if counts[one]]
-    heading = f"### initaudit: {', '.join(told) or 'nothing found'}\n"
+    counted = [f"{counts[one]} {one.value}{'s' * (counts[one] > 1)}" for one in reversed(Severity) if counts[one]]
+    heading = f"### initaudit: {', '.join(counted) or 'nothing found'}\n"
     return heading + (f"\n{HEAD}{''.join(map(_row, findings))}" if findings else "")
 
 

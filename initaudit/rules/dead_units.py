@@ -133,7 +133,7 @@ class DeadUnits(Rule[SignalProfile]):
         """Whether most units of a layer are off although its inputs differ."""
         apart = middle(layer.discrimination or layer.apart)
         if apart is not None:  # before the bias is added
-            apart /= math.sqrt(max(1.0 - (middle(layer.drowned) or 0.0), TINY))
+            apart /= math.sqrt(max(1.0 - (middle(layer.bias_share) or 0.0), TINY))
         differs = profile.varied and layer.fed and layer.depends is None and apart is not None and apart > TOLD_APART
         return differs and layer.units >= FEW and (middle(layer.dead) or 0.0) > most_by_chance(layer.units)
 
@@ -143,8 +143,8 @@ class DeadUnits(Rule[SignalProfile]):
         part = middle(first.dead) or 0.0
         after = [layer for layer in profile.layers if layer in dead or (layer.chain == first.chain is not None)]
         whole = any(middle(layer.dead) == 1.0 and layer.units >= WIDE for layer in dead)
-        drowned = middle(first.drowned) or 0.0
-        by_bias = first.bias is not None and drowned > 0.5
+        share = middle(first.bias_share) or 0.0
+        by_bias = first.bias is not None and share > 0.5
         advised = unbiased(first) if by_bias else advice(first)
         others = f" and of {len(dead) - 1} more layers" if len(dead) > 1 else ""
         return self.finding(
@@ -155,8 +155,8 @@ class DeadUnits(Rule[SignalProfile]):
                     profile.observer,
                     f"at {first.path}, {round(part * first.units)} of {first.units} units are off for all {profile.batch or 'its'} samples"
                     + (
-                        f"; {first.bias} makes up {drowned:.0%} of the second moment of their input"
-                        if first.bias and drowned > 0.5
+                        f"; {first.bias} makes up {share:.0%} of the second moment of their input"
+                        if first.bias and share > 0.5
                         else ""
                     ),
                 )

@@ -251,7 +251,7 @@ class ExplodingSignal(Rule[SignalProfile]):
 def amplifies(layer: Layer) -> bool:
     """Return whether a weight alone makes its input a hundred times larger, and nothing normalizes that."""
     judged = layer.fed and layer.depends is None and not layer.fixed and not layer.normalized
-    return judged and (middle(layer.drowned) or 0.0) < BIASES and factor(layer) > DECADES
+    return judged and (middle(layer.bias_share) or 0.0) < BIASES and factor(layer) > DECADES
 
 
 def rise(layers: Sequence[Layer]) -> float:

@@ -171,10 +171,10 @@ class UnscaledWeight(Rule[WeightUse]):
         )
 
     def check(self, subject: WeightUse) -> Iterator[Finding]:
-        told = self._told(subject)
-        if told is None:
+        described = self._described(subject)
+        if described is None:
             return
-        message, seen, advice = told
+        message, seen, advice = described
         unbuilt = "; nothing in the project builds its class" if subject.unbuilt else ""
         yield self.finding(
             subject.place,
@@ -186,7 +186,7 @@ class UnscaledWeight(Rule[WeightUse]):
             advice=advice,
         )
 
-    def _told(self, subject: WeightUse) -> tuple[str, str, list[Advice]] | None:
+    def _described(self, subject: WeightUse) -> tuple[str, str, list[Advice]] | None:
         """Return the message, the evidence and the advice; None for a weight that is drawn as it should be."""
         drawn, inputs = subject.distribution, subject.fan_in
         if drawn is None:

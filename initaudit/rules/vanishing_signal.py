@@ -31,7 +31,7 @@ INDISTINCT, GONE = 1e-2, 1e-4
 """Discrimination (std over inputs / rms) below which a network trains slowly, or not at all. Healthy ones have 0.12 to 0.95."""
 FALLEN = 0.1
 """The share of discrimination above which a chain is not the one that loses it."""
-DROWNED = 0.03
+HIDDEN = 0.03
 """The discrimination below which a sum with a table, such as positions, hides the tokens: at 0.02 a small transformer learns
 nothing in a hundred steps, in which at 0.07 it halves its loss."""
 LOUD, USUAL = 0.1, 0.02
@@ -181,12 +181,12 @@ class VanishingSignal(Rule[SignalProfile]):
             if course is not None and course.geometric and course.decades < 0 and group[0].path not in reported:
                 yield self.scale_lost(subject, group, -course.decades)
                 break
-        drowned = {one.signal: one for one in subject.sums if one.own > FALLEN and 0 < one.left < DROWNED}
-        for one in drowned.values():
-            yield self.drowned(subject, one)
+        hidden = {one.signal: one for one in subject.sums if one.own > FALLEN and 0 < one.left < HIDDEN}
+        for one in hidden.values():
+            yield self.hidden(subject, one)
 
-    def drowned(self, profile: SignalProfile, one: TableSum) -> Finding:
-        """Return the finding that a table drowns what it is added to."""
+    def hidden(self, profile: SignalProfile, one: TableSum) -> Finding:
+        """Return the finding that a table hides what it is added to."""
         loud = one.table is not None and one.table_rms >= LOUD
         blamed = one.table if loud and one.table is not None else one.signal
         std = max(one.signal_rms, USUAL) if loud else one.table_rms
@@ -194,7 +194,7 @@ class VanishingSignal(Rule[SignalProfile]):
         table = f"`{one.table.parameter}`" if one.table is not None else "a constant table"
         return self.finding(
             blamed.place or profile.place,
-            f"{table} drowns the signal of `{one.signal.parameter}` that it is added to: its rms is {one.table_rms:.3g} "
+            f"{table} hides the signal of `{one.signal.parameter}` that it is added to: its rms is {one.table_rms:.3g} "
             f"against {one.signal_rms:.3g}, and different inputs give nearly the same sum; use `{call}`",
             evidence=[
                 Evidence(
@@ -218,15 +218,15 @@ class VanishingSignal(Rule[SignalProfile]):
         if not profile.varied or len(known) < 2 or known[0][1] == 0:
             return None
         (_, first), (last, left) = known[0], known[-1]
-        loud = max((layer for layer, _ in known), key=lambda layer: middle(layer.drowned) or 0.0)
-        drowned = middle(loud.drowned) or 0.0
-        if left >= INDISTINCT or (left > FALLEN * first and drowned < BIASES):
+        loud = max((layer for layer, _ in known), key=lambda layer: middle(layer.bias_share) or 0.0)
+        share = middle(loud.bias_share) or 0.0
+        if left >= INDISTINCT or (left > FALLEN * first and share < BIASES):
             return None
         start = next((layer for layer, value in known if value <= FALLEN**0.5), known[0][0])
         reason, advised = "the weights shrink the difference", f"use {advice(start)}"
         hopeless = any(layer.activation in SHRINKING for layer in chain)
-        if drowned > BIASES:
-            reason = f"`{loud.bias}` dominates its layer, with {drowned:.0%} of the second moment"
+        if share > BIASES:
+            reason = f"`{loud.bias}` dominates its layer, with {share:.0%} of the second moment"
             advised = f"use {advice(start)}, and {unbiased(loud)}"
         if hopeless:
             reason = "a sigmoid shrinks it to a quarter at most, and adds the same to all"

@@ -17,7 +17,7 @@ class WeightUse(Fact, frozen=True, kw_only=True):
     are those of the use. ``normalized`` says that a normalization follows before any activation. ``use`` is the path of
     the weight in the built model, or the source of the product that it is a factor of. ``distribution`` is None when
     the scheme is known and the sizes are not; ``counted`` are then the fans that torch's initializers count.
-    ``mean_alone`` is the source of the mean of a normal draw that is told nothing else. ``unbuilt`` says that no
+    ``mean_alone`` is the source of the mean of a normal draw that is given nothing else. ``unbuilt`` says that no
     program builds the class, which is not made for others. ``spectral`` says that it is complex, as the weights of
     Fourier coefficients are.
     """
@@ -127,7 +127,7 @@ class StackedDraw(Fact, frozen=True, kw_only=True):
     """One draw by Xavier's or the orthogonal scheme for ``parts`` matrices that one tensor holds.
 
     ``target`` is the source of the tensor, ``what`` the matrices are ("gates of an LSTM"), and ``split`` the place
-    where the parts are told apart, if the source shows one.
+    where the parts are distinguished, if the source shows one.
     """
 
     place: Place

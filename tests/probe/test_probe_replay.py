@@ -14,7 +14,7 @@ from torch import nn
 
 import initaudit
 from initaudit.engine import Report
-from initaudit.probe.alike import Twice, told_apart
+from initaudit.probe.alike import Twice, difference
 
 
 def replayed(make: Any, **more: Any) -> Report:
@@ -342,7 +342,7 @@ def twice(draw: Any) -> Twice:
 @pytest.mark.parametrize("draw", [torch.randn, torch.rand, lambda size: torch.randn(size) ** 3])
 def test_draws_from_one_distribution_are_alike(draw: Any, dtype: torch.dtype, size: tuple[int, ...]) -> None:
     made, again = twice(lambda: draw(size).to(dtype)), twice(lambda: (draw(size), draw(size).to(dtype))[1])
-    assert told_apart(made, again) is None
+    assert difference(made, again) is None
 
 
 @pytest.mark.parametrize(
@@ -359,11 +359,11 @@ def test_draws_from_one_distribution_are_alike(draw: Any, dtype: torch.dtype, si
     ],
 )
 def test_other_distributions_are_told_apart(made: Any, again: Any) -> None:
-    assert told_apart(twice(made), twice(again)) is not None
+    assert difference(twice(made), twice(again)) is not None
 
 
 def test_a_scale_that_is_drawn_itself_is_compared_with_how_far_seeds_are_apart() -> None:
     def draw() -> torch.Tensor:
         return torch.randn(64, 64) * math.exp(float(torch.randn(())))
 
-    assert told_apart(twice(draw), twice(lambda: (torch.rand(3), draw())[1])) is None
+    assert difference(twice(draw), twice(lambda: (torch.rand(3), draw())[1])) is None

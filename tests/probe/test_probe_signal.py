@@ -104,7 +104,7 @@ def test_torchs_default_keeps_a_third_and_adds_its_bias(observe: Observe) -> Non
 def test_a_bias_takes_its_part_of_the_second_moment_from_what_differs(observe: Observe, bias: float) -> None:
     layer = first(measured(observe, Stack, draw=init.orthogonal_, bias=bias))
     assert layer.discrimination[0] == pytest.approx(1 / math.sqrt(1 + bias**2), rel=0.05)
-    assert layer.drowned[0] == pytest.approx(bias**2 / (1 + bias**2), rel=0.05, abs=1e-9)
+    assert layer.bias_share[0] == pytest.approx(bias**2 / (1 + bias**2), rel=0.05, abs=1e-9)
 
 
 def test_the_batch_is_found_where_positions_are_flattened_into_it(observe: Observe) -> None:

@@ -91,8 +91,8 @@ def constant_factors(cls: Class) -> Iterator[ConstantWeights]:
     uses = weights.uses
     numbers = [(found, use, use.distribution.mean) for found, use in uses if _is_constant(use) and use.distribution]
     zeros = sum(not number for _, _, number in numbers)
-    told = {found.name for found, _, _ in numbers}
-    others = (each for each in weights.registered if each.name not in told)
+    named = {found.name for found, _, _ in numbers}
+    others = (each for each in weights.registered if each.name not in named)
     matrices = any(each.storage.shape is None or len(each.storage.shape) > 1 for each in others)
     paired = zeros < 2 or matrices  # another weight, with values of its own, may be what it multiplies
     for found, use, value in numbers:

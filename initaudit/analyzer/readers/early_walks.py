@@ -75,7 +75,7 @@ def _left(context: Context, attribute: Attribute, meant: list[Initialized], late
 
 
 def _only_makes(context: Context, statement: ast.stmt) -> bool:
-    """Whether all that a statement calls are classes of layers, as far as it calls anything that can be told."""
+    """Whether all that a statement calls are classes of layers, as far as it calls anything that is known."""
     for node in ast.walk(statement):
         if isinstance(node, ast.Call) and dotted(node.func) not in BUILTINS and own_attribute(node.func) is None:
             found = context.resolve(node.func)

@@ -32,7 +32,7 @@ DRAWS = NORMAL | {"uniform_", "uniform"}
 def layer_draws(context: Context) -> Iterator[WeightUse]:
     """Plain normal and uniform draws of a whole weight, where no later statement of the scope writes it again.
 
-    They are those of linear layers, and draws that are told only a mean, which is meant as a deviation.
+    They are those of linear layers, and draws that are given only a mean, which is meant as a deviation.
     """
     meanings = Meanings(context)
     for step in meanings.steps():
@@ -101,7 +101,7 @@ def _numbers(call: ast.Call, *, of_init: bool) -> tuple[list[object], dict[str, 
 
 
 def _mean_alone(call: ast.Call, *, of_init: bool) -> ast.expr | None:
-    """The mean that a normal draw is told without a name and without a deviation, where it is not zero."""
+    """The mean that a normal draw is given without a name and without a deviation, where it is not zero."""
     given = call.args[1:] if of_init else call.args
     if len(given) != 1 or isinstance(given[0], ast.Starred) or call.keywords:
         return None

@@ -63,10 +63,10 @@ def _of_loop(
     nested = nested and _all_nested(context, model)
     passed = [_possible(part, names) and not (nested and _is_whole(test, part)) for test, part in tests]
     fulfilled = {test for (test, _), possible in zip(tests, passed, strict=True) if possible}
-    told: set[ast.expr] = set()
+    seen: set[ast.expr] = set()
     for test, part in tests:
-        if test not in fulfilled and test not in told:
-            told.add(test)
+        if test not in fulfilled and test not in seen:
+            seen.add(test)
             yield NameTest(
                 observer=Observer.ANALYZER,
                 place=context.snippet.place(test),

@@ -49,7 +49,7 @@ from initaudit.observation import Undecided
 from initaudit.subjects.lost_on_meta import NotRestored
 from initaudit.timeline import Coverage, Kind, Only, ParameterTimeline
 
-Told = ParameterTimeline | NotRestored | Undecided | Failure
+Outcome = ParameterTimeline | NotRestored | Undecided | Failure
 ALLOCATES = "Tensor( new( empty*( skip_init("
 REGISTERS = "Parameter( register_parameter( register_buffer( Buffer( DTensor skip_init("
 SKIPS = "skip_init"
@@ -62,7 +62,7 @@ LISTING = {"parameters", "named_parameters", "buffers", "named_buffers"}
 
 @reads(NotRestored, scope=File, words=REGISTERS, imported=False)
 @reads(ParameterTimeline, scope=File, words=ALLOCATES, imported=False)
-def parameters(file: File) -> Iterator[Told]:
+def parameters(file: File) -> Iterator[Outcome]:
     """The life of every parameter that is raw at some time, and what is lost on meta, where it is asked for."""
     if file.asks_for(ParameterTimeline):
         for scope in scopes_holding(file.module, RAW):
@@ -70,7 +70,7 @@ def parameters(file: File) -> Iterator[Told]:
     yield from timelines(file.project, file.module, lost=file.asks_for(NotRestored))
 
 
-def timelines(project: Project, module: Module, *, lost: bool = False, written: bool = False) -> Iterator[Told]:
+def timelines(project: Project, module: Module, *, lost: bool = False, written: bool = False) -> Iterator[Outcome]:
     """The life of every parameter that a class of the file allocates raw, and what is ``lost`` on meta.
 
     Of those that are ``written`` no rule has anything to say, and their positions are costly: they come when asked for.
@@ -81,7 +81,7 @@ def timelines(project: Project, module: Module, *, lost: bool = False, written: 
         yield from guarded(_of_class(project, cls, lost=lost, written=written), cls.qualname)
 
 
-def _of_class(project: Project, cls: Defined, *, lost: bool, written: bool) -> Iterator[Told]:
+def _of_class(project: Project, cls: Defined, *, lost: bool, written: bool) -> Iterator[Outcome]:
     """The life of every parameter of one class, as above."""
     module, definition = cls.module, cls.definition
     reason = unreadable_base(project, cls)
@@ -177,18 +177,18 @@ def _is_own(owner: ast.expr) -> bool:
 def _mixed_in(project: Project, mixin: Defined, *, written: bool) -> Iterator[ParameterTimeline]:
     """The life of what a class that is no module makes for those that derive from it: as one that forgets it has it."""
     found = [
-        told
+        one
         for cls in combined(project, mixin)
         if unreadable_base(project, cls) is None
-        for told in _allocated_raw(construct(project, cls), None, written=written)
-        if isinstance(told, ParameterTimeline) and told.model == mixin.qualname
+        for one in _allocated_raw(construct(project, cls), None, written=written)
+        if isinstance(one, ParameterTimeline) and one.model == mixin.qualname
     ]
-    found.sort(key=lambda told: told.coverage in (Coverage.NEVER, Coverage.PARTIAL))
-    places = {(told.name, told.allocation.place): told for told in found if told.allocation is not None}
+    found.sort(key=lambda one: one.coverage in (Coverage.NEVER, Coverage.PARTIAL))
+    places = {(one.name, one.allocation.place): one for one in found if one.allocation is not None}
     yield from places.values()
 
 
-def _allocated_raw(construction: Construction, by: str | None, *, written: bool) -> Iterator[Told]:
+def _allocated_raw(construction: Construction, by: str | None, *, written: bool) -> Iterator[Outcome]:
     loaded = _is_loaded(construction)
     found = [entry for entry in registered(construction) if _is_size(entry.storage, construction)]
     decided = {entry.storage: _constructed(construction, entry, found, loaded=loaded) for entry in found}

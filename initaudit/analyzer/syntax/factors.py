@@ -66,8 +66,8 @@ class Adapter:
     def first(self, roles: Sequence[str]) -> Start | None:
         """The write that says most of what its author meant, to the first of these roles that is there at all."""
         role = next((role for role in roles if any(start.role == role for start in self.starts)), None)
-        told = [start for start in self.own if start.role == role and start.by is not By.LAYER]
-        return min(told, key=lambda each: each.by, default=None)
+        starts = [start for start in self.own if start.role == role and start.by is not By.LAYER]
+        return min(starts, key=lambda each: each.by, default=None)
 
     def names(self, holds: Holds) -> tuple[str, ...]:
         """The factors that are left like this by some write."""

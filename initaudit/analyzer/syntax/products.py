@@ -1,7 +1,7 @@
 """What the methods of a class multiply by the parameters that it makes itself.
 
-Only a parameter all of whose uses are understood is told of: each is a product that nothing scales or normalizes as far
-as the method shows.
+Only a parameter all of whose uses are understood is reported: each is a product that nothing scales or normalizes as
+far as the method shows.
 """
 
 from __future__ import annotations

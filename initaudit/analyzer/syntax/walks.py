@@ -57,7 +57,7 @@ class Walk:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The classes of modules that are told apart."""
+        """The classes of modules that are distinguished."""
         return tuple(dict.fromkeys(kind for write in self.writes for kind in write.kinds))
 
 
