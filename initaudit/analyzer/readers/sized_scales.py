@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from initaudit.analyzer.constructor import declaring_class
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.weight_uses import Weights, product_of, shape_of
+from initaudit.analyzer.readers.weight_uses import Weights, product_over, shape_of
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.syntax.context import Class
 from initaudit.analyzer.syntax.products import products
@@ -36,12 +36,12 @@ def sized_scales(cls: Class) -> Iterator[SizedScale]:
     for name, product in multiplied.items():
         storage = drawn[name].storage
         shape, scale = shape_of(storage), fold(storage.factor or "")
-        if shape is None or scale is None or storage.origin is None or len(shape) <= max(product.summed):
+        if shape is None or scale is None or storage.origin is None:
             continue
-        fan_in = product_of([shape[at] for at in product.summed])
-        summed = fold(str(fan_in))
+        fan_in = product_over(shape, product.summed)
+        summed = None if fan_in is None else fold(str(fan_in))
         sizes = {size for size in shape if isinstance(size, str)}
-        if summed is None or not _is_of(scale, sizes) or not weights.is_final(drawn[name], held=True):
+        if fan_in is None or summed is None or not _is_of(scale, sizes) or not weights.is_final(drawn[name], held=True):
             continue
         yield SizedScale(
             place=storage.origin.snippet.place(storage.origin.node),

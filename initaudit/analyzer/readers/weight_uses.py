@@ -104,9 +104,8 @@ def multiplied_in(construction: Construction) -> Iterator[tuple[Registered, Weig
         shape = shape_of(found.storage)
         if shape is None or len(shape) < 2:
             continue
-        try:
-            fan_in, fan_out = (product_of([shape[at] for at in dims]) for dims in (product.summed, product.kept))
-        except IndexError:
+        fan_in, fan_out = (product_over(shape, dimensions) for dimensions in (product.summed, product.kept))
+        if fan_in is None or fan_out is None:
             continue
         scheme = _scheme(origin, by)
         use = WeightUse(
@@ -165,6 +164,13 @@ def product_of(sizes: list[Extent]) -> Extent:
     named = sorted(size for size in sizes if isinstance(size, str))
     factors = [*([] if number == 1 else [str(number)]), *(f"({size})" for size in named)]
     return _tidy(" * ".join(factors)) if named else number
+
+
+def product_over(shape: tuple[Extent, ...], dimensions: tuple[int, ...]) -> Extent | None:
+    """The product of the sizes of some dimensions; None if the shape lacks one of them, as a vector does."""
+    if any(not -len(shape) <= at < len(shape) for at in dimensions):
+        return None
+    return product_of([shape[at] for at in dimensions])
 
 
 def _tidy(expression: str) -> str:
