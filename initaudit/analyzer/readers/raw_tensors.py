@@ -84,7 +84,7 @@ def raw_variables(context: Context) -> Iterator[RawTensor]:
         uses += _in_functions(context, name)
         if any(not isinstance(node.ctx, ast.Load) and not _is_step(where, node) for where, node in uses):
             continue
-        optimized = [node for where, node in uses if _in_optimizer(where, node)]
+        optimized = [node for where, node in uses if in_optimizer(where, node)]
         trained = bool(optimized) or _requires_grad(value)
         read = [(where, node) for where, node in uses if _is_read(where, node)]
         harmless = (_is_harmless(where, node) or _is_step(where, node) or node in optimized for where, node in uses)
@@ -245,13 +245,13 @@ def _is_layer(context: Context, function: ast.expr) -> bool:
     )
 
 
-def _in_optimizer(context: Context, node: ast.AST) -> bool:
+def in_optimizer(context: Context, node: ast.AST) -> bool:
     """Whether an optimizer is given the tensor, in a list or a group."""
     parents = context.snippet.parents
     while (parent := parents.get(node)) is not None:
         if isinstance(parent, ast.Call):
             return (context.canonical(parent.func) or "").startswith(OPTIMIZERS)
-        if not isinstance(parent, ast.List | ast.Tuple | ast.Dict | ast.keyword | ast.Starred):
+        if not isinstance(parent, ast.List | ast.Tuple | ast.Dict | ast.keyword | ast.Starred | ast.BinOp):
             return False
         node = parent
     return False

@@ -1,0 +1,136 @@
+"""Layers and parameters that a forward makes and uses, and that no module keeps."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import FunctionNode, dotted
+from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.structure import all_below
+from initaudit.subjects.registration import MadeInForward
+
+PARAMETER = "torch.nn.Parameter"
+LAYERS = {
+    f"torch.nn.{name}"
+    for name in (*torch_api.LINEAR_LIKE, *torch_api.RESETS_ALL, "Embedding", "EmbeddingBag", "MultiheadAttention",
+                 "TransformerEncoderLayer", "TransformerDecoderLayer")
+}  # fmt: skip
+"""Layers whose weights are drawn when they are made."""
+RANDOM = {"torch.rand", "torch.randn", "torch.normal"}
+CONSTANT = {"torch.zeros", "torch.ones", "torch.full"}
+MOVES = {"to", "cuda", "half", "float", "double", "type_as", "train"}
+TRAINS = {"backward", "grad", "step"}
+"""Names of methods that a forward calls which trains something itself."""
+
+
+@reads(MadeInForward, scope=Context, words="cuda( to( Parameter(", named="forward")
+@reads(MadeInForward, scope=Context, words="Linear( Conv*( Embedding*( RNN*( LSTM*( GRU*( Attention(", named="forward")
+def made_in_forward(context: Context) -> Iterator[MadeInForward]:
+    """``nn.Linear(8, 8)(x)`` in a forward, or the same by a local name that is only called."""
+    function, cls = context.function, context.cls
+    if function is None or cls is None or function.name != "forward" or not context.project.is_module_class(cls):
+        return
+    if any(isinstance(node, ast.Attribute) and node.attr in TRAINS for node in context.walk()):
+        return
+    for call in context.calls():
+        drawn = _is_made(context, call)
+        if drawn is None or _is_inside_function(context, call) or not _is_only_used(context, call):
+            continue
+        yield MadeInForward(
+            place=context.snippet.place(call),
+            model=cls.qualname,
+            source=context.snippet.source(call),
+            drawn=drawn,
+        )
+
+
+def _is_made(context: Context, call: ast.Call) -> bool | None:
+    """Whether a call makes random weights, or constant ones to be trained; None if it makes neither."""
+    found = context.resolve(call.func)
+    if isinstance(found, Defined):
+        if not found.definition.is_class or not context.project.is_module_class(found):
+            return None
+        below = all_below(context.project, found)
+        return True if below and any(layer.kind in LAYERS for layer in below) else None
+    if not isinstance(found, External):
+        return None
+    if found.name == PARAMETER:
+        if len(call.args) != 1 or any(not _is_true(keyword.value) for keyword in call.keywords):
+            return None
+        made = context.canonical(call.args[0].func) if isinstance(call.args[0], ast.Call) else None
+        return made in RANDOM if made in RANDOM | CONSTANT else None
+    return True if found.name in LAYERS else None
+
+
+def _is_true(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is True
+
+
+def _is_inside_function(context: Context, node: ast.AST) -> bool:
+    """Whether code stands in a function, a lambda or a class that the forward defines."""
+    parents = context.snippet.parents
+    parent = parents.get(node)
+    while parent is not None and parent is not context.function:
+        if isinstance(parent, FunctionNode | ast.Lambda | ast.ClassDef):
+            return True
+        parent = parents.get(parent)
+    return False
+
+
+def _is_only_used(context: Context, call: ast.Call) -> bool:
+    """Whether what a call makes is only called, or computed with, at once or by a local name."""
+    is_layer = context.canonical(call.func) != PARAMETER
+    node, parent = _moved(context, call)
+    if is_layer and isinstance(parent, ast.Call) and context.canonical(parent.func) == "torch.nn.Sequential":
+        node, parent = _moved(context, parent)
+    match parent:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if value is node:
+            uses = [
+                n for n in context.walk() if isinstance(n, ast.Name) and n.id == name and n is not parent.targets[0]
+            ]
+            again = [n for n in uses if not isinstance(n.ctx, ast.Load)]
+            if any(not _is_moved_again(context, n, name) for n in again):
+                return False
+            reads = [n for n in uses if isinstance(n.ctx, ast.Load) and not _is_in_move(context, n, name)]
+            return bool(reads) and all(_is_use(context, n, is_layer=is_layer) for n in reads)
+    return _is_use(context, node, is_layer=is_layer)
+
+
+def _moved(context: Context, node: ast.AST) -> tuple[ast.AST, ast.AST | None]:
+    """A module or tensor after the methods that move it, and what stands around that."""
+    parents = context.snippet.parents
+    while True:
+        parent = parents.get(node)
+        called = parents.get(parent) if isinstance(parent, ast.Attribute) and parent.attr in MOVES else None
+        if not isinstance(called, ast.Call) or called.func is not parent:
+            return node, parent
+        node = called
+
+
+def _is_use(context: Context, node: ast.AST, *, is_layer: bool) -> bool:
+    """Whether a layer is called with something, or a parameter is one side of an operator."""
+    node, parent = _moved(context, node)
+    if is_layer:
+        return isinstance(parent, ast.Call) and parent.func is node and bool(parent.args)
+    return isinstance(parent, ast.BinOp)
+
+
+def _is_moved_again(context: Context, target: ast.Name, name: str) -> bool:
+    """Whether an assignment only moves what a name stands for: ``layer = layer.to(device)``."""
+    parent = context.snippet.parents.get(target)
+    if not isinstance(parent, ast.Assign) or len(parent.targets) != 1:
+        return False
+    value = parent.value
+    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in MOVES:
+        value = value.func.value
+    return value is not parent.value and dotted(value) == name
+
+
+def _is_in_move(context: Context, node: ast.Name, name: str) -> bool:
+    moved, parent = _moved(context, node)
+    bound = isinstance(parent, ast.Assign) and parent.value is moved and dotted(parent.targets[0]) == name
+    return moved is not node and bound

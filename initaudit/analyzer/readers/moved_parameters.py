@@ -1,0 +1,216 @@
+"""Tensors that are computed from a new parameter and take its place: ``nn.Parameter(values).to(device)``."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.raw_tensors import in_optimizer
+from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.syntax.context import Context, method, own_attribute
+from initaudit.subjects.registration import MovedParameter
+
+PARAMETER = "torch.nn.Parameter"
+DEVICES = {"to", "cuda", "xpu", "npu"}
+TYPES = {"half", "bfloat16", "double"}
+VIEWS = {"clone", "expand", "flatten", "permute", "repeat", "reshape", "squeeze", "t", "transpose", "unsqueeze", "view"}
+KEEPS = {"requires_grad_", "share_memory_"}
+"""Methods that return the same object."""
+DEFAULT_TYPES = {"torch.float", "torch.float32", "torch.get_default_dtype"}
+OPERATORS = {ast.Add: "`+`", ast.Sub: "`-`", ast.Mult: "`*`", ast.Div: "`/`", ast.MatMult: "`@`", ast.Pow: "`**`"}
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The call that makes a tensor to be trained, what makes another tensor of it, and whether it always does."""
+
+    made: ast.expr
+    how: str
+    certain: bool
+
+
+@reads(MovedParameter, scope=Context, words="Parameter(")
+def moved_parameters(context: Context) -> Iterator[MovedParameter]:
+    """Attributes of a module that its constructor gives the result of an operation on a new parameter."""
+    if context.cls is None or not _constructs(context):
+        return
+    for node in context.walk():
+        registers = False
+        match node:
+            case (
+                ast.Assign(targets=[ast.Attribute() as target], value=value)
+                | ast.AnnAssign(target=ast.Attribute() as target, value=ast.expr() as value)
+            ) if (name := own_attribute(target)) is not None and not _is_taken_up(context, target, name):
+                text = f"self.{name}"
+            case ast.Call(func=ast.Name(id="setattr"), args=[ast.Name(id="self"), name_of, value]):
+                text = f"setattr(self, {context.snippet.source(name_of)})"
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="self"), attr="register_parameter"), args=[name_of, value]
+            ):
+                text, registers = context.snippet.source(name_of), True
+            case _:
+                continue
+        moved = moved_from(context, value)
+        if moved is not None and _is_call_of(context, moved.made, PARAMETER):
+            yield MovedParameter(
+                place=context.snippet.place(value),
+                target=text,
+                made=context.snippet.source(moved.made),
+                how=moved.how,
+                certain=moved.certain,
+                model=context.cls.qualname,
+                registers=registers,
+            )
+
+
+@reads(MovedParameter, scope=Context, words=("requires_grad Parameter(", "optim grad"))
+def moved_variables(context: Context) -> Iterator[MovedParameter]:
+    """Variables that are trained, and are the result of an operation on the tensor that requires a gradient."""
+    for node in context.walk():
+        match node:
+            case ast.Assign(targets=[ast.Name() | ast.Attribute() as target], value=value):
+                moved = moved_from(context, value)
+            case _:
+                continue
+        if moved is None or (own_attribute(target) and _is_call_of(context, moved.made, PARAMETER)):
+            continue
+        trained = _trained(context, node, dotted(target))
+        if trained is not None:
+            yield MovedParameter(
+                place=context.snippet.place(value),
+                target=dotted(target),
+                made=context.snippet.source(moved.made),
+                how=moved.how,
+                certain=moved.certain,
+                trained=context.snippet.place(trained),
+            )
+
+
+def _constructs(context: Context) -> bool:
+    """Whether a method is a module's constructor, or one that it calls."""
+    function, cls = context.function, context.cls
+    if function is None or cls is None or function.decorator_list or not context.project.is_module_class(cls):
+        return False
+    if function.name == "__init__":
+        return True
+    constructor = method(context, "__init__")
+    return constructor is not None and any(own_attribute(call.func) == function.name for call in constructor.calls())
+
+
+def _is_taken_up(context: Context, target: ast.Attribute, name: str) -> bool:
+    """Whether the same method makes something of an attribute again, by its value or its name."""
+    for node in context.walk():
+        match node:
+            case ast.Assign(targets=targets, value=value) if target not in targets:
+                again = any(own_attribute(each) == name for each in targets)
+                if again and any(own_attribute(inner) == name for inner in ast.walk(value)):
+                    return True
+            case ast.Call(func=ast.Attribute(attr="register_parameter"), args=[ast.Constant(value=said), *_]):
+                if said == name:
+                    return True
+    return False
+
+
+def _trained(context: Context, assignment: ast.Assign, name: str) -> ast.expr | None:
+    """Where an optimizer is given a name that is assigned once, or where its gradient is read."""
+    parents = context.snippet.parents
+    uses = [node for node in context.walk() if isinstance(node, ast.Name | ast.Attribute) and dotted(node) == name]
+    given = (ast.Assign, ast.AnnAssign, ast.For, ast.NamedExpr, ast.withitem)
+    stored = [node for node in uses if not isinstance(node.ctx, ast.Load) and isinstance(parents.get(node), given)]
+    if len(stored) != 1:
+        return None
+    asked = {parent.attr for node in uses if isinstance(parent := parents.get(node), ast.Attribute)}
+    if asked & {"retain_grad", "data", "grad_fn", "is_leaf", "detach_"}:
+        return None
+    later = [node for node in uses if isinstance(node.ctx, ast.Load) and node.lineno > assignment.lineno]
+    optimized = next((node for node in later if in_optimizer(context, node)), None)
+    read = (node for node in later if isinstance(up := parents.get(node), ast.Attribute) and up.attr == "grad")
+    return optimized if optimized is not None else next(read, None)
+
+
+def moved_from(context: Context, value: ast.expr) -> Moved | None:
+    """What makes another tensor of a new one that requires a gradient, if an expression is no more than that."""
+    how, certain = "", False
+    while not _is_trainable(context, value):
+        match value:
+            case ast.Call(func=ast.Attribute(attr=name, value=inner)) if context.resolve(value.func) is None:
+                if name not in KEEPS:
+                    changes = name in VIEWS or _moves(context, name, value)
+                    if changes is False:
+                        return None
+                    certain = certain or changes is True
+                    how = how or f"`.{name}({', '.join(map(context.snippet.source, _given(value)))})`"
+                elif any(not isinstance(each, ast.Constant) or not each.value for each in _given(value)):
+                    return None
+                value = inner
+            case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS:
+                sides = [side for side in (left, right) if _holds_trainable(context, side)]
+                if len(sides) != 1:
+                    return None
+                how, certain, value = how or OPERATORS[type(operator)], True, sides[0]
+            case _:
+                return None
+    return Moved(value, how, certain) if how else None
+
+
+def _holds_trainable(context: Context, node: ast.expr) -> bool:
+    return any(isinstance(inner, ast.Call) and _is_trainable(context, inner) for inner in ast.walk(node))
+
+
+def _is_trainable(context: Context, node: ast.expr) -> bool:
+    """Whether an expression is a call of torch that makes a tensor which requires a gradient."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = context.canonical(node.func)
+    if name is None or not name.startswith("torch."):
+        return False
+    given = {keyword.arg: keyword.value for keyword in node.keywords}
+    if name == PARAMETER and len(node.args) > 1:
+        given["requires_grad"] = node.args[1]
+    asked = given.get("requires_grad", ast.Constant(name == PARAMETER))
+    return None not in given and isinstance(asked, ast.Constant) and asked.value is True
+
+
+def _is_call_of(context: Context, node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Call) and context.canonical(node.func) == name
+
+
+def _given(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(keyword.value for keyword in call.keywords)]
+
+
+def _moves(context: Context, name: str, call: ast.Call) -> bool | None:
+    """Whether a method makes a new tensor: None if that depends on where it runs."""
+    if name != "to":
+        return name in DEVICES | TYPES
+    asked = [value for value in _given(call) if not isinstance(value, ast.Constant) or isinstance(value.value, str)]
+    if not asked or all(_is_default(context, value) for value in asked):
+        return False
+    certain = (isinstance(value, ast.Constant) and str(value.value).startswith("cuda") for value in asked)
+    return True if any(certain) else None
+
+
+def _is_default(context: Context, value: ast.expr) -> bool:
+    """Whether an expression is the CPU, or the type that tensors have by default."""
+    if isinstance(value, ast.Call):
+        if context.canonical(value.func) == "torch.device" and value.args:
+            return _is_default(context, value.args[0])
+        value = value.func
+    if isinstance(value, ast.Constant):
+        return value.value == "cpu"
+    if context.canonical(value) in DEFAULT_TYPES:
+        return True
+    given = [each for each in _assigned(context, dotted(value)) if each is not value]
+    return bool(given) and all(not isinstance(each, ast.Name) and _is_default(context, each) for each in given)
+
+
+def _assigned(context: Context, name: str) -> Iterator[ast.expr]:
+    """What a name is given in a method, or at the top level of its file."""
+    module = context.module
+    parts = [module.quiet_snippet(start, end) for start, end in module.outline.top_level] if name else []
+    for snippet in (context.snippet, *parts):
+        for node in snippet.nodes if snippet is not None else ():
+            if isinstance(node, ast.Assign) and any(dotted(target) == name for target in node.targets):
+                yield node.value

@@ -1,0 +1,49 @@
+"""Parameters that no module registers or no optimizer gets: tensors computed from them, and layers made too late."""
+
+from __future__ import annotations
+
+from initaudit.finding import Place
+from initaudit.subjects.base import Fact
+
+
+class MovedParameter(Fact, frozen=True, kw_only=True):
+    """A name that is given the result of an operation on a new parameter: ``self.w = nn.Parameter(values).to(device)``.
+
+    ``made`` is the source of the parameter, ``how`` what makes a new tensor of it, and ``certain`` says that it always
+    does. In a method, ``model`` is the class. ``registers``: ``register_parameter`` is given the result. ``trained`` is
+    where an optimizer is given the name, or where its gradient is read.
+    """
+
+    place: Place
+    target: str
+    made: str
+    how: str
+    certain: bool
+    model: str | None = None
+    registers: bool = False
+    trained: Place | None = None
+
+
+class MadeInForward(Fact, frozen=True, kw_only=True):
+    """A layer or a parameter that the forward of class ``model`` makes, uses and keeps nowhere.
+
+    ``source`` is the call that makes it, and ``drawn`` says that its values are random.
+    """
+
+    place: Place
+    model: str
+    source: str
+    drawn: bool
+
+
+class ReplacedLayer(Fact, frozen=True, kw_only=True):
+    """A layer or a parameter that is put into a model after ``optimizer`` was given the model's parameters.
+
+    ``target`` is what is assigned, ``value`` what it is given, and ``given`` is where the optimizer is made.
+    """
+
+    place: Place
+    target: str
+    value: str
+    optimizer: str
+    given: Place
