@@ -123,11 +123,13 @@ def sites(file: Path) -> Iterator[tuple[str, str, int, ast.Expr]]:
         tree = ast.parse(file.read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError, ValueError):
         return
-    for cls in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
+    chosen = set[int]()
+    for cls in reversed([node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]):  # the inner ones first
         for name, line in allocations(cls):
             naming = list(initializers(cls, name))
             found = naming if len(naming) == 1 else [] if naming else list(calls_of_resets(cls))
-            if len(found) == 1 and found[0].lineno != line:
+            if len(found) == 1 and found[0].lineno not in {line, *chosen}:
+                chosen.add(found[0].lineno)
                 yield cls.name, name, line, found[0]
                 break
 
