@@ -104,3 +104,11 @@ MODULE_HELPERS = {
         "caffe2_xavier_init",
     )
 }  # fmt: skip
+
+# Functions that fill what they are given: a tensor, or all parameters of a module.
+FILLING_HELPERS = frozenset(
+    f"torch_geometric.nn.inits.{name}"
+    for name in (
+        "uniform", "kaiming_uniform", "glorot", "glorot_orthogonal", "constant", "zeros", "ones", "normal",
+    )
+)  # fmt: skip

@@ -25,7 +25,9 @@ from initaudit.analyzer.symbolic.calls import run_hooks, torch_base
 from initaudit.analyzer.symbolic.conditions import (
     FALSE,
     TRUE,
+    All,
     Any,
+    Atom,
     Condition,
     Literal,
     all_of,
@@ -50,6 +52,7 @@ from initaudit.analyzer.symbolic.values import (
     OutOfBudgetError,
     Sequence,
     Storage,
+    Symbol,
     Value,
     WriteEvent,
 )
@@ -223,7 +226,7 @@ def _run_class(construction: Construction, following: Following, cls: Defined) -
         found = method.module.function(method.definition)
         params = [param.arg for param in parameters(found[1])] if found is not None else []
         following.given = frozenset(params if is_module else params[1:])
-        before = [len(storage.writes) for storage in run.storages]
+        before = [(len(storage.writes), storage.escaped) for storage in run.storages]
         call_entry(run, instance, method, {})
         if name != "__init__" and trains:
             _forget_loads(run, before)
@@ -232,10 +235,12 @@ def _run_class(construction: Construction, following: Following, cls: Defined) -
     return True
 
 
-def _forget_loads(run: Interpreter, before: list[int]) -> None:
-    """Undo what was loaded since the storages had so many writes."""
-    for storage, count in zip(run.storages, before, strict=False):
+def _forget_loads(run: Interpreter, before: list[tuple[int, str | None]]) -> None:
+    """Undo what was loaded, or may have been, since the storages had so many writes."""
+    for storage, (count, escaped) in zip(run.storages, before, strict=False):
         storage.writes[count:] = [event for event in storage.writes[count:] if event.by != LOADS]
+        if storage.escaped is not None and storage.escaped.endswith(f".{LOADS}"):
+            storage.escaped = escaped
 
 
 def run_top_level(run: Interpreter, following: Following, module: Module) -> None:
@@ -289,7 +294,7 @@ def _course(
     """What a program did, from the object as it left it; None where what it builds has no such memory."""
     storage = entry.storage
     exists = all_of([storage.condition, entry.condition])
-    builds = [each for each in following.builds if decide(exists, _given(each, exists)) is not False]
+    builds = [each for each in following.builds if _may_hold(exists, _given(each, exists))]
     if following.builds and not builds and not by:
         return None
     origin = builds[0].origin if builds else None
@@ -332,19 +337,53 @@ def _course(
     )
 
 
+def _may_hold(condition: Condition, given: Condition) -> bool:
+    return given is not FALSE and decide(condition, given) is not False
+
+
 def _given(build: Build, asked: Condition) -> Condition:
-    """What the constants that are passed say about the tests in a condition."""
-    said: list[Condition] = []
+    """A condition on parameters of the constructor in terms of what is passed, with what the constants of it say."""
+    known: dict[Atom, Condition] = {}
     for atom in atoms(asked):
         value = build.passed.get(atom.subject or atom.text)
-        if value is not None and atom.subject is None:
-            said.append(Literal(atom, bool(value.value)))
-        elif value is not None and atom.text == f"{atom.subject} == {atom.constant}":
+        meant = _meant(atom, value) if value is not None else None
+        if meant is not None:
+            known[atom] = meant
+    said = [Literal(atom, meant is TRUE) for atom, meant in known.items() if meant in (TRUE, FALSE)]
+    return all_of([*said, _replaced(asked, known)])
+
+
+def _replaced(condition: Condition, known: dict[Atom, Condition]) -> Condition:
+    """A condition with others in place of some tests."""
+    match condition:
+        case Literal(atom, positive):
+            meant = known.get(atom, Literal(atom))
+            return meant if positive else negate(meant)
+        case All(terms):
+            return all_of(_replaced(term, known) for term in terms)
+        case Any(terms):
+            return any_of(_replaced(term, known) for term in terms)
+
+
+def _meant(atom: Atom, value: Value) -> Condition | None:
+    """The condition under which a test of a parameter is true, by the value that is passed; None for unknown ones."""
+    match value:
+        case Constant(known) if atom.subject is None:
+            return TRUE if known else FALSE
+        case Symbol(name) if atom.subject is None:
+            return Literal(Atom(name))
+        case Constant(known) if atom.text == f"{atom.subject} == {atom.constant}":
             try:
-                said.append(Literal(atom, bool(ast.literal_eval(atom.constant or "") == value.value)))
+                return TRUE if ast.literal_eval(atom.constant or "") == known else FALSE
             except (SyntaxError, ValueError):
-                continue  # compared with what is no constant
-    return all_of(said)
+                return None  # compared with what is no constant
+        case Symbol(name) if atom.text == f"{atom.subject} == {atom.constant}":
+            return Literal(Atom(f"{name} == {atom.constant}", name, atom.constant))
+        case Choice(test, then, otherwise):
+            one, two = _meant(atom, then), _meant(atom, otherwise)
+            if one is not None and two is not None:
+                return any_of([all_of([test, one]), all_of([negate(test), two])])
+    return None
 
 
 def _written(storage: Storage, events: list[WriteEvent], replaced: Condition) -> Condition | None:

@@ -11,6 +11,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.frameworks import (
     APPLYING_METHODS,
     CALLED_BY_FRAMEWORK,
+    FILLING_HELPERS,
     MODULE_BASES,
     NEUTRAL_CONSTRUCTORS,
     PURE_PACKAGES,
@@ -218,16 +219,16 @@ def _construct_in_program(
     cls, built = instance.cls, run.built
     assert cls is not None
     if built is not None and built.cls in (run.project.mro(cls) or ()):
-        constants = _passed(run, following, cls, args, keywords, origin)
-        following.builds.append(Build(_outermost(run, origin), run.condition, constants))
+        passed = _passed(run, following, cls, args, keywords, origin)
+        following.builds.append(Build(_outermost(run, origin), run.condition, passed))
         following.is_certain = True
         if cls != built.cls:
             built.cls = cls
             if run.project.method(cls, "__init__") != following.constructor:
                 _run_constructor(run, built, args, keywords, origin)
         return built
-    passed = any(isinstance(value, Instance | Tensor) for value in (*args, *keywords.values()))
-    if cls not in run.holding and (instance.external is not None or not (passed or following.uses(cls))):
+    is_given_one = any(isinstance(value, Instance | Tensor) for value in (*args, *keywords.values()))
+    if cls not in run.holding and (instance.external is not None or not (is_given_one or following.uses(cls))):
         return _opaque(cls, instance.external, args, origin)
     before = len(following.builds)
     _run_constructor(run, instance, args, keywords, origin)
@@ -258,8 +259,8 @@ def run_hooks(run: Run, instance: Instance, origin: Origin | None) -> None:
 
 def _passed(
     run: Run, following: Following, cls: Defined, args: list[Value], keywords: dict[str, Value], origin: Origin
-) -> dict[str, Constant]:
-    """Return the constant arguments of a constructor by name; none if the name of some argument is unknown."""
+) -> dict[str, Value]:
+    """Return the arguments of a constructor by name; none if the name of some argument is unknown."""
     method, call = run.project.method(cls, "__init__"), origin.node
     found = method.module.function(method.definition) if isinstance(method, Defined) else None
     if method != following.constructor or found is None or not isinstance(call, ast.Call):
@@ -271,8 +272,7 @@ def _passed(
     given: dict[str, Value] = {
         name: Constant(value.value) for name, value in defaults(params).items() if isinstance(value, ast.Constant)
     }
-    given |= dict(zip(names, args, strict=False)) | keywords
-    return {name: value for name, value in given.items() if isinstance(value, Constant)}
+    return given | dict(zip(names, args, strict=False)) | keywords
 
 
 def _run_constructor(
@@ -316,6 +316,10 @@ def call_api(run: Run, name: str, args: list[Value], keywords: dict[str, Value],
         return _partial(run, args, keywords)
     if name.startswith("math."):
         return builtin_functions.mathematics(name.removeprefix("math."), args)
+    if name in FILLING_HELPERS:
+        for value in (*args, *keywords.values()):
+            modules.initialize(run, value, name, origin)
+        return NONE
     if package not in PURE_PACKAGES:
         for value in (*args, *keywords.values()):
             run.escape(value, f"passed to {name}")

@@ -10,7 +10,7 @@ from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.snippets import Snippet
 from initaudit.analyzer.symbolic.conditions import Condition
-from initaudit.analyzer.symbolic.values import Constant, Origin, Value
+from initaudit.analyzer.symbolic.values import Origin, Value
 
 MAX_DEPTH = 14
 
@@ -30,11 +30,11 @@ class Frame:
 
 
 class Build(NamedTuple):
-    """Where a program builds a class, under which condition, and the constants that its constructor is given."""
+    """Where a program builds a class, under which condition, and what its constructor is given, by name."""
 
     origin: Origin
     condition: Condition
-    passed: dict[str, Constant] = {}
+    passed: dict[str, Value] = {}
 
 
 @dataclass(slots=True)
