@@ -62,6 +62,12 @@ from initaudit.analyzer.symbolic.values import (
 )
 
 MAY_INITIALIZE = re.compile(r"init|load(?!er)|restore|resume|weight|pretrain|ckpt|checkpoint|reset|resolved", re.I)
+NO_WEIGHTS = re.compile(r"init(?:iali[sz]e)?_?(?:optim(?:izer)?|(?:lr_?)?scheduler|logger|logging)s?\b", re.I)
+"""What initializes an optimizer, a scheduler or a logger, by its name."""
+AMONG_ARGUMENTS = re.compile(
+    r"(?<=[(\[ ])[\w.]*load(?!er|\w*(?:weight|state|pretrain|ckpt|checkpoint|model|param))\w*\(", re.I
+)
+"""A call of what loads something else, such as a schedule."""
 MAX_STEPS = 150_000
 MAX_ITERATIONS = 48
 
@@ -256,7 +262,7 @@ class Run(ABC):
 
         What a program hands to a logger, an optimizer or a trainer is used there, and not initialized.
         """
-        if self.following is not None and not MAY_INITIALIZE.search(reason):
+        if self.following is not None and not _may_initialize(reason):
             return
         for each in inside(value):
             if isinstance(each, Tensor):
@@ -291,6 +297,15 @@ class Run(ABC):
         found = result if isinstance(result, Symbol) else Symbol(f"{function.qualname}()")
         self.integers.add(found.text)
         return found
+
+
+def _may_initialize(reason: str) -> bool:
+    """Whether the name of what got hold of a value says that it may initialize or load it.
+
+    What else it was made of, the arguments of a call that gave the function, may have been loaded itself.
+    """
+    called, bracket, arguments = NO_WEIGHTS.sub("", reason).partition("(")
+    return MAY_INITIALIZE.search(called + AMONG_ARGUMENTS.sub("(", bracket + arguments)) is not None
 
 
 @functools.lru_cache(maxsize=4096)

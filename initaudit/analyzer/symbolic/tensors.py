@@ -12,7 +12,9 @@ from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.values import (
     INEXACT,
+    NONE,
     UNKNOWN,
+    UNSET,
     Api,
     Builtin,
     Choice,
@@ -220,7 +222,10 @@ def _garbage(run: Run, value: Value) -> Iterator[tuple[Storage, ...]]:
 def from_itself(run: Run, tensor: Tensor, value: Value) -> bool:
     """Whether a value that is to be written was computed from the same memory before anybody wrote that."""
     own = {storage for path in _garbage(run, tensor) for storage in path}
-    return isinstance(value, Tensor) and all(not own.isdisjoint(path) for path in _garbage(run, value))
+    given = [leaf for _, leaf in leaves(value, run.condition) if leaf is not UNSET and leaf != NONE]
+    return bool(given) and all(
+        isinstance(leaf, Tensor) and all(not own.isdisjoint(path) for path in _garbage(run, leaf)) for leaf in given
+    )
 
 
 def place(value: Value, origin: Origin) -> None:
