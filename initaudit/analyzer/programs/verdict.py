@@ -97,7 +97,8 @@ def judge(construction: Construction, found: Sequence[Registered]) -> dict[Stora
         unknown = Verdict(Coverage.UNKNOWN, reason="the code that may initialize it is too long to follow")
         return verdicts | {entry.storage: unknown for entry in left}
     unseen = given_away(construction, left, surroundings(construction)) if left else {}
-    own, public = Scope(construction.cls.module, None), bool(left) and _is_public(construction)
+    own = Scope(construction.cls.module, None)
+    public = bool(left) and any(_is_public(construction.run.project, each) for each in around_it.holding)
     for entry in left:
         tests = [
             course for course in courses.get(entry.storage, ()) if course.fate is Fate.RAW and course.scope.is_test
@@ -191,9 +192,8 @@ def _may_initialize_later(project: Project, holder: Defined, owner: Defined) -> 
     return any(ABOUT_INITIALIZATION.search(name) for name in methods if name != "__init__")
 
 
-def _is_public(construction: Construction) -> bool:
-    """Whether a package around the class offers it to others: what its own programs do not build, these may."""
-    project, cls = construction.run.project, construction.cls
+def _is_public(project: Project, cls: Defined) -> bool:
+    """Whether a package around a class offers it to others: what its own programs do not build, these may."""
     name = cls.definition.name
     for folder in Path(cls.module.filename).parents:
         package = project.load(str(folder / "__init__.py"))
@@ -267,7 +267,7 @@ def programs(
     surrounding, run = surroundings(construction), construction.run
     before = run.spent
     followed: dict[Scope, dict[Storage, Course]] = {}
-    for position, scope in enumerate(surrounding.scopes):
+    for position, scope in _tests_last(surrounding):
         if len(followed) >= MAX_PROGRAMS:
             break
         if words and not _may_initialize(scope, words):
@@ -280,6 +280,8 @@ def programs(
             left = limit - (run.spent - before)
             followed[scope] = follow(construction, found, scope, surrounding, limit=left)
             if run.spent - before > limit:
+                if scope.is_test and any(not each.is_test for each in followed):
+                    break  # tests speak where nothing else does
                 if position < surrounding.named or any(
                     _may_initialize(each, FILLING) for each in surrounding.scopes[position:]
                 ):
@@ -302,6 +304,12 @@ def programs(
             if course.built is not None and (own or not (course.handed and scope in called)):
                 result.setdefault(storage, []).append(course)
     return result
+
+
+def _tests_last(surrounding: Around) -> list[tuple[int, Scope]]:
+    """The scopes with their positions, the tests behind the other code that names the class."""
+    scopes = list(enumerate(surrounding.scopes))
+    return sorted(scopes, key=lambda each: (each[0] >= surrounding.named, each[1].is_test))
 
 
 def initialize(construction: Construction) -> None:

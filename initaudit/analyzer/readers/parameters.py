@@ -39,6 +39,7 @@ from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.applications import is_never_built
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import FunctionNode, dotted, nodes
+from initaudit.analyzer.symbolic.conditions import decide
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.syntax.context import File, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
@@ -379,4 +380,11 @@ def _is_size(storage: Storage, construction: Construction) -> bool:
         pending is None
         or construction.run.is_integer(pending, storage.condition)
         or passes_integer(construction, pending)
+        or any(_is_overwritten(other) for other in construction.run.storages if other.pending == pending)
     )
+
+
+def _is_overwritten(storage: Storage) -> bool:
+    """Whether code writes all of some memory wherever it is allocated, so that data in it would be lost."""
+    whole = (event.condition for event in storage.writes if event.part is None)
+    return any(decide(written, storage.condition) is True for written in whole)
