@@ -21,7 +21,7 @@ from initaudit.finding import Observer, Place, shortened
 from initaudit.observation import Headway, Observation, Tell, silent
 from initaudit.probe import announce, memory
 from initaudit.probe.files import OWN, displayed, is_user_code
-from initaudit.probe.request import Answer, Progress, Stage, Target, TargetError
+from initaudit.probe.request import READ_ANSWER, READ_PROGRESS, Stage, Target, TargetError
 from initaudit.probe.unseen import failed
 from initaudit.probe.words import visible
 from initaudit.subjects.builds import BuildFailure
@@ -125,7 +125,7 @@ class Child:
         """How far the worker came."""
         if not (self.folder / "progress").exists():
             return Stage.IMPORTING
-        return msgspec.msgpack.decode((self.folder / "progress").read_bytes(), type=Progress).stage
+        return READ_PROGRESS.decode((self.folder / "progress").read_bytes()).stage
 
     def without_memory(self) -> Observation:
         """Another run, which watches without memory."""
@@ -134,7 +134,7 @@ class Child:
         return Child(msgspec.structs.replace(self.target, abstract="always"), folder, self.root, self.tell).run()
 
     def answer(self) -> Observation:
-        answer = msgspec.msgpack.decode((self.folder / "answer").read_bytes(), type=Answer)
+        answer = READ_ANSWER.decode((self.folder / "answer").read_bytes())
         if answer.observation is None:
             raise TargetError(f"{self.target.spec}: {answer.error}{self.said_on_import()}")
         return answer.observation
@@ -143,7 +143,7 @@ class Child:
         """What is known of a model whose worker gave no answer: it could not be built, or only not be built again."""
         if not (self.folder / "progress").exists():
             raise TargetError(f"{self.target.spec}: {Stage.IMPORTING.value} {detail}{self.last_words()}")
-        progress = msgspec.msgpack.decode((self.folder / "progress").read_bytes(), type=Progress)
+        progress = READ_PROGRESS.decode((self.folder / "progress").read_bytes())
         place = self.last_line() or progress.place
         seen = progress.known or Observation(observer=Observer.PROBE, source=self.target.spec)
         if progress.stage is Stage.BUILDING:

@@ -105,3 +105,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     observation: Observation | None = None
     error: str | None = None
+
+
+READ_PROGRESS = msgspec.msgpack.Decoder(Progress)
+READ_ANSWER = msgspec.msgpack.Decoder(Answer)
+READ_OBSERVATION = msgspec.msgpack.Decoder(Observation)
+"""Decoders that are made before there are threads: two that make one of the same type at once crash the process."""

@@ -15,7 +15,7 @@ import msgspec
 from initaudit import files
 from initaudit.observation import Headway, Observation, Tell
 from initaudit.probe import memory
-from initaudit.probe.request import Target, TargetError
+from initaudit.probe.request import READ_OBSERVATION, Target, TargetError
 from initaudit.probe.zoos import LIBRARIES
 from initaudit.version import own_digest
 
@@ -110,6 +110,6 @@ def _read(file: Path | None) -> Observation | None:
     if file is None:
         return None
     try:
-        return msgspec.msgpack.decode(file.read_bytes(), type=Observation)
+        return READ_OBSERVATION.decode(file.read_bytes())
     except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
         return None

@@ -25,6 +25,8 @@ LOOK = 1.0
 """Seconds between two looks whether the probe still lives, in case its pipe was inherited by another process."""
 PATIENCE = 10.0
 """Seconds that processes have to be gone after they were killed."""
+FAREWELL = 3.0
+"""Seconds for which a supervisor that was asked to end looks whether the probe ends too."""
 SET_PARENT_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36
 """Options of ``prctl``."""
 
@@ -56,12 +58,13 @@ class Supervisor:
         for _, into in streams.values():
             os.close(into)
         reading = {out: name for name, (out, _) in streams.items()}
-        code = None
+        code, asked = None, False
         while code is None and os.getppid() == self.probe:
             ready, _, _ = select.select([0, woken, *reading], [], [], LOOK)
             if 0 in ready and not os.read(0, 1):
                 break
-            if woken in ready and signal.SIGTERM in os.read(woken, 64):
+            asked = woken in ready and signal.SIGTERM in os.read(woken, 64)
+            if asked:
                 break
             for out in [one for one in ready if one in reading]:
                 if not self.read(out, reading[out]):
@@ -73,6 +76,8 @@ class Supervisor:
             with contextlib.suppress(BlockingIOError):
                 while self.read(out, name):
                     pass
+        if asked:
+            self.await_probe()
         if os.getppid() != self.probe:
             shutil.rmtree(self.root, ignore_errors=True)
             return
@@ -105,6 +110,12 @@ class Supervisor:
         self.tails[name] = (self.tails[name] + chunk)[-TAIL:]
         self.printed[name] += len(chunk)
         return bool(chunk)
+
+    def await_probe(self) -> None:
+        """Wait a while for the probe to die: whoever ends this process often sends that one a signal too."""
+        until = time.monotonic() + FAREWELL
+        while os.getppid() == self.probe and time.monotonic() < until:
+            time.sleep(0.02)
 
     def end(self) -> None:
         """End the worker and all that it started; those that are born meanwhile as well."""

@@ -22,6 +22,8 @@ from initaudit.probe.libraries import list_models
 list_models(*sys.argv[2:])
 """
 """Starts the process without the current folder on its path."""
+LIMIT = 300.0
+"""Seconds that a library may take to be imported."""
 WILD = frozenset("*?[")
 
 
@@ -46,10 +48,14 @@ def names(library: str) -> tuple[str, ...]:
     with tempfile.TemporaryDirectory(prefix="initaudit-") as folder:
         file = Path(folder, "names")
         command = [sys.executable, "-c", START, str(OWN.parent), library, str(file)]
-        run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        try:
+            run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=LIMIT)
+        except subprocess.TimeoutExpired as error:
+            said = f"importing {LIBRARIES[library]} did not finish within {LIMIT:g} seconds"
+            raise TargetError(f"{library}: {said}") from error
         if not file.exists():
-            said = run.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise TargetError(f"{library}: importing {LIBRARIES[library]} failed{f': {said[-1]}' if said else ''}")
+            lines = run.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise TargetError(f"{library}: importing {LIBRARIES[library]} failed{f': {lines[-1]}' if lines else ''}")
         answer = json.loads(file.read_bytes())
     if isinstance(answer, str):
         raise TargetError(f"{library}: {answer}")

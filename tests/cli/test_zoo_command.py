@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from initaudit.probe import TargetError, zoos
+
 pytest.importorskip("torch", reason="the probe runs with torch")
 
 LIBRARY = """\
@@ -129,3 +131,11 @@ def test_what_cannot_be_built_is_an_error_of_use(arguments: list[str], told: str
     assert run.returncode == 2
     assert told in run.stderr
     assert zoo.built() == set()
+
+
+def test_a_library_whose_import_hangs_is_an_error_of_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "timm.py").write_text("import time\ntime.sleep(600)\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(zoos, "LIMIT", 1.0)
+    with pytest.raises(TargetError, match="timm: importing timm did not finish within 1 seconds"):
+        zoos.matching("timm:*")

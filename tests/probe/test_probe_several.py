@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -144,3 +146,35 @@ def test_a_damaged_file_is_built_again_and_replaced(content: bytes, tmp_path: Pa
         building = Building()
         assert names(list(several.outcomes(targets("timm:a"), building, 1, tmp_path, silent))) == ["timm:a"]
         assert len(building.built) == built
+
+
+def test_what_is_kept_may_be_read_by_threads_that_are_the_first_to_read_anything(tmp_path: Path) -> None:
+    """The type of a message is prepared when the module is imported: two threads that prepare it at once crash."""
+    program = f"""
+import subprocess
+import sys
+import threading
+from pathlib import Path
+import msgspec
+from initaudit.finding import Observer
+from initaudit.observation import Observation
+from initaudit.probe import several
+
+file = Path({str(tmp_path / "kept")!r})
+file.write_bytes(msgspec.msgpack.encode(Observation(observer=Observer.PROBE, source="timm:a")))
+together, read = threading.Barrier(8), []
+
+def work():
+    together.wait()
+    read.append(several._read(file))
+
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert [one.source for one in read] == ["timm:a"] * 8
+"""
+    for _ in range(3):
+        ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+        assert ran.returncode == 0, ran.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -141,6 +142,19 @@ def test_whatever_ends_the_probe_ends_the_model_and_its_descendants(folder: Path
     expected = 1 if model == "Plain" else 2
     assert wait_for(lambda: (folder / "pids").exists() and len(running(folder)) == expected)
     process.send_signal(number)
+    process.wait(60)
+    assert wait_for(lambda: not running(folder))
+    assert wait_for(lambda: not left(folder))
+
+
+@linux
+def test_no_folder_stays_if_the_probe_and_its_supervisor_are_ended_at_once(folder: Path) -> None:
+    command = [sys.executable, "-m", "initaudit", "probe", "net.py:Deaf"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert wait_for(lambda: (folder / "pids").exists() and len(running(folder)) == 2)
+    (supervisor,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(supervisor), signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
     process.wait(60)
     assert wait_for(lambda: not running(folder))
     assert wait_for(lambda: not left(folder))
