@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from initaudit.observation import Observation, Question, Tell, silent
-from initaudit.probe import several
+from initaudit.probe import launched, several
 from initaudit.probe.child import Child
 from initaudit.probe.request import ProbeUnavailable, Target, TargetError
 
@@ -35,8 +35,13 @@ def probe_all(
 
     Observations of libraries' models are written to the folder ``kept``, and read from there instead of building them
     again. Raises ProbeUnavailable without torch.
+
+    Ranks that torchrun started build every target together, one at a time, and none from ``kept``.
     """
-    return several.outcomes(targets, _probe, jobs, kept, tell)
+    if launched.launch() is None:
+        return several.outcomes(targets, _probe, jobs, kept, tell)
+    _need_torch()
+    return several.outcomes(targets, launched.on_all_ranks(_probe), 1, None, tell)
 
 
 def _probe(target: Target, tell: Tell) -> tuple[Observation, bool]:

@@ -16,6 +16,7 @@ from initaudit.probe.abstract import Abstract, abstract_build
 from initaudit.probe.blame import failure_of_ours, is_ours
 from initaudit.probe.declarations import declarations, wrapped
 from initaudit.probe.drawn import weight_uses
+from initaudit.probe.fills import Content, filling
 from initaudit.probe.forward import GIVE, Forward, run_forward
 from initaudit.probe.inputs import inputs_for
 from initaudit.probe.lines import place_of_error
@@ -24,8 +25,19 @@ from initaudit.probe.name_tests import name_tests
 from initaudit.probe.nested import nested_missed
 from initaudit.probe.neutral import zeroed, zeroed_memory
 from initaudit.probe.order import early_walks, overwritten
-from initaudit.probe.poison import BuildError, Built, Make, Tensors, Verdict, control_build, judge, tensors_of
-from initaudit.probe.ranks import built_together, is_spread, several, together, unwritten_shards, values_of
+from initaudit.probe.poison import BuildError, Built, Make, Tensors, Verdict, build, control_build, judge, tensors_of
+from initaudit.probe.ranks import (
+    TIMEOUT,
+    Parts,
+    built_together,
+    held_here,
+    is_spread,
+    rank,
+    several,
+    together,
+    unwritten_shards,
+    values_of,
+)
 from initaudit.probe.readable import is_distributed, is_imagined, shape_of
 from initaudit.probe.replay import Replay, Replayed
 from initaudit.probe.request import Stage, Target, TargetError
@@ -137,6 +149,14 @@ class Audit:
                     self.stuck = tuple(found)
         except Exception as error:  # whatever the user's model raises
             self.untrained = error
+
+    def seeded_apart(self) -> Parts:
+        """Build from another seed on each rank; nothing if that raises."""
+        try:
+            built = build(self.make, self.target.seed + 1 + rank(), filling(Content.ZERO))
+        except BuildError:
+            return {}
+        return held_here(built.model, ())
 
     def reseed(self) -> None:
         """Build from another seed, if anybody asks what does not change."""
@@ -277,10 +297,11 @@ def audit(target: Target, resolved: Resolved, about_to: Callable[[Stage, Observa
         if target.abstract == "auto" and refused_memory(error):
             return audit_abstractly(target, resolved, place)
         return not_built(resolved, place, error)
-    spread = several() and is_spread(control.model)  # a forward may gather what is sharded
+    spread = several() and (bool(target.turn) or is_spread(control.model))  # a forward may gather what is sharded
     running = Audit(target, resolved.build, place, control)
     about_to(Stage.COMPARING, running.observation())
     running.compare()
+    held = held_here(control.model, running.timelines.timelines) if spread else {}  # before a forward changes buffers
     running.reseed()
     about_to(Stage.RESTORING, running.observation())
     if target.replays:
@@ -292,7 +313,9 @@ def audit(target: Target, resolved: Resolved, about_to: Callable[[Stage, Observa
     about_to(Stage.TRAINING, running.observation())
     running.train()
     seen = running.observation()
-    return built_together(seen) if spread else seen
+    if not spread:
+        return seen
+    return built_together(seen, held, running.seeded_apart, target.timeout if target.turn else TIMEOUT)
 
 
 def refused_memory(error: BaseException) -> bool:

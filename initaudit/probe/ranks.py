@@ -1,19 +1,14 @@
 """Compare one model across ranks: each rank sends a description of its tensors, and all do the same comparison.
 
-Ranks exchange statistics and digests, never tensors, through the store of the default process group. This works with
-every backend, does not interfere with the collectives of the user, and shows which rank did not answer.
+Ranks exchange statistics and digests, never tensors.
 """
 
 from __future__ import annotations
 
-import contextlib
-import datetime
 import hashlib
 import math
 import sys
-import time
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,36 +16,23 @@ import torch
 import torch.distributed as dist
 
 from initaudit.observation import Observation, Undecided
+from initaudit.probe.exchange import PIECE, UnansweredError, exchange
 from initaudit.probe.poison import how_many, tensors_of
 from initaudit.probe.readable import bare, has_memory, is_distributed, local_of
 from initaudit.probe.seeds import looks_random
 from initaudit.probe.timelines import Timelines
 from initaudit.probe.values import summarize
+from initaudit.probe.words import few
+from initaudit.subjects import AnyFact
 from initaudit.subjects.ranks import Copies, ReplicasDiffer, ShardsAlike, ShardsLeft
 from initaudit.timeline import Kind, ParameterTimeline, Values
 
 TIMEOUT = 60.0
 """Seconds that a rank waits for the others."""
-PIECE = 1 << 22
-"""Bytes of one value in a store, which refuses longer ones."""
 SEVERAL = 16
 """Number of elements from which different values count as random, rather than as a few constants."""
 LARGE = 256
 """Number of elements from which a constant shard is not explained by a block layout."""
-
-
-class Exchanges:
-    """Counts the completed exchanges; a failed exchange is repeated under the same keys."""
-
-    def __init__(self) -> None:
-        self.done = 0
-
-
-_exchanges = Exchanges()
-
-
-class UnansweredError(Exception):
-    """Some ranks did not answer."""
 
 
 class RankTensor(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,11 +61,15 @@ class RankTensor(msgspec.Struct, frozen=True, kw_only=True):
         return self.values is not None and bool(self.values.std) and math.prod(self.values.shape) >= SEVERAL
 
 
+Parts = dict[str, RankTensor]
+"""One rank's part of each tensor, by path."""
+
+
 class Said(msgspec.Struct, frozen=True):
     """The message of one rank."""
 
     seen: Observation
-    held: dict[str, RankTensor]
+    held: Parts
 
 
 def is_flat(model: torch.nn.Module) -> bool:
@@ -113,26 +99,102 @@ def several() -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1 and dist.get_backend() != "fake"
 
 
+def rank() -> int:
+    """Return the rank of this process."""
+    return dist.get_rank()
+
+
 def together(seen: Observation, model: torch.nn.Module) -> Observation:
-    """Return the joint observation of a model that every rank audits; it is the same on every rank."""
-    said = Said(seen, held_here(model, seen.parameters))
+    """Return the joint observation of an instance that every rank audits; it is the same on every rank."""
     try:
-        answers = exchange(msgspec.msgpack.encode(said), TIMEOUT)
+        ranks = _said(seen, held_here(model, seen.parameters), TIMEOUT)
     except UnansweredError as error:
         return msgspec.structs.replace(seen, error=str(error))
-    ranks = [msgspec.msgpack.decode(answer, type=Said) for answer in answers]
-    doubts = dict.fromkeys(one for rank in ranks for one in rank.seen.undecided)
+    parameters, comparison = _compared(ranks)
+    facts = (*ranks[0].seen.facts, *comparison.differing(), *comparison.alike(), *comparison.constant())
+    return _joint(ranks, parameters, facts)
+
+
+def built_together(
+    seen: Observation, held: Parts, seeded_apart: Callable[[], Parts], timeout: float = TIMEOUT
+) -> Observation:
+    """Return the joint observation of a model that every rank builds, from one seed.
+
+    ``seeded_apart`` builds it with another seed on each rank. Shards that are still alike are alike whatever the caller
+    of the target does; otherwise the seeds of the caller decide, which are not known.
+    """
+    try:
+        ranks = _said(seen, held, timeout)
+        parameters, comparison = _compared(ranks)
+        alike, certain = list(comparison.alike()), set[str]()
+        if alike:
+            again = _said(msgspec.structs.replace(seen, facts=(), undecided=()), seeded_apart(), timeout)
+            certain = {path for fact in _compared(again)[1].alike() for path in fact.paths}
+    except UnansweredError as error:
+        return msgspec.structs.replace(seen, error=str(error))
+    facts = dict.fromkeys(fact for rank in ranks for fact in rank.seen.facts)
+    unwritten = _of_all_ranks([fact for fact in facts if isinstance(fact, ShardsLeft)])
+    joint = (
+        *(fact for fact in facts if not isinstance(fact, ShardsLeft)),
+        *unwritten,
+        *comparison.differing(),
+        *comparison.alike(certain),
+        *(() if unwritten else comparison.constant()),
+    )
+    return _joint(ranks, parameters, joint, _left_to_seeds(seen.source, alike, certain))
+
+
+def _said(seen: Observation, held: Parts, timeout: float) -> list[Said]:
+    """Return what every rank says, by rank."""
+    answers = exchange(msgspec.msgpack.encode(Said(seen, held)), timeout)
+    return [msgspec.msgpack.decode(answer, type=Said) for answer in answers]
+
+
+def _compared(ranks: Sequence[Said]) -> tuple[tuple[ParameterTimeline, ...], Comparison]:
     parameters = tuple(_parameters(ranks))
+    return parameters, Comparison([rank.held for rank in ranks], parameters)
+
+
+def _joint(
+    ranks: Sequence[Said],
+    parameters: tuple[ParameterTimeline, ...],
+    facts: Iterable[AnyFact],
+    undecided: Iterable[Undecided] = (),
+) -> Observation:
+    """Return the observation of the first rank with what all ranks know."""
+    doubts = dict.fromkeys(one for rank in ranks for one in rank.seen.undecided)
     judged = {timeline.path for timeline in parameters if timeline.values is not None}
-    facts = Comparison([rank.held for rank in ranks], parameters)
     return msgspec.structs.replace(
         ranks[0].seen,
         rank=dist.get_rank(),
         parameters=parameters,
-        facts=(*ranks[0].seen.facts, *facts.differing(), *facts.alike(), *facts.constant()),
-        undecided=tuple(one for one in doubts if not _settled(one, judged)),
+        facts=tuple(facts),
+        undecided=(*(one for one in doubts if not _settled(one, judged)), *undecided),
         error="; ".join(dict.fromkeys(rank.seen.error for rank in ranks if rank.seen.error is not None)) or None,
     )
+
+
+def _of_all_ranks(facts: Iterable[ShardsLeft]) -> list[ShardsLeft]:
+    """Return facts of single ranks, those that differ only in the rank as one."""
+    ranks: dict[ShardsLeft, list[int]] = {}
+    for fact in facts:
+        ranks.setdefault(msgspec.structs.replace(fact, ranks=()), []).extend(fact.ranks)
+    return [msgspec.structs.replace(fact, ranks=tuple(numbers)) for fact, numbers in ranks.items()]
+
+
+def _left_to_seeds(target: str, alike: Iterable[ShardsAlike], certain: Collection[str]) -> Iterator[Undecided]:
+    """Yield the shards that are alike only if all ranks have one seed."""
+    for fact in alike:
+        paths = [path for path in fact.paths if path not in certain]
+        if paths:
+            one, two = fact.ranks
+            yield Undecided(
+                place=fact.place,
+                subject=f"{target}: {few(paths)}",
+                reason=f"ranks {one} and {two} draw the same values for their shards if they have the same seed; "
+                "the target does not set it",
+                unseen=(ShardsAlike.__name__,),
+            )
 
 
 def unwritten_shards(timelines: Timelines) -> Iterator[ShardsLeft]:
@@ -161,77 +223,12 @@ def unwritten_shards(timelines: Timelines) -> Iterator[ShardsLeft]:
         )
 
 
-def built_together(seen: Observation) -> Observation:
-    """Return the joint observation of a sharded model that every rank builds."""
-    try:
-        answers = exchange(msgspec.msgpack.encode(seen), TIMEOUT)
-    except UnansweredError as error:
-        return msgspec.structs.replace(seen, error=str(error))
-    ranks = [msgspec.msgpack.decode(answer, type=Observation) for answer in answers]
-    left: dict[ShardsLeft, list[int]] = {}
-    facts = dict.fromkeys(fact for rank in ranks for fact in rank.facts)
-    for fact in [one for one in facts if isinstance(one, ShardsLeft)]:
-        del facts[fact]
-        left.setdefault(msgspec.structs.replace(fact, ranks=()), []).extend(fact.ranks)
-    together = (msgspec.structs.replace(fact, ranks=tuple(numbers)) for fact, numbers in left.items())
-    return msgspec.structs.replace(ranks[0], facts=(*facts, *together), rank=dist.get_rank())
-
-
 def _settled(doubt: Undecided, judged: set[str | None]) -> bool:
     """Whether the ranks together have the statistics that one of them lacked."""
     return doubt.unseen == (ParameterTimeline.__name__,) and doubt.subject.rpartition(": ")[2] in judged
 
 
-def exchange(message: bytes, timeout: float) -> list[bytes]:
-    """Return the messages of all ranks, by rank. Raises UnansweredError with the ranks that did not answer."""
-    world, deadline = dist.get_world_size(), time.monotonic() + timeout
-    keys = [f"initaudit/{_exchanges.done}/{rank}" for rank in range(world)]
-    own = keys[dist.get_rank()]
-    try:
-        store = dist.distributed_c10d._get_default_store()
-        _put(store, own, zlib.compress(message))
-        missing, answers = list[int](), list[bytes]()
-        for rank, key in enumerate(keys):
-            try:
-                store.wait([key], datetime.timedelta(seconds=max(deadline - time.monotonic(), 0.01)))
-            except dist.DistStoreError:
-                missing.append(rank)
-            else:
-                answers.append(zlib.decompress(_get(store, key)))
-        if missing:
-            _forget(store, [own])
-        elif store.add(f"initaudit/{_exchanges.done}", 1) == world:
-            _forget(store, keys)
-    except RuntimeError as error:  # the process that serves the store has ended
-        raise UnansweredError(f"ranks were not compared: {str(error).splitlines()[0][:200]}") from error
-    if missing:
-        which = f"rank{'s' if len(missing) > 1 else ''} {', '.join(map(str, missing))}"
-        raise UnansweredError(f"{which} did not answer within {timeout:g} s: call `initaudit.audit` on every rank")
-    _exchanges.done += 1
-    return answers
-
-
-def _put(store: Any, key: str, message: bytes) -> None:
-    """Store a message in pieces; the key of the message, written last, holds the number of pieces."""
-    pieces = [message[begin : begin + PIECE] for begin in range(0, len(message), PIECE)]
-    for number, piece in enumerate(pieces):
-        store.set(f"{key}/{number}", piece)
-    store.set(key, str(len(pieces)))
-
-
-def _get(store: Any, key: str) -> bytes:
-    return b"".join(store.get(f"{key}/{number}") for number in range(int(store.get(key))))
-
-
-def _forget(store: Any, keys: Iterable[str]) -> None:
-    with contextlib.suppress(RuntimeError):  # a store that cannot
-        for key in keys:
-            pieces = int(store.get(key))
-            for name in (key, *(f"{key}/{number}" for number in range(pieces))):
-                store.delete_key(name)
-
-
-def held_here(model: torch.nn.Module, parameters: Iterable[ParameterTimeline]) -> dict[str, RankTensor]:
+def held_here(model: torch.nn.Module, parameters: Iterable[ParameterTimeline]) -> Parts:
     """Return this rank's part of each tensor that has memory."""
     tensors = tensors_of(model)
     copies = _copies(model, tensors)
@@ -405,13 +402,18 @@ class Comparison:
         one, two = self.held[rank].get(path), self.held[other].get(path)
         return one is not None and two is not None and one.digest != two.digest
 
-    def alike(self) -> Iterator[ShardsAlike]:
-        """Yield one fact for each pair of ranks whose parts of a parameter are the same random values."""
+    def alike(self, among: Collection[str] | None = None) -> Iterator[ShardsAlike]:
+        """Yield one fact for each pair of ranks whose parts of a parameter are the same random values.
+
+        ``among`` are the paths to compare, all by default.
+        """
         found: dict[tuple[int, int], list[str]] = {}
         for path in self.paths:
             for rank, held in enumerate(self.held):
                 one = held.get(path)
                 if one is None or not one.random or self.timelines[path].kind is not Kind.PARAMETER:
+                    continue
+                if among is not None and path not in among:
                     continue
                 others = (other for other in one.parts if other > rank and path in self.held[other])
                 pair = next(((rank, other) for other in others if not self._differs(path, rank, other)), None)

@@ -28,6 +28,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     are imported from the current folder, then from the ``root``. ``replay`` says to build on the meta device as well,
     and to initialize again: with ``reinit``, the ``module:function`` that is called with the model, or as its framework
     does. A ``state_dict`` is the file to load then, or else the state dict of the model, without the ``missing_keys``.
+    ``turn`` counts, from 1, the targets that all ranks of torchrun build together; it is 0 in a process on its own.
     """
 
     spec: str
@@ -51,6 +52,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     reinit: str | None = None
     missing_keys: tuple[str, ...] = ()
     state_dict: str | None = None
+    turn: int = 0
 
     @property
     def gives_inputs(self) -> bool:

@@ -47,14 +47,19 @@ def observe(target: Target, folder: Path) -> Observation:
     """Import, build and audit, saying before each stage what is about to happen."""
     from initaudit.probe.audit import audit, not_built
     from initaudit.probe.given import check
+    from initaudit.probe.launched import group_shared, join
     from initaudit.probe.target import import_roots, resolve
     from initaudit.probe.unseen import failed
 
     if target.root is not None:
         sys.path[:0] = import_roots(Path(target.root))
     sys.argv[:] = [target.parts()[0], *target.argv]
+    if target.turn:
+        group_shared(target.turn)
     check(target)
     resolved = resolve(target)
+    if target.turn:
+        join()
     place = resolved.place()
 
     reached = Progress(stage=Stage.BUILDING, place=place)

@@ -51,10 +51,11 @@ class ReplicasDiffering(Rule[ReplicasDiffer]):
     ```
 
     ## Known problems
-    Only `initaudit.audit` of an instance, called on every rank, checks this. Not compared are: parameters marked as
-    shards or experts (`tensor_model_parallel`, `allreduce`), parameters that `DistributedDataParallel` ignores, running
-    statistics of normalizations, and the flat parameters of FSDP 1. In a plain module the finding is a note, because a
-    wrapper may copy the values later, and similar stages of a pipeline are meant to differ.
+    Only `torchrun -m initaudit probe` and `initaudit.audit` of an instance, called on every rank, check this. Not
+    compared are: parameters marked as shards or experts (`tensor_model_parallel`, `allreduce`), parameters that
+    `DistributedDataParallel` ignores, running statistics of normalizations, and the flat parameters of FSDP 1. In a
+    plain module the finding is a note, because a wrapper may copy the values later, and similar stages of a pipeline
+    are meant to differ.
 
     ## References
     - [DistributedDataParallel](https://docs.pytorch.org/docs/stable/generated/torch.nn.parallel.DistributedDataParallel.html)

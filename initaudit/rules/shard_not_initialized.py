@@ -36,9 +36,9 @@ class ShardNotInitialized(Rule[ShardsLeft]):
     ```
 
     ## Known problems
-    Only `initaudit.audit`, called on every rank, checks this. In an instance, uninitialized memory is recognized only
-    if it holds a single number; pass a factory for an exact answer. A single parameter counts only if its shard has at
-    least 256 elements.
+    Only `torchrun -m initaudit probe` and `initaudit.audit`, called on every rank, check this. In an instance,
+    uninitialized memory is recognized only if it holds a single number; pass a factory for an exact answer. A single
+    parameter counts only if its shard has at least 256 elements.
 
     ## References
     - [fully_shard](https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html)

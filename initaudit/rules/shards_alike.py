@@ -32,9 +32,10 @@ class ShardsDrawnAlike(Rule[ShardsAlike]):
     or draw the full tensor from one seed and distribute it.
 
     ## Known problems
-    Only `initaudit.audit` of an instance, called on every rank, checks this. Shards with fewer than 256 elements are
-    not judged, because it is unclear whether their values are random. Copies can be intended, for example when all
-    experts of a mixture start from one dense layer.
+    Only `torchrun -m initaudit probe` and `initaudit.audit`, called on every rank, check this. A factory that leaves
+    seeds to its caller is not judged. Shards with fewer than 256 elements are not judged, because it is unclear whether
+    their values are random. Copies can be intended, for example when all experts of a mixture start from one dense
+    layer.
 
     ## References
     - [torch.distributed.tensor](https://docs.pytorch.org/docs/stable/distributed.tensor.html)
