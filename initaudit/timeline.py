@@ -229,6 +229,22 @@ class Setting(msgspec.Struct, frozen=True):
     gain: bool
 
 
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter, as named in the class that declares it, and the line that wrote it."""
+
+    place: Place | None
+    model: str
+    parameter: str
+
+
+class Gain(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter that multiplies the output of a weight elementwise, its path, and the factor in the output's rms."""
+
+    named: Named
+    path: str
+    factor: float
+
+
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """One weight at its first use in a forward. Measured numbers are one per seed; empty where they were not measured.
 
@@ -238,8 +254,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     the first that its output meets, ``convolution`` how it is used. ``chain`` is the index of its chain in the
     observation, None where a normalization or a residual sum keeps the scale; ``normalized`` tells the former. ``fed``
     says that inputs which differ over the batch reach it, ``output`` that its output is an output of the model.
-    ``bias`` is the bias that is added in the same operator, as named in ``model``, and ``bias_place`` the line that
-    wrote it.
+    ``bias`` is the bias that is added to it, as named in ``bias_model``, and ``bias_place`` the line that wrote it.
 
     ``rms`` is of its output, before the activation. ``discrimination`` is sqrt(E[Var over the batch]) / rms of it: how
     much the output still depends on the input. ``bias_share`` is the part of the output's second moment that the bias
@@ -253,7 +268,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
 
     ``piece`` is the end of ``path`` that tells parts of one parameter apart, or the weights that are made from it.
     ``given`` is the rms of the input that the weight is multiplied with. A computed weight has a ``setting``, or is
-    ``fixed`` if no parameter sets its scale.
+    ``fixed`` if no parameter sets its scale. ``gain`` is the first that multiplies its output elementwise.
     """
 
     path: str
@@ -271,6 +286,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     output: bool = False
     bias: str | None = None
     bias_place: Place | None = None
+    bias_model: str | None = None
     rms: tuple[float, ...] = ()
     discrimination: tuple[float, ...] = ()
     bias_share: tuple[float, ...] = ()
@@ -282,6 +298,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     depends: str | None = None
     gradient_depends: str | None = None
     decided_by: Decisive | None = None
+    gain: Gain | None = None
     piece: str = ""
     given: tuple[float, ...] = ()
     setting: Setting | None = None
@@ -305,14 +322,6 @@ class InitialLoss(msgspec.Struct, frozen=True, kw_only=True):
     error: tuple[float, ...]
     known_by: str
     guessed: bool = False
-
-
-class Named(msgspec.Struct, frozen=True, kw_only=True):
-    """A parameter, as named in the class that declares it, and the line that wrote it."""
-
-    place: Place | None
-    model: str
-    parameter: str
 
 
 class TableSum(msgspec.Struct, frozen=True, kw_only=True):

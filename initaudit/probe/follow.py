@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from initaudit.activations import lookup
 from initaudit.probe.attention import Attentions
 from initaudit.probe.blame import EXHAUSTED
+from initaudit.probe.elementwise import Elementwise
 from initaudit.probe.fills import Content, fill_storage
 from initaudit.probe.losses import Head
 from initaudit.probe.making import Making
@@ -85,6 +86,7 @@ class Follow(TorchDispatchMode):
         given = {key for tensor in tensors_in(inputs) if (key := key_of(tensor)) is not None}
         self.sums, self.attentions = Sums(given, batch), Attentions(self._signal_of)
         self._spectra = Spectra()
+        self._elementwise = Elementwise(self.making, self.sums, self._signal_of, batch)
         self.looked_up: set[int] = set()
         self._indices = {key_of(one) for one in tensors_in(inputs) if _is_index(one)} - {None}
         self._aside: set[int] = set()  # chains multiplied with another tensor: gates, attention
@@ -133,7 +135,9 @@ class Follow(TorchDispatchMode):
         fed = not shape_only and not self._fed.isdisjoint(map(key_of, operands))
         if not shape_only:
             self.sums.take_in(name, operands, results, use, self.making)
-            self.making.take_in(name, operands, results, use, followed=multiplies or name in NORMALIZATIONS)
+            by_scale = name in ("mul", "div") and self._by_scale(operands)
+            tracked = self._elementwise.take_in(name, operands, results, by_scale=by_scale)
+            self.making.take_in(name, operands, results, use, followed=multiplies or tracked)
         for tensor in results:
             self._mark(name, tensor, signal, operands, fed=fed)
 

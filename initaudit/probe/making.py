@@ -19,6 +19,8 @@ MANY = 64
 """Parameters from which on a value is no weight, but what a model without inputs computes."""
 ADDED = frozenset({"addmm", "baddbmm", "addmv", "addbmm", "_addmm_activation"})
 """Products of which the first argument is a bias."""
+MULTIPLYING = frozenset({"mul", "div"})
+"""Products element by element."""
 BATCHED = frozenset({"bmm", "baddbmm"})
 PLAIN = frozenset({
     "add", "sub", "rsub", "addcmul", "cat", "stack", "where", "copy", "copysign", "embedding", "index",
@@ -107,9 +109,10 @@ class Making:
                 self._origins[key] = origin
 
     def _note(self, name: str, operands: Sequence[torch.Tensor]) -> None:
-        """Remember what meets an input in an operator that is not followed."""
+        """Remember what meets an input in an operator that is not followed: matrices, and vectors that multiply."""
+        least = 1 if name in MULTIPLYING else 2
         for one in operands:
             origin = self.origin(one)
-            if origin is not None and not origin.product and sum(size > 1 for size in one.shape) > 1:
+            if origin is not None and not origin.product and sum(size > 1 for size in one.shape) >= least:
                 for path in origin.paths:
                     self.unfollowed.setdefault(path, name)

@@ -183,7 +183,7 @@ def _gradients(
     named = [(name, one) for name, one in model.named_parameters() if one.requires_grad and one.dim() >= 2]
     weights = [(use, one) for use, one in made if one.requires_grad]
     if not differentiable or not (named or weights):
-        return {}, "no output depends on a trainable weight"
+        return {}, "no output depends on a trainable weight with two or more dimensions"
     generator = torch.Generator().manual_seed(seed)
     cotangents = [torch.randn(one.shape, generator=generator).to(one) for one in differentiable]
     try:

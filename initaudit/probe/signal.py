@@ -15,6 +15,7 @@ from initaudit.probe.uses import Use
 from initaudit.probe.words import few
 from initaudit.timeline import (
     Decisive,
+    Gain,
     InitialLoss,
     Layer,
     Named,
@@ -112,6 +113,7 @@ def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timeli
             output=use.output,
             bias=timelines.declared[use.bias].name if use.bias is not None else None,
             bias_place=timelines.written_at(use.bias) if use.bias is not None else None,
+            bias_model=timelines.declared[use.bias].model if use.bias is not None else None,
             rms=tuple(one.rms for one in uses),
             discrimination=_measured(uses, "discrimination"),
             bias_share=_measured(uses, "bias_share"),
@@ -126,6 +128,9 @@ def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timeli
             depends=next(filter(None, (one.depends for one in met)), None),
             gradient_depends=passes[0].influenced.get(path),
             decided_by=_decisive(use, timelines),
+            gain=Gain(named=_named(use.gain[0], timelines), path=use.gain[0], factor=use.gain[1])
+            if use.gain is not None
+            else None,
             setting=Setting(*use.setting) if use.setting is not None else None,
             fixed=use.fixed,
         )

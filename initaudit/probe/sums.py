@@ -69,6 +69,10 @@ class Sums:
         if path is not None:
             self._straight[key_of(results[0]) or 0] = path
 
+    def is_straight(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor is what a lookup or one weight made of an input."""
+        return key_of(tensor) in self._straight
+
     def _added(
         self, operands: Sequence[torch.Tensor], keys: Sequence[int], total: torch.Tensor, making: Making
     ) -> str | None:

@@ -20,13 +20,14 @@ class Use:
     """A weight where the forward met it, and what was measured there; see ``Layer``.
 
     ``path`` is the parameter that it is, or that sets its scale. ``makers`` are all that it is computed from, ``made``
-    the weight itself until it is settled which of them that is. ``place`` tells parts of one parameter apart.
+    the weight itself until it is settled which of them that is. ``gain`` is the first parameter that multiplies its
+    output elementwise, and the factor. ``place`` tells parts of one parameter apart.
     """
 
     __slots__ = (
         "activation", "apart", "bias", "bias_share", "convolution", "dead", "decided_by", "depends", "discrimination",
-        "fans", "fed", "fixed", "given", "gradient", "made", "makers", "normalized", "output", "path", "piece", "place",
-        "rms", "same", "samples", "setting", "shape", "units",
+        "fans", "fed", "fixed", "gain", "given", "gradient", "made", "makers", "normalized", "output", "path", "piece",
+        "place", "rms", "same", "samples", "setting", "shape", "units",
     )  # fmt: skip
 
     def __init__(self, path: str, fans: Meeting, *, units: int, convolution: bool, fed: bool) -> None:
@@ -44,6 +45,7 @@ class Use:
         self.discrimination: float | None = None
         self.bias_share: float | None = None
         self.dead: float | None = None
+        self.gain: tuple[str, float] | None = None
         self.apart: float | None = None
         self.gradient: float | None = None
         self.samples = 0

@@ -11,7 +11,7 @@ import msgspec
 
 from initaudit.finding import Advice, Place
 from initaudit.rules.remedies import call_for, rounded
-from initaudit.timeline import Layer, SignalProfile
+from initaudit.timeline import Gain, Layer, SignalProfile
 
 DECADES, EXTREME = 2.0, 4.0
 """How far the layers of a group may be apart, in decades: gradients of healthy models stay within 1.05. The second value is
@@ -20,6 +20,10 @@ STEADY = 0.8
 """The R^2 from which a change with depth counts as a trend, not noise."""
 NEARLY = 0.5
 """The share of the steepest change, in decades, from which another layer is as much to blame."""
+SLIGHT = 0.3
+"""The change of the scale by a gain, in decades, below which it is not to blame."""
+BIASES = 0.5
+"""The share of an output's second moment from which its bias makes it, and not the weight."""
 GROUP = 4
 """The number of layers from which a trend can be seen."""
 
@@ -100,11 +104,49 @@ def factor(layer: Layer) -> float:
     return math.log10(after / before) if known else 0.0
 
 
+def rises(profile: SignalProfile) -> list[list[Layer]]:
+    """Return the layers over which the scale rises: chains, similar layers, or weights that each amplify by much."""
+    found = [chain for chain in chains(profile) if rise(chain) > DECADES]
+    for group in groups(profile, least=2):
+        course = trend([middle(layer.rms) or 0.0 for layer in group])
+        most = DECADES if len(group) >= GROUP else EXTREME
+        if course is not None and course.geometric and course.decades > most:
+            found.append(group)
+    loud = [layer for layer in profile.layers if amplifies(layer)]
+    return found or ([loud] if len(loud) > 1 and rise(loud) > DECADES else [])
+
+
+def amplifies(layer: Layer) -> bool:
+    """Return whether a weight alone makes its input a hundred times larger, and nothing normalizes that."""
+    judged = layer.fed and layer.depends is None and not layer.fixed and not layer.normalized
+    return judged and (middle(layer.bias_share) or 0.0) < BIASES and factor(layer) > DECADES
+
+
+def rise(layers: Sequence[Layer]) -> float:
+    """Return the growth of the scale from the first layer to the last, in decades; 0 if one of them gives only zeros."""
+    low, high = (middle(layer.rms) or 0.0 for layer in (layers[0], layers[-1]))
+    return math.log10(high / low) if low > 0 and high > 0 else 0.0
+
+
 def guilty(layers: Sequence[Layer], direction: int) -> Layer:
     """Return the first layer with nearly the steepest rise of the scale; with ``direction`` -1, the steepest fall."""
     steps = [direction * factor(layer) for layer in layers]
     most = max(steps)
     return next(layer for layer, step in zip(layers, steps, strict=True) if step >= NEARLY * most or step == most)
+
+
+def steep_gains(layers: Sequence[Layer], direction: int) -> list[Gain]:
+    """Return the gains that raise the scale between two layers more than any weight does; with -1, that lower it."""
+    met = {layer.gain.path: layer.gain for layer in layers[:-1] if layer.gain is not None and layer.gain.factor > 0}
+    most = max(direction * factor(layer) for layer in layers)
+    steep = max((direction * math.log10(gain.factor) for gain in met.values()), default=0.0)
+    least = max(most, NEARLY * steep, SLIGHT)
+    return [gain for gain in met.values() if direction * math.log10(gain.factor) >= least]
+
+
+def unscaled(gain: Gain) -> Advice:
+    """Return the call that lets a gain multiply by one."""
+    return Advice(model=gain.named.model, parameter=gain.named.parameter, initializer="ones_")
 
 
 def remedy(layer: Layer) -> Advice:
@@ -121,7 +163,7 @@ def remedies(layers: Iterable[Layer]) -> tuple[Advice, ...]:
             for layer in layers
             for call in (
                 remedy(layer),
-                *([Advice(model=layer.model, parameter=layer.bias, initializer="zeros_")] if layer.bias else []),
+                *([unbiasing(layer)] if layer.bias else []),
             )
         )
     )
@@ -132,9 +174,14 @@ def advice(layer: Layer) -> str:
     return f"`{remedy(layer)}`"
 
 
+def unbiasing(layer: Layer) -> Advice:
+    """Return the call that zeroes the bias."""
+    return Advice(model=layer.bias_model or layer.model, parameter=layer.bias or "", initializer="zeros_")
+
+
 def unbiased(layer: Layer) -> str:
     """Return the call that zeroes the bias, as text."""
-    return f"`{Advice(model=layer.model, parameter=layer.bias or '', initializer='zeros_')}`"
+    return f"`{unbiasing(layer)}`"
 
 
 def times(decades: float) -> str:

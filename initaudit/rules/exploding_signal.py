@@ -8,14 +8,9 @@ from collections.abc import Iterator, Sequence
 from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
 from initaudit.rules.depth import (
-    DECADES,
-    EXTREME,
-    GROUP,
     Trend,
     advice,
-    chains,
     factor,
-    groups,
     guilty,
     middle,
     named,
@@ -23,15 +18,17 @@ from initaudit.rules.depth import (
     remedies,
     remedy,
     repeated,
+    rise,
+    rises,
+    steep_gains,
     times,
-    trend,
+    unscaled,
 )
+from initaudit.rules.remedies import rounded
 from initaudit.timeline import Layer, SignalProfile
 
 SHARP, ALONE = 8.0, 0.8
 """The standard deviation of attention logits, and the largest share of a softmax, from which it is saturated."""
-BIASES = 0.5
-"""The share of an output's second moment from which its bias makes it, and not the weight."""
 AMPLIFIED = 0.5
 """Decades by which a weight has to amplify its input to be the cause."""
 
@@ -142,17 +139,7 @@ class ExplodingSignal(Rule[SignalProfile]):
         if subject.overflow is not None:
             yield self.overflows(subject, next(layer for layer in subject.layers if layer.path == subject.overflow))
             return
-        growing = [chain for chain in chains(subject) if rise(chain) > DECADES]
-        for group in groups(subject, least=2):
-            course = trend([middle(layer.rms) or 0.0 for layer in group])
-            if (
-                course is not None
-                and course.geometric
-                and course.decades > (DECADES if len(group) >= GROUP else EXTREME)
-            ):
-                growing.append(group)
-        if not growing and len(loud := [layer for layer in subject.layers if amplifies(layer)]) > 1:
-            growing += [loud] if rise(loud) > DECADES else []
+        growing = rises(subject)
         if growing:
             yield self.grows(subject, max(growing, key=rise), [layer for layers in growing for layer in layers])
         for layer, course in repeated(subject):
@@ -192,11 +179,14 @@ class ExplodingSignal(Rule[SignalProfile]):
     def grows(self, profile: SignalProfile, layers: Sequence[Layer], every: Sequence[Layer]) -> Finding:
         """Return the finding that the scale rises over ``layers``; ``every`` are all layers over which it rises."""
         low, high = (middle(layer.rms) or math.nan for layer in (layers[0], layers[-1]))
-        decades, first = rise(layers), guilty(layers, 1)
+        decades, first, gains = rise(layers), guilty(layers, 1), steep_gains(layers, 1)
+        blamed = gains[0].named if gains else first
+        cause = f", which multiplies them by {rounded(gains[0].factor):g}" if gains else ""
+        advised = f"`{unscaled(gains[0])}`" if gains else advice(first)
         return self.finding(
-            place_of(first, profile),
-            f"activations grow by a factor of {times(decades)} over {len(layers)} layers, starting at `{first.parameter}`; "
-            f"{advice(first)} keeps their scale, and residual branches need a normalization or a smaller gain",
+            blamed.place or profile.place,
+            f"activations grow by a factor of {times(decades)} over {len(layers)} layers, starting at `{blamed.parameter}`"
+            f"{cause}; {advised} keeps their scale, and residual branches need a normalization or a smaller gain",
             evidence=[
                 Evidence(
                     profile.observer,
@@ -204,10 +194,10 @@ class ExplodingSignal(Rule[SignalProfile]):
                     f"{layers[-1].path}, by a factor of {times(decades / (len(layers) - 1))} per layer; ideally it stays level",
                 )
             ],
-            model=first.model,
-            parameter=first.parameter,
-            affects=named(every, first.model),
-            advice=remedies(every),
+            model=blamed.model,
+            parameter=blamed.parameter,
+            affects=named(every, blamed.model),
+            advice=tuple(map(unscaled, gains)) or remedies(every),
         )
 
     def grows_in_time(self, profile: SignalProfile, layer: Layer, course: Trend) -> Finding:
@@ -246,15 +236,3 @@ class ExplodingSignal(Rule[SignalProfile]):
             affects=named(after, layer.model),
             advice=remedies(after),
         )
-
-
-def amplifies(layer: Layer) -> bool:
-    """Return whether a weight alone makes its input a hundred times larger, and nothing normalizes that."""
-    judged = layer.fed and layer.depends is None and not layer.fixed and not layer.normalized
-    return judged and (middle(layer.bias_share) or 0.0) < BIASES and factor(layer) > DECADES
-
-
-def rise(layers: Sequence[Layer]) -> float:
-    """Return the growth of the scale from the first layer to the last, in decades; 0 if one of them gives only zeros."""
-    low, high = (middle(layer.rms) or 0.0 for layer in (layers[0], layers[-1]))
-    return math.log10(high / low) if low > 0 and high > 0 else 0.0

@@ -16,14 +16,15 @@ from initaudit.rules.depth import (
     guilty,
     middle,
     named,
-    place_of,
     remedies,
+    steep_gains,
     times,
     trend,
     unbiased,
+    unscaled,
 )
 from initaudit.rules.remedies import rounded
-from initaudit.timeline import Layer, SignalProfile, TableSum
+from initaudit.timeline import Layer, Named, SignalProfile, TableSum
 
 LOST = 2.0
 """The most scale that a chain may lose, in decades: the four convolutions of RetinaNet's head lose 1.4 on purpose."""
@@ -224,16 +225,22 @@ class VanishingSignal(Rule[SignalProfile]):
             return None
         start = next((layer for layer, value in known if value <= FALLEN**0.5), known[0][0])
         reason, advised = "the weights shrink the difference", f"use {advice(start)}"
+        blamed: Layer | Named = start
+        gains = [gain for gain in steep_gains([layer for layer, _ in known], -1) if gain.factor <= FALLEN]
         hopeless = any(layer.activation in SHRINKING for layer in chain)
         if share > BIASES:
             reason = f"`{loud.bias}` dominates its layer, with {share:.0%} of the second moment"
             advised = f"use {advice(start)}, and {unbiased(loud)}"
+        if gains:
+            blamed = gains[0].named
+            reason = f"`{blamed.parameter}` multiplies the signal by {rounded(gains[0].factor):g}"
+            advised = f"use `{unscaled(gains[0])}`"
         if hopeless:
             reason = "a sigmoid shrinks it to a quarter at most, and adds the same to all"
             advised = "no initialization prevents that; use tanh or ReLU, or a normalization"
         return self.finding(
-            place_of(start, profile),
-            f"different inputs give nearly the same output after {len(chain)} layers, starting at `{start.parameter}`: "
+            blamed.place or profile.place,
+            f"different inputs give nearly the same output after {len(chain)} layers, starting at `{blamed.parameter}`: "
             f"{reason}; {advised}",
             evidence=[
                 Evidence(
@@ -243,10 +250,10 @@ class VanishingSignal(Rule[SignalProfile]):
                 )
             ],
             severity=Severity.ERROR if left < GONE else Severity.WARNING,
-            model=start.model,
-            parameter=start.parameter,
-            affects=named(chain, start.model),
-            advice=() if hopeless else remedies(chain),
+            model=blamed.model,
+            parameter=blamed.parameter,
+            affects=named(chain, blamed.model),
+            advice=() if hopeless else tuple(map(unscaled, gains)) or remedies(chain),
         )
 
     def faded(self, profile: SignalProfile, chain: Sequence[Layer]) -> Finding | None:
@@ -261,11 +268,14 @@ class VanishingSignal(Rule[SignalProfile]):
         """Return the finding that the scale falls over these layers, all of which have a measured scale."""
         scales = [middle(layer.rms) or math.nan for layer in layers]
         each = lost / (len(layers) - 1)
-        first = guilty(layers, -1)
+        first, gains = guilty(layers, -1), steep_gains(layers, -1)
+        blamed = gains[0].named if gains else first
+        cause = f", which multiplies it by {rounded(gains[0].factor):g}" if gains else ""
+        advised = f"`{unscaled(gains[0])}`" if gains else advice(first)
         return self.finding(
-            place_of(first, profile),
-            f"the signal shrinks by a factor of {times(lost)} over {len(layers)} layers, starting at `{first.parameter}`; "
-            f"{advice(first)} keeps its scale",
+            blamed.place or profile.place,
+            f"the signal shrinks by a factor of {times(lost)} over {len(layers)} layers, starting at `{blamed.parameter}`"
+            f"{cause}; {advised} keeps its scale",
             evidence=[
                 Evidence(
                     profile.observer,
@@ -273,8 +283,8 @@ class VanishingSignal(Rule[SignalProfile]):
                     f"{layers[-1].path}, by a factor of {times(each)} per layer; ideally it stays level",
                 )
             ],
-            model=first.model,
-            parameter=first.parameter,
-            affects=named(layers, first.model),
-            advice=remedies(layers),
+            model=blamed.model,
+            parameter=blamed.parameter,
+            affects=named(layers, blamed.model),
+            advice=tuple(map(unscaled, gains)) or remedies(layers),
         )
