@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -24,8 +25,9 @@ class Last(nn.Module):
 
 
 def ranked(m: Any) -> nn.Module:
-    features = [m.basic.features.DenseFeature(f"x{i}") for i in range(8)]
-    return m.models.ranking.DeepFM(features, features, {"dims": [32, 16], "dropout": 0.0})  # type: ignore[no-any-return]
+    features = [m.DenseFeature(f"x{i}") for i in range(8)]
+    ranking = importlib.import_module("torch_rechub.models.ranking")
+    return ranking.DeepFM(features, features, {"dims": [32, 16], "dropout": 0.0})  # type: ignore[no-any-return]
 
 
 IMAGES = {"image_size": 32, "patch_size": 8, "dim": 64, "depth": 4, "num_classes": 10}
@@ -146,13 +148,13 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
     "en_transformer": (
         "En-transformer",
         "en_transformer",
-        lambda m: m.EnTransformer(num_tokens=64, dim=32, depth=3, dim_head=8, heads=4, neighbors=0),
+        lambda m: m.EnTransformer(num_tokens=64, dim=32, depth=3, dim_head=32, heads=4, neighbors=0),
         lambda: (tokens(), torch.randn(32, 16, 3)),
     ),
     "deep_fm": (
         "torch-rechub",
-        "torch_rechub",
-        lambda m: ranked(Parts("torch_rechub")),
+        "torch_rechub.basic.features",
+        ranked,
         lambda: {"x": {f"x{i}": torch.randn(64) for i in range(8)}},
     ),
     "bottleneck": (
@@ -175,21 +177,6 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
         lambda: image(16),
     ),
 }
-
-
-class Parts:
-    """A package whose modules are imported when they are asked for."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __getattr__(self, part: str) -> Any:
-        import importlib
-
-        try:
-            return importlib.import_module(f"{self.name}.{part}")
-        except ImportError:
-            return getattr(importlib.import_module(self.name), part)
 
 
 PLAN = {

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import fresh
+import further
 import torch
 from batches import graph, image, sequence, times, tokens
 from torch import nn
@@ -523,7 +524,7 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
 }
 
 
-MODELS |= fresh.MODELS
+MODELS |= fresh.MODELS | further.MODELS
 
 
 class Density(nn.Module):
@@ -651,7 +652,7 @@ PLAN = {
     "nf_resnet": (unit_normal, faint), "maf_zuko": (all_zero, unit_normal), "efficientnet": (all_zero, sure),
 }  # fmt: skip
 """Two of each of thirty models, chosen before any was probed."""
-PLAN |= {name: tuple(globals()[defect] for defect in defects) for name, defects in fresh.PLAN.items()}
+PLAN |= {name: tuple(globals()[defect] for defect in defects) for name, defects in (fresh.PLAN | further.PLAN).items()}
 
 
 def probed(name: str, defect: Callable[[nn.Module], None] | None) -> list[list[str]]:
