@@ -348,8 +348,11 @@ def _asked(flags: dict[str, Any], **what: Any) -> Asked:
     """Return what the flags ask a run to do."""
     from initaudit.session import STANDARD_INPUT, Asked
 
+    if flags.get("discover") and not flags["probe"]:
+        raise click.UsageError("--discover builds models, which needs --probe")
     return Asked(
         **what,
+        discover=flags.get("discover", False),
         overrides=_overrides(flags),
         config=next((one for one in flags["config"] if not _is_assignment(one)), None),
         assignments=tuple(one for one in flags["config"] if _is_assignment(one)),

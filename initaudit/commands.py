@@ -477,9 +477,8 @@ def _conclude(
     if output.show_unknown or output.verbose:
         for one in report.unread:
             _log(printable(f"{one.place.filename}:{position(one.place)}: skipped: {one.reason}"))
-    for seen in report.observations:
-        for line in hints.remarks(seen, quiet=output.quiet):
-            _log(printable(line))
+    for line in hints.messages(report.observations, report.configure, quiet=output.quiet):
+        _log(printable(line))
     if not output.quiet:
         for warning in report.warnings:
             _log(printable(f"initaudit: warning: {warning}"))

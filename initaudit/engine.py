@@ -90,7 +90,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     ``separate`` lists the findings as they were before those with one cause became one: a baseline knows each of them.
     ``unread`` lists the parts of notebooks and Markdown that may be Python and were skipped. ``warnings`` are neither
-    findings nor errors.
+    findings nor errors. ``configure`` are the lines of a configuration for classes that were not built.
     """
 
     findings: tuple[Finding, ...]
@@ -101,6 +101,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     unread: tuple[Unread, ...] = ()
     warnings: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+    configure: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return the findings, warnings and errors as text; empty on all ranks but the first."""
@@ -153,7 +154,7 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
     errors = [error for one in watched for error in one.errors]
     errors += [f"{named.name(one.source)}: {one.error}" for one in observations if one.error is not None]
     probed = [one for observer in watched if observer.observer is Observer.PROBE for one in observer.observations]
-    not_built = sum(any(isinstance(fact, BuildFailure) for fact in one.facts) for one in probed)
+    not_built = sum(not one.built or any(isinstance(fact, BuildFailure) for fact in one.facts) for one in probed)
     concerned = [one for one in fresh if task.changes is None or _in_changes(one, task.changes)]
     # last: a finding that is not reported neither hides nor excuses another one
     reported = list(map(presentable, merge.weighed(merge.grouped(concerned))))
@@ -170,6 +171,7 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
         unread=unread,
         warnings=(*_not_built(observations, reported, named), *map(_warning, filter(_is_shown, undecided))),
         errors=tuple(errors),
+        configure=tuple(line for one in watched for line in one.configure),
         summary=Summary(
             files=len(task.filenames) - not_read,
             not_read=not_read,

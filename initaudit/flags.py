@@ -187,6 +187,11 @@ file_flags = together(
     click.option("--no-cache", is_flag=True, help="Neither read nor write the cache."),
     click.option("--cache-dir", type=click.Path(file_okay=False), envvar="INITAUDIT_CACHE_DIR", help=CACHE_DIR),
     click.option("--probe", is_flag=True, help="Also build and probe the models listed in the configuration."),
+    click.option(
+        "--discover",
+        is_flag=True,
+        help="With --probe: also import the files, and probe their module classes whose arguments can be inferred.",
+    ),
 )
 zoo_flags = together(
     click.option(

@@ -9,6 +9,15 @@ from initaudit.finding import Applicability, Finding
 from initaudit.observation import Observation
 
 
+def messages(observations: Sequence[Observation], configure: Sequence[str], *, quiet: bool) -> Iterator[str]:
+    """Yield what the user has to know of a run, and unless ``quiet`` what to configure for what was not built."""
+    for seen in observations:
+        yield from remarks(seen, quiet=quiet)
+    if configure and not quiet:
+        yield "not built; to build these, add to pyproject.toml:"
+        yield from configure
+
+
 def remarks(seen: Observation, *, quiet: bool) -> Iterator[str]:
     """Yield what the user has to know of an observation, and unless ``quiet`` what was replayed."""
     for remark in seen.remarks:

@@ -72,6 +72,22 @@ class ProvedFix(msgspec.Struct, frozen=True, kw_only=True):
     edits: tuple[Edit, ...]
 
 
+class ModuleClass(msgspec.Struct, frozen=True, kw_only=True):
+    """A module class that a file defines, and what its constructor can be given.
+
+    ``missing`` are the arguments for which no value is known, with their annotations, and ``chosen`` those with a value
+    of our choice, which may not fit; both are texts of JSON. ``parts`` are the module classes that its code names.
+    ``identity`` and ``parts`` are dotted names; ``target`` is what the probe builds.
+    """
+
+    target: str
+    identity: str
+    place: Place
+    missing: dict[str, str] = {}
+    chosen: dict[str, str] = {}
+    parts: tuple[str, ...] = ()
+
+
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one observer saw in one file or one target.
 
@@ -80,7 +96,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     sees. ``replayed`` says what was called to initialize the model again after a build on the meta device, where that
     was asked for. ``environment`` describes where the model was built, ``signal`` holds the measurements of a forward
     and a backward (the probe only). ``rank`` is that of this process if several share the observation; the first one
-    reports.
+    reports. ``classes`` are the module classes of a file, if they were asked for, and ``built`` is False for a class
+    that was found, and not built.
     """
 
     observer: Observer
@@ -97,6 +114,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     environment: Environment | None = None
     signal: SignalProfile | None = None
     rank: int = 0
+    classes: tuple[ModuleClass, ...] = ()
+    built: bool = True
 
     @property
     def says_something(self) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from initaudit import discovery
 from initaudit.finding import Change, Observer
 from initaudit.observation import Observation, Question, Tell, silent
 from initaudit.settings import Model
@@ -26,6 +27,7 @@ class Watched(msgspec.Struct, frozen=True):
     observer: Observer
     observations: tuple[Observation, ...]
     errors: tuple[str, ...] = ()
+    configure: tuple[str, ...] = ()  # lines of a configuration for what was not built
 
 
 Asking = Callable[[Observer], frozenset[Question]]
@@ -102,6 +104,50 @@ def building(
             raise UnavailableError(str(error)) from error
         observations = tuple(one for one in seen if isinstance(one, Observation))
         return Watched(Observer.PROBE, observations, tuple(str(one) for one in seen if isinstance(one, TargetError)))
+
+    return watch
+
+
+def discovering(
+    filenames: Sequence[str],
+    *,
+    root: Path | None = None,
+    configured: Collection[str] = (),
+    site_packages: bool = False,
+    tell: Tell = silent,
+) -> Watch:
+    """Return the probe for the module classes of these files, as far as their constructors can be given arguments.
+
+    Tests and files without module classes are not imported. What is ``configured`` is built anyway. A class that is not
+    built is an observation, too, and has lines of a configuration.
+    """
+
+    def watch(asking: Asking) -> Watched:
+        from initaudit.analyzer.classes import files_with_models, outside_tests
+        from initaudit.probe import ProbeUnavailable, Target, TargetError, probe_all
+
+        def seen(targets: Sequence[Target]) -> list[Observation | TargetError]:
+            try:
+                return list(probe_all(targets, tell=tell))
+            except ProbeUnavailable as error:
+                raise UnavailableError(str(error)) from error
+
+        folder = None if root is None else str(root)
+        programs = outside_tests(filenames)
+        files = list(files_with_models(programs, site_packages=site_packages))
+        listed = seen([Target(spec=f"{name}:*", listing=True, root=folder) for name in files])
+        classes = [one for found in listed if isinstance(found, Observation) for one in found.classes]
+        plan = discovery.planned([one for one in classes if one.target not in configured], programs)
+        asked = asking(Observer.PROBE)
+        built = seen([Target(spec=one.target, fed=True, questions=asked, root=folder) for one in plan.wholes])
+        known, left = discovery.outcome(plan, [one if isinstance(one, Observation) else str(one) for one in built])
+        unread = [
+            discovery.not_imported(name, str(one))
+            for name, one in zip(files, listed, strict=True)
+            if isinstance(one, TargetError)
+        ]
+        observations = (*known, *unread, *map(discovery.not_built, left))
+        return Watched(Observer.PROBE, observations, configure=tuple(discovery.to_configure(left)))
 
     return watch
 

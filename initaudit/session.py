@@ -54,6 +54,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[Model, ...] = ()
     read: bool = False  # run the analyzer
     probe: bool = False  # run the probe, on the configured models when there are no targets
+    discover: bool = False  # also probe the module classes of the files that are read
     shard: zoo.Shard = zoo.Shard(1, 1)  # the part of the models to build
     kept: str | None = None  # folder with observations of earlier runs
     overrides: Overrides = Overrides()
@@ -127,8 +128,10 @@ def prepare(asked: Asked) -> Prepared:
     prepared = (_standard_input if asked.standard_input_named else _on_disk)(asked, configuration)
     if asked.probe:
         models = _models(asked, configuration)
+        discovering = (_discovering(prepared.task.filenames, models, asked, configuration),) if asked.discover else ()
         watches = (
             *prepared.watches,
+            *discovering,
             observers.building(
                 models,
                 root=configuration.root.folder,
@@ -218,8 +221,22 @@ def _standard_input(asked: Asked, configuration: Configuration) -> Prepared:
     return Prepared(configuration=configuration, task=task, watches=(_reading((name,), asked, configuration),))
 
 
+def _discovering(
+    filenames: tuple[str, ...], models: tuple[Model, ...], asked: Asked, configuration: Configuration
+) -> Watch:
+    return observers.discovering(
+        filenames,
+        root=configuration.root.folder,
+        configured=frozenset(model.target for model in models),
+        site_packages=asked.site_packages,
+        tell=asked.tell,
+    )
+
+
 def _models(asked: Asked, configuration: Configuration) -> tuple[Model, ...]:
     models = asked.targets or tuple(_reachable(model, configuration.root.folder) for model in configuration.run.models)
+    if not models and asked.discover:
+        return ()
     if not models:
         raise UseError(
             "nothing to build: pass a target, or list models in the configuration, as [[tool.initaudit.models]]"

@@ -29,6 +29,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     and to initialize again: with ``reinit``, the ``module:function`` that is called with the model, or as its framework
     does. A ``state_dict`` is the file to load then, or else the state dict of the model, without the ``missing_keys``.
     ``turn`` counts, from 1, the targets that all ranks of torchrun build together; it is 0 in a process on its own.
+    ``listing`` asks for the module classes of a file instead of a model, and ``fed`` says that arguments without a
+    default are to be chosen.
     """
 
     spec: str
@@ -53,6 +55,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     missing_keys: tuple[str, ...] = ()
     state_dict: str | None = None
     turn: int = 0
+    listing: bool = False
+    fed: bool = False
 
     @property
     def gives_inputs(self) -> bool:

@@ -18,6 +18,7 @@ from initaudit.finding import Place
 from initaudit.probe.blame import crossing
 from initaudit.probe.changes import change
 from initaudit.probe.declarations import users_class, wrapped
+from initaudit.probe.feeding import feed
 from initaudit.probe.files import displayed
 from initaudit.probe.libraries import LIBRARIES, meant
 from initaudit.probe.request import Target, TargetError
@@ -40,12 +41,16 @@ class Resolved:
         """A new model, on the device that was asked for as far as the constructor leaves that open."""
         device = torch.device(self.target.device) if self.target.device != "cpu" else contextlib.nullcontext()
         with _defaults_kept(), device:
-            model = self.attribute(**self.target.kwargs)
+            model = self.attribute(**self.arguments())
         if not isinstance(model, torch.nn.Module):
             raise TargetError(f"it returned {type(model).__name__}, not a torch.nn.Module")
         if self.target.changes:
             change(model, self.target.changes)
         return model
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what the constructor is called with; configurations are made anew for each build."""
+        return feed(self.attribute).given | self.target.kwargs if self.target.fed else self.target.kwargs
 
     def missing(self) -> tuple[str, ...]:
         """The arguments that it cannot do without and is not given, by name."""
@@ -96,7 +101,7 @@ def resolve(target: Target) -> Resolved:
 
 def find(name: str, path: str) -> Any:
     """The attribute of a module, or of a file. Raises TargetError, saying what is missing."""
-    attribute: Any = _import(name)
+    attribute: Any = imported(name)
     for part in path.split("."):
         if not hasattr(attribute, part):
             raise TargetError(f"{name} has no attribute {part!r}{meant(part, dir(attribute))}")
@@ -104,7 +109,8 @@ def find(name: str, path: str) -> Any:
     return attribute
 
 
-def _import(name: str) -> ModuleType:
+def imported(name: str) -> ModuleType:
+    """Import a module, by its name or its file. Raises TargetError, saying what it raised."""
     sys.path[:0] = import_roots(Path.cwd())
     file: Path | None = None
     if name.endswith(".ipynb"):

@@ -57,6 +57,8 @@ def observe(target: Target, folder: Path) -> Observation:
     if target.turn:
         group_shared(target.turn)
     check(target)
+    if target.listing:
+        return listed(target)
     resolved = resolve(target)
     if target.turn:
         join()
@@ -80,6 +82,15 @@ def observe(target: Target, folder: Path) -> Observation:
         if is_ours(error):
             return msgspec.structs.replace(reached.known, error=failure_of_ours(error))
         return failed(target, reached.known, reached.stage, place, f"raised {describe(error)}")
+
+
+def listed(target: Target) -> Observation:
+    """Import a file, and return the module classes that it defines."""
+    from initaudit.probe.discovered import observe_classes
+    from initaudit.probe.target import imported
+
+    filename, _ = target.parts()
+    return observe_classes(filename, imported(filename))
 
 
 def write_message(path: Path, message: msgspec.Struct) -> None:

@@ -1,0 +1,261 @@
+"""Which module classes of the checked files the probe builds on its own, and what to configure for the others.
+
+A part is built as the models that hold it do, and a model that a function initializes is not finished when its
+constructor is: neither is built by itself.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from initaudit.finding import Observer
+from initaudit.observation import ModuleClass, Observation, Undecided
+from initaudit.subjects.builds import BuildFailure
+from initaudit.timeline import Coverage, ParameterTimeline
+
+INITIALIZERS = ("init", "reset_parameters")
+"""Parts of the names of functions that initialize what they are given, apart from ``apply``."""
+Scope = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Code(msgspec.Struct, frozen=True):
+    """A function, a method, or the top level of a file (which has no ``name``)."""
+
+    filename: str
+    name: str
+
+    @property
+    def words(self) -> str:
+        """The code, as a part of a sentence."""
+        return f"`{self.name}`" if self.name else f"the top level of {self.filename}"
+
+    @property
+    def target(self) -> str:
+        """What the probe can build: the function, or one that has yet to be written."""
+        return f"{self.filename}:{self.name if self.name.isidentifier() else 'FUNCTION'}"
+
+
+class Left(msgspec.Struct, frozen=True):
+    """A class that is not built, why, and the target to configure instead."""
+
+    cls: ModuleClass
+    reason: str
+    target: str
+    arguments: dict[str, str] = {}
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The classes to build, their parts, and the classes that are left."""
+
+    wholes: tuple[ModuleClass, ...]
+    parts: tuple[ModuleClass, ...]
+    left: tuple[Left, ...]
+
+
+def planned(classes: Sequence[ModuleClass], filenames: Iterable[str]) -> Plan:
+    """Return what to build of the module classes of these files."""
+    known = {one.identity: one for one in classes}
+    below = {one.identity: _below(one, known) for one in classes}
+    finished = dict(initialized(classes, filenames))
+    left: list[Left] = []
+    for one in classes:
+        place = finished.get(one.identity)
+        if place is not None:
+            left.append(Left(one, f"{place.words} initializes it after its construction", place.target))
+        elif one.missing:
+            names = ", ".join(f"`{name}`" for name in one.missing)
+            left.append(Left(one, f"no value is known for {names}", one.target, one.missing))
+    unbuilt = {one.cls.identity for one in left}
+    able = [one for one in classes if one.identity not in unbuilt]
+    parts = {
+        part
+        for whole in able
+        for part in below[whole.identity]
+        if whole.identity not in below.get(part, ()) and part != whole.identity
+    }
+    return Plan(
+        wholes=tuple(one for one in able if one.identity not in parts),
+        parts=tuple(one for one in classes if one.identity in parts),
+        left=tuple(one for one in left if one.cls.identity not in parts),
+    )
+
+
+def _below(one: ModuleClass, known: Mapping[str, ModuleClass]) -> set[str]:
+    """Return the known classes that a class names, directly or through others."""
+    found: set[str] = set()
+    waiting = list(one.parts)
+    while waiting:
+        part = waiting.pop()
+        if part in known and part not in found:
+            found.add(part)
+            waiting += known[part].parts
+    return found
+
+
+def outcome(plan: Plan, built: Sequence[Observation | str]) -> tuple[list[Observation], list[Left]]:
+    """Return what was seen of the classes that were built, and the classes that were not.
+
+    ``built`` is what became of each class of the plan: an observation, or an error.
+    """
+    known, left = list[Observation](), list(plan.left)
+    for cls, one in zip(plan.wholes, built, strict=True):
+        reason = one if isinstance(one, str) else failure(one)
+        if reason is not None:
+            left.append(Left(cls, reason, cls.target, cls.chosen))
+        elif isinstance(one, Observation):
+            known.append(alone(one))
+    held = {timeline.model for seen in known for timeline in seen.parameters}
+    for part in plan.parts:
+        if part.identity not in held:
+            left.append(Left(part, "no model that was built holds parameters of it", part.target, part.missing))
+    return known, left
+
+
+def failure(seen: Observation) -> str | None:
+    """Return why a class could not be built, in words; None if it was."""
+    failed = next((fact for fact in seen.facts if isinstance(fact, BuildFailure)), None)
+    if failed is not None:
+        return f"building it {failed.detail}" if failed.how != "raised" else f"its constructor raised {failed.detail}"
+    return seen.error
+
+
+def alone(seen: Observation) -> Observation:
+    """Return what is certain of a class that the probe chose to build: code elsewhere may write what it leaves raw.
+
+    The analyzer, which reads that code, decides about raw memory.
+    """
+    raw = {one.path: one for one in seen.parameters if one.coverage in (Coverage.NEVER, Coverage.PARTIAL)}
+    doubts = tuple(
+        Undecided(
+            place=one.allocation.place if one.allocation is not None else None,
+            subject=f"{seen.source}: {path}",
+            reason="the constructor does not write it; whether other code does is for the analyzer to say",
+            unseen=(ParameterTimeline.__name__,),
+        )
+        for path, one in raw.items()
+    )
+    parameters = tuple(
+        msgspec.structs.replace(one, coverage=Coverage.UNKNOWN) if one.path in raw else one for one in seen.parameters
+    )
+    return msgspec.structs.replace(seen, parameters=parameters, undecided=(*seen.undecided, *doubts))
+
+
+def not_imported(filename: str, reason: str) -> Observation:
+    """Return what the report says of a file that cannot be imported."""
+    doubt = Undecided(place=None, subject=filename, reason=f"its classes were not built: {reason}")
+    return Observation(observer=Observer.PROBE, source=filename, built=False, undecided=(doubt,))
+
+
+def not_built(left: Left) -> Observation:
+    """Return what the report says of a class that is not built."""
+    doubt = Undecided(place=left.cls.place, subject=left.cls.target, reason=f"not built: {left.reason}")
+    return Observation(observer=Observer.PROBE, source=left.cls.target, built=False, undecided=(doubt,))
+
+
+def to_configure(left: Iterable[Left]) -> Iterator[str]:
+    """Yield the lines of a configuration that builds what was left; arguments have to be filled in."""
+    for one in left:
+        yield f"# {one.cls.target}: {one.reason}"
+        yield "[[tool.initaudit.models]]"
+        yield f'target = "{one.target}"'
+        if one.arguments:
+            words = ", ".join(f"{name} = {value}" for name, value in one.arguments.items())
+            yield f"kwargs = {{ {words} }}  # to fill in"
+        yield ""
+
+
+# Functions that initialize what they make
+
+
+def initialized(classes: Collection[ModuleClass], filenames: Iterable[str]) -> Iterator[tuple[str, Code]]:
+    """Yield the classes of which some code makes an instance and initializes it, with that code."""
+    by_name: dict[str, list[ModuleClass]] = {}
+    for one in classes:
+        by_name.setdefault(one.target.rpartition(":")[2], []).append(one)
+    for filename in filenames:
+        tree = _parsed(filename)
+        if tree is None:
+            continue
+        names = _names(tree)
+        for function, statements in _scopes(tree):
+            for name in _initialized_in(statements, names.keys() & by_name.keys()):
+                for cls in by_name[name]:
+                    if names[name] is None or cls.target == f"{filename}:{name}":
+                        yield cls.identity, Code(filename, function)
+
+
+def _parsed(filename: str) -> ast.Module | None:
+    try:
+        return ast.parse(Path(filename).read_bytes()) if filename.endswith(".py") else None
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return None
+
+
+def _names(tree: ast.Module) -> dict[str, ast.ClassDef | None]:
+    """Return the classes that a file defines or may import, by name; None for those that it imports."""
+    found: dict[str, ast.ClassDef | None] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            found |= {alias.asname or alias.name: None for alias in node.names}
+        elif isinstance(node, ast.Attribute):
+            found.setdefault(node.attr, None)
+    return found | {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def _scopes(tree: ast.Module) -> Iterator[tuple[str, Sequence[ast.stmt]]]:
+    """Yield the functions of a file with their statements, and the statements of its top level."""
+    top: list[ast.stmt] = []
+    for node in tree.body:
+        if isinstance(node, Scope):
+            yield node.name, node.body
+        elif isinstance(node, ast.ClassDef):
+            for method in node.body:
+                if isinstance(method, Scope):
+                    yield f"{node.name}.{method.name}", method.body
+        else:
+            top.append(node)
+    yield "", top
+
+
+def _initialized_in(statements: Iterable[ast.stmt], classes: Collection[str]) -> Iterator[str]:
+    """Yield the classes of which these statements make an instance and initialize it."""
+    nodes = [node for statement in statements for node in ast.walk(statement)]
+    made: dict[str, set[str]] = {}
+    for node in nodes:
+        if isinstance(node, ast.Assign | ast.For):
+            source = node.value if isinstance(node, ast.Assign) else node.iter
+            named = _named(source)
+            meant = {name for name in named if name in classes}.union(*(made.get(name, ()) for name in named))
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for name in {one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}:
+                made.setdefault(name, set()).update(meant)
+    for node in nodes:
+        if isinstance(node, ast.Call):
+            for name in _written(node):
+                yield from made.get(name, ())
+
+
+def _named(node: ast.AST) -> set[str]:
+    """Return all names and attributes within a node."""
+    inside = list(ast.walk(node))
+    names = {one.id for one in inside if isinstance(one, ast.Name)}
+    return names | {one.attr for one in inside if isinstance(one, ast.Attribute)}
+
+
+def _written(call: ast.Call) -> set[str]:
+    """Return the local names that a call initializes: by a method of it, or as its argument."""
+    function = call.func
+    words = ast.unparse(function).split(".")
+    says_so = any(word in part for word in INITIALIZERS for part in words)
+    given = {one.id for argument in call.args for one in ast.walk(argument) if isinstance(one, ast.Name)}
+    if not isinstance(function, ast.Attribute):
+        return given if says_so else set()
+    receiver = {one.id for one in ast.walk(function.value) if isinstance(one, ast.Name)}
+    in_place = function.attr.endswith("_") and not function.attr.startswith(("_", "requires_grad"))
+    if says_so:
+        return receiver | given
+    return receiver if in_place or function.attr == "apply" else set()
