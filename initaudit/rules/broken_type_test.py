@@ -113,6 +113,21 @@ class BrokenTypeTest(Rule[TypeTest]):
                             nn.init.normal_(m.weight, 0.0, 0.02)
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init(m):
+                if type(m) in ["Linear", "Conv2d"]:
+                    nn.init.kaiming_normal_(m.weight)
+                elif m.__class__ in ("BatchNorm2d",):
+                    nn.init.ones_(m.weight)
+
+            net = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+            net.apply(init)
+            """,
+            count=2,
+        ),
     )
     valid = (
         Example(
@@ -141,6 +156,18 @@ class BrokenTypeTest(Rule[TypeTest]):
             for kind in (nn.Linear, nn.Conv2d):
                 if kind is nn.Linear:
                     print(kind)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init(m):
+                if type(m).__name__ in ["Linear", "Conv2d"] or m.__class__.__name__ in ("Conv1d",):
+                    nn.init.kaiming_normal_(m.weight)
+
+            net = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+            net.apply(init)
             """,
         ),
     )

@@ -78,6 +78,22 @@ class InitializerOfVector(Rule[VectorGiven]):
                     nn.init.orthogonal_(m.weight)
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init_layer(layer):
+                nn.init.xavier_uniform_(layer.weight)
+                if layer.bias is not None:
+                    nn.init.xavier_uniform_(layer.bias)
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.conv = nn.Conv1d(1, 8, 3)
+                    init_layer(self.conv)
+            """,
+        ),
     )
     valid = (
         Example(
@@ -103,6 +119,28 @@ class InitializerOfVector(Rule[VectorGiven]):
                     self.a = nn.Linear(8, 8, bias=False)
                     for p in self.parameters():
                         nn.init.xavier_uniform_(p)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Table(nn.Module):
+                def __init__(self, bias):
+                    super().__init__()
+                    self.bias = bias
+
+            def init_layer(layer):
+                if layer.bias is not None:
+                    nn.init.xavier_uniform_(layer.bias)
+
+            class Net(nn.Module):
+                def __init__(self, bias):
+                    super().__init__()
+                    self.conv = nn.Conv1d(1, 8, 3, bias=False)
+                    self.table = Table(bias)
+                    init_layer(self.conv)
+                    init_layer(self.table)
             """,
         ),
     )

@@ -17,7 +17,9 @@ class OverwrittenInitialization(Rule[Overwritten]):
     (`bias._no_reinit = True`) is reported if nothing in the project reads it.
 
     Two statements that write all of the same parameter, one right after the other, are reported too: the second was often
-    meant for another parameter. So is a layer that is initialized and then, before anything uses it, replaced by a new one.
+    meant for another parameter. So is a layer that is initialized and then, before anything uses it, replaced by a new one, and
+    trained weights that are loaded and then drawn anew: `net.load_state_dict(...)` before `net.apply(init)`, or a model of torchvision,
+    timm or transformers that a constructor loads before it initializes all of its modules.
 
     ## Why is this bad?
     A gate that should start at zero does not, and the block does not start as the identity that its author wanted.
@@ -52,7 +54,8 @@ class OverwrittenInitialization(Rule[Overwritten]):
     ## Known problems
     The probe runs this rule only with `--preview`, because some of the values that it sees overwritten were not meant to stay.
     The analyzer compares code within one file, and assumes that an initializer that checks for marks, for the class or for
-    the attribute leaves the constant alone.
+    the attribute leaves the constant alone. Of loaded weights it reports nothing in timm 1.0.31, torch_geometric 2.8.1 and 59
+    repositories of users.
 
     ## References
     - [ReZero](https://arxiv.org/abs/2003.04887) and [Goyal et al. 2017](https://arxiv.org/abs/1706.02677) start blocks at zero
@@ -111,6 +114,54 @@ class OverwrittenInitialization(Rule[Overwritten]):
                     nn.init.constant_(m.weight, 0)
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+            from torchvision import models
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.backbone = models.resnet50(pretrained=True)
+                    self.head = nn.Linear(1000, 3)
+                    self.start()
+
+                def start(self):
+                    for m in self.modules():
+                        if isinstance(m, nn.Conv2d):
+                            nn.init.kaiming_normal_(m.weight)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+            from transformers import BertModel
+
+            class Tagger(nn.Module):
+                def __init__(self, name):
+                    super().__init__()
+                    self.bert = BertModel.from_pretrained(name)
+                    self.head = nn.Linear(768, 3)
+                    for name, m in self.named_modules():
+                        if isinstance(m, nn.Linear):
+                            m.weight.data.normal_(0, 0.02)
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def init(m):
+                if isinstance(m, nn.Linear):
+                    nn.init.xavier_uniform_(m.weight)
+
+            def build(net, path):
+                net.load_state_dict(torch.load(path))
+                net.apply(init)
+                return net
+            """,
+        ),
     )
     valid = (
         Example(
@@ -157,6 +208,40 @@ class OverwrittenInitialization(Rule[Overwritten]):
                     self.apply(init_weights)
             """,
             target="Mixer",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+            from torchvision import models
+
+            def init(m):
+                if isinstance(m, nn.Linear):
+                    nn.init.xavier_uniform_(m.weight)
+
+            def init_new(m):
+                if isinstance(m, nn.Linear) and m.out_features == 7:
+                    nn.init.xavier_uniform_(m.weight)
+
+            class Net(nn.Module):
+                def __init__(self, pretrained):
+                    super().__init__()
+                    self.head = nn.Linear(1000, 3)
+                    self.other = models.resnet18(weights=None)
+                    self.option = models.resnet18(pretrained=pretrained)
+                    self.apply(init)
+                    self.backbone = models.resnet50(pretrained=True)
+                    self.head.apply(init)
+
+            def build(net, other, path):
+                net.apply(init)
+                net.load_state_dict(torch.load(path))
+                net.head.apply(init)
+                net.apply(init_new)
+                other.load_state_dict(torch.load(path))
+                other.apply(init)
+                other.load_state_dict(torch.load(path))
+            """,
         ),
     )
 

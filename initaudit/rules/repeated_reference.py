@@ -83,6 +83,43 @@ class RepeatedReference(Rule[RepeatedLayer]):
                         self.layers.append(layer)
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Decoder(nn.Module):
+                def __init__(self, d, n):
+                    super().__init__()
+                    layer = nn.TransformerDecoderLayer(d, 4)
+                    self.layers = nn.ModuleList(layer for _ in range(n))
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Tower(nn.Module):
+                def __init__(self, c, n):
+                    super().__init__()
+                    block = nn.Conv2d(c, c, 3)
+                    layers = []
+                    for _ in range(n):
+                        layers += [block, nn.ReLU()]
+                    self.layers = nn.Sequential(*layers)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def tower(c, n):
+                conv = nn.Conv2d(c, c, 3)
+                layers = []
+                for _ in range(n):
+                    layers.extend([conv, nn.ReLU()])
+                return nn.Sequential(*layers)
+            """,
+        ),
     )
     valid = (
         Example(
@@ -106,6 +143,19 @@ class RepeatedReference(Rule[RepeatedLayer]):
                     super().__init__()
                     shared_head = nn.Linear(8, 4)
                     self.heads = nn.ModuleList([shared_head] * depth)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def tower(c, n):
+                act = nn.ReLU()
+                layers = [nn.Conv2d(c, c, 3)]
+                for _ in range(n):
+                    conv = nn.Conv2d(c, c, 3)
+                    layers += [conv, act]
+                return nn.Sequential(*layers)
             """,
         ),
     )

@@ -10,13 +10,14 @@ from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.subjects.weights import SizedScale
 
 ONE_SIZE = -1.0
+TWO_SIZES = 2.0
 
 
 class ScaleOfWrongPower(Rule[SizedScale]):
     """
     ## What it does
     Reports `torch.randn(inputs, outputs) / (inputs * outputs)` and other scales that divide by more than the square root of
-    the inputs that the forward sums over.
+    the inputs that the forward sums over, and scales that multiply by a root of a size where they should divide by it.
 
     ## Why is this bad?
     A sum over n inputs has n times the variance of one product, so a standard deviation of `n ** -0.5` keeps the scale of
@@ -84,6 +85,23 @@ class ScaleOfWrongPower(Rule[SizedScale]):
                     return torch.fft.irfft(torch.einsum("bix,iox->box", f, self.weight))
             """,
         ),
+        Example(
+            source="""
+            import math
+            import torch
+            from torch import nn
+
+            class Mixing(nn.Module):
+                def __init__(self, inputs, outputs):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.randn(inputs, outputs) * math.sqrt(inputs / 2))
+                    self.second = nn.Parameter(outputs ** 0.5 * torch.randn(outputs, outputs))
+
+                def forward(self, x):
+                    return torch.relu(torch.relu(x @ self.weight) @ self.second)
+            """,
+            count=2,
+        ),
     )
     valid = (
         Example(
@@ -105,14 +123,15 @@ class ScaleOfWrongPower(Rule[SizedScale]):
     )
 
     def check(self, subject: SizedScale) -> Iterator[Finding]:
-        if subject.degree > ONE_SIZE:
+        if ONE_SIZE < subject.degree < TWO_SIZES:
             return
+        compared = "larger" if subject.degree > 0 else "smaller"
         scale = ast.unparse(ast.parse(subject.factor, mode="eval"))
         fan = f"({subject.fan_in})" if not str(subject.fan_in).isidentifier() else subject.fan_in
         yield self.finding(
             subject.place,
             f"`{subject.parameter}` is scaled by `{scale}`, but the forward sums over `{subject.fan_in}` products: the outputs "
-            f"are far smaller than the inputs; scale it by `{fan} ** -0.5`",
+            f"are far {compared} than the inputs; scale it by `{fan} ** -0.5`",
             evidence=[Evidence(Observer.ANALYZER, f"used in `{subject.use}`")],
             severity=Severity.NOTE if subject.degree == ONE_SIZE else None,
             model=subject.model,

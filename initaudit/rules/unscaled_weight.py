@@ -120,6 +120,40 @@ class UnscaledWeight(Rule[WeightUse]):
             """,
             target="Net",
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.a = nn.Linear(784, 512)
+                    self.b = nn.Linear(512, 10)
+                    for name, p in self.named_parameters():
+                        if name.endswith(".weight"):
+                            p.data = torch.randn(p.size())
+
+                def forward(self, x):
+                    return self.b(torch.relu(self.a(x)))
+
+            net = Net()
+            torch.optim.SGD(net.parameters(), lr=0.1)
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def init(m):
+                if isinstance(m, nn.Linear):
+                    m.weight.data = torch.rand(m.weight.shape)
+
+            net = nn.Sequential(nn.Linear(300, 300), nn.ReLU(), nn.Linear(300, 2))
+            net.apply(init)
+            """,
+        ),
     )
     valid = (
         Example(
@@ -156,6 +190,29 @@ class UnscaledWeight(Rule[WeightUse]):
                     return self.norm(self.fc(x) @ self.weight)
             """,
             target="Normalized",
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.a = nn.Linear(300, 300)
+                    self.table = nn.Embedding(30, 300)
+                    self.table.weight.data = torch.randn(30, 300)
+                    for name, p in self.named_parameters():
+                        if name.startswith("table"):
+                            nn.init.normal_(p)
+                    for p in self.parameters():
+                        p.data = torch.randn(p.shape)
+                    nn.init.xavier_uniform_(self.a.weight)
+                    nn.init.normal_(self.table.weight)
+
+                def forward(self, x):
+                    return self.a(self.table(x))
+            """,
         ),
     )
 

@@ -31,7 +31,8 @@ class Drawn(msgspec.Struct, frozen=True):
     numerator: float
 
 
-DRAWN = {"normal_": Drawn("standard deviation", "std", 2.0), "uniform_": Drawn("bound", "b", 6.0)}
+NORMAL = Drawn("standard deviation", "std", 2.0)
+DRAWN = {"normal_": NORMAL, "trunc_normal_": NORMAL, "uniform_": Drawn("bound", "b", 6.0)}
 
 
 class VarianceUsedAsStd(Rule[InitializerCall]):
@@ -133,6 +134,15 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
                 nn.init.normal_(fc.weight, 0.0, math.sqrt(2.0 / fan_in + fan_out))
             """
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init_layer(m):
+                var = 2.0 / (m.in_features + m.out_features)
+                nn.init.trunc_normal_(m.weight, mean=0.0, std=var)
+            """,
+        ),
     )
     valid = (
         Example(
@@ -164,6 +174,17 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
                 m.weight.data.uniform_(-1 / fan_in, 1 / fan_in)
             """
         ),
+        Example(
+            source="""
+            import math
+            from torch import nn
+
+            def init_layer(m, std):
+                var = 2.0 / (m.in_features + m.out_features)
+                nn.init.trunc_normal_(m.weight, std=math.sqrt(var))
+                nn.init.trunc_normal_(m.weight, std=std)
+            """,
+        ),
     )
 
     def check(self, subject: InitializerCall) -> Iterator[Finding]:
@@ -184,7 +205,7 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
         scheme = scheme_of_variance(spread.meaning, drawn.numerator, fans_of(subject.layer))
         if scheme is None:
             return
-        form = f"{scheme}_{subject.function}"
+        form = f"{scheme}_{subject.function.removeprefix('trunc_')}"
         yield self.finding(
             subject.place,
             f"`{spread.source}` is the square of the {drawn.what} that `{form}` uses: the square root is missing; "

@@ -83,7 +83,26 @@ def _vector(context: Context, meaning: Meaning, step: Step) -> str | None:
         owner = meaning.source.rpartition(".")[0]
         plain = all(map(_asks_for_presence, step.tests)) and context.function is not None
         return _of_callers(context, owner, by_apply=True) if plain else None
+    if meaning.attribute == "bias" and not meaning.kinds and context.function is not None and not step.excluded:
+        return _bias_of_callers(context, meaning.source.rpartition(".")[0])
     return _flat(context, meaning)
+
+
+def _bias_of_callers(context: Context, name: str) -> str | None:
+    """Why the bias of what a function is given has one dimension: a caller gives it a layer of torch that has one."""
+    if context.definition is None or name != first_parameter(context):
+        return None
+    for caller, node, meaning in given_to(context, by_apply=False):
+        if (
+            meaning is None
+            or meaning.what is not What.MODULE
+            or len(meaning.kinds) != 1
+            or meaning.kinds[0] not in LAYERS
+        ):
+            continue
+        if not _made_without(caller, meaning.kinds[0], "bias"):
+            return f"the bias of `{caller.snippet.source(node)}` has one dimension"
+    return None
 
 
 def _asks_for_presence(test: ast.expr) -> bool:

@@ -11,10 +11,12 @@ from initaudit.analyzer.readers.applications import is_never_built
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted, nodes
 from initaudit.analyzer.syntax.callers import is_given_frozen
-from initaudit.analyzer.syntax.context import Context, own_attribute
+from initaudit.analyzer.syntax.context import Context, initializes, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.name_conditions import reaches
+from initaudit.analyzer.syntax.structure import constructed
 from initaudit.analyzer.syntax.walks import written
 from initaudit.finding import Observer
 from initaudit.schemes import Distribution
@@ -26,9 +28,11 @@ AROUND_ZERO = LINEAR | {"torch.nn.Embedding"} | {f"torch.nn.Conv{each}d" for eac
 """Layers whose weights are drawn around zero: a single argument of such a draw is meant as the deviation."""
 NORMAL = {"normal_", "normal", "trunc_normal_"}
 DRAWS = NORMAL | {"uniform_", "uniform"}
+WHOLE_DRAWS = {"torch.randn", "torch.randn_like", "torch.rand", "torch.rand_like"}
 
 
 @reads(WeightUse, scope=Context, words="normal_( uniform_( normal( uniform(", nearby="Linear Conv Embedding sqrt")
+@reads(WeightUse, scope=Context, words=("randn( rand( randn_like( rand_like(", ".data="), nearby="Linear")
 def layer_draws(context: Context) -> Iterator[WeightUse]:
     """Plain normal and uniform draws of a whole weight, where no later statement of the scope writes it again.
 
@@ -38,22 +42,28 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
     for step in meanings.steps():
         match step.statement:
             case ast.Expr(value=ast.Call() as call):
-                target = written(context, call)
+                target: ast.expr | None = written(context, call)
+            case ast.Assign(targets=[ast.Attribute(attr="data", value=target)], value=ast.Call() as call):
+                if context.canonical(call.func) not in WHOLE_DRAWS:
+                    continue
             case _:
                 continue
         last = call.func.attr if isinstance(call.func, ast.Attribute) else dotted(call.func)
         meaning = meanings.meaning(target, step.names) if target is not None else None
-        if last not in DRAWS or target is None:
+        if target is None or (last not in DRAWS and not isinstance(step.statement, ast.Assign)):
             continue
+        walked = _reaches_linear(context, meaning, step)
         of_init = (context.canonical(call.func) or "").startswith(torch_api.INIT)
         if not of_init and not isinstance(call.func, ast.Attribute):
             continue  # a function of the file, with a deviation of its own
         numbers = _numbers(call, of_init=of_init)
         by = f"{'init' if of_init else 'Tensor'}.{last.rstrip('_')}_"
+        if isinstance(step.statement, ast.Assign):
+            numbers, by = ([], {}), context.canonical(call.func) or ""
         mean = _mean_alone(call, of_init=of_init) if last in NORMAL else None
         if mean is not None and not _is_weight(meaning, AROUND_ZERO) and not _is_root(context, mean):
             continue
-        if mean is None and not _is_weight(meaning, LINEAR):
+        if mean is None and not walked and not _is_weight(meaning, LINEAR):
             continue
         if numbers is not None:
             distribution = distribution_of(by, (), *numbers)
@@ -62,6 +72,7 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
         else:
             continue
         again = meaning is not None and _again(context, meanings, meaning, step)
+        again = again or (walked and any(map(initializes, step.after)))
         if again or _samples(context) or is_given_frozen(context):
             continue
         inputs = _inputs(context, target)
@@ -87,6 +98,22 @@ def _is_weight(meaning: Meaning | None, of: set[str]) -> bool:
     if meaning is None or meaning.part or meaning.reshaped or meaning.what is not What.PARAMETER:
         return False
     return meaning.attribute == "weight" and bool(meaning.kinds) and set(meaning.kinds) <= of
+
+
+def _reaches_linear(context: Context, meaning: Meaning | None, step: Step) -> bool:
+    """Whether a walk over the parameters of the object comes to the weight of a linear layer of its own."""
+    if meaning is None or not meaning.element or meaning.part or meaning.reshaped or context.cls is None:
+        return False
+    if meaning.source not in ("self.parameters()", "self.named_parameters()"):
+        return False
+    return any(
+        layer.kind in LINEAR
+        and layer.depth == 0
+        and layer.derived is None
+        and reaches(step, f"{attribute.name}.weight")
+        for attribute in constructed(context.project, context.cls).values()
+        for layer in attribute.layers
+    )
 
 
 def _numbers(call: ast.Call, *, of_init: bool) -> tuple[list[object], dict[str, object]] | None:

@@ -23,6 +23,7 @@ CONSTANTS = {"zeros_", "ones_", "constant_", "zero_", "fill_", "eye_", "copy_"}
 """What writes values that somebody has chosen: constants, and what was computed."""
 WRITING = groups(" ".join(f"{name}(" for name in sorted(CONSTANTS)))
 EMBEDDING = "torch.nn.Embedding"
+SIZES = {"in_features", "out_features", "in_channels", "out_channels", "num_embeddings", "num_classes"}
 FLAG = re.compile(r"^_?(?:no|skip)_(?:\w+_)?(?:re)?init(?:ialize|ialization)?$")
 KNOWS = re.compile(r"_no_\w*init|skip|^_is_")
 """What stands in the conditions of an initializer that leaves some modules out."""
@@ -35,12 +36,19 @@ KNOWS = re.compile(r"_no_\w*init|skip|^_is_")
     nearby="apply( modules( parameters( post_init(",
     named="__init__",
 )
+@reads(
+    Overwritten,
+    scope=Context,
+    words="pretrained weights zeros_( ones_( constant_( zero_( fill_( eye_( copy_(",
+    nearby="apply( modules( parameters( post_init(",
+    named="__init__",
+)
 def overwritten(context: Context) -> Iterator[Overwritten]:
     """What is initialized on purpose, and drawn anew by a walk over the whole object."""
     function, cls = context.function, context.cls
     if function is None or cls is None or function.name != "__init__":
         return
-    if not _writes_constants(context) and not context.holds("from_pretrained("):
+    if not _writes_constants(context) and not any(map(context.holds, ("from_pretrained(", "pretrained", "weights"))):
         return
     for position, statement in enumerate(function.body):
         walks = walked(context, statement)
@@ -83,6 +91,55 @@ def overwritten_by_programs(context: Context) -> Iterator[Overwritten]:
                         yield from again.of(init, init.function.body, constructed(context.project, inner))
             case _:
                 pass
+
+
+@reads(Overwritten, scope=Context, words=("load_state_dict(", "apply("))
+def loaded_and_overwritten(context: Context) -> Iterator[Overwritten]:
+    """``model.apply(init)`` in the block where ``model.load_state_dict(...)`` stands before it, and none after it."""
+    blocks = [context.snippet.body] if context.function is None else []
+    blocks += [block for node in context.walk() if isinstance(block := getattr(node, "body", None), list)]
+    for block in blocks:
+        loaded: dict[str, ast.Call] = {}
+        found: dict[str, Overwritten] = {}
+        for statement in block:
+            match statement:
+                case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr="load_state_dict")) as call) if (
+                    name := dotted(owner)
+                ):
+                    found.pop(name, None)
+                    loaded[name] = call
+                case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr="apply")) as call) if (
+                    dotted(owner) in loaded
+                ):
+                    walk = applied(context, call)
+                    if walk is not None and _draws_weights(walk) and not _spares(context, walk):
+                        first = loaded[dotted(owner)]
+                        found[dotted(owner)] = Overwritten(
+                            observer=Observer.ANALYZER,
+                            place=context.snippet.place(first),
+                            source=context.snippet.source(first),
+                            by=context.snippet.source(call),
+                            again=context.snippet.place(call),
+                        )
+                case ast.Assign(targets=targets):
+                    for name in set(map(dotted, targets)) & loaded.keys():
+                        loaded.pop(name)
+                case _:
+                    pass
+        yield from found.values()
+
+
+def _draws_weights(walk: Walk) -> bool:
+    """Whether a walk draws the weights of layers, without a choice among them by a size or a name."""
+    tests = _conditions(walk)
+    if any(isinstance(node, ast.Compare) and _compares_sizes(node) for test in tests for node in ast.walk(test)):
+        return False
+    return any(write.attribute == "weight" and _called(write.node) not in CONSTANTS for write in walk.writes)
+
+
+def _compares_sizes(test: ast.Compare) -> bool:
+    """Whether a test asks for the size of a layer: a new one among loaded ones may be told by that."""
+    return any(isinstance(node, ast.Attribute) and node.attr in SIZES for node in ast.walk(test))
 
 
 @reads(Overwritten, scope=Context, words=("'for'", "_("), named="__init__")
@@ -201,6 +258,12 @@ class _Again:
         called = [found for name in own_attributes(statement) if (found := method(context, name)) is not None]
         self.used = [_used(walk, context) for walk in walks] + [usage(later)]
         self.used += [each.module.usage(each.definition) for each in called if each.definition is not None]
+        self.shallow = any(
+            isinstance(node, ast.Attribute) and node.attr in ("children", "named_children")
+            for body in ([statement], *(each.snippet.body for each in called))
+            for inner in body
+            for node in ast.walk(inner)
+        )
 
     def mentions(self, name: str) -> bool:
         """Whether what initializes, or what runs after it, speaks of a class or an attribute."""
@@ -218,6 +281,8 @@ class _Again:
                         context.canonical(made) == f"{EMBEDDING}.from_pretrained"
                     ):
                         yield from self._pretrained(context, inner, own_attribute(target))
+                    case ast.Assign(targets=[target], value=ast.Call() as call) if _is_pretrained(context, call):
+                        yield from self._backbone(context, call, own_attribute(target))
 
     def _pretrained(self, context: Context, statement: ast.Assign, name: str | None) -> Iterator[Overwritten]:
         """A table of given vectors, which is drawn anew."""
@@ -232,6 +297,24 @@ class _Again:
                 again=self.place,
                 model=context.cls.qualname,
                 parameter=f"{name}.weight",
+            )
+
+    def _backbone(self, context: Context, call: ast.Call, name: str | None) -> Iterator[Overwritten]:
+        """A model of a library with its trained weights, which are drawn anew."""
+        drawn = any(
+            write.attribute == "weight" and _called(write.node) not in CONSTANTS and write.meant_for(context, layer)
+            for write in self.meant
+            for layer in (Layer(kind, kind) for kind in ("torch.nn.Linear", "torch.nn.Conv2d"))
+        )
+        if name is not None and context.cls is not None and drawn and not self.shallow and not self.mentions(name):
+            yield Overwritten(
+                observer=Observer.ANALYZER,
+                place=context.snippet.place(call),
+                source=context.snippet.source(call),
+                by=self.source,
+                again=self.place,
+                model=context.cls.qualname,
+                parameter=name,
             )
 
     def _call(self, context: Context, call: ast.Call, structure: dict[str, Attribute]) -> Iterator[Overwritten]:
@@ -256,6 +339,21 @@ class _Again:
                 model=context.cls.qualname,
                 parameter=f"{name}.{target.attr}",
             )
+
+
+def _is_pretrained(context: Context, call: ast.Call) -> bool:
+    """Whether a call makes a model of torchvision, timm or transformers with trained weights."""
+    name = context.canonical(call.func) or ""
+    if name.startswith("transformers.") and name.endswith(".from_pretrained"):
+        return True
+    if not name.startswith("torchvision.models.") and name != "timm.create_model":
+        return False
+    asked = {each.arg: each.value for each in call.keywords}.get("pretrained")
+    if isinstance(asked, ast.Constant):
+        return asked.value is True
+    weights = next((each.value for each in call.keywords if each.arg == "weights"), ast.Constant(None))
+    text = isinstance(weights, ast.Constant) and isinstance(weights.value, str)
+    return name.startswith("torchvision.models.") and (text or isinstance(weights, ast.Attribute))
 
 
 def _same(one: ast.Call, other: ast.Call) -> bool:

@@ -16,7 +16,9 @@ from initaudit.analyzer.syntax.structure import CONTAINERS, LISTS, returned
 from initaudit.finding import Place
 from initaudit.subjects.layers import RepeatedLayer
 
-STATEFUL = torch_api.LINEAR_LIKE | torch_api.RESET_BY_CONSTRUCTOR.keys() | {"PReLU", "TransformerEncoderLayer"}
+STATEFUL = torch_api.LINEAR_LIKE | torch_api.RESET_BY_CONSTRUCTOR.keys() | {
+    "PReLU", "TransformerEncoderLayer", "TransformerDecoderLayer",
+}  # fmt: skip
 """Layers of torch that have parameters."""
 OWNS = {"Parameter", "register_buffer", "register_parameter", *STATEFUL}
 NOT_SHARED = {*LISTS, *(f"torch.nn.{name}" for name in STATEFUL - {"Embedding", "EmbeddingBag"})}
@@ -164,6 +166,17 @@ def _appended(context: Context, lists: dict[str, ast.expr]) -> Iterator[tuple[as
             continue
         bound = {node.id for node in nodes(loop) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
         for statement in loop.body:
+            match statement:
+                case (
+                    ast.AugAssign(target=owner, op=ast.Add(), value=ast.List(elts=items))
+                    | ast.Expr(
+                        value=ast.Call(func=ast.Attribute(value=owner, attr="extend"), args=[ast.List(elts=items)])
+                    )
+                ) if _is_container(context, owner, lists):
+                    added = statement.value
+                    named = (item for item in items if isinstance(item, ast.Name) and item.id not in bound)
+                    yield from ((added, item) for item in named)
+                    continue
             if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
                 continue
             match _added(context, statement.value, bound, lists):

@@ -81,6 +81,11 @@ def _type_tests(context: Context, expression: ast.AST, names: Names) -> Iterator
                 if _is_module(_type_of(left), names):
                     yield _type_test(context, node, "never true", None)
             case ast.Compare(
+                left=left, ops=[ast.Eq() | ast.In()], comparators=[ast.Tuple() | ast.List() | ast.Set() as kinds]
+            ) if kinds.elts and all(map(_is_text, kinds.elts)):
+                if _is_module(_type_of(left), names):
+                    yield _type_test(context, node, "never true", None)
+            case ast.Compare(
                 left=left, ops=[ast.Is() | ast.Eq()], comparators=[ast.Tuple() | ast.List() | ast.Set() as kinds]
             ) if _is_module(_type_of(left), names):
                 if kinds.elts and all(map(context.is_module_class, kinds.elts)):
@@ -101,6 +106,10 @@ def _among(context: Context, subject: str | None, kinds: Sequence[ast.expr]) -> 
     """The test that asks for one of some classes."""
     either = ", ".join(map(context.snippet.source, kinds))
     return f"isinstance({subject}, {either if len(kinds) == 1 else f'({either})'})"
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _type_of(node: ast.expr) -> str | None:
