@@ -82,6 +82,30 @@ def abstract_build(make: Make, seed: int) -> Built:
     return Built(model, watch)
 
 
+def raises_anyway(make: Make, error: BaseException) -> bool:
+    """Whether a constructor raises whatever its tensors hold, such as for a package that is not installed.
+
+    An unwatched build on the meta device has to raise the same, and torch has no part in it: it raises RuntimeError, or
+    speaks of "meta", where a value is missing.
+    """
+    if any(isinstance(one, RuntimeError) or "meta" in str(one) for one in _causes(error)):
+        return False
+    try:
+        with torch.device("meta"):
+            make()
+    except Exception as again:  # whatever a constructor raises
+        return type(again) is type(error) and str(again) == str(error)
+    return False
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception, and those that it was raised from or while they were handled."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__
+
+
 def _size(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
     """How many elements a factory makes; 0 for whatever takes no device, or tells its size otherwise."""
     names = [argument.name for argument in function._schema.arguments]

@@ -12,7 +12,7 @@ import torch
 
 from initaudit.finding import Observer, Place
 from initaudit.observation import Environment, Observation, Question, Undecided
-from initaudit.probe.abstract import Abstract, abstract_build
+from initaudit.probe.abstract import Abstract, abstract_build, raises_anyway
 from initaudit.probe.blame import failure_of_ours, is_ours
 from initaudit.probe.declarations import declarations, wrapped
 from initaudit.probe.drawn import weight_uses
@@ -331,6 +331,8 @@ def audit_abstractly(target: Target, resolved: Resolved, place: Place) -> Observ
     try:
         built = abstract_build(resolved.build, target.seed)
     except BuildError as failure:
+        if raises_anyway(resolved.build, failure.error):
+            return not_built(resolved, place, failure.error)
         said = (
             failure_of_ours(failure.error)
             if is_ours(failure.error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -151,9 +152,46 @@ def test_functions_are_put_back() -> None:
     assert torch.equal(init.orthogonal_(torch.empty(1, 1)).abs(), torch.ones(1, 1))
 
 
-def test_a_constructor_that_needs_values_is_an_error_and_no_bug() -> None:
-    seen = watched(holding(one=lambda: torch.from_numpy(torch.randn(300, 300).numpy())))
+def raised_for(weight: torch.Tensor) -> torch.Tensor:
+    """Raise an error of the constructor's own for what torch raises."""
+    try:
+        return torch.randn(300, 300)[weight.numpy() > 0]
+    except TypeError as error:
+        raise ValueError("no weight") from error
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torch.from_numpy(torch.randn(300, 300).numpy()),
+        lambda: torch.tensor(torch.randn(300, 300).tolist()),
+        lambda: raised_for(torch.randn(300, 300)),
+    ],
+)
+def test_a_constructor_that_needs_values_is_an_error_and_no_bug(make: Callable[[], torch.Tensor]) -> None:
+    seen = watched(holding(one=make))
     assert seen.facts == () and "cannot be built without memory" in (seen.error or "")
+
+
+def missing_package() -> torch.Tensor:
+    return torch.zeros(importlib.import_module("no_such_package").size)
+
+
+def missing_argument() -> torch.Tensor:
+    torch.randn(300, 300)
+    width: Any = None
+    return torch.zeros(3, width)
+
+
+def wrong_value() -> torch.Tensor:
+    raise ValueError("the width must be divisible by the number of heads")
+
+
+@pytest.mark.parametrize("make", [missing_package, missing_argument, wrong_value])
+def test_a_constructor_that_raises_in_any_case_is_found(make: Callable[[], torch.Tensor]) -> None:
+    seen = watched(holding(one=make))
+    assert seen.error is None
+    assert [type(fact) for fact in seen.facts] == [BuildFailure]
 
 
 HUGE = """\
