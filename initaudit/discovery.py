@@ -108,10 +108,10 @@ def outcome(plan: Plan, built: Sequence[Observation | str]) -> tuple[list[Observ
             left.append(Left(cls, reason, cls.target, cls.chosen))
         elif isinstance(one, Observation):
             known.append(alone(one))
-    held = {timeline.model for seen in known for timeline in seen.parameters}
+    held = {name for seen in known for name in seen.holds}
     for part in plan.parts:
         if part.identity not in held:
-            left.append(Left(part, "no model that was built holds parameters of it", part.target, part.missing))
+            left.append(Left(part, "no model that was built holds it", part.target, part.missing))
     return known, left
 
 

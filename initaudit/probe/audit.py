@@ -15,6 +15,7 @@ from initaudit.observation import Environment, Observation, Question, Undecided
 from initaudit.probe.abstract import Abstract, abstract_build, raises_anyway
 from initaudit.probe.blame import failure_of_ours, is_ours
 from initaudit.probe.declarations import declarations, wrapped
+from initaudit.probe.discovered import held_classes
 from initaudit.probe.drawn import weight_uses
 from initaudit.probe.fills import Content, filling
 from initaudit.probe.forward import GIVE, Forward, run_forward
@@ -189,6 +190,7 @@ class Audit:
             error=self._error(),
             remarks=self._remarks(),
             replayed=self.replayed.said,
+            holds=held_classes(self.control.model) if self.target.fed else (),
         )
 
     def _error(self) -> str | None:

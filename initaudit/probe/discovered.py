@@ -53,6 +53,13 @@ def identity(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
+def held_classes(model: torch.nn.Module) -> tuple[str, ...]:
+    """Return the classes of all modules of a model and their bases, without torch's own."""
+    classes = {base for module in model.modules() for base in type(module).__mro__}
+    names = {identity(cls) for cls in classes if issubclass(cls, torch.nn.Module)}
+    return tuple(sorted(name for name in names if not name.startswith("torch.")))
+
+
 class Code:
     """The source of a file, and what its names mean once it is imported."""
 

@@ -41,9 +41,25 @@ class Kind(enum.Enum):
     ONE = 1
 
 
-class Block(nn.Module):
-    def __init__(self, dim, heads: int):
+class Scaled(nn.Module):
+    pass
+
+
+class Holder(nn.Module):
+    def __init__(self, inner):
         super().__init__()
+        self.inner = inner
+
+
+class Unused(nn.Module):
+    pass
+
+
+class Block(Scaled):
+    def __init__(self, dim, heads: int, extra: bool = False):
+        super().__init__()
+        self.holder = Holder(nn.Identity())
+        self.extra = Unused() if extra else None
         self.attn = nn.MultiheadAttention(dim, heads)
         self.scale = nn.Parameter(torch.empty(dim))
 
@@ -146,11 +162,12 @@ def test_what_can_be_given_arguments_is_built_and_the_others_are_told_with_a_con
         ("INI601", "head.weight")
     ]
     assert ran.returncode == 1
-    assert "2 models built, 3 not built" in ran.stderr
+    assert "3 models built, 4 not built" in ran.stderr
     for line in (
         "nets.py:Needs: not built: no value is known for `encoder`, `path`",
         "nets.py:Refuses: not built: its constructor raised ValueError: too small",
         "nets.py:Raw: not built: `build` initializes it after its construction",
+        "nets.py:Unused: not built: no model that was built holds it",
     ):
         assert line in ran.stderr
     assert "not imported" not in ran.stderr and "Block" not in ran.stderr and "Abstract" not in ran.stderr
@@ -161,6 +178,7 @@ def test_what_can_be_given_arguments_is_built_and_the_others_are_told_with_a_con
         {"target": "train.py:build"},
         {"target": "nets.py:Needs", "kwargs": {"encoder": "torch.nn.modules.module.Module", "path": "?"}},
         {"target": "nets.py:Refuses", "kwargs": {"dim": 64, "rank": 64}},
+        {"target": "nets.py:Unused"},
     ]
 
 
