@@ -1,0 +1,6 @@
+"""`nn.TransformerEncoder` copies the layer it is given, so that all its layers start alike."""
+
+import torch.nn as nn
+
+encoder_layer = nn.TransformerEncoderLayer(d_model=64, nhead=8)
+transformer_encoder = nn.TransformerEncoder(encoder_layer, num_layers=6)  # wrong
