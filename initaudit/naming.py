@@ -72,7 +72,10 @@ def part_asked_for(test: ast.expr, name: str) -> str | None:
             args=[ast.Constant(value=str(part))],
         ):
             pass
-        case ast.Compare(left=ast.Name(id=tested), ops=[ast.Eq()], comparators=[ast.Constant(value=str(part))]):
+        case (
+            ast.Compare(left=ast.Name(id=tested), ops=[ast.Eq()], comparators=[ast.Constant(value=str(part))])
+            | ast.Compare(left=ast.Constant(value=str(part)), ops=[ast.Eq()], comparators=[ast.Name(id=tested)])
+        ):
             pass
         case _:
             return None

@@ -15,7 +15,7 @@ class NeverMatchingName(Rule[NameTest]):
     """
     ## What it does
     Reports `if "linear" in name:` in a loop that initializes the parameters of a model, where no parameter of that model can have
-    such a name.
+    such a name, and `name == "out.weight"` where `out` is an attribute of a part of the model only.
 
     ## Why is this bad?
     The branch never runs, and the parameters that it should initialize keep their values. Parameters are named after
@@ -118,13 +118,15 @@ class NeverMatchingName(Rule[NameTest]):
         names = ", ".join(f"`{name}`" for name in subject.known[:SHOWN]) or "numbers"
         of = "of the built model" if subject.observer is Observer.PROBE else "of the model"
         missing = f"has `{subject.part}` in its name; test the type of the module instead"
-        if subject.whole:
+        evidence = f"parameter names {of} consist of {names} and those of torch's layers"
+        if subject.whole and "." in subject.part:
+            missing = f"is named `{subject.part}`: its names start with its own attributes; test how the name ends"
+            evidence = f"its own attributes are {names}"
+        elif subject.whole:
             missing = f"is named `{subject.part}`: their names are as `{subject.part}.weight`; test how the name starts"
         yield self.finding(
             subject.place,
             f"no parameter of `{subject.model}` {missing}",
-            evidence=[
-                Evidence(subject.observer, f"parameter names {of} consist of {names} and those of torch's layers")
-            ],
+            evidence=[Evidence(subject.observer, evidence)],
             severity=Severity.NOTE if subject.others_pass else None,
         )

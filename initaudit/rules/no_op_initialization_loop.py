@@ -13,10 +13,12 @@ class NoOpInitializationLoop(Rule[ModelLoop]):
     """
     ## What it does
     Reports a `for` loop over the parameters or modules of a model whose body has no effect: it only passes, or evaluates
-    names, subscripts and comparisons and discards the result.
+    names, subscripts and comparisons and discards the result. Also reports a loop that initializes, if `return` or `break`
+    ends it in its first round.
 
     ## Why is this bad?
-    Such a loop was meant to initialize the model. It runs without an error and does not change the model.
+    Such a loop was meant to initialize the model. It runs without an error and does not change the model, or no more of it
+    than the first parameter or module; the first of `modules()` is the model itself.
 
     ## Example
     ```python
@@ -85,6 +87,18 @@ class NoOpInitializationLoop(Rule[ModelLoop]):
                     self.fc = nn.Linear(3, 4)
                     for p in self.parameters():
                         p.requires_grad == False
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def build():
+                net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+                for m in net.modules():
+                    if isinstance(m, nn.Conv2d):
+                        nn.init.xavier_uniform_(m.weight)
+                    return net
             """,
         ),
     )
@@ -175,6 +189,13 @@ class NoOpInitializationLoop(Rule[ModelLoop]):
     )
 
     def check(self, subject: ModelLoop) -> Iterator[Finding]:
+        if subject.ends is not None:
+            yield self.finding(
+                subject.ends,
+                f"this line ends the loop over `{subject.model}.{subject.iterates.value}()` in its first round, so that only the "
+                "first one can be initialized; move it behind the loop",
+                evidence=[Evidence(Observer.ANALYZER, "it is the last statement of the loop, without a condition")],
+            )
         if subject.effect:
             return
         yield self.finding(

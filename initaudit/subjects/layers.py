@@ -76,3 +76,15 @@ class CopiedLayers(Fact, frozen=True, kw_only=True):
     loaded: bool = False
     paths: tuple[str, ...] = ()
     groups: int = 0
+
+
+class SharedModel(Fact, frozen=True, kw_only=True):
+    """A second name, ``name``, for the model that ``other`` names, where code copies parameters from one to the other.
+
+    ``copied`` is where.
+    """
+
+    place: Place
+    name: str
+    other: str
+    copied: Place

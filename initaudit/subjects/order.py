@@ -53,3 +53,18 @@ class RepeatedReset(Fact, frozen=True, kw_only=True):
     method: str
     repeated: str
     missed: str
+
+
+class ForgottenFlag(Fact, frozen=True, kw_only=True):
+    """A plain attribute by which a method remembers that it has initialized ``parameter`` from its first input.
+
+    The parameter, or buffer, is in the state dict of class ``model``. The ``flag``, set to false at ``place``, is not.
+    ``method`` computes the parameter, at ``written``.
+    """
+
+    place: Place
+    model: str
+    flag: str
+    parameter: str
+    method: str
+    written: Place

@@ -79,11 +79,22 @@ def _made(context: Context, meaning: Meaning | None, layer: ast.expr) -> ast.Cal
     if name is not None and context.cls is not None:
         held = constructed(context.project, context.cls).get(name)
         one = held.layers[0] if held is not None and held.complete and len(held.layers) == 1 else None
-        return one.call if one is not None and one.depth == 0 and one.derived is None else None
+        known = one is not None and one.depth == 0 and one.derived is None and not _made_anew(context, name)
+        return one.call if one is not None and known else None
     if not isinstance(layer, ast.Name) or meaning is None or meaning.what is not What.MODULE or meaning.element:
         return None
     call = ast.parse(meaning.source, mode="eval").body
     return call if isinstance(call, ast.Call) else None
+
+
+def _made_anew(context: Context, name: str) -> bool:
+    """Whether a method other than the constructor gives the object another layer of this name."""
+    cls = context.cls
+    return cls is not None and any(
+        f"self.{name}" in cls.module.usage(member).stored
+        for member in cls.definition.members.values()
+        if not member.is_class and member.name != "__init__"
+    )
 
 
 def _absent(context: Context, made: ast.Call) -> set[str]:

@@ -15,12 +15,13 @@ from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.models import is_model
 from initaudit.analyzer.syntax.nested import missed
 from initaudit.finding import Observer, Place
-from initaudit.naming import blocks
+from initaudit.naming import blocks, initializes
 from initaudit.subjects.loops import Iterates, ModelLoop
 
 ALSO_OF_OTHERS = {Iterates.MODULES, Iterates.CHILDREN, Iterates.NAMED_CHILDREN}
 """Walks that trees of other kinds have too."""
 OF_CHILDREN = {Iterates.CHILDREN, Iterates.NAMED_CHILDREN}
+OF_ITSELF = {Iterates.MODULES, Iterates.NAMED_MODULES}
 PURE_FUNCTIONS = {
     "isinstance", "hasattr", "len", "type", "issubclass", "str", "int", "float", "bool", "id", "repr",
 }  # fmt: skip
@@ -51,7 +52,8 @@ def _model_loop(context: Context, loop: Loop, following: Sequence[ast.stmt]) -> 
     effect = _acts(loop.body) or bool(loop.orelse) or any(_mentions(later, bound) for later in following)
     indexed = _indexed(loop, element) if element is not None and kind.tensors else None
     beyond = missed(context, loop, element) if element is not None and kind in OF_CHILDREN else None
-    if effect and indexed is None and beyond is None:
+    ends = _ending(context, loop, element, kind)
+    if effect and indexed is None and beyond is None and ends is None:
         return
     yield ModelLoop(
         observer=Observer.ANALYZER,
@@ -59,6 +61,7 @@ def _model_loop(context: Context, loop: Loop, following: Sequence[ast.stmt]) -> 
         model=context.snippet.source(model),
         iterates=kind,
         effect=effect,
+        ends=ends,
         indexed=context.snippet.place(indexed) if indexed is not None else None,
         indexed_name=element,
         missed=beyond.kinds if beyond is not None else (),
@@ -71,6 +74,24 @@ def _header(context: Context, loop: Loop) -> Place:
     iterable = context.snippet.place(loop.iter)
     end_row, end_column = iterable.end_row, iterable.end_column
     return msgspec.structs.replace(context.snippet.place(loop), end_row=end_row, end_column=end_column)
+
+
+def _ending(context: Context, loop: Loop, element: str | None, kind: Iterates) -> Place | None:
+    """What ends the first round of a loop over a model, behind code that initializes what the round is given.
+
+    The first module is the model itself; a ``break`` may stop at the first of the others on purpose.
+    """
+    last = loop.body[-1]
+    ends = isinstance(last, ast.Return) or (isinstance(last, ast.Break) and kind in OF_ITSELF)
+    skips = any(isinstance(node, ast.Continue) for node in nodes(loop))
+    if element is None or not ends or skips or not initializes(loop.body[:-1], element):
+        return None
+    walk = (
+        isinstance(loop.iter, ast.Call)
+        and isinstance(loop.iter.func, ast.Attribute)
+        and loop.iter.func.attr == kind.value
+    )
+    return context.snippet.place(last) if walk else None
 
 
 # Effects

@@ -15,6 +15,7 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.structure import ADDS, CONTAINERS, Layer, below, constructed
+from initaudit.analyzer.usage import OBJECT
 from initaudit.finding import Observer
 from initaudit.naming import NAMED, OF_PLAIN, OF_TORCH, initializes, parts_asked_for
 from initaudit.subjects.module_tests import NameTest
@@ -36,35 +37,72 @@ def _of_layer(kind: str) -> frozenset[str]:
 @reads(NameTest, scope=Context, words=("named_parameters( named_modules( named_children(", "for", "_("))
 def name_tests(context: Context) -> Iterator[NameTest]:
     """Tests before something is initialized that no name of the model passes."""
+    shown = _shown(context)
     for loop in context.walk():
         match loop:
             case ast.For(
                 target=ast.Tuple(elts=[ast.Name(id=name), ast.Name(id=element)]),
                 iter=ast.Call(func=ast.Attribute(attr=kind, value=model)),
             ) if kind in NAMED:
-                yield from _of_loop(context, loop, model, name, element, nested=kind == "named_parameters")
+                yield from _of_loop(
+                    context, loop, model, name, element, shown.get(loop), nested=kind == "named_parameters"
+                )
             case _:
                 pass
 
 
+def _shown(context: Context) -> dict[ast.AST, Defined]:
+    """The loops over what a condition shows to be an object of one class: ``if isinstance(module, Net): for ...``."""
+    shown: dict[ast.AST, Defined] = {}
+    for node in context.walk():
+        match node:
+            case ast.If(test=ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=element), kind]), body=body):
+                cls = context.resolve(kind)
+                if isinstance(cls, Defined) and cls.definition.is_class and context.project.is_module_class(cls):
+                    shown |= {
+                        loop: cls
+                        for loop in body
+                        if isinstance(loop, ast.For)
+                        and dotted(getattr(loop.iter, "func", loop.iter)).startswith(f"{element}.")
+                    }
+            case _:
+                pass
+    return shown
+
+
 def _of_loop(
-    context: Context, loop: ast.For, model: ast.expr, name: str, element: str, *, nested: bool
+    context: Context, loop: ast.For, model: ast.expr, name: str, element: str, shown: Defined | None, *, nested: bool
 ) -> Iterator[NameTest]:
-    """``nested`` says that names of the loop have a dot, if the model has no parameters of its own."""
+    """``nested`` says that names of the loop have a dot, if the model has no parameters of its own.
+
+    ``shown`` is the class of the model, if a condition around the loop tells.
+    """
     tests = [
         (test, part)
         for branch in ast.walk(loop)
         if isinstance(branch, ast.If) and initializes(branch.body, element)
         for test, part in parts_asked_for(branch.test, name)
     ]
-    names = _names(context, model) if tests else None
-    if names is None:
+    if not tests:
         return
-    nested = nested and _all_nested(context, model)
-    passed = [_possible(part, names) and not (nested and _is_whole(test, part)) for test, part in tests]
+    itself = isinstance(model, ast.Name) and model.id == "self"
+    cls = context.cls if itself else shown
+    names = _of_class(context.project, cls) if cls is not None else _names(context, model)
+    first = _attributes(context.project, cls) if cls is not None else None
+    if names is None and first is None:
+        return
+    nested = nested and (_has_none_itself(context.project, cls) if cls is not None else _all_nested(context, model))
+    whole = [
+        _is_whole(test, part) and (_is_deeper(part, first) if "." in part else nested and names is not None)
+        for test, part in tests
+    ]
+    passed = [
+        _given_from_outside(context, part) or ((names is None or _possible(part, names)) and not only)
+        for (_, part), only in zip(tests, whole, strict=True)
+    ]
     fulfilled = {test for (test, _), possible in zip(tests, passed, strict=True) if possible}
     seen: set[ast.expr] = set()
-    for test, part in tests:
+    for (test, part), only in zip(tests, whole, strict=True):
         if test not in fulfilled and test not in seen:
             seen.add(test)
             yield NameTest(
@@ -72,17 +110,17 @@ def _of_loop(
                 place=context.snippet.place(test),
                 source=context.snippet.source(test),
                 part=part,
-                whole=nested and _is_whole(test, part),
+                whole=only,
                 model=context.snippet.source(model),
                 others_pass=any(passed),
-                known=tuple(sorted(names - OF_TORCH - OF_PLAIN)),
+                known=tuple(
+                    sorted(first or () if only and "." in part else (names or frozenset()) - OF_TORCH - OF_PLAIN)
+                ),
             )
 
 
 def _all_nested(context: Context, model: ast.expr) -> bool:
     """Whether every parameter of a model belongs to a layer in it, so that its name has a dot."""
-    if isinstance(model, ast.Name) and model.id == "self":
-        return context.cls is not None and _has_none_itself(context.project, context.cls)
     made = [
         node.value
         for node in context.walk()
@@ -104,11 +142,26 @@ def _has_none_itself(project: Project, cls: Defined) -> bool:
 
 
 def _is_whole(test: ast.expr, part: str) -> bool:
-    """Whether a test asks for a whole name, without a dot."""
-    among = (
-        isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and isinstance(test.ops[0], ast.Eq | ast.In)
+    """Whether a test asks for a whole name, and for no part of one."""
+    return isinstance(test, ast.Compare) and (
+        isinstance(test.ops[0], ast.Eq) or (isinstance(test.ops[0], ast.In) and isinstance(test.left, ast.Name))
     )
-    return "." not in part and among
+
+
+def _is_deeper(name: str, first: frozenset[str] | None) -> bool:
+    """Whether a name with dots starts with what is known to be no attribute of the model itself."""
+    return first is not None and name.partition(".")[0] not in first | OF_TORCH | OF_PLAIN
+
+
+def _given_from_outside(context: Context, part: str) -> bool:
+    """Whether code of the file gives another object than ``self`` an attribute of a name in the text."""
+    pieces = set(part.split(".")) - OF_PLAIN - {""}
+    return any(
+        owner not in (OBJECT, "")
+        for piece in pieces
+        for used in context.module.usages(piece)
+        for owner in used.gives(piece)
+    )
 
 
 def _possible(part: str, names: frozenset[str]) -> bool:
@@ -118,8 +171,6 @@ def _possible(part: str, names: frozenset[str]) -> bool:
 
 def _names(context: Context, model: ast.expr) -> frozenset[str] | None:
     """The parts that names of a model can have, without numbers; None when they are not all known."""
-    if isinstance(model, ast.Name) and model.id == "self":
-        return _of_class(context.project, context.cls) if context.cls is not None else None
     if (held := own_attribute(model)) is not None and context.cls is not None:
         attribute = constructed(context.project, context.cls).get(held)
         if attribute is None or not attribute.complete or not attribute.layers:
@@ -199,19 +250,27 @@ def _of_class(project: Project, cls: Defined) -> frozenset[str] | None:
 
 
 def _own(project: Project, cls: Defined) -> set[str] | None:
-    """The names that a class and its bases give."""
-    attributes, order = constructed(project, cls), project.mro(cls)
-    if order is None or not all(attribute.complete for attribute in attributes.values()):
+    """The names that a class and its bases give, if all that they hold is known."""
+    attributes, spelled = constructed(project, cls), _attributes(project, cls)
+    if spelled is None or not all(attribute.complete for attribute in attributes.values()):
         return None
-    names = set(attributes)
-    for base in order:
-        if isinstance(base, Defined):
-            snippet = base.module.quiet_snippet(base.definition.start, base.definition.end)
-            spelled = _spelled(snippet.nodes) if snippet is not None else None
-            if spelled is None:
+    return set(attributes) | spelled
+
+
+def _attributes(project: Project, cls: Defined) -> frozenset[str] | None:
+    """The names of the attributes that a class and its bases give; None where they may give others."""
+    names: set[str] = set()
+    for base in project.mro(cls) or (External("unknown"),):
+        if isinstance(base, External):
+            if base.name not in ("torch.nn.Module", "object"):
                 return None
-            names |= spelled
-    return names
+            continue
+        snippet = base.module.quiet_snippet(base.definition.start, base.definition.end)
+        spelled = _spelled(snippet.nodes) if snippet is not None else None
+        if spelled is None:
+            return None
+        names |= spelled
+    return frozenset(names)
 
 
 def _spelled(nodes: Iterable[ast.AST]) -> set[str] | None:

@@ -125,6 +125,11 @@ def _initializes(context: Context, function: FunctionNode) -> bool:
     return given is not None and _draws(context, function, given)
 
 
+def _makes_layer(context: Context, value: ast.expr) -> bool:
+    """Whether an expression makes a module."""
+    return isinstance(value, ast.Call) and context.is_module_class(value.func)
+
+
 def _draws(context: Context, function: FunctionNode, given: str) -> bool:
     """Whether a function draws or sets parameters of ``given``, and does little else."""
     elements = {given}
@@ -139,6 +144,8 @@ def _draws(context: Context, function: FunctionNode, given: str) -> bool:
             and not isinstance(node.value, ast.Name | ast.Constant)
         ):
             return False
+        if isinstance(node, ast.Assign) and _root(node.targets[0]) == given and _makes_layer(context, node.value):
+            return False  # without the call, there is no such layer to initialize
         if not isinstance(node, ast.Call):
             continue
         canonical = context.canonical(node.func)

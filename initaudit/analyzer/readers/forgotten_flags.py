@@ -1,0 +1,191 @@
+"""Flags of initializations from the first input that are plain attributes, so that a state dict does not hold them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import dotted, nodes, parameters
+from initaudit.analyzer.syntax.context import Context, in_order, makes_parameter, method, own_attribute
+from initaudit.analyzer.syntax.walks import written
+from initaudit.analyzer.usage import OBJECT
+from initaudit.finding import Place
+from initaudit.subjects.order import ForgottenFlag
+
+OF_STATE = {
+    "load_state_dict", "_load_from_state_dict", "_save_to_state_dict", "state_dict", "get_extra_state",
+    "set_extra_state", "_register_load_state_dict_pre_hook", "register_load_state_dict_pre_hook",
+    "register_load_state_dict_post_hook", "__setstate__",
+}  # fmt: skip
+"""Methods by which a class may keep its flag with its state."""
+NO_DATA = {"shape", "device", "dtype", "ndim", "size", "dim", "numel", "is_cuda"}
+"""Attributes of an input that say nothing of its values."""
+
+
+@reads(ForgottenFlag, scope=Context, words=("self.", "if"), nearby=("=False =0", "Parameter( register_buffer("))
+def forgotten_flags(context: Context) -> Iterator[ForgottenFlag]:
+    """``if not self.initialized: self.shift.data.copy_(x.mean(0)); self.initialized = True``."""
+    function, cls = context.function, context.cls
+    if function is None or cls is None or function.name == "__init__" or not context.project.is_module_class(cls):
+        return
+    if len(parameters(function)) < 2 or _keeps_state(context.project, cls):
+        return
+    for flag, body in _once(function.body):
+        made = _made_false(context, flag)
+        told = _first_write(context, body) if made is not None and _sets(context, body, flag) else None
+        if made is not None and told is not None and not _given_elsewhere(context, flag):
+            name, place = told
+            yield ForgottenFlag(
+                place=made[0].snippet.place(made[1]),
+                model=cls.qualname,
+                flag=flag,
+                parameter=name,
+                method=function.name,
+                written=place,
+            )
+
+
+def _once(body: Sequence[ast.stmt]) -> Iterator[tuple[str, Sequence[ast.stmt]]]:
+    """The flags that a method tests, and what runs only while each of them is false."""
+    for number, statement in enumerate(body):
+        if not isinstance(statement, ast.If):
+            continue
+        if (flag := _denied(statement.test)) is not None:
+            yield flag, statement.body
+        elif (flag := own_attribute(statement.test)) is not None and isinstance(statement.body[-1], ast.Return):
+            yield flag, body[number + 1 :]
+
+
+def _denied(test: ast.expr) -> str | None:
+    """The attribute that has to be false for a condition to hold."""
+    match test:
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return own_attribute(operand)
+        case ast.Compare(left=left, ops=[ast.Eq() | ast.Is()], comparators=[ast.Constant(value=False | 0)]):
+            return own_attribute(left)
+        case ast.BoolOp(op=ast.And(), values=values):
+            return next((flag for each in values if (flag := _denied(each)) is not None), None)
+    return None
+
+
+def _made_false(context: Context, flag: str) -> tuple[Context, ast.stmt] | None:
+    """Where the constructor of the class gives the flag a false constant, if nothing else there is done to it."""
+    constructor = method(context, "__init__")
+    if constructor is None or constructor.function is None or constructor.cls != context.cls:
+        return None
+    stored = [
+        statement
+        for statement in in_order(constructor.function.body)
+        if isinstance(statement, ast.Assign) and any(own_attribute(target) == flag for target in statement.targets)
+    ]
+    match stored:
+        case [ast.Assign(value=ast.Constant(value=False | 0)) as made]:
+            return constructor, made
+    return None
+
+
+def _sets(context: Context, body: Sequence[ast.stmt], flag: str) -> bool:
+    """Whether statements, or methods of the object that they call, set the flag."""
+    called = [own_attribute(node.func) for each in body for node in nodes(each) if isinstance(node, ast.Call)]
+    inner = [method(context, name) for name in called if name is not None]
+    walked = [node for each in body for node in nodes(each)] + [node for one in inner if one for node in one.walk()]
+    return any(
+        own_attribute(node) == flag and isinstance(node.ctx, ast.Store)
+        for node in walked
+        if isinstance(node, ast.Attribute)
+    )
+
+
+def _first_write(context: Context, body: Sequence[ast.stmt]) -> tuple[str, Place] | None:
+    """The first parameter or buffer that statements, or methods that they call, compute from the input."""
+    function = context.function
+    if function is None:
+        return None
+    given = {each.arg for each in parameters(function)[1:]}
+    found = _computed(context, function.body, body, given)
+    if found is not None:
+        return found
+    for call in (node for statement in body for node in nodes(statement) if isinstance(node, ast.Call)):
+        called = own_attribute(call.func)
+        inner = method(context, called) if called is not None else None
+        if inner is None or inner.function is None:
+            continue
+        names = [each.arg for each in parameters(inner.function)[1:]]
+        passed = {name for name, value in zip(names, call.args, strict=False) if _of_data(value, given)}
+        found = _computed(inner, inner.function.body, inner.function.body, passed)
+        if found is not None:
+            return found
+    return None
+
+
+def _computed(
+    context: Context, whole: Sequence[ast.stmt], body: Sequence[ast.stmt], given: set[str]
+) -> tuple[str, Place] | None:
+    """The first kept tensor that ``body``, a part of a function's body ``whole``, computes from ``given`` variables."""
+    data = set(given)
+    for statement in in_order(whole):
+        if isinstance(statement, ast.Assign) and _of_data(statement.value, data):
+            data |= {each.id for target in statement.targets for each in nodes(target) if isinstance(each, ast.Name)}
+    for statement in in_order(body):
+        target: ast.expr | None = None
+        value: ast.expr | None = None
+        match statement:
+            case ast.Assign(targets=[ast.Attribute(attr="data", value=target)], value=value):
+                pass
+            case ast.Assign(targets=[ast.Subscript(value=target)], value=value):
+                pass
+            case ast.Expr(value=ast.Call(args=[value, *_]) as call):
+                target = written(context, call)
+        if isinstance(target, ast.Attribute) and target.attr == "data":
+            target = target.value
+        name = own_attribute(target) if target is not None else None
+        if name is not None and value is not None and _of_data(value, data) and _is_kept(context, name):
+            return name, context.snippet.place(statement)
+    return None
+
+
+def _of_data(value: ast.expr, data: set[str]) -> bool:
+    """Whether an expression depends on the values of some variables, and not only on their sizes."""
+    if isinstance(value, ast.Attribute) and value.attr in NO_DATA:
+        return False
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in NO_DATA:
+        return False
+    if isinstance(value, ast.Call) and dotted(value.func) == "len":
+        return False
+    if isinstance(value, ast.Name):
+        return value.id in data
+    return any(_of_data(each, data) for each in ast.iter_child_nodes(value) if isinstance(each, ast.expr))
+
+
+def _is_kept(context: Context, name: str) -> bool:
+    """Whether an attribute is a parameter, or a buffer that the state dict holds."""
+    cls = context.cls
+    return cls is not None and (makes_parameter(context.project, cls, name) or _is_buffer(context, name))
+
+
+def _is_buffer(context: Context, name: str) -> bool:
+    constructor = method(context, "__init__")
+    for call in constructor.calls() if constructor is not None else ():
+        match call:
+            case ast.Call(func=ast.Attribute(attr="register_buffer"), args=[ast.Constant(value=given), *rest]):
+                if given == name:
+                    return len(rest) < 2 and not any(each.arg == "persistent" for each in call.keywords)
+    return False
+
+
+def _keeps_state(project: Project, cls: Defined) -> bool:
+    """Whether a class, or a base of it, may keep what is no parameter and no buffer with its state."""
+    order = project.mro(cls)
+    return order is None or any(
+        not OF_STATE.isdisjoint(base.definition.members)
+        or not OF_STATE.isdisjoint(base.module.usage(base.definition).last_called)
+        for base in order
+        if isinstance(base, Defined)
+    )
+
+
+def _given_elsewhere(context: Context, flag: str) -> bool:
+    """Whether code of the file gives the flag to another object than ``self``, as after a load."""
+    return any(owner != OBJECT for used in context.module.usages(flag) for owner in used.gives(flag))

@@ -1,0 +1,104 @@
+"""Models that get a second name, and whose parameters are then copied as if the two were different."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.syntax.context import Context
+from initaudit.finding import Place
+from initaudit.subjects.layers import SharedModel
+
+THE_SAME = {
+    "to", "cuda", "cpu", "half", "float", "double", "bfloat16", "type", "train", "eval", "requires_grad_",
+    "share_memory",
+}  # fmt: skip
+"""Methods of a module that return the module itself."""
+
+
+@reads(SharedModel, scope=Context, words="=", nearby="load_state_dict( copy_(")
+def shared_models(context: Context) -> Iterator[SharedModel]:
+    """``self.target = model.to(device)``, where ``self.policy`` is the same model and is copied to it."""
+    function = context.function
+    body = function.body if function is not None else context.snippet.body
+    held: dict[str, str] = {}
+    for statement in body:
+        match statement:
+            case ast.Assign(targets=[ast.Name() | ast.Attribute() as target], value=value):
+                name, model = ast.unparse(target), _itself(value)
+            case _:
+                continue
+        held = {other: of for other, of in held.items() if other != name and not _is_part(of, name)}
+        if model is None or _is_part(model, name):
+            continue
+        model = held.get(model, model)
+        others = [*(other for other, of in held.items() if of == model), model]
+        held[name] = model
+        for other in others:
+            if (copied := _copied(context, name, other)) is not None:
+                yield SharedModel(place=context.snippet.place(statement), name=name, other=other, copied=copied)
+                break
+
+
+def _is_part(model: str, name: str) -> bool:
+    """Whether a model is what a name stands for, or a part of it."""
+    return model == name or model.startswith((f"{name}.", f"{name}["))
+
+
+def _itself(value: ast.expr) -> str | None:
+    """The model that an expression is, without calls that return it; None for one that may be new."""
+    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in THE_SAME:
+        value = value.func.value
+    part = value
+    while isinstance(part, ast.Attribute | ast.Subscript):
+        if isinstance(part, ast.Subscript) and not isinstance(part.slice, ast.Constant):
+            return None
+        part = part.value
+    return ast.unparse(value) if isinstance(part, ast.Name) else None
+
+
+def _copied(context: Context, name: str, other: str) -> Place | None:
+    """Where the code that sees both names copies the parameters of one to the other, if it binds each only once."""
+    snippet = context.snippet
+    if context.cls is not None and name.startswith("self.") and other.startswith("self."):
+        whole = context.module.quiet_snippet(context.cls.definition.start, context.cls.definition.end)
+        snippet = whole if whole is not None else snippet
+    bound = [
+        ast.unparse(node)
+        for node in snippet.nodes
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store)
+    ]
+    if bound.count(name) != 1 or bound.count(other) > 1:
+        return None
+    for node in snippet.nodes:
+        match node:
+            case ast.Call(
+                func=ast.Attribute(attr="load_state_dict", value=to),
+                args=[ast.Call(func=ast.Attribute(attr="state_dict", value=of)), *_],
+            ) if {ast.unparse(to), ast.unparse(of)} == {name, other}:
+                return snippet.place(node)
+            case ast.For(iter=ast.Call(func=ast.Name(id="zip"), args=[first, second])) if _writes(node) and {
+                _of_parameters(first),
+                _of_parameters(second),
+            } == {name, other}:
+                return snippet.place(node.iter)
+    return None
+
+
+def _of_parameters(walk: ast.expr) -> str | None:
+    """The model whose parameters an expression walks over."""
+    match walk:
+        case ast.Call(func=ast.Attribute(attr="parameters", value=model)):
+            return ast.unparse(model)
+    return None
+
+
+def _writes(loop: ast.For) -> bool:
+    """Whether a loop copies to what it walks over."""
+    return any(
+        (isinstance(node, ast.Attribute) and node.attr == "copy_")
+        or (isinstance(node, ast.Attribute) and node.attr == "data" and isinstance(node.ctx, ast.Store))
+        for node in nodes(loop)
+    )

@@ -1,0 +1,84 @@
+"""INI509: two names for one model, where its parameters are copied from one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.subjects.layers import SharedModel
+
+
+class CopyOfItself(Rule[SharedModel]):
+    """
+    ## What it does
+    Reports a second name for a model (`self.target = model.to(device)`) if the code then copies the parameters of the model
+    from one name to the other, as for a target network or a moving average.
+
+    ## Why is this bad?
+    `to`, `cuda`, `train` and `eval` return the module itself. Both names stand for one network: the copy changes nothing, and
+    the target moves with every step of the optimizer.
+
+    ## Example
+    ```python
+    self.policy = model.to(device)
+    self.target = model.to(device)
+    self.target.load_state_dict(self.policy.state_dict())
+    ```
+
+    ## Use instead
+    ```python
+    self.policy = model.to(device)
+    self.target = copy.deepcopy(self.policy)
+    ```
+
+    ## Known problems
+    Only assignments of one function are compared, and only copies in the same class or function are seen.
+
+    ## References
+    - [The report in easy-rl](https://github.com/datawhalechina/easy-rl/issues/140)
+    - [nn.Module.to](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.to)
+    """
+
+    code = "INI509"
+    name = "copy-of-itself"
+    category = Category.CORRECTNESS
+    severity = Severity.ERROR
+    observers = ANALYZER
+    subject = SharedModel
+    invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Agent:
+                def __init__(self, model, device):
+                    self.policy = model.to(device)
+                    self.target = model.to(device)
+                    self.target.load_state_dict(self.policy.state_dict())
+            """,
+        ),
+    )
+    valid = (
+        Example(
+            source="""
+            import copy
+
+            from torch import nn
+
+            class Agent:
+                def __init__(self, model, device):
+                    self.policy = model.to(device)
+                    self.target = copy.deepcopy(model).to(device)
+                    self.target.load_state_dict(self.policy.state_dict())
+            """,
+        ),
+    )
+
+    def check(self, subject: SharedModel) -> Iterator[Finding]:
+        yield self.finding(
+            subject.place,
+            f"`{subject.name}` is the same object as `{subject.other}`, so copying the parameters from one to the other changes "
+            "nothing; make it by `copy.deepcopy`",
+            evidence=[Evidence(Observer.ANALYZER, f"they are copied at {subject.copied.seen_from(subject.place)}")],
+        )
