@@ -1,4 +1,4 @@
-"""INI222: a layer that initializes itself from its first input, and forgets that it has when it is loaded."""
+"""INI224: a layer that initializes itself from its first input, and forgets that it has when it is loaded."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class FlagNotInState(Rule[ForgottenFlag]):
     - [nn.Module.register_buffer](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_buffer)
     """
 
-    code = "INI222"
+    code = "INI224"
     name = "flag-not-in-state"
     category = Category.SUSPICIOUS
     severity = Severity.WARNING
