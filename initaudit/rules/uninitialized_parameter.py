@@ -9,6 +9,9 @@ from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.rules.raw_memory import filled, remedy, seen_when_built
 from initaudit.timeline import Coverage, Kind, Only, ParameterTimeline, at
 
+HARMLESS = (Only.TESTS, Only.CHECKPOINT, Only.NOBODY, Only.UNREAD)
+"""What makes it a note."""
+
 
 class UninitializedParameter(Rule[ParameterTimeline]):
     """
@@ -43,7 +46,8 @@ class UninitializedParameter(Rule[ParameterTimeline]):
     this affects fifteen parameters in vllm 0.33.0 and sglang 0.5.23. initaudit searches the whole repository for scripts
     that call an initializer; in an unpacked wheel, it cannot tell which other folders belong to the project.
     Of layers that `nn.utils.skip_init` creates, those are judged that have one weight and one bias, in classes.
-    It is a note if the class is part of an application, or a cell of a notebook, and nothing builds it.
+    It is a note if the class is part of an application, or a cell of a notebook, and nothing builds it, and if the class
+    has a forward and nothing reads the parameter.
 
     ## References
     - [torch.empty](https://docs.pytorch.org/docs/stable/generated/torch.empty.html)
@@ -130,7 +134,7 @@ class UninitializedParameter(Rule[ParameterTimeline]):
             allocation.place,
             self.message(subject, allocation.call, advice),
             evidence=[Evidence(subject.observer, self.seen(subject))],
-            severity=Severity.NOTE if subject.only in (Only.TESTS, Only.CHECKPOINT, Only.NOBODY) else None,
+            severity=Severity.NOTE if subject.only in HARMLESS else None,
             model=subject.model,
             parameter=subject.name,
             fix=filled(subject, advice),
@@ -156,6 +160,8 @@ class UninitializedParameter(Rule[ParameterTimeline]):
             return f"{allocated} and never initialized; only tests build its class" + (f" ({built})" if built else "")
         if subject.only is Only.NOBODY:
             return f"{allocated} and never initialized; nothing in the project builds its class"
+        if subject.only is Only.UNREAD:
+            return f"{allocated} and never initialized; nothing reads it"
         message = f"{allocated} and never initialized" + (f" (built at {built})" if built else "")
         if subject.forgotten:
             return f"{message}; `{subject.forgotten}` would initialize it, but nothing calls it"

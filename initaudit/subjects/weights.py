@@ -18,8 +18,9 @@ class WeightUse(Fact, frozen=True, kw_only=True):
     the weight in the built model, or the source of the product that it is a factor of. ``distribution`` is None when
     the scheme is known and the sizes are not; ``counted`` are then the fans that torch's initializers count.
     ``mean_alone`` is the source of the mean of a normal draw that is given nothing else. ``unbuilt`` says that no
-    program builds the class, which is not made for others. ``spectral`` says that it is complex, as the weights of
-    Fourier coefficients are.
+    program builds the class, which is not made for others. ``most`` is the largest number that a script, which alone
+    builds the class, gives for the name of ``fan_in``. ``spectral`` says that it is complex, as the weights of Fourier
+    coefficients are.
     """
 
     observer: Observer
@@ -37,6 +38,7 @@ class WeightUse(Fact, frozen=True, kw_only=True):
     normalized: bool = False
     mean_alone: str = ""
     unbuilt: bool = False
+    most: int | None = None
     spectral: bool = False
 
 

@@ -1040,15 +1040,15 @@ def test_what_a_class_that_its_script_does_not_build_draws_is_a_note(
 ) -> None:
     text = SHOWN_CLASS.format(values=values)
     assert told(net=f"{text}\n\n{RUNS[run].format('Net()')}") == [("net.py", code, "note")]
-    assert told(net=f"{text}\n\n{RUNS[run].format('Own(8, 8)')}") == [("net.py", code, severity)]
-    inside = text.replace("self.fc = nn.Linear(8, 8)", "self.fc = Own(8, 8)")
+    assert told(net=f"{text}\n\n{RUNS[run].format('Own(64, 64)')}") == [("net.py", code, severity)]
+    inside = text.replace("self.fc = nn.Linear(8, 8)", "self.fc = Own(64, 64)")
     assert told(net=f"{inside}\n\n{RUNS[run].format('Net()')}") == [("net.py", code, severity)]
 
 
 @pytest.mark.parametrize(
     "also",
     [
-        {"other": "from net import Own\n\nprint(Own(8, 8))\n"},
+        {"other": "from net import Own\n\nprint(Own(64, 64))\n"},
         {"other": "import net\n\nprint(getattr(net, input())(8, 8))\n"},
         {"setup": "from setuptools import setup\n\nsetup(name='net', py_modules=['net'])\n"},
         {"tool": "from net import Net, train\n\n\ndef fit():\n    return Net()\n"},
@@ -1064,6 +1064,65 @@ def test_what_others_may_build_weighs(also: dict[str, str]) -> None:
 )
 def test_a_file_that_only_tries_what_it_defines_is_for_others(rest: str) -> None:
     assert told(net=f"{SHOWN_CLASS.format(values='torch.randn(n, m)')}\n\n{rest}") == [("net.py", "INI407", "warning")]
+
+
+FEW = ["net = Own(8, 2)", "net, other = Own(4, 4), Own(15, 64)", "net = Own(m=64, n=8)"]
+MANY = [
+    "net = Own(16, 2)",
+    "net = Own(8, 8), Own(64, 8)",
+    "net = Own(n=64, m=8)",
+    "net = Own(len(x), 8)",
+    "net = [Own]",
+]
+
+
+@pytest.mark.parametrize(("build", "found"), [*((each, 0) for each in FEW), *((each, 1) for each in MANY)])
+def test_a_class_that_its_script_gives_few_inputs_may_keep_values_of_one(build: str, found: int) -> None:
+    text = SHOWN_CLASS.format(values="torch.randn(n, m)")
+    assert [each[1] for each in told(net=f"{text}\n\n{build}\nprint(net)\n")] == ["INI407"] * found
+
+
+@pytest.mark.parametrize("also", [{"other": "from net import Own\n\nprint(Own(64, 8))\n"}, {"setup": "setup()\n"}])
+def test_a_script_that_others_may_import_says_nothing_of_their_sizes(also: dict[str, str]) -> None:
+    text = SHOWN_CLASS.format(values="torch.randn(n, m)")
+    assert [each[1] for each in told(net=f"{text}\n\nnet = Own(8, 2)\nprint(net)\n", **also)] == ["INI407"]
+
+
+UNREAD = """import torch
+from torch import nn
+
+
+class Base(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.kept = nn.Parameter(torch.empty(n))
+        self.fc = nn.Linear(n, n)
+
+    def forward(self, x):
+        return {}
+
+
+"""
+
+
+@pytest.mark.parametrize("forward", ["self.fc(x)", "x + self.fc.weight", "[self.fc(each) for each in x]"])
+def test_raw_memory_that_nothing_reads_is_a_note(forward: str) -> None:
+    assert told(net=f"{UNREAD.format(forward)}Base(3)\n") == [("net.py", "INI101", "note")]
+
+
+@pytest.mark.parametrize(
+    ("forward", "rest", "also"),
+    [
+        ("x + self.kept", "", ""),
+        ("x + getattr(self, 'kept')", "", ""),
+        ("sum(x @ each for each in self.parameters())", "", ""),
+        ("self.fc(x)", "class Net(Base):\n    def forward(self, x):\n        return x + self.kept\n", ""),
+        ("self.fc(x)", "", "from net import Base\n\nprint(Base(3).kept)\n"),
+    ],
+)
+def test_raw_memory_that_something_may_read_is_an_error(forward: str, rest: str, also: str) -> None:
+    found = told(net=f"{UNREAD.format(forward)}{rest}Base(3)\n", other=also)
+    assert ("net.py", "INI101", "error") in found
 
 
 @pytest.mark.parametrize("draw", ["self.fc.weight.data.normal_()", "nn.init.normal_(self.fc.weight)"])

@@ -312,9 +312,11 @@ def _course(
 
     written = _written(storage, drawn, replaced)
     loaded = _written(storage, events, replaced)
-    if written is not None and decide(written, where) is True:
+    conditions = [exists, *(event.condition for event in events)]
+    known = all_of([where, any_of(_said(each, *conditions) for each in builds) if builds else TRUE])
+    if written is not None and decide(written, known) is True:
         return course(Fate.WRITTEN)
-    if loaded is not None and decide(loaded, where) is True:
+    if loaded is not None and decide(loaded, known) is True:
         return course(Fate.LOADED)
     if reason is not None:
         return course(Fate.UNKNOWN, why=reason)
@@ -343,14 +345,24 @@ def _may_hold(condition: Condition, given: Condition) -> bool:
 
 def _given(build: Build, asked: Condition) -> Condition:
     """A condition on parameters of the constructor in terms of what is passed, with what the constants of it say."""
+    return all_of([_said(build, asked), _replaced(asked, _known(build, asked))])
+
+
+def _said(build: Build, *asked: Condition) -> Condition:
+    """What the constants that are passed say about the tests in some conditions."""
+    known = [item for condition in asked for item in _known(build, condition).items()]
+    return all_of([Literal(atom, meant is TRUE) for atom, meant in known if meant in (TRUE, FALSE)])
+
+
+def _known(build: Build, asked: Condition) -> dict[Atom, Condition]:
+    """What the tests of a condition mean, by the values that are passed."""
     known: dict[Atom, Condition] = {}
     for atom in atoms(asked):
         value = build.passed.get(atom.subject or atom.text)
         meant = _meant(atom, value) if value is not None else None
         if meant is not None:
             known[atom] = meant
-    said = [Literal(atom, meant is TRUE) for atom, meant in known.items() if meant in (TRUE, FALSE)]
-    return all_of([*said, _replaced(asked, known)])
+    return known
 
 
 def _replaced(condition: Condition, known: dict[Atom, Condition]) -> Condition:

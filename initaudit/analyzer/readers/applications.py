@@ -98,12 +98,18 @@ def _knows_classes(base: Defined) -> bool:
 
 def _is_private(project: Project, module: Module) -> bool:
     """Whether a file is a script that trains something, and that nothing imports."""
-    if not is_program(project, module) or Scope(module, None).is_test or importing(project, module) != {module}:
+    if not is_alone(project, module):
         return False
     classes = {(each.start, each.end) for each in module.outline.classes()}
     there = {name for part in module.parts() if part not in classes for name in module.usage_of(*part).names}
-    trains = any(name in TRAINS or name.startswith("train") for name in there)
-    return trains and not _is_distributed(project, module)
+    return any(name in TRAINS or name.startswith("train") for name in there)
+
+
+def is_alone(project: Project, module: Module) -> bool:
+    """Whether a file is a script, no test, that nothing imports and nobody installs."""
+    if not is_program(project, module) or Scope(module, None).is_test or importing(project, module) != {module}:
+        return False
+    return not _is_distributed(project, module)
 
 
 def is_notebook(module: Module) -> bool:

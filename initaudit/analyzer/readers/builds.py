@@ -23,6 +23,46 @@ def is_built(project: Project, cls: Defined, files: set[Module] | None = None) -
     return any(True for module in files or importing(project, cls.module) for _ in _builds(module, cls))
 
 
+def largest_given(cls: Defined, name: str) -> int | None:
+    """The largest number that the calls of a class in its file give for a parameter of its constructor.
+
+    None where some call gives anything else, and where the class is named other than to call it.
+    """
+    init = cls.definition.members.get("__init__")
+    found = cls.module.function(init) if init is not None else None
+    calls = list(_named(cls))
+    if found is None or not calls:
+        return None
+    known = found[1].args
+    names = [each.arg for each in (*known.posonlyargs, *known.args)][1:]
+    at = names.index(name) if name in names else -1
+    numbers = [_number(call, name, at) for call in calls]
+    return max(each or 0 for each in numbers) if None not in numbers else None
+
+
+def _named(cls: Defined) -> Iterator[ast.Call | None]:
+    """The calls of a class in its file, outside of it; None for what names it and is none."""
+    name, own = cls.definition.name, cls.definition
+    for scope in scopes_holding(cls.module, ((name,),)):
+        snippet = cls.module.snippet(scope.start, scope.end)
+        if snippet is None:
+            yield None
+        elif not own.start <= scope.start <= own.end:
+            calls = {id(node.func): node for node in snippet.nodes if isinstance(node, ast.Call)}
+            yield from (calls.get(id(node)) for node in snippet.nodes if isinstance(node, ast.Name) and node.id == name)
+
+
+def _number(call: ast.Call | None, name: str, at: int) -> int | None:
+    """The whole number that a call gives for a parameter, by its name or in its place."""
+    given = {each.arg: each.value for each in call.keywords} if call is not None else {}
+    if call is not None and 0 <= at < len(call.args) and not any(isinstance(each, ast.Starred) for each in call.args):
+        given[name] = call.args[at]
+    match given.get(name):
+        case ast.Constant(value=int(number)):
+            return number
+    return None
+
+
 def is_always_loaded(project: Project, cls: Defined) -> bool:
     """Whether every model with the class that the project makes gets a checkpoint before anything else has it.
 

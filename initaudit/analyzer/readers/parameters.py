@@ -38,6 +38,7 @@ from initaudit.analyzer.programs.verdict import Verdict, judge
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.applications import is_never_built
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.unread import is_unread_anywhere
 from initaudit.analyzer.snippets import FunctionNode, dotted, nodes
 from initaudit.analyzer.symbolic.conditions import decide
 from initaudit.analyzer.symbolic.values import Storage
@@ -216,6 +217,8 @@ def _allocated_raw(construction: Construction, by: str | None, *, written: bool)
         storage.writes += [event for event in verdict.by if event not in storage.writes]
         if verdict == Verdict(Coverage.NEVER) and entry.kind is Kind.PARAMETER and _is_never_built(construction):
             verdict = Verdict(Coverage.NEVER, only=Only.NOBODY)
+        if verdict.coverage is Coverage.NEVER and verdict.only is None and _is_unread(construction, entry):
+            verdict = dataclasses.replace(verdict, only=Only.UNREAD)
         decision = verdict.coverage, verdict.gap
         name = writing[0].definition.name if writing and verdict.coverage is not Coverage.WRITTEN else None
         result = timeline(construction, entry, decision, name, built=verdict.built, only=verdict.only)
@@ -315,6 +318,11 @@ def _takes_by_text(call: ast.Call, name: str) -> bool:
         case ast.Call(func=ast.Name(id="getattr"), args=[ast.Name(id="self"), *_]):
             return True
     return False
+
+
+def _is_unread(construction: Construction, entry: Registered) -> bool:
+    name = entry.name.partition(".")[0]
+    return entry.kind is Kind.PARAMETER and is_unread_anywhere(construction.run.project, construction.cls, name)
 
 
 def _is_never_built(construction: Construction) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.unread import is_unread
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.subjects.lost_writes import RegisteredTwice
 
@@ -28,22 +28,5 @@ def registered_twice(context: Context) -> Iterator[RegisteredTwice]:
                     model=context.cls.qualname,
                     name=name,
                     other=other,
-                    unread=_is_unread(context.cls, name),
+                    unread=is_unread(context.cls, name),
                 )
-
-
-def _is_unread(cls: Defined, name: str) -> bool:
-    """Whether a class has a forward, and neither it nor anything else in its file reads an attribute."""
-    module = cls.module
-    read = any(name in used.read for used in module.usages(name))
-    snippets = (module.quiet_snippet(start, end) for start, end in module.parts_naming(name))
-    taken = any(_takes(node, name) for snippet in snippets if snippet is not None for node in snippet.nodes)
-    return "forward" in cls.definition.members and not read and not taken
-
-
-def _takes(node: ast.AST, name: str) -> bool:
-    """Whether a call takes an attribute by its name as a text."""
-    match node:
-        case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value=text), *_]):
-            return bool(text == name)
-    return False

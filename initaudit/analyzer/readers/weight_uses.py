@@ -21,8 +21,9 @@ from initaudit.analyzer.constructor import (
 )
 from initaudit.analyzer.programs.graph import is_template
 from initaudit.analyzer.programs.promise import surroundings
-from initaudit.analyzer.readers.applications import is_never_built
+from initaudit.analyzer.readers.applications import is_alone, is_never_built
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.builds import largest_given
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.starts import SCHEMES, is_final, start_of
 from initaudit.analyzer.symbolic.values import Constant, Origin, Storage, Symbol, Value
@@ -47,7 +48,15 @@ def weight_uses(cls: Class) -> Iterator[WeightUse]:
     """Every weight of a class that is drawn once, whatever the path, and only multiplied by."""
     for found, use in (weights := Weights.of(cls)).uses:
         if weights.is_final(found):
-            yield msgspec.structs.replace(use, unbuilt=weights.is_never_built)
+            most = _largest(cls, use.fan_in)
+            yield msgspec.structs.replace(use, unbuilt=weights.is_never_built, most=most)
+
+
+def _largest(cls: Class, size: Extent) -> int | None:
+    """The largest number that a script gives its own class for a size that is a parameter of the constructor."""
+    if not isinstance(size, str) or not size.isidentifier() or not is_alone(cls.project, cls.module):
+        return None
+    return largest_given(cls.defined, size)
 
 
 class Weights:

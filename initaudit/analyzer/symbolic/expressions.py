@@ -544,6 +544,8 @@ def _equal(run: Run, left: Value, right: Value, node: ast.Compare) -> Condition:
         return TRUE if left is right else FALSE
     if isinstance(left, Symbol | Size) and isinstance(right, Constant):
         return Literal(Atom(f"{left.text} == {right.value!r}", left.text, repr(right.value)))
+    if isinstance(left, Symbol) and left == right and left.text.isidentifier():
+        return TRUE  # an argument that an attribute was set to is compared with itself
     if isinstance(left, Symbol | Size) and isinstance(right, Symbol | Size | Class | Api):
         return Literal(Atom(f"{left.text} == {text(right)}", left.text, text(right)))
     return Literal(Atom(ast.unparse(node)))
