@@ -43,10 +43,11 @@ class InitializerNeverCalled(Rule[UncalledInitializer]):
     ```
 
     ## Known problems
-    A public method may be meant for users of a library. `reset_parameters`, which frameworks call, is reported only if a class
-    in the same file calls its own and nothing calls any other. A method is not reported if the bases of its class cannot be
-    read, or if every object of the class gets a checkpoint at once. It is a note if another method of the class fills the
-    object from a checkpoint.
+    A public method may be meant for users of a library. `reset_parameters`, which frameworks call, is reported only if
+    a class in the same file calls its own and nothing calls any other. A method is not reported if the bases of its
+    class cannot be read, or if every object of the class gets a checkpoint at once. It is a note if another method of
+    the class fills the object from a checkpoint, or if a program that builds the model initializes its layers in
+    another way.
 
     ## References
     - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
@@ -140,10 +141,12 @@ class InitializerNeverCalled(Rule[UncalledInitializer]):
         message = f"nothing in the project calls `{subject.name}`, so it initializes nothing"
         if subject.siblings:
             message += f"; {', '.join(f'`{name}`' for name in subject.siblings)} call theirs"
+        if subject.drawn:
+            message += "; the code that builds the model initializes its layers instead"
         yield self.finding(
             subject.place,
             message,
             model=subject.model,
-            severity=Severity.NOTE if subject.loaded else None,
+            severity=Severity.NOTE if subject.loaded or subject.drawn else None,
             evidence=[Evidence(Observer.ANALYZER, f"no file of the project mentions this {what}")],
         )

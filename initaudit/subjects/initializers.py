@@ -63,7 +63,8 @@ class UncalledInitializer(Fact, frozen=True, kw_only=True):
 
     ``model`` is the class, ``siblings`` are classes of the same project whose method of this name is called, and
     ``built`` is a place of the project that makes an object of the class. ``loaded`` says that another method of the
-    class, which the project calls, fills the object from a checkpoint.
+    class, which the project calls, fills the object from a checkpoint, and ``drawn`` that a program that builds it
+    initializes its layers.
     """
 
     place: Place
@@ -72,6 +73,7 @@ class UncalledInitializer(Fact, frozen=True, kw_only=True):
     siblings: tuple[str, ...] = ()
     built: Place | None = None
     loaded: bool = False
+    drawn: bool = False
 
 
 class Runs(Enum):

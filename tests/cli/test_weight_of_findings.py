@@ -821,6 +821,56 @@ def test_an_initializer_that_is_left_weighs_where_nothing_fills_the_object(load:
     assert found == [("backbone.py", "INI213", "warning")]
 
 
+COUPLING = """from torch import nn
+
+
+class Coupling(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(n, n), nn.Tanh())
+
+        def init(m):
+            if isinstance(m, nn.Linear):
+                nn.init.orthogonal_(m.weight)
+
+    def forward(self, x):
+        return self.net(x)
+
+
+class Flow(nn.Sequential):
+    def forward(self, x):
+        return super().forward(x)
+"""
+WALK = "for m in {}.modules():\n    if isinstance(m, nn.Linear):\n        nn.init.orthogonal_(m.{})\n"
+MAKES = "from torch import nn\nfrom flows import Coupling, Flow\n\n"
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "nn.Sequential(Coupling(4), Coupling(4))",
+        "Flow(Coupling(4), Coupling(4))",
+        "Flow(*[Coupling(4) for _ in range(5)])",
+    ],
+)
+def test_an_initializer_that_is_left_where_a_program_draws_all_layers_is_a_note(made: str) -> None:
+    main = f"{MAKES}net = {made}\n{WALK.format('net', 'weight')}print(net)\n"
+    assert told(flows=COUPLING, main=main) == [("flows.py", "INI213", "note")]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "print(net)\n",
+        WALK.format("net", "bias.data"),
+        f"other = nn.Linear(4, 4)\n{WALK.format('other', 'weight')}print(net)\n",
+    ],
+)
+def test_an_initializer_that_is_left_weighs_where_no_program_draws_the_weights(rest: str) -> None:
+    found = told(flows=COUPLING, main=f"{MAKES}net = Flow(Coupling(4), Coupling(4))\n{rest}")
+    assert ("flows.py", "INI213", "warning") in found
+
+
 # Classes that nobody builds
 
 VENDORED = """import torch

@@ -314,14 +314,29 @@ def _tests_last(surrounding: Around) -> list[tuple[int, Scope]]:
 
 def initialize(construction: Construction) -> None:
     """Leave the layers of an object as the first program of its file does that initializes any of them."""
-    surrounding = around(construction.run.project, construction.cls, in_file=True)
+    _initializes(construction, around(construction.run.project, construction.cls, in_file=True))
+
+
+def drawn_by_programs(project: Project, cls: Defined) -> bool:
+    """Whether some program that builds a class draws the weights of its layers after their constructors."""
+    if unreadable_base(project, cls) is not None:
+        return False
+    construction = construct(project, cls)
+    weights = [storage for storage in _memory(construction) if len(storage.shape or ()) > 1]
+    before = [len(storage.writes) for storage in weights]
+    return _initializes(construction, surroundings(construction)) and before != [len(each.writes) for each in weights]
+
+
+def _initializes(construction: Construction, surrounding: Around) -> bool:
+    """Whether some of the code around a class initializes a layer of an object; it is followed until one does."""
     tensors = list(_memory(construction))
     for scope in surrounding.scopes[:MAX_PROGRAMS]:
         before = [len(storage.writes) for storage in tensors]
         if _may_initialize(scope, DRAWING if scope.defined in surrounding.holding else INITIALIZING):
             follow(construction, [], scope, surrounding)
         if before != [len(storage.writes) for storage in tensors]:
-            return
+            return True
+    return False
 
 
 def _may_initialize(scope: Scope, words: Words) -> bool:

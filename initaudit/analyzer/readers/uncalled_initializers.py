@@ -9,6 +9,7 @@ import msgspec
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.frameworks import CALLED_BY_FRAMEWORK, LIGHTNING_HOOKS, LIGHTNING_MODULES, RESETS
+from initaudit.analyzer.programs.verdict import drawn_by_programs
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.readers.applications import is_program
 from initaudit.analyzer.readers.base import reads
@@ -54,6 +55,7 @@ def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
         model=context.cls.qualname if context.cls is not None else None,
         siblings=tuple(dict.fromkeys(calls.siblings))[:SIBLINGS],
         loaded=context.cls is not None and _is_filled_by_another(calls, context.cls, function.name),
+        drawn=context.cls is not None and drawn_by_programs(project, context.cls),
     )
 
 
@@ -82,7 +84,12 @@ def nested_initializers(context: Context) -> Iterator[UncalledInitializer]:
             continue
         read = any(isinstance(each, ast.Name) and each.id == name for each in context.walk())
         if not read and not _reads_all(context) and _draws(context, node, given):
-            yield UncalledInitializer(place=_header(context, node), name=name, model=context.cls.qualname)
+            yield UncalledInitializer(
+                place=_header(context, node),
+                name=name,
+                model=context.cls.qualname,
+                drawn=drawn_by_programs(context.project, context.cls),
+            )
 
 
 def _reads_all(context: Context) -> bool:

@@ -227,6 +227,9 @@ def _construct_in_program(
             if run.project.method(cls, "__init__") != following.constructor:
                 _run_constructor(run, built, args, keywords, origin)
         return built
+    if instance.external in torch_api.SEQUENCES and not isinstance(run.project.method(cls, "__init__"), Defined):
+        run.call(modules.inherited(run, instance, "__init__", instance.external), args, keywords, origin)
+        return instance
     is_given_one = any(isinstance(value, Instance | Tensor) for value in (*args, *keywords.values()))
     if cls not in run.holding and (instance.external is not None or not (is_given_one or following.uses(cls))):
         return _opaque(cls, instance.external, args, origin)
