@@ -12,8 +12,8 @@ from initaudit.subjects.registration import MovedParameter
 class UnregisteredParameter(Rule[MovedParameter]):
     """
     ## What it does
-    Reports `self.w = nn.Parameter(values).to(device)` in the constructor of a module, and other operations on a new parameter
-    whose result takes its place. Also reports `w = torch.zeros(3, requires_grad=True).to(device)` if an optimizer is given `w`
+    Reports `self.w = nn.Parameter(values).to(device)` in the constructor of a module, or later if the constructor sets
+    `self.w` to None, and other operations on a new parameter whose result takes its place. Also reports `w = torch.zeros(3, requires_grad=True).to(device)` if an optimizer is given `w`
     or its gradient is read.
 
     ## Why is this bad?

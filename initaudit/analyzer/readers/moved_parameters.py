@@ -33,8 +33,11 @@ class Moved:
 
 @reads(MovedParameter, scope=Context, words="Parameter(")
 def moved_parameters(context: Context) -> Iterator[MovedParameter]:
-    """Attributes of a module that its constructor gives the result of an operation on a new parameter."""
-    if context.cls is None or not _constructs(context):
+    """Attributes that are given the result of an operation on a new parameter, while a module is made or later."""
+    if context.cls is None:
+        return
+    constructs, later = _constructs(context), _left_for_later(context)
+    if not constructs and not later:
         return
     for node in context.walk():
         registers = False
@@ -44,11 +47,13 @@ def moved_parameters(context: Context) -> Iterator[MovedParameter]:
                 | ast.AnnAssign(target=ast.Attribute() as target, value=ast.expr() as value)
             ) if (name := own_attribute(target)) is not None and not _is_taken_up(context, target, name):
                 text = f"self.{name}"
-            case ast.Call(func=ast.Name(id="setattr"), args=[ast.Name(id="self"), name_of, value]):
+                if not constructs and name not in later:
+                    continue
+            case ast.Call(func=ast.Name(id="setattr"), args=[ast.Name(id="self"), name_of, value]) if constructs:
                 text = f"setattr(self, {context.snippet.source(name_of)})"
             case ast.Call(
                 func=ast.Attribute(value=ast.Name(id="self"), attr="register_parameter"), args=[name_of, value]
-            ):
+            ) if constructs:
                 text, registers = context.snippet.source(name_of), True
             case _:
                 continue
@@ -97,6 +102,21 @@ def _constructs(context: Context) -> bool:
         return True
     constructor = method(context, "__init__")
     return constructor is not None and any(own_attribute(call.func) == function.name for call in constructor.calls())
+
+
+def _left_for_later(context: Context) -> set[str]:
+    """The attributes that a module's constructor sets to None, for another method to make them."""
+    if context.cls is None or not context.project.is_module_class(context.cls):
+        return set()
+    constructor = method(context, "__init__")
+    statements = constructor.walk() if constructor is not None else ()
+    return {
+        name
+        for node in statements
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and node.value.value is None
+        for target in node.targets
+        if (name := own_attribute(target)) is not None
+    }
 
 
 def _is_taken_up(context: Context, target: ast.Attribute, name: str) -> bool:
