@@ -477,7 +477,7 @@ def _conclude(
     if output.show_unknown or output.verbose:
         for one in report.unread:
             _log(printable(f"{one.place.filename}:{position(one.place)}: skipped: {one.reason}"))
-    for line in hints.messages(report.observations, report.configure, quiet=output.quiet):
+    for line in hints.messages(report.observations, report.remarks, quiet=output.quiet):
         _log(printable(line))
     if not output.quiet:
         for warning in report.warnings:

@@ -156,8 +156,19 @@ def not_built(left: Left) -> Observation:
     return Observation(observer=Observer.PROBE, source=left.cls.target, built=False, undecided=(doubt,))
 
 
-def to_configure(left: Iterable[Left]) -> Iterator[str]:
-    """Yield the lines of a configuration that builds what was left; arguments have to be filled in."""
+def remarks(unread: Mapping[str, str], left: Sequence[Left]) -> Iterator[str]:
+    """Yield lines about the files that were not imported, with one reason for each kind, and what to configure.
+
+    ``unread`` are the reasons by file. Arguments of a configuration have to be filled in.
+    """
+    kinds: dict[str, list[str]] = {}
+    for filename, reason in unread.items():
+        kinds.setdefault(reason.partition(" raised ")[2].partition(" at ")[0] or reason, []).append(filename)
+    for files in kinds.values():
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        yield f"not imported: {files[0]}{more}: {unread[files[0]]}"
+    if left:
+        yield "not built; to build these, add to pyproject.toml:"
     for one in left:
         yield f"# {one.cls.target}: {one.reason}"
         yield "[[tool.initaudit.models]]"

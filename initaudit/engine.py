@@ -90,7 +90,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     ``separate`` lists the findings as they were before those with one cause became one: a baseline knows each of them.
     ``unread`` lists the parts of notebooks and Markdown that may be Python and were skipped. ``warnings`` are neither
-    findings nor errors. ``configure`` are the lines of a configuration for classes that were not built.
+    findings nor errors. ``remarks`` are lines about what was not built.
     """
 
     findings: tuple[Finding, ...]
@@ -101,7 +101,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     unread: tuple[Unread, ...] = ()
     warnings: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
-    configure: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return the findings, warnings and errors as text; empty on all ranks but the first."""
@@ -171,7 +171,7 @@ def run(task: Task, watches: Iterable[Watch]) -> Report:
         unread=unread,
         warnings=(*_not_built(observations, reported, named), *map(_warning, filter(_is_shown, undecided))),
         errors=tuple(errors),
-        configure=tuple(line for one in watched for line in one.configure),
+        remarks=tuple(line for one in watched for line in one.remarks),
         summary=Summary(
             files=len(task.filenames) - not_read,
             not_read=not_read,

@@ -9,13 +9,12 @@ from initaudit.finding import Applicability, Finding
 from initaudit.observation import Observation
 
 
-def messages(observations: Sequence[Observation], configure: Sequence[str], *, quiet: bool) -> Iterator[str]:
-    """Yield what the user has to know of a run, and unless ``quiet`` what to configure for what was not built."""
+def messages(observations: Sequence[Observation], others: Sequence[str], *, quiet: bool) -> Iterator[str]:
+    """Yield what the user has to know of each observation, and unless ``quiet`` the remarks about the whole run."""
     for seen in observations:
         yield from remarks(seen, quiet=quiet)
-    if configure and not quiet:
-        yield "not built; to build these, add to pyproject.toml:"
-        yield from configure
+    if not quiet:
+        yield from others
 
 
 def remarks(seen: Observation, *, quiet: bool) -> Iterator[str]:

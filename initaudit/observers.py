@@ -5,6 +5,7 @@ The observers themselves are imported when they are called.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ class Watched(msgspec.Struct, frozen=True):
     observer: Observer
     observations: tuple[Observation, ...]
     errors: tuple[str, ...] = ()
-    configure: tuple[str, ...] = ()  # lines of a configuration for what was not built
+    remarks: tuple[str, ...] = ()  # lines about what was not built
 
 
 Asking = Callable[[Observer], frozenset[Question]]
@@ -119,7 +120,7 @@ def discovering(
     """Return the probe for the module classes of these files, as far as their constructors can be given arguments.
 
     Tests and files without module classes are not imported. What is ``configured`` is built anyway. A class that is not
-    built is an observation, too, and has lines of a configuration.
+    built is an observation, too, and the remarks say what to configure for it.
     """
 
     def watch(asking: Asking) -> Watched:
@@ -141,13 +142,13 @@ def discovering(
         asked = asking(Observer.PROBE)
         built = seen([Target(spec=one.target, fed=True, questions=asked, root=folder) for one in plan.wholes])
         known, left = discovery.outcome(plan, [one if isinstance(one, Observation) else str(one) for one in built])
-        unread = [
-            discovery.not_imported(name, str(one))
+        unread = {
+            name: str(one).removeprefix(f"{name}:*: ")
             for name, one in zip(files, listed, strict=True)
             if isinstance(one, TargetError)
-        ]
-        observations = (*known, *unread, *map(discovery.not_built, left))
-        return Watched(Observer.PROBE, observations, configure=tuple(discovery.to_configure(left)))
+        }
+        others = (*itertools.starmap(discovery.not_imported, unread.items()), *map(discovery.not_built, left))
+        return Watched(Observer.PROBE, (*known, *others), remarks=tuple(discovery.remarks(unread, left)))
 
     return watch
 

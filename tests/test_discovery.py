@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from initaudit.discovery import initialized, planned
+from initaudit.discovery import initialized, planned, remarks
 from initaudit.finding import Place
 from initaudit.observation import ModuleClass
 
@@ -79,3 +79,14 @@ def test_the_top_level_of_a_file_is_no_target(tmp_path: Path) -> None:
     file.write_text("from models import Net\nnet = Net()\nnet.apply(init)\n", encoding="utf-8")
     ((_, place),) = initialized([found("Net")], [str(file)])
     assert (place.words, place.target) == (f"the top level of {file}", f"{file}:FUNCTION")
+
+
+def test_files_that_lack_one_package_are_one_line() -> None:
+    lacking = {
+        f"m{n}.py": f"importing m{n} raised ModuleNotFoundError: No module named 'x' at m{n}.py:1" for n in (1, 2)
+    }
+    lines = list(remarks({**lacking, "z.py": "importing z raised ValueError: no at z.py:3"}, []))
+    assert lines == [
+        "not imported: m1.py and 1 more: importing m1 raised ModuleNotFoundError: No module named 'x' at m1.py:1",
+        "not imported: z.py: importing z raised ValueError: no at z.py:3",
+    ]
