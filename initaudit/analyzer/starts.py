@@ -47,10 +47,8 @@ def _numbers(node: ast.AST) -> tuple[list[object], dict[str, object]]:
 
 
 def _number(node: ast.expr) -> float | None:
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        number = _number(node.operand)
-        return None if number is None else -number
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, int | float) else None
+    folded = fold(ast.unparse(node))
+    return folded.number if folded is not None else None
 
 
 def is_final(construction: Construction, found: Registered, *, held: bool = False) -> bool:

@@ -110,6 +110,22 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
                     return x
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.a = nn.Parameter(torch.full((784, 128), 1 / 784))
+                    self.b = nn.Parameter(torch.full((128, 10), 1 / 128))
+
+                def forward(self, x):
+                    return torch.relu(x @ self.a) @ self.b
+            """,
+            count=2,
+        ),
     )
     valid = (
         Example(

@@ -91,6 +91,26 @@ class InitializerNeverCalled(Rule[UncalledInitializer]):
                 print(net)
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 8)
+
+                def __init_weights__(self):
+                    nn.init.orthogonal_(self.fc.weight)
+
+                def forward(self, x):
+                    return self.fc(x)
+
+            net = Net()
+            torch.optim.SGD(net.parameters(), lr=0.1)
+            """,
+        ),
     )
     valid = (
         Example(
@@ -132,6 +152,35 @@ class InitializerNeverCalled(Rule[UncalledInitializer]):
             def init_weights(module, std=0.02):
                 if isinstance(module, nn.Linear):
                     nn.init.normal_(module.weight, std=std)
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.fc = nn.Linear(8, 8)
+                    self.__init_weights__()
+                    self.__start()
+
+                def __init_weights__(self):
+                    nn.init.orthogonal_(self.fc.weight)
+
+                def __start(self):
+                    nn.init.zeros_(self.fc.bias)
+
+                def __setstate__(self, state):
+                    super().__setstate__(state)
+                    nn.init.zeros_(self.fc.bias)
+
+                def forward(self, x):
+                    return self.fc(x)
+
+            net = Net()
+            torch.optim.SGD(net.parameters(), lr=0.1)
             """,
         ),
     )

@@ -54,7 +54,7 @@ class OverwrittenInitialization(Rule[Overwritten]):
     ## Known problems
     The probe runs this rule only with `--preview`, because some of the values that it sees overwritten were not meant to stay.
     The analyzer compares code within one file, and assumes that an initializer that checks for marks, for the class or for
-    the attribute leaves the constant alone. Of loaded weights it reports nothing in timm 1.0.31, torch_geometric 2.8.1 and 59
+    the attribute leaves the constant alone. Of loaded weights it reports nothing in timm 1.0.31, torch_geometric 2.8.1 and 60
     repositories of users.
 
     ## References

@@ -20,8 +20,11 @@ def skipped_on_meta(context: Context) -> Iterator[SkippedOnMeta]:
         return
     raw = tuple(_raw(context))
     for statement in in_order(function.body) if raw else ():
-        if not isinstance(statement, ast.If) or statement.orelse or not _asks_for_meta(statement.test):
+        if not isinstance(statement, ast.If) or statement.orelse:
             continue
+        asked = _asked_for_meta(statement.test)
+        if asked is None or asked in raw:
+            continue  # where that buffer is real it is written, and so are the others, which a loader treats alike
         if any(map(initializes, statement.body)):
             yield SkippedOnMeta(
                 place=context.snippet.place(statement.test),
@@ -31,19 +34,23 @@ def skipped_on_meta(context: Context) -> Iterator[SkippedOnMeta]:
             )
 
 
-def _asks_for_meta(test: ast.expr) -> bool:
-    """``not x.is_meta``, ``x.device.type != "meta"``."""
+def _asked_for_meta(test: ast.expr) -> str | None:
+    """The attribute that a test asks for: ``not self.x.is_meta``, ``self.x.device.type != "meta"``."""
     match test:
-        case ast.UnaryOp(op=ast.Not(), operand=ast.Attribute(attr="is_meta")):
-            return True
-        case ast.Compare(ops=[ast.NotEq()], comparators=[ast.Constant(value="meta")]):
-            return True
+        case ast.UnaryOp(op=ast.Not(), operand=ast.Attribute(attr="is_meta", value=asked)):
+            pass
+        case ast.Compare(left=asked, ops=[ast.NotEq()], comparators=[ast.Constant(value="meta")]):
+            pass
         case ast.Compare(
+            left=asked,
             ops=[ast.NotEq()],
             comparators=[ast.Call(func=ast.Attribute(attr="device"), args=[ast.Constant(value="meta")])],
         ):
-            return True
-    return False
+            pass
+        case _:
+            return None
+    names = [name for node in nodes(asked) if (name := own_attribute(node)) is not None]
+    return names[0] if names else None
 
 
 def _raw(context: Context) -> Iterator[str]:

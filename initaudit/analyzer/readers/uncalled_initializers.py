@@ -22,6 +22,15 @@ from initaudit.analyzer.syntax.walks import applied
 from initaudit.finding import Place
 from initaudit.subjects.initializers import UncalledInitializer
 
+MAGIC = {
+    "__post_init__",
+    "__attrs_post_init__",
+    "__init_subclass__",
+    "__set_name__",
+    "__reduce_ex__",
+    "__torch_function__",
+}
+"""Methods of several words that Python or a library calls by itself; others that look like them are called by name."""
 SPECIAL = {"forward", "extra_repr", "setup", "configure_model", "configure_optimizers", "build", "create", "make"}
 
 
@@ -112,7 +121,8 @@ def _is_filled_by_another(calls: Calls, cls: Defined, name: str) -> bool:
 
 def _may_be_forgotten(name: str) -> bool:
     """Whether a function of this name is called by name or not at all."""
-    return not name.startswith("__") and name not in SPECIAL and not name.startswith("test")
+    magic = name.startswith("__") and name.endswith("__") and ("_" not in name.strip("_") or name in MAGIC)
+    return not magic and name not in SPECIAL and not name.startswith("test")
 
 
 def _is_forgotten_reset(calls: Calls, cls: Defined) -> bool:
