@@ -53,12 +53,26 @@ def _written(context: Context, statement: ast.stmt) -> Iterator[ast.Attribute]:
 
 
 def _asks(test: ast.expr, name: str) -> bool:
-    """Whether a condition may be about a parameter, or about whether the layer has one."""
+    """Whether a condition may be about a parameter, or about whether the layer has one.
+
+    ``hasattr(m, "bias")`` holds for a bias that is None.
+    """
+    passed = [each.func for each in ast.walk(test) if isinstance(each, ast.Call) and _is_passed_by_none(each, name)]
     return any(
         (isinstance(node, ast.Attribute) and node.attr in (name, *torch_api.SWITCHES))
-        or (isinstance(node, ast.Name) and node.id in ("hasattr", "getattr", *torch_api.SWITCHES))
+        or (
+            isinstance(node, ast.Name) and node.id in ("hasattr", "getattr", *torch_api.SWITCHES) and node not in passed
+        )
         for node in ast.walk(test)
     )
+
+
+def _is_passed_by_none(call: ast.Call, name: str) -> bool:
+    """Whether a call asks whether a layer has an attribute of this name, whatever it holds."""
+    match call:
+        case ast.Call(func=ast.Name(id="hasattr"), args=[_, ast.Constant(value=asked)]):
+            return bool(asked == name)
+    return False
 
 
 def _met(context: Context, meaning: Meaning | None, name: str) -> ast.Call | None:

@@ -12,12 +12,14 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import defaults
 from initaudit.analyzer.syntax.context import Context, method, own_attribute
-from initaudit.analyzer.syntax.meaning import Meaning, What
+from initaudit.analyzer.syntax.meaning import Meaning, Names, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE
+from initaudit.analyzer.syntax.structure import constructed
 from initaudit.analyzer.syntax.walks import applied_names
 from initaudit.subjects.lost_writes import LeafWrite
 
@@ -44,7 +46,9 @@ def leaf_writes(context: Context) -> Iterator[LeafWrite]:
             continue
         for target, source in _written(step.statement):
             meaning = meanings.meaning(target, step.names)
-            if meaning is not None and _is_leaf(context, target, meaning):
+            if meaning is not None and (
+                _is_leaf(context, target, meaning) or _is_of_model(context, target, meaning, step.names)
+            ):
                 yield LeafWrite(
                     place=context.snippet.place(source),
                     source=context.snippet.source(source),
@@ -98,6 +102,26 @@ def _is_leaf(context: Context, target: ast.expr, meaning: Meaning) -> bool:
     if isinstance(tensor, ast.Name):
         return meaning.element or bool(meaning.kinds)
     return bool(meaning.kinds) and all(kind.startswith("torch.nn.") for kind in meaning.kinds)
+
+
+def _is_of_model(context: Context, target: ast.expr, meaning: Meaning, names: Names) -> bool:
+    """Whether what is written is the parameter of a torch layer that a model holds: ``net.emb.weight``."""
+    match _innermost(target):
+        case ast.Attribute(value=ast.Attribute(value=ast.Name(id=model), attr=held)):
+            made = names.get(model)
+        case _:
+            return False
+    if made is None or made.what is not What.MODULE or meaning.what is not What.PARAMETER or meaning.detached:
+        return False
+    call = ast.parse(made.source, mode="eval").body
+    cls = context.resolve(call.func) if isinstance(call, ast.Call) else None
+    if not isinstance(cls, Defined) or not cls.definition.is_class or not context.project.is_module_class(cls):
+        return False
+    part = constructed(context.project, cls).get(held)
+    kinds = [layer.kind for layer in part.layers if layer.depth == 0 and layer.derived is None] if part else []
+    known = part is not None and part.complete and len(part.layers) == len(kinds) == 1
+    plain = known and kinds[0].startswith("torch.nn.")
+    return plain and not _switches_off(cls.module, cls.definition.start, cls.definition.end)
 
 
 def _is_tensor_so_far(context: Context, tensor: ast.expr) -> bool:
