@@ -198,3 +198,15 @@ class PartialKernel(Fact, frozen=True, kw_only=True):
     source: str
     axis: int
     layer: str
+
+
+class DeadStart(Fact, frozen=True, kw_only=True):
+    """A statement that sets the weight of a layer without a bias, or with one of zeros, to zero, before a ReLU.
+
+    ``layer`` and ``rectifier`` are the sources of both, ``sequence`` is where one follows the other.
+    """
+
+    place: Place
+    layer: str
+    rectifier: str
+    sequence: Place

@@ -1,0 +1,97 @@
+"""Layers that start at zero right before a ReLU, so that no gradient ever reaches them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.structure import without
+from initaudit.analyzer.syntax.walks import written
+from initaudit.subjects.weights import DeadStart
+
+RECTIFIERS = {"torch.nn.ReLU", "torch.nn.ReLU6"}
+"""Activations whose gradient is zero at zero."""
+
+REDRAWS = {"apply", "parameters", "named_parameters", "modules", "named_modules", "load_state_dict", "reset_parameters"}
+"""Methods by which code may reach every layer of an object."""
+
+
+@reads(DeadStart, scope=Context, words=("ReLU( ReLU6(", "zeros_( zero_( constant_( fill_("), nearby="Sequential(")
+def dead_starts(context: Context) -> Iterator[DeadStart]:
+    """``nn.init.zeros_(out.weight)``, where ``nn.Sequential`` puts ``out``, which has no bias, before ``nn.ReLU()``."""
+    function = context.function
+    body = function.body if function is not None else context.snippet.body
+    zeroed = dict(_zeroed(context, body)) if not _may_draw_again(context) else {}
+    for call, holder in _sequences(context) if zeroed else ():
+        for position, (layer, rectifier) in enumerate(zip(call.args, call.args[1:], strict=False)):
+            if not isinstance(rectifier, ast.Call) or context.canonical(rectifier.func) not in RECTIFIERS:
+                continue
+            name, made = _made(context, layer, f"{holder}[{position}]")
+            kind = (context.canonical(made.func) or "").removeprefix("torch.nn.") if made is not None else ""
+            at = zeroed.get(f"{name}.weight")
+            if made is None or at is None or kind not in torch_api.LINEAR_LIKE or _mentions(context, name) > 1:
+                continue
+            if without(kind, made, "bias") or f"{name}.bias" in zeroed:
+                yield DeadStart(
+                    place=context.snippet.place(at),
+                    layer=name,
+                    rectifier=context.snippet.source(rectifier),
+                    sequence=context.snippet.place(call),
+                )
+
+
+def _may_draw_again(context: Context) -> bool:
+    """Whether code calls something that may initialize all layers of an object."""
+    called = [ast.unparse(call.func) for call in context.calls() if not _is_of_torch(context, call)]
+    names = [each.rpartition(".")[2] for each in called]
+    return any(name in REDRAWS or ("init" in name and name != "__init__") for name in names)
+
+
+def _is_of_torch(context: Context, call: ast.Call) -> bool:
+    return (context.canonical(call.func) or "").startswith(torch_api.INIT)
+
+
+def _sequences(context: Context) -> Iterator[tuple[ast.Call, str]]:
+    """The sequences that are given a name, and that name."""
+    for node in context.walk():
+        match node:
+            case ast.Assign(targets=[target], value=ast.Call(func=function) as call):
+                if context.canonical(function) == "torch.nn.Sequential":
+                    yield call, ast.unparse(target)
+            case _:
+                pass
+
+
+def _made(context: Context, layer: ast.expr, item: str) -> tuple[str, ast.Call | None]:
+    """What a layer of a sequence is called, and the only call that makes it."""
+    if isinstance(layer, ast.Call):
+        return item, layer
+    name = ast.unparse(layer)
+    made = [
+        node.value
+        for node in context.walk()
+        if isinstance(node, ast.Assign) and any(ast.unparse(target) == name for target in node.targets)
+    ]
+    return name, made[0] if len(made) == 1 and isinstance(made[0], ast.Call) else None
+
+
+def _zeroed(context: Context, body: Sequence[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
+    """The parameters that statements set to zero, without a condition."""
+    for statement in body:
+        match statement:
+            case ast.Expr(value=ast.Call(func=function, args=args) as call):
+                target = written(context, call)
+            case _:
+                continue
+        last = ast.unparse(function).rpartition(".")[2]
+        value = args[-1] if args and last in ("constant_", "fill_") else None
+        if last in ("zeros_", "zero_") or (isinstance(value, ast.Constant) and value.value == 0):
+            yield ast.unparse(target).removesuffix(".data") if target is not None else "", statement
+
+
+def _mentions(context: Context, name: str) -> int:
+    """How often the code names the weight of a layer."""
+    return sum(isinstance(node, ast.Attribute) and ast.unparse(node) == f"{name}.weight" for node in context.walk())
