@@ -96,7 +96,7 @@ def test_flags_override_a_configuration(rules: dict[str, AnyRule]) -> None:
     ("selector", "hint"),
     [
         ("INI1001", "did you mean `INI101`?"),
-        ("INI51", "did you mean `INI501`?"),
+        ("INI52", "did you mean `INI502`?"),
         ("IN101", "did you mean `INI101`?"),
         ("corectness", "did you mean `correctness`?"),
         ("uninitialised-paramater", "did you mean `uninitialized-parameter`?"),
