@@ -54,8 +54,9 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
             continue
         walked = _reaches_linear(context, meaning, step)
         of_init = (context.canonical(call.func) or "").startswith(torch_api.INIT)
-        if not of_init and not isinstance(call.func, ast.Attribute):
-            continue  # a function of the file, with a deviation of its own
+        given = any(node is target for argument in call.args for node in nodes(argument))
+        if not of_init and (given or not isinstance(call.func, ast.Attribute)):
+            continue  # a function of the project, with a deviation of its own
         numbers = _numbers(call, of_init=of_init)
         by = f"{'init' if of_init else 'Tensor'}.{last.rstrip('_')}_"
         if isinstance(step.statement, ast.Assign):

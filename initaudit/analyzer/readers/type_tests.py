@@ -62,7 +62,8 @@ def _type_tests(context: Context, expression: ast.AST, names: Names) -> Iterator
                         context, node, "never true", f"isinstance({subject}, {context.snippet.source(kind)})"
                     )
             case ast.Call(func=ast.Name(id="issubclass"), args=[ast.Name(id=subject), kinds]):
-                if _is_module(subject, names) and any(map(context.is_module_class, alternatives(kinds))):
+                of_module = any(map(context.is_module_class, alternatives(kinds)))
+                if _is_module(subject, names) and of_module and not _may_be_class(context, subject):
                     mended = f"isinstance({subject}, {context.snippet.source(kinds)})"
                     yield _type_test(context, node, "raises TypeError, since it asks for a class", mended)
             case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=subject), kinds]):
@@ -100,6 +101,19 @@ def _type_tests(context: Context, expression: ast.AST, names: Names) -> Iterator
             ):
                 if _is_module(subject, names) and kinds.elts and all(map(context.is_module_class, kinds.elts)):
                     yield _type_test(context, node, "never true", _among(context, subject, kinds.elts))
+
+
+def _may_be_class(context: Context, subject: str) -> bool:
+    """Whether code asks if a name is bound to a class."""
+    for call in context.calls():
+        match call:
+            case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=tested), kinds]) if tested == subject:
+                if any(isinstance(kind, ast.Name) and kind.id == "type" for kind in alternatives(kinds)):
+                    return True
+            case ast.Call(func=ast.Attribute(attr="isclass") | ast.Name(id="isclass"), args=[ast.Name(id=tested)]):
+                if tested == subject:
+                    return True
+    return False
 
 
 def _among(context: Context, subject: str | None, kinds: Sequence[ast.expr]) -> str:
