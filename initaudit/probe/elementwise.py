@@ -41,6 +41,7 @@ class Elementwise:
         """
         if name in NORMALIZATIONS or by_scale:
             self._normalized.update(map(key_of, results))
+            self._making.normalized(operands)
             return True
         if name in COPIES and key_of(operands[0]) in self._normalized:
             self._normalized.update(map(key_of, results))

@@ -50,6 +50,7 @@ class Making:
         self.data = data
         self.unfollowed: dict[str, str] = {}
         self._origins: dict[int, Origin] = {}
+        self._products: dict[int, list[str]] = {}  # by storage, what was not followed in computing it
 
     def origin(self, tensor: torch.Tensor) -> Origin | None:
         """The parameters that a value comes from, and nothing else; None for a constant, and for what inputs give."""
@@ -87,7 +88,7 @@ class Making:
         origins = [origin for one in operands if (origin := self.origin(one)) is not None]
         if not self.data.isdisjoint(keys):
             if origins and not followed and name not in PLAIN:
-                self._note(name, operands)
+                self._note(name, operands, results)
             self._mark(results, None)
         elif origins:
             paths = dict.fromkeys(path for origin in origins for path in origin.paths)
@@ -108,11 +109,18 @@ class Making:
             elif key not in self.data:
                 self._origins[key] = origin
 
-    def _note(self, name: str, operands: Sequence[torch.Tensor]) -> None:
+    def normalized(self, operands: Sequence[torch.Tensor]) -> None:
+        """Take back that a product was not followed: it is divided by its own scale, or by that of its input."""
+        for one in operands:
+            for path in self._products.pop(key_of(one) or 0, ()):
+                self.unfollowed.pop(path, None)
+
+    def _note(self, name: str, operands: Sequence[torch.Tensor], results: Sequence[torch.Tensor]) -> None:
         """Remember what meets an input in an operator that is not followed: matrices, and vectors that multiply."""
         least = 1 if name in MULTIPLYING else 2
         for one in operands:
             origin = self.origin(one)
             if origin is not None and not origin.product and sum(size > 1 for size in one.shape) >= least:
-                for path in origin.paths:
-                    self.unfollowed.setdefault(path, name)
+                new = [path for path in origin.paths if path not in self.unfollowed]
+                self.unfollowed.update(dict.fromkeys(new, name))
+                self._products.update({key: new for each in results if (key := key_of(each)) is not None})

@@ -127,7 +127,30 @@ class Rooted(nn.Module):
         return self.out(self.gain * normal.to(x.dtype))
 
 
-@pytest.mark.parametrize("make", [LayerScaled, Normed, Rooted])
+class GainFirst(nn.Module):
+    """A norm that multiplies by its gain before it divides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain, self.out = nn.Parameter(torch.ones(WIDTH)), nn.Linear(WIDTH, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        centered = x - x.mean(-1, keepdim=True)
+        return self.out(self.gain * centered / (x.std(-1, keepdim=True) + 1e-6))
+
+
+class GainWithRoot(nn.Module):
+    """A root mean square norm that multiplies by its gain before the root."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain, self.out = nn.Parameter(torch.ones(WIDTH)), nn.Linear(WIDTH, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.out(self.gain * x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6))
+
+
+@pytest.mark.parametrize("make", [LayerScaled, Normed, Rooted, GainFirst, GainWithRoot])
 def test_small_branches_and_the_gains_of_norms_are_no_findings_and_not_listed(
     observe: Observe, make: Callable[[], nn.Module]
 ) -> None:
