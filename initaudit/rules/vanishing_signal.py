@@ -37,6 +37,8 @@ HIDDEN = 0.03
 nothing in a hundred steps, in which at 0.07 it halves its loss."""
 LOUD, USUAL = 0.1, 0.02
 """The rms from which it is the table that is too large, and the usual one of tokens and positions."""
+SCORES = ("softmax", "log_softmax")
+"""Activations of scores, which may start small on purpose: equal shares are no loss."""
 SHRINKING = ("sigmoid", "hardsigmoid")
 """Activations with a slope of a quarter, and a mean of a half, which no scheme makes up for in deep chains."""
 BIASES = 0.3
@@ -172,7 +174,8 @@ class VanishingSignal(Rule[SignalProfile]):
 
     def check(self, subject: SignalProfile) -> Iterator[Finding]:
         reported: set[str] = set()
-        for chain in chains(subject):
+        for whole in chains(subject):
+            chain = [layer for layer in whole if layer.activation not in SCORES]
             found = self.indistinct(subject, chain) or self.faded(subject, chain)
             if found is not None:
                 reported.update(layer.path for layer in chain)

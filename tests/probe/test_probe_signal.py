@@ -801,3 +801,44 @@ def test_what_no_initialization_cures_is_not_advised_to_be_initialized(observe: 
 
     (finding,) = found(observe, make)
     assert finding.code == "INI701" and finding.advice == () and "no initialization prevents that" in finding.message
+
+
+def hidden(gain: float, layers: int = 4) -> nn.Sequential:
+    """Tanh layers whose weights are orthogonal, with a gain."""
+    parts: list[nn.Module] = []
+    for _ in range(layers):
+        layer = nn.Linear(32, 32)
+        nn.init.orthogonal_(layer.weight, gain)
+        nn.init.zeros_(layer.bias)
+        parts += [layer, nn.Tanh()]
+    return nn.Sequential(*parts)
+
+
+class Scoring(nn.Module):
+    """Scores that start small: of actions, which are drawn, of experts, or of positions."""
+
+    def __init__(self, kind: str, gain: float = 1.5) -> None:
+        super().__init__()
+        self.kind, self.body = kind, hidden(gain)
+        self.score, self.out = nn.Linear(32, 1 if kind == "positions" else 6), nn.Linear(32, 5)
+        nn.init.orthogonal_(self.score.weight, 0.001)
+        nn.init.zeros_(self.score.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        features = self.body(x)
+        if self.kind == "actions":
+            chosen = torch.distributions.Categorical(logits=self.score(features))
+            return chosen.log_prob(chosen.sample())
+        if self.kind == "experts":
+            return torch.einsum("be,bd->bed", self.score(features).softmax(-1), self.out(features))
+        return self.out((self.score(features.view(-1, 4, 32)).softmax(1) * features.view(-1, 4, 32)).sum(1))
+
+
+@pytest.mark.parametrize("kind", ["actions", "experts", "positions"])
+def test_scores_of_a_softmax_may_start_small(observe: Observe, kind: str) -> None:
+    assert "INI701" not in observe(lambda: Scoring(kind), (64, 32)).codes
+
+
+@pytest.mark.parametrize("kind", ["actions", "experts", "positions"])
+def test_layers_before_a_softmax_that_lose_the_scale_are_reported(observe: Observe, kind: str) -> None:
+    assert "INI701" in observe(lambda: Scoring(kind, gain=0.1), (64, 32)).codes
