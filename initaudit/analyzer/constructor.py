@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from initaudit.analyzer.altered import altered
 from initaudit.analyzer.frameworks import KNOWN_BASES, NEUTRAL_CONSTRUCTORS
 from initaudit.analyzer.programs.graph import Around
 from initaudit.analyzer.project import Defined, External, Project
@@ -94,35 +95,7 @@ def unreadable_base(project: Project, cls: Defined) -> str | None:
     for base in order:
         if isinstance(base, External) and not base.name.startswith("torch.") and base.name not in KNOWN_BASES:
             return f"base class {base.name} is not readable"
-    return next(filter(None, (_altered(project, base) for base in order if isinstance(base, Defined))), None)
-
-
-def _altered(project: Project, cls: Defined) -> str | None:
-    """Return what may change how objects of a class are made: its metaclass, or a decorator that sets ``__init__``."""
-    module, definition = cls.module, cls.definition
-    if definition.start == definition.row and "metaclass" not in module.text:
-        return None
-    snippet = module.quiet_snippet(definition.start, definition.end)
-    match snippet.body if snippet is not None else ():
-        case [ast.ClassDef(decorator_list=decorators, keywords=keywords)]:
-            for decorator in decorators:
-                called = decorator.func if isinstance(decorator, ast.Call) else decorator
-                found = project.resolve(module, dotted(called))
-                if isinstance(found, Defined) and _sets_constructor(found):
-                    return f"the decorator {found.definition.name} changes its constructor"
-            metaclass = next((each.value for each in keywords if each.arg == "metaclass"), None)
-            found = project.resolve(module, dotted(metaclass)) if metaclass is not None else None
-            if isinstance(found, Defined) and isinstance(project.method(found, "__call__"), Defined):
-                return f"its metaclass {found.definition.name} makes its objects"
-        case _:
-            pass
-    return None
-
-
-def _sets_constructor(decorator: Defined) -> bool:
-    """Whether a decorator of classes gives them another constructor, or another class in their place."""
-    made = decorator.module.usage(decorator.definition)
-    return any(each.endswith(".__init__") for each in made.stored) or "__init__" in made.texts
+    return next(filter(None, (altered(project, base) for base in order if isinstance(base, Defined))), None)
 
 
 def construct(project: Project, cls: Defined) -> Construction:

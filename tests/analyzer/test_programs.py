@@ -232,6 +232,64 @@ RAW = {
         "train": "from layer import Layer\nKNOWN = []\n\ndef known(cls):\n    KNOWN.append(cls)\n    return cls\n\n"
         "@known\nclass Other(Layer):\n    pass\n\nnet = Other(3)\nnet.train()\n",
     },
+    "a decorator whose constructor calls the old one and keeps what it was given": {
+        "net": NET,
+        "train": """
+            from functools import wraps
+
+            from layer import Layer
+
+            def kept(cls=None, *, bias=False):
+                def wrapper(cls):
+                    made = cls.__init__
+                    shown = cls.forward
+
+                    @wraps(made)
+                    def __init__(self, config, *args, **kwargs):
+                        made(self, config, *args, **kwargs)
+                        self.config = config
+                        self.bias: bool = bias
+
+                    def forward(self, x):
+                        return shown(self, x)
+
+                    cls.__init__ = __init__
+                    cls.forward = forward
+                    return cls
+
+                return wrapper if cls is None else wrapper(cls)
+
+            @kept(bias=True)
+            class Own(Layer):
+                pass
+
+            net = Own(3)
+            net.train()
+        """,
+    },
+    "a decorator whose constructor is named otherwise and counts": {
+        "net": NET,
+        "train": """
+            from layer import Layer
+
+            def counted(layer):
+                first = layer.__init__
+
+                def second(this, *sizes):
+                    this.calls = 0
+                    first(this, *sizes)
+
+                layer.__init__ = second
+                return layer
+
+            @counted
+            class Own(Layer):
+                pass
+
+            net = Own(3)
+            net.train()
+        """,
+    },
     "a main function": {
         "net": NET,
         "train": "from net import Net\ndef main():\n    net = Net(3)\n    net.train()\nmain()\n",
@@ -262,6 +320,45 @@ def test_it_is_raw_with(files: dict[str, str], told: Callable[..., ParameterTime
     assert found.coverage is Coverage.NEVER
     assert found.built is not None
     assert Path(found.built.filename).name == "train.py"
+
+
+WRAPPED = """
+from layer import Layer
+
+def wrapped(cls):
+    old = cls.__init__
+
+    def __init__(self, *args):
+{body}
+
+    cls.__init__ = __init__
+    return cls
+
+@wrapped
+class Own(Layer):
+    pass
+
+net = Own(3)
+net.train()
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ["old(self, *args)", "self.fill()"],
+        ["old(self, *args)", "self.weight = draw(self.weight)"],
+        ["if args:", "    old(self, *args)"],
+        ["self.weight = nn.Parameter(torch.ones(3, 3))"],
+        ["old(self, *args)", "for p in self.parameters():", "    p.data.fill_(1)"],
+    ],
+)
+def test_a_constructor_that_a_decorator_replaces_by_more_than_a_call_of_it_is_not_judged(
+    body: list[str], told: Callable[..., ParameterTimeline | None]
+) -> None:
+    text = WRAPPED.format(body="\n".join(f"        {row}" for row in body))
+    found = told(net=NET, train=text)
+    assert found is None or found.built is None
 
 
 def line(place: Place) -> str:
