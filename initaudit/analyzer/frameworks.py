@@ -84,6 +84,12 @@ APPLYING_METHODS = {
     "transformers.modeling_utils.PreTrainedModel.initialize_weights": "_init_weights",
 }
 
+# Functions that do the same with the model that they are given.
+APPLYING_FUNCTIONS = {"transformers.integrations.deepspeed.initialize_weights_zero3": "_init_weights"}
+
+# Context managers that assemble the parameters they are given while they last, and write none.
+GATHERS = frozenset({"deepspeed.zero.GatheredParameters"})
+
 # The classes that have these, and with them much that is no initializer.
 FRAMEWORK_BASES = frozenset(name.rpartition(".")[0] for name in APPLYING_METHODS)
 

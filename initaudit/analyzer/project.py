@@ -370,7 +370,7 @@ class Project:
         parts = dotted.split(".")
         for count in range(len(parts), 0, -1):
             module = self.module(".".join(parts[:count]), near)
-            if module is None:
+            if module is None or module is near:  # an absolute name never means the file that imports it
                 continue
             rest = ".".join(parts[count:])
             found = self.resolve(module, rest, hops + 1) if rest else module

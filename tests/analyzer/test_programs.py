@@ -108,6 +108,12 @@ SILENT = {
         "train": "from net import Net\nfrom torch.nn.utils import vector_to_parameters\nnet = Net(3)\n"
         "vector_to_parameters(torch.randn(9), net.parameters())\n",
     },
+    "gathered parameters": {
+        "net": NET,
+        "train": "import deepspeed\nfrom net import Net\nnet = Net(3)\n"
+        "with deepspeed.zero.GatheredParameters(list(net.parameters()), modifier_rank=0):\n"
+        "    for p in net.parameters():\n        nn.init.normal_(p)\n",
+    },
     "all at once": {
         "net": NET,
         "train": "from net import Net\nnet = Net(3)\ntorch._foreach_zero_(list(net.parameters()))\n",
@@ -289,6 +295,12 @@ RAW = {
             net = Own(3)
             net.train()
         """,
+    },
+    "parameters that are gathered, in a file of their package's name": {
+        "net": NET,
+        "deepspeed": "import deepspeed\n\ndef shown(net):\n"
+        "    with deepspeed.zero.GatheredParameters(list(net.parameters()), modifier_rank=0):\n        print(net)\n",
+        "train": "from net import Net\nfrom deepspeed import shown\nnet = Net(3)\nshown(net)\nnet.train()\n",
     },
     "a main function": {
         "net": NET,

@@ -9,9 +9,11 @@ from dataclasses import replace
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.frameworks import (
+    APPLYING_FUNCTIONS,
     APPLYING_METHODS,
     CALLED_BY_FRAMEWORK,
     FILLING_HELPERS,
+    GATHERS,
     MODULE_BASES,
     NEUTRAL_CONSTRUCTORS,
     PURE_PACKAGES,
@@ -74,6 +76,8 @@ def call_value(run: Run, function: Value, args: list[Value], keywords: dict[str,
         for value in (*args, *keywords.values()):
             modules.initialize(run, value, name, origin)
         return args[0] if args else UNKNOWN
+    if name in APPLYING_FUNCTIONS and args and isinstance(args[0], Instance):
+        return modules.apply_method(run, args[0], APPLYING_FUNCTIONS[name], origin)
     if run.following is not None and name is not None and name.rpartition(".")[2] in run.following.configured:
         run.following.is_certain &= bool(run.following.builds)
         run.following.builds.append(Build(_outermost(run, origin), run.condition))
@@ -323,7 +327,7 @@ def call_api(run: Run, name: str, args: list[Value], keywords: dict[str, Value],
         for value in (*args, *keywords.values()):
             modules.initialize(run, value, name, origin)
         return NONE
-    if package not in PURE_PACKAGES:
+    if package not in PURE_PACKAGES and name not in GATHERS:
         for value in (*args, *keywords.values()):
             run.escape(value, f"passed to {name}")
     return Symbol(f"{name}({', '.join(map(text, args))})")
