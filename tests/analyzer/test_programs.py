@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from initaudit import cli
+from initaudit.analyzer.constructor import Construction, Registered
+from initaudit.analyzer.programs import initializers
+from initaudit.analyzer.project import Defined
 from initaudit.finding import Place
 from initaudit.observation import Observation
 from initaudit.timeline import Coverage, Only, ParameterTimeline
@@ -107,6 +110,27 @@ SILENT = {
         "net": NET,
         "train": "from net import Net\nfrom torch.nn.utils import vector_to_parameters\nnet = Net(3)\n"
         "vector_to_parameters(torch.randn(9), net.parameters())\n",
+    },
+    "a context manager that fills what it is given": {
+        "net": NET,
+        "train": """
+            import contextlib
+
+            from net import Net
+
+            @contextlib.contextmanager
+            def drawn(model):
+                for p in model.parameters():
+                    nn.init.normal_(p)
+                try:
+                    yield model
+                finally:
+                    print("done")
+
+            net = Net(3)
+            with drawn(net):
+                net.train()
+        """,
     },
     "gathered parameters": {
         "net": NET,
@@ -371,6 +395,64 @@ def test_a_constructor_that_a_decorator_replaces_by_more_than_a_call_of_it_is_no
     text = WRAPPED.format(body="\n".join(f"        {row}" for row in body))
     found = told(net=NET, train=text)
     assert found is None or found.built is None
+
+
+ASIDE = """
+import contextlib
+from contextlib import contextmanager
+
+from net import Net
+
+@{decorator}
+def without_memory(model):
+    aside = []
+    for module in model.modules():
+        for slots in (module._parameters, module._buffers):
+            for name, tensor in slots.items():
+                if tensor is not None and tensor.dtype == torch.float16:
+                    aside.append((slots, name, tensor))
+    for slots, name, tensor in aside:
+        slots[name] = nn.Parameter(tensor.data.float(), requires_grad=False)
+    try:
+        yield model
+    finally:
+        {last}
+
+class Exporter:
+    def __call__(self, model: Net):
+        with without_memory(model):
+            print(model)
+"""
+
+
+@pytest.mark.parametrize(
+    ("last", "asked"),
+    [
+        ("for slots, name, tensor in aside:\n            slots[name] = tensor", []),
+        ("print(model)", ["export.without_memory"]),
+    ],
+)
+@pytest.mark.parametrize("decorator", ["contextlib.contextmanager", "contextmanager"])
+def test_nobody_is_asked_who_calls_a_context_manager_that_puts_back_what_it_replaces(
+    decorator: str,
+    last: str,
+    asked: list[str],
+    told: Callable[..., ParameterTimeline | None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    considered: list[str] = []
+
+    def writing(construction: Construction, found: Sequence[Registered]) -> Iterator[Defined]:
+        for function in initializers_writing(construction, found):
+            considered.append(function.qualname)
+            yield function
+
+    initializers_writing = initializers.writing
+    monkeypatch.setattr(initializers, "writing", writing)
+    found = told(net=NET, export=ASIDE.format(decorator=decorator, last=last))
+    assert found is not None
+    assert found.coverage is Coverage.NEVER
+    assert list(dict.fromkeys(considered)) == asked
 
 
 def line(place: Place) -> str:

@@ -18,7 +18,7 @@ from initaudit.analyzer.programs.lookups import finders
 from initaudit.analyzer.programs.promise import run_on_module
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import dotted, nodes, parameters
+from initaudit.analyzer.snippets import dotted, has_decorator, nodes, parameters
 from initaudit.analyzer.symbolic.values import OutOfBudgetError, Storage
 from initaudit.analyzer.usage import WALKS
 from initaudit.analyzer.writing import functions
@@ -62,7 +62,7 @@ def writing(construction: Construction, found: Sequence[Registered]) -> Iterator
     )
     whole = (Defined(module, each) for module in _walking(project, cls.module) for each in _walkers(module))
     for function in dict.fromkeys((*named, *whole)):
-        if function.definition.parent is not None or function.definition.is_class:
+        if function.definition.parent is not None or function.definition.is_class or _puts_back(function):
             continue
         before = {entry.storage: (len(entry.storage.writes), entry.storage.escaped) for entry in found}
         with trial(construction):
@@ -73,6 +73,20 @@ def writing(construction: Construction, found: Sequence[Registered]) -> Iterator
             replaced = any(_is_replaced(construction, entry) for entry in found)
         if wrote or replaced:
             yield function
+
+
+def _puts_back(function: Defined) -> bool:
+    """Whether a function is a context manager that assigns at its end: what it writes is there for a while."""
+    found = function.module.function(function.definition)
+    if found is None or not has_decorator(found[1], "contextmanager", "contextlib.contextmanager"):
+        return False
+    return any(
+        isinstance(node, ast.Assign) or (isinstance(node, ast.Call) and dotted(node.func) == "setattr")
+        for statement in nodes(found[1])
+        if isinstance(statement, ast.Try)
+        for last in statement.finalbody
+        for node in ast.walk(last)
+    )
 
 
 def given_away(construction: Construction, found: Sequence[Registered], around: Around) -> dict[Storage, str]:
