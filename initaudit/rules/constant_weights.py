@@ -36,7 +36,8 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
 
     ## Known problems
     Courses do it on purpose, to show the effect. A single layer that starts at zero, such as a head or the last layer
-    of a branch, is not reported; nor is a class whose objects all load a checkpoint immediately.
+    of a branch, is not reported; nor is a class whose objects all load a checkpoint immediately, nor a model whose layers
+    have one unit each, as a logistic regression has: there is no other unit to stay like.
 
     ## References
     - Goodfellow, Bengio & Courville 2016, [Deep Learning, section 8.4](https://www.deeplearningbook.org/contents/optimization.html)
@@ -164,6 +165,18 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
 
             net = nn.Sequential(nn.Conv2d(3, 3, 3))
             net.apply(identity)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init(m):
+                if isinstance(m, nn.Linear):
+                    nn.init.constant_(m.weight, 1)
+
+            net = nn.Sequential(nn.Linear(13, 1))
+            net.apply(init)
             """,
         ),
     )

@@ -496,6 +496,44 @@ def test_a_kind_of_layer_is_looked_for_in_the_name_of_a_class(test: str, found: 
     assert ("INI508" in codes(FILLED.format(test=test), tmp_path)) is found
 
 
+ONES = """
+class Body(nn.Module):
+    def __init__(self, n_in, n_out):
+        super().__init__()
+        self.linear = nn.Linear(n_in, n_out)
+
+    def forward(self, x):
+        return self.linear(x)
+
+def ones(m):
+    if isinstance(m, (nn.Linear, nn.Conv2d)):
+        nn.init.ones_(m.weight)
+
+def main():
+    {made}
+    net.apply(ones)
+
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        ("net = nn.Linear(1, 1)", False),
+        ("net = nn.Sequential(nn.Linear(10, out_features=1), nn.Sigmoid())", False),
+        ("net = nn.Sequential(); net.add_module('conv', nn.Conv2d(3, 1, 3))", False),
+        ("net = Body(10, 1)", False),
+        ("net = nn.Sequential(nn.Linear(10, 64), nn.ReLU(), nn.Linear(64, 1))", True),
+        ("net = nn.Sequential(nn.Linear(10, 1)); net.append(nn.Linear(1, 20))", True),
+        ("net = nn.Sequential(Body(10, 8), nn.ReLU(), Body(8, 1))", True),
+        ("net = nn.Sequential(nn.Linear(10, 1), nn.TransformerEncoderLayer(1, 1))", True),
+    ],
+)
+def test_a_layer_of_one_unit_has_no_other_to_stay_like(made: str, found: bool, tmp_path: Path) -> None:
+    assert ("INI508" in codes(ONES.format(made=made), tmp_path)) is found
+
+
 @pytest.mark.parametrize("loop", ["for p in named.parameters():", "for p in net_dim.parameters():"])
 @pytest.mark.parametrize(("test", "found"), [("'weight' in p.names", False), ("p.requires_grad", True)])
 def test_the_name_of_a_model_decides_nothing(loop: str, test: str, found: bool, tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import is_always_loaded
+from initaudit.analyzer.readers.single_units import has_single_units
 from initaudit.analyzer.readers.weight_uses import Weights
 from initaudit.analyzer.snippets import defaults, dotted, handed_on, nodes, parameters, root, spelled
 from initaudit.analyzer.syntax.context import Class, Context, method, own_attribute
@@ -222,11 +223,18 @@ def _walk(context: Context, target: ast.expr, meaning: Meaning, step: Step, *, z
         return owner.source if owner.element and layers > 1 and not zero else None
     if meaning.attribute != "weight" or not meaning.kinds or not set(meaning.kinds) <= LAYERS:
         return None
-    if owner.element and own_attribute(ast.parse(owner.source, mode="eval").body) is not None:
-        return owner.source if _is_chain(context, owner.source) else None
     if owner.element:
-        return owner.source if _of_whole_model(context, owner.source, zero=zero) else None
-    return _applied(context, zero=zero) if owner.source == variable.id else None
+        walked = ast.parse(owner.source, mode="eval").body
+        model = walked.func.value if isinstance(walked, ast.Call) and isinstance(walked.func, ast.Attribute) else walked
+        if has_single_units(context, model, meaning.kinds):
+            return None
+        whole = (
+            _is_chain(context, owner.source)
+            if own_attribute(walked) is not None
+            else _of_whole_model(context, owner.source, zero=zero)
+        )
+        return owner.source if whole else None
+    return _applied(context, meaning.kinds, zero=zero) if owner.source == variable.id else None
 
 
 def _is_zero(value: str) -> bool:
@@ -274,8 +282,8 @@ def _layers(context: Context) -> int:
     return sum(layer.kind in LAYERS for attribute in found for layer in attribute.layers)
 
 
-def _applied(context: Context, *, zero: bool) -> str | None:
-    """The call that applies the function to a whole model, in the same file."""
+def _applied(context: Context, kinds: Sequence[str], *, zero: bool) -> str | None:
+    """The call that applies the function to a whole model, in the same file; of those with more units than one each."""
     definition, module = context.definition, context.module
     if definition is None:
         return None
@@ -293,7 +301,9 @@ def _applied(context: Context, *, zero: bool) -> str | None:
                         ):
                             return None  # a part of a model may be started by it
                         assert snippet is not None
-                        calls.append(snippet.source(node))
+                        where = Context(context.project, module, scope.definition, snippet)
+                        if not has_single_units(where, owner, kinds):
+                            calls.append(snippet.source(node))
     return calls[0] if calls else None
 
 

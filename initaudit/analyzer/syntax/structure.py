@@ -13,6 +13,7 @@ from initaudit.analyzer import frameworks, torch_api
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import FunctionNode, defaults, dotted, parameters
 from initaudit.analyzer.syntax.context import Context, function_context, in_order, method, own_attribute
+from initaudit.analyzer.syntax.meaning import bound_in
 
 LISTS = {"torch.nn.ModuleList", "torch.nn.Sequential"}
 CONTAINERS = {*torch_api.SEQUENCES, *torch_api.MAPPINGS}
@@ -104,6 +105,25 @@ def constructed(project: Project, cls: Defined) -> dict[str, Attribute]:
 def made(context: Context, node: ast.expr) -> Found:
     """Return the layers in the value of an expression, whose names are those of the file."""
     return _Reader(context, context.function or NO_FUNCTION).layers(node)
+
+
+def held(context: Context, name: str) -> Found:
+    """The layers in a variable of a function, or of the top level of its file."""
+    function = context.function
+    if function is not None and name in bound_in(function):
+        reader = _Reader(context, function)
+        reader.read()
+        return reader.local.get(name, UNKNOWN)
+    local: dict[str, Found] = {}
+    for start, end in context.module.outline.top_level:
+        snippet = context.module.quiet_snippet(start, end)
+        if snippet is None:
+            return UNKNOWN
+        stretch = Context(context.project, context.module, None, snippet)
+        reader = _Reader(stretch, ast.FunctionDef("", NO_FUNCTION.args, list(snippet.body), []))
+        reader.local = local
+        reader.read()
+    return local.get(name, UNKNOWN)
 
 
 def returned(context: Context, function: Defined) -> list[Layer]:
