@@ -115,6 +115,29 @@ class InitializerNeverCalled(Rule[UncalledInitializer]):
     valid = (
         Example(
             source="""
+            import torch
+            from torch import nn
+
+            class Bayes(nn.Module):
+                def __init__(self, n=8):
+                    super().__init__()
+                    self.mean = nn.Parameter(torch.zeros(n))
+
+                def sample(self, times):
+                    samples = []
+                    for _ in range(times):
+                        samples.append(self.mean + self.mean.data.new(self.mean.size()).normal_())
+                    return samples
+
+                def forward(self, x):
+                    return x * self.mean
+
+            net = Bayes()
+            torch.optim.SGD(net.parameters(), lr=0.1)
+            """,
+        ),
+        Example(
+            source="""
             from torch import nn
 
             class Block(nn.Module):

@@ -496,6 +496,39 @@ def test_a_kind_of_layer_is_looked_for_in_the_name_of_a_class(test: str, found: 
     assert ("INI508" in codes(FILLED.format(test=test), tmp_path)) is found
 
 
+UNCALLED = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def sample(self):
+        {drawn}
+
+    def forward(self, x):
+        return self.fc(x)
+
+net = Net()
+torch.optim.SGD(net.parameters(), lr=0.1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("drawn", "found"),
+    [
+        ("print(self.fc.weight.data.new(3).normal_())", False),
+        ("noise = self.fc.weight.data.clone().normal_(0, 0.1); print(noise)", False),
+        ("nn.init.normal_(self.fc.weight.detach().new_empty(3))", False),
+        ("self.fc.weight.detach().view(-1).normal_(0, 0.1)", True),
+        ("self.fc.weight.data[torch.where(torch.ones(8) > 0)].zero_()", True),
+        ("self.fc.weight.data = self.fc.weight.data.new(8, 8).normal_(0, 0.1)", True),
+        ("self.fc.weight.data.copy_(self.fc.weight.data.new(8, 8).normal_(0, 0.1))", True),
+    ],
+)
+def test_what_is_drawn_into_a_new_tensor_initializes_nothing(drawn: str, found: bool, tmp_path: Path) -> None:
+    assert ("INI213" in codes(UNCALLED.format(drawn=drawn), tmp_path)) is found
+
+
 ONES = """
 class Body(nn.Module):
     def __init__(self, n_in, n_out):

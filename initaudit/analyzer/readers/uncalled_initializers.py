@@ -18,6 +18,8 @@ from initaudit.analyzer.readers.calls import SIBLINGS, Calls, uses_of
 from initaudit.analyzer.snippets import FunctionNode, nodes, root
 from initaudit.analyzer.syntax.context import Context, first_parameter, initializes
 from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.syntax.meanings import COPIES
+from initaudit.analyzer.syntax.results import OUT_OF_PLACE
 from initaudit.analyzer.syntax.walks import applied
 from initaudit.finding import Place
 from initaudit.subjects.initializers import UncalledInitializer
@@ -32,6 +34,9 @@ MAGIC = {
 }
 """Methods of several words that Python or a library calls by itself; others that look like them are called by name."""
 SPECIAL = {"forward", "extra_repr", "setup", "configure_model", "configure_optimizers", "build", "create", "make"}
+
+MAKES_NEW = COPIES | OUT_OF_PLACE | {"new", "deepcopy"}
+"""Functions and methods whose result is another tensor."""
 
 
 @reads(UncalledInitializer, scope=Context, words="_( apply(", nearby="Module nn")
@@ -153,7 +158,7 @@ def _draws(context: Context, function: FunctionNode, given: str) -> bool:
     for node in nodes(function):  # what loops over it, or names taken from it, stand for
         if isinstance(node, ast.For) and _root(node.iter) in elements:
             elements |= {each.id for each in nodes(node.target) if isinstance(each, ast.Name)}
-    drawn = False
+    drawn, given_back = False, _given_back(function, elements)
     for node in nodes(function):
         if (
             isinstance(node, ast.Return)
@@ -170,11 +175,46 @@ def _draws(context: Context, function: FunctionNode, given: str) -> bool:
             walk = applied(context, node)
             drawn = drawn or (walk is not None and any(map(initializes, walk.body)))
         elif canonical is not None and canonical.startswith(torch_api.INIT) and canonical.endswith("_") and node.args:
-            drawn = drawn or _root(node.args[0]) in elements
+            drawn = drawn or (_root(node.args[0]) in elements and (node in given_back or not _is_new(node.args[0])))
         elif isinstance(node.func, ast.Attribute) and node.func.attr in torch_api.OVERWRITES - {"copy_", "set_"}:
             target = node.func.value
-            drawn = drawn or (_root(target) in elements and _names_parameter(target))
+            drawn = drawn or (
+                _root(target) in elements and _names_parameter(target) and (node in given_back or not _is_new(target))
+            )
     return drawn
+
+
+def _given_back(function: FunctionNode, elements: set[str]) -> set[ast.AST]:
+    """The parts of a function that compute what a parameter becomes, by an assignment or a copy."""
+    found: set[ast.AST] = set()
+    for node in nodes(function):
+        match node:
+            case ast.Assign(targets=[ast.Attribute() as target], value=value):
+                pass
+            case ast.Call(func=ast.Attribute(attr="copy_", value=target), args=[value, *_]):
+                pass
+            case _:
+                continue
+        if _root(target) in elements and _names_parameter(target) and not _is_new(target):
+            found.update(nodes(value))
+    return found
+
+
+def _is_new(node: ast.expr) -> bool:
+    """Whether an expression makes another tensor: ``self.weight.data.new(3)``, ``torch.empty_like(weight)``."""
+    while True:
+        match node:
+            case ast.Attribute(value=inner) | ast.Subscript(value=inner):
+                node = inner
+            case ast.Call(func=function, args=given):
+                name = last_name(function)
+                if name in MAKES_NEW or name.startswith("new_") or name.endswith("_like"):
+                    return True
+                if not isinstance(function, ast.Attribute) and not given:
+                    return False
+                node = function.value if isinstance(function, ast.Attribute) else given[0]
+            case _:
+                return False
 
 
 def _names_parameter(node: ast.expr) -> bool:
