@@ -19,7 +19,11 @@ _TOKEN = re.compile(
     | (?P<closes>[)\]}])
     | (?P<compares>[=!<>:+\-*/%&|^@]=)
     | (?P<assigns>=)
-    | (?P<other>\w+|.)
+    | (?P<other>
+          (?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)[eE][+-]?\d\w*
+        | (?:\d[\d_]*)?\.\d\w*
+        | \w+
+        | .)
     """,
     re.VERBOSE | re.DOTALL,
 )

@@ -52,7 +52,7 @@ def syntax_fault(place: Place, detail: str, text: str, row: int) -> SyntaxFault:
         unfinished = any(_has_placeholder(each.tokens) or (asked and _lacks_value(each.tokens)) for each in here)
     if detail.startswith("expected an indented block"):
         unfinished |= _lacks_body(statements, comments, row, in_cell=is_document(place.filename))
-    python_2 = detail.startswith(_PYTHON_2) or any(_is_python_2(each.tokens) for each in here)
+    python_2 = detail.startswith(_PYTHON_2) or any(_is_python_2(_until(each.tokens, text, row)) for each in here)
     exported = not is_document(place.filename) and _is_export(text)
     prose = is_document(place.filename) and not unfinished and is_prose(text)
     return SyntaxFault(place, detail, unfinished=unfinished, python_2=python_2, exported=exported, prose=prose)
@@ -137,6 +137,15 @@ def _lacks_body(statements: Sequence[Statement], comments: Sequence[Comment], ro
     said = [each.text for each in comments if header.last <= each.row <= row]
     is_function = "def" in [each.text for each in header.tokens[:2]]
     return any(map(_is_request, said)) or (in_cell and is_function)
+
+
+def _until(held: Sequence[Token], text: str, row: int) -> Sequence[Token]:
+    """Return the tokens of a statement up to the end of the row that Python rejects.
+
+    A bracket that is never closed adds all later statements to its own, and Python has not come to them.
+    """
+    end = sum(len(line) + 1 for line in text.split("\n")[:row])
+    return [token for token in held if token.start < end]
 
 
 def _is_python_2(held: Sequence[Token]) -> bool:

@@ -187,6 +187,22 @@ def test_of_files_for_python_2_the_first_weighs(one: str, other: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "slip",
+    [
+        "w[(0:3,0:2]=w[0:3,0:2]\n\nnn.init.normal_(w, std=0.01)",
+        "print(w\n\nrates = [1.05e-07, 5e-07, .05, 1.e-05]",
+        "net = nn.Linear(8, 8, bias=.05e-07 w)",
+        "if (w is None:\n    raise ValueError\n\nx, y = 1, 2",
+        "rate = {'w': 01.5 w}",
+    ],
+)
+def test_a_slip_beside_numbers_and_later_statements_is_not_python_2(slip: str) -> None:
+    """What makes a file one for Python 2 stands where Python rejects it, and the digits of 0.01 are no octal number."""
+    text = IMPORTS + LOOKED_AT
+    assert told(a=text + slip, b=text + "print w") == [("a.py", "INI001", "error"), ("b.py", "INI001", "error")]
+
+
 @pytest.mark.parametrize("new", ["0.py", "z.py", "inner/z.py"])
 def test_a_new_file_for_python_2_beside_known_ones_weighs(new: str) -> None:
     """The first of the findings that are reported weighs: one that a baseline holds may not hide a new one."""
