@@ -41,8 +41,9 @@ class _Cell(msgspec.Struct):
 
 
 class _Language(msgspec.Struct):
-    name: str | None = None  # of `language_info`
+    name: str | None = None  # of the language in `language_info`, of the kernel in `kernelspec`
     language: str | None = None  # of `kernelspec`
+    version: str | None = None  # of `language_info`
 
 
 class _Metadata(msgspec.Struct):
@@ -54,6 +55,13 @@ class _Metadata(msgspec.Struct):
         said = self.language_info.name if self.language_info else None
         said = said or (self.kernelspec.language if self.kernelspec else None)
         return (said or "python").lower()
+
+    @property
+    def is_python_2(self) -> bool:
+        """Whether the notebook was last run by Python 2, or names its kernel if it was never run."""
+        if self.language_info and self.language_info.version:
+            return self.language_info.version.startswith("2.")
+        return self.kernelspec is not None and self.kernelspec.name == "python2"
 
 
 class _Worksheet(msgspec.Struct):
@@ -104,7 +112,8 @@ def notebook(filename: str, raw: bytes) -> SourceFile:
             continue
         code = python_of(cell.text)
         if code.fault is not None:
-            faults.append(_fault(filename, len(rows), code, cell.text))
+            fault = _fault(filename, len(rows), code, cell.text)
+            faults.append(msgspec.structs.replace(fault, python_2=found.metadata.is_python_2))
         if code.unread is not None:
             skipped.append(Unread(Place(filename, 1, 1, 1, 1, number), code.unread))
         parts.append(Part(number, len(rows) + 1, cell.text, tuple(code.shifts)))

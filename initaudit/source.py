@@ -42,10 +42,11 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Unread(msgspec.Struct, frozen=True):
-    """A skipped cell or block, and why it was skipped."""
+    """A skipped cell or block, and why it was skipped; ``python_2`` says that its notebook is for Python 2."""
 
     place: Place
     reason: str
+    python_2: bool = False
 
 
 class SourceFile(msgspec.Struct, frozen=True):

@@ -124,7 +124,8 @@ def _cell_fault(module: Module, cell: Unread) -> SyntaxFault:
     """Return why a cell is not Python, from its rows, which the text has as comments."""
     start, end = _cell_around(module, cell.place.row)
     text = "\n".join(line.partition("# ")[2] for line in module.lines[start - 1 : end])
-    return syntax_fault(cell.place, cell.reason, text, cell.place.row - start + 1)
+    fault = syntax_fault(cell.place, cell.reason, text, cell.place.row - start + 1)
+    return msgspec.structs.replace(fault, declared=fault.python_2 and cell.python_2)
 
 
 def _found(project: Project, module: Module, wanted: Sequence[Candidate]) -> dict[str, list[Observed]]:

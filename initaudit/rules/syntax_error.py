@@ -36,8 +36,9 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
     notebook also a missing value or function body without a comment. The cells of a notebook are reported as one finding.
     A cell that holds sentences and no code is a note, and so is a file that only IPython can run, as an export of a
     notebook with `!pip install`.
-    Of files written for Python 2, the first is an error and the others are notes. Files and functions that contain nothing a
-    selected rule looks for are not parsed. Templates with the suffix `.py` are reported; exclude them.
+    Of files written for Python 2, the first is an error and the others are notes; a cell for Python 2 is a note if its
+    notebook names a kernel of Python 2. Files and functions that contain nothing a selected rule looks for are not parsed.
+    Templates with the suffix `.py` are reported; exclude them.
     Rare in released code; its precision is not well measured.
 
     ## References
@@ -89,12 +90,13 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
             what = "the file has commands of IPython"
         if subject.prose:
             what = "the cell is a text for its readers"
-        mild = subject.unfinished or subject.exported or subject.prose
+        remark = " (it is Python 2, as the notebook says)" if subject.declared else " (it is Python 2)"
+        mild = subject.unfinished or subject.exported or subject.prose or subject.declared
         yield self.finding(
             subject.place,
-            f"{what}: {subject.detail}{' (it is Python 2)' * old}; {'the other cells were checked' if cell else 'nothing in it was checked'}",
+            f"{what}: {subject.detail}{remark * old}; {'the other cells were checked' if cell else 'nothing in it was checked'}",
             evidence=[Evidence(Observer.ANALYZER, subject.detail)],
             severity=Severity.NOTE if mild else None,
             group=("blanks" if mild else "cells") if cell else "",
-            decision="Python 2" if old else "",
+            decision="Python 2" if old and not mild else "",
         )

@@ -10,13 +10,15 @@ class SyntaxFault(Fact, frozen=True):
     """A file, or a cell of a notebook, that cannot be parsed, and why.
 
     ``unfinished`` says that the reader is asked to fill in a blank there; ``python_2`` that it is Python 2,
-    ``exported`` that a file is IPython as a notebook exports it, ``prose`` that a cell holds sentences and no code.
+    ``declared`` that its notebook says so, too, ``exported`` that a file is IPython as a notebook exports it, ``prose``
+    that a cell holds sentences and no code.
     """
 
     place: Place
     detail: str
     unfinished: bool = False
     python_2: bool = False
+    declared: bool = False
     exported: bool = False
     prose: bool = False
 

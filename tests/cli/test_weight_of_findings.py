@@ -39,9 +39,9 @@ def check(*arguments: str) -> Told:
     return [(one["filename"], one["code"], one["severity"]) for one in json.loads(result.stdout)]
 
 
-def notebook(*cells: str) -> Told:
+def notebook(*cells: str, **metadata: object) -> Told:
     written = [{"cell_type": "code", "metadata": {}, "outputs": [], "source": cell} for cell in cells]
-    text = json.dumps({"cells": written, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    text = json.dumps({"cells": written, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
     Path("net.ipynb").write_text(text, encoding="utf-8")
     return check()
 
@@ -201,6 +201,41 @@ def test_a_slip_beside_numbers_and_later_statements_is_not_python_2(slip: str) -
     """What makes a file one for Python 2 stands where Python rejects it, and the digits of 0.01 are no octal number."""
     text = IMPORTS + LOOKED_AT
     assert told(a=text + slip, b=text + "print w") == [("a.py", "INI001", "error"), ("b.py", "INI001", "error")]
+
+
+OLD_KERNEL = {"display_name": "Python 2", "language": "python", "name": "python2"}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"kernelspec": OLD_KERNEL},
+        {"kernelspec": OLD_KERNEL, "language_info": {"name": "python", "version": "2.7.6"}},
+        {
+            "kernelspec": {**OLD_KERNEL, "name": "conda-env-old"},
+            "language_info": {"name": "python", "version": "2.7.13"},
+        },
+    ],
+)
+def test_a_notebook_that_says_that_it_is_python_2_is_a_note_and_excuses_no_file(metadata: dict[str, object]) -> None:
+    told(net=IMPORTS + LOOKED_AT + "print w")
+    assert notebook(IMPORTS, LOOKED_AT + "print w", **metadata) == [
+        ("net.ipynb", "INI001", "note"),
+        ("net.py", "INI001", "error"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "metadata"),
+    [
+        ("print w", {}),
+        ("print w", {"kernelspec": {**OLD_KERNEL, "name": "python3"}}),
+        ("print w", {"kernelspec": OLD_KERNEL, "language_info": {"name": "python", "version": "3.8.2"}}),
+        ("print(w", {"kernelspec": OLD_KERNEL}),
+    ],
+)
+def test_a_cell_that_its_kernel_refuses_is_an_error(cell: str, metadata: dict[str, object]) -> None:
+    assert notebook(IMPORTS, LOOKED_AT + cell, **metadata) == [("net.ipynb", "INI001", "error")]
 
 
 @pytest.mark.parametrize("new", ["0.py", "z.py", "inner/z.py"])
