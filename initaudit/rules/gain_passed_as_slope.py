@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator
 
 from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Observer, Recall, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.schemes import calculate_gain
+from initaudit.schemes.expressions import fold
 from initaudit.subjects.calls import InitializerCall
 
 
@@ -32,7 +35,8 @@ class GainPassedAsSlope(Rule[InitializerCall]):
     ```
 
     ## Known problems
-    A gain in a variable whose name does not say so is not recognized. In 27 releases the rule had nothing to report, so
+    A gain in a variable whose name does not say so is not recognized. A gain of 1, as `calculate_gain("conv2d")` returns,
+    is not reported: sqrt(2 / (1 + 1^2)) is 1 too. In 27 releases the rule had nothing to report, so
     its precision on released code is not known.
 
     ## References
@@ -95,11 +99,19 @@ class GainPassedAsSlope(Rule[InitializerCall]):
                 nn.init.kaiming_normal_(layer.weight, a=slope)
             """
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            conv = nn.Conv2d(3, 8, 3)
+            nn.init.kaiming_normal_(conv.weight, a=nn.init.calculate_gain("conv2d"))
+            """
+        ),
     )
 
     def check(self, subject: InitializerCall) -> Iterator[Finding]:
         slope = subject.argument(1, "a")
-        if not subject.function.startswith("kaiming_") or slope is None or not is_gain(slope):
+        if not subject.function.startswith("kaiming_") or slope is None or not is_gain(slope) or gives(subject):
             return
         yield self.finding(
             subject.place,
@@ -117,6 +129,18 @@ class GainPassedAsSlope(Rule[InitializerCall]):
         named = (("nonlinearity", given), *((("mode", mode),) if mode is not None else ()))
         remedy = Recall(place=subject.place, old=subject.function, keep=1, drop=("a",), given=named)
         return Fix(Applicability.UNSAFE, f"Write `nonlinearity={given}`", remedies=(remedy,))
+
+
+def gives(subject: InitializerCall) -> bool:
+    """Whether a call draws with the very gain that it is given as ``a``, as with 1 for a linear layer."""
+    given, nonlinearity = subject.given(1, "a"), subject.argument(3, "nonlinearity") or "'leaky_relu'"
+    meant = fold(given.meaning or given.source) if given is not None else None
+    if meant is None or meant.number is None:
+        return False
+    try:
+        return math.isclose(calculate_gain(ast.literal_eval(nonlinearity), meant.number), meant.number)
+    except (ValueError, TypeError, SyntaxError, OverflowError):
+        return False  # no name of a nonlinearity for which torch has a gain
 
 
 def is_gain(source: str) -> bool:

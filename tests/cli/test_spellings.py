@@ -496,6 +496,24 @@ def test_a_kind_of_layer_is_looked_for_in_the_name_of_a_class(test: str, found: 
     assert ("INI508" in codes(FILLED.format(test=test), tmp_path)) is found
 
 
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("a=init.calculate_gain('conv2d')", False),
+        ("init.calculate_gain('sigmoid'), 'fan_out'", False),
+        ("a=init.calculate_gain('linear'), nonlinearity='leaky_relu'", False),
+        ("a=init.calculate_gain('relu'), nonlinearity='relu'", False),
+        ("a=init.calculate_gain('tanh')", True),
+        ("a=init.calculate_gain('linear'), nonlinearity='relu'", True),
+        ("a=init.calculate_gain('leaky_relu', 0.2)", True),
+        ("a=gain", True),
+    ],
+)
+def test_a_gain_that_comes_out_as_it_was_meant_is_right(given: str, found: bool, tmp_path: Path) -> None:
+    written = f"def start(conv, gain):\n    init.kaiming_normal_(conv.weight, {given})\n"
+    assert ("INI406" in codes(written, tmp_path)) is found
+
+
 UNCALLED = """
 class Net(nn.Module):
     def __init__(self):
