@@ -34,7 +34,8 @@ class UninitializedTensor(Rule[RawTensor]):
     ```
 
     ## Known problems
-    A tensor that is passed to code that may write it is not reported.
+    A tensor that is passed to code that may write it is not reported. In a script that only exports or traces a model of
+    its own, it is a note.
 
     ## References
     - [torch.empty](https://docs.pytorch.org/docs/stable/generated/torch.empty.html)
@@ -122,6 +123,7 @@ class UninitializedTensor(Rule[RawTensor]):
         yield self.finding(
             subject.place,
             f"`{subject.name}` is allocated by `{subject.call}` and {what} before anything writes it; initialize it first",
+            severity=Severity.NOTE if subject.exported and not subject.trained else None,
             model=subject.model,
             parameter=subject.name.removeprefix("self.") if subject.model is not None else None,
             evidence=[Evidence(Observer.ANALYZER, "no reachable code writes it before that")],

@@ -1567,3 +1567,45 @@ def make(n, m, k):
 )
 def test_a_layer_of_which_one_size_is_known_is_judged(layer: str, spread: str, codes: list[str]) -> None:
     assert [each[1] for each in told(net=SIZES.format(layer=layer, spread=spread))] == codes
+
+
+# Operators that are looked at
+
+
+SHOWN = f"""{IMPORTS}from torch import fx
+from torch.jit import trace
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.sub = torch.Tensor(2, 8)
+
+    def forward(self, x):
+        return torch.sub(x, self.sub)
+
+def show(model):
+    print(model)
+
+if __name__ == "__main__":
+    net, x = Net(), torch.randn(2, 8)
+    """
+
+
+@pytest.mark.parametrize(
+    ("work", "severity"),
+    [
+        ("torch.onnx.export(net, x, 'net.onnx')", "note"),
+        ("print(fx.symbolic_trace(net).graph)", "note"),
+        ("show(trace(net.eval(), x))", "note"),
+        ("print(net(x))", "error"),
+        ("net.load_state_dict(torch.load('net.pt')); torch.onnx.export(net, x, 'net.onnx')", "error"),
+        ("net(x).sum().backward(); torch.onnx.export(net, x, 'net.onnx')", "error"),
+    ],
+)
+def test_what_is_in_a_tensor_of_a_script_that_only_exports_does_not_matter(work: str, severity: str) -> None:
+    assert told(show=SHOWN + work + "\n") == [("show.py", "INI108", severity)]
+
+
+def test_a_model_that_another_file_imports_is_more_than_exported() -> None:
+    found = told(show=f"{SHOWN}torch.onnx.export(net, x, 'net.onnx')\n", main="from show import Net\n\nnet = Net()\n")
+    assert found == [("show.py", "INI108", "error")]

@@ -13,6 +13,7 @@ from dataclasses import replace
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.exports import only_exports
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import FunctionNode, dotted, nodes
 from initaudit.analyzer.syntax.context import Class, Context, function_context, own_attribute
@@ -63,6 +64,7 @@ def raw_attributes(scope: Class) -> Iterator[RawTensor]:
             call=allocation[0],
             used=method.snippet.place(node),
             trained=_requires_grad(value),
+            exported=only_exports(project, cls.module),
             model=cls.qualname,
         )
 
