@@ -514,6 +514,50 @@ def test_a_gain_that_comes_out_as_it_was_meant_is_right(given: str, found: bool,
     assert ("INI406" in codes(written, tmp_path)) is found
 
 
+WIDE = """
+import torchvision
+from torchvision import ops, transforms as T
+from torchvision.transforms import Normalize
+from timm.layers import LayerNorm2d
+
+class Scaled(object):
+    def __call__(self, x):
+        return x / 255
+
+class ScaledNorm(Scaled):
+    pass
+
+class OwnNorm(nn.Module):
+    def forward(self, x):
+        return x / x.std()
+
+def start(m):
+    if isinstance(m, nn.Linear):
+        nn.init.normal_(m.weight)
+
+net = nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
+net.apply(start)
+part = {part}
+"""
+
+
+@pytest.mark.parametrize(
+    ("part", "found"),
+    [
+        ("torchvision.transforms.Normalize((0.5,), (0.5,))", True),
+        ("T.Compose([T.ToTensor(), Normalize((0.5,), (0.5,))])", True),
+        ("nn.functional.normalize(torch.ones(3, 784))", True),
+        ("ScaledNorm()", True),
+        ("nn.BatchNorm1d(256)", False),
+        ("OwnNorm()", False),
+        ("LayerNorm2d(256)", False),
+        ("ops.Conv2dNormActivation(3, 8)", False),
+    ],
+)
+def test_what_normalizes_the_examples_is_no_part_of_the_model(part: str, found: bool, tmp_path: Path) -> None:
+    assert ("INI407" in codes(WIDE.format(part=part), tmp_path)) is found
+
+
 UNCALLED = """
 class Net(nn.Module):
     def __init__(self):

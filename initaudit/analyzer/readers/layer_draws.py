@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.programs.graph import around
+from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.readers.applications import is_never_built
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted, nodes
@@ -187,11 +188,21 @@ def _is_never_built(context: Context) -> bool:
 
 
 def _normalizes(context: Context) -> bool:
-    """Whether the file calls a normalization."""
+    """Whether the file calls a normalization that may be part of a model."""
     module = context.module
     if "Norm" not in module.text:  # what no text holds no tree does
         return False
-    return any("Norm" in name for part in module.parts() for name in module.usage_of(*part).last_called)
+    called = {name for part in module.parts() for name in module.usage_of(*part).called}
+    return any("Norm" in name.rpartition(".")[2] and not _is_of_data(context, name) for name in called)
+
+
+def _is_of_data(context: Context, name: str) -> bool:
+    """Whether something normalizes examples, and is no module: ``transforms.Normalize``, or a class of the project."""
+    found = context.project.resolve(context.module, name)
+    if isinstance(found, Defined):
+        order = context.project.mro(found) if found.definition.is_class else None
+        return order is not None and not context.project.is_module_class(found)
+    return isinstance(found, External) and "Normaliz" in found.name.rpartition(".")[2]
 
 
 def _inputs(context: Context, target: ast.expr) -> Extent:
