@@ -82,6 +82,20 @@ class UnregisteredParameter(Rule[MovedParameter]):
         Example(
             source="""
             import torch
+            from torch import nn
+
+            class Shift(nn.Module):
+                def __init__(self, n, device, bias=True):
+                    super().__init__()
+                    self.bias = nn.Parameter(torch.zeros(n)).to(device) if bias else None
+
+                def forward(self, x):
+                    return x if self.bias is None else x + self.bias
+            """,
+        ),
+        Example(
+            source="""
+            import torch
 
             noise = torch.zeros(3, 32, 32, requires_grad=True).cuda()
             optimizer = torch.optim.Adam([noise], lr=0.01)

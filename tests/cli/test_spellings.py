@@ -514,6 +514,35 @@ def test_a_gain_that_comes_out_as_it_was_meant_is_right(given: str, found: bool,
     assert ("INI406" in codes(written, tmp_path)) is found
 
 
+MOVED = """
+class Net(nn.Module):
+    def __init__(self, n, device, bias=True, start=None):
+        super().__init__()
+        {given}
+
+    def forward(self, x):
+        return x + self.shift
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("self.shift = nn.Parameter(torch.zeros(n)).to(device) if bias else None", True),
+        ("self.shift = start or nn.Parameter(torch.zeros(n)).to(device)", True),
+        ("self.shift = (kept := nn.Parameter(torch.zeros(n)).to(device))", True),
+        ("self.shift, self.n = nn.Parameter(torch.zeros(n)).to(device), n", True),
+        ("self.shift = self.second = nn.Parameter(torch.zeros(n)).to(device)", True),
+        ("self.shift = nn.Parameter(torch.zeros(n).to(device)) if bias else None", False),
+        ("self.shift = nn.Parameter(torch.zeros(n)) if bias else torch.zeros(n).to(device)", False),
+        ("self.shift = start or nn.Parameter(torch.zeros(n)).data.to(device)", False),
+        ("self.shift, self.n = nn.Parameter(torch.zeros(n).to(device)), n", False),
+    ],
+)
+def test_a_moved_parameter_is_seen_wherever_it_stands_in_a_value(given: str, found: bool, tmp_path: Path) -> None:
+    assert ("INI221" in codes(MOVED.format(given=given), tmp_path)) is found
+
+
 WIDE = """
 import torchvision
 from torchvision import ops, transforms as T

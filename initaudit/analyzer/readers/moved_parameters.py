@@ -40,34 +40,74 @@ def moved_parameters(context: Context) -> Iterator[MovedParameter]:
     if not constructs and not later:
         return
     for node in context.walk():
-        registers = False
-        match node:
-            case (
-                ast.Assign(targets=[ast.Attribute() as target], value=value)
-                | ast.AnnAssign(target=ast.Attribute() as target, value=ast.expr() as value)
-            ) if (name := own_attribute(target)) is not None and not _is_taken_up(context, target, name):
-                text = f"self.{name}"
-                if not constructs and name not in later:
-                    continue
-            case ast.Call(func=ast.Name(id="setattr"), args=[ast.Name(id="self"), name_of, value]) if constructs:
-                text = f"setattr(self, {context.snippet.source(name_of)})"
-            case ast.Call(
-                func=ast.Attribute(value=ast.Name(id="self"), attr="register_parameter"), args=[name_of, value]
-            ) if constructs:
-                text, registers = context.snippet.source(name_of), True
-            case _:
-                continue
-        moved = moved_from(context, value)
-        if moved is not None and _is_call_of(context, moved.made, PARAMETER):
-            yield MovedParameter(
-                place=context.snippet.place(value),
-                target=text,
-                made=context.snippet.source(moved.made),
-                how=moved.how,
-                certain=moved.certain,
-                model=context.cls.qualname,
-                registers=registers,
-            )
+        for text, value, registers in _registered(context, node, later, constructs=constructs):
+            for outcome in _outcomes(value):
+                moved = moved_from(context, outcome)
+                if moved is not None and _is_call_of(context, moved.made, PARAMETER):
+                    yield MovedParameter(
+                        place=context.snippet.place(outcome),
+                        target=text,
+                        made=context.snippet.source(moved.made),
+                        how=moved.how,
+                        certain=moved.certain,
+                        model=context.cls.qualname,
+                        registers=registers,
+                    )
+
+
+def _registered(
+    context: Context, node: ast.AST, later: set[str], *, constructs: bool
+) -> Iterator[tuple[str, ast.expr, bool]]:
+    """What a statement or a call gives the module, the value of each, and whether it is to be registered."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            pairs = [pair for target in targets for pair in _pairs(target, value)]
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            pairs = [(target, value)]
+        case ast.Call(func=ast.Name(id="setattr"), args=[ast.Name(id="self"), name_of, value]) if constructs:
+            yield f"setattr(self, {context.snippet.source(name_of)})", value, False
+            return
+        case ast.Call(
+            func=ast.Attribute(value=ast.Name(id="self"), attr="register_parameter"), args=[name_of, value]
+        ) if constructs:
+            yield context.snippet.source(name_of), value, True
+            return
+        case _:
+            return
+    for given, value in pairs:
+        name = own_attribute(given)
+        if not isinstance(given, ast.Attribute) or name is None or (not constructs and name not in later):
+            continue
+        if not _is_taken_up(context, given, name):
+            yield f"self.{name}", value, False
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """What an assignment gives each of its targets; of several at once those that stand opposite their values."""
+    match target, value:
+        case (ast.Tuple(elts=names) | ast.List(elts=names), ast.Tuple(elts=values) | ast.List(elts=values)):
+            starred = any(isinstance(each, ast.Starred) for each in (*names, *values))
+            if not starred and len(names) == len(values):
+                for name, one in zip(names, values, strict=True):
+                    yield from _pairs(name, one)
+        case _:
+            yield target, value
+
+
+def _outcomes(value: ast.expr) -> Iterator[ast.expr]:
+    """The expressions of which an expression may have the value: both sides of a condition, those of ``or``."""
+    match value:
+        case ast.IfExp(body=one, orelse=other):
+            inner = [one, other]
+        case ast.BoolOp(values=inner):
+            pass
+        case ast.NamedExpr(value=named):
+            inner = [named]
+        case _:
+            yield value
+            return
+    for each in inner:
+        yield from _outcomes(each)
 
 
 @reads(MovedParameter, scope=Context, words=("requires_grad Parameter(", "optim grad"))
@@ -76,21 +116,23 @@ def moved_variables(context: Context) -> Iterator[MovedParameter]:
     for node in context.walk():
         match node:
             case ast.Assign(targets=[ast.Name() | ast.Attribute() as target], value=value):
-                moved = moved_from(context, value)
+                outcomes = _outcomes(value)
             case _:
                 continue
-        if moved is None or (own_attribute(target) and _is_call_of(context, moved.made, PARAMETER)):
-            continue
-        trained = _trained(context, node, dotted(target))
-        if trained is not None:
-            yield MovedParameter(
-                place=context.snippet.place(value),
-                target=dotted(target),
-                made=context.snippet.source(moved.made),
-                how=moved.how,
-                certain=moved.certain,
-                trained=context.snippet.place(trained),
-            )
+        for outcome in outcomes:
+            moved = moved_from(context, outcome)
+            if moved is None or (own_attribute(target) and _is_call_of(context, moved.made, PARAMETER)):
+                continue
+            trained = _trained(context, node, dotted(target))
+            if trained is not None:
+                yield MovedParameter(
+                    place=context.snippet.place(outcome),
+                    target=dotted(target),
+                    made=context.snippet.source(moved.made),
+                    how=moved.how,
+                    certain=moved.certain,
+                    trained=context.snippet.place(trained),
+                )
 
 
 def _constructs(context: Context) -> bool:
