@@ -94,7 +94,6 @@ UNCLEAR = [
     ("return use(h, self.p)", "16"),
     ("return (h * self.p) if ids else use(self.p)", "16"),
     ("return h * self.other.mul(self.p)", "16"),
-    ("return h", "16"),
 ]
 
 

@@ -271,7 +271,7 @@ TYPED = [
     typed("a flag that is like no other", "check --frobnicate net.py", 2, "No such option", "Did you mean"),
     typed("a misspelt flag that is like several", "check --selct INI1 net.py", 2, "mean '--select'?", "--silent"),
     typed("the code of another tool", "check --select E501 net.py", 2, "rule --all` lists them", "did you mean"),
-    typed("a code without a digit", "rule INI51", 2, "did you mean `INI501`?"),
+    typed("a code without a digit", "rule INI52", 2, "did you mean `INI502`?"),
     typed("a misspelt rule", "check --select INI1001 net.py", 2, "did you mean `INI101`?"),
     typed("a selection of one key", "check --config 'select = [\"INI101\"]' net.py", 0, "nothing found"),
     typed("a severity that fails", "check --config 'fail-on = \"note\"' net.py", 1, "1 note"),
