@@ -13,6 +13,7 @@ import msgspec
 from initaudit.analyzer.failures import Failure
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.prefilter import Candidate, by_reader
+from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.project import Project
 from initaudit.analyzer.readers.base import Observed, Reader
 from initaudit.analyzer.reading import Answer, Judge, Reading, comments
@@ -87,7 +88,7 @@ def observe(project: Project, filename: str, wanted: Sequence[Candidate], judge:
     if module is None:
         return _unread(filename)
     if (fault := refusal(module)) is not None:  # a slice may parse even if the file does not
-        return _faulty(filename, _syntax_fault(module, fault))
+        return _faulty(filename, _syntax_fault(project, module, fault))
     found = _found(project, module, wanted)
     module = project.load(filename) or module  # with another outline, where slices did not parse
     seen = _observation(module, found)
@@ -229,10 +230,11 @@ def _unread(filename: str) -> Observation:
     return Observation(observer=Observer.ANALYZER, source=filename, error="changed while it was being read")
 
 
-def _syntax_fault(module: Module, error: SyntaxError) -> SyntaxFault:
+def _syntax_fault(project: Project, module: Module, error: SyntaxError) -> SyntaxFault:
     """Return why a file is not Python, and where."""
     row, column = error.lineno or 1, error.offset or 1
-    return syntax_fault(Place(module.filename, row, column, row, column + 1), error.msg, module.text, row)
+    place = Place(module.filename, row, column, row, column + 1)
+    return syntax_fault(place, error.msg, module.text, row, lambda: importing(project, module) != {module})
 
 
 def _faulty(filename: str, fault: SyntaxFault) -> Observation:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from initaudit.analyzer.pasted import is_no_program
 from initaudit.analyzer.prose import is_prose
 from initaudit.analyzer.refusal import compiler_says
 from initaudit.analyzer.statements import Comment, Statement, parts
@@ -33,10 +34,13 @@ _OLD_STRING = re.compile(r"[uU][rR]")
 _OLD_NUMBER = re.compile(r"0\d+")
 
 
-def syntax_fault(place: Place, detail: str, text: str, row: int) -> SyntaxFault:
+def syntax_fault(
+    place: Place, detail: str, text: str, row: int, is_used: Callable[[], bool] = lambda: True
+) -> SyntaxFault:
     """Return the fact about a file, or a cell, whose text Python rejects at a row, counted from 1.
 
-    Of a script with commands of IPython, the place is where IPython rejects it too.
+    Of a script with commands of IPython, the place is where IPython rejects it too. A file that ``is_used`` is
+    meant to be a program, whatever it holds.
     """
     later = python_of(text).fault if not is_document(place.filename) else None
     if later is not None and later.row > row:
@@ -54,7 +58,10 @@ def syntax_fault(place: Place, detail: str, text: str, row: int) -> SyntaxFault:
         unfinished |= _lacks_body(statements, comments, row, in_cell=is_document(place.filename))
     python_2 = detail.startswith(_PYTHON_2) or any(_is_python_2(_until(each.tokens, text, row)) for each in here)
     exported = not is_document(place.filename) and _is_export(text)
-    prose = is_document(place.filename) and not unfinished and is_prose(text)
+    if is_document(place.filename):
+        prose = not unfinished and is_prose(text)
+    else:
+        prose = not (unfinished or exported or python_2) and is_no_program(text, row) and not is_used()
     return SyntaxFault(place, detail, unfinished=unfinished, python_2=python_2, exported=exported, prose=prose)
 
 

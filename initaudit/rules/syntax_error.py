@@ -35,7 +35,8 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
     A blank to fill in is a note: `<YOUR CODE>`, `???`, a missing value or body beside a comment that asks for it, and in a
     notebook also a missing value or function body without a comment. The cells of a notebook are reported as one finding.
     A cell that holds sentences and no code is a note, and so is a file that only IPython can run, as an export of a
-    notebook with `!pip install`.
+    notebook with `!pip install`. So is a file that nothing imports and that is no program: files pasted into one with a row
+    of dashes between them, shell commands, a table, or a report with code in it.
     Of files written for Python 2, the first is an error and the others are notes; a cell for Python 2 is a note if its
     notebook names a kernel of Python 2. Files and functions that contain nothing a selected rule looks for are not parsed.
     Templates with the suffix `.py` are reported; exclude them.
@@ -89,7 +90,7 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
         if subject.exported:
             what = "the file has commands of IPython"
         if subject.prose:
-            what = "the cell is a text for its readers"
+            what = "the cell is a text for its readers" if cell else "the file is no program"
         remark = " (it is Python 2, as the notebook says)" if subject.declared else " (it is Python 2)"
         mild = subject.unfinished or subject.exported or subject.prose or subject.declared
         yield self.finding(

@@ -11,7 +11,7 @@ class SyntaxFault(Fact, frozen=True):
 
     ``unfinished`` says that the reader is asked to fill in a blank there; ``python_2`` that it is Python 2,
     ``declared`` that its notebook says so, too, ``exported`` that a file is IPython as a notebook exports it, ``prose``
-    that a cell holds sentences and no code.
+    that a cell holds sentences and no code, or that a file is no program.
     """
 
     place: Place

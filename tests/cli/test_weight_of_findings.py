@@ -1,5 +1,7 @@
 """What is true but decides nothing is a note: blanks to fill in, old files, masked rows, one's own seeds."""
 
+# ruff: noqa: RUF001
+
 from __future__ import annotations
 
 import json
@@ -269,6 +271,51 @@ def test_a_file_for_python_2_that_is_left_out_excuses_no_other(hidden: str) -> N
     told(a=IMPORTS + LOOKED_AT + "print w", b=IMPORTS + LOOKED_AT + "print net")
     found = check(hidden, "INI001") if hidden == "--ignore" else check(hidden, "a.py:INI001")
     assert found == ([] if hidden == "--ignore" else [("b.py", "INI001", "error")])
+
+
+# No programs
+
+CODE = IMPORTS + LOOKED_AT
+WRITTEN = CODE + "\n\ndef train(net):\n    return net(w)\n"
+NO_PROGRAMS = {
+    "files pasted into one": f"RATES = [0.1]\n------------\n{CODE}\n------------\nimport os\nprint(os)\n",
+    "files pasted into one under titles": f"RATES = [0.1]\n===== model.py =====\n\n{CODE}",
+    "files with an indented ruler": f"{WRITTEN}\n  -----\n# -*- coding: utf-8 -*-\n'Loads.'\nimport os\n",
+    "shell commands": "# torch: nn.init.ones_(w)\npip install torch\ncd nets\npython train.py --rate 0.1 -v\n",
+    "shell commands with code": '# torch\npython --version\npython -c "import torch; torch.nn.init.ones_"\n',
+    "a table": "Model\tInit\tLayers\nNet\tnn.init.ones_ of torch\t12\nOther\tnn.Parameter only\t24\n",
+    "a report": f"1. The first model\nIt has one weight only\n{CODE}\nNow we train the model\n\nprint(w)\n",
+    "results below code": f"{CODE}print(w)\nEpoch 1: loss 0.3 acc 9\nEpoch 2: loss 0.2\nEpoch 3: loss 0.1\n",
+    "a table above code": f"一、模型对比\n模型 层数 参数量\nNet 12 70B\n{CODE}\n2. 结果（Net）\nprint(w)\n",
+    "headings with numbers": f"1. Model\nIt is a plain one\n{CODE}\n2. Result (Net)\nprint(w)\n3. Outlook\n",
+}
+
+
+@pytest.mark.parametrize("kind", NO_PROGRAMS)
+def test_a_file_that_is_no_program_is_a_note_unless_another_imports_it(kind: str) -> None:
+    assert told(net=NO_PROGRAMS[kind]) == [("net.py", "INI001", "note")]
+    assert told(user="import net\n") == [("net.py", "INI001", "error")]
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        f"import os\n--------\n{CODE}",
+        f"'''Trains.'''\n------\n{CODE}",
+        f"{CODE}\n-------- train --------\ndef train():\n    pass\n",
+        f"{CODE}\n=======\nimport os\nprint(os)\n",
+        f"<<<<<<< HEAD\n{CODE}=======\nimport os\n>>>>>>> the other branch\n",
+        f"Copyright 2020 The Authors\nThe code is free for all\nUse it as you like\n\n{CODE}",
+        f"This file trains the net\nwith a rate of 0.1\nand no decay at all\n'''\n{CODE}",
+        f"{CODE}\nnow train the net\nprint(w)\n",
+        f"{CODE}\nprint(w)\nto do later on\n",
+        f"{CODE}\nfirst we print it\nthen we print more\nand then we stop\nprint(w)\n",
+        f"mport torch\n{CODE}",
+        f"{CODE}\nretrun w\nprnt w w\nimprt x y\nprint(w\n",
+    ],
+)
+def test_a_program_with_a_slip_is_an_error(slip: str) -> None:
+    assert told(net=slip) == [("net.py", "INI001", "error")]
 
 
 # Padding rows
