@@ -15,10 +15,10 @@ _SENTENCES = 3
 """How many statements of a file with code have to be sentences: a line or two may lack the mark of a comment."""
 
 
-def is_no_program(text: str, row: int) -> bool:
+def is_no_program(text: str, row: int, statements: Sequence[Statement]) -> bool:
     """Return whether a text is made to be read, and Python, which rejects it at a row, was never meant to run it."""
     lines = text.split("\n")
-    return _is_pasted(lines, row) or is_prose(text) or _is_report(text, lines)
+    return _is_pasted(lines, row) or is_prose(text, statements) or _is_report(text, lines, statements)
 
 
 def _is_pasted(lines: Sequence[str], row: int) -> bool:
@@ -41,12 +41,11 @@ def _code(text: str) -> list[Statement]:
     return [each for each in parts(text)[0] if any(token.kind != "string" for token in each.tokens)]
 
 
-def _is_report(text: str, lines: Sequence[str]) -> bool:
+def _is_report(text: str, lines: Sequence[str], statements: Sequence[Statement]) -> bool:
     """Return whether sentences stand between the code of a text, or end it, and all that is left is Python.
 
     Sentences in one place, with code behind them, are a comment without its mark.
     """
-    statements, _ = parts(text)
     rows = set[int]()
     counts, places, goes_on = list[int](), 0, True
     for each in statements:

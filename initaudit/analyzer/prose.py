@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from initaudit.analyzer.statements import Statement, parts
+from initaudit.analyzer.statements import Statement
 from initaudit.tokens import Token
 
 _BEGIN_CODE = set(keyword.kwlist) - {"and", "in", "is", "not", "or"}
@@ -21,9 +21,8 @@ _OPTION = re.compile(r"[ \t]+--?[A-Za-z][\w-]*(?:[ \t]+[\"'\w]|[ \t]*$)", re.MUL
 """An option of a shell's command, and its value: the dash has a blank before it, and none behind."""
 
 
-def is_prose(text: str) -> bool:
+def is_prose(text: str, statements: Sequence[Statement]) -> bool:
     """Return whether a text has sentences, and beside them nothing that would do anything."""
-    statements, _ = parts(text)
     counts = [words_in_a_row(text, each) for each in statements]
     if not any(count >= _WORDS for count in counts):
         return False

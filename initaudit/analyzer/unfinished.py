@@ -59,9 +59,9 @@ def syntax_fault(
     python_2 = detail.startswith(_PYTHON_2) or any(_is_python_2(_until(each.tokens, text, row)) for each in here)
     exported = not is_document(place.filename) and _is_export(text)
     if is_document(place.filename):
-        prose = not unfinished and is_prose(text)
+        prose = not unfinished and is_prose(text, statements)
     else:
-        prose = not (unfinished or exported or python_2) and is_no_program(text, row) and not is_used()
+        prose = not (unfinished or exported or python_2) and is_no_program(text, row, statements) and not is_used()
     return SyntaxFault(place, detail, unfinished=unfinished, python_2=python_2, exported=exported, prose=prose)
 
 

@@ -7,6 +7,11 @@ from __future__ import annotations
 import pytest
 
 from initaudit.analyzer.prose import is_prose
+from initaudit.analyzer.statements import parts
+
+
+def prose(text: str) -> bool:
+    return is_prose(text, parts(text)[0])
 
 
 @pytest.mark.parametrize(
@@ -24,7 +29,7 @@ from initaudit.analyzer.prose import is_prose
     ],
 )
 def test_a_remark_is_prose(remark: str) -> None:
-    assert is_prose(f"# nn.Parameter\n{remark}\n")
+    assert prose(f"# nn.Parameter\n{remark}\n")
 
 
 @pytest.mark.parametrize(
@@ -45,4 +50,4 @@ def test_a_remark_is_prose(remark: str) -> None:
     ],
 )
 def test_a_slip_is_no_prose(slip: str) -> None:
-    assert not is_prose(f"# nn.Parameter\n{slip}\n")
+    assert not prose(f"# nn.Parameter\n{slip}\n")
