@@ -90,7 +90,8 @@ def restored(construction: Construction, found: Registered, by: str) -> bool:
             attempt(construction, method)
         else:
             own = () if loads_checkpoints else forgotten_initializers(construction, found)
-            if promised(construction, found, uncalled=True) or any(writing(construction, [found])) or any(own):
+            others = writing(construction, [found], anywhere=not loads_checkpoints)
+            if promised(construction, found, uncalled=True) or any(others) or any(own):
                 return True
         kept = any(entry.storage is found.storage for entry in registered(construction, raw=found.storage.raw))
         return bool(found.storage.writes or found.storage.escaped or construction.failure or not kept)

@@ -50,8 +50,11 @@ def initialized(
     return courses
 
 
-def writing(construction: Construction, found: Sequence[Registered]) -> Iterator[Defined]:
-    """The functions that would write one of the storages if they were given the module, or a model around it."""
+def writing(construction: Construction, found: Sequence[Registered], *, anywhere: bool = True) -> Iterator[Defined]:
+    """The functions that would write one of the storages if they were given the module, or a model around it.
+
+    Those that walk any model, of which the class is not known to be a part, are among them if ``anywhere`` is set.
+    """
     project, cls = construction.run.project, construction.cls
     near = dict.fromkeys(modules_naming(project, cls))
     named = (
@@ -60,7 +63,8 @@ def writing(construction: Construction, found: Sequence[Registered]) -> Iterator
         for entry in found
         for definition in functions(module).that_may_write(entry.attribute)
     )
-    whole = (Defined(module, each) for module in _walking(project, cls.module) for each in _walkers(module))
+    walking = _walking(project, cls.module) if anywhere else ()
+    whole = (Defined(module, each) for module in walking for each in _walkers(module))
     for function in dict.fromkeys((*named, *whole)):
         if function.definition.parent is not None or function.definition.is_class or _puts_back(function):
             continue
