@@ -369,8 +369,9 @@ class Project:
             return External(dotted)
         parts = dotted.split(".")
         for count in range(len(parts), 0, -1):
-            module = self.module(".".join(parts[:count]), near)
-            if module is None or module is near:  # an absolute name never means the file that imports it
+            name = ".".join(parts[:count])
+            module = self.module(name, near)
+            if module is None or (module is near and name != near.name):  # found beside itself
                 continue
             rest = ".".join(parts[count:])
             found = self.resolve(module, rest, hops + 1) if rest else module

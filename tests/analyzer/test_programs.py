@@ -322,9 +322,10 @@ RAW = {
     },
     "parameters that are gathered, in a file of their package's name": {
         "net": NET,
-        "deepspeed": "import deepspeed\n\ndef shown(net):\n"
+        "tools/__init__": "",
+        "tools/deepspeed": "import deepspeed\n\ndef shown(net):\n"
         "    with deepspeed.zero.GatheredParameters(list(net.parameters()), modifier_rank=0):\n        print(net)\n",
-        "train": "from net import Net\nfrom deepspeed import shown\nnet = Net(3)\nshown(net)\nnet.train()\n",
+        "train": "from net import Net\nfrom tools.deepspeed import shown\nnet = Net(3)\nshown(net)\nnet.train()\n",
     },
     "a main function": {
         "net": NET,
@@ -405,6 +406,7 @@ from net import Net
 
 @{decorator}
 def without_memory(model):
+    {first}
     aside = []
     for module in model.modules():
         for slots in (module._parameters, module._buffers):
@@ -425,16 +427,23 @@ class Exporter:
 """
 
 
+FILLS = "for p in model.parameters():\n        p.data.normal_()"
+
+
 @pytest.mark.parametrize(
-    ("last", "asked"),
+    ("first", "last", "asked"),
     [
-        ("for slots, name, tensor in aside:\n            slots[name] = tensor", []),
-        ("print(model)", ["export.without_memory"]),
+        ("pass", "for slots, name, tensor in aside:\n            slots[name] = tensor", []),
+        ("pass", "for those, key, old in aside:\n            those[key] = old", []),
+        ("pass", "print(model)", ["export.without_memory"]),
+        ("pass", "model.config = None", ["export.without_memory"]),
+        (FILLS, "for slots, name, tensor in aside:\n            slots[name] = tensor", ["export.without_memory"]),
     ],
 )
 @pytest.mark.parametrize("decorator", ["contextlib.contextmanager", "contextmanager"])
 def test_nobody_is_asked_who_calls_a_context_manager_that_puts_back_what_it_replaces(
     decorator: str,
+    first: str,
     last: str,
     asked: list[str],
     told: Callable[..., ParameterTimeline | None],
@@ -449,10 +458,17 @@ def test_nobody_is_asked_who_calls_a_context_manager_that_puts_back_what_it_repl
 
     initializers_writing = initializers.writing
     monkeypatch.setattr(initializers, "writing", writing)
-    found = told(net=NET, export=ASIDE.format(decorator=decorator, last=last))
+    found = told(net=NET, export=ASIDE.format(decorator=decorator, first=first, last=last))
     assert found is not None
     assert found.coverage is Coverage.NEVER
     assert list(dict.fromkeys(considered)) == asked
+
+
+def test_a_package_that_imports_itself_by_its_name_is_followed(analyzed: Callable[..., dict[str, Observation]]) -> None:
+    net = NET.replace("from layer", "import pkg\nfrom pkg.layer").replace(" Layer(n)", " pkg.Layer(n)")
+    train = "from pkg import Net\nnet = Net(3)\nnn.init.ones_(net.layer.weight)\nnet.train()\n"
+    seen = analyzed(**{"pkg/layer": LAYER, "pkg/__init__": net, "train": train})
+    assert [each.name for each in seen.get("layer", seen["train"]).parameters] == []
 
 
 def line(place: Place) -> str:

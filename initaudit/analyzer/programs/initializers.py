@@ -66,7 +66,7 @@ def writing(construction: Construction, found: Sequence[Registered], *, anywhere
     walking = _walking(project, cls.module) if anywhere else ()
     whole = (Defined(module, each) for module in walking for each in _walkers(module))
     for function in dict.fromkeys((*named, *whole)):
-        if function.definition.parent is not None or function.definition.is_class or _puts_back(function):
+        if function.definition.parent is not None or function.definition.is_class:
             continue
         before = {entry.storage: (len(entry.storage.writes), entry.storage.escaped) for entry in found}
         with trial(construction):
@@ -75,22 +75,30 @@ def writing(construction: Construction, found: Sequence[Registered], *, anywhere
             wrote = any((len(e.storage.writes), e.storage.escaped) != before[e.storage] for e in found)
             wrote = wrote or construction.failure is not None
             replaced = any(_is_replaced(construction, entry) for entry in found)
-        if wrote or replaced:
+        if wrote or (replaced and not _puts_back(function)):
             yield function
 
 
 def _puts_back(function: Defined) -> bool:
-    """Whether a function is a context manager that assigns at its end: what it writes is there for a while."""
+    """Whether a function is a context manager whose ``finally`` assigns in every way in which it assigns before."""
     found = function.module.function(function.definition)
     if found is None or not has_decorator(found[1], "contextmanager", "contextlib.contextmanager"):
         return False
-    return any(
-        isinstance(node, ast.Assign) or (isinstance(node, ast.Call) and dotted(node.func) == "setattr")
-        for statement in nodes(found[1])
-        if isinstance(statement, ast.Try)
-        for last in statement.finalbody
-        for node in ast.walk(last)
-    )
+    inside = list(nodes(found[1]))
+    last = {each for node in inside if isinstance(node, ast.Try) for one in node.finalbody for each in nodes(one)}
+    before = {way for node in inside if node not in last for way in _assigned(node)}
+    return bool(before) and before <= {way for node in last for way in _assigned(node)}
+
+
+def _assigned(node: ast.AST) -> Iterator[str]:
+    """What a node assigns of an object: an attribute, by its name, an item, or any by ``setattr``."""
+    match node:
+        case ast.Attribute(attr=name, ctx=ast.Store()):
+            yield name
+        case ast.Subscript(ctx=ast.Store()):
+            yield "[]"
+        case ast.Call(func=ast.Name(id="setattr")):
+            yield "setattr"
 
 
 def given_away(construction: Construction, found: Sequence[Registered], around: Around) -> dict[Storage, str]:
