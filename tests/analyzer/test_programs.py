@@ -427,7 +427,7 @@ class Exporter:
 """
 
 
-FILLS = "for p in model.parameters():\n        p.data.normal_()"
+DRAWS_ALL = "for p in model.parameters():\n        p.data.normal_()"
 
 
 @pytest.mark.parametrize(
@@ -437,7 +437,7 @@ FILLS = "for p in model.parameters():\n        p.data.normal_()"
         ("pass", "for those, key, old in aside:\n            those[key] = old", []),
         ("pass", "print(model)", ["export.without_memory"]),
         ("pass", "model.config = None", ["export.without_memory"]),
-        (FILLS, "for slots, name, tensor in aside:\n            slots[name] = tensor", ["export.without_memory"]),
+        (DRAWS_ALL, "for slots, name, tensor in aside:\n            slots[name] = tensor", ["export.without_memory"]),
     ],
 )
 @pytest.mark.parametrize("decorator", ["contextlib.contextmanager", "contextmanager"])
