@@ -261,6 +261,17 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(self.affects) | ({self.parameter} if self.parameter else frozenset())
 
 
+def class_name(model: str | None) -> str | None:
+    """Return the name of the declaring class, without its module, which depends on the observer."""
+    return model.rpartition(".")[2] if model else None
+
+
+def listed(parameter: str, model: str | None, within: str | None) -> str:
+    """Return a parameter as a finding about the class ``within`` lists it: by its own class, if that is another."""
+    own = class_name(model)
+    return parameter if own == class_name(within) else f"{own}.{parameter}"
+
+
 def moved(value: T, to: Callable[[Place], Place]) -> T:
     """Return a value with every place that it holds, however deep, at another place."""
     return _changed(value, Place, to)

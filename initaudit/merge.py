@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from initaudit.finding import Evidence, Finding, Fix, Observer, Place, Severity
+from initaudit.finding import Evidence, Finding, Fix, Observer, Place, Severity, class_name, listed
 
 SHOWN_PATHS, SHOWN_ROWS, SHOWN_NAMES = 3, 20, 4
 
@@ -47,11 +47,6 @@ def position(finding: Finding) -> tuple[object, ...]:
     """Return the sort key of a finding in reports."""
     place = finding.place
     return (place.filename, place.cell or 0, place.row, place.column, finding.code, finding.parameter or "")
-
-
-def class_name(model: str | None) -> str | None:
-    """Return the name of the declaring class, without its module, which depends on the observer."""
-    return model.rpartition(".")[2] if model else None
 
 
 def _identity(finding: Finding) -> tuple[object, ...]:
@@ -160,7 +155,7 @@ def _cause_of(
 def _explains(cause: Finding, effect: Finding) -> bool:
     """Whether ``effect`` is about a parameter of ``cause``, or both are about one line and no parameter."""
     if effect.parameter is not None:
-        return class_name(cause.model) == class_name(effect.model) and effect.parameter in cause.subjects
+        return listed(effect.parameter, effect.model, cause.model) in cause.subjects
     return not cause.subjects and (cause.place.cell, cause.place.row) == (effect.place.cell, effect.place.row)
 
 
@@ -200,12 +195,7 @@ def _listing(first: Finding, others: Sequence[Finding]) -> Finding:
     """Return a finding that represents its group."""
     if not others:
         return first
-    model = class_name(first.model)
-    named = [
-        one.parameter if class_name(one.model) == model else f"{class_name(one.model)}.{one.parameter}"
-        for one in others
-        if one.parameter is not None
-    ]
+    named = [listed(one.parameter, one.model, first.model) for one in others if one.parameter is not None]
     fixes = [one.fix for one in (first, *others)]
     fix = first.fix
     if fix is not None and all(each is not None and each.applicability is fix.applicability for each in fixes):
@@ -244,7 +234,8 @@ def _absorbing(cause: Finding, effects: Sequence[Finding]) -> Finding:
     """
     own = {piece.observer for piece in cause.evidence} - {Observer.PROBE}
     evidence = [piece for effect in effects for piece in effect.evidence if piece.observer not in own]
-    named = [effect.parameter for effect in effects if effect.parameter and effect.parameter != cause.parameter]
+    all_named = (listed(effect.parameter, effect.model, cause.model) for effect in effects if effect.parameter)
+    named = [name for name in all_named if name != cause.parameter]
     return msgspec.structs.replace(
         cause,
         severity=max((one.severity for one in (cause, *effects)), key=lambda severity: severity.rank),

@@ -22,8 +22,6 @@ NEARLY = 0.5
 """The share of the steepest change, in decades, from which another layer is as much to blame."""
 SLIGHT = 0.3
 """The change of the scale by a gain, in decades, below which it is not to blame."""
-BIASES = 0.5
-"""The share of an output's second moment from which its bias makes it, and not the weight."""
 GROUP = 4
 """The number of layers from which a trend can be seen."""
 
@@ -102,30 +100,6 @@ def factor(layer: Layer) -> float:
     before, after = middle(layer.given) or 0.0, middle(layer.rms) or 0.0
     known = 0 < before < math.inf and 0 < after < math.inf
     return math.log10(after / before) if known else 0.0
-
-
-def rises(profile: SignalProfile) -> list[list[Layer]]:
-    """Return the layers over which the scale rises: chains, similar layers, or weights that each amplify by much."""
-    found = [chain for chain in chains(profile) if rise(chain) > DECADES]
-    for group in groups(profile, least=2):
-        course = trend([middle(layer.rms) or 0.0 for layer in group])
-        most = DECADES if len(group) >= GROUP else EXTREME
-        if course is not None and course.geometric and course.decades > most:
-            found.append(group)
-    loud = [layer for layer in profile.layers if amplifies(layer)]
-    return found or ([loud] if len(loud) > 1 and rise(loud) > DECADES else [])
-
-
-def amplifies(layer: Layer) -> bool:
-    """Return whether a weight alone makes its input a hundred times larger, and nothing normalizes that."""
-    judged = layer.fed and layer.depends is None and not layer.fixed and not layer.normalized
-    return judged and (middle(layer.bias_share) or 0.0) < BIASES and factor(layer) > DECADES
-
-
-def rise(layers: Sequence[Layer]) -> float:
-    """Return the growth of the scale from the first layer to the last, in decades; 0 if one of them gives only zeros."""
-    low, high = (middle(layer.rms) or 0.0 for layer in (layers[0], layers[-1]))
-    return math.log10(high / low) if low > 0 and high > 0 else 0.0
 
 
 def guilty(layers: Sequence[Layer], direction: int) -> Layer:

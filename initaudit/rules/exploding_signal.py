@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from initaudit.finding import Advice, Category, Evidence, Finding, Severity
+from initaudit.finding import Advice, Category, Evidence, Finding, Severity, listed
 from initaudit.rules.base import PROBE, Example, Rule
 from initaudit.rules.depth import (
+    DECADES,
+    EXTREME,
+    GROUP,
     Trend,
     advice,
+    chains,
     factor,
+    groups,
     guilty,
     middle,
     named,
@@ -18,10 +23,9 @@ from initaudit.rules.depth import (
     remedies,
     remedy,
     repeated,
-    rise,
-    rises,
     steep_gains,
     times,
+    trend,
     unscaled,
 )
 from initaudit.rules.remedies import rounded
@@ -29,8 +33,12 @@ from initaudit.timeline import Layer, SignalProfile
 
 SHARP, ALONE = 8.0, 0.8
 """The standard deviation of attention logits, and the largest share of a softmax, from which it is saturated."""
+BIASES = 0.5
+"""The share of an output's second moment from which its bias makes it, and not the weight."""
 AMPLIFIED = 0.5
 """Decades by which a weight has to amplify its input to be the cause."""
+HEAD_AMPLIFIES = 1.0
+"""Decades from which a head amplifies its input so much that its loss is its own fault."""
 
 
 class ExplodingSignal(Rule[SignalProfile]):
@@ -183,6 +191,11 @@ class ExplodingSignal(Rule[SignalProfile]):
         blamed = gains[0].named if gains else first
         cause = f", which multiplies them by {rounded(gains[0].factor):g}" if gains else ""
         advised = f"`{unscaled(gains[0])}`" if gains else advice(first)
+        heads = (
+            listed(layer.parameter, layer.model, blamed.model)
+            for layer in profile.layers
+            if profile.loss is not None and layer.output and factor(layer) <= HEAD_AMPLIFIES
+        )
         return self.finding(
             blamed.place or profile.place,
             f"activations grow by a factor of {times(decades)} over {len(layers)} layers, starting at `{blamed.parameter}`"
@@ -196,7 +209,7 @@ class ExplodingSignal(Rule[SignalProfile]):
             ],
             model=blamed.model,
             parameter=blamed.parameter,
-            affects=named(every, blamed.model),
+            affects=tuple(dict.fromkeys([*named(every, blamed.model), *heads])),
             advice=tuple(map(unscaled, gains)) or remedies(every),
         )
 
@@ -236,3 +249,27 @@ class ExplodingSignal(Rule[SignalProfile]):
             affects=named(after, layer.model),
             advice=remedies(after),
         )
+
+
+def rises(profile: SignalProfile) -> list[list[Layer]]:
+    """Return the layers over which the scale rises: chains, similar layers, or weights that each amplify by much."""
+    found = [chain for chain in chains(profile) if rise(chain) > DECADES]
+    for group in groups(profile, least=2):
+        course = trend([middle(layer.rms) or 0.0 for layer in group])
+        most = DECADES if len(group) >= GROUP else EXTREME
+        if course is not None and course.geometric and course.decades > most:
+            found.append(group)
+    loud = [layer for layer in profile.layers if amplifies(layer)]
+    return found or ([loud] if len(loud) > 1 and rise(loud) > DECADES else [])
+
+
+def amplifies(layer: Layer) -> bool:
+    """Return whether a weight alone makes its input a hundred times larger, and nothing normalizes that."""
+    judged = layer.fed and layer.depends is None and not layer.fixed and not layer.normalized
+    return judged and (middle(layer.bias_share) or 0.0) < BIASES and factor(layer) > DECADES
+
+
+def rise(layers: Sequence[Layer]) -> float:
+    """Return the growth of the scale from the first layer to the last, in decades; 0 if one of them gives only zeros."""
+    low, high = (middle(layer.rms) or 0.0 for layer in (layers[0], layers[-1]))
+    return math.log10(high / low) if low > 0 and high > 0 else 0.0

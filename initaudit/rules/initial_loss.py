@@ -7,14 +7,12 @@ from collections.abc import Iterator
 
 from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
-from initaudit.rules.depth import factor, middle, place_of, rises
+from initaudit.rules.depth import middle, place_of
 from initaudit.timeline import InitialLoss as Loss
 from initaudit.timeline import SignalProfile
 
 HIGH, ABSURD = 2.0, 10.0
 """Nats above ln(classes), which is about half the variance of the logits."""
-AMPLIFIED = 1.0
-"""Decades up to which the head does not amplify its input enough to be the cause."""
 ERRORS = 3
 """The margin for chance, in standard errors."""
 
@@ -105,8 +103,6 @@ class InitialLoss(Rule[SignalProfile]):
         excess, error = middle(loss.excess) or 0.0, middle(loss.error) or 0.0
         sure = excess - ERRORS * error
         if not math.isfinite(sure) or sure <= (ABSURD if loss.guessed else HIGH):
-            return
-        if factor(head) <= AMPLIFIED and rises(subject):  # INI702 reports the layers that make it
             return
         if loss.guessed:  # it may be a regression, which should not start at that scale either
             what = f"if the output of `{head.parameter}` is logits over {loss.classes} classes, as {loss.known_by} suggests, "

@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("torch", reason="the probe runs with torch")
 
+from initaudit import merge
 from initaudit.engine import judge
 from initaudit.finding import Finding, Place
 from initaudit.observation import Observation
@@ -35,6 +36,13 @@ class Seen:
     @property
     def findings(self) -> list[Finding]:
         return [one.finding for one in judge(self.observation, catalogue().values())]
+
+    @property
+    def reported(self) -> list[Finding]:
+        """One finding for each bug."""
+        rules = catalogue()
+        joined = merge.merge(judge(self.observation, rules.values()))
+        return merge.supersede(joined, {code: rule.supersedes for code, rule in rules.items()})
 
     @property
     def codes(self) -> list[str]:

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+import initaudit
+
 Observe = Callable[..., Any]
 WIDTH, DEPTH = 32, 6
 
@@ -63,10 +65,25 @@ SCALED = [behind, before, divided]
 def test_a_gain_that_changes_the_scale_is_named_and_not_the_weights_around_it(
     observe: Observe, make: Callable[[float], nn.Module], factor: float, code: str
 ) -> None:
-    (found,) = observe(lambda: make(factor), (64, WIDTH)).findings
+    (found,) = observe(lambda: make(factor), (64, WIDTH)).reported
     assert found.code == code
     assert found.parameter is not None and found.parameter.endswith("factors")
     assert {advice.initializer for advice in found.advice} == {"ones_"}
+
+
+def test_the_loss_that_follows_from_a_rise_is_reported_where_the_rise_is_not() -> None:
+    def codes(std: float, *ignored: str) -> list[str]:
+        def make() -> nn.Module:
+            net = nn.Sequential(behind(100.0), nn.LogSoftmax(-1))
+            nn.init.normal_(net[0][-1].weight, std=std)
+            return net
+
+        audited = initaudit.audit(make, torch.randn(64, WIDTH), ignore=ignored, isolated=True)
+        return sorted(finding.code for finding in audited.findings)
+
+    assert codes(0.1) == ["INI702"]
+    assert codes(0.1, "INI702") == ["INI705"]
+    assert codes(9.0) == ["INI702", "INI705"]  # the head amplifies it further
 
 
 @pytest.mark.parametrize("make", SCALED)

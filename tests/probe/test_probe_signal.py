@@ -14,10 +14,7 @@ from torch import nn
 from torch.nn import init
 
 import initaudit
-from initaudit import merge
-from initaudit.engine import judge
 from initaudit.finding import Finding
-from initaudit.rules import catalogue
 from initaudit.timeline import Layer, SignalProfile
 
 Observe = Callable[..., Any]
@@ -63,10 +60,8 @@ def lost_by_layer(profile: SignalProfile) -> float:
 
 
 def found(observe: Observe, make: Any, *sizes: tuple[int, ...], **kwargs: Any) -> list[Finding]:
-    """One bug, one finding."""
-    rules = catalogue()
-    seen = merge.merge(judge(observe(make, *(sizes or ((64, WIDTH),)), **kwargs).observation, rules.values()))
-    return merge.supersede(seen, {code: rule.supersedes for code, rule in rules.items()})
+    reported: list[Finding] = observe(make, *(sizes or ((64, WIDTH),)), **kwargs).reported
+    return reported
 
 
 def told(findings: list[Finding]) -> list[tuple[str, str]]:
