@@ -243,7 +243,7 @@ def probe(targets: tuple[str, ...], **flags: Any) -> None:
     `hf:NAME`, `timm:NAME`, `torchvision:NAME`; `timm:resnet*` stands for all that match. Default: the models listed in
     the configuration. Arguments after `--` are passed to the target in `sys.argv`.
     """
-    from initaudit import commands, ranks
+    from initaudit import commands, rank_report
     from initaudit.settings import Model
 
     how = {key: flags[key] for key in BUILDING}
@@ -252,13 +252,13 @@ def probe(targets: tuple[str, ...], **flags: Any) -> None:
     models = tuple(Model(target=target, argv=argv, **how) for target in named)
     asked = _asked(flags, targets=models, probe=True, shard=flags["shard"], kept=flags["resume"])
     output, table, page = _output(flags), flags["table"], flags["html"]
-    if not ranks.reports():
-        output, table, page = ranks.silenced(output), None, None
+    if not rank_report.reports():
+        output, table, page = rank_report.silenced(output), None, None
 
     def run() -> int:
         return commands.probe(asked, output, table_file=table, page_file=page, try_advice=flags["try_advice"])
 
-    sys.exit(ranks.concluded(run))
+    sys.exit(rank_report.concluded(run))
 
 
 @main.command()

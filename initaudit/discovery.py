@@ -6,37 +6,14 @@ constructor is: neither is built by itself.
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from initaudit.finding import Observer
-from initaudit.observation import ModuleClass, Observation, Undecided
+from initaudit.observation import InitializingCode, ModuleClass, Observation, Undecided
 from initaudit.subjects.builds import BuildFailure
 from initaudit.timeline import Coverage, ParameterTimeline
-
-INITIALIZERS = ("init", "reset_parameters")
-"""Parts of the names of functions that initialize what they are given, apart from ``apply``."""
-Scope = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-class Code(msgspec.Struct, frozen=True):
-    """A function, a method, or the top level of a file (which has no ``name``)."""
-
-    filename: str
-    name: str
-
-    @property
-    def words(self) -> str:
-        """The code, as a part of a sentence."""
-        return f"`{self.name}`" if self.name else f"the top level of {self.filename}"
-
-    @property
-    def target(self) -> str:
-        """What the probe can build: the function, or one that has yet to be written."""
-        return f"{self.filename}:{self.name if self.name.isidentifier() else 'FUNCTION'}"
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -56,14 +33,16 @@ class Plan(msgspec.Struct, frozen=True):
     left: tuple[Left, ...]
 
 
-def planned(classes: Sequence[ModuleClass], filenames: Iterable[str]) -> Plan:
-    """Return what to build of the module classes of these files."""
+def planned(classes: Sequence[ModuleClass], initialized: Mapping[str, InitializingCode]) -> Plan:
+    """Return what to build of these module classes.
+
+    ``initialized`` holds, by class, the code that makes an instance and initializes it.
+    """
     known = {one.identity: one for one in classes}
     below = {one.identity: _below(one, known) for one in classes}
-    finished = dict(initialized(classes, filenames))
     left: list[Left] = []
     for one in classes:
-        place = finished.get(one.identity)
+        place = initialized.get(one.identity)
         if place is not None:
             left.append(Left(one, f"{place.words} initializes it after its construction", place.target))
         elif one.missing:
@@ -177,96 +156,3 @@ def remarks(unread: Mapping[str, str], left: Sequence[Left]) -> Iterator[str]:
             words = ", ".join(f"{name} = {value}" for name, value in one.arguments.items())
             yield f"kwargs = {{ {words} }}  # to fill in"
         yield ""
-
-
-# Functions that initialize what they make
-
-
-def initialized(classes: Collection[ModuleClass], filenames: Iterable[str]) -> Iterator[tuple[str, Code]]:
-    """Yield the classes of which some code makes an instance and initializes it, with that code."""
-    by_name: dict[str, list[ModuleClass]] = {}
-    for one in classes:
-        by_name.setdefault(one.target.rpartition(":")[2], []).append(one)
-    for filename in filenames:
-        tree = _parsed(filename)
-        if tree is None:
-            continue
-        names = _names(tree)
-        for function, statements in _scopes(tree):
-            for name in _initialized_in(statements, names.keys() & by_name.keys()):
-                for cls in by_name[name]:
-                    if names[name] is None or cls.target == f"{filename}:{name}":
-                        yield cls.identity, Code(filename, function)
-
-
-def _parsed(filename: str) -> ast.Module | None:
-    try:
-        return ast.parse(Path(filename).read_bytes()) if filename.endswith(".py") else None
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return None
-
-
-def _names(tree: ast.Module) -> dict[str, ast.ClassDef | None]:
-    """Return the classes that a file defines or may import, by name; None for those that it imports."""
-    found: dict[str, ast.ClassDef | None] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom | ast.Import):
-            found |= {alias.asname or alias.name: None for alias in node.names}
-        elif isinstance(node, ast.Attribute):
-            found.setdefault(node.attr, None)
-    return found | {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-
-
-def _scopes(tree: ast.Module) -> Iterator[tuple[str, Sequence[ast.stmt]]]:
-    """Yield the functions of a file with their statements, and the statements of its top level."""
-    top: list[ast.stmt] = []
-    for node in tree.body:
-        if isinstance(node, Scope):
-            yield node.name, node.body
-        elif isinstance(node, ast.ClassDef):
-            for method in node.body:
-                if isinstance(method, Scope):
-                    yield f"{node.name}.{method.name}", method.body
-        else:
-            top.append(node)
-    yield "", top
-
-
-def _initialized_in(statements: Iterable[ast.stmt], classes: Collection[str]) -> Iterator[str]:
-    """Yield the classes of which these statements make an instance and initialize it."""
-    nodes = [node for statement in statements for node in ast.walk(statement)]
-    made: dict[str, set[str]] = {}
-    for node in nodes:
-        if isinstance(node, ast.Assign | ast.For):
-            source = node.value if isinstance(node, ast.Assign) else node.iter
-            named = _named(source)
-            meant = {name for name in named if name in classes}.union(*(made.get(name, ()) for name in named))
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for name in {one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}:
-                made.setdefault(name, set()).update(meant)
-    for node in nodes:
-        if isinstance(node, ast.Call):
-            for name in _written(node):
-                yield from made.get(name, ())
-
-
-def _named(node: ast.AST) -> set[str]:
-    """Return all names and attributes within a node."""
-    inside = list(ast.walk(node))
-    names = {one.id for one in inside if isinstance(one, ast.Name)}
-    return names | {one.attr for one in inside if isinstance(one, ast.Attribute)}
-
-
-def _written(call: ast.Call) -> set[str]:
-    """Return the local names that a call initializes: by a method of it, or as its argument."""
-    function = call.func
-    words = ast.unparse(function).split(".")
-    says_so = any(word in part for word in INITIALIZERS for part in words)
-    given = {one.id for argument in call.args for one in ast.walk(argument) if isinstance(one, ast.Name)}
-    if not isinstance(function, ast.Attribute):
-        return given if says_so else set()
-    receiver = {one.id for one in ast.walk(function.value) if isinstance(one, ast.Name)}
-    in_place = function.attr.endswith("_") and not function.attr.startswith(("_", "requires_grad"))
-    if says_so:
-        return receiver | given
-    return receiver if in_place or function.attr == "apply" else set()

@@ -88,6 +88,23 @@ class ModuleClass(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[str, ...] = ()
 
 
+class InitializingCode(msgspec.Struct, frozen=True):
+    """A function, a method, or the top level of a file (which has no ``name``) that initializes a model it makes."""
+
+    filename: str
+    name: str
+
+    @property
+    def words(self) -> str:
+        """The code, as a part of a sentence."""
+        return f"`{self.name}`" if self.name else f"the top level of {self.filename}"
+
+    @property
+    def target(self) -> str:
+        """What the probe can build: the function, or one that has yet to be written."""
+        return f"{self.filename}:{self.name if self.name.isidentifier() else 'FUNCTION'}"
+
+
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one observer saw in one file or one target.
 

@@ -124,7 +124,8 @@ def discovering(
     """
 
     def watch(asking: Asking) -> Watched:
-        from initaudit.analyzer.classes import files_with_models, outside_tests
+        from initaudit.analyzer.initialized_instances import initialized
+        from initaudit.analyzer.model_files import files_with_models, outside_tests
         from initaudit.probe import ProbeUnavailable, Target, TargetError, probe_all
 
         def seen(targets: Sequence[Target]) -> list[Observation | TargetError]:
@@ -138,7 +139,8 @@ def discovering(
         files = list(files_with_models(programs, site_packages=site_packages))
         listed = seen([Target(spec=f"{name}:*", listing=True, root=folder) for name in files])
         classes = [one for found in listed if isinstance(found, Observation) for one in found.classes]
-        plan = discovery.planned([one for one in classes if one.target not in configured], programs)
+        unconfigured = [one for one in classes if one.target not in configured]
+        plan = discovery.planned(unconfigured, dict(initialized(unconfigured, programs)))
         asked = asking(Observer.PROBE)
         built = seen([Target(spec=one.target, fed=True, questions=asked, root=folder) for one in plan.wholes])
         known, left = discovery.outcome(plan, [one if isinstance(one, Observation) else str(one) for one in built])
@@ -148,7 +150,10 @@ def discovering(
             if isinstance(one, TargetError)
         }
         others = (*itertools.starmap(discovery.not_imported, unread.items()), *map(discovery.not_built, left))
-        return Watched(Observer.PROBE, (*known, *others), remarks=tuple(discovery.remarks(unread, left)))
+        remarks = tuple(discovery.remarks(unread, left))
+        if not (known or others):
+            remarks = ("no module class was found that is not configured: nothing was built for --discover",)
+        return Watched(Observer.PROBE, (*known, *others), remarks=remarks)
 
     return watch
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from initaudit import engine, observers, zoo
-from initaudit.analyzer.discover import Discovery, Exclusion, PathError, discover, holds_python
+from initaudit.analyzer.python_files import Exclusion, PathError, PythonFiles, find_python_files, holds_python
 from initaudit.baseline import DEFAULT_FILENAME, BaselineError, read_baseline
 from initaudit.engine import Report, Task
 from initaudit.files import decode_source
@@ -99,10 +99,10 @@ def configuration_for(asked: Asked) -> Configuration:
     return load(paths, asked.overrides, config=asked.config, isolated=asked.isolated, assignments=asked.assignments)
 
 
-def find_files(asked: Asked, configuration: Configuration) -> Discovery:
+def find_files(asked: Asked, configuration: Configuration) -> PythonFiles:
     """Return the files to read; raises UseError if the paths hold no Python file."""
     settings = configuration.run
-    found = discover(
+    found = find_python_files(
         asked.paths,
         exclusion=_exclusion(configuration),
         force_exclude=settings.force_exclude,
@@ -146,7 +146,7 @@ def prepare(asked: Asked) -> Prepared:
 
 
 def _on_disk(asked: Asked, configuration: Configuration) -> Prepared:
-    found = find_files(asked, configuration) if asked.read else Discovery(files=())
+    found = find_files(asked, configuration) if asked.read else PythonFiles(files=())
     files = (*found.files, *_unsaved(asked, configuration))
     task = Task(
         configuration=configuration,

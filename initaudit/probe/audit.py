@@ -15,13 +15,13 @@ from initaudit.observation import Environment, Observation, Question, Undecided
 from initaudit.probe.abstract import Abstract, abstract_build, raises_anyway
 from initaudit.probe.blame import failure_of_ours, is_ours
 from initaudit.probe.declarations import declarations, wrapped
-from initaudit.probe.discovered import held_classes
 from initaudit.probe.drawn import weight_uses
 from initaudit.probe.fills import Content, filling
 from initaudit.probe.forward import GIVE, Forward, run_forward
 from initaudit.probe.inputs import inputs_for
 from initaudit.probe.lines import place_of_error
 from initaudit.probe.lost_writes import lost_writes
+from initaudit.probe.module_classes import held_classes
 from initaudit.probe.name_tests import name_tests
 from initaudit.probe.nested import nested_missed
 from initaudit.probe.neutral import zeroed, zeroed_memory

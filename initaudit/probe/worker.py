@@ -86,7 +86,7 @@ def observe(target: Target, folder: Path) -> Observation:
 
 def listed(target: Target) -> Observation:
     """Import a file, and return the module classes that it defines."""
-    from initaudit.probe.discovered import observe_classes
+    from initaudit.probe.module_classes import observe_classes
     from initaudit.probe.target import imported
 
     filename, _ = target.parts()

@@ -203,4 +203,4 @@ def test_nothing_is_built_without_a_word(tmp_path: Path) -> None:
     assert "--discover builds models, which needs --probe" in ran.stderr
     ran = check(tmp_path, ".", "--probe", "--discover")
     assert ran.returncode == 0, ran.stderr
-    assert "0 models built" in ran.stderr or "1 file checked" in ran.stderr
+    assert "no module class was found that is not configured" in ran.stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from initaudit.analyzer.discover import Exclusion, PathError, discover, holds_python
+from initaudit.analyzer.python_files import Exclusion, PathError, find_python_files, holds_python
 from initaudit.patterns import Patterns
 
 
@@ -26,29 +26,30 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_folder_stands_for_the_python_files_under_it_in_order(tmp_path: Path) -> None:
     tree(tmp_path, "src/b.py", "src/a/z.py", "src/a.py", "src/notes.txt", "src/stub.pyi", "other.py")
-    assert discover(["src/"]).files == ("src/a.py", "src/b.py", "src/a/z.py")
+    assert find_python_files(["src/"]).files == ("src/a.py", "src/b.py", "src/a/z.py")
 
 
 def test_files_of_the_current_folder_have_no_dot_in_front(tmp_path: Path) -> None:
     tree(tmp_path, "net.py", "pkg/net.py")
-    assert discover(["."]).files == ("net.py", "pkg/net.py")
+    assert find_python_files(["."]).files == ("net.py", "pkg/net.py")
 
 
 def test_a_file_named_twice_is_read_once(tmp_path: Path) -> None:
     tree(tmp_path, "src/a.py")
     (tmp_path / "again").symlink_to("src")
-    assert discover(["src/a.py", "src", "again"]).files == ("src/a.py",)
+    assert find_python_files(["src/a.py", "src", "again"]).files == ("src/a.py",)
 
 
 def test_a_missing_path_is_an_error() -> None:
     with pytest.raises(PathError, match="missing"):
-        discover(["missing"])
+        find_python_files(["missing"])
 
 
 def test_a_file_that_is_named_counts_whatever_it_is_called(tmp_path: Path) -> None:
     tree(tmp_path, "bin/train", "bin/app.wsgi", "bin/gui.pyw", "bin/net.py")
-    assert discover(["bin/train", "bin/app.wsgi", "bin/gui.pyw"]).files == ("bin/train", "bin/app.wsgi", "bin/gui.pyw")
-    assert discover(["bin"]).files == ("bin/net.py",)
+    named = ("bin/train", "bin/app.wsgi", "bin/gui.pyw")
+    assert find_python_files(named).files == named
+    assert find_python_files(["bin"]).files == ("bin/net.py",)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_gitignore_speaks_of_a_folder_and_of_what_is_in_it_apart(
     tree(tmp_path, "a/x.py", "a/b/x.py", "a/b/c/x.py")
     (tmp_path / ".gitignore").write_text(outer, encoding="utf-8")
     (tmp_path / "a/.gitignore").write_text(inner, encoding="utf-8")
-    assert discover(["."]).files == files
+    assert find_python_files(["."]).files == files
     subprocess.run(["git", "init", "-q"], check=True)
     kept = subprocess.run(
         ["git", "ls-files", "-o", "--exclude-standard", "*.py"], capture_output=True, text=True, check=True
@@ -78,22 +79,22 @@ def test_gitignore_speaks_of_a_folder_and_of_what_is_in_it_apart(
 @pytest.mark.parametrize("folder", [".venv", "node_modules", "__pycache__", "build", ".git"])
 def test_folders_that_hold_no_source_of_the_project_are_left_out(tmp_path: Path, folder: str) -> None:
     tree(tmp_path, f"{folder}/a.py", "b.py")
-    found = discover(["."])
+    found = find_python_files(["."])
     assert found.files == ("b.py",)
     assert found.excluded == (folder,)
 
 
 def test_a_folder_that_is_left_out_is_read_when_it_is_named(tmp_path: Path) -> None:
     tree(tmp_path, "build/a.py")
-    assert discover(["build"]).files == ("build/a.py",)
+    assert find_python_files(["build"]).files == ("build/a.py",)
 
 
 def test_gitignore_holds_below_its_folder_and_the_inner_one_decides(tmp_path: Path) -> None:
     tree(tmp_path, "a.py", "gen/b.py", "pkg/c_pb2.py", "pkg/keep_pb2.py", "pkg/sub/local.py", "local.py")
     (tmp_path / ".gitignore").write_text("gen/\n*_pb2.py\n", encoding="utf-8")
     (tmp_path / "pkg/.gitignore").write_text("!keep_pb2.py\n/sub/local.py\n", encoding="utf-8")
-    assert discover(["."]).files == ("a.py", "local.py", "pkg/keep_pb2.py")
-    assert len(discover(["."], respect_gitignore=False).files) == 6
+    assert find_python_files(["."]).files == ("a.py", "local.py", "pkg/keep_pb2.py")
+    assert len(find_python_files(["."], respect_gitignore=False).files) == 6
 
 
 def test_gitignore_above_a_named_folder_holds_inside_its_repository(tmp_path: Path) -> None:
@@ -102,19 +103,19 @@ def test_gitignore_above_a_named_folder_holds_inside_its_repository(tmp_path: Pa
     (tmp_path / "repo/.gitignore").write_text("/pkg/gen.py\n", encoding="utf-8")
     (tmp_path / "repo/.git/info").mkdir(parents=True)
     (tmp_path / "repo/.git/info/exclude").write_text("private.py\n", encoding="utf-8")
-    assert discover(["repo/pkg"]).files == ("repo/pkg/a.py",)
+    assert find_python_files(["repo/pkg"]).files == ("repo/pkg/a.py",)
 
 
 def test_a_file_that_is_named_is_read_although_git_ignores_it(tmp_path: Path) -> None:
     tree(tmp_path, "gen.py")
     (tmp_path / ".gitignore").write_text("gen.py\n", encoding="utf-8")
-    assert discover(["gen.py"]).files == ("gen.py",)
+    assert find_python_files(["gen.py"]).files == ("gen.py",)
 
 
 def test_exclude_is_relative_to_its_folder_and_takes_names_at_any_depth(tmp_path: Path) -> None:
     tree(tmp_path, "src/old/a.py", "src/new/a.py", "src/new/old/b.py", "tests/src/c.py")
-    anchored = discover(["."], exclusion=Exclusion(["src/old"], tmp_path))
-    anywhere = discover(["."], exclusion=Exclusion(["old"], tmp_path))
+    anchored = find_python_files(["."], exclusion=Exclusion(["src/old"], tmp_path))
+    anywhere = find_python_files(["."], exclusion=Exclusion(["old"], tmp_path))
     assert anchored.files == ("src/new/a.py", "src/new/old/b.py", "tests/src/c.py")
     assert anywhere.files == ("src/new/a.py", "tests/src/c.py")
     assert anywhere.skipped == 2
@@ -124,8 +125,8 @@ def test_a_named_file_is_left_out_only_by_force(tmp_path: Path) -> None:
     tree(tmp_path, "old/a.py", "build/b.py", "c.py")
     exclusion = Exclusion(["old"], tmp_path)
     named = ["old/a.py", "build/b.py", "c.py"]
-    assert discover(named, exclusion=exclusion).files == tuple(named)
-    forced = discover(named, exclusion=exclusion, force_exclude=True)
+    assert find_python_files(named, exclusion=exclusion).files == tuple(named)
+    forced = find_python_files(named, exclusion=exclusion, force_exclude=True)
     assert forced.files == ("c.py",)
     assert forced.excluded == ("old/a.py", "build/b.py")
 
@@ -133,7 +134,7 @@ def test_a_named_file_is_left_out_only_by_force(tmp_path: Path) -> None:
 def test_a_checkout_in_a_folder_called_build_is_not_left_out_by_force(tmp_path: Path) -> None:
     tree(tmp_path, "build/project/a.py")
     root = tmp_path / "build/project"
-    found = discover([str(root / "a.py")], exclusion=Exclusion([], root), force_exclude=True)
+    found = find_python_files([str(root / "a.py")], exclusion=Exclusion([], root), force_exclude=True)
     assert found.files == (str(root / "a.py"),)
 
 
@@ -143,7 +144,7 @@ def test_links_neither_loop_nor_repeat_a_file(tmp_path: Path) -> None:
     (tmp_path / "src/a_link.py").symlink_to(tmp_path / "src/pkg/a.py")
     (tmp_path / "src/outside").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     (tmp_path / "src/broken.py").symlink_to(tmp_path / "nowhere.py")
-    assert discover(["src"]).files == ("src/pkg/a.py", "src/outside/b.py")
+    assert find_python_files(["src"]).files == ("src/pkg/a.py", "src/outside/b.py")
 
 
 def test_a_folder_without_python_is_told_from_one_whose_python_is_left_out(tmp_path: Path) -> None:
@@ -156,8 +157,8 @@ def test_a_folder_without_python_is_told_from_one_whose_python_is_left_out(tmp_p
 def test_patterns_of_flags_are_relative_to_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tree(tmp_path, "sub/old/a.py", "sub/new/b.py")
     monkeypatch.chdir(tmp_path / "sub")
-    assert discover(["."], exclusion=Exclusion([], tmp_path, flags=["/old"])).files == ("new/b.py",)
-    assert discover(["."], exclusion=Exclusion(["/old"], tmp_path)).files == ("new/b.py", "old/a.py")
+    assert find_python_files(["."], exclusion=Exclusion([], tmp_path, flags=["/old"])).files == ("new/b.py",)
+    assert find_python_files(["."], exclusion=Exclusion(["/old"], tmp_path)).files == ("new/b.py", "old/a.py")
 
 
 def test_a_pattern_of_many_stars_is_matched_at_once_and_as_before() -> None:

@@ -54,7 +54,7 @@ class PathError(Exception):
     """A path that does not exist or cannot be read."""
 
 
-class Discovery(msgspec.Struct, frozen=True, kw_only=True):
+class PythonFiles(msgspec.Struct, frozen=True, kw_only=True):
     """The files to check, in the order of the paths and then of names; what was left out; what could not be listed."""
 
     files: tuple[str, ...]
@@ -90,13 +90,13 @@ class Exclusion:
         return self.covers(real, is_folder=is_folder) or not NEVER_SOURCE.isdisjoint(above)
 
 
-def discover(
+def find_python_files(
     paths: Iterable[str],
     *,
     exclusion: Exclusion | None = None,
     force_exclude: bool = False,
     respect_gitignore: bool = True,
-) -> Discovery:
+) -> PythonFiles:
     """The files that ``paths`` name, and the Python files they hold; raises PathError for one that does not exist."""
     walk = _Walk(exclusion or Exclusion(), respect_gitignore)
     for path in paths:
@@ -110,7 +110,7 @@ def discover(
         else:
             walk.take(path, real)
     walk.follow_links()
-    return Discovery(files=tuple(walk.files), excluded=tuple(walk.excluded), unreadable=tuple(walk.unreadable))
+    return PythonFiles(files=tuple(walk.files), excluded=tuple(walk.excluded), unreadable=tuple(walk.unreadable))
 
 
 def holds_python(path: str) -> bool:
