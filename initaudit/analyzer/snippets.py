@@ -148,6 +148,16 @@ def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
     return _INNER[kind]
 
 
+def begin(node: ast.expr | ast.stmt) -> tuple[float, int]:
+    """Where a node begins, to be compared with another position of the same snippet."""
+    return node.lineno, node.col_offset
+
+
+def end(node: ast.expr | ast.stmt) -> tuple[float, int]:
+    """Where a node ends."""
+    return node.end_lineno or node.lineno, node.end_col_offset or 0
+
+
 def dotted(node: ast.expr) -> str:
     """The text of a dotted name."""
     if isinstance(node, ast.Attribute):

@@ -746,3 +746,39 @@ def test_a_layer_that_is_repeated_on_purpose_is_called_so(name: str, count: str,
     """
     code = code.replace("  # reuse it)", ")  # reuse it")
     assert ("INI504" in codes(code, tmp_path)) is found
+
+
+# Statements that share a row
+
+MODULE = "class {name}(nn.Module):\n    def __init__(self):\n        super().__init__()\n        {body}\n"
+IN_A_ROW = [
+    (
+        "INI108",
+        "raw = torch.zeros(3); print(raw); raw = torch.empty(3, requires_grad=True); loss = (raw * 2).sum()",
+        True,
+    ),
+    ("INI108", "raw = torch.empty(3, requires_grad=True); raw = torch.zeros(3); loss = (raw * 2).sum()", False),
+    ("INI214", "self.w = nn.Parameter(torch.zeros(3)); start(self.w)", True),
+    ("INI214", "self.w = nn.Parameter(torch.zeros(3)); self.w.data = start(self.w)", False),
+    ("INI221", "noise = torch.zeros(3, requires_grad=True).cuda(); torch.optim.Adam([noise])", True),
+    ("INI221", "torch.optim.Adam([noise]); noise = torch.zeros(3, requires_grad=True).cuda()", False),
+    ("INI307", "self.w = torch.zeros(3); self.w[0] = 1; self.w = nn.Parameter(self.w)", False),
+    ("INI307", "self.w = nn.Parameter(torch.zeros(3)); self.w[0] = 1", True),
+    ("INI503", "self.blocks = nn.ModuleList([Block() for _ in range(3)])", True),
+    ("INI503", "self.blocks = nn.ModuleList([Late() for _ in range(3)])", False),
+]
+
+
+@pytest.mark.parametrize("between", ["\n        ", "; "])
+@pytest.mark.parametrize(("code", "body", "found"), IN_A_ROW)
+def test_statements_may_share_a_row(code: str, body: str, found: bool, between: str, tmp_path: Path) -> None:
+    drawn = "self.weight = nn.Parameter(torch.randn(3, 3))"
+    text = "".join(
+        [
+            MODULE.format(name="Block", body=f"torch.manual_seed(0); {drawn}"),
+            MODULE.format(name="Late", body=f"{drawn}; torch.manual_seed(0)"),
+            MODULE.format(name="Net", body=body),
+            "def start(w):\n        print(w); w = torch.randn(w.shape)\n        return w\n",
+        ]
+    )
+    assert (code in codes(text.replace("; ", between), tmp_path)) is found

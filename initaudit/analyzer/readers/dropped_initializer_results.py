@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.called_initializers import called_function
-from initaudit.analyzer.snippets import FunctionNode, dotted, parameters, root
+from initaudit.analyzer.snippets import FunctionNode, begin, dotted, parameters, root
 from initaudit.analyzer.syntax.context import Context, first_parameter, initializes
 from initaudit.analyzer.syntax.functions import own_nodes, returns_nothing
 from initaudit.analyzer.syntax.meaning import TENSORS
@@ -97,17 +97,17 @@ def _makes_anew(context: Context, function: FunctionNode, call: ast.Call) -> boo
     given = given[1:] if given[:1] == ["self"] and isinstance(call.func, ast.Attribute) else given
     if not given:
         return False
-    name, returned, rebound, acts, made = given[0], False, list[int](), list[int](), list[bool]()
+    name, returned, rebound, acts, made = given[0], False, list[ast.stmt](), list[ast.stmt](), list[bool]()
     for node in own_nodes(function):
         match node:
             case ast.Assign(targets=[ast.Name(id=bound)], value=value) if bound == name:
-                rebound += [node.lineno] if _is_new(context, value, name) else []
+                rebound += [node] if _is_new(context, value, name) else []
             case ast.Assign(targets=targets) if any(isinstance(t, ast.Attribute | ast.Subscript) for t in targets):
                 return False
             case ast.AugAssign() | ast.Global() | ast.Nonlocal():
                 return False
             case ast.Expr(value=value) if not isinstance(value, ast.Constant) and _may_act(value):
-                acts.append(node.lineno)
+                acts.append(node)
             case ast.Return(value=ast.Name(id=back)) if back == name:
                 returned = True
             case ast.Return(value=ast.Name() | ast.Constant() | None):
@@ -118,7 +118,7 @@ def _makes_anew(context: Context, function: FunctionNode, call: ast.Call) -> boo
                 pass
     if made:
         return all(made) and not acts and not rebound
-    return bool(rebound) and returned and all(row < min(rebound) for row in acts)
+    return bool(rebound) and returned and all(begin(each) < min(map(begin, rebound)) for each in acts)
 
 
 def _makes_tensor(context: Context, value: ast.expr, name: str) -> bool:

@@ -14,7 +14,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import defaults
+from initaudit.analyzer.snippets import begin, defaults, end
 from initaudit.analyzer.syntax.context import Context, method, own_attribute
 from initaudit.analyzer.syntax.meaning import Meaning, Names, What
 from initaudit.analyzer.syntax.meanings import Meanings
@@ -131,10 +131,10 @@ def _is_tensor_so_far(context: Context, tensor: ast.expr) -> bool:
         node
         for node in context.walk()
         if isinstance(node, ast.Assign)
-        and node.lineno < tensor.lineno
+        and end(node) < begin(tensor)
         and any(own_attribute(target) == name for target in node.targets)
     ]
-    last = max(above, key=lambda node: node.lineno, default=None)
+    last = max(above, key=begin, default=None)
     if last is None or not isinstance(last.value, ast.Call):
         return False
     made = context.canonical(last.value.func)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.raw_tensors import in_optimizer
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.snippets import begin, dotted, end
 from initaudit.analyzer.syntax.context import Context, method, own_attribute
 from initaudit.subjects.registration import MovedParameter
 
@@ -186,7 +186,7 @@ def _trained(context: Context, assignment: ast.Assign, name: str) -> ast.expr | 
     asked = {parent.attr for node in uses if isinstance(parent := parents.get(node), ast.Attribute)}
     if asked & {"retain_grad", "data", "grad_fn", "is_leaf", "detach_"}:
         return None
-    later = [node for node in uses if isinstance(node.ctx, ast.Load) and node.lineno > assignment.lineno]
+    later = [node for node in uses if isinstance(node.ctx, ast.Load) and begin(node) > end(assignment)]
     optimized = next((node for node in later if in_optimizer(context, node)), None)
     read = (node for node in later if isinstance(up := parents.get(node), ast.Attribute) and up.attr == "grad")
     return optimized if optimized is not None else next(read, None)

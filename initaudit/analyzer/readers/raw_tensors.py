@@ -15,7 +15,7 @@ from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.exports import only_exports
 from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import FunctionNode, dotted, nodes
+from initaudit.analyzer.snippets import FunctionNode, begin, dotted, nodes
 from initaudit.analyzer.syntax.context import Class, Context, function_context, own_attribute
 from initaudit.analyzer.syntax.meaning import bound_in
 from initaudit.analyzer.syntax.numbers import is_whole_number
@@ -81,7 +81,7 @@ def raw_variables(context: Context) -> Iterator[RawTensor]:
                 continue
         if allocation is None:
             continue
-        later = (n for n in context.walk() if isinstance(n, ast.Name) and n.id == name and n.lineno >= statement.lineno)
+        later = (n for n in context.walk() if isinstance(n, ast.Name) and n.id == name and begin(n) >= begin(statement))
         uses = [(context, node) for node in later if node is not statement.targets[0]]
         uses += _in_functions(context, name)
         if any(not isinstance(node.ctx, ast.Load) and not _is_step(where, node) for where, node in uses):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.global_seeds import SEEDS
-from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.snippets import begin, end, nodes
 from initaudit.analyzer.syntax.context import Context, function_context, own_attribute
 from initaudit.analyzer.syntax.meaning import targets
 from initaudit.analyzer.syntax.structure import LISTS
@@ -120,7 +120,7 @@ def _seed(context: Context, made: ast.Call) -> str | None:
             match node:
                 case ast.Call(func=ast.Attribute(attr="manual_seed", value=owner) as function, args=[seed]):
                     own = init.canonical(function) not in SEEDS
-                    given = _with_generator(init, owner) if own else _registers(init, statement.lineno)
+                    given = _with_generator(init, owner) if own else _registers(init, statement)
                     if given and isinstance(seed, ast.Constant):
                         return init.snippet.source(node)
     return None
@@ -143,11 +143,11 @@ def _with_generator(init: Context, owner: ast.expr) -> bool:
     )
 
 
-def _registers(init: Context, row: int) -> bool:
-    """Whether the object gets a layer or a parameter behind a row."""
+def _registers(init: Context, statement: ast.stmt) -> bool:
+    """Whether the object gets a layer or a parameter behind a statement."""
     return any(
         isinstance(node, ast.Assign)
-        and node.lineno > row
+        and begin(node) > end(statement)
         and any(own_attribute(target) is not None for target in node.targets)
         and isinstance(node.value, ast.Call)
         and (init.is_module_class(node.value.func) or init.canonical(node.value.func) == "torch.nn.Parameter")

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.snippets import begin, dotted, end
 from initaudit.analyzer.syntax.context import Context
 
 NO_FORWARD = re.compile(r"init|reset|extra_repr|__repr__")
@@ -32,26 +32,18 @@ class Flow:
         """Where a name may be read that an assignment has bound: up to the next one behind it that always runs."""
         last = min(
             (
-                _end(node)
+                end(node)
                 for node in self.assigned.get(name, ())
                 if isinstance(node, ast.Assign | ast.AnnAssign)
                 and self.parents.get(node) is self.parents.get(assignment)
-                and _begin(node) > _begin(assignment)
+                and begin(node) > begin(assignment)
             ),
             default=(math.inf, 0),
         )
         for node in self.context.walk():
-            if isinstance(node, ast.Name) and node.id == name and _end(assignment) < _begin(node) <= last:
+            if isinstance(node, ast.Name) and node.id == name and end(assignment) < begin(node) <= last:
                 read = isinstance(node.ctx, ast.Load) or isinstance(self.parents.get(node), ast.AugAssign)
                 yield from [node] if read else []
-
-
-def _begin(node: ast.expr | ast.stmt) -> tuple[float, int]:
-    return node.lineno, node.col_offset
-
-
-def _end(node: ast.expr | ast.stmt) -> tuple[float, int]:
-    return node.end_lineno or node.lineno, node.end_col_offset or 0
 
 
 def called(call: ast.Call) -> str:
