@@ -114,6 +114,11 @@ RESETS_ALL = {
 LINEAR_LIKE = {
     "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Bilinear",
 }  # fmt: skip
+DRAWN = {
+    *LINEAR_LIKE, *RESETS_ALL, "Embedding", "EmbeddingBag", "MultiheadAttention", "TransformerEncoderLayer",
+    "TransformerDecoderLayer",
+}  # fmt: skip
+"""Layers whose weights are drawn when they are made."""
 SIZES = {
     **dict.fromkeys(LINEAR_LIKE, 2), "Embedding": 2, "EmbeddingBag": 2, "GroupNorm": 2,
     **dict.fromkeys(("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell", "MultiheadAttention"), 2),
@@ -139,6 +144,8 @@ NORMALIZATIONS = {
     "LocalResponseNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LazyBatchNorm1d", "LazyBatchNorm2d",
     "LazyBatchNorm3d",
 }  # fmt: skip
+STATEFUL = {*DRAWN, *RESET_BY_CONSTRUCTOR, *NORMALIZATIONS, "PReLU"} - {"LocalResponseNorm"}
+"""Layers that have parameters or buffers."""
 TRANSPARENT = {
     "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "Identity", "Flatten", "Unflatten", "MaxPool1d",
     "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d",
@@ -158,9 +165,15 @@ HARMLESS_MODULE_METHODS = {
     "set_extra_state", "get_extra_state", "forward", "_log_api_usage_once", "to_empty",
 }  # fmt: skip
 
+RETURN_THE_MODULE = {
+    "to", "cuda", "cpu", "half", "float", "double", "bfloat16", "type", "train", "eval", "share_memory",
+}  # fmt: skip
+"""Methods of nn.Module that return the module itself, and freeze nothing."""
+
 # Modules that hold another one as ``module``.
 WRAPPERS = {"DataParallel", "DistributedDataParallel", "FullyShardedDataParallel", "AveragedModel"}
 
+OPTIMIZERS = "torch.optim."
 NO_GRAD = {"torch.no_grad", "torch.inference_mode", "torch.set_grad_enabled"}
 NEW_TENSOR_FACTORIES = {
     f"torch.{name}"

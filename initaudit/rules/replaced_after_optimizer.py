@@ -105,5 +105,9 @@ class ReplacedAfterOptimizer(Rule[ReplacedLayer]):
             subject.place,
             f"`{subject.optimizer}` was given the parameters of the model before `{subject.target}` is replaced: it never trains "
             f"`{subject.value}`; replace the layer first, then make the optimizer",
-            evidence=[Evidence(Observer.ANALYZER, f"`{subject.optimizer}` is made in row {subject.given.row}")],
+            evidence=[
+                Evidence(
+                    Observer.ANALYZER, f"`{subject.optimizer}` is made at {subject.given.seen_from(subject.place)}"
+                )
+            ],
         )

@@ -782,3 +782,108 @@ def test_statements_may_share_a_row(code: str, body: str, found: bool, between: 
         ]
     )
     assert (code in codes(text.replace("; ", between), tmp_path)) is found
+
+
+# Blocks in which something happens to a model
+
+LOADED = """
+def start(m):
+    if isinstance(m, nn.Linear):
+        init.xavier_uniform_(m.weight)
+
+
+def build(net, path):
+    net.load_state_dict(torch.load(path))
+    {between}
+    net.apply(start)
+    return net
+"""
+
+
+@pytest.mark.parametrize(
+    ("between", "found"),
+    [
+        ("net.to('cuda')", True),
+        ("optimizer = torch.optim.SGD(net.parameters())", True),
+        ("net = nn.Sequential(net)", False),
+        ("print(net(torch.zeros(1, 3)))", False),
+        ("evaluate(net)", False),
+    ],
+)
+def test_loaded_weights_are_lost_where_nothing_used_them(between: str, found: bool, tmp_path: Path) -> None:
+    assert ("INI208" in codes(LOADED.format(between=between), tmp_path)) is found
+
+
+REPLACED = """
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+model.fc = {layer}
+{later}
+optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("layer", "later", "found"),
+    [
+        ("nn.Linear(512, 10)", "", True),
+        ("nn.Linear(512, 10).to('cuda').train()", "", True),
+        ("nn.Linear(512, 10).requires_grad_(False)", "", False),
+        ("nn.Linear(512, 10)", "for p in model.fc.parameters(): p.requires_grad = False", False),
+        ("nn.Linear(512, 10)", "for p in model.body.parameters(): p.requires_grad = False", True),
+        ("nn.Linear(512, 10)", "for group in optimizer.param_groups: group['lr'] = 0.01", True),
+        ("nn.Linear(512, 10)", "optimizer.param_groups[0]['params'].extend(model.fc.parameters())", False),
+        ("nn.Linear(512, 10)", "optimizer.param_groups[0]['params'] = list(model.parameters())", False),
+        ("nn.Linear(512, 10)", "optimizer.param_groups.append({'params': [*model.fc.parameters()]})", False),
+        ("nn.Sequential(nn.Linear(512, 10), nn.ReLU())", "", True),
+        ("nn.Sequential(nn.ReLU(), nn.Dropout())", "", False),
+        ("nn.InstanceNorm2d(8)", "", False),
+        ("nn.InstanceNorm2d(8, affine=True)", "", True),
+        ("nn.BatchNorm2d(8, affine=False)", "", False),
+        ("nn.LocalResponseNorm(8)", "", False),
+        ("nn.Parameter(torch.zeros(3))", "", True),
+        ("nn.Parameter(torch.zeros(3), True)", "", True),
+        ("nn.Parameter(torch.zeros(3), False)", "", False),
+        ("Head()", "", True),
+        ("Swish()", "", False),
+        ("Scaled()", "", False),
+    ],
+)
+@pytest.mark.parametrize("block", ["def train(model):", "if __name__ == '__main__':", "try:\n    pass\nfinally:"])
+def test_a_new_layer_is_trained_as_far_as_its_optimizer_knows_it(
+    layer: str, later: str, found: bool, block: str, tmp_path: Path
+) -> None:
+    parts = """
+    class Head(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(3, 3)
+
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("scale", torch.ones(3))
+
+    class Swish(nn.Module):
+        def forward(self, x):
+            return x * torch.sigmoid(x)
+    """
+    body = textwrap.indent(REPLACED.format(layer=layer, later=later), "    ")
+    assert ("INI223" in codes(f"{textwrap.dedent(parts)}\n\n{block}{body}", tmp_path)) is found
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        ("nn.BatchNorm2d(8, affine=False)", True),
+        ("nn.SyncBatchNorm(8)", True),
+        ("nn.InstanceNorm2d(8)", False),
+        ("nn.InstanceNorm2d(8, affine=True)", True),
+    ],
+)
+def test_a_repeated_layer_matters_if_it_has_values(made: str, found: bool, tmp_path: Path) -> None:
+    code = f"""
+    def tower(n):
+        norm = {made}
+        return nn.ModuleList([norm for _ in range(n)])
+    """
+    assert ("INI504" in codes(code, tmp_path)) is found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.copy_writes import read_outside
@@ -171,7 +172,7 @@ def _optimizer(context: Context, parents: dict[ast.AST, ast.AST], read: ast.AST)
     """The call of an optimizer that something is given to."""
     node = parents.get(read)
     while node is not None and not isinstance(node, ast.stmt):
-        if isinstance(node, ast.Call) and (context.canonical(node.func) or "").startswith("torch.optim."):
+        if isinstance(node, ast.Call) and (context.canonical(node.func) or "").startswith(torch_api.OPTIMIZERS):
             return node
         node = parents.get(node)
     return None

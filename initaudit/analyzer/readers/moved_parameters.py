@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.raw_tensors import in_optimizer
 from initaudit.analyzer.snippets import begin, dotted, end
-from initaudit.analyzer.syntax.context import Context, method, own_attribute
+from initaudit.analyzer.syntax.context import Context, method, own_attribute, stretches
 from initaudit.subjects.registration import MovedParameter
 
 PARAMETER = "torch.nn.Parameter"
@@ -195,7 +195,7 @@ def _trained(context: Context, assignment: ast.Assign, name: str) -> ast.expr | 
 def moved_from(context: Context, value: ast.expr) -> Moved | None:
     """What makes another tensor of a new one that requires a gradient, if an expression is no more than that."""
     how, certain = "", False
-    while not _is_trainable(context, value):
+    while not is_trainable(context, value):
         match value:
             case ast.Call(func=ast.Attribute(attr=name, value=inner)) if context.resolve(value.func) is None:
                 if name not in KEEPS:
@@ -218,10 +218,10 @@ def moved_from(context: Context, value: ast.expr) -> Moved | None:
 
 
 def _holds_trainable(context: Context, node: ast.expr) -> bool:
-    return any(isinstance(inner, ast.Call) and _is_trainable(context, inner) for inner in ast.walk(node))
+    return any(isinstance(inner, ast.Call) and is_trainable(context, inner) for inner in ast.walk(node))
 
 
-def _is_trainable(context: Context, node: ast.expr) -> bool:
+def is_trainable(context: Context, node: ast.expr) -> bool:
     """Whether an expression is a call of torch that makes a tensor which requires a gradient."""
     if not isinstance(node, ast.Call):
         return False
@@ -270,9 +270,7 @@ def _is_default(context: Context, value: ast.expr) -> bool:
 
 def _assigned(context: Context, name: str) -> Iterator[ast.expr]:
     """What a name is given in a method, or at the top level of its file."""
-    module = context.module
-    parts = [module.quiet_snippet(start, end) for start, end in module.outline.top_level] if name else []
-    for snippet in (context.snippet, *parts):
-        for node in snippet.nodes if snippet is not None else ():
+    for scope in (context, *stretches(context)) if name else ():
+        for node in scope.walk():
             if isinstance(node, ast.Assign) and any(dotted(target) == name for target in node.targets):
                 yield node.value

@@ -11,7 +11,14 @@ from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import dotted, nodes
-from initaudit.analyzer.syntax.context import Context, function_context, method, own_attribute, own_attributes
+from initaudit.analyzer.syntax.context import (
+    Context,
+    all_blocks,
+    function_context,
+    method,
+    own_attribute,
+    own_attributes,
+)
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed
 from initaudit.analyzer.syntax.walks import Walk, applied, walked, writes, written
@@ -93,40 +100,46 @@ def overwritten_by_programs(context: Context) -> Iterator[Overwritten]:
                 pass
 
 
-@reads(Overwritten, scope=Context, words=("load_state_dict(", "apply("))
+@reads(Overwritten, scope=Context, words="load_state_dict(", nearby="apply(")
 def loaded_and_overwritten(context: Context) -> Iterator[Overwritten]:
-    """``model.apply(init)`` in the block where ``model.load_state_dict(...)`` stands before it, and none after it."""
-    blocks = [context.snippet.body] if context.function is None else []
-    blocks += [block for node in context.walk() if isinstance(block := getattr(node, "body", None), list)]
-    for block in blocks:
-        loaded: dict[str, ast.Call] = {}
-        found: dict[str, Overwritten] = {}
-        for statement in block:
+    """``model.apply(init)`` below ``model.load_state_dict(...)`` in one block, without a use between or a load below."""
+    for block in all_blocks(context):
+        loaded = dict[str, tuple[ast.Call, Context]]()
+        found = dict[str, Overwritten]()
+        for statement, here in block:
             match statement:
                 case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr="load_state_dict")) as call) if (
                     name := dotted(owner)
                 ):
                     found.pop(name, None)
-                    loaded[name] = call
+                    loaded[name] = call, here
                 case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr="apply")) as call) if (
                     dotted(owner) in loaded
                 ):
-                    walk = applied(context, call)
-                    if walk is not None and _draws_weights(walk) and not _spares(context, walk):
-                        first = loaded[dotted(owner)]
+                    walk = applied(here, call)
+                    if walk is not None and _draws_weights(walk) and not _spares(here, walk):
+                        first, before = loaded[dotted(owner)]
                         found[dotted(owner)] = Overwritten(
                             observer=Observer.ANALYZER,
-                            place=context.snippet.place(first),
-                            source=context.snippet.source(first),
-                            by=context.snippet.source(call),
-                            again=context.snippet.place(call),
+                            place=before.snippet.place(first),
+                            source=before.snippet.source(first),
+                            by=here.snippet.source(call),
+                            again=here.snippet.place(call),
                         )
-                case ast.Assign(targets=targets):
-                    for name in set(map(dotted, targets)) & loaded.keys():
-                        loaded.pop(name)
                 case _:
-                    pass
+                    for name in loaded.keys() & _names_alone(here, statement):
+                        loaded.pop(name)
         yield from found.values()
+
+
+def _names_alone(context: Context, statement: ast.stmt) -> set[str]:
+    """What a statement binds, calls or hands on by its name, and not only for an attribute of it."""
+    parents = context.snippet.parents
+    return {
+        dotted(node)
+        for node in nodes(statement)
+        if isinstance(node, ast.Name | ast.Attribute) and not isinstance(parents.get(node), ast.Attribute)
+    }
 
 
 def _draws_weights(walk: Walk) -> bool:

@@ -28,7 +28,6 @@ METADATA = {"shape", "size", "dtype", "device", "dim", "ndim", "numel", "require
 MOVES = {"to", "cuda", "cpu", "float", "double", "half", "requires_grad_", "expand", "view", "unsqueeze", "repeat", "t"}
 COMPUTES = OUT_OF_PLACE | {"sum", "mean", "std", "var", "norm", "matmul", "mm", "bmm", "dot", "softmax", "log_softmax"}
 """Methods of a tensor that compute a new one, or a number, with its values."""
-OPTIMIZERS = "torch.optim."
 
 
 @reads(RawTensor, scope=Class, words="empty( Tensor(", nearby="forward")
@@ -218,7 +217,7 @@ def _only_reads(context: Context, call: ast.Call) -> bool:
     if name is not None:
         last = name.rpartition(".")[2]
         plain = name.startswith(("torch.nn.functional.", "torch.")) and not name.startswith(torch_api.INIT)
-        return plain and not last.endswith("_") and last.islower() and not name.startswith(OPTIMIZERS)
+        return plain and not last.endswith("_") and last.islower() and not name.startswith(torch_api.OPTIMIZERS)
     if own_attribute(call.func) is not None or _is_layer(context, call.func):
         return True  # a layer or a method of the module: it is given the tensor to compute with
     return isinstance(call.func, ast.Attribute) and call.func.attr in (
@@ -252,7 +251,7 @@ def in_optimizer(context: Context, node: ast.AST) -> bool:
     parents = context.snippet.parents
     while (parent := parents.get(node)) is not None:
         if isinstance(parent, ast.Call):
-            return (context.canonical(parent.func) or "").startswith(OPTIMIZERS)
+            return (context.canonical(parent.func) or "").startswith(torch_api.OPTIMIZERS)
         if not isinstance(parent, ast.List | ast.Tuple | ast.Dict | ast.keyword | ast.Starred | ast.BinOp):
             return False
         node = parent

@@ -7,21 +7,17 @@ import re
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.meaning import targets
-from initaudit.analyzer.syntax.structure import CONTAINERS, LISTS, returned
+from initaudit.analyzer.syntax.stateful import is_stateful
+from initaudit.analyzer.syntax.structure import CONTAINERS, LISTS
 from initaudit.finding import Place
 from initaudit.subjects.layers import RepeatedLayer
 
-STATEFUL = torch_api.LINEAR_LIKE | torch_api.RESET_BY_CONSTRUCTOR.keys() | {
-    "PReLU", "TransformerEncoderLayer", "TransformerDecoderLayer",
-}  # fmt: skip
-"""Layers of torch that have parameters."""
-OWNS = {"Parameter", "register_buffer", "register_parameter", *STATEFUL}
-NOT_SHARED = {*LISTS, *(f"torch.nn.{name}" for name in STATEFUL - {"Embedding", "EmbeddingBag"})}
+NOT_SHARED = {*LISTS, *(f"torch.nn.{name}" for name in torch_api.STATEFUL - {"Embedding", "EmbeddingBag"})}
 """Layers that are seldom given to several others so that these share them."""
 SHARED = re.compile(
     r"(?<![A-Za-z])(?i:shar(?:e[ds]?|ing)(?![a-z])|tie[ds]?(?![a-z])|tying|reus)"
@@ -61,7 +57,7 @@ def repeated_layers(context: Context) -> Iterator[RepeatedLayer]:
     seen: set[ast.expr] = set()
     for call, items, layer in found:
         maker = made.get(layer.id) if isinstance(layer, ast.Name) else layer
-        if not isinstance(maker, ast.Call) or not _is_stateful(context, maker):
+        if not isinstance(maker, ast.Call) or not is_stateful(context, maker):
             continue
         if _hands_on(items) and context.canonical(maker.func) not in NOT_SHARED:
             continue  # position tables and modules of the project are given to several layers on purpose
@@ -217,42 +213,6 @@ def _is_container(context: Context, owner: ast.expr, lists: dict[str, ast.expr])
         context.canonical(call.func) in LISTS and owner.id in {n.id for n in nodes(call) if isinstance(n, ast.Name)}
         for call in context.calls()
     )
-
-
-def _is_stateful(context: Context, maker: ast.Call) -> bool:
-    """Whether a call is known to make a layer with parameters or buffers."""
-    found = context.resolve(maker.func)
-    if isinstance(found, External):
-        if found.name == "torch.nn.Parameter":
-            return True
-        return (
-            found.name in LISTS
-            and any(
-                _is_stateful(context, inner)
-                for inner in nodes(maker)
-                if isinstance(inner, ast.Call) and inner is not maker
-            )
-        ) or (found.name.startswith("torch.nn.") and found.name.removeprefix("torch.nn.") in STATEFUL)
-    if not isinstance(found, Defined):
-        return False
-    if not found.definition.is_class:
-        made = returned(context, found)
-        return any(each.cls is None and each.kind.removeprefix("torch.nn.") in STATEFUL for each in made)
-    if not context.project.is_module_class(found):
-        return False
-    return any(
-        _owns(base) if isinstance(base, Defined) else _plain(base.name) in STATEFUL
-        for base in context.project.mro(found) or ()
-    )
-
-
-def _owns(cls: Defined) -> bool:
-    """Whether a class makes parameters, buffers or layers with some."""
-    return not OWNS.isdisjoint(cls.module.usage(cls.definition).last_called)
-
-
-def _plain(name: str) -> str:
-    return name.removeprefix("torch.nn.")
 
 
 def _row(place: Place) -> int:

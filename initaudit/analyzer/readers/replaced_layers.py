@@ -4,36 +4,23 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import Snippet, dotted
-from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.readers.moved_parameters import is_trainable
+from initaudit.analyzer.snippets import dotted, nodes, spelled
+from initaudit.analyzer.syntax.callers import frozen
+from initaudit.analyzer.syntax.context import Context, Placed, all_blocks
+from initaudit.analyzer.syntax.stateful import is_stateful
 from initaudit.subjects.registration import ReplacedLayer
 
-OPTIMIZERS = "torch.optim."
-NO_OPTIMIZERS = (f"{OPTIMIZERS}lr_scheduler.", f"{OPTIMIZERS}swa_utils.")
-LAYERS = {
-    *torch_api.LINEAR_LIKE, *torch_api.RESETS_ALL, *torch_api.NORMALIZATIONS, "Embedding", "EmbeddingBag",
-    "MultiheadAttention",
-}  # fmt: skip
-MOVES = {"to", "cuda", "half", "float", "double", "train", "requires_grad_"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Statement:
-    """A statement, and the stretch of code that it stands in."""
-
-    node: ast.stmt
-    snippet: Snippet
+NO_OPTIMIZERS = (f"{torch_api.OPTIMIZERS}lr_scheduler.", f"{torch_api.OPTIMIZERS}swa_utils.")
 
 
 @reads(ReplacedLayer, scope=Context, words="parameters(", nearby="optim")
 def replaced_layers(context: Context) -> Iterator[ReplacedLayer]:
     """``model.fc = nn.Linear(512, 10)`` below ``optimizer = SGD(model.parameters())``, where that optimizer goes on."""
-    for body in _bodies(context):
+    for body in all_blocks(context):
         for at, made in enumerate(body):
             match made.node:
                 case ast.Assign(targets=[target], value=ast.Call() as call) if _is_optimizer(context, call):
@@ -46,36 +33,22 @@ def replaced_layers(context: Context) -> Iterator[ReplacedLayer]:
                 continue
             for index, later in enumerate(after):
                 replaced = _replaced(context, later.node, models)
-                if replaced is not None and _goes_on(after[index + 1 :], name):
+                if replaced is None or spelled(replaced[0]) in frozen(later.context):
+                    continue
+                if _goes_on(after[index + 1 :], name):
                     yield ReplacedLayer(
-                        place=later.snippet.place(later.node),
-                        target=dotted(replaced[0]) or later.snippet.source(replaced[0]),
-                        value=later.snippet.source(replaced[1]),
+                        place=later.context.snippet.place(later.node),
+                        target=dotted(replaced[0]) or later.context.snippet.source(replaced[0]),
+                        value=later.context.snippet.source(replaced[1]),
                         optimizer=name,
-                        given=made.snippet.place(made.node),
+                        given=made.context.snippet.place(made.node),
                     )
-
-
-def _bodies(context: Context) -> Iterator[list[_Statement]]:
-    """The blocks of a function; those of a stretch of top-level code continue with the later stretches."""
-    if context.function is not None:
-        for node in context.walk():
-            for block in (getattr(node, "body", None), getattr(node, "orelse", None)):
-                if isinstance(block, list):
-                    yield [_Statement(each, context.snippet) for each in block]
-        return
-    body = [_Statement(each, context.snippet) for each in context.snippet.body]
-    module = context.module
-    for start, end in module.outline.top_level:
-        if start > context.snippet.start and (snippet := module.snippet(start, end)) is not None:
-            body += [_Statement(each, snippet) for each in snippet.body]
-    yield body
 
 
 def _is_optimizer(context: Context, call: ast.Call) -> bool:
     name = context.canonical(call.func) or ""
     last = name.rpartition(".")[2]
-    return name.startswith(OPTIMIZERS) and not name.startswith(NO_OPTIMIZERS) and last[:1].isupper()
+    return name.startswith(torch_api.OPTIMIZERS) and not name.startswith(NO_OPTIMIZERS) and last[:1].isupper()
 
 
 def _models(call: ast.Call) -> set[str]:
@@ -88,12 +61,16 @@ def _models(call: ast.Call) -> set[str]:
     } - {""}
 
 
-def _given_again(context: Context, body: Sequence[_Statement], optimizer: str, models: set[str]) -> bool:
+def _given_again(context: Context, body: Sequence[Placed], optimizer: str, models: set[str]) -> bool:
     """Whether later code makes another optimizer, gives this one more, or binds a name of these anew."""
     for statement in body:
         for node in ast.walk(statement.node):
             match node:
-                case ast.Call(func=ast.Attribute(attr="add_param_group" | "param_groups")):
+                case ast.Call(func=ast.Attribute(attr="add_param_group")):
+                    return True
+                case ast.Call(func=ast.Attribute(value=owner, attr="append" | "extend")) if _is_of_groups(owner):
+                    return True
+                case ast.Subscript(value=owner, slice=ast.Constant(value="params"), ctx=ast.Store()):
                     return True
                 case ast.Call() if _is_optimizer(context, node):
                     return True
@@ -102,6 +79,11 @@ def _given_again(context: Context, body: Sequence[_Statement], optimizer: str, m
                 case ast.Name(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()) if dotted(node) in models | {optimizer}:
                     return True
     return False
+
+
+def _is_of_groups(owner: ast.expr) -> bool:
+    """Whether an expression is the list of an optimizer's groups, or a part of it."""
+    return any(isinstance(node, ast.Attribute) and node.attr == "param_groups" for node in nodes(owner))
 
 
 def _replaced(context: Context, statement: ast.stmt, models: set[str]) -> tuple[ast.expr, ast.expr] | None:
@@ -123,28 +105,21 @@ def _owner(target: ast.expr) -> str:
 
 
 def _has_parameters(context: Context, value: ast.expr) -> bool:
-    """Whether an expression makes a parameter, a layer that has some, or a sequence with such a layer."""
-    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in MOVES:
+    """Whether an expression makes a parameter that is trained, or a layer with parameters, and does not freeze it."""
+    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+        if value.func.attr not in torch_api.RETURN_THE_MODULE:
+            break
         value = value.func.value
     if not isinstance(value, ast.Call):
         return False
-    found = context.resolve(value.func)
-    if isinstance(found, Defined):
-        return found.definition.is_class and context.project.is_module_class(found)
-    if not isinstance(found, External) or not found.name.startswith("torch.nn."):
-        return False
-    last = found.name.rpartition(".")[2]
-    if found.name == "torch.nn.Parameter":
-        return not any(keyword.arg == "requires_grad" for keyword in value.keywords) and len(value.args) == 1
-    if last in ("Sequential", "ModuleList"):
-        inner = (node for node in ast.walk(value) if isinstance(node, ast.Call) and node is not value)
-        return any(_has_parameters(context, node) for node in inner)
-    return last in LAYERS
+    if context.canonical(value.func) == "torch.nn.Parameter":
+        return is_trainable(context, value)
+    return is_stateful(context, value, buffers=False)
 
 
-def _goes_on(body: Sequence[_Statement], optimizer: str) -> bool:
+def _goes_on(body: Sequence[Placed], optimizer: str) -> bool:
     """Whether an optimizer is an attribute of the object, or is read in later code."""
     if optimizer.startswith("self."):
         return True
-    nodes = (node for statement in body for node in ast.walk(statement.node))
-    return any(isinstance(node, ast.Name | ast.Attribute) and dotted(node) == optimizer for node in nodes)
+    inner = (node for statement in body for node in nodes(statement.node))
+    return any(isinstance(node, ast.Name | ast.Attribute) and dotted(node) == optimizer for node in inner)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.context import Context
 from initaudit.finding import Place
 from initaudit.subjects.layers import SharedModel
 
-THE_SAME = {
-    "to", "cuda", "cpu", "half", "float", "double", "bfloat16", "type", "train", "eval", "requires_grad_",
-    "share_memory",
-}  # fmt: skip
+THE_SAME = torch_api.RETURN_THE_MODULE | {"requires_grad_"}
 """Methods of a module that return the module itself."""
 
 

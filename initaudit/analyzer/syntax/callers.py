@@ -52,10 +52,10 @@ def _given(call: ast.Call, name: str, *, by_apply: bool) -> ast.expr | None:
 def is_given_frozen(context: Context) -> bool:
     """Whether ``apply`` gives a function only models whose weights its callers freeze: what it draws is not trained."""
     given = list(given_to(context, by_apply=True))
-    return bool(given) and all(spelled(each.node) in set(_frozen(each.context)) for each in given)
+    return bool(given) and all(spelled(each.node) in set(frozen(each.context)) for each in given)
 
 
-def _frozen(context: Context) -> Iterator[str]:
+def frozen(context: Context) -> Iterator[str]:
     """The models that some code freezes: by a method, or parameter by parameter in a loop."""
     for node in context.walk():
         match node:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import functools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
@@ -108,6 +109,30 @@ class Context:
         if (name := own_attribute(node)) is not None:
             return self.cls is not None and makes_parameter(self.project, self.cls, name)
         return node.attr in ("weight", "bias")
+
+
+class Placed(NamedTuple):
+    """A statement, and the code that it stands in."""
+
+    node: ast.stmt
+    context: Context
+
+
+def stretches(context: Context) -> Iterator[Context]:
+    """The stretches of top-level code of a file, in order."""
+    for start, end in context.module.outline.top_level:
+        if (snippet := context.module.quiet_snippet(start, end)) is not None:
+            yield replace(context, definition=None, snippet=snippet)
+
+
+def all_blocks(context: Context) -> Iterator[list[Placed]]:
+    """Every block of a function, or of a stretch of top-level code, which goes on in the stretches behind it."""
+    if context.function is None:
+        behind = (each for each in stretches(context) if each.snippet.start > context.snippet.start)
+        yield [Placed(node, each) for each in (context, *behind) for node in each.snippet.body]
+    for statement in context.walk():
+        if isinstance(statement, ast.stmt):
+            yield from ([Placed(node, context) for node in block] for block in blocks(statement))
 
 
 def function_context(project: Project, function: Defined) -> Context | None:
