@@ -887,3 +887,58 @@ def test_a_repeated_layer_matters_if_it_has_values(made: str, found: bool, tmp_p
         return nn.ModuleList([norm for _ in range(n)])
     """
     assert ("INI504" in codes(code, tmp_path)) is found
+
+
+@pytest.mark.parametrize(
+    ("statements", "found"),
+    [
+        ("layer = nn.Linear(3, 3)\nreturn layer(x)", True),
+        ("layer = nn.Linear(3, 3).eval()\nreturn layer(x)", True),
+        ("layer = nn.Linear(3, 3)\nlayer = layer.to(x.device)\nlayer = layer.cuda().half()\nreturn layer(x)", True),
+        ("layer = nn.Linear(3, 3)\nlayer = self.keep(layer)\nreturn layer(x)", False),
+        ("layer = nn.Linear(3, 3)\nother = layer.to(x.device)\nreturn layer(x)", False),
+        ("layer = nn.Linear(3, 3).requires_grad_(False)\nreturn layer(x)", False),
+    ],
+)
+def test_a_layer_of_the_forward_may_be_moved(statements: str, found: bool, tmp_path: Path) -> None:
+    body = textwrap.indent(statements, "        ")
+    assert ("INI222" in codes(f"class Net(nn.Module):\n    def forward(self, x):\n{body}\n", tmp_path)) is found
+
+
+DEAD = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        out = nn.Linear(8, 4, bias=False)
+        init.zeros_(out.weight)
+        self.net = nn.Sequential(nn.Linear(8, 8), out, nn.ReLU())
+
+
+out = nn.Linear(8, 4, bias=False)
+init.zeros_(out.weight)
+model = nn.Sequential(nn.Linear(8, 8), out, nn.ReLU())
+optimizer = torch.optim.SGD(model.parameters())
+
+
+def start(m):
+    if isinstance(m, nn.Linear):
+        init.kaiming_normal_(m.weight)
+
+
+net = Net()
+{later}
+"""
+
+
+@pytest.mark.parametrize(
+    ("later", "rows"),
+    [
+        ("optimizer = torch.optim.SGD(net.parameters())", {11, 16}),
+        ("model.eval()\nnet.eval()", {11, 16}),
+        ("model.apply(start)", {11}),
+        ("net.apply(start)", set()),
+    ],
+)
+def test_zeros_are_dead_as_long_as_nothing_draws_them_again(later: str, rows: set[int], tmp_path: Path) -> None:
+    found = reported(IMPORTS + DEAD.format(later=later), tmp_path)
+    assert {row for row, code in found if code == "INI510"} == rows

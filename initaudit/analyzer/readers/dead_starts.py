@@ -6,8 +6,11 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.programs.verdict import drawn_by_programs
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.raw_tensors import in_optimizer
 from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.structure import without
 from initaudit.analyzer.syntax.walks import written
 from initaudit.subjects.weights import DeadStart
@@ -15,8 +18,10 @@ from initaudit.subjects.weights import DeadStart
 RECTIFIERS = {"torch.nn.ReLU", "torch.nn.ReLU6"}
 """Activations whose gradient is zero at zero."""
 
-REDRAWS = {"apply", "parameters", "named_parameters", "modules", "named_modules", "load_state_dict", "reset_parameters"}
-"""Methods by which code may reach every layer of an object."""
+REDRAWS = {"apply", "load_state_dict", "reset_parameters"}
+"""Methods by which code may give every layer of an object other values."""
+WALKS = {"parameters", "named_parameters", "modules", "named_modules"}
+"""Methods by which code reaches every layer, other than to give an optimizer all parameters."""
 
 
 @reads(DeadStart, scope=Context, words=("ReLU( ReLU6(", "zeros_( zero_( constant_( fill_("), nearby="Sequential(")
@@ -34,7 +39,8 @@ def dead_starts(context: Context) -> Iterator[DeadStart]:
             at = zeroed.get(f"{name}.weight")
             if made is None or at is None or kind not in torch_api.LINEAR_LIKE or _mentions(context, name) > 1:
                 continue
-            if without(kind, made, "bias") or f"{name}.bias" in zeroed:
+            biased = not without(kind, made, "bias") and f"{name}.bias" not in zeroed
+            if not biased and not _is_drawn_later(context):
                 yield DeadStart(
                     place=context.snippet.place(at),
                     layer=name,
@@ -45,13 +51,25 @@ def dead_starts(context: Context) -> Iterator[DeadStart]:
 
 def _may_draw_again(context: Context) -> bool:
     """Whether code calls something that may initialize all layers of an object."""
-    called = [ast.unparse(call.func) for call in context.calls() if not _is_of_torch(context, call)]
-    names = [each.rpartition(".")[2] for each in called]
-    return any(name in REDRAWS or ("init" in name and name != "__init__") for name in names)
+    return any(
+        _redraws(last_name(call.func)) or (last_name(call.func) in WALKS and not in_optimizer(context, call))
+        for call in context.calls()
+        if not (context.canonical(call.func) or "").startswith(torch_api.INIT)
+    )
 
 
-def _is_of_torch(context: Context, call: ast.Call) -> bool:
-    return (context.canonical(call.func) or "").startswith(torch_api.INIT)
+def _is_drawn_later(context: Context) -> bool:
+    """Whether what builds the class, or other code of the file, may initialize all layers of an object."""
+    cls = context.cls
+    if cls is not None and context.project.is_module_class(cls):
+        return drawn_by_programs(context.project, cls)
+    module = context.module
+    return any(_redraws(name) for part in module.parts() for name in module.usage_of(*part).last_called)
+
+
+def _redraws(name: str) -> bool:
+    """Whether a function of this name may initialize all layers."""
+    return name in REDRAWS or ("init" in name and name != "__init__")
 
 
 def _sequences(context: Context) -> Iterator[tuple[ast.Call, str]]:

@@ -8,21 +8,16 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import FunctionNode, dotted
+from initaudit.analyzer.snippets import FunctionNode
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.structure import all_below
 from initaudit.subjects.registration import MadeInForward
 
 PARAMETER = "torch.nn.Parameter"
-LAYERS = {
-    f"torch.nn.{name}"
-    for name in (*torch_api.LINEAR_LIKE, *torch_api.RESETS_ALL, "Embedding", "EmbeddingBag", "MultiheadAttention",
-                 "TransformerEncoderLayer", "TransformerDecoderLayer")
-}  # fmt: skip
-"""Layers whose weights are drawn when they are made."""
+LAYERS = {f"torch.nn.{name}" for name in torch_api.DRAWN}
 RANDOM = {"torch.rand", "torch.randn", "torch.normal"}
 CONSTANT = {"torch.zeros", "torch.ones", "torch.full"}
-MOVES = {"to", "cuda", "half", "float", "double", "type_as", "train"}
+MOVES = torch_api.RETURN_THE_MODULE | {"type_as"}
 TRAINS = {"backward", "grad", "step"}
 """Names of methods that a forward calls which trains something itself."""
 
@@ -89,14 +84,15 @@ def _is_only_used(context: Context, call: ast.Call) -> bool:
         node, parent = _moved(context, parent)
     match parent:
         case ast.Assign(targets=[ast.Name(id=name)], value=value) if value is node:
-            uses = [
-                n for n in context.walk() if isinstance(n, ast.Name) and n.id == name and n is not parent.targets[0]
-            ]
-            again = [n for n in uses if not isinstance(n.ctx, ast.Load)]
-            if any(not _is_moved_again(context, n, name) for n in again):
-                return False
-            reads = [n for n in uses if isinstance(n.ctx, ast.Load) and not _is_in_move(context, n, name)]
-            return bool(reads) and all(_is_use(context, n, is_layer=is_layer) for n in reads)
+            named = [each for each in context.walk() if isinstance(each, ast.Name) and each.id == name]
+            bound = [each for each in named if not isinstance(each.ctx, ast.Load) and each is not parent.targets[0]]
+            moves = [each for each in named if _is_moved_again(context, each)]
+            used = [each for each in named if isinstance(each.ctx, ast.Load) and each not in moves]
+            return (
+                len(bound) == len(moves)
+                and bool(used)
+                and all(_is_use(context, each, is_layer=is_layer) for each in used)
+            )
     return _is_use(context, node, is_layer=is_layer)
 
 
@@ -119,18 +115,10 @@ def _is_use(context: Context, node: ast.AST, *, is_layer: bool) -> bool:
     return isinstance(parent, ast.BinOp)
 
 
-def _is_moved_again(context: Context, target: ast.Name, name: str) -> bool:
-    """Whether an assignment only moves what a name stands for: ``layer = layer.to(device)``."""
-    parent = context.snippet.parents.get(target)
-    if not isinstance(parent, ast.Assign) or len(parent.targets) != 1:
-        return False
-    value = parent.value
-    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in MOVES:
-        value = value.func.value
-    return value is not parent.value and dotted(value) == name
-
-
-def _is_in_move(context: Context, node: ast.Name, name: str) -> bool:
+def _is_moved_again(context: Context, node: ast.Name) -> bool:
+    """Whether what a name stands for is only moved, and keeps its name: ``layer = layer.to(device)``."""
     moved, parent = _moved(context, node)
-    bound = isinstance(parent, ast.Assign) and parent.value is moved and dotted(parent.targets[0]) == name
-    return moved is not node and bound
+    match parent:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            return value is moved is not node and name == node.id
+    return False

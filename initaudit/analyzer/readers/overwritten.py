@@ -102,7 +102,7 @@ def overwritten_by_programs(context: Context) -> Iterator[Overwritten]:
 
 @reads(Overwritten, scope=Context, words="load_state_dict(", nearby="apply(")
 def loaded_and_overwritten(context: Context) -> Iterator[Overwritten]:
-    """``model.apply(init)`` below ``model.load_state_dict(...)`` in one block, without a use between or a load below."""
+    """``model.apply(init)`` below ``model.load_state_dict(...)`` in a block, without a use between or a load after."""
     for block in all_blocks(context):
         loaded = dict[str, tuple[ast.Call, Context]]()
         found = dict[str, Overwritten]()
