@@ -1619,7 +1619,7 @@ def test_a_layer_of_which_one_size_is_known_is_judged(layer: str, spread: str, c
 # Operators that are looked at
 
 
-SHOWN = f"""{IMPORTS}from torch import fx
+SHOWN = f"""{IMPORTS}from torch import fx, load
 from torch.jit import trace
 
 class Net(nn.Module):
@@ -1646,6 +1646,8 @@ if __name__ == "__main__":
         ("show(trace(net.eval(), x))", "note"),
         ("print(net(x))", "error"),
         ("net.load_state_dict(torch.load('net.pt')); torch.onnx.export(net, x, 'net.onnx')", "error"),
+        ("other = load('net.pt'); torch.onnx.export(net, x, 'net.onnx')", "error"),
+        ("other = json.load(open('sizes')); torch.onnx.export(net, x, 'net.onnx')", "note"),
         ("net(x).sum().backward(); torch.onnx.export(net, x, 'net.onnx')", "error"),
     ],
 )

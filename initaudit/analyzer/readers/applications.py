@@ -6,6 +6,7 @@ import ast
 import contextlib
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from initaudit.analyzer.module import Module
@@ -101,8 +102,12 @@ def _is_private(project: Project, module: Module) -> bool:
     if not is_alone(project, module):
         return False
     classes = {(each.start, each.end) for each in module.outline.classes()}
-    there = {name for part in module.parts() if part not in classes for name in module.usage_of(*part).names}
-    return any(name in TRAINS or name.startswith("train") for name in there)
+    return trains(name for part in module.parts() if part not in classes for name in module.usage_of(*part).names)
+
+
+def trains(names: Iterable[str]) -> bool:
+    """Whether names of a script say that it trains something."""
+    return any(name in TRAINS or name.startswith("train") for name in names)
 
 
 def is_alone(project: Project, module: Module) -> bool:

@@ -13,6 +13,7 @@ from initaudit.analyzer.snippets import dotted, nodes
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.loads import replaces_all
 from initaudit.analyzer.syntax.scopes import scopes_holding
+from initaudit.naming import blocks
 
 MAX_FILES = 200
 """Files that import that of a class, and files that hold the name of a method; what stands in more is not followed."""
@@ -110,12 +111,7 @@ def _builds(module: Module, cls: Defined) -> Iterator[tuple[ast.Call, Sequence[a
 
 def _in_block(block: Sequence[ast.stmt], name: str) -> Iterator[tuple[ast.Call, Sequence[ast.stmt]]]:
     for index, statement in enumerate(block):
-        inner = [
-            part
-            for node in (statement, *getattr(statement, "handlers", ()), *getattr(statement, "cases", ()))
-            for field in ("body", "orelse", "finalbody")
-            if isinstance(part := getattr(node, field, None), list)
-        ]
+        inner = list(blocks(statement))
         for part in inner:
             yield from _in_block(part, name)
         below = {id(node) for part in inner for each in part for node in nodes(each)}

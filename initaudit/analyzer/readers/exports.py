@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from initaudit.analyzer.module import Module
-from initaudit.analyzer.programs.verdict import TRAINS
-from initaudit.analyzer.project import Project
-from initaudit.analyzer.readers.applications import is_alone
+from initaudit.analyzer.project import External, Project
+from initaudit.analyzer.readers.applications import is_alone, trains
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.scopes import scopes_holding
 
@@ -24,8 +23,9 @@ def only_exports(project: Project, module: Module) -> bool:
         return False
     used = [module.usage_of(*part) for part in module.parts()]
     names = {name for each in used for name in each.names}
-    loads = not LOADS.isdisjoint(names) or any("torch.load" in each.called for each in used)
-    return not loads and not any(name in TRAINS or name.startswith("train") for name in names)
+    loaders = {name for each in used for name in each.called if name.rpartition(".")[2] == "load"}
+    loads = any(project.resolve(module, name) == External("torch.load") for name in loaders)
+    return not loads and LOADS.isdisjoint(names) and not trains(names)
 
 
 def _exports(project: Project, module: Module) -> bool:

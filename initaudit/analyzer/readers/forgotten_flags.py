@@ -34,9 +34,9 @@ def forgotten_flags(context: Context) -> Iterator[ForgottenFlag]:
         return
     for flag, body in _once(function.body):
         made = _made_false(context, flag)
-        told = _first_write(context, body) if made is not None and _sets(context, body, flag) else None
-        if made is not None and told is not None and not _given_elsewhere(context, flag):
-            name, place = told
+        write = _first_write(context, body) if made is not None and _sets(context, body, flag) else None
+        if made is not None and write is not None and not _given_elsewhere(context, flag):
+            name, place = write
             yield ForgottenFlag(
                 place=made[0].snippet.place(made[1]),
                 model=cls.qualname,

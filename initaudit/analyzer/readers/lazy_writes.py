@@ -10,7 +10,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import Snippet, dotted, root
 from initaudit.analyzer.syntax.callers import given_to
-from initaudit.analyzer.syntax.context import Context, first_parameter, method, own_attribute
+from initaudit.analyzer.syntax.context import Context, first_parameter, method, own_attribute, stretches
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.models import type_asked_for
@@ -183,9 +183,7 @@ def _snippets(context: Context) -> Iterator[Snippet]:
     if context.definition is not None:
         yield context.snippet
         return
-    for start, end in context.module.outline.top_level:
-        if (snippet := context.module.quiet_snippet(start, end)) is not None:
-            yield snippet
+    yield from (each.snippet for each in stretches(context))
 
 
 def _is_fresh(use: Use) -> bool:
