@@ -942,3 +942,51 @@ net = Net()
 def test_zeros_are_dead_as_long_as_nothing_draws_them_again(later: str, rows: set[int], tmp_path: Path) -> None:
     found = reported(IMPORTS + DEAD.format(later=later), tmp_path)
     assert {row for row, code in found if code == "INI510"} == rows
+
+
+# Assignments with an annotation
+
+ANNOTATED = """
+def train(model):
+    optimizer{note} = torch.optim.SGD(model.parameters(), lr=0.1)
+    model.fc{note} = nn.{layer}(512, 10)
+    optimizer.step()
+
+
+def search():
+    noise{note} = torch.zeros(3, requires_grad={trained}).cuda()
+    return torch.optim.Adam([noise])
+
+
+class Agent:
+    def __init__(self, model):
+        self.policy{note} = model.{moved}
+        self.target{note} = model.{moved}
+        self.target.load_state_dict(self.policy.state_dict())
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(3))
+        self.ready{note} = {ready}
+        out{note} = nn.Linear(8, 4, bias={bias})
+        init.zeros_(out.weight)
+        self.net{note} = nn.Sequential(out, nn.ReLU())
+
+    def forward(self, x):
+        layer{note} = nn.{layer}(3, 3)
+        if not self.ready:
+            self.shift.data.copy_(-x.mean(0))
+            self.ready = True
+        return layer(x) + self.shift
+"""
+WRONG = {"layer": "Linear", "trained": True, "moved": "cuda()", "ready": False, "bias": False}
+RIGHT = {"layer": "Softmax", "trained": False, "moved": "clone()", "ready": "torch.tensor(False)", "bias": True}
+
+
+@pytest.mark.parametrize("note", ["", ": object"])
+def test_an_assignment_may_have_an_annotation(note: str, tmp_path: Path) -> None:
+    about = {"INI221", "INI222", "INI223", "INI224", "INI509", "INI510"}
+    assert codes(ANNOTATED.format(note=note, **WRONG), tmp_path) >= about
+    assert not codes(ANNOTATED.format(note=note, **RIGHT), tmp_path) & about

@@ -76,7 +76,10 @@ def _sequences(context: Context) -> Iterator[tuple[ast.Call, str]]:
     """The sequences that are given a name, and that name."""
     for node in context.walk():
         match node:
-            case ast.Assign(targets=[target], value=ast.Call(func=function) as call):
+            case (
+                ast.Assign(targets=[target], value=ast.Call(func=function) as call)
+                | ast.AnnAssign(target=target, value=ast.Call(func=function) as call)
+            ):
                 if context.canonical(function) == "torch.nn.Sequential":
                     yield call, ast.unparse(target)
             case _:
@@ -88,11 +91,13 @@ def _made(context: Context, layer: ast.expr, item: str) -> tuple[str, ast.Call |
     if isinstance(layer, ast.Call):
         return item, layer
     name = ast.unparse(layer)
-    made = [
-        node.value
-        for node in context.walk()
-        if isinstance(node, ast.Assign) and any(ast.unparse(target) == name for target in node.targets)
-    ]
+    made: list[ast.expr | None] = []
+    for node in context.walk():
+        match node:
+            case ast.Assign(targets=targets, value=value) if name in map(ast.unparse, targets):
+                made.append(value)
+            case ast.AnnAssign(target=target, value=value) if name == ast.unparse(target):
+                made.append(value)
     return name, made[0] if len(made) == 1 and isinstance(made[0], ast.Call) else None
 
 

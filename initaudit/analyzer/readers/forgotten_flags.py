@@ -78,12 +78,24 @@ def _made_false(context: Context, flag: str) -> tuple[Context, ast.stmt] | None:
     stored = [
         statement
         for statement in in_order(constructor.function.body)
-        if isinstance(statement, ast.Assign) and any(own_attribute(target) == flag for target in statement.targets)
+        if any(own_attribute(target) == flag for target in _targets(statement))
     ]
     match stored:
-        case [ast.Assign(value=ast.Constant(value=False | 0)) as made]:
+        case [
+            ast.Assign(value=ast.Constant(value=False | 0)) | ast.AnnAssign(value=ast.Constant(value=False | 0)) as made
+        ]:
             return constructor, made
     return None
+
+
+def _targets(statement: ast.stmt) -> list[ast.expr]:
+    """What a statement assigns a value to."""
+    match statement:
+        case ast.Assign(targets=targets):
+            return targets
+        case ast.AnnAssign(target=target, value=ast.expr()):
+            return [target]
+    return []
 
 
 def _sets(context: Context, body: Sequence[ast.stmt], flag: str) -> bool:
@@ -126,8 +138,8 @@ def _computed(
     """The first kept tensor that ``body``, a part of a function's body ``whole``, computes from ``given`` variables."""
     data = set(given)
     for statement in in_order(whole):
-        if isinstance(statement, ast.Assign) and _of_data(statement.value, data):
-            data |= {each.id for target in statement.targets for each in nodes(target) if isinstance(each, ast.Name)}
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value and _of_data(statement.value, data):
+            data |= {each.id for to in _targets(statement) for each in nodes(to) if isinstance(each, ast.Name)}
     for statement in in_order(body):
         target: ast.expr | None = None
         value: ast.expr | None = None

@@ -83,9 +83,12 @@ def _is_only_used(context: Context, call: ast.Call) -> bool:
     if is_layer and isinstance(parent, ast.Call) and context.canonical(parent.func) == "torch.nn.Sequential":
         node, parent = _moved(context, parent)
     match parent:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value) if value is node:
+        case (
+            ast.Assign(targets=[ast.Name(id=name) as target], value=value)
+            | ast.AnnAssign(target=ast.Name(id=name) as target, value=value)
+        ) if value is node:
             named = [each for each in context.walk() if isinstance(each, ast.Name) and each.id == name]
-            bound = [each for each in named if not isinstance(each.ctx, ast.Load) and each is not parent.targets[0]]
+            bound = [each for each in named if not isinstance(each.ctx, ast.Load) and each is not target]
             moves = [each for each in named if _is_moved_again(context, each)]
             used = [each for each in named if isinstance(each.ctx, ast.Load) and each not in moves]
             return (

@@ -115,7 +115,10 @@ def moved_variables(context: Context) -> Iterator[MovedParameter]:
     """Variables that are trained, and are the result of an operation on the tensor that requires a gradient."""
     for node in context.walk():
         match node:
-            case ast.Assign(targets=[ast.Name() | ast.Attribute() as target], value=value):
+            case (
+                ast.Assign(targets=[ast.Name() | ast.Attribute() as target], value=value)
+                | ast.AnnAssign(target=ast.Name() | ast.Attribute() as target, value=ast.expr() as value)
+            ):
                 outcomes = _outcomes(value)
             case _:
                 continue
@@ -175,7 +178,7 @@ def _is_taken_up(context: Context, target: ast.Attribute, name: str) -> bool:
     return False
 
 
-def _trained(context: Context, assignment: ast.Assign, name: str) -> ast.expr | None:
+def _trained(context: Context, assignment: ast.stmt, name: str) -> ast.expr | None:
     """Where an optimizer is given a name that is assigned once, or where its gradient is read."""
     parents = context.snippet.parents
     uses = [node for node in context.walk() if isinstance(node, ast.Name | ast.Attribute) and dotted(node) == name]

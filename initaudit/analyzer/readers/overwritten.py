@@ -294,7 +294,10 @@ class _Again:
                         context.canonical(made) == f"{EMBEDDING}.from_pretrained"
                     ):
                         yield from self._pretrained(context, inner, own_attribute(target))
-                    case ast.Assign(targets=[target], value=ast.Call() as call) if _is_pretrained(context, call):
+                    case (
+                        ast.Assign(targets=[target], value=ast.Call() as call)
+                        | ast.AnnAssign(target=target, value=ast.Call() as call)
+                    ) if _is_pretrained(context, call):
                         yield from self._backbone(context, call, own_attribute(target))
 
     def _pretrained(self, context: Context, statement: ast.Assign, name: str | None) -> Iterator[Overwritten]:

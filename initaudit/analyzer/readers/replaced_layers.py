@@ -23,7 +23,10 @@ def replaced_layers(context: Context) -> Iterator[ReplacedLayer]:
     for body in all_blocks(context):
         for at, made in enumerate(body):
             match made.node:
-                case ast.Assign(targets=[target], value=ast.Call() as call) if _is_optimizer(context, call):
+                case (
+                    ast.Assign(targets=[target], value=ast.Call() as call)
+                    | ast.AnnAssign(target=target, value=ast.Call() as call)
+                ) if _is_optimizer(context, call):
                     models = _models(call)
                 case _:
                     continue
@@ -89,7 +92,10 @@ def _is_of_groups(owner: ast.expr) -> bool:
 def _replaced(context: Context, statement: ast.stmt, models: set[str]) -> tuple[ast.expr, ast.expr] | None:
     """The part of a model that a statement replaces by a new layer with parameters, or a new parameter."""
     match statement:
-        case ast.Assign(targets=[ast.Attribute() | ast.Subscript() as target], value=value):
+        case (
+            ast.Assign(targets=[ast.Attribute() | ast.Subscript() as target], value=value)
+            | ast.AnnAssign(target=ast.Attribute() | ast.Subscript() as target, value=ast.expr() as value)
+        ):
             owner = _owner(target)
             inside = any(owner == model or owner.startswith(f"{model}.") for model in models)
             return (target, value) if inside and _has_parameters(context, value) else None

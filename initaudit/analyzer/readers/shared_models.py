@@ -24,7 +24,10 @@ def shared_models(context: Context) -> Iterator[SharedModel]:
     held: dict[str, str] = {}
     for statement in body:
         match statement:
-            case ast.Assign(targets=[ast.Name() | ast.Attribute() as target], value=value):
+            case (
+                ast.Assign(targets=[ast.Name() | ast.Attribute() as target], value=value)
+                | ast.AnnAssign(target=ast.Name() | ast.Attribute() as target, value=ast.expr() as value)
+            ):
                 name, model = ast.unparse(target), _itself(value)
             case _:
                 continue
