@@ -13,6 +13,7 @@ from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.structure import without
 from initaudit.analyzer.syntax.walks import written
+from initaudit.analyzer.usage import OBJECT, WALKS
 from initaudit.subjects.weights import DeadStart
 
 RECTIFIERS = {"torch.nn.ReLU", "torch.nn.ReLU6"}
@@ -20,8 +21,6 @@ RECTIFIERS = {"torch.nn.ReLU", "torch.nn.ReLU6"}
 
 REDRAWS = {"apply", "load_state_dict", "reset_parameters"}
 """Methods by which code may give every layer of an object other values."""
-WALKS = {"parameters", "named_parameters", "modules", "named_modules"}
-"""Methods by which code reaches every layer, other than to give an optimizer all parameters."""
 
 
 @reads(DeadStart, scope=Context, words=("ReLU( ReLU6(", "zeros_( zero_( constant_( fill_("), nearby="Sequential(")
@@ -59,12 +58,17 @@ def _may_draw_again(context: Context) -> bool:
 
 
 def _is_drawn_later(context: Context) -> bool:
-    """Whether what builds the class, or other code of the file, may initialize all layers of an object."""
+    """Whether what builds the class, or other code of the file, may initialize all layers of an object.
+
+    A class that calls its own methods initializes its own layers.
+    """
     cls = context.cls
     if cls is not None and context.project.is_module_class(cls):
         return drawn_by_programs(context.project, cls)
     module = context.module
-    return any(_redraws(name) for part in module.parts() for name in module.usage_of(*part).last_called)
+    called = {name for part in module.parts() for name in module.usage_of(*part).called}
+    parts = (name.rpartition(".") for name in called)
+    return any(_redraws(last) for owner, _, last in parts if owner != OBJECT)
 
 
 def _redraws(name: str) -> bool:
