@@ -990,3 +990,27 @@ def test_an_assignment_may_have_an_annotation(note: str, tmp_path: Path) -> None
     about = {"INI221", "INI222", "INI223", "INI224", "INI509", "INI510"}
     assert codes(ANNOTATED.format(note=note, **WRONG), tmp_path) >= about
     assert not codes(ANNOTATED.format(note=note, **RIGHT), tmp_path) & about
+
+
+# What a row holds
+
+ROWS = """
+class Net(nn.Module):
+    def __init__(self, n=4):
+        super().__init__()
+        {made}
+
+    def start(self, m):
+        if isinstance(m, nn.Linear):
+            nn.init.normal_(m.weight, std=0.02)
+"""
+EARLY = ("self.body = nn.Linear(n, n)", "self.apply(self.start)", "self.head = nn.Linear(n, 1)")
+LATE = ("self.body = nn.Linear(n, n)", "self.head = nn.Linear(n, 1)", "self.apply(self.start)")
+
+
+@pytest.mark.parametrize("between", ["; ", "\n        ", ";\\\n            "])
+@pytest.mark.parametrize(("order", "early"), [(EARLY, True), (LATE, False)])
+def test_statements_of_one_row_run_in_their_order(
+    order: tuple[str, ...], early: bool, between: str, tmp_path: Path
+) -> None:
+    assert ("INI209" in codes(ROWS.format(made=between.join(order)), tmp_path)) == early

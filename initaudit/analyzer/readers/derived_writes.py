@@ -131,7 +131,8 @@ def _written_here(context: Context, call: ast.Call) -> str | None:
 def _before(context: Context, attribute: Attribute, call: ast.Call) -> bool:
     """Whether an attribute has got all of its layers when a call runs; methods run after the constructor."""
     is_constructor = context.function is not None and context.function.name == "__init__"
-    return not is_constructor or max(attribute.rows, default=0) < context.snippet.place(call).row
+    place = context.snippet.place(call)
+    return not is_constructor or max(attribute.ends, default=(0, 0)) < (place.row, place.column)
 
 
 def _by_walk(context: Context, call: ast.Call, walk: Walk, structure: dict[str, Attribute]) -> Iterator[DerivedWrite]:

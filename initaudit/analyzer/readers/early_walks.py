@@ -32,8 +32,9 @@ def early_walks(context: Context) -> Iterator[EarlyWalk]:
     later = body[last + 1 :]
     if any(_hands_on(context, each) for each in later) or walked(context, body[-1]):
         return
-    row = context.snippet.place(statement).row
-    late = [one for one in attributes(context).values() if one.rows and min(one.rows) > row and one.name != "*"]
+    place = context.snippet.place(statement)
+    begin = place.row, place.column
+    late = [one for one in attributes(context).values() if one.ends and min(one.ends) > begin and one.name != "*"]
     meant = [write for walk in walks for write in walk.writes if write.attribute == "weight" and write.kinds]
     missed = [one.name for one in late if _left(context, one, meant, later)]
     if missed:

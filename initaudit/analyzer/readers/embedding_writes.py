@@ -98,7 +98,8 @@ def _held(
     there = (made for made in own if made.visible_in(scope) and made.snippet.place(made.call).row not in late)
     held = [(made.name, made) for made in there]
     for attribute in constructed(reader.project, Defined(reader.module, scope.owner)).values():
-        certain = attribute.complete and len(attribute.layers) == 1 and not set(attribute.rows) & set(late)
+        rows = {row for row, _ in attribute.ends}
+        certain = attribute.complete and len(attribute.layers) == 1 and rows.isdisjoint(late)
         only = attribute.layers[0].cls if certain else None
         if only is not None and only.module is reader.module:
             inside = (made for made in own if made.scope is not None and made.scope.owner is only.definition)

@@ -62,9 +62,10 @@ def overwritten(context: Context) -> Iterator[Overwritten]:
         if not walks or any(_spares(context, walk) for walk in walks):
             continue
         again = _Again(context, _walking(context, statement), walks, function.body[position + 1 :])
-        row = context.snippet.place(statement).row
+        place = context.snippet.place(statement)
+        begin = place.row, place.column
         structure = constructed(context.project, cls)
-        there = {name: one for name, one in structure.items() if max(one.rows, default=0) < row}
+        there = {name: one for name, one in structure.items() if max(one.ends, default=(0, 0)) < begin}
         yield from again.of(context, function.body[:position], there)
         for inner in _classes(context.project, [each for one in there.values() for each in one.layers]):
             made = _constructor(context, inner)

@@ -47,11 +47,11 @@ class Layer:
 
 @dataclass(slots=True)
 class Attribute:
-    """An attribute of a module: the layers it holds, and the rows of its class's constructor that give it them."""
+    """An attribute of a module: the layers it holds, and where the statements of the constructor end that give them."""
 
     name: str
     layers: list[Layer] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
+    ends: list[tuple[int, int]] = field(default_factory=list)
     complete: bool = True
 
 
@@ -96,7 +96,7 @@ def constructed(project: Project, cls: Defined) -> dict[str, Attribute]:
             own = function_context(project, Defined(base.module, member))
             given = attributes(own) if own is not None else {}
             for attribute in given.values() if base != cls else ():
-                attribute.rows.clear()
+                attribute.ends.clear()
             found |= given
             readable = readable and own is not None
     return found if readable else {**found, "*": Attribute("*", complete=False)}
@@ -141,11 +141,12 @@ class _Reader:
         self.found: dict[str, Attribute] = {}
         self.local = dict(_parameters(context, function))
         self.returned = NOTHING
-        self.row = 0  # of the running statement
+        self.end = (0, 0)  # of the running statement
 
     def read(self) -> dict[str, Attribute]:
         for statement in in_order(self.function.body):
-            self.row = self.context.snippet.place(statement).row
+            place = self.context.snippet.place(statement)
+            self.end = (place.end_row, place.end_column)
             self.statement(statement)
         return self.found
 
@@ -193,7 +194,7 @@ class _Reader:
     def give(self, name: str, found: Found) -> None:
         attribute = self.found.setdefault(name, Attribute(name))
         attribute.layers += found.layers
-        attribute.rows.append(self.row)
+        attribute.ends.append(self.end)
         attribute.complete = attribute.complete and found.complete
 
     def run(self, name: str) -> _Reader | None:
