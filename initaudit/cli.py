@@ -31,7 +31,7 @@ from initaudit.settings import MOST
 from initaudit.version import __version__
 
 if TYPE_CHECKING:
-    from initaudit.commands import Output
+    from initaudit.output import Output
     from initaudit.session import Asked
     from initaudit.settings import Overrides
 
@@ -411,7 +411,8 @@ def _joined(flags: dict[str, Any], name: str) -> tuple[str, ...]:
 
 def _output(flags: dict[str, Any]) -> Output:
     """Return how to show the outcome, from the flags."""
-    from initaudit.commands import COUNTED, Output
+    from initaudit.conclusion import COUNTED
+    from initaudit.output import Output
 
     if flags["statistics"] and flags["output_format"] not in COUNTED:
         raise click.UsageError(f"--statistics supports the formats {', '.join(COUNTED)}, not {flags['output_format']}")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from initaudit.commands import Output
+from initaudit.output import Output
 from initaudit.probe import launched
 
 GONE = "initaudit: error: rank 0 ended without a report\n"
