@@ -216,6 +216,27 @@ class UnscaledWeight(Rule[WeightUse]):
                     return self.a(self.table(x))
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.body = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 8))
+                    self.head = nn.Linear(8, 2)
+                    nn.init.normal_(self.body[0].weight)
+                    self.apply(self.init)
+
+                def init(self, m):
+                    if isinstance(m, nn.Linear):
+                        nn.init.normal_(m.weight)
+
+                def forward(self, x):
+                    return self.head(torch.tanh(self.body(x)))
+            """,
+        ),
     )
 
     @staticmethod
@@ -266,21 +287,34 @@ class UnscaledWeight(Rule[WeightUse]):
         most = inputs if isinstance(inputs, int) else subject.most
         if most is not None and most < MANY:
             return None
+        up_to = "up to " if subject.several else ""
+        many = f"{up_to}{inputs}"
         times, remedy, advice = f"sqrt({inputs})", f"divide it by sqrt({inputs})", []
         if isinstance(inputs, int):
-            std = float(f"{inputs**-0.5:.3g}")
-            advice = [Advice(model=subject.model, parameter=subject.parameter, initializer="normal_", std=std)]
-            times, remedy = f"{inputs**0.5:.0f}", f"use `{advice[0]}`"
+            times, remedy, advice = f"{up_to}{inputs**0.5:.0f}", *self._remedy(subject, inputs)
         seen = f"the forward multiplies by {subject.use}, ({', '.join(map(str, subject.shape))})"
         if positive:
             message = (
-                f"all elements of `{subject.parameter}` are positive, around {drawn.mean:.2g}, and it multiplies {inputs} "
+                f"all elements of `{subject.parameter}` are positive, around {drawn.mean:.2g}, and it multiplies {many} "
                 f"inputs: all outputs are nearly the same; draw values around zero, for example with "
                 f"`nn.init.xavier_uniform_`"
             )
             return message, seen, advice
         message = (
-            f"`{subject.parameter}` is drawn from N(0, 1) and multiplies {inputs} inputs: its output is {times} times larger "
+            f"`{subject.parameter}` is drawn from N(0, 1) and multiplies {many} inputs: its output is {times} times larger "
             f"than its input; {remedy}"
         )
         return message, seen, advice
+
+    @staticmethod
+    def _remedy(subject: WeightUse, inputs: int) -> tuple[str, list[Advice]]:
+        """Return what to write instead, for a statement that writes one layer or several, and the advice for one."""
+        std, target = float(f"{inputs**-0.5:.3g}"), subject.target
+        owner, _, name = target.removesuffix(".data").rpartition(".")
+        if subject.several:
+            scale = f"{owner}.in_features**-0.5" if name == "weight" else ""
+            return f"use `nn.init.normal_({target}, std={scale})`" if scale else "divide it by sqrt(in_features)", []
+        if target and not target.startswith("self."):
+            return f"use `nn.init.normal_({target}, std={std:g})`", []
+        advice = Advice(model=subject.model, parameter=subject.parameter, initializer="normal_", std=std)
+        return f"use `{advice}`", [advice]

@@ -20,7 +20,8 @@ class WeightUse(Fact, frozen=True, kw_only=True):
     ``mean_alone`` is the source of the mean of a normal draw that is given nothing else. ``unbuilt`` says that no
     program builds the class, which is not made for others. ``most`` is the largest number that a script, which alone
     builds the class, gives for the name of ``fan_in``. ``spectral`` says that it is complex, as the weights of Fourier
-    coefficients are.
+    coefficients are. ``target`` is the source of a weight that a statement writes, which draws ``several`` layers with
+    different numbers of inputs, up to ``fan_in``.
     """
 
     observer: Observer
@@ -40,6 +41,8 @@ class WeightUse(Fact, frozen=True, kw_only=True):
     unbuilt: bool = False
     most: int | None = None
     spectral: bool = False
+    target: str = ""
+    several: bool = False
 
 
 class EqualUnits(Fact, frozen=True, kw_only=True):

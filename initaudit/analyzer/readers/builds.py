@@ -9,10 +9,13 @@ from initaudit.analyzer.module import Module
 from initaudit.analyzer.programs.graph import Scope, around
 from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.readers.applications import is_alone
 from initaudit.analyzer.snippets import dotted, nodes
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.loads import replaces_all
+from initaudit.analyzer.syntax.reached import number
 from initaudit.analyzer.syntax.scopes import scopes_holding
+from initaudit.analyzer.syntax.structure import Layer
 from initaudit.naming import blocks
 
 MAX_FILES = 200
@@ -39,6 +42,19 @@ def largest_given(cls: Defined, name: str) -> int | None:
     at = names.index(name) if name in names else -1
     numbers = [_number(call, name, at) for call in calls]
     return max(each or 0 for each in numbers) if None not in numbers else None
+
+
+def largest_size(layer: Layer, size: ast.expr | None) -> int | None:
+    """The largest number that an argument of the call that makes a layer is known to be."""
+    context = layer.context
+    if size is None or context is None:
+        return None
+    cls, function = context.cls, context.function
+    of_init = cls is not None and function is not None and function.name == "__init__"
+    if of_init and isinstance(size, ast.Name) and is_alone(context.project, context.module):
+        given = largest_given(cls, size.id) if cls is not None else None
+        return number(context, size) if given is None else given
+    return number(context, size)
 
 
 def _named(cls: Defined) -> Iterator[ast.Call | None]:

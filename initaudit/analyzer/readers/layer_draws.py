@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.programs.graph import around
 from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.readers.applications import is_never_built
+from initaudit.analyzer.readers.applications import is_alone, is_never_built
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import dotted, nodes
+from initaudit.analyzer.readers.builds import largest_size
+from initaudit.analyzer.snippets import dotted, nodes, parameters, root
 from initaudit.analyzer.syntax.callers import is_given_frozen
-from initaudit.analyzer.syntax.context import Context, initializes, own_attribute
+from initaudit.analyzer.syntax.context import Context, initializes
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.name_conditions import reaches
-from initaudit.analyzer.syntax.structure import constructed
+from initaudit.analyzer.syntax.reached import argument, number, written_layers
+from initaudit.analyzer.syntax.structure import UNKNOWN, Layer, constructed
 from initaudit.analyzer.syntax.walks import written
 from initaudit.finding import Observer
 from initaudit.schemes import Distribution
@@ -30,6 +33,23 @@ AROUND_ZERO = LINEAR | {"torch.nn.Embedding"} | {f"torch.nn.Conv{each}d" for eac
 NORMAL = {"normal_", "normal", "trunc_normal_"}
 DRAWS = NORMAL | {"uniform_", "uniform"}
 WHOLE_DRAWS = {"torch.randn", "torch.randn_like", "torch.rand", "torch.rand_like"}
+
+
+IN, OUT = (0, "in_features"), (1, "out_features")
+"""Where a linear layer is given its sizes."""
+
+
+class Inputs(NamedTuple):
+    """The sizes of a linear layer, and the call that makes it: that with the most inputs, where there are ``several``.
+
+    ``most`` is the largest number that ``inputs`` is known to be.
+    """
+
+    inputs: Extent
+    outputs: Extent
+    layer: str
+    several: bool = False
+    most: int | None = None
 
 
 @reads(WeightUse, scope=Context, words="normal_( uniform_( normal( uniform(", nearby="Linear Conv Embedding sqrt")
@@ -77,19 +97,22 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
         again = again or (walked and any(map(initializes, step.after)))
         if again or _samples(context) or is_given_frozen(context):
             continue
-        inputs = _inputs(context, target)
+        inputs = _inputs(context, meaning, step)
         yield WeightUse(
             observer=Observer.ANALYZER,
             place=context.snippet.place(call),
             model=context.cls.qualname if context.cls is not None else context.module.name,
             parameter=context.snippet.source(target).removeprefix("self."),
-            use="nn.Linear",
-            shape=("out_features", inputs),
+            use=inputs.layer,
+            shape=(inputs.outputs, inputs.inputs),
             by=by,
             distribution=distribution,
             mean_alone=context.snippet.source(mean) if mean is not None else "",
-            fan_in=inputs,
-            fan_out="out_features",
+            fan_in=inputs.inputs,
+            fan_out=inputs.outputs,
+            most=inputs.most,
+            several=inputs.several,
+            target=context.snippet.source(target),
             normalized=_normalizes(context),
             unbuilt=_is_never_built(context),
         )
@@ -205,19 +228,32 @@ def _is_of_data(context: Context, name: str) -> bool:
     return isinstance(found, External) and "Normaliz" in found.name.rpartition(".")[2]
 
 
-def _inputs(context: Context, target: ast.expr) -> Extent:
-    """How many inputs the layer has, where the source makes it with a number."""
-    owner = target.value if isinstance(target, ast.Attribute) else target
-    own = own_attribute(owner)
-    members = context.cls.definition.members.values() if context.cls is not None else ()
-    made: list[ast.stmt] = [found[1] for each in members if (found := context.module.function(each)) is not None]
-    for root in made if own else context.snippet.body:
-        for node in ast.walk(root):
-            match node:
-                case ast.Assign(targets=[name], value=ast.Call(func=function, args=[first, *_])) if (
-                    dotted(name) == dotted(owner) and dotted(function).rpartition(".")[2] == "Linear"
-                ):
-                    if isinstance(first, ast.Constant) and isinstance(first.value, int):
-                        return first.value
-                    return ast.unparse(first)
-    return "in_features"
+def _inputs(context: Context, meaning: Meaning | None, step: Step) -> Inputs:
+    """The inputs of the linear layers that a statement draws, as the calls that make them say."""
+    known_here = meaning is not None and not _is_of_argument(context, meaning)
+    found = written_layers(context, meaning, step) if meaning is not None and known_here else UNKNOWN
+    layers = [layer for layer in found.layers if layer.kind in LINEAR]
+    numbers = [(largest_size(layer, argument(layer, *IN)), layer) for layer in layers]
+    known = [(number, layer) for number, layer in numbers if number is not None]
+    if found.complete and layers and len(known) == len(layers):
+        most, layer = max(known, key=lambda each: each[0])
+        return _made(layer, several=len({number for number, _ in known}) > 1, most=most)
+    unknown = [layer for number, layer in numbers if number is None]
+    return _made(unknown[0]) if found.complete and unknown else Inputs("in_features", "out_features", "nn.Linear")
+
+
+def _is_of_argument(context: Context, meaning: Meaning) -> bool:
+    """Whether a function of a file that others import writes what it is given: their models are not looked for."""
+    function, variable = context.function, root(ast.parse(meaning.source, mode="eval").body, calls=True)
+    if function is None or context.cls is not None or variable is None:
+        return False
+    return variable.id in [each.arg for each in parameters(function)] and not is_alone(context.project, context.module)
+
+
+def _made(layer: Layer, *, several: bool = False, most: int | None = None) -> Inputs:
+    """The sizes of a layer, as numbers where it is made with numbers."""
+    sizes = [argument(layer, *size) for size in (IN, OUT)]
+    numbers = [number(layer.context, size) if layer.context and size is not None else None for size in sizes]
+    texts = [ast.unparse(size) if size is not None else name for size, (_, name) in zip(sizes, (IN, OUT), strict=True)]
+    inputs, outputs = (text if known is None else known for known, text in zip(numbers, texts, strict=True))
+    return Inputs(inputs, outputs, ast.unparse(layer.call) if layer.call is not None else layer.made, several, most)

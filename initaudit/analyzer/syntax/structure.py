@@ -6,7 +6,7 @@ Nothing is run. An attribute of which some value is not understood is not ``comp
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from initaudit.analyzer import frameworks, torch_api
@@ -32,17 +32,28 @@ NO_FUNCTION = ast.FunctionDef("", ast.arguments([], [], None, [], [], None, []),
 """What stands for the function of code that is in none."""
 
 
+Key = int | str | None
+"""What a container calls an item: its position or its name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A module that some code makes. ``depth`` counts the containers around it, ``derived`` names what its weight is
-    computed by, ``made`` what is called to make it, and ``call`` that call."""
+    """A module that some code makes. ``derived`` names what its weight is computed by, ``made`` what is called to make
+    it, ``call`` that call, and ``context`` the code where it stands. ``path`` are its keys in the containers around it,
+    the outermost first; None for one that is not known."""
 
     kind: str
     made: str
     cls: Defined | None = None
-    depth: int = 0
     derived: str | None = None
+    path: tuple[Key, ...] = field(default=(), compare=False)
     call: ast.Call | None = field(default=None, compare=False)
+    context: Context | None = field(default=None, compare=False)
+
+    @property
+    def depth(self) -> int:
+        """The number of containers around it."""
+        return len(self.path)
 
 
 @dataclass(slots=True)
@@ -65,9 +76,9 @@ class Found:
     def __add__(self, other: Found) -> Found:
         return Found(self.layers + other.layers, self.complete and other.complete)
 
-    def within(self) -> Found:
-        """The same in a container."""
-        deeper = (replace(one, depth=one.depth + 1) for one in self.layers)
+    def within(self, key: Key = None) -> Found:
+        """The same as an item of a container."""
+        deeper = (replace(one, path=(key, *one.path)) for one in self.layers)
         return Found(tuple(deeper), self.complete)
 
 
@@ -219,9 +230,10 @@ class _Reader:
             case ast.Name(id=name):
                 return self.local.get(name, UNKNOWN)
             case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
-                return sum((self.item(item) for item in items), NOTHING)
-            case ast.Dict(values=values):
-                return sum((self.item(value) for value in values), NOTHING)
+                return self.items(items)
+            case ast.Dict(keys=keys, values=values):
+                named = zip(map(_key, keys), values, strict=True)
+                return sum((self.item(value, key) for key, value in named), NOTHING)
             case ast.ListComp(elt=item) | ast.GeneratorExp(elt=item) | ast.DictComp(value=item):
                 return self.item(item)
             case ast.Starred(value=value) | ast.NamedExpr(value=value):
@@ -233,11 +245,16 @@ class _Reader:
             case _:
                 return UNKNOWN
 
-    def item(self, node: ast.expr) -> Found:
+    def items(self, nodes: Sequence[ast.expr]) -> Found:
+        """The layers in the items of a list, each with its position unless a starred item stands before it."""
+        starred = next((at for at, node in enumerate(nodes) if isinstance(node, ast.Starred)), len(nodes))
+        return sum((self.item(node, at if at < starred else None) for at, node in enumerate(nodes)), NOTHING)
+
+    def item(self, node: ast.expr, key: Key = None) -> Found:
         """What an item of a list is: the layers of a starred one are its own items."""
         if isinstance(node, ast.Starred):
             return self.layers(node.value)
-        return self.layers(node).within()
+        return self.layers(node).within(key)
 
     def call(self, node: ast.Call) -> Found:
         if (name := own_attribute(node.func)) is not None:
@@ -252,13 +269,17 @@ class _Reader:
             return self.returned_by(made)
         if not self.context.project.is_module_class(made):
             return NOTHING if self.context.project.mro(made) is not None else UNKNOWN
-        return Found((Layer(made.qualname, dotted(node.func), made, call=node),))
+        return Found((Layer(made.qualname, dotted(node.func), made, call=node, context=self.context),))
 
     def external(self, node: ast.Call, name: str) -> Found:
         if name in CONTAINERS:
             # The items of nn.Sequential are its arguments, those of nn.ModuleList are in its only one.
-            single = name == "torch.nn.Sequential"
-            return sum((self.item(arg) if single else self.layers(arg) for arg in node.args), NOTHING)
+            if name != "torch.nn.Sequential":
+                return sum((self.layers(arg) for arg in node.args), NOTHING)
+            named = _named_items(self.context, node.args)
+            if named is None:
+                return self.items(node.args)
+            return sum((self.item(value, key) for key, value in named), NOTHING)
         if name in DERIVES | KEEPS and node.args:
             found = self.layers(node.args[0])
             by = name if name in DERIVES else None
@@ -270,7 +291,7 @@ class _Reader:
         if name in ("torch.nn.Parameter", "torch.nn.Buffer") or name.startswith(("math.", "torch.nn.init.")):
             return NOTHING
         if name.startswith("torch.nn.") and last[:1].isupper():
-            return Found((Layer(name, dotted(node.func), call=node),))
+            return Found((Layer(name, dotted(node.func), call=node, context=self.context),))
         return NOTHING if name.startswith("torch.") and not name.startswith("torch.nn.") else UNKNOWN
 
     def returned_by(self, function: Defined) -> Found:
@@ -281,6 +302,24 @@ class _Reader:
         reader = _Reader(context, context.function, self.depth + 1)
         reader.read()
         return reader.returned
+
+
+def _named_items(context: Context, arguments: Sequence[ast.expr]) -> list[tuple[Key, ast.expr]] | None:
+    """The items that ``Sequential(OrderedDict([("fc", layer)]))`` names; None where its arguments are the items."""
+    match arguments:
+        case [ast.Call(func=function, args=[given])] if context.canonical(function) == "collections.OrderedDict":
+            match given:
+                case ast.Dict(keys=keys, values=values):
+                    return list(zip(map(_key, keys), values, strict=True))
+                case ast.List(elts=pairs) | ast.Tuple(elts=pairs):
+                    items = [each.elts for each in pairs if isinstance(each, ast.Tuple) and len(each.elts) == 2]
+                    return [(_key(name), value) for name, value in items] if len(items) == len(pairs) else None
+    return None
+
+
+def _key(node: ast.expr | None) -> Key:
+    """The key of an item, where the source shows it."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, int | str) else None
 
 
 def _parameters(context: Context, function: FunctionNode) -> Iterator[tuple[str, Found]]:

@@ -1,0 +1,174 @@
+"""The layers that an expression stands for or that a walk over a model reaches, and the sizes they are made with."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from initaudit.analyzer.project import Defined
+from initaudit.analyzer.snippets import FunctionNode, dotted, handed_on, nodes, parameters
+from initaudit.analyzer.syntax.callers import given_to
+from initaudit.analyzer.syntax.context import Context, method, stretches
+from initaudit.analyzer.syntax.meaning import ITERATORS, Meaning, Step, What, bound_in
+from initaudit.analyzer.syntax.structure import NOTHING, UNKNOWN, Found, Key, Layer, constructed, held, made
+
+MAX_DEPTH = 4
+HOLDS_OTHERS = ("torch.nn.Transformer", "torch.nn.MultiheadAttention", "torch.nn.Lazy", "torch.nn.AdaptiveLogSoftmax")
+"""Modules of torch that are, or hold, linear layers and convolutions of sizes that are not looked for."""
+
+
+def layers_of(context: Context, node: ast.expr) -> Found:
+    """The layers that an expression stands for: a model, a layer, or a container with its items."""
+    match node:
+        case ast.Name(id="self") if context.cls is not None:
+            return Found((Layer(context.cls.qualname, context.cls.definition.name, context.cls),))
+        case ast.Name(id=name):
+            return held(context, name)
+        case ast.Attribute(value=owner, attr=name):
+            return _item(context, layers_of(context, owner), name)
+        case ast.Subscript(value=owner, slice=index):
+            return _item(context, layers_of(context, owner), _position(index))
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return sum((layers_of(context, item) for item in items), NOTHING)
+        case ast.Call():
+            return made(context, node)
+    return UNKNOWN
+
+
+def below(context: Context, found: Found, depth: int = MAX_DEPTH) -> Found:
+    """Layers, with those that the project's own classes among them are made of."""
+    every = found
+    if any(layer.kind.startswith(HOLDS_OTHERS) for layer in found.layers):
+        every += UNKNOWN
+    for layer in found.layers:
+        if layer.cls is None:
+            continue
+        order = context.project.mro(layer.cls) or ()
+        readable = depth > 0 and any(not isinstance(base, Defined) and base.name == "torch.nn.Module" for base in order)
+        attributes = constructed(context.project, layer.cls).values() if readable else ()
+        inner = sum((Found(tuple(each.layers), each.complete) for each in attributes), NOTHING if readable else UNKNOWN)
+        every += below(context, inner, depth - 1)
+    return every
+
+
+def written_layers(context: Context, meaning: Meaning, step: Step) -> Found:
+    """The layers whose weight has a meaning at a step, be it that of one layer or of each that a walk reaches."""
+    node = ast.parse(meaning.source, mode="eval").body
+    if meaning.attribute is not None and isinstance(node, ast.Attribute):
+        return _named(context, node.value, step)
+    return _walked(context, node) if meaning.element else UNKNOWN
+
+
+def _named(context: Context, node: ast.expr, step: Step) -> Found:
+    """The layers that an expression names at a step, whose variables may stand for another expression."""
+    if not isinstance(node, ast.Name):
+        return layers_of(context, node)
+    meaning = step.names.get(node.id)
+    if meaning is None or meaning.what is not What.MODULE:
+        return layers_of(context, node)
+    if meaning.element:
+        return _walked(context, ast.parse(meaning.source, mode="eval").body)
+    if meaning.source != node.id:
+        return layers_of(context, ast.parse(meaning.source, mode="eval").body)
+    function = _function_around(context, step, node.id)
+    return _applied(context, function) if function is not None else layers_of(context, node)
+
+
+def _walked(context: Context, walk: ast.expr) -> Found:
+    """What a loop goes over: ``net.modules()``, ``net.parameters()``, ``self.layers``."""
+    match walk:
+        case ast.Call(func=ast.Attribute(value=model, attr=name)) if name in ITERATORS:
+            return below(context, layers_of(context, model))
+    return layers_of(context, walk)
+
+
+def _function_around(context: Context, step: Step, name: str) -> FunctionNode | None:
+    """The function that has a variable of a step as its first parameter."""
+    around = [
+        node
+        for node in context.walk()
+        if isinstance(node, FunctionNode) and any(each is step.statement for each in nodes(node))
+    ]
+    named = [each for each in around if name in [param.arg for param in parameters(each) if param.arg != "self"][:1]]
+    return named[-1] if named else None
+
+
+def _applied(context: Context, function: FunctionNode) -> Found:
+    """What a function is applied to in its file."""
+    if function is context.function:
+        given = [(each.context, each.node) for each in given_to(context, by_apply=True)]
+    else:
+        given = [
+            (context, call.func.value)
+            for call in context.calls()
+            if isinstance(call.func, ast.Attribute) and call.func.attr == "apply" and call.args
+            if dotted(handed_on(call.args[0])) == function.name
+        ]
+    found = (below(caller, layers_of(caller, model)) for caller, model in given)
+    return sum(found, NOTHING if given else UNKNOWN)
+
+
+def _item(context: Context, found: Found, key: Key) -> Found:
+    """The items of containers and the attributes of models that a key may stand for; every one where it is None."""
+    items = [each for each in found.layers if each.path and (None in (key, each.path[0]) or each.path[0] == key)]
+    inner = Found(tuple(replace(each, path=each.path[1:]) for each in items), found.complete)
+    for layer in found.layers:
+        if layer.cls is not None and not layer.path and isinstance(key, str):
+            attribute = constructed(context.project, layer.cls).get(key)
+            inner += Found(tuple(attribute.layers), attribute.complete) if attribute is not None else UNKNOWN
+    return inner if inner.layers else UNKNOWN
+
+
+def _position(index: ast.expr) -> Key:
+    return index.value if isinstance(index, ast.Constant) and isinstance(index.value, int | str) else None
+
+
+def number(context: Context, node: ast.expr) -> int | None:
+    """The whole number that an expression is: as written, or that of a name to which code assigns one once."""
+    match node:
+        case ast.Constant(value=int(value)):
+            return value
+        case ast.Name() | ast.Attribute():
+            values = list(_assigned(context, dotted(node)))
+            only = values[0] if len(values) == 1 else None
+            return only.value if isinstance(only, ast.Constant) and isinstance(only.value, int) else None
+    return None
+
+
+def _assigned(context: Context, name: str) -> Iterator[ast.expr | None]:
+    """What code assigns to a name, in the function that binds it or else at the top level; None for what is unclear."""
+    function = context.function
+    if name.startswith("self."):
+        init = method(context, "__init__")
+        walked: list[Sequence[ast.AST]] = [init.walk()] if init is not None else []
+    elif function is not None and name in bound_in(function):
+        if name in [param.arg for param in parameters(function)]:
+            yield None
+        walked = [context.walk()]
+    else:
+        walked = [each.walk() for each in stretches(context)]
+    stored = 0
+    for node in (node for each in walked for node in each):
+        match node:
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)) if len(targets) == len(
+                values
+            ):
+                yield from (value for target, value in zip(targets, values, strict=True) if dotted(target) == name)
+            case ast.Assign(targets=targets, value=value):
+                yield from (value for target in targets if dotted(target) == name)
+            case ast.AnnAssign(target=target, value=ast.expr() as value) if dotted(target) == name:
+                yield value
+            case ast.Name(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()) if dotted(node) == name:
+                stored += 1
+    if stored != 1:
+        yield None
+
+
+def argument(layer: Layer, at: int, name: str) -> ast.expr | None:
+    """What the call that makes a layer passes for an argument, by its name or in its place."""
+    call = layer.call
+    if call is None or any(isinstance(each, ast.Starred) for each in call.args):
+        return None
+    given = {each.arg: each.value for each in call.keywords}
+    return call.args[at] if at < len(call.args) else given.get(name)
