@@ -13,12 +13,14 @@ from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS, RESETS
 from initaudit.analyzer.matches import groups
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.programs.follow import Fate
 from initaudit.analyzer.programs.initializers import writing
 from initaudit.analyzer.programs.methods import forgotten_initializers
 from initaudit.analyzer.programs.promise import containers, promised
+from initaudit.analyzer.programs.verdict import STEPS_TO_A_WRITER, WRITING, programs
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.reading import Search
-from initaudit.analyzer.symbolic.values import Storage
+from initaudit.analyzer.symbolic.values import OutOfBudgetError, Storage
 from initaudit.finding import Observer
 from initaudit.subjects.lost_on_meta import NotRestored
 from initaudit.timeline import Kind
@@ -93,8 +95,19 @@ def restored(construction: Construction, found: Registered, by: str) -> bool:
             others = writing(construction, [found], anywhere=not loads_checkpoints)
             if promised(construction, found, uncalled=True) or any(others) or any(own):
                 return True
+            if loads_checkpoints and _written_with_what_holds_it(construction, found):
+                return True
         kept = any(entry.storage is found.storage for entry in registered(construction, raw=found.storage.raw))
         return bool(found.storage.writes or found.storage.escaped or construction.failure or not kept)
+
+
+def _written_with_what_holds_it(construction: Construction, found: Registered) -> bool:
+    """Whether a program writes it in a model that holds the object: ``init.normal_(module.gate.weight)``."""
+    try:
+        courses = programs(construction, [found], WRITING, limit=STEPS_TO_A_WRITER)
+    except OutOfBudgetError:
+        return False
+    return any(course.fate in (Fate.WRITTEN, Fate.OPTIONAL) for course in courses.get(found.storage, ()))
 
 
 def not_restored(construction: Construction, found: Registered, by: str) -> NotRestored:

@@ -6,6 +6,7 @@ import ast
 import functools
 from collections.abc import Iterator
 
+from initaudit.analyzer.frameworks import INITIALIZERS
 from initaudit.analyzer.matches import Matches, groups
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import Definition
@@ -23,7 +24,7 @@ class Functions:
 
     def __init__(self, module: Module) -> None:
         self._module = module
-        self._whatever: list[Definition] = []  # those that write what they walk, or load
+        self._whatever: list[Definition] = []  # those that write what they walk, load, or leave to their base
         self._named: set[int] = set()  # the rows of those that write what they name
         self._found: dict[str, list[Definition]] = {}
         for definition in module.outline.definitions:
@@ -35,7 +36,8 @@ class Functions:
         is_forward = "forward" in definition.name
         writes = is_forward or words.holds_all(WRITES)
         walks = writes and not is_forward and not REACHES.isdisjoint(words.names_called)
-        if walks or self._loads(definition, words):
+        extends = definition.name in INITIALIZERS and "super" in words.names_called
+        if walks or extends or self._loads(definition, words):
             self._whatever.append(definition)
         elif writes:
             self._named.add(definition.row)
