@@ -57,8 +57,28 @@ class StartsDead(Rule[DeadStart]):
             net = nn.Sequential(nn.Linear(8, 8), out, nn.ReLU())
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            net = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 1))
+            nn.init.zeros_(net[0].weight)
+            nn.init.zeros_(net[0].bias)
+            nn.init.normal_(net[2].weight)
+            """,
+        ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            out = nn.Linear(8, 4, bias=False)
+            nn.init.zeros_(out.weight)
+            net = nn.Sequential(nn.Linear(8, 8), out, nn.ReLU())
+            nn.init.normal_(net[1].weight, std=1e-3)
+            """,
+        ),
         Example(
             source="""
             from torch import nn
@@ -71,10 +91,11 @@ class StartsDead(Rule[DeadStart]):
     )
 
     def check(self, subject: DeadStart) -> Iterator[Finding]:
+        starts = "`{}` starts at zero, weight and bias" if subject.biased else "`{}`, which has no bias, starts at zero"
         yield self.finding(
             subject.place,
-            f"`{subject.layer}` starts at zero without a bias, and `{subject.rectifier}` follows it: the gradient of a ReLU at zero is "
-            "zero, so neither it nor what is before it can learn; draw small values instead",
+            f"{starts.format(subject.layer)}, and `{subject.rectifier}` follows: the gradient of a ReLU at zero is zero, so "
+            "neither this layer nor any before it can learn; draw small values instead",
             evidence=[
                 Evidence(Observer.ANALYZER, f"one follows the other at {subject.sequence.seen_from(subject.place)}")
             ],

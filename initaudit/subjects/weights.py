@@ -208,10 +208,12 @@ class PartialKernel(Fact, frozen=True, kw_only=True):
 class DeadStart(Fact, frozen=True, kw_only=True):
     """A statement that sets the weight of a layer without a bias, or with one of zeros, to zero, before a ReLU.
 
-    ``layer`` and ``rectifier`` are the sources of both, ``sequence`` is where one follows the other.
+    ``layer`` and ``rectifier`` are the sources of both, ``sequence`` is where one follows the other. ``biased`` says
+    that the layer has a bias.
     """
 
     place: Place
     layer: str
     rectifier: str
     sequence: Place
+    biased: bool = False

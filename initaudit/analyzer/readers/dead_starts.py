@@ -9,7 +9,8 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.programs.verdict import drawn_by_programs
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.raw_tensors import in_optimizer
-from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.snippets import dotted, nodes, spelled
+from initaudit.analyzer.syntax.context import Context, method, stretches
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.structure import without
 from initaudit.analyzer.syntax.walks import written
@@ -19,6 +20,8 @@ from initaudit.subjects.weights import DeadStart
 RECTIFIERS = {"torch.nn.ReLU", "torch.nn.ReLU6"}
 """Activations whose gradient is zero at zero."""
 
+ASKS = {"isinstance", "hasattr", "getattr", "type", "print", "len", "str", "repr", "append"}
+"""Functions that leave a layer as it is."""
 REDRAWS = {"apply", "load_state_dict", "reset_parameters"}
 """Methods by which code may give every layer of an object other values."""
 
@@ -36,15 +39,18 @@ def dead_starts(context: Context) -> Iterator[DeadStart]:
             name, made = _made(context, layer, f"{holder}[{position}]")
             kind = (context.canonical(made.func) or "").removeprefix("torch.nn.") if made is not None else ""
             at = zeroed.get(f"{name}.weight")
-            if made is None or at is None or kind not in torch_api.LINEAR_LIKE or _mentions(context, name) > 1:
+            if made is None or at is None or kind not in torch_api.LINEAR_LIKE:
                 continue
-            biased = not without(kind, made, "bias") and f"{name}.bias" not in zeroed
-            if not biased and not _is_drawn_later(context):
+            bare = without(kind, made, "bias") is True
+            names = _names(context, name, holder, position, len(call.args))
+            dead = bare or (f"{name}.bias" in zeroed and not _is_touched(context, names, holder, "bias"))
+            if dead and not _is_touched(context, names, holder, "weight") and not _is_drawn_later(context):
                 yield DeadStart(
                     place=context.snippet.place(at),
                     layer=name,
                     rectifier=context.snippet.source(rectifier),
                     sequence=context.snippet.place(call),
+                    biased=not bare,
                 )
 
 
@@ -119,6 +125,67 @@ def _zeroed(context: Context, body: Sequence[ast.stmt]) -> Iterator[tuple[str, a
             yield ast.unparse(target).removesuffix(".data") if target is not None else "", statement
 
 
-def _mentions(context: Context, name: str) -> int:
-    """How often the code names the weight of a layer."""
-    return sum(isinstance(node, ast.Attribute) and ast.unparse(node) == f"{name}.weight" for node in context.walk())
+def _names(context: Context, name: str, holder: str, position: int, length: int) -> set[str]:
+    """What code calls a layer: its name, an item of its sequence, and a variable that is given one of these."""
+    names = {name, f"{holder}[{position}]", f"{holder}[{position - length}]"}
+    for node in context.walk():
+        match node:
+            case ast.Assign(targets=[ast.Name(id=variable)], value=value) if ast.unparse(value) in names:
+                names.add(variable)
+            case _:
+                pass
+    return names
+
+
+def _is_touched(context: Context, names: set[str], holder: str, parameter: str) -> bool:
+    """Whether code beside the one statement that sets a parameter of a layer to zero may write it."""
+    mentions = 0
+    for node in _all_nodes(context):
+        match node:
+            case ast.Attribute(value=owner, attr=name) if name == parameter:
+                mentions += _stands_for(owner, names, holder)
+            case ast.Subscript(ctx=ast.Store() | ast.Del()) if _stands_for(node, names, holder):
+                return True
+            case ast.For(iter=iterated, body=body) if any(
+                spelled(each) == holder for each in nodes(iterated) if isinstance(each, ast.expr)
+            ):
+                if _writes(body, {each.id for each in nodes(node.target) if isinstance(each, ast.Name)}):
+                    return True
+            case _:
+                pass
+    return mentions > 1
+
+
+def _all_nodes(context: Context) -> Iterator[ast.AST]:
+    """The nodes of a scope: of all top-level code, of a method also those of the others but the forward."""
+    if context.function is None:
+        yield from (node for stretch in stretches(context) for node in stretch.walk())
+        return
+    yield from context.walk()
+    cls = context.cls
+    for name in cls.definition.members if cls is not None else ():
+        other = method(context, name) if name != "forward" else None
+        if other is not None and other.definition != context.definition:
+            yield from other.walk()
+
+
+def _stands_for(node: ast.expr, names: set[str], holder: str) -> bool:
+    """Whether an expression is a layer, or an item of its sequence that is chosen when the code runs."""
+    if isinstance(node, ast.Subscript) and spelled(node.value) == holder and not isinstance(node.slice, ast.Constant):
+        return not isinstance(node.slice, ast.UnaryOp) or ast.unparse(node) in names
+    return ast.unparse(node) in names
+
+
+def _writes(body: Sequence[ast.stmt], variables: set[str]) -> bool:
+    """Whether the body of a loop writes what its variables name, or hands that on."""
+    for node in (inner for statement in body for inner in nodes(statement)):
+        match node:
+            case ast.Call(func=function, args=args):
+                last = last_name(function)
+                if last.endswith("_") or (last not in ASKS and variables & {dotted(each) for each in args}):
+                    return True
+            case ast.Attribute(ctx=ast.Store()):
+                return True
+            case _:
+                pass
+    return False
