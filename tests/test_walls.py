@@ -36,7 +36,7 @@ JUDGES = {
         "selection",
         "suppression",
         "merge",
-        "fix",
+        "fixes",
         "cli",
     )
 }
@@ -137,7 +137,7 @@ def test_only_the_server_knows_the_protocol_of_editors() -> None:
 
 
 def test_what_draws_pages_and_tables_is_loaded_when_there_is_one_to_draw() -> None:
-    code = "import initaudit.commands, sys; print({'jinja2', 'rich', 'torch'} & set(sys.modules))"
+    code = "import initaudit.cli.commands, sys; print({'jinja2', 'rich', 'torch'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout == "set()\n"
 

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from initaudit import progress
-from initaudit.cli import main
+from initaudit.cli import main, progress
 from initaudit.observation import Headway
 
 RAW = """\

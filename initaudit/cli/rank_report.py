@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from initaudit.output import Output
+from initaudit.cli.output import Output
 from initaudit.probe import launched
 
 GONE = "initaudit: error: rank 0 ended without a report\n"

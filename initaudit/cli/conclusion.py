@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from initaudit import hints
+from initaudit.cli import hints
+from initaudit.cli.output import Output, log
 from initaudit.engine import Report
 from initaudit.finding import Finding, Severity
 from initaudit.fixes import files as fix
-from initaudit.output import Output, log
 from initaudit.presentation import context_of
 from initaudit.report import render
 from initaudit.report.base import position, printable

@@ -16,14 +16,15 @@ from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
-from initaudit import attempt, engine, progress, session, settings
+from initaudit import attempt, engine, session, settings
 from initaudit.baseline import DEFAULT_FILENAME, write_baseline
-from initaudit.conclusion import conclude, count, shown
+from initaudit.cli import progress
+from initaudit.cli.conclusion import conclude, count, shown
+from initaudit.cli.output import Output, OutputError, encoded, log, print_bytes, save, write
 from initaudit.engine import Report, Task
 from initaudit.files import Sources, decode_source
 from initaudit.finding import Finding, Observer, moved
 from initaudit.fixes import files as fix
-from initaudit.output import Output, OutputError, encoded, log, print_bytes, save, write
 from initaudit.portrait import table
 from initaudit.presentation import context_of
 from initaudit.report.base import printable_lines
@@ -292,7 +293,7 @@ def rule_in_browser(selector: str) -> int:
     """Open the page of one rule in a browser, and print its address."""
     import webbrowser
 
-    from initaudit.rule_page import address_of
+    from initaudit.cli.rule_page import address_of
 
     rules = catalogue()
     codes = matching(selector, rules)

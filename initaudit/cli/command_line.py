@@ -1,4 +1,4 @@
-"""The command line: commands and flags. ``commands``, imported when needed, holds what each command does."""
+"""Commands and flags. ``commands``, imported when needed, holds what each command does."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from initaudit.finding import Severity, shortened
-from initaudit.flags import (
+from initaudit.cli.flags import (
     CACHE_DIR,
     LIST,
     codes,
@@ -25,13 +24,14 @@ from initaudit.flags import (
     size,
     zoo_flags,
 )  # fmt: skip
+from initaudit.finding import Severity, shortened
 from initaudit.naming import near
 from initaudit.report.base import printable_lines
 from initaudit.settings import MOST
 from initaudit.version import __version__
 
 if TYPE_CHECKING:
-    from initaudit.output import Output
+    from initaudit.cli.output import Output
     from initaudit.session import Asked
     from initaudit.settings import Overrides
 
@@ -154,7 +154,7 @@ def main() -> None:
 @click.option("--stdin-filename", help="Check standard input as the content of this file.")
 def check(paths: tuple[str, ...], **flags: Any) -> None:
     """Check source files and folders (default: the current folder). They are never imported."""
-    from initaudit import commands
+    from initaudit.cli import commands
 
     paths = paths or (("-",) if flags["stdin_filename"] else (".",))
     asked, output = _asked(flags, paths=paths, read=True, probe=flags["probe"]), _output(flags)
@@ -243,7 +243,7 @@ def probe(targets: tuple[str, ...], **flags: Any) -> None:
     `hf:NAME`, `timm:NAME`, `torchvision:NAME`; `timm:resnet*` stands for all that match. Default: the models listed in
     the configuration. Arguments after `--` are passed to the target in `sys.argv`.
     """
-    from initaudit import commands, rank_report
+    from initaudit.cli import commands, rank_report
     from initaudit.settings import Model
 
     how = {key: flags[key] for key in BUILDING}
@@ -279,7 +279,7 @@ def compare(before: str, after: str, html: str | None, output_format: str, exit_
     BEFORE and AFTER are files that `initaudit probe TARGET... --table FILE` wrote. The exit code is 1 if there is a new
     error or warning, or if a model got worse: a gradient vanished, an output overflows, a parameter is not written.
     """
-    from initaudit import commands
+    from initaudit.cli import commands
 
     code = commands.compare(before, after, output_format, color=_color("auto"), page_file=html)
     sys.exit(0 if exit_zero and code == 1 else code)
@@ -292,7 +292,7 @@ def compare(before: str, after: str, html: str | None, output_format: str, exit_
 @click.option("--web", is_flag=True, help="Open the rule's page in a browser instead, and print its address.")
 def rule(rule: str | None, every: bool, output_format: str, web: bool) -> None:
     """Print a rule's documentation."""
-    from initaudit import commands
+    from initaudit.cli import commands
 
     if (rule is None) == (not every):
         raise click.UsageError("name one rule, or --all")
@@ -307,7 +307,7 @@ def rule(rule: str | None, every: bool, output_format: str, web: bool) -> None:
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the configuration instead.")
 def config(key: str | None, schema: bool, **flags: Any) -> None:
     """Print the effective settings, or explain one KEY."""
-    from initaudit import commands
+    from initaudit.cli import commands
 
     sys.exit(commands.schema() if schema else commands.config(_asked(flags), key))
 
@@ -320,7 +320,7 @@ def config(key: str | None, schema: bool, **flags: Any) -> None:
 @configuration_flags
 def baseline(paths: tuple[str, ...], **flags: Any) -> None:
     """Write the current findings to the baseline. Later runs do not report them."""
-    from initaudit import commands
+    from initaudit.cli import commands
 
     asked = _asked(flags, paths=paths or (".",), read=True, probe=flags["probe"], use_baseline=False)
     sys.exit(commands.baseline(asked, _output(flags)))
@@ -331,7 +331,7 @@ def baseline(paths: tuple[str, ...], **flags: Any) -> None:
 @configuration_flags
 def clean(**flags: Any) -> None:
     """Remove the cache."""
-    from initaudit import commands
+    from initaudit.cli import commands
 
     sys.exit(commands.clean(_asked(flags)))
 
@@ -339,7 +339,7 @@ def clean(**flags: Any) -> None:
 @main.command()
 def server() -> None:
     """Run the language server over standard input and output."""
-    from initaudit import commands
+    from initaudit.cli import commands
 
     sys.exit(commands.server())
 
@@ -411,8 +411,8 @@ def _joined(flags: dict[str, Any], name: str) -> tuple[str, ...]:
 
 def _output(flags: dict[str, Any]) -> Output:
     """Return how to show the outcome, from the flags."""
-    from initaudit.conclusion import COUNTED
-    from initaudit.output import Output
+    from initaudit.cli.conclusion import COUNTED
+    from initaudit.cli.output import Output
 
     if flags["statistics"] and flags["output_format"] not in COUNTED:
         raise click.UsageError(f"--statistics supports the formats {', '.join(COUNTED)}, not {flags['output_format']}")
