@@ -6,14 +6,25 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.moved_parameters import is_trainable
 from initaudit.analyzer.snippets import dotted, nodes, spelled
 from initaudit.analyzer.syntax.callers import frozen
-from initaudit.analyzer.syntax.context import Context, Placed, all_blocks
+from initaudit.analyzer.syntax.context import (
+    COLLECTIONS,
+    Context,
+    Placed,
+    all_blocks,
+    function_context,
+    method,
+    own_attribute,
+)
 from initaudit.analyzer.syntax.stateful import is_stateful
 from initaudit.subjects.registration import ReplacedLayer
 
+CHANGES = {"append", "extend", "insert", "update", "clear", "pop"}
+"""Methods that change a list of groups, a group, or a list of parameters."""
 NO_OPTIMIZERS = (f"{torch_api.OPTIMIZERS}lr_scheduler.", f"{torch_api.OPTIMIZERS}swa_utils.")
 
 
@@ -36,7 +47,9 @@ def replaced_layers(context: Context) -> Iterator[ReplacedLayer]:
                 continue
             for index, later in enumerate(after):
                 replaced = _replaced(context, later.node, models)
-                if replaced is None or spelled(replaced[0]) in frozen(later.context):
+                if replaced is None or _is_frozen(later.context, replaced[0]):
+                    continue
+                if _is_put_back(after[index + 1 :], replaced[0]):
                     continue
                 if _goes_on(after[index + 1 :], name):
                     yield ReplacedLayer(
@@ -66,27 +79,80 @@ def _models(call: ast.Call) -> set[str]:
 
 def _given_again(context: Context, body: Sequence[Placed], optimizer: str, models: set[str]) -> bool:
     """Whether later code makes another optimizer, gives this one more, or binds a name of these anew."""
-    for statement in body:
-        for node in ast.walk(statement.node):
-            match node:
-                case ast.Call(func=ast.Attribute(attr="add_param_group")):
-                    return True
-                case ast.Call(func=ast.Attribute(value=owner, attr="append" | "extend")) if _is_of_groups(owner):
-                    return True
-                case ast.Subscript(value=owner, slice=ast.Constant(value="params"), ctx=ast.Store()):
-                    return True
-                case ast.Call() if _is_optimizer(context, node):
-                    return True
-                case ast.Name(ctx=ast.Store(), id=name) if name in {each.partition(".")[0] for each in models}:
-                    return True
-                case ast.Name(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()) if dotted(node) in models | {optimizer}:
-                    return True
+    statements = [each.node for each in body]
+    names = models | {optimizer}
+    if _gives(context, statements, names):
+        return True
+    own = {name for name in names if name.startswith("self.")}
+    return any(_gives(each, each.snippet.body, own) for each in _called(context, statements, optimizer))
+
+
+def _gives(context: Context, body: Sequence[ast.AST], names: set[str]) -> bool:
+    """Whether some code makes an optimizer, writes the parameters of a group, or binds one of the names."""
+    aliases = {name for statement in body for name in _groups_named(statement)}
+    for node in (inner for statement in body for inner in ast.walk(statement)):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="add_param_group" | "__init__")):
+                return True
+            case ast.Call(func=ast.Attribute(value=owner, attr=name)) if name in CHANGES and _is_of_groups(
+                owner, aliases
+            ):
+                return True
+            case ast.Subscript(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()) if _holds_parameters(node, aliases):
+                return True
+            case ast.Call() if _is_optimizer(context, node):
+                return True
+            case ast.Name(ctx=ast.Store(), id=name) if name in {each.partition(".")[0] for each in names}:
+                return True
+            case ast.Name(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()) if dotted(node) in names:
+                return True
     return False
 
 
-def _is_of_groups(owner: ast.expr) -> bool:
+def _called(context: Context, body: Sequence[ast.AST], optimizer: str) -> Iterator[Context]:
+    """The own methods that code calls, and the functions of the project that it gives the optimizer."""
+    for call in (node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Call)):
+        found = context.resolve(call.func)
+        called = None
+        if (name := own_attribute(call.func)) is not None:
+            called = method(context, name)
+        elif isinstance(found, Defined) and not found.definition.is_class:
+            given = [*call.args, *(word.value for word in call.keywords)]
+            called = function_context(context.project, found) if optimizer in map(dotted, given) else None
+        if called is not None:
+            yield called
+
+
+def _groups_named(statement: ast.AST) -> Iterator[str]:
+    """The variables that stand for the groups of an optimizer, or for one of them."""
+    for node in ast.walk(statement):
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.For(target=ast.Name(id=name), iter=value)
+                | ast.For(target=ast.Tuple(elts=[_, ast.Name(id=name)]), iter=value)
+            ):
+                if _is_of_groups(value, set()) and not isinstance(value, COLLECTIONS):
+                    yield name
+
+
+def _is_of_groups(owner: ast.expr, aliases: set[str]) -> bool:
     """Whether an expression is the list of an optimizer's groups, or a part of it."""
-    return any(isinstance(node, ast.Attribute) and node.attr == "param_groups" for node in nodes(owner))
+    return any(
+        node.attr == "param_groups" if isinstance(node, ast.Attribute) else node.id in aliases
+        for node in nodes(owner)
+        if isinstance(node, ast.Attribute | ast.Name)
+    )
+
+
+def _holds_parameters(target: ast.expr, aliases: set[str]) -> bool:
+    """Whether a target is the list of groups, a group, or the parameters of one, and no other setting of it."""
+    part, keys = target, list[ast.expr]()
+    while isinstance(part, ast.Subscript):
+        keys.append(part.slice)
+        part = part.value
+    settings = [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+    return "params" in settings or (not settings and _is_of_groups(part, aliases))
 
 
 def _replaced(context: Context, statement: ast.stmt, models: set[str]) -> tuple[ast.expr, ast.expr] | None:
@@ -100,6 +166,25 @@ def _replaced(context: Context, statement: ast.stmt, models: set[str]) -> tuple[
             inside = any(owner == model or owner.startswith(f"{model}.") for model in models)
             return (target, value) if inside and _has_parameters(context, value) else None
     return None
+
+
+def _is_frozen(context: Context, target: ast.expr) -> bool:
+    """Whether code freezes what is put into a model: itself, the model around it, or both parameters of a layer."""
+    name, every = spelled(target), set(frozen(context))
+    whole = any(name == each or name.startswith((f"{each}.", f"{each}[")) for each in every)
+    return whole or {f"{name}.weight", f"{name}.bias"} <= every
+
+
+def _is_put_back(body: Sequence[Placed], target: ast.expr) -> bool:
+    """Whether later code gives a part of a model something that it does not make there: what was replaced before."""
+    for node in (inner for statement in body for inner in ast.walk(statement.node)):
+        match node:
+            case ast.Assign(targets=[given], value=value) if spelled(given) == spelled(target):
+                return not isinstance(value, ast.Call)
+            case ast.Call(func=ast.Name(id="setattr"), args=[owner, ast.Constant(value=str(name)), value]):
+                if f"{spelled(owner)}.{name}" == spelled(target):
+                    return not isinstance(value, ast.Call)
+    return False
 
 
 def _owner(target: ast.expr) -> str:

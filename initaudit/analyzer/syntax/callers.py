@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from initaudit.analyzer.snippets import dotted, handed_on, nodes, spelled
 from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.meaning import Meaning
+from initaudit.analyzer.syntax.meaning import Meaning, targets
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.scopes import scopes_holding
 
@@ -59,11 +59,23 @@ def frozen(context: Context) -> Iterator[str]:
     """The models that some code freezes: by a method, or parameter by parameter in a loop."""
     for node in context.walk():
         match node:
-            case ast.For(
-                target=ast.Name(id=name), iter=ast.Call(func=ast.Attribute(value=owner, attr="parameters"), args=[])
-            ) if any(_freezes(each) == name for each in nodes(node)):
+            case (
+                ast.For(target=target, iter=ast.Call(func=ast.Attribute(value=owner, attr=walk), args=[]))
+                | ast.ListComp(
+                    generators=[
+                        ast.comprehension(
+                            target=target, iter=ast.Call(func=ast.Attribute(value=owner, attr=walk), args=[])
+                        )
+                    ]
+                )
+            ) if walk in ("parameters", "named_parameters") and any(
+                _freezes(each) in targets(target) for each in nodes(node)
+            ):
                 yield spelled(owner)
-            case ast.Call(func=ast.Attribute(value=owner, attr="requires_grad_")) if _freezes(node) is not None:
+            case (
+                ast.Call(func=ast.Attribute(value=owner, attr="requires_grad_"))
+                | ast.Assign(targets=[ast.Attribute(value=owner, attr="requires_grad")])
+            ) if _freezes(node) is not None:
                 yield spelled(owner)
             case _:
                 pass
