@@ -8,7 +8,15 @@ from collections.abc import Iterator, Sequence
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted, nodes, parameters
-from initaudit.analyzer.syntax.context import Context, in_order, makes_parameter, method, own_attribute
+from initaudit.analyzer.syntax.context import (
+    Context,
+    function_context,
+    in_order,
+    initializes,
+    makes_parameter,
+    method,
+    own_attribute,
+)
 from initaudit.analyzer.syntax.walks import written
 from initaudit.analyzer.usage import OBJECT
 from initaudit.finding import Place
@@ -35,8 +43,10 @@ def forgotten_flags(context: Context) -> Iterator[ForgottenFlag]:
     for flag, body in _once(function.body):
         made = _made_false(context, flag)
         write = _first_write(context, body) if made is not None and _sets(context, body, flag) else None
-        if made is not None and write is not None and not _given_elsewhere(context, flag):
-            name, place = write
+        if made is None or write is None:
+            continue
+        name, place = write
+        if not _is_set_elsewhere(context, body, flag, learned=makes_parameter(context.project, cls, name)):
             yield ForgottenFlag(
                 place=made[0].snippet.place(made[1]),
                 model=cls.qualname,
@@ -88,7 +98,7 @@ def _made_false(context: Context, flag: str) -> tuple[Context, ast.stmt] | None:
     return None
 
 
-def _targets(statement: ast.stmt) -> list[ast.expr]:
+def _targets(statement: ast.AST) -> list[ast.expr]:
     """What a statement assigns a value to."""
     match statement:
         case ast.Assign(targets=targets):
@@ -198,6 +208,34 @@ def _keeps_state(project: Project, cls: Defined) -> bool:
     )
 
 
-def _given_elsewhere(context: Context, flag: str) -> bool:
-    """Whether code of the file gives the flag to another object than ``self``, as after a load."""
-    return any(owner != OBJECT for used in context.module.usages(flag) for owner in used.gives(flag))
+def _is_set_elsewhere(context: Context, body: Sequence[ast.stmt], flag: str, *, learned: bool) -> bool:
+    """Whether other code sets the flag: code of the file, as after a load, or a method of the class.
+
+    A method that also draws what is ``learned`` does not count: a loaded value is lost all the same.
+    """
+    if any(owner != OBJECT for used in context.module.usages(flag) for owner in used.gives(flag)):
+        return True
+    if context.cls is None:
+        return False
+    own = {"__init__", context.definition.name if context.definition is not None else ""}
+    own |= {
+        name
+        for each in body
+        for node in nodes(each)
+        if isinstance(node, ast.Call)
+        if (name := own_attribute(node.func))
+    }
+    bases = (base for base in context.project.mro(context.cls) or () if isinstance(base, Defined))
+    methods = (
+        Defined(base.module, each)
+        for base in bases
+        for name, each in base.definition.members.items()
+        if name not in own
+    )
+    for each in methods:
+        found = function_context(context.project, each)
+        if found is None or (learned and any(map(initializes, found.snippet.body))):
+            continue
+        if any(own_attribute(target) == flag for node in found.walk() for target in _targets(node)):
+            return True
+    return False
