@@ -174,6 +174,8 @@ RETURN_THE_MODULE = {
 WRAPPERS = {"DataParallel", "DistributedDataParallel", "FullyShardedDataParallel", "AveragedModel"}
 
 OPTIMIZERS = "torch.optim."
+NO_DATA = {"shape", "device", "dtype", "ndim", "ndimension", "size", "dim", "numel", "nelement", "is_cuda"}
+"""Attributes and methods of a tensor that say nothing of its values."""
 NO_GRAD = {"torch.no_grad", "torch.inference_mode", "torch.set_grad_enabled"}
 NEW_TENSOR_FACTORIES = {
     f"torch.{name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted, nodes, parameters
@@ -28,8 +29,6 @@ OF_STATE = {
     "register_load_state_dict_post_hook", "__setstate__",
 }  # fmt: skip
 """Methods by which a class may keep its flag with its state."""
-NO_DATA = {"shape", "device", "dtype", "ndim", "size", "dim", "numel", "is_cuda"}
-"""Attributes of an input that say nothing of its values."""
 
 
 @reads(ForgottenFlag, scope=Context, words=("self.", "if"), nearby=("=False =0", "Parameter( register_buffer("))
@@ -170,9 +169,9 @@ def _computed(
 
 def _of_data(value: ast.expr, data: set[str]) -> bool:
     """Whether an expression depends on the values of some variables, and not only on their sizes."""
-    if isinstance(value, ast.Attribute) and value.attr in NO_DATA:
+    if isinstance(value, ast.Attribute) and value.attr in torch_api.NO_DATA:
         return False
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in NO_DATA:
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in torch_api.NO_DATA:
         return False
     if isinstance(value, ast.Call) and dotted(value.func) == "len":
         return False

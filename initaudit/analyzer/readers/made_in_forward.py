@@ -95,8 +95,9 @@ def _is_only_used(context: Context, call: ast.Call) -> bool:
                 len(bound) == len(moves)
                 and bool(used)
                 and all(_is_use(context, each, is_layer=is_layer) for each in used)
+                and any(_may_train(context, each) for each in used)
             )
-    return _is_use(context, node, is_layer=is_layer)
+    return _is_use(context, node, is_layer=is_layer) and _may_train(context, node)
 
 
 def _moved(context: Context, node: ast.AST) -> tuple[ast.AST, ast.AST | None]:
@@ -116,6 +117,44 @@ def _is_use(context: Context, node: ast.AST, *, is_layer: bool) -> bool:
     if is_layer:
         return isinstance(parent, ast.Call) and parent.func is node and bool(parent.args)
     return isinstance(parent, ast.BinOp)
+
+
+def _may_train(context: Context, node: ast.AST) -> bool:
+    """Whether the result of a use is recorded by autograd, and has values that code reads."""
+    used, parent = _moved(context, node)
+    return parent is not None and not _is_without_gradient(context, used) and _has_readers(context, parent)
+
+
+def _is_without_gradient(context: Context, node: ast.AST) -> bool:
+    """Whether code stands under ``no_grad`` or ``inference_mode``."""
+    parents = context.snippet.parents
+    around: ast.AST | None = node
+    while around is not None:
+        given = []
+        if isinstance(around, ast.With | ast.AsyncWith):
+            given = [each.context_expr for each in around.items]
+        elif isinstance(around, FunctionNode):
+            given = around.decorator_list
+        called = [each.func if isinstance(each, ast.Call) else each for each in given]
+        if any(context.canonical(each) in ("torch.no_grad", "torch.inference_mode") for each in called):
+            return True
+        around = parents.get(around)
+    return False
+
+
+def _has_readers(context: Context, node: ast.AST) -> bool:
+    """Whether code may read the values of a result, and not only its sizes."""
+    match context.snippet.parents.get(node):
+        case ast.Attribute(attr=name):
+            return name not in torch_api.NO_DATA
+        case ast.Call(func=ast.Name(id="len")):
+            return False
+        case ast.Assign(targets=[ast.Name(id=name) as target]):
+            named = [each for each in context.walk() if isinstance(each, ast.Name) and each.id == name]
+            loads = [each for each in named if isinstance(each.ctx, ast.Load)]
+            once = all(each is target for each in named if each not in loads)
+            return not (once and loads) or any(_has_readers(context, each) for each in loads)
+    return True
 
 
 def _is_moved_again(context: Context, node: ast.Name) -> bool:
