@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from initaudit.analyzer import analyze, project
+from initaudit.analyzer import analyze, modules
 from initaudit.analyzer.constructor import Construction, construct
 from initaudit.analyzer.programs import verdict
 from initaudit.analyzer.project import Defined, Project
@@ -129,7 +129,7 @@ def test_what_a_file_shows_does_not_depend_on_which_texts_are_kept(
         "other.py": NET.replace("nn.Module", "Net").replace("import nn", "import nn\nfrom net import Net"),
     }
     kept = observed(tmp_path, texts)
-    monkeypatch.setattr(project, "AWAKE", 0)
+    monkeypatch.setattr(modules, "AWAKE", 0)
     assert observed(tmp_path, texts) == kept
 
 

@@ -9,9 +9,10 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.syntax.context import Context, function_context
+from initaudit.analyzer.syntax.expressions import RECURRENT
 from initaudit.analyzer.syntax.functions import own_nodes
 from initaudit.analyzer.syntax.meaning import Names, What
-from initaudit.analyzer.syntax.meanings import RECURRENT, Meanings
+from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE
 from initaudit.subjects.lost_writes import AssignedTensor
 

@@ -9,8 +9,9 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.rebound_names import read_by_closures
 from initaudit.analyzer.syntax.context import Context, own_attribute
+from initaudit.analyzer.syntax.expressions import COPYING
 from initaudit.analyzer.syntax.meaning import Names, Step, What
-from initaudit.analyzer.syntax.meanings import COPYING, Meanings
+from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.models import is_model
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.syntax.walks import written

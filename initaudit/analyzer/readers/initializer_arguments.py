@@ -11,9 +11,10 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import dotted, nodes
 from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter, method, own_attribute
+from initaudit.analyzer.syntax.expressions import RECURRENT
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
-from initaudit.analyzer.syntax.meanings import RECURRENT, Meanings
+from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.name_conditions import reaches
 from initaudit.analyzer.syntax.numbers import is_whole_number
 from initaudit.analyzer.syntax.structure import Attribute, Layer, constructed, without

@@ -17,8 +17,8 @@ from initaudit.analyzer.readers.builds import is_always_loaded, is_built
 from initaudit.analyzer.readers.calls import SIBLINGS, Calls, uses_of
 from initaudit.analyzer.snippets import FunctionNode, nodes, root
 from initaudit.analyzer.syntax.context import Context, first_parameter, initializes
+from initaudit.analyzer.syntax.expressions import COPIES
 from initaudit.analyzer.syntax.iteration import last_name
-from initaudit.analyzer.syntax.meanings import COPIES
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE
 from initaudit.analyzer.syntax.walks import applied
 from initaudit.finding import Place

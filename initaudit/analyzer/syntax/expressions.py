@@ -1,0 +1,238 @@
+"""The meanings of expressions in initialization code: a module, a parameter, a name, a value of a model's state."""
+
+from __future__ import annotations
+
+import ast
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.snippets import dotted, spelled
+from initaudit.analyzer.syntax.context import method, own_attribute
+from initaudit.analyzer.syntax.loops import Loops
+from initaudit.analyzer.syntax.meaning import ELEMENTS, ITERATORS, NAMED, TENSORS, Meaning, Names, What
+from initaudit.analyzer.syntax.models import is_basic, is_single
+from initaudit.analyzer.syntax.structure import LISTS, Attribute, constructed
+
+COPIES = {"clone", "repeat", "tolist"}
+COPYING = {"torch.tensor", "torch.clone", "copy.deepcopy"}
+MAYBE_COPIES = {"float", "double", "half", "bfloat16", "to", "cpu", "cuda", "type", "type_as", "contiguous", "reshape"}
+"""Methods that return the same memory if there is nothing to convert."""
+DETACH = {"detach", "detach_", "numpy"}
+OF_SAME_SHAPE = "requires_grad_ share_memory_ pin_memory rename mul_ div_ add_ sub_ clamp_"
+SPLITS = ("chunk", "split", "unbind", "tensor_split")
+"""Methods that return several views."""
+KEEPS_SHAPE = DETACH.union(OF_SAME_SHAPE.split())
+OF_LAYERS = ("weight", "bias")
+STACKED = {f"torch.nn.{name}" for name in (*torch_api.RESETS_ALL, "MultiheadAttention")}
+"""Layers whose parameters have names of their own, ..."""
+RECURRENT = {f"torch.nn.{name}" for name in ("LSTM", "GRU", "RNN")}
+"""Layers whose tensors are all parameters, with names that are put together."""
+OF_STACKED = ("weight_", "bias_", "in_proj_")
+"""... and what these begin with."""
+OF_MODULES = {"items": What.NAMED_MODULES, "values": What.MODULES}
+"""Methods of the dictionary in which a module keeps its children."""
+WRAPPERS = {"list", "tuple", "reversed", "sorted", "iter"}
+
+_ATTRIBUTES: weakref.WeakKeyDictionary[Module, dict[int, dict[str, Attribute]]] = weakref.WeakKeyDictionary()
+"""The attributes of the classes of a file, by the row of the class."""
+
+
+class Expressions(Loops):
+    """The meanings of expressions, as far as those of the names in them are known."""
+
+    def meaning(self, node: ast.expr, names: Names) -> Meaning | None:
+        """Return the meaning of an expression, if it is known."""
+        match node:
+            case ast.Name(id=name):
+                return names.get(name)
+            case ast.Attribute():
+                return self._attribute(node, names)
+            case ast.Subscript(value=ast.Call(func=ast.Attribute(attr=name, value=value)), slice=ast.Constant()) if (
+                name in SPLITS
+            ):
+                owner = self.meaning(value, names)
+                whole = owner is not None and owner.what in TENSORS
+                return replace(owner, part=True, element=False) if owner is not None and whole else None
+            case ast.Subscript(value=value, slice=index):
+                owner = self.meaning(value, names)
+                if owner is not None and owner.what is What.STATE_DICT:
+                    return Meaning(What.STATE, spelled(node))
+                if owner is not None and owner.what is What.MODULE:
+                    return self._item(node, owner)
+                if owner is None or owner.what not in TENSORS or not is_basic(index):
+                    return None
+                return replace(owner, part=True, element=False)
+            case ast.List(elts=elements) | ast.Tuple(elts=elements):
+                return self._together(node, [self.meaning(each, names) for each in elements])
+            case ast.Call():
+                return self._call(node, names)
+            case ast.GeneratorExp(elt=ast.Name(id=kept)) | ast.ListComp(elt=ast.Name(id=kept)):
+                return self._comprehended(node, kept, names)
+        return None
+
+    def _item(self, node: ast.Subscript, owner: Meaning) -> Meaning | None:
+        """Return the meaning of ``net[0]`` for a sequence with known items."""
+        index = node.slice.operand if isinstance(node.slice, ast.UnaryOp) else node.slice
+        if not isinstance(index, ast.Constant) or not isinstance(index.value, int) or not owner.items:
+            return None
+        position = -index.value if index is not node.slice else index.value
+        kind = owner.items[position] if -len(owner.items) <= position < len(owner.items) else None
+        return Meaning(What.MODULE, spelled(node), kinds=(kind,)) if kind else None
+
+    def _together(self, node: ast.expr, found: Sequence[Meaning | None]) -> Meaning | None:
+        """Return the meaning of ``[self.enc, self.dec]``: several modules, or several parameters."""
+        known = [each for each in found if each is not None]
+        for one, several in ((What.MODULE, What.MODULES), (What.PARAMETER, What.PARAMETERS)):
+            if known and len(known) == len(found) and all(each.what is one and not each.part for each in known):
+                kinds = {kind for each in known for kind in each.kinds} if all(each.kinds for each in known) else ()
+                kinds = kinds if several is What.MODULES else ()
+                return Meaning(several, spelled(node), tuple(sorted(kinds)))
+        return None
+
+    def _comprehended(self, node: ast.GeneratorExp | ast.ListComp, kept: str, names: Names) -> Meaning | None:
+        """Return the meaning of ``(p for p in net.parameters() if ...)`` or a list of such."""
+        if len(node.generators) != 1:
+            return None
+        each = node.generators[0]
+        found = self.meaning(each.iter, names)
+        target = each.target
+        if found is None or found.what not in ELEMENTS:
+            return None
+        if found.what in NAMED:
+            if not isinstance(target, ast.Tuple) or len(target.elts) != 2:
+                return None
+            target = target.elts[1]
+        if not isinstance(target, ast.Name) or target.id != kept:
+            return None
+        plain = {What.MODULE: What.MODULES, What.PARAMETER: What.PARAMETERS, What.STATE: What.STATES}
+        return Meaning(plain[ELEMENTS[found.what]], found.source)
+
+    def _attribute(self, node: ast.Attribute, names: Names) -> Meaning | None:
+        source = spelled(node)
+        if (own := own_attribute(node)) is not None and self.context.cls is not None:
+            return self._of_self(node, own, source)
+        owner = self.meaning(node.value, names)
+        if owner is not None and owner.what in TENSORS:
+            if node.attr not in torch_api.VIEW_ATTRIBUTES:
+                return None
+            detached = owner.detached or node.attr == "data"
+            return replace(owner, element=False, detached=detached, reshaped=owner.reshaped or node.attr != "data")
+        if owner is not None and owner.kinds and set(owner.kinds) <= STACKED and node.attr.startswith(OF_STACKED):
+            return Meaning(What.PARAMETER, source, kinds=owner.kinds, attribute=node.attr)
+        if node.attr in OF_LAYERS and (owner is None or owner.what is What.MODULE):
+            kinds = owner.kinds if owner is not None else ()
+            return Meaning(What.PARAMETER, source, kinds=kinds, attribute=node.attr)
+        return None
+
+    def _of_self(self, node: ast.Attribute, name: str, source: str) -> Meaning | None:
+        if self.context.is_parameter(node):
+            return Meaning(What.PARAMETER, source, attribute=name)
+        held = self._own_attributes().get(name)
+        if held is None or not held.layers or not held.complete or any(layer.depth for layer in held.layers):
+            return None
+        kinds = tuple(dict.fromkeys(layer.kind for layer in held.layers if layer.derived is None))
+        return Meaning(What.MODULE, source, kinds=kinds)
+
+    def listed(self, node: ast.expr) -> Meaning | None:
+        """Return the modules of ``self.layers``, if the constructor makes it a list or a sequence of known layers."""
+        name = own_attribute(node)
+        held = self._own_attributes().get(name) if name is not None else None
+        init = method(self.context, "__init__") if held is not None else None
+        if name is None or held is None or init is None or not held.complete:
+            return None
+        values = [
+            each.value
+            for each in init.walk()
+            if isinstance(each, ast.Assign) and any(own_attribute(target) == name for target in each.targets)
+        ]
+        lists = [isinstance(each, ast.Call) and init.canonical(each.func) in LISTS for each in values]
+        if not lists or not all(lists) or any(layer.depth != 1 or layer.derived for layer in held.layers):
+            return None
+        return Meaning(What.MODULES, spelled(node), tuple(dict.fromkeys(layer.kind for layer in held.layers)))
+
+    def _own_attributes(self) -> Mapping[str, Attribute]:
+        """Return the attributes of the class, shared by the readers of its methods."""
+        cls = self.context.cls
+        if cls is None:
+            return {}
+        known = _ATTRIBUTES.setdefault(self.context.module, {})
+        if cls.definition.row not in known:
+            known[cls.definition.row] = constructed(self.context.project, cls)
+        return known[cls.definition.row]
+
+    def _call(self, node: ast.Call, names: Names) -> Meaning | None:
+        function = node.func
+        name = dotted(function)
+        if name in WRAPPERS and node.args:
+            return self.meaning(node.args[0], names)
+        if node.args and (by := self.context.canonical(function)) in COPYING:
+            copied = self.meaning(node.args[0], names)
+            tensor = copied is not None and copied.what in TENSORS
+            return Meaning(What.COPY, copied.source, attribute=by) if copied is not None and tensor else None
+        if name == "filter" and len(node.args) == 2:
+            return self.meaning(node.args[1], names)
+        if name == "getattr" and len(node.args) >= 2:
+            owner = self.meaning(node.args[0], names)
+            key = node.args[1]
+            if owner is None or owner.what is not What.MODULE:
+                return None
+            if isinstance(key, ast.Name) and owner.kinds and set(owner.kinds) <= RECURRENT:
+                return Meaning(What.PARAMETER, spelled(node), owner.kinds)
+            start = key.values[0] if isinstance(key, ast.JoinedStr) and key.values else key
+            text = start.value if isinstance(start, ast.Constant) else None
+            stacked = bool(owner.kinds) and set(owner.kinds) <= STACKED and str(text).startswith(OF_STACKED)
+            if not stacked and (start is not key or text not in OF_LAYERS):
+                return None
+            return Meaning(What.PARAMETER, spelled(node), owner.kinds, str(text))
+        if isinstance(function, ast.Attribute):
+            found = self._method(node, function, names)
+            if found is not None:
+                return found
+        if self.context.is_module_class(function):
+            kind = self.class_name(function)
+            items = [self.class_name(each.func) if isinstance(each, ast.Call) else None for each in node.args]
+            known = tuple(each or "" for each in items) if kind == "torch.nn.Sequential" and all(items) else ()
+            return Meaning(What.MODULE, spelled(node), kinds=(kind,) if kind else (), items=known)
+        return None
+
+    def _method(self, node: ast.Call, function: ast.Attribute, names: Names) -> Meaning | None:
+        attr = function.attr
+        if attr in ITERATORS:
+            owner = self.meaning(function.value, names) if "parameters" in attr else None
+            kinds, items = (owner.kinds, owner.items) if owner is not None else ((), ())
+            return Meaning(ITERATORS[attr], spelled(node), kinds, items=items)
+        if attr in OF_MODULES and isinstance(function.value, ast.Attribute) and function.value.attr == "_modules":
+            return Meaning(OF_MODULES[attr], spelled(node))
+        if attr == "state_dict" and not node.args:
+            return Meaning(What.STATE_DICT, spelled(node))
+        owner = self.meaning(function.value, names)
+        if owner is None:
+            return None
+        if owner.what is What.STATE_DICT:
+            of_states = {"items": What.NAMED_STATES, "values": What.STATES}.get(attr)
+            return Meaning(of_states, spelled(node)) if of_states is not None else None
+        if owner.what in TENSORS and (attr == "clone" or (attr == "double" and is_single(self.context, owner.kinds))):
+            return Meaning(What.COPY, owner.source, attribute=attr)
+        if owner.what is What.COPY and attr in torch_api.WHOLE_VIEWS | MAYBE_COPIES:
+            return replace(owner, element=False)
+        if owner.what not in TENSORS or attr in COPIES:
+            return None
+        if attr in MAYBE_COPIES:
+            return replace(owner, certain=False, element=False, reshaped=owner.reshaped or attr == "reshape")
+        if attr in torch_api.WHOLE_VIEWS:
+            detached = owner.detached or attr in DETACH
+            return replace(owner, element=False, detached=detached, reshaped=owner.reshaped or attr not in KEEPS_SHAPE)
+        if attr in torch_api.PARTIAL_VIEWS and attr not in ("index_select", *SPLITS):
+            return replace(owner, part=True, element=False)
+        return None
+
+    def class_name(self, node: ast.expr) -> str | None:
+        """Return the full name of the class that an expression refers to."""
+        found = self.context.resolve(node)
+        if isinstance(found, External):
+            return found.name
+        return found.qualname if isinstance(found, Defined) else None
