@@ -34,8 +34,9 @@ class UninitializedTensor(Rule[RawTensor]):
     ```
 
     ## Known problems
-    A tensor that is passed to code that may write it is not reported. In a script that only exports or traces a model of
-    its own, it is a note.
+    A tensor that is passed to code that may write it is not reported. It is a note in a script that only exports or traces a
+    model of its own, and for a variable that requires a gradient where nothing computes one: such code shows how autograd
+    works.
 
     ## References
     - [torch.empty](https://docs.pytorch.org/docs/stable/generated/torch.empty.html)
@@ -109,6 +110,9 @@ class UninitializedTensor(Rule[RawTensor]):
                     self.cache[0] = self.a(x)[0]
                     return self.a(x) * self.scale + self.cache[0] + self.table[0]
 
+            shown = torch.empty(3, requires_grad=True)
+            (shown * 0).sum().backward()
+
             w = torch.empty(8, 1, requires_grad=True)
             nn.init.normal_(w)
             b = torch.zeros(1, requires_grad=True)
@@ -119,11 +123,14 @@ class UninitializedTensor(Rule[RawTensor]):
     )
 
     def check(self, subject: RawTensor) -> Iterator[Finding]:
-        what = "is trained" if subject.trained else "is read"
+        what = " and is read"
+        if subject.trained or subject.recorded:
+            what = " and is trained" if subject.trained else ", requires a gradient and is used"
+        only_shown = subject.unused or (subject.exported and not subject.recorded)
         yield self.finding(
             subject.place,
-            f"`{subject.name}` is allocated by `{subject.call}` and {what} before anything writes it; initialize it first",
-            severity=Severity.NOTE if subject.exported and not subject.trained else None,
+            f"`{subject.name}` is allocated by `{subject.call}`{what} before anything writes it; initialize it first",
+            severity=Severity.NOTE if only_shown and not subject.trained else None,
             model=subject.model,
             parameter=subject.name.removeprefix("self.") if subject.model is not None else None,
             evidence=[Evidence(Observer.ANALYZER, "no reachable code writes it before that")],

@@ -99,8 +99,9 @@ class RawTensor(Fact, frozen=True, kw_only=True):
     """A tensor of raw memory that is no parameter of a module, and that is used before anything writes it.
 
     ``name`` is the attribute ("self.scale") or the variable, ``call`` the canonical name of what allocates it, ``used``
-    a place that reads it, and ``trained`` says that an optimizer or ``requires_grad`` makes it a weight. ``exported``
-    says that the script only writes down the operators of its model.
+    a place that reads it. ``trained`` says that an optimizer or a step of the code's own changes it, ``recorded`` that
+    it requires a gradient, and ``unused`` that nothing computes one or returns what is made with it. ``exported`` says
+    that the script only writes down the operators of its model.
     """
 
     place: Place
@@ -108,6 +109,8 @@ class RawTensor(Fact, frozen=True, kw_only=True):
     call: str
     used: Place
     trained: bool = False
+    recorded: bool = False
+    unused: bool = False
     exported: bool = False
     model: str | None = None
 

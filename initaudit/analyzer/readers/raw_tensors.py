@@ -26,6 +26,8 @@ from initaudit.subjects.weights import RawTensor
 WRAPPERS = {"torch.autograd.Variable", "torch.Variable", "torch.nn.Parameter"}
 METADATA = {"shape", "size", "dtype", "device", "dim", "ndim", "numel", "requires_grad", "is_cuda", "stride", "grad"}
 MOVES = {"to", "cuda", "cpu", "float", "double", "half", "requires_grad_", "expand", "view", "unsqueeze", "repeat", "t"}
+GRADIENTS = {"backward", "grad", "jacobian", "hessian", "vjp", "jvp", "gradcheck"}
+"""Names of functions and methods that compute a gradient."""
 COMPUTES = OUT_OF_PLACE | {"sum", "mean", "std", "var", "norm", "matmul", "mm", "bmm", "dot", "softmax", "log_softmax"}
 """Methods of a tensor that compute a new one, or a number, with its values."""
 
@@ -62,7 +64,7 @@ def raw_attributes(scope: Class) -> Iterator[RawTensor]:
             name=f"self.{name}",
             call=allocation[0],
             used=method.snippet.place(node),
-            trained=_requires_grad(value),
+            recorded=_requires_grad(value),
             exported=only_exports(project, cls.module),
             model=cls.qualname,
         )
@@ -86,18 +88,29 @@ def raw_variables(context: Context) -> Iterator[RawTensor]:
         if any(not isinstance(node.ctx, ast.Load) and not _is_step(where, node) for where, node in uses):
             continue
         optimized = [node for where, node in uses if in_optimizer(where, node)]
-        trained = bool(optimized) or _requires_grad(value)
+        trained = bool(optimized) or any(_is_step(where, node) for where, node in uses)
+        recorded = _requires_grad(value)
         read = [(where, node) for where, node in uses if _is_read(where, node)]
         harmless = (_is_harmless(where, node) or _is_step(where, node) or node in optimized for where, node in uses)
-        if trained and read and all(harmless):
+        if (trained or recorded) and read and all(harmless):
             where, first = read[0]
             yield RawTensor(
                 place=context.snippet.place(value),
                 name=name,
                 call=allocation[0],
                 used=where.snippet.place(first),
-                trained=True,
+                trained=trained,
+                recorded=recorded,
+                unused=not _computes_gradients(context),
             )
+
+
+def _computes_gradients(context: Context) -> bool:
+    """Whether a file computes a gradient, or a function of it returns what it computes."""
+    if context.function is not None and any(isinstance(node, ast.Return) and node.value for node in context.walk()):
+        return True
+    module = context.module
+    return any(not GRADIENTS.isdisjoint(module.usage_of(*part).names) for part in module.parts())
 
 
 def _is_step(context: Context, node: ast.AST) -> bool:
@@ -182,6 +195,8 @@ def _is_read(context: Context, node: ast.AST) -> bool:
     """Whether the values of a tensor are computed with."""
     node, parent = _use(context, node)
     match parent:
+        case ast.BinOp(left=left, op=ast.Mult(), right=right) if any(map(_is_zero, (left, right))):
+            return False
         case ast.BinOp() | ast.UnaryOp():
             return True
         case ast.Call(func=function) if node is not function:
@@ -192,6 +207,10 @@ def _is_read(context: Context, node: ast.AST) -> bool:
     return False
 
 
+def _is_zero(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == 0
+
+
 def _is_harmless(context: Context, node: ast.AST) -> bool:
     """Whether a use of a tensor can write nothing to it."""
     if not isinstance(getattr(node, "ctx", None), ast.Load):
@@ -200,6 +219,8 @@ def _is_harmless(context: Context, node: ast.AST) -> bool:
         return True
     _, parent = _use(context, node)
     match parent:
+        case ast.BinOp():
+            return True
         case ast.Attribute(attr=name):
             return name in METADATA
         case ast.Compare() | ast.FormattedValue() | ast.Return():
