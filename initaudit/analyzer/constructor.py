@@ -7,6 +7,7 @@ A framework's initializer, a parent or a subclass may still write what the const
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,9 +94,15 @@ def unreadable_base(project: Project, cls: Defined) -> str | None:
     if order is None:
         return "a base class could not be resolved"
     for base in order:
-        if isinstance(base, External) and not base.name.startswith("torch.") and base.name not in KNOWN_BASES:
+        if isinstance(base, External) and not _is_readable(base):
             return f"base class {base.name} is not readable"
     return next(filter(None, (altered(project, base) for base in order if isinstance(base, Defined))), None)
+
+
+def _is_readable(base: External) -> bool:
+    """Whether the constructor of a class is known; those of the standard library make no parameters."""
+    package = base.name.partition(".")[0]
+    return package == "torch" or package in sys.stdlib_module_names or base.name in KNOWN_BASES
 
 
 def construct(project: Project, cls: Defined) -> Construction:

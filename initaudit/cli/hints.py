@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
-from initaudit.finding import Applicability, Finding
+from initaudit.finding import Applicability, Category, Finding
 from initaudit.observation import Observation
 
 
@@ -37,5 +37,7 @@ def next_step(findings: Sequence[Finding], offered: Collection[str]) -> Iterator
         yield f"next: add `--diff --unsafe-fixes` to preview fixes, or read `initaudit rule {worst.code}`"
     elif "--try" in offered and any(one.advice for one in findings):
         yield "next: add `--try` to build the model again with the advice applied, and compare"
+    elif worst.category is Category.TOOL:
+        yield f"next: `initaudit rule {worst.code}` explains what this means and what to do"
     else:
         yield f"next: `initaudit rule {worst.code}` explains why this is wrong and what to write instead"

@@ -204,6 +204,8 @@ class Audit:
         """What to do about inputs that were inferred, and that the forward does not take."""
         if self.forward.refused is None or self.target.gives_inputs:
             return ()
+        if "--input-size" in self.forward.refused:
+            return (self.forward.refused,)
         return (f"on inferred inputs {self.forward.refused}; {GIVE}",)
 
     @property

@@ -115,7 +115,8 @@ def missing_input(model: torch.nn.Module, given: Inputs) -> str | None:
         return None
     names = ", ".join(f"`{name}`" for name in missing)
     count = len(needed)
-    return f"the forward needs {count} inputs, also {names}: give --input-size {count} times, with a --dtype for each"
+    given_by = f"--input-size {count} times, with a --dtype for each, or --input-data MODULE:FUNCTION"
+    return f"the forward needs {count} inputs, also {names}: give {given_by}"
 
 
 def _said_by(model: torch.nn.Module) -> Inputs | None:

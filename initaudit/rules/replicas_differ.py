@@ -137,10 +137,11 @@ class ReplicasDiffering(Rule[ReplicasDiffer]):
         names = f"`{subject.parameter}`" + (f" and {others} more" if others > 0 else "")
         verb = "differ" if others > 0 else "differs"
         one, two = subject.ranks
+        tensors = "1 tensor differs" if len(subject.paths) == 1 else f"{len(subject.paths)} tensors differ"
         yield self.finding(
             subject.place,
             f"{names} {verb} between ranks {one} and {two}: {REASONS[subject.why]}",
-            evidence=[Evidence(Observer.PROBE, f"{len(subject.paths)} tensors differ between the ranks")],
+            evidence=[Evidence(Observer.PROBE, f"{tensors} between the ranks")],
             severity=SEVERITIES[subject.why],
             model=subject.model,
             parameter=subject.parameter,

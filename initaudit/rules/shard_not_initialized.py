@@ -117,6 +117,7 @@ class ShardNotInitialized(Rule[ShardsLeft]):
         names = f"`{subject.parameter}`" + (f" and {others} more" if others > 0 else "")
         verb, their = ("are", "their shards") if others > 0 else ("is", "its shard")
         said = f"{names} {verb} sharded, and "
+        many = "1 parameter" if len(subject.paths) == 1 else f"{len(subject.paths)} parameters"
         held = "hold a single number each"
         if subject.unwritten:
             held = "depend on the previous contents of memory"
@@ -132,7 +133,7 @@ class ShardNotInitialized(Rule[ShardsLeft]):
             evidence=[
                 Evidence(
                     Observer.PROBE,
-                    f"shards of {len(subject.paths)} parameters {held} on {_ranks(subject.ranks)}",
+                    f"shards of {many} {held} on {_ranks(subject.ranks)}",
                 )
             ],
             model=subject.model,

@@ -120,11 +120,12 @@ class ShardsDrawnAlike(Rule[ShardsAlike]):
         names = f"`{subject.parameter}`" + (f" and {others} more" if others > 0 else "")
         verb, their = ("are", "their") if others > 0 else ("is", "its")
         one, two = subject.ranks
+        many = "1 parameter" if len(subject.paths) == 1 else f"{len(subject.paths)} parameters"
         yield self.finding(
             subject.place,
             f"{names} {verb} sharded, but ranks {one} and {two} drew the same values for {their} shards; "
             "use a different seed on each rank, or draw the full tensor and distribute it",
-            evidence=[Evidence(Observer.PROBE, f"the shards of {len(subject.paths)} parameters are bitwise equal")],
+            evidence=[Evidence(Observer.PROBE, f"the shards of {many} are bitwise equal")],
             model=subject.model,
             parameter=subject.parameter,
             affects=subject.affects,

@@ -13,8 +13,8 @@ class UnregisteredParameter(Rule[MovedParameter]):
     """
     ## What it does
     Reports `self.w = nn.Parameter(values).to(device)` in the constructor of a module, or later if the constructor sets
-    `self.w` to None, and other operations on a new parameter whose result takes its place. Also reports `w = torch.zeros(3, requires_grad=True).to(device)` if an optimizer is given `w`
-    or its gradient is read.
+    `self.w` to None, and other operations on a new parameter whose result takes its place. Also reports
+    `w = torch.zeros(3, requires_grad=True).to(device)` if an optimizer is given `w` or its gradient is read.
 
     ## Why is this bad?
     The result of an operation on a parameter is a plain tensor. The module does not register it: no optimizer trains it,
@@ -133,17 +133,23 @@ class UnregisteredParameter(Rule[MovedParameter]):
     )
 
     def check(self, subject: MovedParameter) -> Iterator[Finding]:
-        when = "" if subject.certain else " wherever it changes anything, as on a GPU"
+        when = f", since {subject.how} makes a new tensor"
+        if not subject.certain:
+            when = f" wherever {subject.how} makes a copy, as on a GPU"
+        what, last = "gets a plain tensor instead of a parameter", "make the parameter"
         if subject.registers:
             follows = "`register_parameter` refuses it"
         elif subject.trained is not None:
+            what, last = "is not a leaf", "ask for the gradient"
             follows = "an optimizer refuses it, and its gradient stays None"
         else:
             follows = "the module does not register it, and no optimizer trains it"
+        first = (
+            f"apply {subject.how} to the values first" if subject.how.startswith("`.") else "compute the values first"
+        )
         yield self.finding(
             subject.place,
-            f"{subject.how} makes a plain tensor of a new parameter{when}, and `{subject.target}` is given that tensor: {follows}; do "
-            "it to the values from which the parameter is made",
+            f"`{subject.target}` {what}{when}: {follows}; {first}, then {last}",
             severity=None if subject.certain else Severity.WARNING,
             evidence=[Evidence(Observer.ANALYZER, f"the parameter is `{subject.made}`")],
             model=subject.model,

@@ -595,7 +595,7 @@ def test_a_name_that_is_made_of_unknown_values_is_shown_without_them(unwritten: 
                 for i in range(n):
                     self.register_buffer(f"bias_{i}", torch.empty(n))
         """
-    assert unwritten(layer=source) == {"bias_{...}"}
+    assert unwritten(layer=source) == {"bias_*"}
 
 
 def test_what_is_said_is_the_same_in_every_run(analyzed: Callable[..., dict[str, Observation]]) -> None:
@@ -659,7 +659,7 @@ def test_a_name_that_begins_otherwise_is_another_one(unwritten: Callable[..., se
             for i in range(len(n)):
                 nn.init.ones_(getattr(self, f"w_{i}"))
     """
-    assert unwritten(layer=layer) == {"b_{...}", "gain"}
+    assert unwritten(layer=layer) == {"b_*", "gain"}
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,8 @@ def test_an_input_that_is_missing_is_named_with_the_flag_that_gives_it(
 ) -> None:
     (reason,) = (one for one in observe(lambda: Timed(3, 3), *sizes).reasons if "timestep" in one)
     assert reason.endswith(
-        "the forward needs 2 inputs, also `timestep`: give --input-size 2 times, with a --dtype for each"
+        "the forward needs 2 inputs, also `timestep`: give --input-size 2 times, with a --dtype for each, "
+        "or --input-data MODULE:FUNCTION"
     )
 
 

@@ -215,6 +215,8 @@ def moved_from(context: Context, value: ast.expr) -> Moved | None:
                 if len(sides) != 1:
                     return None
                 how, certain, value = how or OPERATORS[type(operator)], True, sides[0]
+            case ast.IfExp() | ast.BoolOp() | ast.NamedExpr() if how:
+                value = next((each for each in _outcomes(value) if _holds_trainable(context, each)), ast.Constant(None))
             case _:
                 return None
     return Moved(value, how, certain) if how else None

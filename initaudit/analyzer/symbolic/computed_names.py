@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable
 
@@ -10,7 +11,12 @@ from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.values import Memory, Storage, Symbol, Tensor, Value, leaves
 
 REACHED = "reached by a name that is computed"
+EACH = "each of "
+"""What the text of an expression says before the iterable whose items a name stands for."""
 _KNOWN = re.compile(r"[\w.]*")
+_CONVERSION = re.compile(r"%[-+ #0]*\d*(?:\.\d+)?[a-zA-Z]")
+_FIELD = re.compile(r"\{[^{}]*\}")
+_STARS = re.compile(r"\*+")
 _FORMATTED = re.compile(r"f'([^{]*)\{.*\}([^}]*)'", re.DOTALL)
 
 
@@ -20,9 +26,31 @@ def is_computed(name: str) -> bool:
 
 
 def shown(name: str) -> str:
-    """A name as a reader would write it: what is computed of it says nothing."""
-    begin, end = _literal_ends(name)
-    return f"{begin}{{...}}{end}" if is_computed(name) else name
+    """Return a name as a pattern, with a star for what is computed: ``weight_*`` for ``f'weight_{i}'``."""
+    if not is_computed(name):
+        return name
+    try:
+        pattern = _pattern(ast.parse(name.replace(EACH, ""), mode="eval").body)
+    except SyntaxError:
+        begin, end = _literal_ends(name)
+        pattern = f"{begin}*{end}"
+    return _STARS.sub("*", pattern)
+
+
+def _pattern(node: ast.expr) -> str:
+    """The literal parts of a text that is put together, with a star between them."""
+    match node:
+        case ast.Constant(value=value):
+            return str(value)
+        case ast.JoinedStr(values=values):
+            return "".join(map(_pattern, values))
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _pattern(left) + _pattern(right)
+        case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod()):
+            return _CONVERSION.sub("*", text)
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):
+            return _FIELD.sub("*", text)
+    return "*"
 
 
 def reached(run: Run, members: Iterable[tuple[str, Value]], name: str) -> Value:
