@@ -223,7 +223,7 @@ def test_color_in_a_pipe_is_as_ruff_has_it(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    from initaudit.cli import _color
+    from initaudit.cli.command_line import _color
 
     assert _color(wish) is colored
 
@@ -232,7 +232,7 @@ def test_color_in_a_pipe_is_as_ruff_has_it(
 def test_color_on_a_terminal_is_as_ruff_has_it(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], wish: str, colored: bool
 ) -> None:
-    from initaudit.cli import _color
+    from initaudit.cli.command_line import _color
 
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
