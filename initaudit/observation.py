@@ -136,6 +136,14 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     built: bool = True
 
     @property
+    def tensors(self) -> tuple[ParameterTimeline, ...]:
+        """The first of the ``parameters`` at each path; ranks with other values of a tensor have one each."""
+        kept: dict[object, ParameterTimeline] = {}
+        for number, timeline in enumerate(self.parameters):
+            kept.setdefault(number if timeline.path is None else timeline.path, timeline)
+        return tuple(kept.values())
+
+    @property
     def says_something(self) -> bool:
         return bool(
             self.parameters or self.chains or self.facts or self.undecided or self.comments or self.error is not None

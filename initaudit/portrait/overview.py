@@ -48,7 +48,7 @@ def _rank(reported: list[tuple[Severity, str]], model: Observation) -> int:
 
 
 def _cells(model: Observation, reported: list[tuple[Severity, str]]) -> list[Cell]:
-    parameters = [one for one in model.parameters if one.kind is Kind.PARAMETER]
+    parameters = [one for one in model.tensors if one.kind is Kind.PARAMETER]
     elements = sum(row_of(one).elements for one in parameters)
     failed = _failure(model) is not None
     style = PAINT[reported[0][0]] if reported else PAINT[Severity.ERROR] if failed else ""

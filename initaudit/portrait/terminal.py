@@ -115,9 +115,9 @@ def _portrait(
 
 def _facts(model: Observation, *, given: bool) -> Iterator[str]:
     """Yield the size of a model, and the inputs of its forward."""
-    kinds = [one.kind for one in model.parameters]
+    kinds = [one.kind for one in model.tensors]
     counts = [_count(kinds.count(kind), kind.value) for kind in Kind if kind in kinds]
-    elements = sum(row_of(one).elements for one in model.parameters)
+    elements = sum(row_of(one).elements for one in model.tensors)
     yield f"{' and '.join(counts)}, {_count(elements, 'element')}"
     if model.signal is None:
         yield "no forward was measured; `--show-unknown` says why"
@@ -131,7 +131,7 @@ def _facts(model: Observation, *, given: bool) -> Iterator[str]:
 def _rows(model: Observation, findings: Sequence[Finding], *, every: bool) -> list[tuple[Row, Suspicion]]:
     """Return the rows of a model: suspicious ones first, the worst on top, else in the order of the model."""
     alike: dict[Suspicion, list[Row]] = {}
-    for timeline in model.parameters:
+    for timeline in model.tensors:
         alike.setdefault(_suspicion(timeline, findings), []).append(row_of(timeline))
     worst_first = sorted(alike, key=lambda why: -why.rank)
     return [(row, why) for why in worst_first for row in (alike[why] if every else together(alike[why]))]

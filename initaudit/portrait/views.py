@@ -115,10 +115,10 @@ def view(model: Observation, at_most: int, relative: Callable[[str], str]) -> Mo
 
     ``relative`` returns a path relative to its repository.
     """
-    rows = [row_of(timeline) for timeline in model.parameters]
+    rows = [row_of(timeline) for timeline in model.tensors]
     if len(rows) > AS_THEY_ARE:
         rows = together(rows)
-    drawn = [timeline for timeline in _first_of_each(model.parameters) if timeline.values and timeline.values.counts]
+    drawn = [timeline for timeline in _first_of_each(model.tensors) if timeline.values and timeline.values.counts]
     shown = min(at_most, HISTOGRAMS)
     signal = model.signal
     drawn_curves = list(curves(signal)) if signal else []
@@ -129,7 +129,7 @@ def view(model: Observation, at_most: int, relative: Callable[[str], str]) -> Mo
         facts=tuple(_facts(model)) if model.parameters else (),
         rows=tuple(rows[:at_most]),
         cells=tuple(_cells(row, relative) for row in rows[:at_most]),
-        parameters=len(model.parameters),
+        parameters=len(model.tensors),
         more_rows=max(0, len(rows) - at_most),
         histograms=tuple(_histogram(timeline) for timeline in drawn[:shown]),
         more_histograms=max(0, len(drawn) - shown),
@@ -147,8 +147,8 @@ def view(model: Observation, at_most: int, relative: Callable[[str], str]) -> Mo
 
 
 def _facts(model: Observation) -> Iterable[Fact]:
-    parameters = [one for one in model.parameters if one.kind is Kind.PARAMETER]
-    buffers = [one for one in model.parameters if one.kind is Kind.BUFFER]
+    parameters = [one for one in model.tensors if one.kind is Kind.PARAMETER]
+    buffers = [one for one in model.tensors if one.kind is Kind.BUFFER]
     elements = sum(row_of(one).elements for one in parameters)
     yield Fact(name="Parameters", value=amount(elements), rest=f"in {tensors(len(parameters))}")
     if buffers:

@@ -386,17 +386,20 @@ class Comparison:
     def differing(self) -> Iterator[ReplicasDiffer]:
         """Yield one fact for each pair of ranks that differ, and each reason why they should not."""
         found: dict[tuple[Copies, tuple[int, int]], list[str]] = {}
+        certain: set[tuple[Copies, tuple[int, int]]] = set()
         for path in self.paths:
             for rank, held in enumerate(self.held):
                 one = held.get(path)
-                if one is None or (one.why is Copies.PLAIN and not (self.one_model and one.drawn)):
+                if one is None or (one.why is Copies.PLAIN and not self.one_model):
                     continue
                 pair = next(((rank, other) for other in one.copies if self._differs(path, rank, other)), None)
                 if pair is not None and pair[0] < pair[1]:
                     found.setdefault((one.why, pair), []).append(path)
+                    certain |= {(one.why, pair)} if one.drawn or one.why is not Copies.PLAIN else set()
                     break
         for (why, pair), paths in found.items():
-            yield ReplicasDiffer(**self._about(paths), ranks=pair, why=why)
+            if (why, pair) in certain:  # a few numbers that differ are a setting of each rank, unless others are drawn
+                yield ReplicasDiffer(**self._about(paths), ranks=pair, why=why)
 
     def _differs(self, path: str, rank: int, other: int) -> bool:
         one, two = self.held[rank].get(path), self.held[other].get(path)

@@ -55,7 +55,8 @@ class ReplicasDiffering(Rule[ReplicasDiffer]):
     compared are: parameters marked as shards or experts (`tensor_model_parallel`, `allreduce`), parameters that
     `DistributedDataParallel` ignores, running statistics of normalizations, and the flat parameters of FSDP 1. In a
     plain module the finding is a note, because a wrapper may copy the values later, and similar stages of a pipeline
-    are meant to differ.
+    are meant to differ. There, tensors of fewer than 16 elements, such as the bias of a small layer, are only reported
+    together with larger ones: a few numbers may be a setting of each rank.
 
     ## References
     - [DistributedDataParallel](https://docs.pytorch.org/docs/stable/generated/torch.nn.parallel.DistributedDataParallel.html)

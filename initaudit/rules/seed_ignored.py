@@ -113,6 +113,7 @@ class SeedIgnoredByInitialization(Rule[SeedIgnored]):
     def check(self, subject: SeedIgnored) -> Iterator[Finding]:
         others = len(subject.affects) - 1
         names = f"`{subject.parameter}`" + (f" and {others} more" if others > 0 else "")
+        many = "1 tensor is" if len(subject.paths) == 1 else f"{len(subject.paths)} tensors are"
         yield self.finding(
             subject.place,
             f"{names} {'are' if others > 0 else 'is'} random, but the same for every seed; draw from the generator that the "
@@ -120,7 +121,7 @@ class SeedIgnoredByInitialization(Rule[SeedIgnored]):
             evidence=[
                 Evidence(
                     subject.observer,
-                    f"{len(subject.paths)} tensors are the same for the seeds {' and '.join(map(str, subject.seeds))}",
+                    f"{many} the same for the seeds {' and '.join(map(str, subject.seeds))}",
                 )
             ],
             model=subject.model,

@@ -754,10 +754,10 @@ MODULE = "class {name}(nn.Module):\n    def __init__(self):\n        super().__i
 IN_A_ROW = [
     (
         "INI108",
-        "raw = torch.zeros(3); print(raw); raw = torch.empty(3, requires_grad=True); loss = (raw * 2).sum()",
+        "raw = torch.zeros(3); print(raw); raw = torch.empty(3, requires_grad=True); (raw * 2).sum().backward()",
         True,
     ),
-    ("INI108", "raw = torch.empty(3, requires_grad=True); raw = torch.zeros(3); loss = (raw * 2).sum()", False),
+    ("INI108", "raw = torch.empty(3, requires_grad=True); raw = torch.zeros(3); (raw * 2).sum().backward()", False),
     ("INI214", "self.w = nn.Parameter(torch.zeros(3)); start(self.w)", True),
     ("INI214", "self.w = nn.Parameter(torch.zeros(3)); self.w.data = start(self.w)", False),
     ("INI221", "noise = torch.zeros(3, requires_grad=True).cuda(); torch.optim.Adam([noise])", True),
