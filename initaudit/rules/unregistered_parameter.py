@@ -135,7 +135,7 @@ class UnregisteredParameter(Rule[MovedParameter]):
     def check(self, subject: MovedParameter) -> Iterator[Finding]:
         when = f", since {subject.how} makes a new tensor"
         if not subject.certain:
-            when = f" wherever {subject.how} makes a copy, as on a GPU"
+            when = f" wherever {subject.how} makes a copy" + ("" if "dtype" in subject.how else ", as on a GPU")
         what, last = "gets a plain tensor instead of a parameter", "make the parameter"
         if subject.registers:
             follows = "`register_parameter` refuses it"

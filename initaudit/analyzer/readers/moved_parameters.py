@@ -19,6 +19,7 @@ VIEWS = {"clone", "expand", "flatten", "permute", "repeat", "reshape", "squeeze"
 KEEPS = {"requires_grad_", "share_memory_"}
 """Methods that return the same object."""
 DEFAULT_TYPES = {"torch.float", "torch.float32", "torch.get_default_dtype"}
+OTHER_TYPES = {f"torch.{name}" for name in ("float16", "half", "bfloat16", "float64", "double")}
 OPERATORS = {ast.Add: "`+`", ast.Sub: "`-`", ast.Mult: "`*`", ast.Div: "`/`", ast.MatMult: "`@`", ast.Pow: "`**`"}
 
 
@@ -203,10 +204,9 @@ def moved_from(context: Context, value: ast.expr) -> Moved | None:
             case ast.Call(func=ast.Attribute(attr=name, value=inner)) if context.resolve(value.func) is None:
                 if name not in KEEPS:
                     changes = name in VIEWS or _moves(context, name, value)
-                    if changes is False:
-                        return None
-                    certain = certain or changes is True
-                    how = how or f"`.{name}({', '.join(map(context.snippet.source, _given(value)))})`"
+                    if changes is not False:
+                        certain = certain or changes is True
+                        how = how or f"`.{name}({', '.join(map(context.snippet.source, _given(value)))})`"
                 elif any(not isinstance(each, ast.Constant) or not each.value for each in _given(value)):
                     return None
                 value = inner
@@ -250,13 +250,38 @@ def _given(call: ast.Call) -> list[ast.expr]:
 
 def _moves(context: Context, name: str, call: ast.Call) -> bool | None:
     """Whether a method makes a new tensor: None if that depends on where it runs."""
+    placed = name in DEVICES and any(_is_placed(context, each) for each in ast.walk(call.func))
     if name != "to":
-        return name in DEVICES | TYPES
+        return name in DEVICES | TYPES and not placed
     asked = [value for value in _given(call) if not isinstance(value, ast.Constant) or isinstance(value.value, str)]
+    asked = [value for value in asked if not (placed and _is_device(context, value))]
     if not asked or all(_is_default(context, value) for value in asked):
         return False
-    certain = (isinstance(value, ast.Constant) and str(value.value).startswith("cuda") for value in asked)
+    certain = (
+        str(value.value).startswith("cuda")
+        if isinstance(value, ast.Constant)
+        else context.canonical(value) in OTHER_TYPES
+        for value in asked
+    )
     return True if any(certain) else None
+
+
+def _is_placed(context: Context, node: ast.AST) -> bool:
+    """Whether a call makes a tensor on a device, or moves one there, so that it need not be moved once more."""
+    if not isinstance(node, ast.Call):
+        return False
+    if isinstance(node.func, ast.Attribute) and node.func.attr in DEVICES:
+        return any(_is_device(context, each) for each in _given(node)) if node.func.attr == "to" else True
+    made_there = (context.canonical(node.func) or "").startswith("torch.cuda.")
+    return made_there or any(each.arg == "device" and _is_device(context, each.value) for each in node.keywords)
+
+
+def _is_device(context: Context, value: ast.expr) -> bool:
+    """Whether what a tensor is moved to is a device other than the CPU: nothing that is called a type."""
+    name = context.canonical(value)
+    is_type = name.startswith("torch.") if name is not None else "dtype" in dotted(value)
+    is_switch = isinstance(value, ast.Constant) and not isinstance(value.value, str)
+    return not is_type and not is_switch and not _is_default(context, value)
 
 
 def _is_default(context: Context, value: ast.expr) -> bool:
