@@ -35,7 +35,8 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
     ```
 
     ## Known problems
-    Courses do it on purpose, to show the effect. A single layer that starts at zero, such as a head or the last layer
+    Courses do it on purpose, to show the effect; in a script or notebook that prints weights and trains
+    nothing it is a note. A single layer that starts at zero, such as a head or the last layer
     of a branch, is not reported; nor is a class whose objects all load a checkpoint immediately, nor a model whose layers
     have one unit each, as a logistic regression has: there is no other unit to stay like.
 
@@ -197,5 +198,6 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
             subject.place,
             f"`{subject.walk}` sets all weights of {layers} layers to {subject.value}: the units of a layer start identical "
             f"and stay so; draw them at random, for example with `nn.init.xavier_uniform_`",
+            severity=Severity.NOTE if subject.shown else None,
             evidence=[Evidence(Observer.ANALYZER, f"`{subject.source}` runs for every layer of the model")],
         )

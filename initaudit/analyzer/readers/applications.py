@@ -26,6 +26,8 @@ DISTRIBUTED = {
     "pyproject.toml": re.compile(r"^\s*\[\s*(?:project|tool\s*\.\s*poetry)\s*\]", re.MULTILINE),
 }
 """Files, beside ``setup.py``, of a project that is made for others to install, and the table that stands in them."""
+PARAMETERS = {"weight", "bias", "parameters", "named_parameters", "state_dict"}
+"""Attributes and methods that give parameters of a module."""
 
 
 def is_of_an_application(project: Project, module: Module, *, outside: bool = False, by_text: bool = False) -> bool:
@@ -103,6 +105,28 @@ def _is_private(project: Project, module: Module) -> bool:
         return False
     classes = {(each.start, each.end) for each in module.outline.classes()}
     return trains(name for part in module.parts() if part not in classes for name in module.usage_of(*part).names)
+
+
+def only_shows(project: Project, module: Module) -> bool:
+    """Whether a file is a script or a notebook that prints or displays parameters, and trains nothing."""
+    names = (name for part in module.parts() for name in module.usage_of(*part).names)
+    if not is_alone(project, module) or trains(names):
+        return False
+    snippets = [module.quiet_snippet(*stretch) for stretch in module.outline.top_level]
+    return any(_shows(statement) for snippet in snippets if snippet is not None for statement in snippet.nodes)
+
+
+def _shows(node: ast.AST) -> bool:
+    """Whether a statement prints parameters, or is an expression that displays some and calls nothing with them."""
+    match node:
+        case ast.Expr(value=ast.Call(func=ast.Name(id="print"), args=args)):
+            shown: list[ast.expr] = args
+        case ast.Expr(value=value) if not isinstance(value, ast.Call | ast.Constant):
+            shown = [value]
+        case _:
+            return False
+    inner = (each for value in shown for each in ast.walk(value) if isinstance(each, ast.Attribute))
+    return any(each.attr in PARAMETERS for each in inner)
 
 
 def trains(names: Iterable[str]) -> bool:

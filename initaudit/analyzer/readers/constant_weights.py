@@ -7,6 +7,7 @@ import builtins
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.readers.applications import only_shows
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import is_always_loaded
 from initaudit.analyzer.readers.single_units import has_single_units
@@ -77,6 +78,7 @@ def constant_weights(context: Context) -> Iterator[ConstantWeights]:
             value=found[1],
             walk=walk,
             kinds=tuple(kind.removeprefix("torch.nn.") for kind in meaning.kinds),
+            shown=only_shows(context.project, context.module),
         )
 
 
