@@ -13,7 +13,7 @@ from initaudit.analyzer.syntax.expressions import RECURRENT
 from initaudit.analyzer.syntax.functions import own_nodes
 from initaudit.analyzer.syntax.meaning import Names, What
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.results import OUT_OF_PLACE
+from initaudit.analyzer.syntax.results import OUT_OF_PLACE, makes_new
 from initaudit.subjects.lost_writes import AssignedTensor
 
 LAYERS = {f"torch.nn.{name}" for name in (*torch_api.LINEAR_LIKE, *torch_api.NORMALIZATIONS, "Embedding")}
@@ -97,8 +97,7 @@ def _is_plain_tensor(context: Context, meanings: Meanings, value: ast.expr, name
             if isinstance(found, External):
                 if found.name.startswith(torch_api.INIT) and args:
                     return _is_plain_tensor(context, meanings, args[0], names)
-                last = found.name.removeprefix("torch.")
-                return found.name in MAKERS or (last in OUT_OF_PLACE and found.name.startswith("torch."))
+                return found.name in MAKERS or makes_new(found.name)
             if isinstance(function, ast.Attribute) and found is None and function.attr in KEEP_KIND:
                 inner = function.value
                 of_parameter = function.attr in METHODS and _is_parameter(meanings, inner, names)

@@ -17,7 +17,7 @@ from initaudit.analyzer.syntax.context import Context, first_parameter, initiali
 from initaudit.analyzer.syntax.functions import own_nodes, returns_nothing
 from initaudit.analyzer.syntax.meaning import TENSORS
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.results import OUT_OF_PLACE, writes_in_place
+from initaudit.analyzer.syntax.results import makes_new, writes_in_place
 from initaudit.analyzer.syntax.walks import applied_names
 from initaudit.subjects.lost_writes import DroppedInitializerResult
 
@@ -182,7 +182,7 @@ def _is_new(context: Context, value: ast.expr, name: str) -> bool:
     """Whether an expression is a new tensor, by what makes it or by arithmetic, and writes nothing into a variable."""
     if any(isinstance(node, ast.Call) and _writes_into(node, name) for node in ast.walk(value)):
         return False
-    if isinstance(value, ast.Call) and (context.canonical(value.func) or "").removeprefix("torch.") in OUT_OF_PLACE:
+    if isinstance(value, ast.Call) and makes_new(context.canonical(value.func) or ""):
         return True
     return isinstance(value, ast.BinOp) or any(
         isinstance(node, ast.Call) and _factory(dotted(node.func)) in torch_api.NEW_TENSOR_FACTORIES

@@ -11,7 +11,7 @@ from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.meaning import TENSORS, Names, Step
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.results import OUT_OF_PLACE, writes_in_place
+from initaudit.analyzer.syntax.results import IN_PLACE_FORMS, ONLY_IN_PLACE, OUT_OF_PLACE, makes_new, writes_in_place
 from initaudit.subjects.lost_writes import DroppedTensor
 
 IN_PLACE = {ast.Mult: "mul_", ast.Div: "div_", ast.Add: "add_", ast.Sub: "sub_"}
@@ -84,7 +84,7 @@ def _dropped(context: Context, meanings: Meanings, call: ast.Call, names: Names)
         target = _imitated(meanings, call, names)
         return None if target is None else _fact(context, call, name, target, _fill(context, name, call, target))
     if name is not None:
-        if name.removeprefix("torch.") not in OUT_OF_PLACE:
+        if not makes_new(name):
             return None
         found = [_tensor(meanings, arg, names) for arg in call.args]
         target = next((each for each in found if each is not None), None)
@@ -154,6 +154,6 @@ def _fill(context: Context, name: str, call: ast.Call, target: ast.expr) -> str 
 def _underscored(context: Context, call: ast.Call, name: str, target: ast.expr) -> str | None:
     """The in-place form of a method, on the data of a parameter: autograd does not let the parameter be written."""
     function, whole = context.snippet.source(call.func), context.snippet.source(call)
-    if not whole.startswith(function):
+    if not whole.startswith(function) or name not in IN_PLACE_FORMS | ONLY_IN_PLACE:
         return None
     return f"{context.snippet.source(target)}.data.{name}_{whole[len(function) :]}"

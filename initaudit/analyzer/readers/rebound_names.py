@@ -12,7 +12,7 @@ from initaudit.analyzer.snippets import nodes
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meaning import TENSORS, Names
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.results import OUT_OF_PLACE, writes_in_place
+from initaudit.analyzer.syntax.results import OUT_OF_PLACE, makes_new, writes_in_place
 from initaudit.subjects.lost_writes import ReboundName
 
 MOVES = {"to", "cuda", "cpu", "type_as", "requires_grad_", "view", "reshape", "detach", "contiguous", "float", "half"}
@@ -82,8 +82,7 @@ def _is_new(context: Context, meanings: Meanings, value: ast.expr, names: Names)
             if name in torch_api.NEW_TENSOR_FACTORIES or name == "torch.nn.Parameter":
                 return True
             if name is not None:
-                last = name.removeprefix("torch.")
-                return last in OUT_OF_PLACE and any(_is_tensor(context, meanings, arg, names) for arg in args)
+                return makes_new(name) and any(_is_tensor(context, meanings, arg, names) for arg in args)
             if isinstance(function, ast.Attribute):
                 copied = function.attr in OUT_OF_PLACE | {"clone", "new_zeros", "new_ones", "new_full", "new_empty"}
                 moved = function.attr in MOVES
