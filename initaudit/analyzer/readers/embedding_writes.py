@@ -244,10 +244,10 @@ def _is_about_rows(node: ast.AST, owner: str) -> bool:
     """Whether a node is a row of the table of an object, or of any table at a padding index, or asks for that index."""
     if isinstance(node, ast.Attribute):
         return node.attr == "padding_idx" and _is(dotted(node.value), owner)
-    table = dotted(node.value).removesuffix(".data") if isinstance(node, ast.Subscript) else ""
-    if not isinstance(node, ast.Subscript) or not table.endswith(".weight"):
+    table = tensor_of(node.value) if isinstance(node, ast.Subscript) else None
+    if not isinstance(node, ast.Subscript) or table is None or table[1] != "weight":
         return False
-    return _is(table.removesuffix(".weight"), owner) or any("pad" in name for name in usage([node.slice]).names)
+    return _is(table[0], owner) or any("pad" in name for name in usage([node.slice]).names)
 
 
 def _is(name: str, owner: str) -> bool:

@@ -283,6 +283,13 @@ def tensor_of(node: ast.expr) -> tuple[str, str] | None:
         node = node.value
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "detach":
         return tensor_of(node.func.value)
+    match node:
+        case ast.Subscript(
+            value=ast.Call(func=ast.Attribute(value=state, attr="state_dict"), args=[], keywords=[]),
+            slice=ast.Constant(value=str(key)),
+        ) if dotted(state):
+            held, _, parameter = f"{dotted(state)}.{key}".rpartition(".")
+            return held, parameter
     owner = dotted(node.value) if isinstance(node, ast.Attribute) else ""
     return (owner, node.attr) if isinstance(node, ast.Attribute) and owner else None
 
