@@ -137,17 +137,19 @@ def attempt(construction: Construction, method: Defined, **known: Value) -> None
 def trial(construction: Construction) -> Iterator[None]:
     """Undo, at the end of the context, all changes of the constructed object."""
     run, instance = construction.run, construction.instance
-    memory = [(storage, len(storage.writes), storage.escaped) for storage in run.storages]
     tensors_held = [(leaf, leaf.storage) for _, _, leaf in modules.members(run, instance) if isinstance(leaf, Tensor)]
+    held = [each for _, memory in tensors_held for _, each in leaves(memory, TRUE)]
+    storages = dict.fromkeys((*run.storages, *(each.storage for each in held if isinstance(each, Memory))))
+    before = [(storage, len(storage.writes), storage.escaped, storage.changed) for storage in storages]
     attributes, escaped, failure = dict(instance.attributes), instance.escaped, construction.failure
     cls = instance.cls
     called, impossible, allocated = set(run.called), len(run.impossible), len(run.storages)
     try:
         yield
     finally:
-        for storage, count, was_escaped in memory:
+        for storage, count, was_escaped, was_changed in before:
             del storage.writes[count:]
-            storage.escaped = was_escaped
+            storage.escaped, storage.changed = was_escaped, was_changed
         for tensor, storage_held in tensors_held:
             tensor.storage = storage_held
         instance.attributes, instance.escaped, construction.failure = attributes, escaped, failure

@@ -20,7 +20,7 @@ SCHEMES = ("xavier", "kaiming")
 def start_of(found: Registered) -> Start | None:
     """What gives a parameter all of its values on every path, if that is one draw and known."""
     storage = found.storage
-    if storage.escaped or found.loaded or found.condition != TRUE or storage.condition != TRUE:
+    if storage.escaped or storage.changed or found.loaded or found.condition != TRUE or storage.condition != TRUE:
         return None
     if not storage.writes:
         given = _numbers(storage.origin.node) if storage.origin is not None else ()

@@ -70,13 +70,27 @@ PARTIAL_WRITES = {
     "fill_diagonal_", "index_fill_", "index_copy_", "index_put_", "masked_fill_", "masked_scatter_", "scatter_",
     "put_", "index_add_", "scatter_add_",
 }  # fmt: skip
-# In-place methods that compute from what is there, or change only the metadata: garbage stays garbage.
-NOT_WRITES = {
-    "requires_grad_", "share_memory_", "detach_", "t_", "transpose_", "squeeze_", "unsqueeze_", "swapaxes_",
-    "swapdims_", "rename_", "mul_", "div_", "add_", "sub_", "clamp_", "clip_", "clamp_min_", "clamp_max_", "neg_",
-    "abs_", "sqrt_", "pow_", "exp_", "log_", "erfinv_", "sigmoid_", "tanh_", "relu_", "floor_", "round_", "renorm_",
-    "retain_grad_", "tril_", "triu_", "lerp_", "addmm_", "reciprocal_", "multiply_", "divide_", "subtract_",
+# Methods that compute new values of a tensor, and that torch also has in place, with an underscore behind the name.
+IN_PLACE_FORMS = {
+    "abs", "absolute", "acos", "acosh", "add", "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "arccos",
+    "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh", "atan", "atan2", "atanh",
+    "baddbmm", "bernoulli", "ceil", "clamp", "clamp_max", "clamp_min", "clip", "conj_physical", "copysign", "cos",
+    "cosh", "cumprod", "cumsum", "deg2rad", "digamma", "div", "divide", "erf", "erfc", "erfinv", "exp", "exp2",
+    "expm1", "fix", "float_power", "floor", "floor_divide", "fmod", "frac", "gcd", "heaviside", "hypot", "i0",
+    "igamma", "igammac", "index_add", "index_copy", "index_fill", "index_put", "index_reduce", "lcm", "ldexp", "lerp",
+    "lgamma", "log", "log10", "log1p", "log2", "logit", "masked_fill", "masked_scatter", "mul", "multiply", "mvlgamma",
+    "nan_to_num", "neg", "negative", "nextafter", "polygamma", "pow", "put", "rad2deg", "reciprocal", "relu",
+    "remainder", "renorm", "round", "rsqrt", "scatter", "scatter_add", "scatter_reduce", "sgn", "sigmoid", "sign",
+    "sin", "sinc", "sinh", "sqrt", "square", "sub", "subtract", "tan", "tanh", "tril", "triu", "true_divide", "trunc",
+    "xlogy",
 }  # fmt: skip
+# In-place methods that compute from what is there, or change only the metadata: garbage stays garbage.
+COMPUTES_IN_PLACE = {f"{name}_" for name in IN_PLACE_FORMS} - OVERWRITES - PARTIAL_WRITES
+OF_METADATA = {
+    "requires_grad_", "share_memory_", "detach_", "t_", "transpose_", "squeeze_", "unsqueeze_", "swapaxes_",
+    "swapdims_", "rename_", "retain_grad_",
+}  # fmt: skip
+NOT_WRITES = COMPUTES_IN_PLACE | OF_METADATA
 # Methods whose result is the same memory, whole.
 WHOLE_VIEWS = {
     "view", "view_as", "reshape", "t", "transpose", "permute", "squeeze", "unsqueeze", "flatten", "unflatten",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from initaudit.analyzer.syntax.results import IN_PLACE_FORMS
+from initaudit.analyzer.torch_api import IN_PLACE_FORMS
 
 VIEWS = {
     "as_strided", "detach", "requires_grad", "resize", "resize_as", "squeeze", "swapaxes", "swapdims", "t",

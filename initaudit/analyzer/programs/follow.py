@@ -68,6 +68,8 @@ CALLED = re.compile(r"\b[\w.]+\(\)\.")
 NOT_EQUAL = re.compile(r"not \(([^()]+) == ([^()]+)\)")
 TRAINS = {"backward", "optim", "optimizer", "train_step", "training_step", "get_optimizer", "configure_optimizers"}
 """Names in a class that trains a model."""
+COMPUTED = "what its values are computed to"
+"""Why the values of memory are not known that code scales or shifts after something has written it."""
 LONGEST = 100
 """Characters of a condition that a message repeats."""
 CHILD = "f'{...}'"
@@ -125,6 +127,7 @@ def follow(
     following = Following(words, constructor=constructor, configured=CONFIGURED & around.words)
     before = {entry.storage: len(entry.storage.writes) for entry in entries}
     escaped = {entry.storage: entry.storage.escaped for entry in entries}
+    same = {entry.storage for entry in entries if not entry.storage.changed}
     with trial(construction):
         run.restart(limit)
         run.following, run.built, run.stand_in, run.holding = following, construction.instance, model, around.holding
@@ -145,11 +148,13 @@ def follow(
             storage = entry.storage
             by = tuple(storage.writes[before[storage] :])
             replaced = storage not in kept or kept[storage].condition is not entry.condition
-            if not following.builds and not by and not replaced and reason is None:
+            computed = storage in same and storage.changed and (bool(storage.writes) or not storage.raw)
+            touched = bool(by) or replaced or computed
+            if not following.builds and not touched and reason is None:
                 continue
-            if not following.is_certain and not by and not replaced:
+            if not following.is_certain and not touched:
                 continue
-            late = storage.escaped if storage.escaped != escaped[storage] else None
+            late = storage.escaped if storage.escaped != escaped[storage] else COMPUTED if computed else None
             course = _course(construction, entry, kept.get(storage), scope, following, by, reason or late, handed)
             if course is not None:
                 courses[storage] = course

@@ -68,15 +68,20 @@ def writing(construction: Construction, found: Sequence[Registered], *, anywhere
     for function in dict.fromkeys((*named, *whole)):
         if function.definition.parent is not None or function.definition.is_class:
             continue
-        before = {entry.storage: (len(entry.storage.writes), entry.storage.escaped) for entry in found}
+        before = {entry.storage: _state(entry.storage) for entry in found}
         with trial(construction):
             for whole_model in (False, True):
                 run_on_module(construction, function, frozenset(), whole_model=whole_model)
-            wrote = any((len(e.storage.writes), e.storage.escaped) != before[e.storage] for e in found)
+            wrote = any(_state(entry.storage) != before[entry.storage] for entry in found)
             wrote = wrote or construction.failure is not None
             replaced = any(_is_replaced(construction, entry) for entry in found)
         if wrote or (replaced and not _puts_back(function)):
             yield function
+
+
+def _state(storage: Storage) -> tuple[int, str | None, bool]:
+    """What differs once something has written a storage, or computed new values for it."""
+    return len(storage.writes), storage.escaped, storage.changed and not (storage.raw and not storage.writes)
 
 
 def _puts_back(function: Defined) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from initaudit.analyzer.constructor import Construction, Registered, construct, registered, trial, unreadable_base
 from initaudit.analyzer.matches import Words, groups
-from initaudit.analyzer.programs.follow import Course, Fate, follow
+from initaudit.analyzer.programs.follow import COMPUTED, Course, Fate, follow
 from initaudit.analyzer.programs.graph import Around, Scope, around
 from initaudit.analyzer.programs.initializers import DRAWING, found_by_name, given_away, initialized
 from initaudit.analyzer.programs.methods import ABOUT_INITIALIZATION
@@ -230,7 +230,9 @@ def _written_by_others(construction: Construction, entries: Sequence[Registered]
     """The memory of an object that an initializer elsewhere or a program writes, or may."""
     elsewhere = initialized(construction, entries, surroundings(construction), STEPS_TO_A_CALLER)
     followed = programs(construction, entries, WRITING, limit=STEPS_TO_A_WRITER)
-    found = {storage for storage, courses in elsewhere.items() if any(course.by for course in courses)}
+    found = {
+        storage for storage, courses in elsewhere.items() if any(each.by or each.reason == COMPUTED for each in courses)
+    }
     found |= {storage for storage, courses in followed.items() if any(each.fate is not Fate.RAW for each in courses)}
     return frozenset(found)
 

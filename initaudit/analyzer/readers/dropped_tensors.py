@@ -11,7 +11,7 @@ from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.meaning import TENSORS, Names, Step
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.results import IN_PLACE_FORMS, ONLY_IN_PLACE, OUT_OF_PLACE, makes_new, writes_in_place
+from initaudit.analyzer.syntax.results import ONLY_IN_PLACE, OUT_OF_PLACE, makes_new, writes_in_place
 from initaudit.subjects.lost_writes import DroppedTensor
 
 IN_PLACE = {ast.Mult: "mul_", ast.Div: "div_", ast.Add: "add_", ast.Sub: "sub_"}
@@ -154,6 +154,6 @@ def _fill(context: Context, name: str, call: ast.Call, target: ast.expr) -> str 
 def _underscored(context: Context, call: ast.Call, name: str, target: ast.expr) -> str | None:
     """The in-place form of a method, on the data of a parameter: autograd does not let the parameter be written."""
     function, whole = context.snippet.source(call.func), context.snippet.source(call)
-    if not whole.startswith(function) or name not in IN_PLACE_FORMS | ONLY_IN_PLACE:
+    if not whole.startswith(function) or name not in torch_api.IN_PLACE_FORMS | ONLY_IN_PLACE:
         return None
     return f"{context.snippet.source(target)}.data.{name}_{whole[len(function) :]}"

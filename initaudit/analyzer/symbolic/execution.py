@@ -222,7 +222,8 @@ def assign(run: Run, target: ast.expr, value: Value) -> None:
 def _assign_item(run: Run, holder: Value, index: Index, value: Value, node: ast.AST) -> None:
     match holder:
         case Tensor() if not tensors.from_itself(run, holder, value):
-            tensors.write(run, tensors.part_of(holder, index), "index assignment", run.origin(node))
+            part, given = tensors.part_of(holder, index), tensors.number_in(value)
+            tensors.write(run, part, "index assignment", run.origin(node), given)
         case Mapping(items=items):
             key = index.constant if not index.is_named else f"?{index.start}"
             holder.complete &= isinstance(index.constant, str)
@@ -262,7 +263,9 @@ def _augment(run: Run, statement: ast.AugAssign) -> None:
             old.complete = False
     elif isinstance(old, Instance) and isinstance(value, Sequence):
         old.children = joined(old.children, value.items, complete=True, is_list=True).items
-    elif not isinstance(old, Tensor | Instance):
+    elif isinstance(old, Tensor):
+        tensors.change(run, old, statement)
+    elif not isinstance(old, Instance):
         result = arithmetic.binary(run, type(statement.op), old, value)
         assign(run, statement.target, result)
 

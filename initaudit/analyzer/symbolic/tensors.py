@@ -157,6 +157,21 @@ def write(
                 leaf.storage.writes.append(event)
                 for possible in leaf.storage.possible:
                     possible.escape(REACHED)
+            leaf.storage.changed &= part is not None
+    return tensor
+
+
+def change(run: Run, tensor: Tensor, node: ast.AST) -> Tensor:
+    """Record that a node computes new values of a tensor from old ones: memory that was never written still is not.
+
+    A step along the gradient is training.
+    """
+    if any(isinstance(each, ast.Attribute) and each.attr == "grad" for each in ast.walk(node)):
+        return tensor
+    for _, leaf in leaves(tensor.storage, run.condition):
+        if isinstance(leaf, Memory):
+            for storage in (leaf.storage, *leaf.storage.possible):
+                storage.changed = True
     return tensor
 
 
@@ -264,10 +279,14 @@ def method(run: Run, tensor: Tensor, name: str, args: list[Value], keywords: dic
         return tensor
     if name in torch_api.OVERWRITES:
         by = f"Tensor.{name}"
-        return write(run, tensor, by, origin, drawn(by, tensor, args, keywords))
+        copied = args[0] if args and name == "copy_" else None
+        given = drawn(by, tensor, args, keywords) if copied is None else number_in(copied)
+        return write(run, tensor, by, origin, given)
     if name in torch_api.PARTIAL_WRITES:
         write(run, unknown_part(tensor), f"Tensor.{name}", origin)
         return tensor
+    if name in torch_api.COMPUTES_IN_PLACE:
+        return change(run, tensor, origin.node)
     if name in ("dim", "ndimension"):
         return _dimensions(tensor)
     if name in ("size", "numel", "nelement", "element_size", "stride", "storage_offset"):
@@ -280,7 +299,7 @@ def method(run: Run, tensor: Tensor, name: str, args: list[Value], keywords: dic
         return unknown_part(tensor)
     if name in torch_api.WHOLE_VIEWS:
         return Tensor(tensor.storage, part=tensor.part, elements=tensor.elements)
-    if name in torch_api.NOT_WRITES:
+    if name in torch_api.OF_METADATA:
         return tensor
     if (name.endswith("_") and not name.startswith("__")) or "load" in name:  # which no method of torch's has
         run.escape(tensor, f"Tensor.{name}")
@@ -303,6 +322,19 @@ def drawn(by: str, tensor: Value, arguments: list[Value], keywords: dict[str, Va
     """The distribution that a write draws from, as far as its arguments and the shape are known."""
     shape = known_shape(shape_like(tensor)) or ()
     return distribution_of(by, shape, [plain(v) for v in arguments], {k: plain(v) for k, v in keywords.items()})
+
+
+def number_in(value: Value) -> Distribution | None:
+    """The constant distribution of a number, or of a tensor of zeros or ones, that is written to another tensor."""
+    match value:
+        case Constant(value=bool()):
+            return None
+        case Constant(value=int() | float() as number):
+            return distribution_of("Tensor.fill_", (), (number,))
+        case Tensor(storage=Memory(storage)) if not storage.writes and not storage.changed:
+            name = storage.call.removesuffix("_like")
+            return distribution_of(name, ()) if name in ("torch.zeros", "torch.ones") else None
+    return None
 
 
 def plain(value: Value) -> object:

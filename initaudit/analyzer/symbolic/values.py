@@ -185,6 +185,7 @@ class Storage:
     ``from_torch`` says that an attribute of the torch module allocates it, under any name (``torch.Tensor(3)``).
     ``garbage`` is the uninitialized memory that this was computed from. If this is one of several memories and it is
     unknown which, they are ``possible``. ``factor`` is the text of what multiplies the values that ``call`` draws.
+    ``changed`` says that the values were scaled, shifted or otherwise computed from those of the last write.
     """
 
     origin: Origin | None
@@ -203,6 +204,7 @@ class Storage:
     garbage: tuple[Storage, ...] = ()
     possible: tuple[Storage, ...] = ()
     factor: str | None = None
+    changed: bool = False
 
     def escape(self, reason: str) -> None:
         """Note that unreadable code may write this memory, and every memory that it may be."""

@@ -5,21 +5,8 @@ from __future__ import annotations
 import ast
 
 from initaudit.analyzer.snippets import dotted, nodes
+from initaudit.analyzer.torch_api import IN_PLACE_FORMS
 
-IN_PLACE_FORMS = {
-    "abs", "absolute", "acos", "acosh", "add", "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "arccos",
-    "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh", "atan", "atan2", "atanh",
-    "baddbmm", "bernoulli", "ceil", "clamp", "clamp_max", "clamp_min", "clip", "conj_physical", "copysign", "cos",
-    "cosh", "cumprod", "cumsum", "deg2rad", "digamma", "div", "divide", "erf", "erfc", "erfinv", "exp", "exp2",
-    "expm1", "fix", "float_power", "floor", "floor_divide", "fmod", "frac", "gcd", "heaviside", "hypot", "i0",
-    "igamma", "igammac", "index_add", "index_copy", "index_fill", "index_put", "index_reduce", "lcm", "ldexp", "lerp",
-    "lgamma", "log", "log10", "log1p", "log2", "logit", "masked_fill", "masked_scatter", "mul", "multiply", "mvlgamma",
-    "nan_to_num", "neg", "negative", "nextafter", "polygamma", "pow", "put", "rad2deg", "reciprocal", "relu",
-    "remainder", "renorm", "round", "rsqrt", "scatter", "scatter_add", "scatter_reduce", "sgn", "sigmoid", "sign",
-    "sin", "sinc", "sinh", "sqrt", "square", "sub", "subtract", "tan", "tanh", "tril", "triu", "true_divide", "trunc",
-    "xlogy",
-}  # fmt: skip
-"""Methods that compute new values of a tensor and that torch also has in place, under a name that ends with ``_``."""
 ONLY_IN_PLACE = {"copy", "fill", "fill_diagonal", "normal", "uniform", "zero"}
 """What people write for methods that a tensor has only in place."""
 OUT_OF_PLACE = IN_PLACE_FORMS | ONLY_IN_PLACE | {

@@ -79,6 +79,8 @@ def _values(run: Run, call: Call) -> Value:
     sizes = call.args[:1] if call.short == "full" else call.args
     takes_size = call.short in TAKE_SIZES
     size = tensors.size_arguments(run, sizes, call.keywords, legacy=False)[0] if takes_size else None
+    if call.short.endswith("_like"):
+        size = tensors.shape_like(call.argument(0, "input"))
     return tensors.fresh(run, call.name, call.origin, size)
 
 
