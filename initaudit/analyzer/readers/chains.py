@@ -171,15 +171,21 @@ def _of_function(project: Project, module: Module, start: int, end: int) -> Iter
 
 def _of_top_level(project: Project, module: Module) -> Iterator[Chain]:
     """The Sequential models that a script or the cells of a notebook build."""
+    run = run_of_top_level(project, module)
+    if run is not None:
+        snippet = run.frame.snippet
+        yield from _of_sequences(run, module, run.frame.names, Origin(snippet, snippet.body[0]))
+
+
+def run_of_top_level(project: Project, module: Module) -> Interpreter | None:
+    """The run of the statements of a script, or of the cells of a notebook, where it comes to its end."""
     run, following = Interpreter(project), Following(re.compile(r"(?!)"))
     run.following = following
     try:
         run_top_level(run, following, module)
     except (OutOfBudgetError, RecursionError):
-        return
-    if run.frames:
-        snippet = run.frame.snippet
-        yield from _of_sequences(run, module, run.frame.names, Origin(snippet, snippet.body[0]))
+        return None
+    return run if run.frames else None
 
 
 def _of_sequences(run: Interpreter, module: Module, held: Mapping[str, Value], origin: Origin) -> Iterator[Chain]:
@@ -189,11 +195,16 @@ def _of_sequences(run: Interpreter, module: Module, held: Mapping[str, Value], o
             layers.forward(run, sequence, [INPUT], origin)
     except (OutOfBudgetError, RecursionError):
         return
+    yield from _chains(run, module.name, None, names_in_sequences(run, held))
+
+
+def names_in_sequences(run: Interpreter, held: Mapping[str, Value]) -> dict[int, str]:
+    """What the modules in the Sequential models of a run are called, by the names that hold these."""
     models = {id(value): name for name, value in reversed(list(held.items()))}
     names: dict[int, str] = {}
     for sequence in sorted(run.sequences, key=lambda each: id(each) not in models):
         _name_children(sequence, models.get(id(sequence), UNNAMED), names)
-    yield from _chains(run, module.name, None, names)
+    return names
 
 
 def _name_children(sequence: Instance, path: str, names: dict[int, str]) -> None:
@@ -293,8 +304,8 @@ def _storage(weight: Instance) -> Storage | None:
 
 
 def _last_write(storage: Storage) -> WriteEvent | None:
-    """The last write of all of the memory, if it happens on every path on which the memory exists."""
+    """The last write of all of the memory, if it happens on every path on which the memory exists, and leaves it so."""
     events = [event for event in storage.writes if event.part is None]
-    if not events or events[-1].condition not in (TRUE, storage.condition):
+    if not events or storage.changed or events[-1].condition not in (TRUE, storage.condition):
         return None
     return events[-1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from initaudit.activations import Family, lookup
 from initaudit.analyzer import torch_api
@@ -17,6 +17,7 @@ from initaudit.analyzer.matches import groups
 from initaudit.analyzer.programs.graph import is_template
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.chains import names_in_sequences, run_of_top_level
 from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.starts import Start, is_final, start_of
 from initaudit.analyzer.symbolic import modules
@@ -28,12 +29,14 @@ from initaudit.finding import Observer
 from initaudit.subjects.weights import EqualUnits
 from initaudit.timeline import Kind
 
-WRITES_A_CONSTANT = "constant_( ones_( fill_( zeros_( zero_("
+WRITES_A_CONSTANT = "constant_( ones_( fill_( zeros_( zero_( zeros( ones( full( _like( ]="
 MAKES_A_LAYER = "Linear( Conv1d( Conv2d( Conv3d("
 LAYERS = {f"torch.nn.{name}" for name in ("Linear", "Conv1d", "Conv2d", "Conv3d")}
 OF_ELEMENTS = re.compile(r"torch\.nn\.(?:ReLU6?|LeakyReLU|ELU|SELU|CELU|GELU|SiLU|Mish|Softplus|Tanh|Sigmoid|Identity)")
 """Modules that do the same to each element; RReLU and dropout draw, and a softmax mixes."""
 
+Filled = tuple[Registered, Start]
+"""A parameter, and what gives all of its elements the same number."""
 FREEZES = {"requires_grad", "requires_grad_"}
 
 
@@ -58,38 +61,68 @@ def equal_units(file: File) -> Iterator[EqualUnits]:
             yield from _of_class(construction)
 
 
+@reads(EqualUnits, scope=File, words=(WRITES_A_CONSTANT, MAKES_A_LAYER, "Sequential("))
+def equal_units_of_scripts(file: File) -> Iterator[EqualUnits]:
+    """The same of the Sequential models that a script makes and trains."""
+    module = file.module
+    stretches = [module.matches(start, end) for start, end in module.outline.top_level]
+    if any(each.holds("requires_grad") for each in stretches):
+        return
+    run = run_of_top_level(file.project, module)
+    if run is None:
+        return
+    names = names_in_sequences(run, run.frame.names)
+    for layer, reader in (pair for each in run.sequences if each.complete for pair in _neighbours(each.children)):
+        found = _equal(lambda layer, name: _constant(layer, name, names), layer, reader)
+        if found is not None:
+            yield _units(*found, module.name)
+
+
 def _of_class(construction: Construction) -> Iterator[EqualUnits]:
     run, instance = construction.run, construction.instance
     paths = {id(layer): name for name, _, layer in modules.all_modules(run, instance)}
+
+    def constant(layer: Instance, name: str) -> Filled | None:
+        found = _constant(layer, name, paths)
+        return found if found is not None and is_final(construction, found[0]) else None
+
     for layer, reader in (*_in_sequences(construction), *_in_forward(construction)):
-        weight, read = _constant(construction, layer, "weight", paths), _constant(construction, reader, "weight", paths)
-        biased = layer.attributes.get("bias", NONE) != NONE
-        bias = _constant(construction, layer, "bias", paths) if biased else None
-        if weight is None or read is None or (biased and bias is None):
-            continue
-        if weight[0].storage is not read[0].storage and _has_units(weight[0]) and read[0].storage.shape is not None:
-            origin = weight[1][0]
-            yield EqualUnits(
-                observer=Observer.ANALYZER,
-                place=origin.snippet.place(origin.node),
-                model=declaring_class(construction, origin).qualname,
-                parameter=weight[0].name,
-                feeds=read[0].name,
-            )
+        found = _equal(constant, layer, reader)
+        if found is not None:
+            yield _units(*found, declaring_class(construction, found[0][1][0]).qualname)
 
 
-def _constant(
-    construction: Construction, layer: Instance, name: str, paths: dict[int, str]
-) -> tuple[Registered, Start] | None:
-    """A parameter of a layer all of whose elements are known to start, and to stay, the same number."""
+def _equal(
+    constant: Callable[[Instance, str], Filled | None], layer: Instance, reader: Instance
+) -> tuple[Filled, Filled] | None:
+    """The weights of a layer and of the one that reads it, if all units of the layer start equal and are read alike."""
+    weight, read = constant(layer, "weight"), constant(reader, "weight")
+    biased = layer.attributes.get("bias", NONE) != NONE
+    if weight is None or read is None or (biased and constant(layer, "bias") is None):
+        return None
+    apart = weight[0].storage is not read[0].storage and read[0].storage.shape is not None
+    return (weight, read) if apart and _has_units(weight[0]) else None
+
+
+def _units(weight: Filled, read: Filled, model: str) -> EqualUnits:
+    origin = weight[1][0]
+    return EqualUnits(
+        observer=Observer.ANALYZER,
+        place=origin.snippet.place(origin.node),
+        model=model,
+        parameter=weight[0].name,
+        feeds=read[0].name,
+    )
+
+
+def _constant(layer: Instance, name: str, paths: Mapping[int, str]) -> Filled | None:
+    """A parameter of a layer all of whose elements are known to start as the same number."""
     storage = _storage(layer.attributes.get(name, NONE))
     if storage is None or id(layer) not in paths:
         return None
     found = Registered(storage, f"{paths[id(layer)]}.{name}", Kind.PARAMETER, TRUE)
     start = start_of(found)
-    if start is None or start[2] is None or start[2].family != "constant" or not is_final(construction, found):
-        return None
-    return found, start
+    return None if start is None or start[2] is None or start[2].family != "constant" else (found, start)
 
 
 def _storage(value: Value) -> Storage | None:
