@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import re
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from initaudit.analyzer.programs.graph import modules_naming
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.reading import Search
 from initaudit.analyzer.symbolic.values import Storage
+from initaudit.analyzer.syntax.context import own_attribute
 from initaudit.analyzer.syntax.structure import constructed
 from initaudit.analyzer.usage import OBJECT, SUPER, is_factory
 from initaudit.analyzer.writing import may_load, may_write, names_of
@@ -173,7 +175,7 @@ def called_by_others(project: Project, cls: Defined, name: str) -> bool:
         return True
     having = [base for base in project.mro(cls) or () if isinstance(base, Defined) and name in base.definition.members]
     for known in dict.fromkeys((cls, *having)):
-        if any(_is_called(project, module, name) for module in modules_naming(project, known)):
+        if any(is_called_in(project, module, name, cls) for module in modules_naming(project, known)):
             return True
     folder = project.work_folder(cls.module)
     asking = map(project.load, project.find(Search(folder, words=(("hasattr(",), (name,)))))
@@ -181,7 +183,7 @@ def called_by_others(project: Project, cls: Defined, name: str) -> bool:
         return True
     calling = map(project.load, project.find(Search(folder, words=((f"{name}(",), (f".{name}",)))))
     return any(
-        module is not None and _imports_from(project, module, cls.module) and _is_called(project, module, name)
+        module is not None and _imports_from(project, module, cls.module) and is_called_in(project, module, name, cls)
         for module in calling
     )
 
@@ -192,24 +194,65 @@ def _asks_for(module: Module, name: str) -> bool:
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def _is_called(project: Project, module: Module, name: str) -> bool:
-    """Whether a file speaks of a method on an object that is not itself, and not surely a layer of torch."""
+def is_called_in(project: Project, module: Module, name: str, cls: Defined) -> bool:
+    """Whether a file speaks of a method on an object that is not itself, and that may be one of a class."""
     for start, end in module.parts_naming(name):
         usage = module.usage_of(start, end)
-        owners = (each.removesuffix(f".{name}") for each in usage.dotted if each.endswith(f".{name}"))
-        if name in usage.texts or any(
-            owner not in (OBJECT, SUPER) and not _is_of_torch(project, module, start, owner) for owner in owners
+        owners = {each.removesuffix(f".{name}") for each in usage.dotted if each.endswith(f".{name}")}
+        if name in usage.texts or not all(
+            owner in (OBJECT, SUPER) or _is_another(project, module, (start, end), owner, cls) for owner in owners
         ):
             return True
     return False
 
 
-def _is_of_torch(project: Project, module: Module, row: int, owner: str) -> bool:
-    """Whether an attribute of an object holds layers of torch alone, by the constructor of the class around a row."""
+def _is_another(project: Project, module: Module, part: tuple[int, int], owner: str, cls: Defined) -> bool:
+    """Whether a name in some rows is known to be a layer of torch, or an object of another class of the project.
+
+    It is an attribute of the class around it, or an element of one, and the constructor says what that holds.
+    """
+    innermost = module.outline.at(part[0])
+    around = innermost if innermost is None or innermost.is_class else innermost.owner
     begin, _, attribute = owner.partition(".")
-    cls = module.outline.at(row) if begin == OBJECT else None
-    held = constructed(project, Defined(module, cls)).get(attribute) if cls is not None and cls.is_class else None
-    return held is not None and held.complete and bool(held.layers) and all(each.cls is None for each in held.layers)
+    names = {attribute} if begin == OBJECT else _walked(module, part, owner)
+    if around is None or not names:
+        return False
+    made = constructed(project, Defined(module, around))
+    held = [made.get(each) for each in names]
+    return all(
+        each is not None
+        and each.complete
+        and bool(each.layers)
+        and all(layer.cls is None or not _are_related(project, layer.cls, cls) for layer in each.layers)
+        for each in held
+    )
+
+
+def _walked(module: Module, part: tuple[int, int], name: str) -> set[str]:
+    """The attributes whose elements a variable stands for, one after another; none if it may be something else too."""
+    snippet = module.quiet_snippet(*part)
+    found, loops = set[str](), 0
+    inside = list(snippet.nodes) if snippet is not None else []
+    for node in inside:
+        match node:
+            case (
+                ast.For(target=ast.Name(id=bound), iter=walked)
+                | ast.comprehension(target=ast.Name(id=bound), iter=walked)
+            ) if bound == name:
+                if isinstance(walked, ast.Call) and isinstance(walked.func, ast.Attribute) and not walked.args:
+                    walked = walked.func.value if walked.func.attr in ("values", "children") else walked
+                found.add(own_attribute(walked) or "")
+                loops += 1
+    bindings = sum(
+        isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Store) for each in inside
+    )
+    bindings += sum(isinstance(each, ast.arg) and each.arg == name for each in inside)
+    return found if bindings == loops and "" not in found else set()
+
+
+def _are_related(project: Project, one: Defined, other: Defined) -> bool:
+    """Whether a class is another one, or one of the two inherits from the other."""
+    return one == other or other in (project.mro(one) or ()) or one in (project.mro(other) or ())
 
 
 def _imports_from(project: Project, module: Module, source: Module) -> bool:

@@ -6,10 +6,12 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.raw_tensors import in_optimizer
-from initaudit.analyzer.snippets import begin, dotted, end
-from initaudit.analyzer.syntax.context import Context, method, own_attribute, stretches
+from initaudit.analyzer.snippets import FunctionNode, begin, dotted, end
+from initaudit.analyzer.syntax.context import Context, function_context, method, own_attribute, stretches
+from initaudit.analyzer.syntax.functions import own_nodes
 from initaudit.subjects.registration import MovedParameter
 
 PARAMETER = "torch.nn.Parameter"
@@ -137,6 +139,64 @@ def moved_variables(context: Context) -> Iterator[MovedParameter]:
                     certain=moved.certain,
                     trained=context.snippet.place(trained),
                 )
+
+
+@reads(MovedParameter, scope=Context, words=("Parameter(", "return"))
+def moved_by_helpers(context: Context) -> Iterator[MovedParameter]:
+    """The same in a function whose result the constructor of a module gives to an attribute."""
+    inside = [node for node in context.walk() if isinstance(node, ast.FunctionDef)]
+    for helper in [context.function, *inside] if context.function is not None else ():
+        moving = [(outcome, moved) for outcome in _returned(helper) if (moved := moved_from(context, outcome))]
+        found = next(_given_to(context, helper), None) if moving else None
+        for outcome, moved in moving if found is not None else ():
+            if found is not None and _is_call_of(context, moved.made, PARAMETER):
+                yield MovedParameter(
+                    place=context.snippet.place(outcome),
+                    target=found[0],
+                    made=context.snippet.source(moved.made),
+                    how=moved.how,
+                    certain=moved.certain,
+                    model=found[1].qualname,
+                )
+
+
+def _returned(helper: FunctionNode) -> Iterator[ast.expr]:
+    """The expressions that a function returns; of a variable what it is given, if that happens once."""
+    inside = list(own_nodes(helper))
+    for node in inside:
+        match node:
+            case ast.Return(value=ast.Name(id=name)):
+                stored = [each for each in inside if isinstance(each, ast.Name) and each.id == name]
+                given = [each for each in inside if isinstance(each, ast.Assign) and name in map(dotted, each.targets)]
+                if len(given) == 1 == sum(isinstance(each.ctx, ast.Store) for each in stored):
+                    yield from _outcomes(given[0].value)
+            case ast.Return(value=ast.expr() as value):
+                yield from _outcomes(value)
+            case _:
+                pass
+
+
+def _given_to(context: Context, helper: FunctionNode) -> Iterator[tuple[str, Defined]]:
+    """The attributes of modules that a constructor gives what a function returns, each with its class."""
+    project, module = context.project, context.module
+    is_method = helper is context.function and context.cls is not None
+    if context.cls is not None:
+        classes = [context.cls]
+    else:
+        named = (each for each in module.outline.classes() if helper.name in module.usage(each).called)
+        classes = [Defined(module, each) for each in named]
+    for cls in classes:
+        found = project.method(cls, "__init__") if project.is_module_class(cls) else None
+        constructor = function_context(project, found) if isinstance(found, Defined) else None
+        for node in constructor.walk() if constructor is not None else ():
+            match node:
+                case ast.Assign(targets=[ast.Attribute() as target], value=ast.Call(func=called)):
+                    name, own = own_attribute(target), own_attribute(called)
+                    calls = own == helper.name if is_method else dotted(called) == helper.name
+                    if name and constructor and calls and not _is_taken_up(constructor, target, name):
+                        yield f"self.{name}", cls
+                case _:
+                    pass
 
 
 def _constructs(context: Context) -> bool:

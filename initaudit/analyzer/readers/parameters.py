@@ -30,6 +30,7 @@ from initaudit.analyzer.programs.methods import (
     callers,
     configured,
     forgotten_initializers,
+    is_called_in,
     run_by_forward,
 )
 from initaudit.analyzer.programs.passed import passes_integer
@@ -359,14 +360,13 @@ def _used_later(
             return f"{method.definition.name} writes it when the module is used"
         for caller in callers(construction, method):
             name = caller.definition.name
-            if _calls(program, name) if program is not None else called_by_others(project, cls, name):
+            if (
+                is_called_in(project, program, name, cls)
+                if program is not None
+                else called_by_others(project, cls, name)
+            ):
                 return f"{method.definition.name} is called by others"
     return "the configuration of its framework speaks of it" if configured(construction, entry) else None
-
-
-def _calls(program: Module, name: str) -> bool:
-    """Whether a file calls a method of this name."""
-    return any(each.endswith(f".{name}") for usage in program.usages(name) for each in usage.called)
 
 
 def _written_at_once(construction: Construction, by: str) -> Iterator[NotRestored]:
