@@ -14,7 +14,8 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
     ## What it does
     Reports a walk over a whole model (`self.modules()`, `net.apply(init)`) that sets all weights of its linear or
     convolutional layers to one number; a normal draw with standard deviation 0 counts. It also reports a parameter that
-    is created with `torch.ones(...)` or another constant and multiplies the input of its class.
+    is created with `torch.ones(...)` or another constant and multiplies the input of its class, and two trained matrices
+    without a module that are both constant, if one multiplies what the other gives.
 
     ## Why is this bad?
     All units of a layer start identical, get the same gradient and stay identical: the layer has the capacity of one

@@ -13,7 +13,8 @@ class UninitializedTensor(Rule[RawTensor]):
     """
     ## What it does
     Reports `self.scale = torch.empty(n)` if the forward pass reads it, and an uninitialized variable that is trained: it is
-    passed to an optimizer or requires a gradient, and is used in an expression.
+    passed to an optimizer or requires a gradient, and is used in an expression. An uninitialized state that a recurrent layer
+    of torch is given is reported too.
 
     ## Why is this bad?
     The tensor holds whatever was in memory: often zeros, sometimes 1e38 or NaN. Because it is not a parameter,

@@ -47,7 +47,7 @@ def raw_attributes(scope: Class) -> Iterator[RawTensor]:
     for statement in context.function.body:
         match statement:
             case ast.Assign(targets=[target], value=value) if (name := own_attribute(target)) is not None:
-                allocation = _allocation(context, value)
+                allocation = raw_allocation(context, value)
             case _:
                 continue
         if allocation is None or allocation[1] == "torch.nn.Parameter":
@@ -56,7 +56,7 @@ def raw_attributes(scope: Class) -> Iterator[RawTensor]:
         uses = [(method, node) for method, node in uses if node is not target]
         reads_it = [(method, node) for method, node in uses if _is_read(method, node)]
         forward = [(m, n) for m, n in reads_it if m.function is not None and m.function.name == "forward"]
-        if not forward or any(not _is_harmless(method, node) for method, node in uses) or _written_outside(scope, name):
+        if not forward or any(not is_harmless(method, node) for method, node in uses) or _written_outside(scope, name):
             continue
         method, node = forward[0]
         yield RawTensor(
@@ -77,7 +77,7 @@ def raw_variables(context: Context) -> Iterator[RawTensor]:
     for statement in _simple(body):
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                allocation = _allocation(context, value)
+                allocation = raw_allocation(context, value)
             case _:
                 continue
         if allocation is None:
@@ -91,7 +91,7 @@ def raw_variables(context: Context) -> Iterator[RawTensor]:
         trained = bool(optimized) or any(_is_step(where, node) for where, node in uses)
         recorded = _requires_grad(value)
         read = [(where, node) for where, node in uses if _is_read(where, node)]
-        harmless = (_is_harmless(where, node) or _is_step(where, node) or node in optimized for where, node in uses)
+        harmless = (is_harmless(where, node) or _is_step(where, node) or node in optimized for where, node in uses)
         if (trained or recorded) and read and all(harmless):
             where, first = read[0]
             yield RawTensor(
@@ -140,7 +140,7 @@ def _simple(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
             yield statement
 
 
-def _allocation(context: Context, value: ast.expr) -> tuple[str, str | None] | None:
+def raw_allocation(context: Context, value: ast.expr) -> tuple[str, str | None] | None:
     """The canonical name of what allocates raw memory, and of what wraps it, if an expression is nothing else."""
     wrapper: str | None = None
     while isinstance(value, ast.Call):
@@ -211,7 +211,7 @@ def _is_zero(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value == 0
 
 
-def _is_harmless(context: Context, node: ast.AST) -> bool:
+def is_harmless(context: Context, node: ast.AST) -> bool:
     """Whether a use of a tensor can write nothing to it."""
     if not isinstance(getattr(node, "ctx", None), ast.Load):
         return False
