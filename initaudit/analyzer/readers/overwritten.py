@@ -19,6 +19,7 @@ from initaudit.analyzer.syntax.context import (
     own_attribute,
     own_attributes,
 )
+from initaudit.analyzer.syntax.filling import zeroes_its_argument
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed
 from initaudit.analyzer.syntax.walks import Walk, applied, walked, writes, written
@@ -176,9 +177,9 @@ def overwritten_in_loops(context: Context) -> Iterator[Overwritten]:
 
 
 def _writes_constants(context: Context) -> bool:
-    """Whether some constructor of the file calls what writes a constant."""
-    found = scopes_holding(context.module, WRITING)
-    return any(scope.definition is not None and scope.definition.name == "__init__" for scope in found)
+    """Whether some constructor of the file, or a function that this one names, calls what writes a constant."""
+    scopes = (scope.definition for scope in scopes_holding(context.module, WRITING))
+    return any(each is not None and (each.name == "__init__" or context.holds(f"{each.name}(")) for each in scopes)
 
 
 def _walking(context: Context, statement: ast.stmt) -> ast.stmt:
@@ -300,6 +301,8 @@ class _Again:
                         | ast.AnnAssign(target=target, value=ast.Call() as call)
                     ) if _is_pretrained(context, call):
                         yield from self._backbone(context, call, own_attribute(target))
+                    case ast.Assign(targets=[target], value=value):
+                        yield from self._zeroed(context, value, own_attribute(target))
 
     def _pretrained(self, context: Context, statement: ast.Assign, name: str | None) -> Iterator[Overwritten]:
         """A table of given vectors, which is drawn anew."""
@@ -315,6 +318,27 @@ class _Again:
                 model=context.cls.qualname,
                 parameter=f"{name}.weight",
             )
+
+    def _zeroed(self, context: Context, value: ast.expr, name: str | None) -> Iterator[Overwritten]:
+        """A layer that a function fills with zeros as it is made: ``zero_module(nn.Conv2d(8, 8, 1))``."""
+        for call in nodes(value):
+            if not isinstance(call, ast.Call) or not call.args or not isinstance(call.args[0], ast.Call):
+                continue
+            kind = context.canonical(call.args[0].func) or ""
+            if name is None or context.cls is None or self.mentions(name) or not zeroes_its_argument(context, call):
+                continue
+            layer = Layer(kind, kind)
+            drawn = [write for write in self.meant if write.attribute == "weight" and write.meant_for(context, layer)]
+            if drawn and all(_called(write.node) not in CONSTANTS for write in drawn):
+                yield Overwritten(
+                    observer=Observer.ANALYZER,
+                    place=context.snippet.place(call),
+                    source=context.snippet.source(call),
+                    by=self.source,
+                    again=self.place,
+                    model=context.cls.qualname,
+                    parameter=f"{name}.weight",
+                )
 
     def _backbone(self, context: Context, call: ast.Call, name: str | None) -> Iterator[Overwritten]:
         """A model of a library with its trained weights, which are drawn anew."""
