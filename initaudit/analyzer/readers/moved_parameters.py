@@ -20,6 +20,8 @@ TYPES = {"half", "bfloat16", "double"}
 VIEWS = {"clone", "expand", "flatten", "permute", "repeat", "reshape", "squeeze", "t", "transpose", "unsqueeze", "view"}
 KEEPS = {"requires_grad_", "share_memory_"}
 """Methods that return the same object."""
+STAYS = {"to", "cpu", "float"}
+"""Methods that may return the same tensor, by what they are asked for, and where a parameter is made."""
 DEFAULT_TYPES = {"torch.float", "torch.float32", "torch.get_default_dtype"}
 OTHER_TYPES = {f"torch.{name}" for name in ("float16", "half", "bfloat16", "float64", "double")}
 OPERATORS = {ast.Add: "`+`", ast.Sub: "`-`", ast.Mult: "`*`", ast.Div: "`/`", ast.MatMult: "`@`", ast.Pow: "`**`"}
@@ -262,6 +264,8 @@ def moved_from(context: Context, value: ast.expr) -> Moved | None:
     while not is_trainable(context, value):
         match value:
             case ast.Call(func=ast.Attribute(attr=name, value=inner)) if context.resolve(value.func) is None:
+                if name not in KEEPS | VIEWS | DEVICES | TYPES | STAYS:
+                    return None  # a detached value is no parameter on purpose
                 if name not in KEEPS:
                     changes = name in VIEWS or _moves(context, name, value)
                     if changes is not False:
