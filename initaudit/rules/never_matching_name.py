@@ -124,9 +124,11 @@ class NeverMatchingName(Rule[NameTest]):
             evidence = f"its own attributes are {names}"
         elif subject.whole:
             missing = f"is named `{subject.part}`: their names are as `{subject.part}.weight`; test how the name starts"
+        elif subject.near is not None:
+            missing = f"has `{subject.part}` in its name; did you mean `{subject.near}`?"
         yield self.finding(
             subject.place,
             f"no parameter of `{subject.model}` {missing}",
             evidence=[Evidence(subject.observer, evidence)],
-            severity=Severity.NOTE if subject.others_pass else None,
+            severity=Severity.NOTE if subject.others_pass and subject.near is None else None,
         )

@@ -42,8 +42,8 @@ class NameTest(Fact, frozen=True, kw_only=True):
     """A test for a part of a parameter's name, before it is initialized, that no name of ``model`` passes.
 
     ``whole`` says that the test asks for ``part`` as the whole name, ``others_pass`` that the same loop may do
-    something to other parameters. ``known`` are the parts that names of the model can have beside those of torch's
-    layers.
+    something to other parameters. ``near`` is a name that is written almost like ``part``. ``known`` are the parts that
+    names of the model can have beside those of torch's layers.
     """
 
     observer: Observer
@@ -53,6 +53,7 @@ class NameTest(Fact, frozen=True, kw_only=True):
     model: str
     others_pass: bool
     whole: bool = False
+    near: str | None = None
     known: tuple[str, ...] = ()
 
 

@@ -9,6 +9,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import alternatives
 from initaudit.analyzer.syntax.context import Context, in_order, initializes
+from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import TENSORS, Names, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.structure import all_below
@@ -106,13 +107,14 @@ def _tests(test: ast.expr) -> Iterator[ast.expr]:
 
 
 def _always_text(context: Context, test: ast.expr) -> Iterator[ConstantTest]:
-    """``"conv" or "header" in name``: a text that is not empty is true."""
+    """``"conv" or "header" in name``, ``isinstance(m, nn.Linear) or "norm"``: a text that is not empty is true."""
     if not isinstance(test, ast.BoolOp):
         return
     texts = [value for value in test.values if isinstance(value, ast.Constant) and isinstance(value.value, str)]
     compared = [value for value in test.values if isinstance(value, ast.Compare)]
     alone = len(texts) == len(test.values)
-    if not texts or not (compared or alone) or any(not text.value for text in texts):
+    by_type = isinstance(test.op, ast.Or) and any(last_name(each.func) == "isinstance" for each in _calls(test.values))
+    if not texts or not (compared or alone or by_type) or any(not text.value for text in texts):
         return
     always = alone or isinstance(test.op, ast.Or)
     yield ConstantTest(
@@ -122,6 +124,10 @@ def _always_text(context: Context, test: ast.expr) -> Iterator[ConstantTest]:
         why=f"`{context.snippet.source(texts[0])}` alone is true",
         fixed=_each_compared(context, test, compared),
     )
+
+
+def _calls(values: Sequence[ast.expr]) -> list[ast.Call]:
+    return [each for each in values if isinstance(each, ast.Call)]
 
 
 def _two_values(context: Context, test: ast.expr) -> Iterator[ConstantTest]:

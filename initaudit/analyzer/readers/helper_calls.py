@@ -13,13 +13,14 @@ from initaudit.analyzer.syntax.context import Context, first_parameter, function
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.subjects.lost_writes import HelperCall
 
-NAMES = ("init", "normal", "xavier", "kaiming")
+NAMES = ("init", "normal", "xavier", "kaiming", "ortho")
 """What stands in the name of a helper that initializes."""
 OF_MODULES = ("weight", "bias")
 """Attributes that no tensor has."""
+NAMED_SO = "init*( init_( normal_*( xavier*( kaiming*( ortho*( ortho_("
 
 
-@reads(HelperCall, scope=Context, words=("init*( normal_*( xavier*( kaiming*(", "(weight) (bias) (self)"))
+@reads(HelperCall, scope=Context, words=(NAMED_SO, "(weight) (bias) (self)"))
 def helper_calls(context: Context) -> Iterator[HelperCall]:
     """Calls that give a parameter to a helper that does nothing unless it is given a module."""
     for call in context.calls():
@@ -61,6 +62,8 @@ def _guards(helper: Context, body: list[ast.stmt], name: str) -> list[str] | Non
     for statement in body:
         match statement:
             case ast.Expr(value=ast.Constant()) | ast.Pass() | ast.Assert() | ast.Return(value=None):
+                continue
+            case ast.Return(value=ast.Name(id=returned)) if returned == name:
                 continue
             case ast.If(test=test, body=then, orelse=otherwise):
                 if (guard := _requires_module(helper, test, name)) is not None:

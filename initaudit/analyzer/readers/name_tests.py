@@ -7,6 +7,8 @@ name that is not spelled out makes the names unknown.
 from __future__ import annotations
 
 import ast
+import difflib
+import re
 from collections.abc import Iterable, Iterator
 
 from initaudit.analyzer import torch_api
@@ -25,6 +27,10 @@ ADDS_NAMES = {"setattr", "__setattr__", "add_module", "register_module", "Module
 """What may give a module names that are not attributes in its source."""
 GIVE_PARAMETERS = {"Parameter", "UninitializedParameter", "register_parameter", "setattr", "__setattr__"}
 """What may give a module a parameter of its own."""
+
+
+SHORTEST, ALIKE = 5, 0.86
+"""How many letters a name has at least that is held to be mistyped, and how alike it is to the one that was meant."""
 
 
 def _of_layer(kind: str) -> frozenset[str]:
@@ -77,12 +83,13 @@ def _of_loop(
 
     ``shown`` is the class of the model, if a condition around the loop tells.
     """
-    tests = [
-        (test, part)
+    asked = [
+        (branch.test, test, part)
         for branch in ast.walk(loop)
         if isinstance(branch, ast.If) and initializes(branch.body, element)
         for test, part in parts_asked_for(branch.test, name)
     ]
+    tests = [(test, part) for _, test, part in asked]
     if not tests:
         return
     itself = isinstance(model, ast.Name) and model.id == "self"
@@ -101,6 +108,9 @@ def _of_loop(
         for (_, part), only in zip(tests, whole, strict=True)
     ]
     fulfilled = {test for (test, _), possible in zip(tests, passed, strict=True) if possible}
+    never = [_fails_with(branch, test) for (branch, test, _) in asked if test not in fulfilled]
+    never = [each for each in never if each is not None]
+    others_pass = any(branch not in never for (branch, _, _), possible in zip(asked, passed, strict=True) if possible)
     seen: set[ast.expr] = set()
     for (test, part), only in zip(tests, whole, strict=True):
         if test not in fulfilled and test not in seen:
@@ -112,11 +122,28 @@ def _of_loop(
                 part=part,
                 whole=only,
                 model=context.snippet.source(model),
-                others_pass=any(passed),
+                others_pass=others_pass,
+                near=_near(part, names or frozenset()),
                 known=tuple(
                     sorted(first or () if only and "." in part else (names or frozenset()) - OF_TORCH - OF_PLAIN)
                 ),
             )
+
+
+def _fails_with(condition: ast.expr, test: ast.expr) -> ast.expr | None:
+    """A condition that cannot hold where one of its tests fails."""
+    joined = isinstance(condition, ast.BoolOp) and isinstance(condition.op, ast.And) and test in condition.values
+    return condition if condition is test or joined else None
+
+
+def _near(part: str, names: frozenset[str]) -> str | None:
+    """The name that somebody who mistyped a part of it has meant; names that differ in numbers alone are others."""
+    letters = {re.sub(r"\d", "", name[: len(part) + 1]): name for name in sorted(names)}
+    asked = re.sub(r"\d", "", part)
+    if "." in part or len(asked) < SHORTEST or asked in letters:
+        return None
+    found = difflib.get_close_matches(asked, letters, n=1, cutoff=ALIKE)
+    return letters[found[0]] if found else None
 
 
 def _all_nested(context: Context, model: ast.expr) -> bool:

@@ -14,7 +14,7 @@ from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.naming import blocks
 from initaudit.subjects.module_tests import TypeTest
 
-WALKS = "modules( children( apply( ._modules"
+WALKS = "modules( children( apply( ._modules Sequential( ModuleList("
 
 
 @reads(

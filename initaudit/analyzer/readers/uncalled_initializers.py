@@ -142,9 +142,13 @@ def _is_forgotten_reset(calls: Calls, cls: Defined) -> bool:
 
 
 def _initializes(context: Context, function: FunctionNode) -> bool:
-    """Whether a function draws or sets parameters of the object, or of what it is given, and does little else."""
-    given = "self" if context.cls is not None else first_parameter(context)
-    return given is not None and _draws(context, function, given)
+    """Whether a function draws or sets parameters of the object, or of what it is given, and does little else.
+
+    A method that is called after initialization may be meant for ``apply``.
+    """
+    given = first_parameter(context) if context.cls is None or "init" in function.name else None
+    whole = context.cls is not None and _draws(context, function, "self")
+    return whole or (given is not None and _draws(context, function, given))
 
 
 def _makes_layer(context: Context, value: ast.expr) -> bool:
