@@ -1,14 +1,16 @@
-"""Inputs that names and docstrings of a forward tell: shapes, graphs, and ids that are looked up."""
+"""Inputs that names and docstrings of a forward tell: shapes, graphs, times, labels, and ids that are looked up."""
 
 from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
+from initaudit.probe.arguments import integers_given
 from initaudit.probe.given import Inputs
 
 SHAPE = re.compile(r"[(\[]\s*([A-Za-z_*]\w*)\s*((?:,\s*\w+\s*)+),?\s*[)\]]")
@@ -24,8 +26,20 @@ GRAPHS = frozenset({"batch", "batch_index", "graph_ids"})
 NODES, DEGREE, MANY = 4, 4, 4
 """Nodes for each sample that is asked for, edges for each node, and graphs."""
 IDS = re.compile(r"ids?|idx|index|indices|tokens?|users?|items?|words?|categor\w*|src|tgt|input_ids")
+TIMES = re.compile(r"ts?|times?|time_?steps?|steps?|noise_levels?|sigmas?")
+LAST = 1000
+"""The number of steps of a diffusion."""
+ADJACENCY = re.compile(r"a|a_hat|adj|adj_\w+|adjacency\w*|laplacian")
+LABELS = re.compile(r"y|labels?|targets?|class_(ids?|labels?)|classes|conds?")
+COUNTED = re.compile(r"(num|n|nb)_(class(es)?|labels|cond)|n_?class(es)?|num_class|label_dim|cond_dim|y_dim")
+"""Arguments of a constructor for the number of labels."""
+SIZED = re.compile(r"dim|size|feat|chan|width|latent|noise|obs|state|(^|_)in(put)?(_|$)|^n?z$|^n_?in$|^d$")
+"""Arguments of a constructor that may be the size of an input."""
+MANY_FEATURES = 65536
+"""Size from which on an argument is no number of features."""
 
 Maker = Callable[[int], Inputs]
+Kind = Callable[[int], torch.Tensor]
 
 
 def required(model: torch.nn.Module) -> list[str]:
@@ -58,6 +72,82 @@ def several(model: torch.nn.Module, widths: list[int], rows: int) -> Iterator[Ma
     parts = [re.split(r"_", name.lower()) for name in names]
     if 1 < len(names) <= tables and all(any(IDS.fullmatch(part) for part in each) for each in parts):
         yield from (functools.partial(_ids, len(names), size, rows) for size in ((), (8,)))
+
+
+def sizes_given(model: torch.nn.Module) -> list[int]:
+    """Return the sizes that the constructor was given, by the names of its arguments."""
+    given = integers_given(model) or {}
+    return [
+        size
+        for name, sizes in given.items()
+        if SIZED.search(name)
+        for size in sorted(sizes)
+        if 1 < size < MANY_FEATURES
+    ]
+
+
+def named(model: torch.nn.Module, makers: Sequence[Maker], rows: int) -> Iterator[Maker]:
+    """Yield inputs for a forward that needs more than one, each by its name; ``makers`` are for all of other names."""
+    names = required(model)
+    kinds = [_kinds(name, model, rows) for name in names]
+    if all(kinds):
+        for chosen in itertools.product(*kinds):
+            yield functools.partial(_each, chosen)
+        return
+    for make in makers:
+        for chosen in itertools.product(*(kind or [functools.partial(_made, make)] for kind in kinds)):
+            yield functools.partial(_each, chosen)
+
+
+def _kinds(name: str, model: torch.nn.Module, rows: int) -> list[Kind]:
+    """What a name tells of an input: a time for each sample, a matrix over all of them, a label, or a vector."""
+    name = name.lower()
+    given = {argument.lower(): sizes for argument, sizes in (integers_given(model) or {}).items()}
+    if TIMES.fullmatch(name):
+        tables = any(isinstance(one, torch.nn.Embedding) for one in model.modules())
+        return [functools.partial(_integers, rows if tables else LAST), torch.rand, _column]
+    if ADJACENCY.fullmatch(name):
+        return [_adjacency]
+    if LABELS.fullmatch(name):
+        counts = [size for argument, sizes in given.items() if COUNTED.fullmatch(argument) for size in sorted(sizes)]
+        one_hot = [functools.partial(_one_hot, count) for count in counts]
+        return [functools.partial(_integers, min([rows, *counts] if rows > 2 else counts, default=2)), *one_hot]
+    after = re.compile(rf"(n|num|dim|d)_{re.escape(name)}s?|{re.escape(name)}s?_(dim|dims|size|features|channels|n|d)")
+    widths = [size for argument, sizes in given.items() if after.fullmatch(argument) for size in sorted(sizes)]
+    return [functools.partial(_vectors, width) for width in widths]
+
+
+def _each(kinds: Sequence[Kind], batch: int) -> Inputs:
+    return tuple(kind(batch) for kind in kinds), {}
+
+
+def _made(make: Maker, batch: int) -> torch.Tensor:
+    made: torch.Tensor = make(batch)[0][0]
+    return made
+
+
+def _integers(below: int, batch: int) -> torch.Tensor:
+    return torch.randint(0, below, (batch,))
+
+
+def _column(batch: int) -> torch.Tensor:
+    return torch.rand(batch, 1)
+
+
+def _one_hot(count: int, batch: int) -> torch.Tensor:
+    return torch.nn.functional.one_hot(_integers(count, batch), count).to(torch.get_default_dtype())
+
+
+def _vectors(width: int, batch: int) -> torch.Tensor:
+    return torch.randn(batch, width)
+
+
+def _adjacency(batch: int) -> torch.Tensor:
+    """Random edges in both directions and to oneself, normalized by the degrees of both ends."""
+    edges = torch.rand(batch, batch) < DEGREE / batch
+    matrix = (edges | edges.T | torch.eye(batch, dtype=torch.bool)).to(torch.get_default_dtype())
+    degrees = matrix.sum(dim=0).rsqrt()
+    return matrix * degrees * degrees[:, None]
 
 
 def _shapes(text: str, names: list[str], model: torch.nn.Module) -> list[tuple[int, ...]]:

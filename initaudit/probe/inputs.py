@@ -11,8 +11,9 @@ from typing import Any
 import torch
 
 from initaudit.probe.configured import configured
+from initaudit.probe.declarations import is_torch
 from initaudit.probe.given import Inputs, given_by, moved
-from initaudit.probe.guesses import documented, several
+from initaudit.probe.guesses import documented, named, several, sizes_given
 from initaudit.probe.poison import seed_everything
 from initaudit.probe.propagate import forwarded, measurable
 from initaudit.probe.readable import shape_of
@@ -22,10 +23,11 @@ from initaudit.probe.words import describe
 
 BATCH = 32
 FEW = 2
-TRIES = 12
-"""Inputs that are tried."""
 """Samples to find out with what a model takes."""
+TRIES = 12
+"""Inputs that are tried of each kind."""
 CONVOLUTIONS = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
+TRANSPOSED = (torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d, torch.nn.ConvTranspose3d)
 SIDES = {1: (256,), 2: (64, 224, 32, 28), 3: (16, 32)}
 """Usual sides of what a convolution of so many dimensions is given."""
 
@@ -59,10 +61,15 @@ def _inferred(model: torch.nn.Module, dtype: str | None) -> Inputs | None:
     if said is not None:
         return said
     rows = _fewest_rows(model)
+    by_layers = [*itertools.islice(_makers(model, dtype), TRIES), *itertools.islice(_told(model, dtype), TRIES)]
     missing = missing_input(model, ((None,), {}))
     if missing is not None:
         widths = [one.in_features for one in model.modules() if isinstance(one, torch.nn.Linear)]
-        makers = [*documented(model, rows), *several(model, list(dict.fromkeys(widths))[:TRIES], rows)]
+        makers = [
+            *documented(model, rows),
+            *several(model, list(dict.fromkeys(widths))[:TRIES], rows),
+            *itertools.islice(named(model, by_layers, rows), 2 * TRIES),
+        ]
         try:
             found = _first_that_runs(model, makers)
         except TargetError:
@@ -70,7 +77,7 @@ def _inferred(model: torch.nn.Module, dtype: str | None) -> Inputs | None:
         if found is None:
             raise TargetError(missing)
         return found
-    makers = [*documented(model, rows), *itertools.islice(_makers(model, dtype), TRIES)]
+    makers = [*documented(model, rows), *by_layers]
     return _first_that_runs(model, makers) if makers else None
 
 
@@ -89,12 +96,24 @@ def _makers(model: torch.nn.Module, dtype: str | None) -> Iterator[Callable[[int
             sizes, kind, below = [(8, module.input_size)], dtype, 2
         elif isinstance(module, CONVOLUTIONS):
             sizes, kind, below = _image_sizes(model, module), dtype, 2
+        elif isinstance(module, TRANSPOSED):
+            channels, sides = module.in_channels, len(module.kernel_size)
+            sizes, kind, below = [(channels,), (channels, *(1,) * sides), (channels, *(4,) * sides)], dtype, 2
         else:
             continue
         for size in sizes:
             if (kind, size) not in listed:
                 listed.add((kind, size))
                 yield functools.partial(_sized, size, kind, below)
+
+
+def _told(model: torch.nn.Module, dtype: str | None) -> Iterator[Callable[[int], Inputs]]:
+    """What matrices of layers of one's own tell of an input, and then the sizes that the constructor was given."""
+    own = (one for module in model.modules() if not is_torch(type(module)) for one in module.parameters(recurse=False))
+    widths = [width for matrix in own if matrix.dim() == 2 for width in matrix.shape]
+    for width in dict.fromkeys([*widths, *sizes_given(model)]):
+        for size in ((width,), (8, width)):
+            yield functools.partial(_sized, size, dtype, 2)
 
 
 def missing_input(model: torch.nn.Module, given: Inputs) -> str | None:

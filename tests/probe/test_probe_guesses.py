@@ -1,4 +1,4 @@
-"""Inputs by docstrings, by the edges of a graph and by ids."""
+"""Inputs by docstrings, by the edges of a graph, by ids, and by what names of inputs and arguments tell."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from initaudit.probe import Target, TargetError
+from initaudit.probe.arguments import arguments_noted
 from initaudit.probe.inputs import BATCH, inputs_for
 
 
@@ -123,3 +124,116 @@ def test_ids_are_below_the_rows_of_every_table() -> None:
 def test_an_input_that_no_name_tells_is_asked_for() -> None:
     with pytest.raises(TargetError, match="also `mask`"):
         given(Masked())
+
+
+class Denoiser(nn.Module):
+    """Takes an image, and a time that only some forms of fit."""
+
+    def __init__(self, fits: Callable[[torch.Tensor], bool]) -> None:
+        super().__init__()
+        self.conv, self.fits = nn.Conv2d(3, 3, 3, padding=1), fits
+
+    def forward(self, x: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+        if not self.fits(timesteps):
+            raise ValueError
+        return self.conv(x) + timesteps.view(-1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "fits",
+    [
+        lambda t: t.dtype is torch.int64 and t.dim() == 1,
+        lambda t: t.is_floating_point() and t.dim() == 1,
+        lambda t: t.is_floating_point() and t.shape[1:] == (1,),
+    ],
+)
+def test_a_time_is_a_number_for_each_sample(fits: Callable[[torch.Tensor], bool]) -> None:
+    x, t = given(Denoiser(fits))
+    assert x.shape[:2] == (BATCH, 3) and t.shape[0] == BATCH and fits(t)
+
+
+def test_a_time_that_is_looked_up_is_below_the_rows_of_its_table() -> None:
+    class Looked(Denoiser):
+        def __init__(self) -> None:
+            super().__init__(lambda t: True)
+            self.table = nn.Embedding(50, 1)
+
+        def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+            return super().forward(x, self.table(t))
+
+    assert int(given(Looked())[1].max()) < 50
+
+
+class Convolved(nn.Module):
+    """A layer of a graph network, whose adjacency matrix is dense."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(inputs, outputs))
+
+    def forward(self, x: torch.Tensor, adj: torch.Tensor) -> torch.Tensor:
+        return adj @ (x @ self.weight)
+
+
+def test_an_adjacency_matrix_is_square_and_its_nodes_are_no_batch(observe: Callable[..., Any]) -> None:
+    x, adjacency = given(Convolved(6, 4))
+    assert x.shape == (BATCH, 6) and adjacency.shape == (BATCH, BATCH)
+    assert bool((adjacency >= 0).all()) and torch.equal(adjacency, adjacency.T)
+    signal = observe(lambda: Convolved(6, 4)).observation.signal
+    assert signal is not None and signal.batch is None
+
+
+class Critic(nn.Module):
+    def __init__(self, state_dim: int, action_dim: int) -> None:
+        super().__init__()
+        self.one = nn.Linear(state_dim + action_dim, 8)
+
+    def forward(self, state: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        return self.one(torch.cat([state, action], -1))
+
+
+class Conditioned(nn.Module):
+    def __init__(self, latent: int, num_classes: int) -> None:
+        super().__init__()
+        self.one = nn.Linear(latent + num_classes, 8)
+
+    def forward(self, z: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return self.one(torch.cat([z, torch.nn.functional.one_hot(labels, 5)], -1))
+
+
+class Coupled(nn.Module):
+    """Half of its input goes through a layer, so that only the constructor tells the size of the whole."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.one = nn.Linear(dim // 2, dim // 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        a, b = x.chunk(2, -1)
+        return torch.cat([a, b + self.one(a)], -1).view(-1, 10)
+
+
+class Upward(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.ConvTranspose2d(12, 3, 4)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.conv(z.view(-1, 12, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("make", "shapes"),
+    [
+        (lambda: Critic(5, 2), [(5,), (2,)]),
+        (lambda: Conditioned(3, 5), [(3,), ()]),
+        (lambda: Coupled(10), [(10,)]),
+        (Upward, [(12,)]),
+    ],
+)
+def test_sizes_are_those_that_the_constructor_was_given(
+    make: Callable[[], nn.Module], shapes: list[tuple[int, ...]]
+) -> None:
+    with arguments_noted():
+        model = make()
+    assert [tuple(one.shape[1:]) for one in given(model)] == shapes

@@ -125,18 +125,18 @@ def test_an_example_that_a_model_keeps_is_taken() -> None:
     assert found is not None and torch.equal(found[0][0], torch.ones(2, 3))
 
 
-class Timed(nn.Linear):
-    def forward(self, x: torch.Tensor, timestep: torch.Tensor, *, mask: object = None) -> torch.Tensor:
-        return super().forward(x) + timestep
+class Guided(nn.Linear):
+    def forward(self, x: torch.Tensor, guide: torch.Tensor, *, mask: object = None) -> torch.Tensor:
+        return super().forward(x) + guide.flip(7)
 
 
 @pytest.mark.parametrize("sizes", [(), ((4, 3),)])
 def test_an_input_that_is_missing_is_named_with_the_flag_that_gives_it(
     observe: Callable[..., Any], sizes: tuple[tuple[int, ...], ...]
 ) -> None:
-    (reason,) = (one for one in observe(lambda: Timed(3, 3), *sizes).reasons if "timestep" in one)
+    (reason,) = (one for one in observe(lambda: Guided(3, 3), *sizes).reasons if "guide" in one)
     assert reason.endswith(
-        "the forward needs 2 inputs, also `timestep`: give --input-size 2 times, with a --dtype for each, "
+        "the forward needs 2 inputs, also `guide`: give --input-size 2 times, with a --dtype for each, "
         "or --input-data MODULE:FUNCTION"
     )
 
