@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from initaudit.probe.precision import double as double_of
 from initaudit.probe.propagate import Given, common_batch
 from initaudit.probe.readable import has_memory
 
@@ -15,18 +16,19 @@ LONG = 8
 """Numbers from which on a column that is in order is taken for an index that has to be."""
 
 
-def another_batch(given: Given, generator: torch.Generator) -> Given:
+def another_batch(given: Given, generator: torch.Generator, *, double: bool = True) -> Given:
     """Return inputs of a few samples, each column of which is drawn from that column of the given inputs.
 
-    Floats lie between those of two samples, in double precision; integers, and floats of only two values such as a
-    mask's, are those of other samples. Index vectors in order stay as they are. Where inputs share no batch, as those
-    of a graph, a tensor's samples lie along its longest axis, and all are kept.
+    Floats lie between those of two samples, in double precision if asked; integers, and floats of only two values such
+    as a mask's, are those of other samples. Index vectors in order stay as they are. Where inputs share no batch, as
+    those of a graph, a tensor's samples lie along its longest axis, and all are kept.
     """
     batch = common_batch(given)
 
     def another(value: Any) -> Any:
         if isinstance(value, torch.Tensor):
-            return _another(value, batch, generator)
+            drawn = _another(value, batch, generator)
+            return drawn if double else drawn.to(value.dtype)
         if isinstance(value, dict):
             return {key: another(item) for key, item in value.items()}
         return type(value)(map(another, value)) if type(value) in (list, tuple) else value
@@ -38,7 +40,7 @@ def another_batch(given: Given, generator: torch.Generator) -> Given:
 def _another(tensor: torch.Tensor, batch: int | None, generator: torch.Generator) -> torch.Tensor:
     if not has_memory(tensor) or tensor.numel() == 0 or tensor.is_quantized:
         return tensor
-    values = _in_double(tensor.detach())
+    values = double_of(tensor.detach())
     if tensor.dim() == 0:
         return values
     axis, count = 0, min(tensor.shape[0], SAMPLES)
@@ -52,12 +54,6 @@ def _another(tensor: torch.Tensor, batch: int | None, generator: torch.Generator
     else:
         drawn = _of_others(columns, count, generator)
     return drawn.reshape(count, *across.shape[1:]).movedim(0, axis)
-
-
-def _in_double(values: torch.Tensor) -> torch.Tensor:
-    if values.is_complex():
-        return values.to(torch.complex128)
-    return values.double() if values.is_floating_point() else values
 
 
 def _between(columns: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:

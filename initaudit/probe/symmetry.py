@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import torch
 
 from initaudit.finding import Observer
+from initaudit.probe.blame import is_ours
 from initaudit.probe.declarations import is_torch
 from initaudit.probe.poison import Make
 from initaudit.probe.propagate import Given
@@ -32,7 +33,8 @@ class Slice(msgspec.Struct, frozen=True):
         tensor = tensors.get(self.path)
         if tensor is None:
             return None
-        return tensor.detach().movedim(self.axis, 0).reshape(tensor.shape[self.axis], -1)
+        rows = tensor.detach().movedim(self.axis, 0).reshape(tensor.shape[self.axis], -1)
+        return torch.view_as_real(rows).flatten(1) if rows.is_complex() else rows
 
 
 EXAMPLES = 2
@@ -68,12 +70,12 @@ class Candidate:
         """Which units have another one that is the same."""
         return self.classes.bincount()[self.classes] > 1
 
-    def compare(self, tensors: Mapping[str, torch.Tensor], generator: torch.Generator) -> None:
+    def compare(self, tensors: Mapping[str, torch.Tensor], trainee: Trainee) -> None:
         """Tell apart what differs."""
         for part in self.units:
             rows = part.of(tensors)
             if rows is not None:
-                self.classes = refined(self.classes, rows, generator)
+                self.classes = refined(self.classes, rows, trainee.generator, trainee.same)
 
     def feel(self, gradients: Gradients) -> None:
         """Note which units a gradient moves."""
@@ -104,12 +106,20 @@ def stuck(
         and timelines.coverage(name) is Coverage.WRITTEN
         and name not in influenced
     }
-    study = Study(
-        list(_suspects(built, tensors, multiplied)), [name for name, one in tensors.items() if not bool(one.any())]
-    )
-    if not study.open:
+    suspects = list(_suspects(built, tensors, multiplied))
+    zeros = [name for name, one in tensors.items() if not bool(one.any())]
+    if not Study(suspects, zeros).open:
         return
-    trainee = Trainee(make, given, seed)
+    try:
+        yield from _after_training(Study(suspects, zeros), Trainee(make, given, seed), timelines)
+    except Exception as error:  # whatever a forward raises in double precision
+        if is_ours(error):
+            raise
+        again = Study(list(_suspects(built, tensors, multiplied)), zeros)
+        yield from _after_training(again, Trainee(make, given, seed, double=False), timelines)
+
+
+def _after_training(study: Study, trainee: Trainee, timelines: Timelines) -> Sequence[EqualUnits | ZeroFactors]:
     study.learn(trainee)
     left = STEPS
     for _ in range(MOST_STEPS):
@@ -121,11 +131,11 @@ def stuck(
         trainee.scale()
         study.learn(trainee)
     for suspect in study.suspects:
-        suspect.compare(trainee.parameters, trainee.generator)
-        if bool(suspect.twins.any()):
-            yield _equal_units(suspect, timelines)
-    for paths in Zeros(trainee, held, study.stuck).factors(timelines):
-        yield _factors(paths, timelines)
+        suspect.compare(trainee.parameters, trainee)
+    equal = [_equal_units(suspect, timelines) for suspect in study.suspects if bool(suspect.twins.any())]
+    groups = Zeros(trainee, held, study.stuck).factors(timelines)
+    factors = [_factors(paths, timelines, trainee.model) for paths in groups]
+    return [*equal, *factors]
 
 
 class Study:
@@ -151,7 +161,7 @@ class Study:
         """Take in what another batch shows; whether it moves a zero that none has moved before."""
         gradients = trainee.gradients()
         for suspect in self.suspects:
-            suspect.compare(gradients, trainee.generator)
+            suspect.compare(gradients, trainee)
             suspect.feel(gradients)
         known = len(self._moved)
         self._moved.update(name for name in self.zeros if name in gradients and bool(gradients[name].any()))
@@ -240,22 +250,32 @@ class Zeros:
         self.held = held
         self.stuck = stuck
 
-    def factors(self, timelines: Timelines) -> Iterator[Sequence[str]]:
+    def factors(self, timelines: Timelines) -> list[Sequence[str]]:
         """Groups of which each gets a gradient as soon as the others are no longer zero.
+
+        Biases start at zero almost everywhere, so that they count only where nothing else explains what is stuck.
+        """
+        every = self.stuck
+        self.stuck = [name for name in every if not _is_bias(name, self.trainee.model, every)]
+        found = list(self._groups(timelines))
+        self.stuck = every
+        return found or list(self._groups(timelines))
+
+    def _groups(self, timelines: Timelines) -> Iterator[Sequence[str]]:
+        """Groups among those that are stuck.
 
         Both directions count: behind a dead unit, a bias may free what comes after it, and nothing frees the bias.
         """
         kinds = {name: _kind(name, timelines) for name in self.stuck}
         freed = self._freed(kinds)
+        links = {one: {two for two in freed[one] if two != one and one in freed.get(two, ())} for one in freed}
         reported: set[str] = set()
-        for group in _together(
-            {one: {two for two in freed[one] if two != one and one in freed.get(two, ())} for one in freed}, kinds
-        ):
+        for group in _together(links, kinds):
             alike = {kinds[name] for name in group}
             members = [one for one in self.stuck if one in group or (one not in freed and kinds[one] in alike)]
             reported.update(members)
             blocking = self._blocking(members)
-            yield blocking if len(blocking) > 1 else members
+            yield blocking if any(not links.get(one, set()).isdisjoint(blocking) for one in blocking) else members
         yield from self._only_together([name for name in self.stuck if name not in reported], kinds)
 
     def _only_together(self, rest: Sequence[str], kinds: Mapping[str, Kind]) -> Iterator[Sequence[str]]:
@@ -335,22 +355,36 @@ def _together(links: Mapping[str, Container[str]], kinds: Mapping[str, Kind]) ->
         yield group
 
 
-def _factors(paths: Sequence[str], timelines: Timelines) -> ZeroFactors:
+def _factors(paths: Sequence[str], timelines: Timelines, model: torch.nn.Module) -> ZeroFactors:
     declared = [timelines.declared[path] for path in paths]
+
+    def named(chosen: Iterable[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(timelines.declared[path].name for path in chosen))
+
     return ZeroFactors(
         observer=Observer.PROBE,
         place=timelines.written_at(paths[0]),
         model=declared[0].model,
         parameter=declared[0].name,
-        factors=tuple(dict.fromkeys(one.name for one in declared)),
+        factors=named(paths),
         paths=tuple(paths),
-        gains=tuple(dict.fromkeys(timelines.declared[path].name for path in paths if _is_gain(path, timelines))),
+        gains=named(path for path in paths if _is_gain(path, model)),
+        matrices=named(path for path in paths if timelines.tensors[path].dim() > 1),
     )
 
 
-def _is_gain(path: str, timelines: Timelines) -> bool:
-    """Whether a vector multiplies: it is no bias of a weight beside it, with an element for each unit of that."""
-    vector = timelines.tensors[path]
-    owner = path.rpartition(".")[0]
-    beside = (one for name, one in timelines.tensors.items() if name.rpartition(".")[0] == owner and one.dim() > 1)
-    return vector.dim() == 1 and not any(one.shape[0] == len(vector) for one in beside)
+def _is_gain(path: str, model: torch.nn.Module) -> bool:
+    """Whether a vector multiplies: it is no bias."""
+    return model.get_parameter(path).dim() == 1 and not _is_bias(path, model, dict(model.named_parameters()))
+
+
+def _is_bias(path: str, model: torch.nn.Module, among: Container[str]) -> bool:
+    """Whether a vector is a bias: of a layer of torch's, or beside a matrix ``among`` others that has as many units."""
+    prefix, _, name = path.rpartition(".")
+    owner, vector = model.get_submodule(prefix), model.get_parameter(path)
+    if vector.dim() != 1:
+        return False
+    if is_torch(type(owner)):
+        return name.startswith("bias")
+    beside = ((f"{prefix}.{other}".lstrip("."), one) for other, one in owner.named_parameters(recurse=False))
+    return any(other in among and one.dim() > 1 and len(vector) in one.shape for other, one in beside)

@@ -1,15 +1,16 @@
-"""Train for a few steps in float64, to find units that stay equal and parameters that never get a gradient.
+"""Train for a few steps, to find units that stay equal and parameters that never get a gradient.
 
 Units that start the same can differ only by their gradients. So a model is built anew and trained for at least three
 steps, on independent batches and with a random cotangent, with dropout and whatever else it does in training: what has
-the same gradient every time stays the same for good.
+the same gradient every time stays the same for good. That is in double precision, or in the model's own if its forward
+does not run otherwise.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import torch
@@ -17,12 +18,14 @@ import torch
 from initaudit.probe.batches import another_batch
 from initaudit.probe.blame import crossing
 from initaudit.probe.poison import Make, seed_everything
+from initaudit.probe.precision import doubled, in_double
 from initaudit.probe.propagate import Given, differentiated, forwarded, plain_outputs
 from initaudit.probe.readable import has_memory
 from initaudit.probe.watch import tensors_in
 
-SAME = 1e-9
-"""The part of the largest element by which gradients, or parameters, may differ and still be the same."""
+SAME, NEARLY_SAME = 1e-9, 1e-5
+"""The part of the largest element by which gradients, or parameters, may differ and still be the same: in double
+precision, and in single."""
 NOTHING = 1e-12
 """The part of the largest gradient of a model below which another one is rounding."""
 PACE = 0.01
@@ -42,25 +45,32 @@ class UntrainableError(Exception):
 
 
 @crossing
-def _in_precision(make: Make) -> torch.nn.Module:
-    """Return a new model in double precision, which not every kind of tensor has."""
-    return make().double().train()
+def _built(make: Make, *, double: bool) -> torch.nn.Module:
+    """Return a new model, in double precision if asked, which not every kind of tensor has."""
+    model = make().train()
+    return doubled(model) if double else model
 
 
 class Trainee:
-    """A model of its own that is trained from the start that its constructor gave it."""
+    """A model of its own that is trained from the start that its constructor gave it.
 
-    def __init__(self, make: Make, given: Given, seed: int) -> None:
+    ``same`` is the part of the largest element by which what is the same may differ, in the precision of the training.
+    """
+
+    def __init__(self, make: Make, given: Given, seed: int, *, double: bool = True) -> None:
         seed_everything(seed)
-        self.model = _in_precision(make)
+        self.double = double
+        self.same = SAME if double else NEARLY_SAME
+        self.model = _built(make, double=double)
         self.given = given
         self.generator = torch.Generator().manual_seed(seed)
         self.parameters = {name: one for name, one in self.model.named_parameters() if is_trained(one)}
 
     def gradients(self) -> Gradients:
         """The gradients for a new batch and a new cotangent, of whatever the outputs depend on."""
-        with _in_double():
-            outputs = plain_outputs(forwarded(self.model, another_batch(self.given, self.generator)))
+        with in_double() if self.double else contextlib.nullcontext(), torch.enable_grad():
+            batch = another_batch(self.given, self.generator, double=self.double)
+            outputs = plain_outputs(forwarded(self.model, batch))
             differentiable = [one for one in tensors_in(outputs) if one.requires_grad and one.numel() > 0]
             if not differentiable:
                 raise UntrainableError("no output depends on a trainable parameter")
@@ -105,25 +115,14 @@ class Trainee:
 
 def is_trained(tensor: torch.Tensor) -> bool:
     """Whether training can move a parameter."""
-    return has_memory(tensor) and tensor.requires_grad and tensor.is_floating_point() and tensor.numel() > 0
-
-
-@contextlib.contextmanager
-def _in_double() -> Iterator[None]:
-    """What a forward makes itself is in double precision too."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        with torch.enable_grad():
-            yield
-    finally:
-        torch.set_default_dtype(before)
+    numbers = tensor.is_floating_point() or tensor.is_complex()
+    return has_memory(tensor) and tensor.requires_grad and numbers and tensor.numel() > 0
 
 
 def _rms(tensors: Any) -> float:
     total, count = 0.0, 0
     for tensor in tensors:
-        total += float(tensor.detach().square().sum())
+        total += float(tensor.detach().abs().square().sum())
         count += tensor.numel()
     return math.sqrt(total / count) if count else 0.0
 
@@ -151,10 +150,10 @@ def equal_rows(rows: torch.Tensor) -> torch.Tensor:
     return torch.unique(classes, return_inverse=True)[1]
 
 
-def refined(classes: torch.Tensor, rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def refined(classes: torch.Tensor, rows: torch.Tensor, generator: torch.Generator, same: float = SAME) -> torch.Tensor:
     """Classes whose rows are the same but for rounding.
 
-    By one random projection: rows that differ do not meet there, rows that agree to ``SAME`` do.
+    By one random projection: rows that differ do not meet there, rows that agree to ``same`` do.
     """
     flat = rows.reshape(len(rows), -1).double()
     largest = float(flat.abs().amax()) if flat.numel() else 0.0
@@ -165,7 +164,7 @@ def refined(classes: torch.Tensor, rows: torch.Tensor, generator: torch.Generato
     order = torch.argsort(shadow)
     order = order[torch.argsort(classes[order], stable=True)]
     label, value = classes[order], shadow[order]
-    apart = (label[1:] != label[:-1]) | ((value[1:] - value[:-1]).abs() > SAME)
+    apart = (label[1:] != label[:-1]) | ((value[1:] - value[:-1]).abs() > same)
     numbers = torch.cat([torch.zeros(1, dtype=torch.long), apart.long().cumsum(0)])
     result = torch.empty_like(numbers)
     result[order] = numbers

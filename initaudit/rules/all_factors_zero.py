@@ -8,6 +8,9 @@ from initaudit.finding import Advice, Category, Evidence, Finding, Observer, Sev
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.subjects.weights import ZeroFactors
 
+SHOWN = 4
+"""Factors that a message names."""
+
 
 class AllFactorsZero(Rule[ZeroFactors]):
     """
@@ -41,7 +44,7 @@ class AllFactorsZero(Rule[ZeroFactors]):
     named after LoRA. It does not check factors that are layers of their own. The probe needs no names; it trains: no
     gradient may reach the parameters at the start and after each of at least three steps, but one has to when they are
     not zero.
-    For that it needs an input, and a model that runs in double precision.
+    For that it needs an input.
 
     Rare in released code; its precision is not well measured.
 
@@ -157,7 +160,9 @@ class AllFactorsZero(Rule[ZeroFactors]):
     )
 
     def check(self, subject: ZeroFactors) -> Iterator[Finding]:
-        names = ", ".join(f"`{name}`" for name in subject.factors)
+        names = ", ".join(f"`{name}`" for name in subject.factors[:SHOWN])
+        if len(subject.factors) > SHOWN:
+            names += f" and {len(subject.factors) - SHOWN} more"
         if len(subject.factors) == 1:
             names = f"the {names} of {len(subject.paths)} layers"
         yield self.finding(
@@ -168,15 +173,22 @@ class AllFactorsZero(Rule[ZeroFactors]):
             model=subject.model,
             parameter=subject.parameter,
             affects=subject.factors,
-            advice=[self.remedy(subject)],
+            advice=self.remedies(subject),
         )
 
     @staticmethod
-    def remedy(subject: ZeroFactors) -> Advice:
-        """Return the call for one factor: ones for a gain, because a small random value would nearly switch it off."""
+    def remedies(subject: ZeroFactors) -> list[Advice]:
+        """Return a call for each factor but the last; ones for a gain, which a small value would nearly switch off."""
         if subject.gains:
-            return Advice(model=subject.model, parameter=subject.gains[0], initializer="ones_")
-        return Advice(model=subject.model, parameter=subject.parameter, initializer="normal_", std=0.02)
+            return [Advice(model=subject.model, parameter=subject.gains[0], initializer="ones_")]
+        drawn = subject.factors[:-1] or subject.factors
+        several = len(drawn) > 1  # as in a network of zeros, through which small values would vanish
+        return [
+            Advice(model=subject.model, parameter=name, initializer="xavier_uniform_")
+            if several and name in subject.matrices
+            else Advice(model=subject.model, parameter=name, initializer="normal_", std=0.02)
+            for name in drawn
+        ]
 
 
 def seen(subject: ZeroFactors) -> str:
@@ -191,4 +203,4 @@ def seen(subject: ZeroFactors) -> str:
 
 def shown(paths: tuple[str, ...]) -> str:
     """Return the first four paths as text."""
-    return ", ".join(paths[:4]) + (", ..." if len(paths) > 4 else "")
+    return ", ".join(paths[:SHOWN]) + (", ..." if len(paths) > SHOWN else "")

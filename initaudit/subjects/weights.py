@@ -83,7 +83,7 @@ class ZeroFactors(Fact, frozen=True, kw_only=True):
     """Parameters that start at zero, and get a gradient only when the others are not zero.
 
     ``parameter`` is the first of the ``factors``, all as named in ``model``; ``paths`` lead to them in the built model.
-    ``gains`` are those with one dimension, which multiply element by element.
+    ``gains`` are those with one dimension, which multiply element by element, ``matrices`` those with two or more.
     """
 
     observer: Observer
@@ -93,6 +93,7 @@ class ZeroFactors(Fact, frozen=True, kw_only=True):
     factors: tuple[str, ...]
     paths: tuple[str, ...] = ()
     gains: tuple[str, ...] = ()
+    matrices: tuple[str, ...] = ()
 
 
 class RawTensor(Fact, frozen=True, kw_only=True):

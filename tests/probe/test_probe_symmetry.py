@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -184,7 +185,7 @@ def test_a_gate_and_the_last_layer_of_its_block_keep_each_other_at_zero() -> Non
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x + self.gate * self.last(torch.relu(self.fc(x)))
 
-    assert factors(Gated) == [("gate", "last.weight", "last.bias")]
+    assert factors(Gated) == [("gate", "last.weight")]
 
 
 def test_three_zero_factors_are_found_though_no_single_one_frees_the_others() -> None:
@@ -496,9 +497,9 @@ def test_layers_of_ones_own_class_are_factors_like_any(many: int) -> None:
     assert set(*factors(InAList)) == {f"layers.{i}.weight" for i in range(5)}
 
 
-def test_one_cause_is_one_finding_and_names_no_bias_that_moves() -> None:
+def test_one_cause_is_one_finding_and_names_no_bias() -> None:
     (paths,) = factors(lambda: Parallel(nn.Linear))
-    assert set(paths) == {"layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias", "last.weight"}
+    assert set(paths) == {"layers.0.weight", "layers.1.weight", "last.weight"}
 
 
 def test_a_chain_of_zeros_is_told_however_long_it_is() -> None:
@@ -608,3 +609,85 @@ class Conditioned(nn.Module):
 def test_a_bias_is_no_gain(gate: str, gains: tuple[str, ...]) -> None:
     (fact,) = (one for one in found(lambda: Conditioned(gate)) if isinstance(one, ZeroFactors))
     assert fact.gains[: len(gains) or None] == gains
+
+
+# Precision
+
+
+class Converting(nn.Module):
+    """Constant layers, between which the forward names the type of what it computes."""
+
+    def __init__(self, convert: Callable[[torch.Tensor], torch.Tensor], dtype: Any = torch.float32) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(8, 6, dtype=dtype), nn.Linear(6, 3, dtype=dtype)
+        fill(self.one, self.two)
+        self.convert = convert
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.two(self.convert(torch.tanh(self.one(x))))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_a_model_of_any_precision_is_trained_in_double(dtype: Any) -> None:
+    given = ((INPUT[0][0].to(dtype),), {})
+    assert equal(lambda: Converting(lambda x: x, dtype), given) == {"one.weight": (6, 1)}
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda x: x.float(),
+        lambda x: x.to(torch.float32),
+        lambda x: x.to(dtype=torch.float32),
+        lambda x: torch.cat([x.half(), x.half()]).type(torch.float32),
+    ],
+)
+def test_a_type_that_a_forward_names_is_a_wider_one_in_training(convert: Callable[[torch.Tensor], Any]) -> None:
+    assert equal(lambda: Converting(convert)) == {"one.weight": (6, 1)}
+
+
+def test_a_model_that_runs_in_its_own_precision_alone_is_trained_in_that() -> None:
+    constant = np.ones((1, 6), dtype=np.float32)
+
+    def convert(x: torch.Tensor) -> torch.Tensor:
+        mixed = torch.from_numpy(constant)
+        return x * torch.mm(torch.from_numpy(constant[:, :1]), mixed) if x.dtype is mixed.dtype else mixed @ x.T
+
+    assert equal(lambda: Converting(convert)) == {"one.weight": (6, 1)}
+
+
+class Complex(nn.Module):
+    def __init__(self, value: complex | None) -> None:
+        super().__init__()
+        self.one = nn.Linear(8, 6, dtype=torch.complex64)
+        self.two = nn.Linear(6, 3, dtype=torch.complex64)
+        if value is not None:
+            for one in self.parameters():
+                nn.init.constant_(one, value)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.two(torch.tanh(self.one(x))).abs()
+
+
+@pytest.mark.parametrize(("value", "units"), [(None, {}), (0.5 + 0.25j, {"one.weight": (6, 1)})])
+def test_complex_units_may_be_one(value: complex | None, units: dict[str, Any]) -> None:
+    given = ((INPUT[0][0].to(torch.complex64),), {})
+    assert equal(lambda: Complex(value), given) == units
+
+
+def test_complex_factors_may_all_be_zero() -> None:
+    given = ((INPUT[0][0].to(torch.complex64),), {})
+    assert factors(lambda: Complex(0.0), given) == [("one.weight", "two.weight")]
+
+
+# What is named of a block of zeros
+
+
+@pytest.mark.parametrize("norm", [nn.Identity, nn.LayerNorm])
+def test_a_network_of_zeros_is_told_by_its_weights(norm: Any) -> None:
+    def zeros() -> nn.Module:
+        model = nn.Sequential(nn.Linear(8, 6), norm(6), nn.Tanh(), nn.Linear(6, 6), norm(6), nn.Tanh(), nn.Linear(6, 3))
+        fill(model[0], model[3], model[6], value=0.0)
+        return model
+
+    assert [set(paths) for paths in factors(zeros)] == [{"0.weight", "3.weight", "6.weight"}]
