@@ -134,12 +134,14 @@ def supersede(findings: Sequence[Finding], supersedes: Mapping[str, tuple[str, .
         if (cause := _cause_of(effect, group, supersedes)) is not None
     }
     absorbed: dict[int, list[Finding]] = {}
+    leading = {_group_of(one): one for one in reversed(findings) if one.group and id(one) not in causes}
     for effect in findings:
         root = effect
         while id(root) in causes:
             root = causes[id(root)]
         if root is not effect:
-            absorbed.setdefault(id(root), []).append(effect)
+            leader = leading.get(_group_of(root), root)  # the one of its group that is shown
+            absorbed.setdefault(id(leader), []).append(effect)
     return [_absorbing(finding, absorbed.get(id(finding), ())) for finding in findings if id(finding) not in causes]
 
 
@@ -163,9 +165,13 @@ def grouped(findings: Sequence[Finding]) -> list[Finding]:
     """Join each group into its first finding, which lists the others and fixes them too."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
-        alone = (finding.group,) if finding.group else ("", str(len(groups)))
-        groups.setdefault((os.path.realpath(finding.place.filename), finding.code, *alone), []).append(finding)
+        alone = () if finding.group else (str(len(groups)),)
+        groups.setdefault((*_group_of(finding), *alone), []).append(finding)
     return [_listing(first, others) for first, *others in groups.values()]
+
+
+def _group_of(finding: Finding) -> tuple[str, ...]:
+    return (os.path.realpath(finding.place.filename), finding.code, finding.group)
 
 
 def weighed(findings: Sequence[Finding]) -> list[Finding]:

@@ -116,9 +116,14 @@ def test_instances_that_the_probe_counted_are_counted() -> None:
     assert finding.evidence[0].detail.endswith("in 4 places: layers.0.weight, ...")
 
 
-def test_what_differs_in_row_class_or_parameter_stays_apart() -> None:
-    seen = [raw(7), raw(8), raw(7, name="bias"), raw(7, model="net.Other")]
-    assert len(look(*seen).findings) == 4
+def test_what_differs_in_row_or_class_stays_apart() -> None:
+    seen = [raw(7), raw(8), raw(7, model="net.Other")]
+    assert len(look(*seen).findings) == 3
+
+
+def test_parameters_that_one_call_allocates_are_one_finding() -> None:
+    (finding,) = look(raw(7), raw(7, name="bias")).findings
+    assert finding.parameter == "bias" and finding.message.endswith("; also `weight`")
 
 
 def test_two_statements_about_one_parameter_in_one_line_are_two_findings() -> None:

@@ -38,8 +38,8 @@ class UnbrokenSymmetry(Rule[EqualUnits]):
     ## Known problems
     The probe decides by training. It compares the gradients of two batches at the start and after each of at least three
     steps, in training mode and in double precision, and again after it has scaled every parameter by a factor of its own;
-    they have to be equal to one part in a billion, and not zero. So the probe needs an input, and does not judge a model
-    that does not run in double precision. A constant layer before a random one is not symmetric and not reported; nor
+    they have to be equal to one part in a billion, and not zero. So the probe needs an input. A model that does not run
+    in double precision is trained in its own, and gradients then have to be equal to one part in 100,000. A constant layer before a random one is not symmetric and not reported; nor
     is one whose symmetry dropout breaks. Columns of an embedding are not compared. Rare in released models; its
     precision is not well measured.
 
@@ -59,6 +59,7 @@ class UnbrokenSymmetry(Rule[EqualUnits]):
     observers = BOTH
     trying = ANALYZER
     subject = EqualUnits
+    supersedes = ("INI701", "INI702", "INI703", "INI704", "INI705")
     invalid = (
         Example(
             source="""
@@ -197,4 +198,5 @@ class UnbrokenSymmetry(Rule[EqualUnits]):
             model=subject.model,
             parameter=subject.parameter,
             advice=[Advice(model=subject.model, parameter=subject.parameter, initializer="xavier_uniform_")],
+            group=f"{subject.place.cell}:{subject.place.row}",
         )

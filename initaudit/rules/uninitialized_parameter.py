@@ -144,10 +144,11 @@ class UninitializedParameter(Rule[ParameterTimeline]):
 
     @staticmethod
     def cause(subject: ParameterTimeline) -> str:
-        """Return the cause that findings are grouped by: the code that builds the model, or for a note the class."""
+        """Return the cause that findings are grouped by: what builds the model, or allocates; for a note the class."""
         if subject.only is not None:
             return f"{subject.only.value} {subject.model}"
-        return _built(subject)
+        place = subject.allocation.place if subject.allocation is not None else None
+        return _built(subject) or (f"{subject.model} {place.row}:{place.column}" if place is not None else "")
 
     @staticmethod
     def message(subject: ParameterTimeline, call: str, advice: Advice | None) -> str:

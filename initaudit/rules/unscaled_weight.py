@@ -74,6 +74,7 @@ class UnscaledWeight(Rule[WeightUse]):
     severity = Severity.WARNING
     observers = BOTH
     subject = WeightUse
+    supersedes = ("INI701", "INI702", "INI703", "INI705")
     invalid = (
         Example(
             source="""
@@ -264,6 +265,7 @@ class UnscaledWeight(Rule[WeightUse]):
             model=subject.model,
             parameter=subject.parameter,
             advice=advice,
+            group=f"{subject.place.cell}:{subject.place.row}",
         )
 
     def _described(self, subject: WeightUse) -> tuple[str, str, list[Advice]] | None:
