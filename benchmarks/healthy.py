@@ -676,7 +676,7 @@ def probed(name: str, defect: Callable[[nn.Module], None] | None) -> list[list[s
             where = f"{Path(one.place.filename).name}:{one.place.row}"
             rows.append([one.code, one.severity.value, "here" if here else "elsewhere", where, one.message])
     signal = next((one.signal for one in report.observations), None)
-    seen = "not measured" if signal is None else f"{len(signal.layers)} layers, {'a' if signal.loss else 'no'} loss"
+    seen = "not measured" if signal is None else f"{len(signal.layers)} layers, {'a' if signal.losses else 'no'} loss"
     doubts = [one.reason for observed in report.observations for one in observed.undecided]
     return [[seen, "; ".join(doubts)], *rows]
 

@@ -111,7 +111,7 @@ def extremes(profile: SignalProfile) -> tuple[float | None, ...]:
         min((end for end in ends if end is not None), default=None),
         max(steady, default=None),
         max(dead, default=None),
-        middle(profile.loss.excess) if profile.loss is not None else None,
+        max((excess for one in profile.losses if (excess := middle(one.excess)) is not None), default=None),
     )
 
 

@@ -177,9 +177,8 @@ def _dead(profile: SignalProfile) -> Passage | None:
 
 
 def _loss(profile: SignalProfile) -> Passage | None:
-    if profile.loss is None or not profile.loss.excess:
-        return None
-    return Passage(first=None, last=_median(profile.loss.excess), unit=" nats")
+    excesses = [_median(loss.excess) for loss in profile.losses if loss.excess]
+    return Passage(first=None, last=max(excesses), unit=" nats") if excesses else None
 
 
 _MEASURES: tuple[tuple[str, str, str, Callable[[SignalProfile], Passage | None]], ...] = (
@@ -192,7 +191,7 @@ _MEASURES: tuple[tuple[str, str, str, Callable[[SignalProfile], Passage | None]]
     ),
     ("gradient", "gradient rms", "first to last layer", _gradient),
     ("dead", "dead units", "before a rectifier", _dead),
-    ("loss", "initial loss", "above ln(classes)", _loss),
+    ("losses", "initial loss", "above ln(classes)", _loss),
 )
 
 
@@ -202,7 +201,9 @@ def _median(values: Sequence[float]) -> float:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2g}" if math.isfinite(value) else "not finite"
+    if not math.isfinite(value):
+        return "not finite"
+    return f"{value:.0f}" if 10 <= abs(value) < 10_000 else f"{value:.2g}"
 
 
 def _changes(before: Observation, after: Observation) -> Iterator[ParameterChange]:

@@ -314,10 +314,11 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
 class InitialLoss(msgspec.Struct, frozen=True, kw_only=True):
     """The loss of a classifier before training, in nats above ln(classes), one per seed.
 
-    ``error`` is its standard error, and ``known_by`` what shows that the output is over classes ("log_softmax"), or
-    only lets one guess so when ``guessed``.
+    ``path`` is that of the layer whose output is over classes. ``error`` is the standard error, and ``known_by`` what
+    shows that it is over classes ("log_softmax"), or only lets one guess so when ``guessed``.
     """
 
+    path: str
     classes: int
     excess: tuple[float, ...]
     error: tuple[float, ...]
@@ -356,8 +357,8 @@ class SignalProfile(msgspec.Struct, frozen=True, kw_only=True):
     ``place`` is where the model is defined, ``inputs`` describes its inputs, ``batch`` is their first dimension,
     None if they have none in common. ``varied`` says that samples of the batch differ. ``seeds`` are those that
     models were built from. ``overflow`` is the path of the first layer whose output is not finite. ``skipped`` says
-    by the name of a field, or of one of its layers, why it was not measured. ``sums`` and ``attentions`` are those of
-    the first seed.
+    by the name of a field, or of one of its layers, why it was not measured. ``losses`` has one for each output over
+    classes. ``sums`` and ``attentions`` are those of the first seed.
     """
 
     observer: Observer
@@ -368,7 +369,7 @@ class SignalProfile(msgspec.Struct, frozen=True, kw_only=True):
     varied: bool
     seeds: tuple[int, ...]
     layers: tuple[Layer, ...]
-    loss: InitialLoss | None = None
+    losses: tuple[InitialLoss, ...] = ()
     overflow: str | None = None
     skipped: dict[str, str] = {}
     sums: tuple[TableSum, ...] = ()

@@ -121,8 +121,8 @@ def test_each_measure_has_its_threshold(
     [(1.0, 0.0, None), (3.0, 0.5, None), (3.0, 0.1, "warning"), (20.0, 0.1, "error")],
 )
 def test_the_initial_loss_is_judged_beyond_chance(excess: float, error: float, severity: str | None) -> None:
-    loss = InitialLoss(classes=64, excess=(excess,), error=(error,), known_by="log_softmax")
-    reported = check("INI705", profile(layer(output=True, activation="log_softmax"), loss=loss))
+    loss = InitialLoss(path="head.weight", classes=64, excess=(excess,), error=(error,), known_by="log_softmax")
+    reported = check("INI705", profile(layer("head.weight", output=True, activation="log_softmax"), losses=(loss,)))
     assert [finding.severity.value for finding in reported] == ([severity] if severity else [])
 
 

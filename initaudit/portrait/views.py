@@ -174,16 +174,16 @@ def _signal_facts(signal: SignalProfile) -> Iterable[Fact]:
             value=f"{dead / units:.1%}".replace(".0%", "%"),
             rest=f"of {amount(units)} before a rectifier",
         )
-    if signal.loss:
-        yield _loss(signal.loss)
+    for loss in signal.losses:
+        yield _loss(loss, "Initial loss" if len(signal.losses) == 1 else f"Initial loss of {loss.path}")
 
 
-def _loss(loss: InitialLoss) -> Fact:
+def _loss(loss: InitialLoss, name: str) -> Fact:
     excess, chance = statistics.median(loss.excess), math.log(loss.classes)
     guess = f"the loss of guessing among {loss.classes:,} classes"
     if abs(excess) >= 0.005:
         guess = f"{_nats(abs(excess))} {'above' if excess > 0 else 'below'} {guess}"
-    return Fact(name="Initial loss", value=f"{_nats(chance + excess)} nats", rest=guess)
+    return Fact(name=name, value=f"{_nats(chance + excess)} nats", rest=guess)
 
 
 def _nats(loss: float) -> str:

@@ -116,8 +116,8 @@ class Making:
                 self.unfollowed.pop(path, None)
 
     def _note(self, name: str, operands: Sequence[torch.Tensor], results: Sequence[torch.Tensor]) -> None:
-        """Remember what meets an input in an operator that is not followed: matrices, and vectors that multiply."""
-        least = 1 if name in MULTIPLYING else 2
+        """Remember what meets an input in an operator that is not followed: matrices, and whatever multiplies."""
+        least = 0 if name in MULTIPLYING else 2
         for one in operands:
             origin = self.origin(one)
             if origin is not None and not origin.product and sum(size > 1 for size in one.shape) >= least:

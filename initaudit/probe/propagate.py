@@ -30,7 +30,8 @@ class Pass(msgspec.Struct, frozen=True):
 
     ``gradients`` are the rms of each weight's gradient by path; ``no_gradient`` says why there are none. ``influenced``
     are the parameters whose gradients depend on what nothing wrote, and on which tensor. ``allocates`` is that of
-    ``Follow``, and ``unfollowed`` that of ``Making``. ``sums`` and ``attentions`` are those that were measured.
+    ``Follow``, and ``unfollowed`` that of ``Making``. ``losses`` are by the paths of layers, ``sums`` and
+    ``attentions`` those that were measured.
     """
 
     uses: tuple[Use, ...]
@@ -38,7 +39,7 @@ class Pass(msgspec.Struct, frozen=True):
     read: frozenset[str]
     gradients: dict[str, float]
     no_gradient: str | None
-    loss: Loss | None
+    losses: dict[str, Loss]
     batch: int | None
     varied: bool
     influenced: dict[str, str] = {}
@@ -77,7 +78,7 @@ def propagate(
         unfollowed=dict(follow.making.unfollowed),
         sums=tuple(follow.sums.found),
         attentions=tuple(follow.attentions.found),
-        loss=_loss(model, follow),
+        losses=_losses(model, follow),
         batch=batch,
         varied=any(differs_over_batch(tensor) for tensor in tensors_in(given)),
         influenced=_influenced(model, follow) if tracked.unwritten else {},
@@ -99,14 +100,16 @@ def differentiated(
     return torch.autograd.grad(outputs, inputs, cotangents, allow_unused=True)
 
 
-def _loss(model: torch.nn.Module, follow: Follow) -> Loss | None:
-    """The initial loss, at the first output that is over classes and depends on nothing unwritten."""
+def _losses(model: torch.nn.Module, follow: Follow) -> dict[str, Loss]:
+    """The initial loss of each output that is over classes and depends on nothing unwritten, by the layer's path."""
+    found: dict[str, Loss] = {}
     for head in follow.heads:
+        label = head.use.label
         loss = initial_loss(model, head, follow.looked_up) if head.use.depends is None else None
-        if loss is not None:
+        if loss is not None and label not in found:
             head.use.output = True  # where it is added to another one too
-            return loss
-    return None
+            found[label] = loss
+    return found
 
 
 def _influenced(model: torch.nn.Module, follow: Follow) -> dict[str, str]:
@@ -116,9 +119,16 @@ def _influenced(model: torch.nn.Module, follow: Follow) -> dict[str, str]:
 
 
 def common_batch(given: Given) -> int | None:
-    """The first dimension that all inputs have in common."""
-    sizes = {tensor.shape[0] for tensor in tensors_in(given) if tensor.dim() > 0}
-    return sizes.pop() if len(sizes) == 1 else None
+    """The first dimension that all inputs have in common; None for a graph that comes with its adjacency matrix."""
+    tensors = [tensor for tensor in tensors_in(given) if tensor.dim() > 0]
+    sizes = {tensor.shape[0] for tensor in tensors}
+    tied = len(tensors) > 1 and any(map(_is_adjacency, tensors))
+    return sizes.pop() if len(sizes) == 1 and not tied else None
+
+
+def _is_adjacency(tensor: torch.Tensor) -> bool:
+    square = tensor.dim() == 2 and tensor.shape[0] == tensor.shape[1] and is_dense(tensor)
+    return square and tensor.is_floating_point() and bool((tensor >= 0).all())
 
 
 @contextlib.contextmanager

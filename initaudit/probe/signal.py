@@ -50,7 +50,7 @@ def profile(
         varied=first.varied,
         seeds=tuple(seeds),
         layers=tuple(_layers(passes, chains, timelines)),
-        loss=_loss(passes),
+        losses=tuple(_losses(passes)),
         overflow=_overflow(first, timelines),
         skipped=dict(_skipped(first, unfollowed(first, timelines, model))),
         sums=tuple(
@@ -148,17 +148,17 @@ def _measured(uses: Sequence[Use], name: str) -> tuple[float, ...]:
     return tuple(value for use in uses if (value := getattr(use, name)) is not None)
 
 
-def _loss(passes: Sequence[Pass]) -> InitialLoss | None:
-    losses = [one.loss for one in passes if one.loss is not None]
-    if not losses:
-        return None
-    return InitialLoss(
-        classes=losses[0].classes,
-        excess=tuple(one.excess for one in losses),
-        error=tuple(one.error for one in losses),
-        known_by=losses[0].known_by,
-        guessed=losses[0].guessed,
-    )
+def _losses(passes: Sequence[Pass]) -> Iterator[InitialLoss]:
+    for path, first in passes[0].losses.items():
+        same = [one.losses[path] for one in passes if path in one.losses]
+        yield InitialLoss(
+            path=path,
+            classes=first.classes,
+            excess=tuple(one.excess for one in same),
+            error=tuple(one.error for one in same),
+            known_by=first.known_by,
+            guessed=first.guessed,
+        )
 
 
 def unfollowed(one: Pass, timelines: Timelines, model: torch.nn.Module) -> str | None:
@@ -168,7 +168,8 @@ def unfollowed(one: Pass, timelines: Timelines, model: torch.nn.Module) -> str |
     fixed = dict.fromkeys(use.path for use in one.uses if use.fixed and not use.normalized)
     said = []
     if left:
-        said.append(f"{few(list(left))} are used by {', '.join(dict.fromkeys(left.values()))}, which is not tracked")
+        verb = "is" if len(left) == 1 else "are"
+        said.append(f"{few(list(left))} {verb} used by {', '.join(dict.fromkeys(left.values()))}, which is not tracked")
     if fixed:
         said.append(f"the scale of the weights computed from {few(list(fixed))} does not depend on any initializer")
     trained = any(one.requires_grad and one.dim() > 1 for one in model.parameters())
@@ -194,5 +195,5 @@ def _skipped(one: Pass, unmeasured: str | None) -> Iterator[tuple[str, str]]:
     if not one.varied:
         why = "the samples of the batch are all the same"
         yield "discrimination", f"discrimination was not judged: {why}"
-    if one.loss is None:
-        yield "loss", "the initial loss was not judged: nothing shows that an output is over classes"
+    if not one.losses:
+        yield "losses", "the initial loss was not judged: nothing shows that an output is over classes"

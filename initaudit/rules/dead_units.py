@@ -146,7 +146,8 @@ class DeadUnits(Rule[SignalProfile]):
         share = middle(first.bias_share) or 0.0
         by_bias = first.bias is not None and share > 0.5
         advised = unbiased(first) if by_bias else advice(first)
-        others = f" and of {len(dead) - 1} more layers" if len(dead) > 1 else ""
+        more = len(dead) - 1
+        others = f" and {more} other layer{'s' if more > 1 else ''}" if more else ""
         return self.finding(
             (first.bias_place if by_bias else None) or place_of(first, profile),
             f"{part:.0%} of the units after `{first.parameter}`{others} are dead: no input activates them; use {advised}",
@@ -164,9 +165,14 @@ class DeadUnits(Rule[SignalProfile]):
             severity=Severity.ERROR if whole else Severity.WARNING,
             model=first.model,
             parameter=first.parameter,
-            affects=named(after, first.model),
+            affects=(*named(after, first.model), *(_biases(after, first.model) if by_bias else ())),
             advice=remedies(after),
         )
+
+
+def _biases(layers: Sequence[Layer], model: str) -> tuple[str, ...]:
+    """Return the biases of some layers that a class declares."""
+    return tuple(dict.fromkeys(layer.bias for layer in layers if layer.bias and (layer.bias_model or model) == model))
 
 
 def most_by_chance(units: int) -> float:

@@ -71,6 +71,15 @@ def groups(profile: SignalProfile, least: int = GROUP) -> Iterator[list[Layer]]:
     yield from (group for group in found.values() if len(group) >= least)
 
 
+def slopes(profile: SignalProfile) -> Iterator[tuple[list[Layer], Trend]]:
+    """Yield the groups whose gradients change geometrically."""
+    for group in groups(profile):
+        course = trend([middle(layer.gradient) or 0.0 for layer in group])
+        unjudged = any(layer.normalized or layer.gradient_depends for layer in group)
+        if course is not None and course.geometric and not unjudged:
+            yield group, course
+
+
 def repeated(profile: SignalProfile) -> Iterator[tuple[Layer, Trend]]:
     """Yield weights that are used repeatedly, as in a recurrent layer, and the trend of the scale of their outputs."""
     for layer in profile.layers:

@@ -23,6 +23,7 @@ from initaudit.rules.depth import (
     remedies,
     remedy,
     repeated,
+    slopes,
     steep_gains,
     times,
     trend,
@@ -191,11 +192,8 @@ class ExplodingSignal(Rule[SignalProfile]):
         blamed = gains[0].named if gains else first
         cause = f", which multiplies them by {rounded(gains[0].factor):g}" if gains else ""
         advised = f"`{unscaled(gains[0])}`" if gains else advice(first)
-        heads = (
-            listed(layer.parameter, layer.model, blamed.model)
-            for layer in profile.layers
-            if profile.loss is not None and layer.output and factor(layer) <= HEAD_AMPLIFIES
-        )
+        later = [*innocent_heads(profile), *(layer for group, _ in slopes(profile) for layer in group)]
+        hit = (listed(layer.parameter, layer.model, blamed.model) for layer in later)
         return self.finding(
             blamed.place or profile.place,
             f"activations grow by a factor of {times(decades)} over {len(layers)} layers, starting at `{blamed.parameter}`"
@@ -209,7 +207,7 @@ class ExplodingSignal(Rule[SignalProfile]):
             ],
             model=blamed.model,
             parameter=blamed.parameter,
-            affects=tuple(dict.fromkeys([*named(every, blamed.model), *heads])),
+            affects=tuple(dict.fromkeys([*named(every, blamed.model), *hit])),
             advice=tuple(map(unscaled, gains)) or remedies(every),
         )
 
@@ -233,12 +231,17 @@ class ExplodingSignal(Rule[SignalProfile]):
             ],
             model=layer.model,
             parameter=layer.parameter,
+            affects=tuple(listed(head.parameter, head.model, layer.model) for head in innocent_heads(profile)),
             advice=[kept],
         )
 
     def overflows(self, profile: SignalProfile, layer: Layer) -> Finding:
         """Return the finding that the output of a layer is NaN or infinite."""
-        after = profile.layers[profile.layers.index(layer) :]
+        position = profile.layers.index(layer)
+        cause = _loudest(profile.layers[:position]) if not math.isfinite(middle(layer.given) or 0.0) else None
+        if cause is not None:
+            return self.overflows_after(profile, cause, layer)
+        after = profile.layers[position:]
         return self.finding(
             place_of(layer, profile),
             f"the output of `{layer.parameter}` is NaN or infinite; {advice(layer)} keeps the scale of its input",
@@ -249,6 +252,35 @@ class ExplodingSignal(Rule[SignalProfile]):
             affects=named(after, layer.model),
             advice=remedies(after),
         )
+
+    def overflows_after(self, profile: SignalProfile, cause: Layer, layer: Layer) -> Finding:
+        """Return the finding that what is computed from an output, such as an exponential, is NaN or infinite."""
+        return self.finding(
+            place_of(cause, profile),
+            f"the forward overflows after `{cause.parameter}`, the output of which has an rms of "
+            f"{rounded(middle(cause.rms) or math.nan):g}; {advice(cause)} keeps the scale of its input",
+            evidence=[
+                Evidence(
+                    profile.observer, f"the input of {layer.path} is NaN or infinite; no layer before it overflows"
+                )
+            ],
+            severity=Severity.ERROR,
+            model=cause.model,
+            parameter=cause.parameter,
+            affects=named([cause, layer], cause.model),
+            advice=remedies([cause]),
+        )
+
+
+def _loudest(layers: Sequence[Layer]) -> Layer | None:
+    """Return the layer with the largest output among those that amplify their input, and nothing normalizes that."""
+    loud = [layer for layer in layers if judged(layer) and factor(layer) > AMPLIFIED]
+    return max(loud, key=lambda layer: middle(layer.rms) or 0.0, default=None)
+
+
+def innocent_heads(profile: SignalProfile) -> list[Layer]:
+    """Return the heads that hardly amplify their inputs: their loss follows from the growth before them."""
+    return [layer for layer in profile.layers if profile.losses and layer.output and factor(layer) <= HEAD_AMPLIFIES]
 
 
 def rises(profile: SignalProfile) -> list[list[Layer]]:
@@ -265,8 +297,12 @@ def rises(profile: SignalProfile) -> list[list[Layer]]:
 
 def amplifies(layer: Layer) -> bool:
     """Return whether a weight alone makes its input a hundred times larger, and nothing normalizes that."""
-    judged = layer.fed and layer.depends is None and not layer.fixed and not layer.normalized
-    return judged and (middle(layer.bias_share) or 0.0) < BIASES and factor(layer) > DECADES
+    return judged(layer) and (middle(layer.bias_share) or 0.0) < BIASES and factor(layer) > DECADES
+
+
+def judged(layer: Layer) -> bool:
+    """Return whether the scale of an output is that of a weight which an initializer chose."""
+    return layer.fed and layer.depends is None and not layer.fixed and not layer.normalized
 
 
 def rise(layers: Sequence[Layer]) -> float:

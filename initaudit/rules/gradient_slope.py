@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from initaudit.finding import Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
-from initaudit.rules.depth import Trend, advice, groups, middle, named, place_of, remedies, times, trend
+from initaudit.rules.depth import Trend, advice, middle, named, place_of, remedies, slopes, times
 from initaudit.timeline import Layer, SignalProfile
 
 
@@ -98,18 +98,9 @@ class GradientSlope(Rule[SignalProfile]):
     )
 
     def check(self, subject: SignalProfile) -> Iterator[Finding]:
-        steepest = max(self.slopes(subject), key=lambda found: abs(found[1].decades), default=None)
+        steepest = max(slopes(subject), key=lambda found: abs(found[1].decades), default=None)
         if steepest is not None:
             yield self.steep(subject, *steepest)
-
-    @staticmethod
-    def slopes(profile: SignalProfile) -> Iterator[tuple[list[Layer], Trend]]:
-        """Yield the groups whose gradients change geometrically."""
-        for group in groups(profile):
-            course = trend([middle(layer.gradient) or 0.0 for layer in group])
-            unjudged = any(layer.normalized or layer.gradient_depends for layer in group)
-            if course is not None and course.geometric and not unjudged:
-                yield group, course
 
     def steep(self, profile: SignalProfile, group: list[Layer], course: Trend) -> Finding:
         """Return the finding that gradients change geometrically with depth."""

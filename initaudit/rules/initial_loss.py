@@ -9,7 +9,7 @@ from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
 from initaudit.rules.depth import middle, place_of
 from initaudit.timeline import InitialLoss as Loss
-from initaudit.timeline import SignalProfile
+from initaudit.timeline import Layer, SignalProfile
 
 HIGH, ABSURD = 2.0, 10.0
 """Nats above ln(classes), which is about half the variance of the logits."""
@@ -56,7 +56,7 @@ class InitialLoss(Rule[SignalProfile]):
     severity = Severity.WARNING
     observers = PROBE
     subject = SignalProfile
-    reads = ("loss",)
+    reads = ("losses",)
     invalid = (
         Example(
             source="""
@@ -93,12 +93,13 @@ class InitialLoss(Rule[SignalProfile]):
     )
 
     def check(self, subject: SignalProfile) -> Iterator[Finding]:
-        loss = subject.loss
-        head = next(
-            (one for one in reversed(subject.layers) if loss and one.output and one.units == loss.classes), None
-        )
-        if loss is None or head is None:
-            return
+        layers = {layer.path: layer for layer in subject.layers}
+        for loss in subject.losses:
+            if loss.path in layers:
+                yield from self.judged(subject, loss, layers[loss.path])
+
+    def judged(self, subject: SignalProfile, loss: Loss, head: Layer) -> Iterator[Finding]:
+        """Yield the finding that the loss of an output is too large, if it is."""
         advice = Advice(model=head.model, parameter=head.parameter, initializer="normal_", std=0.01)
         excess, error = middle(loss.excess) or 0.0, middle(loss.error) or 0.0
         sure = excess - ERRORS * error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from initaudit.finding import Advice, Category, Evidence, Finding, Severity
+from initaudit.finding import Advice, Category, Evidence, Finding, Place, Severity
 from initaudit.rules.base import PROBE, Example, Rule
 from initaudit.rules.depth import (
     EXTREME,
@@ -21,6 +21,7 @@ from initaudit.rules.depth import (
     times,
     trend,
     unbiased,
+    unbiasing,
     unscaled,
 )
 from initaudit.rules.remedies import rounded
@@ -43,6 +44,8 @@ SHRINKING = ("sigmoid", "hardsigmoid")
 """Activations with a slope of a quarter, and a mean of a half, which no scheme makes up for in deep chains."""
 BIASES = 0.3
 """The share of a layer's second moment from which its bias dominates the signal."""
+LARGE = 0.5
+"""The rms of a bias, as a part of that of the input of its chain, from which the bias is too large, and no weight too small."""
 
 
 class VanishingSignal(Rule[SignalProfile]):
@@ -229,15 +232,25 @@ class VanishingSignal(Rule[SignalProfile]):
         start = next((layer for layer, value in known if value <= FALLEN**0.5), known[0][0])
         reason, advised = "the weights shrink the difference", f"use {advice(start)}"
         blamed: Layer | Named = start
+        fix: tuple[Advice, ...] = remedies(chain)
+        large = [layer for layer, _ in known if is_large(layer, middle(known[0][0].given) or math.inf)]
         gains = [gain for gain in steep_gains([layer for layer, _ in known], -1) if gain.factor <= FALLEN]
         hopeless = any(layer.activation in SHRINKING for layer in chain)
         if share > BIASES:
             reason = f"`{loud.bias}` dominates its layer, with {share:.0%} of the second moment"
             advised = f"use {advice(start)}, and {unbiased(loud)}"
+        if large:
+            cause = large[0]
+            call = unbiasing(cause)
+            blamed = Named(place=cause.bias_place, model=call.model, parameter=call.parameter)
+            reason = f"it makes up {middle(cause.bias_share) or 0.0:.0%} of the second moment of its layer"
+            advised = f"use `{call}`"
+            fix = tuple(dict.fromkeys(map(unbiasing, large)))
         if gains:
             blamed = gains[0].named
             reason = f"`{blamed.parameter}` multiplies the signal by {rounded(gains[0].factor):g}"
             advised = f"use `{unscaled(gains[0])}`"
+            fix = tuple(map(unscaled, gains))
         if hopeless:
             reason = "a sigmoid shrinks it to a quarter at most, and adds the same to all"
             advised = "no initialization prevents that; use tanh or ReLU, or a normalization"
@@ -256,7 +269,8 @@ class VanishingSignal(Rule[SignalProfile]):
             model=blamed.model,
             parameter=blamed.parameter,
             affects=named(chain, blamed.model),
-            advice=() if hopeless else tuple(map(unscaled, gains)) or remedies(chain),
+            advice=() if hopeless else fix,
+            group=_line(blamed.place),
         )
 
     def faded(self, profile: SignalProfile, chain: Sequence[Layer]) -> Finding | None:
@@ -290,4 +304,16 @@ class VanishingSignal(Rule[SignalProfile]):
             parameter=blamed.parameter,
             affects=named(layers, blamed.model),
             advice=tuple(map(unscaled, gains)) or remedies(layers),
+            group=_line(blamed.place),
         )
+
+
+def is_large(layer: Layer, scale: float) -> bool:
+    """Return whether a bias makes most of the output of its layer, and is not small beside inputs of this scale."""
+    share, rms = middle(layer.bias_share) or 0.0, middle(layer.rms) or 0.0
+    return layer.bias is not None and share > 0.5 and math.sqrt(share) * rms > LARGE * scale
+
+
+def _line(place: Place | None) -> str:
+    """Return the group of the chains that one line initializes."""
+    return f"{place.cell}:{place.row}" if place is not None else ""

@@ -93,7 +93,7 @@ def signal() -> Callable[..., SignalProfile]:
             varied=True,
             seeds=(0, 1, 2),
             layers=tuple(_layer(number, decades) for number in range(depth)),
-            loss=loss,
+            losses=(loss,) if loss is not None else (),
         )
 
     return make

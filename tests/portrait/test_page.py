@@ -76,7 +76,9 @@ def both(
     signal: Callable[..., SignalProfile],
 ) -> Page:  # fmt: skip
     """A page with a bit of everything."""
-    loss = InitialLoss(classes=10, excess=(0.0, 0.1, 0.3), error=(0.1, 0.1, 0.1), known_by="log_softmax")
+    loss = InitialLoss(
+        path="head.weight", classes=10, excess=(0.0, 0.1, 0.3), error=(0.1, 0.1, 0.1), known_by="log_softmax"
+    )
     model = observe(
         [parameter("layers.0.weight"), unwritten, parameter("norm.mean", kind=Kind.BUFFER, values=CONSTANT)],
         signal=signal(12, loss=loss),

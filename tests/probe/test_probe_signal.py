@@ -15,7 +15,7 @@ from torch.nn import init
 
 import initaudit
 from initaudit.finding import Finding
-from initaudit.timeline import Layer, SignalProfile
+from initaudit.timeline import InitialLoss, Layer, SignalProfile
 
 Observe = Callable[..., Any]
 WIDTH = 64
@@ -52,6 +52,11 @@ def measured(observe: Observe, make: Any, *sizes: tuple[int, ...], **kwargs: Any
 
 def first(profile: SignalProfile) -> Layer:
     return profile.layers[0]
+
+
+def loss_in(profile: SignalProfile | None) -> InitialLoss | None:
+    """The loss of the only output that is over classes, if there is one."""
+    return next(iter(profile.losses), None) if profile is not None and len(profile.losses) < 2 else None
 
 
 def lost_by_layer(profile: SignalProfile) -> float:
@@ -92,6 +97,28 @@ def test_torchs_default_keeps_a_third_and_adds_its_bias(observe: Observe) -> Non
     assert layer.rms[0] == pytest.approx(math.sqrt((1 + 1 / WIDTH) / 3), rel=0.1)
 
 
+def test_what_overflows_behind_a_layer_is_reported_at_the_layer(observe: Observe) -> None:
+    class Exponential(Stack):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.layers[0](x).exp())
+
+    (finding,) = found(observe, lambda: Exponential(draw=lambda w: init.normal_(w, std=20)))
+    assert (finding.code, finding.parameter) == ("INI702", "layers.0.weight")
+    assert not found(observe, Exponential)
+
+
+def test_the_loss_of_a_head_behind_growth_in_time_is_part_of_that(observe: Observe) -> None:
+    class Recurrent(Stack):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            h = x
+            for _ in range(8):
+                h = torch.relu(self.layers[0](h))
+            return self.head(h)
+
+    (finding,) = found(observe, lambda: Recurrent(draw=lambda w: init.orthogonal_(w, gain=5)))
+    assert (finding.code, finding.parameter) == ("INI702", "layers.0.weight")
+
+
 # How much the output still tells of the input
 
 
@@ -100,6 +127,19 @@ def test_a_bias_takes_its_part_of_the_second_moment_from_what_differs(observe: O
     layer = first(measured(observe, Stack, draw=init.orthogonal_, bias=bias))
     assert layer.discrimination[0] == pytest.approx(1 / math.sqrt(1 + bias**2), rel=0.05)
     assert layer.bias_share[0] == pytest.approx(bias**2 / (1 + bias**2), rel=0.05, abs=1e-9)
+
+
+@pytest.mark.parametrize("bias", [5.0, -5.0])
+def test_a_bias_that_drowns_the_input_is_reported_where_it_was_written(observe: Observe, bias: float) -> None:
+    def drowned() -> nn.Module:
+        net = Stack(4, draw=init.orthogonal_, act=torch.tanh)
+        for layer in net.layers:
+            init.constant_(layer.bias, bias)
+        return net
+
+    (finding,) = found(observe, drowned)
+    assert finding.code == "INI701" and finding.place.row == drowned.__code__.co_firstlineno + 3
+    assert all(str(call).startswith("nn.init.zeros_") for call in finding.advice)
 
 
 def test_the_batch_is_found_where_positions_are_flattened_into_it(observe: Observe) -> None:
@@ -207,7 +247,7 @@ def test_the_loss_before_training_exceeds_guessing_by_half_the_variance_of_the_l
             logits = self.head(x)
             return logits if final == "num_classes" else getattr(torch, final)(logits, -1)
 
-    loss = measured(observe, Classifier).loss
+    loss = loss_in(measured(observe, Classifier))
     assert loss is not None and (loss.classes, loss.known_by) == (1000, final)
     assert loss.excess[0] == pytest.approx(spread**2 / 2, rel=0.1, abs=1e-6)
 
@@ -240,7 +280,7 @@ def labels(logits: torch.Tensor) -> torch.Tensor:
     ],
 )
 def test_logits_are_known_by_what_becomes_of_them(observe: Observe, returned: Any, known: str) -> None:
-    loss = measured(observe, Scored, returned=returned).loss
+    loss = loss_in(measured(observe, Scored, returned=returned))
     assert loss is not None and (loss.classes, loss.known_by, loss.guessed) == (7, known, False)
     assert loss.excess[0] == pytest.approx(4.5 - 1.2, abs=1.0)
 
@@ -250,8 +290,8 @@ def test_what_is_returned_under_another_name_is_not_guessed_to_be_logits(observe
     class Named(Scored):
         out_channels = 7
 
-    assert measured(observe, Named, returned=lambda logits: {name: logits}).loss is None
-    assert measured(observe, Named, returned=lambda logits: logits).loss is not None
+    assert loss_in(measured(observe, Named, returned=lambda logits: {name: logits})) is None
+    assert loss_in(measured(observe, Named, returned=lambda logits: logits)) is not None
 
 
 def test_dead_units_are_reported_where_their_bias_was_written(observe: Observe) -> None:
@@ -308,7 +348,7 @@ def test_an_output_that_is_a_sum_may_be_logits(observe: Observe) -> None:
     class Counted(Sum):
         num_classes = 10
 
-    loss = measured(observe, Counted).loss
+    loss = loss_in(measured(observe, Counted))
     assert loss is not None and (loss.classes, loss.known_by) == (10, "num_classes")
 
 
@@ -395,13 +435,13 @@ class Matrix(nn.Module):
 def test_a_head_is_known_by_what_the_model_takes_looks_up_and_ends_in(
     observe: Observe, make: Any, known: str, guessed: bool
 ) -> None:
-    loss = measured(observe, make).loss
+    loss = loss_in(measured(observe, make))
     assert loss is not None and (loss.classes, loss.known_by, loss.guessed) == (7, known, guessed)
 
 
 @pytest.mark.parametrize("of", ["tokens", "copied"])
 def test_an_output_as_wide_as_a_table_that_inputs_index_is_over_tokens(observe: Observe, of: str) -> None:
-    loss = measured(observe, lambda: Tokens(Matrix, of=of), (32, 7), dtype="int64").loss
+    loss = loss_in(measured(observe, lambda: Tokens(Matrix, of=of), (32, 7), dtype="int64"))
     assert loss is not None and not loss.guessed
     assert (loss.classes, loss.known_by) == (7, "as many as the rows of a table that the input indexes")
 
@@ -410,28 +450,49 @@ def test_an_output_as_wide_as_a_table_that_inputs_index_is_over_tokens(observe: 
 def test_an_output_as_wide_as_another_table_is_not_over_its_rows(observe: Observe, of: str) -> None:
     for rows, what in ((7, of), (9, "tokens")):
         make = functools.partial(Tokens, Matrix, rows, what)
-        assert measured(observe, make, (32, 7), dtype="int64").loss is None
+        assert loss_in(measured(observe, make, (32, 7), dtype="int64")) is None
 
 
 @pytest.mark.parametrize("many", [5, 7, 8])
 def test_an_output_is_over_the_classes_that_the_constructor_was_given(observe: Observe, many: int) -> None:
-    assert measured(observe, lambda: Embedding(Matrix, 9, many)).loss is None
-    loss = measured(observe, lambda: Embedding(Matrix, many, many)).loss
+    assert loss_in(measured(observe, lambda: Embedding(Matrix, 9, many))) is None
+    loss = loss_in(measured(observe, lambda: Embedding(Matrix, many, many)))
     assert loss is not None and (loss.classes, loss.guessed) == (many, False)
+
+
+class Two(nn.Module):
+    """Two heads of tokens, of which the second starts too sure, or both do."""
+
+    def __init__(self, *spreads: float) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(nn.Linear(WIDTH, 7 + number) for number in range(len(spreads)))
+        for head, spread in zip(self.heads, spreads, strict=True):
+            init.normal_(head.weight, std=spread / WIDTH**0.5)
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        return [head(x).log_softmax(-1) for head in self.heads]
+
+
+def test_every_output_over_classes_is_judged(observe: Observe) -> None:
+    losses = measured(observe, lambda: Two(0.1, 5.0)).losses
+    assert [(loss.path, loss.classes) for loss in losses] == [("heads.0.weight", 7), ("heads.1.weight", 8)]
+    (finding,) = found(observe, lambda: Two(0.1, 5.0), (256, WIDTH))
+    assert (finding.code, finding.parameter) == ("INI705", "heads.1.weight")
+    assert len(found(observe, lambda: Two(5.0, 5.0), (256, WIDTH))) == 2
 
 
 def test_what_an_instance_was_given_is_not_known() -> None:
     signal = initaudit.audit(Asked(Matrix), torch.randn(256, WIDTH)).observations[0].signal
-    loss = signal.loss if signal is not None else None
+    loss = loss_in(signal)
     assert loss is not None and (loss.known_by, loss.guessed) == ("the argument `num_classes`", True)
 
 
 def test_a_last_layer_of_which_nothing_is_known_is_no_head(observe: Observe) -> None:
-    assert measured(observe, lambda: Headed(Matrix)).loss is None
+    assert loss_in(measured(observe, lambda: Headed(Matrix))) is None
 
 
 def test_the_loss_of_an_output_that_may_be_anything_is_a_guess(observe: Observe) -> None:
-    loss = measured(observe, Stack).loss
+    loss = loss_in(measured(observe, Stack))
     assert loss is not None and loss.guessed
     assert not found(observe, Stack)
 
