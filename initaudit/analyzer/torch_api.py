@@ -165,6 +165,17 @@ TRANSPARENT = {
     "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d", "Upsample", "ZeroPad2d", "ReflectionPad2d", "PixelShuffle",
 }  # fmt: skip
+BASES = {
+    **{f"BatchNorm{n}d": {"_BatchNorm", "_NormBase"} for n in (1, 2, 3)}, "SyncBatchNorm": {"_BatchNorm", "_NormBase"},
+    **{f"InstanceNorm{n}d": {"_InstanceNorm", "_NormBase"} for n in (1, 2, 3)},
+    **{f"Conv{n}d": {"_ConvNd"} for n in (1, 2, 3)},
+    **{f"ConvTranspose{n}d": {"_ConvTransposeNd", "_ConvNd"} for n in (1, 2, 3)},
+    **{kind: {"RNNBase"} for kind in ("RNN", "LSTM", "GRU")},
+    **{f"{kind}Cell": {"RNNCellBase"} for kind in ("RNN", "LSTM", "GRU")},
+}  # fmt: skip
+"""Classes of torch from which layers with parameters derive, by their last names."""
+HOLDS_OTHERS = ("torch.nn.Transformer", "torch.nn.MultiheadAttention", "torch.nn.Lazy", "torch.nn.AdaptiveLogSoftmax")
+"""Modules of torch that are, or hold, layers of other classes than their own."""
 SEQUENCES = {"torch.nn.ModuleList", "torch.nn.ParameterList", "torch.nn.Sequential"}
 MAPPINGS = {"torch.nn.ModuleDict", "torch.nn.ParameterDict"}
 

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.snippets import alternatives
 from initaudit.analyzer.syntax.context import Context, in_order, initializes
@@ -13,7 +14,7 @@ from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import TENSORS, Names, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.structure import all_below
-from initaudit.analyzer.syntax.walks import applied
+from initaudit.analyzer.syntax.walks import Walk, applied
 from initaudit.subjects.module_tests import ConstantTest
 
 LAYER_NAMES = {
@@ -57,7 +58,9 @@ def never_met(context: Context) -> Iterator[ConstantTest]:
             continue
         layers = all_below(context.project, context.cls)
         by_kind = all(write.kinds for write in walk.writes) and not any(map(_has_rest, in_order(walk.body, later=True)))
-        if not layers or not by_kind:
+        if not layers or not by_kind or not _asks_for_known(walk):
+            continue
+        if any(layer.kind.startswith(torch_api.HOLDS_OTHERS) for layer in layers):
             continue
         if not any(write.meant_for(walk.context, layer) for write in walk.writes for layer in layers):
             test = next((each.test for each in walk.body if isinstance(each, ast.If)), None)
@@ -69,6 +72,18 @@ def never_met(context: Context) -> Iterator[ConstantTest]:
                     outcome="never true",
                     why=f"`{context.cls.definition.name}` is made of {', '.join(kinds)} alone",
                 )
+
+
+def _asks_for_known(walk: Walk) -> bool:
+    """Whether a function asks for classes of torch or the project: another package may name those of torch anew."""
+    for node in (inner for statement in walk.body for inner in ast.walk(statement)):
+        match node:
+            case ast.Call(func=ast.Name(id="isinstance"), args=[_, kinds]):
+                for kind in alternatives(kinds):
+                    found = walk.context.resolve(kind)
+                    if not isinstance(found, Defined) and not (walk.context.canonical(kind) or "").startswith("torch."):
+                        return False
+    return True
 
 
 def _has_rest(statement: ast.stmt) -> bool:

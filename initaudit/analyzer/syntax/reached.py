@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.snippets import FunctionNode, dotted, handed_on, nodes, parameters
 from initaudit.analyzer.syntax.callers import given_to
@@ -14,8 +15,6 @@ from initaudit.analyzer.syntax.meaning import ITERATORS, Meaning, Step, What, bo
 from initaudit.analyzer.syntax.structure import NOTHING, UNKNOWN, Found, Key, Layer, constructed, held, made
 
 MAX_DEPTH = 4
-HOLDS_OTHERS = ("torch.nn.Transformer", "torch.nn.MultiheadAttention", "torch.nn.Lazy", "torch.nn.AdaptiveLogSoftmax")
-"""Modules of torch that are, or hold, linear layers and convolutions of sizes that are not looked for."""
 
 
 def layers_of(context: Context, node: ast.expr) -> Found:
@@ -39,7 +38,7 @@ def layers_of(context: Context, node: ast.expr) -> Found:
 def below(context: Context, found: Found, depth: int = MAX_DEPTH) -> Found:
     """Layers, with those that the project's own classes among them are made of."""
     every = found
-    if any(layer.kind.startswith(HOLDS_OTHERS) for layer in found.layers):
+    if any(layer.kind.startswith(torch_api.HOLDS_OTHERS) for layer in found.layers):
         every += UNKNOWN
     for layer in found.layers:
         if layer.cls is None:

@@ -43,7 +43,15 @@ class Initialized:
         last = layer.kind.rpartition(".")[2]
         bases = context.project.mro(layer.cls) or () if layer.cls is not None else ()
         kinds = {layer.kind, *(base.name if isinstance(base, External) else base.qualname for base in bases)}
-        return bool(kinds & set(self.kinds)) or any(name in last for name in self.names)
+        of_torch = {base for kind in kinds if kind.startswith("torch.") for base in _bases(kind.rpartition(".")[2])}
+        asked = {kind.rpartition(".")[2] for kind in self.kinds if kind.startswith("torch.")}
+        return bool(kinds & set(self.kinds) or of_torch & asked) or any(name in last for name in self.names)
+
+
+def _bases(layer: str) -> set[str]:
+    """The last names of the classes of torch that a layer of torch derives from, and of what a lazy one becomes."""
+    ordinary = layer.removeprefix("Lazy")
+    return {ordinary, *torch_api.BASES.get(ordinary, ())}
 
 
 @dataclass(frozen=True, slots=True)
