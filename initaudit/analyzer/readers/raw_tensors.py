@@ -15,15 +15,18 @@ from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.exports import only_exports
 from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import FunctionNode, begin, dotted, nodes
-from initaudit.analyzer.syntax.context import Class, Context, function_context, own_attribute
+from initaudit.analyzer.snippets import FunctionNode, begin, dotted, nodes, parameters, root
+from initaudit.analyzer.syntax.context import Class, Context, function_context, method, own_attribute
 from initaudit.analyzer.syntax.meaning import bound_in
 from initaudit.analyzer.syntax.numbers import is_whole_number
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE
 from initaudit.analyzer.syntax.scopes import scopes_holding
+from initaudit.analyzer.syntax.walks import written
 from initaudit.subjects.weights import RawTensor
 
 WRAPPERS = {"torch.autograd.Variable", "torch.Variable", "torch.nn.Parameter"}
+MAY_WRITE = ("torch.distributed.", "torch.ops.", "torch.nn.utils.", "torch.utils.", "torch.cuda.")
+"""What begins the names of functions of torch that may write a tensor they are given."""
 METADATA = {"shape", "size", "dtype", "device", "dim", "ndim", "numel", "requires_grad", "is_cuda", "stride", "grad"}
 MOVES = {"to", "cuda", "cpu", "float", "double", "half", "requires_grad_", "expand", "view", "unsqueeze", "repeat", "t"}
 GRADIENTS = {"backward", "grad", "jacobian", "hessian", "vjp", "jvp", "gradcheck"}
@@ -148,12 +151,20 @@ def raw_allocation(context: Context, value: ast.expr) -> tuple[str, str | None] 
         if name in WRAPPERS and value.args:
             wrapper, value = name, value.args[0]
         elif name is not None and (name in torch_api.RAW_FACTORIES or name in torch_api.LEGACY_CONSTRUCTORS):
-            return (name, wrapper) if _is_size(context, name, value) else None
+            return (name, wrapper) if _is_size(context, name, value) and not _is_meta(value) else None
         elif name is None and isinstance(value.func, ast.Attribute) and value.func.attr in MOVES:
             value = value.func.value
         else:
             return None
     return None
+
+
+def _is_meta(call: ast.Call) -> bool:
+    """Whether a call makes a tensor without memory."""
+    return any(
+        each.arg == "device" and isinstance(each.value, ast.Constant) and each.value.value == "meta"
+        for each in call.keywords
+    )
 
 
 def _is_size(context: Context, name: str, call: ast.Call) -> bool:
@@ -237,10 +248,13 @@ def _only_reads(context: Context, call: ast.Call) -> bool:
     name = context.canonical(call.func)
     if name is not None:
         last = name.rpartition(".")[2]
-        plain = name.startswith(("torch.nn.functional.", "torch.")) and not name.startswith(torch_api.INIT)
-        return plain and not last.endswith("_") and last.islower() and not name.startswith(torch_api.OPTIMIZERS)
-    if own_attribute(call.func) is not None or _is_layer(context, call.func):
-        return True  # a layer or a method of the module: it is given the tensor to compute with
+        plain = name.startswith("torch.") and not name.startswith((torch_api.INIT, torch_api.OPTIMIZERS, *MAY_WRITE))
+        return plain and not last.endswith("_") and last.islower()
+    if (own := own_attribute(call.func)) is not None:
+        called = method(context, own)
+        return called is None or not _writes_arguments(called)
+    if _is_layer(context, call.func):
+        return True  # it is given the tensor to compute with
     return isinstance(call.func, ast.Attribute) and call.func.attr in (
         "mm",
         "matmul",
@@ -250,6 +264,21 @@ def _only_reads(context: Context, call: ast.Call) -> bool:
         "addmm",
         "dot",
     )
+
+
+def _writes_arguments(context: Context) -> bool:
+    """Whether a method writes something that it is given."""
+    given = {each.arg for each in parameters(context.function)[1:]} if context.function is not None else set()
+    for node in context.walk():
+        target: ast.expr | None = None
+        if isinstance(node, ast.Call):
+            target = written(context, node)
+        elif isinstance(node, ast.Subscript | ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            target = node
+        variable = root(target, calls=True) if target is not None else None
+        if variable is not None and variable.id in given:
+            return True
+    return False
 
 
 def _is_layer(context: Context, function: ast.expr) -> bool:
