@@ -25,6 +25,8 @@ from initaudit.subjects.registration import ReplacedLayer
 
 CHANGES = {"append", "extend", "insert", "update", "clear", "pop"}
 """Methods that change a list of groups, a group, or a list of parameters."""
+NO_STEPS = {"state_dict", "zero_grad", "defaults"}
+"""What is asked of an optimizer that need not go on."""
 NO_OPTIMIZERS = (f"{torch_api.OPTIMIZERS}lr_scheduler.", f"{torch_api.OPTIMIZERS}swa_utils.")
 
 
@@ -68,13 +70,24 @@ def _is_optimizer(context: Context, call: ast.Call) -> bool:
 
 
 def _models(call: ast.Call) -> set[str]:
-    """What an optimizer is given the parameters of, by their names: ``model`` of ``model.parameters()``."""
+    """What an optimizer is given all parameters of: ``model`` of ``model.parameters()``.
+
+    A single choice by name leaves some out; several are groups that have them all, as for the weight decay.
+    """
+    choices = [node for node in ast.walk(call) if isinstance(node, ast.comprehension) and node.ifs]
+    if len(choices) == 1 and not all(map(_is_about_gradients, choices[0].ifs)):
+        return set()
     return {
         dotted(node.func.value)
         for node in ast.walk(call)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
         if node.func.attr in ("parameters", "named_parameters")
     } - {""}
+
+
+def _is_about_gradients(test: ast.expr) -> bool:
+    """``p.requires_grad``."""
+    return isinstance(test, ast.Attribute) and test.attr == "requires_grad"
 
 
 def _given_again(context: Context, body: Sequence[Placed], optimizer: str, models: set[str]) -> bool:
@@ -198,7 +211,7 @@ def _owner(target: ast.expr) -> str:
 def _has_parameters(context: Context, value: ast.expr) -> bool:
     """Whether an expression makes a parameter that is trained, or a layer with parameters, and does not freeze it."""
     while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
-        if value.func.attr not in torch_api.RETURN_THE_MODULE:
+        if value.func.attr not in torch_api.RETURN_THE_MODULE - {"eval"}:
             break
         value = value.func.value
     if not isinstance(value, ast.Call):
@@ -209,8 +222,10 @@ def _has_parameters(context: Context, value: ast.expr) -> bool:
 
 
 def _goes_on(body: Sequence[Placed], optimizer: str) -> bool:
-    """Whether an optimizer is an attribute of the object, or is read in later code."""
+    """Whether an optimizer is an attribute of the object, or later code may take steps with it."""
     if optimizer.startswith("self."):
         return True
-    inner = (node for statement in body for node in nodes(statement.node))
-    return any(isinstance(node, ast.Name | ast.Attribute) and dotted(node) == optimizer for node in inner)
+    inner = [node for statement in body for node in nodes(statement.node)]
+    named = {node for node in inner if isinstance(node, ast.Name | ast.Attribute) and dotted(node) == optimizer}
+    kept = {node.value for node in inner if isinstance(node, ast.Attribute) and node.attr in NO_STEPS}
+    return bool(named - kept)
