@@ -37,7 +37,7 @@ def forgotten_flags(context: Context) -> Iterator[ForgottenFlag]:
     function, cls = context.function, context.cls
     if function is None or cls is None or function.name == "__init__" or not context.project.is_module_class(cls):
         return
-    if len(parameters(function)) < 2 or _keeps_state(context.project, cls):
+    if len(parameters(function)) < 2 or _keeps_state(context.project, cls) or not _runs_with_model(context):
         return
     for flag, body in _once(function.body):
         made = _made_false(context, flag)
@@ -54,6 +54,17 @@ def forgotten_flags(context: Context) -> Iterator[ForgottenFlag]:
                 method=function.name,
                 written=place,
             )
+
+
+def _runs_with_model(context: Context) -> bool:
+    """Whether the forward is the method or calls it, if the class has one: other methods run when they are wanted."""
+    pending, seen = ["forward"], set[str]()
+    name = context.function.name if context.function is not None else ""
+    while pending and name not in seen:
+        called = method(context, each) if (each := pending.pop()) not in seen else None
+        seen.add(each)
+        pending += [own for call in called.calls() if (own := own_attribute(call.func))] if called is not None else []
+    return name in seen or method(context, "forward") is None
 
 
 def _once(body: Sequence[ast.stmt]) -> Iterator[tuple[str, Sequence[ast.stmt]]]:
