@@ -36,8 +36,8 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
     ```
 
     ## Known problems
-    Courses do it on purpose, to show the effect; in a script or notebook that prints weights and trains
-    nothing it is a note. A single layer that starts at zero, such as a head or the last layer
+    Courses do it on purpose, to show the effect; in a test, and in a script or notebook that
+    prints weights and trains nothing, it is a note. A single layer that starts at zero, such as a head or the last layer
     of a branch, is not reported; nor is a class whose objects all load a checkpoint immediately, nor a model whose layers
     have one unit each, as a logistic regression has: there is no other unit to stay like.
 

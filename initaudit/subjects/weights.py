@@ -120,9 +120,9 @@ class ConstantWeights(Fact, frozen=True, kw_only=True):
     """One number for every element of the weights of all layers of some kinds, or of a weight of a class's own.
 
     ``source`` is what writes it, ``value`` the source of the number, and ``walk`` what goes over the layers
-    ("self.modules()", "net.apply(init)"), whose classes are ``kinds``. ``shown`` says that the script trains nothing
-    and shows weights. Without a walk, ``parameter`` is the weight of class ``model``, and ``use`` the source of the
-    product that it is a factor of.
+    ("self.modules()", "net.apply(init)"), whose classes are ``kinds``. ``shown`` says that the code is a test, or of a
+    script that trains nothing and shows weights. Without a walk, ``parameter`` is the weight of class ``model``, and
+    ``use`` the source of the product that it is a factor of.
     """
 
     place: Place

@@ -7,6 +7,7 @@ import builtins
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.programs.graph import Scope
 from initaudit.analyzer.readers.applications import only_shows
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import is_always_loaded
@@ -78,7 +79,7 @@ def constant_weights(context: Context) -> Iterator[ConstantWeights]:
             value=found[1],
             walk=walk,
             kinds=tuple(kind.removeprefix("torch.nn.") for kind in meaning.kinds),
-            shown=only_shows(context.project, context.module),
+            shown=_is_of_test(context) or only_shows(context.project, context.module),
         )
 
 
@@ -113,6 +114,12 @@ def constant_factors(cls: Class) -> Iterator[ConstantWeights]:
 
 def _is_constant(use: WeightUse) -> bool:
     return use.distribution is not None and use.distribution.family == "constant"
+
+
+def _is_of_test(context: Context) -> bool:
+    """Whether code stands in a test, which may compare with numbers that follow from constant weights."""
+    name = context.definition.name if context.definition is not None else ""
+    return name.startswith("test_") or Scope(context.module, context.definition).is_test
 
 
 def _filled(context: Context, call: ast.Call) -> tuple[ast.expr, str] | None:
