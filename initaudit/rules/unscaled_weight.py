@@ -59,7 +59,8 @@ class UnscaledWeight(Rule[WeightUse]):
     anything other than sums, views and an activation, and when other code may write the parameter. A size that is an
     argument counts as large, unless a script that nothing imports gives its class small numbers alone; a normalization
     outside the forward of the class is not seen, and a layer that an initializer draws is not reported if its file calls a
-    normalization that may be part of a model. `transforms.Normalize` is none: it scales the examples. In fifty released packages it reported eleven weights, of a recurrent
+    normalization, unless its class, those that hold it and the functions that build them are known to have none.
+    `transforms.Normalize` is none: it scales the examples. In fifty released packages it reported eleven weights, of a recurrent
     cell and two attentions, and two in tests of torch; two of the eleven multiply a single input in the first layer of
     their model. In 26 other packages it reported five: three were right, one is an attention, and one, a quantizer, was
     wrong and is no longer reported.

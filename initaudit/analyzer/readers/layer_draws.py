@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.programs.graph import around
-from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.readers.applications import is_alone, is_never_built
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import largest_size
@@ -19,6 +18,7 @@ from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.name_conditions import reaches
+from initaudit.analyzer.syntax.norms import may_be_normalized
 from initaudit.analyzer.syntax.reached import argument, number, written_layers
 from initaudit.analyzer.syntax.structure import UNKNOWN, Layer, constructed
 from initaudit.analyzer.syntax.walks import written
@@ -113,7 +113,7 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
             most=inputs.most,
             several=inputs.several,
             target=context.snippet.source(target),
-            normalized=_normalizes(context),
+            normalized=may_be_normalized(context, target),
             unbuilt=_is_never_built(context),
         )
 
@@ -208,24 +208,6 @@ def _is_never_built(context: Context) -> bool:
     if cls is None or not project.is_module_class(cls):
         return False
     return is_never_built(project, cls, around(project, cls))
-
-
-def _normalizes(context: Context) -> bool:
-    """Whether the file calls a normalization that may be part of a model."""
-    module = context.module
-    if "Norm" not in module.text:  # what no text holds no tree does
-        return False
-    called = {name for part in module.parts() for name in module.usage_of(*part).called}
-    return any("Norm" in name.rpartition(".")[2] and not _is_of_data(context, name) for name in called)
-
-
-def _is_of_data(context: Context, name: str) -> bool:
-    """Whether something normalizes examples, and is no module: ``transforms.Normalize``, or a class of the project."""
-    found = context.project.resolve(context.module, name)
-    if isinstance(found, Defined):
-        order = context.project.mro(found) if found.definition.is_class else None
-        return order is not None and not context.project.is_module_class(found)
-    return isinstance(found, External) and "Normaliz" in found.name.rpartition(".")[2]
 
 
 def _inputs(context: Context, meaning: Meaning | None, step: Step) -> Inputs:
