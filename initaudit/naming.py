@@ -12,9 +12,16 @@ NAMED = frozenset({"named_parameters", "named_modules", "named_children"})
 """The methods of a module that yield names."""
 OF_PLAIN = frozenset({"weight", "bias", "weight_g", "weight_v", "weight_orig", "parametrizations", "original"})
 """Every name in a layer of torch that holds no others."""
+RECURRENT_LAYERS = 10
+"""Number of layers of a recurrent network whose names are known."""
 OF_RECURRENT = frozenset({
-    "weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "weight_ih", "weight_hh", "bias_ih", "bias_hh",
-    "reverse",
+    "weight_ih", "weight_hh", "bias_ih", "bias_hh", "reverse",
+    *(
+        f"{tensor}_l{layer}{direction}"
+        for tensor in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+        for layer in range(RECURRENT_LAYERS)
+        for direction in ("", "_reverse")
+    ),
 })  # fmt: skip
 OF_ATTENTION = frozenset({
     "in_proj_weight", "in_proj_bias", "q_proj_weight", "k_proj_weight", "v_proj_weight", "bias_k", "bias_v",
