@@ -51,7 +51,7 @@ class Initialized:
 def _bases(layer: str) -> set[str]:
     """The last names of the classes of torch that a layer of torch derives from, and of what a lazy one becomes."""
     ordinary = layer.removeprefix("Lazy")
-    return {ordinary, *torch_api.BASES.get(ordinary, ())}
+    return {"Module", ordinary, *torch_api.BASES.get(ordinary, ())}
 
 
 @dataclass(frozen=True, slots=True)
