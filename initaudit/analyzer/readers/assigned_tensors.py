@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import spelled
 from initaudit.analyzer.syntax.context import Context, function_context
 from initaudit.analyzer.syntax.expressions import RECURRENT
 from initaudit.analyzer.syntax.functions import own_nodes
@@ -69,9 +70,12 @@ def assigned_tensors(context: Context) -> Iterator[AssignedTensor]:
 
 
 def _taken_out(context: Context, target: ast.Attribute) -> bool:
-    """Whether the parameter is deleted, or registered as None, so that its name is free for a tensor."""
+    """Whether the parameter is deleted, registered as None or computed from others: a tensor may be assigned then."""
     for node in context.walk():
         match node:
+            case ast.Call(func=function, args=[layer, *_]) if spelled(layer) == spelled(target.value):
+                if (context.canonical(function) or "").startswith("torch.nn.utils."):
+                    return True
             case ast.Delete(targets=targets) if ast.unparse(target) in map(ast.unparse, targets):
                 return True
             case ast.Call(func=ast.Name(id="delattr") | ast.Attribute(attr="__delattr__" | "register_parameter")):
