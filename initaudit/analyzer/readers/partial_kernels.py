@@ -23,6 +23,8 @@ def partial_kernels(context: Context) -> Iterator[PartialKernel]:
         axis = next((axis for axis in (1, 0) if all(_is_one(index, axis) for _, index in stores)), None)
         if axis is None or not all(map(_is_kernel, (index for _, index in stores))):
             continue
+        if all(isinstance(store.value, ast.Constant) and store.value.value == 0 for store, _ in stores):
+            continue  # what switches a channel off is no kernel
         layers = list(_layers(context, name))
         written = _is_written(context, name) or any(
             _is_written(each.context, dotted(each.node)) for each in _given(context, name)
