@@ -18,6 +18,7 @@ from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.name_conditions import reaches
 from initaudit.analyzer.syntax.numbers import is_whole_number
 from initaudit.analyzer.syntax.structure import Attribute, Layer, constructed, without
+from initaudit.analyzer.usage import usage
 from initaudit.subjects.initializers import ModuleGiven, VectorGiven
 
 FUNCTIONS = "uniform_( normal_( constant_( ones_( zeros_( eye_( dirac_( sparse_( orthogonal_("
@@ -32,6 +33,7 @@ NORMS = {f"torch.nn.{name}" for name in torch_api.NORMALIZATIONS - {"LayerNorm",
 """Normalizations whose gain has one dimension whatever they are given."""
 NORMS_TOO = NORMS | {"torch.nn.LayerNorm", "torch.nn.RMSNorm"}
 WITH_BIASES = {f"torch.nn.{name}Cell" for name in ("LSTM", "GRU", "RNN")} | RECURRENT | LAYERS | NORMS
+DIMENSIONS = {"dim", "ndim", "ndimension", "shape", "size"}
 ALLOCATIONS = {f"torch.{name}" for name in ("empty", "zeros", "ones", "rand", "randn", "Tensor", "FloatTensor")}
 VECTORS = {**{(kind, "bias"): "a bias" for kind in LAYERS | NORMS}, **{(kind, "weight"): "a gain" for kind in NORMS}}
 
@@ -68,7 +70,7 @@ def initializer_arguments(context: Context) -> Iterator[ModuleGiven | VectorGive
 
 def _vector(context: Context, meaning: Meaning, step: Step) -> str | None:
     """Why what a call is given has one dimension, where that is known."""
-    if meaning.part or meaning.reshaped or meaning.what is not What.PARAMETER:
+    if meaning.part or meaning.reshaped or meaning.what is not What.PARAMETER or _asks_for_dimensions(step):
         return None
     if meaning.attribute is not None and meaning.kinds and not meaning.attribute.startswith(("weight_", "bias_")):
         found = {VECTORS.get((kind, meaning.attribute)) for kind in meaning.kinds}
@@ -87,6 +89,12 @@ def _vector(context: Context, meaning: Meaning, step: Step) -> str | None:
     if meaning.attribute == "bias" and not meaning.kinds and context.function is not None and not step.excluded:
         return _bias_of_callers(context, meaning.source.rpartition(".")[0])
     return _flat(context, meaning)
+
+
+def _asks_for_dimensions(step: Step) -> bool:
+    """Whether a condition of a statement, or of what a loop around it goes over, asks how many dimensions there are."""
+    chosen = [loop.iter for loop in step.rounds if not isinstance(loop, ast.While)]
+    return not DIMENSIONS.isdisjoint(usage([test for test, _ in step.conditions] + chosen).names)
 
 
 def _bias_of_callers(context: Context, name: str) -> str | None:
