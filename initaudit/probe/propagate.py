@@ -135,13 +135,16 @@ def _is_adjacency(tensor: torch.Tensor) -> bool:
 def measurable(model: torch.nn.Module, *, normalized: bool, dropping: bool) -> Iterator[None]:
     """In evaluation mode, so that nothing is dropped, but with the batch's own statistics where those normalize.
 
-    Before training, a BatchNorm in evaluation mode normalizes nothing. Layer by layer: the fused attention of torch
-    would hide what follows what. The model is left as it was, running statistics too.
+    Before training, a BatchNorm in evaluation mode normalizes nothing. Step by step: the fused attention and the fused
+    LSTM of torch would hide what follows what. The model is left as it was, running statistics too.
     """
     modes = [(module, module.training) for module in model.modules()]
     buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers() if is_dense(buffer)]
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
+    onednn = torch.backends.mkldnn.enabled
+    if any(isinstance(module, torch.nn.LSTM) for module, _ in modes):
+        torch.backends.mkldnn.enabled = False
     model.train(dropping)
     for module, _ in modes:
         if normalized and any(getattr(module, name, None) is not None for name in TRACKING):
@@ -156,6 +159,7 @@ def measurable(model: torch.nn.Module, *, normalized: bool, dropping: bool) -> I
                 if buffer.shape == before.shape and not torch.equal(buffer, before):
                     buffer.copy_(before)
         torch.backends.mha.set_fastpath_enabled(fast)
+        torch.backends.mkldnn.enabled = onednn
 
 
 def plain_outputs(value: Any) -> Any:

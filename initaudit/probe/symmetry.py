@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 import msgspec
 import torch
 
-from initaudit.finding import Observer
+from initaudit.finding import Observer, Place
 from initaudit.probe.blame import is_ours
 from initaudit.probe.declarations import is_torch
 from initaudit.probe.poison import Make
 from initaudit.probe.propagate import Given
 from initaudit.probe.timelines import Timelines
 from initaudit.probe.training import Gradients, Trainee, equal_rows, is_trained, moved, refined
-from initaudit.subjects.weights import EqualUnits, ZeroFactors
+from initaudit.subjects.weights import EqualUnits, Factor, ZeroFactors
 from initaudit.timeline import Coverage
 
 TABLES = torch.nn.Embedding | torch.nn.EmbeddingBag
@@ -262,23 +262,32 @@ class Zeros:
         return found or list(self._groups(timelines))
 
     def _groups(self, timelines: Timelines) -> Iterator[Sequence[str]]:
-        """Groups among those that are stuck.
+        """Groups among those that are stuck; what one statement sets to zero is in one.
 
         Both directions count: behind a dead unit, a bias may free what comes after it, and nothing frees the bias.
         """
         kinds = {name: _kind(name, timelines) for name in self.stuck}
+        places = {name: timelines.written_at(name) for name in self.stuck}
         freed = self._freed(kinds)
         links = {one: {two for two in freed[one] if two != one and one in freed.get(two, ())} for one in freed}
         reported: set[str] = set()
         for group in _together(links, kinds):
-            alike = {kinds[name] for name in group}
-            members = [one for one in self.stuck if one in group or (one not in freed and kinds[one] in alike)]
+            if reported.issuperset(group):
+                continue
+            alike, zeroed = {kinds[name] for name in group}, {places[name] for name in group}
+            members = [
+                one
+                for one in self.stuck
+                if one in group or places[one] in zeroed or (one not in freed and kinds[one] in alike)
+            ]
             reported.update(members)
             blocking = self._blocking(members)
             yield blocking if any(not links.get(one, set()).isdisjoint(blocking) for one in blocking) else members
-        yield from self._only_together([name for name in self.stuck if name not in reported], kinds)
+        yield from self._only_together([name for name in self.stuck if name not in reported], kinds, places)
 
-    def _only_together(self, rest: Sequence[str], kinds: Mapping[str, Kind]) -> Iterator[Sequence[str]]:
+    def _only_together(
+        self, rest: Sequence[str], kinds: Mapping[str, Kind], places: Mapping[str, Place]
+    ) -> Iterator[Sequence[str]]:
         """Factors that only all others together free: products of three and more, and zeros around a rectifier.
 
         What is freed as soon as it is not zero itself waits for no other factor: a dead unit is its cause.
@@ -298,8 +307,8 @@ class Zeros:
             fewer = [one for one in needed if one != name]
             if self._revived(fewer).issuperset(group):
                 needed = fewer
-        alike = {kinds[name] for name in needed}
-        blocking = [name for name in rest if kinds[name] in alike]
+        alike, zeroed = {kinds[name] for name in needed}, {places[name] for name in needed}
+        blocking = [name for name in rest if kinds[name] in alike or places[name] in zeroed]
         if len(blocking) > 1:
             yield blocking
 
@@ -356,20 +365,15 @@ def _together(links: Mapping[str, Container[str]], kinds: Mapping[str, Kind]) ->
 
 
 def _factors(paths: Sequence[str], timelines: Timelines, model: torch.nn.Module) -> ZeroFactors:
-    declared = [timelines.declared[path] for path in paths]
-
-    def named(chosen: Iterable[str]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(timelines.declared[path].name for path in chosen))
+    def factor(path: str) -> Factor:
+        declared, matrix = timelines.declared[path], timelines.tensors[path].dim() > 1
+        return Factor(declared.model, declared.name, gain=_is_gain(path, model), matrix=matrix)
 
     return ZeroFactors(
         observer=Observer.PROBE,
         place=timelines.written_at(paths[0]),
-        model=declared[0].model,
-        parameter=declared[0].name,
-        factors=named(paths),
+        factors=tuple(dict.fromkeys(map(factor, paths))),
         paths=tuple(paths),
-        gains=named(path for path in paths if _is_gain(path, model)),
-        matrices=named(path for path in paths if timelines.tensors[path].dim() > 1),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from initaudit.finding import Advice, Category, Evidence, Finding, Observer, Severity
+import msgspec
+
+from initaudit.finding import Advice, Category, Evidence, Finding, Observer, Severity, listed
 from initaudit.rules.base import BOTH, Example, Rule
-from initaudit.subjects.weights import ZeroFactors
+from initaudit.subjects.weights import Factor, ZeroFactors
 
 SHOWN = 4
 """Factors that a message names."""
@@ -160,41 +162,45 @@ class AllFactorsZero(Rule[ZeroFactors]):
     )
 
     def check(self, subject: ZeroFactors) -> Iterator[Finding]:
-        names = ", ".join(f"`{name}`" for name in subject.factors[:SHOWN])
-        if len(subject.factors) > SHOWN:
-            names += f" and {len(subject.factors) - SHOWN} more"
-        if len(subject.factors) == 1:
+        first = subject.factors[0]
+        every = [listed(one.parameter, one.model, first.model) for one in subject.factors]
+        names = ", ".join(f"`{name}`" for name in every[:SHOWN])
+        if len(every) > SHOWN:
+            names += f" and {len(every) - SHOWN} more"
+        if len(every) == 1:
             names = f"the {names} of {len(subject.paths)} layers"
         yield self.finding(
             subject.place,
             f"{names} start at zero, and no gradient reaches them: they stay zero; leave one at zero and draw the others "
             "at random",
             evidence=[Evidence(subject.observer, seen(subject))],
-            model=subject.model,
-            parameter=subject.parameter,
-            affects=subject.factors,
-            advice=self.remedies(subject),
+            model=first.model,
+            parameter=first.parameter,
+            affects=tuple(every),
+            advice=list(self.remedies(subject.factors)),
         )
 
     @staticmethod
-    def remedies(subject: ZeroFactors) -> list[Advice]:
-        """Return a call for each factor but the last; ones for a gain, which a small value would nearly switch off."""
-        if subject.gains:
-            return [Advice(model=subject.model, parameter=subject.gains[0], initializer="ones_")]
-        drawn = subject.factors[:-1] or subject.factors
-        several = len(drawn) > 1  # as in a network of zeros, through which small values would vanish
-        return [
-            Advice(model=subject.model, parameter=name, initializer="xavier_uniform_")
-            if several and name in subject.matrices
-            else Advice(model=subject.model, parameter=name, initializer="normal_", std=0.02)
-            for name in drawn
-        ]
+    def remedies(factors: Sequence[Factor]) -> Iterator[Advice]:
+        """Yield the calls that let gradients through.
+
+        Of two factors one is drawn; a gain gets ones, since a small value would nearly switch it off. Of more, all are
+        drawn but gains, or else the last: through small values, the signal of a network of zeros would vanish.
+        """
+        first = next((one for one in factors if one.gain), factors[0])
+        if len(factors) < 3:
+            call = Advice(model=first.model, parameter=first.parameter, initializer="normal_", std=0.02)
+            yield msgspec.structs.replace(call, initializer="ones_", std=None) if first.gain else call
+            return
+        for one in [one for one in factors if not one.gain] if first.gain else factors[:-1]:
+            call = Advice(model=one.model, parameter=one.parameter, initializer="normal_", std=0.02)
+            yield msgspec.structs.replace(call, initializer="xavier_uniform_", std=None) if one.matrix else call
 
 
 def seen(subject: ZeroFactors) -> str:
     """Say what the observer saw."""
     if subject.observer is Observer.ANALYZER:
-        return f"the code sets all of them to zero: {', '.join(subject.factors)}"
+        return f"the code sets all of them to zero: {', '.join(one.parameter for one in subject.factors)}"
     return (
         "no gradient at the start or after at least three steps, but a gradient once they are not zero: "
         f"{shown(subject.paths)}"

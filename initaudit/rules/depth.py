@@ -20,6 +20,8 @@ STEADY = 0.8
 """The R^2 from which a change with depth counts as a trend, not noise."""
 NEARLY = 0.5
 """The share of the steepest change, in decades, from which another layer is as much to blame."""
+STEEP = 1.0
+"""The change of the scale by one layer, in decades, from which several in a row are to blame where no chain joins them."""
 SLIGHT = 0.3
 """The change of the scale by a gain, in decades, below which it is not to blame."""
 GROUP = 4
@@ -109,6 +111,37 @@ def factor(layer: Layer) -> float:
     before, after = middle(layer.given) or 0.0, middle(layer.rms) or 0.0
     known = 0 < before < math.inf and 0 < after < math.inf
     return math.log10(after / before) if known else 0.0
+
+
+def judged(layer: Layer) -> bool:
+    """Return whether the scale of an output is that of a weight which an initializer chose."""
+    return layer.fed and layer.depends is None and not layer.fixed and not layer.normalized
+
+
+def runs(profile: SignalProfile, direction: int) -> Iterator[list[Layer]]:
+    """Yield hidden layers that each change the scale steeply, by EXTREME in all; with ``direction`` -1, that lower it.
+
+    The input of each has about the scale of what the one before gives, so that nothing between them restores it, and
+    they are no branches beside a stream that keeps its scale. Gates and joins end a chain, but not such a run.
+    """
+    run: list[Layer] = []
+    steep = (one for one in profile.layers if judged(one) and not one.output and direction * factor(one) >= STEEP)
+    for layer in steep:
+        if run and direction * _step(run[-1].rms, layer.given) < -STEEP:
+            yield from _extreme(run, direction)
+            run = []
+        run.append(layer)
+    yield from _extreme(run, direction)
+
+
+def _extreme(run: list[Layer], direction: int) -> Iterator[list[Layer]]:
+    if len(run) > 1 and direction * _step(run[0].given, run[-1].rms) > EXTREME:
+        yield run
+
+
+def _step(before: Sequence[float], after: Sequence[float]) -> float:
+    """Return the change from one measured scale to another, in decades; both are positive."""
+    return math.log10((middle(after) or math.nan) / (middle(before) or math.nan))
 
 
 def guilty(layers: Sequence[Layer], direction: int) -> Layer:

@@ -17,12 +17,14 @@ from initaudit.rules.depth import (
     factor,
     groups,
     guilty,
+    judged,
     middle,
     named,
     place_of,
     remedies,
     remedy,
     repeated,
+    runs,
     slopes,
     steep_gains,
     times,
@@ -291,6 +293,7 @@ def rises(profile: SignalProfile) -> list[list[Layer]]:
         most = DECADES if len(group) >= GROUP else EXTREME
         if course is not None and course.geometric and course.decades > most:
             found.append(group)
+    found = found or list(runs(profile, 1))
     loud = [layer for layer in profile.layers if amplifies(layer)]
     return found or ([loud] if len(loud) > 1 and rise(loud) > DECADES else [])
 
@@ -298,11 +301,6 @@ def rises(profile: SignalProfile) -> list[list[Layer]]:
 def amplifies(layer: Layer) -> bool:
     """Return whether a weight alone makes its input a hundred times larger, and nothing normalizes that."""
     return judged(layer) and (middle(layer.bias_share) or 0.0) < BIASES and factor(layer) > DECADES
-
-
-def judged(layer: Layer) -> bool:
-    """Return whether the scale of an output is that of a weight which an initializer chose."""
-    return layer.fed and layer.depends is None and not layer.fixed and not layer.normalized
 
 
 def rise(layers: Sequence[Layer]) -> float:

@@ -17,6 +17,7 @@ from initaudit.rules.depth import (
     middle,
     named,
     remedies,
+    runs,
     steep_gains,
     times,
     trend,
@@ -186,7 +187,13 @@ class VanishingSignal(Rule[SignalProfile]):
         for group in groups(subject):
             course = trend([middle(layer.rms) or 0.0 for layer in group])
             if course is not None and course.geometric and course.decades < 0 and group[0].path not in reported:
+                reported.update(layer.path for layer in group)
                 yield self.scale_lost(subject, group, -course.decades)
+                break
+        for run in runs(subject, -1):
+            if reported.isdisjoint(layer.path for layer in run):
+                first, last = (middle(layer.rms) or math.nan for layer in (run[0], run[-1]))
+                yield self.scale_lost(subject, run, math.log10(first / last))
                 break
         hidden = {one.signal: one for one in subject.sums if one.own > FALLEN and 0 < one.left < HIDDEN}
         for one in hidden.values():

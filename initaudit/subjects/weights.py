@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from initaudit.finding import Observer, Place
 from initaudit.schemes import Distribution, Recognition
 from initaudit.subjects.base import Fact
@@ -79,21 +81,25 @@ class LowRankFactors(Fact, frozen=True, kw_only=True):
     paths: tuple[str, ...] = ()
 
 
+class Factor(msgspec.Struct, frozen=True):
+    """A parameter as named in ``model``, the class that declares it; a gain multiplies element by element."""
+
+    model: str
+    parameter: str
+    gain: bool = False
+    matrix: bool = False
+
+
 class ZeroFactors(Fact, frozen=True, kw_only=True):
     """Parameters that start at zero, and get a gradient only when the others are not zero.
 
-    ``parameter`` is the first of the ``factors``, all as named in ``model``; ``paths`` lead to them in the built model.
-    ``gains`` are those with one dimension, which multiply element by element, ``matrices`` those with two or more.
+    ``factors`` are those of each class once; ``paths`` lead to all of them in the built model.
     """
 
     observer: Observer
     place: Place
-    model: str
-    parameter: str
-    factors: tuple[str, ...]
+    factors: tuple[Factor, ...]
     paths: tuple[str, ...] = ()
-    gains: tuple[str, ...] = ()
-    matrices: tuple[str, ...] = ()
 
 
 class RawTensor(Fact, frozen=True, kw_only=True):

@@ -119,6 +119,52 @@ def test_the_loss_of_a_head_behind_growth_in_time_is_part_of_that(observe: Obser
     assert (finding.code, finding.parameter) == ("INI702", "layers.0.weight")
 
 
+class Gated(Stack):
+    """Layers whose outputs gate themselves, so that no chain joins them; beside a stream, if asked."""
+
+    def __init__(self, std: float, *, beside: bool = False) -> None:
+        super().__init__(3, draw=lambda w: init.normal_(w, std=std / WIDTH**0.5))
+        self.beside = beside
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            after = layer(x)
+            x = x + after if self.beside else after * torch.sigmoid(after.flip(-1))
+        return self.head(x)
+
+
+@pytest.mark.parametrize(("std", "code"), [(1e-3, "INI701"), (1e3, "INI702")])
+def test_steep_layers_in_a_row_are_told_where_gates_end_every_chain(observe: Observe, std: float, code: str) -> None:
+    (finding,) = found(observe, lambda: Gated(std))
+    assert (finding.code, finding.parameter) == (code, "layers.0.weight")
+
+
+@pytest.mark.parametrize(("std", "beside"), [(1.0, False), (1e-3, True)])
+def test_level_layers_and_quiet_branches_are_no_run(observe: Observe, std: float, *, beside: bool) -> None:
+    assert not found(observe, lambda: Gated(std, beside=beside))
+
+
+class Recalling(nn.Module):
+    def __init__(self, draw: Any) -> None:
+        super().__init__()
+        self.lstm, self.head = nn.LSTM(WIDTH, WIDTH, batch_first=True), nn.Linear(WIDTH, 10)
+        for name, one in self.lstm.named_parameters():
+            if "weight" in name:
+                draw(one)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.lstm(x)[0])
+
+
+def test_the_weights_of_an_lstm_are_followed(observe: Observe) -> None:
+    sizes = (32, 6, WIDTH)
+    profile = measured(observe, lambda: Recalling(init.orthogonal_), sizes)
+    assert [layer.path for layer in profile.layers] == ["lstm.weight_ih_l0", "lstm.weight_hh_l0", "head.weight"]
+    assert not found(observe, lambda: Recalling(init.orthogonal_), sizes)
+    assert [finding.code for finding in found(observe, lambda: Recalling(init.normal_), sizes)] == ["INI407"] * 2
+    assert torch.backends.mkldnn.enabled
+
+
 # How much the output still tells of the input
 
 

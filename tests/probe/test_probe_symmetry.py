@@ -378,7 +378,7 @@ def test_what_waits_behind_factors_at_zero_is_no_factor() -> None:
     (fact,) = found(ZeroTail)
     assert isinstance(fact, ZeroFactors)
     assert fact.paths == ("norm.weight", "head.weight")
-    assert fact.gains == ("norm.weight",)
+    assert [one.parameter for one in fact.factors if one.gain] == ["norm.weight"]
 
 
 # Zeros behind zeros
@@ -608,7 +608,8 @@ class Conditioned(nn.Module):
 @pytest.mark.parametrize(("gate", "gains"), [("layer", ()), ("norm", ("gate.weight",)), ("vector", ("gate",))])
 def test_a_bias_is_no_gain(gate: str, gains: tuple[str, ...]) -> None:
     (fact,) = (one for one in found(lambda: Conditioned(gate)) if isinstance(one, ZeroFactors))
-    assert fact.gains[: len(gains) or None] == gains
+    found_gains = tuple(one.parameter for one in fact.factors if one.gain)
+    assert found_gains[: len(gains) or None] == gains
 
 
 # Precision
@@ -691,3 +692,23 @@ def test_a_network_of_zeros_is_told_by_its_weights(norm: Any) -> None:
         return model
 
     assert [set(paths) for paths in factors(zeros)] == [{"0.weight", "3.weight", "6.weight"}]
+
+
+class Residual(nn.Module):
+    """Zeros in the layers of a block and in its shortcut, which one loop writes, so that either of the two would do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.one, self.two, self.shortcut = (nn.Linear(8, 8, bias=False) for _ in range(4))
+        self.head = nn.Linear(8, 3)
+        for layer in (self.first, self.one, self.two, self.shortcut):
+            nn.init.zeros_(layer.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.tanh(self.first(x))
+        return self.head(self.shortcut(x) + self.two(torch.tanh(self.one(x))))
+
+
+def test_what_one_statement_sets_to_zero_is_told_together() -> None:
+    (paths,) = factors(Residual)
+    assert set(paths) == {"first.weight", "one.weight", "two.weight", "shortcut.weight"}

@@ -9,7 +9,7 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.syntax.context import File
 from initaudit.analyzer.syntax.factors import WORDS, Holds, adapters
 from initaudit.finding import Observer
-from initaudit.subjects.weights import ZeroFactors
+from initaudit.subjects.weights import Factor, ZeroFactors
 
 
 @reads(ZeroFactors, scope=File, words=(WORDS, "zeros zero_ constant_ fill_"))
@@ -21,7 +21,5 @@ def zero_factors(file: File) -> Iterator[ZeroFactors]:
             yield ZeroFactors(
                 observer=Observer.ANALYZER,
                 place=start.snippet.place(start.node),
-                model=adapter.cls.qualname,
-                parameter=start.name,
-                factors=zeros,
+                factors=tuple(Factor(adapter.cls.qualname, name) for name in dict.fromkeys([start.name, *zeros])),
             )
