@@ -17,12 +17,14 @@ from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.project import Defined, External, Project
 from initaudit.analyzer.snippets import Snippet, alternatives, dotted, inner_nodes
 from initaudit.analyzer.syntax.context import in_order
+from initaudit.analyzer.syntax.meaning import leaves
 from initaudit.analyzer.syntax.scopes import scopes_holding
 
 DRAWS = {
     "normal_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "kaiming_normal_", "kaiming_uniform_",
     "orthogonal_",
 }  # fmt: skip
+DIMENSIONS = {"dim", "ndim", "ndimension", "shape", "size"}
 NAMED_LAYERS = torch_api.NORMALIZATIONS | torch_api.LINEAR_LIKE | {"Embedding"}
 """Classes of torch that initializers tell by their names."""
 DRAWN = groups("normal_( uniform_( orthogonal_(")
@@ -163,6 +165,8 @@ class Draws:
                     known = _Narrowed({f"class name {name}": (subject,)}, known)
             for block, narrowed in self._blocks(statement, known):
                 yield from self._drawn(block, narrowed)
+            if isinstance(statement, ast.If) and leaves(statement.body):
+                known = _without_vectors(statement.test, known)
             for node in nodes([statement], within=False):
                 if isinstance(node, ast.Call) and (draw := drawn(node, known)) is not None:
                     yield draw
@@ -172,7 +176,8 @@ class Draws:
         for name, block in ast.iter_fields(statement):
             if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
                 narrowed = self._narrowed(statement.test, name, known) if isinstance(statement, ast.If) else {}
-                yield block, _Narrowed(narrowed, known) if narrowed else known
+                inner = _Narrowed(narrowed, known) if narrowed else known
+                yield block, _without_vectors(statement.test, inner) if isinstance(statement, ast.If) else inner
             for case in block if name in ("handlers", "cases") else ():
                 yield case.body, known
 
@@ -213,6 +218,20 @@ class Draws:
     def _types(self, subject: ast.expr, kinds: ast.expr) -> Types:
         types = tuple(found for kind in alternatives(kinds) if (found := self.type_named(kind)) is not None)
         return {dotted(subject): types} if dotted(subject) and types else {}
+
+
+def _without_vectors(test: ast.expr, known: Types) -> Types:
+    """What is known of types on either side of a test for dimensions: a gain has one, and is told from matrices."""
+    asked = {
+        dotted(node.value.value)
+        for node in nodes([test])
+        if isinstance(node, ast.Attribute) and node.attr in DIMENSIONS and isinstance(node.value, ast.Attribute)
+    }
+    kept = {
+        owner: tuple(kind for kind in known[owner] if kind.removeprefix("torch.nn.") not in torch_api.NORMALIZATIONS)
+        for owner in asked & set(known)
+    }
+    return _Narrowed(kept, known) if kept else known
 
 
 def class_name_of(value: ast.expr) -> str | None:
