@@ -48,8 +48,8 @@ class UnscaledWeight(Rule[WeightUse]):
     ```
 
     ## Known problems
-    A factor that the code applies to the output compensates for the scale, and the rule does not see it. Queries,
-    tokens, positions and codebooks are exempt; the rule recognizes them by their names. So are models that are frozen
+    A forward that multiplies by one over a square root what it gives the layer, its weight or its output compensates for the
+    scale, as an equalized learning rate does; any other factor is not seen. Queries, tokens, positions and codebooks are exempt; the rule recognizes them by their names. So are models that are frozen
     where they are initialized, as the target of a random network distillation. In a third of the models of
     transformers, built small, it reported only CpmAnt, whose configuration draws every layer from N(0, 1).
 

@@ -8,18 +8,20 @@ from typing import NamedTuple
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.programs.graph import around
+from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.applications import is_alone, is_never_built
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import largest_size
 from initaudit.analyzer.snippets import dotted, nodes, parameters, root
 from initaudit.analyzer.syntax.callers import is_given_frozen
-from initaudit.analyzer.syntax.context import Context, initializes
+from initaudit.analyzer.syntax.context import Context, initializes, own_attributes
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.name_conditions import reaches
 from initaudit.analyzer.syntax.norms import may_be_normalized
 from initaudit.analyzer.syntax.reached import argument, number, written_layers
+from initaudit.analyzer.syntax.scaled import is_scaled
 from initaudit.analyzer.syntax.structure import UNKNOWN, Layer, constructed
 from initaudit.analyzer.syntax.walks import written
 from initaudit.finding import Observer
@@ -96,6 +98,8 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
         again = meaning is not None and _again(context, meanings, meaning, step)
         again = again or (walked and any(map(initializes, step.after)))
         if again or _samples(context) or is_given_frozen(context):
+            continue
+        if mean is None and (_is_scaled(context, target, walked=walked) or _is_wrapped(context, target, step)):
             continue
         inputs = _inputs(context, meaning, step)
         yield WeightUse(
@@ -193,6 +197,30 @@ def _again(context: Context, meanings: Meanings, meaning: Meaning, step: Step) -
                 found = meanings.meaning(node, step.names)
                 if found is not None and found.source == meaning.source:
                     return True
+    return False
+
+
+def _is_scaled(context: Context, target: ast.expr, *, walked: bool) -> bool:
+    """Whether the forward scales what the layers are given, or what they give, as for an equalized learning rate."""
+    names = own_attributes(target)
+    if walked and context.cls is not None:
+        found = constructed(context.project, context.cls)
+        names = {name for name, attribute in found.items() if any(each.kind in LINEAR for each in attribute.layers)}
+    return bool(names) and all(is_scaled(context, name) for name in names)
+
+
+def _is_wrapped(context: Context, target: ast.expr, step: Step) -> bool:
+    """Whether a class keeps what a function of the project makes of its layer, which may scale the weight."""
+    layer = root(target)
+    if context.cls is None or layer is None or layer.id == "self":
+        return False
+    for later in step.after:
+        for node in ast.walk(later):
+            match node:
+                case ast.Call(func=function, args=[ast.Name(id=name), *_]) if name == layer.id:
+                    found = context.project.resolve(context.module, dotted(function))
+                    if isinstance(found, Defined) and not found.definition.is_class:
+                        return True
     return False
 
 

@@ -16,8 +16,9 @@ from initaudit.analyzer.matches import groups
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.syntax.context import Class, Context, function_context, method, own_attribute, own_attributes
 from initaudit.analyzer.syntax.einsums import Einsum, einsum
-from initaudit.analyzer.syntax.flow import NO_FORWARD, Flow, called, names_in
+from initaudit.analyzer.syntax.flow import NO_FORWARD, called, names_in
 from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.syntax.scaled import Scaling, given_to
 
 MATMULS = {"torch.matmul", "torch.mm", "torch.bmm"}
 METHODS = {name.rpartition(".")[2] for name in MATMULS}
@@ -121,7 +122,7 @@ def products(project: Project, cls: Defined, names: set[str]) -> dict[str, Produ
     return {name: product for name, product in found.items() if name not in others}
 
 
-class _Method(Flow):
+class _Method(Scaling):
     """A method, and what it does with parameters."""
 
     def uses(self, names: set[str]) -> Iterator[tuple[str, Product | None]]:
@@ -167,7 +168,7 @@ class _Method(Flow):
             return None
         if flipped:
             summed, kept = kept, summed
-        if self._averages(other) or not self._keeps_scale(product):
+        if self._averages(other) or self.shrinks(other) or not self._keeps_scale(product):
             return None
         return Product(self.context, product, summed, kept)
 
@@ -285,15 +286,4 @@ def _value(node: ast.AST) -> ast.expr | None:
 
 def _attribute_made_by(context: Context, name: str) -> list[str]:
     """The sources of what the constructor of the class assigns to an attribute of the object."""
-    made = method(context, "__init__")
-    sources = []
-    for node in made.walk() if made is not None else ():
-        match node:
-            case ast.Assign(targets=targets, value=value):
-                pass
-            case ast.AnnAssign(target=target, value=ast.expr() as value):
-                targets = [target]
-            case _:
-                continue
-        sources += [ast.unparse(value)] if any(own_attribute(each) == name for each in targets) else []
-    return sources
+    return [ast.unparse(value) for value in given_to(method(context, "__init__"), name)]
