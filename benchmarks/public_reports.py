@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from reports import rows, write
@@ -22,10 +24,14 @@ NEAR = 2
 
 
 def findings(file: Path, *flags: str) -> list[tuple[int, str]]:
-    """The rows and codes of what is reported at warning or above."""
-    command = [sys.executable, "-m", "initaudit", "check", str(file), "--isolated", "--exit-zero", "--no-cache"]
+    """The rows and codes of what is reported at warning or above, in a project of this file alone."""
+    command = [sys.executable, "-m", "initaudit", "check", file.name, "--isolated", "--exit-zero", "--no-cache"]
     command += ["--quiet", "--output-format", "json", *flags]
-    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(file, folder)
+        run = subprocess.run(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
+        )
     found = [each for each in json.loads(run.stdout) if each["severity"] != "note"]
     return [(each["location"]["row"], each["code"]) for each in found]
 

@@ -47,3 +47,16 @@ class ReplacedLayer(Fact, frozen=True, kw_only=True):
     value: str
     optimizer: str
     given: Place
+
+
+class FrozenLayer(Fact, frozen=True, kw_only=True):
+    """A new layer of a model, ``target``, that the statement ``source`` freezes with all other layers of the model.
+
+    The layer is put into the model at ``made``. An optimizer is given the parameters of the model, or of a part of it,
+    and no code of the file makes any of them trainable again.
+    """
+
+    place: Place
+    source: str
+    target: str
+    made: Place

@@ -61,7 +61,10 @@ def _constant_matrices(context: Context, body: Sequence[ast.stmt]) -> Iterator[t
     trained |= {dotted(call.func).removesuffix(".requires_grad_") for call in context.calls()}
     for statement in body:
         match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ):
                 found = _constant(context, value)
                 if found is not None and (found[1] or name in trained):
                     yield name, (value, found[0])
@@ -113,14 +116,22 @@ def _chained(body: Sequence[ast.stmt], names: set[str]) -> Iterator[tuple[str, a
     """Which matrix gives what another one multiplies, and that product."""
     behind: dict[str, str] = {}
     for statement in sorted((n for each in body for n in nodes(each) if isinstance(n, ast.stmt)), key=begin):
-        value = statement.value if isinstance(statement, ast.Assign | ast.Return | ast.Expr) else None
-        inside = nodes(value) if value is not None else ()
-        for node in (each for each in inside if isinstance(each, ast.expr)):
+        match statement:
+            case ast.Assign(targets=[target], value=ast.expr() as value):
+                pass
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                pass
+            case ast.Return(value=ast.expr() as value) | ast.Expr(value=value):
+                target = value
+            case _:
+                continue
+        for node in (each for each in nodes(value) if isinstance(each, ast.expr)):
             for left, name in _products(node, names):
                 yield from ((first, node) for first in _sources(left, names, behind) if first != name)
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            behind.pop(name := statement.targets[0].id, None)
-            behind.update((name, first) for first in _sources(statement.value, names, behind))
+        if isinstance(target, ast.Name):
+            first = next(_sources(value, names, behind), None)
+            behind = {name: each for name, each in behind.items() if name != target.id}
+            behind |= {target.id: first} if first is not None else {}
 
 
 def _sources(value: ast.expr, names: set[str], behind: Mapping[str, str]) -> Iterator[str]:

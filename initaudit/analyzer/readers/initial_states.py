@@ -56,9 +56,11 @@ def _raw(context: Context, state: ast.Name, use: ast.stmt) -> tuple[Context, ast
     before = sorted((each for each in named if begin(each) < begin(use)), key=begin)
     stored = [each for each in before if isinstance(each.ctx, ast.Store)]
     parent = context.snippet.parents.get(stored[-1]) if stored else None
-    if not isinstance(parent, ast.Assign) or parent.targets != stored[-1:]:
-        return None
-    where, value = _value(context, parent.value)
+    match parent:
+        case ast.Assign(targets=[_], value=given) | ast.AnnAssign(value=ast.expr() as given):
+            where, value = _value(context, given)
+        case _:
+            return None
     made = raw_allocation(where, value)
     later = before[before.index(stored[-1]) + 1 :]
     if made is None or not all(is_harmless(context, each) for each in later):

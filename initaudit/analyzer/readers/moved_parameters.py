@@ -165,13 +165,21 @@ def moved_by_helpers(context: Context) -> Iterator[MovedParameter]:
 def _returned(helper: FunctionNode) -> Iterator[ast.expr]:
     """The expressions that a function returns; of a variable what it is given, if that happens once."""
     inside = list(own_nodes(helper))
+    given: dict[str, list[ast.expr]] = {}
     for node in inside:
         match node:
-            case ast.Return(value=ast.Name(id=name)):
-                stored = [each for each in inside if isinstance(each, ast.Name) and each.id == name]
-                given = [each for each in inside if isinstance(each, ast.Assign) and name in map(dotted, each.targets)]
-                if len(given) == 1 == sum(isinstance(each.ctx, ast.Store) for each in stored):
-                    yield from _outcomes(given[0].value)
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ):
+                given.setdefault(name, []).append(value)
+            case _:
+                pass
+    stored = [each.id for each in inside if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)]
+    for node in inside:
+        match node:
+            case ast.Return(value=ast.Name(id=name)) if len(given.get(name, ())) == 1 == stored.count(name):
+                yield from _outcomes(given[name][0])
             case ast.Return(value=ast.expr() as value):
                 yield from _outcomes(value)
             case _:
@@ -192,7 +200,10 @@ def _given_to(context: Context, helper: FunctionNode) -> Iterator[tuple[str, Def
         constructor = function_context(project, found) if isinstance(found, Defined) else None
         for node in constructor.walk() if constructor is not None else ():
             match node:
-                case ast.Assign(targets=[ast.Attribute() as target], value=ast.Call(func=called)):
+                case (
+                    ast.Assign(targets=[ast.Attribute() as target], value=ast.Call(func=called))
+                    | ast.AnnAssign(target=ast.Attribute() as target, value=ast.Call(func=called))
+                ):
                     name, own = own_attribute(target), own_attribute(called)
                     calls = own == helper.name if is_method else dotted(called) == helper.name
                     if name and constructor and calls and not _is_taken_up(constructor, target, name):

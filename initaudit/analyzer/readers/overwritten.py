@@ -301,7 +301,10 @@ class _Again:
                         | ast.AnnAssign(target=target, value=ast.Call() as call)
                     ) if _is_pretrained(context, call):
                         yield from self._backbone(context, call, own_attribute(target))
-                    case ast.Assign(targets=[target], value=value):
+                    case (
+                        ast.Assign(targets=[target], value=value)
+                        | ast.AnnAssign(target=target, value=ast.expr() as value)
+                    ):
                         yield from self._zeroed(context, value, own_attribute(target))
 
     def _pretrained(self, context: Context, statement: ast.Assign, name: str | None) -> Iterator[Overwritten]:

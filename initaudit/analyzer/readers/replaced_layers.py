@@ -69,6 +69,11 @@ def _is_optimizer(context: Context, call: ast.Call) -> bool:
     return name.startswith(torch_api.OPTIMIZERS) and not name.startswith(NO_OPTIMIZERS) and last[:1].isupper()
 
 
+def given_to_optimizer(context: Context, call: ast.Call) -> set[str]:
+    """The models whose parameters a call gives to a new optimizer; none if it makes no optimizer."""
+    return _models(call) if _is_optimizer(context, call) else set()
+
+
 def _models(call: ast.Call) -> set[str]:
     """What an optimizer is given all parameters of: ``model`` of ``model.parameters()``.
 
@@ -177,7 +182,7 @@ def _replaced(context: Context, statement: ast.stmt, models: set[str]) -> tuple[
         ):
             owner = _owner(target)
             inside = any(owner == model or owner.startswith(f"{model}.") for model in models)
-            return (target, value) if inside and _has_parameters(context, value) else None
+            return (target, value) if inside and has_parameters(context, value) else None
     return None
 
 
@@ -208,7 +213,7 @@ def _owner(target: ast.expr) -> str:
     return dotted(node)
 
 
-def _has_parameters(context: Context, value: ast.expr) -> bool:
+def has_parameters(context: Context, value: ast.expr) -> bool:
     """Whether an expression makes a parameter that is trained, or a layer with parameters, and does not freeze it."""
     while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
         if value.func.attr not in torch_api.RETURN_THE_MODULE - {"eval"}:
