@@ -155,8 +155,8 @@ def _cause_of(
 
 
 def _explains(cause: Finding, effect: Finding) -> bool:
-    """Whether ``effect`` is about a parameter of ``cause``, or both are about one line and no parameter."""
-    if effect.parameter is not None:
+    """Whether ``effect`` is about a parameter of ``cause``, or both are about one line, and the cause names no part."""
+    if effect.parameter is not None and cause.subjects:
         return listed(effect.parameter, effect.model, cause.model) in cause.subjects
     return not cause.subjects and (cause.place.cell, cause.place.row) == (effect.place.cell, effect.place.row)
 

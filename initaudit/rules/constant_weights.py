@@ -51,6 +51,7 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
     severity = Severity.WARNING
     observers = ANALYZER
     subject = ConstantWeights
+    supersedes = ("INI501",)
     invalid = (
         Example(
             source="""

@@ -59,7 +59,8 @@ def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
     if context.cls is not None:
         if function.name in RESETS and not _is_forgotten_reset(calls, context.cls):
             return
-        if not (function.name.startswith("_") or calls.siblings or is_built(project, context.cls, calls.importing)):
+        private = function.name.startswith("_") and _draws(context, function, "self")
+        if not (private or calls.siblings or is_built(project, context.cls, calls.importing)):
             return  # users of a library may call it
         if is_always_loaded(project, context.cls):
             return  # what its layers drew is replaced
