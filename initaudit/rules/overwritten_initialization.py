@@ -17,9 +17,9 @@ class OverwrittenInitialization(Rule[Overwritten]):
     (`bias._no_reinit = True`) is reported if nothing in the project reads it.
 
     Two statements that write all of the same parameter, one right after the other, are reported too: the second was often
-    meant for another parameter. So is a layer that is initialized and then, before anything uses it, replaced by a new one, and
-    trained weights that are loaded and then drawn anew: `net.load_state_dict(...)` before `net.apply(init)`, or a model of torchvision,
-    timm or transformers that a constructor loads before it initializes all of its modules.
+    meant for another parameter. So is a layer that is initialized and then, before anything uses it, replaced by a new one,
+    and trained weights that are loaded and then drawn anew: `net.load_state_dict(...)`, or a pretrained model of
+    torchvision, timm or transformers, before `net.apply(init)` or a loop that initializes its modules.
 
     ## Why is this bad?
     A gate that should start at zero does not, and the block does not start as the identity that its author wanted.
@@ -162,6 +162,19 @@ class OverwrittenInitialization(Rule[Overwritten]):
                 return net
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+            from torchvision import models
+
+            net = models.resnet18(pretrained=True)
+            net.fc = nn.Linear(512, 10)
+            net = net.cuda()
+            for m in net.modules():
+                if isinstance(m, (nn.Conv2d, nn.Linear)):
+                    nn.init.kaiming_normal_(m.weight)
+            """,
+        ),
     )
     valid = (
         Example(
@@ -241,6 +254,12 @@ class OverwrittenInitialization(Rule[Overwritten]):
                 other.load_state_dict(torch.load(path))
                 other.apply(init)
                 other.load_state_dict(torch.load(path))
+
+            net = models.resnet18(pretrained=True)
+            net.fc = nn.Linear(512, 10)
+            for m in net.modules():
+                if isinstance(m, nn.Linear):
+                    nn.init.xavier_uniform_(m.weight)
             """,
         ),
     )
@@ -254,7 +273,8 @@ class OverwrittenInitialization(Rule[Overwritten]):
         else:
             again = subject.again
             where = f" ({again.seen_from(subject.place)})" if again is not None else ""
-            message = f"`{subject.by}`{where} overwrites what `{subject.source}` writes on purpose"
+            done = "loads" if subject.loads else "writes on purpose"
+            message = f"`{subject.by}`{where} overwrites what `{subject.source}` {done}"
             writes = "writes" if subject.observer is Observer.ANALYZER else "wrote"
             detail = f"a general initializer {writes} the parameter afterwards"
         if subject.at_once:

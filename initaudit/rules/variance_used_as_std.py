@@ -18,8 +18,11 @@ FAN = re.compile(
     r"fan|fan_?(?:in|out)|n_?(?:in|out)|(?:n_?)?(?:in|out)_(?:features|channels|dim|size)|(?:in|out)put_(?:dim|size)"
 )
 KERNEL = re.compile(r"kernel_size(?:\[\d\])?|k[hw]|receptive_field(?:_size)?")
-SIZE = re.compile(r"\.(?:size\([01]\)|shape\[[01]\])$")
+SIZE = re.compile(r"\.(?:size\(-?[01]\)|shape\[-?[01]\]|size\(\)\[-?[01]\])$")
 """Names of fans, of the kernel sizes in the fans of a convolution, and expressions for the sizes of a tensor."""
+OF_FIRST_UNIT = re.compile(r"\[0\]\.(?:numel|nelement)\(\)$")
+OF_TORCH = re.compile(r"_calculate_(?:fan_in_and_fan_out\((?P<both>.*)\)\[[01]\]|correct_fan\((?P<one>.*), .*\))$")
+"""Other ways to count the fan of a tensor."""
 GAIN_SQUARED = Power("gain", 2.0)
 
 
@@ -60,8 +63,9 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
 
     ## Known problems
     `1 / fan_in` is not reported: muP and the first layers of implicit neural representations use it on purpose. The
-    rule recognizes a fan by its name (`fan_in`, `m.in_features`), or when the layer is created with these sizes in the
-    same function or in the constructor of its class. It had nothing to report in released code, so its precision there
+    rule recognizes a fan by its name (`fan_in`, `m.in_features`), as a size of the weight that is drawn
+    (`m.weight.size(1)`), or when the layer is created with these sizes in the same function or in the constructor of its
+    class. It had nothing to report in released code, so its precision there
     is not known.
 
     ## References
@@ -143,6 +147,15 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
                 nn.init.trunc_normal_(m.weight, mean=0.0, std=var)
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init_layer(m):
+                inputs = m.weight.shape[1]
+                m.weight.data.normal_(0, 2.0 / inputs)
+            """,
+        ),
     )
     valid = (
         Example(
@@ -172,6 +185,9 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
                 variance = 2 / fan_in
                 m.weight.data.normal_(0, math.sqrt(variance))
                 m.weight.data.uniform_(-1 / fan_in, 1 / fan_in)
+                m.weight.data.normal_(0, math.sqrt(2 / m.weight.size(1)))
+                m.weight.data.normal_(0, 2 / width.size(1))
+                m.weight.data.normal_(0, 2 / m.weight.numel())
             """
         ),
         Example(
@@ -202,7 +218,9 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
                 fix=self.bracketed(subject, spread),
             )
             return
-        scheme = scheme_of_variance(spread.meaning, drawn.numerator, fans_of(subject.layer))
+        weight = subject.given(0, "tensor")
+        drawn_tensor = same_tensor(weight.meaning) if weight is not None else ""
+        scheme = scheme_of_variance(spread.meaning, drawn.numerator, fans_of(subject.layer), drawn_tensor)
         if scheme is None:
             return
         form = f"{scheme}_{subject.function.removeprefix('trunc_')}"
@@ -246,8 +264,13 @@ def without_brackets(source: str) -> str | None:
     return None
 
 
-def scheme_of_variance(source: str, numerator: float, known: Sequence[Term]) -> str | None:
-    """Return the scheme whose variance an expression is, or None; ``known`` are the fans of the weight, if known."""
+def same_tensor(source: str) -> str:
+    """Return the tensor whose memory an expression is: ``m.weight`` for ``m.weight.data``."""
+    return source.replace(".data", "").replace(".detach()", "")
+
+
+def scheme_of_variance(source: str, numerator: float, known: Sequence[Term], weight: str = "") -> str | None:
+    """Return the scheme whose variance an expression is, or None; ``known`` are the fans of the ``weight``, if known."""
     term = fold(source)
     if term is None or (term.number is not None and not _is_ratio(source, numerator)):
         return None
@@ -262,7 +285,7 @@ def scheme_of_variance(source: str, numerator: float, known: Sequence[Term]) -> 
         return "xavier"
     if any(_same(kaiming, fan) for fan in known):
         return "kaiming"
-    return "xavier" if _is_sum_of_fans(xavier) else "kaiming" if _is_fan(kaiming) else None
+    return "xavier" if _is_sum_of_fans(xavier, weight) else "kaiming" if _is_fan(kaiming, weight) else None
 
 
 def _is_ratio(source: str, numerator: float) -> bool:
@@ -277,10 +300,10 @@ def _same(one: Term, other: Term) -> bool:
     return one.powers == other.powers and math.isclose(one.coefficient, other.coefficient)
 
 
-def _is_sum_of_fans(term: Term) -> bool:
+def _is_sum_of_fans(term: Term, weight: str) -> bool:
     match term:
         case Term(coefficient=coefficient, powers=(Power(base=Sum(terms=(one, other)), exponent=1.0),)):
-            named = _is_fan(one) and _is_fan(other)
+            named = _is_fan(one, weight) and _is_fan(other, weight) and one != other
             return math.isclose(coefficient, 1.0) and (named or _are_sizes(one, other))
     return False
 
@@ -294,16 +317,26 @@ def _are_sizes(one: Term, other: Term) -> bool:
     return False
 
 
-def _is_fan(term: Term) -> bool:
+def _is_fan(term: Term, weight: str) -> bool:
     """Whether a term is a fan, possibly times the sizes of a kernel."""
-    names = [power.base.rpartition(".")[2] for power in term.powers if isinstance(power.base, str)]
+    bases = [power.base for power in term.powers if isinstance(power.base, str)]
     plain = (
         math.isclose(term.coefficient, 1.0)
-        and len(names) == len(term.powers)
+        and len(bases) == len(term.powers)
         and all(p.exponent == 1 for p in term.powers)
     )
-    fans = [name for name in names if FAN.fullmatch(name)]
-    return plain and len(fans) == 1 and all(name in fans or KERNEL.fullmatch(name) for name in names)
+    fans = [base for base in bases if FAN.fullmatch(base.rpartition(".")[2]) or _counts_inputs(base, weight)]
+    others = (base.rpartition(".")[2] for base in bases if base not in fans)
+    return plain and len(fans) == 1 and all(map(KERNEL.fullmatch, others))
+
+
+def _counts_inputs(base: str, weight: str) -> bool:
+    """Whether an expression is a size of the weight that is drawn, or a fan that torch counts for it."""
+    base = same_tensor(base)
+    counted = OF_TORCH.search(base)
+    if counted is not None:
+        return (counted["both"] or counted["one"]) == weight
+    return any(base == f"{weight}{found[0]}" for found in (SIZE.search(base), OF_FIRST_UNIT.search(base)) if found)
 
 
 def fans_of(layer: Called | None) -> tuple[Term, ...]:

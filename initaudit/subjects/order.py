@@ -26,8 +26,8 @@ class Overwritten(Fact, frozen=True, kw_only=True):
 
     ``source`` is what wrote ``parameter`` of class ``model`` on purpose, and ``by`` the statement at ``again`` that
     writes it anew: in the same body and with nothing between, when ``at_once``, or puts a new layer in its place, when
-    it ``replaces``. Or it sets a mark, ``flag``, that is to
-    keep initializers away, and that nothing reads.
+    it ``replaces``. ``loads`` says that the source gives a model trained weights. Or the source sets a mark, ``flag``,
+    that is to keep initializers away, and that nothing reads.
     """
 
     observer: Observer
@@ -37,6 +37,7 @@ class Overwritten(Fact, frozen=True, kw_only=True):
     again: Place | None = None
     at_once: bool = False
     replaces: bool = False
+    loads: bool = False
     flag: str | None = None
     model: str | None = None
     parameter: str | None = None

@@ -22,7 +22,7 @@ from initaudit.analyzer.syntax.context import (
 from initaudit.analyzer.syntax.filling import zeroes_its_argument
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed
-from initaudit.analyzer.syntax.walks import Walk, applied, walked, writes, written
+from initaudit.analyzer.syntax.walks import Walk, applied, loops_over, walked, writes, written
 from initaudit.analyzer.usage import Usage, usage
 from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
@@ -32,6 +32,8 @@ CONSTANTS = {"zeros_", "ones_", "constant_", "zero_", "fill_", "eye_", "copy_"}
 WRITING = groups(" ".join(f"{name}(" for name in sorted(CONSTANTS)))
 EMBEDDING = "torch.nn.Embedding"
 SIZES = {"in_features", "out_features", "in_channels", "out_channels", "num_embeddings", "num_classes"}
+RETURN_THE_MODEL = {"to", "cuda", "cpu", "half", "float", "double", "train", "eval", "requires_grad_"}
+"""Methods of a module that return it, and read no value."""
 FLAG = re.compile(r"^_?(?:no|skip)_(?:\w+_)?(?:re)?init(?:ialize|ialization)?$")
 KNOWS = re.compile(r"_no_\w*init|skip|^_is_")
 """What stands in the conditions of an initializer that leaves some modules out."""
@@ -102,11 +104,21 @@ def overwritten_by_programs(context: Context) -> Iterator[Overwritten]:
                 pass
 
 
-@reads(Overwritten, scope=Context, words="load_state_dict(", nearby="apply(")
+@reads(
+    Overwritten,
+    scope=Context,
+    words="load_state_dict( pretrained weights",
+    nearby="apply( modules( parameters(",
+)
 def loaded_and_overwritten(context: Context) -> Iterator[Overwritten]:
-    """``model.apply(init)`` below ``model.load_state_dict(...)`` in a block, without a use between or a load after."""
+    """A model with loaded weights, and a walk over it in the same block that draws them anew, without a use between.
+
+    What is loaded again afterwards is not reported.
+    """
     for block in all_blocks(context):
-        loaded = dict[str, tuple[ast.Call, Context]]()
+        loaded = dict[
+            str, tuple[ast.Call, Context, str | None]
+        ]()  # with the kind of layer that must be among the drawn
         found = dict[str, Overwritten]()
         for statement, here in block:
             match statement:
@@ -114,24 +126,45 @@ def loaded_and_overwritten(context: Context) -> Iterator[Overwritten]:
                     name := dotted(owner)
                 ):
                     found.pop(name, None)
-                    loaded[name] = call, here
-                case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr="apply")) as call) if (
-                    dotted(owner) in loaded
-                ):
-                    walk = applied(here, call)
-                    if walk is not None and _draws_weights(walk) and not _spares(here, walk):
-                        first, before = loaded[dotted(owner)]
-                        found[dotted(owner)] = Overwritten(
-                            observer=Observer.ANALYZER,
-                            place=before.snippet.place(first),
-                            source=before.snippet.source(first),
-                            by=here.snippet.source(call),
-                            again=here.snippet.place(call),
-                        )
+                    loaded[name] = call, here, None
+                    continue
+                case ast.Assign(targets=[target], value=ast.Call() as call) if _is_pretrained(here, call):
+                    found.pop(dotted(target), None)
+                    loaded[dotted(target)] = call, here, _trunk(here, call)
+                    continue
+                case ast.Assign(
+                    targets=[target], value=ast.Call(func=ast.Attribute(value=owner, attr=method_name))
+                ) if method_name in RETURN_THE_MODEL and dotted(owner) == dotted(target):
+                    continue
                 case _:
-                    for name in loaded.keys() & _names_alone(here, statement):
-                        loaded.pop(name)
+                    pass
+            again = {name: _draws_again(here, statement, name, kind) for name, (_, _, kind) in loaded.items()}
+            for name in filter(again.get, again):
+                first, before, _ = loaded[name]
+                found[name] = Overwritten(
+                    observer=Observer.ANALYZER,
+                    place=before.snippet.place(first),
+                    source=before.snippet.source(first),
+                    by=here.snippet.source(statement).partition("\n")[0].rstrip(":"),
+                    again=here.snippet.place(statement),
+                    loads=True,
+                )
+            for name in loaded.keys() & _names_alone(here, statement) - found.keys():
+                loaded.pop(name)
         yield from found.values()
+
+
+def _draws_again(context: Context, statement: ast.stmt, model: str, kind: str | None) -> bool:
+    """Whether a statement draws the weights of all layers of a model, those of a ``kind`` among them."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr="apply")) as call) if dotted(owner) == model:
+            walk = applied(context, call)
+            walks = [walk] if walk is not None else []
+        case ast.For(iter=ast.Call(func=ast.Attribute(value=owner))) if dotted(owner) == model:
+            walks = loops_over(context, statement, model)
+        case _:
+            return False
+    return any(_draws_weights(context, walk, kind) and not _spares(context, walk) for walk in walks)
 
 
 def _names_alone(context: Context, statement: ast.stmt) -> set[str]:
@@ -144,12 +177,17 @@ def _names_alone(context: Context, statement: ast.stmt) -> set[str]:
     }
 
 
-def _draws_weights(walk: Walk) -> bool:
-    """Whether a walk draws the weights of layers, without a choice among them by a size or a name."""
+def _draws_weights(context: Context, walk: Walk, kind: str | None) -> bool:
+    """Whether a walk draws the weights of layers (of a ``kind``), without a choice among them by a size or a name."""
     tests = _conditions(walk)
     if any(isinstance(node, ast.Compare) and _compares_sizes(node) for test in tests for node in ast.walk(test)):
         return False
-    return any(write.attribute == "weight" and _called(write.node) not in CONSTANTS for write in walk.writes)
+    return any(
+        write.attribute == "weight"
+        and _called(write.node) not in CONSTANTS
+        and (kind is None or write.meant_for(context, Layer(kind, kind)))
+        for write in walk.writes
+    )
 
 
 def _compares_sizes(test: ast.Compare) -> bool:
@@ -320,6 +358,7 @@ class _Again:
                 again=self.place,
                 model=context.cls.qualname,
                 parameter=f"{name}.weight",
+                loads=True,
             )
 
     def _zeroed(self, context: Context, value: ast.expr, name: str | None) -> Iterator[Overwritten]:
@@ -359,6 +398,7 @@ class _Again:
                 again=self.place,
                 model=context.cls.qualname,
                 parameter=name,
+                loads=True,
             )
 
     def _call(self, context: Context, call: ast.Call, structure: dict[str, Attribute]) -> Iterator[Overwritten]:
@@ -398,6 +438,12 @@ def _is_pretrained(context: Context, call: ast.Call) -> bool:
     weights = next((each.value for each in call.keywords if each.arg == "weights"), ast.Constant(None))
     text = isinstance(weights, ast.Constant) and isinstance(weights.value, str)
     return name.startswith("torchvision.models.") and (text or isinstance(weights, ast.Attribute))
+
+
+def _trunk(context: Context, call: ast.Call) -> str:
+    """The kind of layer that such a model has in its trunk, while new ones of other kinds may be put on top."""
+    transformer = (context.canonical(call.func) or "").startswith("transformers.")
+    return "torch.nn.Linear" if transformer else "torch.nn.Conv2d"
 
 
 def _same(one: ast.Call, other: ast.Call) -> bool:
