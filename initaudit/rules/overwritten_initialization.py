@@ -256,6 +256,8 @@ class OverwrittenInitialization(Rule[Overwritten]):
                 other.load_state_dict(torch.load(path))
 
             net = models.resnet18(pretrained=True)
+            for p in net.parameters():
+                p.requires_grad_(False)
             net.fc = nn.Linear(512, 10)
             for m in net.modules():
                 if isinstance(m, nn.Linear):

@@ -36,6 +36,20 @@ class MadeInForward(Fact, frozen=True, kw_only=True):
     drawn: bool
 
 
+class PlainAttribute(Fact, frozen=True, kw_only=True):
+    """Layers, or a tensor that requires a gradient, which an ``attribute`` of class ``model`` holds unregistered.
+
+    ``kind`` is what holds the layers ("list", "tuple", "dictionary"), or "tensor"; ``source`` is the call that makes a
+    layer, or the tensor. The object only computes with it, and nothing else uses the attribute.
+    """
+
+    place: Place
+    model: str
+    attribute: str
+    source: str
+    kind: str
+
+
 class ReplacedLayer(Fact, frozen=True, kw_only=True):
     """A layer or a parameter that is put into a model after ``optimizer`` was given the model's parameters.
 

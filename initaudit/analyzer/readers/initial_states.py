@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.exports import only_exports
-from initaudit.analyzer.readers.raw_tensors import is_harmless, raw_allocation
+from initaudit.analyzer.readers.raw_tensors import raw_allocation
 from initaudit.analyzer.snippets import begin
 from initaudit.analyzer.syntax.context import Context, method, own_attribute
 from initaudit.analyzer.syntax.functions import own_nodes
 from initaudit.analyzer.syntax.meaning import Names
 from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.tensor_uses import is_harmless
 from initaudit.subjects.weights import RawTensor
 
 MAKES_A_LAYER = "LSTM( GRU( RNN( LSTMCell( GRUCell( RNNCell("

@@ -13,16 +13,17 @@ from initaudit.analyzer.reading import Search
 from initaudit.analyzer.snippets import dotted, nodes
 from initaudit.analyzer.syntax.context import (
     Context,
-    all_blocks,
     function_context,
     method,
     own_attribute,
     own_attributes,
 )
+from initaudit.analyzer.syntax.draws import DRAWS
 from initaudit.analyzer.syntax.filling import zeroes_its_argument
+from initaudit.analyzer.syntax.loads import is_pretrained
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed
-from initaudit.analyzer.syntax.walks import Walk, applied, loops_over, walked, writes, written
+from initaudit.analyzer.syntax.walks import Walk, applied, walked, writes, written
 from initaudit.analyzer.usage import Usage, usage
 from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
@@ -31,9 +32,6 @@ CONSTANTS = {"zeros_", "ones_", "constant_", "zero_", "fill_", "eye_", "copy_"}
 """What writes values that somebody has chosen: constants, and what was computed."""
 WRITING = groups(" ".join(f"{name}(" for name in sorted(CONSTANTS)))
 EMBEDDING = "torch.nn.Embedding"
-SIZES = {"in_features", "out_features", "in_channels", "out_channels", "num_embeddings", "num_classes"}
-RETURN_THE_MODEL = {"to", "cuda", "cpu", "half", "float", "double", "train", "eval", "requires_grad_"}
-"""Methods of a module that return it, and read no value."""
 FLAG = re.compile(r"^_?(?:no|skip)_(?:\w+_)?(?:re)?init(?:ialize|ialization)?$")
 KNOWS = re.compile(r"_no_\w*init|skip|^_is_")
 """What stands in the conditions of an initializer that leaves some modules out."""
@@ -62,7 +60,7 @@ def overwritten(context: Context) -> Iterator[Overwritten]:
         return
     for position, statement in enumerate(function.body):
         walks = walked(context, statement)
-        if not walks or any(_spares(context, walk) for walk in walks):
+        if not walks or any(spares(context, walk) for walk in walks):
             continue
         again = _Again(context, _walking(context, statement), walks, function.body[position + 1 :])
         place = context.snippet.place(statement)
@@ -92,7 +90,7 @@ def overwritten_by_programs(context: Context) -> Iterator[Overwritten]:
                 name in built
             ):
                 walk = applied(context, call)
-                if walk is None or _spares(context, walk):
+                if walk is None or spares(context, walk):
                     continue
                 again = _Again(context, statement, [walk], list(body[position + 1 :]))
                 itself = Layer(built[name].qualname, name, built[name])
@@ -102,97 +100,6 @@ def overwritten_by_programs(context: Context) -> Iterator[Overwritten]:
                         yield from again.of(init, init.function.body, constructed(context.project, inner))
             case _:
                 pass
-
-
-@reads(
-    Overwritten,
-    scope=Context,
-    words="load_state_dict( pretrained weights",
-    nearby="apply( modules( parameters(",
-)
-def loaded_and_overwritten(context: Context) -> Iterator[Overwritten]:
-    """A model with loaded weights, and a walk over it in the same block that draws them anew, without a use between.
-
-    What is loaded again afterwards is not reported.
-    """
-    for block in all_blocks(context):
-        loaded = dict[
-            str, tuple[ast.Call, Context, str | None]
-        ]()  # with the kind of layer that must be among the drawn
-        found = dict[str, Overwritten]()
-        for statement, here in block:
-            match statement:
-                case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr="load_state_dict")) as call) if (
-                    name := dotted(owner)
-                ):
-                    found.pop(name, None)
-                    loaded[name] = call, here, None
-                    continue
-                case ast.Assign(targets=[target], value=ast.Call() as call) if _is_pretrained(here, call):
-                    found.pop(dotted(target), None)
-                    loaded[dotted(target)] = call, here, _trunk(here, call)
-                    continue
-                case ast.Assign(
-                    targets=[target], value=ast.Call(func=ast.Attribute(value=owner, attr=method_name))
-                ) if method_name in RETURN_THE_MODEL and dotted(owner) == dotted(target):
-                    continue
-                case _:
-                    pass
-            again = {name: _draws_again(here, statement, name, kind) for name, (_, _, kind) in loaded.items()}
-            for name in filter(again.get, again):
-                first, before, _ = loaded[name]
-                found[name] = Overwritten(
-                    observer=Observer.ANALYZER,
-                    place=before.snippet.place(first),
-                    source=before.snippet.source(first),
-                    by=here.snippet.source(statement).partition("\n")[0].rstrip(":"),
-                    again=here.snippet.place(statement),
-                    loads=True,
-                )
-            for name in loaded.keys() & _names_alone(here, statement) - found.keys():
-                loaded.pop(name)
-        yield from found.values()
-
-
-def _draws_again(context: Context, statement: ast.stmt, model: str, kind: str | None) -> bool:
-    """Whether a statement draws the weights of all layers of a model, those of a ``kind`` among them."""
-    match statement:
-        case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr="apply")) as call) if dotted(owner) == model:
-            walk = applied(context, call)
-            walks = [walk] if walk is not None else []
-        case ast.For(iter=ast.Call(func=ast.Attribute(value=owner))) if dotted(owner) == model:
-            walks = loops_over(context, statement, model)
-        case _:
-            return False
-    return any(_draws_weights(context, walk, kind) and not _spares(context, walk) for walk in walks)
-
-
-def _names_alone(context: Context, statement: ast.stmt) -> set[str]:
-    """What a statement binds, calls or hands on by its name, and not only for an attribute of it."""
-    parents = context.snippet.parents
-    return {
-        dotted(node)
-        for node in nodes(statement)
-        if isinstance(node, ast.Name | ast.Attribute) and not isinstance(parents.get(node), ast.Attribute)
-    }
-
-
-def _draws_weights(context: Context, walk: Walk, kind: str | None) -> bool:
-    """Whether a walk draws the weights of layers (of a ``kind``), without a choice among them by a size or a name."""
-    tests = _conditions(walk)
-    if any(isinstance(node, ast.Compare) and _compares_sizes(node) for test in tests for node in ast.walk(test)):
-        return False
-    return any(
-        write.attribute == "weight"
-        and _called(write.node) not in CONSTANTS
-        and (kind is None or write.meant_for(context, Layer(kind, kind)))
-        for write in walk.writes
-    )
-
-
-def _compares_sizes(test: ast.Compare) -> bool:
-    """Whether a test asks for the size of a layer: a new one among loaded ones may be told by that."""
-    return any(isinstance(node, ast.Attribute) and node.attr in SIZES for node in ast.walk(test))
 
 
 @reads(Overwritten, scope=Context, words=("'for'", "_("), named="__init__")
@@ -258,9 +165,9 @@ def _is_read(context: Context, flag: str) -> bool:
     return any(module is None or module.reads(flag) for module in modules)
 
 
-def _spares(context: Context, walk: Walk) -> bool:
+def spares(context: Context, walk: Walk) -> bool:
     """Whether a walk leaves some modules out: those with a mark that code of the file sets on a layer."""
-    asked = usage(_conditions(walk))
+    asked = usage(conditions(walk))
     marks = (asked.read | asked.texts) - {"weight", "bias"}
     return asked.says(KNOWS) or any(
         owner not in ("", "self")
@@ -279,7 +186,7 @@ def _used(walk: Walk, around: Context) -> Usage:
     return walk.context.module.usage(definition)
 
 
-def _conditions(walk: Walk) -> list[ast.expr]:
+def conditions(walk: Walk) -> list[ast.expr]:
     """What decides what a walk writes: in the function that it runs, or in its loop."""
     function = walk.context.function
     within = function.body if function is not None and function.name != "__init__" else walk.body
@@ -337,7 +244,7 @@ class _Again:
                     case (
                         ast.Assign(targets=[target], value=ast.Call() as call)
                         | ast.AnnAssign(target=target, value=ast.Call() as call)
-                    ) if _is_pretrained(context, call):
+                    ) if is_pretrained(context, call):
                         yield from self._backbone(context, call, own_attribute(target))
                     case (
                         ast.Assign(targets=[target], value=value)
@@ -371,7 +278,7 @@ class _Again:
                 continue
             layer = Layer(kind, kind)
             drawn = [write for write in self.meant if write.attribute == "weight" and write.meant_for(context, layer)]
-            if drawn and all(_called(write.node) not in CONSTANTS for write in drawn):
+            if drawn and all(_called(write.node) in DRAWS for write in drawn):
                 yield Overwritten(
                     observer=Observer.ANALYZER,
                     place=context.snippet.place(call),
@@ -385,7 +292,7 @@ class _Again:
     def _backbone(self, context: Context, call: ast.Call, name: str | None) -> Iterator[Overwritten]:
         """A model of a library with its trained weights, which are drawn anew."""
         drawn = any(
-            write.attribute == "weight" and _called(write.node) not in CONSTANTS and write.meant_for(context, layer)
+            write.attribute == "weight" and _called(write.node) in DRAWS and write.meant_for(context, layer)
             for write in self.meant
             for layer in (Layer(kind, kind) for kind in ("torch.nn.Linear", "torch.nn.Conv2d"))
         )
@@ -423,27 +330,6 @@ class _Again:
                 model=context.cls.qualname,
                 parameter=f"{name}.{target.attr}",
             )
-
-
-def _is_pretrained(context: Context, call: ast.Call) -> bool:
-    """Whether a call makes a model of torchvision, timm or transformers with trained weights."""
-    name = context.canonical(call.func) or ""
-    if name.startswith("transformers.") and name.endswith(".from_pretrained"):
-        return True
-    if not name.startswith("torchvision.models.") and name != "timm.create_model":
-        return False
-    asked = {each.arg: each.value for each in call.keywords}.get("pretrained")
-    if isinstance(asked, ast.Constant):
-        return asked.value is True
-    weights = next((each.value for each in call.keywords if each.arg == "weights"), ast.Constant(None))
-    text = isinstance(weights, ast.Constant) and isinstance(weights.value, str)
-    return name.startswith("torchvision.models.") and (text or isinstance(weights, ast.Attribute))
-
-
-def _trunk(context: Context, call: ast.Call) -> str:
-    """The kind of layer that such a model has in its trunk, while new ones of other kinds may be put on top."""
-    transformer = (context.canonical(call.func) or "").startswith("transformers.")
-    return "torch.nn.Linear" if transformer else "torch.nn.Conv2d"
 
 
 def _same(one: ast.Call, other: ast.Call) -> bool:

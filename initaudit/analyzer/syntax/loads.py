@@ -1,4 +1,4 @@
-"""Whether a call of ``load_state_dict`` replaces every value of a model."""
+"""Trained weights: calls that make a model with them, and whether a ``load_state_dict`` replaces every value."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 from collections.abc import Collection, Iterable, Sequence
 
 from initaudit.analyzer.snippets import dotted, nodes, root
+from initaudit.analyzer.syntax.context import Context
 
 KEYS = {"set", "sorted", "list", "tuple", "len", "print"}
 """Functions that read the keys of a dictionary, and no values."""
@@ -85,3 +86,24 @@ def _only_keys_of(node: ast.AST) -> list[ast.expr]:
             return [given]
         case _:
             return []
+
+
+def is_pretrained(context: Context, call: ast.Call) -> bool:
+    """Whether a call makes a model of torchvision, timm or transformers with trained weights."""
+    name = context.canonical(call.func) or ""
+    if name.startswith("transformers.") and name.endswith(".from_pretrained"):
+        return True
+    if not name.startswith("torchvision.models.") and name != "timm.create_model":
+        return False
+    asked = {each.arg: each.value for each in call.keywords}.get("pretrained")
+    if isinstance(asked, ast.Constant):
+        return asked.value is True
+    weights = next((each.value for each in call.keywords if each.arg == "weights"), ast.Constant(None))
+    text = isinstance(weights, ast.Constant) and isinstance(weights.value, str)
+    return name.startswith("torchvision.models.") and (text or isinstance(weights, ast.Attribute))
+
+
+def trunk(context: Context, call: ast.Call) -> str:
+    """The kind of layer that such a model has in its trunk, while new ones of other kinds may be put on top."""
+    transformer = (context.canonical(call.func) or "").startswith("transformers.")
+    return "torch.nn.Linear" if transformer else "torch.nn.Conv2d"

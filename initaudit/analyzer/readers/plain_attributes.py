@@ -1,0 +1,270 @@
+"""What a module keeps in plain attributes, and does not register: layers in lists, tensors that require a gradient."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.syntax.context import Context, function_context, own_attribute
+from initaudit.analyzer.syntax.elsewhere import spoken_of_elsewhere
+from initaudit.analyzer.syntax.stateful import is_stateful
+from initaudit.analyzer.syntax.tensor_uses import is_read
+from initaudit.subjects.registration import PlainAttribute
+
+ADDS = {"append", "insert", "extend"}
+COUNTS = {"len", "print"}
+PAIRS = {"enumerate", "zip", "reversed"}
+OF_DICTIONARY = {"items", "values", "keys"}
+REGISTERS = {"add_module", "register_module", "setattr", "_modules", "__dict__", "vars", "children", "named_children"}
+HANDS_OUT = {
+    "parameters", "named_parameters", "modules", "named_modules", "state_dict", "_apply", "requires_grad",
+    "requires_grad_",
+}  # fmt: skip
+"""What a class uses that registers layers itself; that hands parameters out, or freezes them."""
+PARAMETERS = {"parameters", "named_parameters", "_parameters", "_apply", "state_dict", "__dict__", "vars"}
+"""What a class uses that hands out its parameters itself."""
+
+
+@reads(PlainAttribute, scope=Context, words="self", nearby="forward(", named="__init__")
+def unregistered_layers(context: Context) -> Iterator[PlainAttribute]:
+    """``self.layers = [nn.Linear(d, d) for _ in range(n)]`` in a constructor, if the object only calls its items."""
+    cls = context.cls
+    if cls is None or context.function is None or context.function.name != "__init__":
+        return
+    for name, (made, layer) in _kept(context).items():
+        if context.project.is_module_class(cls) and _only_calls(context, cls, name):
+            yield PlainAttribute(
+                place=context.snippet.place(made),
+                model=cls.qualname,
+                attribute=name,
+                source=context.snippet.source(layer),
+                kind=_kind(made),
+            )
+
+
+@reads(PlainAttribute, scope=Context, words="requires_grad", nearby="forward(", named="__init__")
+def unregistered_tensors(context: Context) -> Iterator[PlainAttribute]:
+    """``self.w = torch.randn(d, d, requires_grad=True)`` in a constructor, if the object only computes with it."""
+    cls = context.cls
+    if cls is None or context.function is None or not _constructs(context):
+        return
+    for node in context.walk():
+        match node:
+            case (
+                ast.Assign(targets=[target], value=ast.Call() as made)
+                | ast.AnnAssign(target=target, value=ast.Call() as made)
+            ) if (name := own_attribute(target)) is not None and _requires_gradient(context, made):
+                if context.project.is_module_class(cls) and _only_computes(context, cls, name):
+                    yield PlainAttribute(
+                        place=context.snippet.place(made),
+                        model=cls.qualname,
+                        attribute=name,
+                        source=context.snippet.source(made),
+                        kind="tensor",
+                    )
+            case _:
+                pass
+
+
+def _requires_gradient(context: Context, made: ast.Call) -> bool:
+    """Whether a call makes a new tensor to be trained that is no parameter."""
+    asked = {each.arg: each.value for each in made.keywords}.get("requires_grad")
+    name = context.canonical(made.func) or ""
+    if isinstance(asked, ast.Constant) and asked.value is True:
+        return name in torch_api.NEW_TENSOR_FACTORIES
+    match made:
+        case ast.Call(func=ast.Attribute(value=ast.Call(func=function), attr="requires_grad_"), args=[], keywords=[]):
+            return context.canonical(function) in torch_api.NEW_TENSOR_FACTORIES
+    return False
+
+
+def _only_computes(context: Context, cls: Defined, name: str) -> bool:
+    """Whether all that the project does with a tensor is to compute with it in methods of the class."""
+    if not cls.module.usage(cls.definition).names.isdisjoint(PARAMETERS):
+        return False
+    uses = [use for use in _uses(context.project, cls, name) if not _constructs(use[0]) or _is_load(use[1])]
+    return bool(uses) and all(map(_is_read_in_method, uses)) and not spoken_of_elsewhere(context.project, cls, name)
+
+
+def _is_load(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+
+
+def _is_read_in_method(use: tuple[Context, ast.AST]) -> bool:
+    context, node = use
+    return not _constructs(context) and _is_load(node) and is_read(context, node)
+
+
+def _kept(context: Context) -> dict[str, tuple[ast.expr, ast.Call]]:
+    """The plain collections of new layers that a constructor gives attributes: where each is made, and one layer."""
+    given: dict[str, list[ast.expr]] = {}
+    for node in context.walk():
+        match node:
+            case ast.Assign(targets=[target], value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
+                if (name := _collection(target)) is not None:
+                    given.setdefault(name, []).append(value)
+            case _:
+                pass
+    found: dict[str, tuple[ast.expr, ast.Call]] = {}
+    for name, values in given.items():
+        if len(values) != 1 or not name.startswith("self."):
+            continue
+        made, filled = values[0], name
+        match made:
+            case ast.Name(id=variable) if len(given.get(variable, ())) == 1 and _is_only_filled(context, made):
+                made, filled = given[variable][0], variable
+        items = _items(context, made, filled) or []
+        made_here = [each for each in items if isinstance(each, ast.Call) and context.is_module_class(each.func)]
+        layers = [each for each in made_here if is_stateful(context, each, buffers=False)]
+        if layers and len(made_here) == len(items):
+            found[name.removeprefix("self.")] = made, layers[0]
+    return found
+
+
+def _kind(made: ast.expr) -> str:
+    """What an expression makes, in a word."""
+    match made:
+        case ast.Dict() | ast.DictComp() | ast.Call(func=ast.Name(id="dict")):
+            return "dictionary"
+        case ast.Tuple() | ast.Call(func=ast.Name(id="tuple")):
+            return "tuple"
+    return "list"
+
+
+def _collection(target: ast.expr) -> str | None:
+    """The name of a variable, or of an attribute of the object."""
+    own = own_attribute(target)
+    return f"self.{own}" if own is not None else target.id if isinstance(target, ast.Name) else None
+
+
+def _items(context: Context, made: ast.expr, name: str) -> list[ast.expr] | None:
+    """What is put into a collection, None if it is no plain one, or if not all of that is known."""
+    match made:
+        case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Dict(values=items):
+            pass
+        case ast.ListComp(elt=item) | ast.DictComp(value=item):
+            items = [item]
+        case ast.Call(func=ast.Name(id="list" | "dict" | "tuple"), args=[], keywords=[]):
+            items = []
+        case ast.Call(func=ast.Name(id="list" | "tuple"), args=[ast.GeneratorExp(elt=item)]):
+            items = [item]
+        case _:
+            return None
+    found = list(items)
+    for node in context.walk():
+        match node:
+            case ast.Call(func=ast.Attribute(value=owner, attr="append" | "insert"), args=[*_, item]) if (
+                _collection(owner) == name
+            ):
+                found.append(item)
+            case ast.Assign(targets=[ast.Subscript(value=owner)], value=item) if _collection(owner) == name:
+                found.append(item)
+            case (
+                ast.AugAssign(target=owner, value=ast.List(elts=more))
+                | ast.Call(func=ast.Attribute(value=owner, attr="extend"), args=[ast.List(elts=more)])
+            ) if _collection(owner) == name:
+                found += more
+            case _:
+                pass
+    return found
+
+
+def _is_only_filled(context: Context, given: ast.Name) -> bool:
+    """Whether a variable is only added to, but where the object is ``given`` it."""
+    named = (node for node in context.walk() if isinstance(node, ast.Name) and node.id == given.id)
+    loads = (node for node in named if isinstance(node.ctx, ast.Load) and node is not given)
+    return all(_fills(context, node) or _is_counted(context, node) for node in loads)
+
+
+def _fills(context: Context, node: ast.AST) -> bool:
+    """Whether a collection is made, or added to."""
+    parents = context.snippet.parents
+    match parents.get(node):
+        case ast.Attribute(attr=attr) as method:
+            return attr in ADDS and isinstance(parents.get(method), ast.Call)
+        case ast.Subscript(ctx=ast.Store()):
+            return True
+    return isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store)
+
+
+def _is_counted(context: Context, node: ast.AST) -> bool:
+    """Whether only the length of a collection is asked for."""
+    match context.snippet.parents.get(node):
+        case ast.Call(func=ast.Name(id=called)):
+            return called in COUNTS
+    return False
+
+
+def _only_calls(context: Context, cls: Defined, name: str) -> bool:
+    """Whether all that the project does with a collection is to call its items in methods of the class."""
+    if not cls.module.usage(cls.definition).names.isdisjoint({*HANDS_OUT, *REGISTERS}):
+        return False
+    uses = list(_uses(context.project, cls, name))
+    others = [
+        (where, node)
+        for where, node in uses
+        if not (_is_counted(where, node) or (_constructs(where) and _fills(where, node)))
+    ]
+    return (
+        bool(others)
+        and all(_calls_items(*use) for use in others)
+        and not spoken_of_elsewhere(context.project, cls, name)
+    )
+
+
+def _uses(project: Project, cls: Defined, name: str) -> Iterator[tuple[Context, ast.AST]]:
+    """Where the methods of a class use an attribute of the object."""
+    for method in project.methods(cls):
+        inside = function_context(project, method)
+        if inside is not None:
+            yield from ((inside, node) for node in inside.walk() if own_attribute(node) == name)
+
+
+def _constructs(context: Context) -> bool:
+    return context.function is not None and context.function.name == "__init__"
+
+
+def _calls_items(context: Context, node: ast.AST) -> bool:
+    """Whether an item of the collection is called: ``self.layers[i](x)``, or each in a loop."""
+    parents = context.snippet.parents
+    iterated = node
+    while (around := parents.get(iterated)) is not None and _gives_items(around, iterated):
+        iterated = around
+    match parents.get(iterated):
+        case ast.Subscript(value=value) as item if value is node:
+            call = parents.get(item)
+            return isinstance(call, ast.Call) and call.func is item
+        case ast.For(target=target, iter=over) | ast.comprehension(target=target, iter=over) if over is iterated:
+            return _only_called(context, {each.id for each in ast.walk(target) if isinstance(each, ast.Name)})
+    return False
+
+
+def _gives_items(around: ast.AST, inner: ast.AST) -> bool:
+    """Whether code around a collection goes over its items: ``enumerate(...)``, ``....items()``."""
+    match around:
+        case ast.Call(func=ast.Name(id=called)):
+            return called in PAIRS
+        case ast.Attribute(attr=attr):
+            return attr in OF_DICTIONARY
+        case ast.Call(func=function):
+            return function is inner and isinstance(inner, ast.Attribute) and inner.attr in OF_DICTIONARY
+    return False
+
+
+def _only_called(context: Context, names: set[str]) -> bool:
+    """Whether one of the variables of a loop is called, and nothing else is done with it."""
+    loads = [
+        node
+        for node in context.walk()
+        if isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load)
+    ]
+    called = {node.id for node in loads if _is_called(context, node)}
+    return bool(called) and all(_is_called(context, node) for node in loads if node.id in called)
+
+
+def _is_called(context: Context, node: ast.AST) -> bool:
+    call = context.snippet.parents.get(node)
+    return isinstance(call, ast.Call) and call.func is node
