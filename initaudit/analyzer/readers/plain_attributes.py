@@ -116,7 +116,7 @@ def _kept(context: Context) -> dict[str, tuple[ast.expr, ast.Call]]:
         match made:
             case ast.Name(id=variable) if len(given.get(variable, ())) == 1 and _is_only_filled(context, made):
                 made, filled = given[variable][0], variable
-        items = _items(context, made, filled) or []
+        items = list(map(_unmoved, _items(context, made, filled) or ()))
         made_here = [each for each in items if isinstance(each, ast.Call) and context.is_module_class(each.func)]
         layers = [each for each in made_here if is_stateful(context, each, buffers=False)]
         if layers and len(made_here) == len(items):
@@ -170,6 +170,14 @@ def _items(context: Context, made: ast.expr, name: str) -> list[ast.expr] | None
             case _:
                 pass
     return found
+
+
+def _unmoved(item: ast.expr) -> ast.expr:
+    """What makes a layer that is moved at once: ``nn.Linear(8, 8).to(device)``."""
+    match item:
+        case ast.Call(func=ast.Attribute(value=ast.Call() as made, attr=name)) if name in torch_api.RETURN_THE_MODULE:
+            return _unmoved(made)
+    return item
 
 
 def _is_only_filled(context: Context, given: ast.Name) -> bool:
