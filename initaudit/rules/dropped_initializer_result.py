@@ -160,8 +160,9 @@ class DroppedInitializerResultRule(Rule[DroppedInitializerResult]):
             )
             seen = f"`apply` is given `{subject.helper}`"
         else:
+            kept = "keeps what was written in place before" if subject.written else "does not change"
             message = (
-                f"`{subject.helper}` returns a new tensor, which is discarded: `{subject.target}` does not change; write in "
+                f"`{subject.helper}` returns a new tensor, which is discarded: `{subject.target}` {kept}; write in "
                 f"place in the helper, or assign its result to `{subject.target}.data`"
             )
             seen = f"`{subject.helper}` rebinds its argument to a new tensor"

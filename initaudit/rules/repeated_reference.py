@@ -164,10 +164,11 @@ class RepeatedReference(Rule[RepeatedLayer]):
         advice = "create a new layer each time, unless sharing is intended"
         if "(" in subject.layer:
             advice = f"create a new one each time, as in `[{subject.layer} for _ in range(n)]`"
+        asked = "; so far, all who build the class ask for one at most" if subject.once else ""
         yield self.finding(
             subject.place,
-            f"`{subject.source}` repeats one layer: all items share its parameters; {advice}",
-            severity=Severity.WARNING if subject.listed else None,
+            f"`{subject.source}` repeats one layer: all items share its parameters{asked}; {advice}",
+            severity=Severity.NOTE if subject.once else Severity.WARNING if subject.listed else None,
             evidence=[Evidence(Observer.ANALYZER, "all items are the same object")],
             fix=self.made_anew(subject),
         )

@@ -134,6 +134,6 @@ class UndefinedModel(Rule[UndefinedName]):
         hint = f"; did you mean `{subject.suggestion}`?" if subject.suggestion else ""
         yield self.finding(
             subject.place,
-            f"`{subject.name}` is not defined but used as a model in `{subject.use}`{hint}",
+            f"`{subject.name}` is not defined, and `{subject.use}` needs it{hint}",
             evidence=[Evidence(Observer.ANALYZER, f"no scope defines `{subject.name}`")],
         )

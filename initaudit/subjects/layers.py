@@ -45,13 +45,15 @@ class GainDraw(Fact, frozen=True, kw_only=True):
 class RepeatedLayer(Fact, frozen=True, kw_only=True):
     """A container made of one layer, with parameters or buffers, several times: ``source`` is ``[layer] * n``.
 
-    ``listed`` says that a comprehension lists it, which was made before: some models share layers that way.
+    ``listed`` says that a comprehension lists it, which was made before: some models share layers that way. ``once``
+    says that all who build the class ask for one at most.
     """
 
     place: Place
     source: str
     layer: str
     listed: bool = False
+    once: bool = False
 
 
 class CopiedLayers(Fact, frozen=True, kw_only=True):

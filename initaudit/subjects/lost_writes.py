@@ -115,12 +115,13 @@ class DroppedInitializerResult(Fact, frozen=True, kw_only=True):
     use of the result of a function that writes in place and ``returns_none``.
 
     ``helper`` is the function as it is called, and ``target`` the source of the parameter, or of a new ``layer``;
-    ``applied`` says that ``apply`` calls it with a module.
+    ``applied`` says that ``apply`` calls it with a module, ``written`` that it writes into its argument before.
     """
 
     place: Place
     helper: str
     target: str
+    written: bool = False
     returns_none: bool = False
     applied: bool = False
     layer: bool = False

@@ -27,14 +27,14 @@ def is_built(project: Project, cls: Defined, files: set[Module] | None = None) -
     return any(True for module in files or importing(project, cls.module) for _ in _builds(module, cls))
 
 
-def largest_given(cls: Defined, name: str) -> int | None:
-    """The largest number that the calls of a class in its file give for a parameter of its constructor.
+def largest_given(cls: Defined, name: str, files: Collection[Module] = ()) -> int | None:
+    """The largest number that the calls of a class give for a parameter of its constructor, in its file or in some.
 
     None where some call gives anything else, and where the class is named other than to call it.
     """
     init = cls.definition.members.get("__init__")
     found = cls.module.function(init) if init is not None else None
-    calls = list(_named(cls))
+    calls = [call for module in files or [cls.module] for call in _named(cls, module)]
     if found is None or not calls:
         return None
     known = found[1].args
@@ -57,14 +57,14 @@ def largest_size(layer: Layer, size: ast.expr | None) -> int | None:
     return number(context, size)
 
 
-def _named(cls: Defined) -> Iterator[ast.Call | None]:
-    """The calls of a class in its file, outside of it; None for what names it and is none."""
+def _named(cls: Defined, module: Module) -> Iterator[ast.Call | None]:
+    """The calls of a class in a file, outside of the class; None for what names it and is none."""
     name, own = cls.definition.name, cls.definition
-    for scope in scopes_holding(cls.module, ((name,),)):
-        snippet = cls.module.snippet(scope.start, scope.end)
+    for scope in scopes_holding(module, ((name,),)):
+        snippet = module.snippet(scope.start, scope.end)
         if snippet is None:
             yield None
-        elif not own.start <= scope.start <= own.end:
+        elif module is not cls.module or not own.start <= scope.start <= own.end:
             calls = {id(node.func): node for node in snippet.nodes if isinstance(node, ast.Call)}
             yield from (calls.get(id(node)) for node in snippet.nodes if isinstance(node, ast.Name) and node.id == name)
 

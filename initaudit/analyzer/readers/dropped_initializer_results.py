@@ -49,7 +49,8 @@ def dropped_initializer_results(context: Context) -> Iterator[DroppedInitializer
         if function is None or step.guarded:
             continue
         if assigned is None and _makes_anew(context, function, call):
-            yield _fact(context, step.statement, call, target, returns_none=False)
+            written = _writes_argument(function, call)
+            yield _fact(context, step.statement, call, target, returns_none=False, written=written)
         elif assigned is not None and ast.unparse(assigned) == ast.unparse(target) and returns_nothing(function):
             yield _fact(context, step.statement, call, target, returns_none=True)
 
@@ -77,14 +78,34 @@ def lost_layers(context: Context) -> Iterator[DroppedInitializerResult]:
 
 
 def _fact(
-    context: Context, statement: ast.stmt, call: ast.Call, target: ast.expr, *, returns_none: bool
+    context: Context,
+    statement: ast.stmt,
+    call: ast.Call,
+    target: ast.expr,
+    *,
+    returns_none: bool,
+    written: bool = False,
 ) -> DroppedInitializerResult:
     return DroppedInitializerResult(
         place=context.snippet.place(statement),
         helper=dotted(call.func),
         target=context.snippet.source(target),
+        written=written,
         returns_none=returns_none,
     )
+
+
+def _given(function: FunctionNode, call: ast.Call) -> list[str]:
+    """The parameters of a function that a call fills, without the object of a method."""
+    given = [param.arg for param in parameters(function)]
+    return given[1:] if given[:1] == ["self"] and isinstance(call.func, ast.Attribute) else given
+
+
+def _writes_argument(function: FunctionNode, call: ast.Call) -> bool:
+    """Whether a function writes into its first parameter as well."""
+    name, *_ = _given(function, call)
+    statements = [node.value for node in own_nodes(function) if isinstance(node, ast.Expr)]
+    return any(isinstance(each, ast.Call) and _writes_into(each, name) for each in statements)
 
 
 def _makes_anew(context: Context, function: FunctionNode, call: ast.Call) -> bool:
@@ -93,8 +114,7 @@ def _makes_anew(context: Context, function: FunctionNode, call: ast.Call) -> boo
     It may also return an expression with a new tensor. What it writes in place before that is not what it returns; what
     it may do behind that, nobody follows.
     """
-    given = [param.arg for param in parameters(function)]
-    given = given[1:] if given[:1] == ["self"] and isinstance(call.func, ast.Attribute) else given
+    given = _given(function, call)
     if not given:
         return False
     name, returned, rebound, acts, made = given[0], False, list[ast.stmt](), list[ast.stmt](), list[bool]()
