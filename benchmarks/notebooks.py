@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from initaudit.files import read_source
-from initaudit.source import SourceError, SourceFile
+from initaudit.sources.files import read_source
+from initaudit.sources.source import SourceError, SourceFile
 
 RUN_THEIR_BODY = ("time", "timeit", "capture")
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from initaudit.engine import Task, mend
-from initaudit.files import decode_source
 from initaudit.finding import Applicability, Observer
 from initaudit.observers import reading
 from initaudit.rules import catalogue
 from initaudit.rules.base import AnyRule, Default, Example
 from initaudit.settings import Overrides, load
+from initaudit.sources.files import decode_source
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from initaudit.files import read_regular, replace
 from initaudit.finding import Finding
+from initaudit.sources.files import read_regular, replace
 
 DEFAULT_FILENAME = ".initaudit-baseline.json"
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from initaudit.analyzer.snippets import root
-from initaudit.files import Sources
 from initaudit.finding import Finding, Observer, Severity
+from initaudit.sources.files import Sources
 
 ABOUT_TRAINING = frozenset({"INI401", "INI402", "INI407", "INI508"})
 """Rules about values with which a model trains badly, and that do no harm where they are only shown."""

@@ -12,7 +12,6 @@ from pathlib import Path
 import msgspec
 
 from initaudit import demonstrations, merge
-from initaudit.files import Names, Sources, decode_source, holding, is_document, read_source
 from initaudit.finding import (
     Applicability,
     Category,
@@ -35,7 +34,8 @@ from initaudit.rules import catalogue, questions
 from initaudit.rules.base import AnyRule
 from initaudit.selection import Selected
 from initaudit.settings import Configuration
-from initaudit.source import SourceError, SourceFile, Unread
+from initaudit.sources.files import Names, Sources, decode_source, holding, is_document, read_source
+from initaudit.sources.source import SourceError, SourceFile, Unread
 from initaudit.subjects.builds import BuildFailure
 from initaudit.subjects.files import SyntaxFault, UnusedSuppression
 from initaudit.suppression import Suppressions, read_suppressions, unused

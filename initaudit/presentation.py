@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from initaudit.files import Sources
 from initaudit.finding import Finding
 from initaudit.report import render
 from initaudit.report.base import Context, RuleCard
 from initaudit.repository import Repositories
 from initaudit.rules import catalogue
 from initaudit.rules.base import AnyRule
-from initaudit.source import SourceFile
+from initaudit.sources.files import Sources
+from initaudit.sources.source import SourceFile
 from initaudit.version import __version__
 
 

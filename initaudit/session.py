@@ -11,14 +11,14 @@ from initaudit import engine, observers, zoo
 from initaudit.analyzer.python_files import Exclusion, PathError, PythonFiles, find_python_files, holds_python
 from initaudit.baseline import DEFAULT_FILENAME, BaselineError, read_baseline
 from initaudit.engine import Report, Task
-from initaudit.files import decode_source
 from initaudit.observation import Tell, silent
 from initaudit.observers import UnavailableError, Watch
 from initaudit.patterns import PatternError
 from initaudit.repository import Changes, Repositories, RepositoryError, changes_of_text, changes_since
 from initaudit.selection import SelectionError
 from initaudit.settings import Configuration, Model, Overrides, SettingsError, load
-from initaudit.source import SourceError, SourceFile
+from initaudit.sources.files import decode_source
+from initaudit.sources.source import SourceError, SourceFile
 
 STANDARD_INPUT = "-"
 CACHE_FOLDER = ".initaudit_cache"

@@ -16,9 +16,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from initaudit.files import read_regular
 from initaudit.finding import Severity
 from initaudit.naming import near
+from initaudit.sources.files import read_regular
 
 if sys.version_info >= (3, 11):
     import tomllib

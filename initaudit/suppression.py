@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 import msgspec
 
 from initaudit.finding import Edit, Finding, Place
-from initaudit.source import SourceFile, lines
+from initaudit.sources.source import SourceFile, lines
 from initaudit.subjects.files import UnusedSuppression
 
 _DIRECTIVE = re.compile(

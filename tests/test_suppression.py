@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initaudit.files import decode_source
 from initaudit.finding import Category, Edit, Finding, Place, Severity
 from initaudit.fixes.files import apply_edits
-from initaudit.source import SourceFile, lines
+from initaudit.sources.files import decode_source
+from initaudit.sources.source import SourceFile, lines
 from initaudit.subjects.files import UnusedSuppression
 from initaudit.suppression import read_suppressions, suppressing, unused
 

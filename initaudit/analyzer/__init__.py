@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from initaudit.analyzer.layout import import_roots, installed_packages
 from initaudit.analyzer.reading import Reading
-from initaudit.files import held
 from initaudit.observation import Headway, Observation, Question, Tell, silent
+from initaudit.sources.files import held
 
 if TYPE_CHECKING:
     from initaudit.analyzer.reading import Judge

@@ -6,7 +6,7 @@ import functools
 
 from initaudit.analyzer.layout import python_files
 from initaudit.analyzer.reading import Search, imported_names
-from initaudit.files import read_bytes
+from initaudit.sources.files import read_bytes
 
 REMEMBERED = 1024
 """Files whose content is kept: many searches look at the same few hundred."""

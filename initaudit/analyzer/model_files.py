@@ -8,7 +8,7 @@ from pathlib import Path
 from initaudit.analyzer.layout import import_roots, installed_packages
 from initaudit.analyzer.programs.graph import TEST
 from initaudit.analyzer.project import Defined, Project
-from initaudit.files import code_bytes
+from initaudit.sources.files import code_bytes
 
 
 def files_with_models(filenames: Sequence[str], *, site_packages: bool) -> Iterator[str]:

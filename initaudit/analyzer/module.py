@@ -19,8 +19,8 @@ from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError, dot
 from initaudit.analyzer.torch_api import is_torch
 from initaudit.analyzer.usage import Usage, usage
 from initaudit.finding import Place
-from initaudit.newer_python import is_newer_python
-from initaudit.source import Unread
+from initaudit.sources.newer_python import is_newer_python
+from initaudit.sources.source import Unread
 
 
 class Module:

@@ -29,8 +29,8 @@ from initaudit.analyzer.mentions import Mentions
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.outline import outline_of
 from initaudit.analyzer.reading import Search, Trail
-from initaudit.files import held, read_source
-from initaudit.source import SourceError
+from initaudit.sources.files import held, read_source
+from initaudit.sources.source import SourceError
 
 T = TypeVar("T")
 AWAKE = 32

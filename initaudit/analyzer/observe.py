@@ -22,10 +22,10 @@ from initaudit.analyzer.scopes import TOO_DEEP
 from initaudit.analyzer.syntax.context import Class, Context, File
 from initaudit.analyzer.syntax.scopes import holding, scopes
 from initaudit.analyzer.unfinished import syntax_fault
-from initaudit.files import read_source
 from initaudit.finding import Observer, Place
 from initaudit.observation import Observation, Undecided
-from initaudit.source import SourceError, Unread
+from initaudit.sources.files import read_source
+from initaudit.sources.source import SourceError, Unread
 from initaudit.subjects.base import Fact
 from initaudit.subjects.files import SyntaxFault
 from initaudit.timeline import Chain, ParameterTimeline

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from initaudit.analyzer.statements import Statement
-from initaudit.tokens import Token
+from initaudit.sources.tokens import Token
 
 _BEGIN_CODE = set(keyword.kwlist) - {"and", "in", "is", "not", "or"}
 """Keywords with which a statement that Python rejects is still one of code."""

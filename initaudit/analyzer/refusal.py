@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from initaudit.analyzer.module import Module
 from initaudit.analyzer.skeleton import without_strings
-from initaudit.files import is_document
+from initaudit.sources.files import is_document
 
 _IN_FUNCTIONS = (re.compile(r"return(?<![.\w]return)\b"), re.compile(r"yield(?<![.\w]yield)\b"))
 _IN_LOOPS = ("break", "continue")

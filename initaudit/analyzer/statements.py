@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from initaudit.tokens import Token, tokens
+from initaudit.sources.tokens import Token, tokens
 
 _MARKS = re.compile(r"#{3,}[\s,)\]}]*")
 """All of a comment that stands for a value: ``"lr": ####,``."""

@@ -13,11 +13,11 @@ from initaudit.analyzer.pasted import is_no_program
 from initaudit.analyzer.prose import is_prose
 from initaudit.analyzer.refusal import compiler_says
 from initaudit.analyzer.statements import Comment, Statement, parts
-from initaudit.files import is_document
 from initaudit.finding import Place
-from initaudit.ipython import python_of, syntax_error
+from initaudit.sources.files import is_document
+from initaudit.sources.ipython import python_of, syntax_error
+from initaudit.sources.tokens import Token
 from initaudit.subjects.files import SyntaxFault
-from initaudit.tokens import Token
 
 _YOURS = re.compile(r"\byour\s(?:own\s)?(?:code|answer|solution|implementation)\b", re.IGNORECASE)
 _MARK = re.compile(r"\W*(?:TODO|FIXME)\b")

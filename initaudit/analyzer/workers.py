@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from initaudit.analyzer.reading import Judge, LostWorkerError, Reading, comments
-from initaudit.files import code_bytes, held
 from initaudit.finding import Observer
 from initaudit.observation import Observation, Question
+from initaudit.sources.files import code_bytes, held
 from initaudit.subjects.files import SyntaxFault
 
 if TYPE_CHECKING:

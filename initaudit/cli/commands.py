@@ -22,7 +22,6 @@ from initaudit.cli import progress
 from initaudit.cli.conclusion import conclude, count, shown
 from initaudit.cli.output import Output, OutputError, encoded, log, print_bytes, save, write
 from initaudit.engine import Report, Task
-from initaudit.files import Sources, decode_source
 from initaudit.finding import Finding, Observer, moved
 from initaudit.fixes import files as fix
 from initaudit.portrait import table
@@ -33,6 +32,7 @@ from initaudit.rules import catalogue
 from initaudit.rules.base import AnyRule
 from initaudit.selection import matching
 from initaudit.session import IMPOSSIBLE, Asked, Prepared
+from initaudit.sources.files import Sources, decode_source
 from initaudit.suppression import suppressing
 
 Parameters = ParamSpec("Parameters")

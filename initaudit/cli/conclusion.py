@@ -17,7 +17,7 @@ from initaudit.presentation import context_of
 from initaudit.report import render
 from initaudit.report.base import position, printable
 from initaudit.session import Prepared
-from initaudit.source import SourceFile
+from initaudit.sources.source import SourceFile
 
 
 def shown(report: Report, output: Output, given: Sequence[SourceFile]) -> str:

@@ -21,10 +21,10 @@ from pathlib import Path
 
 import msgspec
 
-from initaudit.files import decode_source
 from initaudit.finding import Applicability, Edit, Finding, Fix, Place
-from initaudit.newer_python import is_newer_python
-from initaudit.source import SourceFile, line_starts, newline_of
+from initaudit.sources.files import decode_source
+from initaudit.sources.newer_python import is_newer_python
+from initaudit.sources.source import SourceFile, line_starts, newline_of
 
 ANY_MAY_WRITE = 0o222
 """The bits of a mode that let anybody write: who runs as root may write a file that is meant to stay as it is."""
@@ -118,7 +118,7 @@ def _put_back(source: SourceFile, texts: Mapping[int | None, str]) -> str:
         return source.whole
     if None in texts:
         return texts[None]
-    from initaudit.notebook import rewritten
+    from initaudit.sources.notebook import rewritten
 
     try:
         return rewritten(source, texts)

@@ -16,8 +16,8 @@ from libcst.metadata import CodeRange, MetadataWrapper, ParentNodeProvider, Posi
 from initaudit.finding import Edit, Place
 from initaudit.fixes import NoFixError
 from initaudit.fixes.imports import statements_of
-from initaudit.newer_python import nests_too_deep
-from initaudit.source import line_starts
+from initaudit.sources.newer_python import nests_too_deep
+from initaudit.sources.source import line_starts
 
 Change = Callable[[cst.CSTNode], "cst.CSTNode | cst.FlattenSentinel[cst.CSTNode] | cst.RemovalSentinel"]
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement

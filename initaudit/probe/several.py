@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from initaudit import files
 from initaudit.observation import Headway, Observation, Tell
 from initaudit.probe import memory
 from initaudit.probe.request import READ_OBSERVATION, Target, TargetError
 from initaudit.probe.zoos import LIBRARIES
+from initaudit.sources import files
 from initaudit.version import own_digest
 
 Probe = Callable[[Target, Tell], tuple[Observation, bool]]

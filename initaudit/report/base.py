@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from initaudit.files import Sources
 from initaudit.finding import Category, Finding, Place, Severity
+from initaudit.sources.files import Sources
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _HALF = re.compile(r"[\ud800-\udfff]")

@@ -12,7 +12,7 @@ from initaudit.finding import Applicability, Edit, Finding, Severity, moved
 from initaudit.fixes import files as fix
 from initaudit.rules import catalogue
 from initaudit.server.documents import Document, range_of
-from initaudit.source import newline_of
+from initaudit.sources.source import newline_of
 from initaudit.suppression import suppressing
 
 SEVERITIES = {

@@ -12,9 +12,9 @@ from lsprotocol import types
 from pygls import uris
 from pygls.workspace import Workspace
 
-from initaudit.files import decode_source
 from initaudit.finding import Place
-from initaudit.source import SourceError, SourceFile
+from initaudit.sources.files import decode_source
+from initaudit.sources.source import SourceError, SourceFile
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):

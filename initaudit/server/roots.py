@@ -13,7 +13,7 @@ from initaudit import engine, session
 from initaudit.engine import Report
 from initaudit.observation import Headway
 from initaudit.session import Asked
-from initaudit.source import SourceFile
+from initaudit.sources.source import SourceFile
 
 
 class CancelledError(Exception):

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initaudit.files import decode_source, read_source
 from initaudit.finding import Applicability, Category, Edit, Finding, Fix, Place, Severity
 from initaudit.fixes.files import FixError, applicable, apply_edits, mend, unified_diff, write
-from initaudit.source import SourceFile
+from initaudit.sources.files import decode_source, read_source
+from initaudit.sources.source import SourceFile
 
 
 def edit(content: str, row: int, column: int, end_column: int, end_row: int | None = None) -> Edit:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from initaudit.files import Sources, decode_source
 from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Observer, Place, Severity
 from initaudit.observation import Environment, Observation
 from initaudit.report.base import Context
+from initaudit.sources.files import Sources, decode_source
 from initaudit.timeline import (
     Allocation,
     Coverage,

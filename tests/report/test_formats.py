@@ -14,11 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from initaudit.files import Sources, decode_source
 from initaudit.finding import Advice, Applicability, Category, Edit, Evidence, Finding, Fix, Observer, Place, Severity
 from initaudit.report import FORMATS, render
 from initaudit.report.base import Context, RuleCard
 from initaudit.repository import Repositories
+from initaudit.sources.files import Sources, decode_source
 
 SCHEMA = Path(__file__).parent.parent / "data" / "sarif-schema-2.1.0.json"
 SCHEMA_URL = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

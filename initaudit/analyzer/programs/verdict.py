@@ -22,8 +22,8 @@ from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.interpreter import Interpreter
 from initaudit.analyzer.symbolic.modules import all_modules, members
 from initaudit.analyzer.symbolic.values import Memory, OutOfBudgetError, Storage, Tensor, WriteEvent, leaves
-from initaudit.files import read_source
 from initaudit.finding import Place
+from initaudit.sources.files import read_source
 from initaudit.timeline import Coverage, Only, at
 
 MAX_PROGRAMS = 24

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from initaudit.analyzer.snippets import SnippetError
 from initaudit.analyzer.source import expressions, patterns, statements, strings  # noqa: F401  # they fill the table
 from initaudit.analyzer.source.lowering import Lowering, LoweringError
-from initaudit.newer_python import nests_too_deep
+from initaudit.sources.newer_python import nests_too_deep
 
 if TYPE_CHECKING:
     import libcst as cst

@@ -17,9 +17,9 @@ from typing import Literal
 
 import msgspec
 
-from initaudit.newer_python import is_newer_python
-from initaudit.source import lines
-from initaudit.tokens import tokens
+from initaudit.sources.newer_python import is_newer_python
+from initaudit.sources.source import lines
+from initaudit.sources.tokens import tokens
 
 ELSEWHERE = "from elsewhere import *"
 """Stands for code that is not read and may bind any name: commands that run programs, and skipped cells."""

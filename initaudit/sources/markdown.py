@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from initaudit.finding import Place
-from initaudit.ipython import ELSEWHERE, OTHER_TAB, Code, commands_of_session, python_of, tab_of
-from initaudit.source import Part, SourceError, SourceFile, Unread, lines
+from initaudit.sources.ipython import ELSEWHERE, OTHER_TAB, Code, commands_of_session, python_of, tab_of
+from initaudit.sources.source import Part, SourceError, SourceFile, Unread, lines
 
 PYTHON = frozenset({"python", "py", "python3", "py3", "ipython", "ipython3", "pycon", "python-repl", "python-console"})
 DIRECTIVES = frozenset({"code", "code-block", "code-cell", "sourcecode"})

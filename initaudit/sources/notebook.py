@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from initaudit.finding import Place
-from initaudit.ipython import Code, python_of
-from initaudit.source import Part, SourceError, SourceFile, Unread, lines
+from initaudit.sources.ipython import Code, python_of
+from initaudit.sources.source import Part, SourceError, SourceFile, Unread, lines
 
 PYTHON = frozenset({"python", "py", "python3", "ipython", "ipython3"})
 _SOURCE = rb'"(?:source|input)"\s*:\s*'

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
-from initaudit.ipython import ANYTHING, ELSEWHERE, python_of
-from initaudit.source import lines
+from initaudit.sources.ipython import ANYTHING, ELSEWHERE, python_of
+from initaudit.sources.source import lines
 
 PLAIN = (
     "x = 1",

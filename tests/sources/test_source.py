@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initaudit.files import Sources, decode_source, read_source
 from initaudit.finding import Place
-from initaudit.source import SourceError, line_starts, lines, newline_of
+from initaudit.sources.files import Sources, decode_source, read_source
+from initaudit.sources.source import SourceError, line_starts, lines, newline_of
 
 
 @pytest.mark.parametrize(

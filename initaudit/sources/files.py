@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from initaudit.finding import Edit, Place
-from initaudit.source import SourceError, SourceFile, Unread, lines
+from initaudit.sources.source import SourceError, SourceFile, Unread, lines
 
 NOTEBOOKS, MARKDOWN = ".ipynb", ".md"
 _SAYS_PYTHON = re.compile(rb'"(?:name|language)"\s*:\s*"i?python')
@@ -90,11 +90,11 @@ def holding(given: Iterable[SourceFile]) -> Iterator[None]:
 def decode_source(filename: str, raw: bytes) -> SourceFile:
     """Decode ``raw`` by its byte order mark, its coding cookie (PEP 263), or as UTF-8; extract Python of documents."""
     if filename.lower().endswith(NOTEBOOKS):
-        from initaudit.notebook import notebook
+        from initaudit.sources.notebook import notebook
 
         return notebook(filename, raw)
     if filename.lower().endswith(MARKDOWN):
-        from initaudit.markdown import markdown
+        from initaudit.sources.markdown import markdown
 
         return markdown(filename, raw)
     if raw.isascii() and b"coding" not in raw:
@@ -205,7 +205,7 @@ class Sources:
         """Map a place in a cell to the file of its notebook; to its start if the file is no longer readable."""
         if place.cell is None:
             return place
-        from initaudit.notebook import in_notebook
+        from initaudit.sources.notebook import in_notebook
 
         source = self.get(place.filename)
         return in_notebook(source, place) if source else msgspec.structs.replace(place, cell=None)
