@@ -46,3 +46,15 @@ def test_few_inputs_are_silent_and_many_are_counted(body: str, monkeypatch: pyte
     (message,) = found(body.replace("{0}", "784"), monkeypatch, tmp_path)
     assert "784 inputs" in message
     assert "28 times larger" in message
+
+
+def test_a_method_of_the_same_name_in_another_class_is_another(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    one = (
+        "class {0}(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.a = nn.Linear({1}, 8)\n        self.apply(self.start)\n"
+        "    def start(self, m):\n        if isinstance(m, nn.Linear):\n"
+        "            m.weight.data.normal_()\n"
+    )
+    body = one.format("Small", 4) + one.format("Large", 784)
+    (message,) = found(f"{body}nets = Small(), Large()\ntorch.optim.SGD(nets[0].parameters())\n", monkeypatch, tmp_path)
+    assert "784 inputs" in message

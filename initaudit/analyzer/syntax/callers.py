@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from initaudit.analyzer.project import Defined
 from initaudit.analyzer.snippets import dotted, handed_on, nodes, spelled
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meaning import Meaning, targets
@@ -30,7 +31,7 @@ def given_to(context: Context, *, by_apply: bool) -> Iterator[Given]:
     for start, end, scope in scopes_holding(context.module, ((definition.name,),)):
         snippet = context.module.snippet(start, end)
         caller = replace(context, definition=scope, snippet=snippet) if snippet is not None else None
-        if caller is None or scope == definition:
+        if caller is None or scope == definition or _has_another(caller, context):
             continue
         meanings = Meanings(caller)
         for step in meanings.steps():
@@ -38,6 +39,15 @@ def given_to(context: Context, *, by_apply: bool) -> Iterator[Given]:
                 node = _given(call, definition.name, by_apply=by_apply)
                 if node is not None:
                     yield Given(caller, node, meanings.meaning(node, step.names))
+
+
+def _has_another(caller: Context, context: Context) -> bool:
+    """Whether a method belongs to a class that has another method of the same name as a method."""
+    cls, definition = caller.cls, context.definition
+    if cls is None or context.cls is None or definition is None or cls == context.cls:
+        return False
+    own = caller.project.method(cls, definition.name)
+    return isinstance(own, Defined) and own.definition != definition
 
 
 def _given(call: ast.Call, name: str, *, by_apply: bool) -> ast.expr | None:
