@@ -11,6 +11,10 @@ from initaudit.analyzer.snippets import FunctionNode, dotted
 
 def altered(project: Project, cls: Defined) -> str | None:
     """Return what may change how objects of a class are made: its metaclass, or a decorator that sets ``__init__``."""
+    return project.trail.once((altered, cls), lambda: _altered(project, cls))
+
+
+def _altered(project: Project, cls: Defined) -> str | None:
     module, definition = cls.module, cls.definition
     if definition.start == definition.row and "metaclass" not in module.text:
         return None

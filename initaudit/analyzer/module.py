@@ -15,7 +15,7 @@ from initaudit.analyzer.layout import packages_around, project_folder
 from initaudit.analyzer.matches import Matches
 from initaudit.analyzer.outline import Definition, Outline, outline, outline_of
 from initaudit.analyzer.scopes import Scopes, is_final, scopes, scopes_of
-from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError, dotted, parsed
+from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError, dotted, nodes, parsed
 from initaudit.analyzer.torch_api import is_torch
 from initaudit.analyzer.usage import Usage, usage
 from initaudit.finding import Place
@@ -43,8 +43,9 @@ class Module:
         self._naming: dict[str, list[Definition]] = {}
         self._aliases: dict[str, str] = {}
         self._usage: dict[tuple[int, int], Usage] = {}
-        self._statements: dict[int, list[ast.stmt]] = {}
-        self._named: dict[int, set[str]] = {}
+        self._statements: dict[int, tuple[ast.stmt, ...]] = {}
+        self._used_by: dict[tuple[ast.stmt, ...], Usage] = {}
+        self._named_by: dict[tuple[ast.stmt, ...], set[str]] = {}
         self.memory: dict[tuple[str, int], Any] = {}  # results of readers from the trees, by reader and row
 
     @functools.cached_property
@@ -154,6 +155,8 @@ class Module:
         self._snippets.clear()
         self._matches.clear()
         self._statements.clear()
+        self._used_by.clear()
+        self._named_by.clear()
         self.memory.clear()
 
     def rest(self) -> None:
@@ -251,25 +254,33 @@ class Module:
 
     def names_at_top_level(self, name: str, row: int) -> bool:
         """Whether the top-level statements around a row use a name, and do not only import it."""
-        if row not in self._named:
-            self._named[row] = {
+        statements = self.statements_at(row)
+        if statements not in self._named_by:
+            self._named_by[statements] = {
                 each.id if isinstance(each, ast.Name) else each.attr
-                for statement in self.statements_at(row)
-                for each in ast.walk(statement)
+                for statement in statements
+                for each in nodes(statement)
                 if isinstance(each, ast.Name | ast.Attribute)
             }
-        return name in self._named[row]
+        return name in self._named_by[statements]
 
-    def statements_at(self, row: int) -> Sequence[ast.stmt]:
+    def usage_at(self, row: int) -> Usage:
+        """Return the names that the top-level statements around a row use."""
+        statements = self.statements_at(row)
+        if statements not in self._used_by:
+            self._used_by[statements] = usage(statements)
+        return self._used_by[statements]
+
+    def statements_at(self, row: int) -> tuple[ast.stmt, ...]:
         """Return the top-level statements around a row; none within a definition."""
         if row not in self._statements:
             start, end = next((each for each in self.outline.top_level if each[0] <= row <= each[1]), (row, row - 1))
             found = self.quiet_snippet(start, end) if start <= end else None
-            self._statements.update((each, []) for each in range(start, end + 1))
+            self._statements.update((each, ()) for each in range(start, end + 1))
             for statement in found.body if found is not None else ():
                 place = found.place(statement) if found is not None else None
                 for each in range(place.row, place.end_row + 1) if place is not None else ():
-                    self._statements[each].append(statement)
+                    self._statements[each] = (*self._statements[each], statement)
         return self._statements.get(row, ())
 
     def rows_of(self, word: str) -> Iterator[int]:

@@ -53,6 +53,7 @@ class Modules:
         self._real_folders: dict[str, str] = {}
         self._given = {real_path(filename, self._real_folders): filename for filename in given}
         self.mentions = Mentions()
+        self._real: dict[str, str] = {}
         self._by_file: dict[str, Module | None] = {}
         self._by_name: dict[str, tuple[Module | None, Trail]] = {}
         self._near: dict[tuple[Path, str], tuple[Module | None, Trail]] = {}
@@ -76,7 +77,7 @@ class Modules:
 
     def load(self, filename: str) -> Module | None:
         """Return the module in a file, or None when it cannot be read."""
-        key = real_path(filename, self._real_folders)
+        key = self._real.get(filename) or self._real.setdefault(filename, real_path(filename, self._real_folders))
         filename = self._given.get(key, filename)
         self.trail.files.add(filename)
         self.trail.places.update(self._signs_around(filename))
@@ -143,10 +144,12 @@ class Modules:
 
     def _replace(self, module: Module, anew: Module) -> None:
         """Replace a module, and discard the answers that came from it."""
+        names = {name for name, key in self._real.items() if self._by_file.get(key) is module}
         self._by_file.update({key: anew for key, value in self._by_file.items() if value is module})
-        self.trail.names.clear()
+        self.trail.known.clear()
         for answers in self.answers:
-            answers.clear()
+            for question in [each for each, (_, trail) in answers.items() if not names.isdisjoint(trail.files)]:
+                del answers[question]
 
     @contextlib.contextmanager
     def instead(self, filename: str, text: str) -> Iterator[None]:
@@ -164,7 +167,7 @@ class Modules:
             for known, before in zip(every, kept, strict=True):
                 known.clear()
                 known.update(before)
-            self.trail.names.clear()
+            self.trail.known.clear()
 
     def module(self, name: str, near: Module | None = None) -> Module | None:
         """Return the module with a dotted name: near the importing file, below every root, then beside that file.

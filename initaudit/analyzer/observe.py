@@ -71,12 +71,14 @@ def _lossless(project: Project, places: Iterable[Place]) -> Iterator[None]:
     for module, there in modules.items():
         module.forget_trees()
         module.accused = there
+    project.trail.known.clear()  # which may hold nodes of the trees
     try:
         yield
     finally:
         for module in modules:
             module.forget_trees()
             module.accused = ()
+        project.trail.known.clear()
 
 
 def observe(project: Project, filename: str, wanted: Sequence[Candidate], judge: Judge | None = None) -> Observation:

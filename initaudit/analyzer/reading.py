@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -14,6 +14,7 @@ from initaudit.analyzer.matches import Matches, Words
 from initaudit.finding import Place
 from initaudit.observation import Observation, ProvedFix
 
+T = TypeVar("T")
 IMPORTED = re.compile(rb"import\b(?:[ \t]|\\\r?\n)*(\((?:[^)#]|#[^\n]*\n)*\)|(?:[^\\\n]|\\\r?\n)*)")
 """The text after the word `import`. A comment ends with its line: otherwise a bracket that is never closed, with
 comments behind it, takes exponential time."""
@@ -80,15 +81,22 @@ class Trail:
 
     The content of ``files`` matters, also whether they are missing or unreadable. Of ``places``, it matters only
     whether there is a file, a folder or nothing (see ``layout.what_is_at``). ``answers`` are the results of searches.
-    ``added`` are the complete dependencies of other results that are among these, and ``names`` are results for which
-    these dependencies are enough: what a dotted name in a module refers to.
+    ``added`` are the complete dependencies of other results that are among these, and ``known`` the answers for which
+    these dependencies are enough, by question.
     """
 
     files: set[str] = field(default_factory=set)
     places: dict[str, int] = field(default_factory=dict)
     answers: dict[Search, tuple[str, ...]] = field(default_factory=dict)
     added: set[Trail] = field(default_factory=set)
-    names: dict[tuple[object, str], Any] = field(default_factory=dict)
+    known: dict[Hashable, Any] = field(default_factory=dict)
+
+    def once(self, question: Hashable, answer: Callable[[], T]) -> T:
+        """Return the answer to a question, whose dependencies are added when it is asked for the first time."""
+        if question not in self.known:
+            self.known[question] = answer()
+        found: T = self.known[question]
+        return found
 
     def add(self, other: Trail) -> None:
         """Add the dependencies of another result."""
@@ -101,7 +109,7 @@ class Trail:
     def end(self) -> None:
         """Keep nothing but the dependencies, since nothing is added any more."""
         self.added.clear()
-        self.names.clear()
+        self.known.clear()
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):

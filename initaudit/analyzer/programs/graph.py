@@ -17,7 +17,7 @@ from initaudit.analyzer.project import Defined, External, Global, Project
 from initaudit.analyzer.reading import Search, imported_names
 from initaudit.analyzer.snippets import Snippet
 from initaudit.analyzer.syntax.scopes import scopes_holding
-from initaudit.analyzer.usage import is_factory, usage
+from initaudit.analyzer.usage import is_factory
 
 MAX_FILES = 40
 MAX_CONTAINERS = 60
@@ -152,7 +152,7 @@ def namers(
 def _is_of_another(project: Project, module: Module, row: int, name: str) -> bool:
     """Whether the code around a row names only what another package has: ``nn.Linear`` beside a class ``Linear``."""
     around = module.outline.at(row)
-    used = module.usage(around.outermost) if around is not None else usage(module.statements_at(row))
+    used = module.usage(around.outermost) if around is not None else module.usage_at(row)
     others = [each for each in used.dotted if each.endswith(f".{name}")]
     if not others or name in used.variables or any(name in imported for imported in used.imports):
         return False

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.snippets import Snippet, nodes
 from initaudit.analyzer.syntax.context import Context
 from initaudit.finding import Place
 from initaudit.subjects.layers import SharedModel
@@ -66,26 +66,31 @@ def _copied(context: Context, name: str, other: str) -> Place | None:
     if context.cls is not None and name.startswith("self.") and other.startswith("self."):
         whole = context.module.quiet_snippet(context.cls.definition.start, context.cls.definition.end)
         snippet = whole if whole is not None else snippet
+    copying = next(_copying(snippet, {name, other}), None)
+    if copying is None:
+        return None
     bound = [
         ast.unparse(node)
         for node in snippet.nodes
         if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store)
     ]
-    if bound.count(name) != 1 or bound.count(other) > 1:
-        return None
+    return snippet.place(copying) if bound.count(name) == 1 and bound.count(other) <= 1 else None
+
+
+def _copying(snippet: Snippet, models: set[str]) -> Iterator[ast.expr]:
+    """What copies the parameters of one of two models to the other."""
     for node in snippet.nodes:
         match node:
             case ast.Call(
                 func=ast.Attribute(attr="load_state_dict", value=to),
                 args=[ast.Call(func=ast.Attribute(attr="state_dict", value=of)), *_],
-            ) if {ast.unparse(to), ast.unparse(of)} == {name, other}:
-                return snippet.place(node)
-            case ast.For(iter=ast.Call(func=ast.Name(id="zip"), args=[first, second])) if _writes(node) and {
+            ) if {ast.unparse(to), ast.unparse(of)} == models:
+                yield node
+            case ast.For(iter=ast.Call(func=ast.Name(id="zip"), args=[first, second]) as pairs) if {
                 _of_parameters(first),
                 _of_parameters(second),
-            } == {name, other}:
-                return snippet.place(node.iter)
-    return None
+            } == models and _writes(node):
+                yield pairs
 
 
 def _of_parameters(walk: ast.expr) -> str | None:

@@ -76,11 +76,7 @@ class Context:
         name = dotted(node) if isinstance(node, ast.expr) else ""
         if not name or name.startswith("."):
             return None
-        known, asked = self.project.trail.names, (self.module, name)
-        if asked not in known:
-            known[asked] = self.project.resolve(*asked)
-        found: Resolved | None = known[asked]
-        return found
+        return self.project.trail.once((self.module, name), lambda: self.project.resolve(self.module, name))
 
     def canonical(self, node: ast.AST) -> str | None:
         """The canonical name of something of an external package."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ast
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.module import Module
 from initaudit.analyzer.project import Defined, External
 from initaudit.analyzer.snippets import dotted, spelled
 from initaudit.analyzer.syntax.context import method, own_attribute
@@ -36,9 +34,6 @@ OF_STACKED = ("weight_", "bias_", "in_proj_")
 OF_MODULES = {"items": What.NAMED_MODULES, "values": What.MODULES}
 """Methods of the dictionary in which a module keeps its children."""
 WRAPPERS = {"list", "tuple", "reversed", "sorted", "iter"}
-
-_ATTRIBUTES: weakref.WeakKeyDictionary[Module, dict[int, dict[str, Attribute]]] = weakref.WeakKeyDictionary()
-"""The attributes of the classes of a file, by the row of the class."""
 
 
 class Expressions(Loops):
@@ -155,14 +150,9 @@ class Expressions(Loops):
         return Meaning(What.MODULES, spelled(node), tuple(dict.fromkeys(layer.kind for layer in held.layers)))
 
     def _own_attributes(self) -> Mapping[str, Attribute]:
-        """Return the attributes of the class, shared by the readers of its methods."""
+        """Return the attributes of the class."""
         cls = self.context.cls
-        if cls is None:
-            return {}
-        known = _ATTRIBUTES.setdefault(self.context.module, {})
-        if cls.definition.row not in known:
-            known[cls.definition.row] = constructed(self.context.project, cls)
-        return known[cls.definition.row]
+        return constructed(self.context.project, cls) if cls is not None else {}
 
     def _call(self, node: ast.Call, names: Names) -> Meaning | None:
         function = node.func

@@ -88,8 +88,8 @@ UNKNOWN = Found(complete=False)
 
 def attributes(context: Context) -> dict[str, Attribute]:
     """The attributes that a method gives ``self``, in the order of their first statement."""
-    function = context.function
-    return _Reader(context, function).read() if function is not None else {}
+    reader = _read(context)
+    return reader.found if reader is not None else {}
 
 
 def constructed(project: Project, cls: Defined) -> dict[str, Attribute]:
@@ -97,6 +97,10 @@ def constructed(project: Project, cls: Defined) -> dict[str, Attribute]:
 
     Where one of them cannot be read, there is an attribute "*" that is not complete.
     """
+    return project.trail.once((constructed, cls), lambda: _constructed(project, cls))
+
+
+def _constructed(project: Project, cls: Defined) -> dict[str, Attribute]:
     found: dict[str, Attribute] = {}
     order = project.mro(cls)
     readable = order is not None
@@ -106,9 +110,7 @@ def constructed(project: Project, cls: Defined) -> dict[str, Attribute]:
         elif (member := base.definition.members.get("__init__")) is not None:
             own = function_context(project, Defined(base.module, member))
             given = attributes(own) if own is not None else {}
-            for attribute in given.values() if base != cls else ():
-                attribute.ends.clear()
-            found |= given
+            found |= given if base == cls else {name: replace(each, ends=[]) for name, each in given.items()}
             readable = readable and own is not None
     return found if readable else {**found, "*": Attribute("*", complete=False)}
 
@@ -122,9 +124,8 @@ def held(context: Context, name: str) -> Found:
     """The layers in a variable of a function, or of the top level of its file."""
     function = context.function
     if function is not None and name in bound_in(function):
-        reader = _Reader(context, function)
-        reader.read()
-        return reader.local.get(name, UNKNOWN)
+        reader = _read(context)
+        return reader.local.get(name, UNKNOWN) if reader is not None else UNKNOWN
     local: dict[str, Found] = {}
     for start, end in context.module.outline.top_level:
         snippet = context.module.quiet_snippet(start, end)
@@ -154,12 +155,12 @@ class _Reader:
         self.returned = NOTHING
         self.end = (0, 0)  # of the running statement
 
-    def read(self) -> dict[str, Attribute]:
+    def read(self) -> _Reader:
         for statement in in_order(self.function.body):
             place = self.context.snippet.place(statement)
             self.end = (place.end_row, place.end_column)
             self.statement(statement)
-        return self.found
+        return self
 
     def statement(self, statement: ast.stmt) -> None:
         match statement:
@@ -211,10 +212,8 @@ class _Reader:
     def run(self, name: str) -> _Reader | None:
         """Read a method of the class that is called here, with what it registers."""
         context = method(self.context, name) if self.depth < MAX_DEPTH else None
-        if context is None or context.function is None:
-            return None
-        reader = _Reader(context, context.function, self.depth + 1)
-        for attribute in reader.read().values():
+        reader = _read(context, self.depth + 1) if context is not None else None
+        for attribute in reader.found.values() if reader is not None else ():
             self.give(attribute.name, Found(tuple(attribute.layers), attribute.complete))
         return reader
 
@@ -297,11 +296,17 @@ class _Reader:
     def returned_by(self, function: Defined) -> Found:
         """The layers that a function of the project gives back."""
         context = function_context(self.context.project, function) if self.depth < MAX_DEPTH else None
-        if context is None or context.function is None:
-            return UNKNOWN
-        reader = _Reader(context, context.function, self.depth + 1)
-        reader.read()
-        return reader.returned
+        reader = _read(context, self.depth + 1) if context is not None else None
+        return reader.returned if reader is not None else UNKNOWN
+
+
+def _read(context: Context, depth: int = 0) -> _Reader | None:
+    """One pass over the function of a scope, made once while a file is read."""
+    function = context.function
+    if function is None:
+        return None
+    question = _read, context.snippet, depth
+    return context.project.trail.once(question, lambda: _Reader(context, function, depth).read())
 
 
 def _named_items(context: Context, arguments: Sequence[ast.expr]) -> list[tuple[Key, ast.expr]] | None:
