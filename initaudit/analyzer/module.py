@@ -14,9 +14,10 @@ from typing import Any
 from initaudit.analyzer.layout import packages_around, project_folder
 from initaudit.analyzer.matches import Matches
 from initaudit.analyzer.outline import Definition, Outline, outline, outline_of
-from initaudit.analyzer.scopes import Scopes, is_final, scopes, scopes_of
-from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError, dotted, nodes, parsed
+from initaudit.analyzer.scopes import Scopes, is_final, may_be_refused, scopes, scopes_of, taken
+from initaudit.analyzer.snippets import FunctionNode, Snippet, SnippetError, cut, dotted, nodes, parsed
 from initaudit.analyzer.torch_api import is_torch
+from initaudit.analyzer.tree import Tree
 from initaudit.analyzer.usage import Usage, usage
 from initaudit.finding import Place
 from initaudit.sources.newer_python import is_newer_python
@@ -84,15 +85,28 @@ class Module:
         return scopes(self.text)
 
     @functools.cached_property
+    def _tree(self) -> Tree | SyntaxError:
+        """Return the tree of the file, from which slices are taken once it is there."""
+        return taken(Tree, self.text)
+
+    @functools.cached_property
+    def _refused(self) -> SyntaxError | None:
+        """Return why Python does not take the file."""
+        if isinstance(self._tree, SyntaxError):
+            return self._tree
+        may_be = may_be_refused(self.text, self._tree.functions)
+        return self._scopes if may_be and isinstance(self._scopes, SyntaxError) else None
+
+    @functools.cached_property
     def newer(self) -> bool:
         """Whether the file needs a newer Python than the running one, so that only libcst can read it."""
-        fault = self._scopes
-        return isinstance(fault, SyntaxError) and not is_final(self.text, fault) and is_newer_python(self.text)
+        fault = self._refused
+        return fault is not None and not is_final(self.text, fault) and is_newer_python(self.text)
 
     @property
     def fault(self) -> SyntaxError | None:
         """Return why neither Python nor libcst can parse the file."""
-        return self._scopes if isinstance(self._scopes, SyntaxError) and not self.newer else None
+        return self._refused if not self.newer else None
 
     @property
     def scopes(self) -> Scopes | None:
@@ -136,19 +150,26 @@ class Module:
         accused = any(start <= place.row and place.end_row <= end for place in self.accused)
         if accused and (snippet := self._slice(start, end, losslessly)) is not None:
             return snippet
-        if (snippet := self._slice(start, end, parsed)) is not None:
+        if (snippet := self._taken(start, end)) is not None:
             return snippet
         self.unparsed = True
         return self._slice(start, end, losslessly) if self.newer and not accused else None
 
+    def _taken(self, start: int, end: int) -> Snippet | None:
+        """Return some rows of the tree of the file, or parsed by themselves."""
+        tree = self.__dict__.get("_tree")
+        body = tree.statements(start, end) if isinstance(tree, Tree) else None
+        return self._slice(start, end, parsed) if body is None else Snippet(self.filename, self.lines, start, end, body)
+
     def _slice(self, start: int, end: int, parse: Callable[[str], Sequence[ast.stmt]]) -> Snippet | None:
         try:
-            return Snippet(self.filename, self.lines, start, end, parse)
+            return cut(self.filename, self.lines, start, end, parse)
         except SnippetError:
             return None
 
     def forget_trees(self) -> None:
-        """Drop all slices, which take most of the memory of a file; the next request parses them again."""
+        """Drop all trees, which take most of the memory of a file; the next request parses what it needs again."""
+        self.__dict__.pop("_tree", None)
         for snippet in self._snippets.values():
             if snippet is not None:
                 snippet.memory.clear()  # which may lead back to it, so that nothing would free it
@@ -195,7 +216,7 @@ class Module:
     def usage_of(self, start: int, end: int) -> Usage:
         """Return the names that some rows use; none if they do not parse."""
         if (start, end) not in self._usage:
-            known = self._snippets.get((start, end)) or self._slice(start, end, parsed)
+            known = self._snippets.get((start, end)) or self._taken(start, end)
             if known is None and self.newer:
                 known = self._slice(start, end, losslessly)
             self._usage[start, end] = usage(known.body if known is not None else ())

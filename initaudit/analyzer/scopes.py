@@ -4,16 +4,36 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
 import symtable
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.snippets import FunctionNode, nodes, parameters
 
+T = TypeVar("T")
 TOO_DEEP = "nests too deep to follow"
 _SECOND_MARK = "\ufeff"
 """A byte order mark behind the one that is no part of the text."""
+_REFUSED = [
+    (word, re.compile(pattern))
+    for word, pattern in (
+        ("global", r"global(?<![.\w]global)[\s\\]"),
+        ("nonlocal", "nonlocal"),
+        (":=", ":="),
+        ("lambda", r"lambda(?<![.\w]lambda)\b"),
+        ("yield", r"yield(?<![.\w]yield)\b"),
+        ("await", r"await(?<![.\w]await)\b"),
+        ("async", r"async(?<![.\w]async)\b"),
+        ("import", r"import[\s\\(]*\*"),
+        ("__future__", "__future__"),
+        ("__debug__", "__debug__"),
+        ("[", r"\b(?:def|class|type)\b[\s\\]+\w+[\s\\]*\["),
+    )
+]
+"""What the tables may refuse, besides two parameters with one name: a word to look for first, and how it is written."""
 _IN_STRINGS = ("(unicode error)", "(value error)", "bytes can only contain ASCII")
 """How Python begins to speak of a mistake within a string, which no newer syntax mends."""
 
@@ -39,14 +59,16 @@ class Scopes:
 
 
 def scopes(text: str) -> Scopes | SyntaxError:
-    """Return the scopes of some code, or why Python itself does not parse it.
+    """Return the scopes of some code, or why Python itself does not take it."""
+    return taken(lambda text: Scopes(symtable.symtable(text, "<source>", "exec")), text)
 
-    Twice as fast as a syntax tree, which Python would have to copy into objects of its own.
-    """
+
+def taken(read: Callable[[str], T], text: str) -> T | SyntaxError:
+    """Return what Python makes of a text, or why it does not take it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return Scopes(symtable.symtable(text, "<source>", "exec"))
+            return read(text)
     except SyntaxError as error:
         if "too many nested" in error.msg:
             error.msg = TOO_DEEP
@@ -55,6 +77,18 @@ def scopes(text: str) -> Scopes | SyntaxError:
         return SyntaxError(TOO_DEEP)
     except ValueError as error:
         return SyntaxError(str(error))
+
+
+def may_be_refused(text: str, functions: Iterable[FunctionNode]) -> bool:
+    """Return whether Python's tables of symbols may refuse a text that its parser takes."""
+    return any(word in text and pattern.search(text) for word, pattern in _REFUSED) or any(
+        len({param.arg for param in params}) < len(params) for params in map(_all_parameters, functions)
+    )
+
+
+def _all_parameters(function: FunctionNode) -> list[ast.arg]:
+    given = function.args
+    return [*parameters(function), *filter(None, (given.vararg, given.kwarg))]
 
 
 def is_final(text: str, fault: SyntaxError) -> bool:

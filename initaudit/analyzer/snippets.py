@@ -17,7 +17,7 @@ from initaudit.analyzer.cases import chosen_by_tests
 from initaudit.finding import Place
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-_MATCH = re.compile(r"^[ \t\f]*match\b", re.MULTILINE)
+_MATCH = re.compile(r"^[ \t\f]*match\b(?!\s*[=.,:)\]])", re.MULTILINE)
 """What a statement by `match` begins with, which is the first of its line."""
 
 
@@ -25,44 +25,38 @@ class SnippetError(Exception):
     """A slice that does not parse on its own."""
 
 
+def statements(text: str) -> Sequence[ast.stmt]:
+    """Read a text with Python's own parser; raises what that raises."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text).body
+
+
+def chosen(body: Sequence[ast.stmt], text: str) -> Sequence[ast.stmt]:
+    """Return the statements of a text without choices by ``match``, as far as tests stand for them."""
+    chooses = "match" in text and _MATCH.search(text) is not None
+    return chosen_by_tests(body) if chooses else body
+
+
 def parsed(text: str) -> Sequence[ast.stmt]:
     """Read a text with Python's own parser; raises SnippetError when that does not know it as Python."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text).body
+        return statements(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise SnippetError(str(error)) from error
 
 
 class Snippet:
-    """The rows ``start`` to ``end`` of a file, parsed; raises SnippetError when they cannot be.
-
-    An indented slice stands under a header of its own (``if 1:``), which shifts rows by one and leaves columns alone.
-    """
+    """The statements in the rows ``start`` to ``end`` of a file, whose trees count rows from ``shift``."""
 
     def __init__(
-        self,
-        filename: str,
-        lines: Sequence[str],
-        start: int,
-        end: int,
-        parse: Callable[[str], Sequence[ast.stmt]] = parsed,
+        self, filename: str, lines: Sequence[str], start: int, end: int, body: Sequence[ast.stmt], shift: int = 0
     ) -> None:
         self.filename = filename
         self.start, self.end = start, end
+        self.body = body
         self._lines = lines
-        self._shift = start - 1
-        text = "\n".join(lines[start - 1 : end]) + "\n"
-        indented = text[:1] in " \t"
-        if indented:
-            text = "if 1:\n" + text
-            self._shift -= 1
-        body = parse(text)
-        if indented and isinstance(header := body[0], ast.If):
-            body = header.body
-        chooses = "match" in text and _MATCH.search(text) is not None
-        self.body: Sequence[ast.stmt] = chosen_by_tests(body) if chooses else body
+        self._shift = shift
         self.memory: dict[str, Any] = {}  # results of readers from the tree, as long as it is kept
 
     @functools.cached_property
@@ -102,6 +96,24 @@ class Snippet:
             end_row,
             _code_points(self._lines[end_row - 1], getattr(node, "end_col_offset", 0)),
         )
+
+
+def cut(
+    filename: str,
+    lines: Sequence[str],
+    start: int,
+    end: int,
+    parse: Callable[[str], Sequence[ast.stmt]] = parsed,
+) -> Snippet:
+    """Parse some rows by themselves; raises SnippetError when they cannot be.
+
+    An indented slice stands under a header of its own (``if 1:``), which shifts rows by one and leaves columns alone.
+    """
+    text = "\n".join(lines[start - 1 : end]) + "\n"
+    if text[:1] not in " \t":
+        return Snippet(filename, lines, start, end, chosen(parse(text), text), start - 1)
+    body = chosen(parse(f"if 1:\n{text}"), text)
+    return Snippet(filename, lines, start, end, body[0].body if isinstance(body[0], ast.If) else body, start - 2)
 
 
 def _code_points(line: str, offset: int) -> int:

@@ -52,6 +52,31 @@ LAID_OUT = [
     "def f(x):\n    match x, \\\n        3:\n        case _:\n            pass\n        case 3:\n            pass\n",
 ]
 """The same mistakes broken over rows, and as parts of expressions."""
+OF_NAMES = [
+    "def f(x, x): pass\n",
+    "class A:\n    def f(self, x, *, x): pass\n",
+    "if x:\n    def f(x, *x): pass\n",
+    "try: pass\nfinally:\n    async def f(x, **x): pass\n",
+    "def f():\n    def g(x, /, x): pass\n",
+    "f = lambda x, x: 1\n",
+    "def f():\n    x = 1\n    global x\n",
+    "def f(x):\n    global\\\n x\n",
+    "nonlocal x\n",
+    "def f():\n    nonlocal x\n",
+    "def f():\n    from a import *\n",
+    "def f():\n    from a import(\n*)\n",
+    "class A:\n    from a import \\\n *\n",
+    "x = [y for y in (z := a)]\n",
+    "x = [y := 1 for y in a]\n",
+    "class A:\n    x = [(y := 1) for z in a]\n",
+    "def f():\n    x = [(yield) for y in z]\n",
+    "def f(x: (yield)): pass\n",
+    "x: (yield) = 1\n",
+    "def f() -> (y := 1): pass\n",
+    "async def f():\n    def g(x: await y): pass\n",
+    "from __future__ import nothing\n",
+]
+"""What the parser takes, and the tables of names do not."""
 STATEMENTS = ["pass", "x = 1", "return", "return x", "break", "continue", "yield x", "if x: break", "'''\nbreak\n'''"]
 HEADERS = ["def f():", "class A:", "for x in y:", "while x:", "if x:", "else:", "try:", "finally:", "with x:"]
 
@@ -75,6 +100,11 @@ def test_a_statement_in_the_wrong_place_is_refused_for_good(text: str) -> None:
     fault = refusal(read(text))
     assert fault is not None
     assert is_final(text, fault)
+
+
+@pytest.mark.parametrize("text", OF_NAMES)
+def test_names_are_refused_as_python_refuses_them(text: str) -> None:
+    assert (refusal(read(text)) is None) == compiles(text)
 
 
 def test_a_cell_may_await_at_its_top_level() -> None:

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from initaudit.analyzer.snippets import Snippet
+from initaudit.analyzer.snippets import cut
 
 CASES = "{indent}    case Conv():{comment}\n{indent}        init(m)\n"
 
@@ -25,9 +25,9 @@ def test_a_statement_by_match_is_one_by_if(begin: str, header: str) -> None:
 )
 def test_what_is_only_called_match_is_left_as_it_is(text: str) -> None:
     lines = text.split("\n")
-    assert list(map(ast.dump, Snippet("a.py", lines, 1, len(lines)).body)) == list(map(ast.dump, ast.parse(text).body))
+    assert list(map(ast.dump, cut("a.py", lines, 1, len(lines)).body)) == list(map(ast.dump, ast.parse(text).body))
 
 
 def kinds(text: str) -> set[type[ast.AST]]:
     lines = text.split("\n")
-    return {type(node) for node in Snippet("a.py", lines, 1, len(lines)).nodes}
+    return {type(node) for node in cut("a.py", lines, 1, len(lines)).nodes}
