@@ -127,7 +127,7 @@ def nodes(root: ast.AST) -> Iterator[ast.AST]:
     while pending:
         node = pending.pop()
         yield node
-        for name in _INNER.get(type(node)) or _fields(type(node)):
+        for name in _INNER[type(node)]:
             value = getattr(node, name, None)
             if value.__class__ is list:
                 pending += [each for each in reversed(value) if each.__class__ not in _LEAVES]
@@ -138,26 +138,34 @@ def nodes(root: ast.AST) -> Iterator[ast.AST]:
 def inner_nodes(node: ast.AST) -> list[ast.AST]:
     """The nodes right below one, without the contexts of names."""
     found: list[ast.AST] = []
-    for name in reversed(_fields(type(node))):
+    for name in reversed(_INNER[type(node)]):
         value = getattr(node, name, None)
-        found += [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, ast.AST)]
+        if value.__class__ is list:
+            found += [each for each in value if each.__class__ not in _LEAVES]
+        elif value.__class__ not in _LEAVES:
+            found.append(value)  # type: ignore[arg-type]
     return found
 
 
-_INNER: dict[type[ast.AST], tuple[str, ...]] = {}
-"""By the kind of a node, the fields that may hold others, the last first."""
 _PLAIN = {"ctx", "id", "attr", "arg", "name", "asname", "module", "level", "kind", "type_comment", "simple"}
 """Fields that hold names, numbers and contexts."""
 _LEAVES = {type(None), str, int, bool}
 """What the other fields hold besides nodes."""
 
 
-def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
-    if kind not in _INNER:
+class _Fields(dict[type[ast.AST], tuple[str, ...]]):
+    """By the kind of a node, the fields that may hold others, the last first."""
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
         of_alias = kind.__name__ == "TypeAlias"  # whose name is a node
         names = () if kind is ast.Constant else kind._fields
-        _INNER[kind] = tuple(name for name in reversed(names) if name not in _PLAIN or (of_alias and name == "name"))
-    return _INNER[kind]
+        self[kind] = found = tuple(
+            each for each in reversed(names) if each not in _PLAIN or (of_alias and each == "name")
+        )
+        return found
+
+
+_INNER = _Fields()
 
 
 def begin(node: ast.expr | ast.stmt) -> tuple[float, int]:

@@ -210,12 +210,16 @@ def _is_buffer(context: Context, name: str) -> bool:
 def _keeps_state(project: Project, cls: Defined) -> bool:
     """Whether a class, or a base of it, may keep what is no parameter and no buffer with its state."""
     order = project.mro(cls)
-    return order is None or any(
-        not OF_STATE.isdisjoint(base.definition.members)
-        or not OF_STATE.isdisjoint(base.module.usage(base.definition).last_called)
-        for base in order
-        if isinstance(base, Defined)
-    )
+    return order is None or any(_speaks_of_state(base) for base in order if isinstance(base, Defined))
+
+
+def _speaks_of_state(cls: Defined) -> bool:
+    """Whether a class defines or calls a method that gives or takes a state."""
+    text = cls.module.slice(cls.definition)
+    if not any(name in text for name in OF_STATE):
+        return False
+    own = cls.definition.members.keys() | cls.module.usage(cls.definition).last_called
+    return not OF_STATE.isdisjoint(own)
 
 
 def _is_set_elsewhere(context: Context, body: Sequence[ast.stmt], flag: str, *, learned: bool) -> bool:
