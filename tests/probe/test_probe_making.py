@@ -224,7 +224,6 @@ class Through(nn.Module):
     def __init__(self, forward: Callable[[Any, torch.Tensor], torch.Tensor]) -> None:
         super().__init__()
         self.matrix = nn.Parameter(normal(WIDTH, WIDTH))
-        self.recurrent = nn.LSTM(WIDTH, WIDTH, batch_first=True)
         self.run = forward
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -236,7 +235,6 @@ class Through(nn.Module):
     [
         (lambda net, x: (x[:, :, None] * net.matrix).sum(1), "matrix"),
         (lambda net, x: (x[:, :, None] * net.matrix.exp()).sum(1), "matrix"),
-        (lambda net, x: net.recurrent(x[:, None])[0], "recurrent.weight_ih_l0"),
     ],
 )
 def test_what_is_not_followed_is_said(
