@@ -678,7 +678,14 @@ def probed(name: str, defect: Callable[[nn.Module], None] | None) -> list[list[s
     signal = next((one.signal for one in report.observations), None)
     seen = "not measured" if signal is None else f"{len(signal.layers)} layers, {'a' if signal.losses else 'no'} loss"
     doubts = [one.reason for observed in report.observations for one in observed.undecided]
-    return [[seen, "; ".join(doubts)], *rows]
+    return [[seen, _anywhere("; ".join(doubts))], *rows]
+
+
+def _anywhere(text: str) -> str:
+    """Without the folders in which libraries are installed here."""
+    for folder in sorted(filter(None, sys.path), key=len, reverse=True):
+        text = text.replace(f"{folder}/", "")
+    return text
 
 
 def apart(name: str, defect: Callable[[nn.Module], None] | None) -> list[list[str]] | str:
