@@ -48,6 +48,7 @@ from initaudit.probe.starts import starts, trained
 from initaudit.probe.symmetry import stuck
 from initaudit.probe.target import Resolved
 from initaudit.probe.timelines import Timelines, without_memory
+from initaudit.probe.training import UntrainableError
 from initaudit.probe.unseen import (
     COMPARED,
     COVERAGE,
@@ -215,7 +216,7 @@ class Audit:
             self.control.watch.failure,
             self.verdict.watch_failure,
             self.forward.failure,
-            *(error for error in (self.unrestored, self.untrained) if error is not None and is_ours(error)),
+            *(error for error in (self.unrestored, self.untrained) if error is not None and _is_failure(error)),
         )
         return next((error for error in raised if error is not None), None)
 
@@ -251,7 +252,9 @@ class Audit:
             yield self._doubt(reason, unseen, remedy=forward.remedy)
         yield from self._dependent()
         if self.untrained is not None:
-            yield self._doubt(f"symmetry was not judged: training it raised {describe(self.untrained)}", TRAINING)
+            known = isinstance(self.untrained, UntrainableError)
+            why = str(self.untrained) if known else f"training it raised {describe(self.untrained)}"
+            yield self._doubt(f"symmetry was not judged: {why}", TRAINING)
         if forward.unmeasured is not None:
             yield self._doubt(f"the signal was not judged: {forward.unmeasured}", SIGNAL, remedy=forward.remedy)
         for reason in forward.left_out:
@@ -320,6 +323,11 @@ def audit(target: Target, resolved: Resolved, about_to: Callable[[Stage, Observa
     if not spread:
         return seen
     return built_together(seen, held, running.seeded_apart, target.timeout if target.turn else TIMEOUT)
+
+
+def _is_failure(error: BaseException) -> bool:
+    """Whether an error is one of this tool's own; that a model cannot be trained is none."""
+    return is_ours(error) and not isinstance(error, UntrainableError)
 
 
 def refused_memory(error: BaseException) -> bool:

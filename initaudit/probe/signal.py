@@ -17,6 +17,7 @@ from initaudit.timeline import (
     Decisive,
     Gain,
     InitialLoss,
+    Kind,
     Layer,
     Named,
     Setting,
@@ -74,11 +75,11 @@ def profile(
 
 
 def _overflow(one: Pass, timelines: Timelines) -> str | None:
-    """The first weight whose output is not finite, if it and its bias are: other values are reported as such."""
+    """The first weight whose output is not finite, if all parameters are: other values are reported as such."""
     first = next((use for use in one.uses if not math.isfinite(use.rms) and use.depends is None), None)
-    values = [timelines.values[path] for path in (first.path, first.bias) if path] if first is not None else []
-    finite = not any(value is not None and (value.nan or value.inf) for value in values)
-    return first.label if first is not None and finite else None
+    parameters = (path for path, declared in timelines.declared.items() if declared.kind is Kind.PARAMETER)
+    values = (value for path in parameters if (value := timelines.values.get(path)) is not None)
+    return first.label if first is not None and not any(value.nan or value.inf for value in values) else None
 
 
 def _named(path: str, timelines: Timelines) -> Named:

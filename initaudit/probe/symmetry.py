@@ -14,7 +14,7 @@ from initaudit.probe.declarations import is_torch
 from initaudit.probe.poison import Make
 from initaudit.probe.propagate import Given
 from initaudit.probe.timelines import Timelines
-from initaudit.probe.training import Gradients, Trainee, equal_rows, is_trained, moved, refined
+from initaudit.probe.training import Gradients, Trainee, UntrainableError, equal_rows, is_trained, moved, refined
 from initaudit.subjects.weights import EqualUnits, Factor, ZeroFactors
 from initaudit.timeline import Coverage
 
@@ -112,6 +112,8 @@ def stuck(
         return
     try:
         yield from _after_training(Study(suspects, zeros), Trainee(make, given, seed), timelines)
+    except UntrainableError:
+        raise
     except Exception as error:  # whatever a forward raises in double precision
         if is_ours(error):
             raise

@@ -288,10 +288,13 @@ def innocent_heads(profile: SignalProfile) -> list[Layer]:
 def rises(profile: SignalProfile) -> list[list[Layer]]:
     """Return the layers over which the scale rises: chains, similar layers, or weights that each amplify by much."""
     found = [chain for chain in chains(profile) if rise(chain) > DECADES]
+    # a stream that was lost and is added to again rises, too, but not beyond the scale of the input
+    scale = next((middle(layer.given) or 0.0 for layer in profile.layers if layer.fed), 0.0)
     for group in groups(profile, least=2):
         course = trend([middle(layer.rms) or 0.0 for layer in group])
         most = DECADES if len(group) >= GROUP else EXTREME
-        if course is not None and course.geometric and course.decades > most:
+        beyond = (middle(group[-1].rms) or 0.0) > scale
+        if course is not None and course.geometric and course.decades > most and beyond:
             found.append(group)
     found = found or list(runs(profile, 1))
     loud = [layer for layer in profile.layers if amplifies(layer)]

@@ -86,11 +86,12 @@ class NonFiniteValue(Rule[ParameterTimeline]):
         found = " and ".join(
             f"{count} {what}" for count, what in ((values.nan, "NaN"), (values.inf, "infinite")) if count
         )
-        last = subject.writes[-1].place if subject.writes else None
+        place = (subject.writes[-1].place if subject.writes else None) or allocation.place
         yield self.finding(
-            last or allocation.place,
+            place,
             f"`{subject.name}` starts with {found} elements; check the expression that fills it",
             evidence=[Evidence(subject.observer, f"after construction, {found} of {math.prod(values.shape)} elements")],
             model=subject.model,
             parameter=subject.name,
+            group=f"{place.cell}:{place.row}",
         )

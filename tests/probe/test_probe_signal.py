@@ -944,3 +944,16 @@ def test_scores_of_a_softmax_may_start_small(observe: Observe, kind: str) -> Non
 @pytest.mark.parametrize("kind", ["actions", "experts", "positions"])
 def test_layers_before_a_softmax_that_lose_the_scale_are_reported(observe: Observe, kind: str) -> None:
     assert "INI701" in observe(lambda: Scoring(kind, gain=0.1), (64, 32)).codes
+
+
+def test_values_that_are_not_finite_are_reported_where_they_were_written_and_nowhere_else(observe: Observe) -> None:
+    def spoiled() -> nn.Module:
+        net = Stack(2, norm=nn.BatchNorm1d)
+        init.constant_(net.norms[0].weight, math.nan)
+        init.constant_(net.head.weight, 0.0)
+        init.constant_(net.head.bias, 0.0)
+        return net
+
+    seen = observe(spoiled, (64, WIDTH))
+    assert [finding.code for finding in seen.reported] == ["INI601"]
+    assert seen.observation.error is None
