@@ -291,7 +291,7 @@ class UnscaledWeight(Rule[WeightUse]):
         if most is not None and most < MANY:
             return None
         up_to = "up to " if subject.several else ""
-        many = f"{up_to}{inputs}"
+        many = f"{up_to}{inputs}" if isinstance(inputs, int) else f"{up_to}`{inputs}`"
         times, remedy, advice = f"sqrt({inputs})", f"divide it by sqrt({inputs})", []
         if isinstance(inputs, int):
             times, remedy, advice = f"{up_to}{inputs**0.5:.0f}", *self._remedy(subject, inputs)
