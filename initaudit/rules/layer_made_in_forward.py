@@ -36,8 +36,9 @@ class LayerMadeInForward(Rule[MadeInForward]):
 
     ## Known problems
     A layer that the forward passes to other code, stores, or whose weights it sets is not reported, nor are layers that draw no
-    weights, such as normalizations, layers that run without a gradient, and layers of whose output only the sizes are read. It reports nothing in timm 1.0.31, torch_geometric 2.8.1, transformers 5.23.0 and 60 repositories of
-    users, and is right in the 16 modules that a search of public code for such lines shows.
+    weights, such as normalizations, layers that run without a gradient, and layers of whose output only the sizes are read.
+    In 132 repositories of users it reports six lines of one collection of lessons, all right, and it is right in the 16
+    modules that a search of public code for such lines shows.
 
     ## References
     - [torch.nn.Module](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html)
