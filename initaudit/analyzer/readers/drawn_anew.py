@@ -5,20 +5,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from initaudit.analyzer.project import Defined, Global, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.overwritten import conditions, spares
+from initaudit.analyzer.readers.overwritten import conditions, own_classes, spares
 from initaudit.analyzer.snippets import dotted, nodes
-from initaudit.analyzer.syntax.context import Context, all_blocks
+from initaudit.analyzer.syntax.context import Context, all_blocks, function_context
 from initaudit.analyzer.syntax.draws import DRAWS
 from initaudit.analyzer.syntax.iteration import last_name
-from initaudit.analyzer.syntax.loads import is_pretrained, trunk
+from initaudit.analyzer.syntax.loads import SIZES, is_pretrained, trained_parts, trunk
 from initaudit.analyzer.syntax.structure import Layer
 from initaudit.analyzer.syntax.walks import Walk, applied, loops_over
 from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
 
-SIZES = {"in_features", "out_features", "in_channels", "out_channels", "num_embeddings", "num_classes"}
-"""Attributes by which a new layer among loaded ones may be told."""
 RETURN_THE_MODEL = {"to", "cuda", "cpu", "half", "float", "double", "train", "eval", "requires_grad_"}
 """Methods of a module that return it, and read no value."""
 
@@ -29,14 +28,16 @@ RETURN_THE_MODEL = {"to", "cuda", "cpu", "half", "float", "double", "train", "ev
     words="load_state_dict( pretrained weights",
     nearby="apply( modules( parameters(",
 )
+@reads(Overwritten, scope=Context, words="apply( modules(")
 def loaded_and_overwritten(context: Context) -> Iterator[Overwritten]:
     """A model with loaded weights, and a walk over it in the same block that draws them anew, without a use between.
 
-    What is loaded again afterwards is not reported.
+    The model may be an object of a class that loads them as it is made. What is loaded afterwards is not reported.
     """
     for block in all_blocks(context):
         loaded = dict[str, tuple[ast.Call, Context, str | None]]()  # and the kind of layer that has to be drawn
         found = dict[str, Overwritten]()
+        walked_over = {name for statement, _ in block if (name := _walked_over(statement))}
         for statement, here in block:
             match statement:
                 case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr="load_state_dict")) as call) if (
@@ -48,6 +49,12 @@ def loaded_and_overwritten(context: Context) -> Iterator[Overwritten]:
                 case ast.Assign(targets=[target], value=ast.Call() as call) if is_pretrained(here, call):
                     found.pop(dotted(target), None)
                     loaded[dotted(target)] = call, here, trunk(here, call)
+                    continue
+                case ast.Assign(targets=[target], value=ast.Call() as call) if dotted(target) in walked_over and (
+                    kind := _loads_itself(here, call)
+                ):
+                    found.pop(dotted(target), None)
+                    loaded[dotted(target)] = call, here, kind
                     continue
                 case ast.Assign(
                     targets=[target], value=ast.Call(func=ast.Attribute(value=owner, attr=method_name))
@@ -69,6 +76,63 @@ def loaded_and_overwritten(context: Context) -> Iterator[Overwritten]:
             for name in loaded.keys() & _names_alone(here, statement) - found.keys():
                 loaded.pop(name)
         yield from found.values()
+
+
+def _loads_itself(context: Context, call: ast.Call) -> str | None:
+    """The kind of layer that an object has trained, if the class that a call makes it of loads a model."""
+    layers = [Layer(cls.qualname, cls.definition.name, cls) for cls in _classes(context, call.func)]
+    for cls in own_classes(context.project, layers):
+        found = context.project.method(cls, "__init__")
+        init = function_context(context.project, found) if isinstance(found, Defined) else None
+        if init is not None and init.function is not None:
+            for trained, _ in trained_parts(init, init.function.body):
+                return trunk(init, trained)
+    return None
+
+
+def _classes(context: Context, made: ast.expr) -> Iterator[Defined]:
+    """The classes that a name stands for, which may be an item of a dictionary of the top level."""
+    item = made
+    if isinstance(made, ast.Name):
+        given = [
+            node.value
+            for node in context.walk()
+            if isinstance(node, ast.Assign) and [dotted(each) for each in node.targets] == [made.id]
+        ]
+        item = given[0] if len(given) == 1 else made
+    match item:
+        case ast.Subscript(value=ast.Name() as table):
+            found = context.resolve(table)
+            if isinstance(found, Global):
+                yield from _listed(context.project, found)
+        case _:
+            defined = context.resolve(made)
+            if isinstance(defined, Defined) and defined.definition.is_class:
+                yield defined
+
+
+def _listed(project: Project, table: Global) -> Iterator[Defined]:
+    """The classes that a dictionary of the top level of a file has as values."""
+    snippets = (table.module.snippet(*stretch) for stretch in table.module.outline.top_level)
+    for statement in (each for snippet in snippets if snippet is not None for each in snippet.body):
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(values=values)) if name == table.name:
+                for value in values:
+                    found = project.resolve(table.module, dotted(value))
+                    if isinstance(found, Defined) and found.definition.is_class:
+                        yield found
+            case _:
+                pass
+
+
+def _walked_over(statement: ast.stmt) -> str:
+    """What a statement may go over: ``net.apply(...)``, or a loop over ``net.modules()``."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr="apply"))):
+            return dotted(owner)
+        case ast.For(iter=ast.Call(func=ast.Attribute(value=owner))):
+            return dotted(owner)
+    return ""
 
 
 def _draws_again(context: Context, statement: ast.stmt, model: str, kind: str | None) -> bool:

@@ -20,7 +20,7 @@ from initaudit.analyzer.syntax.context import (
 )
 from initaudit.analyzer.syntax.draws import DRAWS
 from initaudit.analyzer.syntax.filling import zeroes_its_argument
-from initaudit.analyzer.syntax.loads import is_pretrained
+from initaudit.analyzer.syntax.loads import trained_parts
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed
 from initaudit.analyzer.syntax.walks import Walk, applied, walked, writes, written
@@ -67,16 +67,21 @@ def overwritten(context: Context) -> Iterator[Overwritten]:
         begin = place.row, place.column
         structure = constructed(context.project, cls)
         there = {name: one for name, one in structure.items() if max(one.ends, default=(0, 0)) < begin}
+        yield from again.trained(context, function.body[:position])
         yield from again.of(context, function.body[:position], there)
-        for inner in _classes(context.project, [each for one in there.values() for each in one.layers]):
+        for inner in own_classes(context.project, [each for one in there.values() for each in one.layers]):
             made = _constructor(context, inner)
             if made is not None and made.function is not None and not again.mentions(inner.definition.name):
+                yield from again.trained(made, made.function.body)
                 yield from again.of(made, made.function.body, constructed(context.project, inner))
 
 
 @reads(Overwritten, scope=Context, words="apply(")
 def overwritten_by_programs(context: Context) -> Iterator[Overwritten]:
-    """What a class of the file initializes on purpose, and code that builds an object of it draws anew by ``apply``."""
+    """What a class of the file initializes on purpose, and code that builds an object of it draws anew by ``apply``.
+
+    Trained models that a class loads are ``drawn_anew``.
+    """
     body = context.function.body if context.function is not None else context.snippet.body
     built: dict[str, Defined] = {}
     for position, statement in enumerate(body):
@@ -94,7 +99,7 @@ def overwritten_by_programs(context: Context) -> Iterator[Overwritten]:
                     continue
                 again = _Again(context, statement, [walk], list(body[position + 1 :]))
                 itself = Layer(built[name].qualname, name, built[name])
-                for inner in _classes(context.project, [itself]):
+                for inner in own_classes(context.project, [itself]):
                     init = _constructor(context, inner)
                     if init is not None and init.function is not None and not again.mentions(inner.definition.name):
                         yield from again.of(init, init.function.body, constructed(context.project, inner))
@@ -200,7 +205,7 @@ def conditions(walk: Walk) -> list[ast.expr]:
     return found
 
 
-def _classes(project: Project, layers: list[Layer]) -> list[Defined]:
+def own_classes(project: Project, layers: list[Layer]) -> list[Defined]:
     """The project's own classes among layers and below them."""
     return list(dict.fromkeys(each.cls for each in below(project, layers, set()) if each.cls is not None))
 
@@ -230,6 +235,11 @@ class _Again:
         word = re.compile(rf"\b{re.escape(name)}\b")
         return any(each.says(word) for each in self.used)
 
+    def trained(self, context: Context, body: list[ast.stmt]) -> Iterator[Overwritten]:
+        """Trained models that a constructor loads, and that are drawn anew."""
+        for call, name in trained_parts(context, body):
+            yield from self._backbone(context, call, name)
+
     def of(self, context: Context, body: list[ast.stmt], structure: dict[str, Attribute]) -> Iterator[Overwritten]:
         """Constants that a constructor writes in its own layers, and that are drawn anew."""
         for statement in body:
@@ -241,11 +251,6 @@ class _Again:
                         context.canonical(made) == f"{EMBEDDING}.from_pretrained"
                     ):
                         yield from self._pretrained(context, inner, own_attribute(target))
-                    case (
-                        ast.Assign(targets=[target], value=ast.Call() as call)
-                        | ast.AnnAssign(target=target, value=ast.Call() as call)
-                    ) if is_pretrained(context, call):
-                        yield from self._backbone(context, call, own_attribute(target))
                     case (
                         ast.Assign(targets=[target], value=value)
                         | ast.AnnAssign(target=target, value=ast.expr() as value)
@@ -289,14 +294,14 @@ class _Again:
                     parameter=f"{name}.weight",
                 )
 
-    def _backbone(self, context: Context, call: ast.Call, name: str | None) -> Iterator[Overwritten]:
+    def _backbone(self, context: Context, call: ast.Call, name: str) -> Iterator[Overwritten]:
         """A model of a library with its trained weights, which are drawn anew."""
         drawn = any(
             write.attribute == "weight" and _called(write.node) in DRAWS and write.meant_for(context, layer)
             for write in self.meant
             for layer in (Layer(kind, kind) for kind in ("torch.nn.Linear", "torch.nn.Conv2d"))
         )
-        if name is not None and context.cls is not None and drawn and not self.shallow and not self.mentions(name):
+        if context.cls is not None and drawn and not self.shallow and not self.mentions(name):
             yield Overwritten(
                 observer=Observer.ANALYZER,
                 place=context.snippet.place(call),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from initaudit.analyzer.snippets import dotted, nodes, root
-from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.context import Context, own_attribute
 
+SIZES = {"in_features", "out_features", "in_channels", "out_channels", "num_embeddings", "num_classes"}
+"""Attributes of a layer that are numbers: a new layer among loaded ones may be told by them, or made with them."""
 KEYS = {"set", "sorted", "list", "tuple", "len", "print"}
 """Functions that read the keys of a dictionary, and no values."""
 
@@ -101,6 +103,30 @@ def is_pretrained(context: Context, call: ast.Call) -> bool:
     weights = next((each.value for each in call.keywords if each.arg == "weights"), ast.Constant(None))
     text = isinstance(weights, ast.Constant) and isinstance(weights.value, str)
     return name.startswith("torchvision.models.") and (text or isinstance(weights, ast.Attribute))
+
+
+def trained_parts(context: Context, body: Sequence[ast.stmt]) -> Iterator[tuple[ast.Call, str]]:
+    """The attributes that a constructor always makes of a trained model or its layers, and the call that loads it.
+
+    The model may get a name first, and give its layers by attributes, lists and slices.
+    """
+    named: dict[str, ast.Call] = {}
+    for statement in body:
+        match statement:
+            case ast.Assign(targets=[target], value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
+                inner = list(nodes(value))
+                sizes = any(isinstance(each, ast.Attribute) and each.attr in SIZES for each in inner)
+                known = [named[each.id] for each in inner if isinstance(each, ast.Name) and each.id in named]
+                loads = [each for each in inner if isinstance(each, ast.Call) and is_pretrained(context, each)]
+                name, call = own_attribute(target), next(iter(loads + known), None)
+                if call is None or sizes:
+                    continue
+                if name is not None:
+                    yield call, name
+                elif isinstance(target, ast.Name):
+                    named[target.id] = call
+            case _:
+                pass
 
 
 def trunk(context: Context, call: ast.Call) -> str:
