@@ -7,7 +7,10 @@ import builtins
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.module import Module
+from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.programs.graph import Scope
+from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.readers.applications import only_shows
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import is_always_loaded
@@ -117,9 +120,21 @@ def _is_constant(use: WeightUse) -> bool:
 
 
 def _is_of_test(context: Context) -> bool:
-    """Whether code stands in a test, which may compare with numbers that follow from constant weights."""
-    name = context.definition.name if context.definition is not None else ""
-    return name.startswith("test_") or Scope(context.module, context.definition).is_test
+    """Whether a test runs code, which may compare with numbers that follow from constant weights, and nobody else."""
+    definition = context.definition
+    if definition is None or _is_test(context.module, definition):
+        return _is_test(context.module, definition)
+    callers = [
+        _is_test(module, scope.definition)
+        for module in importing(context.project, context.module)
+        for scope in scopes_holding(module, ((definition.name,),))
+        if scope.definition is None or scope.definition.name != definition.name
+    ]
+    return bool(callers) and all(callers)
+
+
+def _is_test(module: Module, definition: Definition | None) -> bool:
+    return (definition is not None and definition.name.startswith("test_")) or Scope(module, definition).is_test
 
 
 def _filled(context: Context, call: ast.Call) -> tuple[ast.expr, str] | None:
