@@ -357,7 +357,8 @@ def instance_attribute(run: Run, instance: Instance, name: str) -> Value:
         if instance.opaque and run.stand_in is not None and name in TRAVERSALS and instance.cls in run.holding:
             return instance_attribute(run, run.stand_in, name)
         if instance.opaque and name not in TRAVERSALS:
-            return Symbol(f"{instance.cls.definition.name}#{id(instance)}.{name}")
+            unknown = Symbol(f"{instance.cls.definition.name}#{id(instance)}.{name}")
+            return _method_of_opaque(run, instance, instance.cls, name, unknown) or unknown
         assigned = _assigned_method(run, instance, instance.cls, name)
         if assigned is not None:
             return assigned
@@ -366,6 +367,21 @@ def instance_attribute(run: Run, instance: Instance, name: str) -> Value:
             return bound(run, found_method, instance)
     known = modules.attribute(run, instance, name)
     return known if known is not None else Symbol(f"self.{name}")
+
+
+def _method_of_opaque(run: Run, instance: Instance, cls: Defined, name: str, unknown: Symbol) -> Value | None:
+    """Return a method that a program calls on an object other than a module; it is followed if it may get at one."""
+    found = run.project.method(cls, name) if run.following is not None and instance.external is None else None
+    if not isinstance(found, Defined) or found.definition.start != found.definition.row:
+        return None
+    method = bound(run, found, instance)
+
+    def follow(args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
+        reached = (*args, *keywords.values(), *instance.attributes.values())
+        given = any(isinstance(value, Instance | Tensor) for value in reached)
+        return call_value(run, method if given else unknown, args, keywords, origin)
+
+    return Builtin(name, follow)
 
 
 def _assigned_method(run: Run, instance: Instance, cls: Defined, name: str) -> Value | None:
