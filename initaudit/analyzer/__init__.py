@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from initaudit.analyzer.layout import import_roots, installed_packages
+from initaudit.analyzer.layout import import_roots, installed_packages, with_other_names
 from initaudit.analyzer.reading import Reading
 from initaudit.observation import Headway, Observation, Question, Tell, silent
 from initaudit.sources.files import held
@@ -49,7 +49,7 @@ def analyze(
     else:
         from initaudit.analyzer.cache import Cache
 
-        kept = Cache(cache, (*roots, *installed), questions, initializers)
+        kept = Cache(cache, (*roots, *installed), questions, initializers, with_other_names(filenames))
         unread = [name for name in asked if name not in kept]
         kept.keep(_told(read_all(unread, reader, jobs), len(unread), tell))
         readings = map(kept.reading, asked)

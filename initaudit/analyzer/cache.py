@@ -91,13 +91,18 @@ class Store(msgspec.Struct, array_like=True):
 
 
 class Cache:
-    """The results of one kind of run: the same questions, roots and working folder, and the same initaudit."""
+    """The results of one kind of run: the same questions, roots, working folder and links, and the same initaudit."""
 
     def __init__(
-        self, folder: Path, roots: Sequence[Path], questions: frozenset[Question], initializers: Sequence[str] = ()
+        self,
+        folder: Path,
+        roots: Sequence[Path],
+        questions: frozenset[Question],
+        initializers: Sequence[str] = (),
+        linked: Sequence[str] = (),
     ) -> None:
         own = own_digest(), sys.version_info
-        kind = repr((own, str(Path.cwd()), [str(root) for root in roots], sorted(questions), initializers))
+        kind = repr((own, str(Path.cwd()), [str(root) for root in roots], sorted(questions), initializers, linked))
         self._kind = _digest(os.fsencode(kind))
         self._path = folder / f"{OWN}{self._kind.hex()}.msgpack"
         self._began = _now()

@@ -7,7 +7,7 @@ import stat
 import sysconfig
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 NOT_SOURCE = {"__pycache__", "node_modules", "site-packages", "dist-packages", "build", "dist"}
@@ -74,6 +74,15 @@ def real_path(filename: str, known: dict[str, str]) -> str:
         known[folder] = os.path.realpath(folder)
     path = os.path.join(known[folder], name)  # noqa: PTH118 (called for every file of a run)
     return os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114
+
+
+def with_other_names(filenames: Sequence[str]) -> list[str]:
+    """Return the files that are links, or that other names stand for too: what a name refers to depends on them."""
+    folders: dict[str, str] = {}
+    names: dict[str, list[str]] = {}
+    for filename in filenames:
+        names.setdefault(real_path(filename, folders), []).append(filename)
+    return [name for same in names.values() for name in same if len(same) > 1 or os.path.islink(name)]  # noqa: PTH114
 
 
 def import_roots(filenames: Iterable[str]) -> tuple[Path, ...]:

@@ -144,3 +144,14 @@ class Edits(RuleBasedStateMachine):
 
 TestEdits = Edits.TestCase
 TestEdits.settings = settings(max_examples=8, stateful_step_count=16, deadline=None)
+
+
+def test_a_link_is_another_name_only_where_it_is_given() -> None:
+    edits = Edits()
+    try:
+        edits.write("../sp/lib/__init__.py", NET.format(base="base", helper="help"))
+        edits.write("pk/net.py", NET.format(base="base", helper="lib"))
+        edits.link("help.py", "net.py")
+        edits.a_warm_run_sees_what_a_cold_one_sees()
+    finally:
+        edits.teardown()
