@@ -17,7 +17,7 @@ class OverwrittenInitialization(Rule[Overwritten]):
     (`bias._no_reinit = True`) is reported if nothing in the project reads it.
 
     Two statements that write all of the same parameter, one right after the other, are reported too: the second was often
-    meant for another parameter. So is a layer that is initialized and then, before anything uses it, replaced by a new one,
+    meant for another parameter, or, where it stands in all branches of an `if`, this was to be an `elif`. So is a layer that is initialized and then, before anything uses it, replaced by a new one,
     and trained weights that are loaded and then drawn anew: `net.load_state_dict(...)`, or a pretrained model of
     torchvision, timm or transformers, before `net.apply(init)` or a loop that initializes its modules.
 
@@ -282,6 +282,8 @@ class OverwrittenInitialization(Rule[Overwritten]):
         if subject.at_once:
             message = f"`{subject.by}` overwrites all that `{subject.source}` just wrote; was another parameter meant?"
             detail = "nothing reads the parameter between the two statements"
+        if subject.branched:
+            message = f"all branches of the next `if` overwrite what `{subject.source}` wrote; was `elif` meant?"
         if subject.replaces:
             message = f"`{subject.by}` replaces the layer, and the values that `{subject.source}` wrote are lost; initialize it afterwards"
             detail = "nothing uses the layer between the two statements"

@@ -25,9 +25,9 @@ class Overwritten(Fact, frozen=True, kw_only=True):
     """A deliberate initialization that a later, general one replaces.
 
     ``source`` is what wrote ``parameter`` of class ``model`` on purpose, and ``by`` the statement at ``again`` that
-    writes it anew: in the same body and with nothing between, when ``at_once``, or puts a new layer in its place, when
-    it ``replaces``. ``loads`` says that the source gives a model trained weights. Or the source sets a mark, ``flag``,
-    that is to keep initializers away, and that nothing reads.
+    writes it anew: with nothing between, when ``at_once``, in the last branch of an ``if`` all of whose branches do so,
+    when ``branched``, or puts a new layer in its place, when it ``replaces``. ``loads`` says that the source gives a
+    model trained weights. Or the source sets a mark, ``flag``, that is to keep initializers away; nothing reads it.
     """
 
     observer: Observer
@@ -36,6 +36,7 @@ class Overwritten(Fact, frozen=True, kw_only=True):
     by: str | None = None
     again: Place | None = None
     at_once: bool = False
+    branched: bool = False
     replaces: bool = False
     loads: bool = False
     flag: str | None = None

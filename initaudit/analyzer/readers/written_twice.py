@@ -1,9 +1,9 @@
-"""Parameters that one statement writes in full, and the next but for others once more."""
+"""Parameters that one statement writes in full, and the next, or each branch of it, once more."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
@@ -23,11 +23,14 @@ IN_FULL = {"normal_", "uniform_", "zero_", "fill_", "zeros_", "ones_", "constant
 
 @reads(Overwritten, scope=Context, words=" ".join(f"{name}(" for name in sorted(IN_FULL)), nearby="nn")
 def written_twice(context: Context) -> Iterator[Overwritten]:
-    """``init.ones_(m.weight)`` and ``init.zeros_(m.weight)`` with nothing between them but writes of others."""
+    """``init.ones_(m.weight)`` and ``init.zeros_(m.weight)`` with nothing between them but writes of others.
+
+    The second may stand in each branch of an ``if``.
+    """
     meanings = Meanings(context)
     for step in meanings.steps():
         first = _written(context, step.statement)
-        if first is None or (again := _again(context, step, first)) is None:
+        if first is None or (again := _again(context, step.after, first)) is None:
             continue
         meaning = meanings.meaning(first, step.names)
         if meaning is not None and meaning.what is What.PARAMETER:
@@ -37,6 +40,7 @@ def written_twice(context: Context) -> Iterator[Overwritten]:
                 source=context.snippet.source(step.statement),
                 by=context.snippet.source(again),
                 at_once=True,
+                branched=again not in step.after,
                 again=context.snippet.place(again),
                 model=context.cls.qualname if context.cls is not None else None,
                 parameter=context.snippet.source(first).removeprefix("self."),
@@ -90,14 +94,28 @@ def _written(context: Context, statement: ast.stmt) -> ast.expr | None:
     return None
 
 
-def _again(context: Context, step: Step, first: ast.expr) -> ast.stmt | None:
-    """The statement behind that writes the same in full, where only writes of other things stand between."""
-    for later in step.after:
-        target = _written(context, later)
+def _again(context: Context, later: Sequence[ast.stmt], first: ast.expr) -> ast.stmt | None:
+    """The statement behind that writes the same in full, where only writes of other things stand between.
+
+    Of an ``if`` all of whose branches write it, it is that of the last branch.
+    """
+    for statement in later:
+        if isinstance(statement, ast.If):
+            branches = [_again(context, body, first) for body in (statement.body, statement.orelse)]
+            return branches[-1] if all(branches) and ast.dump(first) not in ast.dump(statement.test) else None
+        target = _written(context, statement)
         if target is None:
             return None
         if ast.dump(target) == ast.dump(first):
-            given = later.value.args if isinstance(later, ast.Expr) and isinstance(later.value, ast.Call) else []
-            reads = [each for each in given if each is not target and ast.dump(first) in ast.dump(each)]
-            return later if len(reads) <= int(bool(given) and ast.dump(first) in ast.dump(given[0])) else None
+            return None if _reads(statement, target) else statement
     return None
+
+
+def _reads(statement: ast.stmt, target: ast.expr) -> bool:
+    """Whether a call that writes a parameter is also given numbers that are made from it."""
+    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
+        return False
+    call, text = statement.value, ast.dump(target)
+    given = [*call.args, *(each.value for each in call.keywords)]
+    numbers = [each for each in given if all(node is not target for node in ast.walk(each))]
+    return any(text in ast.dump(each) for each in numbers)
