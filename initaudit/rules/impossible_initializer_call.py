@@ -1,4 +1,4 @@
-"""INI314: a call in `nn.init` that torch refuses."""
+"""INI314: a call in `nn.init`, or of `nn.Parameter`, that torch refuses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from initaudit.subjects.initializers import ImpossibleCall
 class ImpossibleInitializerCall(Rule[ImpossibleCall]):
     """
     ## What it does
-    Reports calls of functions that `torch.nn.init` does not have, and calls of those it has with a number of arguments, a keyword, a `mode` or a `nonlinearity` that they do not accept.
+    Reports calls of functions that `torch.nn.init` does not have, and calls of those it has with a number of arguments, a keyword, a `mode` or a `nonlinearity` that they do not accept. So is `nn.Parameter` of a number, a list, or sizes, as in `nn.Parameter(4, 4)`: it takes a tensor.
 
     ## Why is this bad?
     The call raises as soon as it runs. In a branch that nobody has taken yet, an option for example, it waits for the first user who does.
@@ -77,10 +77,23 @@ class ImpossibleInitializerCall(Rule[ImpossibleCall]):
             """,
             count=3,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Scale(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.factor = nn.Parameter(1.0)
+                    self.matrix = nn.Parameter(1, n, n)
+            """,
+            count=2,
+        ),
     )
     valid = (
         Example(
             source="""
+            import torch
             from torch import nn
             from torch.nn import init
 
@@ -92,6 +105,7 @@ class ImpossibleInitializerCall(Rule[ImpossibleCall]):
                 init.kaiming_normal_(layer.weight, nonlinearity="silu")
             except ValueError:
                 init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            layer.scale = nn.Parameter(torch.tensor(1.0), requires_grad=False)
             """,
         ),
     )
@@ -101,5 +115,5 @@ class ImpossibleInitializerCall(Rule[ImpossibleCall]):
         yield self.finding(
             subject.place,
             f"{subject.why}: this raises" + (f"; did you mean {instead}?" if instead else ""),
-            evidence=[Evidence(Observer.ANALYZER, "compared with what the functions of `torch.nn.init` accept")],
+            evidence=[Evidence(Observer.ANALYZER, "compared with what torch accepts")],
         )

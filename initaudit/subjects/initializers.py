@@ -101,9 +101,9 @@ class GlobalSeed(Fact, frozen=True, kw_only=True):
 
 
 class ImpossibleCall(Fact, frozen=True, kw_only=True):
-    """A call of something in ``nn.init`` that torch refuses: a name, a keyword or a value that it does not know.
+    """A call in ``nn.init``, or of ``Parameter``, that torch refuses: a name, a keyword or a value it does not know.
 
-    ``called`` is the name in ``nn.init``, ``why`` says what torch does not accept, and ``close`` are names or values
+    ``called`` is the name, ``why`` says what torch does not accept, and ``close`` are names or values
     that it has instead, those that look most like it first.
     """
 
