@@ -74,7 +74,10 @@ def _is_export(text: str) -> bool:
 
 def _is_cell_of_an_exercise(statements: Sequence[Statement], comments: Sequence[Comment]) -> bool:
     """Return whether a cell has a blank anywhere: Python may reject only what comes after it."""
-    blank = any(_has_placeholder(each.tokens) or _lacks_value(each.tokens) for each in statements)
+    blank = any(
+        _has_placeholder(each.tokens) or _lacks_value(each.tokens) or _lacks_attribute(each.tokens)
+        for each in statements
+    )
     return blank or any(_YOURS.search(each.text) for each in comments)
 
 
@@ -124,6 +127,13 @@ def _lacks_value(held: Sequence[Token]) -> bool:
         token.kind == "assigns" and (behind is None or behind.kind == "closes" or behind.text == ",")
         for token, behind in zip(held, following, strict=True)
     )
+
+
+def _lacks_attribute(held: Sequence[Token]) -> bool:
+    """Return whether a statement is a name and a dot alone, to be completed with what an editor offers."""
+    texts = [each.text for each in held]
+    names, dots = texts[::2], texts[1::2]
+    return texts[-1:] == ["."] and set(dots) == {"."} and all(each.isidentifier() for each in names)
 
 
 def _is_request(said: str) -> bool:

@@ -68,6 +68,9 @@ def notebook(*cells: str, **metadata: object) -> Told:
         "net = attention(\n    <YOUR CODE HERE - fill in what is missing; see below>\n    is_causal=True)",
         "net = attention(q, <your code> causal=True)",
         "net = [\n    <Your answer: a layer>\n    nn.ReLU()\n]",
+        "net.",
+        "net.fc.  # see what the editor offers",
+        "net = nn.Linear(8, 8)\ntorch.nn.\n",
     ],
 )
 def test_a_blank_of_an_exercise_is_a_note(blank: str) -> None:
@@ -81,6 +84,9 @@ def test_a_blank_of_an_exercise_is_a_note(blank: str) -> None:
         ("Question 3\n- what does nn.Linear do?\n- why is the mask needed here?", "note"),
         ("We now train the model\nnn.init.zeros_(w)", "error"),
         ("net = nn.Linear(8 8 8)", "error"),
+        ("layer = net.", "error"),
+        ("net.fc(w).", "error"),
+        ("print(net.)", "error"),
     ],
 )
 def test_a_remark_in_a_cell_of_code_is_a_note(cell: str, severity: str) -> None:
