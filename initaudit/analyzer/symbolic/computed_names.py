@@ -31,7 +31,7 @@ def shown(name: str) -> str:
         return name
     try:
         pattern = _pattern(ast.parse(name.replace(EACH, ""), mode="eval").body)
-    except SyntaxError:
+    except (SyntaxError, ValueError):  # also a name that is no text: a lone surrogate, a zero
         begin, end = _literal_ends(name)
         pattern = f"{begin}*{end}"
     return _STARS.sub("*", pattern)
