@@ -21,12 +21,16 @@ _RARE = (
     ("async", re.compile(r"async(?<![.\w]async)\b")),
     ("match", re.compile(r"match(?<![.\w]match)\b(?!\s*[=.,:)\]])")),
     ("except", re.compile(r"except[\s\\]*:")),
+    ("__debug__", re.compile("__debug__")),
     *(("*", re.compile(rf"{before}(?:[\s\\]|#.*\n)*\*(?!\*)")) for before in ("=", "return", "yield")),
 )
 """What can be in the wrong place, too, and stands in few files: a word to look for first, and how it is written.
 
 A pattern that begins with plain letters is found several times as fast.
 """
+_FUTURE = re.compile(r"^from[ \t]+__future__\b", re.MULTILINE)
+_BEGINS = re.compile(r"^(?!from[ \t]+__future__\b)[^\s#'\"]", re.MULTILINE)
+"""What a statement of the top level begins with, but no import from the future and no docstring."""
 _LOOP = re.compile(r"(?:async[ \t]+)?(?:for|while)\b")
 _DEFINITION = re.compile(r"(?:async[ \t]+)?(?:def|class)\b")
 
@@ -60,8 +64,16 @@ def _may_be_misplaced(module: Module) -> bool:
     """Return whether some statement may stand where it is not allowed."""
     if any(word in module.text and _stands(pattern, module.text) for word, pattern in _RARE):
         return True
+    if _has_late_future(module.text):
+        return True
     outside = any(_stands(each, text) for text in _outside_functions(module) for each in _IN_FUNCTIONS)
     return outside or any(not _in_loop(module, row) for row in _rows(module.text, _IN_LOOPS))
+
+
+def _has_late_future(text: str) -> bool:
+    """Return whether a statement may stand above an import from the future; lines of docstrings are taken for code."""
+    last = max((match.start() for match in _FUTURE.finditer(text)), default=0) if "__future__" in text else 0
+    return _BEGINS.search(text, 0, last) is not None
 
 
 def _stands(pattern: re.Pattern[str], text: str) -> bool:

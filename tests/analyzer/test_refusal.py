@@ -75,6 +75,12 @@ OF_NAMES = [
     "def f() -> (y := 1): pass\n",
     "async def f():\n    def g(x: await y): pass\n",
     "from __future__ import nothing\n",
+    "import torch\nfrom __future__ import annotations\n",
+    "'''Doc.\n\nMore.\n'''\nx = 1\nfrom __future__ import division\n",
+    "def f(__debug__): pass\n",
+    "__debug__ = 1\n",
+    "# c\nfrom __future__ import annotations\nfrom __future__ import division\nimport torch\n",
+    "assert __debug__\n",
 ]
 """What the parser takes, and the tables of names do not."""
 STATEMENTS = ["pass", "x = 1", "return", "return x", "break", "continue", "yield x", "if x: break", "'''\nbreak\n'''"]
