@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined, Project
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, function_context, own_attribute
 from initaudit.analyzer.syntax.elsewhere import spoken_of_elsewhere
 from initaudit.analyzer.syntax.stateful import is_stateful
@@ -116,7 +117,7 @@ def _kept(context: Context) -> dict[str, tuple[ast.expr, ast.Call]]:
         match made:
             case ast.Name(id=variable) if len(given.get(variable, ())) == 1 and _is_only_filled(context, made):
                 made, filled = given[variable][0], variable
-        items = list(map(_unmoved, _items(context, made, filled) or ()))
+        items = [value for item in _items(context, made, filled) or () for value in _made(context, item)]
         made_here = [each for each in items if isinstance(each, ast.Call) and context.is_module_class(each.func)]
         layers = [each for each in made_here if is_stateful(context, each, buffers=False)]
         if layers and len(made_here) == len(items):
@@ -170,6 +171,29 @@ def _items(context: Context, made: ast.expr, name: str) -> list[ast.expr] | None
             case _:
                 pass
     return found
+
+
+def _made(context: Context, item: ast.expr) -> list[ast.expr]:
+    """What makes an item: itself, or all that its name is given, unless the object may get that in another way too."""
+    if not isinstance(item, ast.Name):
+        return [_unmoved(item)]
+    values: list[ast.expr] = []
+    for node in context.walk():
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name == item.id:
+                values.append(_unmoved(value))
+            case ast.Assign(targets=targets, value=value) if _names(value, item.id):
+                if any(own_attribute(inner) for target in targets for inner in ast.walk(target)):
+                    return [item]
+            case ast.Call(args=args) if any(dotted(arg) == "self" for arg in args) and _names(node, item.id):
+                return [item]
+            case _:
+                pass
+    return values or [item]
+
+
+def _names(node: ast.AST, name: str) -> bool:
+    return any(isinstance(inner, ast.Name) and inner.id == name for inner in ast.walk(node))
 
 
 def _unmoved(item: ast.expr) -> ast.expr:
