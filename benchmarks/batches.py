@@ -1,4 +1,4 @@
-"""Random batches for the models of ``healthy.py`` and ``fresh.py``, mostly of 32 samples."""
+"""Random batches for the models of ``healthy.py`` and its further sets, mostly of 32 samples."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import fresh
-import further
+import healthy_second
+import healthy_third
 import torch
 from batches import graph, image, sequence, times, tokens
 from torch import nn
@@ -524,7 +524,7 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
 }
 
 
-MODELS |= fresh.MODELS | further.MODELS
+MODELS |= healthy_second.MODELS | healthy_third.MODELS
 
 
 class Density(nn.Module):
@@ -652,7 +652,10 @@ PLAN = {
     "nf_resnet": (unit_normal, faint), "maf_zuko": (all_zero, unit_normal), "efficientnet": (all_zero, sure),
 }  # fmt: skip
 """Two of each of thirty models, chosen before any was probed."""
-PLAN |= {name: tuple(globals()[defect] for defect in defects) for name, defects in (fresh.PLAN | further.PLAN).items()}
+PLAN |= {
+    name: tuple(globals()[defect] for defect in defects)
+    for name, defects in (healthy_second.PLAN | healthy_third.PLAN).items()
+}
 
 
 def probed(name: str, defect: Callable[[nn.Module], None] | None) -> list[list[str]]:

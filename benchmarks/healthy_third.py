@@ -1,4 +1,4 @@
-"""Models of a third set of libraries, and defects planted in them, for ``healthy.py``: chosen before any was probed."""
+"""Models of a third set of libraries, and defects to plant in them, for ``healthy.py``: chosen before any probing."""
 
 from __future__ import annotations
 
