@@ -21,6 +21,7 @@ from initaudit.subjects.files import SyntaxFault
 
 _YOURS = re.compile(r"\byour\s(?:own\s)?(?:code|answer|solution|implementation)\b", re.IGNORECASE)
 _MARK = re.compile(r"\W*(?:TODO|FIXME)\b")
+"""What a comment of the checked code begins with, if its author marks a gap."""
 _REQUEST = re.compile(
     r"\W*(?:please )?(?:fill|complete|implement|insert|write)"
     r"(?: (?:in|this|it|me|here|your|own|the|missing|code|function|method|body|part))+\W*",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined, Global, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.overwritten import conditions, own_classes, spares
@@ -17,9 +18,6 @@ from initaudit.analyzer.syntax.structure import Layer
 from initaudit.analyzer.syntax.walks import Walk, applied, loops_over
 from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
-
-RETURN_THE_MODEL = {"to", "cuda", "cpu", "half", "float", "double", "train", "eval", "requires_grad_"}
-"""Methods of a module that return it, and read no value."""
 
 
 @reads(
@@ -58,7 +56,7 @@ def loaded_and_overwritten(context: Context) -> Iterator[Overwritten]:
                     continue
                 case ast.Assign(
                     targets=[target], value=ast.Call(func=ast.Attribute(value=owner, attr=method_name))
-                ) if method_name in RETURN_THE_MODEL and dotted(owner) == dotted(target):
+                ) if method_name in torch_api.RETURN_THE_MODULE and dotted(owner) == dotted(target):
                     continue
                 case _:
                     pass

@@ -257,21 +257,25 @@ class _Again:
                     ):
                         yield from self._zeroed(context, value, own_attribute(target))
 
+    def _overwritten(self, context: Context, source: ast.expr, parameter: str, *, loads: bool = False) -> Overwritten:
+        """The fact that what the constructor of a class writes, or loads, is drawn anew."""
+        return Overwritten(
+            observer=Observer.ANALYZER,
+            place=context.snippet.place(source),
+            source=context.snippet.source(source),
+            by=self.source,
+            again=self.place,
+            model=context.cls.qualname if context.cls is not None else None,
+            parameter=parameter,
+            loads=loads,
+        )
+
     def _pretrained(self, context: Context, statement: ast.Assign, name: str | None) -> Iterator[Overwritten]:
         """A table of given vectors, which is drawn anew."""
         embedding = Layer(EMBEDDING, EMBEDDING)
         drawn = any(write.attribute == "weight" and write.meant_for(context, embedding) for write in self.meant)
         if name is not None and context.cls is not None and drawn and not self.mentions(name):
-            yield Overwritten(
-                observer=Observer.ANALYZER,
-                place=context.snippet.place(statement),
-                source=context.snippet.source(statement.value),
-                by=self.source,
-                again=self.place,
-                model=context.cls.qualname,
-                parameter=f"{name}.weight",
-                loads=True,
-            )
+            yield self._overwritten(context, statement.value, f"{name}.weight", loads=True)
 
     def _zeroed(self, context: Context, value: ast.expr, name: str | None) -> Iterator[Overwritten]:
         """A layer that a function fills with zeros as it is made: ``zero_module(nn.Conv2d(8, 8, 1))``."""
@@ -284,15 +288,7 @@ class _Again:
             layer = Layer(kind, kind)
             drawn = [write for write in self.meant if write.attribute == "weight" and write.meant_for(context, layer)]
             if drawn and all(_called(write.node) in DRAWS for write in drawn):
-                yield Overwritten(
-                    observer=Observer.ANALYZER,
-                    place=context.snippet.place(call),
-                    source=context.snippet.source(call),
-                    by=self.source,
-                    again=self.place,
-                    model=context.cls.qualname,
-                    parameter=f"{name}.weight",
-                )
+                yield self._overwritten(context, call, f"{name}.weight")
 
     def _backbone(self, context: Context, call: ast.Call, name: str) -> Iterator[Overwritten]:
         """A model of a library with its trained weights, which are drawn anew."""
@@ -302,16 +298,7 @@ class _Again:
             for layer in (Layer(kind, kind) for kind in ("torch.nn.Linear", "torch.nn.Conv2d"))
         )
         if context.cls is not None and drawn and not self.shallow and not self.mentions(name):
-            yield Overwritten(
-                observer=Observer.ANALYZER,
-                place=context.snippet.place(call),
-                source=context.snippet.source(call),
-                by=self.source,
-                again=self.place,
-                model=context.cls.qualname,
-                parameter=name,
-                loads=True,
-            )
+            yield self._overwritten(context, call, name, loads=True)
 
     def _call(self, context: Context, call: ast.Call, structure: dict[str, Attribute]) -> Iterator[Overwritten]:
         target = written(context, call)
@@ -326,15 +313,7 @@ class _Again:
             if write.attribute == target.attr and any(write.meant_for(context, each) for each in layers)
         ]
         if again and not any(_same(call, write.node) for write in again):
-            yield Overwritten(
-                observer=Observer.ANALYZER,
-                place=context.snippet.place(call),
-                source=context.snippet.source(call),
-                by=self.source,
-                again=self.place,
-                model=context.cls.qualname,
-                parameter=f"{name}.{target.attr}",
-            )
+            yield self._overwritten(context, call, f"{name}.{target.attr}")
 
 
 def _same(one: ast.Call, other: ast.Call) -> bool:

@@ -12,7 +12,7 @@ from initaudit.analyzer.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, function_context, own_attribute
 from initaudit.analyzer.syntax.elsewhere import spoken_of_elsewhere
 from initaudit.analyzer.syntax.stateful import is_stateful
-from initaudit.analyzer.syntax.tensor_uses import is_read
+from initaudit.analyzer.syntax.tensor_uses import is_read, requires_grad
 from initaudit.subjects.registration import PlainAttribute
 
 ADDS = {"append", "insert", "extend"}
@@ -57,7 +57,7 @@ def unregistered_tensors(context: Context) -> Iterator[PlainAttribute]:
             case (
                 ast.Assign(targets=[target], value=ast.Call() as made)
                 | ast.AnnAssign(target=target, value=ast.Call() as made)
-            ) if (name := own_attribute(target)) is not None and _requires_gradient(context, made):
+            ) if (name := own_attribute(target)) is not None and _is_trained(context, made):
                 if context.project.is_module_class(cls) and _only_computes(context, cls, name):
                     yield PlainAttribute(
                         place=context.snippet.place(made),
@@ -70,16 +70,11 @@ def unregistered_tensors(context: Context) -> Iterator[PlainAttribute]:
                 pass
 
 
-def _requires_gradient(context: Context, made: ast.Call) -> bool:
-    """Whether a call makes a new tensor to be trained that is no parameter."""
-    asked = {each.arg: each.value for each in made.keywords}.get("requires_grad")
-    name = context.canonical(made.func) or ""
-    if isinstance(asked, ast.Constant) and asked.value is True:
-        return name in torch_api.NEW_TENSOR_FACTORIES
-    match made:
-        case ast.Call(func=ast.Attribute(value=ast.Call(func=function), attr="requires_grad_"), args=[], keywords=[]):
-            return context.canonical(function) in torch_api.NEW_TENSOR_FACTORIES
-    return False
+def _is_trained(context: Context, made: ast.Call) -> bool:
+    """Whether a call makes a new tensor that requires a gradient, and no parameter."""
+    maker = made.func.value if isinstance(made.func, ast.Attribute) and isinstance(made.func.value, ast.Call) else made
+    factory = context.canonical(maker.func) if isinstance(maker, ast.Call) else None
+    return factory in torch_api.NEW_TENSOR_FACTORIES and requires_grad(made)
 
 
 def _only_computes(context: Context, cls: Defined, name: str) -> bool:

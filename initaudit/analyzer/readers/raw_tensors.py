@@ -14,13 +14,13 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.project import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.exports import only_exports
-from initaudit.analyzer.snippets import FunctionNode, begin, nodes
+from initaudit.analyzer.snippets import FunctionNode, begin
 from initaudit.analyzer.syntax.context import Class, Context, function_context, own_attribute
 from initaudit.analyzer.syntax.elsewhere import spoken_of_elsewhere
 from initaudit.analyzer.syntax.meaning import bound_in
 from initaudit.analyzer.syntax.numbers import is_whole_number
 from initaudit.analyzer.syntax.scopes import scopes_holding
-from initaudit.analyzer.syntax.tensor_uses import MOVES, in_optimizer, is_harmless, is_read
+from initaudit.analyzer.syntax.tensor_uses import MOVES, in_optimizer, is_harmless, is_read, requires_grad
 from initaudit.subjects.weights import RawTensor
 
 WRAPPERS = {"torch.autograd.Variable", "torch.Variable", "torch.nn.Parameter"}
@@ -64,7 +64,7 @@ def raw_attributes(scope: Class) -> Iterator[RawTensor]:
             name=f"self.{name}",
             call=allocation[0],
             used=method.snippet.place(node),
-            recorded=_requires_grad(value),
+            recorded=requires_grad(value),
             exported=only_exports(project, cls.module),
             model=cls.qualname,
         )
@@ -89,7 +89,7 @@ def raw_variables(context: Context) -> Iterator[RawTensor]:
             continue
         optimized = [node for where, node in uses if in_optimizer(where, node)]
         trained = bool(optimized) or any(_is_step(where, node) for where, node in uses)
-        recorded = _requires_grad(value)
+        recorded = requires_grad(value)
         read = [(where, node) for where, node in uses if is_read(where, node)]
         harmless = (is_harmless(where, node) or _is_step(where, node) or node in optimized for where, node in uses)
         if (trained or recorded) and read and all(harmless):
@@ -171,13 +171,3 @@ def _is_size(context: Context, name: str, call: ast.Call) -> bool:
     if name not in torch_api.LEGACY_CONSTRUCTORS:
         return torch_api.RAW_FACTORIES[name] == "size" and bool(call.args)
     return len(call.args) > 1 or (len(call.args) == 1 and is_whole_number(context, call.args[0]))
-
-
-def _requires_grad(value: ast.expr) -> bool:
-    """Whether an expression makes a tensor that is trained."""
-    for node in nodes(value):
-        if isinstance(node, ast.keyword) and node.arg == "requires_grad":
-            return isinstance(node.value, ast.Constant) and node.value.value is True
-        if isinstance(node, ast.Attribute) and node.attr == "requires_grad_":
-            return True
-    return False

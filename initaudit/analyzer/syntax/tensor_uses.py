@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.snippets import dotted, parameters, root
+from initaudit.analyzer.snippets import dotted, nodes, parameters, root
 from initaudit.analyzer.syntax.context import Context, method, own_attribute
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE
 from initaudit.analyzer.syntax.walks import written
@@ -16,6 +16,23 @@ METADATA = {"shape", "size", "dtype", "device", "dim", "ndim", "numel", "require
 MOVES = {"to", "cuda", "cpu", "float", "double", "half", "requires_grad_", "expand", "view", "unsqueeze", "repeat", "t"}
 COMPUTES = OUT_OF_PLACE | {"sum", "mean", "std", "var", "norm", "matmul", "mm", "bmm", "dot", "softmax", "log_softmax"}
 """Methods of a tensor that compute a new one, or a number, with its values."""
+
+
+def requires_grad(value: ast.expr) -> bool:
+    """Whether an expression makes a tensor that is trained."""
+    for node in nodes(value):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="requires_grad_"), args=given, keywords=named):
+                return all(_is_true(each) for each in (*given, *(keyword.value for keyword in named)))
+            case ast.keyword(arg="requires_grad", value=asked):
+                return _is_true(asked)
+            case _:
+                pass
+    return False
+
+
+def _is_true(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is True
 
 
 def _use(context: Context, node: ast.AST) -> tuple[ast.AST, ast.AST | None]:
