@@ -69,7 +69,7 @@ def built(name: str) -> list[dict[str, Any]]:
     from initaudit.finding import Place
     from initaudit.probe import Target
     from initaudit.probe.audit import Audit
-    from initaudit.probe.poison import control_build
+    from initaudit.probe.record.poison import control_build
 
     target, make = Target(spec=f"small.py:{name}"), factory(name)
     audit = Audit(target, make, Place("small.py", 1, 1, 1, 2), control_build(make, target.seed))
@@ -94,8 +94,8 @@ def read(filenames: set[str]) -> tuple[dict[Key, dict[str, Coverage]], dict[str,
     """What the analyzer decides of each raw allocation, by class, and the classes that it cannot decide, and why."""
     from initaudit.analyzer.parameters import timelines
 
-    from initaudit.analyzer.layout import import_roots
-    from initaudit.analyzer.project import Project
+    from initaudit.analyzer.file.layout import import_roots
+    from initaudit.analyzer.project.names import Project
     from initaudit.analyzer.workers import RECURSION_LIMIT
     from initaudit.observation import Undecided
     from initaudit.timeline import ParameterTimeline

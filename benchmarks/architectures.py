@@ -75,7 +75,7 @@ def prepare() -> None:
 def audited(name: str) -> dict[str, Any]:
     """The report on one architecture, as plain values."""
     import initaudit
-    from initaudit.probe.libraries import LIBRARIES
+    from initaudit.probe.target.libraries import LIBRARIES
 
     library, _, model = name.partition(":")
     report = initaudit.audit(factory(model) if library == "hf" else LIBRARIES[library](model), isolated=True)

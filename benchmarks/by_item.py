@@ -28,7 +28,7 @@ from initaudit.engine import Report, Task
 from initaudit.finding import Finding, Observer, Severity
 from initaudit.observers import Asking, Watched, building
 from initaudit.probe import Target
-from initaudit.probe.worker import observe
+from initaudit.probe.process.worker import observe
 from initaudit.settings import Model, Overrides, load
 
 HERE = Path(__file__).parent

@@ -29,10 +29,10 @@ from initaudit.finding import Place
 from initaudit.observation import Question
 from initaudit.probe import Target
 from initaudit.probe.audit import Audit
-from initaudit.probe.libraries import LIBRARIES
-from initaudit.probe.poison import control_build, seed_everything
-from initaudit.probe.propagate import plain_outputs
-from initaudit.probe.watch import tensors_in
+from initaudit.probe.record.poison import control_build, seed_everything
+from initaudit.probe.record.watch import tensors_in
+from initaudit.probe.signal.propagate import plain_outputs
+from initaudit.probe.target.libraries import LIBRARIES
 from initaudit.subjects.weights import EqualUnits, ZeroFactors
 
 RESULTS = Path(__file__).resolve().parent / "results"

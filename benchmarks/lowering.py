@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from initaudit.analyzer.snippets import SnippetError
 from initaudit.analyzer.source.lossless import lossless
+from initaudit.analyzer.source.snippets import SnippetError
 
 POSITIONS = ("lineno", "col_offset", "end_lineno", "end_col_offset")
 

@@ -14,7 +14,8 @@ import zipfile
 from pathlib import Path
 
 from initaudit import __version__
-from initaudit.analyzer import analyze, module
+from initaudit.analyzer import analyze
+from initaudit.analyzer.file import module
 from initaudit.finding import Observer
 from initaudit.observation import Observation
 from initaudit.rules import catalogue, questions

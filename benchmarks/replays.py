@@ -55,9 +55,9 @@ def replayed(name: str) -> list[list[str]]:
     from initaudit.finding import Place
     from initaudit.probe import Target
     from initaudit.probe.audit import Audit
-    from initaudit.probe.poison import control_build
+    from initaudit.probe.record.poison import control_build
     from initaudit.probe.request import TargetError
-    from initaudit.probe.target import Resolved
+    from initaudit.probe.target.resolve import Resolved
     from initaudit.rules import catalogue
 
     target, make = Target(spec=f"small.py:{name}", replay=True, device="meta"), factory(name)

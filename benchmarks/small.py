@@ -18,8 +18,8 @@ from typing import Any
 import torch
 
 from initaudit.probe import Target
-from initaudit.probe.inputs import inputs_for
-from initaudit.probe.libraries import transformers_model
+from initaudit.probe.forward.inputs import inputs_for
+from initaudit.probe.target.libraries import transformers_model
 
 VOCABULARY = 128
 FEW_PARAMETERS = 60_000_000

@@ -30,7 +30,7 @@ from initaudit.engine import Report, Task
 from initaudit.finding import Observer, Severity
 from initaudit.observers import Asking, Watched
 from initaudit.probe import Target
-from initaudit.probe.worker import observe
+from initaudit.probe.process.worker import observe
 from initaudit.rules.dead_units import FEW
 from initaudit.rules.depth import STEADY, chains, groups, middle, trend
 from initaudit.settings import Overrides, load

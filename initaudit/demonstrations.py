@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from initaudit.analyzer.snippets import root
+from initaudit.analyzer.source.snippets import root
 from initaudit.finding import Finding, Observer, Severity
 from initaudit.sources.files import Sources
 

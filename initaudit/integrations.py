@@ -160,7 +160,7 @@ def _inputs(model: Any, batch: Any) -> Any:
 
 def _parameters(model: Any) -> Mapping[str, inspect.Parameter]:
     """Return the parameters of the forward, looking inside wrappers of torch."""
-    from initaudit.probe.declarations import wrapped
+    from initaudit.probe.record.declarations import wrapped
 
     return inspect.signature(wrapped(model).forward).parameters
 

@@ -18,7 +18,7 @@ from initaudit.observation import Observation, Question, Tell, silent
 from initaudit.settings import Model
 
 if TYPE_CHECKING:
-    from initaudit.analyzer.reading import Judge
+    from initaudit.analyzer.file.reading import Judge
     from initaudit.probe import Target
 
 
@@ -57,7 +57,7 @@ def reading(
 
     def watch(asking: Asking) -> Watched:
         from initaudit.analyzer import analyze
-        from initaudit.analyzer.reading import LostWorkerError
+        from initaudit.analyzer.file.reading import LostWorkerError
 
         try:
             seen = analyze(

@@ -49,7 +49,8 @@ def targets(zoo: str) -> tuple[str, ...]:
 
 def expanded(models: Iterable[Model]) -> Iterator[Model]:
     """Yield the models, and in place of a pattern such as ``timm:resnet*`` all that it stands for."""
-    from initaudit.probe import TargetError, zoos
+    from initaudit.probe import TargetError
+    from initaudit.probe.process import zoos
 
     for model in models:
         if not zoos.is_pattern(model.target):

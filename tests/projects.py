@@ -163,7 +163,7 @@ def decided(folder: Path) -> dict[str, Coverage]:
 
 def run(folder: Path) -> Iterator[dict[str, bool]]:
     """Whether each parameter of the layers is written once the script has run, without and with the option."""
-    from initaudit.probe.poison import judge
+    from initaudit.probe.record.poison import judge
 
     for arguments in ([], ["--init"]):
         script = str(folder / "train.py")

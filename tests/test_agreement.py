@@ -114,7 +114,7 @@ def decided(path: Path) -> dict[str, Coverage]:
 
 def built(path: Path) -> Iterator[dict[str, bool]]:
     """Whether each parameter is written, for every value of the flag."""
-    from initaudit.probe.poison import judge
+    from initaudit.probe.record.poison import judge
 
     namespace: dict[str, Any] = {"__name__": "generated"}
     exec(compile(path.read_text(), str(path), "exec"), namespace)

@@ -152,8 +152,8 @@ def test_starting_up_loads_neither_torch_nor_libcst(arguments: list[str]) -> Non
     assert not loaded & {"torch", "libcst", "numpy", "pygls", "lsprotocol"}
 
 
-def circle(package: Path) -> list[str]:
-    """The modules of one import circle, first and last the same; none if there is no circle.
+def written_imports(package: Path) -> dict[str, set[str]]:
+    """The modules of a package, by dotted name, and those of them that each imports.
 
     Every import that is written counts: at the top of a file, within a function, and for type checking only. What is
     not written does not count: that a module's packages are imported before it, and rules that are discovered by name.
@@ -172,6 +172,11 @@ def circle(package: Path) -> list[str]:
                 parts = [f"{node.module}.{alias.name}" for alias in node.names]
                 found.update(part if part in modules else str(node.module) for part in parts)
         found &= set(modules)
+    return graph
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """The names of one circle, first and last the same; none if there is no circle."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -179,8 +184,27 @@ def circle(package: Path) -> list[str]:
     return []
 
 
+def rooms_of(folder: str, graph: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The modules and folders right below a folder, and those of them that each imports."""
+    depth = folder.count(".") + 2
+    below = {module for module in graph if module.startswith(f"{folder}.")}
+    room = {module: ".".join(module.split(".")[:depth]) for module in below}
+    found: dict[str, set[str]] = {name: set() for name in room.values()}
+    for module in below:
+        found[room[module]] |= {room[other] for other in graph[module] & below} - {room[module]}
+    return found
+
+
 def test_no_module_imports_itself_by_way_of_others() -> None:
-    assert circle(PACKAGE) == [], "move what both need into a module below both"
+    assert circle(written_imports(PACKAGE)) == [], "move what both need into a module below both"
+
+
+def test_no_folder_imports_itself_by_way_of_others() -> None:
+    graph = written_imports(PACKAGE)
+    folders = {module.rpartition(".")[0] for module in graph} - {""}
+    assert {"initaudit", "initaudit.probe", "initaudit.analyzer"} <= folders
+    circles = {folder: circle(rooms_of(folder, graph)) for folder in sorted(folders)}
+    assert not any(circles.values()), "move a module to the folder that it belongs to"
 
 
 @pytest.mark.parametrize(
@@ -200,9 +224,24 @@ def test_a_circle_is_found_by_whatever_import_closes_it(tmp_path: Path, way_back
     house.joinpath("roof.py").write_text("from house import walls\n", encoding="utf-8")
     house.joinpath("walls.py").write_text("from house.cellar import stones\n", encoding="utf-8")
     house.joinpath("cellar.py").write_text("stones = 3\n", encoding="utf-8")
-    assert circle(house) == []
+    assert circle(written_imports(house)) == []
     house.joinpath("cellar.py").write_text(f"{way_back}\n", encoding="utf-8")
-    assert set(circle(house)) == {"house.roof", "house.walls", "house.cellar"}
+    assert set(circle(written_imports(house))) == {"house.roof", "house.walls", "house.cellar"}
+
+
+def test_folders_make_a_circle_where_their_modules_make_none(tmp_path: Path) -> None:
+    for module, text in {
+        "roof/tiles": "from house.walls import bricks",
+        "walls/bricks": "",
+        "walls/windows": "from house.roof import gutter",
+        "roof/gutter": "",
+    }.items():
+        file = tmp_path / "house" / f"{module}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{text}\n", encoding="utf-8")
+    graph = written_imports(tmp_path / "house")
+    assert circle(graph) == []
+    assert set(circle(rooms_of("house", graph))) == {"house.roof", "house.walls"}
 
 
 def test_no_file_of_the_package_outgrows_a_reader() -> None:

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from initaudit.analyzer.layout import import_roots, installed_packages, with_other_names
-from initaudit.analyzer.reading import Reading
+from initaudit.analyzer.file.layout import import_roots, installed_packages, with_other_names
+from initaudit.analyzer.file.reading import Reading
 from initaudit.observation import Headway, Observation, Question, Tell, silent
 from initaudit.sources.files import held
 
 if TYPE_CHECKING:
-    from initaudit.analyzer.reading import Judge
+    from initaudit.analyzer.file.reading import Judge
 
 
 def analyze(

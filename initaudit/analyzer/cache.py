@@ -20,8 +20,8 @@ from stat import S_ISREG
 
 import msgspec
 
-from initaudit.analyzer.layout import python_files, what_is_at
-from initaudit.analyzer.reading import Answer, Reading, Search
+from initaudit.analyzer.file.layout import python_files, what_is_at
+from initaudit.analyzer.file.reading import Answer, Reading, Search
 from initaudit.observation import Observation, Question
 from initaudit.version import own_digest
 

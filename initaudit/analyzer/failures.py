@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from initaudit.analyzer.scopes import TOO_DEEP
+from initaudit.analyzer.file.scopes import TOO_DEEP
 from initaudit.analyzer.symbolic.values import OutOfBudgetError
 from initaudit.observation import Undecided
 

@@ -8,18 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from initaudit.analyzer.constructor import Construction, Registered, attempt, declaring_class, registered, trial
+from initaudit.analyzer.file.matches import groups
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.outline import Definition
+from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS, RESETS
-from initaudit.analyzer.matches import groups
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.programs.constructor import (
+    Construction,
+    Registered,
+    attempt,
+    declaring_class,
+    registered,
+    trial,
+)
 from initaudit.analyzer.programs.follow import Fate
 from initaudit.analyzer.programs.initializers import writing
 from initaudit.analyzer.programs.methods import forgotten_initializers
 from initaudit.analyzer.programs.promise import containers, promised
 from initaudit.analyzer.programs.verdict import STEPS_TO_A_WRITER, WRITING, programs
-from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.reading import Search
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.symbolic.values import OutOfBudgetError, Storage
 from initaudit.finding import Observer
 from initaudit.subjects.lost_on_meta import NotRestored

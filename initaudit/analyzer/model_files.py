@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from initaudit.analyzer.layout import import_roots, installed_packages
+from initaudit.analyzer.file.layout import import_roots, installed_packages
 from initaudit.analyzer.programs.graph import TEST
-from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.sources.files import code_bytes
 
 

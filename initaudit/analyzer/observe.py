@@ -11,17 +11,17 @@ from typing import Any
 import msgspec
 
 from initaudit.analyzer.failures import Failure
-from initaudit.analyzer.module import Module
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.reading import Answer, Judge, Reading, comments
+from initaudit.analyzer.file.scopes import TOO_DEEP
 from initaudit.analyzer.prefilter import Candidate, by_reader
 from initaudit.analyzer.programs.lookups import importing
-from initaudit.analyzer.project import Project
+from initaudit.analyzer.project.names import Project
 from initaudit.analyzer.readers.base import Observed, Reader
-from initaudit.analyzer.reading import Answer, Judge, Reading, comments
-from initaudit.analyzer.refusal import refusal
-from initaudit.analyzer.scopes import TOO_DEEP
+from initaudit.analyzer.refused.refusal import refusal
+from initaudit.analyzer.refused.unfinished import syntax_fault
 from initaudit.analyzer.syntax.context import Class, Context, File
 from initaudit.analyzer.syntax.scopes import holding, scopes
-from initaudit.analyzer.unfinished import syntax_fault
 from initaudit.finding import Observer, Place
 from initaudit.observation import Observation, Undecided
 from initaudit.sources.files import read_source

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from initaudit.analyzer.matches import Matches, Words
+from initaudit.analyzer.file.matches import Matches, Words
 from initaudit.analyzer.readers import readers
 from initaudit.analyzer.readers.base import Declared, Reader
 from initaudit.observation import Question

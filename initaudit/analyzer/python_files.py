@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from initaudit.analyzer.layout import leads_to_file, listing
+from initaudit.analyzer.file.layout import leads_to_file, listing
 from initaudit.patterns import PathPatterns, Patterns, understood
 
 # Folders that never hold a project's own source. A file in one of them is still checked when it is named.

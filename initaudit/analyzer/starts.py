@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from initaudit.analyzer.constructor import Construction, Registered
+from initaudit.analyzer.programs.constructor import Construction, Registered
 from initaudit.analyzer.programs.methods import forgotten_initializers
 from initaudit.analyzer.programs.verdict import written_elsewhere
 from initaudit.analyzer.symbolic.conditions import TRUE

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from initaudit.analyzer.reading import Judge, LostWorkerError, Reading, comments
+from initaudit.analyzer.file.reading import Judge, LostWorkerError, Reading, comments
 from initaudit.finding import Observer
 from initaudit.observation import Observation, Question
 from initaudit.sources.files import code_bytes, held
@@ -19,7 +19,7 @@ from initaudit.subjects.files import SyntaxFault
 
 if TYPE_CHECKING:
     from initaudit.analyzer.prefilter import Candidate
-    from initaudit.analyzer.project import Project
+    from initaudit.analyzer.project.names import Project
 
 CHUNK = 24
 RECURSION_LIMIT = 6000
@@ -79,7 +79,7 @@ class Reader:
             commented = Observation(observer=Observer.ANALYZER, source=filename, comments=True)
             return Reading(filename=filename, observation=commented if comments(raw) else None)
         from initaudit.analyzer.observe import read
-        from initaudit.analyzer.project import Project
+        from initaudit.analyzer.project.names import Project
 
         if self._project is None:
             self._project = Project(self._roots, self._given, self._initializers, self._installed)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from initaudit.cli.output import Output
-from initaudit.probe import launched
+from initaudit.probe.ranks import launched
 
 GONE = "initaudit: error: rank 0 ended without a report\n"
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from initaudit.observation import Observation, Question, Tell, silent
-from initaudit.probe import launched, several
-from initaudit.probe.child import Child
+from initaudit.probe.process import several
+from initaudit.probe.process.child import Child
+from initaudit.probe.ranks import launched
 from initaudit.probe.request import ProbeUnavailable, Target, TargetError
 
 __all__ = ["ProbeUnavailable", "Target", "TargetError", "probe", "probe_all", "probe_here"]

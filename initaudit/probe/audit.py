@@ -12,22 +12,19 @@ import torch
 
 from initaudit.finding import Observer, Place
 from initaudit.observation import Environment, Observation, Question, Undecided
-from initaudit.probe.abstract import Abstract, abstract_build, raises_anyway
 from initaudit.probe.blame import failure_of_ours, is_ours
-from initaudit.probe.declarations import declarations, wrapped
-from initaudit.probe.drawn import weight_uses
-from initaudit.probe.fills import Content, filling
-from initaudit.probe.forward import GIVE, Forward, run_forward
-from initaudit.probe.inputs import inputs_for
-from initaudit.probe.lines import place_of_error
-from initaudit.probe.lost_writes import lost_writes
-from initaudit.probe.module_classes import held_classes
-from initaudit.probe.name_tests import name_tests
-from initaudit.probe.nested import nested_missed
-from initaudit.probe.neutral import zeroed, zeroed_memory
-from initaudit.probe.order import early_walks, overwritten
-from initaudit.probe.poison import BuildError, Built, Make, Tensors, Verdict, build, control_build, judge, tensors_of
-from initaudit.probe.ranks import (
+from initaudit.probe.facts.drawn import weight_uses
+from initaudit.probe.facts.lost_writes import lost_writes
+from initaudit.probe.facts.name_tests import name_tests
+from initaudit.probe.facts.nested import nested_missed
+from initaudit.probe.facts.order import early_walks, overwritten
+from initaudit.probe.facts.seeds import ignoring_seed
+from initaudit.probe.facts.starts import starts, trained
+from initaudit.probe.facts.timelines import Timelines, without_memory
+from initaudit.probe.forward.control import GIVE, Forward, run_forward
+from initaudit.probe.forward.inputs import inputs_for
+from initaudit.probe.forward.neutral import zeroed, zeroed_memory
+from initaudit.probe.ranks.compared import (
     TIMEOUT,
     Parts,
     built_together,
@@ -39,16 +36,30 @@ from initaudit.probe.ranks import (
     unwritten_shards,
     values_of,
 )
-from initaudit.probe.readable import is_distributed, is_imagined, shape_of
-from initaudit.probe.replay import Replay, Replayed
+from initaudit.probe.record.abstract import Abstract, abstract_build, raises_anyway
+from initaudit.probe.record.declarations import declarations, wrapped
+from initaudit.probe.record.fills import Content, filling
+from initaudit.probe.record.lines import place_of_error
+from initaudit.probe.record.poison import (
+    BuildError,
+    Built,
+    Make,
+    Tensors,
+    Verdict,
+    build,
+    control_build,
+    judge,
+    tensors_of,
+)
+from initaudit.probe.record.readable import is_distributed, is_imagined, shape_of
+from initaudit.probe.record.watch import Watch
+from initaudit.probe.replay.compared import Replay, Replayed
+from initaudit.probe.replay.restore import not_restored
 from initaudit.probe.request import Stage, Target, TargetError
-from initaudit.probe.restore import not_restored
-from initaudit.probe.seeds import ignoring_seed
-from initaudit.probe.starts import starts, trained
-from initaudit.probe.symmetry import stuck
-from initaudit.probe.target import Resolved
-from initaudit.probe.timelines import Timelines, without_memory
-from initaudit.probe.training import UntrainableError
+from initaudit.probe.target.module_classes import held_classes
+from initaudit.probe.target.resolve import Resolved
+from initaudit.probe.training.steps import UntrainableError
+from initaudit.probe.training.symmetry import stuck
 from initaudit.probe.unseen import (
     COMPARED,
     COVERAGE,
@@ -61,7 +72,6 @@ from initaudit.probe.unseen import (
     SIGNAL,
     TRAINING,
 )  # fmt: skip
-from initaudit.probe.watch import Watch
 from initaudit.probe.words import describe, few
 from initaudit.subjects.base import Fact
 from initaudit.subjects.builds import BuildFailure, SeedIgnored

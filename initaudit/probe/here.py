@@ -11,10 +11,10 @@ import torch
 
 from initaudit.observation import Observation, Question
 from initaudit.probe.audit import audit
-from initaudit.probe.declarations import users_class, wrapped
-from initaudit.probe.given import as_inputs, check
+from initaudit.probe.forward.given import as_inputs, check
+from initaudit.probe.record.declarations import users_class, wrapped
 from initaudit.probe.request import Target, TargetError
-from initaudit.probe.target import Resolved
+from initaudit.probe.target.resolve import Resolved
 
 
 def observe(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from initaudit.analyzer import analyze
-from initaudit.analyzer.reading import imported_names
+from initaudit.analyzer.file.reading import imported_names
 from initaudit.finding import Observer
 from initaudit.observation import Observation
 from initaudit.rules import catalogue, questions

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from initaudit import engine
-from initaudit.analyzer import analyze, module
+from initaudit.analyzer import analyze
+from initaudit.analyzer.file import module
 from initaudit.analyzer.readers import readers
 from initaudit.analyzer.readers.base import Reader
 from initaudit.finding import Observer

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from initaudit.analyzer.snippets import SnippetError
 from initaudit.analyzer.source.lossless import lossless
+from initaudit.analyzer.source.snippets import SnippetError
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = [*sorted((ROOT / "fixtures").glob("*.py")), *sorted((ROOT / "initaudit" / "analyzer" / "source").glob("*.py"))]

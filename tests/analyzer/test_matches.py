@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import initaudit
-from initaudit.analyzer.matches import Matches, Spread, groups
+from initaudit.analyzer.file.matches import Matches, Spread, groups
 from initaudit.analyzer.readers import readers
 
 WORDS = sorted(

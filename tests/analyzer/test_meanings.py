@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from initaudit.analyzer.project import Project
+from initaudit.analyzer.project.names import Project
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.scopes import scopes

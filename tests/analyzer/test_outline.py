@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import initaudit
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.outline import Outline, outline, outline_of
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.outline import Outline, outline, outline_of
 
 OWN_FILES = sorted(Path(initaudit.__file__).parent.rglob("*.py"))
 

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from initaudit import cli
-from initaudit.analyzer.constructor import Construction, Registered
 from initaudit.analyzer.programs import initializers
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.programs.constructor import Construction, Registered
+from initaudit.analyzer.project.names import Defined
 from initaudit.finding import Place
 from initaudit.observation import Observation
 from initaudit.timeline import Coverage, Only, ParameterTimeline

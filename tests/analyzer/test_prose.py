@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from initaudit.analyzer.prose import is_prose
-from initaudit.analyzer.statements import parts
+from initaudit.analyzer.refused.prose import is_prose
+from initaudit.analyzer.refused.statements import parts
 
 
 def prose(text: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from initaudit.analyzer.matches import Matches
+from initaudit.analyzer.file.matches import Matches
 from initaudit.analyzer.readers import readers
 from initaudit.analyzer.readers.base import Reader, reads
 from initaudit.analyzer.syntax.context import File

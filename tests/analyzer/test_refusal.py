@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.refusal import refusal
-from initaudit.analyzer.scopes import is_final
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.scopes import is_final
+from initaudit.analyzer.refused.refusal import refusal
 
 MISPLACED = [
     "return 1\n",

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from initaudit.analyzer import analyze, modules
-from initaudit.analyzer.constructor import Construction, construct
+from initaudit.analyzer import analyze
 from initaudit.analyzer.programs import verdict
-from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.programs.constructor import Construction, construct
+from initaudit.analyzer.project import modules
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers import chains, embedding_writes, weight_uses
 from initaudit.analyzer.syntax.draws import Draws
 from initaudit.finding import Place

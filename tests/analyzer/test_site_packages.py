@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from initaudit.analyzer import analyze
-from initaudit.analyzer.layout import installed_packages
+from initaudit.analyzer.file.layout import installed_packages
 from initaudit.observation import Question
 
 PARAMETERS = frozenset({Question("ParameterTimeline")})

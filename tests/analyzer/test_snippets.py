@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from initaudit.analyzer.outline import outline
-from initaudit.analyzer.snippets import Snippet, cut
-from initaudit.analyzer.tree import Tree
+from initaudit.analyzer.file.outline import outline
+from initaudit.analyzer.source.snippets import Snippet, cut
+from initaudit.analyzer.source.tree import Tree
 
 FIXTURES = [
     path for path in sorted((Path(__file__).parents[2] / "fixtures").glob("*.py")) if not path.stem.startswith("INI001")

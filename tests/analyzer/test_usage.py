@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from initaudit.analyzer.usage import Usage, usage
+from initaudit.analyzer.file.usage import Usage, usage
 
 
 def of(text: str) -> Usage:

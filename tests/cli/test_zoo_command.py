@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from initaudit.probe import TargetError, zoos
+from initaudit.probe import TargetError
+from initaudit.probe.process import zoos
 
 pytest.importorskip("torch", reason="the probe runs with torch")
 

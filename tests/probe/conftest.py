@@ -15,8 +15,8 @@ from initaudit.finding import Finding, Place
 from initaudit.observation import Observation
 from initaudit.probe import Target
 from initaudit.probe.audit import Audit
-from initaudit.probe.poison import control_build
-from initaudit.probe.target import Resolved
+from initaudit.probe.record.poison import control_build
+from initaudit.probe.target.resolve import Resolved
 from initaudit.rules import catalogue
 from initaudit.timeline import ParameterTimeline
 

@@ -16,10 +16,11 @@ from torch.nn.init import orthogonal_
 
 from initaudit.finding import Place
 from initaudit.observation import Observation
-from initaudit.probe import Target, abstract, probe
+from initaudit.probe import Target, probe
 from initaudit.probe.audit import Audit, audit_abstractly
-from initaudit.probe.poison import control_build
-from initaudit.probe.target import Resolved
+from initaudit.probe.record import abstract
+from initaudit.probe.record.poison import control_build
+from initaudit.probe.target.resolve import Resolved
 from initaudit.rules import catalogue
 from initaudit.subjects.builds import BuildFailure
 from initaudit.timeline import Coverage

@@ -11,9 +11,9 @@ from torch import nn
 
 from initaudit.finding import Change, Severity
 from initaudit.probe.audit import Audit
-from initaudit.probe.poison import control_build
+from initaudit.probe.record.poison import control_build
 from initaudit.probe.request import Target
-from initaudit.probe.target import Resolved
+from initaudit.probe.target.resolve import Resolved
 from tests.probe.conftest import DEFINITION, Seen
 
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from initaudit.probe.batches import SAMPLES, another_batch
-from initaudit.probe.poison import rounded
+from initaudit.probe.record.poison import rounded
+from initaudit.probe.training.batches import SAMPLES, another_batch
 
 
 def generator(seed: int = 0) -> torch.Generator:

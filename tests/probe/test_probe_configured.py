@@ -11,7 +11,7 @@ pytest.importorskip("torch", reason="the probe runs with torch")
 import torch
 from torch import nn
 
-from initaudit.probe.inputs import BATCH, inputs_for
+from initaudit.probe.forward.inputs import BATCH, inputs_for
 from initaudit.probe.request import Target, TargetError
 
 TARGET = Target(spec="model.py:Net")

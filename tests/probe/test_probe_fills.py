@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initaudit.probe.fills import Content, fill_storage
-from initaudit.probe.poison import LARGE, SMALL, differing
+from initaudit.probe.record.fills import Content, fill_storage
+from initaudit.probe.record.poison import LARGE, SMALL, differing
 
 TYPES = [
     torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128, torch.bool,

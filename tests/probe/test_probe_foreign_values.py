@@ -18,10 +18,10 @@ from torch._subclasses import FakeTensorMode
 from initaudit.finding import LONGEST, shortened
 from initaudit.probe import Target, probe
 from initaudit.probe.blame import crossing, is_ours
-from initaudit.probe.child import Child, cause_of_death
-from initaudit.probe.plain import plain_value
+from initaudit.probe.process.child import Child, cause_of_death
+from initaudit.probe.record.plain import plain_value
+from initaudit.probe.record.watch import Watch
 from initaudit.probe.request import TargetError
-from initaudit.probe.watch import Watch
 from initaudit.probe.words import describe
 from initaudit.subjects.builds import BuildFailure
 from initaudit.timeline import Coverage

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from initaudit.probe import Target, TargetError
-from initaudit.probe.arguments import arguments_noted
-from initaudit.probe.inputs import BATCH, inputs_for
+from initaudit.probe.forward.inputs import BATCH, inputs_for
+from initaudit.probe.record.arguments import arguments_noted
 
 
 def given(model: nn.Module) -> list[torch.Tensor]:

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from initaudit.probe import Target
-from initaudit.probe.given import moved
-from initaudit.probe.inputs import BATCH, inputs_for
+from initaudit.probe.forward.given import moved
+from initaudit.probe.forward.inputs import BATCH, inputs_for
 
 DATA = """\
 import torch

@@ -11,7 +11,7 @@ import pytest
 
 from initaudit.finding import Observer, Place
 from initaudit.observation import Headway, Observation, Tell, silent
-from initaudit.probe import launched
+from initaudit.probe.ranks import launched
 from initaudit.probe.request import Target, TargetError
 from initaudit.subjects.builds import BuildFailure
 

@@ -13,7 +13,7 @@ pytest.importorskip("torch", reason="the probe runs with torch")
 import torch
 
 from initaudit.probe import Target, TargetError
-from initaudit.probe.target import Resolved, resolve
+from initaudit.probe.target.resolve import Resolved, resolve
 
 
 class BertConfig:

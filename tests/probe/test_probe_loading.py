@@ -16,7 +16,7 @@ from torch import nn
 
 import initaudit
 from initaudit.engine import Report
-from initaudit.probe.checkpoint import read_state_dict
+from initaudit.probe.replay.checkpoint import read_state_dict
 from initaudit.probe.request import TargetError
 
 

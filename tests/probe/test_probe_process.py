@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from initaudit.probe import Target, TargetError, probe
-from initaudit.probe.child import Child, cause_of_death
+from initaudit.probe.process.child import Child, cause_of_death
 from initaudit.subjects.builds import BuildFailure
 from initaudit.timeline import Coverage
 

@@ -16,7 +16,7 @@ from initaudit.rules import catalogue
 RUN = """
 import importlib.util, json, sys
 import torch.distributed as dist
-import initaudit, initaudit.probe.ranks
+import initaudit, initaudit.probe.ranks.compared
 from initaudit.integrations import before_training
 
 dist.init_process_group("gloo")
@@ -309,7 +309,7 @@ ABSENT = """
 import json, os
 import torch.distributed as dist
 from torch import nn
-import initaudit, initaudit.probe.ranks
+import initaudit, initaudit.probe.ranks.compared
 
 dist.init_process_group("gloo")
 rank, answers = dist.get_rank(), []
@@ -321,14 +321,14 @@ def audit():
 
 
 if rank == 0:
-    initaudit.probe.ranks.TIMEOUT = 2.0
+    initaudit.probe.ranks.compared.TIMEOUT = 2.0
     audit()
 dist.barrier()
-initaudit.probe.ranks.TIMEOUT = 60.0
+initaudit.probe.ranks.compared.TIMEOUT = 60.0
 audit()
 if rank == 1:
     os._exit(0)
-initaudit.probe.ranks.TIMEOUT = 2.0
+initaudit.probe.ranks.compared.TIMEOUT = 2.0
 audit()
 with open("answers.json", "w") as file:
     json.dump(answers, file)

@@ -14,7 +14,7 @@ from torch import nn
 
 import initaudit
 from initaudit.engine import Report
-from initaudit.probe.alike import Twice, difference
+from initaudit.probe.replay.alike import Twice, difference
 
 
 def replayed(make: Any, **more: Any) -> Report:

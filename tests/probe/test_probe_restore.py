@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from initaudit.finding import Place
-from initaudit.probe.poison import Verdict, control_build
-from initaudit.probe.restore import not_restored
-from initaudit.probe.timelines import Timelines
+from initaudit.probe.facts.timelines import Timelines
+from initaudit.probe.record.poison import Verdict, control_build
+from initaudit.probe.replay.restore import not_restored
 
 
 def lost(make: type[nn.Module]) -> dict[str, int]:

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from initaudit.probe.forward import run_forward
-from initaudit.probe.poison import Make, control_build, judge
+from initaudit.probe.facts.timelines import Timelines
+from initaudit.probe.forward.control import run_forward
+from initaudit.probe.record.poison import Make, control_build, judge
 from initaudit.probe.request import Target
-from initaudit.probe.timelines import Timelines
 from initaudit.timeline import Role, Usage
 from tests.probe.conftest import DEFINITION
 

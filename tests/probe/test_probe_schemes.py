@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import init
 from torch.nn.init import orthogonal_, trunc_normal_
 
-from initaudit.probe.draws import transformed
+from initaudit.probe.record.draws import transformed
 from initaudit.schemes import Distribution
 
 Observe = Callable[..., Any]

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from initaudit.probe.seeds import looks_random
+from initaudit.probe.facts.seeds import looks_random
 
 
 @pytest.mark.parametrize("seed", range(20))

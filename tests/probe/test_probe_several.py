@@ -11,7 +11,7 @@ import pytest
 
 from initaudit.finding import Observer
 from initaudit.observation import Headway, Observation, Tell, silent
-from initaudit.probe import several
+from initaudit.probe.process import several
 from initaudit.probe.request import Target, TargetError
 
 
@@ -52,7 +52,7 @@ def test_no_target_is_no_error() -> None:
 
 
 def test_those_at_work_at_a_time_share_the_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("initaudit.probe.memory.available", lambda: 900)
+    monkeypatch.setattr("initaudit.probe.process.memory.available", lambda: 900)
     asked = [*targets("m:a", "m:b"), Target(spec="m:c", memory=7)]
     building = Building()
     assert len(list(several.outcomes(asked, building, 3, None, silent))) == 3
@@ -158,7 +158,7 @@ from pathlib import Path
 import msgspec
 from initaudit.finding import Observer
 from initaudit.observation import Observation
-from initaudit.probe import several
+from initaudit.probe.process import several
 
 file = Path({str(tmp_path / "kept")!r})
 file.write_bytes(msgspec.msgpack.encode(Observation(observer=Observer.PROBE, source="timm:a")))

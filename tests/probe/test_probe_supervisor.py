@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from initaudit.probe import Target, TargetError, probe
-from initaudit.probe.child import name_of_signal
-from initaudit.probe.supervisor import TAIL
+from initaudit.probe.process.child import name_of_signal
+from initaudit.probe.process.supervisor import TAIL
 from initaudit.subjects.builds import BuildFailure
 
 MODELS = """\

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from initaudit.finding import Place
-from initaudit.probe.batches import another_batch
-from initaudit.probe.poison import Make, Verdict, control_build
-from initaudit.probe.symmetry import stuck
-from initaudit.probe.timelines import Timelines
-from initaudit.probe.training import equal_rows, refined
+from initaudit.probe.facts.timelines import Timelines
+from initaudit.probe.record.poison import Make, Verdict, control_build
+from initaudit.probe.training.batches import another_batch
+from initaudit.probe.training.steps import equal_rows, refined
+from initaudit.probe.training.symmetry import stuck
 from initaudit.subjects.weights import EqualUnits, ZeroFactors
 
 HERE = Place("model.py", 1, 1, 1, 2)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from initaudit.cli import main
-from initaudit.probe.libraries import architecture_in
+from initaudit.probe.target.libraries import architecture_in
 
 KNOWN = (
     "bert",

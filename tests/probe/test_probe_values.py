@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from initaudit.probe.values import summarize
+from initaudit.probe.record.values import summarize
 
 
 def test_a_histogram_counts_every_finite_element() -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from initaudit.analyzer.constructor import (
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.programs.constructor import (
     Construction,
     Registered,
     call_entry,
@@ -17,10 +18,9 @@ from initaudit.analyzer.constructor import (
     trial,
     unreadable_base,
 )
-from initaudit.analyzer.module import Module
 from initaudit.analyzer.programs.graph import CONFIGURED, Around, Scope, top_level
-from initaudit.analyzer.project import Defined
-from initaudit.analyzer.snippets import parameters
+from initaudit.analyzer.project.names import Defined
+from initaudit.analyzer.source.snippets import parameters
 from initaudit.analyzer.symbolic.calls import run_hooks, torch_base
 from initaudit.analyzer.symbolic.conditions import (
     FALSE,
@@ -41,7 +41,7 @@ from initaudit.analyzer.symbolic.conditions import (
 from initaudit.analyzer.symbolic.execution import execute
 from initaudit.analyzer.symbolic.frames import Build, Following, Frame
 from initaudit.analyzer.symbolic.interpreter import Interpreter
-from initaudit.analyzer.symbolic.modules import LOADS
+from initaudit.analyzer.symbolic.torch.modules import LOADS
 from initaudit.analyzer.symbolic.values import (
     Choice,
     Class,

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from initaudit.analyzer.matches import groups
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.project import Defined, External, Global, Project
-from initaudit.analyzer.reading import Search, imported_names
-from initaudit.analyzer.snippets import Snippet
+from initaudit.analyzer.file.matches import groups
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.outline import Definition
+from initaudit.analyzer.file.reading import Search, imported_names
+from initaudit.analyzer.file.usage import is_factory
+from initaudit.analyzer.project.names import Defined, External, Global, Project
+from initaudit.analyzer.source.snippets import Snippet
 from initaudit.analyzer.syntax.scopes import scopes_holding
-from initaudit.analyzer.usage import is_factory
 
 MAX_FILES = 40
 MAX_CONTAINERS = 60

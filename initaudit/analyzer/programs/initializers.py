@@ -8,20 +8,20 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from initaudit.analyzer.constructor import Construction, Registered, registered, trial
-from initaudit.analyzer.matches import groups
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.file.matches import groups
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.outline import Definition
+from initaudit.analyzer.file.reading import Search
+from initaudit.analyzer.file.usage import WALKS
+from initaudit.analyzer.programs.constructor import Construction, Registered, registered, trial
 from initaudit.analyzer.programs.follow import Course, Fate, follow
 from initaudit.analyzer.programs.graph import Around, Scope, is_template, modules_naming, namers
 from initaudit.analyzer.programs.lookups import finders
 from initaudit.analyzer.programs.promise import run_on_module
-from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import dotted, has_decorator, nodes, parameters
+from initaudit.analyzer.project.names import Defined, Project
+from initaudit.analyzer.project.writing import functions
+from initaudit.analyzer.source.snippets import dotted, has_decorator, nodes, parameters
 from initaudit.analyzer.symbolic.values import OutOfBudgetError, Storage
-from initaudit.analyzer.usage import WALKS
-from initaudit.analyzer.writing import functions
 
 REACHES = WALKS | {"apply", "state_dict"}
 INITIALIZES = groups("init. normal_( uniform_( zero_( fill_( copy_( .data")

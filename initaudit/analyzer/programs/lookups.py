@@ -7,12 +7,12 @@ import functools
 import os
 from collections.abc import Iterator, Sequence
 
-from initaudit.analyzer.matches import groups
-from initaudit.analyzer.module import Module
+from initaudit.analyzer.file.matches import groups
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.programs.graph import Scope, namers
-from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import root
+from initaudit.analyzer.project.names import Defined, Project
+from initaudit.analyzer.source.snippets import root
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes_holding
 

@@ -7,7 +7,9 @@ import functools
 import re
 from collections.abc import Iterator
 
-from initaudit.analyzer.constructor import Construction, Registered, attempt, registered, trial
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.reading import Search
+from initaudit.analyzer.file.usage import OBJECT, SUPER, is_factory
 from initaudit.analyzer.frameworks import (
     CALLED_BY_FRAMEWORK,
     CONFIGURED_BY,
@@ -15,15 +17,13 @@ from initaudit.analyzer.frameworks import (
     INITIALIZERS,
     KNOWN_BASES,
 )
-from initaudit.analyzer.module import Module
+from initaudit.analyzer.programs.constructor import Construction, Registered, attempt, registered, trial
 from initaudit.analyzer.programs.graph import modules_naming
-from initaudit.analyzer.project import Defined, External, Project
-from initaudit.analyzer.reading import Search
+from initaudit.analyzer.project.names import Defined, External, Project
+from initaudit.analyzer.project.writing import may_load, may_write, names_of
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.syntax.context import own_attribute
 from initaudit.analyzer.syntax.structure import constructed
-from initaudit.analyzer.usage import OBJECT, SUPER, is_factory
-from initaudit.analyzer.writing import may_load, may_write, names_of
 
 ABOUT_INITIALIZATION = re.compile(r"init|reset|weight", re.IGNORECASE)
 READS = re.compile(r"forward$|generate|extract|save|push|export|print|summary|get_|is_|tie_")

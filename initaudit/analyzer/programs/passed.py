@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from initaudit.analyzer.constructor import Construction
-from initaudit.analyzer.module import Module
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.programs.constructor import Construction
 from initaudit.analyzer.programs.graph import modules_naming
-from initaudit.analyzer.project import Defined, External, Global, Project
-from initaudit.analyzer.snippets import FunctionNode, dotted, nodes, parameters
+from initaudit.analyzer.project.names import Defined, External, Global, Project
+from initaudit.analyzer.source.snippets import FunctionNode, dotted, nodes, parameters
 from initaudit.analyzer.syntax.functions import own_nodes
 
 SIZED = frozenset({"Linear", "Embedding", "Conv1d", "Conv2d", "Conv3d", "GRU", "LSTM", "GRUCell", "LSTMCell"})

@@ -10,7 +10,11 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
-from initaudit.analyzer.constructor import (
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.outline import Definition
+from initaudit.analyzer.file.usage import spelled
+from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS, TIES
+from initaudit.analyzer.programs.constructor import (
     Construction,
     Registered,
     call_entry,
@@ -20,19 +24,15 @@ from initaudit.analyzer.constructor import (
     trial,
     unreadable_base,
 )
-from initaudit.analyzer.frameworks import APPLYING_METHODS, INITIALIZERS, TIES
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.programs.graph import Around, around, modules_naming
 from initaudit.analyzer.programs.methods import ABOUT_INITIALIZATION, is_called
-from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.snippets import Snippet, inner_nodes, parameters
+from initaudit.analyzer.project.names import Defined, Project
+from initaudit.analyzer.project.writing import functions
+from initaudit.analyzer.source.snippets import Snippet, inner_nodes, parameters
 from initaudit.analyzer.symbolic.computed_names import REACHED
 from initaudit.analyzer.symbolic.conditions import TRUE
-from initaudit.analyzer.symbolic.modules import LOADED
+from initaudit.analyzer.symbolic.torch.modules import LOADED
 from initaudit.analyzer.symbolic.values import Instance, OutOfBudgetError, Storage, Value
-from initaudit.analyzer.usage import spelled
-from initaudit.analyzer.writing import functions
 
 PROPERTIES = ("device", "dtype", "shape", "size", "requires_grad", "ndim", "numel", "dim")
 NO_MODULE = re.compile(r"\b(?:\w*Tensor|str|int|float|bool|[dD]ict|Path|PathLike|device|dtype|Size|ndarray)\b")

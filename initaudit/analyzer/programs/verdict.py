@@ -10,17 +10,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from initaudit.analyzer.constructor import Construction, Registered, construct, registered, trial, unreadable_base
-from initaudit.analyzer.matches import Words, groups
+from initaudit.analyzer.file.matches import Words, groups
+from initaudit.analyzer.programs.constructor import (
+    Construction,
+    Registered,
+    construct,
+    registered,
+    trial,
+    unreadable_base,
+)
 from initaudit.analyzer.programs.follow import COMPUTED, Course, Fate, follow
 from initaudit.analyzer.programs.graph import Around, Scope, around
 from initaudit.analyzer.programs.initializers import DRAWING, found_by_name, given_away, initialized
 from initaudit.analyzer.programs.methods import ABOUT_INITIALIZATION
 from initaudit.analyzer.programs.promise import promised, surroundings
-from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.interpreter import Interpreter
-from initaudit.analyzer.symbolic.modules import all_modules, members
+from initaudit.analyzer.symbolic.torch.modules import all_modules, members
 from initaudit.analyzer.symbolic.values import Memory, OutOfBudgetError, Storage, Tensor, WriteEvent, leaves
 from initaudit.finding import Place
 from initaudit.sources.files import read_source

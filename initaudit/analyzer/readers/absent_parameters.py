@@ -6,14 +6,14 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.file.usage import OBJECT
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.meaning import Meaning, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.structure import constructed, without
 from initaudit.analyzer.syntax.walks import written
-from initaudit.analyzer.usage import OBJECT
 from initaudit.subjects.initializers import AbsentParameter
 
 LAYERS = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS

@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from initaudit.analyzer.module import Module
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.reading import Search
+from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.programs.graph import Around, Scope
 from initaudit.analyzer.programs.lookups import finds_by_text, importing
 from initaudit.analyzer.programs.verdict import TRAINS
-from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.reading import Search
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.scopes import scopes
-from initaudit.analyzer.usage import usage
 
 MAX_PROGRAMS = 40
 """Files of a project that import something of a package, of which is asked whether they run by themselves."""

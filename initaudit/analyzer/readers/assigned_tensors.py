@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.project.names import Defined, External
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import spelled
+from initaudit.analyzer.source.snippets import spelled
 from initaudit.analyzer.syntax.context import Context, function_context
 from initaudit.analyzer.syntax.expressions import RECURRENT
 from initaudit.analyzer.syntax.functions import own_nodes

@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.constructor import construct, coverage, registered, unreadable_base
+from initaudit.analyzer.programs.constructor import construct, coverage, registered, unreadable_base
 from initaudit.analyzer.programs.methods import forgotten_initializers
-from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import FunctionNode, defaults, dotted, has_decorator, parameters
+from initaudit.analyzer.source.snippets import FunctionNode, defaults, dotted, has_decorator, parameters
 from initaudit.analyzer.syntax.context import Context, function_context, initializes, own_attribute
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.subjects.lost_writes import BareReference

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from initaudit.analyzer.failures import Failure, guarded
-from initaudit.analyzer.matches import Words, groups
+from initaudit.analyzer.file.matches import Words, groups
 from initaudit.analyzer.syntax.context import Class, Context, File
 from initaudit.observation import Undecided
 from initaudit.subjects.base import Fact

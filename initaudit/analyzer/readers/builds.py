@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator, Sequence
 
-from initaudit.analyzer.module import Module
+from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.programs.graph import Scope, around
 from initaudit.analyzer.programs.lookups import importing
-from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.applications import is_alone
-from initaudit.analyzer.snippets import dotted, nodes
+from initaudit.analyzer.source.snippets import dotted, nodes
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.loads import replaces_all
 from initaudit.analyzer.syntax.reached import number

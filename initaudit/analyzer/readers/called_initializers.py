@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import FunctionNode
+from initaudit.analyzer.source.snippets import FunctionNode
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.functions import returns_nothing
 from initaudit.subjects.initializers import CalledInitializer

@@ -10,13 +10,13 @@ import weakref
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.outline import Definition
+from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.frameworks import RESETS
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.outline import Definition
 from initaudit.analyzer.programs.lookups import MAX_FILES, importing
-from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import SnippetError, nodes, parsed, root
+from initaudit.analyzer.project.names import Defined, Project
+from initaudit.analyzer.source.snippets import SnippetError, nodes, parsed, root
 from initaudit.analyzer.syntax.iteration import element_name, iterated, last_name
 from initaudit.analyzer.syntax.scopes import scopes_holding
 

@@ -6,23 +6,23 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 
-from initaudit.analyzer.constructor import Construction, attempt, construct, trial, unreadable_base
+from initaudit.analyzer.file.matches import groups
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.frameworks import INITIALIZERS
-from initaudit.analyzer.matches import groups
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.programs.constructor import Construction, attempt, construct, trial, unreadable_base
 from initaudit.analyzer.programs.follow import run_top_level
 from initaudit.analyzer.programs.graph import is_template
 from initaudit.analyzer.programs.verdict import initialize
-from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import FunctionNode, parameters
-from initaudit.analyzer.symbolic import modules, tensors
+from initaudit.analyzer.source.snippets import FunctionNode, parameters
+from initaudit.analyzer.symbolic import tensors
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.execution import execute
 from initaudit.analyzer.symbolic.frames import Following, Frame
 from initaudit.analyzer.symbolic.interpreter import Interpreter
-from initaudit.analyzer.symbolic.torch import layers
+from initaudit.analyzer.symbolic.torch import layers, modules
 from initaudit.analyzer.symbolic.values import (
     Instance,
     Memory,

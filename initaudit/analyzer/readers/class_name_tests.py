@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.file.outline import Definition
+from initaudit.analyzer.file.usage import usage
+from initaudit.analyzer.project.names import Defined, External
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import Snippet
+from initaudit.analyzer.source.snippets import Snippet
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.walks import applied_names, attributes_written, typed
-from initaudit.analyzer.usage import usage
 from initaudit.subjects.module_tests import ClassNameTest
 
 BARE = {"torch.nn.Module", "torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict", "object"}

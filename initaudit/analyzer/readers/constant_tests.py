@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import alternatives
+from initaudit.analyzer.source.snippets import alternatives
 from initaudit.analyzer.syntax.context import Context, in_order, initializes
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import TENSORS, Names, Step, What

@@ -9,7 +9,7 @@ from dataclasses import replace
 from initaudit.analyzer.programs.graph import Scope
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.moved_parameters import is_trainable
-from initaudit.analyzer.snippets import FunctionNode, begin, dotted, nodes
+from initaudit.analyzer.source.snippets import FunctionNode, begin, dotted, nodes
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.draws import DRAWS
 from initaudit.analyzer.syntax.iteration import last_name

@@ -7,8 +7,9 @@ import builtins
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.outline import Definition
+from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.programs.graph import Scope
 from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.readers.applications import only_shows
@@ -16,7 +17,7 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import is_always_loaded
 from initaudit.analyzer.readers.single_units import has_single_units
 from initaudit.analyzer.readers.weight_uses import Weights
-from initaudit.analyzer.snippets import defaults, dotted, handed_on, nodes, parameters, root, spelled
+from initaudit.analyzer.source.snippets import defaults, dotted, handed_on, nodes, parameters, root, spelled
 from initaudit.analyzer.syntax.context import Class, Context, method, own_attribute
 from initaudit.analyzer.syntax.draws import class_name_of
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
@@ -24,7 +25,6 @@ from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.scopes import scopes, scopes_holding
 from initaudit.analyzer.syntax.structure import constructed
 from initaudit.analyzer.syntax.walks import APPLIED
-from initaudit.analyzer.usage import usage
 from initaudit.subjects.weights import ConstantWeights, WeightUse
 
 FILLS = {"constant_": 1, "fill_": 0, "constant": 1, "zeros_": None, "ones_": None, "zero_": None}

@@ -6,16 +6,16 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from initaudit.analyzer import frameworks
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.outline import Definition
+from initaudit.analyzer.file.usage import Usage, usage
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import FunctionNode, nodes, root
+from initaudit.analyzer.source.snippets import FunctionNode, nodes, root
 from initaudit.analyzer.syntax.context import Context, File, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.syntax.structure import LISTS
-from initaudit.analyzer.usage import Usage, usage
 from initaudit.finding import Observer
 from initaudit.subjects.layers import CopiedLayers
 

@@ -8,16 +8,16 @@ from collections.abc import Iterator
 
 import msgspec
 
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.file.usage import usage
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import is_always_loaded
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, in_order, method, own_attribute
 from initaudit.analyzer.syntax.meaning import Step
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.structure import DERIVES, Attribute, Layer, below, constructed, made
 from initaudit.analyzer.syntax.walks import Walk, applied, loops_over, tested, walked, written
-from initaudit.analyzer.usage import usage
 from initaudit.finding import Observer
 from initaudit.subjects.lost_writes import DerivedWrite
 

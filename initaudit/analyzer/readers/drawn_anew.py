@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined, Global, Project
+from initaudit.analyzer.project.names import Defined, Global, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.overwritten import conditions, own_classes, spares
-from initaudit.analyzer.snippets import dotted, nodes
+from initaudit.analyzer.source.snippets import dotted, nodes
 from initaudit.analyzer.syntax.context import Context, all_blocks, function_context
 from initaudit.analyzer.syntax.draws import DRAWS
 from initaudit.analyzer.syntax.iteration import last_name

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.called_initializers import called_function
-from initaudit.analyzer.snippets import FunctionNode, begin, dotted, parameters, root
+from initaudit.analyzer.source.snippets import FunctionNode, begin, dotted, parameters, root
 from initaudit.analyzer.syntax.context import Context, first_parameter, initializes
 from initaudit.analyzer.syntax.functions import own_nodes, returns_nothing
 from initaudit.analyzer.syntax.meaning import TENSORS

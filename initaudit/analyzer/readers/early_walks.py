@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from initaudit.analyzer.project import External
+from initaudit.analyzer.project.names import External
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, initializes, method, own_attribute, own_attributes
 from initaudit.analyzer.syntax.structure import Attribute, attributes
 from initaudit.analyzer.syntax.walks import Initialized, walked

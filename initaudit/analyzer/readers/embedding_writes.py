@@ -7,18 +7,18 @@ import functools
 import re
 from collections.abc import Iterator, Sequence
 
-from initaudit.analyzer.matches import groups
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.file.matches import groups
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.outline import Definition
+from initaudit.analyzer.file.reading import Search
+from initaudit.analyzer.file.usage import usage
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import FunctionNode, Snippet, defaults, dotted, parameters
+from initaudit.analyzer.source.snippets import FunctionNode, Snippet, defaults, dotted, parameters
 from initaudit.analyzer.syntax.context import File
 from initaudit.analyzer.syntax.draws import DRAWN, DRAWS, Draws, Made, nodes, tensor_of
 from initaudit.analyzer.syntax.scopes import holding, scopes_holding
 from initaudit.analyzer.syntax.structure import constructed
-from initaudit.analyzer.usage import usage
 from initaudit.finding import Observer, Place
 from initaudit.subjects.layers import EmbeddingWrite
 

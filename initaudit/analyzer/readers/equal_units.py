@@ -12,16 +12,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from initaudit.activations import Family, lookup
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.constructor import Construction, Registered, construct, declaring_class, unreadable_base
-from initaudit.analyzer.matches import groups
+from initaudit.analyzer.file.matches import groups
+from initaudit.analyzer.programs.constructor import (
+    Construction,
+    Registered,
+    construct,
+    declaring_class,
+    unreadable_base,
+)
 from initaudit.analyzer.programs.graph import Scope, is_template
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.chains import names_in_sequences, run_of_top_level
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.starts import Start, is_final, start_of
-from initaudit.analyzer.symbolic import modules
 from initaudit.analyzer.symbolic.conditions import TRUE
+from initaudit.analyzer.symbolic.torch import modules
 from initaudit.analyzer.symbolic.values import NONE, Constant, Instance, Memory, Storage, Tensor, Value
 from initaudit.analyzer.syntax.context import Context, File, function_context, own_attribute
 from initaudit.analyzer.syntax.flow import NO_FORWARD, Flow, called

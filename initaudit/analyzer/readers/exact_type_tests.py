@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import alternatives
+from initaudit.analyzer.source.snippets import alternatives
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.walks import attributes_written, typed
 from initaudit.subjects.module_tests import ExactTypeTest

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.project import External, Project
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.project.names import External, Project
 from initaudit.analyzer.readers.applications import is_alone, trains
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.scopes import scopes_holding

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import root
+from initaudit.analyzer.source.snippets import root
 from initaudit.analyzer.syntax.context import Context, first_parameter
 from initaudit.analyzer.syntax.functions import own_nodes
 from initaudit.analyzer.syntax.meaning import bound_in

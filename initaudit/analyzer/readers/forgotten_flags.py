@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.file.usage import OBJECT
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import dotted, nodes, parameters
+from initaudit.analyzer.source.snippets import dotted, nodes, parameters
 from initaudit.analyzer.syntax.context import (
     Context,
     function_context,
@@ -19,7 +20,6 @@ from initaudit.analyzer.syntax.context import (
     own_attribute,
 )
 from initaudit.analyzer.syntax.walks import written
-from initaudit.analyzer.usage import OBJECT
 from initaudit.finding import Place
 from initaudit.subjects.order import ForgottenFlag
 

@@ -6,15 +6,15 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.file.usage import usage
+from initaudit.analyzer.project.names import Defined, External
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.copy_writes import read_outside
 from initaudit.analyzer.readers.tied_draws import tie
-from initaudit.analyzer.snippets import dotted, nodes, parameters
+from initaudit.analyzer.source.snippets import dotted, nodes, parameters
 from initaudit.analyzer.syntax.context import Context, function_context, in_order
 from initaudit.analyzer.syntax.meaning import Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.usage import usage
 from initaudit.subjects.lost_on_meta import GivenMemory
 from initaudit.subjects.weights import TiedDraw
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.programs.graph import Scope
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.applications import is_library, is_of_an_application
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import FunctionNode, defaults, nodes, parameters
+from initaudit.analyzer.source.snippets import FunctionNode, defaults, nodes, parameters
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.subjects.initializers import GlobalSeed, Runs
 

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer.frameworks import MODULE_HELPERS
-from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.project.names import Defined, External
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import alternatives
+from initaudit.analyzer.source.snippets import alternatives
 from initaudit.analyzer.syntax.context import Context, first_parameter, function_context, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.subjects.lost_writes import HelperCall

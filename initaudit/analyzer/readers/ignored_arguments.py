@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from initaudit.analyzer.file.reading import Search
+from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import dotted, parameters
+from initaudit.analyzer.source.snippets import dotted, parameters
 from initaudit.analyzer.syntax.context import Context, first_parameter, in_order, method, own_attribute
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.walks import written
-from initaudit.analyzer.usage import usage
 from initaudit.subjects.calls import IgnoredArgument
 
 ABOUT_VALUES = re.compile(

@@ -7,11 +7,11 @@ import difflib
 from collections.abc import Iterable, Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import External
+from initaudit.analyzer.file.reading import Search
+from initaudit.analyzer.project.names import External
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.deprecated_calls import DEPRECATED
-from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import root
+from initaudit.analyzer.source.snippets import root
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import bound_in

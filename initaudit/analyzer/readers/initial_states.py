@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.exports import only_exports
 from initaudit.analyzer.readers.raw_tensors import raw_allocation
-from initaudit.analyzer.snippets import begin
+from initaudit.analyzer.source.snippets import begin
 from initaudit.analyzer.syntax.context import Context, method, own_attribute
 from initaudit.analyzer.syntax.functions import own_nodes
 from initaudit.analyzer.syntax.meaning import Names

@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.file.usage import usage
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import dotted, nodes
+from initaudit.analyzer.source.snippets import dotted, nodes
 from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter, method, own_attribute
 from initaudit.analyzer.syntax.expressions import RECURRENT
@@ -18,7 +19,6 @@ from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.name_conditions import reaches
 from initaudit.analyzer.syntax.numbers import is_whole_number
 from initaudit.analyzer.syntax.structure import Attribute, Layer, constructed, without
-from initaudit.analyzer.usage import usage
 from initaudit.subjects.initializers import ModuleGiven, VectorGiven
 
 FUNCTIONS = "uniform_( normal_( constant_( ones_( zeros_( eye_( dirac_( sparse_( orthogonal_("

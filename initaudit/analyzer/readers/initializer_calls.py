@@ -7,9 +7,9 @@ import copy
 from collections.abc import Iterable, Iterator, Sequence
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import External
+from initaudit.analyzer.project.names import External
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import FunctionNode, dotted, nodes
+from initaudit.analyzer.source.snippets import FunctionNode, dotted, nodes
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.naming import blocks

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.programs.graph import around
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.applications import is_alone, is_never_built
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import largest_size
-from initaudit.analyzer.snippets import dotted, nodes, parameters, root
+from initaudit.analyzer.source.snippets import dotted, nodes, parameters, root
 from initaudit.analyzer.syntax.callers import is_given_frozen
 from initaudit.analyzer.syntax.context import Context, initializes, own_attributes
 from initaudit.analyzer.syntax.iteration import last_name

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import Snippet, dotted, root
+from initaudit.analyzer.source.snippets import Snippet, dotted, root
 from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter, method, own_attribute, stretches
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What

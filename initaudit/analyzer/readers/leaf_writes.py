@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import begin, defaults, end
+from initaudit.analyzer.source.snippets import begin, defaults, end
 from initaudit.analyzer.syntax.context import Context, method, own_attribute
 from initaudit.analyzer.syntax.meaning import Meaning, Names, What
 from initaudit.analyzer.syntax.meanings import Meanings

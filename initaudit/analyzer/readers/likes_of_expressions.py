@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import defaults, nodes, parameters
+from initaudit.analyzer.source.snippets import defaults, nodes, parameters
 from initaudit.analyzer.syntax.context import Context
 from initaudit.subjects.lost_writes import LikeOfExpression
 

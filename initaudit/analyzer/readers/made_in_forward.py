@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.project.names import Defined, External
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import FunctionNode
+from initaudit.analyzer.source.snippets import FunctionNode
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.structure import all_below
 from initaudit.subjects.registration import MadeInForward

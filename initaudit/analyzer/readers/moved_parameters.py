@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import FunctionNode, begin, dotted, end
+from initaudit.analyzer.source.snippets import FunctionNode, begin, dotted, end
 from initaudit.analyzer.syntax.context import Context, function_context, method, own_attribute, stretches
 from initaudit.analyzer.syntax.functions import own_nodes
 from initaudit.analyzer.syntax.tensor_uses import in_optimizer

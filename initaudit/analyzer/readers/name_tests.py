@@ -12,12 +12,12 @@ import re
 from collections.abc import Iterable, Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined, External, Project
+from initaudit.analyzer.file.usage import OBJECT
+from initaudit.analyzer.project.names import Defined, External, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.structure import ADDS, CONTAINERS, Layer, below, constructed
-from initaudit.analyzer.usage import OBJECT
 from initaudit.finding import Observer
 from initaudit.naming import NAMED, OF_PLAIN, OF_TORCH, initializes, parts_asked_for
 from initaudit.subjects.module_tests import NameTest

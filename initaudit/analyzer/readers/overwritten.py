@@ -6,11 +6,12 @@ import ast
 import re
 from collections.abc import Iterator
 
-from initaudit.analyzer.matches import groups
-from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.file.matches import groups
+from initaudit.analyzer.file.reading import Search
+from initaudit.analyzer.file.usage import Usage, usage
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.reading import Search
-from initaudit.analyzer.snippets import dotted, nodes
+from initaudit.analyzer.source.snippets import dotted, nodes
 from initaudit.analyzer.syntax.context import (
     Context,
     function_context,
@@ -24,7 +25,6 @@ from initaudit.analyzer.syntax.loads import trained_parts
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed
 from initaudit.analyzer.syntax.walks import Walk, applied, walked, writes, written
-from initaudit.analyzer.usage import Usage, usage
 from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
 

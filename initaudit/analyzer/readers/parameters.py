@@ -10,7 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.constructor import (
+from initaudit.analyzer.failures import Failure, guarded
+from initaudit.analyzer.file.matches import Words, groups
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.meta import not_restored, restored, restorer
+from initaudit.analyzer.programs.constructor import (
     Construction,
     Registered,
     construct,
@@ -20,10 +24,6 @@ from initaudit.analyzer.constructor import (
     timeline,
     unreadable_base,
 )
-from initaudit.analyzer.failures import Failure, guarded
-from initaudit.analyzer.matches import Words, groups
-from initaudit.analyzer.meta import not_restored, restored, restorer
-from initaudit.analyzer.module import Module
 from initaudit.analyzer.programs.graph import is_template
 from initaudit.analyzer.programs.methods import (
     called_by_others,
@@ -36,11 +36,11 @@ from initaudit.analyzer.programs.methods import (
 from initaudit.analyzer.programs.passed import passes_integer
 from initaudit.analyzer.programs.promise import combined, surroundings
 from initaudit.analyzer.programs.verdict import Verdict, judge
-from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.applications import is_never_built
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.unread import is_unread_anywhere
-from initaudit.analyzer.snippets import FunctionNode, dotted, nodes
+from initaudit.analyzer.source.snippets import FunctionNode, dotted, nodes
 from initaudit.analyzer.symbolic.conditions import decide
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.syntax.context import File, own_attribute

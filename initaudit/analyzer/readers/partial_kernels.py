@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.syntax.callers import Given, given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter
 from initaudit.analyzer.syntax.structure import Layer, constructed, made

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.exports import only_exports
-from initaudit.analyzer.snippets import FunctionNode, begin
+from initaudit.analyzer.source.snippets import FunctionNode, begin
 from initaudit.analyzer.syntax.context import Class, Context, function_context, own_attribute
 from initaudit.analyzer.syntax.elsewhere import spoken_of_elsewhere
 from initaudit.analyzer.syntax.meaning import bound_in

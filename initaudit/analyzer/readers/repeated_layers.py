@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.programs.lookups import importing
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import largest_given
-from initaudit.analyzer.snippets import nodes, parameters
+from initaudit.analyzer.source.snippets import nodes, parameters
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.meaning import targets
 from initaudit.analyzer.syntax.stateful import is_stateful

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.moved_parameters import is_trainable
-from initaudit.analyzer.snippets import dotted, nodes, spelled
+from initaudit.analyzer.source.snippets import dotted, nodes, spelled
 from initaudit.analyzer.syntax.callers import frozen
 from initaudit.analyzer.syntax.context import (
     COLLECTIONS,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.global_seeds import SEEDS
-from initaudit.analyzer.snippets import begin, end, nodes
+from initaudit.analyzer.source.snippets import begin, end, nodes
 from initaudit.analyzer.syntax.context import Context, function_context, own_attribute
 from initaudit.analyzer.syntax.meaning import targets
 from initaudit.analyzer.syntax.structure import LISTS

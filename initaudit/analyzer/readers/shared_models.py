@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import Snippet, nodes
+from initaudit.analyzer.source.snippets import Snippet, nodes
 from initaudit.analyzer.syntax.context import Context
 from initaudit.finding import Place
 from initaudit.subjects.layers import SharedModel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initaudit.analyzer.constructor import declaring_class
+from initaudit.analyzer.programs.constructor import declaring_class
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.weight_uses import Weights, product_over, shape_of
 from initaudit.analyzer.symbolic.conditions import TRUE

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.source.snippets import nodes
 from initaudit.analyzer.syntax.context import Context, in_order, initializes, own_attribute
 from initaudit.subjects.lost_on_meta import SkippedOnMeta
 

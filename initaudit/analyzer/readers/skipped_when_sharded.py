@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, in_order
 from initaudit.analyzer.syntax.walks import tested, written
 from initaudit.finding import Observer

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import nodes, root
+from initaudit.analyzer.source.snippets import nodes, root
 from initaudit.analyzer.syntax.context import Context, function_context, own_attribute
 from initaudit.analyzer.syntax.flow import NO_FORWARD
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, in_order, method, own_attribute
 from initaudit.analyzer.syntax.structure import Attribute, constructed
 from initaudit.analyzer.syntax.walks import Initialized, Walk, walked, written
-from initaudit.analyzer.usage import usage
 from initaudit.finding import Place
 from initaudit.subjects.weights import TiedDraw
 

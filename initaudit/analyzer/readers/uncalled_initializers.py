@@ -10,12 +10,12 @@ import msgspec
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.frameworks import CALLED_BY_FRAMEWORK, LIGHTNING_HOOKS, LIGHTNING_MODULES, RESETS
 from initaudit.analyzer.programs.verdict import drawn_by_programs
-from initaudit.analyzer.project import Defined, External
+from initaudit.analyzer.project.names import Defined, External
 from initaudit.analyzer.readers.applications import is_program
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import is_always_loaded, is_built
 from initaudit.analyzer.readers.calls import SIBLINGS, Calls, uses_of
-from initaudit.analyzer.snippets import FunctionNode, nodes, root
+from initaudit.analyzer.source.snippets import FunctionNode, nodes, root
 from initaudit.analyzer.syntax.context import Context, first_parameter, initializes
 from initaudit.analyzer.syntax.expressions import COPIES
 from initaudit.analyzer.syntax.iteration import last_name

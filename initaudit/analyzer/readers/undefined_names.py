@@ -9,11 +9,11 @@ import symtable
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from initaudit.analyzer.matches import groups
-from initaudit.analyzer.module import Module
+from initaudit.analyzer.file.matches import groups
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.scopes import Scopes
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.scopes import Scopes
-from initaudit.analyzer.snippets import root
+from initaudit.analyzer.source.snippets import root
 from initaudit.analyzer.syntax.context import Context, File
 from initaudit.analyzer.syntax.iteration import ITERATIONS
 from initaudit.analyzer.syntax.models import MODEL_LIKE

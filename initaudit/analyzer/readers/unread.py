@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 from initaudit.analyzer.programs.lookups import importing
-from initaudit.analyzer.project import Defined, External, Project
-from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.project.names import Defined, External, Project
+from initaudit.analyzer.source.snippets import nodes
 
 ALL = {"parameters", "named_parameters", "_parameters", "state_dict", "__dict__", "vars", "getattr", "functional_call"}
 """Names by which a class takes its parameters without their names."""

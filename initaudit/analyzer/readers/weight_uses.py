@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from initaudit.analyzer.constructor import (
+from initaudit.analyzer.programs.constructor import (
     Construction,
     Registered,
     construct,
@@ -24,7 +24,7 @@ from initaudit.analyzer.programs.promise import surroundings
 from initaudit.analyzer.readers.applications import is_alone, is_never_built
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import largest_given
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.starts import SCHEMES, is_final, start_of
 from initaudit.analyzer.symbolic.values import Constant, Origin, Storage, Symbol, Value
 from initaudit.analyzer.syntax.context import Class

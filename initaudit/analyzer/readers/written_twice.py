@@ -6,13 +6,13 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meaning import Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.walks import written
-from initaudit.analyzer.usage import usage
 from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
 

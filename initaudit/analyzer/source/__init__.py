@@ -1,1 +1,1 @@
-"""Source text to syntax trees, losslessly: libcst reads the text, and a lowering gives the trees that readers know."""
+"""Source text to syntax trees: Python's own, slice by slice, or those that libcst's nodes are lowered to."""

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from initaudit.analyzer.snippets import SnippetError
 from initaudit.analyzer.source import expressions, patterns, statements, strings  # noqa: F401  # they fill the table
 from initaudit.analyzer.source.lowering import Lowering, LoweringError
+from initaudit.analyzer.source.snippets import SnippetError
 from initaudit.sources.newer_python import nests_too_deep
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.symbolic import modules
+from initaudit.analyzer.project.names import Defined, External
 from initaudit.analyzer.symbolic.computed_names import reached
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of
 from initaudit.analyzer.symbolic.run import Run
+from initaudit.analyzer.symbolic.torch import modules
 from initaudit.analyzer.symbolic.values import (
     MAX_TEXT,
     NONE,

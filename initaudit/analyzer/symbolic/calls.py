@@ -18,14 +18,14 @@ from initaudit.analyzer.frameworks import (
     NEUTRAL_CONSTRUCTORS,
     PURE_PACKAGES,
 )
-from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.snippets import FunctionNode, defaults, dotted, has_decorator, spelled
-from initaudit.analyzer.symbolic import builtin_functions, modules, tensors
+from initaudit.analyzer.project.names import Defined, External
+from initaudit.analyzer.source.snippets import FunctionNode, defaults, dotted, has_decorator, spelled
+from initaudit.analyzer.symbolic import builtin_functions, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, all_of, negate
 from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Build, Following, Frame
 from initaudit.analyzer.symbolic.holders import only_reads, written_by_others
 from initaudit.analyzer.symbolic.run import Run
-from initaudit.analyzer.symbolic.torch import factories, layers, overlay
+from initaudit.analyzer.symbolic.torch import factories, layers, modules, overlay
 from initaudit.analyzer.symbolic.values import (
     NONE,
     UNKNOWN,

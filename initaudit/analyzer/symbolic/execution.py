@@ -7,10 +7,11 @@ from collections.abc import Callable
 from collections.abc import Sequence as Statements
 from typing import Any
 
-from initaudit.analyzer.snippets import FunctionNode
-from initaudit.analyzer.symbolic import arithmetic, expressions, modules, tensors
+from initaudit.analyzer.source.snippets import FunctionNode
+from initaudit.analyzer.symbolic import arithmetic, expressions, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
 from initaudit.analyzer.symbolic.run import Run
+from initaudit.analyzer.symbolic.torch import modules
 from initaudit.analyzer.symbolic.values import (
     NONE,
     UNKNOWN,

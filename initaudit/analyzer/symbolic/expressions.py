@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import EllipsisType
 from typing import Any
 
-from initaudit.analyzer.project import External
+from initaudit.analyzer.project.names import External
 from initaudit.analyzer.symbolic import arithmetic, calls, signals, tensors
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
 from initaudit.analyzer.symbolic.run import Run

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.project import Defined
-from initaudit.analyzer.snippets import Snippet
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.project.names import Defined
+from initaudit.analyzer.source.snippets import Snippet
 from initaudit.analyzer.symbolic.conditions import Condition
 from initaudit.analyzer.symbolic.values import Origin, Value
 

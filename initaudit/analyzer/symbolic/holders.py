@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
+from initaudit.analyzer.file.usage import OBJECT
 from initaudit.analyzer.frameworks import KNOWN_BASES
-from initaudit.analyzer.project import Defined, External, Project
-from initaudit.analyzer.snippets import dotted, inner_nodes
+from initaudit.analyzer.project.names import Defined, External, Project
+from initaudit.analyzer.project.writing import REACHES, WRITES, functions
+from initaudit.analyzer.source.snippets import dotted, inner_nodes
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.values import Constant, Instance, Size, Symbol, Tensor, Value, leaves
-from initaudit.analyzer.usage import OBJECT
-from initaudit.analyzer.writing import REACHES, WRITES, functions
 
 
 def only_reads(project: Project, cls: Defined, given: Iterable[Value]) -> bool:

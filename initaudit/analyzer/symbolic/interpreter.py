@@ -6,9 +6,10 @@ import ast
 import functools
 from collections.abc import Sequence as Statements
 
-from initaudit.analyzer.matches import groups
-from initaudit.analyzer.project import Defined
-from initaudit.analyzer.snippets import FunctionNode, defaults, has_decorator
+from initaudit.analyzer.file.matches import groups
+from initaudit.analyzer.file.usage import WALKS
+from initaudit.analyzer.project.names import Defined
+from initaudit.analyzer.source.snippets import FunctionNode, defaults, has_decorator
 from initaudit.analyzer.symbolic import calls, execution, expressions
 from initaudit.analyzer.symbolic.conditions import FALSE, all_of, conjuncts
 from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Frame
@@ -35,7 +36,6 @@ from initaudit.analyzer.symbolic.values import (
     simplify,
     text,
 )
-from initaudit.analyzer.usage import WALKS
 
 REACHES = WALKS | {"apply"}
 MAX_STEPS_OF_A_CALL = 25_000

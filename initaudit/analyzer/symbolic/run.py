@@ -18,9 +18,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from collections.abc import Sequence as Statements
 
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.project import Defined, External, Project, Resolved
-from initaudit.analyzer.project import Global as ModuleGlobal
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.project.names import Defined, External, Project, Resolved
+from initaudit.analyzer.project.names import Global as ModuleGlobal
 from initaudit.analyzer.symbolic.conditions import (
     FALSE,
     TRUE,

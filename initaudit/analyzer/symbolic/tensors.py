@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.symbolic.computed_names import REACHED
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.run import Run

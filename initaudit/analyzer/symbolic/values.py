@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Condition, all_of, decide, negate
 from initaudit.schemes import Distribution
 
 if TYPE_CHECKING:
     import ast
 
-    from initaudit.analyzer.snippets import Snippet
+    from initaudit.analyzer.source.snippets import Snippet
 
 
 MAX_TEXT = 4_096

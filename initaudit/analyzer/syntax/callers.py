@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from initaudit.analyzer.project import Defined
-from initaudit.analyzer.snippets import dotted, handed_on, nodes, spelled
+from initaudit.analyzer.project.names import Defined
+from initaudit.analyzer.source.snippets import dotted, handed_on, nodes, spelled
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meaning import Meaning, targets
 from initaudit.analyzer.syntax.meanings import Meanings

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.project import Defined, External, Project, Resolved
-from initaudit.analyzer.snippets import FunctionNode, Snippet, dotted, parameters
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.outline import Definition
+from initaudit.analyzer.project.names import Defined, External, Project, Resolved
+from initaudit.analyzer.source.snippets import FunctionNode, Snippet, dotted, parameters
 from initaudit.naming import blocks
 
 COLLECTIONS = ast.List | ast.Tuple | ast.Set | ast.Dict | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp

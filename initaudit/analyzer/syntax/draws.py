@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.matches import Words, groups
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.outline import Definition
-from initaudit.analyzer.project import Defined, External, Project
-from initaudit.analyzer.snippets import Snippet, alternatives, dotted, inner_nodes
+from initaudit.analyzer.file.matches import Words, groups
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.outline import Definition
+from initaudit.analyzer.project.names import Defined, External, Project
+from initaudit.analyzer.source.snippets import Snippet, alternatives, dotted, inner_nodes
 from initaudit.analyzer.syntax.context import in_order
 from initaudit.analyzer.syntax.meaning import leaves
 from initaudit.analyzer.syntax.scopes import scopes_holding

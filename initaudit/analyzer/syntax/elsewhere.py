@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.reading import Search
+from initaudit.analyzer.file.reading import Search
+from initaudit.analyzer.project.names import Defined, Project
 
 OF_LAYERS = {"weight", "bias"}
 """Attributes that torch's layers have too: only a file that names the class may mean its own."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.snippets import dotted, spelled
+from initaudit.analyzer.project.names import Defined, External
+from initaudit.analyzer.source.snippets import dotted, spelled
 from initaudit.analyzer.syntax.context import method, own_attribute
 from initaudit.analyzer.syntax.loops import Loops
 from initaudit.analyzer.syntax.meaning import ELEMENTS, ITERATORS, NAMED, TENSORS, Meaning, Names, What

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from initaudit.adapters import ADAPTER, FIRST, LAST, factor
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.project import Defined, External, Project
-from initaudit.analyzer.snippets import Snippet, dotted
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.usage import OBJECT, SUPER
+from initaudit.analyzer.project.names import Defined, External, Project
+from initaudit.analyzer.source.snippets import Snippet, dotted
 from initaudit.analyzer.syntax.context import File
 from initaudit.analyzer.syntax.draws import DRAWS, nodes
-from initaudit.analyzer.usage import OBJECT, SUPER
 
 WORDS = "lora LoRA Lora hada lokr"
 RANDOM_FACTORIES = {"torch.randn", "torch.rand", "torch.randn_like", "torch.rand_like", "torch.normal"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from initaudit.analyzer.project import Defined
-from initaudit.analyzer.snippets import dotted, spelled
+from initaudit.analyzer.project.names import Defined
+from initaudit.analyzer.source.snippets import dotted, spelled
 from initaudit.analyzer.syntax.context import Context, first_parameter, function_context
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.torch_api import INIT

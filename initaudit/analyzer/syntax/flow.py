@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 
-from initaudit.analyzer.snippets import begin, dotted, end
+from initaudit.analyzer.source.snippets import begin, dotted, end
 from initaudit.analyzer.syntax.context import Context
 
 NO_FORWARD = re.compile(r"init|reset|extra_repr|__repr__")

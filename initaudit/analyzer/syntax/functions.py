@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from initaudit.analyzer.snippets import FunctionNode
+from initaudit.analyzer.source.snippets import FunctionNode
 
 
 def own_nodes(function: FunctionNode) -> Iterator[ast.AST]:

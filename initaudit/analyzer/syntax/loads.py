@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from initaudit.analyzer.snippets import dotted, nodes, root
+from initaudit.analyzer.source.snippets import dotted, nodes, root
 from initaudit.analyzer.syntax.context import Context, own_attribute
 
 SIZES = {"in_features", "out_features", "in_channels", "out_channels", "num_embeddings", "num_classes"}

@@ -6,7 +6,7 @@ import ast
 from abc import ABC, abstractmethod
 from dataclasses import replace
 
-from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.source.snippets import nodes
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meaning import ELEMENTS, ITERATORS, NAMED, Meaning, Names, What
 from initaudit.analyzer.syntax.models import is_model

@@ -7,7 +7,7 @@ import enum
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from initaudit.analyzer.snippets import FunctionNode, nodes, parameters
+from initaudit.analyzer.source.snippets import FunctionNode, nodes, parameters
 
 
 class What(enum.Enum):

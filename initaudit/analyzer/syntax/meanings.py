@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from initaudit.analyzer.snippets import FunctionNode, parameters, spelled
+from initaudit.analyzer.source.snippets import FunctionNode, parameters, spelled
 from initaudit.analyzer.syntax.draws import class_name_of, of_class_name
 from initaudit.analyzer.syntax.expressions import Expressions
 from initaudit.analyzer.syntax.meaning import (

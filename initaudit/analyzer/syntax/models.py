@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 
-from initaudit.analyzer.snippets import FunctionNode, alternatives, dotted, nodes
+from initaudit.analyzer.source.snippets import FunctionNode, alternatives, dotted, nodes
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.iteration import last_name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, own_attribute, own_attributes
 from initaudit.analyzer.syntax.structure import Attribute, Layer, constructed
 from initaudit.analyzer.syntax.walks import INSPECTS, Initialized, Walk, is_container, writes

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.snippets import root
+from initaudit.analyzer.project.names import Defined, External
+from initaudit.analyzer.source.snippets import root
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.reached import below, layers_of
 from initaudit.analyzer.syntax.structure import UNKNOWN, Found, Layer

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.snippets import FunctionNode, defaults, nodes, parameters
+from initaudit.analyzer.source.snippets import FunctionNode, defaults, nodes, parameters
 from initaudit.analyzer.syntax.context import Context
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from initaudit.activations import lookup
-from initaudit.analyzer.matches import groups
-from initaudit.analyzer.project import Defined, Project
+from initaudit.analyzer.file.matches import groups
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.syntax.context import Class, Context, function_context, method, own_attribute, own_attributes
 from initaudit.analyzer.syntax.einsums import Einsum, einsum
 from initaudit.analyzer.syntax.flow import NO_FORWARD, called, names_in

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined
-from initaudit.analyzer.snippets import FunctionNode, dotted, handed_on, nodes, parameters
+from initaudit.analyzer.project.names import Defined
+from initaudit.analyzer.source.snippets import FunctionNode, dotted, handed_on, nodes, parameters
 from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, method, stretches
 from initaudit.analyzer.syntax.meaning import ITERATORS, Meaning, Step, What, bound_in

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from initaudit.analyzer.snippets import dotted, nodes
+from initaudit.analyzer.source.snippets import dotted, nodes
 from initaudit.analyzer.torch_api import IN_PLACE_FORMS
 
 ONLY_IN_PLACE = {"copy", "fill", "fill_diagonal", "normal", "uniform", "zero"}

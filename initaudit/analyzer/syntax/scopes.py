@@ -6,9 +6,9 @@ import functools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from initaudit.analyzer.matches import Spread, Words
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.outline import Definition
+from initaudit.analyzer.file.matches import Spread, Words
+from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.outline import Definition
 
 
 class Scope(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.snippets import nodes
+from initaudit.analyzer.project.names import Defined, External
+from initaudit.analyzer.source.snippets import nodes
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.structure import LISTS, returned, without
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from initaudit.analyzer import frameworks, torch_api
-from initaudit.analyzer.project import Defined, External, Project
-from initaudit.analyzer.snippets import FunctionNode, defaults, dotted, parameters
+from initaudit.analyzer.project.names import Defined, External, Project
+from initaudit.analyzer.source.snippets import FunctionNode, defaults, dotted, parameters
 from initaudit.analyzer.syntax.context import Context, function_context, in_order, method, own_attribute
 from initaudit.analyzer.syntax.meaning import bound_in
 

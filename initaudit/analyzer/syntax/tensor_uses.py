@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.snippets import dotted, nodes, parameters, root
+from initaudit.analyzer.source.snippets import dotted, nodes, parameters, root
 from initaudit.analyzer.syntax.context import Context, method, own_attribute
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE
 from initaudit.analyzer.syntax.walks import written

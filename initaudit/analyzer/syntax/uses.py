@@ -1,7 +1,7 @@
 """How the methods of a class use a parameter that construction leaves raw: as a factor, an offset, a weight or a table.
 
-What the probe finds by running (`probe/roles`), as far as source shows it plainly: where one use is not understood,
-nothing is said of any.
+What the probe finds by running (`probe/forward/roles`), as far as source shows it plainly: where one use is not
+understood, nothing is said of any.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from initaudit.activations import Activation, lookup
-from initaudit.analyzer.project import Defined, Project
-from initaudit.analyzer.snippets import parameters
+from initaudit.analyzer.project.names import Defined, Project
+from initaudit.analyzer.source.snippets import parameters
 from initaudit.analyzer.syntax.context import Context, function_context, own_attribute
 from initaudit.analyzer.syntax.einsums import Einsum, einsum
 from initaudit.analyzer.syntax.flow import NO_FORWARD, Flow, names_in

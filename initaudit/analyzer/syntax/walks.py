@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.file.matches import groups
+from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.frameworks import APPLYING_METHODS
-from initaudit.analyzer.matches import groups
-from initaudit.analyzer.module import Module
-from initaudit.analyzer.project import Defined, External
-from initaudit.analyzer.snippets import alternatives, dotted, handed_on
+from initaudit.analyzer.project.names import Defined, External
+from initaudit.analyzer.source.snippets import alternatives, dotted, handed_on
 from initaudit.analyzer.syntax.context import Context, first_parameter, function_context, method, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes_holding

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import External
-from initaudit.analyzer.snippets import dotted
+from initaudit.analyzer.project.names import External
+from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.symbolic import tensors
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.torch import functions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project import Defined
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.symbolic import signals, tensors
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.torch import functions

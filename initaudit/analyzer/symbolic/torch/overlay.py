@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from initaudit.analyzer.symbolic import modules
 from initaudit.analyzer.symbolic.run import Run
-from initaudit.analyzer.symbolic.torch import factories, functions, initializers, layers
+from initaudit.analyzer.symbolic.torch import factories, functions, initializers, layers, modules
 from initaudit.analyzer.symbolic.torch.call import Call, Handler
 from initaudit.analyzer.symbolic.values import NONE, Instance, Origin, Value
 

@@ -1,0 +1,1 @@
+"""Several ranks: how they exchange messages, and how their copies of a model differ."""

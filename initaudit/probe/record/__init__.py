@@ -1,0 +1,1 @@
+"""Record a build: what is allocated, written and registered, and which values depend on the memory."""

@@ -1,0 +1,1 @@
+"""Replay a construction on the meta device, with new memory, and with a state dict."""

@@ -1,0 +1,1 @@
+"""Follow a forward operator by operator, and measure the output of each weight."""

@@ -1,0 +1,1 @@
+"""Targets: the class, factory or library model that is named, and the arguments that build it."""

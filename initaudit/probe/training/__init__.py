@@ -1,0 +1,1 @@
+"""Train for a few steps, to see what stays equal, zero or without a gradient."""
