@@ -186,7 +186,7 @@ HARMLESS_MODULE_METHODS = {
     "register_backward_hook", "_register_load_state_dict_pre_hook", "register_load_state_dict_post_hook",
     "_register_state_dict_hook", "state_dict", "register_state_dict_pre_hook", "register_load_state_dict_pre_hook",
     "_register_load_state_dict_hook", "save_hyperparameters", "__init__", "__post_init__", "share_memory", "compile",
-    "named_buffers", "buffers", "get_submodule", "type", "float_", "__setattr__", "_get_name", "add_hook",
+    "named_buffers", "buffers", "get_submodule", "type", "float_", "_get_name", "add_hook",
     "set_extra_state", "get_extra_state", "forward", "_log_api_usage_once", "to_empty",
 }  # fmt: skip
 

@@ -161,6 +161,18 @@ class UnregisteredAttribute(Rule[PlainAttribute]):
                         x = layer(x)
                     return x
 
+            class Set(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.layers = [nn.Linear(8, 8) for _ in range(n)]
+                    for i, layer in enumerate(self.layers):
+                        self.__setattr__(f"layer{i}", layer)
+
+                def forward(self, x):
+                    for layer in self.layers:
+                        x = layer(x)
+                    return x
+
             class Sequence(nn.Module):
                 def __init__(self):
                     super().__init__()

@@ -77,6 +77,11 @@ def test_a_blank_of_an_exercise_is_a_note(blank: str) -> None:
     assert notebook(IMPORTS, f"{LOOKED_AT}{blank}\n") == [("net.ipynb", "INI001", "note")]
 
 
+@pytest.mark.parametrize("cell", ["def ", "class Net", "for  # all layers"])
+def test_a_cell_that_was_only_begun_is_a_note(cell: str) -> None:
+    assert notebook(IMPORTS, LOOKED_AT, f"{cell}\n") == [("net.ipynb", "INI001", "note")]
+
+
 @pytest.mark.parametrize(
     ("cell", "severity"),
     [
@@ -87,6 +92,9 @@ def test_a_blank_of_an_exercise_is_a_note(blank: str) -> None:
         ("layer = net.", "error"),
         ("net.fc(w).", "error"),
         ("print(net.)", "error"),
+        ("def forward(self, x)", "error"),
+        ("x = 1\ndef ", "error"),
+        ("import torch nn", "error"),
     ],
 )
 def test_a_remark_in_a_cell_of_code_is_a_note(cell: str, severity: str) -> None:

@@ -13,7 +13,7 @@ from initaudit.analyzer.file.usage import WALKS, spelled
 from initaudit.analyzer.frameworks import INITIALIZERS
 
 WRITES = groups("copy initialize _init .data init. ]= _(")
-REACHES = WALKS | {"apply", "getattr", "setattr", "get_parameter"}
+REACHES = WALKS | {"apply", "getattr", "setattr", "get_parameter", "__getattr__", "__setattr__"}
 """What gives parameters without their names."""
 REMEMBERED = 1024
 """Files whose functions are known at once."""

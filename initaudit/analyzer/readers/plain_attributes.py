@@ -19,7 +19,10 @@ ADDS = {"append", "insert", "extend"}
 COUNTS = {"len", "print"}
 PAIRS = {"enumerate", "zip", "reversed"}
 OF_DICTIONARY = {"items", "values", "keys"}
-REGISTERS = {"add_module", "register_module", "setattr", "_modules", "__dict__", "vars", "children", "named_children"}
+REGISTERS = {
+    "add_module", "register_module", "setattr", "__setattr__", "_modules", "__dict__", "vars", "children",
+    "named_children",
+}  # fmt: skip
 HANDS_OUT = {
     "parameters", "named_parameters", "modules", "named_modules", "state_dict", "_apply", "requires_grad",
     "requires_grad_",

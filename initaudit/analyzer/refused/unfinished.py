@@ -31,6 +31,7 @@ _REQUEST = re.compile(
 _PYTHON_2 = ("Missing parentheses in call to", "multiple exception types must be parenthesized")
 _GO_ON = (*".,:;+-*/%@&|^<>=!", "and", "else", "for", "if", "in", "is", "not", "or")
 """What may follow an expression."""
+_BEGINS = ("class", "def", "for", "from", "if", "import", "try", "while", "with")
 _OLD_STRING = re.compile(r"[uU][rR]")
 _OLD_NUMBER = re.compile(r"0\d+")
 
@@ -74,12 +75,13 @@ def _is_export(text: str) -> bool:
 
 
 def _is_cell_of_an_exercise(statements: Sequence[Statement], comments: Sequence[Comment]) -> bool:
-    """Return whether a cell has a blank anywhere: Python may reject only what comes after it."""
+    """Return whether a cell has a blank anywhere, after which Python may reject it, or was left when it was begun."""
     blank = any(
         _has_placeholder(each.tokens) or _lacks_value(each.tokens) or _lacks_attribute(each.tokens)
         for each in statements
     )
-    return blank or any(_YOURS.search(each.text) for each in comments)
+    begun = len(statements) == 1 and _is_begun(statements[0].tokens)
+    return blank or begun or any(_YOURS.search(each.text) for each in comments)
 
 
 def _has_placeholder(held: Sequence[Token]) -> bool:
@@ -135,6 +137,12 @@ def _lacks_attribute(held: Sequence[Token]) -> bool:
     texts = [each.text for each in held]
     names, dots = texts[::2], texts[1::2]
     return texts[-1:] == ["."] and set(dots) == {"."} and all(each.isidentifier() for each in names)
+
+
+def _is_begun(held: Sequence[Token]) -> bool:
+    """Return whether a statement is a keyword that begins one, with at most a name behind it."""
+    texts = [each.text for each in held]
+    return texts[0] in _BEGINS and len(texts) <= 2 and all(each.isidentifier() for each in texts)
 
 
 def _is_request(said: str) -> bool:

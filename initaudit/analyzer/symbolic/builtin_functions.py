@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from initaudit.analyzer.project.names import Defined, External
-from initaudit.analyzer.symbolic.computed_names import reached
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.torch import modules
@@ -178,17 +177,14 @@ def _getattr(run: Run, value: Value, key: Value, default: list[Value]) -> Value:
     name = key.value if isinstance(key, Constant) and isinstance(key.value, str) else text(key)
     if isinstance(value, Tensor) and default and name not in value.attributes:
         return default[0]
-    if isinstance(value, Instance) and not isinstance(key, Constant) and name not in value.attributes:
-        held = [(other, member) for other, _, member in modules.members(run, value)]
-        if run.built is not None and any(member is run.built for _, member in held):
-            return run.built  # what is done to each of them is done to it
-        return reached(run, held, name)
-    if isinstance(value, Instance) and default:
+    if isinstance(value, Instance) and default and (isinstance(key, Constant) or name in value.attributes):
         exists = has_attribute(run, value, name)
         if exists == FALSE:
             return default[0]
         if exists != TRUE:
             return choose(exists, run.attribute(value, name), default[0])
+    if isinstance(value, Instance):
+        return modules.member(run, value, key)
     if isinstance(value, Symbol) and default:
         return Symbol(f"getattr({value.text}, {name})")
     return run.attribute(value, name)

@@ -229,7 +229,24 @@ def set_item(run: Run, holder: Sequence | Instance, index: Index, value: Value) 
         items.append(_conditional(run.condition, value) if index.is_named else value)
 
 
+def member(run: Run, instance: Instance, key: Value) -> Value:
+    """Return the attribute of a module that a value names; any of them, if the name is not known."""
+    name = key.value if isinstance(key, Constant) and isinstance(key.value, str) else text(key)
+    if isinstance(key, Constant) or name in instance.attributes:
+        return run.attribute(instance, name)
+    held = [(other, each) for other, _, each in members(run, instance)]
+    if run.built is not None and any(each is run.built for _, each in held):
+        return run.built  # what is done to each of them is done to it
+    return reached(run, held, name)
+
+
 # Methods of nn.Module
+
+
+def _get_attribute(
+    run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin
+) -> Value:
+    return member(run, instance, args[0]) if args else UNKNOWN
 
 
 def _register(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
@@ -414,6 +431,8 @@ _METHODS = {
     "register_buffer": _register_buffer,
     "add_module": _register,
     "register_module": _register,
+    "__setattr__": _register,
+    "__getattr__": _get_attribute,
     "parameters": _parameters,
     "named_parameters": _named_parameters,
     "get_parameter": _get_parameter,
