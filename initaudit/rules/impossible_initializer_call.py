@@ -12,7 +12,7 @@ from initaudit.subjects.initializers import ImpossibleCall
 class ImpossibleInitializerCall(Rule[ImpossibleCall]):
     """
     ## What it does
-    Reports calls of functions that `torch.nn.init` does not have, and calls of those it has with a number of arguments, a keyword, a `mode` or a `nonlinearity` that they do not accept. So is `nn.Parameter` of a number, a list, or sizes, as in `nn.Parameter(4, 4)`: it takes a tensor.
+    Reports calls of functions that `torch.nn.init` does not have, and calls of those it has with a number of arguments, a keyword, a `mode` or a `nonlinearity` that they do not accept. So are intervals with the upper bound first, as in `uniform_(w, 0.1, -0.1)`, and `nn.Parameter` of a number, a list, sizes or integers, as in `nn.Parameter(4, 4)` and `nn.Parameter(torch.full((n,), 0))`: it takes a tensor of real numbers.
 
     ## Why is this bad?
     The call raises as soon as it runs. In a branch that nobody has taken yet, an option for example, it waits for the first user who does.
@@ -32,7 +32,8 @@ class ImpossibleInitializerCall(Rule[ImpossibleCall]):
     ```
 
     ## Known problems
-    A name, mode or nonlinearity that is computed is not reported. Keywords are those of torch 2.13; an earlier release has no `generator`.
+    A name, mode or nonlinearity that is computed is not reported. The bounds `x` and `-x` are, if `x` is computed or read from an
+    object: it is taken for positive. Keywords are those of torch 2.13; an earlier release has no `generator`.
 
     ## References
     - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
@@ -79,6 +80,7 @@ class ImpossibleInitializerCall(Rule[ImpossibleCall]):
         ),
         Example(
             source="""
+            import torch
             from torch import nn
 
             class Scale(nn.Module):
@@ -86,6 +88,20 @@ class ImpossibleInitializerCall(Rule[ImpossibleCall]):
                     super().__init__()
                     self.factor = nn.Parameter(1.0)
                     self.matrix = nn.Parameter(1, n, n)
+                    self.shift = nn.Parameter(torch.full((n,), 0))
+            """,
+            count=3,
+        ),
+        Example(
+            source="""
+            import math
+            from torch import nn
+
+            def init_weights(m):
+                if isinstance(m, nn.Linear):
+                    bound = 1 / math.sqrt(m.in_features)
+                    nn.init.uniform_(m.weight, bound, -bound)
+                    m.bias.data.uniform_(0.01, -0.01)
             """,
             count=2,
         ),

@@ -1,4 +1,4 @@
-"""Parameters that are made of numbers or of sizes, and not of a tensor."""
+"""Parameters that are made of numbers or of sizes, and not of a tensor, or of integers, which cannot be trained."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.impossible_calls import RAISES
 from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.integers import holds_integers
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.subjects.initializers import ImpossibleCall
@@ -17,7 +18,10 @@ MAKER = "torch.nn.Parameter"
 
 @reads(ImpossibleCall, scope=Context, words="Parameter(")
 def impossible_parameters(context: Context) -> Iterator[ImpossibleCall]:
-    """``nn.Parameter(0.5)`` and ``nn.Parameter(4, 4)``: a tensor is wanted, and then ``requires_grad``."""
+    """``nn.Parameter(0.5)``, ``nn.Parameter(4, 4)`` and ``nn.Parameter(torch.full((n,), 0))``.
+
+    A tensor of real or complex numbers is wanted, and then ``requires_grad``.
+    """
     refused = {id(call): why for call in context.calls() if (why := _refused(context, call))}
     if not refused or any(last_name(call.func) in RAISES for call in context.calls()):
         return
@@ -36,7 +40,13 @@ def _refused(context: Context, call: ast.Call) -> str:
         return f"`nn.Parameter` takes a tensor and `requires_grad`, and is given {len(call.args)} values"
     data = call.args[0] if call.args else next((each.value for each in call.keywords if each.arg == "data"), None)
     kind = _is_no_tensor(data)
-    return f"`nn.Parameter` takes a tensor, and is given {kind}" if kind else ""
+    if kind or data is None:
+        return f"`nn.Parameter` takes a tensor, and is given {kind}" if kind else ""
+    asked = call.args[1] if len(call.args) > 1 else next((e.value for e in call.keywords if e.arg != "data"), None)
+    if not (asked is None or (isinstance(asked, ast.Constant) and asked.value is True)):
+        return ""
+    source = context.snippet.source(data)
+    return f"`{source}` holds integers, which cannot require a gradient" if holds_integers(context, data) else ""
 
 
 def _is_no_tensor(node: ast.expr | None) -> str:
