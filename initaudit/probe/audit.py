@@ -111,7 +111,7 @@ class Audit:
 
     def compare(self) -> None:
         """Build again under the fills, and settle what every parameter's memory holds."""
-        self.verdict = judge(self.make, self.target.seed)
+        self.verdict = judge(self.make, self.target.seed, self.control)
         self.verdict.decisions = [*self.control.watch.decisions, *self.verdict.decisions]
         self.timelines = Timelines(self.control, self.verdict, self.definition, self.target.spec, self.timelines)
         self.starts = (

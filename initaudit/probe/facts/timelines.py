@@ -42,6 +42,10 @@ class Decided(msgspec.Struct, frozen=True):
     shifted: bool = False
 
 
+WHOLE = Decided(Coverage.WRITTEN)
+"""All elements were written, and none depends on what was not."""
+
+
 class Timelines:
     """The parameters and buffers of a control build.
 
@@ -72,7 +76,11 @@ class Timelines:
             else {name: summarize(one) if self.watch.holds(one) else None for name, one in self.tensors.items()}
         )
         self.decided = {name: self._decide(name, tensor) for name, tensor in self.tensors.items()}
-        self.timelines = tuple(self._timeline(name, tensor) for name, tensor in self.tensors.items())
+        known = {} if earlier is None else dict(zip(earlier.decided, earlier.timelines, strict=True))
+        same = {name for name in known if earlier is not None and earlier.decided[name] is self.decided[name] is WHOLE}
+        self.timelines: tuple[ParameterTimeline, ...] = tuple(
+            known[name] if name in same else self._timeline(name, tensor) for name, tensor in self.tensors.items()
+        )
         self.lazy = tuple(
             name for name, tensor in control.model.named_parameters() if torch.nn.parameter.is_lazy(tensor)
         )
@@ -111,7 +119,7 @@ class Timelines:
             return Decided(Coverage.UNKNOWN)
         if count == 0:
             hidden = self.verdict.failure is not None and garbage is not None
-            return Decided(Coverage.UNKNOWN if hidden else Coverage.WRITTEN)
+            return Decided(Coverage.UNKNOWN) if hidden else WHOLE
         if name.rpartition(".")[0] in self.loaded:
             return Decided(Coverage.UNKNOWN)
         if garbage is None and self.watch.failure is not None:
@@ -123,7 +131,7 @@ class Timelines:
 
     def _watched(self, name: str, record: Record | None, tensor: torch.Tensor) -> Decided:
         if record is None or record.garbage is None:
-            return Decided(Coverage.UNKNOWN if self.watch.failure is not None else Coverage.WRITTEN)
+            return Decided(Coverage.UNKNOWN) if self.watch.failure is not None else WHOLE
         seen = not record.writes and not record.lent and record.garbage is record and not self._guessed
         if not seen or name.rpartition(".")[0] in self.loaded:
             return Decided(Coverage.UNKNOWN)

@@ -127,6 +127,8 @@ def _after_training(study: Study, trainee: Trainee, timelines: Timelines) -> Seq
     for _ in range(MOST_STEPS):
         if left and study.open:
             left = STEPS if study.learn(trainee, step=True) else left - 1
+    if not study.open:
+        return ()
     study.learn(trainee)
     held = trainee.held()
     for _ in range(SCALINGS):
