@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 
@@ -34,6 +35,10 @@ class Undecided(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     unseen: tuple[str, ...] = ()
     remedy: str | None = None
+
+
+Engine = Literal["local", "ray"]
+"""What builds models for the probe: processes of this machine, or the tasks of a Ray cluster."""
 
 
 class Headway(msgspec.Struct, frozen=True):

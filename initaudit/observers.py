@@ -14,7 +14,7 @@ import msgspec
 
 from initaudit import discovery
 from initaudit.finding import Change, Observer
-from initaudit.observation import Observation, Question, Tell, silent
+from initaudit.observation import Engine, Observation, Question, Tell, silent
 from initaudit.settings import Model
 
 if TYPE_CHECKING:
@@ -83,15 +83,16 @@ def building(
     changes: Mapping[str, tuple[Change, ...]] | None = None,
     *,
     root: Path | None = None,
-    jobs: int = 1,
+    jobs: int | None = None,
+    engine: Engine = "local",
     kept: Path | None = None,
     tell: Tell = silent,
 ) -> Watch:
     """Return the probe for these models. A target that cannot be imported is an error; the others are still built.
 
     ``changes`` holds changes by target, applied to the built models. Modules are imported from the current folder,
-    then from ``root``. ``jobs`` models are built at a time. Observations of libraries' models are kept in the folder
-    ``kept``, and taken from there instead of building again.
+    then from ``root``. ``jobs`` models are built at a time, by the ``engine``. Observations of libraries' models are
+    kept in the folder ``kept``, and taken from there instead of building again.
     """
 
     def watch(asking: Asking) -> Watched:
@@ -100,7 +101,7 @@ def building(
         asked = asking(Observer.PROBE)
         targets = [_target(model, asked, (changes or {}).get(model.target, ()), root) for model in models]
         try:
-            seen = list(probe_all(targets, jobs=jobs, kept=kept, tell=tell))
+            seen = list(probe_all(targets, jobs=jobs, engine=engine, kept=kept, tell=tell))
         except ProbeUnavailable as error:
             raise UnavailableError(str(error)) from error
         observations = tuple(one for one in seen if isinstance(one, Observation))

@@ -11,7 +11,7 @@ from initaudit import engine, observers, zoo
 from initaudit.analyzer.python_files import Exclusion, PathError, PythonFiles, find_python_files, holds_python
 from initaudit.baseline import DEFAULT_FILENAME, BaselineError, read_baseline
 from initaudit.engine import Report, Task
-from initaudit.observation import Tell, silent
+from initaudit.observation import Engine, Tell, silent
 from initaudit.observers import UnavailableError, Watch
 from initaudit.patterns import PatternError
 from initaudit.repository import Changes, Repositories, RepositoryError, changes_of_text, changes_since
@@ -56,6 +56,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     probe: bool = False  # run the probe, on the configured models when there are no targets
     discover: bool = False  # also probe the module classes of the files that are read
     shard: zoo.Shard = zoo.Shard(1, 1)  # the part of the models to build
+    engine: Engine = "local"  # what builds models
     kept: str | None = None  # folder with observations of earlier runs
     overrides: Overrides = Overrides()
     config: str | None = None
@@ -135,7 +136,8 @@ def prepare(asked: Asked) -> Prepared:
             observers.building(
                 models,
                 root=configuration.root.folder,
-                jobs=(asked.jobs or 1) if not asked.read else 1,
+                jobs=None if asked.read else asked.jobs,
+                engine=asked.engine,
                 kept=None if asked.kept is None else Path(asked.kept),
                 tell=asked.tell,
             ),

@@ -250,7 +250,9 @@ def probe(targets: tuple[str, ...], **flags: Any) -> None:
     argv = click.get_current_context().meta.get(SEPARATOR, ())
     named = (*targets, *(target for zoo in flags["zoo"] for target in zoo))
     models = tuple(Model(target=target, argv=argv, **how) for target in named)
-    asked = _asked(flags, targets=models, probe=True, shard=flags["shard"], kept=flags["resume"])
+    asked = _asked(
+        flags, targets=models, probe=True, shard=flags["shard"], engine=flags["engine"], kept=flags["resume"]
+    )
     output, table, page = _output(flags), flags["table"], flags["html"]
     if not rank_report.reports():
         output, table, page = rank_report.silenced(output), None, None

@@ -208,7 +208,19 @@ zoo_flags = together(
         metavar="I/N",
         help="Build every N-th model only, from the I-th on: one part of a CI matrix or a job array.",
     ),
-    click.option("--jobs", "-j", type=click.IntRange(min=1), help="Number of models to build at a time. Default: 1."),
+    click.option(
+        "--jobs",
+        "-j",
+        type=click.IntRange(min=1),
+        help="Number of models to build at a time. Default: 1, or the processors of the Ray cluster.",
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(("local", "ray")),
+        default="local",
+        show_default=True,
+        help="Build models in processes of this machine, or as tasks of a Ray cluster.",
+    ),
     click.option(
         "--resume",
         type=click.Path(file_okay=False),

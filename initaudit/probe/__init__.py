@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from initaudit.observation import Observation, Question, Tell, silent
-from initaudit.probe.process import several
+from initaudit.observation import Engine, Observation, Question, Tell, silent
+from initaudit.probe.process import on_ray, several
 from initaudit.probe.process.child import Child
 from initaudit.probe.ranks import launched
 from initaudit.probe.request import ProbeUnavailable, Target, TargetError
@@ -30,17 +30,32 @@ def probe(target: Target, tell: Tell = silent) -> Observation:
 
 
 def probe_all(
-    targets: Sequence[Target], *, jobs: int = 1, kept: Path | None = None, tell: Tell = silent
+    targets: Sequence[Target],
+    *,
+    jobs: int | None = None,
+    engine: Engine = "local",
+    kept: Path | None = None,
+    tell: Tell = silent,
 ) -> Iterator[Observation | TargetError]:
     """Build many targets, ``jobs`` at a time, and yield what became of each, in the order given.
 
+    The ``engine`` builds them in processes of this machine, by default one at a time, or as tasks of a Ray cluster, by
+    default as many as it has processors.
+
     Observations of libraries' models are written to the folder ``kept``, and read from there instead of building them
-    again. Raises ProbeUnavailable without torch.
+    again. Raises ProbeUnavailable without torch, or without Ray if that is the engine.
 
     Ranks that torchrun started build every target together, one at a time, and none from ``kept``.
     """
     if launched.launch() is None:
-        return several.outcomes(targets, _probe, jobs, kept, tell)
+        if engine == "local" or not targets:
+            return several.outcomes(targets, _probe, jobs or 1, kept, tell)
+        cluster = on_ray.Cluster()
+        return several.outcomes(
+            targets, cluster.running(_probe), jobs or cluster.slots, kept, tell, share=cluster.share
+        )
+    if engine == "ray":
+        raise ProbeUnavailable("--engine ray builds each model alone, and torchrun builds it on all ranks: choose one")
     _need_torch()
     return several.outcomes(targets, launched.on_all_ranks(_probe), 1, None, tell)
 

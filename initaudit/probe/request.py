@@ -75,16 +75,27 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
             raise TargetError(f"{self.spec}: give a target as package.module:Attr, path/file.py:Attr or hf:NAME")
         return module, attribute
 
+    def encoded(self) -> bytes:
+        """Return the request as another process reads it; raises TargetError for arguments that cannot be passed on."""
+        try:
+            return msgspec.msgpack.encode(self)
+        except OverflowError as error:
+            raise TargetError(f"{self.spec}: an integer in the arguments exceeds 64 bits") from error
+        except (RecursionError, TypeError, UnicodeEncodeError) as error:
+            raise TargetError(f"{self.spec}: the arguments cannot be passed on ({error})") from error
+
 
 class TargetError(Exception):
     """A target that cannot be imported, or that is no model: an error of use."""
 
 
 class ProbeUnavailable(Exception):  # noqa: N818
-    """The probe cannot run here, because torch is not installed."""
+    """The probe cannot run here: by default, because torch is not installed."""
 
-    def __init__(self) -> None:
-        super().__init__("the probe needs torch, which is not installed: pip install 'initaudit[probe]'")
+    def __init__(
+        self, why: str = "the probe needs torch, which is not installed: pip install 'initaudit[probe]'"
+    ) -> None:
+        super().__init__(why)
 
 
 class Stage(enum.Enum):
@@ -113,6 +124,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
+READ_TARGET = msgspec.msgpack.Decoder(Target)
 READ_PROGRESS = msgspec.msgpack.Decoder(Progress)
 READ_ANSWER = msgspec.msgpack.Decoder(Answer)
 READ_OBSERVATION = msgspec.msgpack.Decoder(Observation)

@@ -63,7 +63,7 @@ class Child:
 
     def run(self) -> Observation:
         """Run the worker to its end, whatever that is, and say what was seen."""
-        (self.folder / "request").write_bytes(self.request())
+        (self.folder / "request").write_bytes(self.target.encoded())
         limit = self.target.memory or memory.available()
         code, took = self.wait(limit)
         if (self.folder / "answer").exists():
@@ -75,15 +75,6 @@ class Child:
         if code is None or self.trace().startswith("Timeout ("):
             return self.unfinished("hung", f"did not finish within {self.target.timeout:g} seconds")
         return self.unfinished("died", cause_of_death(code))
-
-    def request(self) -> bytes:
-        """The target as the worker reads it."""
-        try:
-            return msgspec.msgpack.encode(self.target)
-        except OverflowError as error:
-            raise TargetError(f"{self.target.spec}: an integer in the arguments exceeds 64 bits") from error
-        except (RecursionError, TypeError, UnicodeEncodeError) as error:
-            raise TargetError(f"{self.target.spec}: the arguments cannot be passed on ({error})") from error
 
     def wait(self, limit: int | None) -> tuple[int | None, int]:
         """The exit code of the worker, None when it had to be ended from here, and the bytes that it held last."""

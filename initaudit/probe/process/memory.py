@@ -15,6 +15,12 @@ def available() -> int | None:
     return int(psutil.virtual_memory().available * PART)
 
 
+def share(jobs: int) -> int | None:
+    """Bytes that each of several probes may take at a time; None for one alone, which may take what is free then."""
+    free = available() if jobs > 1 else None
+    return None if free is None else free // jobs
+
+
 def resident(pid: int) -> int:
     """Bytes that a process and its children hold; 0 when it is gone."""
     try:

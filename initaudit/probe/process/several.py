@@ -24,14 +24,20 @@ Probe = Callable[[Target, Tell], tuple[Observation, bool]]
 Outcome = Observation | TargetError
 
 
-def outcomes(targets: Sequence[Target], probe: Probe, jobs: int, kept: Path | None, tell: Tell) -> Iterator[Outcome]:
+def outcomes(
+    targets: Sequence[Target],
+    probe: Probe,
+    jobs: int,
+    kept: Path | None,
+    tell: Tell,
+    share: Callable[[int], int | None] = memory.share,
+) -> Iterator[Outcome]:
     """Yield what became of each target, in the order given, however many are built at a time.
 
-    Those that are built at a time share the memory that is free before the first one.
+    ``share`` says how many bytes each may take, of so many at a time, if the target does not say.
     """
     jobs = min(jobs, len(targets))
-    free = memory.available() if jobs > 1 else None
-    several = _Several(probe, len(targets), kept, free // jobs if free is not None else None, tell)
+    several = _Several(probe, len(targets), kept, share(jobs), tell)
     if jobs <= 1:
         yield from map(several.outcome, targets)
         return
@@ -95,14 +101,20 @@ def file_for(target: Target, folder: Path) -> Path | None:
     library, _, name = target.spec.partition(":")
     if library not in LIBRARIES or target.input_data or target.reinit or target.state_dict:
         return None
-    releases = []
-    for package in (LIBRARIES[library], "torch"):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            releases.append(importlib.metadata.version(package))
     asked = msgspec.structs.replace(target, timeout=0.0, root=None)
-    key = msgspec.json.encode((asked, releases, own_digest()), order="deterministic")
+    key = msgspec.json.encode((asked, releases(target)), order="deterministic")
     plain = "".join(one if one.isalnum() or one in "-_." else "_" for one in name)
     return folder / f"{library}-{plain}-{hashlib.sha256(key).hexdigest()[:16]}.msgpack"
+
+
+def releases(target: Target) -> dict[str, str]:
+    """Return the installed releases on which an observation of a target depends; of initaudit itself, a digest."""
+    library = LIBRARIES.get(target.spec.partition(":")[0])
+    found = {"initaudit": own_digest()}
+    for package in filter(None, (library, "torch")):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
 
 
 def _read(file: Path | None) -> Observation | None:

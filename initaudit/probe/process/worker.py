@@ -15,7 +15,7 @@ from initaudit.observation import Observation
 from initaudit.probe.announce import announce, into
 from initaudit.probe.blame import failure_of_ours, is_ours
 from initaudit.probe.record.plain import plain_value
-from initaudit.probe.request import Answer, Progress, Stage, Target, TargetError
+from initaudit.probe.request import READ_TARGET, Answer, Progress, Stage, Target, TargetError
 from initaudit.probe.words import describe, escaped
 
 BITS = 64
@@ -26,7 +26,7 @@ def main(where: str) -> None:
     """Answer the request in a folder."""
     folder = Path(where)
     into(folder)
-    target = msgspec.msgpack.decode((folder / "request").read_bytes(), type=Target)
+    target = READ_TARGET.decode((folder / "request").read_bytes())
     trace = (folder / "trace").open("w")
     faulthandler.enable(trace)
     # A thread of faulthandler's own, which needs no lock of the interpreter: the main one may be stuck anywhere.
