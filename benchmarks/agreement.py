@@ -68,7 +68,7 @@ def built(name: str) -> list[dict[str, Any]]:
 
     from initaudit.finding import Place
     from initaudit.probe import Target
-    from initaudit.probe.audit import Audit
+    from initaudit.probe.audit.audit import Audit
     from initaudit.probe.record.poison import control_build
 
     target, make = Target(spec=f"small.py:{name}"), factory(name)

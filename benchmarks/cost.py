@@ -28,7 +28,7 @@ from small import quiet
 from initaudit.finding import Place
 from initaudit.observation import Question
 from initaudit.probe import Target
-from initaudit.probe.audit import Audit
+from initaudit.probe.audit.audit import Audit
 from initaudit.probe.record.poison import control_build, seed_everything
 from initaudit.probe.record.watch import tensors_in
 from initaudit.probe.signal.propagate import plain_outputs

@@ -54,7 +54,7 @@ def replayed(name: str) -> list[list[str]]:
     from initaudit.engine import judge
     from initaudit.finding import Place
     from initaudit.probe import Target
-    from initaudit.probe.audit import Audit
+    from initaudit.probe.audit.audit import Audit
     from initaudit.probe.record.poison import control_build
     from initaudit.probe.request import TargetError
     from initaudit.probe.target.resolve import Resolved

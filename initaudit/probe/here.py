@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from initaudit.observation import Observation, Question
-from initaudit.probe.audit import audit
+from initaudit.probe.audit.stages import audit
 from initaudit.probe.forward.given import as_inputs, check
 from initaudit.probe.record.declarations import users_class, wrapped
 from initaudit.probe.request import Target, TargetError

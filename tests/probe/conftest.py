@@ -14,7 +14,7 @@ from initaudit.engine import judge
 from initaudit.finding import Finding, Place
 from initaudit.observation import Observation
 from initaudit.probe import Target
-from initaudit.probe.audit import Audit
+from initaudit.probe.audit.audit import Audit
 from initaudit.probe.record.poison import control_build
 from initaudit.probe.target.resolve import Resolved
 from initaudit.rules import catalogue

@@ -17,7 +17,8 @@ from torch.nn.init import orthogonal_
 from initaudit.finding import Place
 from initaudit.observation import Observation
 from initaudit.probe import Target, probe
-from initaudit.probe.audit import Audit, audit_abstractly
+from initaudit.probe.audit.audit import Audit
+from initaudit.probe.audit.stages import audit_abstractly
 from initaudit.probe.record import abstract
 from initaudit.probe.record.poison import control_build
 from initaudit.probe.target.resolve import Resolved
@@ -239,7 +240,7 @@ def test_a_lazy_layer_is_undecided_and_no_bug() -> None:
 
 
 def test_what_the_allocator_refuses_is_watched_without_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from initaudit.probe.audit import refused_memory
+    from initaudit.probe.audit.stages import refused_memory
 
     assert refused_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"))
     assert refused_memory(MemoryError()) and not refused_memory(RuntimeError("shapes do not fit"))

@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from initaudit.finding import Change, Severity
-from initaudit.probe.audit import Audit
+from initaudit.probe.audit.audit import Audit
 from initaudit.probe.record.poison import control_build
 from initaudit.probe.request import Target
 from initaudit.probe.target.resolve import Resolved

@@ -45,7 +45,7 @@ def main(where: str) -> None:
 
 def observe(target: Target, folder: Path) -> Observation:
     """Import, build and audit, saying before each stage what is about to happen."""
-    from initaudit.probe.audit import audit, not_built
+    from initaudit.probe.audit.stages import audit, not_built
     from initaudit.probe.forward.given import check
     from initaudit.probe.ranks.launched import group_shared, join
     from initaudit.probe.target.resolve import import_roots, resolve

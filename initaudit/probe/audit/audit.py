@@ -1,11 +1,10 @@
-"""Audit a model: record its build, compare several builds, run a forward, and return an observation."""
+"""One audit: the control build, what the fills and the forward showed, and all of it as an observation."""
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 import torch
@@ -20,72 +19,49 @@ from initaudit.probe.facts.nested import nested_missed
 from initaudit.probe.facts.order import early_walks, overwritten
 from initaudit.probe.facts.seeds import ignoring_seed
 from initaudit.probe.facts.starts import starts, trained
-from initaudit.probe.facts.timelines import Timelines, without_memory
+from initaudit.probe.facts.timelines import Timelines
 from initaudit.probe.forward.control import GIVE, Forward, run_forward
 from initaudit.probe.forward.inputs import inputs_for
 from initaudit.probe.forward.neutral import zeroed, zeroed_memory
 from initaudit.probe.ranks.compared import (
-    TIMEOUT,
     Parts,
-    built_together,
     held_here,
-    is_spread,
     rank,
-    several,
-    together,
     unwritten_shards,
-    values_of,
 )
-from initaudit.probe.record.abstract import Abstract, abstract_build, raises_anyway
-from initaudit.probe.record.declarations import declarations, wrapped
 from initaudit.probe.record.fills import Content, filling
 from initaudit.probe.record.lines import place_of_error
 from initaudit.probe.record.poison import (
     BuildError,
     Built,
     Make,
-    Tensors,
     Verdict,
     build,
-    control_build,
     judge,
     tensors_of,
 )
-from initaudit.probe.record.readable import is_distributed, is_imagined, shape_of
-from initaudit.probe.record.watch import Watch
 from initaudit.probe.replay.compared import Replay, Replayed
 from initaudit.probe.replay.restore import not_restored
-from initaudit.probe.request import Stage, Target, TargetError
+from initaudit.probe.request import Target, TargetError
 from initaudit.probe.target.module_classes import held_classes
-from initaudit.probe.target.resolve import Resolved
 from initaudit.probe.training.steps import UntrainableError
 from initaudit.probe.training.symmetry import stuck
 from initaudit.probe.unseen import (
     COMPARED,
-    COVERAGE,
     FORWARD,
     LOADED,
     OF_ABSTRACT,
-    OF_INSTANCE,
-    OF_RUN_INSTANCE,
     RESTORED,
     SIGNAL,
     TRAINING,
 )  # fmt: skip
 from initaudit.probe.words import describe, few
 from initaudit.subjects.base import Fact
-from initaudit.subjects.builds import BuildFailure, SeedIgnored
+from initaudit.subjects.builds import SeedIgnored
 from initaudit.subjects.lost_on_meta import NotRestored
 from initaudit.subjects.weights import EqualUnits, ZeroFactors
-from initaudit.timeline import Allocation, Coverage, Kind, ParameterTimeline, SignalProfile
+from initaudit.timeline import Coverage, Kind, ParameterTimeline, SignalProfile
 
-INSTANCE = (
-    "the instance already exists, so only its values are audited; pass its class or a factory to audit its construction"
-)
-NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory")
-"""How the allocators of torch say that they refuse."""
-MATERIALIZE = "audit it after `to_empty` and the initialization"
-ALL_META = f"not judged: every parameter and buffer is on meta, without values; {MATERIALIZE}"
 ABSTRACT = "it was built without memory, and has no values"
 
 
@@ -298,173 +274,9 @@ class Audit:
                 )
 
 
-def audit(target: Target, resolved: Resolved, about_to: Callable[[Stage, Observation | None], None]) -> Observation:
-    """Build and audit a model, saying before each stage what is about to happen and what is known so far."""
-    place = resolved.place()
-    about_to(Stage.BUILDING, None)
-    if resolved.is_instance:
-        return audit_instance(target, resolved.attribute, place)
-    if target.abstract == "always":
-        return audit_abstractly(target, resolved, place)
-    try:
-        control = control_build(resolved.build, target.seed)
-    except TargetError:
-        raise
-    except (Exception, SystemExit) as error:  # whatever a constructor raises
-        if target.abstract == "auto" and refused_memory(error):
-            return audit_abstractly(target, resolved, place)
-        return not_built(resolved, place, error)
-    spread = several() and (bool(target.turn) or is_spread(control.model))  # a forward may gather what is sharded
-    running = Audit(target, resolved.build, place, control)
-    about_to(Stage.COMPARING, running.observation())
-    running.compare()
-    held = held_here(control.model, running.timelines.timelines) if spread else {}  # before a forward changes buffers
-    running.reseed()
-    about_to(Stage.RESTORING, running.observation())
-    if target.replays:
-        running.replay(Resolved(msgspec.structs.replace(target, device="meta"), resolved.attribute).build)
-    else:
-        running.restore()
-    about_to(Stage.RUNNING, running.observation())
-    running.follow()
-    about_to(Stage.TRAINING, running.observation())
-    running.train()
-    seen = running.observation()
-    if not spread:
-        return seen
-    return built_together(seen, held, running.seeded_apart, target.timeout if target.turn else TIMEOUT)
-
-
 def _is_failure(error: BaseException) -> bool:
     """Whether an error is one of this tool's own; that a model cannot be trained is none."""
     return is_ours(error) and not isinstance(error, UntrainableError)
-
-
-def refused_memory(error: BaseException) -> bool:
-    """Whether there was no memory for what a constructor asked for."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    said = str(error).lower()
-    return isinstance(error, RuntimeError) and any(words in said for words in NO_MEMORY)
-
-
-def audit_abstractly(target: Target, resolved: Resolved, place: Place) -> Observation:
-    """Watch a construction without memory: what is written is seen, and no value, build or forward is compared."""
-    try:
-        built = abstract_build(resolved.build, target.seed)
-    except BuildError as failure:
-        if raises_anyway(resolved.build, failure.error):
-            return not_built(resolved, place, failure.error)
-        said = (
-            failure_of_ours(failure.error)
-            if is_ours(failure.error)
-            else f"it cannot be built without memory: the constructor raised {describe(failure.error)}"
-        )
-        return Observation(observer=Observer.PROBE, source=target.spec, error=said)
-    running = Audit(target, resolved.build, place, built)
-    running.forward = Forward(skipped=ABSTRACT)
-    seen = running.observation()
-    guesses = [one for one in built.watch.guesses if one is not None] if isinstance(built.watch, Abstract) else []
-    doubts = tuple(
-        Undecided(
-            place=at,
-            subject=target.spec,
-            reason="construction needs a value here that does not exist without memory",
-            unseen=(COVERAGE,),
-        )
-        for at in dict.fromkeys(one.place for one in guesses)
-    )
-    return msgspec.structs.replace(seen, undecided=(*seen.undecided, *doubts))
-
-
-def not_built(resolved: Resolved, place: Place, error: BaseException) -> Observation:
-    """A model whose constructor raised: at the line that did, or else where it is defined."""
-    if is_ours(error):
-        return Observation(observer=Observer.PROBE, source=resolved.target.spec, error=failure_of_ours(error))
-    failure = BuildFailure(
-        place=place_of_error(error) or place,
-        target=resolved.target.spec,
-        how="raised",
-        detail=describe(error),
-        missing=resolved.missing() if isinstance(error, TypeError) else (),
-    )
-    return Observation(observer=Observer.PROBE, source=resolved.target.spec, facts=(failure,))
-
-
-def audit_instance(target: Target, model: torch.nn.Module, definition: Place) -> Observation:
-    """Audit an instance that already exists: only its values can be checked.
-
-    Where several ranks hold it, each has to ask, and all get the same answer.
-    """
-    declared, tensors = declarations(model, None), tensors_of(model)
-    seen = Observation(
-        observer=Observer.PROBE,
-        source=target.spec,
-        parameters=tuple(
-            ParameterTimeline(
-                observer=Observer.PROBE,
-                model=declared[name].model,
-                name=declared[name].name,
-                kind=declared[name].kind,
-                coverage=Coverage.UNKNOWN,
-                allocation=Allocation(place=definition, call=target.spec, raw=False, shape=shape_of(tensor)),
-                path=name,
-                trainable=tensor.requires_grad,
-                values=values_of(tensor),
-            )
-            for name, tensor in tensors.items()
-        ),
-        undecided=(
-            Undecided(place=definition, subject=target.spec, reason=INSTANCE, unseen=OF_INSTANCE),
-            *_valueless(target, tensors, definition),
-        ),
-        environment=environment(target, model),
-        error=ALL_META if tensors and all(map(is_imagined, tensors.values())) else None,
-    )
-    if target.gives_inputs and seen.error is None:
-        seen = _with_forward(seen, target, model, definition)
-    return together(seen, model) if several() else seen
-
-
-def _with_forward(seen: Observation, target: Target, model: torch.nn.Module, definition: Place) -> Observation:
-    """An instance with what a forward shows of copies of it; the instance itself is left alone."""
-    inner = wrapped(model)
-
-    def copied() -> torch.nn.Module:
-        return copy.deepcopy(inner)
-
-    if is_spread(inner):
-        return _not_run(seen, target, "no forward was run: it needs other ranks")
-    try:
-        control = Built(copied(), Watch())
-    except Exception as error:  # whatever copying raises
-        return _not_run(seen, target, f"no forward was run: copying it raised {describe(error)}")
-    running = Audit(msgspec.structs.replace(target, seeds=1), copied, definition, control)
-    running.follow()
-    running.train()
-    one = running.observation()
-    instance = msgspec.structs.replace(seen.undecided[0], unseen=OF_RUN_INSTANCE)
-    undecided = (instance, *seen.undecided[1:], *one.undecided)
-    return msgspec.structs.replace(one, parameters=seen.parameters, undecided=undecided)
-
-
-def _not_run(seen: Observation, target: Target, reason: str) -> Observation:
-    """An instance of which no copy could be run, and why."""
-    doubt = Undecided(place=seen.undecided[0].place, subject=target.spec, reason=reason, unseen=FORWARD)
-    return msgspec.structs.replace(seen, undecided=(*seen.undecided, doubt))
-
-
-def _valueless(target: Target, tensors: Tensors, definition: Place) -> Iterator[Undecided]:
-    """What was not judged of an instance: what is on meta, and each tensor that is elsewhere or cannot be read."""
-    meta = [name for name, tensor in tensors.items() if is_imagined(tensor)]
-    unseen = (ParameterTimeline.__name__,)
-    if meta and len(meta) < len(tensors):
-        subject, reason = f"{target.spec}: {few(meta)}", "not judged: on meta, without values"
-        yield Undecided(place=definition, subject=subject, reason=reason, unseen=unseen, remedy=MATERIALIZE)
-    for name, tensor in tensors.items():
-        if not is_imagined(tensor) and values_of(tensor) is None:
-            reason = "not judged: other ranks hold parts of it" if is_distributed(tensor) else without_memory(tensor)
-            yield Undecided(place=definition, subject=f"{target.spec}: {name}", reason=reason, unseen=unseen)
 
 
 def environment(target: Target, model: torch.nn.Module) -> Environment:
