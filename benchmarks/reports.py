@@ -29,10 +29,13 @@ class Report(NamedTuple):
         return self.path == path and (named or self.line == line)
 
 
-def reported(root: Path, *paths: str, select: str = RAW_MEMORY, minimum: str = "note", jobs: int = 0) -> set[Report]:
-    """What is reported in some files of a folder, or in all of it, from this severity on; preview rules too."""
+def reported(
+    root: Path, *paths: str, select: str = RAW_MEMORY, minimum: str = "note", jobs: int = 0, preview: bool = True
+) -> set[Report]:
+    """What is reported in some files of a folder, or in all of it, from this severity on."""
     command = [sys.executable, "-m", "initaudit", "check", *paths, "--isolated", "--exit-zero", "--no-cache", "--quiet"]
-    command += ["--no-site-packages", "--preview", "--select", select, "--output-format", "json"]
+    command += ["--no-site-packages", "--select", select, "--output-format", "json"]
+    command += ["--preview"] if preview else []
     command += ["--jobs", str(jobs)] if jobs else []
     run = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
     return {
