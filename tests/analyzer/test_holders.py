@@ -179,3 +179,49 @@ def test_the_order_of_parameters_changes_no_verdict(
     assert found[0]["a"] == ("partial", "`First` initializes it, `Other` does not")
     assert found[0]["b"] == ("partial", "`Second` initializes it, `Other` does not")
     assert all(each == found[0] for each in found)
+
+
+STACK = """
+from cells import Cell, Other
+
+class Stack(nn.Module):
+    def __init__(self, kind, count=2):
+        super().__init__()
+        self.count = count
+        for i in range(count):
+            setattr(self, f"cell_{i}", kind())
+        for i in range(count):
+            getattr(self, f"cell_{i}").reset_parameters()
+
+    def forward(self, x):
+        for i in range(self.count):
+            cell = getattr(self, f"cell_{i}")
+            x = cell(x, None) if isinstance(cell, Cell) else cell(x)
+        return x
+"""
+CELLS = """
+class Cell(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(3, 3))
+
+    def reset_parameters(self):
+        nn.init.eye_(self.weight)
+
+    def forward(self, x, state):
+        return x @ self.weight
+
+class Other(nn.Linear):
+    def __init__(self):
+        super().__init__(3, 3)
+"""
+
+
+def test_a_model_that_is_given_another_class_of_layers_does_not_hold_this_one(
+    unwritten: Callable[..., set[str]],
+) -> None:
+    train = (
+        "from cells import Cell, Other\nfrom stack import Stack\nif len(sys.argv) > 1:\n    net = Stack(kind=Cell)\n"
+    )
+    train += "else:\n    net = Stack(kind=Other)\nnet(torch.ones(2, 3)).sum().backward()\n"
+    assert not unwritten(cells=CELLS, stack=STACK, train=f"import sys\n{train}")

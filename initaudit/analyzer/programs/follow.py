@@ -232,6 +232,7 @@ def _run_class(construction: Construction, following: Following, cls: Defined) -
         params = [param.arg for param in parameters(found[1])] if found is not None else []
         following.given = frozenset(params if is_module else params[1:])
         before = [(len(storage.writes), storage.escaped) for storage in run.storages]
+        run.trained = FALSE  # nobody knows in which order others call the methods
         call_entry(run, instance, method, {})
         if name != "__init__" and trains:
             _forget_loads(run, before)

@@ -10,10 +10,14 @@ from initaudit.analyzer.programs.constructor import Construction
 from initaudit.analyzer.programs.graph import modules_naming
 from initaudit.analyzer.project.names import Defined, External, Global, Project
 from initaudit.analyzer.source.snippets import FunctionNode, dotted, nodes, parameters
+from initaudit.analyzer.syntax.context import own_attribute
 from initaudit.analyzer.syntax.functions import own_nodes
 
 SIZED = frozenset({"Linear", "Embedding", "Conv1d", "Conv2d", "Conv3d", "GRU", "LSTM", "GRUCell", "LSTMCell"})
 """Layers of torch whose first two arguments are integers."""
+
+SHAPED = frozenset({"view", "reshape", "expand", "repeat", "unflatten", "new_zeros", "new_ones", "new_empty"})
+"""Methods of a tensor that take the sizes of a shape, one after another."""
 
 
 def passes_integer(construction: Construction, name: str) -> bool:
@@ -28,6 +32,30 @@ def passes_integer(construction: Construction, name: str) -> bool:
             starred = any(isinstance(argument, ast.Starred) for argument in call.args[: position + 1])
             if passed and not starred and _is_integer(project, module, passed[0], sizes):
                 return True
+    return False
+
+
+def keeps_size(construction: Construction, name: str) -> bool:
+    """Whether the class keeps a parameter of its constructor, and some method uses it among the sizes of a shape."""
+    project, cls = construction.run.project, construction.cls
+    methods = [found[1] for each in project.methods(cls) if (found := each.module.function(each.definition))]
+    kept = {target for method in methods if method.name == "__init__" for target in _keeping(method, name)}
+    return any(_is_size(node, attribute) for attribute in kept for method in methods for node in nodes(method))
+
+
+def _keeping(constructor: FunctionNode, name: str) -> Iterator[str]:
+    """The attributes of the object that are a parameter of its constructor."""
+    for statement in constructor.body:
+        match statement:
+            case ast.Assign(targets=[target], value=ast.Name(id=given)) if given == name:
+                yield from [kept] if (kept := own_attribute(target)) is not None else []
+
+
+def _is_size(node: ast.AST, attribute: str) -> bool:
+    """Whether a node is a call that takes an attribute of the object as one of several sizes of a shape."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr=called), args=[*sizes]) if called in SHAPED and len(sizes) > 1:
+            return any(own_attribute(each) == attribute for each in sizes)
     return False
 
 

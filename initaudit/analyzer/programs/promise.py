@@ -24,11 +24,11 @@ from initaudit.analyzer.programs.constructor import (
     trial,
     unreadable_base,
 )
-from initaudit.analyzer.programs.graph import Around, around, modules_naming
+from initaudit.analyzer.programs.graph import Around, Scope, around, modules_naming
 from initaudit.analyzer.programs.methods import ABOUT_INITIALIZATION, is_called
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.project.writing import functions
-from initaudit.analyzer.source.snippets import Snippet, inner_nodes, parameters
+from initaudit.analyzer.source.snippets import Snippet, dotted, inner_nodes, parameters
 from initaudit.analyzer.symbolic.computed_names import REACHED
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.torch.modules import LOADED
@@ -126,13 +126,18 @@ def _written_in(
 ) -> str | None:
     """Who in some files writes the parameter."""
     before = len(found.storage.writes)
+    own = Scope(construction.cls.module, None)
     for module in dict.fromkeys(modules):
+        if Scope(module, None).is_test and not own.is_test:
+            continue  # what a test does to a model says nothing of others
         for function in candidates(construction, module, found.attribute):
             owner = function.definition.owner
             name = function.definition.name
             if owner is None or (name == "__init__" and not uncalled):
                 continue
             if not uncalled and not is_called(construction.run.project, Defined(function.module, owner), name):
+                continue
+            if not uncalled and not ABOUT_INITIALIZATION.search(name) and _copies_back(function):
                 continue
             if _is_about_initialization(function):
                 run_on_module(construction, function, holding)
@@ -162,6 +167,21 @@ def _is_about_initialization(function: Defined) -> bool:
     called = function.definition.name
     known = called == "__init__" or "forward" in called or not ABOUT_INITIALIZATION.search(called)
     return not known or function.module.function(function.definition) is None
+
+
+def _copies_back(function: Defined) -> bool:
+    """Whether a method copies tensors that it is given, or that its object keeps, into all parameters of the object.
+
+    Such are averages and earlier values, of which the code that calls it shows where they come from.
+    """
+    found = function.module.function(function.definition)
+    for node in found[0].nodes if found is not None else ():
+        match node:
+            case ast.For(target=ast.Tuple([ast.Name(), ast.Name()]), iter=ast.Call(ast.Name("zip"), [ast.Call(), *_])):
+                walked = node.iter.args[0] if isinstance(node.iter, ast.Call) else None
+                if isinstance(walked, ast.Call) and dotted(walked.func) == "self.parameters":
+                    return True
+    return False
 
 
 def _hands_on(function: Defined, name: str) -> bool:

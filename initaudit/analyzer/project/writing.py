@@ -85,7 +85,7 @@ def names_of(definition: Definition) -> Iterator[str]:
 
 def may_load(function: str) -> bool:
     """Whether a function is one that loads, by its name."""
-    return "load" in function.replace("offload", "")
+    return "load" in function.replace("offload", "") or function == "from_pretrained"
 
 
 def _writes(node: ast.AST, attribute: str) -> bool:

@@ -33,15 +33,17 @@ from initaudit.analyzer.programs.methods import (
     is_called_in,
     run_by_forward,
 )
-from initaudit.analyzer.programs.passed import passes_integer
+from initaudit.analyzer.programs.passed import keeps_size, passes_integer
 from initaudit.analyzer.programs.promise import combined, surroundings
 from initaudit.analyzer.programs.verdict import Verdict, judge
 from initaudit.analyzer.project.names import Defined, Project
+from initaudit.analyzer.project.writing import may_load
 from initaudit.analyzer.readers.applications import is_never_built
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.unread import is_unread_anywhere
 from initaudit.analyzer.source.snippets import FunctionNode, dotted, nodes
 from initaudit.analyzer.symbolic.conditions import decide
+from initaudit.analyzer.symbolic.tensors import BY_INDEX
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.syntax.context import File, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
@@ -221,7 +223,8 @@ def _allocated_raw(construction: Construction, by: str | None, *, written: bool)
         if verdict.coverage is Coverage.NEVER and verdict.only is None and _is_unread(construction, entry):
             verdict = dataclasses.replace(verdict, only=Only.UNREAD)
         decision = verdict.coverage, verdict.gap
-        name = writing[0].definition.name if writing and verdict.coverage is not Coverage.WRITTEN else None
+        names = [each.definition.name for each in writing if not may_load(each.definition.name)]
+        name = names[0] if names and verdict.coverage is not Coverage.WRITTEN else None
         result = timeline(construction, entry, decision, name, built=verdict.built, only=verdict.only)
         if verdict.coverage in (Coverage.NEVER, Coverage.PARTIAL) and result.allocation is not None:
             shape = result.allocation.shape
@@ -350,7 +353,8 @@ def _used_later(
 ) -> str | None:
     """Why a parameter that methods of the class would write may be written by the time that it is used.
 
-    Where a program is known to build the class, only what its file calls counts.
+    Where a program is known to build the class, only what its file calls counts, and no method that loads: the program
+    has been followed, and does without.
     """
     project, cls = construction.run.project, construction.cls
     at_first_use = run_by_forward(construction)
@@ -360,6 +364,8 @@ def _used_later(
             return f"{method.definition.name} writes it when the module is used"
         for caller in callers(construction, method):
             name = caller.definition.name
+            if program is not None and may_load(name):
+                continue
             if (
                 is_called_in(project, program, name, cls)
                 if program is not None
@@ -378,7 +384,11 @@ def _written_at_once(construction: Construction, by: str) -> Iterator[NotRestore
 
 
 def _is_loaded(construction: Construction) -> bool:
-    return any(storage.dtype in torch_api.LOADED_DTYPES for storage in construction.run.storages)
+    """Whether a class has memory for packed weights: of a type for them, and not filled by indices."""
+    return any(
+        storage.dtype in torch_api.LOADED_DTYPES and all(event.by != BY_INDEX for event in storage.writes)
+        for storage in construction.run.storages
+    )
 
 
 def _is_size(storage: Storage, construction: Construction) -> bool:
@@ -388,6 +398,7 @@ def _is_size(storage: Storage, construction: Construction) -> bool:
         pending is None
         or construction.run.is_integer(pending, storage.condition)
         or passes_integer(construction, pending)
+        or keeps_size(construction, pending)
         or any(_is_overwritten(other) for other in construction.run.storages if other.pending == pending)
     )
 

@@ -20,7 +20,7 @@ from initaudit.analyzer.frameworks import (
 )
 from initaudit.analyzer.project.names import Defined, External
 from initaudit.analyzer.source.snippets import FunctionNode, defaults, dotted, has_decorator, spelled
-from initaudit.analyzer.symbolic import builtin_functions, tensors
+from initaudit.analyzer.symbolic import builtin_functions, tensors, training
 from initaudit.analyzer.symbolic.conditions import FALSE, all_of, negate
 from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Build, Following, Frame
 from initaudit.analyzer.symbolic.holders import only_reads, written_by_others
@@ -66,6 +66,8 @@ def call(run: Run, function: Value, args: list[Value], keywords: dict[str, Value
         return _super(run, args)
     if isinstance(function, Api) and function.name in ("builtins.locals", "builtins.vars", "builtins.globals"):
         return UNKNOWN
+    if run.following is not None:
+        training.observe(run, function, args, keywords, node)
     return call_value(run, function, args, keywords, run.origin(node))
 
 
@@ -243,6 +245,7 @@ def _construct_in_program(
     if (
         built is not None
         and cls in run.holding
+        and not any(_is_another_module(run, value, built) for value in (*args, *keywords.values()))
         and all(each is not built for _, _, each in modules.all_modules(run, instance))
     ):
         instance.attributes["f'{...}'"] = built
@@ -250,6 +253,13 @@ def _construct_in_program(
             following.is_certain &= bool(following.builds)
             following.builds.append(Build(_outermost(run, origin), run.condition))
     return instance
+
+
+def _is_another_module(run: Run, value: Value, built: Instance) -> bool:
+    """Whether a value is a class of modules, of which the followed object is none: what it is given to holds these."""
+    if not isinstance(value, Class) or not run.project.is_module_class(value.defined):
+        return False
+    return value.defined not in run.holding and built.cls not in (run.project.mro(value.defined) or ())
 
 
 def run_hooks(run: Run, instance: Instance, origin: Origin | None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence as Statements
 from typing import Any
 
 from initaudit.analyzer.source.snippets import FunctionNode
-from initaudit.analyzer.symbolic import arithmetic, expressions, tensors
+from initaudit.analyzer.symbolic import arithmetic, expressions, tensors, training
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.torch import modules
@@ -65,7 +65,9 @@ def _while(run: Run, statement: ast.While) -> None:
     for node in ast.walk(ast.Module(statement.body, [])):
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             run.bind(node.target.id, Symbol(f"{expressions.EACH}{node.target.id}"))
+    trained = run.trained
     _branch(run, TRUE, statement.body)
+    training.end_loop(run, trained)
 
 
 def _return(run: Run, statement: ast.Return) -> None:
@@ -122,6 +124,7 @@ def _if(run: Run, statement: ast.If) -> None:
 
 def _for(run: Run, statement: ast.For | ast.AsyncFor) -> None:
     iterable = run.evaluate(statement.iter)
+    trained = run.trained
     for condition, item in run.iterate(iterable):
         before = run.condition
         run.condition = all_of([before, condition])
@@ -129,6 +132,7 @@ def _for(run: Run, statement: ast.For | ast.AsyncFor) -> None:
             assign(run, statement.target, item)
             execute(run, statement.body)
         run.condition = before
+    training.end_loop(run, trained)
     if statement.orelse:
         _branch(run, TRUE, statement.orelse)
 
@@ -141,17 +145,38 @@ def _with(run: Run, statement: ast.With | ast.AsyncWith) -> None:
             assign(run, item.optional_vars, value if isinstance(value, Instance) else UNKNOWN)
         contexts += not modules.is_gradient_mode(item.context_expr)
     run.device_contexts += contexts
-    execute(run, statement.body)
+    if any(modules.is_suppressing(item.context_expr) for item in statement.items):
+        before = run.condition
+        if _raises(run, statement.body):
+            run.condition = before
+    else:
+        execute(run, statement.body)
     run.device_contexts -= contexts
+
+
+def _raises(run: Run, body: Body) -> bool:
+    """Run statements whose errors are caught; whether some statement is known to raise one."""
+    depth = len(run.catching)
+    run.catching.append(False)
+    try:
+        execute(run, body)
+    finally:
+        is_certain = run.catching[depth]
+        del run.catching[depth:]
+    return is_certain
 
 
 def _try(run: Run, statement: ast.Try) -> None:
     before = run.condition
-    execute(run, statement.body)
+    is_certain = False
+    if statement.handlers:
+        is_certain = _raises(run, statement.body)
+    else:
+        execute(run, statement.body)
     ends = [run.condition]
     for handler in statement.handlers:
         kind = ast.unparse(handler.type) if handler.type is not None else "an exception"
-        raised = Literal(Atom(f"{kind} is raised"))
+        raised = TRUE if is_certain else Literal(Atom(f"{kind} is raised"))
         run.condition = before
         if handler.name is not None:
             run.bind(handler.name, UNKNOWN)
@@ -224,7 +249,7 @@ def _assign_item(run: Run, holder: Value, index: Index, value: Value, node: ast.
     match holder:
         case Tensor() if not tensors.from_itself(run, holder, value):
             part, given = tensors.part_of(holder, index), tensors.number_in(value)
-            tensors.write(run, part, "index assignment", run.origin(node), given)
+            tensors.write(run, part, tensors.BY_INDEX, run.origin(node), given)
         case Mapping(items=items):
             key = index.constant if not index.is_named else f"?{index.start}"
             holder.complete &= isinstance(index.constant, str)

@@ -87,8 +87,11 @@ class Run(ABC):
         self.stand_in: Instance | None = None  # what a module that is not known is taken for ...
         self.holding: frozenset[Defined] = frozenset()  # ... and an object of these classes, whose insides are unknown
         self.following: Following | None = None  # the program that this is the run of
+        self.optimized: Condition = FALSE  # when an optimizer has parameters of the object that is followed ...
+        self.trained: Condition = FALSE  # ... and when these have been trained
         self.defaults: dict[str, Value] = {}  # of the arguments of the constructor
         self.device_contexts = 0
+        self.catching: list[bool] = []  # the statements around that catch errors: whether one is certain in each
         self.called: set[Defined] = set()
         self.signals: list[Signal] = []
         self.sequences: list[Instance] = []
@@ -113,7 +116,9 @@ class Run(ABC):
     def restart(self, limit: int | None = None) -> None:
         """Begin another run on the same objects."""
         del self.frames[:]
+        del self.catching[:]
         self.condition = TRUE
+        self.optimized = self.trained = FALSE
         self.spent += self._steps
         self._steps = 0
         self._limit = MAX_STEPS if limit is None else min(limit, MAX_STEPS)
@@ -260,9 +265,10 @@ class Run(ABC):
     def escape(self, value: Value, reason: str) -> None:
         """Code that cannot be read got hold of a value: whatever it is, it may have been written.
 
-        What a program hands to a logger, an optimizer or a trainer is used there, and not initialized.
+        What a program hands to a logger, an optimizer or a trainer is used there, and not initialized; what it hands
+        on once it has trained a model is not either.
         """
-        if self.following is not None and not _may_initialize(reason):
+        if self.following is not None and (not _may_initialize(reason) or self.is_trained()):
             return
         for each in inside(value):
             if isinstance(each, Tensor):
@@ -273,6 +279,10 @@ class Run(ABC):
                 each.escaped = readable(reason)
                 for held in (*each.attributes.values(), *each.children):
                     self.escape(held, reason)
+
+    def is_trained(self) -> bool:
+        """Whether the program has trained the object on every path that leads here."""
+        return self.trained is not FALSE and decide(self.trained, self.condition) is True
 
     def integer(self, value: Value) -> None:
         """Remember that a value was used as a size. Where its type was tested this says nothing of other paths."""

@@ -37,6 +37,8 @@ from initaudit.analyzer.symbolic.values import (
 )
 from initaudit.schemes import Distribution, distribution_of
 
+BY_INDEX = "index assignment"
+"""What writes elements that an index selects, which may be all of them in a loop."""
 DRAWING = {"torch.randn", "torch.rand", "torch.ones"}
 """Functions whose values are known, whatever they are given."""
 
@@ -147,7 +149,12 @@ def write(
     distribution: Distribution | None = None,
     gain: float | None = None,
 ) -> Tensor:
-    """Record that the tensor's memory is written. The same statement on the same path tells nothing new."""
+    """Record that the tensor's memory is written, unless a program has trained it before.
+
+    The same statement on the same path tells nothing new.
+    """
+    if run.is_trained():
+        return tensor
     part = None if tensor.elements else tensor.part
     for condition, leaf in leaves(tensor.storage, run.condition):
         if isinstance(leaf, Memory):
@@ -177,7 +184,7 @@ def change(run: Run, tensor: Tensor, node: ast.AST) -> Tensor:
 
 def replace_data(run: Run, tensor: Tensor, value: Value, origin: Origin) -> None:
     """``tensor.data = value``: another memory under the same tensor."""
-    if from_itself(run, tensor, value):
+    if from_itself(run, tensor, value) or run.is_trained():
         return
     if tensor.part is not None or _is_one_of_several(tensor):
         write(run, tensor, "data assignment", origin)
@@ -209,7 +216,15 @@ def unknown_part(tensor: Tensor) -> Tensor:
 
 
 def computed(run: Run, *operands: Value) -> Value:
-    """The result of arithmetic, which is garbage when computed from memory nobody wrote."""
+    """The result of arithmetic, which is garbage when computed from memory nobody wrote.
+
+    Where that is the only tensor, the result stands for it: what writes either one initializes what is registered.
+    """
+    given = [each for each in operands if isinstance(each, Tensor)]
+    if len(given) == 1 and given[0].part is None and isinstance(given[0].storage, Memory):
+        storage = given[0].storage.storage
+        if storage.raw and not storage.writes and storage.escaped is None:
+            return Tensor(given[0].storage)
     garbage = dict.fromkeys(storage for operand in operands for each in _garbage(run, operand) for storage in each)
     return Tensor(Memory(Storage(None, "arithmetic", raw=False, condition=run.condition, garbage=tuple(garbage))))
 

@@ -17,7 +17,7 @@ def utility(run: Run, call: Call) -> Value:
     """``torch.nn.utils``: reparametrizations give their module back."""
     if call.short in ("weight_norm", "spectral_norm", "orthogonal", "register_parametrization", "remove_weight_norm"):
         return call.args[0] if call.args else UNKNOWN
-    if call.short not in ("clip_grad_norm_", "clip_grad_value_", "parameters_to_vector"):
+    if call.short not in ("clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "is_parametrized"):
         for arg in call.args:
             run.escape(arg, f"passed to {call.name}")
     return UNKNOWN

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from initaudit.analyzer.symbolic import arithmetic, tensors
+from initaudit.analyzer.symbolic.conditions import FALSE
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.torch.call import Call, Handler
 from initaudit.analyzer.symbolic.values import NONE, UNKNOWN, Constant, Sequence, Symbol, Tensor, Value, text
 from initaudit.schemes import calculate_gain
+
+TWO_DIMENSIONAL = ("xavier_", "kaiming_", "orthogonal", "sparse")
+"""What the names of initializers begin with that raise for tensors of fewer than two dimensions."""
 
 
 def initialize(run: Run, call: Call) -> Value:
@@ -14,11 +18,24 @@ def initialize(run: Run, call: Call) -> Value:
     named = {key: value for key, value in call.keywords.items() if key != "tensor"}
     tensor = call.argument(0, "tensor")
     by = call.name.removeprefix("torch.nn.")
+    goes_on = False
     for leaf in run.alternatives(tensor):
+        if isinstance(leaf, Tensor) and _raises(run, call, leaf):
+            continue
+        goes_on = True
         if isinstance(leaf, Tensor):
             distribution = tensors.drawn(by, leaf, call.args[1:], named)
             tensors.write(run, leaf, by, call.origin, distribution, _gain(call))
+    if not goes_on and run.catching:
+        run.condition = FALSE
+        run.catching[-1] = True
     return tensor
+
+
+def _raises(run: Run, call: Call, tensor: Tensor) -> bool:
+    """Whether an initializer needs two dimensions, the tensor has fewer, and the code around catches the error."""
+    shape = tensors.shape_like(tensor) if tensor.part is None else None
+    return bool(run.catching) and shape is not None and len(shape) < 2 and call.short.startswith(TWO_DIMENSIONAL)
 
 
 def _gain(call: Call) -> float | None:

@@ -10,7 +10,7 @@ from initaudit.analyzer.frameworks import MODULE_BASES
 from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.symbolic import tensors
 from initaudit.analyzer.symbolic.computed_names import is_computed, reached
-from initaudit.analyzer.symbolic.conditions import TRUE, Condition, all_of
+from initaudit.analyzer.symbolic.conditions import TRUE, Condition, all_of, negate
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.torch import layers
 from initaudit.analyzer.symbolic.values import (
@@ -46,6 +46,11 @@ def is_gradient_mode(node: ast.expr) -> bool:
     """Whether a ``with`` item only switches gradients on or off."""
     function = node.func if isinstance(node, ast.Call) else node
     return dotted(function).rpartition(".")[2] in ("no_grad", "inference_mode", "set_grad_enabled", "enable_grad")
+
+
+def is_suppressing(node: ast.expr) -> bool:
+    """Whether a ``with`` item catches errors."""
+    return isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] == "suppress"
 
 
 # Traversal
@@ -128,6 +133,14 @@ def _conditional(condition: Condition, value: Value) -> Value:
     return value if condition == TRUE else choose(condition, value, UNSET)
 
 
+def _is_constructed(run: Run, instance: Instance) -> bool:
+    """Whether the constructor of a module runs. It is in training mode until something else sets that."""
+    return any(
+        frame.instance is instance and frame.function is not None and frame.function.definition.name == "__init__"
+        for frame in run.frames
+    )
+
+
 def attribute(run: Run, instance: Instance, name: str) -> Value | None:
     """Return an attribute of ``nn.Module`` or of a container; None if neither has it."""
     builtin = _METHODS.get(name)
@@ -136,7 +149,7 @@ def attribute(run: Run, instance: Instance, name: str) -> Value | None:
     if name in ("_parameters", "_buffers", "_modules", "__dict__"):
         return Mapping(instance.attributes)
     if name == "training":
-        return Symbol("self.training")
+        return Constant(True) if _is_constructed(run, instance) else Symbol("self.training")
     if name in torch_api.HARMLESS_MODULE_METHODS:
         return Builtin(name, lambda args, keywords, origin: instance)
     if name in torch_api.RESET_BY_CONSTRUCTOR.values() and instance.external is not None:
@@ -395,7 +408,7 @@ def _own_state(instance: Instance) -> str:
 
 
 def _load(run: Run, instance: Instance, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
-    """Write the module, unless its own earlier state is loaded (such as the best state of a training)."""
+    """Write the module, unless its own earlier state is loaded, such as the best one of a training behind it."""
     own = _named(run, instance)
     memory = {id(leaf.storage) for value in own.values() for leaf in inside(value) if isinstance(leaf, Tensor)}
     loaded = [each for each in inside(args[0]) if each is not UNSET and each != NONE] if args else []
@@ -403,6 +416,7 @@ def _load(run: Run, instance: Instance, args: list[Value], keywords: dict[str, V
         return UNKNOWN
     if run.following is None:
         return _lose(run, instance, args, keywords, origin)
+    before, run.condition = run.condition, all_of([run.condition, negate(run.trained)])
     state = args[0] if args else UNKNOWN
     if isinstance(state, Mapping) and state.items and state.items.keys() <= own.keys():
         for name, value in state.items.items():
@@ -411,6 +425,7 @@ def _load(run: Run, instance: Instance, args: list[Value], keywords: dict[str, V
                 initialize(run, own[name], "Tensor.copy_" if made else LOADS, origin)
     else:
         initialize(run, instance, LOADS, origin)
+    run.condition = before
     return UNKNOWN
 
 
