@@ -15,7 +15,8 @@ class ConstantCondition(Rule[ConstantTest]):
     Reports a condition that decides which parameters are initialized but does not test what it should:
     `"conv" or "head" in name` (a non-empty string is true), `isinstance(p, nn.Linear)` of a parameter (never true),
     `name.find("weight")` (-1 is true), `m.__class__.__name__ == "Conv"` (no class has that name), `p.dim == 1` (compares
-    the method, not its result), and a test for kinds of layers that the model does not have.
+    the method, not its result), a test for kinds of layers that the model does not have, `bias is None` before `bias` is
+    initialized, and `not self.training` in a constructor.
 
     ## Why is this bad?
     The condition has the same outcome for all parameters, or the wrong outcome for some. A parameter then keeps its values, or
@@ -50,6 +51,7 @@ class ConstantCondition(Rule[ConstantTest]):
     severity = Severity.ERROR
     observers = ANALYZER
     subject = ConstantTest
+    supersedes = ("INI101", "INI102")
     invalid = (
         Example(
             source="""
@@ -125,6 +127,8 @@ class ConstantCondition(Rule[ConstantTest]):
             subject.place,
             f"`{subject.source}` {self.says(subject.outcome)}: {subject.why}{meant}",
             evidence=[Evidence(Observer.ANALYZER, "the condition decides what is initialized")],
+            model=subject.model if subject.parameters else None,
+            affects=subject.parameters,
         )
 
     @staticmethod
@@ -134,4 +138,6 @@ class ConstantCondition(Rule[ConstantTest]):
             return "tests only its last part"
         if outcome == "raises":
             return "raises TypeError"
+        if outcome == "true for nothing":
+            return "is the wrong way round"
         return "is true for the wrong names" if outcome == "true for other names" else f"is {outcome}"

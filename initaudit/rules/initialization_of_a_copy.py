@@ -12,8 +12,8 @@ from initaudit.subjects.lost_writes import CopyWrite
 class InitializationOfACopy(Rule[CopyWrite]):
     """
     ## What it does
-    Reports an in-place initialization of a copy that is not used afterwards: the result of `.clone()` of a parameter, of
-    indexing it with a list or a mask, or of a conversion. Also reports values that are put into the dictionary that
+    Reports an in-place initialization of a copy that is not used afterwards: the result of `.clone()`, of indexing a
+    parameter with a list or a mask, or of a conversion of one. Also reports values that are put into the dictionary that
     `state_dict()` returns, if nothing loads it.
 
     ## Why is this bad?

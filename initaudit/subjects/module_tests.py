@@ -60,8 +60,9 @@ class NameTest(Fact, frozen=True, kw_only=True):
 class ConstantTest(Fact, frozen=True, kw_only=True):
     """A condition on the way to an initialization that cannot be false, or cannot be true.
 
-    ``outcome`` is "always true", "never true", "true for other names", "tests only the last" or "raises"; ``why`` names
-    the part that makes it so, and ``fixed`` is the source of the condition that was meant, if it is known.
+    ``outcome`` is "always true", "never true", "true for other names", "true for nothing" (of what has to be there),
+    "tests only the last" or "raises"; ``why`` names the part that makes it so, and ``fixed`` is the source of the
+    condition that was meant, if it is known. ``parameters`` of the ``model`` are not initialized because of it.
     """
 
     place: Place
@@ -69,6 +70,8 @@ class ConstantTest(Fact, frozen=True, kw_only=True):
     outcome: str
     why: str
     fixed: str | None = None
+    model: str | None = None
+    parameters: tuple[str, ...] = ()
 
 
 class TensorTruth(Fact, frozen=True, kw_only=True):

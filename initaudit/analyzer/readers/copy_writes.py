@@ -37,7 +37,10 @@ WRITES = torch_api.OVERWRITES | torch_api.PARTIAL_WRITES | SCALES
 )
 @reads(CopyWrite, scope=Context, words=("state_dict(", "update( ]="))
 def copy_writes(context: Context) -> Iterator[CopyWrite]:
-    """In-place writes of copies, whose results are dropped."""
+    """In-place writes of copies, whose results are dropped.
+
+    What is drawn into a clone that no name is bound to is lost, whatever was cloned.
+    """
     meanings = Meanings(context)
     for step in meanings.steps():
         yield from _of_state_dict(context, meanings, step)
@@ -55,7 +58,8 @@ def copy_writes(context: Context) -> Iterator[CopyWrite]:
             continue
         parameter, how = copied
         meaning = meanings.meaning(parameter, step.names)
-        if meaning is not None and meaning.what is What.PARAMETER:
+        of_parameter = meaning is not None and meaning.what is What.PARAMETER
+        if of_parameter or (how == "`clone`" and _replaces_values(call, of_tensor=of_tensor)):
             own = own_attribute(parameter)
             yield CopyWrite(
                 observer=Observer.ANALYZER,
@@ -66,6 +70,11 @@ def copy_writes(context: Context) -> Iterator[CopyWrite]:
                 model=context.cls.qualname if own is not None and context.cls is not None else None,
                 parameter=own,
             )
+
+
+def _replaces_values(call: ast.Call, *, of_tensor: bool) -> bool:
+    """Whether an initializer, or a method of a tensor, writes values that do not depend on the old ones."""
+    return not of_tensor or (isinstance(call.func, ast.Attribute) and call.func.attr in torch_api.OVERWRITES)
 
 
 def _of_state_dict(context: Context, meanings: Meanings, step: Step) -> Iterator[CopyWrite]:

@@ -11,6 +11,7 @@ from initaudit.analyzer.source.snippets import alternatives, nodes
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meaning import Names, What
 from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.walks import written
 from initaudit.naming import blocks
 from initaudit.subjects.module_tests import TypeTest
 
@@ -25,14 +26,29 @@ WALKS = "modules( children( apply( ._modules Sequential( ModuleList("
 )
 @reads(TypeTest, scope=Context, words=("modules( children( Module _(", "==A"), nearby=WALKS)
 @reads(TypeTest, scope=Context, words=("issubclass(", "_("))
+@reads(TypeTest, scope=Context, words=("==A", "_(", "weight bias"))
 def type_tests(context: Context) -> Iterator[TypeTest]:
     """Tests, in a statement, of the type of what is known to be a module."""
     for step in Meanings(context).steps():
         node = step.statement
-        if isinstance(node, ast.If | ast.While):
+        if isinstance(node, ast.If):
+            yield from _type_tests(context, node.test, step.names, _initialized_in(context, node.body))
+        elif isinstance(node, ast.While):
             yield from _type_tests(context, node.test, step.names)
         elif next(blocks(node), None) is None and (found := list(_type_tests(context, node, step.names))):
             yield from found if any(_is_module(name, step.names) for name in step.names) else ()
+
+
+def _initialized_in(context: Context, body: Sequence[ast.stmt]) -> frozenset[str]:
+    """The names of objects whose weights or biases a block gives initializers: they are layers, and no classes."""
+    found = set[str]()
+    for statement in body:
+        for node in nodes(statement):
+            target = written(context, node) if isinstance(node, ast.Call) else None
+            match target:
+                case ast.Attribute(value=ast.Name(id=name), attr="weight" | "bias"):
+                    found.add(name)
+    return frozenset(found)
 
 
 def _is_module(name: str | None, names: Names) -> bool:
@@ -41,8 +57,10 @@ def _is_module(name: str | None, names: Names) -> bool:
     return meaning is not None and meaning.what is What.MODULE
 
 
-def _type_tests(context: Context, expression: ast.AST, names: Names) -> Iterator[TypeTest]:
-    """Tests of the type of a module that do not test it."""
+def _type_tests(
+    context: Context, expression: ast.AST, names: Names, layers: frozenset[str] = frozenset()
+) -> Iterator[TypeTest]:
+    """Tests of the type of a module that do not test it; of a name that is known to be one, or is among ``layers``."""
     for node in nodes(expression):
         match node:
             case ast.BoolOp(op=ast.Or()):
@@ -92,7 +110,7 @@ def _type_tests(context: Context, expression: ast.AST, names: Names) -> Iterator
                 if kinds.elts and all(map(context.is_module_class, kinds.elts)):
                     yield _type_test(context, node, "never true", _among(context, _type_of(left), kinds.elts))
             case ast.Compare(left=ast.Name(id=subject), ops=[ast.Is() | ast.Eq()], comparators=[kind]):
-                if _is_module(subject, names) and context.is_module_class(kind):
+                if (subject in layers or _is_module(subject, names)) and context.is_module_class(kind):
                     of_case = context.snippet.place(node) == context.snippet.place(kind)
                     mended = f"isinstance({subject}, {context.snippet.source(kind)})"
                     yield _type_test(context, node, "never true", None if of_case else mended)
