@@ -16,7 +16,7 @@ from initaudit.analyzer.file.reading import Answer, Judge, Reading, comments
 from initaudit.analyzer.file.scopes import TOO_DEEP
 from initaudit.analyzer.prefilter import Candidate, by_reader
 from initaudit.analyzer.programs.lookups import importing
-from initaudit.analyzer.project.names import Project
+from initaudit.analyzer.project.names import Defined, External, Global, Project, Resolved
 from initaudit.analyzer.readers.base import Observed, Reader
 from initaudit.analyzer.refused.refusal import refusal
 from initaudit.analyzer.refused.unfinished import syntax_fault
@@ -30,6 +30,8 @@ from initaudit.subjects.base import Fact
 from initaudit.subjects.files import SyntaxFault
 from initaudit.timeline import Chain, ParameterTimeline
 
+TORCH = {"torch", "torchvision", "torchaudio", "timm"}
+"""Packages of whose layers a file may be about that imports only them."""
 Wanting = Callable[[bytes], Sequence[Candidate]]
 """Returns the requested kinds of subject that a text may contain."""
 
@@ -167,7 +169,7 @@ def _observation(module: Module, by_reader: Mapping[str, Sequence[Observed]]) ->
 
 def _read(project: Project, module: Module, wanted: Sequence[Candidate]) -> Iterator[tuple[str, Observed]]:
     """Yield what each reader finds in the scopes that contain its words, with the name of the reader."""
-    if not any(name.partition(".")[0] == "torch" for name in _imported(module)):
+    if any(each.reader.imported for each in wanted) and not _leads_to_torch(project, module):
         wanted = [each for each in wanted if not each.reader.imported]
     of_functions: list[tuple[Reader[Any], list[Candidate]]] = []
     for reader, declared in by_reader(wanted):
@@ -214,8 +216,24 @@ def _holding(module: Module, declared: Iterable[Candidate]) -> int:
     return found
 
 
-def _imported(module: Module) -> Iterable[str]:
-    return (*module.outline.imports.values(), *module.outline.star_imports)
+def _leads_to_torch(project: Project, module: Module) -> bool:
+    """Return whether a file imports torch, a package of models for it, or something of a file that names torch."""
+    imported = (*module.outline.imports.values(), *module.outline.star_imports)
+    if any(name.partition(".")[0] in TORCH for name in imported):
+        return True
+    sources = [*project.star_sources(module), *(project.imported(module, name) for name in imported)]
+    return any(_is_of_torch(each) for each in sources)
+
+
+def _is_of_torch(found: Module | Resolved | str | None) -> bool:
+    match found:
+        case str(name) | External(name=name):
+            return name.partition(".")[0] in TORCH
+        case Module():
+            return b"torch" in found.raw
+        case Defined(module=module) | Global(module=module):
+            return b"torch" in module.raw
+    return False
 
 
 def _unread(filename: str) -> Observation:

@@ -89,7 +89,7 @@ class Reader:
         """Return the requested kinds of subject that a file may contain; None if it need not be read."""
         if b"\0" in raw:  # letters of several bytes, as in UTF-16
             raw = raw.replace(b"\0", b"")
-        if b"torch" not in raw:
+        if b"torch" not in raw and b"nn.init." not in raw:  # an initializer may stand in a file that imports nothing
             return None
         from initaudit.analyzer.prefilter import candidates, candidates_in
 

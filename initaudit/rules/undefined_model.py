@@ -14,7 +14,7 @@ class UndefinedModel(Rule[UndefinedName]):
     ## What it does
     Reports an undefined name that is used as a model or a parameter: `net.named_parameters()`, `net.apply(init)`,
     `nn.init.zeros_(net.bias)`, `SGD(net.parameters())`. Each name is reported once per scope, with the name that was
-    probably meant.
+    probably meant. So is `nn` in `nn.init.zeros_(w)`, if a script does not import it.
 
     ## Why is this bad?
     The line raises NameError. In a notebook, it may instead initialize a model left over from a cell that was deleted.
@@ -55,6 +55,13 @@ class UndefinedModel(Rule[UndefinedName]):
             model = nn.Linear(3, 4)
             for name, p in net.named_parameters():
                 nn.init.normal_(p)
+            """,
+        ),
+        Example(
+            source="""
+            def init_weights(m):
+                if hasattr(m, "bias"):
+                    nn.init.zeros_(m.bias)
             """,
         ),
         Example(

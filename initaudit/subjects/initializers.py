@@ -122,3 +122,16 @@ class AbsentParameter(Fact, frozen=True, kw_only=True):
     place: Place
     target: str
     made: str
+
+
+class AbsentAttribute(Fact, frozen=True, kw_only=True):
+    """Initialization of an attribute that the class ``model`` of its object does not have: ``target`` is its source.
+
+    ``close`` are attributes of the class with names like it.
+    """
+
+    place: Place
+    target: str
+    model: str
+    attribute: str
+    close: tuple[str, ...] = ()

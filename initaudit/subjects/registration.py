@@ -74,3 +74,15 @@ class FrozenLayer(Fact, frozen=True, kw_only=True):
     source: str
     target: str
     made: Place
+
+
+class UninitializedBase(Fact, frozen=True, kw_only=True):
+    """A statement of a constructor that gives a module of class ``model`` a layer before ``nn.Module`` is initialized.
+
+    ``later`` says that the constructor of a base is called behind it; otherwise none is.
+    """
+
+    place: Place
+    model: str
+    source: str
+    later: bool = False

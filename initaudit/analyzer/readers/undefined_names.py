@@ -18,12 +18,13 @@ from initaudit.analyzer.syntax.context import Context, File
 from initaudit.analyzer.syntax.iteration import ITERATIONS
 from initaudit.analyzer.syntax.models import MODEL_LIKE
 from initaudit.analyzer.syntax.scopes import scopes_holding
+from initaudit.sources.files import is_document
 from initaudit.subjects.files import UndefinedName
 
 WALKS = ITERATIONS.keys() | {"buffers", "named_buffers", "apply", "state_dict"}
 INITIALIZERS = "uniform normal constant eye dirac orthogonal sparse ones zeros"
 RENAMED = "uniform( normal( constant( dirac( orthogonal( sparse("
-WORDS = "parameters( modules( children( buffers( apply( state_dict( " + " ".join(
+WORDS = "init. parameters( modules( children( buffers( apply( state_dict( " + " ".join(
     [*(f"{name}_(" for name in INITIALIZERS.split()), RENAMED]
 )
 USING = groups(WORDS)
@@ -32,11 +33,12 @@ LONGEST_USE = 60
 
 
 class Use(NamedTuple):
-    """A name that is used as a model or a parameter, and the call that uses it."""
+    """A name that is used as a model or a parameter, or as the package ``of_torch``, and the call that uses it."""
 
     name: ast.Name
     call: ast.Call
     context: Context
+    of_torch: bool = False
 
 
 @reads(UndefinedName, scope=File, words=WORDS, imported=False)
@@ -55,7 +57,8 @@ def undefined_names(file: File) -> Iterator[UndefinedName]:
         scope = _scope_row(unbound.get(name, []), scopes, place.row)
         if scope is not None and (name, scope) not in seen:
             seen.add((name, scope))
-            yield UndefinedName(place=place, name=name, use=_source(use), suggestion=_suggestion(module, name))
+            suggestion = None if use.of_torch else _suggestion(module, name)
+            yield UndefinedName(place=place, name=name, use=_source(use), suggestion=suggestion)
 
 
 def _uses(file: File) -> Iterator[Use]:
@@ -66,8 +69,12 @@ def _uses(file: File) -> Iterator[Use]:
             continue
         context = Context(file.project, file.module, definition, snippet)
         found = [Use(name, call, context) for call in context.calls() if (name := _used(call)) is not None]
-        bound = set(_bound(context)) | NOT_LOOKED_FOR if found else set()
-        yield from (use for use in found if use.name.id not in bound)
+        if not is_document(file.module.filename):  # another document, or the text around it, may have said the imports
+            calls = [(name, call) for call in context.calls() if (name := _package(call)) is not None]
+            found += [Use(name, call, context, True) for name, call in calls]
+        bound = set(_bound(context)) if found else set()
+        left_out = bound | NOT_LOOKED_FOR
+        yield from (use for use in found if use.name.id not in (bound if use.of_torch else left_out))
 
 
 def _used(call: ast.Call) -> ast.Name | None:
@@ -80,6 +87,14 @@ def _used(call: ast.Call) -> ast.Name | None:
     of_init = (owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")) == "init"
     known = call.func.attr.rstrip("_").rpartition("_")[2] in INITIALIZERS.split()
     return root(call.args[0]) if of_init and known and call.args else None
+
+
+def _package(call: ast.Call) -> ast.Name | None:
+    """The name through which a call gets at a function of ``nn.init``: ``nn`` of ``nn.init.zeros_(w)``."""
+    match call.func:
+        case ast.Attribute(value=ast.Attribute(value=ast.Name(id="nn") as name, attr="init"), attr=called):
+            return name if called.endswith("_") else None
+    return None
 
 
 def _bound(context: Context) -> Iterator[str]:
