@@ -96,6 +96,23 @@ class ConstantCondition(Rule[ConstantTest]):
             from torch import nn
 
             def weights_init(m):
+                classname = m.__class__.__name__
+                if classname.find("conv") != -1:
+                    nn.init.normal_(m.weight, 0.0, 0.02)
+                elif "batchnorm" in classname:
+                    nn.init.normal_(m.weight, 1.0, 0.02)
+                elif type(m).__name__.startswith("layernorm"):
+                    nn.init.zeros_(m.bias)
+
+            nn.Sequential(nn.Conv2d(3, 8, 3)).apply(weights_init)
+            """,
+            count=3,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def weights_init(m):
                 if m.__class__.__name__ == "Conv":
                     nn.init.normal_(m.weight, 0.0, 0.02)
 
@@ -104,6 +121,23 @@ class ConstantCondition(Rule[ConstantTest]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class conv_block(nn.Conv2d):
+                pass
+
+            def weights_init(m, name="conv"):
+                classname = m.__class__.__name__
+                if classname.find("conv") != -1 or "linear" in classname.lower() or "fc" in classname:
+                    nn.init.normal_(m.weight, 0.0, 0.02)
+                elif "Norm" in classname or "conv" in name:
+                    nn.init.normal_(m.weight, 1.0, 0.02)
+
+            nn.Sequential(nn.Conv2d(3, 8, 3)).apply(weights_init)
+            """,
+        ),
         Example(
             source="""
             from torch import nn

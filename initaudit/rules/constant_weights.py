@@ -55,6 +55,20 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
     invalid = (
         Example(
             source="""
+            from collections import OrderedDict
+            import torch
+            from torch import nn
+
+            def make(start=0.1):
+                net = nn.Sequential(OrderedDict([("a", nn.Linear(8, 32)), ("b", nn.Tanh()), ("c", nn.Linear(32, 3))]))
+                with torch.no_grad():
+                    for p in net.parameters():
+                        p.copy_(torch.full_like(p, start))
+                return net
+            """,
+        ),
+        Example(
+            source="""
             import torch
             from torch import nn
 
@@ -132,6 +146,27 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def shift(net, other, offset):
+                for p, q in zip(net.parameters(), other.parameters()):
+                    p.copy_(q)
+                for p in net.parameters():
+                    p.copy_(torch.full_like(p, offset) * torch.randn_like(p))
+                    if p.dim() == 1:
+                        p.copy_(torch.zeros_like(p))
+
+            net = nn.Sequential(nn.Linear(8, 32), nn.Tanh(), nn.Linear(32, 3))
+            for p in net.parameters():
+                if p.dim() == 1:
+                    nn.init.constant_(p, 0.1)
+                if len(p.shape) < 2:
+                    p.data.fill_(0.1)
+            """,
+        ),
         Example(
             source="""
             from torch import nn

@@ -32,8 +32,9 @@ class ImpossibleInitializerCall(Rule[ImpossibleCall]):
     ```
 
     ## Known problems
-    A name, mode or nonlinearity that is computed is not reported. The bounds `x` and `-x` are, if `x` is computed or read from an
-    object: it is taken for positive. Keywords are those of torch 2.13; an earlier release has no `generator`.
+    A name, mode or nonlinearity that is computed is not reported, unless it is the default of a parameter. The bounds `x` and
+    `-x` are, if `x` is computed or read from an object: it is taken for positive. Keywords are those of torch 2.13; an
+    earlier release has no `generator`.
 
     ## References
     - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
@@ -80,6 +81,17 @@ class ImpossibleInitializerCall(Rule[ImpossibleCall]):
         ),
         Example(
             source="""
+            from torch import nn
+
+            class Block(nn.Module):
+                def __init__(self, n, act="leakyrelu"):
+                    super().__init__()
+                    self.conv = nn.Conv2d(n, n, 3)
+                    nn.init.xavier_uniform_(self.conv.weight, gain=nn.init.calculate_gain(act))
+            """,
+        ),
+        Example(
+            source="""
             import torch
             from torch import nn
 
@@ -107,6 +119,18 @@ class ImpossibleInitializerCall(Rule[ImpossibleCall]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            def draw(layer, act="gelu", mode="in"):
+                if act == "gelu":
+                    act = "relu"
+                nn.init.kaiming_normal_(layer.weight, nonlinearity=act)
+                gain = nn.init.calculate_gain(mode) if mode != "in" else 1.0
+                nn.init.xavier_uniform_(layer.weight, gain=gain)
+            """,
+        ),
         Example(
             source="""
             import torch

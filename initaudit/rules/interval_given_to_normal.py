@@ -1,4 +1,4 @@
-"""INI411: the bounds of an interval, passed to an initializer that takes a mean and a standard deviation."""
+"""INI411: arguments of a distribution that another one takes, or an interval without width."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ from collections.abc import Iterator
 
 from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Observer, Replace, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
-from initaudit.subjects.calls import InitializerCall
+from initaudit.schemes.expressions import fold
+from initaudit.subjects.calls import Argument, InitializerCall
+
+DRAWN = {"normal_", "trunc_normal_"}
+SMALL = 0.3
+"""A mean below this is lost in a spread of 1: it is a standard deviation."""
 
 
 class IntervalGivenToNormal(Rule[InitializerCall]):
     """
     ## What it does
-    Reports `normal_(w, -bound, bound)`: a mean that is the negative of the standard deviation.
+    Reports `normal_(w, -bound, bound)`: a mean that is the negative of the standard deviation. Also reports
+    `trunc_normal_(w, 0.02)`: a small mean alone, which leaves the standard deviation at 1. And `uniform_(w, bound, bound)`, whose interval has no width.
 
     ## Why is this bad?
     `normal_` takes a mean and a standard deviation, and `uniform_` takes the bounds of an interval. With the arguments of
     `uniform_`, `normal_` draws values around `-bound` instead of zero: five of six are negative, and their spread is 1.7 times
-    larger than meant.
+    larger than meant. A number alone is the mean: `trunc_normal_(w, 0.02)` draws with a standard deviation of 1, fifty times
+    the 0.02 that was meant.
 
     ## Example
     ```python
@@ -33,8 +40,8 @@ class IntervalGivenToNormal(Rule[InitializerCall]):
     ```
 
     ## Known problems
-    Only a mean that is written as the negative of the standard deviation is reported. A function that computes both is not
-    followed.
+    Of bounds, only a mean that is written as the negative of the standard deviation is reported. A function that computes
+    both is not followed. A number alone is reported only if it is below 0.3.
 
     ## References
     - [torch.nn.init.normal_](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.normal_)
@@ -70,6 +77,27 @@ class IntervalGivenToNormal(Rule[InitializerCall]):
                     self.fc.weight.data.normal_(-(1 / n**0.5), 1 / n**0.5)
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Patches(nn.Module):
+                def __init__(self, n, d):
+                    super().__init__()
+                    self.token = nn.Parameter(torch.zeros(1, 1, d))
+                    self.position = nn.Parameter(torch.zeros(1, n, d))
+                    nn.init.trunc_normal_(self.token, 0.02)
+                    self.position.data.normal_(1e-2)
+
+            def draw(layer, scale=0.02):
+                deviation = 0.05
+                nn.init.normal_(layer.weight, deviation)
+                nn.init.uniform_(layer.weight, scale, scale)
+                layer.bias.data.uniform_(1.0 / 512, 1 / 512)
+            """,
+            count=5,
+        ),
     )
     valid = (
         Example(
@@ -84,10 +112,44 @@ class IntervalGivenToNormal(Rule[InitializerCall]):
                     nn.init.normal_(m.bias, mean, std)
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            def draw(layer, norm, scale):
+                nn.init.normal_(layer.weight)
+                nn.init.normal_(layer.weight, 0.0)
+                nn.init.normal_(norm.weight, 1.0)
+                nn.init.normal_(layer.weight, std=0.02)
+                nn.init.normal_(layer.weight, mean=0.1)
+                nn.init.trunc_normal_(layer.weight, 0, 0.02)
+                nn.init.normal_(layer.weight, scale)
+                nn.init.uniform_(layer.weight, 0.1)
+                nn.init.uniform_(layer.weight, -scale, scale)
+                layer.bias.data.uniform_(0, 0)
+            """,
+        ),
     )
 
     def check(self, subject: InitializerCall) -> Iterator[Finding]:
         mean, std = subject.argument(1, "mean"), subject.argument(2, "std")
+        low, high = subject.given(1, "a"), subject.given(2, "b")
+        if subject.function == "uniform_" and low is not None and high is not None and _are_equal(low, high):
+            yield self.finding(
+                subject.place,
+                f"both bounds of `uniform_` are `{low.source}`, so every element is the same number; write `-({low.source})` for "
+                "the lower one",
+                evidence=[Evidence(Observer.ANALYZER, "the interval has no width")],
+            )
+            return
+        if subject.function in DRAWN and _is_small_mean_alone(subject):
+            yield self.finding(
+                subject.place,
+                f"`{subject.function}` takes the mean first: the values lie around `{mean}`, and their standard deviation is 1; "
+                f"write `std={mean}`",
+                evidence=[Evidence(Observer.ANALYZER, f"the only argument behind the tensor is `{mean}`")],
+            )
+            return
         if subject.function != "normal_" or mean is None or std is None or not _is_negative_of(mean, std):
             return
         plain = all(given.keyword is None for given in subject.arguments)
@@ -105,6 +167,21 @@ class IntervalGivenToNormal(Rule[InitializerCall]):
             ],
             fix=fix if plain else None,
         )
+
+
+def _are_equal(low: Argument, high: Argument) -> bool:
+    """Whether both bounds of an interval are the same number, and not zero."""
+    one, other = fold(low.meaning), fold(high.meaning)
+    return one is not None and one == other and one.coefficient != 0
+
+
+def _is_small_mean_alone(subject: InitializerCall) -> bool:
+    """Whether a call gives a small number by position, and nothing else behind the tensor."""
+    match subject.arguments:
+        case (_, Argument(keyword=None, meaning=meaning)):
+            term = fold(meaning)
+            return term is not None and term.number is not None and 0 < term.number < SMALL
+    return False
 
 
 def _is_negative_of(mean: str, std: str) -> bool:

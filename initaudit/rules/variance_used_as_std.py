@@ -64,7 +64,7 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
     ## Known problems
     `1 / fan_in` is not reported: muP and the first layers of implicit neural representations use it on purpose. The
     rule recognizes a fan by its name (`fan_in`, `m.in_features`), as a size of the weight that is drawn
-    (`m.weight.size(1)`), or when the layer is created with these sizes in the same function or in the constructor of its
+    (`m.weight.size(1)`), or when the layer, or the matrix itself, is created with these sizes in the same function or in the constructor of its
     class. In released code it had nothing to report; in 132 repositories of users it is right in the 20 lines that it
     reports, all of them in one repository.
 
@@ -156,8 +156,40 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
                 m.weight.data.normal_(0, 2.0 / inputs)
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Layer(nn.Module):
+                def __init__(self, rows, columns):
+                    super().__init__()
+                    self.rows, self.columns = rows, columns
+                    self.w = nn.Parameter(torch.empty(rows, columns))
+                    self.v = nn.Parameter(torch.randn(rows, columns) * 2 / (rows + columns))
+                    self.reset()
+
+                def reset(self):
+                    nn.init.normal_(self.w, std=2 / self.columns)
+            """,
+            count=2,
+        ),
     )
     valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Layer(nn.Module):
+                def __init__(self, rows, columns):
+                    super().__init__()
+                    self.w = nn.Parameter(torch.randn(rows, columns) * (2 / (rows + columns)) ** 0.5)
+                    self.v = nn.Parameter(torch.randn(rows, columns) * 2 / (rows + 7))
+                    self.u = nn.Parameter(torch.empty(rows, columns))
+                    nn.init.normal_(self.u, 0, 2 / (rows * columns))
+            """,
+        ),
         Example(
             source="""
             import math
@@ -340,7 +372,9 @@ def _counts_inputs(base: str, weight: str) -> bool:
 
 
 def fans_of(layer: Called | None) -> tuple[Term, ...]:
-    """Return fan_in and fan_out of a layer, in terms of its constructor arguments."""
+    """Return fan_in and fan_out of a layer, in terms of its constructor arguments, or the sizes of a matrix."""
+    if layer is not None and layer.function == "Parameter":
+        return tuple(size for given in layer.arguments if (size := fold(given.meaning)) is not None and size.powers)
     if layer is None or layer.function not in ("Linear", "Conv1d", "Conv2d", "Conv3d"):
         return ()
     given = [layer.argument(0, "in_features"), layer.argument(1, "out_features")]

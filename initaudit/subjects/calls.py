@@ -45,7 +45,7 @@ class InitializerCall(Called, Fact, frozen=True, kw_only=True):
     """A call of an initializer of torch; ``function`` is its name in ``torch.nn.init``.
 
     ``w.normal_(0, 1)`` is stated as ``normal_(w, 0, 1)``. ``layer`` is the call that made the layer whose weight it is
-    given (``Linear(3, 4)``), where that is known.
+    given (``Linear(3, 4)``), where that is known, or ``Parameter(3, 4)`` for a matrix of these sizes.
     """
 
     place: Place

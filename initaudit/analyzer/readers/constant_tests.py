@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.file.matches import groups
+from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import alternatives, dotted
@@ -345,7 +347,12 @@ def _truth_of_find(context: Context, test: ast.expr) -> Iterator[ConstantTest]:
 
 
 def _never_named(context: Context, test: ast.expr, names: Names) -> Iterator[ConstantTest]:
-    """``m.__class__.__name__ == "Conv"``: no class has that name, and classes whose names hold it are meant."""
+    """``m.__class__.__name__ == "Conv"``: no class has that name, and classes whose names hold it are meant.
+
+    ``"conv" in m.__class__.__name__``: no name holds it, but with a capital, names do.
+    """
+    if (asked := _part_asked_for(test)) is not None and _is_class_name(context, asked[0]):
+        yield from _never_part(context, test, asked[1])
     match test:
         case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=str(text))]):
             pass
@@ -362,6 +369,38 @@ def _never_named(context: Context, test: ast.expr, names: Names) -> Iterator[Con
             source=context.snippet.source(test),
             outcome="never true",
             why=f"torch has no class `{text}`, but it has `{meant[0]}`",
+        )
+
+
+def _part_asked_for(test: ast.expr) -> tuple[ast.expr, str] | None:
+    """The name, and the part of it, of ``name.find("conv") != -1``, ``"conv" in name``, ``name.startswith("conv")``."""
+    match test:
+        case ast.Compare(
+            left=ast.Call(func=ast.Attribute(attr="find", value=name), args=[ast.Constant(value=str(part))]),
+            ops=[ast.NotEq() | ast.GtE() | ast.Gt()],
+        ):
+            return name, part
+        case ast.Compare(left=ast.Constant(value=str(part)), ops=[ast.In()], comparators=[name]):
+            return name, part
+        case ast.Call(func=ast.Attribute(attr="startswith", value=name), args=[ast.Constant(value=str(part))]):
+            return name, part
+    return None
+
+
+def _never_part(context: Context, test: ast.expr, part: str) -> Iterator[ConstantTest]:
+    """A part in small letters of names that torch writes with capitals, which no class of the project has."""
+    meant = sorted(name for name in LAYER_NAMES if part.lower() in name.lower())
+    if len(part) < 3 or not meant or any(part in name for name in LAYER_NAMES):
+        return
+    project = context.project
+    naming = project.find(Search(project.work_folder(context.module), word=b"class", words=groups(part)))
+    modules = (context.module, *filter(None, map(project.load, naming)))
+    if not any(part in each.name for module in modules for each in module.outline.classes()):
+        yield ConstantTest(
+            place=context.snippet.place(test),
+            source=context.snippet.source(test),
+            outcome="never true",
+            why=f"no class has `{part}` in its name; torch's is called `{meant[0]}`",
         )
 
 

@@ -20,6 +20,7 @@ from initaudit.analyzer.readers.weight_uses import Weights
 from initaudit.analyzer.source.snippets import defaults, dotted, handed_on, nodes, parameters, root, spelled
 from initaudit.analyzer.syntax.context import Class, Context, method, own_attribute
 from initaudit.analyzer.syntax.draws import class_name_of
+from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.scopes import scopes, scopes_holding
@@ -55,6 +56,12 @@ def constant_weights(context: Context) -> Iterator[ConstantWeights]:
     meanings = Meanings(context)
     for step in meanings.steps():
         match step.statement:
+            case (
+                ast.Expr(
+                    value=ast.Call(func=ast.Attribute(attr="copy_", value=target), args=[ast.Call() as made])
+                ) as call
+            ):
+                found = _replaced(context, target, made)
             case ast.Expr(value=ast.Call() as call):
                 found = _filled(context, call)
             case ast.Assign(targets=[ast.Attribute(attr="data") as target], value=ast.Call() as call):
@@ -71,6 +78,8 @@ def constant_weights(context: Context) -> Iterator[ConstantWeights]:
         weights = named and all(_asks_for_weights(test, step) for test in step.tests)
         plain = weights or all(_plain(test, step) for test in step.tests)
         if walk is None or not plain or not all(_plain(test, step) for test in step.excluded):
+            continue
+        if any(map(_leaves_out_matrices, step.tests)):
             continue
         if not DIMENSIONS.isdisjoint(usage(step.excluded).names) or _written_again(context, meanings, meaning, step):
             continue
@@ -195,14 +204,22 @@ def _bound(given: ast.expr, position: int, name: str) -> ast.expr | None:
     return by_position or next((each.value for each in call.keywords if each.arg == name), None)
 
 
-def _replaced(context: Context, target: ast.expr, call: ast.Call) -> tuple[ast.expr, str] | None:
+def _replaced(context: Context, target: ast.expr, made: ast.Call) -> tuple[ast.expr, str] | None:
     """What is given new data of one number: ``m.weight.data = torch.ones_like(m.weight)``."""
-    made = (context.canonical(call.func) or "").removeprefix("torch.").removesuffix("_like")
-    if made in ("ones", "zeros"):
-        return target, "1" if made == "ones" else "0"
-    if made == "full" and len(call.args) == 2 and _is_number(call.args[1]):
-        return target, ast.unparse(call.args[1])
+    maker = (context.canonical(made.func) or "").removeprefix("torch.").removesuffix("_like")
+    if maker in ("ones", "zeros"):
+        return target, "1" if maker == "ones" else "0"
+    numbers = [each.value for each in made.keywords if each.arg == "fill_value"] or made.args[1:]
+    if maker == "full" and len(numbers) == 1:
+        number = _default_number(context, numbers[0]) or numbers[0]
+        return (target, ast.unparse(number)) if _is_number(number) else None
     return None
+
+
+def _default_number(context: Context, node: ast.expr) -> ast.expr | None:
+    """The default of a parameter, which is the number wherever nobody gives another one."""
+    function = context.function
+    return defaults(function.args).get(node.id) if function is not None and isinstance(node, ast.Name) else None
 
 
 def _is_whole(index: ast.expr) -> bool:
@@ -347,6 +364,22 @@ def _plain(test: ast.expr, step: Step) -> bool:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return False
     return True
+
+
+def _leaves_out_matrices(test: ast.expr) -> bool:
+    """``p.dim() == 1``, ``len(p.shape) < 2``: a comparison that no tensor of two dimensions passes."""
+    for node in ast.walk(test):
+        match node:
+            case ast.Compare(left=asked, ops=[op], comparators=[ast.Constant(value=int() as limit)]) if (
+                not DIMENSIONS.isdisjoint(usage([asked]).names) or last_name(getattr(asked, "func", asked)) == "len"
+            ):
+                passed = {
+                    ast.Eq: limit == 2, ast.NotEq: limit != 2, ast.Lt: limit > 2, ast.LtE: limit >= 2,
+                    ast.Gt: limit < 2, ast.GtE: limit <= 2,
+                }  # fmt: skip
+                if not passed.get(type(op), True):
+                    return True
+    return False
 
 
 def _is_constant_or_texts(node: ast.expr) -> bool:

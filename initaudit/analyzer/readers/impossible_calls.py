@@ -11,7 +11,7 @@ from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.project.names import External
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.deprecated_calls import DEPRECATED
-from initaudit.analyzer.source.snippets import root
+from initaudit.analyzer.source.snippets import defaults, root
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import bound_in
@@ -73,7 +73,7 @@ def impossible_calls(context: Context) -> Iterator[ImpossibleCall]:
 def _refused(context: Context, call: ast.Call, own: set[str]) -> tuple[str, str, tuple[str, ...]] | None:
     """What is called, why torch refuses it, and what is close to what it was given."""
     name = _initializer(context, call.func, own)
-    found = next(_reasons(name, call), None) if name is not None else None
+    found = next(_reasons(context, name, call), None) if name is not None else None
     return (name or "", *found) if found is not None else None
 
 
@@ -112,7 +112,7 @@ def _is_set(context: Context, name: str) -> bool:
     return False
 
 
-def _reasons(name: str, call: ast.Call) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _reasons(context: Context, name: str, call: ast.Call) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Why torch refuses a call, and what is close to what it was given."""
     signature = SIGNATURES.get(f"{name}_" if name in DEPRECATED else name)
     if signature is None:
@@ -131,7 +131,28 @@ def _reasons(name: str, call: ast.Call) -> Iterator[tuple[str, tuple[str, ...]]]
         yield f"`{name}` is not given its `{known[required - 1]}`", ()
     else:
         values = dict(zip(given, [*call.args, *(each.value for each in call.keywords)], strict=True))
-        yield from _unknown_values(values)
+        yield from _unknown_values(
+            {
+                word: (isinstance(value, ast.Name) and _default(context, value.id)) or value
+                for word, value in values.items()
+            }
+        )
+
+
+def _default(context: Context, name: str) -> ast.expr | None:
+    """The default value of a parameter that the function only hands on: it neither compares it nor binds it anew."""
+    function = context.function
+    default = defaults(function.args).get(name) if function is not None else None
+    for node in context.walk() if default is not None else ():
+        tested = isinstance(node, ast.If | ast.IfExp | ast.Compare | ast.BoolOp | ast.Subscript)
+        parts = ast.walk(node.test if isinstance(node, ast.If | ast.IfExp) else node) if tested else [node]
+        if any(isinstance(each, ast.Name) and each.id == name and (tested or _is_bound(each)) for each in parts):
+            return None
+    return default
+
+
+def _is_bound(node: ast.Name) -> bool:
+    return not isinstance(node.ctx, ast.Load)
 
 
 def _unknown_values(values: dict[str, ast.expr]) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -22,12 +22,14 @@ LONGEST = 400
 """Characters of an expression that is put in the place of a name."""
 
 
+ALLOCATIONS = {f"torch.{name}" for name in ("empty", "zeros", "ones", "rand", "randn", "Tensor", "FloatTensor")}
 SCALED = {"torch.randn": "normal_", "torch.randn_like": "normal_"}
 """What draws a new tensor, and the initializer that draws the same in place, around zero."""
 
 
 @reads(InitializerCall, scope=Context, words="_(")
 @reads(InitializerCall, scope=Context, words=("randn( randn_like(", ".weight= .data="))
+@reads(InitializerCall, scope=Context, words=("randn(", "/"), nearby="Parameter( requires_grad")
 def initializer_calls(context: Context) -> Iterator[InitializerCall]:
     """Calls of ``nn.init.kaiming_normal_`` and kin, and of ``normal_`` and ``uniform_`` on a tensor."""
     wanted = {id(call): function for call in context.calls() if (function := _initializer(context, call)) is not None}
@@ -62,13 +64,18 @@ class Bound:
 
     def bind(self, statement: ast.stmt) -> None:
         """Take in what a statement assigns."""
-        value: tuple[str, ast.expr] | None = None
-        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-            name = _name(statement.targets[0])
-            value = (name, self.meaning(statement.value)) if name is not None else None
+        match statement:
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)) if len(targets) == len(
+                values
+            ):
+                pairs = list(zip(targets, values, strict=True))
+            case ast.Assign(targets=[target], value=value):
+                pairs = [(target, value)]
+            case _:
+                pairs = []
+        meant = [(name, self.meaning(value)) for target, value in pairs if (name := _name(target)) is not None]
         self.forget(statement)
-        if value is not None and len(ast.unparse(value[1])) <= LONGEST:
-            self.values[value[0]] = value[1]
+        self.values.update((name, value) for name, value in meant if len(ast.unparse(value)) <= LONGEST)
 
     def forget(self, statement: ast.stmt) -> None:
         """Drop what a statement, or anything in it, may assign anew, and what was said in such names."""
@@ -134,7 +141,8 @@ def _in_order(
             for node in nodes(statement):
                 if isinstance(node, ast.Call) and id(node) in wanted:
                     yield _call(context, node, wanted[id(node)], bound)
-            yield from _assigned_draw(context, statement, bound)
+            assigned = list(_assigned_draw(context, statement, bound))
+            yield from assigned or _new_draws(context, statement, bound)
         elif isinstance(statement, ast.For | ast.AsyncFor | ast.While | FunctionNode):
             bound.forget(statement)  # what a round assigns, the next one finds; a parameter hides another name
         for block in inner:
@@ -158,6 +166,43 @@ def _call(context: Context, node: ast.Call, function: str, bound: Bound) -> Init
     )
 
 
+def _new_draws(context: Context, statement: ast.stmt, bound: Bound) -> Iterator[InitializerCall]:
+    """``w = torch.randn(n, m) * std``, as ``normal_(w, 0, std)`` on a matrix of these sizes."""
+    pending: list[ast.AST] = [statement]
+    while pending:
+        node = pending.pop()
+        _, scale = (_scaled(context, node) if isinstance(node, ast.BinOp) else None) or ("", None)
+        made = _drawn_in(context, node) if isinstance(node, ast.BinOp) else None
+        if scale is None or made is None:
+            pending += ast.iter_child_nodes(node)
+            continue
+        tensor = Argument(None, ast.unparse(made), ast.unparse(made))
+        yield InitializerCall(
+            place=context.snippet.place(node),
+            function="normal_",
+            arguments=(tensor, Argument(None, "0", "0"), _deviation(context, scale, bound)),
+            layer=_matrix(context, made, bound),
+        )
+
+
+def _deviation(context: Context, scale: ast.expr, bound: Bound) -> Argument:
+    """The factor of a draw, as the standard deviation that an initializer is given."""
+    written = context.snippet.source(scale) if scale in context.snippet.parents else ast.unparse(scale)
+    return Argument(None, written, ast.unparse(bound.meaning(scale)))
+
+
+def _drawn_in(context: Context, product: ast.expr) -> ast.Call | None:
+    """The call of ``torch.randn`` in a product."""
+    return next(
+        (
+            each
+            for each in nodes(product)
+            if isinstance(each, ast.Call) and context.canonical(each.func) == "torch.randn"
+        ),
+        None,
+    )
+
+
 def _assigned_draw(context: Context, statement: ast.stmt, bound: Bound) -> Iterator[InitializerCall]:
     """``m.weight.data = torch.randn(m.weight.shape) * std``, as ``m.weight.normal_(0, std)``, however it is scaled."""
     match statement:
@@ -175,12 +220,10 @@ def _assigned_draw(context: Context, statement: ast.stmt, bound: Bound) -> Itera
     if scale is None or not isinstance(target, ast.Attribute) or target.attr != "weight":
         return
     tensor = context.snippet.source(target)
-    written = context.snippet.source(scale) if scale in context.snippet.parents else ast.unparse(scale)
-    std = Argument(None, written, ast.unparse(bound.meaning(scale)))
     yield InitializerCall(
         place=context.snippet.place(value),
         function=function,
-        arguments=(Argument(None, tensor, tensor), Argument(None, "0", "0"), std),
+        arguments=(Argument(None, tensor, tensor), Argument(None, "0", "0"), _deviation(context, scale, bound)),
         layer=_layer(context, ast.unparse(target), bound),
     )
 
@@ -219,8 +262,30 @@ def _arguments(context: Context, node: ast.Call, bound: Bound) -> Iterator[Argum
             )
 
 
+def _matrix(context: Context, made: ast.Call, bound: Bound) -> Called | None:
+    """A matrix that a call makes, as a call with its two sizes."""
+    match made.args:
+        case [ast.Tuple(elts=[first, second]) | ast.List(elts=[first, second])] | [first, second]:
+            sizes = [
+                Argument(
+                    None,
+                    context.snippet.source(each) if each in context.snippet.parents else ast.unparse(each),
+                    ast.unparse(bound.meaning(each)),
+                )
+                for each in (first, second)
+            ]
+            return Called(function="Parameter", arguments=tuple(sizes))
+    return None
+
+
 def _layer(context: Context, tensor: str, bound: Bound) -> Called | None:
-    """The call of a torch layer that made the owner of a weight."""
+    """The call of a torch layer that made the owner of a weight, or of what made the weight itself."""
+    parameter = bound.values.get(tensor.removesuffix(".data"))
+    match parameter:
+        case ast.Call(func=wrapper, args=[ast.Call() as memory, *_]) if (
+            context.canonical(wrapper) == "torch.nn.Parameter" and context.canonical(memory.func) in ALLOCATIONS
+        ):
+            return _matrix(context, memory, bound)
     made = bound.values.get(tensor.removesuffix(".data").removesuffix(".weight"))
     if not isinstance(made, ast.Call) or not dotted(made.func):
         return None

@@ -184,7 +184,7 @@ class Expressions(Loops):
                 return found
         if self.context.is_module_class(function):
             kind = self.class_name(function)
-            items = [self.class_name(each.func) if isinstance(each, ast.Call) else None for each in node.args]
+            items = [self.class_name(each.func) if isinstance(each, ast.Call) else None for each in _held_by(node)]
             known = tuple(each or "" for each in items) if kind == "torch.nn.Sequential" and all(items) else ()
             return Meaning(What.MODULE, spelled(node), kinds=(kind,) if kind else (), items=known)
         return None
@@ -226,3 +226,19 @@ class Expressions(Loops):
         if isinstance(found, External):
             return found.name
         return found.qualname if isinstance(found, Defined) else None
+
+
+def _held_by(sequence: ast.Call) -> list[ast.expr]:
+    """What a call gives a sequence, in order: arguments, or the values of an ``OrderedDict``."""
+    match sequence.args:
+        case [ast.Call(func=made, args=[ast.List(elts=pairs) | ast.Tuple(elts=pairs)], keywords=[])] if spelled(
+            made
+        ).rpartition(".")[2] == "OrderedDict" and all(
+            isinstance(pair, ast.Tuple | ast.List) and len(pair.elts) == 2 for pair in pairs
+        ):
+            return [pair.elts[1] for pair in pairs if isinstance(pair, ast.Tuple | ast.List)]
+        case [ast.Call(func=made, args=[ast.Dict(values=values)], keywords=[])] if (
+            spelled(made).rpartition(".")[2] == "OrderedDict"
+        ):
+            return values
+    return sequence.args
