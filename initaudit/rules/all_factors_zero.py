@@ -103,6 +103,23 @@ class AllFactorsZero(Rule[ZeroFactors]):
             """,
             target="LoRALinear",
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            class LoRALinear(nn.Module):
+                def __init__(self, base, rank=2):
+                    super().__init__()
+                    self.base = base
+                    self.lora_A = nn.Linear(base.in_features, rank, bias=False)
+                    self.lora_B = nn.Linear(rank, base.out_features, bias=False)
+                    for layer in (self.lora_A, self.lora_B):
+                        nn.init.zeros_(layer.weight)
+
+                def forward(self, x):
+                    return self.base(x) + self.lora_B(self.lora_A(x))
+            """,
+        ),
     )
     valid = (
         Example(

@@ -58,8 +58,39 @@ class CopyOfItself(Rule[SharedModel]):
                     self.target.load_state_dict(self.policy.state_dict())
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Agent:
+                def __init__(self):
+                    self.policy = nn.Linear(4, 2)
+                    self.target = nn.Linear(4, 2)
+
+                def update(self):
+                    self.target.load_state_dict(self.policy.state_dict())
+                    self.target = self.policy
+            """,
+        ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Agent:
+                def __init__(self):
+                    self.policy, self.target, self.best = nn.Linear(4, 2), nn.Linear(4, 2), nn.Linear(4, 2)
+
+                def update(self, other):
+                    self.target.load_state_dict(self.policy.state_dict())
+                    self.other = other
+
+                def restore(self):
+                    self.best.load_state_dict(self.policy.state_dict())
+                    self.policy = self.target
+            """,
+        ),
         Example(
             source="""
             import copy

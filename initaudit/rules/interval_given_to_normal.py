@@ -127,6 +127,7 @@ class IntervalGivenToNormal(Rule[InitializerCall]):
                 nn.init.uniform_(layer.weight, 0.1)
                 nn.init.uniform_(layer.weight, -scale, scale)
                 layer.bias.data.uniform_(0, 0)
+                layer.bias.data.uniform_(-3, -3)
             """,
         ),
     )
@@ -170,9 +171,9 @@ class IntervalGivenToNormal(Rule[InitializerCall]):
 
 
 def _are_equal(low: Argument, high: Argument) -> bool:
-    """Whether both bounds of an interval are the same number, and not zero."""
+    """Whether both bounds of an interval are the same positive number."""
     one, other = fold(low.meaning), fold(high.meaning)
-    return one is not None and one == other and one.coefficient != 0
+    return one is not None and one == other and one.coefficient > 0
 
 
 def _is_small_mean_alone(subject: InitializerCall) -> bool:

@@ -12,7 +12,8 @@ from initaudit.subjects.lost_writes import AssignedTensor
 class TensorAssignedToParameter(Rule[AssignedTensor]):
     """
     ## What it does
-    Reports `layer.weight = torch.randn(4, 4)` if `layer` is one of torch's layers.
+    Reports `layer.weight = torch.randn(4, 4)` if `layer` is one of torch's layers, and
+    `self.register_parameter("weight", torch.randn(4, 4))`.
 
     ## Why is this bad?
     Only a parameter or None can be assigned to a registered parameter. torch raises TypeError for a tensor when the line runs.
@@ -41,6 +42,20 @@ class TensorAssignedToParameter(Rule[AssignedTensor]):
     observers = ANALYZER
     subject = AssignedTensor
     invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Scale(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.register_parameter("weight", torch.rand(n))
+                    start = nn.init.ones_(torch.empty(n))
+                    self.register_parameter("gain", torch.ones(n) * 0.5)
+            """,
+            count=2,
+        ),
         Example(
             source="""
             import torch
@@ -79,6 +94,20 @@ class TensorAssignedToParameter(Rule[AssignedTensor]):
             import torch
             from torch import nn
 
+            class Scale(nn.Module):
+                def __init__(self, n, start):
+                    super().__init__()
+                    self.register_parameter("weight", nn.Parameter(torch.rand(n)))
+                    self.register_parameter("bias", None)
+                    self.register_parameter("start", start)
+                    self.register_buffer("mean", torch.zeros(n))
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
             class Net(nn.Module):
                 def __init__(self):
                     super().__init__()
@@ -94,6 +123,14 @@ class TensorAssignedToParameter(Rule[AssignedTensor]):
     )
 
     def check(self, subject: AssignedTensor) -> Iterator[Finding]:
+        if subject.registers:
+            yield self.finding(
+                subject.place,
+                f"`{subject.value}` is a tensor, and `register_parameter` takes a parameter: the call raises; wrap it in "
+                "`nn.Parameter`",
+                evidence=[Evidence(Observer.ANALYZER, f"`{subject.target}` would be no parameter")],
+            )
+            return
         yield self.finding(
             subject.place,
             f"`{subject.value}` is a tensor, but `{subject.target}` is a registered parameter: the assignment raises; write to it in "

@@ -15,7 +15,8 @@ class UnregisteredAttribute(Rule[PlainAttribute]):
     """
     ## What it does
     Reports layers that the constructor of a module puts into a plain list, tuple or dictionary and that its forward calls.
-    Also reports a tensor that is made with `requires_grad=True`, kept as an attribute and used by the forward.
+    Also reports a tensor that the forward uses, and that is made with `requires_grad=True`, filled by a function of `nn.init`,
+    or a constant zero or one that something is multiplied by.
 
     ## Why is this bad?
     A module registers attributes that are modules or parameters; it looks into no list, and a tensor is no parameter.
@@ -128,8 +129,51 @@ class UnregisteredAttribute(Rule[PlainAttribute]):
             """,
             count=2,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Dense(nn.Module):
+                def __init__(self, n, m, kernel_init=nn.init.xavier_normal_):
+                    super().__init__()
+                    self.kernel = kernel_init(torch.empty(n, m))
+                    self.bias = nn.init.zeros_(torch.empty(m))
+                    self.alpha = torch.zeros(m)
+                    self.norm = nn.BatchNorm1d(m)
+
+                def forward(self, x):
+                    x = self.norm(x @ self.kernel + self.bias)
+                    return x.relu() - self.alpha * (-x).relu()
+            """,
+            count=3,
+        ),
     )
     valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Masked(nn.Module):
+                def __init__(self, n, weights=None):
+                    super().__init__()
+                    self.mask = torch.ones(n)
+                    self.mask[0] = 0
+                    self.state = torch.zeros(n)
+                    self.weights = torch.ones(n) if weights is None else weights
+                    self.scale = torch.ones(n)
+                    if weights is not None:
+                        self.scale = weights
+                    self.frequencies = torch.randn(n, n)
+                    w = nn.init.orthogonal_(torch.empty(n, n))
+                    self.w = nn.Parameter(w)
+
+                def forward(self, x):
+                    x = x * self.mask * self.weights * self.scale + self.state
+                    return torch.cos(x @ self.frequencies) @ self.w
+            """,
+        ),
         Example(
             source="""
             from torch import nn

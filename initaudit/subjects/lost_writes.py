@@ -152,12 +152,14 @@ class AssignedTensor(Fact, frozen=True, kw_only=True):
     """A tensor that is no parameter, assigned to the name of one of a layer of torch, which raises.
 
     ``target`` is the source of the parameter, ``value`` that of the tensor, ``name`` the parameter's name in the layer.
+    ``registers`` says that ``register_parameter`` is given the tensor.
     """
 
     place: Place
     target: str
     value: str
     name: str
+    registers: bool = False
 
 
 class ForeignWrite(Fact, frozen=True, kw_only=True):

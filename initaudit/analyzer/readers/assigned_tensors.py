@@ -15,6 +15,7 @@ from initaudit.analyzer.syntax.functions import own_nodes
 from initaudit.analyzer.syntax.meaning import Names, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE, makes_new
+from initaudit.analyzer.syntax.scaled import given_to_name
 from initaudit.subjects.lost_writes import AssignedTensor
 
 LAYERS = {f"torch.nn.{name}" for name in (*torch_api.LINEAR_LIKE, *torch_api.NORMALIZATIONS, "Embedding")}
@@ -67,6 +68,41 @@ def assigned_tensors(context: Context) -> Iterator[AssignedTensor]:
                 value=context.snippet.source(value),
                 name=name,
             )
+
+
+@reads(AssignedTensor, scope=Context, words="register_parameter(")
+def registered_tensors(context: Context) -> Iterator[AssignedTensor]:
+    """``self.register_parameter("weight", torch.rand(n))``."""
+    meanings = Meanings(context)
+    for step in meanings.steps():
+        match step.statement:
+            case ast.Expr(
+                value=ast.Call(
+                    func=ast.Attribute(attr="register_parameter", value=owner),
+                    args=[ast.Constant(value=str(name)), value],
+                ) as call
+            ) if not step.guarded and _is_plain_tensor(context, meanings, _only_value(context, value), step.names):
+                yield AssignedTensor(
+                    place=context.snippet.place(call),
+                    target=f"{context.snippet.source(owner)}.{name}",
+                    value=context.snippet.source(value),
+                    name=name,
+                    registers=True,
+                )
+            case _:
+                pass
+
+
+def _only_value(context: Context, value: ast.expr) -> ast.expr:
+    """What a name is given, where the code binds it once; otherwise the expression itself."""
+    bound = [
+        node
+        for node in context.walk()
+        if isinstance(value, ast.Name) and isinstance(node, ast.Name) and node.id == value.id
+        if not isinstance(node.ctx, ast.Load)
+    ]
+    given = list(given_to_name(context, value.id)) if isinstance(value, ast.Name) else []
+    return given[0] if len(given) == 1 and len(bound) == 1 else value
 
 
 def _taken_out(context: Context, target: ast.Attribute) -> bool:

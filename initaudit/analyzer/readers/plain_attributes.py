@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import dotted
+from initaudit.analyzer.source.snippets import defaults, dotted
 from initaudit.analyzer.syntax.context import Context, function_context, own_attribute
 from initaudit.analyzer.syntax.elsewhere import spoken_of_elsewhere
 from initaudit.analyzer.syntax.stateful import is_stateful
+from initaudit.analyzer.syntax.structure import constructed
 from initaudit.analyzer.syntax.tensor_uses import is_read, requires_grad
 from initaudit.subjects.registration import PlainAttribute
 
@@ -28,6 +29,7 @@ HANDS_OUT = {
     "requires_grad_",
 }  # fmt: skip
 """What a class uses that registers layers itself; that hands parameters out, or freezes them."""
+IDLE = {"torch.zeros", "torch.ones"}
 PARAMETERS = {"parameters", "named_parameters", "_parameters", "_apply", "state_dict", "__dict__", "vars"}
 """What a class uses that hands out its parameters itself."""
 
@@ -49,7 +51,8 @@ def unregistered_layers(context: Context) -> Iterator[PlainAttribute]:
             )
 
 
-@reads(PlainAttribute, scope=Context, words="requires_grad", nearby="forward(", named="__init__")
+@reads(PlainAttribute, scope=Context, words="requires_grad ones( zeros( _(", nearby="forward(", named="__init__")
+@reads(PlainAttribute, scope=Context, words="torch.nn.init nn.init init.", nearby="forward(", named="__init__")
 def unregistered_tensors(context: Context) -> Iterator[PlainAttribute]:
     """``self.w = torch.randn(d, d, requires_grad=True)`` in a constructor, if the object only computes with it."""
     cls = context.cls
@@ -60,7 +63,9 @@ def unregistered_tensors(context: Context) -> Iterator[PlainAttribute]:
             case (
                 ast.Assign(targets=[target], value=ast.Call() as made)
                 | ast.AnnAssign(target=target, value=ast.Call() as made)
-            ) if (name := own_attribute(target)) is not None and _is_trained(context, made):
+            ) if (name := own_attribute(target)) is not None and (
+                _is_trained(context, made) or _is_initialized(context, made) or _is_idle_factor(context, name, made)
+            ):
                 if context.project.is_module_class(cls) and _only_computes(context, cls, name):
                     yield PlainAttribute(
                         place=context.snippet.place(made),
@@ -78,6 +83,49 @@ def _is_trained(context: Context, made: ast.Call) -> bool:
     maker = made.func.value if isinstance(made.func, ast.Attribute) and isinstance(made.func.value, ast.Call) else made
     factory = context.canonical(maker.func) if isinstance(maker, ast.Call) else None
     return factory in torch_api.NEW_TENSOR_FACTORIES and requires_grad(made)
+
+
+def _is_initialized(context: Context, made: ast.Call) -> bool:
+    """``nn.init.xavier_normal_(torch.empty(n, m))``, by name or by the default of a parameter."""
+    function: ast.expr | None = made.func
+    if isinstance(function, ast.Name) and context.function is not None and context.canonical(function) is None:
+        function = defaults(context.function.args).get(function.id)
+    name = context.canonical(function) if function is not None else None
+    if name is None or not name.startswith(torch_api.INIT) or not made.args:
+        return False
+    return isinstance(made.args[0], ast.Call) and context.canonical(made.args[0].func) in torch_api.NEW_TENSOR_FACTORIES
+
+
+def _is_idle_factor(context: Context, name: str, made: ast.Call) -> bool:
+    """``torch.zeros(n)``, where all that the attribute is given is such a constant, and something is multiplied by it.
+
+    A product with a constant zero or one means nothing, unless the constant is to be trained.
+    """
+    cls = context.cls
+    factory = context.canonical(made.func)
+    if cls is None or factory not in IDLE or any(each.arg == "requires_grad" for each in made.keywords):
+        return False
+    if factory == "torch.ones" and not _has_layers(context.project, cls):
+        return False  # a loss may weigh all alike
+    multiplied = False
+    for where, node in _uses(context.project, cls, name):
+        parent = where.snippet.parents.get(node)
+        if not _is_load(node):
+            if not isinstance(parent, ast.Assign) or not isinstance(parent.value, ast.Call):
+                return False
+            if where.canonical(parent.value.func) not in IDLE:
+                return False
+        elif isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult):
+            multiplied = True
+        else:
+            return False
+    return multiplied
+
+
+def _has_layers(project: Project, cls: Defined) -> bool:
+    """Whether a class has layers of torch of its own that are trained."""
+    kinds = {layer.kind for attribute in constructed(project, cls).values() for layer in attribute.layers}
+    return not kinds.isdisjoint(f"torch.nn.{name}" for name in torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS)
 
 
 def _only_computes(context: Context, cls: Defined, name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
@@ -38,7 +38,9 @@ def shared_models(context: Context) -> Iterator[SharedModel]:
         others = [*(other for other, of in held.items() if of == model), model]
         held[name] = model
         for other in others:
-            if (copied := _copied(context, name, other)) is not None:
+            if (copied := _copied_before(context, body, statement, {name, other})) is None:
+                copied = _copied(context, name, other)
+            if copied is not None:
                 yield SharedModel(place=context.snippet.place(statement), name=name, other=other, copied=copied)
                 break
 
@@ -58,6 +60,20 @@ def _itself(value: ast.expr) -> str | None:
             return None
         part = part.value
     return ast.unparse(value) if isinstance(part, ast.Name) else None
+
+
+def _copied_before(context: Context, body: Sequence[ast.stmt], statement: ast.stmt, models: set[str]) -> Place | None:
+    """Where the statement right before a second name copies the parameters of one of two models to the other."""
+    position = body.index(statement)
+    match body[position - 1] if position else None:
+        case ast.Expr(
+            value=ast.Call(
+                func=ast.Attribute(attr="load_state_dict", value=to),
+                args=[ast.Call(func=ast.Attribute(attr="state_dict", value=of)), *_],
+            ) as copying
+        ) if {ast.unparse(to), ast.unparse(of)} == models:
+            return context.snippet.place(copying)
+    return None
 
 
 def _copied(context: Context, name: str, other: str) -> Place | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from initaudit.adapters import FIRST
+from initaudit.analyzer.programs.verdict import drawn_by_programs
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.syntax.context import File
 from initaudit.analyzer.syntax.factors import WORDS, Holds, adapters
@@ -18,6 +19,8 @@ def zero_factors(file: File) -> Iterator[ZeroFactors]:
     for adapter in adapters(file):
         start, zeros = adapter.first(FIRST), adapter.names(Holds.ZERO)
         if start is not None and len(zeros) > 1 and not adapter.names(Holds.RANDOM):
+            if adapter.of_layers and drawn_by_programs(file.project, adapter.cls):
+                continue
             yield ZeroFactors(
                 observer=Observer.ANALYZER,
                 place=start.snippet.place(start.node),

@@ -16,7 +16,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.usage import OBJECT, SUPER
 from initaudit.analyzer.project.names import Defined, External, Project
-from initaudit.analyzer.source.snippets import Snippet, dotted
+from initaudit.analyzer.source.snippets import Snippet, dotted, root
 from initaudit.analyzer.syntax.context import File
 from initaudit.analyzer.syntax.draws import DRAWS, nodes
 
@@ -57,11 +57,15 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """One product of factors: what the methods of its class write to them, and what inherited ones write besides."""
+    """One product of factors: what the methods of its class write to them, and what inherited ones write besides.
+
+    ``of_layers`` says that some of them are weights of layers.
+    """
 
     cls: Defined
     own: list[Start]
     starts: list[Start]
+    of_layers: bool
 
     def first(self, roles: Sequence[str]) -> Start | None:
         """The write that says most of what its author meant, to the first of these roles that is there at all."""
@@ -86,11 +90,19 @@ def adapters(file: File) -> Iterator[Adapter]:
         ]
         for adapter in dict.fromkeys(start.adapter for start in own):
             inherited = [start for method in _called(project, cls) for start in _starts(project, cls, method)]
-            starts = [start for start in (*own, *inherited) if start.adapter == adapter]
+            every = [start for start in (*own, *inherited) if start.adapter == adapter]
+            starts = _left_standing(every)
             roles = {start.role for start in starts}
             known = all(start.holds is not Holds.UNKNOWN for start in starts)
             if known and roles.intersection(FIRST) and roles.intersection(LAST):
-                yield Adapter(cls, [start for start in own if start in starts], starts)
+                of_layers = any(start.by is By.LAYER for start in every)
+                yield Adapter(cls, [start for start in own if start in starts], starts, of_layers)
+
+
+def _left_standing(starts: list[Start]) -> list[Start]:
+    """The writes without the defaults of layers whose weight another write replaces."""
+    written = {start.name for start in starts if start.by is not By.LAYER}
+    return [start for start in starts if start.by is not By.LAYER or start.name not in written]
 
 
 def _called(project: Project, cls: Defined) -> Iterator[Defined]:
@@ -107,11 +119,26 @@ def _starts(project: Project, cls: Defined, method: Defined) -> Iterator[Start]:
     if method.definition.is_class:
         return
     found = method.module.function(method.definition)
+    listed = _listed(found[1].body) if found is not None else {}
     for node in nodes(found[1].body) if found is not None else ():
-        for target, holds, by in _written(project, method.module, node):
-            factor = _factor(target, cls.definition.name)
-            if factor is not None and found is not None and isinstance(node, ast.expr | ast.stmt):
-                yield Start(*factor, holds, by, node, found[0])
+        for written, holds, by in _written(project, method.module, node):
+            variable = root(written)
+            for target in listed.get(variable.id, (written,)) if variable is not None else (written,):
+                factor = _factor(target, cls.definition.name)
+                if factor is not None and found is not None and isinstance(node, ast.expr | ast.stmt):
+                    yield Start(*factor, holds, by, node, found[0])
+
+
+def _listed(body: Sequence[ast.stmt]) -> dict[str, list[ast.expr]]:
+    """What the variables of loops over written lists stand for: ``for layer in (self.lora_A, self.lora_B)``."""
+    found: dict[str, list[ast.expr]] = {}
+    for node in nodes(body):
+        match node:
+            case ast.For(target=ast.Name(id=name), iter=ast.Tuple(elts=items) | ast.List(elts=items)):
+                found.setdefault(name, []).extend(items)
+            case _:
+                pass
+    return found
 
 
 def _factor(target: ast.expr, called: str) -> tuple[str, str, str] | None:
