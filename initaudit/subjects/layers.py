@@ -90,3 +90,18 @@ class SharedModel(Fact, frozen=True, kw_only=True):
     name: str
     other: str
     copied: Place
+
+
+class SeparateTarget(Fact, frozen=True, kw_only=True):
+    """A network, ``target``, that follows ``source`` by a moving average, and starts from weights of its own.
+
+    ``made`` is the source of what makes it, ``changed`` where the other network was drawn anew after the target had
+    been copied from it, and ``follows`` is where the average is computed.
+    """
+
+    place: Place
+    target: str
+    source: str
+    made: str
+    follows: Place
+    changed: Place | None = None

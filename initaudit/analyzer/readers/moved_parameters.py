@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from initaudit.analyzer.project.names import Defined
@@ -108,6 +108,8 @@ def _outcomes(value: ast.expr) -> Iterator[ast.expr]:
             pass
         case ast.NamedExpr(value=named):
             inner = [named]
+        case ast.ListComp(elt=item):
+            inner = [item]
         case _:
             yield value
             return
@@ -128,10 +130,11 @@ def moved_variables(context: Context) -> Iterator[MovedParameter]:
             case _:
                 continue
         for outcome in outcomes:
-            moved = moved_from(context, outcome)
+            before = _made_before(context, node, target)
+            moved = moved_from(context, outcome) or (before and moved_from(context, outcome, {dotted(target): before}))
             if moved is None or (own_attribute(target) and _is_call_of(context, moved.made, PARAMETER)):
                 continue
-            trained = _trained(context, node, dotted(target))
+            trained = _trained(context, node, dotted(target), bound=1 if before is None else 2)
             if trained is not None:
                 yield MovedParameter(
                     place=context.snippet.place(outcome),
@@ -141,6 +144,18 @@ def moved_variables(context: Context) -> Iterator[MovedParameter]:
                     certain=moved.certain,
                     trained=context.snippet.place(trained),
                 )
+
+
+def _made_before(context: Context, assignment: ast.stmt, target: ast.expr) -> ast.expr | None:
+    """The tensor that a name was given before it is given a result of it: ``w = w.cuda()``."""
+    name = dotted(target)
+    value = getattr(assignment, "value", None)
+    if not isinstance(value, ast.expr) or name not in {
+        dotted(each) for each in ast.walk(value) if isinstance(each, ast.expr)
+    }:
+        return None
+    earlier = [each for each in _assigned(context, name) if each is not value and begin(each) < begin(assignment)]
+    return earlier[0] if len(earlier) == 1 and is_trainable(context, earlier[0]) else None
 
 
 @reads(MovedParameter, scope=Context, words=("Parameter(", "return"))
@@ -252,13 +267,16 @@ def _is_taken_up(context: Context, target: ast.Attribute, name: str) -> bool:
     return False
 
 
-def _trained(context: Context, assignment: ast.stmt, name: str) -> ast.expr | None:
-    """Where an optimizer is given a name that is assigned once, or where its gradient is read."""
+def _trained(context: Context, assignment: ast.stmt, name: str, *, bound: int) -> ast.expr | None:
+    """Where an optimizer is given a name that is assigned once, or where its gradient is read.
+
+    ``bound`` says how often it is assigned in all.
+    """
     parents = context.snippet.parents
     uses = [node for node in context.walk() if isinstance(node, ast.Name | ast.Attribute) and dotted(node) == name]
     given = (ast.Assign, ast.AnnAssign, ast.For, ast.NamedExpr, ast.withitem)
     stored = [node for node in uses if not isinstance(node.ctx, ast.Load) and isinstance(parents.get(node), given)]
-    if len(stored) != 1:
+    if len(stored) != bound:
         return None
     asked = {parent.attr for node in uses if isinstance(parent := parents.get(node), ast.Attribute)}
     if asked & {"retain_grad", "data", "grad_fn", "is_leaf", "detach_"}:
@@ -266,11 +284,33 @@ def _trained(context: Context, assignment: ast.stmt, name: str) -> ast.expr | No
     later = [node for node in uses if isinstance(node.ctx, ast.Load) and begin(node) > end(assignment)]
     optimized = next((node for node in later if in_optimizer(context, node)), None)
     read = (node for node in later if isinstance(up := parents.get(node), ast.Attribute) and up.attr == "grad")
-    return optimized if optimized is not None else next(read, None)
+    if optimized is not None or (first := next(read, None)) is None:
+        return optimized or (_walked_for_gradient(context, name) if context.function is None else None)
+    return first
 
 
-def moved_from(context: Context, value: ast.expr) -> Moved | None:
-    """What makes another tensor of a new one that requires a gradient, if an expression is no more than that."""
+def _walked_for_gradient(context: Context, name: str) -> ast.expr | None:
+    """Where code of the file goes over global variables, this one among them, and reads the gradient of each."""
+    for start, end in context.module.parts_naming(name):
+        snippet = context.module.quiet_snippet(start, end)
+        for loop in snippet.nodes if snippet is not None and start > context.snippet.start else ():
+            match loop:
+                case ast.For(target=ast.Name(id=each), iter=ast.Tuple(elts=items) | ast.List(elts=items), body=body):
+                    inside = (inner for statement in body for inner in ast.walk(statement))
+                    reads = any(isinstance(node, ast.Attribute) and dotted(node) == f"{each}.grad" for node in inside)
+                    found = next((item for item in items if dotted(item) == name), None)
+                    if reads and found is not None:
+                        return found
+                case _:
+                    pass
+    return None
+
+
+def moved_from(context: Context, value: ast.expr, known: Mapping[str, ast.expr] | None = None) -> Moved | None:
+    """What makes another tensor of a new one that requires a gradient, if an expression is no more than that.
+
+    ``known`` are tensors that names stand for.
+    """
     how, certain = "", False
     while not is_trainable(context, value):
         match value:
@@ -290,6 +330,8 @@ def moved_from(context: Context, value: ast.expr) -> Moved | None:
                 if len(sides) != 1:
                     return None
                 how, certain, value = how or OPERATORS[type(operator)], True, sides[0]
+            case ast.Name() | ast.Attribute() if how and known and dotted(value) in known:
+                value = known[dotted(value)]
             case ast.IfExp() | ast.BoolOp() | ast.NamedExpr() if how:
                 value = next((each for each in _outcomes(value) if _holds_trainable(context, each)), ast.Constant(None))
             case _:
