@@ -102,8 +102,52 @@ class UnregisteredParameter(Rule[MovedParameter]):
             optimizer = torch.optim.Adam([noise], lr=0.01)
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import optim
+            from torch.autograd import Variable
+
+            w = torch.randn(3, requires_grad=True) * 0.1
+            b = torch.zeros(1, requires_grad=True)
+
+            def step(loss):
+                loss.backward()
+                for p in (w, b):
+                    p.data -= 0.1 * p.grad
+
+            def run(n, device):
+                factors = [torch.ones(2, requires_grad=True).to(device) for _ in range(n)]
+                image = Variable(torch.randn(3, 8, 8), requires_grad=True)
+                if device != "cpu":
+                    image = image.cuda()
+                return optim.Adam(factors), optim.Adam([image])
+            """,
+            count=3,
+        ),
     )
     valid = (
+        Example(
+            source="""
+            import torch
+            from torch import optim
+
+            def run(device, n):
+                codes = [torch.randn(4, device=device, requires_grad=True) for _ in range(n)]
+                shifted = [torch.zeros(2, requires_grad=True) + 1 for _ in codes]
+                alpha = torch.zeros(n, requires_grad=True)
+                optimizer = optim.SGD([*codes, alpha], lr=0.1)
+                beta = alpha * 2
+                beta = beta.to(device)
+                (beta.sum() + shifted[0].sum()).backward()
+                optimizer.step()
+
+            w = torch.randn(3, requires_grad=True)
+            scaled = w * 0.1
+            for p in (w,):
+                p.data -= 0.1 * p.grad
+            """,
+        ),
         Example(
             source="""
             import torch

@@ -166,7 +166,7 @@ class VarianceUsedAsStd(Rule[InitializerCall]):
                     super().__init__()
                     self.rows, self.columns = rows, columns
                     self.w = nn.Parameter(torch.empty(rows, columns))
-                    self.v = nn.Parameter(torch.randn(rows, columns) * 2 / (rows + columns))
+                    self.v = nn.Parameter(torch.randn(rows, columns) * (2 / (rows + columns)))
                     self.reset()
 
                 def reset(self):

@@ -131,7 +131,7 @@ def moved_variables(context: Context) -> Iterator[MovedParameter]:
                 continue
         for outcome in outcomes:
             before = _made_before(context, node, target)
-            moved = moved_from(context, outcome) or (before and moved_from(context, outcome, {dotted(target): before}))
+            moved = moved_from(context, outcome, {dotted(target): before} if before is not None else None)
             if moved is None or (own_attribute(target) and _is_call_of(context, moved.made, PARAMETER)):
                 continue
             trained = _trained(context, node, dotted(target), bound=1 if before is None else 2)
@@ -150,9 +150,8 @@ def _made_before(context: Context, assignment: ast.stmt, target: ast.expr) -> as
     """The tensor that a name was given before it is given a result of it: ``w = w.cuda()``."""
     name = dotted(target)
     value = getattr(assignment, "value", None)
-    if not isinstance(value, ast.expr) or name not in {
-        dotted(each) for each in ast.walk(value) if isinstance(each, ast.expr)
-    }:
+    inside = ast.walk(value) if isinstance(value, ast.expr) else ()
+    if not any(isinstance(each, ast.Name | ast.Attribute) and dotted(each) == name for each in inside):
         return None
     earlier = [each for each in _assigned(context, name) if each is not value and begin(each) < begin(assignment)]
     return earlier[0] if len(earlier) == 1 and is_trainable(context, earlier[0]) else None
@@ -291,9 +290,9 @@ def _trained(context: Context, assignment: ast.stmt, name: str, *, bound: int) -
 
 def _walked_for_gradient(context: Context, name: str) -> ast.expr | None:
     """Where code of the file goes over global variables, this one among them, and reads the gradient of each."""
-    for start, end in context.module.parts_naming(name):
-        snippet = context.module.quiet_snippet(start, end)
-        for loop in snippet.nodes if snippet is not None and start > context.snippet.start else ():
+    for part in context.module.parts_naming(name):
+        snippet = context.module.quiet_snippet(*part)
+        for loop in snippet.nodes if snippet is not None else ():
             match loop:
                 case ast.For(target=ast.Name(id=each), iter=ast.Tuple(elts=items) | ast.List(elts=items), body=body):
                     inside = (inner for statement in body for inner in ast.walk(statement))
