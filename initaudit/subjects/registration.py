@@ -86,3 +86,16 @@ class UninitializedBase(Fact, frozen=True, kw_only=True):
     model: str
     source: str
     later: bool = False
+
+
+class SharedMemory(Fact, frozen=True, kw_only=True):
+    """A parameter ``target`` of a class ``model`` that is made of the parameter ``source`` of the same object.
+
+    ``viewed`` says that it is seen in another shape, for example transposed.
+    """
+
+    place: Place
+    model: str
+    target: str
+    source: str
+    viewed: bool = False
