@@ -145,8 +145,9 @@ class ParameterTimeline(msgspec.Struct, frozen=True, kw_only=True):
 
     ``model`` is the qualified name of the class that declares it, ``name`` its name there, ``path`` the full path in
     the built model ("encoder.0.weight"; the probe only). ``instances`` counts tensors of the built model with this
-    declaration and allocation. ``gap`` says in words which path or elements are not written. ``forgotten`` names an
-    initializer that would have written it but is never called ("reset_parameters"). ``built`` is the line of a program
+    declaration and allocation. ``gap`` says in words which path or elements are not written, or for
+    which options what is never written exists. ``forgotten`` names an initializer that would have written it but is
+    never called ("reset_parameters"). ``built`` is the line of a program
     that builds the class and leaves it raw, ``only`` what alone builds or writes it. ``influenced`` is True for a
     tensor that was written, but with values computed from unwritten memory. ``read_first`` tells of a buffer
     whether a forward read it before writing it (None: no forward decided). ``scheme`` is the recognised

@@ -163,7 +163,8 @@ class UninitializedParameter(Rule[ParameterTimeline]):
             return f"{allocated} and never initialized; nothing in the project builds its class"
         if subject.only is Only.UNREAD:
             return f"{allocated} and never initialized; nothing reads it"
-        message = f"{allocated} and never initialized" + (f" (built at {built})" if built else "")
+        known = "; ".join(each for each in (subject.gap, f"built at {built}" if built else None) if each)
+        message = f"{allocated} and never initialized" + (f" ({known})" if known else "")
         if subject.forgotten:
             return f"{message}; `{subject.forgotten}` would initialize it, but nothing calls it"
         if advice is not None:

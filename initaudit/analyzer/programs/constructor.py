@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -29,10 +29,12 @@ from initaudit.analyzer.symbolic.conditions import (
     any_of,
     assignments,
     atoms,
+    conjuncts,
     decide,
     describe,
     holds,
     negate,
+    readable,
 )
 from initaudit.analyzer.symbolic.interpreter import Interpreter
 from initaudit.analyzer.symbolic.torch import modules
@@ -399,11 +401,35 @@ def timeline(
         coverage=decided[0],
         allocation=allocation,
         writes=tuple(_write(event) for event in storage.writes[:4]),
-        gap=decided[1],
+        gap=decided[1] or (_option(construction, storage) if decided[0] is Coverage.NEVER else None),
         forgotten=forgotten,
         built=built,
         only=only,
     )
+
+
+def _option(construction: Construction, storage: Storage) -> str | None:
+    """Return the options of the constructor without which a storage does not exist, if its defaults are others."""
+    init = construction.run.project.method(construction.cls, "__init__")
+    found = init.module.function(init.definition) if isinstance(init, Defined) else None
+    needed = [each.atom for each in conjuncts(storage.condition) if isinstance(each, Literal) and each.positive]
+    if found is None or not needed:
+        return None
+    given = defaults(found[1].args)
+    names = {each.arg for each in parameters(found[1])}
+    if any((atom.subject or atom.text) not in names for atom in needed) or all(
+        _is_default(each, given) for each in needed
+    ):
+        return None
+    return f"it exists only if {' and '.join(sorted(f'`{readable(atom.text)}`' for atom in needed))}"
+
+
+def _is_default(atom: Atom, given: Mapping[str, ast.expr]) -> bool:
+    """Whether a test of an option holds for its default."""
+    value = given.get(atom.subject or atom.text)
+    if not isinstance(value, ast.Constant):
+        return False
+    return repr(value.value) == atom.constant if atom.constant is not None else bool(value.value)
 
 
 def declaring_class(construction: Construction, origin: Origin) -> Defined:
