@@ -5,8 +5,8 @@
 Where `planted_elsewhere.py` deletes an initializer, this breaks one in the ways of `KINDS`: a condition that never
 holds, a call without brackets, a draw into a copy. A place is found by syntax alone, one of each kind in a project and
 one at most in a class or function; all are broken at once, in a copy. A breakage is reported if a finding at warning or
-above, of a rule that is on, is new in that class or function. `bug` ("yes" or "no") and `reason` are filled in by
-someone who has read the source, and survive the next run.
+above, of a rule that is on, is new in that class or function. `bug` ("yes" or "no") and the `reason` of a miss are
+filled in by someone who has read the source, and survive the next run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DRAWS = re.compile(r"(?<!masked_)(uniform|normal|constant|orthogonal|zeros?|ones
 
 
 class Broken(NamedTuple):
-    """One breakage, and what became of it: "reported" or "missed"."""
+    """One breakage, and what became of it, when it was first written and in the last run: "reported" or "missed"."""
 
     project: str
     version: str
@@ -38,6 +38,7 @@ class Broken(NamedTuple):
     line: int
     owner: str
     kind: str
+    first: str
     outcome: str
     codes: str = ""
     bug: str = ""
@@ -250,7 +251,7 @@ def breakages(project: str, cache: Path) -> Iterator[Broken]:
             told = codes(each for each in after - before if within(each, path, unit.node))
             outcome = "reported" if told else "missed"
             print(outcome, told, f"{path}:{statement.lineno}", unit.node.name, f"[{kind}]", text, flush=True)
-            yield Broken(project, version, path, statement.lineno, unit.node.name, kind, outcome, told)
+            yield Broken(project, version, path, statement.lineno, unit.node.name, kind, outcome, outcome, told)
 
 
 def within(report: Report, path: str, node: ast.ClassDef | ast.FunctionDef) -> bool:
@@ -268,7 +269,9 @@ def main() -> None:
     read = {row.subject: row for row in table}
     for project in arguments.projects:
         fresh = [
-            row._replace(bug=read[row.subject].bug, reason=read[row.subject].reason) if row.subject in read else row
+            row._replace(first=known.first, bug=known.bug, reason=known.reason if row.outcome == "missed" else "")
+            if (known := read.get(row.subject))
+            else row
             for row in breakages(project, arguments.cache)
         ]
         table = [row for row in table if row.project != project] + fresh

@@ -12,7 +12,7 @@ from initaudit.analyzer.symbolic.conditions import TRUE, Condition, all_of, any_
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.values import Api, Class, Function, Instance, Memory, Tensor, Value, inside, leaves
 
-OPTIMIZER = re.compile(r"optim|opt\b|SGD|Adam|RMSprop|Adagrad|Adadelta|LBFGS|Rprop|Lion|Lamb|Ranger", re.IGNORECASE)
+OPTIMIZER = re.compile(r"[oO]ptim|\bopt|_opt\b|SGD|Adam|RMSprop|Adagrad|Adadelta|LBFGS|Rprop|Lion|LAMB|Ranger")
 BACKWARD = re.compile(r"(?:^|_)backward$")
 
 
