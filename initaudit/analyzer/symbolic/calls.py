@@ -245,7 +245,7 @@ def _construct_in_program(
     if (
         built is not None
         and cls in run.holding
-        and not any(_is_another_module(run, value, built) for value in (*args, *keywords.values()))
+        and not _is_made_of_others(run, [*args, *keywords.values()], built)
         and all(each is not built for _, _, each in modules.all_modules(run, instance))
     ):
         instance.attributes["f'{...}'"] = built
@@ -255,11 +255,11 @@ def _construct_in_program(
     return instance
 
 
-def _is_another_module(run: Run, value: Value, built: Instance) -> bool:
-    """Whether a value is a class of modules, of which the followed object is none: what it is given to holds these."""
-    if not isinstance(value, Class) or not run.project.is_module_class(value.defined):
-        return False
-    return value.defined not in run.holding and built.cls not in (run.project.mro(value.defined) or ())
+def _is_made_of_others(run: Run, values: list[Value], built: Instance) -> bool:
+    """Whether a model is given classes of modules to make its parts of, and the followed object is of none of these."""
+    given = [each.defined for each in values if isinstance(each, Class) and run.project.is_module_class(each.defined)]
+    related = (each in run.holding or built.cls in (run.project.mro(each) or ()) for each in given)
+    return bool(given) and not any(related)
 
 
 def run_hooks(run: Run, instance: Instance, origin: Origin | None) -> None:
