@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from initaudit.observation import Observation
+from initaudit.timeline import Coverage
+
 LAYER = """
 class Layer(nn.Module):
     def __init__(self, other, shape, n: int):
@@ -127,3 +130,26 @@ class Layer(nn.Module):
 def test_whole_numbers_that_the_constructor_computes_are_no_packed_weights(unwritten: Callable[..., set[str]]) -> None:
     assert unwritten(layer=ORDERED.format("order[0] = n - 1")) >= {"weight"}
     assert not unwritten(layer=ORDERED.format("pass"))
+
+
+@pytest.mark.parametrize(
+    "made", ["self.bias = nn.Parameter(torch.empty(n))", "self.register_buffer('bias', torch.empty(n))"]
+)
+@pytest.mark.parametrize("use", ["x + self.bias", "self.bias.data * 2", "torch.abs(self.bias)"])
+def test_what_a_forward_computes_and_overwrites_is_not_the_parameter(
+    made: str, use: str, analyzed: Callable[..., dict[str, Observation]]
+) -> None:
+    layer = f"""
+class Layer(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        {made}
+
+    def forward(self, x):
+        scores = {use}
+        scores.masked_fill_(x > 0, 0.0)
+        scores.zero_()
+        return x + scores + self.bias
+"""
+    (found,) = analyzed(layer=layer)["layer"].parameters
+    assert found.coverage is Coverage.NEVER

@@ -218,12 +218,13 @@ def unknown_part(tensor: Tensor) -> Tensor:
 def computed(run: Run, *operands: Value) -> Value:
     """The result of arithmetic, which is garbage when computed from memory nobody wrote.
 
-    Where that is the only tensor, the result stands for it: what writes either one initializes what is registered.
+    Where that is the only tensor, and nothing is registered with it yet, the result stands for it: what writes either
+    initializes what will be registered.
     """
     given = [each for each in operands if isinstance(each, Tensor)]
     if len(given) == 1 and given[0].part is None and isinstance(given[0].storage, Memory):
         storage = given[0].storage.storage
-        if storage.raw and not storage.writes and storage.escaped is None:
+        if storage.raw and not storage.writes and not storage.owned and storage.escaped is None:
             return Tensor(given[0].storage)
     garbage = dict.fromkeys(storage for operand in operands for each in _garbage(run, operand) for storage in each)
     return Tensor(Memory(Storage(None, "arithmetic", raw=False, condition=run.condition, garbage=tuple(garbage))))
@@ -256,6 +257,14 @@ def from_itself(run: Run, tensor: Tensor, value: Value) -> bool:
     return bool(given) and all(
         isinstance(leaf, Tensor) and all(not own.isdisjoint(path) for path in _garbage(run, leaf)) for leaf in given
     )
+
+
+def own(value: Value) -> None:
+    """Say that a parameter or a buffer has the memory of a tensor."""
+    for _, leaf in leaves(value, TRUE):
+        for _, memory in leaves(leaf.storage, TRUE) if isinstance(leaf, Tensor) else ():
+            if isinstance(memory, Memory):
+                memory.storage.owned = True
 
 
 def place(value: Value, origin: Origin) -> None:

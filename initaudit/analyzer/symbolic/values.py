@@ -185,7 +185,8 @@ class Storage:
     ``from_torch`` says that an attribute of the torch module allocates it, under any name (``torch.Tensor(3)``).
     ``garbage`` is the uninitialized memory that this was computed from. If this is one of several memories and it is
     unknown which, they are ``possible``. ``factor`` is the text of what multiplies the values that ``call`` draws.
-    ``changed`` says that the values were scaled, shifted or otherwise computed from those of the last write.
+    ``changed`` says that the values were scaled, shifted or otherwise computed from those of the last write, and
+    ``owned`` that a parameter or a buffer has the memory.
     """
 
     origin: Origin | None
@@ -205,6 +206,7 @@ class Storage:
     possible: tuple[Storage, ...] = ()
     factor: str | None = None
     changed: bool = False
+    owned: bool = False
 
     def escape(self, reason: str) -> None:
         """Note that unreadable code may write this memory, and every memory that it may be."""

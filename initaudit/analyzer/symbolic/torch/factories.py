@@ -24,6 +24,7 @@ def parameter(data: Value, *, buffer: bool = False) -> Value:
     """Return the parameter, or the buffer, that has the memory of a tensor."""
     match data:
         case Tensor(storage=storage, part=part):
+            tensors.own(data)
             return Tensor(storage, parameter=not buffer, buffer=buffer, part=part)
         case Choice(test, then, otherwise):
             return choose(test, parameter(then, buffer=buffer), parameter(otherwise, buffer=buffer))

@@ -277,7 +277,9 @@ def _register_buffer(
 ) -> Value:
     name = args[0] if args else keywords.get("name", UNKNOWN)
     instance.buffers.add(str(name.value) if isinstance(name, Constant) else text(name))
-    tensors.place(args[1] if len(args) > 1 else keywords.get("tensor", NONE), origin)
+    data = args[1] if len(args) > 1 else keywords.get("tensor", NONE)
+    tensors.place(data, origin)
+    tensors.own(data)
     return _register(run, instance, args, keywords, origin)
 
 
