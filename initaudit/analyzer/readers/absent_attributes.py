@@ -23,6 +23,8 @@ OF_EVERY_MODULE = {
     "training", "apply", "_apply", "load_state_dict", "get_parameter",
     *torch_api.HARMLESS_MODULE_METHODS, *WALKS, *HOLDS,
 }  # fmt: skip
+OF_UTILITIES = re.compile(r"_(?:g|v|u|orig|mask|prune)$|^parametrizations$")
+"""Attributes that torch's normalizations of weights, its pruning and its parametrizations give a module."""
 DYNAMIC = {"__dict__", "vars", "locals", "exec", "__getattr__", "__getattribute__"}
 """What gives an object attributes, or answers for them, without their names."""
 NAMED_SO = re.compile(r"init|reset_param")
@@ -86,7 +88,7 @@ def _class_of(context: Context, meanings: Meanings, step: Step, owner: ast.expr)
 
 def _is_absent(project: Project, cls: Defined, name: str) -> bool:
     """Whether a class that can be read, and runs as it is, surely has no attribute of a name."""
-    if name in OF_EVERY_MODULE or name.startswith("__"):
+    if name in OF_EVERY_MODULE or name.startswith("__") or OF_UTILITIES.search(name):
         return False
     order = project.mro(cls)
     if order is None or not project.is_module_class(cls) or not isinstance(project.method(cls, "forward"), Defined):

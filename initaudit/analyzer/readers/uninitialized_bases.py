@@ -43,14 +43,13 @@ def _before_base(context: Context, cls: Defined, function: FunctionNode) -> Sequ
     order = [each for each in context.project.mro(cls) or () if isinstance(each, Defined)]
     if any(not OTHER_WAYS.isdisjoint(each.definition.members) for each in order):
         return ()
-    called = cls.module.usage(cls.definition).called
-    if not any(name.endswith("__init__") for name in called):
-        return function.body
-    direct = [index for index, statement in enumerate(function.body) if _runs_constructor(statement)]
-    inside = [node for node in context.calls() if _is_constructor(node)]
-    if len(direct) != 1 or len(inside) != 1 or _is_run_elsewhere(context, cls, function):
+    if any(map(_is_run_elsewhere, order)):
         return ()
-    return function.body[: direct[0]]
+    inside = [node for node in context.calls() if _is_constructor(node)]
+    direct = [index for index, statement in enumerate(function.body) if _runs_constructor(statement)]
+    if len(inside) == len(direct) <= 1:
+        return function.body[: direct[0]] if direct else function.body
+    return ()
 
 
 def _runs_constructor(statement: ast.stmt) -> bool:
@@ -62,10 +61,10 @@ def _is_constructor(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "__init__"
 
 
-def _is_run_elsewhere(context: Context, cls: Defined, function: FunctionNode) -> bool:
-    """Whether another method of the class calls a constructor."""
-    others = [each for each in cls.definition.members.values() if not each.is_class and each.name != function.name]
-    return any(name.endswith("__init__") for each in others for name in context.module.usage(each).called)
+def _is_run_elsewhere(cls: Defined) -> bool:
+    """Whether a method other than the constructor of a class calls a constructor."""
+    others = [each for each in cls.definition.members.values() if not each.is_class and each.name != "__init__"]
+    return any(name.endswith("__init__") for each in others for name in cls.module.usage(each).called)
 
 
 def _nodes(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
