@@ -37,8 +37,9 @@ def uninitialized_bases(context: Context) -> Iterator[UninitializedBase]:
 
 def _before_base(context: Context, cls: Defined, function: FunctionNode) -> Sequence[ast.stmt]:
     """The statements of a constructor that surely run before, or without, the constructor of a base."""
-    text = context.module.lines[cls.definition.start - 1 : cls.definition.row]
-    if any(line.lstrip().startswith("@") or "metaclass" in line for line in text):
+    whole = context.module.quiet_snippet(cls.definition.start, cls.definition.end)
+    header = whole.body[0] if whole is not None else None
+    if not isinstance(header, ast.ClassDef) or header.decorator_list or header.keywords:
         return ()
     order = [each for each in context.project.mro(cls) or () if isinstance(each, Defined)]
     if any(not OTHER_WAYS.isdisjoint(each.definition.members) for each in order):
