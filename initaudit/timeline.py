@@ -266,7 +266,8 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
 
     ``depends`` is the path of a parameter or buffer that nothing wrote and that the output depends on: what is measured
     then depends on values that the probe chose, and is not judged. ``gradient_depends`` is the same for the gradient.
-    ``decided_by`` is a parameter of the normalization between the output and its activation.
+    ``decided_by`` is a parameter of the normalization between the output and its activation. ``bounds`` is the tanh or
+    sigmoid that a sum meets of which the output is the largest part, as of the gates of a recurrent cell.
 
     ``piece`` is the end of ``path`` that tells parts of one parameter apart, or the weights that are made from it.
     ``given`` is the rms of the input that the weight is multiplied with. A computed weight has a ``setting``, or is
@@ -300,6 +301,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     depends: str | None = None
     gradient_depends: str | None = None
     decided_by: Decisive | None = None
+    bounds: str | None = None
     gain: Gain | None = None
     piece: str = ""
     given: tuple[float, ...] = ()

@@ -18,7 +18,8 @@ class AllFactorsZero(Rule[ZeroFactors]):
     """
     ## What it does
     Reports parameters that are multiplied with each other and all start at zero: the two matrices of a low-rank
-    adapter, or a gate and the last layer of the block that it scales.
+    adapter, or a gate and the last layer of the block that it scales. The probe also reports a matrix whose own zeros
+    keep it at zero, as where a ReLU follows and no bias is added.
 
     ## Why is this bad?
     The gradient of one factor is proportional to the other factors. When all are zero, no gradient ever reaches them:
@@ -184,12 +185,17 @@ class AllFactorsZero(Rule[ZeroFactors]):
         names = ", ".join(f"`{name}`" for name in every[:SHOWN])
         if len(every) > SHOWN:
             names += f" and {len(every) - SHOWN} more"
-        if len(every) == 1:
-            names = f"the {names} of {len(subject.paths)} layers"
+        if len(subject.paths) == 1 and subject.observer is Observer.PROBE:
+            said = f"{names} starts at zero, where its own gradient is zero: it stays zero; draw it at random"
+        else:
+            names = f"the {names} of {len(subject.paths)} layers" if len(every) == 1 else names
+            said = (
+                f"{names} start at zero, and no gradient reaches them: they stay zero; leave one at zero and draw the "
+                "others at random"
+            )
         yield self.finding(
             subject.place,
-            f"{names} start at zero, and no gradient reaches them: they stay zero; leave one at zero and draw the others "
-            "at random",
+            said,
             evidence=[Evidence(subject.observer, seen(subject))],
             model=first.model,
             parameter=first.parameter,

@@ -163,8 +163,8 @@ class DeadUnits(Rule[SignalProfile]):
                 )
             ],
             severity=Severity.ERROR if whole else Severity.WARNING,
-            model=first.model,
-            parameter=first.parameter,
+            model=(first.bias_model or first.model) if by_bias else first.model,
+            parameter=first.bias if by_bias else first.parameter,
             affects=(*named(after, first.model), *(_biases(after, first.model) if by_bias else ())),
             advice=remedies(after),
         )

@@ -24,6 +24,8 @@ STEEP = 1.0
 """The change of the scale by one layer, in decades, from which several in a row are to blame where no chain joins them."""
 SLIGHT = 0.3
 """The change of the scale by a gain, in decades, below which it is not to blame."""
+BIASES = 0.5
+"""The share of an output's second moment from which its bias makes it, and not the weight."""
 GROUP = 4
 """The number of layers from which a trend can be seen."""
 
@@ -118,6 +120,11 @@ def judged(layer: Layer) -> bool:
     return layer.fed and layer.depends is None and not layer.fixed and not layer.normalized
 
 
+def by_weight(layer: Layer) -> bool:
+    """Return whether the scale of an output is that of a weight which an initializer chose, and not that of its bias."""
+    return judged(layer) and (middle(layer.bias_share) or 0.0) <= BIASES
+
+
 def runs(profile: SignalProfile, direction: int) -> Iterator[list[Layer]]:
     """Yield hidden layers that each change the scale steeply, by EXTREME in all; with ``direction`` -1, that lower it.
 
@@ -125,7 +132,7 @@ def runs(profile: SignalProfile, direction: int) -> Iterator[list[Layer]]:
     they are no branches beside a stream that keeps its scale. Gates and joins end a chain, but not such a run.
     """
     run: list[Layer] = []
-    steep = (one for one in profile.layers if judged(one) and not one.output and direction * factor(one) >= STEEP)
+    steep = (one for one in profile.layers if not one.output and by_weight(one) and direction * factor(one) >= STEEP)
     for layer in steep:
         if run and direction * _step(run[-1].rms, layer.given) < -STEEP:
             yield from _extreme(run, direction)

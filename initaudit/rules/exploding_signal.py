@@ -8,11 +8,13 @@ from collections.abc import Iterator, Sequence
 from initaudit.finding import Advice, Category, Evidence, Finding, Severity, listed
 from initaudit.rules.base import PROBE, Example, Rule
 from initaudit.rules.depth import (
+    BIASES,
     DECADES,
     EXTREME,
     GROUP,
     Trend,
     advice,
+    by_weight,
     chains,
     factor,
     groups,
@@ -29,6 +31,7 @@ from initaudit.rules.depth import (
     steep_gains,
     times,
     trend,
+    unbiased,
     unscaled,
 )
 from initaudit.rules.remedies import rounded
@@ -36,8 +39,10 @@ from initaudit.timeline import Layer, SignalProfile
 
 SHARP, ALONE = 8.0, 0.8
 """The standard deviation of attention logits, and the largest share of a softmax, from which it is saturated."""
-BIASES = 0.5
-"""The share of an output's second moment from which its bias makes it, and not the weight."""
+FLAT = {"tanh": 6.0, "sigmoid": 12.0}
+"""The rms of the input of each function from which it is flat for most units: their slopes are below 1% at half of it."""
+LIFTED = 0.7
+"""Decades by which a layer has to amplify its input to be why a function after it is flat."""
 AMPLIFIED = 0.5
 """Decades by which a weight has to amplify its input to be the cause."""
 HEAD_AMPLIFIES = 1.0
@@ -48,12 +53,14 @@ class ExplodingSignal(Rule[SignalProfile]):
     """
     ## What it does
     Reports layers through which activations grow by more than a factor of 100, along a chain without normalization or
-    from block to block (10,000 for fewer than four blocks; 100 where each of two layers does it alone). It also reports a forward that overflows, and attention whose
-    logits start so large that one key takes most of the softmax.
+    from block to block (10,000 for fewer than four blocks; 100 where each of two layers does it alone). It also reports a forward that overflows, attention whose
+    logits start so large that one key takes most of the softmax, and layers that make the input of a tanh or a sigmoid so
+    large (6 or 12 in rms) that it is flat there. A bias counts before a tanh alone: it may close a gate on purpose.
 
     ## Why is this bad?
     Gradients grow with the activations: the first step at any usual learning rate moves the weights far away, and in
-    half precision the forward overflows. A saturated softmax passes almost no gradient to queries and keys.
+    half precision the forward overflows. A saturated softmax passes almost no gradient to queries and keys, and a
+    flat tanh none to what is before it.
 
     ## Example
     ```python
@@ -157,6 +164,37 @@ class ExplodingSignal(Rule[SignalProfile]):
             if course.geometric and course.decades > 0:
                 yield self.grows_in_time(subject, layer, course)
         yield from self.saturates(subject)
+        flat = [layer for layer in subject.layers if flattens(layer)]
+        if flat and not growing:
+            yield self.flattened(subject, flat)
+
+    def flattened(self, profile: SignalProfile, layers: Sequence[Layer]) -> Finding:
+        """Return the finding that layers put the units of a bounded function where it is flat."""
+        first = layers[0]
+        by_bias = (middle(first.bias_share) or 0.0) > BIASES
+        blamed = first.bias if by_bias and first.bias is not None else first.parameter
+        model = (first.bias_model or first.model) if by_bias else first.model
+        heads = (listed(head.parameter, head.model, model) for head in innocent_heads(profile))
+        biases = [layer.bias for layer in layers if layer.bias and (layer.bias_model or layer.model) == model]
+        others = len(layers) - 1
+        more = f"; so {f'do {others} more layers' if others > 1 else 'does another layer'}" if others else ""
+        return self.finding(
+            (first.bias_place if by_bias else None) or place_of(first, profile),
+            f"`{blamed}` gives the {first.activation or first.bounds} after it an input with an rms of "
+            f"{rounded(middle(first.rms) or 0.0):g}, where it is flat: hardly any gradient passes{more}; use "
+            f"{unbiased(first) if by_bias else advice(first)}",
+            evidence=[
+                Evidence(
+                    profile.observer,
+                    f"the output of {first.path} is {times(factor(first))} times larger than its input, and a bias makes up "
+                    f"{middle(first.bias_share) or 0.0:.0%} of its second moment",
+                )
+            ],
+            model=model,
+            parameter=blamed,
+            affects=tuple(dict.fromkeys([*named(layers, model), *biases, *heads])),
+            advice=remedies(layers),
+        )
 
     def saturates(self, profile: SignalProfile) -> Iterator[Finding]:
         """Yield the finding that attention looks at one key alone, since weights make its logits large."""
@@ -301,9 +339,20 @@ def rises(profile: SignalProfile) -> list[list[Layer]]:
     return found or ([loud] if len(loud) > 1 and rise(loud) > DECADES else [])
 
 
+def flattens(layer: Layer) -> bool:
+    """Return whether a layer makes the input of a bounded function so large that the function is flat there.
+
+    A bias may close a gate on purpose: it counts before a tanh alone.
+    """
+    by_bias = (middle(layer.bias_share) or 0.0) > BIASES
+    meets = layer.activation or layer.bounds or ""
+    least = FLAT.get(meets, math.inf) if not by_bias or meets == "tanh" else math.inf
+    return judged(layer) and (middle(layer.rms) or 0.0) >= least and factor(layer) >= LIFTED
+
+
 def amplifies(layer: Layer) -> bool:
     """Return whether a weight alone makes its input a hundred times larger, and nothing normalizes that."""
-    return judged(layer) and (middle(layer.bias_share) or 0.0) < BIASES and factor(layer) > DECADES
+    return by_weight(layer) and factor(layer) > DECADES
 
 
 def rise(layers: Sequence[Layer]) -> float:

@@ -262,3 +262,20 @@ def test_what_is_written_into_the_layers_of_a_row_is_a_copy(observe: Callable[..
         return model
 
     assert observe(make, (32, 8)).codes == ["INI503"]
+
+
+def test_a_copy_that_nothing_reads_does_not_hide_those_that_are_read(observe: Callable[..., Any]) -> None:
+    class Row(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Linear(8, 8) for _ in range(4))
+            for layer in self.layers[1:]:
+                load(self.layers[0], layer)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for layer in self.layers[:-1]:
+                x = torch.tanh(layer(x))
+            return x
+
+    (finding,) = observe(Row, (32, 8)).findings
+    assert finding.code == "INI503"

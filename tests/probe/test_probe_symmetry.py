@@ -712,3 +712,117 @@ class Residual(nn.Module):
 def test_what_one_statement_sets_to_zero_is_told_together() -> None:
     (paths,) = factors(Residual)
     assert set(paths) == {"first.weight", "one.weight", "two.weight", "shortcut.weight"}
+
+
+class Attending(nn.Module):
+    """Learned states that look at the input, and are read together."""
+
+    def __init__(self, states: torch.Tensor) -> None:
+        super().__init__()
+        self.states = nn.Parameter(states)
+        self.query, self.key, self.value = nn.Linear(8, 6), nn.Linear(8, 6), nn.Linear(8, 6)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores = self.query(self.states) @ self.key(x).t()
+        return scores.softmax(-1) @ self.value(x)
+
+
+class Nearness(nn.Module):
+    """Distances to learned centres."""
+
+    def __init__(self, centres: torch.Tensor) -> None:
+        super().__init__()
+        self.centres, self.out = nn.Parameter(centres), nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        nearness = torch.exp(-(x[:, None] - self.centres).square().mean(-1))
+        return self.out(nearness.mean(1, keepdim=True).expand(-1, 4))
+
+
+class Prompt(nn.Module):
+    """Learned tokens before the input."""
+
+    def __init__(self, tokens: torch.Tensor) -> None:
+        super().__init__()
+        self.tokens = nn.Parameter(tokens)
+        self.mix, self.out = nn.Linear(8, 8), nn.Linear(8, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        sequence = torch.cat([self.tokens, x]).tanh()
+        return self.out(torch.tanh(self.mix(sequence)).mean(0))
+
+
+@pytest.mark.parametrize("kind", [Nearness, Prompt])
+def test_learned_states_that_start_alike_act_as_one(kind: Any) -> None:
+    name = "centres" if kind is Nearness else "tokens"
+    assert equal(lambda: kind(torch.zeros(5, 8)))[name] == (5, 1)
+    assert equal(lambda: kind(torch.randn(5, 8))) == {}
+
+
+def test_learned_states_with_outputs_of_their_own_are_told_apart_by_them() -> None:
+    assert equal(lambda: Attending(torch.zeros(5, 8))) == {}
+
+
+def test_states_of_which_the_sum_alone_matters_may_be_alike() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.table = nn.Linear(8, 4), nn.Parameter(torch.zeros(5, 4))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.tanh(self.fc(x) + self.table.mean(0))
+
+    assert found(Net, added=("table",)) == []
+
+
+class Lonely(nn.Module):
+    """A table before a ReLU, between layers without biases."""
+
+    def __init__(self, start: float, act: Callable[[torch.Tensor], torch.Tensor] = torch.relu) -> None:
+        super().__init__()
+        self.table, self.act = nn.Parameter(torch.full((40, 6), start)), act
+        self.one, self.two = nn.Linear(6, 8, bias=False), nn.Linear(8, 2, bias=False)
+
+    def forward(self, index: torch.Tensor) -> torch.Tensor:
+        return self.two(self.act(self.one(self.table[index])))
+
+
+class Squared(nn.Module):
+    """A matrix that is kept positive by a square, whose slope at zero is zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(torch.zeros(8, 4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ self.matrix.square()
+
+
+INDICES = ((torch.arange(20),), {})
+
+
+def test_a_zero_that_nothing_else_keeps_at_zero_is_found() -> None:
+    assert factors(lambda: Lonely(0.0), INDICES) == [("table",)]
+    assert factors(Squared) == [("matrix",)]
+    assert factors(lambda: Lonely(0.0, nn.functional.leaky_relu), INDICES) == []
+
+
+def test_a_zero_that_nothing_reads_is_no_start() -> None:
+    class Unused(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.extra = nn.Linear(8, 4), nn.Parameter(torch.zeros(4, 4))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(x) + 0.0 * self.extra.sum()
+
+    assert factors(Unused) == []
+
+
+def test_the_bias_of_a_transposed_convolution_has_no_units() -> None:
+    def make() -> nn.Module:
+        model = nn.Sequential(nn.ConvTranspose1d(2, 4, 3), nn.Tanh(), nn.Conv1d(4, 2, 3))
+        fill(*model[::2], value=0.1)
+        return model
+
+    assert equal(make, ((torch.randn(3, 2, 6),), {})) == {"0.weight": (4, 1)}

@@ -266,7 +266,7 @@ class _Reader:
 
 
 def trained(found: Iterable[Fact], signal: SignalProfile | None) -> Iterator[Fact]:
-    """What starts alike since values were written into it, if gradients reach it; the rest unchanged.
+    """What starts alike since values were written into it, if gradients reach two of it; the rest unchanged.
 
     Others follow what they were written from. What has an input of its own may be meant to start alike.
     """
@@ -276,7 +276,7 @@ def trained(found: Iterable[Fact], signal: SignalProfile | None) -> Iterator[Fac
             yield one
             continue
         met = [layer for path in one.paths if (layer := layers.get(path)) is not None and any(layer.gradient)]
-        if len(met) == len(one.paths):
+        if len(met) > 1:
             yield msgspec.structs.replace(one, apart=bool(one.beside) and len({layer.given for layer in met}) > 1)
 
 

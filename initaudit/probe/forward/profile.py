@@ -108,6 +108,7 @@ def _layers(passes: Sequence[Pass], chains: Mapping[str, int], timelines: Timeli
             fan_out=use.fans.fan_out,
             convolution=use.convolution,
             activation=use.activation,
+            bounds=use.bounds,
             chain=chains.get(label),
             normalized=use.normalized,
             fed=any(one.fed for one in met),

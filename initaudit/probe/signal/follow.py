@@ -42,6 +42,8 @@ BLOCK = 9
 """Maximum number of weights in a branch for which an addition counts as a residual connection."""
 
 
+BOUNDED = ("tanh", "sigmoid")
+"""Activations of gates, which are flat for large inputs."""
 RECTIFIERS = ("relu", "relu6")
 """Activations with a gradient of zero on one side, whose units can be dead."""
 
@@ -92,6 +94,8 @@ class Follow(TorchDispatchMode):
         self._aside: set[int] = set()  # chains multiplied with another tensor: gates, attention
         self._making: set[Use] = set()  # uses of weights that only compute another weight
         self._fed = {key_of(tensor) for tensor in tensors_in(inputs) if differs_over_batch(tensor)} - {None}
+        # what is computed from numbers of the input or from parameters, and not from the course of edges alone
+        self._numbers = {key_of(one) for one in tensors_in(inputs) if not _is_index(one)} | set(tracked.sources)
         self._written: set[str] = set()
         self._signals: dict[int, Signal] = {}
         self._scales: set[int] = set()
@@ -205,9 +209,11 @@ class Follow(TorchDispatchMode):
             return
         if fed:
             self._fed.add(key)
+        if any(key_of(one) in self._numbers for one in operands if not _is_index(one)):
+            self._numbers.add(key)
         if name in COPIES and operands and (path := self.weights.get(key_of(operands[0]) or 0)) is not None:
             self.weights[key] = path
-        elif name in SCALES or (signal is None and self._by_scale(operands)):
+        elif (name in SCALES and key in self._numbers) or (signal is None and self._by_scale(operands)):
             origin = self.making.origin(tensor)
             if origin is None or origin.product:  # a normalization of a weight does not normalize a signal
                 self._scales.add(key)
@@ -354,6 +360,8 @@ class Follow(TorchDispatchMode):
             rectified(signal, after, key)
         if signal.last is not None and first:
             signal.last.activation = key
+        if signal.last is None and signal.chief is not None and key in BOUNDED and signal.chief.bounds != "tanh":
+            signal.chief.bounds = key
         if not signal.steps or signal.activation is not None:
             return signal
         passed = signal.activated(key)
@@ -372,15 +380,16 @@ class Follow(TorchDispatchMode):
                 return after
         summed = name in ("add", "sub")
         joined = self._end(incoming, Ending.JOIN if summed else Ending.OTHER, results[0] if results else None)
-        return Signal(chief=self._chief(operands)) if summed else joined
+        return Signal(chief=self._chief(operands, results)) if summed else joined
 
-    def _chief(self, summands: list[torch.Tensor]) -> Use | None:
-        """Return the weight with the largest output among the summands."""
+    def _chief(self, summands: list[torch.Tensor], results: list[torch.Tensor]) -> Use | None:
+        """Return the weight with the largest output among the summands, one of which may hold the sum by now."""
         found = [(one, self._signals.get(key_of(one) or 0)) for one in summands]
         known = [(signal.chief, one) for one, signal in found if signal is not None and signal.chief is not None]
         if len({use for use, _ in known}) < 2:
             return known[0][0] if known else None
-        return max(known, key=lambda pair: rms_of(pair[1]))[0]
+        written = {key_of(one) for one in results}
+        return max(known, key=lambda pair: pair[0].rms if key_of(pair[1]) in written else rms_of(pair[1]))[0]
 
     def _end(self, incoming: list[Signal], ending: Ending, result: torch.Tensor | None = None) -> Signal:
         """Add the chains that end here. A weight that is normalized before any activation belongs to no chain."""

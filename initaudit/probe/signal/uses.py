@@ -21,13 +21,14 @@ class Use:
 
     ``path`` is the parameter that it is, or that sets its scale. ``makers`` are all that it is computed from, ``made``
     the weight itself until it is settled which of them that is. ``gain`` is the first parameter that multiplies its
-    output elementwise, and the factor. ``place`` tells parts of one parameter apart.
+    output elementwise, and the factor. ``place`` tells parts of one parameter apart. ``bounds`` is the tanh or sigmoid
+    that a sum meets of which it is the largest part.
     """
 
     __slots__ = (
-        "activation", "apart", "bias", "bias_share", "convolution", "dead", "decided_by", "depends", "discrimination",
-        "fans", "fed", "fixed", "gain", "given", "gradient", "made", "makers", "normalized", "output", "path", "piece",
-        "place", "rms", "same", "samples", "setting", "shape", "units",
+        "activation", "apart", "bias", "bias_share", "bounds", "convolution", "dead", "decided_by", "depends",
+        "discrimination", "fans", "fed", "fixed", "gain", "given", "gradient", "made", "makers", "normalized", "output",
+        "path", "piece", "place", "rms", "same", "samples", "setting", "shape", "units",
     )  # fmt: skip
 
     def __init__(self, path: str, fans: Meeting, *, units: int, convolution: bool, fed: bool) -> None:
@@ -39,6 +40,7 @@ class Use:
         self.normalized = False
         self.output = False
         self.activation: str | None = None
+        self.bounds: str | None = None
         self.bias: str | None = None
         self.rms = math.nan
         self.given: float | None = None

@@ -53,11 +53,12 @@ Units = tuple[Slice, ...]
 
 
 class Candidate:
-    """Units of which some start the same, and what is left of that."""
+    """Units of which some start the same, and what is left of that. Those of a ``state`` multiply no input."""
 
-    def __init__(self, units: Units, classes: torch.Tensor) -> None:
+    def __init__(self, units: Units, classes: torch.Tensor, *, state: bool) -> None:
         self.units = units
         self.classes = classes
+        self.state = state
         self.stirred = torch.zeros(len(classes), dtype=torch.bool)
 
     @property
@@ -136,7 +137,11 @@ def _after_training(study: Study, trainee: Trainee, timelines: Timelines) -> Seq
         study.learn(trainee)
     for suspect in study.suspects:
         suspect.compare(trainee.parameters, trainee)
-    equal = [_equal_units(suspect, timelines) for suspect in study.suspects if bool(suspect.twins.any())]
+    equal = [
+        _equal_units(suspect, timelines)
+        for suspect in study.suspects
+        if bool(suspect.twins.any()) and not (suspect.state and _is_summed(suspect.units[0], held, trainee))
+    ]
     groups = Zeros(trainee, held, study.stuck).factors(timelines)
     factors = [_factors(paths, timelines, trainee.model) for paths in groups]
     return [*equal, *factors]
@@ -154,7 +159,7 @@ class Study:
     @property
     def open(self) -> bool:
         """Whether more steps may show something."""
-        return len(self.zeros) - len(self._moved) > 1 or any(bool(suspect.shared.any()) for suspect in self.suspects)
+        return len(self.zeros) > len(self._moved) or any(bool(suspect.shared.any()) for suspect in self.suspects)
 
     @property
     def stuck(self) -> list[str]:
@@ -186,7 +191,9 @@ def _suspects(
         rows = [part.of(tensors) for part in units]
         classes = equal_rows(torch.cat([one for one in rows if one is not None], dim=1))
         if len(classes) > int(classes.max()) + 1:
-            yield Candidate(units, classes)
+            path = units[0].path
+            own = not is_torch(type(model.get_submodule(path.rpartition(".")[0])))
+            yield Candidate(units, classes, state=own and path not in multiplied)
 
 
 def _all_units(
@@ -194,7 +201,8 @@ def _all_units(
 ) -> Iterator[Units]:
     """The units of every layer: of torch's own along the output, of others along either side of a matrix.
 
-    The rows of a table that is looked up or added are no units: which is used where does not come from their values.
+    Those of a state that a model learns, such as queries, lie along each of its axes but the last. The rows of a table
+    that is looked up are no units: which is used where does not come from their values.
     """
     for path, module in model.named_modules():
         if isinstance(module, TABLES):
@@ -203,18 +211,22 @@ def _all_units(
         names = [f"{prefix}{name}" for name, _ in module.named_parameters(recurse=False)]
         own = {name: tensors[name] for name in names if name in tensors}
         for name, matrix in own.items():
-            own_matrix = matrix.dim() == 2 and name in multiplied
-            if matrix.dim() < 2 or not (own_matrix or is_torch(type(module))):
-                continue
-            for axis in _axes(module):
+            for axis in _axes(module, matrix, multiplied=name in multiplied):
                 if matrix.shape[axis] > 1:
                     yield (Slice(name, axis), *_beside(name, matrix.shape[axis], own))
 
 
-def _axes(module: torch.nn.Module) -> tuple[int, ...]:
+def _axes(module: torch.nn.Module, matrix: torch.Tensor, *, multiplied: bool) -> Sequence[int]:
+    """The axes of a parameter along which its units may lie."""
+    if matrix.dim() < 2:
+        return ()
     if isinstance(module, TRANSPOSED):
         return (1,) if module.groups == 1 else ()
-    return (0,) if is_torch(type(module)) else (0, 1)
+    if is_torch(type(module)):
+        return (0,)
+    if multiplied:
+        return (0, 1) if matrix.dim() == 2 else ()
+    return range(matrix.dim() - 1) if matrix.shape[-1:] != (1,) else ()
 
 
 def _beside(matrix: str, count: int, own: Mapping[str, torch.Tensor]) -> Iterator[Slice]:
@@ -225,6 +237,15 @@ def _beside(matrix: str, count: int, own: Mapping[str, torch.Tensor]) -> Iterato
             continue
         if (layer is None and one.dim() == 1) or (layer is not None and name.endswith(f"_l{layer}")):
             yield Slice(name, 0)
+
+
+def _is_summed(rows: Slice, held: Mapping[str, torch.Tensor], trainee: Trainee) -> bool:
+    """Whether the rows of a state have one gradient even where they differ: their sum is all that matters."""
+    gradients = rows.of(trainee.disturbed(held, [rows.path]))
+    if gradients is None:
+        return True
+    alike = torch.zeros(len(gradients), dtype=torch.long)
+    return bool((refined(alike, gradients, trainee.generator, trainee.same) == alike).all())
 
 
 def _equal_units(suspect: Candidate, timelines: Timelines) -> EqualUnits:
@@ -262,8 +283,16 @@ class Zeros:
         every = self.stuck
         self.stuck = [name for name in every if not _is_bias(name, self.trainee.model, every)]
         found = list(self._groups(timelines))
+        if found:
+            return found
         self.stuck = every
-        return found or list(self._groups(timelines))
+        return list(self._groups(timelines)) or list(self._alone())
+
+    def _alone(self) -> Iterator[Sequence[str]]:
+        """Matrices and tables that nothing but their own zeros keeps at zero, as where a rectifier follows."""
+        for name in self.stuck[:MOST]:
+            if self.held[name].dim() > 1 and name in self._revived([name]):
+                yield [name]
 
     def _groups(self, timelines: Timelines) -> Iterator[Sequence[str]]:
         """Groups among those that are stuck; what one statement sets to zero is in one.
