@@ -26,6 +26,8 @@ SLIGHT = 0.3
 """The change of the scale by a gain, in decades, below which it is not to blame."""
 BIASES = 0.5
 """The share of an output's second moment from which its bias makes it, and not the weight."""
+SCORES = ("softmax", "log_softmax")
+"""Activations of scores, which may start small on purpose: equal shares are no loss."""
 GROUP = 4
 """The number of layers from which a trend can be seen."""
 
@@ -132,7 +134,9 @@ def runs(profile: SignalProfile, direction: int) -> Iterator[list[Layer]]:
     they are no branches beside a stream that keeps its scale. Gates and joins end a chain, but not such a run.
     """
     run: list[Layer] = []
-    steep = (one for one in profile.layers if not one.output and by_weight(one) and direction * factor(one) >= STEEP)
+    hidden = (one for one in profile.layers if not one.output and by_weight(one))
+    kept = (one for one in hidden if direction > 0 or one.activation not in SCORES)
+    steep = (one for one in kept if direction * factor(one) >= STEEP)
     for layer in steep:
         if run and direction * _step(run[-1].rms, layer.given) < -STEEP:
             yield from _extreme(run, direction)

@@ -10,6 +10,7 @@ from initaudit.rules.base import PROBE, Example, Rule
 from initaudit.rules.depth import (
     EXTREME,
     GROUP,
+    SCORES,
     advice,
     chains,
     groups,
@@ -39,8 +40,6 @@ HIDDEN = 0.03
 nothing in a hundred steps, in which at 0.07 it halves its loss."""
 LOUD, USUAL = 0.1, 0.02
 """The rms from which it is the table that is too large, and the usual one of tokens and positions."""
-SCORES = ("softmax", "log_softmax")
-"""Activations of scores, which may start small on purpose: equal shares are no loss."""
 SHRINKING = ("sigmoid", "hardsigmoid")
 """Activations with a slope of a quarter, and a mean of a half, which no scheme makes up for in deep chains."""
 BIASES = 0.3

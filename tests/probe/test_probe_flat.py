@@ -141,3 +141,23 @@ def test_a_scale_that_the_graph_gives_is_no_normalization(observe: Observe) -> N
 
     assert "INI407" in observe(Averaged, INPUT).codes
     assert "INI407" not in observe(Normalized, INPUT).codes
+
+
+def test_scores_that_start_small_lose_no_signal(observe: Observe) -> None:
+    class Mixing(nn.Module):
+        """Layers drawn small, the last of which only shares out what another one keeps."""
+
+        def __init__(self, *, scores: bool) -> None:
+            super().__init__()
+            self.one, self.two = nn.Linear(32, 64), nn.Linear(64, 8)
+            self.value, self.out, self.scores = nn.Linear(32, 8), nn.Linear(8, 3), scores
+            for layer in (self.one, self.two):
+                nn.init.normal_(layer.weight, std=1e-4)
+                nn.init.zeros_(layer.bias)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            small = self.two(torch.relu(self.one(x)) * torch.sigmoid(x.mean(-1, keepdim=True)))
+            return self.out(small.softmax(-1) * self.value(x) if self.scores else torch.tanh(small))
+
+    assert "INI701" not in observe(lambda: Mixing(scores=True), INPUT).codes
+    assert "INI701" in observe(lambda: Mixing(scores=False), INPUT).codes
