@@ -11,6 +11,8 @@ from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.iteration import last_name
 
 OF_OTHER_TYPES = {"float64", "set_default_dtype", "set_default_tensor_type"}
+MAKERS = frozenset({"type", "Type", "Callable"})
+"""What an annotation names for a class of modules, or for another function that makes one."""
 MODEL_LIKE = re.compile(r"net|model|module|encoder|decoder|backbone|classifier|critic|actor|policy", re.IGNORECASE)
 
 
@@ -35,6 +37,7 @@ def _annotated(context: Context, name: str) -> bool:
         context.is_module_class(inner)
         for node in context.walk()
         if isinstance(node, ast.arg) and node.arg == name and node.annotation is not None
+        if MAKERS.isdisjoint(last_names(node.annotation))
         for inner in nodes(node.annotation)
     )
 
@@ -112,8 +115,8 @@ def last_names(annotation: ast.expr) -> list[str]:
 def is_module(context: Context, param: ast.arg, asked: set[str]) -> bool:
     """Whether a parameter is annotated as a module, or the function asks which class of modules it is of."""
     if param.annotation is not None:
-        if any(last in ("type", "Type") for last in last_names(param.annotation)):
-            return False  # it is a class
+        if not MAKERS.isdisjoint(last_names(param.annotation)):
+            return False
         inner = [node for node in nodes(param.annotation) if isinstance(node, ast.Name | ast.Attribute)]
         return any(map(context.is_module_class, inner))
     return param.arg in asked
