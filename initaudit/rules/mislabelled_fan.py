@@ -36,8 +36,8 @@ class MislabelledFan(Rule[NamedFan]):
     ```
 
     ## Known problems
-    The layer must be known: by a type test, by the constructor of its class, or because every call in the file passes one. A
-    function that names both fans is not reported, since their sum is the same. Transposed convolutions have layout
+    The layer must be known: by a type test, by the constructor of its class, or because every call in the file passes one. Of a
+    function that is given a weight or its sizes, one call in the project has to pass those of `nn.Linear`. A function that names both fans is not reported, since their sum is the same. Transposed convolutions have layout
     (in, out) and are not reported.
 
     ## References
@@ -85,8 +85,64 @@ class MislabelledFan(Rule[NamedFan]):
                     m.weight.data.normal_(0, (2 / fan_out) ** 0.5)
             """,
         ),
+        Example(
+            source="""
+            import numpy as np
+            import torch
+            from torch import nn
+
+            def fanin_init(size, fanin=None):
+                fanin = fanin or size[0]
+                v = 1.0 / np.sqrt(fanin)
+                return torch.empty(size).uniform_(-v, v)
+
+            class Actor(nn.Module):
+                def __init__(self, states, actions):
+                    super().__init__()
+                    self.fc1 = nn.Linear(states, 400)
+                    self.fc1.weight.data = fanin_init(self.fc1.weight.data.size())
+            """,
+        ),
+        Example(
+            source="""
+            import numpy as np
+            from torch import nn
+
+            def fanin_init(tensor):
+                size = tensor.size()
+                if len(size) == 2:
+                    fan_in = size[0]
+                else:
+                    fan_in = np.prod(size[1:])
+                bound = 1.0 / np.sqrt(fan_in)
+                return tensor.data.uniform_(-bound, bound)
+
+            class Mlp(nn.Module):
+                def __init__(self, sizes, hidden_init=fanin_init):
+                    super().__init__()
+                    for i, (n_in, n_out) in enumerate(zip(sizes, sizes[1:])):
+                        fc = nn.Linear(n_in, n_out)
+                        hidden_init(fc.weight)
+                        self.add_module(f"fc{i}", fc)
+            """,
+        ),
     )
     valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def stdv(size, fanin=None):
+                fanin = fanin or size[0]
+                return fanin**-0.5
+
+            class Graph(nn.Module):
+                def __init__(self, n_in, n_out):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.randn(n_in, n_out) * stdv((n_in, n_out)))
+            """,
+        ),
         Example(
             source="""
             from torch import nn
@@ -138,6 +194,6 @@ class MislabelledFan(Rule[NamedFan]):
             fix=Fix(
                 Applicability.UNSAFE,
                 f"Replace with `{subject.other}`",
-                remedies=(Replace(place=subject.place, new=f"{subject.name} = {subject.other}"),),
+                remedies=(Replace(place=subject.value, new=subject.other),),
             ),
         )

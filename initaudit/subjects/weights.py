@@ -177,11 +177,12 @@ class TiedDraw(Fact, frozen=True, kw_only=True):
 class NamedFan(Fact, frozen=True, kw_only=True):
     """A variable ``name`` (fan_in or fan_out) that holds size ``axis`` of the weight of a torch layer, (out, in, ...).
 
-    ``source`` is the expression for the size, and ``other`` the one for the other of the first two sizes. ``both`` says
-    that the same function names the other fan too.
+    ``source`` is the expression for the size, which stands at ``value``, and ``other`` the one for the other of the
+    first two sizes. ``both`` says that the same function names the other fan too.
     """
 
     place: Place
+    value: Place
     name: str
     source: str
     axis: int
