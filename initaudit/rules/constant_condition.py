@@ -119,8 +119,52 @@ class ConstantCondition(Rule[ConstantTest]):
             nn.Sequential(nn.Conv2d(3, 8, 3)).apply(weights_init)
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Gan(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.body = nn.Sequential(nn.Linear(n, n), nn.ReLU(), nn.Linear(n, 1))
+                    self._draw(self.body)
+
+                def _draw(self, m):
+                    if isinstance(m, nn.Linear):
+                        nn.init.normal_(m.weight, 0.0, 0.02)
+                        nn.init.zeros_(m.bias)
+            """,
+        ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            def draw(m):
+                if isinstance(m, nn.Linear):
+                    nn.init.zeros_(m.bias)
+
+            def draw_all(m):
+                for each in m.children():
+                    draw(each)
+                if isinstance(m, nn.Linear):
+                    nn.init.zeros_(m.bias)
+
+            def draw_any(m):
+                if isinstance(m, nn.Linear):
+                    nn.init.zeros_(m.bias)
+                elif isinstance(m, nn.Sequential):
+                    for each in m:
+                        draw_any(each)
+
+            net = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+            net.apply(draw)
+            draw(net[0])
+            draw_all(net)
+            draw_any(net)
+            """,
+        ),
         Example(
             source="""
             from torch import nn

@@ -89,8 +89,41 @@ class InitializationOfDerivedWeight(Rule[DerivedWrite]):
             """,
             target="Net",
         ),
+        Example(
+            source="""
+            from torch import nn
+            from torch.nn.utils.parametrizations import weight_norm
+
+            class Block(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.one = weight_norm(nn.Conv1d(n, n, 3))
+                    self.two = weight_norm(nn.Conv1d(n, n, 3))
+                    self.draw()
+
+                def draw(self):
+                    for conv in (self.one, self.two):
+                        conv.weight.data.normal_(0, 0.01)
+            """,
+        ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+            from torch.nn.utils.parametrizations import weight_norm
+
+            class Block(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.one = weight_norm(nn.Conv1d(n, n, 3))
+                    self.two = nn.Conv1d(n, n, 3)
+                    for conv in (self.two,):
+                        conv.weight.data.normal_(0, 0.01)
+                    for conv in (self.one, self.two):
+                        nn.init.zeros_(conv.bias)
+            """,
+        ),
         Example(
             source="""
             from torch import nn

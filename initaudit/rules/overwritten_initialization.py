@@ -175,8 +175,107 @@ class OverwrittenInitialization(Rule[Overwritten]):
                     nn.init.kaiming_normal_(m.weight)
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Encoder(nn.Module):
+                def __init__(self, n, h):
+                    super().__init__()
+                    self.rnn = nn.LSTM(n, h)
+                    self.rnn.bias_ih_l0.data[h : 2 * h] = 1.0
+                    self.rnn.bias_hh_l0.data[h : 2 * h].fill_(1)
+                    self.draw()
+
+                def draw(self):
+                    for name, p in self.named_parameters():
+                        if "weight" in name:
+                            nn.init.orthogonal_(p)
+                        elif "bias" in name:
+                            nn.init.zeros_(p)
+            """,
+            count=2,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Model(nn.Module):
+                def __init__(self, n, d):
+                    super().__init__()
+                    self.table = nn.Embedding(n, d)
+                    self.head = nn.Linear(d, n, bias=False)
+                    self.head.weight.data = self.table.weight.data.clone()
+                    self.apply(self._init)
+
+                def _init(self, m):
+                    if isinstance(m, (nn.Linear, nn.Embedding)):
+                        m.weight.data.normal_(0, 0.02)
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def build(path=None):
+                net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+                if path is not None:
+                    net.load_state_dict(torch.load(path))
+                for m in net.modules():
+                    if isinstance(m, nn.Linear):
+                        nn.init.xavier_uniform_(m.weight)
+                return net
+            """,
+        ),
     )
     valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def draw(m):
+                if isinstance(m, nn.Linear):
+                    nn.init.xavier_uniform_(m.weight)
+
+            def build(path=None, resume=None):
+                net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+                if path is not None:
+                    net.load_state_dict(torch.load(path))
+                else:
+                    net.apply(draw)
+                if resume:
+                    net.load_state_dict(torch.load(resume))
+                    return net
+                net.apply(draw)
+                return net
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Encoder(nn.Module):
+                def __init__(self, n, h):
+                    super().__init__()
+                    self.rnn = nn.LSTM(n, h)
+                    self.out = nn.Linear(h, 1)
+                    self.rnn.bias_ih_l0.data[h : 2 * h] = 1.0
+                    for name, p in self.rnn.named_parameters():
+                        if "weight" in name:
+                            nn.init.orthogonal_(p)
+                    for name, p in self.out.named_parameters():
+                        if "bias" in name:
+                            nn.init.zeros_(p)
+                    self.rnn.bias_hh_l0.data[h : 2 * h] = 1.0
+                    for name, p in self.named_parameters():
+                        if "bias" in name:
+                            nn.init.zeros_(p)
+                    self.rnn.bias_ih_l0.data[h : 2 * h] = 1.0
+                    self.rnn.bias_hh_l0.data[h : 2 * h] = 1.0
+            """,
+        ),
         Example(
             source="""
             from torch import nn

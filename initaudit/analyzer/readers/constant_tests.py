@@ -11,11 +11,12 @@ from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import alternatives, dotted
-from initaudit.analyzer.syntax.context import Context, in_order, initializes
+from initaudit.analyzer.syntax.callers import given_to
+from initaudit.analyzer.syntax.context import Context, first_parameter, in_order, initializes, own_attribute
 from initaudit.analyzer.syntax.iteration import last_name
-from initaudit.analyzer.syntax.meaning import TENSORS, Names, Step, What
+from initaudit.analyzer.syntax.meaning import TENSORS, Meaning, Names, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.structure import all_below
+from initaudit.analyzer.syntax.structure import all_below, constructed
 from initaudit.analyzer.syntax.walks import Walk, applied, written
 from initaudit.subjects.module_tests import ConstantTest
 
@@ -26,6 +27,7 @@ LAYER_NAMES = {
 METHODS = {"dim", "ndimension", "numel", "size", "nelement"}
 """Methods of a tensor that give a number."""
 DRAWS = "normal_( uniform_( xavier*( kaiming*( orthogonal*( constant_( zeros_( ones_( eye_( fill_( zero_("
+HOLDERS = {"torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict"}
 ORDERS = ast.Lt | ast.LtE | ast.Gt | ast.GtE
 
 
@@ -139,6 +141,61 @@ def _binds(body: Iterable[ast.AST], name: str) -> bool:
                 return True
             case ast.Call(func=called) if last_name(called) in ("setattr", "register_parameter", "register_buffer"):
                 return True
+    return False
+
+
+@reads(ConstantTest, scope=Context, words=("isinstance(", "_("), nearby="Sequential( ModuleList(")
+def given_containers(context: Context) -> Iterator[ConstantTest]:
+    """``init(self.body)``, where the function asks for the type of a layer, and what it is given holds layers."""
+    function, first = context.function, first_parameter(context)
+    body = [each for each in function.body if not _is_text(each)] if function is not None else []
+    tests = [test for each in body if isinstance(each, ast.If) and initializes(each) for test in _tests_in_turn(each)]
+    if len(tests) < max(len(body), 1) or not all(_is_of_layers(context, test, first) for test in tests):
+        return
+    asked = context.snippet.source(tests[0]) if tests[0] is not None else ""
+    for caller, node, meaning in given_to(context, by_apply=False):
+        call = caller.snippet.parents.get(node)
+        if call is not None and (holder := _holder(caller, node, meaning)) is not None:
+            yield ConstantTest(
+                place=caller.snippet.place(call),
+                source=asked,
+                outcome="never true",
+                why=f"`{caller.snippet.source(node)}` is {holder}; give the function to its `apply`",
+            )
+
+
+def _tests_in_turn(branch: ast.If) -> list[ast.expr | None]:
+    """The conditions of ``if`` and each ``elif``; None for what is done where none of them holds."""
+    match branch.orelse:
+        case [ast.If() as other]:
+            return [branch.test, *_tests_in_turn(other)]
+        case []:
+            return [branch.test]
+    return [branch.test, None]
+
+
+def _holder(context: Context, node: ast.expr, meaning: Meaning | None) -> str | None:
+    """What an expression is, if it is a module of torch that only holds others."""
+    if (name := own_attribute(node)) is not None and context.cls is not None:
+        attribute = constructed(context.project, context.cls).get(name)
+        held = attribute is not None and attribute.layers and all(layer.depth > 0 for layer in attribute.layers)
+        return "made of several layers" if held else None
+    kinds = meaning.kinds if meaning is not None and meaning.what is What.MODULE and not meaning.element else ()
+    return f"a `{kinds[0].rpartition('.')[2]}`" if len(kinds) == 1 and kinds[0] in HOLDERS else None
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _is_of_layers(context: Context, test: ast.expr | None, name: str | None) -> bool:
+    """Whether a condition asks if an argument is one of torch's layers with weights."""
+    match test:
+        case ast.BoolOp(op=ast.And(), values=[first, *_]):
+            return _is_of_layers(context, first, name)
+        case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=asked), kinds]) if asked == name:
+            found = [context.canonical(each) or "" for each in alternatives(kinds)]
+            return bool(found) and all(each.removeprefix("torch.nn.") in LAYER_NAMES for each in found)
     return False
 
 

@@ -36,17 +36,21 @@ def derived_writes(context: Context) -> Iterator[DerivedWrite]:
     structure: dict[str, Attribute] | None = None
     for call in context.calls():
         walk = applied(context, call) if isinstance(call.func, ast.Attribute) and call.func.attr == "apply" else None
-        attribute = _written_here(context, call)
-        if (walk is None or not walk.writes) and attribute is None:
+        attributes = _written_here(context, call)
+        if (walk is None or not walk.writes) and not attributes:
             continue
         structure = structure if structure is not None else constructed(context.project, context.cls)
         if walk is not None:
             yield from _by_walk(context, call, walk, structure)
-        elif attribute in structure and _before(context, structure[attribute], call):
+            continue
+        for attribute in attributes:
+            if attribute not in structure or not _before(context, structure[attribute], call):
+                continue
             layers = [each for each in structure[attribute].layers if each.depth == 0]
             if layers and all(each.derived for each in layers):
                 fact = _fact(context, call, layers[0], f"self.{attribute}.weight")
                 yield msgspec.structs.replace(fact, loaded=is_always_loaded(context.project, context.cls))
+                break
 
 
 def _of_variables(context: Context) -> Iterator[DerivedWrite]:
@@ -120,12 +124,21 @@ def _made(context: Context, meanings: Meanings, call: ast.Call, step: Step) -> L
     return Layer(kind, dotted(call.func), derived=by)
 
 
-def _written_here(context: Context, call: ast.Call) -> str | None:
-    """The attribute of ``self`` whose weight a call writes in place."""
+def _written_here(context: Context, call: ast.Call) -> list[str]:
+    """The attributes of ``self`` whose weight a call writes in place: one, or those that a loop around it lists."""
     target = written(context, call)
-    if isinstance(target, ast.Attribute) and target.attr == "weight":
-        return own_attribute(target.value)
-    return None
+    if not isinstance(target, ast.Attribute) or target.attr != "weight":
+        return []
+    layers = [target.value]
+    around: ast.AST = call
+    while isinstance(target.value, ast.Name) and around in context.snippet.parents:
+        around = context.snippet.parents[around]
+        match around:
+            case ast.For(target=ast.Name(id=variable), iter=ast.Tuple(elts=items) | ast.List(elts=items)):
+                layers = items if variable == target.value.id else layers
+            case _:
+                pass
+    return [name for layer in layers if (name := own_attribute(layer)) is not None]
 
 
 def _before(context: Context, attribute: Attribute, call: ast.Call) -> bool:

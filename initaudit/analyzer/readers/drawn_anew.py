@@ -38,9 +38,9 @@ def loaded_and_overwritten(context: Context) -> Iterator[Overwritten]:
         walked_over = {name for statement, _ in block if (name := _walked_over(statement))}
         for statement, here in block:
             match statement:
-                case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr="load_state_dict")) as call) if (
-                    name := dotted(owner)
-                ):
+                case ast.Expr() | ast.If(body=[*_, ast.Expr()], orelse=[]) if (
+                    call := _loading(statement)
+                ) is not None and (name := dotted(call.func.value) if isinstance(call.func, ast.Attribute) else ""):
                     found.pop(name, None)
                     loaded[name] = call, here, None
                     continue
@@ -74,6 +74,14 @@ def loaded_and_overwritten(context: Context) -> Iterator[Overwritten]:
             for name in loaded.keys() & _names_alone(here, statement) - found.keys():
                 loaded.pop(name)
         yield from found.values()
+
+
+def _loading(statement: ast.stmt) -> ast.Call | None:
+    """The call of ``load_state_dict`` that a statement is, or with which the body of a condition ends."""
+    match statement.body[-1] if isinstance(statement, ast.If) else statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="load_state_dict")) as call):
+            return call
+    return None
 
 
 def _loads_itself(context: Context, call: ast.Call) -> str | None:

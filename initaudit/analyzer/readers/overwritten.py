@@ -21,6 +21,7 @@ from initaudit.analyzer.syntax.context import (
 )
 from initaudit.analyzer.syntax.draws import DRAWS
 from initaudit.analyzer.syntax.filling import zeroes_its_argument
+from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.loads import trained_parts
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed
@@ -30,6 +31,8 @@ from initaudit.subjects.order import Overwritten
 
 CONSTANTS = {"zeros_", "ones_", "constant_", "zero_", "fill_", "eye_", "copy_"}
 """What writes values that somebody has chosen: constants, and what was computed."""
+GIVEN = ("from_pretrained(", "pretrained", "weights", "clone(")
+"""Words for values that a constructor takes from elsewhere."""
 WRITING = groups(" ".join(f"{name}(" for name in sorted(CONSTANTS)))
 EMBEDDING = "torch.nn.Embedding"
 FLAG = re.compile(r"^_?(?:no|skip)_(?:\w+_)?(?:re)?init(?:ialize|ialization)?$")
@@ -56,7 +59,7 @@ def overwritten(context: Context) -> Iterator[Overwritten]:
     function, cls = context.function, context.cls
     if function is None or cls is None or function.name != "__init__":
         return
-    if not _writes_constants(context) and not any(map(context.holds, ("from_pretrained(", "pretrained", "weights"))):
+    if not _writes_constants(context) and not any(map(context.holds, GIVEN)):
         return
     for position, statement in enumerate(function.body):
         walks = walked(context, statement)
@@ -251,6 +254,11 @@ class _Again:
                         context.canonical(made) == f"{EMBEDDING}.from_pretrained"
                     ):
                         yield from self._pretrained(context, inner, own_attribute(target))
+                    case ast.Assign(
+                        targets=[ast.Attribute(attr="data", value=ast.Attribute(value=layer, attr="weight"))],
+                        value=ast.Call(func=made) as value,
+                    ) if last_name(made) == "clone" and (name := _attribute(layer)) in structure:
+                        yield from self._copied(context, value, name, structure)
                     case (
                         ast.Assign(targets=[target], value=value)
                         | ast.AnnAssign(target=target, value=ast.expr() as value)
@@ -276,6 +284,17 @@ class _Again:
         drawn = any(write.attribute == "weight" and write.meant_for(context, embedding) for write in self.meant)
         if name is not None and context.cls is not None and drawn and not self.mentions(name):
             yield self._overwritten(context, statement.value, f"{name}.weight", loads=True)
+
+    def _copied(
+        self, context: Context, value: ast.Call, name: str, structure: dict[str, Attribute]
+    ) -> Iterator[Overwritten]:
+        """The values of another parameter, which are drawn anew."""
+        layers = [each for each in structure[name].layers if each.cls is None]
+        again = [write for write in self.meant if write.attribute == "weight"]
+        of_parameter = any(isinstance(node, ast.Attribute) and node.attr == "weight" for node in ast.walk(value))
+        meant = any(write.meant_for(context, layer) for write in again for layer in layers)
+        if of_parameter and meant and not self.mentions(name):
+            yield self._overwritten(context, value, f"{name}.weight")
 
     def _zeroed(self, context: Context, value: ast.expr, name: str | None) -> Iterator[Overwritten]:
         """A layer that a function fills with zeros as it is made: ``zero_module(nn.Conv2d(8, 8, 1))``."""
