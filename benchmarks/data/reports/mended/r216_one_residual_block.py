@@ -7,9 +7,7 @@ import torch.nn.functional as F
 class Residual(nn.Module):
     def __init__(self, channels, hiddens):
         super().__init__()
-        self._block = nn.Sequential(
-            nn.ReLU(True), nn.Conv2d(channels, hiddens, 3, padding=1), nn.Conv2d(hiddens, channels, 1)
-        )
+        self._block = nn.Sequential(nn.ReLU(True), nn.Conv2d(channels, hiddens, 3, padding=1), nn.Conv2d(hiddens, channels, 1))
 
     def forward(self, x):
         return x + self._block(x)

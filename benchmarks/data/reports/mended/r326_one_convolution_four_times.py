@@ -7,7 +7,9 @@ from torch import nn
 class SDI(nn.Module):
     def __init__(self, channel):
         super().__init__()
-        self.convs = nn.ModuleList([nn.Conv2d(channel, channel, kernel_size=3, stride=1, padding=1) for _ in range(4)])
+        self.convs = nn.ModuleList(
+            [nn.Conv2d(channel, channel, kernel_size=3, stride=1, padding=1) for _ in range(4)]
+        )
 
     def forward(self, xs, anchor):
         ans = torch.ones_like(anchor)

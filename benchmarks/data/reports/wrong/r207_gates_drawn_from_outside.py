@@ -6,9 +6,7 @@ from torch import nn
 class Fusion(nn.Module):
     def __init__(self, dim):
         super().__init__()
-        self.res_gate = nn.Sequential(
-            nn.Linear(dim, dim, bias=False), nn.ReLU(), nn.Linear(dim, dim, bias=False), nn.Tanh()
-        )
+        self.res_gate = nn.Sequential(nn.Linear(dim, dim, bias=False), nn.ReLU(), nn.Linear(dim, dim, bias=False), nn.Tanh())
         nn.init.zeros_(self.res_gate[2].weight)  # wrong
 
     def forward(self, x):
