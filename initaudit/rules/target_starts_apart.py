@@ -33,7 +33,8 @@ class TargetStartsApart(Rule[SeparateTarget]):
 
     ## Known problems
     Only a class that makes both networks itself, and copies the one to the other by an average alone, is judged: any copy of
-    all parameters counts as a start.
+    all parameters counts as a start. In 132 repositories of users and eight releases it reports nothing: its precision is
+    not known.
 
     ## References
     - Lillicrap et al. 2015, [Continuous control with deep reinforcement learning](https://arxiv.org/abs/1509.02971)
