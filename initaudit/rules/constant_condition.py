@@ -135,6 +135,32 @@ class ConstantCondition(Rule[ConstantTest]):
                         nn.init.zeros_(m.bias)
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Scale(nn.Module):
+                def __init__(self, n, shifts=True):
+                    super().__init__()
+                    self.weight = nn.Parameter(torch.ones(n))
+                    self.bias = nn.Parameter(torch.empty(n)) if shifts else None
+                    if self.bias is None:
+                        nn.init.zeros_(self.bias)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Head(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.out = nn.Linear(n, n)
+                    if not self.training:
+                        nn.init.zeros_(self.out.weight)
+            """,
+        ),
     )
     valid = (
         Example(
