@@ -40,8 +40,17 @@ BROKEN = (
     broken("mlp variance for std", FADES, MLP, depth=6, weight="variance_for_std", bias=0.0),
     broken("mlp orthogonal gain 1", FADES, MLP, depth=24, weight="orthogonal", bias=0.0),
     broken("mlp lecun relu", FADES + " INI401", MLP, depth=20, weight="lecun", bias=0.0),
-    broken("mlp he tanh", "INI402 INI703", MLP, depth=10, act="tanh", weight="normal 2.0", bias=0.0),
-    broken("mlp sure of itself", "INI705", MLP, depth=3, weight="he", bias=0.0, head="normal 1.0", final="log_softmax"),
+    broken("mlp he tanh", "INI402 INI702 INI703", MLP, depth=10, act="tanh", weight="normal 2.0", bias=0.0),
+    broken(
+        "mlp sure of itself",
+        "INI407 INI705",
+        MLP,
+        depth=3,
+        weight="he",
+        bias=0.0,
+        head="normal 1.0",
+        final="log_softmax",
+    ),
     broken("mlp sure head", "INI705", MLP, depth=2, weight="he", bias=0.0, head="normal 2.0", final="log_softmax"),
     broken(
         "mlp overflow",
@@ -148,7 +157,9 @@ BROKEN = (
     broken("mlp half normal", GROWS, MLP, depth=8, weight="normal 0.5", bias=0.0),
     broken("mlp constant sigmoid", "INI501", MLP, depth=3, act="sigmoid", weight="constant 0.1", bias=0.0),
     broken("mlp dead biases deep", "INI704", MLP, depth=8, weight="he", bias=-8.0),
-    broken("mlp sure deep", "INI705", MLP, depth=5, weight="he", bias=0.0, head="normal 1.0", final="log_softmax"),
+    broken(
+        "mlp sure deep", "INI407 INI705", MLP, depth=5, weight="he", bias=0.0, head="normal 1.0", final="log_softmax"
+    ),
     broken("residual he 30", "INI702", "plain:Residual", ("32,48",), depth=30, width=48),
     broken("residual he times two", "INI702", "plain:Residual", depth=12, weight="he_times_2"),
     broken(
@@ -169,7 +180,7 @@ BROKEN = (
         bias=None,
         act="leaky",
     ),
-    broken("vgg uniform", "INI702", CNN, SMALL, weight="uniform"),
+    broken("vgg uniform", "INI407 INI702", CNN, SMALL, weight="uniform"),
     broken("vgg tanh small", FADES, CNN, SMALL, weight="normal 0.01", act="tanh"),
     broken("vgg ones", "INI501", CNN, SMALL, weight="constant 1.0"),
     broken("resnet without norm 32", "INI702", RES, SMALL, norm=None, weight="he", blocks=32, width=16),
