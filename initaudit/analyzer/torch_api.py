@@ -213,12 +213,12 @@ ACTIVATION_MODULES = {
     "ReLU", "ReLU6", "LeakyReLU", "PReLU", "RReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Softplus", "Tanh",
     "Sigmoid", "Softmax", "LogSoftmax", "Hardswish", "Hardtanh", "Hardsigmoid",
 }  # fmt: skip
-
+LAYER_NAMES = {*SIZES, *NORMALIZATIONS, *ACTIVATION_MODULES, *TRANSPARENT, *RESET_BY_CONSTRUCTOR}
+"""The names of the layers that are known."""
 _KNOWN = {
     *RAW_FACTORIES, *NEW_TENSOR_FACTORIES, *LEGACY_CONSTRUCTORS, *NO_GRAD, *SEQUENCES, *MAPPINGS,
     *(f"torch.nn.{name}" for name in ("Module", "Parameter", "Buffer", "init", "functional", "utils")),
-    *(f"torch.nn.{name}" for name in {*SIZES, *NORMALIZATIONS, *TRANSPARENT, *ACTIVATION_MODULES}),
-    *(f"torch.nn.{name}" for name in RESET_BY_CONSTRUCTOR),
+    *(f"torch.nn.{name}" for name in LAYER_NAMES),
 }  # fmt: skip
 
 
