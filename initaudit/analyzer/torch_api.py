@@ -23,6 +23,11 @@ def display(name: str) -> str:
 
 
 INIT = "torch.nn.init."
+OLD_INITIALIZERS = (
+    "uniform", "normal", "constant", "eye", "dirac", "xavier_uniform", "xavier_normal", "kaiming_uniform",
+    "kaiming_normal", "orthogonal", "sparse",
+)  # fmt: skip
+"""Initializers under names that torch has given up, without their package."""
 
 # Constructors that take a size or data: random memory for a size.
 LEGACY_CONSTRUCTORS = {
@@ -230,3 +235,8 @@ def is_torch(name: str) -> bool:
 def is_known(name: str) -> bool:
     """Whether a canonical name is certain to be one of torch's."""
     return name in _KNOWN or (name.startswith(INIT) and name.endswith("_"))
+
+
+def is_initializer(name: str) -> bool:
+    """Whether a full name is that of an initializer of torch, an old one too."""
+    return name.startswith(INIT) and (name.endswith("_") or name.removeprefix(INIT) in OLD_INITIALIZERS)

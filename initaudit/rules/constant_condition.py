@@ -153,6 +153,22 @@ class ConstantCondition(Rule[ConstantTest]):
             source="""
             from torch import nn
 
+            class Generator(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.first = nn.ConvTranspose2d(n, n, 4)
+                    self.draw(0.0, 0.02)
+
+                def draw(self, mean, std):
+                    for m in self._modules:
+                        if isinstance(m, nn.ConvTranspose2d):
+                            m.weight.data.normal_(mean, std)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
             class Head(nn.Module):
                 def __init__(self, n):
                     super().__init__()
@@ -163,6 +179,25 @@ class ConstantCondition(Rule[ConstantTest]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            def draw(m, mean, std):
+                if isinstance(m, nn.ConvTranspose2d):
+                    m.weight.data.normal_(mean, std)
+
+            class Generator(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.first = nn.ConvTranspose2d(n, n, 4)
+                    for name in self._modules:
+                        draw(self._modules[name], 0.0, 0.02)
+                    for m in self._modules.values():
+                        if isinstance(m, nn.ConvTranspose2d):
+                            nn.init.zeros_(m.bias)
+            """,
+        ),
         Example(
             source="""
             from torch import nn

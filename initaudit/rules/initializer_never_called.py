@@ -82,6 +82,23 @@ class InitializerNeverCalled(Rule[UncalledInitializer]):
             source="""
             from torch import nn
 
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.conv = nn.Conv2d(3, 8, 3)
+
+                def draw(self):
+                    for m in self.modules():
+                        if isinstance(m, nn.Conv2d):
+                            nn.init.xavier_normal(m.weight.data)
+
+            net = Net()
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
             def weights_init(m):
                 if isinstance(m, nn.Linear):
                     nn.init.xavier_uniform_(m.weight)

@@ -106,6 +106,22 @@ class NeverMatchingName(Rule[NameTest]):
             source="""
             from torch import nn
 
+            class Base(nn.Module):
+                def draw(self):
+                    for name, p in self.named_parameters():
+                        if "embed" in name or "bias_ih" in name:
+                            nn.init.zeros_(p)
+
+            class Tagger(Base):
+                def __init__(self):
+                    super().__init__()
+                    self.embed = nn.Linear(4, 4)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
             def init(model: nn.Module):
                 for name, p in model.named_parameters():
                     if "kernel" in name:

@@ -14,21 +14,20 @@ from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.finding import Place
 from initaudit.subjects.calls import DeprecatedCall
 
-DEPRECATED = (
-    "uniform", "normal", "constant", "eye", "dirac", "xavier_uniform", "xavier_normal", "kaiming_uniform",
-    "kaiming_normal", "orthogonal", "sparse",
-)  # fmt: skip
-
 
 @reads(DeprecatedCall, scope=Context, words="uniform( normal( constant( eye( dirac( orthogonal( sparse(")
 def deprecated_calls(context: Context) -> Iterator[DeprecatedCall]:
     """Calls of ``nn.init.xavier_normal`` and kin, which lack the underscore."""
     for call in context.calls():
         last = last_name(call.func)
-        if last not in DEPRECATED and not isinstance(call.func, ast.Name):
+        if last not in torch_api.OLD_INITIALIZERS and not isinstance(call.func, ast.Name):
             continue
         name = context.canonical(call.func)
-        if name is not None and name.startswith(torch_api.INIT) and name.removeprefix(torch_api.INIT) in DEPRECATED:
+        if (
+            name is not None
+            and name.startswith(torch_api.INIT)
+            and name.removeprefix(torch_api.INIT) in torch_api.OLD_INITIALIZERS
+        ):
             within = context.definition.qualname if context.definition is not None else ""
             place, renamed = context.snippet.place(call), _renamed(context, call.func)
             yield DeprecatedCall(place=place, name=renamed, function=name, within=within)

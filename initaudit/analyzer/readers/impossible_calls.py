@@ -10,7 +10,6 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.project.names import External
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.deprecated_calls import DEPRECATED
 from initaudit.analyzer.source.snippets import defaults, root
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.iteration import last_name
@@ -100,7 +99,7 @@ def _initializer(context: Context, function: ast.expr, own: set[str]) -> str | N
 
 def _is_set(context: Context, name: str) -> bool:
     """Whether a file of the project gives ``nn.init`` an attribute of its own of this name."""
-    if name in SIGNATURES or name in DEPRECATED:
+    if name in SIGNATURES or name in torch_api.OLD_INITIALIZERS:
         return False
     folder = context.project.work_folder(context.module)
     naming = map(context.project.load, context.project.find(Search(folder, word=name.encode())))
@@ -114,7 +113,7 @@ def _is_set(context: Context, name: str) -> bool:
 
 def _reasons(context: Context, name: str, call: ast.Call) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Why torch refuses a call, and what is close to what it was given."""
-    signature = SIGNATURES.get(f"{name}_" if name in DEPRECATED else name)
+    signature = SIGNATURES.get(f"{name}_" if name in torch_api.OLD_INITIALIZERS else name)
     if signature is None:
         yield f"`torch.nn.init` has no `{name}`", _close(name, SIGNATURES)
         return

@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.usage import OBJECT
+from initaudit.analyzer.programs.graph import modules_naming
 from initaudit.analyzer.project.names import Defined, External, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.structure import ADDS, CONTAINERS, Layer, below, constructed
 from initaudit.finding import Observer
-from initaudit.naming import NAMED, OF_PLAIN, OF_TORCH, initializes, parts_asked_for
+from initaudit.naming import NAMED, OF_PARAMETERS, OF_PLAIN, OF_TORCH, initializes, parts_asked_for
 from initaudit.subjects.module_tests import NameTest
 
 PLAIN = torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS | torch_api.ACTIVATION_MODULES | torch_api.TRANSPARENT
@@ -94,6 +95,8 @@ def _of_loop(
         return
     itself = isinstance(model, ast.Name) and model.id == "self"
     cls = context.cls if itself else shown
+    if cls is not None and any(_derived(context.project, cls)):
+        return
     names = _of_class(context.project, cls) if cls is not None else _names(context, model)
     first = _attributes(context.project, cls) if cls is not None else None
     if names is None and first is None:
@@ -113,7 +116,7 @@ def _of_loop(
     others_pass = any(branch not in never for (branch, _, _), possible in zip(asked, passed, strict=True) if possible)
     seen: set[ast.expr] = set()
     for (test, part), only in zip(tests, whole, strict=True):
-        if test not in fulfilled and test not in seen:
+        if test not in fulfilled and test not in seen and not _is_of_torch(part):
             seen.add(test)
             yield NameTest(
                 observer=Observer.ANALYZER,
@@ -128,6 +131,17 @@ def _of_loop(
                     sorted(first or () if only and "." in part else (names or frozenset()) - OF_TORCH - OF_PLAIN)
                 ),
             )
+
+
+def _derived(project: Project, cls: Defined) -> Iterator[Defined]:
+    """The classes of the project that derive from a class: their objects have other names too."""
+    for module in modules_naming(project, cls):
+        yield from project.descendants(cls, module)
+
+
+def _is_of_torch(part: str) -> bool:
+    """Whether a text asks for parameters of torch's own layers: a model without them has nothing to initialize."""
+    return any(part.strip(".") in name for name in OF_PARAMETERS)
 
 
 def _fails_with(condition: ast.expr, test: ast.expr) -> ast.expr | None:

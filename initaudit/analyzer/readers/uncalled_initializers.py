@@ -35,11 +35,12 @@ MAGIC = {
 """Methods of several words that Python or a library calls by itself; others that look like them are called by name."""
 SPECIAL = {"forward", "extra_repr", "setup", "configure_model", "configure_optimizers", "build", "create", "make"}
 
+DRAWS = f"_( apply( {' '.join(f'{name}(' for name in torch_api.OLD_INITIALIZERS)}"
 MAKES_NEW = COPIES | OUT_OF_PLACE | {"new", "deepcopy"}
 """Functions and methods whose result is another tensor."""
 
 
-@reads(UncalledInitializer, scope=Context, words="_( apply(", nearby="Module nn")
+@reads(UncalledInitializer, scope=Context, words=DRAWS, nearby="Module nn")
 def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
     """A method of a module class, or a function of a script, that initializes and that nothing calls."""
     function, definition = context.function, context.definition
@@ -81,7 +82,7 @@ def _header(context: Context, function: FunctionNode) -> Place:
     return msgspec.structs.replace(place, end_row=place.row, end_column=len(header) + 1)
 
 
-@reads(UncalledInitializer, scope=Context, words="_( apply(", nearby="Module nn")
+@reads(UncalledInitializer, scope=Context, words=DRAWS, nearby="Module nn")
 def nested_initializers(context: Context) -> Iterator[UncalledInitializer]:
     """Functions inside a method of a module class that initialize what they are given, and that nothing there reads."""
     outer = context.function
@@ -179,7 +180,7 @@ def _draws(context: Context, function: FunctionNode, given: str) -> bool:
         if isinstance(node.func, ast.Attribute) and node.func.attr == "apply" and _root(node.func.value) == given:
             walk = applied(context, node)
             drawn = drawn or (walk is not None and any(map(initializes, walk.body)))
-        elif canonical is not None and canonical.startswith(torch_api.INIT) and canonical.endswith("_") and node.args:
+        elif canonical is not None and torch_api.is_initializer(canonical) and node.args:
             drawn = drawn or (_root(node.args[0]) in elements and (node in given_back or not _is_new(node.args[0])))
         elif isinstance(node.func, ast.Attribute) and node.func.attr in torch_api.OVERWRITES - {"copy_", "set_"}:
             target = node.func.value

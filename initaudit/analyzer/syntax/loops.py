@@ -48,6 +48,8 @@ class Loops(ABC):
                     for each, part in pairs
                     for name, meaning in self._bound(each, part, loop, names).items()
                 }
+        if isinstance(target, ast.Name) and self._gives_names(iterable, loop, names):
+            return {target.id: Meaning(What.NAME, self.context.snippet.source(iterable), element=True)}
         found = self.meaning(iterable, names) or self.listed(iterable)
         if found is not None and found.what is What.MODULE and found.items:  # a loop over the layers of a sequence
             found = replace(found, what=What.MODULES, kinds=tuple(dict.fromkeys(found.items)), items=())
@@ -66,6 +68,17 @@ class Loops(ABC):
             what = ELEMENTS[found.what]
             bound[target.id] = Meaning(what, found.source, found.kinds, element=True, items=found.items)
         return bound
+
+    def _gives_names(self, iterable: ast.expr, loop: ast.For | ast.AsyncFor | ast.comprehension, names: Names) -> bool:
+        """Whether an iterable is a mapping from names to what a model holds, or the keys of one."""
+        match iterable:
+            case ast.Call(func=ast.Attribute(value=mapping, attr="keys"), args=[]):
+                return self._gives_names(mapping, loop, names)
+            case ast.Attribute(value=owner, attr="_modules" | "_parameters"):
+                held = self.meaning(owner, names)
+                return (held is not None and held.what is What.MODULE) or is_model(self.context, owner, loop)
+        found = self.meaning(iterable, names)
+        return found is not None and found.what is What.STATE_DICT
 
     def _walks_model(self, iterable: ast.expr, loop: ast.For | ast.AsyncFor | ast.comprehension, names: Names) -> bool:
         """Whether a loop iterates over a model: other trees have ``modules()`` and ``children()`` too."""
