@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from initaudit.analyzer.prefilter import Candidate
     from initaudit.analyzer.project.names import Project
 
+INITIALIZER = re.compile(rb"\bnn\b[\s\\]*\.[\s\\]*init\b")
 CHUNK = 24
 RECURSION_LIMIT = 6000
 
@@ -89,7 +91,7 @@ class Reader:
         """Return the requested kinds of subject that a file may contain; None if it need not be read."""
         if b"\0" in raw:  # letters of several bytes, as in UTF-16
             raw = raw.replace(b"\0", b"")
-        if b"torch" not in raw and b"nn.init." not in raw:  # an initializer may stand in a file that imports nothing
+        if b"torch" not in raw and not INITIALIZER.search(raw):  # one may stand in a file that imports nothing
             return None
         from initaudit.analyzer.prefilter import candidates, candidates_in
 

@@ -183,8 +183,8 @@ class OverwrittenInitialization(Rule[Overwritten]):
                 def __init__(self, n, h):
                     super().__init__()
                     self.rnn = nn.LSTM(n, h)
-                    self.rnn.bias_ih_l0.data[h : 2 * h] = 1.0
-                    self.rnn.bias_hh_l0.data[h : 2 * h].fill_(1)
+                    self.rnn.bias_ih_l0.data[h : h + h] = 1.0
+                    self.rnn.bias_hh_l0.data[h : h + h].fill_(1)
                     self.draw()
 
                 def draw(self):

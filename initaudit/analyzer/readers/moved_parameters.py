@@ -12,6 +12,7 @@ from initaudit.analyzer.source.snippets import FunctionNode, begin, dotted, end
 from initaudit.analyzer.syntax.context import Context, function_context, method, own_attribute, stretches
 from initaudit.analyzer.syntax.functions import own_nodes
 from initaudit.analyzer.syntax.tensor_uses import in_optimizer
+from initaudit.finding import Place
 from initaudit.subjects.registration import MovedParameter
 
 PARAMETER = "torch.nn.Parameter"
@@ -142,7 +143,7 @@ def moved_variables(context: Context) -> Iterator[MovedParameter]:
                     made=context.snippet.source(moved.made),
                     how=moved.how,
                     certain=moved.certain,
-                    trained=context.snippet.place(trained),
+                    trained=trained,
                 )
 
 
@@ -266,7 +267,7 @@ def _is_taken_up(context: Context, target: ast.Attribute, name: str) -> bool:
     return False
 
 
-def _trained(context: Context, assignment: ast.stmt, name: str, *, bound: int) -> ast.expr | None:
+def _trained(context: Context, assignment: ast.stmt, name: str, *, bound: int) -> Place | None:
     """Where an optimizer is given a name that is assigned once, or where its gradient is read.
 
     ``bound`` says how often it is assigned in all.
@@ -283,23 +284,25 @@ def _trained(context: Context, assignment: ast.stmt, name: str, *, bound: int) -
     later = [node for node in uses if isinstance(node.ctx, ast.Load) and begin(node) > end(assignment)]
     optimized = next((node for node in later if in_optimizer(context, node)), None)
     read = (node for node in later if isinstance(up := parents.get(node), ast.Attribute) and up.attr == "grad")
-    if optimized is not None or (first := next(read, None)) is None:
-        return optimized or (_walked_for_gradient(context, name) if context.function is None else None)
-    return first
+    if (found := optimized or next(read, None)) is not None:
+        return context.snippet.place(found)
+    return _walked_for_gradient(context, name) if context.function is None else None
 
 
-def _walked_for_gradient(context: Context, name: str) -> ast.expr | None:
+def _walked_for_gradient(context: Context, name: str) -> Place | None:
     """Where code of the file goes over global variables, this one among them, and reads the gradient of each."""
     for part in context.module.parts_naming(name):
         snippet = context.module.quiet_snippet(*part)
-        for loop in snippet.nodes if snippet is not None else ():
+        if snippet is None:
+            continue
+        for loop in snippet.nodes:
             match loop:
                 case ast.For(target=ast.Name(id=each), iter=ast.Tuple(elts=items) | ast.List(elts=items), body=body):
                     inside = (inner for statement in body for inner in ast.walk(statement))
                     reads = any(isinstance(node, ast.Attribute) and dotted(node) == f"{each}.grad" for node in inside)
                     found = next((item for item in items if dotted(item) == name), None)
                     if reads and found is not None:
-                        return found
+                        return snippet.place(found)
                 case _:
                     pass
     return None

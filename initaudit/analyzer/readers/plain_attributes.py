@@ -52,7 +52,7 @@ def unregistered_layers(context: Context) -> Iterator[PlainAttribute]:
 
 
 @reads(PlainAttribute, scope=Context, words="requires_grad ones( zeros( _(", nearby="forward(", named="__init__")
-@reads(PlainAttribute, scope=Context, words="torch.nn.init nn.init init.", nearby="forward(", named="__init__")
+@reads(PlainAttribute, scope=Context, words="init.", nearby="forward(", named="__init__")
 def unregistered_tensors(context: Context) -> Iterator[PlainAttribute]:
     """``self.w = torch.randn(d, d, requires_grad=True)`` in a constructor, if the object only computes with it."""
     cls = context.cls
