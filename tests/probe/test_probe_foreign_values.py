@@ -18,7 +18,7 @@ from torch._subclasses import FakeTensorMode
 from initaudit.finding import LONGEST, shortened
 from initaudit.probe import Target, probe
 from initaudit.probe.blame import crossing, is_ours
-from initaudit.probe.process.child import Child, cause_of_death
+from initaudit.probe.process.child import cause_of_death
 from initaudit.probe.record.plain import plain_value
 from initaudit.probe.record.watch import Watch
 from initaudit.probe.request import TargetError
@@ -218,6 +218,6 @@ def test_names_that_no_encoding_takes_come_out_of_the_child(tmp_path: Path, monk
     assert isinstance(failure, BuildFailure) and failure.detail == cause_of_death(-40)
 
 
-def test_arguments_that_cannot_be_handed_on_are_an_error_of_use(tmp_path: Path) -> None:
+def test_arguments_that_cannot_be_handed_on_are_an_error_of_use() -> None:
     with pytest.raises(TargetError, match="an integer in the arguments exceeds 64 bits"):
-        Child(Target(spec="net.py:Net", kwargs={"n": 2**70}), tmp_path).request()
+        Target(spec="net.py:Net", kwargs={"n": 2**70}).encoded()

@@ -116,7 +116,7 @@ def _of_loop(
     others_pass = any(branch not in never for (branch, _, _), possible in zip(asked, passed, strict=True) if possible)
     seen: set[ast.expr] = set()
     for (test, part), only in zip(tests, whole, strict=True):
-        if test not in fulfilled and test not in seen and not _is_of_torch(part):
+        if test not in fulfilled and test not in seen and (only or not _is_of_torch(part)):
             seen.add(test)
             yield NameTest(
                 observer=Observer.ANALYZER,
