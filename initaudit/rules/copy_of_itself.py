@@ -76,6 +76,36 @@ class CopyOfItself(Rule[SharedModel]):
     valid = (
         Example(
             source="""
+            from torch import nn, optim
+
+            class Trainer:
+                def __init__(self, net):
+                    self.net = net
+                    self.optim = self.new_optim(0.1)
+
+                def new_optim(self, lr):
+                    return optim.SGD(self.net.parameters(), lr=lr, momentum=0.9)
+
+                def new_lr(self, lr):
+                    new = self.new_optim(lr)
+                    new.load_state_dict(self.optim.state_dict())
+                    self.optim = new
+
+                def to_half(self):
+                    half = nn.Linear(4, 2).half()
+                    half.load_state_dict(self.net.state_dict())
+                    self.net = half
+
+            def rebuilt(old):
+                new = nn.Linear(4, 2)
+                for into, of in zip(new.parameters(), old.parameters()):
+                    into.data.copy_(of.data)
+                old = new
+                return old
+            """,
+        ),
+        Example(
+            source="""
             from torch import nn
 
             class Agent:

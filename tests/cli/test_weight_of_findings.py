@@ -131,6 +131,10 @@ def test_a_function_without_a_body_in_a_cell_is_a_blank_however_its_header_is_la
     ("text", "severity"),
     [
         ("rate = # TODO: choose one\n", "note"),
+        ("rate = # todo choose one\n", "note"),
+        ("rate = # To-do(ann): choose one\n", "note"),
+        ("rate = # fixme\n", "note"),
+        ("rate = # todos are listed below\n", "error"),
         ("rate = (  # fill in\n)\nx = f(a=)  # implement this\n", "note"),
         ("for x in w:\n    # write your\n    # code here\nprint(w)\n", "note"),
         ("for x in (\n    w\n):\n    # TODO\nprint(w)\n", "note"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import Snippet, nodes
+from initaudit.analyzer.source.snippets import Snippet, begin, nodes
 from initaudit.analyzer.syntax.context import Context
 from initaudit.finding import Place
 from initaudit.subjects.layers import SharedModel
@@ -38,8 +38,8 @@ def shared_models(context: Context) -> Iterator[SharedModel]:
         others = [*(other for other, of in held.items() if of == model), model]
         held[name] = model
         for other in others:
-            if (copied := _copied_before(context, body, statement, {name, other})) is None:
-                copied = _copied(context, name, other)
+            if (copied := _copied_before(context, body, statement, name, other)) is None:
+                copied = _copied(context, statement, name, other)
             if copied is not None:
                 yield SharedModel(place=context.snippet.place(statement), name=name, other=other, copied=copied)
                 break
@@ -62,8 +62,13 @@ def _itself(value: ast.expr) -> str | None:
     return ast.unparse(value) if isinstance(part, ast.Name) else None
 
 
-def _copied_before(context: Context, body: Sequence[ast.stmt], statement: ast.stmt, models: set[str]) -> Place | None:
-    """Where the statement right before a second name copies the parameters of one of two models to the other."""
+def _copied_before(
+    context: Context, body: Sequence[ast.stmt], statement: ast.stmt, name: str, other: str
+) -> Place | None:
+    """Where the statement right before copies the parameters of ``other`` to the model that gives up its ``name``.
+
+    Copied the other way round, they move to a model that takes the place of the old one.
+    """
     position = body.index(statement)
     match body[position - 1] if position else None:
         case ast.Expr(
@@ -71,19 +76,22 @@ def _copied_before(context: Context, body: Sequence[ast.stmt], statement: ast.st
                 func=ast.Attribute(attr="load_state_dict", value=to),
                 args=[ast.Call(func=ast.Attribute(attr="state_dict", value=of)), *_],
             ) as copying
-        ) if {ast.unparse(to), ast.unparse(of)} == models:
+        ) if (ast.unparse(to), ast.unparse(of)) == (name, other):
             return context.snippet.place(copying)
     return None
 
 
-def _copied(context: Context, name: str, other: str) -> Place | None:
-    """Where the code that sees both names copies the parameters of one to the other, if it binds each only once."""
+def _copied(context: Context, statement: ast.stmt, name: str, other: str) -> Place | None:
+    """Where the code that sees both names copies the parameters of one to the other, if it binds each only once.
+
+    In the same function, only what follows counts: before, they were two models.
+    """
     snippet = context.snippet
     if context.cls is not None and name.startswith("self.") and other.startswith("self."):
         whole = context.module.quiet_snippet(context.cls.definition.start, context.cls.definition.end)
         snippet = whole if whole is not None else snippet
     copying = next(_copying(snippet, {name, other}), None)
-    if copying is None:
+    if copying is None or (snippet is context.snippet and begin(copying) < begin(statement)):
         return None
     bound = [
         ast.unparse(node)

@@ -20,8 +20,8 @@ from initaudit.sources.tokens import Token
 from initaudit.subjects.files import SyntaxFault
 
 _YOURS = re.compile(r"\byour\s(?:own\s)?(?:code|answer|solution|implementation)\b", re.IGNORECASE)
-_MARK = re.compile(r"\W*(?:TODO|FIXME)\b")
-"""What a comment of the checked code begins with, if its author marks a gap."""
+_MARK = re.compile(r"\W*(?:to-?do|fix-?me)\b", re.IGNORECASE)
+"""What a comment of the checked code begins with, if its author marks a gap there, however it is spelled."""
 _REQUEST = re.compile(
     r"\W*(?:please )?(?:fill|complete|implement|insert|write)"
     r"(?: (?:in|this|it|me|here|your|own|the|missing|code|function|method|body|part))+\W*",
