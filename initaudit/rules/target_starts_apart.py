@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
-from initaudit.rules.base import ANALYZER, Example, Rule
+from initaudit.rules.base import ANALYZER, Default, Example, Rule
 from initaudit.subjects.layers import SeparateTarget
 
 
@@ -33,8 +33,8 @@ class TargetStartsApart(Rule[SeparateTarget]):
 
     ## Known problems
     Only a class that makes both networks itself, and copies the one to the other by an average alone, is judged: any copy of
-    all parameters counts as a start. In 132 repositories of users and eight releases it reports nothing: its precision is
-    not known.
+    all parameters counts as a start. The rule is in preview, since its precision is not known: in 132 repositories of users
+    and eight releases it reports nothing.
 
     ## References
     - Lillicrap et al. 2015, [Continuous control with deep reinforcement learning](https://arxiv.org/abs/1509.02971)
@@ -45,6 +45,7 @@ class TargetStartsApart(Rule[SeparateTarget]):
     name = "target-starts-apart"
     category = Category.SUSPICIOUS
     severity = Severity.WARNING
+    default = Default.PREVIEW
     observers = ANALYZER
     subject = SeparateTarget
     invalid = (
