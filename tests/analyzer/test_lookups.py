@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from initaudit.observation import Observation
-from initaudit.timeline import Coverage
+from initaudit.timeline import Coverage, Only
 
 NET = """
 class Net(nn.Module):
@@ -145,3 +145,25 @@ def test_what_no_framework_calls_before_the_first_step_initializes_nothing(
         L.Trainer().fit(Task(), data)
     """
     assert [each.coverage for each in analyzed(nets=NET, train=train)["nets"].parameters] == [Coverage.NEVER]
+
+
+USED = "from nets import Used\n\nmodel = Used()\n{}\nprint(model(torch.ones(1, 4)))\n"
+BESIDE = NET + "\nclass Used(nn.Linear):\n    def __init__(self):\n        super().__init__(4, 4)\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["model.eval()", "torch.compile(model).eval()", "kind = getattr(torch.optim, name)", "kind = getattr(nn, name)()"],
+)
+def test_a_program_builds_no_other_class_by(line: str, analyzed: Callable[..., dict[str, Observation]]) -> None:
+    seen = analyzed(nets=BESIDE, train=USED.format(line))["nets"]
+    assert [each.only for each in seen.parameters] == [Only.NOBODY]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["other = eval(name)()", "other = builtins.eval(name)()", "other = getattr(nets, name)()", "all = globals()"],
+)
+def test_a_program_may_build_any_class_by(line: str, analyzed: Callable[..., dict[str, Observation]]) -> None:
+    seen = analyzed(nets=BESIDE, train="import builtins, nets\n" + USED.format(line))["nets"]
+    assert [each.only for each in seen.parameters] == [None]

@@ -12,7 +12,7 @@ from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.programs.graph import Scope, namers
 from initaudit.analyzer.project.names import Defined, Project
-from initaudit.analyzer.source.snippets import root
+from initaudit.analyzer.source.snippets import dotted, root
 from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes_holding
 
@@ -25,6 +25,8 @@ FINDING = groups("getattr( eval( get( [")
 BY_TEXT = groups("getattr( eval( globals( locals( import_module( getmembers( __subclasses__ __dict__ vars(")
 FINDS = {"eval", "globals", "locals", "vars", "import_module", "getmembers", "__subclasses__"}
 """What finds a class or a function by a text, or among all."""
+BUILT_IN = {"eval", "globals", "locals", "vars"}
+"""Those of them that are no methods, as ``model.eval()`` is."""
 
 
 def finders(project: Project, cls: Defined) -> Iterator[Scope]:
@@ -112,7 +114,10 @@ def finds_by_text(module: Module) -> bool:
             match node:
                 case ast.Call(func=ast.Name(id="getattr"), args=[owner, name, *_]):
                     begin = root(owner, calls=True)
-                    if begin is None or (begin.id in module.outline.imports and not isinstance(name, ast.Constant)):
+                    if begin is None or (_may_hold(module, begin.id) and not isinstance(name, ast.Constant)):
+                        return True
+                case ast.Call(func=ast.Attribute(value=owner, attr=name)) if name in BUILT_IN:
+                    if dotted(owner) == "builtins":
                         return True
                 case ast.Call(func=function) if last_name(function) in FINDS:
                     return True
@@ -121,6 +126,11 @@ def finds_by_text(module: Module) -> bool:
                 case _:
                     pass
     return False
+
+
+def _may_hold(module: Module, name: str) -> bool:
+    """Whether a name is imported, and not from torch, which has no class of a project."""
+    return module.outline.imports.get(name, "torch").partition(".")[0] != "torch"
 
 
 @functools.lru_cache(maxsize=4096)
