@@ -20,7 +20,7 @@ from initaudit.analyzer.programs.lookups import finders
 from initaudit.analyzer.programs.promise import run_on_module
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.project.writing import functions
-from initaudit.analyzer.source.snippets import dotted, has_decorator, nodes, parameters
+from initaudit.analyzer.source.snippets import dotted, has_decorator, last_name, nodes, parameters
 from initaudit.analyzer.symbolic.values import OutOfBudgetError, Storage
 
 REACHES = WALKS | {"apply", "state_dict"}
@@ -179,7 +179,7 @@ def _handed_on(function: Defined) -> set[str]:
                 values.append(value)
             case ast.Call(func=called) if dotted(called) not in ("isinstance", "issubclass", "super"):
                 values += [*node.args, *(each.value for each in node.keywords)]
-    return {dotted(each).rpartition(".")[2] for each in values if isinstance(each, ast.Name | ast.Attribute)}
+    return {last_name(each) for each in values if isinstance(each, ast.Name | ast.Attribute)}
 
 
 def _walks(module: Module, definition: Definition) -> bool:

@@ -12,8 +12,7 @@ from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.programs.graph import Scope, namers
 from initaudit.analyzer.project.names import Defined, Project
-from initaudit.analyzer.source.snippets import dotted, root
-from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.source.snippets import dotted, last_name, root
 from initaudit.analyzer.syntax.scopes import scopes_holding
 
 MAX_FILES = 200

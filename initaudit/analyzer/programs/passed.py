@@ -9,7 +9,7 @@ from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.programs.constructor import Construction
 from initaudit.analyzer.programs.graph import modules_naming
 from initaudit.analyzer.project.names import Defined, External, Global, Project
-from initaudit.analyzer.source.snippets import FunctionNode, dotted, nodes, parameters
+from initaudit.analyzer.source.snippets import FunctionNode, dotted, last_name, nodes, parameters
 from initaudit.analyzer.syntax.context import own_attribute
 from initaudit.analyzer.syntax.functions import own_nodes
 
@@ -92,7 +92,7 @@ def _sizes(project: Project, module: Module, function: FunctionNode) -> frozense
                 given.discard(name)
             case ast.Call(func=ast.Name("isinstance"), args=[ast.Name(id=name), _]):
                 given.discard(name)
-            case ast.Call(func=called, args=[*args]) if dotted(called).rpartition(".")[2] in SIZED:
+            case ast.Call(func=called, args=[*args]) if last_name(called) in SIZED:
                 found = project.resolve(module, dotted(called))
                 if isinstance(found, External) and found.name == f"torch.nn.{dotted(called).rpartition('.')[2]}":
                     sizes |= {each.id for each in args[:2] if isinstance(each, ast.Name)}

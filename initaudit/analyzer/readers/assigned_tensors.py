@@ -15,7 +15,6 @@ from initaudit.analyzer.syntax.functions import own_nodes
 from initaudit.analyzer.syntax.meaning import Names, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE, makes_new
-from initaudit.analyzer.syntax.scaled import given_to_name
 from initaudit.subjects.lost_writes import AssignedTensor
 
 LAYERS = {f"torch.nn.{name}" for name in (*torch_api.LINEAR_LIKE, *torch_api.NORMALIZATIONS, "Embedding")}
@@ -95,14 +94,10 @@ def registered_tensors(context: Context) -> Iterator[AssignedTensor]:
 
 def _only_value(context: Context, value: ast.expr) -> ast.expr:
     """What a name is given, where the code binds it once; otherwise the expression itself."""
-    bound = [
-        node
-        for node in context.walk()
-        if isinstance(value, ast.Name) and isinstance(node, ast.Name) and node.id == value.id
-        if not isinstance(node.ctx, ast.Load)
-    ]
-    given = list(given_to_name(context, value.id)) if isinstance(value, ast.Name) else []
-    return given[0] if len(given) == 1 and len(bound) == 1 else value
+    if not isinstance(value, ast.Name):
+        return value
+    given, bound = context.assigned(value.id), [not isinstance(each.ctx, ast.Load) for each in context.named(value.id)]
+    return given[0] if len(given) == 1 == sum(bound) else value
 
 
 def _taken_out(context: Context, target: ast.Attribute) -> bool:

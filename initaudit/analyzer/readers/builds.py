@@ -10,8 +10,7 @@ from initaudit.analyzer.programs.graph import Scope, around
 from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.applications import is_alone
-from initaudit.analyzer.source.snippets import dotted, nodes
-from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.source.snippets import argument, dotted, last_name, nodes
 from initaudit.analyzer.syntax.loads import replaces_all
 from initaudit.analyzer.syntax.reached import number
 from initaudit.analyzer.syntax.scopes import scopes_holding
@@ -71,10 +70,7 @@ def _named(cls: Defined, module: Module) -> Iterator[ast.Call | None]:
 
 def _number(call: ast.Call | None, name: str, at: int) -> int | None:
     """The whole number that a call gives for a parameter, by its name or in its place."""
-    given = {each.arg: each.value for each in call.keywords} if call is not None else {}
-    if call is not None and 0 <= at < len(call.args) and not any(isinstance(each, ast.Starred) for each in call.args):
-        given[name] = call.args[at]
-    match given.get(name):
+    match argument(call, at, name):
         case ast.Constant(value=int(number)):
             return number
     return None

@@ -16,8 +16,8 @@ from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.frameworks import RESETS
 from initaudit.analyzer.programs.lookups import MAX_FILES, importing
 from initaudit.analyzer.project.names import Defined, Project
-from initaudit.analyzer.source.snippets import SnippetError, nodes, parsed, root
-from initaudit.analyzer.syntax.iteration import element_name, iterated, last_name
+from initaudit.analyzer.source.snippets import SnippetError, last_name, nodes, parsed, root
+from initaudit.analyzer.syntax.iteration import element_name, iterated
 from initaudit.analyzer.syntax.scopes import scopes_holding
 
 SIBLINGS = 3

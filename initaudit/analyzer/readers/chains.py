@@ -16,7 +16,7 @@ from initaudit.analyzer.programs.graph import is_template
 from initaudit.analyzer.programs.verdict import initialize
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import FunctionNode, parameters
+from initaudit.analyzer.source.snippets import FunctionNode, last_name, parameters
 from initaudit.analyzer.symbolic import tensors
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.execution import execute
@@ -37,7 +37,6 @@ from initaudit.analyzer.symbolic.values import (
     leaves,
 )
 from initaudit.analyzer.syntax.context import File
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.finding import Observer
 from initaudit.schemes import recognise
@@ -95,7 +94,7 @@ def _by_a_root(module: Module, definition: Definition) -> bool:
     return snippet is not None and any(
         isinstance(node, ast.Call)
         and last_name(node.func).endswith(("normal_", "uniform_"))
-        and any(isinstance(inner, ast.expr) and last_name(inner) == "sqrt" for inner in ast.walk(node))
+        and any(last_name(inner) == "sqrt" for inner in ast.walk(node))
         for node in snippet.nodes
     )
 

@@ -9,10 +9,10 @@ from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.project.names import Defined, External
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import Snippet
+from initaudit.analyzer.source.snippets import Snippet, last_name
 from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.iteration import last_name
-from initaudit.analyzer.syntax.walks import applied_names, attributes_written, typed
+from initaudit.analyzer.syntax.draws import class_name_of, part_asked_for
+from initaudit.analyzer.syntax.walks import applied_names, attributes_written
 from initaudit.subjects.module_tests import ClassNameTest
 
 BARE = {"torch.nn.Module", "torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict", "object"}
@@ -32,7 +32,7 @@ def class_name_tests(context: Context) -> Iterator[ClassNameTest]:
         node.targets[0].id: subject
         for node in context.walk()
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-        if (subject := _class_named(node.value, {})) is not None
+        if (subject := class_name_of(node.value)) is not None
     }
     met: set[int] = set()
     for branch in context.walk():
@@ -60,28 +60,13 @@ def class_name_tests(context: Context) -> Iterator[ClassNameTest]:
                     break
 
 
-def _class_named(node: ast.expr, aliases: Mapping[str, str]) -> str | None:
-    """The object whose class's name an expression is."""
-    if isinstance(node, ast.Attribute) and node.attr == "__name__":
-        return typed(node.value)
-    return aliases.get(node.id) if isinstance(node, ast.Name) else None
-
-
 def _name_test(node: ast.AST, aliases: Mapping[str, str]) -> tuple[str, str] | None:
     """The object, and the part of its class's name that a test looks for."""
-    match node:
-        case ast.Compare(
-            left=ast.Call(func=ast.Attribute(attr="find", value=name), args=[ast.Constant(value=str(part))]),
-            ops=[ast.NotEq() | ast.GtE() | ast.Gt()],
-        ):
-            pass
-        case ast.Compare(left=ast.Constant(value=str(part)), ops=[ast.In()], comparators=[name]):
-            pass
-        case ast.Call(func=ast.Attribute(attr="startswith", value=name), args=[ast.Constant(value=str(part))]):
-            pass
-        case _:
-            return None
-    subject = _class_named(name, aliases)
+    asked = part_asked_for(node)
+    if asked is None:
+        return None
+    name, part = asked
+    subject = class_name_of(name) or (aliases.get(name.id) if isinstance(name, ast.Name) else None)
     return (subject, part) if subject is not None else None
 
 

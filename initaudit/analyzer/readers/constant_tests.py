@@ -9,11 +9,12 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.matches import groups
 from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import alternatives
+from initaudit.analyzer.source.snippets import alternatives, last_name
 from initaudit.analyzer.syntax.context import Context, initializes
-from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.syntax.draws import part_asked_for
 from initaudit.analyzer.syntax.meaning import TENSORS, Names, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.models import type_asked_for
 from initaudit.subjects.module_tests import ConstantTest
 
 METHODS = {"dim", "ndimension", "numel", "size", "nelement"}
@@ -38,6 +39,11 @@ def constant_tests(context: Context) -> Iterator[ConstantTest]:
             yield from _never_named(context, test, step.names)
             yield from _behind_all_modules(context, test, step)
             yield from _method_compared(context, test, meanings, step.names)
+
+
+def _fact(context: Context, test: ast.expr, outcome: str, why: str, fixed: str | None = None) -> ConstantTest:
+    place, source = context.snippet.place(test), context.snippet.source(test)
+    return ConstantTest(place=place, source=source, outcome=outcome, why=why, fixed=fixed)
 
 
 def _guards(statement: ast.stmt) -> Iterator[ast.expr]:
@@ -79,11 +85,11 @@ def _always_text(context: Context, test: ast.expr) -> Iterator[ConstantTest]:
     if not texts or not (compared or alone or by_type) or any(not text.value for text in texts):
         return
     always = alone or isinstance(test.op, ast.Or)
-    yield ConstantTest(
-        place=context.snippet.place(test),
-        source=context.snippet.source(test),
-        outcome="always true" if always else "tests only the last",
-        why=f"`{context.snippet.source(texts[0])}` alone is true",
+    yield _fact(
+        context,
+        test,
+        "always true" if always else "tests only the last",
+        f"`{context.snippet.source(texts[0])}` alone is true",
         fixed=_each_compared(context, test, compared),
     )
 
@@ -106,11 +112,11 @@ def _two_values(context: Context, test: ast.expr) -> Iterator[ConstantTest]:
                     compared.setdefault(ast.unparse(left), set()).add(repr(other))
     for subject, values in compared.items():
         if len(values) > 1:
-            yield ConstantTest(
-                place=context.snippet.place(test),
-                source=context.snippet.source(test),
-                outcome="never true" if never else "always true",
-                why=f"`{subject}` is one value at a time; did you mean `{'or' if never else 'and'}`?",
+            yield _fact(
+                context,
+                test,
+                "never true" if never else "always true",
+                f"`{subject}` is one value at a time; did you mean `{'or' if never else 'and'}`?",
             )
 
 
@@ -137,27 +143,13 @@ def _each_compared(context: Context, test: ast.BoolOp, compared: Sequence[ast.Co
 
 def _never_module(context: Context, test: ast.expr, names: Names) -> Iterator[ConstantTest]:
     """``isinstance(p, nn.Linear)`` of a parameter."""
-    match test:
-        case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kinds]):
-            pass
-        case ast.Compare(
-            left=ast.Call(func=ast.Name(id="type"), args=[ast.Name(id=name)]),
-            ops=[ast.Is() | ast.Eq() | ast.In()],
-            comparators=[kinds],
-        ):
-            pass
-        case _:
-            return
+    name, classes = type_asked_for(test)
     meaning = names.get(name)
-    classes = list(alternatives(kinds))
     if meaning is None or meaning.what not in (What.PARAMETER, What.STATE, What.NAME) or not meaning.element:
         return
     if classes and all(map(context.is_module_class, classes)):
-        yield ConstantTest(
-            place=context.snippet.place(test),
-            source=context.snippet.source(test),
-            outcome="never true",
-            why=f"`{name}` is {meaning.what.value} from `{meaning.source}`, not a module",
+        yield _fact(
+            context, test, "never true", f"`{name}` is {meaning.what.value} from `{meaning.source}`, not a module"
         )
 
 
@@ -172,11 +164,11 @@ def _behind_all_modules(context: Context, test: ast.expr, step: Step) -> Iterato
         if before is None or before[0] != asked[0]:
             continue
         if "torch.nn.Module" in before[1] or asked[1] <= before[1]:
-            yield ConstantTest(
-                place=context.snippet.place(test),
-                source=context.snippet.source(test),
-                outcome="never true",
-                why=f"the earlier test `{context.snippet.source(earlier)}` already handles these modules",
+            yield _fact(
+                context,
+                test,
+                "never true",
+                f"the earlier test `{context.snippet.source(earlier)}` already handles these modules",
             )
             return
 
@@ -193,11 +185,11 @@ def _method_compared(context: Context, test: ast.expr, meanings: Meanings, names
         return
     source = context.snippet.source(asked)
     unequal = isinstance(op, ast.NotEq | ast.IsNot)
-    yield ConstantTest(
-        place=context.snippet.place(test),
-        source=context.snippet.source(test),
-        outcome="raises" if isinstance(op, ORDERS) else "always true" if unequal else "never true",
-        why=f"`{source}` is the method itself",
+    yield _fact(
+        context,
+        test,
+        "raises" if isinstance(op, ORDERS) else "always true" if unequal else "never true",
+        f"`{source}` is the method itself",
         fixed=context.snippet.source(test).replace(source, f"{source}()", 1),
     )
 
@@ -216,11 +208,11 @@ def _truth_of_find(context: Context, test: ast.expr) -> Iterator[ConstantTest]:
     match test:
         case ast.Call(func=ast.Attribute(attr="find", value=found), args=[ast.Constant(value=str())]):
             text = context.snippet.source(test.args[0])
-            yield ConstantTest(
-                place=context.snippet.place(test),
-                source=context.snippet.source(test),
-                outcome="true for other names",
-                why="`find` returns -1, which is true, if the text is missing, and 0 if the name begins with it",
+            yield _fact(
+                context,
+                test,
+                "true for other names",
+                "`find` returns -1, which is true, if the text is missing, and 0 if the name begins with it",
                 fixed=f"{text} in {context.snippet.source(found)}",
             )
 
@@ -230,7 +222,7 @@ def _never_named(context: Context, test: ast.expr, names: Names) -> Iterator[Con
 
     ``"conv" in m.__class__.__name__``: no name holds it, but with a capital, names do.
     """
-    if (asked := _part_asked_for(test)) is not None and _is_class_name(context, asked[0]):
+    if (asked := part_asked_for(test)) is not None and _is_class_name(context, asked[0]):
         yield from _never_part(context, test, asked[1])
     match test:
         case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=str(text))]):
@@ -243,27 +235,7 @@ def _never_named(context: Context, test: ast.expr, names: Names) -> Iterator[Con
         return
     meant = sorted(name for name in torch_api.LAYER_NAMES if name.lower().startswith(text.lower()))
     if meant and len(text) > 2:
-        yield ConstantTest(
-            place=context.snippet.place(test),
-            source=context.snippet.source(test),
-            outcome="never true",
-            why=f"torch has no class `{text}`, but it has `{meant[0]}`",
-        )
-
-
-def _part_asked_for(test: ast.expr) -> tuple[ast.expr, str] | None:
-    """The name, and the part of it, of ``name.find("conv") != -1``, ``"conv" in name``, ``name.startswith("conv")``."""
-    match test:
-        case ast.Compare(
-            left=ast.Call(func=ast.Attribute(attr="find", value=name), args=[ast.Constant(value=str(part))]),
-            ops=[ast.NotEq() | ast.GtE() | ast.Gt()],
-        ):
-            return name, part
-        case ast.Compare(left=ast.Constant(value=str(part)), ops=[ast.In()], comparators=[name]):
-            return name, part
-        case ast.Call(func=ast.Attribute(attr="startswith", value=name), args=[ast.Constant(value=str(part))]):
-            return name, part
-    return None
+        yield _fact(context, test, "never true", f"torch has no class `{text}`, but it has `{meant[0]}`")
 
 
 def _never_part(context: Context, test: ast.expr, part: str) -> Iterator[ConstantTest]:
@@ -275,12 +247,7 @@ def _never_part(context: Context, test: ast.expr, part: str) -> Iterator[Constan
     naming = project.find(Search(project.work_folder(context.module), word=b"class", words=groups(part)))
     modules = (context.module, *filter(None, map(project.load, naming)))
     if not any(part in each.name for module in modules for each in module.outline.classes()):
-        yield ConstantTest(
-            place=context.snippet.place(test),
-            source=context.snippet.source(test),
-            outcome="never true",
-            why=f"no class has `{part}` in its name; torch's is called `{meant[0]}`",
-        )
+        yield _fact(context, test, "never true", f"no class has `{part}` in its name; torch's is called `{meant[0]}`")
 
 
 def _is_class_name(context: Context, node: ast.expr) -> bool:
@@ -291,12 +258,7 @@ def _is_class_name(context: Context, node: ast.expr) -> bool:
             isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.func.id == "type"
         )
     if isinstance(node, ast.Name):
-        values = [
-            each.value
-            for each in context.walk()
-            if isinstance(each, ast.Assign)
-            and any(isinstance(target, ast.Name) and target.id == node.id for target in each.targets)
-        ]
+        values = context.assigned(node.id)
         return bool(values) and all(
             not isinstance(value, ast.Name) and _is_class_name(context, value) for value in values
         )

@@ -9,10 +9,9 @@ from dataclasses import replace
 from initaudit.analyzer.programs.graph import Scope
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.moved_parameters import is_trainable
-from initaudit.analyzer.source.snippets import FunctionNode, begin, dotted, nodes
+from initaudit.analyzer.source.snippets import FunctionNode, begin, dotted, last_name, nodes
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.draws import DRAWS
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import bound_in
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.subjects.weights import ConstantWeights

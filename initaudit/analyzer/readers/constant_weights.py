@@ -17,11 +17,10 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import is_always_loaded
 from initaudit.analyzer.readers.single_units import has_single_units
 from initaudit.analyzer.readers.weight_uses import Weights
-from initaudit.analyzer.source.snippets import defaults, dotted, handed_on, nodes, parameters, root, spelled
+from initaudit.analyzer.source.snippets import defaults, dotted, handed_on, last_name, nodes, parameters, root, spelled
 from initaudit.analyzer.syntax.context import Class, Context, method, own_attribute
 from initaudit.analyzer.syntax.draws import class_name_of
-from initaudit.analyzer.syntax.iteration import last_name
-from initaudit.analyzer.syntax.meaning import Meaning, Step, What
+from initaudit.analyzer.syntax.meaning import PARAMETERS_OF_SELF, Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.scopes import scopes, scopes_holding
 from initaudit.analyzer.syntax.structure import constructed
@@ -149,7 +148,7 @@ def _is_test(module: Module, definition: Definition | None) -> bool:
 def _filled(context: Context, call: ast.Call) -> tuple[ast.expr, str] | None:
     """What a call fills, and with which number."""
     name = context.canonical(call.func)
-    last = call.func.attr if isinstance(call.func, ast.Attribute) else dotted(call.func)
+    last = last_name(call.func)
     last = (name or last).rpartition(".")[2]
     if last not in FILLS and last not in DRAWS:
         return None
@@ -259,7 +258,7 @@ def _walk(context: Context, target: ast.expr, meaning: Meaning, step: Step, *, z
     if owner.what is What.PARAMETER and owner.attribute is not None and not owner.element and module in step.names:
         variable, owner = ast.Name(module), step.names[module]  # a name for the weight of a layer
     if owner.what is What.PARAMETER:
-        own = owner.source in ("self.parameters()", "self.named_parameters()")
+        own = owner.source in PARAMETERS_OF_SELF
         layers = _layers(context) if own else sum(item in LAYERS for item in owner.items)
         return owner.source if owner.element and layers > 1 and not zero else None
     if meaning.attribute != "weight" or not meaning.kinds or not set(meaning.kinds) <= LAYERS:
@@ -336,7 +335,7 @@ def _applied(context: Context, kinds: Sequence[str], *, zero: bool) -> str | Non
         for node in snippet.nodes if snippet is not None else ():
             match node:
                 case ast.Call(func=ast.Attribute(attr="apply", value=owner), args=[given]):
-                    if dotted(handed_on(given)).rpartition(".")[2] == definition.name:
+                    if last_name(handed_on(given)) == definition.name:
                         if not isinstance(owner, ast.Name) or (
                             zero and scope.definition is not None and owner.id != "self"
                         ):
@@ -352,7 +351,7 @@ def _plain(test: ast.expr, step: Step) -> bool:
     """Whether a condition asks for kinds of layers, and picks out none of them by name, position or size."""
     for node in ast.walk(test):
         if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else dotted(node.func)
+            name = last_name(node.func)
             if name not in QUESTIONS or (name in ("find", "startswith") and not _is_about_kinds(node, step)):
                 return False
         if isinstance(node, ast.Compare):

@@ -11,9 +11,8 @@ from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.file.usage import Usage, usage
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import FunctionNode, nodes, root
+from initaudit.analyzer.source.snippets import FunctionNode, last_name, nodes, root
 from initaudit.analyzer.syntax.context import Context, File, own_attribute
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.syntax.structure import LISTS
 from initaudit.finding import Observer

@@ -124,11 +124,7 @@ def _is_used(context: Context, name: str) -> bool:
             case ast.For(iter=ast.Call(func=ast.Attribute(attr="items" | "keys", value=ast.Name() as states))):
                 harmless.add(states)
                 loops += states.id == name
-    uses = [
-        node for node in context.walk()
-        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
-    ]  # fmt: skip
-    return loops > 1 or any(each not in harmless for each in uses)
+    return loops > 1 or any(isinstance(each.ctx, ast.Load) and each not in harmless for each in context.named(name))
 
 
 def _is_copy(meanings: Meanings, target: ast.expr, names: Names) -> bool:
@@ -214,14 +210,5 @@ def _is_selection(node: ast.expr, context: Context) -> bool:
 
 def _is_bound_to_selection(name: str, context: Context) -> bool:
     """Whether a function, or the stretch of code, binds a name, and to nothing but such selections."""
-    stored = [
-        node
-        for node in context.walk()
-        if isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load)
-    ]
-    values = [
-        node.value
-        for node in context.walk()
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and node.targets[0] in stored
-    ]
-    return bool(values) and len(values) == len(stored) and all(_is_selection(value, context) for value in values)
+    values, bound = context.assigned(name), [not isinstance(each.ctx, ast.Load) for each in context.named(name)]
+    return bool(values) and len(values) == sum(bound) and all(_is_selection(value, context) for value in values)

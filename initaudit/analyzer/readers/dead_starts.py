@@ -9,9 +9,8 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.usage import OBJECT, WALKS
 from initaudit.analyzer.programs.verdict import drawn_by_programs
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import dotted, nodes, spelled
+from initaudit.analyzer.source.snippets import dotted, last_name, nodes, spelled
 from initaudit.analyzer.syntax.context import Context, method, stretches
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.structure import without
 from initaudit.analyzer.syntax.tensor_uses import in_optimizer
 from initaudit.analyzer.syntax.walks import written

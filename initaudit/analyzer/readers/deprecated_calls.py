@@ -9,8 +9,8 @@ import msgspec
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.source.snippets import last_name
 from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.finding import Place
 from initaudit.subjects.calls import DeprecatedCall
 

@@ -9,10 +9,9 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined, Global, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.overwritten import conditions, own_classes, spares
-from initaudit.analyzer.source.snippets import dotted, nodes
+from initaudit.analyzer.source.snippets import dotted, last_name, nodes
 from initaudit.analyzer.syntax.context import Context, all_blocks, function_context
 from initaudit.analyzer.syntax.draws import DRAWS
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.loads import SIZES, is_pretrained, trained_parts, trunk
 from initaudit.analyzer.syntax.structure import Layer
 from initaudit.analyzer.syntax.walks import Walk, applied, loops_over
@@ -100,11 +99,7 @@ def _classes(context: Context, made: ast.expr) -> Iterator[Defined]:
     """The classes that a name stands for, which may be an item of a dictionary of the top level."""
     item = made
     if isinstance(made, ast.Name):
-        given = [
-            node.value
-            for node in context.walk()
-            if isinstance(node, ast.Assign) and [dotted(each) for each in node.targets] == [made.id]
-        ]
+        given = context.assigned(made.id)
         item = given[0] if len(given) == 1 else made
     match item:
         case ast.Subscript(value=ast.Name() as table):

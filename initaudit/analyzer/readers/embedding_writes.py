@@ -14,7 +14,7 @@ from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import FunctionNode, Snippet, defaults, dotted, parameters
+from initaudit.analyzer.source.snippets import FunctionNode, Snippet, argument, defaults, dotted, last_name, parameters
 from initaudit.analyzer.syntax.context import File
 from initaudit.analyzer.syntax.draws import DRAWN, DRAWS, Draws, Made, nodes, tensor_of
 from initaudit.analyzer.syntax.scopes import holding, scopes_holding
@@ -198,7 +198,7 @@ def _drawn_always(body: Sequence[ast.stmt], name: str) -> ast.Call | None:
             case ast.If(test=test, body=then) if _asks_for_matrix(test, name):
                 return _drawn_always(then, name)
             case ast.Expr(value=ast.Call(func=function, args=args) as call):
-                called = function.attr if isinstance(function, ast.Attribute) else dotted(function)
+                called = last_name(function)
                 given = [*args[:1], *([function.value] if isinstance(function, ast.Attribute) else [])]
                 if called in DRAWS and any(dotted(each).removesuffix(".data") == name for each in given):
                     return call
@@ -269,7 +269,7 @@ def _zeroed_tables(reader: Draws, scope: Definition | None, snippet: Snippet) ->
         if row is None or table is None or table[0] not in made or table[1] != "weight":
             continue
         embedding, index = made[table[0]], dotted(row.slice)
-        padding = _padding(embedding.call)
+        padding = argument(embedding.call, 2, "padding_idx")
         if padding is None or dotted(padding) != index:
             continue
         optional = _optional(snippet, index)
@@ -344,14 +344,7 @@ def _is_counted_with(function: FunctionNode, name: str) -> bool:
     )
 
 
-def _padding(call: ast.Call) -> ast.expr | None:
-    """The padding index that an embedding is made with."""
-    if len(call.args) > 2:
-        return call.args[2]
-    return next((keyword.value for keyword in call.keywords if keyword.arg == "padding_idx"), None)
-
-
 def _pads(call: ast.Call) -> bool:
     """Whether an embedding is made with a padding row."""
-    given = _padding(call)
+    given = argument(call, 2, "padding_idx")
     return given is not None and not (isinstance(given, ast.Constant) and given.value is None)

@@ -29,7 +29,7 @@ from initaudit.analyzer.starts import Start, is_final, start_of
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.torch import modules
 from initaudit.analyzer.symbolic.values import NONE, Constant, Instance, Memory, Storage, Tensor, Value
-from initaudit.analyzer.syntax.context import Context, File, function_context, own_attribute
+from initaudit.analyzer.syntax.context import Context, File, methods, own_attribute
 from initaudit.analyzer.syntax.flow import NO_FORWARD, Flow, called
 from initaudit.finding import Observer
 from initaudit.subjects.weights import EqualUnits
@@ -192,12 +192,8 @@ def _in_forward(construction: Construction) -> Iterator[tuple[Instance, Instance
 
 def _methods(construction: Construction) -> Iterator[Context]:
     """The methods of a class that run when it is used."""
-    for method in construction.run.project.methods(construction.cls):
-        if (
-            not NO_FORWARD.search(method.definition.name)
-            and (context := function_context(construction.run.project, method)) is not None
-        ):
-            yield context
+    every = methods(construction.run.project, construction.cls)
+    return (each for each in every if each.function and not NO_FORWARD.search(each.function.name))
 
 
 def _uses(flow: Flow, name: str) -> list[tuple[Flow, ast.expr]]:

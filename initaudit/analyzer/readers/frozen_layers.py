@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.replaced_layers import given_to_optimizer, has_parameters
-from initaudit.analyzer.source.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted, last_name
 from initaudit.analyzer.syntax.context import Context, Placed, all_blocks
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.subjects.registration import FrozenLayer
 
 

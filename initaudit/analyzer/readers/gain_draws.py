@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import nodes
+from initaudit.analyzer.source.snippets import last_name, nodes
 from initaudit.analyzer.syntax.context import Context, File, own_attribute
 from initaudit.analyzer.syntax.draws import DRAWN, Draws, mean_of
-from initaudit.analyzer.syntax.iteration import last_name
-from initaudit.analyzer.syntax.meaning import Step
+from initaudit.analyzer.syntax.meaning import PARAMETERS_OF_SELF, Step
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.name_conditions import reaches
 from initaudit.analyzer.syntax.structure import constructed, without
@@ -20,7 +19,6 @@ from initaudit.analyzer.syntax.walks import written
 from initaudit.finding import Observer
 from initaudit.subjects.layers import GainDraw
 
-OF_SELF = ("self.parameters()", "self.named_parameters()")
 OF_VECTORS = ("normal_", "uniform_", "trunc_normal_")
 """Draws that do not raise for a tensor of one dimension."""
 BATCHES = "torch.nn.modules.batchnorm._BatchNorm"
@@ -57,7 +55,7 @@ def gains_among_parameters(context: Context) -> Iterator[GainDraw]:
         if not isinstance(call, ast.Call) or meaning is None or not meaning.element or meaning.part:
             continue
         name, of_init = last_name(call.func), (context.canonical(call.func) or "").startswith(torch_api.INIT)
-        norm = _norm_reached(context, step) if meaning.source in OF_SELF and name in OF_VECTORS else None
+        norm = _norm_reached(context, step) if meaning.source in PARAMETERS_OF_SELF and name in OF_VECTORS else None
         if norm is not None:
             by = f"{'init' if of_init else 'Tensor'}.{name}"
             keywords = {each.arg: each.value for each in call.keywords if each.arg is not None}
@@ -74,7 +72,7 @@ def gains_among_parameters(context: Context) -> Iterator[GainDraw]:
 def _norm_reached(context: Context, step: Step) -> str | None:
     """The class of a normalization whose gain a loop over parameters comes to, and which nothing sets later."""
     later = [node for statement in step.after for node in ast.walk(statement)]
-    if context.cls is None or any(isinstance(node, ast.expr) and "Norm" in last_name(node) for node in later):
+    if context.cls is None or any("Norm" in last_name(node) for node in later):
         return None
     named = {own for node in later if (own := own_attribute(node)) is not None}
     for attribute in constructed(context.project, context.cls).values():

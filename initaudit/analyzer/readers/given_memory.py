@@ -11,8 +11,8 @@ from initaudit.analyzer.project.names import Defined, External
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.copy_writes import read_outside
 from initaudit.analyzer.readers.tied_draws import tie
-from initaudit.analyzer.source.snippets import dotted, nodes, parameters
-from initaudit.analyzer.syntax.context import Context, function_context, in_order
+from initaudit.analyzer.source.snippets import dotted, last_name, nodes, parameters
+from initaudit.analyzer.syntax.context import Context, function_context, in_order, own_constructor
 from initaudit.analyzer.syntax.meaning import Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.subjects.lost_on_meta import GivenMemory
@@ -52,11 +52,9 @@ def ties_lost(context: Context) -> Iterator[TiedDraw]:
             continue
         made = ast.parse(meaning.source, mode="eval").body
         cls = context.resolve(made.func) if isinstance(made, ast.Call) else None
-        if not isinstance(cls, Defined) or (member := cls.definition.members.get("__init__")) is None:
+        if not isinstance(cls, Defined) or _may_tie(context, cls, step.after, name):
             continue
-        if _may_tie(context, cls, step.after, name):
-            continue
-        init = function_context(context.project, Defined(cls.module, member))
+        init = own_constructor(context.project, cls)
         for statement in in_order(init.function.body) if init is not None and init.function is not None else ():
             tied = tie(statement)
             if tied is not None and init is not None:
@@ -115,11 +113,7 @@ def _built_on_meta(context: Context, name: str) -> bool:
 
 def _is_meta(context: Context, device: ast.expr) -> bool:
     """Whether an expression, or what is assigned to it, says the device without memory."""
-    assigned = (
-        node.value
-        for node in context.walk()
-        if isinstance(node, ast.Assign) and dotted(device) and dotted(device) in map(dotted, node.targets)
-    )
+    assigned = context.assigned(name) if (name := dotted(device)) else ()
     return any("meta" in usage([value]).texts for value in (device, *assigned))
 
 
@@ -161,7 +155,7 @@ def _is_written(parents: dict[ast.AST, ast.AST], read: ast.AST) -> bool:
     node = parents.get(read)
     while node is not None and not isinstance(node, ast.stmt):
         if isinstance(node, ast.Call):
-            last = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            last = last_name(node.func)
             if last.endswith("_") and last != "clip_grad_norm_":
                 return True
         node = parents.get(node)

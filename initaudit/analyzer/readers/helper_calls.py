@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from initaudit.analyzer.frameworks import MODULE_HELPERS
 from initaudit.analyzer.project.names import Defined, External
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import alternatives
+from initaudit.analyzer.source.snippets import alternatives, last_name
 from initaudit.analyzer.syntax.context import Context, first_parameter, function_context, own_attribute
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.subjects.lost_writes import HelperCall
 
 NAMES = ("init", "normal", "xavier", "kaiming", "ortho")

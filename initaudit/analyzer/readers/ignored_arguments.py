@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import dotted, parameters
+from initaudit.analyzer.source.snippets import dotted, last_name, parameters
 from initaudit.analyzer.syntax.context import Context, first_parameter, in_order, method, own_attribute
+from initaudit.analyzer.syntax.elsewhere import is_read_anywhere
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.walks import written
 from initaudit.subjects.calls import IgnoredArgument
@@ -52,7 +52,7 @@ def ignored_arguments(context: Context) -> Iterator[IgnoredArgument]:
         if uses is None:
             continue
         multiplied, stored = uses
-        if any(_is_read(context, name) for name in stored) or not (multiplied or stored):
+        if any(is_read_anywhere(context, name) for name in stored) or not (multiplied or stored):
             continue
         for constant in _constants(context, CONSTANTS if values else DRAWS):
             if (multiplied and constant.target not in multiplied) or _is_of_bias(constant) > ("bias" in param.arg):
@@ -103,17 +103,7 @@ def _parts(statement: ast.stmt) -> Iterator[ast.AST]:
 
 def _is_parameter(value: ast.expr) -> bool:
     """Whether an expression makes a parameter."""
-    return isinstance(value, ast.Call) and (
-        (isinstance(value.func, ast.Attribute) and value.func.attr == "Parameter")
-        or (isinstance(value.func, ast.Name) and value.func.id == "Parameter")
-    )
-
-
-def _is_read(context: Context, attribute: str) -> bool:
-    """Whether anything in the project may read an attribute of this name."""
-    naming = context.project.find(Search(context.module.project_folder, word=attribute.encode()))
-    modules = (context.module, *map(context.project.load, naming))
-    return any(module is None or module.reads(attribute) for module in modules)
+    return isinstance(value, ast.Call) and last_name(value.func) == "Parameter"
 
 
 def _constants(context: Context, names: set[str]) -> Iterator[Constant]:

@@ -10,9 +10,8 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.project.names import External
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import defaults, root
+from initaudit.analyzer.source.snippets import defaults, last_name, root
 from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import bound_in
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.schemes.gains import FIXED, LINEAR

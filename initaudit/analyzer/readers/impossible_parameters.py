@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.impossible_calls import RAISES
+from initaudit.analyzer.source.snippets import argument, last_name
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.integers import holds_integers
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.subjects.initializers import ImpossibleCall
 
@@ -38,7 +38,7 @@ def _refused(context: Context, call: ast.Call) -> str:
         return ""
     if len(call.args) > 2:
         return f"`nn.Parameter` takes a tensor and `requires_grad`, and is given {len(call.args)} values"
-    data = call.args[0] if call.args else next((each.value for each in call.keywords if each.arg == "data"), None)
+    data = argument(call, 0, "data")
     kind = _is_no_tensor(data)
     if kind or data is None:
         return f"`nn.Parameter` takes a tensor, and is given {kind}" if kind else ""

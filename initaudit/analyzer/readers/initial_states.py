@@ -53,8 +53,7 @@ def _states(call: ast.Call) -> list[ast.Name]:
 
 def _raw(context: Context, state: ast.Name, use: ast.stmt) -> tuple[Context, ast.expr, str] | None:
     """What allocates the memory of a variable that nothing may have written before its use: where, and by what."""
-    named = (each for each in context.walk() if isinstance(each, ast.Name) and each.id == state.id)
-    before = sorted((each for each in named if begin(each) < begin(use)), key=begin)
+    before = sorted((each for each in context.named(state.id) if begin(each) < begin(use)), key=begin)
     stored = [each for each in before if isinstance(each.ctx, ast.Store)]
     parent = context.snippet.parents.get(stored[-1]) if stored else None
     match parent:

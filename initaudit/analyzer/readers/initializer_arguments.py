@@ -9,12 +9,11 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import dotted, nodes
+from initaudit.analyzer.source.snippets import dotted, last_name, nodes
 from initaudit.analyzer.syntax.callers import given_to
-from initaudit.analyzer.syntax.context import Context, first_parameter, method, own_attribute
+from initaudit.analyzer.syntax.context import Context, first_parameter, method, own_attribute, own_constructor
 from initaudit.analyzer.syntax.expressions import RECURRENT
-from initaudit.analyzer.syntax.iteration import last_name
-from initaudit.analyzer.syntax.meaning import Meaning, Step, What
+from initaudit.analyzer.syntax.meaning import PARAMETERS_OF_SELF, Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.name_conditions import reaches
 from initaudit.analyzer.syntax.numbers import is_whole_number
@@ -76,7 +75,7 @@ def _vector(context: Context, meaning: Meaning, step: Step) -> str | None:
         found = {VECTORS.get((kind, meaning.attribute)) for kind in meaning.kinds}
         one = found.pop() if len(found) == 1 else None
         return f"{one} has one dimension" if one is not None else None
-    if meaning.element and meaning.source in ("self.parameters()", "self.named_parameters()"):
+    if meaning.element and meaning.source in PARAMETERS_OF_SELF:
         return _with_vectors(context, NORMS_TOO | LAYERS | RECURRENT, step)
     if meaning.element and not meaning.kinds and all(map(_asks_for_presence, step.tests)) and not step.excluded:
         return _of_callers(context, meaning.source.rpartition(".")[0], by_apply=False)
@@ -233,12 +232,7 @@ def _flat(context: Context, meaning: Meaning) -> str | None:
     init = method(context, "__init__") if meaning.attribute is not None and not meaning.kinds else None
     if init is None or init.function is None or meaning.source != f"self.{meaning.attribute}":
         return None
-    found = [
-        node.value
-        for node in init.walk()
-        if isinstance(node, ast.Assign) and any(own_attribute(each) == meaning.attribute for each in node.targets)
-    ]
-    match found:
+    match init.assigned(meaning.source):
         case [ast.Call(func=wrapper, args=[ast.Call(func=made, args=[size], keywords=_) as call, *_])]:
             one = init.canonical(wrapper) == "torch.nn.Parameter" and init.canonical(made) in ALLOCATIONS
             if one and is_whole_number(init, size):
@@ -273,10 +267,8 @@ def _with_vectors(context: Context, kinds: set[str], step: Step | None = None) -
 
 def _has_bias(context: Context, name: str) -> bool:
     """Whether every call that makes an attribute leaves torch's default of a bias."""
-    cls = context.cls
-    init = cls.definition.members.get("__init__") if cls is not None else None
-    found = cls.module.function(init) if cls is not None and init is not None else None
-    for node in nodes(found[1]) if found is not None else ():
+    init = own_constructor(context.project, context.cls) if context.cls is not None else None
+    for node in init.walk() if init is not None else ():
         match node:
             case ast.Assign(targets=[target], value=ast.Call() as call) if own_attribute(target) == name:
                 made = [each for each in nodes(call) if isinstance(each, ast.Call)]

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import External
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import FunctionNode, dotted, nodes
-from initaudit.analyzer.syntax.context import Context, own_attribute
-from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.source.snippets import FunctionNode, dotted, last_name, nodes
+from initaudit.analyzer.syntax.context import Context, own_attribute, own_constructor
 from initaudit.naming import blocks
 from initaudit.schemes.calls import RENAMED
 from initaudit.subjects.calls import Argument, Called, InitializerCall
@@ -123,9 +122,8 @@ def _built(context: Context) -> Bound:
     bound = Bound()
     if context.cls is None or context.definition is None or context.definition.name == "__init__":
         return bound
-    init = context.cls.definition.members.get("__init__")
-    found = context.module.function(init) if init is not None else None
-    for statement in found[1].body if found is not None else ():
+    init = own_constructor(context.project, context.cls)
+    for statement in init.function.body if init is not None and init.function is not None else ():
         bound.bind(statement)
     return Bound({name: value for name, value in bound.values.items() if name.startswith("self.")})
 

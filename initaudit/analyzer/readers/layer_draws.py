@@ -12,15 +12,14 @@ from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.applications import is_alone, is_never_built
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import largest_size
-from initaudit.analyzer.source.snippets import dotted, nodes, parameters, root
+from initaudit.analyzer.source.snippets import argument, dotted, last_name, nodes, parameters, root
 from initaudit.analyzer.syntax.callers import is_given_frozen
 from initaudit.analyzer.syntax.context import Context, initializes, own_attributes
-from initaudit.analyzer.syntax.iteration import last_name
-from initaudit.analyzer.syntax.meaning import Meaning, Step, What
+from initaudit.analyzer.syntax.meaning import PARAMETERS_OF_SELF, Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.name_conditions import reaches
 from initaudit.analyzer.syntax.norms import may_be_normalized
-from initaudit.analyzer.syntax.reached import argument, number, written_layers
+from initaudit.analyzer.syntax.reached import number, written_layers
 from initaudit.analyzer.syntax.scaled import is_scaled
 from initaudit.analyzer.syntax.structure import UNKNOWN, Layer, constructed
 from initaudit.analyzer.syntax.walks import written
@@ -71,7 +70,7 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
                     continue
             case _:
                 continue
-        last = call.func.attr if isinstance(call.func, ast.Attribute) else dotted(call.func)
+        last = last_name(call.func)
         meaning = meanings.meaning(target, step.names) if target is not None else None
         if target is None or (last not in DRAWS and not isinstance(step.statement, ast.Assign)):
             continue
@@ -133,7 +132,7 @@ def _reaches_linear(context: Context, meaning: Meaning | None, step: Step) -> bo
     """Whether a walk over the parameters of the object comes to the weight of a linear layer of its own."""
     if meaning is None or not meaning.element or meaning.part or meaning.reshaped or context.cls is None:
         return False
-    if meaning.source not in ("self.parameters()", "self.named_parameters()"):
+    if meaning.source not in PARAMETERS_OF_SELF:
         return False
     return any(
         layer.kind in LINEAR
@@ -178,15 +177,8 @@ def _is_root(context: Context, node: ast.expr) -> bool:
                     return True
                 case ast.Name(id=name) if name not in names:
                     names.add(name)
-                    pending += [value for value in _assigned(context, name) if value is not node]
+                    pending += [value for value in context.assigned(name) if value is not node]
     return False
-
-
-def _assigned(context: Context, name: str) -> Iterator[ast.expr]:
-    for statement in context.walk():
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=assigned)], value=value) if assigned == name:
-                yield value
 
 
 def _again(context: Context, meanings: Meanings, meaning: Meaning, step: Step) -> bool:
@@ -243,7 +235,7 @@ def _inputs(context: Context, meaning: Meaning | None, step: Step) -> Inputs:
     known_here = meaning is not None and not _is_of_argument(context, meaning)
     found = written_layers(context, meaning, step) if meaning is not None and known_here else UNKNOWN
     layers = [layer for layer in found.layers if layer.kind in LINEAR]
-    numbers = [(largest_size(layer, argument(layer, *IN)), layer) for layer in layers]
+    numbers = [(largest_size(layer, argument(layer.call, *IN)), layer) for layer in layers]
     known = [(number, layer) for number, layer in numbers if number is not None]
     if found.complete and layers and len(known) == len(layers):
         most, layer = max(known, key=lambda each: each[0])
@@ -262,7 +254,7 @@ def _is_of_argument(context: Context, meaning: Meaning) -> bool:
 
 def _made(layer: Layer, *, several: bool = False, most: int | None = None) -> Inputs:
     """The sizes of a layer, as numbers where it is made with numbers."""
-    sizes = [argument(layer, *size) for size in (IN, OUT)]
+    sizes = [argument(layer.call, *size) for size in (IN, OUT)]
     numbers = [number(layer.context, size) if layer.context and size is not None else None for size in sizes]
     texts = [ast.unparse(size) if size is not None else name for size, (_, name) in zip(sizes, (IN, OUT), strict=True)]
     inputs, outputs = (text if known is None else known for known, text in zip(numbers, texts, strict=True))

@@ -11,6 +11,7 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import FunctionNode
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.structure import all_below
+from initaudit.analyzer.syntax.tensor_uses import is_true
 from initaudit.subjects.registration import MadeInForward
 
 PARAMETER = "torch.nn.Parameter"
@@ -54,15 +55,11 @@ def _is_made(context: Context, call: ast.Call) -> bool | None:
     if not isinstance(found, External):
         return None
     if found.name == PARAMETER:
-        if len(call.args) != 1 or any(not _is_true(keyword.value) for keyword in call.keywords):
+        if len(call.args) != 1 or any(not is_true(keyword.value) for keyword in call.keywords):
             return None
         made = context.canonical(call.args[0].func) if isinstance(call.args[0], ast.Call) else None
         return made in RANDOM if made in RANDOM | CONSTANT else None
     return True if found.name in LAYERS else None
-
-
-def _is_true(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) and value.value is True
 
 
 def _is_inside_function(context: Context, node: ast.AST) -> bool:
@@ -87,7 +84,7 @@ def _is_only_used(context: Context, call: ast.Call) -> bool:
             ast.Assign(targets=[ast.Name(id=name) as target], value=value)
             | ast.AnnAssign(target=ast.Name(id=name) as target, value=value)
         ) if value is node:
-            named = [each for each in context.walk() if isinstance(each, ast.Name) and each.id == name]
+            named = context.named(name)
             bound = [each for each in named if not isinstance(each.ctx, ast.Load) and each is not target]
             moves = [each for each in named if _is_moved_again(context, each)]
             used = [each for each in named if isinstance(each.ctx, ast.Load) and each not in moves]
@@ -150,7 +147,7 @@ def _has_readers(context: Context, node: ast.AST) -> bool:
         case ast.Call(func=ast.Name(id="len")):
             return False
         case ast.Assign(targets=[ast.Name(id=name) as target]):
-            named = [each for each in context.walk() if isinstance(each, ast.Name) and each.id == name]
+            named = context.named(name)
             loads = [each for each in named if isinstance(each.ctx, ast.Load)]
             once = all(each is target for each in named if each not in loads)
             return not (once and loads) or any(_has_readers(context, each) for each in loads)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import dotted
+from initaudit.analyzer.source.snippets import last_name
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meaning import Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
@@ -64,7 +64,7 @@ def _is_known_elsewhere(context: Context, target: ast.Attribute, *, given: bool)
 
     An owner without a name of its own, such as an item of a list, may be any layer.
     """
-    owner, name = dotted(target.value).rpartition(".")[2], target.attr
+    owner, name = last_name(target.value), target.attr
     for module in {context.module, *importing(context.project, context.module)}:
         for start, end in module.parts_naming(name):
             snippet = module.quiet_snippet(start, end)
@@ -73,7 +73,7 @@ def _is_known_elsewhere(context: Context, target: ast.Attribute, *, given: bool)
                     case ast.Constant(value=text) if text == name:
                         return True
                     case ast.Attribute(attr=attr, value=value, ctx=use) if attr == name:
-                        same = dotted(value).rpartition(".")[2] in (owner, "")
+                        same = last_name(value) in (owner, "")
                         if same and isinstance(use, ast.Store if given else ast.Load):
                             return True
                     case _:

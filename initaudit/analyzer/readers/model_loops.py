@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import nodes
+from initaudit.analyzer.source.snippets import last_name, nodes
 from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.iteration import ITERATIONS, Loop, element_name, iterated, last_name
+from initaudit.analyzer.syntax.iteration import ITERATIONS, Loop, element_name, iterated
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.models import is_model
 from initaudit.analyzer.syntax.nested import missed

@@ -420,6 +420,4 @@ def _is_default(context: Context, value: ast.expr) -> bool:
 def _assigned(context: Context, name: str) -> Iterator[ast.expr]:
     """What a name is given in a method, or at the top level of its file."""
     for scope in (context, *stretches(context)) if name else ():
-        for node in scope.walk():
-            if isinstance(node, ast.Assign) and any(dotted(target) == name for target in node.targets):
-                yield node.value
+        yield from scope.assigned(name)

@@ -162,11 +162,7 @@ def _near(part: str, names: frozenset[str]) -> str | None:
 
 def _all_nested(context: Context, model: ast.expr) -> bool:
     """Whether every parameter of a model belongs to a layer in it, so that its name has a dot."""
-    made = [
-        node.value
-        for node in context.walk()
-        if isinstance(node, ast.Assign) and dotted(model) in [dotted(target) for target in node.targets]
-    ]
+    made = context.assigned(dotted(model))
     contained = len(made) == 1 and isinstance(made[0], ast.Call) and context.canonical(made[0].func) in CONTAINERS
     return contained and not any(_added(context, dotted(model)))
 
@@ -223,11 +219,7 @@ def _names(context: Context, model: ast.expr) -> frozenset[str] | None:
         return frozenset().union(*[each for each in inner if each is not None]) if None not in inner else None
     if not isinstance(model, ast.Name):
         return None
-    made = [
-        node.value
-        for node in context.walk()
-        if isinstance(node, ast.Assign) and model.id in [dotted(target) for target in node.targets]
-    ]
+    made = context.assigned(model.id)
     if len(made) != 1:
         return None
     parts = [_of_value(context, made[0]), *_added(context, model.id)]

@@ -9,10 +9,9 @@ from dataclasses import replace
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import defaults, dotted, nodes
+from initaudit.analyzer.source.snippets import defaults, last_name, nodes
 from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import Meaning, Names, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.scopes import scopes_holding
@@ -77,12 +76,7 @@ def _sized(sizes: ast.expr) -> ast.expr | None:
 
 def _is_of_layer(context: Context, meanings: Meanings, tensor: ast.expr, names: Names) -> bool:
     if isinstance(tensor, ast.Name):
-        given = [
-            value
-            for node in context.walk()
-            if isinstance(node, ast.Assign) and [dotted(each) for each in node.targets] == [tensor.id]
-            for value in [_sized(node.value)]
-        ]
+        given = list(map(_sized, context.assigned(tensor.id)))
         if len(given) == 1 and isinstance(given[0], ast.Name):
             tensor = given[0]
         if tensor.id == first_parameter(context) and len(given) <= 1:

@@ -7,21 +7,20 @@ import re
 from collections.abc import Iterator
 
 from initaudit.analyzer.file.matches import groups
-from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.file.usage import Usage, usage
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import dotted, nodes
+from initaudit.analyzer.source.snippets import dotted, last_name, nodes
 from initaudit.analyzer.syntax.context import (
     Context,
-    function_context,
     method,
     own_attribute,
     own_attributes,
+    own_constructor,
 )
 from initaudit.analyzer.syntax.draws import DRAWS
+from initaudit.analyzer.syntax.elsewhere import is_read_anywhere
 from initaudit.analyzer.syntax.filling import zeroes_its_argument
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.loads import trained_parts
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed
@@ -144,9 +143,7 @@ def _walking(context: Context, statement: ast.stmt) -> ast.stmt:
 
 def _constructor(context: Context, cls: Defined) -> Context | None:
     """The constructor that a class of the same file defines."""
-    member = cls.definition.members.get("__init__")
-    own = cls.module is context.module and member is not None
-    return function_context(context.project, Defined(cls.module, member)) if own and member is not None else None
+    return own_constructor(context.project, cls) if cls.module is context.module else None
 
 
 @reads(Overwritten, scope=Context, words="no_*init skip_*init")
@@ -155,7 +152,7 @@ def marks(context: Context) -> Iterator[Overwritten]:
     for node in context.walk():
         match node:
             case ast.Assign(targets=[ast.Attribute(value=marked, attr=flag) as target], value=ast.Constant(value=True)):
-                if FLAG.match(flag) and isinstance(marked, ast.Attribute) and not _is_read(context, flag):
+                if FLAG.match(flag) and isinstance(marked, ast.Attribute) and not is_read_anywhere(context, flag):
                     yield Overwritten(
                         observer=Observer.ANALYZER,
                         place=context.snippet.place(target),
@@ -164,13 +161,6 @@ def marks(context: Context) -> Iterator[Overwritten]:
                     )
             case _:
                 pass
-
-
-def _is_read(context: Context, flag: str) -> bool:
-    """Whether some file of the project asks for a mark."""
-    naming = context.project.find(Search(context.module.project_folder, word=flag.encode()))
-    modules = (context.module, *map(context.project.load, naming))
-    return any(module is None or module.reads(flag) for module in modules)
 
 
 def spares(context: Context, walk: Walk) -> bool:
@@ -306,13 +296,13 @@ class _Again:
                 continue
             layer = Layer(kind, kind)
             drawn = [write for write in self.meant if write.attribute == "weight" and write.meant_for(context, layer)]
-            if drawn and all(_called(write.node) in DRAWS for write in drawn):
+            if drawn and all(last_name(write.node.func) in DRAWS for write in drawn):
                 yield self._overwritten(context, call, f"{name}.weight")
 
     def _backbone(self, context: Context, call: ast.Call, name: str) -> Iterator[Overwritten]:
         """A model of a library with its trained weights, which are drawn anew."""
         drawn = any(
-            write.attribute == "weight" and _called(write.node) in DRAWS and write.meant_for(context, layer)
+            write.attribute == "weight" and last_name(write.node.func) in DRAWS and write.meant_for(context, layer)
             for write in self.meant
             for layer in (Layer(kind, kind) for kind in ("torch.nn.Linear", "torch.nn.Conv2d"))
         )
@@ -322,7 +312,7 @@ class _Again:
     def _call(self, context: Context, call: ast.Call, structure: dict[str, Attribute]) -> Iterator[Overwritten]:
         target = written(context, call)
         name = _attribute(target.value) if isinstance(target, ast.Attribute) else None
-        if name is None or name not in structure or _called(call) not in CONSTANTS or self.mentions(name):
+        if name is None or name not in structure or last_name(call.func) not in CONSTANTS or self.mentions(name):
             return
         assert isinstance(target, ast.Attribute) and context.cls is not None
         layers = [each for each in structure[name].layers if each.cls is None]
@@ -337,7 +327,7 @@ class _Again:
 
 def _same(one: ast.Call, other: ast.Call) -> bool:
     """Whether a constant that is written again may be the same, as numbers that the source does not tell are."""
-    if _called(other) not in CONSTANTS or _called(one) == "copy_":
+    if last_name(other.func) not in CONSTANTS or last_name(one.func) == "copy_":
         return False
     first, again = _number(one), _number(other)
     return first is None or again is None or first == again
@@ -345,7 +335,7 @@ def _same(one: ast.Call, other: ast.Call) -> bool:
 
 def _number(call: ast.Call) -> float | str | None:
     """The constant that a call writes: a number, or code that computes one."""
-    name = _called(call)
+    name = last_name(call.func)
     if name in ("zeros_", "zero_", "ones_"):
         return float(name == "ones_")
     given = [*call.args, *(each.value for each in call.keywords)]
@@ -358,10 +348,6 @@ def _number(call: ast.Call) -> float | str | None:
             isinstance(each, ast.Call) and dotted(each.func).startswith("math.") for each in ast.walk(given[-1])
         )
         return ast.unparse(given[-1]) if computed else None
-
-
-def _called(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else dotted(call.func)
 
 
 def _attribute(node: ast.expr) -> str | None:

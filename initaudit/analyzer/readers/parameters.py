@@ -41,12 +41,11 @@ from initaudit.analyzer.project.writing import may_load
 from initaudit.analyzer.readers.applications import is_never_built
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.unread import is_unread_anywhere
-from initaudit.analyzer.source.snippets import FunctionNode, dotted, nodes
+from initaudit.analyzer.source.snippets import FunctionNode, dotted, last_name, nodes
 from initaudit.analyzer.symbolic.conditions import decide
 from initaudit.analyzer.symbolic.tensors import BY_INDEX
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.syntax.context import File, own_attribute
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.uses import usage
 from initaudit.finding import Place

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import dotted
+from initaudit.analyzer.source.snippets import argument, dotted
 from initaudit.analyzer.syntax.callers import Given, given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter
 from initaudit.analyzer.syntax.structure import Layer, constructed, made
@@ -100,9 +100,8 @@ def _known(context: Context, name: str) -> Iterator[Layer]:
         held = constructed(context.project, context.cls).get(own)
         yield from held.layers if held is not None and held.complete else ()
         return
-    for node in context.walk():
-        if isinstance(node, ast.Assign) and any(dotted(target) == name for target in node.targets):
-            yield from made(context, node.value).layers
+    for value in context.assigned(name):
+        yield from made(context, value).layers
 
 
 def _is_dense(layer: Layer, axis: int) -> bool:
@@ -114,8 +113,7 @@ def _is_dense(layer: Layer, axis: int) -> bool:
     if None in given or "groups" in given or any(isinstance(each, ast.Starred) for each in call.args):
         return False
     outputs = (axis == 0) != ("Transpose" in layer.kind)
-    position, keyword = (1, "out_channels") if outputs else (0, "in_channels")
-    size = call.args[position] if position < len(call.args) else given.get(keyword)
+    size = argument(call, 1, "out_channels") if outputs else argument(call, 0, "in_channels")
     return size is not None and not (isinstance(size, ast.Constant) and size.value == 1)
 
 

@@ -9,7 +9,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import defaults, dotted
-from initaudit.analyzer.syntax.context import Context, function_context, own_attribute
+from initaudit.analyzer.syntax.context import Context, methods, own_attribute
 from initaudit.analyzer.syntax.elsewhere import spoken_of_elsewhere
 from initaudit.analyzer.syntax.stateful import is_stateful
 from initaudit.analyzer.syntax.structure import constructed
@@ -252,8 +252,7 @@ def _unmoved(item: ast.expr) -> ast.expr:
 
 def _is_only_filled(context: Context, given: ast.Name) -> bool:
     """Whether a variable is only added to, but where the object is ``given`` it."""
-    named = (node for node in context.walk() if isinstance(node, ast.Name) and node.id == given.id)
-    loads = (node for node in named if isinstance(node.ctx, ast.Load) and node is not given)
+    loads = (node for node in context.named(given.id) if isinstance(node.ctx, ast.Load) and node is not given)
     return all(_fills(context, node) or _is_counted(context, node) for node in loads)
 
 
@@ -295,10 +294,7 @@ def _only_calls(context: Context, cls: Defined, name: str) -> bool:
 
 def _uses(project: Project, cls: Defined, name: str) -> Iterator[tuple[Context, ast.AST]]:
     """Where the methods of a class use an attribute of the object."""
-    for method in project.methods(cls):
-        inside = function_context(project, method)
-        if inside is not None:
-            yield from ((inside, node) for node in inside.walk() if own_attribute(node) == name)
+    return ((each, node) for each in methods(project, cls) for node in each.walk() if own_attribute(node) == name)
 
 
 def _constructs(context: Context) -> bool:

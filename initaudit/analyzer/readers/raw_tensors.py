@@ -11,11 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.exports import only_exports
 from initaudit.analyzer.source.snippets import FunctionNode, begin
-from initaudit.analyzer.syntax.context import Class, Context, function_context, own_attribute
+from initaudit.analyzer.syntax.context import Class, Context, methods, own_attribute, own_constructor
 from initaudit.analyzer.syntax.elsewhere import spoken_of_elsewhere
 from initaudit.analyzer.syntax.meaning import bound_in
 from initaudit.analyzer.syntax.numbers import is_whole_number
@@ -32,14 +31,10 @@ GRADIENTS = {"backward", "grad", "jacobian", "hessian", "vjp", "jvp", "gradcheck
 def raw_attributes(scope: Class) -> Iterator[RawTensor]:
     """Attributes of a module that are raw memory, and that its forward reads and nothing writes."""
     project, cls = scope.project, scope.defined
-    init = cls.definition.members.get("__init__")
-    order = project.mro(cls)
-    if init is None or order is None or not project.is_module_class(cls):
-        return
-    context = function_context(project, Defined(cls.module, init))
+    context = own_constructor(project, cls) if project.is_module_class(cls) else None
     if context is None or context.function is None:
         return
-    methods = [found for each in project.methods(cls) if (found := function_context(project, each)) is not None]
+    every = list(methods(project, cls))
     for statement in context.function.body:
         match statement:
             case ast.Assign(targets=[target], value=value) if (name := own_attribute(target)) is not None:
@@ -48,7 +43,7 @@ def raw_attributes(scope: Class) -> Iterator[RawTensor]:
                 continue
         if allocation is None or allocation[1] == "torch.nn.Parameter":
             continue
-        uses = [(method, node) for method in methods for node in method.walk() if own_attribute(node) == name]
+        uses = [(method, node) for method in every for node in method.walk() if own_attribute(node) == name]
         uses = [(method, node) for method, node in uses if node is not target]
         reads_it = [(method, node) for method, node in uses if is_read(method, node)]
         forward = [(m, n) for m, n in reads_it if m.function is not None and m.function.name == "forward"]
@@ -82,7 +77,7 @@ def raw_variables(context: Context) -> Iterator[RawTensor]:
                 continue
         if allocation is None:
             continue
-        later = (n for n in context.walk() if isinstance(n, ast.Name) and n.id == name and begin(n) >= begin(statement))
+        later = (each for each in context.named(name) if begin(each) >= begin(statement))
         uses = [(context, node) for node in later if node is not statement.targets[0]]
         uses += _in_functions(context, name)
         if any(not isinstance(node.ctx, ast.Load) and not _is_step(where, node) for where, node in uses):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.written_twice import IN_FULL
+from initaudit.analyzer.source.snippets import last_name
 from initaudit.analyzer.syntax.context import Context, method, own_attribute, own_attributes
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.name_conditions import reaches

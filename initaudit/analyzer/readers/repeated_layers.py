@@ -97,7 +97,7 @@ def _hands_on(items: ast.expr) -> bool:
 
 def _used(context: Context, name: str) -> int:
     """How often a name is read or bound, beside once: it may be shared on purpose."""
-    places = [node for node in context.walk() if isinstance(node, ast.Name) and node.id == name]
+    places = context.named(name)
     bound = sum(isinstance(node.ctx, ast.Store) for node in places)
     return max(bound, len(places) - bound)
 

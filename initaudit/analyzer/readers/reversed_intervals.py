@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.impossible_calls import RAISES
 from initaudit.analyzer.readers.initializer_calls import initializer_calls
+from initaudit.analyzer.source.snippets import last_name
 from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.schemes.expressions import Term, fold
 from initaudit.subjects.calls import InitializerCall

@@ -9,7 +9,7 @@ from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.global_seeds import SEEDS
 from initaudit.analyzer.source.snippets import begin, end, nodes
-from initaudit.analyzer.syntax.context import Context, function_context, own_attribute
+from initaudit.analyzer.syntax.context import Context, own_attribute, own_constructor
 from initaudit.analyzer.syntax.meaning import targets
 from initaudit.analyzer.syntax.structure import LISTS
 from initaudit.finding import Observer
@@ -111,8 +111,7 @@ def _seed(context: Context, made: ast.Call) -> str | None:
     found = context.resolve(made.func)
     if not isinstance(found, Defined) or not context.project.is_module_class(found):
         return None
-    member = found.definition.members.get("__init__")
-    init = function_context(context.project, Defined(found.module, member)) if member is not None else None
+    init = own_constructor(context.project, found)
     if init is None or init.function is None:
         return None
     for statement in init.function.body:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import FunctionNode, nodes, parameters
+from initaudit.analyzer.source.snippets import FunctionNode, last_name, nodes, parameters
 from initaudit.analyzer.syntax.context import Class, Context, function_context, method, own_attribute
 from initaudit.analyzer.syntax.elsewhere import spoken_of_elsewhere
-from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.syntax.loads import copied_state, model_of_parameters
 from initaudit.finding import Place
 from initaudit.subjects.layers import SeparateTarget
 
@@ -205,16 +205,10 @@ def _direct(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str, bool, ast.AST]
     """The models that statements copy: to which, from which, whether by an average, and where."""
     for statement in body:
         for node in nodes(statement):
-            match node:
-                case ast.Call(
-                    func=ast.Attribute(attr="load_state_dict", value=to),
-                    args=[ast.Call(func=ast.Attribute(attr="state_dict", value=of)), *_],
-                ):
-                    yield ast.unparse(to), ast.unparse(of), False, node
-                case ast.For():
-                    yield from _by_loop(node)
-                case _:
-                    pass
+            if (copied := copied_state(node)) is not None:
+                yield *copied, False, node
+            elif isinstance(node, ast.For):
+                yield from _by_loop(node)
 
 
 def _by_loop(loop: ast.For) -> Iterator[tuple[str, str, bool, ast.AST]]:
@@ -222,7 +216,7 @@ def _by_loop(loop: ast.For) -> Iterator[tuple[str, str, bool, ast.AST]]:
         case ast.For(
             target=ast.Tuple(elts=[ast.Name(id=first), ast.Name(id=second)]),
             iter=ast.Call(func=ast.Name(id="zip"), args=[one, other]),
-        ) if (models := (_of_parameters(one), _of_parameters(other))) != (None, None) and None not in models:
+        ) if None not in (models := (model_of_parameters(one), model_of_parameters(other))):
             named = dict(zip((first, second), map(str, models), strict=True))
             for written, averages in _written(loop.body, named):
                 rest = next(name for name in named if name != written)
@@ -241,14 +235,6 @@ def _by_loop(loop: ast.For) -> Iterator[tuple[str, str, bool, ast.AST]]:
                             pass
         case _:
             pass
-
-
-def _of_parameters(walk: ast.expr) -> str | None:
-    """The model whose parameters an expression walks over."""
-    match walk:
-        case ast.Call(func=ast.Attribute(attr="parameters", value=model)):
-            return ast.unparse(model)
-    return None
 
 
 def _written(body: Sequence[ast.stmt], names: Mapping[str, str]) -> Iterator[tuple[str, bool]]:

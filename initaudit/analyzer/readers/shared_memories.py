@@ -10,7 +10,8 @@ from initaudit.analyzer.file.usage import HOLDS
 from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import dotted
-from initaudit.analyzer.syntax.context import Context, function_context, own_attribute
+from initaudit.analyzer.syntax.context import Context, methods, own_attribute
+from initaudit.analyzer.syntax.tensor_uses import is_true
 from initaudit.subjects.registration import SharedMemory
 
 VIEWS = {"detach", "t", "transpose", "permute", "view", "squeeze", "unsqueeze"}
@@ -29,7 +30,7 @@ def shared_memories(context: Context) -> Iterator[SharedMemory]:
             case ast.Assign(
                 targets=[ast.Attribute() as target],
                 value=ast.Call(func=function, args=[data], keywords=keywords) as made,
-            ) if context.canonical(function) == "torch.nn.Parameter" and _trains(keywords):
+            ) if context.canonical(function) == "torch.nn.Parameter" and all(is_true(each.value) for each in keywords):
                 source, viewed = _viewed(data)
                 if dotted(target).startswith("self.") and _is_kept(context, cls, source, target):
                     yield SharedMemory(
@@ -41,10 +42,6 @@ def shared_memories(context: Context) -> Iterator[SharedMemory]:
                     )
             case _:
                 pass
-
-
-def _trains(keywords: list[ast.keyword]) -> bool:
-    return all(isinstance(each.value, ast.Constant) and each.value.value is True for each in keywords)
 
 
 def _viewed(data: ast.expr) -> tuple[ast.expr, bool]:
@@ -69,9 +66,8 @@ def _is_kept(context: Context, cls: Defined, source: ast.expr, target: ast.Attri
     if held == replaced or not HOLDS.isdisjoint(used.names) or not context.project.is_module_class(cls):
         return False
     given: Counter[type[ast.expr_context]] = Counter()
-    for method in context.project.methods(cls):
-        inside = function_context(context.project, method)
-        for node in inside.walk() if inside is not None else ():
+    for method in methods(context.project, cls):
+        for node in method.walk():
             if own_attribute(node) == held and isinstance(node, ast.Attribute):
                 given[type(node.ctx)] += 1
             elif isinstance(node, ast.Attribute) and dotted(node) == name and not isinstance(node.ctx, ast.Load):

@@ -9,6 +9,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import Snippet, begin, nodes
 from initaudit.analyzer.syntax.context import Context
+from initaudit.analyzer.syntax.loads import copied_state, model_of_parameters
 from initaudit.finding import Place
 from initaudit.subjects.layers import SharedModel
 
@@ -70,15 +71,9 @@ def _copied_before(
     Copied the other way round, they move to a model that takes the place of the old one.
     """
     position = body.index(statement)
-    match body[position - 1] if position else None:
-        case ast.Expr(
-            value=ast.Call(
-                func=ast.Attribute(attr="load_state_dict", value=to),
-                args=[ast.Call(func=ast.Attribute(attr="state_dict", value=of)), *_],
-            ) as copying
-        ) if (ast.unparse(to), ast.unparse(of)) == (name, other):
-            return context.snippet.place(copying)
-    return None
+    before = body[position - 1] if position else None
+    copies = isinstance(before, ast.Expr) and copied_state(before.value) == (name, other)
+    return context.snippet.place(before.value) if isinstance(before, ast.Expr) and copies else None
 
 
 def _copied(context: Context, statement: ast.stmt, name: str, other: str) -> Place | None:
@@ -105,24 +100,13 @@ def _copying(snippet: Snippet, models: set[str]) -> Iterator[ast.expr]:
     """What copies the parameters of one of two models to the other."""
     for node in snippet.nodes:
         match node:
-            case ast.Call(
-                func=ast.Attribute(attr="load_state_dict", value=to),
-                args=[ast.Call(func=ast.Attribute(attr="state_dict", value=of)), *_],
-            ) if {ast.unparse(to), ast.unparse(of)} == models:
+            case ast.Call() if set(copied_state(node) or ()) == models:
                 yield node
             case ast.For(iter=ast.Call(func=ast.Name(id="zip"), args=[first, second]) as pairs) if {
-                _of_parameters(first),
-                _of_parameters(second),
+                model_of_parameters(first),
+                model_of_parameters(second),
             } == models and _writes(node):
                 yield pairs
-
-
-def _of_parameters(walk: ast.expr) -> str | None:
-    """The model whose parameters an expression walks over."""
-    match walk:
-        case ast.Call(func=ast.Attribute(attr="parameters", value=model)):
-            return ast.unparse(model)
-    return None
 
 
 def _writes(loop: ast.For) -> bool:

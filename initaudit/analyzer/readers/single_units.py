@@ -7,8 +7,9 @@ from collections.abc import Collection
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.builds import largest_size
+from initaudit.analyzer.source.snippets import argument
 from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.reached import argument, below, layers_of
+from initaudit.analyzer.syntax.reached import below, layers_of
 from initaudit.analyzer.syntax.structure import Layer
 
 OUTPUTS = {"Linear": (1, "out_features"), "Bilinear": (2, "out_features")}
@@ -26,4 +27,4 @@ def _has_one_unit(layer: Layer) -> bool:
     kind = layer.kind.removeprefix("torch.nn.")
     if kind not in torch_api.LINEAR_LIKE:
         return False
-    return largest_size(layer, argument(layer, *OUTPUTS.get(kind, OF_CONVOLUTIONS))) == 1
+    return largest_size(layer, argument(layer.call, *OUTPUTS.get(kind, OF_CONVOLUTIONS))) == 1

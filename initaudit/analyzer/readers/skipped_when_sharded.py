@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted, last_name
 from initaudit.analyzer.syntax.context import Context, in_order
 from initaudit.analyzer.syntax.walks import tested, written
 from initaudit.finding import Observer
@@ -57,7 +57,7 @@ def _sharded(test: ast.expr) -> ast.Attribute | None:
         test = test.operand
     match test:
         case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Attribute() as tensor, kind]):
-            return tensor if dotted(kind).rpartition(".")[2] == SHARDED else None
+            return tensor if last_name(kind) == SHARDED else None
     return None
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import nodes, root
-from initaudit.analyzer.syntax.context import Context, function_context, own_attribute
+from initaudit.analyzer.syntax.context import Context, methods, own_attribute
 from initaudit.analyzer.syntax.flow import NO_FORWARD
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
@@ -79,12 +79,12 @@ def _fused(context: Context, target: ast.expr, call: ast.Call) -> tuple[int, str
     cls = context.cls
     if name is None or cls is None or len(call.args) > 1 or any(each.arg == "gain" for each in call.keywords):
         return None
-    methods = [found for each in context.project.methods(cls) if (found := function_context(context.project, each))]
-    parts = {count for method in methods for node in method.walk() if (count := _rows(method, node, name)) is not None}
+    every = list(methods(context.project, cls))
+    parts = {count for method in every for node in method.walk() if (count := _rows(method, node, name)) is not None}
     if len(parts) != 1:
         return None
     count = parts.pop()
-    for method in methods:
+    for method in every:
         if method.function is None or NO_FORWARD.search(method.function.name):
             continue
         for node in method.walk():

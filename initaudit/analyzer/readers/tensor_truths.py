@@ -10,9 +10,8 @@ from initaudit.analyzer.programs.lookups import finds_by_text, importing
 from initaudit.analyzer.readers.applications import is_of_an_application, is_program
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.calls import Calls
-from initaudit.analyzer.source.snippets import nodes
+from initaudit.analyzer.source.snippets import last_name, nodes
 from initaudit.analyzer.syntax.context import Context, makes_parameter, own_attribute
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.meaning import Meaning, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.subjects.module_tests import TensorTruth

@@ -6,9 +6,8 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted, last_name
 from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.walks import written
 from initaudit.subjects.module_tests import ConstantTest
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import dotted
+from initaudit.analyzer.source.snippets import last_name
 from initaudit.analyzer.syntax.context import Context, in_order, method, own_attribute
 from initaudit.analyzer.syntax.structure import Attribute, constructed
 from initaudit.analyzer.syntax.walks import Initialized, Walk, walked, written
@@ -198,6 +198,6 @@ def _differs(first: ast.Call, again: ast.Call) -> bool:
 
 
 def _drawn(call: ast.Call) -> tuple[str, tuple[str, ...]]:
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else dotted(call.func)
+    name = last_name(call.func)
     given = [*call.args, *(keyword.value for keyword in call.keywords)]
     return name, tuple(ast.unparse(value) for value in given if "weight" not in usage([value]).names)

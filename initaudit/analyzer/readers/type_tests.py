@@ -11,7 +11,7 @@ from initaudit.analyzer.source.snippets import alternatives, nodes
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meaning import Names, What
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.walks import written
+from initaudit.analyzer.syntax.walks import typed, written
 from initaudit.naming import blocks
 from initaudit.subjects.module_tests import TypeTest
 
@@ -91,24 +91,24 @@ def _type_tests(
             case ast.Compare(
                 left=ast.Attribute(attr="__name__", value=left), ops=[ast.Is() | ast.Eq()], comparators=[kind]
             ):
-                if _is_module(_type_of(left), names) and context.is_module_class(kind):
-                    mended = f"isinstance({_type_of(left)}, {context.snippet.source(kind)})"
+                if _is_module(typed(left), names) and context.is_module_class(kind):
+                    mended = f"isinstance({typed(left)}, {context.snippet.source(kind)})"
                     yield _type_test(context, node, "never true", mended)
             case ast.BoolOp(op=ast.And()):
                 yield from _both(context, node, names)
             case ast.Compare(left=left, ops=[ast.Is() | ast.Eq() | ast.In()], comparators=[ast.Constant(value=str())]):
-                if _is_module(_type_of(left), names):
+                if _is_module(typed(left), names):
                     yield _type_test(context, node, "never true", None)
             case ast.Compare(
                 left=left, ops=[ast.Eq() | ast.In()], comparators=[ast.Tuple() | ast.List() | ast.Set() as kinds]
             ) if kinds.elts and all(map(_is_text, kinds.elts)):
-                if _is_module(_type_of(left), names):
+                if _is_module(typed(left), names):
                     yield _type_test(context, node, "never true", None)
             case ast.Compare(
                 left=left, ops=[ast.Is() | ast.Eq()], comparators=[ast.Tuple() | ast.List() | ast.Set() as kinds]
-            ) if _is_module(_type_of(left), names):
+            ) if _is_module(typed(left), names):
                 if kinds.elts and all(map(context.is_module_class, kinds.elts)):
-                    yield _type_test(context, node, "never true", _among(context, _type_of(left), kinds.elts))
+                    yield _type_test(context, node, "never true", _among(context, typed(left), kinds.elts))
             case ast.Compare(left=ast.Name(id=subject), ops=[ast.Is() | ast.Eq()], comparators=[kind]):
                 if (subject in layers or _is_module(subject, names)) and context.is_module_class(kind):
                     of_case = context.snippet.place(node) == context.snippet.place(kind)
@@ -142,16 +142,6 @@ def _among(context: Context, subject: str | None, kinds: Sequence[ast.expr]) -> 
 
 def _is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
-
-
-def _type_of(node: ast.expr) -> str | None:
-    """The name whose class an expression is: ``type(m)``, ``m.__class__``; or that it is itself."""
-    match node:
-        case ast.Call(func=ast.Name(id="type"), args=[ast.Name(id=subject)]):
-            return subject
-        case ast.Attribute(value=ast.Name(id=subject), attr="__class__"):
-            return subject
-    return None
 
 
 def _both(context: Context, node: ast.BoolOp, names: Names) -> Iterator[TypeTest]:

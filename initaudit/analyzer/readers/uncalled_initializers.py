@@ -15,10 +15,9 @@ from initaudit.analyzer.readers.applications import is_program
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import is_always_loaded, is_built
 from initaudit.analyzer.readers.calls import SIBLINGS, Calls, uses_of
-from initaudit.analyzer.source.snippets import FunctionNode, nodes, root
+from initaudit.analyzer.source.snippets import FunctionNode, last_name, nodes, root
 from initaudit.analyzer.syntax.context import Context, first_parameter, initializes
 from initaudit.analyzer.syntax.expressions import COPIES
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE
 from initaudit.analyzer.syntax.walks import applied
 from initaudit.finding import Place

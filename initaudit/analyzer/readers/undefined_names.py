@@ -13,7 +13,7 @@ from initaudit.analyzer.file.matches import groups
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.scopes import Scopes
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import root
+from initaudit.analyzer.source.snippets import last_name, root
 from initaudit.analyzer.syntax.context import Context, File
 from initaudit.analyzer.syntax.iteration import ITERATIONS
 from initaudit.analyzer.syntax.models import MODEL_LIKE
@@ -84,7 +84,7 @@ def _used(call: ast.Call) -> ast.Name | None:
     if call.func.attr in WALKS:
         return root(call.func.value)
     owner = call.func.value
-    of_init = (owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")) == "init"
+    of_init = (last_name(owner)) == "init"
     known = call.func.attr.rstrip("_").rpartition("_")[2] in INITIALIZERS.split()
     return root(call.args[0]) if of_init and known and call.args else None
 

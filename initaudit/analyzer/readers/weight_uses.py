@@ -24,7 +24,7 @@ from initaudit.analyzer.programs.promise import surroundings
 from initaudit.analyzer.readers.applications import is_alone, is_never_built
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import largest_given
-from initaudit.analyzer.source.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted, last_name
 from initaudit.analyzer.starts import SCHEMES, is_final, start_of
 from initaudit.analyzer.symbolic.values import Constant, Origin, Storage, Symbol, Value
 from initaudit.analyzer.syntax.context import Class
@@ -142,7 +142,7 @@ def _scheme(origin: Origin, by: str) -> Recognition | None:
     given = dict(zip(("tensor", "a", "mode"), call.args, strict=False))
     given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
     tensor, mode = given.get("tensor"), given.get("mode", ast.Constant("fan_in"))
-    if tensor is None or not dotted(tensor) or dotted(tensor).rpartition(".")[2] in ("T", "mT"):
+    if tensor is None or not dotted(tensor) or last_name(tensor) in ("T", "mT"):
         return None
     if name.startswith("xavier"):
         return Recognition(scheme=name)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted, last_name
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meaning import Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
@@ -88,7 +88,7 @@ def _written(context: Context, statement: ast.stmt) -> ast.expr | None:
     """What a statement writes in full, and nothing else."""
     match statement:
         case ast.Expr(value=ast.Call(func=function) as call):
-            name = function.attr if isinstance(function, ast.Attribute) else dotted(function)
+            name = last_name(function)
             known = (context.canonical(function) or torch_api.INIT).startswith(torch_api.INIT)
             return written(context, call) if name in IN_FULL and known else None
     return None

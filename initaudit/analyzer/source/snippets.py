@@ -185,6 +185,11 @@ def dotted(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
+def last_name(node: ast.AST) -> str:
+    """Return the name itself, or that behind the last dot."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
 def root(node: ast.expr, *, calls: bool = False) -> ast.Name | None:
     """The variable that an expression begins with: ``self`` of ``self.fc[0].weight``.
 
@@ -200,6 +205,14 @@ def root(node: ast.expr, *, calls: bool = False) -> ast.Name | None:
                 node = inner
             case _:
                 return node if isinstance(node, ast.Name) else None
+
+
+def argument(call: ast.Call | None, at: int, name: str) -> ast.expr | None:
+    """What a call passes for a parameter, by its place or its name; None where that is not known."""
+    if call is None or any(isinstance(each, ast.Starred) for each in call.args):
+        return None
+    named = (each.value for each in call.keywords if each.arg == name)
+    return call.args[at] if 0 <= at < len(call.args) else next(named, None)
 
 
 def handed_on(node: ast.expr) -> ast.expr:
@@ -238,7 +251,7 @@ def has_decorator(node: FunctionNode, *names: str) -> bool:
     """Whether a function has a decorator whose last name is one of these."""
     for decorator in node.decorator_list:
         inner = decorator.func if isinstance(decorator, ast.Call) else decorator
-        if dotted(inner).rpartition(".")[2] in names:
+        if last_name(inner) in names:
             return True
     return False
 

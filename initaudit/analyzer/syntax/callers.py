@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from initaudit.analyzer.project.names import Defined
-from initaudit.analyzer.source.snippets import dotted, handed_on, nodes, spelled
+from initaudit.analyzer.source.snippets import handed_on, last_name, nodes, spelled
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meaning import Meaning, targets
 from initaudit.analyzer.syntax.meanings import Meanings
@@ -53,9 +53,9 @@ def _has_another(caller: Context, context: Context) -> bool:
 def _given(call: ast.Call, name: str, *, by_apply: bool) -> ast.expr | None:
     match call:
         case ast.Call(func=ast.Attribute(attr="apply", value=owner), args=[handed]) if by_apply:
-            return owner if dotted(handed_on(handed)).rpartition(".")[2] == name else None
+            return owner if last_name(handed_on(handed)) == name else None
         case ast.Call(func=function, args=[first, *_]) if not by_apply:
-            return first if dotted(function).rpartition(".")[2] == name else None
+            return first if last_name(function) == name else None
     return None
 
 

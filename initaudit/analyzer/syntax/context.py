@@ -11,7 +11,7 @@ from typing import NamedTuple
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.project.names import Defined, External, Project, Resolved
-from initaudit.analyzer.source.snippets import FunctionNode, Snippet, dotted, parameters
+from initaudit.analyzer.source.snippets import FunctionNode, Snippet, dotted, last_name, parameters
 from initaudit.naming import blocks
 
 COLLECTIONS = ast.List | ast.Tuple | ast.Set | ast.Dict | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -83,9 +83,23 @@ class Context:
         found = self.resolve(node)
         return found.name if isinstance(found, External) else None
 
+    def class_name(self, node: ast.AST) -> str | None:
+        """Return the full name of what an expression refers to."""
+        found = self.resolve(node)
+        return found.qualname if isinstance(found, Defined) else found.name if isinstance(found, External) else None
+
     def walk(self) -> Sequence[ast.AST]:
         """Return every node, in the order of the source."""
         return self.snippet.nodes
+
+    def named(self, name: str) -> list[ast.Name]:
+        """Return where a variable is read or bound."""
+        return [node for node in self.walk() if isinstance(node, ast.Name) and node.id == name]
+
+    def assigned(self, name: str) -> list[ast.expr]:
+        """Return what assignments give a dotted name."""
+        assignments = (node for node in self.walk() if isinstance(node, ast.Assign))
+        return [node.value for node in assignments if name in map(dotted, node.targets)]
 
     def calls(self) -> Iterator[ast.Call]:
         return (node for node in self.walk() if isinstance(node, ast.Call))
@@ -136,6 +150,17 @@ def function_context(project: Project, function: Defined) -> Context | None:
     snippet = function.module.snippet(function.definition.start, function.definition.end)
     context = Context(project, function.module, function.definition, snippet) if snippet is not None else None
     return context if context is not None and context.function is not None else None
+
+
+def methods(project: Project, cls: Defined) -> Iterator[Context]:
+    """Yield the methods of a class, without overridden ones and those that do not parse."""
+    return filter(None, (function_context(project, each) for each in project.methods(cls)))
+
+
+def own_constructor(project: Project, cls: Defined) -> Context | None:
+    """Return the constructor that a class itself defines."""
+    member = cls.definition.members.get("__init__")
+    return function_context(project, Defined(cls.module, member)) if member is not None else None
 
 
 def method(context: Context, name: str) -> Context | None:
@@ -195,20 +220,15 @@ def _made_parameter(node: ast.AST) -> Iterator[str]:
 
 def _speaks_of_parameter(value: ast.AST) -> bool:
     """Whether an expression makes a parameter, and no collection of some."""
-    if isinstance(value, COLLECTIONS) or (isinstance(value, ast.Call) and _last(value.func) in COLLECTING):
+    if isinstance(value, COLLECTIONS) or (isinstance(value, ast.Call) and last_name(value.func) in COLLECTING):
         return False
-    return _last(value) == "Parameter" or any(map(_speaks_of_parameter, ast.iter_child_nodes(value)))
-
-
-def _last(node: ast.AST) -> str | None:
-    """A name, or that behind the last dot."""
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
+    return last_name(value) == "Parameter" or any(map(_speaks_of_parameter, ast.iter_child_nodes(value)))
 
 
 def initializes(statement: ast.stmt) -> bool:
     """Whether a statement calls something that initializes what it is given, or that it is called on."""
     functions = [node.func for node in ast.walk(statement) if isinstance(node, ast.Call)]
-    names = [each.attr if isinstance(each, ast.Attribute) else dotted(each) for each in functions]
+    names = [last_name(each) for each in functions]
     return any(name.endswith("_") or "init" in name or "reset" in name or "orthogonal" in name for name in names)
 
 

@@ -15,7 +15,7 @@ from initaudit.analyzer.file.matches import Words, groups
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.project.names import Defined, External, Project
-from initaudit.analyzer.source.snippets import Snippet, alternatives, dotted, inner_nodes
+from initaudit.analyzer.source.snippets import Snippet, alternatives, dotted, inner_nodes, last_name
 from initaudit.analyzer.syntax.context import in_order
 from initaudit.analyzer.syntax.meaning import leaves
 from initaudit.analyzer.syntax.scopes import scopes_holding
@@ -244,20 +244,28 @@ def class_name_of(value: ast.expr) -> str | None:
     return None
 
 
+def part_asked_for(test: ast.AST) -> tuple[ast.expr, str] | None:
+    """The name, and the part of it, of ``name.find("conv") != -1``, ``"conv" in name``, ``name.startswith("conv")``."""
+    match test:
+        case (
+            ast.Compare(
+                left=ast.Call(func=ast.Attribute(attr="find", value=name), args=[ast.Constant(value=str(part))]),
+                ops=[ast.NotEq() | ast.GtE() | ast.Gt()],
+            )
+            | ast.Compare(left=ast.Constant(value=str(part)), ops=[ast.In()], comparators=[name])
+            | ast.Call(func=ast.Attribute(attr="startswith", value=name), args=[ast.Constant(value=str(part))])
+        ):
+            return name, part
+    return None
+
+
 def of_class_name(test: ast.expr, known: Types) -> Types:
     """What ``classname.find("BatchNorm") != -1`` says: the class is one of torch's that are called so."""
     match test:
-        case ast.Compare(
-            left=ast.Call(func=ast.Attribute(attr="find", value=named), args=[ast.Constant(value=str(part))]),
-            ops=[ast.NotEq() | ast.GtE() | ast.Gt()],
-        ):
-            exact = False
-        case ast.Compare(left=ast.Constant(value=str(part)), ops=[ast.In()], comparators=[named]):
-            exact = False
-        case ast.Call(func=ast.Attribute(attr="startswith", value=named), args=[ast.Constant(value=str(part))]):
-            exact = False
         case ast.Compare(left=named, ops=[ast.Eq()], comparators=[ast.Constant(value=str(part))]):
             exact = True
+        case _ if (asked := part_asked_for(test)) is not None:
+            (named, part), exact = asked, False
         case _:
             return {}
     subject = class_name_of(named)
@@ -283,7 +291,7 @@ def nodes(body: Sequence[ast.AST], *, within: bool = True) -> Iterator[ast.AST]:
 
 def drawn(call: ast.Call, known: Types) -> Draw | None:
     """The draw that a call makes for an object whose type is known."""
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else dotted(call.func)
+    name = last_name(call.func)
     if name not in DRAWS:
         return None
     given, arguments = tensor_of(call.func.value) if isinstance(call.func, ast.Attribute) else None, call.args

@@ -8,12 +8,20 @@ from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.file.usage import HOLDS
 from initaudit.analyzer.project.names import Defined, Project
-from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.source.snippets import last_name
+from initaudit.analyzer.syntax.context import Context
 
 OF_OBJECTS = HOLDS | {"vars"}
 """Mappings whose keys are names of attributes."""
 OF_LAYERS = {"weight", "bias"}
 """Attributes that torch's layers have too: only a file that names the class may mean its own."""
+
+
+def is_read_anywhere(context: Context, name: str) -> bool:
+    """Whether anything in the project of a file may read an attribute of a name."""
+    naming = context.project.find(Search(context.module.project_folder, word=name.encode()))
+    modules = (context.module, *map(context.project.load, naming))
+    return any(module is None or module.reads(name) for module in modules)
 
 
 def spoken_of_elsewhere(project: Project, cls: Defined, name: str) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project.names import Defined, External
 from initaudit.analyzer.source.snippets import dotted, spelled
 from initaudit.analyzer.syntax.context import method, own_attribute
 from initaudit.analyzer.syntax.loops import Loops
@@ -139,11 +138,7 @@ class Expressions(Loops):
         init = method(self.context, "__init__") if held is not None else None
         if name is None or held is None or init is None or not held.complete:
             return None
-        values = [
-            each.value
-            for each in init.walk()
-            if isinstance(each, ast.Assign) and any(own_attribute(target) == name for target in each.targets)
-        ]
+        values = init.assigned(f"self.{name}")
         lists = [isinstance(each, ast.Call) and init.canonical(each.func) in LISTS for each in values]
         if not lists or not all(lists) or any(layer.depth != 1 or layer.derived for layer in held.layers):
             return None
@@ -183,8 +178,10 @@ class Expressions(Loops):
             if found is not None:
                 return found
         if self.context.is_module_class(function):
-            kind = self.class_name(function)
-            items = [self.class_name(each.func) if isinstance(each, ast.Call) else None for each in _held_by(node)]
+            kind = self.context.class_name(function)
+            items = [
+                self.context.class_name(each.func) if isinstance(each, ast.Call) else None for each in _held_by(node)
+            ]
             known = tuple(each or "" for each in items) if kind == "torch.nn.Sequential" and all(items) else ()
             return Meaning(What.MODULE, spelled(node), kinds=(kind,) if kind else (), items=known)
         return None
@@ -219,13 +216,6 @@ class Expressions(Loops):
         if attr in torch_api.PARTIAL_VIEWS and attr not in ("index_select", *SPLITS):
             return replace(owner, part=True, element=False)
         return None
-
-    def class_name(self, node: ast.expr) -> str | None:
-        """Return the full name of the class that an expression refers to."""
-        found = self.context.resolve(node)
-        if isinstance(found, External):
-            return found.name
-        return found.qualname if isinstance(found, Defined) else None
 
 
 def _held_by(sequence: ast.Call) -> list[ast.expr]:

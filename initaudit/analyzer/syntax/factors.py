@@ -16,7 +16,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.usage import OBJECT, SUPER
 from initaudit.analyzer.project.names import Defined, External, Project
-from initaudit.analyzer.source.snippets import Snippet, dotted, root
+from initaudit.analyzer.source.snippets import Snippet, dotted, last_name, root
 from initaudit.analyzer.syntax.context import File
 from initaudit.analyzer.syntax.draws import DRAWS, nodes
 
@@ -147,7 +147,7 @@ def _factor(target: ast.expr, called: str) -> tuple[str, str, str] | None:
         isinstance(target, ast.Attribute) and target.attr in ("weight", "data")
     ):
         target = target.value
-    name = dotted(target).rpartition(".")[2]
+    name = last_name(target)
     known = factor(name, called)
     return (*known, name) if known is not None else None
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 
 from initaudit.analyzer.project.names import Defined
-from initaudit.analyzer.source.snippets import dotted, spelled
+from initaudit.analyzer.source.snippets import dotted, last_name, spelled
 from initaudit.analyzer.syntax.context import Context, first_parameter, function_context
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.torch_api import INIT
 
 

@@ -7,11 +7,17 @@ import math
 import re
 from collections.abc import Iterator
 
-from initaudit.analyzer.source.snippets import begin, dotted, end
+from initaudit.analyzer.project.names import Defined, Project
+from initaudit.analyzer.source.snippets import begin, end, last_name
 from initaudit.analyzer.syntax.context import Context
 
 NO_FORWARD = re.compile(r"init|reset|extra_repr|__repr__")
 """What stands in the names of methods that compute nothing a model gives."""
+
+
+def computing(project: Project, cls: Defined) -> Iterator[Defined]:
+    """The methods of a class that may compute what a model gives."""
+    return (each for each in project.methods(cls) if not NO_FORWARD.search(each.definition.name))
 
 
 class Flow:
@@ -49,7 +55,7 @@ class Flow:
 def called(call: ast.Call) -> str:
     """The last name of what is called; of a layer that is made and called at once, that of the layer."""
     function = call.func.func if isinstance(call.func, ast.Call) else call.func
-    return function.attr if isinstance(function, ast.Attribute) else dotted(function)
+    return last_name(function)
 
 
 def names_in(node: ast.expr) -> set[str]:

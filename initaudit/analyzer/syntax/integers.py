@@ -23,8 +23,8 @@ def holds_integers(context: Context, node: ast.expr) -> bool:
     """Whether a tensor has a type of whole numbers or truth values, whatever the names in its expression stand for."""
     match node:
         case ast.Name(id=name):
-            stored = [each for each in context.walk() if isinstance(each, ast.Name) and each.id == name]
-            given = [context.snippet.parents.get(each) for each in stored if isinstance(each.ctx, ast.Store)]
+            stored = (each for each in context.named(name) if isinstance(each.ctx, ast.Store))
+            given = [context.snippet.parents.get(each) for each in stored]
             match given:
                 case [ast.Assign(targets=[ast.Name()], value=value)]:
                     return holds_integers(context, value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from initaudit.analyzer.source.snippets import last_name
 from initaudit.subjects.loops import Iterates
 
 ITERATIONS = {iterates.value: iterates for iterates in Iterates}
@@ -36,8 +37,3 @@ def element_name(loop: Loop, kind: Iterates) -> str | None:
 def _second(target: ast.expr | None) -> ast.expr | None:
     """The second of two targets."""
     return target.elts[1] if isinstance(target, ast.Tuple) and len(target.elts) == 2 else None
-
-
-def last_name(node: ast.expr) -> str:
-    """Return the name itself, or that behind the last dot."""
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""

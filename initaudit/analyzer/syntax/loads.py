@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from initaudit.analyzer.source.snippets import dotted, nodes, root
+from initaudit.analyzer.source.snippets import dotted, last_name, nodes, root
 from initaudit.analyzer.syntax.context import Context, own_attribute
 
 SIZES = {"in_features", "out_features", "in_channels", "out_channels", "num_embeddings", "num_classes"}
@@ -57,7 +57,7 @@ def _read(trees: Iterable[ast.AST]) -> set[str]:
 def _reads_others(trees: Sequence[ast.AST], known: set[str]) -> bool:
     """Whether some code reads a file, or something that it neither makes itself nor finds among what is known."""
     loads = any(
-        isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in ("load", "load_file")
+        isinstance(node, ast.Call) and last_name(node.func) in ("load", "load_file")
         for tree in trees
         for node in nodes(tree)
     )
@@ -103,6 +103,25 @@ def is_pretrained(context: Context, call: ast.Call) -> bool:
     weights = next((each.value for each in call.keywords if each.arg == "weights"), ast.Constant(None))
     text = isinstance(weights, ast.Constant) and isinstance(weights.value, str)
     return name.startswith("torchvision.models.") and (text or isinstance(weights, ast.Attribute))
+
+
+def copied_state(node: ast.AST | None) -> tuple[str, str] | None:
+    """The models to which and from which ``to.load_state_dict(of.state_dict())`` copies all values."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(attr="load_state_dict", value=to),
+            args=[ast.Call(func=ast.Attribute(attr="state_dict", value=of)), *_],
+        ):
+            return ast.unparse(to), ast.unparse(of)
+    return None
+
+
+def model_of_parameters(walk: ast.expr) -> str | None:
+    """The model whose parameters an expression walks over."""
+    match walk:
+        case ast.Call(func=ast.Attribute(attr="parameters", value=model)):
+            return ast.unparse(model)
+    return None
 
 
 def trained_parts(context: Context, body: Sequence[ast.stmt]) -> Iterator[tuple[ast.Call, str]]:

@@ -46,6 +46,8 @@ ELEMENTS = {
 }
 NAMED = {What.NAMED_MODULES, What.NAMED_PARAMETERS, What.NAMED_STATES}
 TENSORS = {What.PARAMETER, What.STATE}
+PARAMETERS_OF_SELF = ("self.parameters()", "self.named_parameters()")
+"""Where the parameters come from that a loop over those of the object goes over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,7 @@ class Meanings(Expressions):
                 and (meaning is None or meaning.what is What.MODULE)
                 and all(map(self.context.is_module_class, kinds))
             ):
-                canonical = tuple(filter(None, map(self.class_name, kinds)))
+                canonical = tuple(filter(None, map(self.context.class_name, kinds)))
                 found[name] = Meaning(
                     What.MODULE,
                     meaning.source if meaning is not None else name,

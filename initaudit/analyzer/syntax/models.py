@@ -6,9 +6,8 @@ import ast
 import re
 from collections.abc import Sequence
 
-from initaudit.analyzer.source.snippets import FunctionNode, alternatives, dotted, nodes
+from initaudit.analyzer.source.snippets import FunctionNode, alternatives, dotted, last_name, nodes
 from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.iteration import last_name
 
 OF_OTHER_TYPES = {"float64", "set_default_dtype", "set_default_tensor_type"}
 MAKERS = frozenset({"type", "Type", "Callable"})
@@ -109,7 +108,7 @@ def type_asked_for(test: ast.expr) -> tuple[str, list[ast.expr]]:
 
 def last_names(annotation: ast.expr) -> list[str]:
     """The names of an annotation, without what they are attributes of."""
-    return [dotted(node).rpartition(".")[2] for node in nodes(annotation) if isinstance(node, ast.Name | ast.Attribute)]
+    return [last_name(node) for node in nodes(annotation) if isinstance(node, ast.Name | ast.Attribute)]
 
 
 def is_module(context: Context, param: ast.arg, asked: set[str]) -> bool:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from initaudit.activations import lookup
 from initaudit.analyzer.file.matches import groups
 from initaudit.analyzer.project.names import Defined, Project
+from initaudit.analyzer.source.snippets import last_name
 from initaudit.analyzer.syntax.context import Class, Context, function_context, method, own_attribute, own_attributes
 from initaudit.analyzer.syntax.einsums import Einsum, einsum
-from initaudit.analyzer.syntax.flow import NO_FORWARD, called, names_in
-from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.syntax.flow import NO_FORWARD, called, computing, names_in
 from initaudit.analyzer.syntax.scaled import Scaling, given_to
 
 MATMULS = {"torch.matmul", "torch.mm", "torch.bmm"}
@@ -78,8 +78,7 @@ def factors(project: Project, cls: Defined) -> set[str]:
     """The attributes of an object that some method of its class multiplies by, whatever they are."""
     return {
         name
-        for defined in project.methods(cls)
-        if not NO_FORWARD.search(defined.definition.name)
+        for defined in computing(project, cls)
         if defined.module.matches(defined.definition.start, defined.definition.end).holds_all(PRODUCTS)
         if (context := function_context(project, defined)) is not None and (names := _near_products(context))
         for name, product in _Method(context).uses(names)
@@ -106,9 +105,7 @@ def products(project: Project, cls: Defined, names: set[str]) -> dict[str, Produ
     """The first product with each of these parameters of a class, where every use of it is a product."""
     found: dict[str, Product] = {}
     others: set[str] = set()
-    for defined in project.methods(cls):
-        if NO_FORWARD.search(defined.definition.name):
-            continue
+    for defined in computing(project, cls):
         text = defined.module.slice(defined.definition)
         if any(name in text for name in names):
             context = function_context(project, defined)

@@ -162,12 +162,3 @@ def _assigned(context: Context, name: str) -> Iterator[ast.expr | None]:
                 stored += 1
     if stored != 1:
         yield None
-
-
-def argument(layer: Layer, at: int, name: str) -> ast.expr | None:
-    """What the call that makes a layer passes for an argument, by its name or in its place."""
-    call = layer.call
-    if call is None or any(isinstance(each, ast.Starred) for each in call.args):
-        return None
-    given = {each.arg: each.value for each in call.keywords}
-    return call.args[at] if at < len(call.args) else given.get(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from initaudit.analyzer.source.snippets import dotted, nodes
+from initaudit.analyzer.source.snippets import last_name, nodes
 from initaudit.analyzer.torch_api import IN_PLACE_FORMS
 
 ONLY_IN_PLACE = {"copy", "fill", "fill_diagonal", "normal", "uniform", "zero"}
@@ -28,7 +28,7 @@ def writes_in_place(node: ast.expr) -> bool:
         if isinstance(inner, ast.NamedExpr | ast.Await | ast.Yield | ast.YieldFrom):
             return True
         if isinstance(inner, ast.Call):
-            name = inner.func.attr if isinstance(inner.func, ast.Attribute) else dotted(inner.func)
+            name = last_name(inner.func)
             if name.endswith("_") or "init" in name or any(each.arg in ("out", "inplace") for each in inner.keywords):
                 return True
     return False

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from initaudit.analyzer.source.snippets import last_name
 from initaudit.analyzer.syntax.context import Context, function_context, method, own_attribute
-from initaudit.analyzer.syntax.flow import NO_FORWARD, Flow
-from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.syntax.flow import Flow, computing
 
 TIMES, OVER = {"mul", "mul_", "multiply"}, {"div", "div_", "divide", "true_divide"}
 MAX_NODES = 300
@@ -69,7 +69,8 @@ class Scaling(Flow):
             if (attribute := own_attribute(part)) is not None:
                 key, where, made = (True, f"self.{attribute}"), constructor, given_to(constructor, attribute)
             elif isinstance(part, ast.Name):
-                key, where, made = (context is constructor, part.id), context, given_to_name(context, part.id)
+                key, where = (context is constructor, part.id), context
+                made = iter(context.assigned(part.id) if context is not None else ())
             else:
                 continue
             if key not in asked:
@@ -80,13 +81,12 @@ class Scaling(Flow):
 def is_scaled(context: Context, layer: str) -> bool:
     """Whether a method of the class shrinks what it gives a layer, the layer's weight or its output."""
     project, cls = context.project, context.cls
-    for defined in project.methods(cls) if cls is not None else ():
-        text = defined.module.slice(defined.definition)
-        if NO_FORWARD.search(defined.definition.name) or layer not in text:
-            continue
-        if (found := function_context(project, defined)) is not None and _scales(Scaling(found), layer):
-            return True
-    return False
+    return cls is not None and any(
+        _scales(Scaling(found), layer)
+        for defined in computing(project, cls)
+        if layer in defined.module.slice(defined.definition)
+        if (found := function_context(project, defined)) is not None
+    )
 
 
 def _scales(forward: Scaling, layer: str) -> bool:
@@ -114,14 +114,6 @@ def given_to(context: Context | None, attribute: str) -> Iterator[ast.expr]:
             case ast.Call(func=ast.Attribute(attr="register_buffer"), args=[ast.Constant(value=name), value, *_]):
                 if name == attribute:
                     yield value
-
-
-def given_to_name(context: Context | None, name: str) -> Iterator[ast.expr]:
-    """What a function assigns to a local name."""
-    for node in context.walk() if context is not None else ():
-        match node:
-            case ast.Assign(targets=[ast.Name(id=assigned)], value=value) if assigned == name:
-                yield value
 
 
 def _takes_root(node: ast.AST) -> bool:

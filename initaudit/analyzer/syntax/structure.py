@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from initaudit.analyzer import frameworks, torch_api
 from initaudit.analyzer.project.names import Defined, External, Project
-from initaudit.analyzer.source.snippets import FunctionNode, defaults, dotted, parameters
+from initaudit.analyzer.source.snippets import FunctionNode, defaults, dotted, last_name, parameters
 from initaudit.analyzer.syntax.context import Context, function_context, in_order, method, own_attribute
 from initaudit.analyzer.syntax.meaning import bound_in
 
@@ -348,7 +348,7 @@ def _parameters(context: Context, function: FunctionNode) -> Iterator[tuple[str,
                 ),
             )
         elif (isinstance(default, ast.Constant) and default.value is not None) or (
-            names and {dotted(n).rpartition(".")[2] for n in names} <= PLAIN | GENERIC
+            names and {last_name(n) for n in names} <= PLAIN | GENERIC
         ):
             yield param.arg, NOTHING
 

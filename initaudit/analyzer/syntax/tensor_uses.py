@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.source.snippets import dotted, nodes, parameters, root
+from initaudit.analyzer.source.snippets import nodes, parameters, root
 from initaudit.analyzer.syntax.context import Context, method, own_attribute
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE
 from initaudit.analyzer.syntax.walks import written
@@ -18,20 +18,25 @@ COMPUTES = OUT_OF_PLACE | {"sum", "mean", "std", "var", "norm", "matmul", "mm", 
 """Methods of a tensor that compute a new one, or a number, with its values."""
 
 
+COMPUTES_WITH = {"mm", "matmul", "mul", "add", "bmm", "addmm", "dot"}
+"""Those whose argument is a tensor too."""
+
+
 def requires_grad(value: ast.expr) -> bool:
     """Whether an expression makes a tensor that is trained."""
     for node in nodes(value):
         match node:
             case ast.Call(func=ast.Attribute(attr="requires_grad_"), args=given, keywords=named):
-                return all(_is_true(each) for each in (*given, *(keyword.value for keyword in named)))
+                return all(is_true(each) for each in (*given, *(keyword.value for keyword in named)))
             case ast.keyword(arg="requires_grad", value=asked):
-                return _is_true(asked)
+                return is_true(asked)
             case _:
                 pass
     return False
 
 
-def _is_true(value: ast.expr) -> bool:
+def is_true(value: ast.expr) -> bool:
+    """Whether an expression is ``True``."""
     return isinstance(value, ast.Constant) and value.value is True
 
 
@@ -104,15 +109,7 @@ def _only_reads(context: Context, call: ast.Call) -> bool:
         return called is None or not _writes_arguments(called)
     if _is_layer(context, call.func):
         return True  # it is given the tensor to compute with
-    return isinstance(call.func, ast.Attribute) and call.func.attr in (
-        "mm",
-        "matmul",
-        "mul",
-        "add",
-        "bmm",
-        "addmm",
-        "dot",
-    )
+    return isinstance(call.func, ast.Attribute) and call.func.attr in COMPUTES_WITH
 
 
 def _writes_arguments(context: Context) -> bool:
@@ -132,11 +129,7 @@ def _writes_arguments(context: Context) -> bool:
 
 def _is_layer(context: Context, function: ast.expr) -> bool:
     """Whether a name is that of a layer of torch, or of several in a row, that the same code makes."""
-    made = [
-        node.value
-        for node in context.walk()
-        if isinstance(node, ast.Assign) and isinstance(function, ast.Name) and dotted(node.targets[0]) == function.id
-    ]
+    made = context.assigned(function.id) if isinstance(function, ast.Name) else []
     names = [context.canonical(each.func) or "" for each in made if isinstance(each, ast.Call)]
     return (
         bool(made)

@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 from initaudit.activations import Activation, lookup
 from initaudit.analyzer.project.names import Defined, Project
-from initaudit.analyzer.source.snippets import parameters
+from initaudit.analyzer.source.snippets import last_name, parameters
 from initaudit.analyzer.syntax.context import Context, function_context, own_attribute
 from initaudit.analyzer.syntax.einsums import Einsum, einsum
-from initaudit.analyzer.syntax.flow import NO_FORWARD, Flow, names_in
-from initaudit.analyzer.syntax.iteration import last_name
+from initaudit.analyzer.syntax.flow import Flow, computing, names_in
 from initaudit.analyzer.syntax.products import ASKED, CONVOLUTION, SAME
 from initaudit.analyzer.syntax.structure import constructed
 from initaudit.timeline import Role, Usage
@@ -63,8 +62,8 @@ MAX_STEPS = 20
 def usage(project: Project, cls: Defined, name: str, shape: Shape) -> Usage | None:
     """How the methods of a class use a parameter; None where that is not plain."""
     found: list[Usage | None] = []
-    for defined in project.methods(cls) if name.isidentifier() else ():
-        if not NO_FORWARD.search(defined.definition.name) and name in defined.module.slice(defined.definition):
+    for defined in computing(project, cls) if name.isidentifier() else ():
+        if name in defined.module.slice(defined.definition):
             context = function_context(project, defined)
             found += _Uses(context, cls, name, shape).found() if context is not None else [None]
     plain = [one for one in found if one is not None and one.role is not None]

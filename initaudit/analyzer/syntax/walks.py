@@ -12,9 +12,8 @@ from initaudit.analyzer.file.matches import groups
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.frameworks import APPLYING_METHODS
 from initaudit.analyzer.project.names import Defined, External
-from initaudit.analyzer.source.snippets import alternatives, dotted, handed_on
+from initaudit.analyzer.source.snippets import alternatives, dotted, handed_on, last_name
 from initaudit.analyzer.syntax.context import Context, first_parameter, function_context, method, own_attribute
-from initaudit.analyzer.syntax.iteration import last_name
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import CONTAINERS, Layer
 
@@ -268,10 +267,7 @@ def tested(context: Context, test: ast.expr, element: str | None = None) -> tupl
             case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), classes]) if name == (
                 element or name
             ):
-                for each in alternatives(classes):
-                    found = context.resolve(each)
-                    named = found.name if isinstance(found, External) else None
-                    kinds.append(found.qualname if isinstance(found, Defined) else named or dotted(each))
+                kinds += [context.class_name(each) or dotted(each) for each in alternatives(classes)]
             case _:
                 pass
     return tuple(kinds)
@@ -294,7 +290,7 @@ def _named(test: ast.expr) -> tuple[str, ...]:
 def written(context: Context, call: ast.Call) -> ast.expr | None:
     """What a call writes in place: an initializer its first argument, a method of a tensor that tensor."""
     function = call.func
-    name = function.attr if isinstance(function, ast.Attribute) else dotted(function)
+    name = last_name(function)
     if not name.endswith("_") or name.endswith("__"):
         return None
     if isinstance(function, ast.Attribute) and context.resolve(function) is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.frameworks import MODULE_BASES
-from initaudit.analyzer.source.snippets import dotted
+from initaudit.analyzer.source.snippets import last_name
 from initaudit.analyzer.symbolic import tensors
 from initaudit.analyzer.symbolic.computed_names import is_computed, reached
 from initaudit.analyzer.symbolic.conditions import TRUE, Condition, all_of, negate
@@ -45,12 +45,12 @@ LOADS = "load_state_dict"
 def is_gradient_mode(node: ast.expr) -> bool:
     """Whether a ``with`` item only switches gradients on or off."""
     function = node.func if isinstance(node, ast.Call) else node
-    return dotted(function).rpartition(".")[2] in ("no_grad", "inference_mode", "set_grad_enabled", "enable_grad")
+    return last_name(function) in ("no_grad", "inference_mode", "set_grad_enabled", "enable_grad")
 
 
 def is_suppressing(node: ast.expr) -> bool:
     """Whether a ``with`` item catches errors."""
-    return isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] == "suppress"
+    return isinstance(node, ast.Call) and last_name(node.func) == "suppress"
 
 
 # Traversal
