@@ -47,7 +47,7 @@ class InitializerNeverCalled(Rule[UncalledInitializer]):
     a class in the same file calls its own and nothing calls any other. A method is not reported if the bases of its
     class cannot be read, or if every object of the class gets a checkpoint at once. It is a note if another method of
     the class fills the object from a checkpoint, or if a program that builds the model initializes its layers in
-    another way.
+    another way, or loads them; to copy the weights of one object to another initializes neither.
 
     ## References
     - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
@@ -231,7 +231,7 @@ class InitializerNeverCalled(Rule[UncalledInitializer]):
         if subject.siblings:
             message += f"; {', '.join(f'`{name}`' for name in subject.siblings)} call theirs"
         if subject.drawn:
-            message += "; the code that builds the model initializes its layers instead"
+            message += "; the code that builds the model initializes or loads its layers instead"
         yield self.finding(
             subject.place,
             message,

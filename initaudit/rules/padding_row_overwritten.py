@@ -48,7 +48,8 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
     The analyzer warns if the source shows that the row has to be zero: the class sums over all positions and uses no
     mask and no lengths, or the project zeroes such a row elsewhere. Otherwise the finding is a note: a masked row may
     hold anything. An initializer that receives modules, or a loop over parameters, is judged by the embeddings that the
-    same file creates. If the function does not say that the padding index may be None, the finding is a note. All 38
+    same file creates; an embedding whose padding index is an argument counts only if some caller may give one. If the function
+    does not say that the padding index may be None, the finding is a note. All 38
     warnings in transformers 5.23.0, recbole 1.2.1 and torch-rechub 0.9.0 were right, and there was no false positive on
     the 546 models of transformers that were built.
 
@@ -157,6 +158,24 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
                     self.given = nn.Embedding.from_pretrained(torch.randn(100, 16), padding_idx=0)
             """,
             target="Pretrained",
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def embedding(size, width, padding_idx):
+                m = nn.Embedding(size, width, padding_idx=padding_idx)
+                nn.init.normal_(m.weight, mean=0, std=width**-0.5)
+                return m
+
+            class Words(nn.Module):
+                def __init__(self, size, width, padding_idx=None):
+                    super().__init__()
+                    self.table = nn.Embedding(size, width, padding_idx)
+                    nn.init.normal_(self.table.weight, std=0.02)
+
+            positions, words = embedding(512, 16, padding_idx=None), Words(1000, 16)
+            """,
         ),
         Example(
             source="""

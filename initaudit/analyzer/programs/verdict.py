@@ -27,7 +27,7 @@ from initaudit.analyzer.programs.promise import promised, surroundings
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.interpreter import Interpreter
-from initaudit.analyzer.symbolic.torch.modules import all_modules, members
+from initaudit.analyzer.symbolic.torch.modules import COPIES, all_modules, members
 from initaudit.analyzer.symbolic.values import Memory, OutOfBudgetError, Storage, Tensor, WriteEvent, leaves
 from initaudit.finding import Place
 from initaudit.sources.files import read_source
@@ -323,29 +323,31 @@ def _tests_last(surrounding: Around) -> list[tuple[int, Scope]]:
 
 def initialize(construction: Construction) -> None:
     """Leave the layers of an object as the first program of its file does that initializes any of them."""
-    _initializes(construction, around(construction.run.project, construction.cls, in_file=True))
+    near = around(construction.run.project, construction.cls, in_file=True)
+    next(_writes(construction, near, list(_memory(construction))), None)
 
 
-def drawn_by_programs(project: Project, cls: Defined) -> bool:
-    """Whether some program that builds a class draws the weights of its layers after their constructors."""
+def drawn_by_programs(project: Project, cls: Defined, *, copies: bool = True) -> bool:
+    """Whether some program that builds a class writes the weights of its layers after their constructors.
+
+    Without ``copies``, a copy of the weights of another object does not count.
+    """
     if unreadable_base(project, cls) is not None:
         return False
     construction = construct(project, cls)
     weights = [storage for storage in _memory(construction) if len(storage.shape or ()) > 1]
-    before = [len(storage.writes) for storage in weights]
-    return _initializes(construction, surroundings(construction)) and before != [len(each.writes) for each in weights]
+    writes = _writes(construction, surroundings(construction), weights)
+    return any(copies or each.by != COPIES for each in writes)
 
 
-def _initializes(construction: Construction, surrounding: Around) -> bool:
-    """Whether some of the code around a class initializes a layer of an object; it is followed until one does."""
-    tensors = list(_memory(construction))
+def _writes(construction: Construction, surrounding: Around, memory: Sequence[Storage]) -> Iterator[WriteEvent]:
+    """What the code around a class writes to memory of an object, followed scope by scope."""
     for scope in surrounding.scopes[:MAX_PROGRAMS]:
-        before = [len(storage.writes) for storage in tensors]
+        before = [len(storage.writes) for storage in memory]
         if _may_initialize(scope, DRAWING if scope.defined in surrounding.holding else INITIALIZING):
             follow(construction, [], scope, surrounding)
-        if before != [len(storage.writes) for storage in tensors]:
-            return True
-    return False
+        for storage, written in zip(memory, before, strict=True):
+            yield from storage.writes[written:]
 
 
 def _may_initialize(scope: Scope, words: Words) -> bool:

@@ -10,7 +10,7 @@ from initaudit.analyzer.programs.graph import Scope, around
 from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.applications import is_alone
-from initaudit.analyzer.source.snippets import argument, dotted, last_name, nodes
+from initaudit.analyzer.source.snippets import argument, defaults, dotted, last_name, nodes
 from initaudit.analyzer.syntax.loads import replaces_all
 from initaudit.analyzer.syntax.reached import number
 from initaudit.analyzer.syntax.scopes import scopes_holding
@@ -31,16 +31,24 @@ def largest_given(cls: Defined, name: str, files: Collection[Module] = ()) -> in
 
     None where some call gives anything else, and where the class is named other than to call it.
     """
-    init = cls.definition.members.get("__init__")
-    found = cls.module.function(init) if init is not None else None
-    calls = [call for module in files or [cls.module] for call in _named(cls, module)]
-    if found is None or not calls:
-        return None
+    numbers = [_number(each) for each in all_given(cls, name, files)]
+    return max((each or 0 for each in numbers), default=None) if None not in numbers else None
+
+
+def all_given(called: Defined, name: str, files: Collection[Module] = ()) -> list[ast.expr | None]:
+    """What each call of a class, or of a function, in its file or in some, gives for a parameter, or leaves to be.
+
+    None for a call that does not say, and for what names it other than to call it.
+    """
+    definition = called.definition
+    found = called.module.function(definition.members.get("__init__", definition))
+    if found is None:
+        return [None]
     known = found[1].args
-    names = [each.arg for each in (*known.posonlyargs, *known.args)][1:]
+    names = [each.arg for each in (*known.posonlyargs, *known.args)][definition.is_class :]
     at = names.index(name) if name in names else -1
-    numbers = [_number(call, name, at) for call in calls]
-    return max(each or 0 for each in numbers) if None not in numbers else None
+    default = defaults(known).get(name)
+    return [_given(call, name, at, default) for module in files or [called.module] for call in _named(called, module)]
 
 
 def largest_size(layer: Layer, size: ast.expr | None) -> int | None:
@@ -68,9 +76,16 @@ def _named(cls: Defined, module: Module) -> Iterator[ast.Call | None]:
             yield from (calls.get(id(node)) for node in snippet.nodes if isinstance(node, ast.Name) and node.id == name)
 
 
-def _number(call: ast.Call | None, name: str, at: int) -> int | None:
-    """The whole number that a call gives for a parameter, by its name or in its place."""
-    match argument(call, at, name):
+def _given(call: ast.Call | None, name: str, at: int, default: ast.expr | None) -> ast.expr | None:
+    """What a call gives for a parameter, by its name or in its place, or leaves at its default."""
+    if call is None or any(isinstance(each, ast.Starred) for each in call.args):
+        return None
+    unnamed = None if any(each.arg is None for each in call.keywords) else default
+    return argument(call, at, name) or unnamed
+
+
+def _number(given: ast.expr | None) -> int | None:
+    match given:
         case ast.Constant(value=int(number)):
             return number
     return None

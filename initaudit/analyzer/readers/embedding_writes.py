@@ -12,8 +12,10 @@ from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.file.usage import usage
+from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.builds import all_given
 from initaudit.analyzer.source.snippets import FunctionNode, Snippet, argument, defaults, dotted, last_name, parameters
 from initaudit.analyzer.syntax.context import File
 from initaudit.analyzer.syntax.draws import DRAWN, DRAWS, Draws, Made, nodes, tensor_of
@@ -38,7 +40,7 @@ def embedding_writes(file: File) -> Iterator[EmbeddingWrite]:
     reader = Draws(file.project, file.module, "Embedding")
     if not (holding(file.module, ROW) or holding(file.module, DRAWN)):
         return
-    padded = [made for made in reader.made if made.layer == EMBEDDING and _pads(made.call)]
+    padded = [made for made in reader.made if made.layer == EMBEDDING and _pads(file, made)]
     if not padded:
         return
     for scope, snippet in reader.functions(ROW):
@@ -319,7 +321,7 @@ def _optional(snippet: Snippet, index: str) -> bool | None:
         )
         if given and isinstance(function, FunctionNode):
             default = defaults(function.args).get(index)
-            by_default = isinstance(default, ast.Constant) and default.value is None
+            by_default = _is_none(default)
             kind = given[0].annotation
             if by_default or (kind is not None and _may_be_none(kind)):
                 return True
@@ -344,7 +346,17 @@ def _is_counted_with(function: FunctionNode, name: str) -> bool:
     )
 
 
-def _pads(call: ast.Call) -> bool:
-    """Whether an embedding is made with a padding row."""
-    given = argument(call, 2, "padding_idx")
-    return given is not None and not (isinstance(given, ast.Constant) and given.value is None)
+def _pads(file: File, made: Made) -> bool:
+    """Whether an embedding is made with a padding row, in a function that some caller asks for one, if any calls it."""
+    given, scope = argument(made.call, 2, "padding_idx"), made.scope
+    if isinstance(given, ast.Name) and scope is not None:
+        of_class = scope.owner if scope.name == "__init__" else None
+        called, files = Defined(file.module, of_class or scope), importing(file.project, file.module)
+        calls = all_given(called, given.id, files)
+        derived = of_class and any(True for each in files for _ in file.project.descendants(called, each))
+        return bool(derived) or not calls or not all(map(_is_none, calls))
+    return given is not None and not _is_none(given)
+
+
+def _is_none(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None

@@ -70,7 +70,7 @@ def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
         model=context.cls.qualname if context.cls is not None else None,
         siblings=tuple(dict.fromkeys(calls.siblings))[:SIBLINGS],
         loaded=context.cls is not None and _is_filled_by_another(calls, context.cls, function.name),
-        drawn=context.cls is not None and drawn_by_programs(project, context.cls),
+        drawn=context.cls is not None and drawn_by_programs(project, context.cls, copies=False),
     )
 
 
@@ -103,7 +103,7 @@ def nested_initializers(context: Context) -> Iterator[UncalledInitializer]:
                 place=_header(context, node),
                 name=name,
                 model=context.cls.qualname,
-                drawn=drawn_by_programs(context.project, context.cls),
+                drawn=drawn_by_programs(context.project, context.cls, copies=False),
             )
 
 

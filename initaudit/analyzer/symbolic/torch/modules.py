@@ -40,6 +40,7 @@ RESET_TARGETS = (
 )  # fmt: skip
 LOADED = "its values are loaded"
 LOADS = "load_state_dict"
+COPIES = "Tensor.copy_"
 
 
 def is_gradient_mode(node: ast.expr) -> bool:
@@ -423,12 +424,18 @@ def _load(run: Run, instance: Instance, args: list[Value], keywords: dict[str, V
     if isinstance(state, Mapping) and state.items and state.items.keys() <= own.keys():
         for name, value in state.items.items():
             if not all(_is_own(each, instance, memory) for each in inside(value)):
-                made = all(isinstance(each, Tensor) for each in inside(value))
-                initialize(run, own[name], "Tensor.copy_" if made else LOADS, origin)
+                initialize(run, own[name], COPIES if _is_of_module(value) else LOADS, origin)
     else:
-        initialize(run, instance, LOADS, origin)
+        of_module = any(isinstance(each, Mapping) and _is_of_module(each) for _, each in leaves(state, run.condition))
+        initialize(run, instance, COPIES if of_module else LOADS, origin)
     run.condition = before
     return UNKNOWN
+
+
+def _is_of_module(state: Value) -> bool:
+    """Whether a state, or an entry of it, is that of a module that the same code makes."""
+    held = list(inside(state))
+    return bool(held) and all(isinstance(each, Tensor) for each in held)
 
 
 def _is_own(value: Value, instance: Instance, memory: set[int]) -> bool:
