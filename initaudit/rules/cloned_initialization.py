@@ -38,7 +38,8 @@ class ClonedInitialization(Rule[CopiedLayers]):
     weights that are loaded into another layer from them by their gradients, for which it needs an input. The analyzer is
     silent when the class that copies, or the code that builds it, iterates over parameters or modules, or when it does
     not find the code that builds it. Copies that each get an input of their own, as the heads of several layers do, are a
-    note: they may be meant to start alike.
+    note: they may be meant to start alike. Copies of a normalization, or of another layer without random weights, are not
+    reported.
 
     Rare in released code; its precision is not well measured.
 

@@ -14,8 +14,8 @@ INSTEAD = {"tensor": "nn.Parameter", "dictionary": "nn.ModuleDict", "list": "nn.
 class UnregisteredAttribute(Rule[PlainAttribute]):
     """
     ## What it does
-    Reports layers that the constructor of a module puts into a plain list, tuple or dictionary and that its forward calls.
-    Also reports a tensor that the forward uses, and that is made with `requires_grad=True`, filled by a function of `nn.init`,
+    Reports layers that the constructor of a module puts into a plain list, tuple or dictionary and that its methods call,
+    and at most initialize. Also reports a tensor that the forward uses, and that is made with `requires_grad=True`, filled by a function of `nn.init`,
     or a constant zero or one that something is multiplied by.
 
     ## Why is this bad?

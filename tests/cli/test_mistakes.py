@@ -103,6 +103,55 @@ def test_a_script_beside_the_package_counts_in_a_copy_without_version_control(
     assert [code for _, code in found] == ([] if calls else ["INI213"])
 
 
+CLONES = """\
+import copy
+from torch import nn
+
+
+def clones(module, n):
+    return nn.ModuleList([copy.deepcopy(module) for _ in range(n)])
+"""
+ENCODER = """\
+{}
+from torch import nn
+
+
+class Encoder(nn.Module):
+    def __init__(self, d):
+        super().__init__()
+        self.layers = {}
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+net = Encoder(8)
+{}
+"""
+WALK = "for p in net.parameters():\n    p.data.normal_(0, 0.02)"
+
+
+@pytest.mark.parametrize(
+    ("imported", "made", "then", "copies"),
+    [
+        ("from parts import clones", "clones(nn.Linear(d, d), 6)", "", True),
+        ("from parts import clones as many", "many(nn.Linear(d, d), 6)", "", True),
+        ("import parts", "parts.clones(nn.Linear(d, d), 6)", "", True),
+        ("from parts import clones", "clones(nn.LayerNorm(d), 6)", "", False),
+        ("from parts import clones", "clones(nn.Linear(d, d), 6)", WALK, False),
+        ("from parts import clones", "clones(nn.Linear(d, d), 6)", "net.load_state_dict(net.state_dict())", False),
+    ],
+)
+def test_copies_that_a_function_of_another_file_makes(
+    imported: str, made: str, then: str, copies: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "parts.py").write_text(CLONES, encoding="utf-8")
+    found = reported(ENCODER.format(imported, made, then), tmp_path)
+    assert [code for _, code in found] == (["INI503"] if copies else [])
+
+
 SHARED = """import torch.nn.functional as F
 from torch import nn
 

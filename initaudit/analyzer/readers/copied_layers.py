@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from initaudit.analyzer import frameworks
+from initaudit.analyzer import frameworks, torch_api
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.file.usage import Usage, usage
@@ -14,12 +14,14 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import FunctionNode, last_name, nodes, root
 from initaudit.analyzer.syntax.context import Context, File, own_attribute
 from initaudit.analyzer.syntax.scopes import scopes
-from initaudit.analyzer.syntax.structure import LISTS
+from initaudit.analyzer.syntax.structure import LISTS, Layer, below, is_known, made
 from initaudit.finding import Observer
 from initaudit.subjects.layers import CopiedLayers
 
 REINITIALIZES = {"apply", "named_apply", "post_init", "load_state_dict", "from_pretrained"}
 """What may write to layers that others have made, when it is called."""
+CONSTANT = {"zeros", "ones", "full"}
+"""What makes the parameters of a norm, where a class makes its own."""
 MAX_LEVELS = 4
 
 
@@ -38,17 +40,26 @@ def copied_layers(file: File) -> Iterator[CopiedLayers]:
             yield from _of_method(Context(project, module, definition, snippet))
 
 
+@reads(CopiedLayers, scope=Context, words="self", nearby="import", named="__init__")
+def copied_by_import(context: Context) -> Iterator[CopiedLayers]:
+    """Copies that a function of another file makes for the constructor of a module: ``self.layers = clones(layer, 6)``."""
+    if context.cls is not None and context.project.is_module_class(context.cls):
+        yield from _of_method(context, here=False)
+
+
 def _calls(module: Module, start: int, end: int, names: set[str]) -> bool:
     return not names.isdisjoint(module.matches(start, end).names_called)
 
 
-def _of_method(context: Context) -> Iterator[CopiedLayers]:
-    """The copies that one method of a module makes."""
+def _of_method(context: Context, *, here: bool = True) -> Iterator[CopiedLayers]:
+    """The copies that one method of a module makes, by code of its own file or of another."""
     for statement in context.walk():
         if not isinstance(statement, ast.Assign) or (name := own_attribute(statement.targets[0])) is None:
             continue
-        copy = _copied_in(context, statement.value)
-        if copy is not None and context.cls is not None and _stays(context.project, context.cls):
+        copy = _copied_in(context, statement.value, here=here)
+        if copy is None or not _may_be_random(context, copy.args[0]):
+            continue
+        if context.cls is not None and _stays(context.project, context.cls):
             yield CopiedLayers(
                 observer=Observer.ANALYZER,
                 place=context.snippet.place(copy),
@@ -157,17 +168,17 @@ def _names(node: ast.AST) -> set[str]:
     return {each.id for each in nodes(node) if isinstance(each, ast.Name) and id(each) not in chosen}
 
 
-def _copied_in(context: Context, value: ast.expr) -> ast.Call | None:
+def _copied_in(context: Context, value: ast.expr, *, here: bool) -> ast.Call | None:
     """The call that copies, in a container whose every element is a copy of one layer."""
     if not isinstance(value, ast.Call) or not value.args:
         return None
-    if context.canonical(value.func) in LISTS:
+    if here and context.canonical(value.func) in LISTS:
         items = value.args[0].value if isinstance(value.args[0], ast.Starred) else value.args[0]
         return _each_copied(context, items)
     helper = context.resolve(value.func)
-    if isinstance(helper, Defined) and not helper.definition.is_class and "deepcopy" in _text(helper):
-        return value if _returns_copies(helper) else None
-    return None
+    if not isinstance(helper, Defined) or helper.definition.is_class or (helper.module is context.module) is not here:
+        return None
+    return value if "deepcopy" in _text(helper) and _returns_copies(helper) else None
 
 
 def _returns_copies(helper: Defined) -> bool:
@@ -198,6 +209,22 @@ def _each_copied(context: Context, items: ast.expr) -> ast.Call | None:
         return None
     names = {node.id for node in ast.walk(copy.args[0]) if isinstance(node, ast.Name)}
     return copy if not names & loop_names else None
+
+
+def _may_be_random(context: Context, layer: ast.expr) -> bool:
+    """Whether a layer that is copied may have random weights: norms and activations are alike in any case."""
+    found = made(context, layer)
+    parts = list(below(context.project, list(found.layers), set()))
+    known = found.complete and bool(parts) and all(is_known(context.project, each) for each in parts)
+    return not known or any(map(_is_random, parts))
+
+
+def _is_random(layer: Layer) -> bool:
+    """Whether a layer draws weights itself."""
+    if layer.cls is None:
+        return layer.kind.removeprefix("torch.nn.") in torch_api.DRAWN
+    called = layer.cls.module.usage(layer.cls.definition).last_called
+    return "Parameter" in called and called.isdisjoint(CONSTANT)
 
 
 def _text(defined: Defined) -> str:

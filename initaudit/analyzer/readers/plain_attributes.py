@@ -285,11 +285,8 @@ def _only_calls(context: Context, cls: Defined, name: str) -> bool:
         for where, node in uses
         if not (_is_counted(where, node) or (_constructs(where) and _fills(where, node)))
     ]
-    return (
-        bool(others)
-        and all(_calls_items(*use) for use in others)
-        and not spoken_of_elsewhere(context.project, cls, name)
-    )
+    done = {what for use in others for what in _done_with_items(*use)}
+    return "call" in done and done <= {"call", "initialize"} and not spoken_of_elsewhere(context.project, cls, name)
 
 
 def _uses(project: Project, cls: Defined, name: str) -> Iterator[tuple[Context, ast.AST]]:
@@ -301,19 +298,18 @@ def _constructs(context: Context) -> bool:
     return context.function is not None and context.function.name == "__init__"
 
 
-def _calls_items(context: Context, node: ast.AST) -> bool:
-    """Whether an item of the collection is called: ``self.layers[i](x)``, or each in a loop."""
+def _done_with_items(context: Context, node: ast.AST) -> set[str | None]:
+    """What is done with an item of the collection, ``self.layers[i](x)``, or with each in a loop."""
     parents = context.snippet.parents
     iterated = node
     while (around := parents.get(iterated)) is not None and _gives_items(around, iterated):
         iterated = around
     match parents.get(iterated):
         case ast.Subscript(value=value) as item if value is node:
-            call = parents.get(item)
-            return isinstance(call, ast.Call) and call.func is item
+            return {_done(context, item)}
         case ast.For(target=target, iter=over) | ast.comprehension(target=target, iter=over) if over is iterated:
-            return _only_called(context, {each.id for each in ast.walk(target) if isinstance(each, ast.Name)})
-    return False
+            return _done_in_loop(context, {each.id for each in ast.walk(target) if isinstance(each, ast.Name)})
+    return {None}
 
 
 def _gives_items(around: ast.AST, inner: ast.AST) -> bool:
@@ -328,17 +324,29 @@ def _gives_items(around: ast.AST, inner: ast.AST) -> bool:
     return False
 
 
-def _only_called(context: Context, names: set[str]) -> bool:
-    """Whether one of the variables of a loop is called, and nothing else is done with it."""
-    loads = [
-        node
-        for node in context.walk()
-        if isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load)
-    ]
-    called = {node.id for node in loads if _is_called(context, node)}
-    return bool(called) and all(_is_called(context, node) for node in loads if node.id in called)
+def _done_in_loop(context: Context, names: set[str]) -> set[str | None]:
+    """What is done with the variable of a loop that is a layer: one that is called or initialized."""
+    done: dict[str, set[str | None]] = {}
+    for node in context.walk():
+        if isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load):
+            done.setdefault(node.id, set()).add(_done(context, node))
+    layers = [each for each in done.values() if each != {None}]
+    return set().union(*layers) or {None}
 
 
-def _is_called(context: Context, node: ast.AST) -> bool:
-    call = context.snippet.parents.get(node)
-    return isinstance(call, ast.Call) and call.func is node
+def _done(context: Context, layer: ast.AST) -> str | None:
+    """Whether some code calls a layer, or initializes a parameter of it; None for anything else."""
+    parents = context.snippet.parents
+    around, node = parents.get(layer), layer
+    if isinstance(around, ast.Call) and around.func is layer:
+        return "call"
+    while isinstance(around, ast.Attribute) and around.attr in ("weight", "bias", "data"):
+        around, node = parents.get(around), around
+    match around:
+        case ast.Call(func=function, args=[first, *_]) if first is node is not layer:
+            initializes = torch_api.is_initializer(context.canonical(function) or "")
+        case ast.Attribute(attr=name) if node is not layer and isinstance(parents.get(around), ast.Call):
+            initializes = name in torch_api.OVERWRITES
+        case _:
+            return None
+    return "initialize" if initializes else None

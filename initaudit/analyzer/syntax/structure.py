@@ -381,10 +381,10 @@ def below(project: Project, layers: list[Layer], seen: set[Defined]) -> Iterator
 def all_below(project: Project, cls: Defined) -> list[Layer] | None:
     """All layers that an object of a class is made of; None where some are not known."""
     itself, *found = below(project, [Layer(cls.qualname, cls.definition.name, cls)], set())
-    return found if all(_is_known(project, layer) for layer in (itself, *found)) else None
+    return found if all(is_known(project, layer) for layer in (itself, *found)) else None
 
 
-def _is_known(project: Project, layer: Layer) -> bool:
+def is_known(project: Project, layer: Layer) -> bool:
     """Whether a layer is one of torch's, or of a class all of whose attributes are read."""
     if layer.cls is None:
         return layer.kind.startswith("torch.nn.")

@@ -424,18 +424,20 @@ def _load(run: Run, instance: Instance, args: list[Value], keywords: dict[str, V
     if isinstance(state, Mapping) and state.items and state.items.keys() <= own.keys():
         for name, value in state.items.items():
             if not all(_is_own(each, instance, memory) for each in inside(value)):
-                initialize(run, own[name], COPIES if _is_of_module(value) else LOADS, origin)
+                made = all(isinstance(each, Tensor) for each in inside(value))
+                initialize(run, own[name], COPIES if made else LOADS, origin)
     else:
-        of_module = any(isinstance(each, Mapping) and _is_of_module(each) for _, each in leaves(state, run.condition))
-        initialize(run, instance, COPIES if of_module else LOADS, origin)
+        copied = _is_of_modules([each for _, each in leaves(state, run.condition)])
+        initialize(run, instance, COPIES if copied else LOADS, origin)
     run.condition = before
     return UNKNOWN
 
 
-def _is_of_module(state: Value) -> bool:
-    """Whether a state, or an entry of it, is that of a module that the same code makes."""
-    held = list(inside(state))
-    return bool(held) and all(isinstance(each, Tensor) for each in held)
+def _is_of_modules(states: list[Value]) -> bool:
+    """Whether what is loaded is, in all cases, the state of a module, and of one that the same code makes in some."""
+    known = [isinstance(each, Mapping) and all(isinstance(value, Tensor) for value in inside(each)) for each in states]
+    unknown = [each for each, is_known in zip(states, known, strict=True) if not is_known]
+    return any(known) and all(isinstance(each, Symbol) and each.text.endswith(".state_dict()") for each in unknown)
 
 
 def _is_own(value: Value, instance: Instance, memory: set[int]) -> bool:
