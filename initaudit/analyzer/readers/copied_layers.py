@@ -42,7 +42,7 @@ def copied_layers(file: File) -> Iterator[CopiedLayers]:
 
 @reads(CopiedLayers, scope=Context, words="self", nearby="import", named="__init__")
 def copied_by_import(context: Context) -> Iterator[CopiedLayers]:
-    """Copies that a function of another file makes for the constructor of a module: ``self.layers = clones(layer, 6)``."""
+    """Copies for the constructor of a module that a function of another file makes: ``clones(layer, 6)``."""
     if context.cls is not None and context.project.is_module_class(context.cls):
         yield from _of_method(context, here=False)
 

@@ -337,11 +337,11 @@ def _done_in_loop(context: Context, names: set[str]) -> set[str | None]:
 def _done(context: Context, layer: ast.AST) -> str | None:
     """Whether some code calls a layer, or initializes a parameter of it; None for anything else."""
     parents = context.snippet.parents
-    around, node = parents.get(layer), layer
+    node, around = layer, parents.get(layer)
     if isinstance(around, ast.Call) and around.func is layer:
         return "call"
     while isinstance(around, ast.Attribute) and around.attr in ("weight", "bias", "data"):
-        around, node = parents.get(around), around
+        node, around = around, parents.get(around)
     match around:
         case ast.Call(func=function, args=[first, *_]) if first is node is not layer:
             initializes = torch_api.is_initializer(context.canonical(function) or "")
