@@ -40,7 +40,8 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
 
     ## Known problems
     Gains drawn around one, as in DCGAN, and gains set to zero on purpose, as at the end of a residual branch, are not
-    reported; nor is a draw whose mean is not a literal number. All 18 warnings in transformers 5.23.0 and
+    reported; nor is a draw whose mean is neither a literal number nor an argument that some call leaves at its default.
+    It is a note in a function of an application that nothing calls. All 18 warnings in transformers 5.23.0 and
     lightning-bolts 0.7.0 were right, and there was no false positive on the 546 models of transformers that were built.
 
     ## References
@@ -155,8 +156,10 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
         yield self.finding(
             subject.place,
             f"draws the gain of `{subject.layer.rpartition('.')[2]}` around zero; "
-            f"keep it at one, as in `nn.init.ones_(module.{subject.parameter})`",
+            f"keep it at one, as in `nn.init.ones_(module.{subject.parameter})`"
+            + ("; nothing calls the function" if subject.unused else ""),
             evidence=[Evidence(subject.observer, self.seen(subject))],
+            severity=Severity.NOTE if subject.unused else None,
             fix=self.spared(subject),
         )
 

@@ -17,8 +17,10 @@ class OverwrittenInitialization(Rule[Overwritten]):
     (`bias._no_reinit = True`) is reported if nothing in the project reads it.
 
     Two statements that write all of the same parameter, one right after the other, are reported too: the second was often
-    meant for another parameter, or, where it stands in all branches of an `if`, this was to be an `elif`. So is a layer that is initialized and then, before anything uses it, replaced by a new one,
-    and trained weights that are loaded and then drawn anew: `net.load_state_dict(...)`, or a pretrained model of
+    meant for another parameter, or, where it stands in all branches of an `if`, this was to be an `elif`. It is a note if
+    the weight and the bias of the layer are both written afterwards: the first statement is only left over. A layer that is
+    initialized and then, before anything uses it, replaced by a new one is reported too, and so are trained weights that
+    are loaded and then drawn anew: `net.load_state_dict(...)`, or a pretrained model of
     torchvision, timm or transformers, before `net.apply(init)` or a loop that initializes its modules.
 
     ## Why is this bad?
@@ -379,7 +381,8 @@ class OverwrittenInitialization(Rule[Overwritten]):
             writes = "writes" if subject.observer is Observer.ANALYZER else "wrote"
             detail = f"a general initializer {writes} the parameter afterwards"
         if subject.at_once:
-            message = f"`{subject.by}` overwrites all that `{subject.source}` just wrote; was another parameter meant?"
+            message = f"`{subject.by}` overwrites all that `{subject.source}` just wrote; "
+            message += "the first has no effect" if subject.spare else "was another parameter meant?"
             detail = "nothing reads the parameter between the two statements"
         if subject.branched:
             message = f"all branches of the next `if` overwrite what `{subject.source}` wrote; was `elif` meant?"
@@ -390,6 +393,7 @@ class OverwrittenInitialization(Rule[Overwritten]):
             subject.place,
             message,
             evidence=[Evidence(subject.observer, detail)],
+            severity=Severity.NOTE if subject.spare and not subject.branched else None,
             model=subject.model,
             parameter=subject.parameter,
         )

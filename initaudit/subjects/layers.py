@@ -30,6 +30,7 @@ class GainDraw(Fact, frozen=True, kw_only=True):
 
     ``layer`` is the canonical name of its type, ``call`` what draws ("init.normal_"), ``mean`` that of what it draws
     (None: not known). ``source`` is the code of the draw. ``paths`` are the gains of a built model that it drew.
+    ``unused`` says that nothing calls the function that draws.
     """
 
     observer: Observer
@@ -40,6 +41,7 @@ class GainDraw(Fact, frozen=True, kw_only=True):
     mean: float | None
     source: str = ""
     paths: tuple[str, ...] = ()
+    unused: bool = False
 
 
 class RepeatedLayer(Fact, frozen=True, kw_only=True):

@@ -26,7 +26,8 @@ class Overwritten(Fact, frozen=True, kw_only=True):
 
     ``source`` is what wrote ``parameter`` of class ``model`` on purpose, and ``by`` the statement at ``again`` that
     writes it anew: with nothing between, when ``at_once``, in the last branch of an ``if`` all of whose branches do so,
-    when ``branched``, or puts a new layer in its place, when it ``replaces``. ``loads`` says that the source gives a
+    when ``branched``, or puts a new layer in its place, when it ``replaces``. It is ``spare`` where the weight and the
+    bias of that layer are both written afterwards, so that neither was missed. ``loads`` says that the source gives a
     model trained weights. Or the source sets a mark, ``flag``, that is to keep initializers away; nothing reads it.
     """
 
@@ -37,6 +38,7 @@ class Overwritten(Fact, frozen=True, kw_only=True):
     again: Place | None = None
     at_once: bool = False
     branched: bool = False
+    spare: bool = False
     replaces: bool = False
     loads: bool = False
     flag: str | None = None

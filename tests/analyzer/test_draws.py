@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,3 +118,82 @@ def test_the_mean_of_a_draw_is_what_its_arguments_say(analyzed: Analysis, call: 
     """
     (fact,) = facts(analyzed(net=source), "net", GainDraw)
     assert fact.mean == mean
+
+
+BY_DEFAULT = """
+    def weights(model, mean=0.0, std=0.02):
+        for m in model.modules():
+            if isinstance(m, (nn.Linear, nn.BatchNorm2d)):
+                m.weight.data.normal_(mean, std)
+
+    {use}
+"""
+AS_METHOD = """
+    class Trainer:
+        def __init__(self, net):
+            {use}
+
+        def weights(self, model, mean=0.0):
+            for m in model.modules():
+                if isinstance(m, nn.BatchNorm2d):
+                    nn.init.normal_(m.weight, mean=mean)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "use", "mean"),
+    [
+        (BY_DEFAULT, "weights(net)", 0.0),
+        (BY_DEFAULT, "weights(net, std=0.1)", 0.0),
+        (BY_DEFAULT, "net.apply(weights)", 0.0),
+        (BY_DEFAULT, "net.apply(functools.partial(weights, std=0.1))", 0.0),
+        (BY_DEFAULT, "net.apply(functools.partial(weights, mean=1.0))", None),
+        (BY_DEFAULT, "weights(net, 1.0)", None),
+        (BY_DEFAULT, "weights(net, mean=1.0)", None),
+        (BY_DEFAULT, "weights(net, *given)", None),
+        (BY_DEFAULT, "weights(net, **given)", None),
+        (BY_DEFAULT, "print(weights)", 0.0),
+        (BY_DEFAULT, "", None),
+        (BY_DEFAULT.replace("for m", "mean = 1 - mean\n        for m"), "weights(net)", None),
+        (AS_METHOD, "self.weights(net)", 0.0),
+        (AS_METHOD, "self.weights(net, 1.0)", None),
+    ],
+)
+def test_the_default_of_an_argument_is_the_mean_where_a_call_leaves_it(
+    analyzed: Analysis, source: str, use: str, mean: float | None
+) -> None:
+    (fact,) = facts(analyzed(net=source.format(use=use)), "net", GainDraw)
+    assert fact.mean == mean
+
+
+UNUSED = """
+    def weights(m):
+        if isinstance(m, nn.BatchNorm2d):
+            m.weight.data.normal_(0, 0.02)
+"""
+TRAIN = "from nets.other import Net\nmodel = Net()\nfor _ in range(9):\n    model.fit()\n"
+
+
+@pytest.mark.parametrize(
+    ("train", "unused"),
+    [
+        (TRAIN, True),
+        (
+            "def main():\n    from nets.other import Net\n    Net().eval()\n\nif __name__ == '__main__':\n    main()\n",
+            True,
+        ),
+        ("import nets.other\nmodel = nets.other.Net()\nprint(model)\n", True),
+        (TRAIN.replace("import Net", "import Net, weights"), False),
+        (TRAIN + "from nets.layers import weights\nmodel.apply(weights)\n", False),
+        (TRAIN + "getattr(nets, name)(model)\n", True),
+        ("class Net(nn.Module):\n    pass\n", False),
+    ],
+)
+@pytest.mark.parametrize("package", [False, True])
+def test_a_function_of_an_application_is_unused_where_nothing_names_it(
+    analyzed: Analysis, train: str, unused: bool, package: bool, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    files = {"nets/layers": UNUSED, "nets/other": "class Net(nn.Module):\n    pass\n", "train": train}
+    (fact,) = facts(analyzed(**files, **({"nets/__init__": ""} if package else {})), "layers", GainDraw)
+    assert fact.unused is unused

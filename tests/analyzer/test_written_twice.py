@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import initaudit
+from initaudit.finding import Severity
 
 HEAD = "from torch import nn\nnet = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 2))\n"
 BY_NAME = "for name, p in net.named_parameters():\n    if p.dim() > 1:\n"
@@ -55,3 +56,27 @@ def test_a_write_that_all_branches_overwrite(body: str, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("body", KEPT.values(), ids=KEPT)
 def test_a_write_that_may_stay(body: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert found(body, monkeypatch, tmp_path) == []
+
+
+OVER = (
+    "from torch import nn\nfor m in nn.Sequential(nn.Linear(4, 4)).modules():\n    if isinstance(m, nn.Linear):\n"
+    "        m.weight.data.{first}\n        m.weight.data.normal_(0, 0.1)\n        {then}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "severity"),
+    [
+        ("zero_()", "m.bias.data.zero_()", Severity.NOTE),
+        ("normal_(0, 0.1)", "nn.init.zeros_(m.bias)", Severity.NOTE),
+        ("zero_()", "if m.bias is not None:\n            nn.init.constant_(m.bias, 0.1)", Severity.NOTE),
+        ("zero_()", "pass", Severity.WARNING),
+        ("zero_()", "other.bias.data.zero_()", Severity.WARNING),
+    ],
+)
+def test_a_write_to_spare_is_a_note_where_the_other_parameter_is_written_too(
+    first: str, then: str, severity: Severity, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("train.py").write_text(OVER.format(first=first, then=then), encoding="utf-8")
+    assert [each.severity for each in initaudit.check(["train.py"], select=["INI208"]).findings] == [severity]

@@ -6,21 +6,23 @@ import ast
 import contextlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.programs.graph import Around, Scope
 from initaudit.analyzer.programs.lookups import finds_by_text, importing
 from initaudit.analyzer.programs.verdict import TRAINS
 from initaudit.analyzer.project.names import Defined, Project
+from initaudit.analyzer.readers.calls import Calls
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.scopes import scopes
 
-MAX_PROGRAMS = 40
-"""Files of a project that import something of a package, of which is asked whether they run by themselves."""
+MAX_PROGRAMS = 200
+"""Files of a project that name a package, of which is asked whether they import it and run by themselves."""
 DISTRIBUTED = {
     "setup.cfg": re.compile(r"^\[metadata\]", re.MULTILINE),
     "pyproject.toml": re.compile(r"^\s*\[\s*(?:project|tool\s*\.\s*poetry)\s*\]", re.MULTILINE),
@@ -41,15 +43,27 @@ def is_of_an_application(project: Project, module: Module, *, outside: bool = Fa
         return False
     users = importing(project, module) - {module}
     folder, package = project.work_folder(module), _package(project, module)
-    searches = [Search(folder, word=b"import_module")] if outside or by_text else []
-    if outside:
-        searches += [Search(folder, imported=(os.fsencode(package.rpartition(".")[2]),))] if package else []
-    for search in searches:
-        near = map(project.load, project.find(search)[:MAX_PROGRAMS])
-        users.update(each for each in near if each is not None and each is not module)
+    if outside or by_text:
+        users.update(_near(project, module, Search(folder, word=b"import_module")))
+    top = package.rpartition(".")[2] or _plain_folder(project, module)
+    if outside and top:
+        near = _near(project, module, Search(folder, word=os.fsencode(top)))
+        users.update(each for each in near if _imports_of(each, top))
     if outside:
         users = {each for each in users if not package or not f"{each.name}.".startswith(f"{package}.")}
     return any(is_run(project, each) for each in users)
+
+
+def _near(project: Project, module: Module, search: Search) -> Iterator[Module]:
+    """The other files of a project that a search finds."""
+    found = map(project.load, project.find(search)[:MAX_PROGRAMS])
+    return (each for each in found if each is not None and each is not module)
+
+
+def _imports_of(module: Module, package: str) -> bool:
+    """Whether a file imports a package, or something of it, also in a function."""
+    sources = {source for used in module.usages(package) for source, _ in used.imports}
+    return any(package in name.split(".") for name in (*sources, *module.outline.imports.values()))
 
 
 def _is_distributed(project: Project, module: Module) -> bool:
@@ -73,6 +87,12 @@ def _package(project: Project, module: Module) -> str:
     return ".".join(inside) if len(parts) > len(inside) else ""
 
 
+def _plain_folder(project: Project, module: Module) -> str:
+    """The folder of the project that a file is in, from which others import although it is no package."""
+    whole = Path(project.work_folder(module))
+    return module.root.relative_to(whole).parts[0] if whole in module.root.parents else ""
+
+
 def is_never_built(project: Project, cls: Defined, surrounding: Around) -> bool:
     """Whether no code of an application builds a class, or any model with it, nor may do so by a text."""
     if cls.definition.start != cls.definition.row or any(
@@ -87,6 +107,18 @@ def is_never_built(project: Project, cls: Defined, surrounding: Around) -> bool:
     known = any(map(_knows_classes, own))
     files = {file for base in own for file in importing(project, base.module)}
     return not known and not any(map(finds_by_text, files))
+
+
+def is_unused(project: Project, module: Module, function: Definition | None) -> bool:
+    """Whether nothing in a project calls a function of a file, and it is not made for others to call."""
+    if function is None or function.parent is not None or function.start != function.row:
+        return False
+    private = is_of_an_application(project, module, outside=True)
+    if not private and not is_program(project, module):
+        return False
+    if any(map(finds_by_text, importing(project, module))):
+        return False
+    return not Calls(project, module, function.name).anywhere(None, listed=not private)
 
 
 def _knows_classes(base: Defined) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined
+from initaudit.analyzer.readers.applications import is_unused
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import last_name, nodes
 from initaudit.analyzer.syntax.context import Context, File, own_attribute
@@ -41,6 +42,7 @@ def gain_draws(file: File) -> Iterator[GainDraw]:
                     call=draw.call,
                     mean=draw.mean,
                     source=snippet.source(draw.node),
+                    unused=is_unused(file.project, file.module, scope),
                 )
 
 

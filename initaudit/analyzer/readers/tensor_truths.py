@@ -6,10 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.programs.lookups import finds_by_text, importing
-from initaudit.analyzer.readers.applications import is_of_an_application, is_program
+from initaudit.analyzer.readers.applications import is_unused
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.calls import Calls
 from initaudit.analyzer.source.snippets import last_name, nodes
 from initaudit.analyzer.syntax.context import Context, makes_parameter, own_attribute
 from initaudit.analyzer.syntax.meaning import Meaning, What
@@ -34,20 +32,11 @@ def tensor_truths(context: Context) -> Iterator[TensorTruth]:
                 meaning = meanings.meaning(operand, step.names)
                 if meaning is not None and meaning.what is What.PARAMETER and _is_tensor(context, operand, meaning):
                     place, source = context.snippet.place(operand), context.snippet.source(operand)
-                    yield TensorTruth(place=place, source=source, unused=_is_unused(context))
-
-
-def _is_unused(context: Context) -> bool:
-    """Whether this is a function that nothing in its project calls, and that is not made for others to call."""
-    project, module, function = context.project, context.module, context.function
-    if function is None or context.cls is not None or function.decorator_list:
-        return False
-    private = is_of_an_application(project, module, outside=True)
-    if not private and not is_program(project, module):
-        return False
-    if any(map(finds_by_text, importing(project, module))):
-        return False
-    return not Calls(project, module, function.name).anywhere(None, listed=not private)
+                    yield TensorTruth(
+                        place=place,
+                        source=source,
+                        unused=context.cls is None and is_unused(context.project, context.module, context.definition),
+                    )
 
 
 def _is_tensor(context: Context, node: ast.Attribute, meaning: Meaning) -> bool:

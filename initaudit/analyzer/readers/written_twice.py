@@ -41,6 +41,7 @@ def written_twice(context: Context) -> Iterator[Overwritten]:
                 by=context.snippet.source(again),
                 at_once=True,
                 branched=again not in step.after,
+                spare=_is_spare(step.after, first),
                 again=context.snippet.place(again),
                 model=context.cls.qualname if context.cls is not None else None,
                 parameter=context.snippet.source(first).removeprefix("self."),
@@ -109,6 +110,15 @@ def _again(context: Context, later: Sequence[ast.stmt], first: ast.expr) -> ast.
         if ast.dump(target) == ast.dump(first):
             return None if _reads(statement, target) else statement
     return None
+
+
+def _is_spare(later: Sequence[ast.stmt], first: ast.expr) -> bool:
+    """Whether code behind writes the other parameter of the same layer, of which there are only two."""
+    if not isinstance(first, ast.Attribute) or not isinstance(first.value, ast.Name):
+        return False
+    other = f"{first.value.id}.{'bias' if first.attr == 'weight' else 'weight'}."
+    calls = (node for each in later for node in ast.walk(each) if isinstance(node, ast.Call))
+    return any(f"{dotted((call.args or [call.func])[0])}.".startswith(other) for call in calls)
 
 
 def _reads(statement: ast.stmt, target: ast.expr) -> bool:

@@ -15,7 +15,15 @@ from initaudit.analyzer.file.matches import Words, groups
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.project.names import Defined, External, Project
-from initaudit.analyzer.source.snippets import Snippet, alternatives, dotted, inner_nodes, last_name
+from initaudit.analyzer.source.snippets import (
+    Snippet,
+    alternatives,
+    defaults,
+    dotted,
+    inner_nodes,
+    last_name,
+    parameters,
+)
 from initaudit.analyzer.syntax.context import in_order
 from initaudit.analyzer.syntax.meaning import leaves
 from initaudit.analyzer.syntax.scopes import scopes_holding
@@ -173,6 +181,8 @@ class Draws:
 
     def _blocks(self, statement: ast.stmt, known: Types) -> Iterator[tuple[Sequence[ast.stmt], Types]]:
         """The bodies of a compound statement, with the types that are known in each."""
+        if isinstance(statement, ast.FunctionDef):
+            known = _Narrowed(self._left(statement), known)
         for name, block in ast.iter_fields(statement):
             if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
                 narrowed = self._narrowed(statement.test, name, known) if isinstance(statement, ast.If) else {}
@@ -180,6 +190,24 @@ class Draws:
                 yield block, _without_vectors(statement.test, inner) if isinstance(statement, ast.If) else inner
             for case in block if name in ("handlers", "cases") else ():
                 yield case.body, known
+
+    def _left(self, function: ast.FunctionDef) -> Types:
+        """The defaults of arguments that some call of a function in the file leaves as they are."""
+        names = [each.arg for each in parameters(function)]
+        given = defaults(function.args).items() if not _stores(function, names) else ()
+        first = 1 if names[:1] in (["self"], ["cls"]) else 0
+        calls = [
+            node
+            for start, end, _ in (scopes_holding(self.module, groups(function.name)) if given else ())
+            if (snippet := self.module.quiet_snippet(start, end)) is not None
+            for node in snippet.nodes
+            if isinstance(node, ast.Call)
+        ]
+        return {
+            f"argument {name}": (ast.unparse(value),)
+            for name, value in given
+            if any(_leaves(call, function.name, names.index(name) - first, name) for call in calls)
+        }
 
     def _narrowed(self, test: ast.expr, branch: str, known: Types) -> Types:
         """What is known of the types of objects in a branch of an ``if``."""
@@ -300,8 +328,9 @@ def drawn(call: ast.Call, known: Types) -> Draw | None:
         given, arguments, by = tensor_of(call.args[0]), call.args[1:], f"init.{name}"
     if given is None or given[0] not in known:
         return None
-    keywords = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
-    return Draw(call, *given, by, mean_of(by, arguments, keywords), known[given[0]])
+    keywords = {keyword.arg: _usual(keyword.value, known) for keyword in call.keywords if keyword.arg is not None}
+    mean = mean_of(by, [_usual(each, known) for each in arguments], keywords)
+    return Draw(call, *given, by, mean, known[given[0]])
 
 
 def tensor_of(node: ast.expr) -> tuple[str, str] | None:
@@ -344,6 +373,29 @@ def _number(node: ast.expr) -> float | None:
     except ValueError:
         return None
     return float(value) if isinstance(value, int | float) else None
+
+
+def _usual(node: ast.expr, known: Types) -> ast.expr:
+    """The default that stands for an argument of a function."""
+    default = known.get(f"argument {node.id}") if isinstance(node, ast.Name) else None
+    return ast.parse(default[0], mode="eval").body if default is not None else node
+
+
+def _leaves(call: ast.Call, function: str, position: int, name: str) -> bool:
+    """Whether a call calls a function, or hands it on, and does not say what one of its arguments is."""
+    if any(each.arg in (None, name) for each in call.keywords) or ast.Starred in map(type, call.args):
+        return False
+    if last_name(call.func) == function:
+        return len(call.args) <= position
+    return any(last_name(each) == function for each in call.args if isinstance(each, ast.Name | ast.Attribute))
+
+
+def _stores(function: ast.FunctionDef, names: Sequence[str]) -> bool:
+    """Whether a function gives one of its arguments another value."""
+    return any(
+        isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in names
+        for node in nodes(function.body)
+    )
 
 
 def _opposite(low: ast.expr, high: ast.expr) -> bool:
