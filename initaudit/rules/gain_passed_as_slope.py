@@ -17,7 +17,7 @@ class GainPassedAsSlope(Rule[InitializerCall]):
     """
     ## What it does
     Reports `kaiming_normal_` and `kaiming_uniform_` with a gain as `a`, such as `a=nn.init.calculate_gain("relu")` or
-    `a=math.sqrt(5) * scale`.
+    `a=math.sqrt(5) * scale`. A factor by which the weights were to be scaled, such as `a=alpha / rank`, is reported too.
 
     ## Why is this bad?
     `a` is the negative slope of the leaky ReLU after the layer, not a factor. The gain is sqrt(2 / (1 + a^2)): the
@@ -113,12 +113,16 @@ class GainPassedAsSlope(Rule[InitializerCall]):
         slope = subject.argument(1, "a")
         if not subject.function.startswith("kaiming_") or slope is None or not is_gain(slope) or gives(subject):
             return
+        what, result, instead = "gain", "which makes the weights smaller", "name the activation instead, as in "
+        instead += f'`nn.init.{subject.function}(..., nonlinearity="relu")`'
+        if scaled := is_factor(slope):
+            what, result = "factor", "and the larger that is, the smaller the weights are"
+            instead = "multiply the weight afterwards, as in `weight.data.mul_(factor)`"
         yield self.finding(
             subject.place,
-            f"`a={slope}` passes a gain as the negative slope of a leaky ReLU, which makes the weights smaller; "
-            f'name the activation instead, as in `nn.init.{subject.function}(..., nonlinearity="relu")`',
-            evidence=[Evidence(Observer.ANALYZER, f"calls `nn.init.{subject.function}` with a gain as `a`")],
-            fix=self.named(subject),
+            f"`a={slope}` passes a {what} as the negative slope of a leaky ReLU, {result}; {instead}",
+            evidence=[Evidence(Observer.ANALYZER, f"calls `nn.init.{subject.function}` with a {what} as `a`")],
+            fix=None if scaled else self.named(subject),
         )
 
     @staticmethod
@@ -144,21 +148,26 @@ def gives(subject: InitializerCall) -> bool:
 
 
 def is_gain(source: str) -> bool:
-    """Whether an expression is a gain: named so, returned by ``calculate_gain``, or sqrt(5) times a factor."""
+    """Whether an expression is a gain: named so, returned by ``calculate_gain``, or a factor."""
     try:
         tree = ast.parse(source, mode="eval").body
     except SyntaxError:
         return False
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _last_name(node.func) == "calculate_gain":
-            return True
-        if (
-            isinstance(node, ast.BinOp)
-            and isinstance(node.op, ast.Mult)
-            and any(map(_is_root, (node.left, node.right)))
-        ):
-            return True
-    return _last_name(tree) in ("gain", "_gain")
+    called = (_last_name(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return "calculate_gain" in called or _last_name(tree) in ("gain", "_gain") or is_factor(source)
+
+
+def is_factor(source: str) -> bool:
+    """Whether an expression scales: sqrt(5) times or divided by something, or one name divided by another."""
+    for node in ast.walk(ast.parse(source, mode="eval")):
+        match node:
+            case ast.BinOp(left=left, op=ast.Mult() | ast.Div(), right=right) if _is_root(left) or _is_root(right):
+                return True
+            case ast.BinOp(left=left, op=ast.Div(), right=right) if _last_name(left) and _last_name(right):
+                return True
+            case _:
+                pass
+    return False
 
 
 def _is_root(node: ast.expr) -> bool:

@@ -167,3 +167,32 @@ def test_a_program_builds_no_other_class_by(line: str, analyzed: Callable[..., d
 def test_a_program_may_build_any_class_by(line: str, analyzed: Callable[..., dict[str, Observation]]) -> None:
     seen = analyzed(nets=BESIDE, train="import builtins, nets\n" + USED.format(line))["nets"]
     assert [each.only for each in seen.parameters] == [None]
+
+
+BASE = NET.replace("class Net", "class Quantized").replace(
+    "    def forward(self, x):\n        return x @ self.weight\n", ""
+)
+SETS = """
+class Layer({base}):
+    def forward(self, x):
+        if self.training:
+            self.weight.data.copy_(x.abs().mean())
+        return x @ self.weight
+"""
+
+
+@pytest.mark.parametrize(
+    ("imported", "base", "coverage"),
+    [
+        ("from models.modules import Quantized", "Quantized", Coverage.UNKNOWN),
+        ("from .modules import Quantized, other", "Quantized", Coverage.UNKNOWN),
+        ("from nets import Quantized", "Quantized", Coverage.NEVER),
+        ("from torch.nn import Quantized", "Quantized", Coverage.NEVER),
+        ("from models.modules import Quantized", "nn.Module", Coverage.NEVER),
+    ],
+)
+def test_of_a_class_that_another_file_derives_from_by_a_path_that_leads_nowhere_nothing_is_known(
+    imported: str, base: str, coverage: Coverage, analyzed: Callable[..., dict[str, Observation]]
+) -> None:
+    seen = analyzed(nets=BASE, layers=f"{imported}\n{SETS.format(base=base)}")["nets"]
+    assert [each.coverage for each in seen.parameters] == [coverage]

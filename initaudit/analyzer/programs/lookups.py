@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer.file.matches import groups
 from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.programs.graph import Scope, namers
-from initaudit.analyzer.project.names import Defined, Project
+from initaudit.analyzer.project.names import Defined, External, Project
 from initaudit.analyzer.source.snippets import dotted, last_name, root
 from initaudit.analyzer.syntax.scopes import scopes_holding
+from initaudit.analyzer.torch_api import is_torch
 
 MAX_FILES = 200
 """Files that import that of a class; what stands in more is not followed."""
@@ -103,6 +105,28 @@ def importing(project: Project, module: Module) -> set[Module]:
                 found.add(other)
                 level.append(other)
     return found
+
+
+def derived_elsewhere(project: Project, cls: Defined) -> Module | None:
+    """Return a file that derives from a class of this name, and imports it by a path that leads nowhere."""
+    name = cls.definition.name
+    folder, word = project.work_folder(cls.module), name.encode()
+    for filename in project.find(Search(folder, word=word, imported=(word,)))[:MAX_FILES]:
+        other = project.load(filename)
+        if other is None or other is cls.module or not isinstance(project.resolve(other, name), External):
+            continue
+        if not is_torch(other.outline.imports.get(name, "torch")) and any(
+            _derives(other, each, name) for each in other.naming(name)
+        ):
+            return other
+    return None
+
+
+def _derives(module: Module, definition: Definition, name: str) -> bool:
+    """Whether a definition is that of a class with a base of some name."""
+    snippet = module.quiet_snippet(definition.start, definition.end) if definition.is_class else None
+    classes = (each for each in (snippet.body if snippet is not None else ()) if isinstance(each, ast.ClassDef))
+    return any(dotted(base) == name for each in classes for base in each.bases)
 
 
 def finds_by_text(module: Module) -> bool:

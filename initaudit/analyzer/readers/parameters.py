@@ -6,6 +6,7 @@ import ast
 import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -25,6 +26,7 @@ from initaudit.analyzer.programs.constructor import (
     unreadable_base,
 )
 from initaudit.analyzer.programs.graph import is_template
+from initaudit.analyzer.programs.lookups import derived_elsewhere
 from initaudit.analyzer.programs.methods import (
     called_by_others,
     callers,
@@ -371,7 +373,10 @@ def _used_later(
                 else called_by_others(project, cls, name)
             ):
                 return f"{method.definition.name} is called by others"
-    return "the configuration of its framework speaks of it" if configured(construction, entry) else None
+    if configured(construction, entry):
+        return "the configuration of its framework speaks of it"
+    other = derived_elsewhere(project, cls) if built is None else None
+    return f"{Path(other.filename).name} derives from it by another path" if other is not None else None
 
 
 def _written_at_once(construction: Construction, by: str) -> Iterator[NotRestored]:
