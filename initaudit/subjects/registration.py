@@ -88,6 +88,18 @@ class UninitializedBase(Fact, frozen=True, kw_only=True):
     later: bool = False
 
 
+class MisspeltConstructor(Fact, frozen=True, kw_only=True):
+    """A method, ``name``, that is written as the constructor of a class ``model``, which has none; nothing calls it.
+
+    ``made`` are the attributes that it makes layers or parameters.
+    """
+
+    place: Place
+    name: str
+    model: str
+    made: tuple[str, ...] = ()
+
+
 class SharedMemory(Fact, frozen=True, kw_only=True):
     """A parameter ``target`` of a class ``model`` that is made of the parameter ``source`` of the same object.
 

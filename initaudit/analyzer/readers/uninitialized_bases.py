@@ -24,7 +24,7 @@ def uninitialized_bases(context: Context) -> Iterator[UninitializedBase]:
     if function is None or cls is None or function.name != "__init__" or not context.project.is_module_class(cls):
         return
     for node in _nodes(_before_base(context, cls, function)):
-        if _registers(context, node):
+        if registers(context, node):
             later = any(map(_runs_constructor, function.body))
             yield UninitializedBase(
                 place=context.snippet.place(node),
@@ -84,7 +84,7 @@ def _nodes(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
                 yield statement
 
 
-def _registers(context: Context, node: ast.AST) -> bool:
+def registers(context: Context, node: ast.AST) -> bool:
     """Whether a statement gives the object a layer, a parameter or a buffer."""
     match node:
         case ast.Assign(targets=[target], value=ast.Call() as made):
