@@ -128,7 +128,7 @@ def by_weight(layer: Layer) -> bool:
 
 
 def runs(profile: SignalProfile, direction: int) -> Iterator[list[Layer]]:
-    """Yield hidden layers that each change the scale steeply, by EXTREME in all; with ``direction`` -1, that lower it.
+    """Yield hidden layers that each change the scale steeply; with ``direction`` -1, that lower it, by EXTREME in all.
 
     The input of each has about the scale of what the one before gives, so that nothing between them restores it, and
     they are no branches beside a stream that keeps its scale. Gates and joins end a chain, but not such a run.
@@ -139,14 +139,15 @@ def runs(profile: SignalProfile, direction: int) -> Iterator[list[Layer]]:
     steep = (one for one in kept if direction * factor(one) >= STEEP)
     for layer in steep:
         if run and direction * _step(run[-1].rms, layer.given) < -STEEP:
-            yield from _extreme(run, direction)
+            yield from _changed(run, direction)
             run = []
         run.append(layer)
-    yield from _extreme(run, direction)
+    yield from _changed(run, direction)
 
 
-def _extreme(run: list[Layer], direction: int) -> Iterator[list[Layer]]:
-    if len(run) > 1 and direction * _step(run[0].given, run[-1].rms) > EXTREME:
+def _changed(run: list[Layer], direction: int) -> Iterator[list[Layer]]:
+    most = DECADES if direction > 0 else EXTREME  # layers that lower it may do so on purpose
+    if len(run) > 1 and direction * _step(run[0].given, run[-1].rms) > most:
         yield run
 
 

@@ -53,9 +53,10 @@ class ExplodingSignal(Rule[SignalProfile]):
     """
     ## What it does
     Reports layers through which activations grow by more than a factor of 100, along a chain without normalization or
-    from block to block (10,000 for fewer than four blocks; 100 where each of two layers does it alone). It also reports a forward that overflows, attention whose
-    logits start so large that one key takes most of the softmax, and layers that make the input of a tanh or a sigmoid so
-    large (6 or 12 in rms) that it is flat there. A bias counts before a tanh alone: it may close a gate on purpose.
+    from block to block (10,000 for fewer than four blocks; 100 where each of two layers does it alone, or layers in a row
+    amplify tenfold each). It also reports a forward that overflows, attention whose logits start so large that one key
+    takes most of the softmax, and layers that make the input of a tanh or a sigmoid so large (6 or 12 in rms) that it is
+    flat there. A bias counts before a tanh alone: it may close a gate on purpose.
 
     ## Why is this bad?
     Gradients grow with the activations: the first step at any usual learning rate moves the weights far away, and in

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from initaudit.finding import Advice, Category, Evidence, Finding, Severity
 from initaudit.rules.base import PROBE, Example, Rule
-from initaudit.rules.depth import middle, place_of
+from initaudit.rules.depth import STEEP, by_weight, factor, middle, place_of
 from initaudit.timeline import InitialLoss as Loss
 from initaudit.timeline import Layer, SignalProfile
 
@@ -43,8 +43,8 @@ class InitialLoss(Rule[SignalProfile]):
     value of `num_classes`, `vocab_size` or a similar name in the model, its configuration or the arguments of its
     constructor, or the number of rows of a table that an integer input indexes. If only a name suggests classes (that
     of a size, such as `n_outputs`, of the last layer, of the model, or of the argument `labels`), or if the model ends
-    in a linear layer, more than 10 nats are a warning, and less is not reported. The loss is averaged over all labels
-    with equal weight.
+    in a linear layer, more than 10 nats are a warning, and less is not reported unless the layer alone makes its output
+    ten times larger than its input. The loss is averaged over all labels with equal weight.
 
     ## References
     - Karpathy 2019, [A Recipe for Training Neural Networks](https://karpathy.github.io/2019/04/25/recipe/): "verify loss at init"
@@ -103,7 +103,8 @@ class InitialLoss(Rule[SignalProfile]):
         advice = Advice(model=head.model, parameter=head.parameter, initializer="normal_", std=0.01)
         excess, error = middle(loss.excess) or 0.0, middle(loss.error) or 0.0
         sure = excess - ERRORS * error
-        if not math.isfinite(sure) or sure <= (ABSURD if loss.guessed else HIGH):
+        plain = not loss.guessed or (by_weight(head) and factor(head) >= STEEP)
+        if not math.isfinite(sure) or sure <= (HIGH if plain else ABSURD):
             return
         if loss.guessed:  # it may be a regression, which should not start at that scale either
             what = f"if the output of `{head.parameter}` is logits over {loss.classes} classes, as {loss.known_by} suggests, "

@@ -52,3 +52,47 @@ def test_a_regression_that_starts_at_the_mean_is_not_too_sure(observe: Observe, 
 @pytest.mark.parametrize("last", LAST)
 def test_weights_that_are_too_large_for_either_are_told_beside_it(observe: Observe, last: Any) -> None:
     assert observe(lambda: Weather(last, std=50.0), (32, 8)).codes == ["INI705"]
+
+
+class Loud(nn.Module):
+    """A body whose output is small, and a last layer of which nothing is known."""
+
+    def __init__(self, body: nn.Module, std: float) -> None:
+        super().__init__()
+        self.body, self.last = body, nn.Linear(64, 6)
+        nn.init.normal_(self.last.weight, std=std)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.last(0.1 * self.body(x))
+
+
+BODIES: list[Callable[[], nn.Module]] = [
+    lambda: nn.Sequential(nn.Linear(16, 64), nn.LayerNorm(64)),
+    lambda: nn.Sequential(nn.Linear(16, 64), nn.LayerNorm(64), nn.Tanh()),
+    lambda: nn.Sequential(nn.Linear(16, 64, bias=False), nn.BatchNorm1d(64)),
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_a_last_layer_that_alone_makes_the_loss_large_is_told_of_any_output(observe: Observe, body: Any) -> None:
+    seen = observe(lambda: Loud(body(), 8.0), (64, 16))
+    (finding,) = seen.findings
+    assert (finding.code, finding.parameter) == ("INI705", "last.weight") and "if the output" in finding.message
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_an_output_that_is_as_large_by_what_it_is_given_may_be_anything(observe: Observe, body: Any) -> None:
+    def scaled() -> nn.Module:
+        return nn.Sequential(body(), Times(6.0), nn.Linear(64, 6))
+
+    assert observe(scaled, (64, 16)).codes == []
+
+
+class Times(nn.Module):
+    def __init__(self, by: float) -> None:
+        super().__init__()
+        self.by = by
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.by * x

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 from torch.nn import init
+from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 
 import initaudit
 from initaudit.finding import Finding
@@ -235,6 +236,29 @@ def test_outputs_of_any_structure_are_differentiated(observe: Observe, wrap: Cal
     assert profile.layers[-1].output
 
 
+class Recomputed(Stack):
+    """A stack of which a part is run again in the backward."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(3)
+        self.how, self.first = how, nn.Linear(WIDTH, WIDTH)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x)
+        if self.how == "in parts":
+            return self.head(checkpoint_sequential(self.layers, 2, x, use_reentrant=True))
+        for layer in self.layers:
+            x = checkpoint(layer, x, use_reentrant=self.how == "each").relu()
+        return self.head(x)
+
+
+@pytest.mark.parametrize("how", ["each", "in parts", "not reentrant"])
+def test_layers_that_are_run_again_in_the_backward_have_gradients(observe: Observe, how: str) -> None:
+    seen = observe(lambda: Recomputed(how), (64, WIDTH))
+    assert not seen.observation.undecided
+    assert all(layer.gradient and layer.gradient[0] > 0 for layer in seen.observation.signal.layers)
+
+
 def test_why_there_is_no_gradient_is_said(observe: Observe) -> None:
     class Detached(Stack):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -388,6 +412,41 @@ def test_a_stream_that_a_branch_is_added_to_is_dead_by_the_branch(observe: Obser
     (finding,) = found(observe, quiet)
     assert (finding.code, "`layers.1.weight`" in finding.message) == ("INI704", True)
     assert not found(observe, lambda: Block(3, draw=init.kaiming_normal_))
+
+
+class Levels(nn.Module):
+    """One head for several levels, whose outputs are joined along positions."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind, self.first = kind, nn.Conv2d(3, 16, 3, padding=1)
+        self.tower = nn.ModuleList(nn.Conv2d(16, 16, 3, padding=1) for _ in range(4))
+        self.head, self.other = nn.Conv2d(16, 6, 1), nn.Conv2d(16, 6, 1)
+        for layer in (*self.tower, self.head, self.other):
+            init.normal_(layer.weight, std=0.033)
+            init.zeros_(layer.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x, levels = self.first(x), []
+        for level, head in enumerate((self.head, self.head, self.head if self.kind != "two heads" else self.other)):
+            y = F.avg_pool2d(x, 2**level)
+            for layer in self.tower:
+                y = layer(y).relu()
+            y = head(y)
+            levels.append(y.permute(0, 2, 3, 1).reshape(len(y), -1, 2) if self.kind == "anchors" else y.flatten(2))
+        joined = torch.cat(levels, 1 if self.kind == "anchors" else 2)
+        return F.normalize(joined, dim=1) if self.kind == "normalized" else joined
+
+
+@pytest.mark.parametrize(
+    ("kind", "output"), [("channels", True), ("anchors", True), ("two heads", False), ("normalized", True)]
+)
+def test_a_head_on_several_levels_gives_the_output(observe: Observe, kind: str, output: bool) -> None:
+    seen = observe(lambda: Levels(kind), (32, 3, 16, 16))
+    layers = {layer.path: layer for layer in seen.observation.signal.layers}
+    assert layers["head.weight"].output == output
+    assert layers["head.weight"].normalized == (kind == "normalized")
+    assert not layers["tower.3.weight"].output
 
 
 def test_an_output_that_is_a_sum_may_be_logits(observe: Observe) -> None:
@@ -878,6 +937,25 @@ def test_biases_over_faint_inputs_amplify_nothing(observe: Observe) -> None:
             return hidden[:, :WIDTH] + 1000 * self.leave(1e-6 * hidden)
 
     assert "INI702" not in [code for code, _ in told(found(observe, lambda: Faint(0.1)))]
+
+
+def test_two_in_a_row_explode_that_each_amplify_tenfold(observe: Observe) -> None:
+    class Branch(Pair):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + self.leave(F.gelu(self.enter(F.layer_norm(x, (WIDTH,)))))
+
+    class Blocks(nn.Module):
+        def __init__(self, std: float) -> None:
+            super().__init__()
+            self.blocks, self.head = nn.Sequential(*(Branch(std) for _ in range(3))), nn.Linear(WIDTH, 10)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(F.layer_norm(self.blocks(x), (WIDTH,)))
+
+    for first in (Blocks, Branch, Pair):
+        end = nn.Identity if first is Blocks else functools.partial(nn.Linear, WIDTH, 10)
+        assert "INI702" in [code for code, _ in told(found(observe, lambda: nn.Sequential(first(2.5), end())))]  # noqa: B023
+    assert told(found(observe, lambda: Blocks(0.5))) == []
 
 
 def test_one_that_does_or_two_that_do_less_do_not(observe: Observe) -> None:

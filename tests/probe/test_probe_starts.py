@@ -205,6 +205,41 @@ def test_copies_in_a_row_are_found_though_no_class_made_them(
     assert observe(build).codes == ["INI503"]
 
 
+class Cloned(nn.Module):
+    """Layers that their class copies from one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        block = nn.Linear(4, 4)
+        self.layers = nn.ModuleList([copy.deepcopy(block) for _ in range(4)])
+
+
+def copied_again() -> nn.Module:
+    model = Cloned()
+    for index in range(1, 4):
+        model.layers[index] = copy.deepcopy(model.layers[0])
+    return model
+
+
+def copied_as_a_row() -> nn.Module:
+    model = Cloned()
+    model.layers = nn.ModuleList(copy.deepcopy(model.layers[2]) for _ in range(3))
+    return model
+
+
+def copied_whole() -> nn.Module:
+    return copy.deepcopy(Cloned())
+
+
+@pytest.mark.parametrize("build", [copied_again, copied_as_a_row, copied_whole])
+def test_copies_of_copies_are_told_where_they_were_made_last(
+    observe: Callable[..., Any], build: Callable[[], nn.Module]
+) -> None:
+    (finding,) = observe(build).findings
+    first = build.__code__.co_firstlineno
+    assert first < finding.place.row <= first + 4
+
+
 def test_a_copy_beside_its_original_is_no_row(observe: Callable[..., Any]) -> None:
     def pair() -> nn.Module:
         online = nn.Linear(4, 4)

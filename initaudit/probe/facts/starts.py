@@ -121,10 +121,10 @@ class _Reader:
                 yield sorted(separate.values(), key=same.index)
 
     def _copied(self, names: list[str]) -> Copied | None:
-        """Who copied weights, for layers that are to be trained side by side."""
+        """Who copied weights, the last one if several did, for layers that are to be trained side by side."""
         names = [name for name in names if not NOT_FOR_TRAINING.search(name)]
         records = [record for name in names if (record := self.timelines.record(name)) is not None]
-        caused = next((record.copying for record in records if record.copying is not None), None)
+        caused = next((record.copying for record in reversed(records) if record.copying is not None), None)
         loaded = caused is None
         if caused is None:
             caused = next((found for name in names if (found := self._loaded(name)) is not None), None)

@@ -266,7 +266,9 @@ class Follow(TorchDispatchMode):
             return self._end(incoming, Ending.OTHER)
         if name == "cat" and (len(incoming) > 1 or self._joins_input(operands)):
             parts = tuple(concatenated(args[0], args[1] if len(args) > 1 else 0, self._signal_of))
-            return Signal(parts=parts, last=self._end(incoming, Ending.JOIN, results[0]).last)
+            self._end(incoming, Ending.JOIN, results[0])
+            weights = {signal.last and signal.last.label for signal in incoming}
+            return Signal(parts=parts, last=incoming[0].last if len(weights) == 1 else None)  # a head on several levels
         if name in NORMALIZATIONS or (name in ("mul", "div") and self._by_scale(operands)):
             for use, _ in (part for signal in incoming for part in signal.parts):
                 use.decided_by = self._decisive(operands)

@@ -96,8 +96,37 @@ def forwarded(model: torch.nn.Module, given: Given) -> Any:
 def differentiated(
     outputs: list[torch.Tensor], inputs: list[torch.Tensor], cotangents: list[torch.Tensor]
 ) -> tuple[torch.Tensor | None, ...]:
-    """Return the gradient for each input, None where no output depends on it. Raises whatever a backward raises."""
-    return torch.autograd.grad(outputs, inputs, cotangents, allow_unused=True)
+    """Return the gradient for each input, None where no output depends on it. Raises whatever a backward raises.
+
+    A reentrant checkpoint refuses to be asked for some gradients alone.
+    """
+    if not _recomputes(outputs):
+        return torch.autograd.grad(outputs, inputs, cotangents, allow_unused=True)
+    for one in inputs:
+        one.retain_grad()
+    before = [one.grad for one in inputs]
+    for one in inputs:
+        one.grad = None
+    torch.autograd.backward(outputs, cotangents)
+    found = tuple(one.grad for one in inputs)
+    for one, gradient in zip(inputs, before, strict=True):
+        one.grad = gradient
+    return found
+
+
+def _recomputes(outputs: list[torch.Tensor]) -> bool:
+    """Whether a backward runs a part of the forward again, within a backward of its own."""
+    waiting = [one.grad_fn for one in outputs]
+    met = set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in met:
+            continue
+        if node.name().startswith("CheckpointFunction"):
+            return True
+        met.add(node)
+        waiting += [before for before, _ in node.next_functions]
+    return False
 
 
 def _losses(model: torch.nn.Module, follow: Follow) -> dict[str, Loss]:
