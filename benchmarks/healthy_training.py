@@ -23,7 +23,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-STEPS, BATCHES, SEEDS = 200, 4, (0,)
+STEPS, BATCHES, SEEDS = 200, 4, (0, 1, 2)
 RATES = (3e-3, 5e-4)
 COLUMNS = ("model", "defect", "task", "seed", "sound", "mutant", "rate_sound", "rate_mutant")
 
@@ -55,6 +55,8 @@ def loss_for(inputs: Any, output: torch.Tensor, classes: bool, seed: int) -> Los
     else:
         rows = data.double().flatten(1) if output.dim() == 2 else data.double()
         labels = (rows @ torch.randn(rows.shape[-1], size, generator=generator).double()).argmax(-1)
+        if output.dim() > 2 and data.dim() == 2:  # several outputs for each sample
+            labels = labels[:, None].expand(-1, output.numel() // len(output) // size)
     if classes:
         return lambda given: functional.cross_entropy(first_output(given).movedim(axis, 1), labels)
     values = torch.randn(size, size, generator=generator)[labels].movedim(-1, axis)
