@@ -13,24 +13,28 @@ from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter, in_order, initializes, own_attribute
 from initaudit.analyzer.syntax.meaning import Meaning, What
 from initaudit.analyzer.syntax.structure import all_below, constructed
-from initaudit.analyzer.syntax.walks import Walk, applied
+from initaudit.analyzer.syntax.walks import Walk, walked
 from initaudit.subjects.module_tests import ConstantTest
 
 HOLDERS = {"torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict"}
 
 
-@reads(ConstantTest, scope=Context, words="apply(", named="__init__")
+@reads(ConstantTest, scope=Context, words="apply( modules( init*( reset*(", nearby="isinstance(", named="__init__")
 def never_met(context: Context) -> Iterator[ConstantTest]:
-    """``self.apply(self.init)`` where the class has no layer of the only kinds that its own method initializes."""
-    if context.cls is None or not context.project.is_module_class(context.cls):
+    """An initializer of the class that its constructor runs, and that asks for other layers than the class has.
+
+    It is given to ``self.apply``, or is a loop over ``self.modules()``, there or in a method that is called there.
+    """
+    cls, function = context.cls, context.function
+    if cls is None or function is None or not context.project.is_module_class(cls):
         return
-    for call in context.calls():
-        of_self = isinstance(call.func, ast.Attribute) and ast.unparse(call.func) == "self.apply"
-        walk = applied(context, call) if of_self else None
-        definition = walk.context.definition if walk is not None else None
-        if walk is None or not walk.writes or definition is None or definition.owner is not context.cls.definition:
+    for walk in (each for statement in function.body for each in walked(context, statement)):
+        definition = walk.context.definition
+        if not walk.writes or definition is None or definition.owner is not cls.definition:
             continue
-        layers = all_below(context.project, context.cls)
+        if context.project.descendants(cls, cls.module):
+            continue  # it is theirs too
+        layers = all_below(context.project, cls)
         by_kind = all(write.kinds for write in walk.writes) and not any(map(_has_rest, in_order(walk.body, later=True)))
         if not layers or not by_kind or not _asks_for_known(walk):
             continue
@@ -44,7 +48,7 @@ def never_met(context: Context) -> Iterator[ConstantTest]:
                     place=walk.context.snippet.place(test),
                     source=walk.context.snippet.source(test),
                     outcome="never true",
-                    why=f"`{context.cls.definition.name}` is made of {', '.join(kinds)} alone",
+                    why=f"`{cls.definition.name}` is made of {', '.join(kinds)} alone",
                 )
 
 
