@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project.names import Defined
+from initaudit.analyzer.programs.graph import modules_naming
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import alternatives
 from initaudit.analyzer.syntax.callers import given_to
@@ -32,8 +33,6 @@ def never_met(context: Context) -> Iterator[ConstantTest]:
         definition = walk.context.definition
         if not walk.writes or definition is None or definition.owner is not cls.definition:
             continue
-        if context.project.descendants(cls, cls.module):
-            continue  # it is theirs too
         layers = all_below(context.project, cls)
         by_kind = all(write.kinds for write in walk.writes) and not any(map(_has_rest, in_order(walk.body, later=True)))
         if not layers or not by_kind or not _asks_for_known(walk):
@@ -43,13 +42,18 @@ def never_met(context: Context) -> Iterator[ConstantTest]:
         if not any(write.meant_for(walk.context, layer) for write in walk.writes for layer in layers):
             test = next((each.test for each in walk.body if isinstance(each, ast.If)), None)
             kinds = sorted({layer.kind.rpartition(".")[2] for layer in layers})
-            if test is not None:
+            if test is not None and not _has_descendants(context.project, cls):
                 yield ConstantTest(
                     place=walk.context.snippet.place(test),
                     source=walk.context.snippet.source(test),
                     outcome="never true",
                     why=f"`{cls.definition.name}` is made of {', '.join(kinds)} alone",
                 )
+
+
+def _has_descendants(project: Project, cls: Defined) -> bool:
+    """Whether other classes, in any file, inherit the initializer, and may have other layers."""
+    return any(project.descendants(cls, module) for module in modules_naming(project, cls))
 
 
 @reads(ConstantTest, scope=Context, words=("isinstance(", "_("), nearby="Sequential( ModuleList(")
