@@ -11,7 +11,7 @@ from initaudit.analyzer.programs.methods import forgotten_initializers
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import FunctionNode, defaults, dotted, has_decorator, parameters
-from initaudit.analyzer.syntax.context import Context, function_context, initializes, own_attribute
+from initaudit.analyzer.syntax.context import Context, initializes, named_function, own_attribute
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.subjects.lost_writes import BareReference
 from initaudit.timeline import Coverage
@@ -62,14 +62,7 @@ def _bare_reference(context: Context, expression: ast.expr) -> BareReference | N
 
 def _own_initializer(context: Context, expression: ast.expr) -> FunctionNode | None:
     """The function of the project, or method of the class, that an expression names, if that initializes something."""
-    own = own_attribute(expression)
-    found = context.resolve(expression) if own is None else None
-    if own is not None and context.cls is not None:
-        method = context.project.method(context.cls, own)
-        found = method if isinstance(method, Defined) else None
-    if not isinstance(found, Defined) or found.definition.is_class:
-        return None
-    read = function_context(context.project, found)
+    read = named_function(context, expression)
     if read is None or read.function is None or read.function.decorator_list:
         return None  # naming a property runs it
     return read.function if any(map(initializes, read.function.body)) else None
@@ -84,12 +77,10 @@ def _callable_alone(function: FunctionNode) -> bool:
 
 def _needs_no_argument(context: Context, method: ast.Attribute) -> bool:
     """Whether a method can be called with nothing; where it cannot be read, whether one of torch's can."""
-    own = own_attribute(method)
-    found = context.project.method(context.cls, own) if own is not None and context.cls is not None else None
-    function = found.module.function(found.definition) if isinstance(found, Defined) else None
-    if function is None:
+    found = named_function(context, method) if own_attribute(method) is not None else None
+    node = found.function if found is not None else None
+    if node is None:
         return method.attr in torch_api.RESET_BY_CONSTRUCTOR.values()
-    _, node = function
     optional = defaults(node.args)
     given = parameters(node) if has_decorator(node, "staticmethod") else parameters(node)[1:]
     return all(param.arg in optional for param in given)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import FunctionNode
-from initaudit.analyzer.syntax.context import Context, own_attribute
+from initaudit.analyzer.syntax.context import Context, named_function
 from initaudit.analyzer.syntax.functions import returns_nothing
 from initaudit.subjects.initializers import CalledInitializer
 
@@ -34,12 +33,5 @@ def called_function(context: Context, call: ast.Call) -> FunctionNode | None:
         for node in context.walk():
             if isinstance(node, ast.FunctionDef) and node is not context.function and node.name == call.func.id:
                 return node
-    own = own_attribute(call.func)
-    found = context.resolve(call.func) if own is None else None
-    if own is not None and context.cls is not None:
-        method = context.project.method(context.cls, own)
-        found = method if isinstance(method, Defined) else None
-    if not isinstance(found, Defined) or found.definition.is_class:
-        return None
-    read = found.module.function(found.definition)
-    return read[1] if read is not None else None
+    found = named_function(context, call.func)
+    return found.function if found is not None else None

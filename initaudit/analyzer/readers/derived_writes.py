@@ -17,7 +17,7 @@ from initaudit.analyzer.syntax.context import Context, in_order, method, own_att
 from initaudit.analyzer.syntax.meaning import Step
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.structure import DERIVES, Attribute, Layer, below, constructed, made
-from initaudit.analyzer.syntax.walks import Walk, applied, loops_over, tested, walked, written
+from initaudit.analyzer.syntax.walks import Walk, applied, model_walked, tested, walked, walks_over, written
 from initaudit.finding import Observer
 from initaudit.subjects.lost_writes import DerivedWrite
 
@@ -88,14 +88,9 @@ def _of_models(context: Context) -> Iterator[DerivedWrite]:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             models.setdefault(node.targets[0].id, []).append(node.value)
     for statement in in_order((context.function or context.snippet).body):
-        model, walks = "", list[Walk]()
-        match statement:
-            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="apply", value=ast.Name(id=model))) as call):
-                walk = applied(context, call)
-                walks = [walk] if walk is not None else []
-            case ast.For(iter=ast.Call(func=ast.Attribute(value=ast.Name(id=model)))):
-                walks = loops_over(context, statement, model)
-        if not walks or len(models.get(model, ())) != 1:
+        model = model_walked(statement)
+        walks = walks_over(context, statement, model) if len(models.get(model, ())) == 1 else []
+        if not walks:
             continue
         layers = list(below(context.project, list(made(context, models[model][0]).layers), set()))
         for walk in walks:
@@ -130,12 +125,10 @@ def _written_here(context: Context, call: ast.Call) -> list[str]:
     if not isinstance(target, ast.Attribute) or target.attr != "weight":
         return []
     layers = [target.value]
-    around: ast.AST = call
-    while isinstance(target.value, ast.Name) and around in context.snippet.parents:
-        around = context.snippet.parents[around]
+    for around in context.snippet.around(call):
         match around:
             case ast.For(target=ast.Name(id=variable), iter=ast.Tuple(elts=items) | ast.List(elts=items)):
-                layers = items if variable == target.value.id else layers
+                layers = items if variable == dotted(target.value) else layers
             case _:
                 pass
     return [name for layer in layers if (name := own_attribute(layer)) is not None]

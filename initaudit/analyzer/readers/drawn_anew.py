@@ -14,7 +14,7 @@ from initaudit.analyzer.syntax.context import Context, all_blocks, function_cont
 from initaudit.analyzer.syntax.draws import DRAWS
 from initaudit.analyzer.syntax.loads import SIZES, is_pretrained, trained_parts, trunk
 from initaudit.analyzer.syntax.structure import Layer
-from initaudit.analyzer.syntax.walks import Walk, applied, loops_over
+from initaudit.analyzer.syntax.walks import Walk, model_walked, walks_over
 from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
 
@@ -34,7 +34,7 @@ def loaded_and_overwritten(context: Context) -> Iterator[Overwritten]:
     for block in all_blocks(context):
         loaded = dict[str, tuple[ast.Call, Context, str | None]]()  # and the kind of layer that has to be drawn
         found = dict[str, Overwritten]()
-        walked_over = {name for statement, _ in block if (name := _walked_over(statement))}
+        walked_over = {name for statement, _ in block if (name := model_walked(statement))}
         for statement, here in block:
             match statement:
                 case ast.Expr() | ast.If(body=[*_, ast.Expr()], orelse=[]) if (
@@ -126,26 +126,9 @@ def _listed(project: Project, table: Global) -> Iterator[Defined]:
                 pass
 
 
-def _walked_over(statement: ast.stmt) -> str:
-    """What a statement may go over: ``net.apply(...)``, or a loop over ``net.modules()``."""
-    match statement:
-        case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr="apply"))):
-            return dotted(owner)
-        case ast.For(iter=ast.Call(func=ast.Attribute(value=owner))):
-            return dotted(owner)
-    return ""
-
-
 def _draws_again(context: Context, statement: ast.stmt, model: str, kind: str | None) -> bool:
     """Whether a statement draws the weights of all layers of a model, those of a ``kind`` among them."""
-    match statement:
-        case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr="apply")) as call) if dotted(owner) == model:
-            walk = applied(context, call)
-            walks = [walk] if walk is not None else []
-        case ast.For(iter=ast.Call(func=ast.Attribute(value=owner))) if dotted(owner) == model:
-            walks = loops_over(context, statement, model)
-        case _:
-            return False
+    walks = walks_over(context, statement, model)
     return any(_draws_weights(context, walk, kind) and not spares(context, walk) for walk in walks)
 
 

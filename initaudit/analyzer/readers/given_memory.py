@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
@@ -139,9 +140,9 @@ def _used(context: Context, step: Step, name: str) -> ast.expr | None:
                 case ast.Call(func=function) as call if function is node:
                     used = used or call
                 case ast.Attribute(attr=attr) as read if isinstance(node.ctx, ast.Load) and attr in READS:
-                    if _is_written(parents, read):
+                    if _is_written(context, read):
                         return None
-                    if (optimizer := _optimizer(context, parents, read)) is not None:
+                    if (optimizer := _optimizer(context, read)) is not None:
                         used = used or optimizer
                 case ast.Call(func=ast.Name(id=function)) if function in COUNTS:
                     pass
@@ -150,23 +151,19 @@ def _used(context: Context, step: Step, name: str) -> ast.expr | None:
     return used
 
 
-def _is_written(parents: dict[ast.AST, ast.AST], read: ast.AST) -> bool:
+def _is_written(context: Context, read: ast.AST) -> bool:
     """Whether the parameters are gone through one by one, or given to something that may write them."""
-    node = parents.get(read)
-    while node is not None and not isinstance(node, ast.stmt):
-        if isinstance(node, ast.Call):
-            last = last_name(node.func)
-            if last.endswith("_") and last != "clip_grad_norm_":
-                return True
-        node = parents.get(node)
-    return isinstance(node, ast.For)
+    for node in context.snippet.around(read):
+        if isinstance(node, ast.stmt):
+            return isinstance(node, ast.For)
+        last = last_name(node.func) if isinstance(node, ast.Call) else ""
+        if last.endswith("_") and last != "clip_grad_norm_":
+            return True
+    return False
 
 
-def _optimizer(context: Context, parents: dict[ast.AST, ast.AST], read: ast.AST) -> ast.Call | None:
+def _optimizer(context: Context, read: ast.AST) -> ast.Call | None:
     """The call of an optimizer that something is given to."""
-    node = parents.get(read)
-    while node is not None and not isinstance(node, ast.stmt):
-        if isinstance(node, ast.Call) and (context.canonical(node.func) or "").startswith(torch_api.OPTIMIZERS):
-            return node
-        node = parents.get(node)
-    return None
+    inside = itertools.takewhile(lambda each: not isinstance(each, ast.stmt), context.snippet.around(read))
+    calls = (each for each in inside if isinstance(each, ast.Call))
+    return next((call for call in calls if (context.canonical(call.func) or "").startswith(torch_api.OPTIMIZERS)), None)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import External
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.initializer_arguments import ALLOCATIONS
 from initaudit.analyzer.source.snippets import FunctionNode, dotted, last_name, nodes
 from initaudit.analyzer.syntax.context import Context, own_attribute, own_constructor
 from initaudit.naming import blocks
@@ -21,7 +22,6 @@ LONGEST = 400
 """Characters of an expression that is put in the place of a name."""
 
 
-ALLOCATIONS = {f"torch.{name}" for name in ("empty", "zeros", "ones", "rand", "randn", "Tensor", "FloatTensor")}
 SCALED = {"torch.randn": "normal_", "torch.randn_like": "normal_"}
 """What draws a new tensor, and the initializer that draws the same in place, around zero."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
@@ -64,13 +65,8 @@ def _is_made(context: Context, call: ast.Call) -> bool | None:
 
 def _is_inside_function(context: Context, node: ast.AST) -> bool:
     """Whether code stands in a function, a lambda or a class that the forward defines."""
-    parents = context.snippet.parents
-    parent = parents.get(node)
-    while parent is not None and parent is not context.function:
-        if isinstance(parent, FunctionNode | ast.Lambda | ast.ClassDef):
-            return True
-        parent = parents.get(parent)
-    return False
+    inside = itertools.takewhile(lambda each: each is not context.function, context.snippet.around(node))
+    return any(isinstance(each, FunctionNode | ast.Lambda | ast.ClassDef) for each in inside)
 
 
 def _is_only_used(context: Context, call: ast.Call) -> bool:
@@ -124,9 +120,7 @@ def _may_train(context: Context, node: ast.AST) -> bool:
 
 def _is_without_gradient(context: Context, node: ast.AST) -> bool:
     """Whether code stands under ``no_grad`` or ``inference_mode``."""
-    parents = context.snippet.parents
-    around: ast.AST | None = node
-    while around is not None:
+    for around in (node, *context.snippet.around(node)):
         given = []
         if isinstance(around, ast.With | ast.AsyncWith):
             given = [each.context_expr for each in around.items]
@@ -135,7 +129,6 @@ def _is_without_gradient(context: Context, node: ast.AST) -> bool:
         called = [each.func if isinstance(each, ast.Call) else each for each in given]
         if any(context.canonical(each) in ("torch.no_grad", "torch.inference_mode") for each in called):
             return True
-        around = parents.get(around)
     return False
 
 

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.moved_parameters import is_trainable
 from initaudit.analyzer.source.snippets import dotted, nodes, spelled
@@ -16,8 +15,7 @@ from initaudit.analyzer.syntax.context import (
     Context,
     Placed,
     all_blocks,
-    function_context,
-    method,
+    named_function,
     own_attribute,
 )
 from initaudit.analyzer.syntax.stateful import is_stateful
@@ -130,15 +128,10 @@ def _gives(context: Context, body: Sequence[ast.AST], names: set[str]) -> bool:
 def _called(context: Context, body: Sequence[ast.AST], optimizer: str) -> Iterator[Context]:
     """The own methods that code calls, and the functions of the project that it gives the optimizer."""
     for call in (node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Call)):
-        found = context.resolve(call.func)
-        called = None
-        if (name := own_attribute(call.func)) is not None:
-            called = method(context, name)
-        elif isinstance(found, Defined) and not found.definition.is_class:
-            given = [*call.args, *(word.value for word in call.keywords)]
-            called = function_context(context.project, found) if optimizer in map(dotted, given) else None
-        if called is not None:
-            yield called
+        given = [*call.args, *(word.value for word in call.keywords)]
+        if own_attribute(call.func) is not None or optimizer in map(dotted, given):
+            called = named_function(context, call.func)
+            yield from [called] if called is not None else []
 
 
 def _groups_named(statement: ast.AST) -> Iterator[str]:

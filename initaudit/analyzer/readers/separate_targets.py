@@ -10,7 +10,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import FunctionNode, last_name, nodes, parameters
-from initaudit.analyzer.syntax.context import Class, Context, function_context, method, own_attribute
+from initaudit.analyzer.syntax.context import Class, Context, function_context, named_function
 from initaudit.analyzer.syntax.elsewhere import spoken_of_elsewhere
 from initaudit.analyzer.syntax.loads import copied_state, model_of_parameters
 from initaudit.finding import Place
@@ -175,7 +175,7 @@ def _copies(context: Context) -> Iterator[Copied]:
     for target, source, averages, node in _direct(function.body if function is not None else context.snippet.body):
         yield Copied(target, source, averages, node, context)
     for call in context.calls():
-        called = _called(context, call)
+        called = named_function(context, call.func)
         if called is None or called.function is None:
             continue
         names = [each.arg for each in parameters(called.function)]
@@ -188,17 +188,6 @@ def _copies(context: Context) -> Iterator[Copied]:
                 yield Copied(one, other, averages and not whole, call, context)
             elif whole and target.startswith("self."):
                 yield Copied(target, source, False, call, context)
-
-
-def _called(context: Context, call: ast.Call) -> Context | None:
-    """A function of the project that is called: a method of the same class, or a function by its name."""
-    own = own_attribute(call.func)
-    if own is not None:
-        return method(context, own)
-    found = context.resolve(call.func)
-    if not isinstance(found, Defined) or found.definition.is_class:
-        return None
-    return function_context(context.project, found)
 
 
 def _direct(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str, bool, ast.AST]]:

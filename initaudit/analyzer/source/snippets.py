@@ -69,6 +69,12 @@ class Snippet:
         """The node around each node."""
         return {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
 
+    def around(self, node: ast.AST) -> Iterator[ast.AST]:
+        """Yield the nodes around one, the innermost first."""
+        while node in self.parents:
+            node = self.parents[node]
+            yield node
+
     def place(self, node: ast.AST) -> Place:
         """Where a node of this slice stands in the file."""
         row, column, end_row, end_column = self._span(node)

@@ -169,6 +169,14 @@ def method(context: Context, name: str) -> Context | None:
     return function_context(context.project, found) if isinstance(found, Defined) else None
 
 
+def named_function(context: Context, node: ast.expr) -> Context | None:
+    """The function of the project, or the method of the class, that an expression names."""
+    if (own := own_attribute(node)) is not None:
+        return method(context, own)
+    found = context.resolve(node)
+    return function_context(context.project, found) if isinstance(found, Defined) else None
+
+
 def own_attribute(node: ast.AST) -> str | None:
     """The name of an attribute of ``self``."""
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 
 from initaudit.adapters import ADAPTER, FIRST, LAST, factor
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.usage import OBJECT, SUPER
-from initaudit.analyzer.project.names import Defined, External, Project
-from initaudit.analyzer.source.snippets import Snippet, dotted, last_name, root
-from initaudit.analyzer.syntax.context import File
+from initaudit.analyzer.project.names import Defined, Project
+from initaudit.analyzer.source.snippets import Snippet, last_name, root
+from initaudit.analyzer.syntax.context import Context, File, function_context
 from initaudit.analyzer.syntax.draws import DRAWS, nodes
 
 WORDS = "lora LoRA Lora hada lokr"
@@ -116,17 +115,17 @@ def _called(project: Project, cls: Defined) -> Iterator[Defined]:
 
 def _starts(project: Project, cls: Defined, method: Defined) -> Iterator[Start]:
     """Everything a method writes to factors."""
-    if method.definition.is_class:
+    context = function_context(project, method)
+    if context is None or context.function is None:
         return
-    found = method.module.function(method.definition)
-    listed = _listed(found[1].body) if found is not None else {}
-    for node in nodes(found[1].body) if found is not None else ():
-        for written, holds, by in _written(project, method.module, node):
+    listed = _listed(context.function.body)
+    for node in nodes(context.function.body):
+        for written, holds, by in _written(context, node):
             variable = root(written)
             for target in listed.get(variable.id, (written,)) if variable is not None else (written,):
                 factor = _factor(target, cls.definition.name)
-                if factor is not None and found is not None and isinstance(node, ast.expr | ast.stmt):
-                    yield Start(*factor, holds, by, node, found[0])
+                if factor is not None and isinstance(node, ast.expr | ast.stmt):
+                    yield Start(*factor, holds, by, node, context.snippet)
 
 
 def _listed(body: Sequence[ast.stmt]) -> dict[str, list[ast.expr]]:
@@ -152,7 +151,7 @@ def _factor(target: ast.expr, called: str) -> tuple[str, str, str] | None:
     return (*known, name) if known is not None else None
 
 
-def _written(project: Project, module: Module, node: ast.AST) -> Iterator[tuple[ast.expr, Holds, By]]:
+def _written(context: Context, node: ast.AST) -> Iterator[tuple[ast.expr, Holds, By]]:
     """What a node writes or makes, and what it leaves there. A tensor of a local name is no factor yet."""
     match node:
         case ast.Call(func=ast.Attribute(attr=name, value=owner), args=args) if name.endswith("_"):
@@ -165,7 +164,7 @@ def _written(project: Project, module: Module, node: ast.AST) -> Iterator[tuple[
         case ast.Assign(targets=[ast.Attribute(attr="data" | "weight", value=target)]):
             yield target, Holds.UNKNOWN, By.INITIALIZER
         case ast.Assign(targets=[ast.Attribute() | ast.Subscript() as target], value=value):
-            made = _made(project, module, value)
+            made = _made(context, value)
             if made is not None:
                 yield target, *made
 
@@ -178,28 +177,26 @@ def _left(name: str, args: Sequence[ast.expr]) -> Holds:
     return Holds.ZERO if constant or name in ("zeros_", "zero_") else Holds.UNKNOWN
 
 
-def _made(project: Project, module: Module, value: ast.expr) -> tuple[Holds, By] | None:
+def _made(context: Context, value: ast.expr) -> tuple[Holds, By] | None:
     """What a new parameter or layer holds; None for memory that somebody else writes, and for no such thing."""
     while isinstance(value, ast.BinOp):
         value = value.left
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "new_zeros":
-        return Holds.ZERO, By.FACTORY
-    found = project.resolve(module, dotted(value.func)) if isinstance(value, ast.Call) and dotted(value.func) else None
-    if not isinstance(found, External) or not isinstance(value, ast.Call):
+    if not isinstance(value, ast.Call):
         return None
-    if found.name == "torch.nn.Parameter" and value.args:
-        inner = _made(project, module, value.args[0])
-        raw = isinstance(value.args[0], ast.Call) and _is_raw(project, module, value.args[0])
-        return inner or (None if raw else (Holds.UNKNOWN, By.FACTORY))
-    if found.name in RANDOM_FACTORIES:
+    name = context.canonical(value.func) or ""
+    if name == "torch.nn.Parameter" and value.args:
+        return _made(context, value.args[0]) or (
+            None if _is_raw(context, value.args[0]) else (Holds.UNKNOWN, By.FACTORY)
+        )
+    if name in RANDOM_FACTORIES:
         return Holds.RANDOM, By.FACTORY
-    if found.name in ZERO_FACTORIES:
+    if name in ZERO_FACTORIES or (isinstance(value.func, ast.Attribute) and value.func.attr == "new_zeros"):
         return Holds.ZERO, By.FACTORY
-    is_layer = found.name.removeprefix("torch.nn.") in torch_api.LINEAR_LIKE
-    return (Holds.RANDOM, By.LAYER) if is_layer else None
+    return (Holds.RANDOM, By.LAYER) if name.removeprefix("torch.nn.") in torch_api.LINEAR_LIKE else None
 
 
-def _is_raw(project: Project, module: Module, call: ast.Call) -> bool:
-    found = project.resolve(module, dotted(call.func)) if dotted(call.func) else None
-    new = isinstance(call.func, ast.Attribute) and call.func.attr in torch_api.RAW_METHODS | {"new"}
-    return new or (isinstance(found, External) and found.name in RAW_FACTORIES)
+def _is_raw(context: Context, node: ast.expr) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    new = isinstance(node.func, ast.Attribute) and node.func.attr in torch_api.RAW_METHODS | {"new"}
+    return new or context.canonical(node.func) in RAW_FACTORIES

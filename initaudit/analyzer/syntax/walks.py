@@ -11,9 +11,14 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.matches import groups
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.frameworks import APPLYING_METHODS
-from initaudit.analyzer.project.names import Defined, External
+from initaudit.analyzer.project.names import External
 from initaudit.analyzer.source.snippets import alternatives, dotted, handed_on, last_name
-from initaudit.analyzer.syntax.context import Context, first_parameter, function_context, method, own_attribute
+from initaudit.analyzer.syntax.context import (
+    Context,
+    first_parameter,
+    method,
+    named_function,
+)
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import CONTAINERS, Layer
 
@@ -73,16 +78,11 @@ def applied(context: Context, call: ast.Call) -> Walk | None:
     given = handed_on(call.args[0]) if call.args else None
     if given is None:
         return None
-    name = own_attribute(given)
-    if name is not None:
-        return of_function(method(context, name))
     for node in context.walk():
         if isinstance(node, ast.FunctionDef) and node is not context.function and node.name == dotted(given):
             element = node.args.args[0].arg if node.args.args else ""
             return Walk(context, element, node.body, writes(context, node.body, element))
-    found = context.resolve(given)
-    is_function = isinstance(found, Defined) and not found.definition.is_class
-    return of_function(function_context(context.project, found) if is_function and isinstance(found, Defined) else None)
+    return of_function(named_function(context, given))
 
 
 def applied_names(context: Context) -> frozenset[str]:
@@ -143,8 +143,25 @@ def _walks(caller: Context, context: Context) -> Iterator[Walk]:
     yield from _loops(context, context.function.body)
 
 
-def loops_over(context: Context, statement: ast.stmt, model: str) -> list[Walk]:
-    """What loops in a statement do with each module of a model."""
+def model_walked(statement: ast.stmt) -> str:
+    """The model that a statement may go over: ``net.apply(...)``, or a loop over ``net.modules()``."""
+    match statement:
+        case (
+            ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr="apply")))
+            | ast.For(iter=ast.Call(func=ast.Attribute(value=owner)))
+        ):
+            return dotted(owner)
+    return ""
+
+
+def walks_over(context: Context, statement: ast.stmt, model: str) -> list[Walk]:
+    """What a statement does with each module of a model that it goes over."""
+    if not model or model_walked(statement) != model:
+        return []
+    match statement:
+        case ast.Expr(value=ast.Call() as call):
+            walk = applied(context, call)
+            return [walk] if walk is not None else []
     return list(_loops(context, [statement], model))
 
 
