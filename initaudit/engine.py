@@ -267,7 +267,7 @@ def _judged(observation: Observation, rules: Iterable[AnyRule], *, preview: bool
         for rule in listening.get(type(subject), ()):
             for finding in rule.check(subject):
                 if isinstance(subject, ParameterTimeline) and subject.path:
-                    yield Seen(finding, (subject.path,), subject.instances)
+                    yield Seen(finding, (subject.path,))
                 else:
                     yield Seen(finding)
 

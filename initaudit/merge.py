@@ -18,11 +18,10 @@ SHOWN_PATHS, SHOWN_ROWS, SHOWN_NAMES = 3, 20, 4
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """A finding, and the paths and the number of its subjects in a built model."""
+    """A finding, and the paths of its subjects in a built model."""
 
     finding: Finding
     paths: tuple[str, ...] = ()
-    instances: int = 1
 
     @property
     def observer(self) -> Observer | None:
@@ -113,7 +112,7 @@ def _evidence(group: Sequence[Seen]) -> Iterator[Evidence]:
     """Return the evidence of one observer; the first instance stands for all, and the others are counted."""
     first, *others = group[0].finding.evidence
     paths = list(dict.fromkeys(path for one in group for path in one.paths))
-    count = max(sum(one.instances for one in group if one.paths), len(paths))
+    count = sum(len(one.paths) for one in group)
     detail = first.detail
     if count > 1:
         shown = ", ".join(paths[:SHOWN_PATHS]) + (", ..." if count > SHOWN_PATHS else "")

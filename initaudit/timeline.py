@@ -103,14 +103,12 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
 
     ``by`` is canonical ("init.xavier_normal_", "Tensor.normal_", "Tensor.copy_"). ``place`` is the innermost line of
     user code, ``cause`` the next one outward in the project (the ``self.apply(...)``), where there is one. ``whole``
-    is False for a slice. ``condition`` is the source of the condition it depends on. ``distribution`` is what it
-    draws from, when the arguments are known.
+    is False for a slice. ``distribution`` is what it draws from, when the arguments are known.
     """
 
     place: Place | None
     by: str
     whole: bool = True
-    condition: str | None = None
     cause: Place | None = None
     distribution: Distribution | None = None
 
@@ -144,11 +142,10 @@ class ParameterTimeline(msgspec.Struct, frozen=True, kw_only=True):
     """One parameter or buffer of one class (analyzer) or of one built model (probe).
 
     ``model`` is the qualified name of the class that declares it, ``name`` its name there, ``path`` the full path in
-    the built model ("encoder.0.weight"; the probe only). ``instances`` counts tensors of the built model with this
-    declaration and allocation. ``gap`` says in words which path or elements are not written, or for
-    which options what is never written exists. ``forgotten`` names an initializer that would have written it but is
-    never called ("reset_parameters"). ``built`` is the line of a program
-    that builds the class and leaves it raw, ``only`` what alone builds or writes it. ``influenced`` is True for a
+    the built model ("encoder.0.weight"; the probe only). ``gap`` says in words which path or elements are not written,
+    or for which options what is never written exists. ``forgotten`` names an initializer that would have written it but
+    is never called ("reset_parameters"). ``built`` is the line of a program that builds the class and leaves it raw,
+    ``only`` what alone builds or writes it. ``influenced`` is True for a
     tensor that was written, but with values computed from unwritten memory. ``read_first`` tells of a buffer
     whether a forward read it before writing it (None: no forward decided). ``scheme`` is the recognised
     initialization. ``usage`` is how a forward uses what construction left unwritten.
@@ -162,10 +159,8 @@ class ParameterTimeline(msgspec.Struct, frozen=True, kw_only=True):
     allocation: Allocation | None
     writes: tuple[Write, ...] = ()
     path: str | None = None
-    instances: int = 1
     gap: str | None = None
     forgotten: str | None = None
-    forgotten_place: Place | None = None
     built: Place | None = None
     only: Only | None = None
     influenced: bool = False

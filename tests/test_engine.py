@@ -111,11 +111,6 @@ def test_layers_built_from_one_line_are_one_finding_that_counts_them() -> None:
     assert finding.evidence[0].detail.endswith("in 96 places: layers.0.weight, layers.1.weight, layers.2.weight, ...")
 
 
-def test_instances_that_the_probe_counted_are_counted() -> None:
-    (finding,) = look(probed=[built(7, "layers.0.weight", instances=4)]).findings
-    assert finding.evidence[0].detail.endswith("in 4 places: layers.0.weight, ...")
-
-
 def test_what_differs_in_row_or_class_stays_apart() -> None:
     seen = [raw(7), raw(8), raw(7, model="net.Other")]
     assert len(look(*seen).findings) == 3

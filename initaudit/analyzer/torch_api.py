@@ -17,11 +17,6 @@ def canonical(name: str) -> str:
     return _SUBMODULE.sub(lambda match: "torch.nn." if match[0].startswith("torch.nn") else "torch.", name)
 
 
-def display(name: str) -> str:
-    """The name as people write it: ``nn.Linear``, ``nn.init.zeros_``, ``torch.empty``."""
-    return name.removeprefix("torch.") if name.startswith("torch.nn.") else name
-
-
 INIT = "torch.nn.init."
 OLD_INITIALIZERS = (
     "uniform", "normal", "constant", "eye", "dirac", "xavier_uniform", "xavier_normal", "kaiming_uniform",

@@ -28,10 +28,9 @@ class ModelLoop(Fact, frozen=True, kw_only=True):
 
     ``place`` is the loop's header. ``model`` is the source of the iterated object ("net"). ``effect`` is False when
     nothing in the body can change anything. ``ends`` is the ``return`` or ``break`` that ends the first round of a loop
-    that initializes. ``tests_name`` says that the body branches on the name. ``indexed`` is
-    where the body first subscripts the tensor as if it were a module (``p[0]``) without using the result. ``missed``
-    are the classes of layers that a loop over children initializes and that are all further down, in the attributes
-    ``missed_in``.
+    that initializes. ``indexed`` is where the body first subscripts the tensor as if it were a module (``p[0]``)
+    without using the result. ``missed`` are the classes of layers that a loop over children initializes and that are
+    all further down, in the attributes ``missed_in``.
     """
 
     observer: Observer
@@ -40,7 +39,6 @@ class ModelLoop(Fact, frozen=True, kw_only=True):
     iterates: Iterates
     effect: bool
     ends: Place | None = None
-    tests_name: bool = False
     indexed: Place | None = None
     indexed_name: str | None = None
     missed: tuple[str, ...] = ()

@@ -58,11 +58,6 @@ class Module:
         return self.text.split("\n")
 
     @functools.cached_property
-    def words(self) -> Matches:
-        """Return the words in the text."""
-        return Matches(self.text)
-
-    @functools.cached_property
     def comment_rows(self) -> list[str]:
         """Return the rows that are comments."""
         return [line for line in self.lines if line.lstrip().startswith("#")]
@@ -183,7 +178,7 @@ class Module:
     def rest(self) -> None:
         """Keep only the bytes of the file; the next request decodes the text again."""
         self.forget_trees()
-        for name in ("text", "lines", "words", "_begins", "_scopes"):
+        for name in ("text", "lines", "_begins", "_scopes"):
             self.__dict__.pop(name, None)
 
     def function(self, definition: Definition) -> tuple[Snippet, FunctionNode] | None:

@@ -447,7 +447,6 @@ def _write(event: WriteEvent) -> Write:
         place=event.origin.snippet.place(event.origin.node),
         by=event.by,
         whole=event.part is None,
-        condition=None if event.condition == TRUE else describe(event.condition),
         cause=event.cause.snippet.place(event.cause.node) if event.cause is not None else None,
         distribution=event.distribution,
     )

@@ -42,10 +42,6 @@ class Class:
     def defined(self) -> Defined:
         return Defined(self.module, self.definition)
 
-    @property
-    def text(self) -> str:
-        return self.module.slice(self.definition)
-
 
 @dataclass(frozen=True, slots=True)
 class Context:
