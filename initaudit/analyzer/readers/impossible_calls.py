@@ -55,17 +55,19 @@ RAISES = {"raises", "assertRaises", "assertRaisesRegex"}
 )
 def impossible_calls(context: Context) -> Iterator[ImpossibleCall]:
     """Names that ``torch.nn.init`` does not have, and arguments that its functions refuse."""
-    if any(last_name(call.func) in RAISES for call in context.calls()):
-        return  # a test of what torch refuses
+    if expects_errors(context):
+        return
     own = bound_in(context.function) if context.function is not None else set()
     refused = {id(call): found for call in context.calls() if (found := _refused(context, call, own)) is not None}
-    for step in Meanings(context).steps() if refused else ():
-        if step.guarded or any(_asks_for_attribute(test) for test, _ in step.conditions):
-            continue
-        for call in step.calls():
-            if id(call) in refused:
-                called, why, close = refused[id(call)]
-                yield ImpossibleCall(place=context.snippet.place(call), called=called, why=why, close=close)
+    for step, call in Meanings(context).unguarded() if refused else ():
+        if id(call) in refused and not any(_asks_for_attribute(test) for test, _ in step.conditions):
+            called, why, close = refused[id(call)]
+            yield ImpossibleCall(place=context.snippet.place(call), called=called, why=why, close=close)
+
+
+def expects_errors(context: Context) -> bool:
+    """Whether code is a test of what torch refuses."""
+    return any(last_name(call.func) in RAISES for call in context.calls())
 
 
 def _refused(context: Context, call: ast.Call, own: set[str]) -> tuple[str, str, tuple[str, ...]] | None:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.impossible_calls import RAISES
+from initaudit.analyzer.readers.impossible_calls import expects_errors
 from initaudit.analyzer.source.snippets import argument, last_name
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.integers import holds_integers
@@ -23,12 +23,9 @@ def impossible_parameters(context: Context) -> Iterator[ImpossibleCall]:
     A tensor of real or complex numbers is wanted, and then ``requires_grad``.
     """
     refused = {id(call): why for call in context.calls() if (why := _refused(context, call))}
-    if not refused or any(last_name(call.func) in RAISES for call in context.calls()):
-        return
-    for step in Meanings(context).steps():
-        for call in step.calls() if not step.guarded else ():
-            if id(call) in refused:
-                yield ImpossibleCall(place=context.snippet.place(call), called="Parameter", why=refused[id(call)])
+    for _, call in Meanings(context).unguarded() if refused and not expects_errors(context) else ():
+        if id(call) in refused:
+            yield ImpossibleCall(place=context.snippet.place(call), called="Parameter", why=refused[id(call)])
 
 
 def _refused(context: Context, call: ast.Call) -> str:

@@ -42,29 +42,26 @@ VECTORS = {**{(kind, "bias"): "a bias" for kind in LAYERS | NORMS}, **{(kind, "w
 def initializer_arguments(context: Context) -> Iterator[ModuleGiven | VectorGiven]:
     """Modules and vectors that are given to functions of ``nn.init`` which raise for them."""
     meanings = Meanings(context)
-    for step in meanings.steps():
-        if step.guarded:
+    for step, call in meanings.unguarded():
+        name = context.canonical(call.func) or ""
+        if not name.startswith(torch_api.INIT) or not call.args:
             continue
-        for call in step.calls():
-            name = context.canonical(call.func) or ""
-            if not name.startswith(torch_api.INIT) or not call.args:
-                continue
-            initializer, target = name.removeprefix(torch_api.INIT), call.args[0]
-            meaning = meanings.meaning(target, step.names)
-            if meaning is None:
-                continue
-            if meaning.what is What.MODULE and initializer != "calculate_gain" and not initializer.startswith("_"):
-                yield ModuleGiven(
-                    place=context.snippet.place(call), initializer=initializer, target=context.snippet.source(target)
-                )
-            elif initializer in OF_MATRICES and (why := _vector(context, meaning, step)) is not None:
-                yield VectorGiven(
-                    place=context.snippet.place(call),
-                    initializer=initializer,
-                    target=context.snippet.source(target),
-                    why=why,
-                    absent=_is_absent(context, meaning, step),
-                )
+        initializer, target = name.removeprefix(torch_api.INIT), call.args[0]
+        meaning = meanings.meaning(target, step.names)
+        if meaning is None:
+            continue
+        if meaning.what is What.MODULE and initializer != "calculate_gain" and not initializer.startswith("_"):
+            yield ModuleGiven(
+                place=context.snippet.place(call), initializer=initializer, target=context.snippet.source(target)
+            )
+        elif initializer in OF_MATRICES and (why := _vector(context, meaning, step)) is not None:
+            yield VectorGiven(
+                place=context.snippet.place(call),
+                initializer=initializer,
+                target=context.snippet.source(target),
+                why=why,
+                absent=_is_absent(context, meaning, step),
+            )
 
 
 def _vector(context: Context, meaning: Meaning, step: Step) -> str | None:

@@ -45,24 +45,23 @@ class Use(NamedTuple):
 def lazy_writes(context: Context) -> Iterator[LazyGiven]:
     """Writes of parameters that have no shape yet, in the code that creates the layer or what that applies to it."""
     meanings = Meanings(context)
-    for step in meanings.steps():
-        for call in step.calls() if not step.guarded else ():
-            target, by_name = _target(context, call)
-            meaning = meanings.meaning(target, step.names) if target is not None else None
-            if target is None or meaning is None or meaning.what is not What.PARAMETER or not _plain(step):
-                continue
-            exact = any(_asks_exactly(test) for test in step.tests)
-            for use in _uses(context, meaning, target, step):
-                layer = _met(_layers(use), meaning, exact=exact)
-                if layer is not None and _is_fresh(use):
-                    loss = LazyLoss.LOST if meaning.detached and not by_name else LazyLoss.RAISES
-                    yield LazyGiven(
-                        place=context.snippet.place(call),
-                        source=context.snippet.source(call),
-                        layer=f"nn.{layer.kind.removeprefix('torch.nn.')}",
-                        loss=LazyLoss.SKIPPED if exact else loss,
-                    )
-                    break
+    for step, call in meanings.unguarded():
+        target, by_name = _target(context, call)
+        meaning = meanings.meaning(target, step.names) if target is not None else None
+        if target is None or meaning is None or meaning.what is not What.PARAMETER or not _plain(step):
+            continue
+        exact = any(_asks_exactly(test) for test in step.tests)
+        for use in _uses(context, meaning, target, step):
+            layer = _met(_layers(use), meaning, exact=exact)
+            if layer is not None and _is_fresh(use):
+                loss = LazyLoss.LOST if meaning.detached and not by_name else LazyLoss.RAISES
+                yield LazyGiven(
+                    place=context.snippet.place(call),
+                    source=context.snippet.source(call),
+                    layer=f"nn.{layer.kind.removeprefix('torch.nn.')}",
+                    loss=LazyLoss.SKIPPED if exact else loss,
+                )
+                break
 
 
 def _target(context: Context, call: ast.Call) -> tuple[ast.expr | None, bool]:

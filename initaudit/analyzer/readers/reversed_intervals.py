@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.impossible_calls import RAISES
+from initaudit.analyzer.readers.impossible_calls import expects_errors
 from initaudit.analyzer.readers.initializer_calls import initializer_calls
-from initaudit.analyzer.source.snippets import last_name
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.schemes.expressions import Term, fold
@@ -20,13 +19,10 @@ def reversed_intervals(context: Context) -> Iterator[ImpossibleCall]:
     """``nn.init.uniform_(w, bound, -bound)``, and ``w.uniform_(0.1, -0.1)``."""
     stated = (fact for fact in initializer_calls(context) if isinstance(fact, InitializerCall))
     refused = {call.place: why for call in stated if (why := _refused(call))}
-    if not refused or any(last_name(call.func) in RAISES for call in context.calls()):
-        return
-    for step in Meanings(context).steps():
-        for call in step.calls() if not step.guarded else ():
-            place = context.snippet.place(call)
-            if place in refused:
-                yield ImpossibleCall(place=place, called="uniform_", why=refused[place])
+    for _, call in Meanings(context).unguarded() if refused and not expects_errors(context) else ():
+        place = context.snippet.place(call)
+        if place in refused:
+            yield ImpossibleCall(place=place, called="uniform_", why=refused[place])
 
 
 def _refused(call: InitializerCall) -> str:

@@ -46,6 +46,10 @@ class Meanings(Expressions):
         found: Sequence[Step] = memory[__name__]
         return found
 
+    def unguarded(self) -> Iterator[tuple[Step, ast.Call]]:
+        """Yield the calls that stand in no ``try``, each with its step."""
+        return ((step, call) for step in self.steps() if not step.guarded for call in step.calls())
+
     def _steps(self) -> Iterator[Step]:
         function = self.context.function
         if function is None:
