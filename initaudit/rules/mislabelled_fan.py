@@ -1,4 +1,4 @@
-"""INI410: a fan that is read off the wrong size of a layer's weight."""
+"""INI410: a fan that is read off the wrong size of a layer's weight, or off some of its sizes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ class MislabelledFan(Rule[NamedFan]):
     """
     ## What it does
     Reports `fan_in = layer.weight.size(0)`, and `fan_out = layer.weight.size(1)`, for a linear layer or a convolution of torch.
+    Reports a product of channels and sides of a kernel that leaves the last side out, as
+    `m.kernel_size[0] * m.kernel_size[1] * m.out_channels` does for `nn.Conv3d`.
 
     ## Why is this bad?
     The weight of `nn.Linear` has shape (out_features, in_features), and that of a convolution begins in the same way. A
@@ -183,6 +185,19 @@ class MislabelledFan(Rule[NamedFan]):
     )
 
     def check(self, subject: NamedFan) -> Iterator[Finding]:
+        if subject.axis is None:
+            yield self.finding(
+                subject.place,
+                f"`{subject.source}` leaves out a side of the kernel, so that the weights are drawn too large; write "
+                f"`{subject.other}`",
+                evidence=[Evidence(Observer.ANALYZER, "the kernel of the layer has more sides")],
+                fix=Fix(
+                    Applicability.UNSAFE,
+                    f"Replace with `{subject.other}`",
+                    remedies=(Replace(place=subject.value, new=subject.other),),
+                ),
+            )
+            return
         if subject.both or (subject.name == "fan_in") == (subject.axis == 1):
             return
         held = "outputs" if subject.axis == 0 else "inputs"

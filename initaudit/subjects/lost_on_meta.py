@@ -71,9 +71,12 @@ class SkippedOnMeta(Fact, frozen=True, kw_only=True):
 class GivenMemory(Fact, frozen=True, kw_only=True):
     """``model.to_empty(device=...)``, behind which a model is used, and nothing writes or loads its parameters.
 
-    ``used`` is where the model is called, or handed to an optimizer.
+    ``used`` is where the model is called, or handed to an optimizer. Where the code behind ``to_empty`` writes others,
+    but not those ``left`` of class ``cls``, ``place`` is where these are allocated, and ``used`` that call.
     """
 
     place: Place
     model: str
     used: Place
+    left: tuple[str, ...] = ()
+    cls: str = ""

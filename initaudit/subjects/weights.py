@@ -178,14 +178,15 @@ class NamedFan(Fact, frozen=True, kw_only=True):
     """A variable ``name`` (fan_in or fan_out) that holds size ``axis`` of the weight of a torch layer, (out, in, ...).
 
     ``source`` is the expression for the size, which stands at ``value``, and ``other`` the one for the other of the
-    first two sizes. ``both`` says that the same function names the other fan too.
+    first two sizes. ``both`` says that the same function names the other fan too. A product of channels and some
+    sides of a kernel has no ``axis``; ``other`` is the product with all of them.
     """
 
     place: Place
     value: Place
     name: str
     source: str
-    axis: int
+    axis: int | None
     other: str
     both: bool = False
 

@@ -108,9 +108,10 @@ def _is_readable(base: External) -> bool:
     return package == "torch" or package in sys.stdlib_module_names or base.name in KNOWN_BASES
 
 
-def construct(project: Project, cls: Defined) -> Construction:
-    """Run the constructor of a class whose bases are all readable."""
+def construct(project: Project, cls: Defined, *, with_parts: bool = False) -> Construction:
+    """Run the constructor of a class whose bases are readable, and those of its modules ``with_parts``."""
     run = Interpreter(project)
+    run.with_parts = with_parts
     construction = Construction(cls, Instance(cls, torch_base(run, cls)), run)
     for name in ("__init__", "__post_init__"):
         method = project.method(cls, name)

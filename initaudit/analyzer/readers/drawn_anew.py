@@ -128,6 +128,9 @@ def _listed(project: Project, table: Global) -> Iterator[Defined]:
 
 def _draws_again(context: Context, statement: ast.stmt, model: str, kind: str | None) -> bool:
     """Whether a statement draws the weights of all layers of a model, those of a ``kind`` among them."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr="reset_parameters"))):
+            return dotted(owner) == model
     walks = walks_over(context, statement, model)
     return any(_draws_weights(context, walk, kind) and not spares(context, walk) for walk in walks)
 

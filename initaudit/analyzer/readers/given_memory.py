@@ -33,7 +33,7 @@ def given_memory(context: Context) -> Iterator[GivenMemory]:
     """``model.to_empty(device="cuda")``, and the first use of the model, where all that stands between only reads."""
     meanings = Meanings(context)
     for step in meanings.steps():
-        name = _given(step.statement)
+        name = given(step.statement)
         if name is None or step.guarded or step.conditions or read_outside(context, name):
             continue
         meaning = step.names.get(name)
@@ -47,7 +47,7 @@ def given_memory(context: Context) -> Iterator[GivenMemory]:
 def ties_lost(context: Context) -> Iterator[TiedDraw]:
     """A tie of a constructor that ran on the meta device: ``to_empty`` gives each of the two names its own memory."""
     for step in Meanings(context).steps():
-        name = _given(step.statement)
+        name = given(step.statement)
         meaning = step.names.get(name) if name is not None else None
         if name is None or meaning is None or step.guarded or not _built_on_meta(context, name):
             continue
@@ -118,7 +118,7 @@ def _is_meta(context: Context, device: ast.expr) -> bool:
     return any("meta" in usage([value]).texts for value in (device, *assigned))
 
 
-def _given(statement: ast.stmt) -> str | None:
+def given(statement: ast.stmt) -> str | None:
     """The name of the model that a statement gives new memory."""
     match statement:
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="to_empty"))):

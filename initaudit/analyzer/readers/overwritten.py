@@ -13,7 +13,9 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import dotted, last_name, nodes
 from initaudit.analyzer.syntax.context import (
     Context,
+    in_order,
     method,
+    named_function,
     own_attribute,
     own_attributes,
     own_constructor,
@@ -129,9 +131,8 @@ def overwritten_in_loops(context: Context) -> Iterator[Overwritten]:
 
 
 def _writes_constants(context: Context) -> bool:
-    """Whether some constructor of the file, or a function that this one names, calls what writes a constant."""
-    scopes = (scope.definition for scope in scopes_holding(context.module, WRITING))
-    return any(each is not None and (each.name == "__init__" or context.holds(f"{each.name}(")) for each in scopes)
+    """Whether some function of the file calls what writes a constant."""
+    return any(scope.definition is not None for scope in scopes_holding(context.module, WRITING))
 
 
 def _walking(context: Context, statement: ast.stmt) -> ast.stmt:
@@ -254,6 +255,7 @@ class _Again:
                         | ast.AnnAssign(target=target, value=ast.expr() as value)
                     ):
                         yield from self._zeroed(context, value, own_attribute(target))
+                        yield from self._filled(context, value, own_attribute(target), structure)
 
     def _overwritten(self, context: Context, source: ast.expr, parameter: str, *, loads: bool = False) -> Overwritten:
         """The fact that what the constructor of a class writes, or loads, is drawn anew."""
@@ -299,6 +301,23 @@ class _Again:
             if drawn and all(last_name(write.node.func) in DRAWS for write in drawn):
                 yield self._overwritten(context, call, f"{name}.weight")
 
+    def _filled(
+        self, context: Context, value: ast.expr, name: str | None, structure: dict[str, Attribute]
+    ) -> Iterator[Overwritten]:
+        """A layer to which a function of the project writes constants before it returns it."""
+        if name is None or name not in structure:
+            return
+        for call in nodes(value):
+            inside = named_function(context, call.func) if isinstance(call, ast.Call) else None
+            if inside is None or inside.function is None:
+                continue
+            body = list(in_order(inside.function.body))
+            given = {dotted(each.value) for each in body if isinstance(each, ast.Return) and each.value is not None}
+            for write in (each.value for each in body if isinstance(each, ast.Expr)):
+                target = written(inside, write) if isinstance(write, ast.Call) else None
+                if isinstance(write, ast.Call) and isinstance(target, ast.Attribute) and dotted(target.value) in given:
+                    yield from self._redrawn(inside, write, target.attr, name, structure)
+
     def _backbone(self, context: Context, call: ast.Call, name: str) -> Iterator[Overwritten]:
         """A model of a library with its trained weights, which are drawn anew."""
         drawn = any(
@@ -312,17 +331,23 @@ class _Again:
     def _call(self, context: Context, call: ast.Call, structure: dict[str, Attribute]) -> Iterator[Overwritten]:
         target = written(context, call)
         name = _attribute(target.value) if isinstance(target, ast.Attribute) else None
-        if name is None or name not in structure or last_name(call.func) not in CONSTANTS or self.mentions(name):
+        if isinstance(target, ast.Attribute) and name is not None and name in structure:
+            yield from self._redrawn(context, call, target.attr, name, structure)
+
+    def _redrawn(
+        self, context: Context, call: ast.Call, attribute: str, name: str, structure: dict[str, Attribute]
+    ) -> Iterator[Overwritten]:
+        """A constant that a call writes to the layer of this name, where that is drawn anew."""
+        if last_name(call.func) not in CONSTANTS or self.mentions(name):
             return
-        assert isinstance(target, ast.Attribute) and context.cls is not None
         layers = [each for each in structure[name].layers if each.cls is None]
         again = [
             write
             for write in self.meant
-            if write.attribute == target.attr and any(write.meant_for(context, each) for each in layers)
+            if write.attribute == attribute and any(write.meant_for(context, each) for each in layers)
         ]
         if again and not any(_same(call, write.node) for write in again):
-            yield self._overwritten(context, call, f"{name}.{target.attr}")
+            yield self._overwritten(context, call, f"{name}.{attribute}")
 
 
 def _same(one: ast.Call, other: ast.Call) -> bool:

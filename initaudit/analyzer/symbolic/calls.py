@@ -14,6 +14,7 @@ from initaudit.analyzer.frameworks import (
     CALLED_BY_FRAMEWORK,
     FILLING_HELPERS,
     GATHERS,
+    KNOWN_BASES,
     MODULE_BASES,
     NEUTRAL_CONSTRUCTORS,
     PURE_PACKAGES,
@@ -188,6 +189,10 @@ def construct(run: Run, cls: Defined, args: list[Value], keywords: dict[str, Val
         return factories.parameter(data)
     if run.following is not None:
         return _construct_in_program(run, run.following, Instance(cls, external, origin=origin), args, keywords, origin)
+    if run.with_parts and external == "torch.nn.Module" and has_torch_bases(run, cls):
+        part = Instance(cls, external, origin=origin)
+        _run_constructor(run, part, args, keywords, origin)
+        return part
     if only_reads(run.project, cls, (*args, *keywords.values())):
         held, before = Instance(cls, external, origin=origin), len(run.storages)
         _run_constructor(run, held, args, keywords, origin)
@@ -316,6 +321,16 @@ def torch_base(run: Run, cls: Defined) -> str | None:
         if isinstance(base, External) and base.name.startswith("torch."):
             return base.name
     return None
+
+
+def has_torch_bases(run: Run, cls: Defined) -> bool:
+    """Whether all that a class derives from is torch's or can be read."""
+    known = (
+        each.name.startswith("torch.") or each.name in KNOWN_BASES
+        for each in run.project.mro(cls) or ()
+        if isinstance(each, External)
+    )
+    return all(known)
 
 
 def call_api(run: Run, name: str, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:

@@ -83,6 +83,7 @@ class Run(ABC):
         self.impossible: list[Condition] = []
         self.integers: set[str] = set()
         self._typed: dict[str, Condition] = {}  # what was used as a size where these tests of its type hold
+        self.with_parts = False  # whether the constructors of the modules that it holds run too
         self.built: Instance | None = None  # what making another object of its class gives
         self.stand_in: Instance | None = None  # what a module that is not known is taken for ...
         self.holding: frozenset[Defined] = frozenset()  # ... and an object of these classes, whose insides are unknown

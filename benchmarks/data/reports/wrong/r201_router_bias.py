@@ -7,13 +7,13 @@ from torch import nn
 class Router(nn.Module):
     def __init__(self, dim, experts):
         super().__init__()
-        self.gate = nn.Linear(dim, experts, bias=True)
+        self.gate = nn.Linear(dim, experts, bias=True)  # wrong
 
     def forward(self, x):
         return self.gate(x).softmax(-1)
 
     def init_weights(self, init_std):
-        nn.init.trunc_normal_(self.gate.weight, mean=0.0, std=init_std)  # wrong
+        nn.init.trunc_normal_(self.gate.weight, mean=0.0, std=init_std)
 
 
 with torch.device("meta"):

@@ -25,7 +25,7 @@ class SS2D(nn.Module):
         dt = dt.clamp(min=dt_init_floor)
         inv_dt = dt + torch.log(-torch.expm1(-dt))
         with torch.no_grad():
-            dt_proj.bias.copy_(inv_dt)
+            dt_proj.bias.copy_(inv_dt)  # wrong
         # dt_proj.bias._no_reinit = True
         return dt_proj
 
@@ -46,7 +46,7 @@ class Net(nn.Module):
 
     def _init_weights(self, m: nn.Module):
         if isinstance(m, nn.Linear):
-            nn.init.trunc_normal_(m.weight, std=0.02)  # wrong
+            nn.init.trunc_normal_(m.weight, std=0.02)
             if m.bias is not None:
                 nn.init.constant_(m.bias, 0)
         elif isinstance(m, nn.LayerNorm):
