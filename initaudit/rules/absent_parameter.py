@@ -31,7 +31,8 @@ class WriteOfAbsentParameter(Rule[AbsentParameter]):
     ```
 
     ## Known problems
-    A layer that is created in several places is not judged, nor is one whose flag is a variable.
+    A layer that is created in several places is not judged, nor is one whose flag is a variable. A function is judged by what
+    the same file gives it.
 
     ## References
     - [nn.Module.register_parameter](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_parameter)

@@ -32,8 +32,8 @@ class ReplacedAfterOptimizer(Rule[ReplacedLayer]):
     ```
 
     ## Known problems
-    Only code in one function, or at the top level of one file, is compared. A layer that is replaced under a condition is not
-    reported. It reports nothing in 132 repositories of users: its precision is not known.
+    Only code in one function, or at the top level of one file, is compared, with the methods of the model that it calls. A layer
+    that is replaced under a condition is not reported. It reports nothing in 132 repositories of users: its precision is not known.
 
     ## References
     - [torch.optim](https://docs.pytorch.org/docs/stable/optim.html)

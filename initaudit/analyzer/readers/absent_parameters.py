@@ -9,10 +9,11 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.usage import OBJECT
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import dotted
-from initaudit.analyzer.syntax.context import Context, own_attribute
+from initaudit.analyzer.syntax.callers import given_to
+from initaudit.analyzer.syntax.context import Context, first_parameter, own_attribute
 from initaudit.analyzer.syntax.meaning import Meaning, What
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.structure import constructed, without
+from initaudit.analyzer.syntax.structure import Layer, below, constructed, without
 from initaudit.analyzer.syntax.walks import written
 from initaudit.subjects.initializers import AbsentParameter
 
@@ -33,6 +34,7 @@ def absent_parameters(context: Context) -> Iterator[AbsentParameter]:
                 continue
             meaning = meanings.meaning(layer, step.names)
             made = _met(context, meaning, target.attr) or _made(context, meaning, layer)
+            made = made or _met_by_callers(context, meaning, target)
             if made is not None and target.attr in _absent(context, made) and not _given_later(context, target):
                 yield AbsentParameter(
                     place=context.snippet.place(target), target=context.snippet.source(target), made=ast.unparse(made)
@@ -85,6 +87,58 @@ def _met(context: Context, meaning: Meaning | None, name: str) -> ast.Call | Non
         if made is not None and name in _absent(context, made):
             return made
     return None
+
+
+def _met_by_callers(context: Context, meaning: Meaning | None, target: ast.Attribute) -> ast.Call | None:
+    """The call that makes a layer without a parameter, where a caller or an ``apply`` gives it to the function."""
+    if dotted(target.value) != first_parameter(context):
+        return None
+    kinds = meaning.kinds if meaning is not None else ()
+    for caller, _, given in given_to(context, by_apply=False):
+        fits = not kinds or (given is not None and set(given.kinds) <= set(kinds))
+        made = _met(caller, given, target.attr) if fits else None
+        if made is not None:
+            return made
+    for caller, owner, _ in given_to(context, by_apply=True) if kinds else ():
+        for layer in below(context.project, _layers(caller, owner), set()):
+            made = layer.call if layer.kind in kinds else None
+            if made is not None and layer.context is not None and target.attr in _absent(layer.context, made):
+                return made
+    return None
+
+
+def _layers(context: Context, owner: ast.expr) -> list[Layer]:
+    """The layers that the object surely holds, or an attribute of it; a loop may go over some that it lists."""
+    if context.cls is None:
+        return []
+    names = set(map(own_attribute, _listed(context, owner)))
+    held = constructed(context.project, context.cls).values()
+    found = [each for each in held if each.complete and (each.name in names or dotted(owner) == "self")]
+    return [layer for each in found for layer in each.layers]
+
+
+def _listed(context: Context, owner: ast.expr) -> list[ast.expr]:
+    """What a name stands for in turn: the items of a list that a loop goes over, or the keys of a dictionary."""
+    for node in context.walk() if isinstance(owner, ast.Name) else ():
+        match node:
+            case ast.For(target=ast.Name(id=name), iter=ast.List(elts=items) | ast.Tuple(elts=items)) if name == dotted(
+                owner
+            ):
+                return items
+            case ast.For(
+                target=ast.Tuple(elts=[ast.Name(id=name), _]),
+                iter=ast.Call(func=ast.Attribute(value=ast.Name(id=table), attr="items")),
+            ) if name == dotted(owner):
+                given = [
+                    each.value
+                    for each in context.walk()
+                    if isinstance(each, ast.Assign) and [dotted(one) for one in each.targets] == [table]
+                ]
+                keys = given[0].keys if len(given) == 1 and isinstance(given[0], ast.Dict) else []
+                return [key for key in keys if key is not None]
+            case _:
+                pass
+    return [owner]
 
 
 def _made(context: Context, meaning: Meaning | None, layer: ast.expr) -> ast.Call | None:

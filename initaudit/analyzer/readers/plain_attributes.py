@@ -9,7 +9,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import defaults, dotted
-from initaudit.analyzer.syntax.context import Context, methods, own_attribute
+from initaudit.analyzer.syntax.context import Context, method, methods, own_attribute
 from initaudit.analyzer.syntax.elsewhere import spoken_of_elsewhere
 from initaudit.analyzer.syntax.stateful import is_stateful
 from initaudit.analyzer.syntax.structure import constructed
@@ -30,6 +30,9 @@ HANDS_OUT = {
 }  # fmt: skip
 """What a class uses that registers layers itself; that hands parameters out, or freezes them."""
 IDLE = {"torch.zeros", "torch.ones"}
+DRAWS = {"torch.randn", "torch.rand", "torch.normal"}
+SEEDS = {"manual_seed", "seed", "fork_rng", "Generator"}
+"""What a class uses that makes the same numbers each time."""
 PARAMETERS = {"parameters", "named_parameters", "_parameters", "_apply", "state_dict", "__dict__", "vars"}
 """What a class uses that hands out its parameters itself."""
 
@@ -76,6 +79,49 @@ def unregistered_tensors(context: Context) -> Iterator[PlainAttribute]:
                     )
             case _:
                 pass
+
+
+@reads(
+    PlainAttribute, scope=Context, words="randn( rand( normal( uniform_( normal_(", nearby="forward(", named="__init__"
+)
+def unregistered_draws(context: Context) -> Iterator[PlainAttribute]:
+    """``self.keys = torch.randn(n, d).to(device)`` in the constructor of a class with layers, which the forward reads.
+
+    A state dict does not contain it, so that the loaded layers meet other numbers than those they were trained with.
+    """
+    cls, forward = context.cls, method(context, "forward")
+    if cls is None or forward is None or not _constructs(context) or not _has_layers(context.project, cls):
+        return
+    if not context.project.is_module_class(cls) or not cls.module.usage(cls.definition).names.isdisjoint(SEEDS):
+        return
+    read = {own_attribute(node) for node in forward.walk()}
+    for node in context.walk():
+        match node:
+            case ast.Assign(targets=[target], value=value) if (name := own_attribute(target)) is not None:
+                if name in read and _is_drawn(context, value) and _only_computes(context, cls, name):
+                    yield PlainAttribute(
+                        place=context.snippet.place(value),
+                        model=cls.qualname,
+                        attribute=name,
+                        source=context.snippet.source(value),
+                        kind="random tensor",
+                    )
+            case _:
+                pass
+
+
+def _is_drawn(context: Context, value: ast.expr) -> bool:
+    """Whether an expression is a new tensor of random numbers, which may be scaled, shifted or moved."""
+    match value:
+        case ast.BinOp(left=left, right=right):
+            return _is_drawn(context, left) or _is_drawn(context, right)
+        case ast.Call(func=ast.Attribute(value=ast.Call() as made, attr="uniform_" | "normal_")):
+            return context.canonical(made.func) in torch_api.NEW_TENSOR_FACTORIES
+        case ast.Call(func=ast.Attribute(value=ast.Call() | ast.BinOp() as made)):
+            return _is_drawn(context, made)
+        case ast.Call(func=function, keywords=keywords):
+            return context.canonical(function) in DRAWS and not any(each.arg == "generator" for each in keywords)
+    return False
 
 
 def _is_trained(context: Context, made: ast.Call) -> bool:

@@ -19,6 +19,7 @@ from initaudit.analyzer.syntax.context import (
     own_attribute,
 )
 from initaudit.analyzer.syntax.stateful import is_stateful
+from initaudit.analyzer.syntax.structure import constructed
 from initaudit.subjects.registration import ReplacedLayer
 
 CHANGES = {"append", "extend", "insert", "update", "clear", "pop"}
@@ -46,19 +47,51 @@ def replaced_layers(context: Context) -> Iterator[ReplacedLayer]:
             if not models or not name or _given_again(context, after, name, models):
                 continue
             for index, later in enumerate(after):
-                replaced = _replaced(context, later.node, models)
-                if replaced is None or _is_frozen(later.context, replaced[0]):
-                    continue
-                if _is_put_back(after[index + 1 :], replaced[0]):
-                    continue
-                if _goes_on(after[index + 1 :], name):
-                    yield ReplacedLayer(
-                        place=later.context.snippet.place(later.node),
-                        target=dotted(replaced[0]) or later.context.snippet.source(replaced[0]),
-                        value=later.context.snippet.source(replaced[1]),
-                        optimizer=name,
-                        given=made.context.snippet.place(made.node),
-                    )
+                behind = after[index + 1 :]
+                for inner, given in (
+                    (later, models),
+                    *((each, {"self"}) for each in _run(context, later.node, models)),
+                ):
+                    replaced = _replaced(inner.context, inner.node, given)
+                    if replaced is None or _is_frozen(later.context, replaced[0]) or _is_put_back(behind, replaced[0]):
+                        continue
+                    if _goes_on(behind, name):
+                        yield ReplacedLayer(
+                            place=inner.context.snippet.place(inner.node),
+                            target=dotted(replaced[0]) or inner.context.snippet.source(replaced[0]),
+                            value=inner.context.snippet.source(replaced[1]),
+                            optimizer=name,
+                            given=made.context.snippet.place(made.node),
+                        )
+
+
+def _run(context: Context, statement: ast.stmt, models: set[str]) -> Iterator[Placed]:
+    """The statements of the method of a model, or of a part of it, that a statement calls."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr=called))):
+            name = dotted(owner)
+        case _:
+            return
+    cls = _class_of(context, name) if any(f"{name}.".startswith(f"{model}.") for model in models) else None
+    found = context.project.method(cls, called) if cls is not None else None
+    inside = function_context(context.project, found) if isinstance(found, Defined) else None
+    if inside is not None and inside.function is not None:
+        yield from (Placed(each, inside) for each in inside.function.body)
+
+
+def _class_of(context: Context, name: str) -> Defined | None:
+    """The class of the project that a variable, an attribute of the object, or a part of one is made of."""
+    head, *parts = name.split(".")
+    cls = context.cls if head == "self" else None
+    if head != "self":
+        assigned = (node for node in context.walk() if isinstance(node, ast.Assign))
+        made = [node.value for node in assigned if [dotted(target) for target in node.targets] == [head]]
+        found = context.resolve(made[0].func) if len(made) == 1 and isinstance(made[0], ast.Call) else None
+        cls = found if isinstance(found, Defined) and found.definition.is_class else None
+    for part in parts:
+        held = constructed(context.project, cls).get(part) if cls is not None else None
+        cls = held.layers[0].cls if held is not None and held.complete and len(held.layers) == 1 else None
+    return cls
 
 
 def _is_optimizer(context: Context, call: ast.Call) -> bool:
