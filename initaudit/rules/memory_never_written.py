@@ -41,8 +41,8 @@ class MemoryNeverWritten(Rule[GivenMemory]):
 
     ## Known problems
     A model that is passed to a function that cannot be read, returned, or kept in an object is not reported, since other code
-    may initialize it. A buffer that is left out is reported only if its class reads it and never writes it. In 132
-    repositories of users and five releases, the part about what is left out reports nothing that is wrong.
+    may initialize it. A buffer that is left out is reported only if its class reads it and never writes it. The
+    part about what is left out reports nothing in seven releases and in 14 repositories of users that call `to_empty`.
 
     ## References
     - [nn.Module.to_empty](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.to_empty)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer.file.usage import usage
@@ -27,6 +28,7 @@ from initaudit.subjects.lost_on_meta import GivenMemory
 
 STEPS = 50_000
 """Steps of the code behind ``to_empty`` until what it writes counts as not known."""
+LOADS = re.compile(r"load(?!er)|restore|resume|checkpoint|state_dict|broadcast", re.I)
 Behind = Sequence[tuple[Snippet, ast.stmt]]
 
 
@@ -41,7 +43,9 @@ def left_out(context: Context) -> Iterator[GivenMemory]:
         if cls is None or unreadable_base(context.project, cls) is not None or _is_read_by_functions(context, name):
             continue
         behind = _until_used(context, step, name)
-        if behind and not any(_hands_on(*each, name) for each in behind):
+        if behind and not any(
+            _loads(statement) or _hands_on(snippet, statement, name) for snippet, statement in behind
+        ):
             construction = construct(context.project, cls, with_parts=True)
             for place, owner, left in _left(context, behind, name, construction):
                 used = context.snippet.place(step.statement)
@@ -103,7 +107,8 @@ def _until_used(context: Context, step: Step, name: str) -> Behind:
 
 
 def _loads(statement: ast.stmt) -> bool:
-    return any("load" in each for each in usage([statement]).last_called)
+    """Whether a statement may give a model values from elsewhere: those of a file, or of another process."""
+    return any(map(LOADS.search, usage([statement]).last_called))
 
 
 def _uses(statement: ast.stmt, name: str) -> bool:
