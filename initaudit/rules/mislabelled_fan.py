@@ -128,6 +128,17 @@ class MislabelledFan(Rule[NamedFan]):
                         self.add_module(f"fc{i}", fc)
             """,
         ),
+        Example(
+            source="""
+            import math
+            from torch import nn
+
+            def init_weights(m):
+                if isinstance(m, nn.Conv3d):
+                    n = m.kernel_size[0] * m.kernel_size[1] * m.out_channels
+                    m.weight.data.normal_(0, math.sqrt(2 / n))
+            """,
+        ),
     )
     valid = (
         Example(

@@ -150,6 +150,21 @@ class UnregisteredAttribute(Rule[PlainAttribute]):
             """,
             count=3,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Fourier(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.frequencies = torch.randn(2, 64) * 10
+                    self.head = nn.Linear(64, 1)
+
+                def forward(self, x):
+                    return self.head((x @ self.frequencies).sin())
+            """,
+        ),
     )
     valid = (
         Example(
