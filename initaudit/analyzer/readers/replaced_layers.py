@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.moved_parameters import is_trainable
 from initaudit.analyzer.source.snippets import dotted, nodes, spelled
@@ -15,6 +16,7 @@ from initaudit.analyzer.syntax.context import (
     Context,
     Placed,
     all_blocks,
+    function_context,
     named_function,
     own_attribute,
 )
