@@ -40,8 +40,9 @@ class UnbrokenSymmetry(Rule[EqualUnits]):
     steps, in training mode and in double precision, and again after it has scaled every parameter by a factor of its own;
     they have to be equal to one part in a billion, and not zero. So the probe needs an input. A model that does not run
     in double precision is trained in its own, and gradients then have to be equal to one part in 100,000. A constant layer before a random one is not symmetric and not reported; nor
-    is one whose symmetry dropout breaks. Columns of an embedding are not compared. Rare in released models; its
-    precision is not well measured.
+    is one whose symmetry dropout breaks. Columns of an embedding are not compared. Rows that a model learns, such as
+    queries, are a warning, since hardly any were found in released models. Rare in released models; its precision is not
+    well measured.
 
     The analyzer applies the rule to two linear layers or convolutions of a class, or of a script's `nn.Sequential`, that
     start from constants, biases included, when the second alone uses the output of the first, through activations and
@@ -194,6 +195,7 @@ class UnbrokenSymmetry(Rule[EqualUnits]):
             f"{which} units of `{subject.parameter}` start identical and get the same gradients: they stay identical and "
             f"act as {like}; draw the weights at random",
             evidence=[Evidence(subject.observer, shown)],
+            severity=Severity.WARNING if subject.state else None,
             model=subject.model,
             parameter=subject.parameter,
             advice=[Advice(model=subject.model, parameter=subject.parameter, initializer="xavier_uniform_")],

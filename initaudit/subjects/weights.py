@@ -52,13 +52,15 @@ class EqualUnits(Fact, frozen=True, kw_only=True):
 
     ``units`` are all that the layer has along the output of ``parameter``, ``equal`` those with a twin, and
     ``distinct`` how many really different ones there are among these: all, when they are not counted. ``path`` leads to
-    it in the built model. ``feeds`` is the weight that reads them, where only the source was read.
+    it in the built model. ``feeds`` is the weight that reads them, where only the source was read. ``state`` says that
+    they are rows that a model learns, such as queries, and multiply no input.
     """
 
     observer: Observer
     place: Place
     model: str
     parameter: str
+    state: bool = False
     units: int | None = None
     equal: int | None = None
     distinct: int | None = None

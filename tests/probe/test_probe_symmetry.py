@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from initaudit.finding import Place
+from initaudit.finding import Place, Severity
 from initaudit.probe.facts.timelines import Timelines
 from initaudit.probe.record.poison import Make, Verdict, control_build
 from initaudit.probe.training.batches import another_batch
 from initaudit.probe.training.steps import equal_rows, refined
 from initaudit.probe.training.symmetry import stuck
+from initaudit.rules.unbroken_symmetry import UnbrokenSymmetry
 from initaudit.subjects.weights import EqualUnits, ZeroFactors
 
 HERE = Place("model.py", 1, 1, 1, 2)
@@ -757,6 +758,16 @@ def test_learned_states_that_start_alike_act_as_one(kind: Any) -> None:
     name = "centres" if kind is Nearness else "tokens"
     assert equal(lambda: kind(torch.zeros(5, 8)))[name] == (5, 1)
     assert equal(lambda: kind(torch.randn(5, 8))) == {}
+
+
+def test_learned_states_are_a_warning_and_layers_an_error() -> None:
+    def severities(make: Make, added: tuple[str, ...] = ()) -> set[Severity]:
+        units = (fact for fact in found(make, added=added) if isinstance(fact, EqualUnits))
+        return {finding.severity for fact in units for finding in UnbrokenSymmetry().check(fact)}
+
+    assert severities(lambda: Prompt(torch.zeros(5, 8)), ("tokens",)) == {Severity.WARNING}
+    assert severities(lambda: Nearness(torch.ones(5, 8)), ("centres",)) == {Severity.WARNING}
+    assert severities(mlp(lambda net: fill(*net))) == {Severity.ERROR}
 
 
 def test_learned_states_with_outputs_of_their_own_are_told_apart_by_them() -> None:

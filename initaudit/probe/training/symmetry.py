@@ -258,6 +258,7 @@ def _equal_units(suspect: Candidate, timelines: Timelines) -> EqualUnits:
         model=declared.model,
         parameter=declared.name,
         path=path,
+        state=suspect.state,
         units=len(suspect.classes),
         equal=int(twins.sum()),
         distinct=int(suspect.classes[twins].unique().numel()),
