@@ -741,6 +741,16 @@ def healthy(names: list[str]) -> Iterator[dict[str, str]]:
             }
 
 
+def changes(name: str, defect: Callable[[nn.Module], None]) -> bool:
+    """Whether a defect writes or replaces any parameter, as one of biases does not where no layer has one."""
+    model = build(name)
+    before = [(one, one._version) for one in model.parameters()]
+    defect(model)
+    return any(
+        new is not old or new._version != was for new, (old, was) in zip(model.parameters(), before, strict=True)
+    )
+
+
 def mutants(names: list[str]) -> Iterator[dict[str, str]]:
     for name in names:
         for defect in PLAN.get(name, ()):
@@ -752,6 +762,8 @@ def mutants(names: list[str]) -> Iterator[dict[str, str]]:
             found = [one for one in answer[1:] if one[0].startswith(EXPECTED[defect])]
             right = any(one[2] == "here" for one in found)
             outcome = "caught" if right else "other line" if found else "missed"
+            if not found and not changes(name, defect):
+                outcome = "plants nothing"
             told = "; ".join(dict.fromkeys(f"{code} {where}" for code, _, _, where, _ in answer[1:]))
             yield {**row, "outcome": outcome, "found": told}
 
