@@ -11,7 +11,7 @@ from typing import NamedTuple
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.project.names import Defined, External, Project, Resolved
-from initaudit.analyzer.source.snippets import FunctionNode, Snippet, dotted, last_name, parameters
+from initaudit.analyzer.source.snippets import FunctionNode, Snippet, dotted, last_name, nodes, parameters
 from initaudit.naming import blocks
 
 COLLECTIONS = ast.List | ast.Tuple | ast.Set | ast.Dict | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -182,7 +182,7 @@ def own_attribute(node: ast.AST) -> str | None:
 
 def own_attributes(node: ast.AST) -> set[str]:
     """Every attribute of ``self`` that stands in it."""
-    return {name for inner in ast.walk(node) if (name := own_attribute(inner)) is not None}
+    return {name for inner in nodes(node) if (name := own_attribute(inner)) is not None}
 
 
 def first_parameter(context: Context) -> str | None:

@@ -7,7 +7,7 @@ import enum
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from initaudit.analyzer.source.snippets import FunctionNode, nodes, parameters
+from initaudit.analyzer.source.snippets import FunctionNode, inner_nodes, nodes, parameters
 
 
 class What(enum.Enum):
@@ -112,7 +112,7 @@ class Step:
                 yield node
             pending += [
                 inner
-                for inner in ast.iter_child_nodes(node)
+                for inner in inner_nodes(node)
                 if not isinstance(inner, ast.stmt | ast.Lambda | ast.ExceptHandler | ast.match_case)
             ]
 
