@@ -71,10 +71,7 @@ TIES = "_tied_weights_keys"
 
 # Constructors of base classes that neither create nor write parameters.
 NEUTRAL_CONSTRUCTORS = frozenset(
-    {
-        "transformers.modeling_utils.PreTrainedModel.__init__",
-        "mmengine.model.base_module.BaseModule.__init__",
-    }
+    {"transformers.modeling_utils.PreTrainedModel.__init__", "mmengine.model.base_module.BaseModule.__init__"}
 )
 
 # Methods that call the named method of the model with each of its modules.

@@ -10,13 +10,7 @@ from collections.abc import Iterator
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.file.usage import OBJECT, SUPER, is_factory
-from initaudit.analyzer.frameworks import (
-    CALLED_BY_FRAMEWORK,
-    CONFIGURED_BY,
-    FRAMEWORK_BASES,
-    INITIALIZERS,
-    KNOWN_BASES,
-)
+from initaudit.analyzer.frameworks import CALLED_BY_FRAMEWORK, CONFIGURED_BY, FRAMEWORK_BASES, INITIALIZERS, KNOWN_BASES
 from initaudit.analyzer.programs.constructor import Construction, Registered, attempt, registered, trial
 from initaudit.analyzer.programs.graph import modules_naming
 from initaudit.analyzer.project.names import Defined, External, Project

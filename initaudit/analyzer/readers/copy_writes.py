@@ -30,10 +30,7 @@ WRITES = torch_api.OVERWRITES | torch_api.PARTIAL_WRITES | SCALES
 @reads(
     CopyWrite,
     scope=Context,
-    words=(
-        "_(",
-        "clone( repeat( float( double( half( bfloat16( to( cpu( cuda( type( [ tensor( copy(",
-    ),
+    words=("_(", "clone( repeat( float( double( half( bfloat16( to( cpu( cuda( type( [ tensor( copy("),
 )
 @reads(CopyWrite, scope=Context, words=("state_dict(", "update( ]="))
 def copy_writes(context: Context) -> Iterator[CopyWrite]:

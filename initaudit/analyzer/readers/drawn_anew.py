@@ -19,12 +19,7 @@ from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
 
 
-@reads(
-    Overwritten,
-    scope=Context,
-    words="load_state_dict( pretrained weights",
-    nearby="apply( modules( parameters(",
-)
+@reads(Overwritten, scope=Context, words="load_state_dict( pretrained weights", nearby="apply( modules( parameters(")
 @reads(Overwritten, scope=Context, words="apply( modules(")
 def loaded_and_overwritten(context: Context) -> Iterator[Overwritten]:
     """A model with loaded weights, and a walk over it in the same block that draws them anew, without a use between.

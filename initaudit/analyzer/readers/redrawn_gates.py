@@ -17,13 +17,7 @@ from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
 
 
-@reads(
-    Overwritten,
-    scope=Context,
-    words="fill_( constant_( ]=",
-    nearby="parameters(",
-    named="__init__",
-)
+@reads(Overwritten, scope=Context, words="fill_( constant_( ]=", nearby="parameters(", named="__init__")
 def redrawn_gates(context: Context) -> Iterator[Overwritten]:
     """``self.rnn.bias_ih_l0.data[n : 2 * n] = 1``, and a loop over named parameters that writes all of each bias."""
     function = context.function

@@ -18,12 +18,7 @@ from initaudit.subjects.module_tests import TypeTest
 WALKS = "modules( children( apply( ._modules Sequential( ModuleList("
 
 
-@reads(
-    TypeTest,
-    scope=Context,
-    words=("isinstance( type( __class__", "modules( children( Module _("),
-    nearby=WALKS,
-)
+@reads(TypeTest, scope=Context, words=("isinstance( type( __class__", "modules( children( Module _("), nearby=WALKS)
 @reads(TypeTest, scope=Context, words=("modules( children( Module _(", "==A"), nearby=WALKS)
 @reads(TypeTest, scope=Context, words=("issubclass(", "_("))
 @reads(TypeTest, scope=Context, words=("==A", "_(", "weight bias"))

@@ -282,10 +282,7 @@ class _Reader:
         if name in DERIVES | KEEPS and node.args:
             found = self.layers(node.args[0])
             by = name if name in DERIVES else None
-            return Found(
-                tuple(replace(one, derived=by or one.derived) for one in found.layers),
-                found.complete,
-            )
+            return Found(tuple(replace(one, derived=by or one.derived) for one in found.layers), found.complete)
         last = name.rpartition(".")[2]
         if name in ("torch.nn.Parameter", "torch.nn.Buffer") or name.startswith(("math.", "torch.nn.init.")):
             return NOTHING

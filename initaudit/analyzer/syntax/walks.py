@@ -13,12 +13,7 @@ from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.frameworks import APPLYING_METHODS
 from initaudit.analyzer.project.names import External
 from initaudit.analyzer.source.snippets import alternatives, dotted, handed_on, last_name
-from initaudit.analyzer.syntax.context import (
-    Context,
-    first_parameter,
-    method,
-    named_function,
-)
+from initaudit.analyzer.syntax.context import Context, first_parameter, method, named_function
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import CONTAINERS, Layer
 
