@@ -77,14 +77,6 @@ class Place(msgspec.Struct, frozen=True, order=True):
         name = "" if self.filename == here.filename else f" of {PurePath(self.filename).name}"
         return f"{cell}line {self.row}{name}"
 
-    def contains(self, other: Place) -> bool:
-        """Whether ``other`` lies within this span of the same file and cell."""
-        return (
-            (self.filename, self.cell) == (other.filename, other.cell)
-            and (self.row, self.column) <= (other.row, other.column)
-            and (other.end_row, other.end_column) <= (self.end_row, self.end_column)
-        )
-
 
 class Evidence(msgspec.Struct, frozen=True):
     """What one observer saw."""

@@ -31,11 +31,6 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
         shrinkage = _truncated_std((self.low - self.mean) / self.std, (self.high - self.mean) / self.std)
         return None if shrinkage is None else self.std * shrinkage
 
-    @property
-    def variance(self) -> float | None:
-        """The variance of an element."""
-        return None if self.actual_std is None else self.actual_std**2
-
     def scaled(self, factor: float) -> Distribution:
         """Return the distribution of ``factor * draw``."""
         ends = [None if end is None else end * factor for end in (self.low, self.high)]
