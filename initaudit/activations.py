@@ -29,8 +29,6 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True):
 
     ``module`` is its class in ``torch.nn``, ``functions`` are its names in ``torch.nn.functional``, in ``torch``, on a
     tensor and among the operators of ATen. ``gain`` is what ``calculate_gain`` returns for it, None where it raises.
-    ``second_moment`` is E[f(z)^2] for z drawn from N(0, 1), at torch's default arguments: what becomes of the
-    scale of a signal. It is None where the output of an element depends on the others.
     """
 
     key: str
@@ -38,7 +36,6 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True):
     functions: tuple[str, ...]
     family: Family
     gain: float | None
-    second_moment: float | None
 
     @property
     def rectifier(self) -> bool:
@@ -46,44 +43,40 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True):
         return self.family is Family.RECTIFIER
 
 
-def _activation(
-    key: str, module: str, family: Family, second_moment: float | None, functions: tuple[str, ...] = ()
-) -> Activation:
+def _activation(key: str, module: str, family: Family, functions: tuple[str, ...] = ()) -> Activation:
     try:
         gain: float | None = calculate_gain(key)
     except ValueError:
         gain = None
-    return Activation(
-        key=key, module=module, functions=(key, *functions), family=family, gain=gain, second_moment=second_moment
-    )
+    return Activation(key=key, module=module, functions=(key, *functions), family=family, gain=gain)
 
 
 CATALOGUE: dict[str, Activation] = {
     activation.key: activation
     for activation in (
-        _activation("relu", "ReLU", Family.RECTIFIER, 0.5),
-        _activation("relu6", "ReLU6", Family.RECTIFIER, 0.5),
-        _activation("leaky_relu", "LeakyReLU", Family.RECTIFIER, 0.5),
-        _activation("prelu", "PReLU", Family.RECTIFIER, 0.5312, ("_prelu_kernel",)),
-        _activation("rrelu", "RReLU", Family.RECTIFIER, 0.5263, ("rrelu_with_noise",)),
-        _activation("threshold", "Threshold", Family.RECTIFIER, None),
-        _activation("gelu", "GELU", Family.SMOOTH_RECTIFIER, 0.4252),
-        _activation("silu", "SiLU", Family.SMOOTH_RECTIFIER, 0.3558),
-        _activation("mish", "Mish", Family.SMOOTH_RECTIFIER, 0.4523),
-        _activation("hardswish", "Hardswish", Family.SMOOTH_RECTIFIER, 0.3316),
-        _activation("elu", "ELU", Family.SMOOTH_RECTIFIER, 0.6449),
-        _activation("celu", "CELU", Family.SMOOTH_RECTIFIER, 0.6449),
-        _activation("softplus", "Softplus", Family.SMOOTH_RECTIFIER, 0.9212),
-        _activation("selu", "SELU", Family.NORMALIZING, 1.0),
-        _activation("softmax", "Softmax", Family.NORMALIZING, None, ("_softmax",)),
-        _activation("log_softmax", "LogSoftmax", Family.NORMALIZING, None, ("_log_softmax",)),
-        _activation("tanh", "Tanh", Family.SATURATING, 0.3943),
-        _activation("sigmoid", "Sigmoid", Family.SATURATING, 0.2934, ("expit",)),
-        _activation("logsigmoid", "LogSigmoid", Family.SMOOTH_RECTIFIER, 0.9212, ("log_sigmoid_forward",)),
-        _activation("hardsigmoid", "Hardsigmoid", Family.SATURATING, 0.2776),
-        _activation("hardtanh", "Hardtanh", Family.SATURATING, 0.5161),
-        _activation("softsign", "Softsign", Family.SATURATING, 0.183),
-        _activation("linear", "Identity", Family.LINEAR, 1.0),
+        _activation("relu", "ReLU", Family.RECTIFIER),
+        _activation("relu6", "ReLU6", Family.RECTIFIER),
+        _activation("leaky_relu", "LeakyReLU", Family.RECTIFIER),
+        _activation("prelu", "PReLU", Family.RECTIFIER, ("_prelu_kernel",)),
+        _activation("rrelu", "RReLU", Family.RECTIFIER, ("rrelu_with_noise",)),
+        _activation("threshold", "Threshold", Family.RECTIFIER),
+        _activation("gelu", "GELU", Family.SMOOTH_RECTIFIER),
+        _activation("silu", "SiLU", Family.SMOOTH_RECTIFIER),
+        _activation("mish", "Mish", Family.SMOOTH_RECTIFIER),
+        _activation("hardswish", "Hardswish", Family.SMOOTH_RECTIFIER),
+        _activation("elu", "ELU", Family.SMOOTH_RECTIFIER),
+        _activation("celu", "CELU", Family.SMOOTH_RECTIFIER),
+        _activation("softplus", "Softplus", Family.SMOOTH_RECTIFIER),
+        _activation("selu", "SELU", Family.NORMALIZING),
+        _activation("softmax", "Softmax", Family.NORMALIZING, ("_softmax",)),
+        _activation("log_softmax", "LogSoftmax", Family.NORMALIZING, ("_log_softmax",)),
+        _activation("tanh", "Tanh", Family.SATURATING),
+        _activation("sigmoid", "Sigmoid", Family.SATURATING, ("expit",)),
+        _activation("logsigmoid", "LogSigmoid", Family.SMOOTH_RECTIFIER, ("log_sigmoid_forward",)),
+        _activation("hardsigmoid", "Hardsigmoid", Family.SATURATING),
+        _activation("hardtanh", "Hardtanh", Family.SATURATING),
+        _activation("softsign", "Softsign", Family.SATURATING),
+        _activation("linear", "Identity", Family.LINEAR),
     )
 }
 
