@@ -312,4 +312,4 @@ def losslessly(text: str) -> Sequence[ast.stmt]:
     """Read a text with libcst; raises SnippetError."""
     from initaudit.analyzer.source.lossless import lossless  # imported late: libcst loads slowly, and few files need it
 
-    return lossless(text).body
+    return lossless(text)

@@ -156,11 +156,11 @@ def arguments(to: Lowering, given: Sequence[cst.Arg]) -> tuple[list[ast.expr], l
     for each in given:
         value = to.expression(each.value)
         if each.keyword is not None:
-            keywords.append(to.linked(ast.keyword(each.keyword.value, value, **to.between(each, each.value)), each))
+            keywords.append(ast.keyword(each.keyword.value, value, **to.between(each, each.value)))
         elif each.star == "**":
-            keywords.append(to.linked(ast.keyword(None, value, **to.between(each, each.value)), each))
+            keywords.append(ast.keyword(None, value, **to.between(each, each.value)))
         elif each.star:
-            positional.append(to.linked(ast.Starred(value, LOAD, **to.between(each, each.value)), each))
+            positional.append(ast.Starred(value, LOAD, **to.between(each, each.value)))
         else:
             positional.append(value)
     return positional, keywords
@@ -173,7 +173,7 @@ def _subscript(to: Lowering, node: cst.Subscript) -> ast.expr:
     if len(parts) > 1 or isinstance(index, ast.Starred) or type(comma).__name__ == "Comma":
         first, last = node.slice[0], comma if type(comma).__name__ == "Comma" else _last_token(node.slice[-1].slice)
         span = to.between(first, last)  # type: ignore[arg-type]
-        index = to.linked(ast.Tuple(parts, LOAD, **span), node)
+        index = ast.Tuple(parts, LOAD, **span)
     return ast.Subscript(to.expression(node.value), index, LOAD, **to.at(node))
 
 
@@ -211,24 +211,21 @@ def parameters(to: Lowering, given: cst.Parameters) -> ast.arguments:
     """Lower the parameters of a function."""
     positional = [*given.posonly_params, *given.params]
     star = given.star_arg if type(given.star_arg).__name__ == "Param" else None
-    return to.linked(
-        ast.arguments(
-            posonlyargs=[_parameter(to, each) for each in given.posonly_params],
-            args=[_parameter(to, each) for each in given.params],
-            vararg=None if star is None else _parameter(to, star),  # type: ignore[arg-type]
-            kwonlyargs=[_parameter(to, each) for each in given.kwonly_params],
-            kw_defaults=[to.optional(each.default) for each in given.kwonly_params],
-            kwarg=None if given.star_kwarg is None else _parameter(to, given.star_kwarg),
-            defaults=[to.expression(each.default) for each in positional if each.default is not None],
-        ),
-        given,
+    return ast.arguments(
+        posonlyargs=[_parameter(to, each) for each in given.posonly_params],
+        args=[_parameter(to, each) for each in given.params],
+        vararg=None if star is None else _parameter(to, star),  # type: ignore[arg-type]
+        kwonlyargs=[_parameter(to, each) for each in given.kwonly_params],
+        kw_defaults=[to.optional(each.default) for each in given.kwonly_params],
+        kwarg=None if given.star_kwarg is None else _parameter(to, given.star_kwarg),
+        defaults=[to.expression(each.default) for each in positional if each.default is not None],
     )
 
 
 def _parameter(to: Lowering, node: cst.Param) -> ast.arg:
     note = node.annotation.annotation if node.annotation is not None else None
     span = to.between(node.name, node.name if note is None else note)
-    return to.linked(ast.arg(node.name.value, to.optional(note), type_comment=None, **span), node)
+    return ast.arg(node.name.value, to.optional(note), type_comment=None, **span)
 
 
 # Containers and comprehensions
@@ -292,6 +289,6 @@ def generators(to: Lowering, node: cst.CompFor | None) -> list[ast.comprehension
     while node is not None:
         target, iterated = to.target(node.target), to.expression(node.iter)
         tests = [to.expression(each.test) for each in node.ifs]
-        found.append(to.linked(ast.comprehension(target, iterated, tests, int(node.asynchronous is not None)), node))
+        found.append(ast.comprehension(target, iterated, tests, int(node.asynchronous is not None)))
         node = node.inner_for_in
     return found

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import libcst as cst
     from libcst.metadata import CodePosition, CodeRange
 
-Node = TypeVar("Node", bound=ast.AST)
 Handler = Callable[["Lowering", Any], ast.AST]
 H = TypeVar("H", bound=Callable[..., ast.AST])
 
@@ -49,12 +48,11 @@ def lowers(*names: str) -> Callable[[H], H]:
 
 
 class Lowering:
-    """One text: where its libcst nodes stand, and which of them each lowered node was made from."""
+    """One text: where its libcst nodes stand."""
 
     def __init__(self, module: cst.Module, positions: Mapping[cst.CSTNode, CodeRange], text: str) -> None:
         self.module = module
         self.lines = text.split("\n")
-        self.links: dict[ast.AST, cst.CSTNode] = {}
         self._positions = positions
         self._ascii = text.isascii()
 
@@ -91,12 +89,7 @@ class Lowering:
         handler = _HANDLERS.get(type(node).__name__)
         if handler is None:
             raise LoweringError(f"{type(node).__name__} at line {self.at(node)['lineno']}")
-        return self.linked(handler(self, node), node)
-
-    def linked(self, lowered: Node, node: cst.CSTNode) -> Node:
-        """Note what a lowered node was made from: the innermost of several."""
-        self.links.setdefault(lowered, node)
-        return lowered
+        return handler(self, node)
 
     # Where nodes stand
 

@@ -108,7 +108,7 @@ def _imported(to: Lowering, node: cst.Import) -> ast.stmt:
 def _imported_from(to: Lowering, node: cst.ImportFrom) -> ast.stmt:
     module = None if node.module is None else _dotted(node.module)
     if type(node.names).__name__ == "ImportStar":
-        names = [to.linked(ast.alias("*", None, **to.at(node.names)), node.names)]  # type: ignore[arg-type]
+        names = [ast.alias("*", None, **to.at(node.names))]  # type: ignore[arg-type]
     else:
         names = [_imported_name(to, each) for each in node.names]  # type: ignore[union-attr]
     return ast.ImportFrom(module, names, len(node.relative), **to.at(node))
@@ -117,7 +117,7 @@ def _imported_from(to: Lowering, node: cst.ImportFrom) -> ast.stmt:
 def _imported_name(to: Lowering, node: cst.ImportAlias) -> ast.alias:
     other = node.asname.name if node.asname is not None else None
     span = to.between(node.name, node.name if other is None else other)
-    return to.linked(ast.alias(_dotted(node.name), getattr(other, "value", None), **span), node)
+    return ast.alias(_dotted(node.name), getattr(other, "value", None), **span)
 
 
 def _dotted(node: cst.BaseExpression) -> str:
@@ -161,7 +161,7 @@ def _context(to: Lowering, node: cst.With) -> ast.stmt:
     items = []
     for each in node.items:
         target = in_context(to.expression(each.asname.name), STORE) if each.asname is not None else None
-        items.append(to.linked(ast.withitem(to.expression(each.item), target), each))
+        items.append(ast.withitem(to.expression(each.item), target))
     return kind(items, to.suite(node.body), type_comment=None, **to.at(node))
 
 
@@ -175,8 +175,7 @@ def _attempt(to: Lowering, node: cst.Try | cst.TryStar) -> ast.stmt:
 
 def _handler(to: Lowering, node: cst.ExceptHandler | cst.ExceptStarHandler) -> ast.ExceptHandler:
     bound = getattr(node.name.name, "value", None) if node.name is not None else None
-    handler = ast.ExceptHandler(to.optional(node.type), bound, to.suite(node.body), **to.at(node))
-    return to.linked(handler, node)
+    return ast.ExceptHandler(to.optional(node.type), bound, to.suite(node.body), **to.at(node))
 
 
 @lowers("FunctionDef")
@@ -208,5 +207,5 @@ def _match(to: Lowering, node: cst.Match) -> ast.stmt:
     cases = []
     for each in node.cases:
         pattern, guard = to.pattern(each.pattern), to.optional(each.guard)
-        cases.append(to.linked(ast.match_case(pattern, guard, to.suite(each.body)), each))
+        cases.append(ast.match_case(pattern, guard, to.suite(each.body)))
     return ast.Match(to.expression(node.subject), cases, **to.at(node))

@@ -80,7 +80,7 @@ def _replaced(to: Lowering, node: cst.FormattedStringExpression, raw: bool, span
     if node.format_spec is not None:
         spec = ast.JoinedStr(_joined(_parts(to, node.format_spec, raw, span), None, span), **span)
     value = ast.FormattedValue(to.expression(node.expression), conversion, spec, **span)
-    yield to.linked(value, node)
+    yield value
 
 
 def _text(text: str, raw: bool) -> str:
