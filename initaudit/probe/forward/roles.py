@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from initaudit.probe.forward.neutral import Neutral
+from initaudit.probe.record.modes import Mode
 from initaudit.probe.record.poison import seed_everything, tensors_of
 from initaudit.probe.record.storages import key_of
 from initaudit.probe.record.watch import plain_name, tensors_in
@@ -87,7 +87,7 @@ def usages_of(model: torch.nn.Module, given: Given, unwritten: Neutral, seed: in
     return roles.usages()
 
 
-class Roles(TorchDispatchMode):
+class Roles(Mode):
     """Watches one forward for what the tensors that nothing wrote meet."""
 
     def __init__(self, model: torch.nn.Module, given: Given, unwritten: Neutral) -> None:

@@ -14,11 +14,11 @@ from types import CodeType
 from typing import Any, NamedTuple
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from initaudit.probe.blame import EXHAUSTED, crossing
 from initaudit.probe.record.draws import COPIES, transformed
 from initaudit.probe.record.lines import Call, Caused, Initializer, who
+from initaudit.probe.record.modes import Mode
 from initaudit.probe.record.plain import plain, plain_value
 from initaudit.probe.record.readable import shape_of
 from initaudit.probe.record.records import Record, Written
@@ -155,7 +155,7 @@ def run(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return function(*args, **kwargs)
 
 
-class Filler(TorchDispatchMode):
+class Filler(Mode):
     """Fills all uninitialized memory, and records nothing."""
 
     def __init__(self, fill: Fill) -> None:
@@ -178,7 +178,7 @@ class Filler(TorchDispatchMode):
         self.fill(tensor, 0)
 
 
-class Watch(TorchDispatchMode):
+class Watch(Mode):
     """Records allocations and writes; ``fill`` is called with every tensor over uninitialized memory."""
 
     abstract = False

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from initaudit.activations import lookup
 from initaudit.probe.blame import EXHAUSTED
 from initaudit.probe.record.fills import Content, fill_storage
+from initaudit.probe.record.modes import Mode
 from initaudit.probe.record.storages import key_of, storage_of
 from initaudit.probe.record.watch import (
     OVERWRITES,
@@ -62,7 +62,7 @@ class Tracked(msgspec.Struct, frozen=True):
     unwritten: dict[int, str] = {}
 
 
-class Follow(TorchDispatchMode):
+class Follow(Mode):
     """Follows signals through a forward.
 
     ``chains`` are the steps of each chain that ended, and whether a sum keeps its scale; ``uses`` are the weights in
