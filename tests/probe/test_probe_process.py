@@ -133,6 +133,34 @@ def test_a_file_whose_name_has_dots_is_built_with_its_package(models: Path) -> N
     assert {one.model for one in seen.parameters} == {"package.models.Leaves"}
 
 
+@pytest.mark.parametrize(
+    ("packages", "line", "refused"),
+    [
+        (("app/nets", "app/utils"), "from ..utils.sizes import SIZE", ""),  # `app` is no package, and is imported from
+        (("app/utils",), "from ...app.utils.sizes import SIZE", "beyond top-level"),  # above the current folder
+        (("app/utils",), "from .block import SIZE", ""),  # nothing around the file is a package
+        (("app/nets", "app/utils"), "from .block import SIZE", ""),  # another file of it reaches further
+        (("app/nets", "app/utils"), "from ..missing import SIZE", "No module named 'app.missing'"),
+    ],
+)
+def test_relative_imports_say_which_folders_are_packages(
+    models: Path, packages: tuple[str, ...], line: str, refused: str
+) -> None:
+    for folder in ("app/nets", "app/utils"):
+        (models / folder).mkdir(parents=True)
+    for folder in packages:
+        (models / folder / "__init__.py").touch()
+    (models / "app/utils/sizes.py").write_text("SIZE = 3\n", encoding="utf-8")
+    (models / "app/nets/block.py").write_text("from ..utils.sizes import SIZE\n", encoding="utf-8")
+    text = f"{line}\nfrom torch import nn\n\n\ndef net():\n    return nn.Linear(SIZE, 1)\n"
+    (models / "app/nets/net.py").write_text(text, encoding="utf-8")
+    if refused:
+        with pytest.raises(TargetError, match=re.escape(refused)):
+            probe(Target(spec="app/nets/net.py:net"))
+    else:
+        assert probe(Target(spec="app/nets/net.py:net")).built
+
+
 def test_a_file_whose_name_belongs_to_another_module_is_refused(models: Path) -> None:
     (models / "random.py").write_text("Net = 1\n", encoding="utf-8")
     with pytest.raises(TargetError, match="the name random belongs to another module"):

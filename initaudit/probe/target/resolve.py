@@ -123,9 +123,8 @@ def imported(name: str) -> ModuleType:
         if not file.is_file():
             raise TargetError(f"there is no file {name}")
         root, name = module_name(file)
-        sys.path.insert(0, str(root))
     try:
-        module = _load(name, file) if file is not None and "." in file.stem else importlib.import_module(name)
+        module = importlib.import_module(name) if file is None else _within(root, name, file)
     except BaseException as error:  # whatever the user's module raises, SystemExit too
         raise TargetError(f"importing {name} raised {describe(error)}{through(error)}") from error
     if file is not None and Path(module.__file__ or "").resolve() != file:
@@ -140,6 +139,18 @@ def import_roots(folder: Path) -> list[str]:
     source = folder / "src"
     below = [str(source)] if source.is_dir() and not (source / "__init__.py").is_file() else []
     return [str(folder), *below]
+
+
+def _within(root: Path, name: str, file: Path) -> ModuleType:
+    """Import a file from a root, or from a folder above if its relative imports reach beyond the packages around it."""
+    sys.path.insert(0, str(root))
+    try:
+        return _load(name, file) if "." in file.stem else importlib.import_module(name)
+    except ImportError as error:
+        if "attempted relative import" not in str(error) or Path.cwd() not in root.parents:
+            raise
+    sys.path.remove(str(root))
+    return _within(root.parent, f"{root.name}.{name}", file)
 
 
 def _load(name: str, file: Path) -> ModuleType:
