@@ -18,7 +18,7 @@ class AllFactorsZero(Rule[ZeroFactors]):
     """
     ## What it does
     Reports parameters that are multiplied with each other and all start at zero: the two matrices of a low-rank
-    adapter, or a gate and the last layer of the block that it scales. The probe also reports a matrix whose own zeros
+    adapter, both tables of a factorization, or a gate and the last layer of the block that it scales. The probe also reports a matrix whose own zeros
     keep it at zero, as where a ReLU follows and no bias is added.
 
     ## Why is this bad?
@@ -44,7 +44,8 @@ class AllFactorsZero(Rule[ZeroFactors]):
 
     ## Known problems
     The analyzer recognizes the factors of adapters by their names: `lora_A` and `lora_B`, or `up` and `down` in a class
-    named after LoRA. It does not check factors that are layers of their own. The probe needs no names; it trains: no
+    named after LoRA. Other parameters, tables of embeddings and weights of linear layers count if the methods of their
+    class do nothing else with them than to multiply them with one another, and no other code names them. The probe needs no names; it trains: no
     gradient may reach the parameters at the start and after each of at least three steps, but one has to when they are
     not zero.
     For that it needs an input.
@@ -62,7 +63,7 @@ class AllFactorsZero(Rule[ZeroFactors]):
     severity = Severity.ERROR
     observers = BOTH
     subject = ZeroFactors
-    supersedes = ("INI704",)
+    supersedes = ("INI501", "INI704")
     invalid = (
         Example(
             source="""
@@ -121,8 +122,40 @@ class AllFactorsZero(Rule[ZeroFactors]):
                     return self.base(x) + self.lora_B(self.lora_A(x))
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Factorization(nn.Module):
+                def __init__(self, users, items, k=16):
+                    super().__init__()
+                    self.users = nn.Embedding(users, k)
+                    self.items = nn.Embedding(items, k)
+                    for table in (self.users, self.items):
+                        nn.init.zeros_(table.weight)
+
+                def forward(self, u, i):
+                    return (self.users(u) * self.items(i)).sum(-1)
+            """,
+        ),
     )
     valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Factorization(nn.Module):
+                def __init__(self, users, items, k=16):
+                    super().__init__()
+                    self.users = nn.Parameter(torch.zeros(users, k))
+                    self.items = nn.Parameter(torch.zeros(items, k))
+                    self.shift = nn.Parameter(torch.zeros(items))
+
+                def forward(self, u):
+                    return (1 + self.users[u]) @ self.items.t() + self.shift
+            """,
+        ),
         Example(
             source="""
             import torch
