@@ -19,13 +19,14 @@ class IntervalGivenToNormal(Rule[InitializerCall]):
     """
     ## What it does
     Reports `normal_(w, -bound, bound)`: a mean that is the negative of the standard deviation. Also reports
-    `trunc_normal_(w, 0.02)`: a small mean alone, which leaves the standard deviation at 1. And `uniform_(w, bound, bound)`, whose interval has no width.
+    `trunc_normal_(w, 0.02)`: a small mean alone, which leaves the standard deviation at 1; for the bias of a layer also a mean
+    of zero alone. And `uniform_(w, bound, bound)`, whose interval has no width.
 
     ## Why is this bad?
     `normal_` takes a mean and a standard deviation, and `uniform_` takes the bounds of an interval. With the arguments of
     `uniform_`, `normal_` draws values around `-bound` instead of zero: five of six are negative, and their spread is 1.7 times
     larger than meant. A number alone is the mean: `trunc_normal_(w, 0.02)` draws with a standard deviation of 1, fifty times
-    the 0.02 that was meant.
+    the 0.02 that was meant. `normal_(layer.bias, 0)` draws a bias of the size of the signal, where zeros were meant.
 
     ## Example
     ```python
@@ -95,8 +96,10 @@ class IntervalGivenToNormal(Rule[InitializerCall]):
                 nn.init.normal_(layer.weight, deviation)
                 nn.init.uniform_(layer.weight, scale, scale)
                 layer.bias.data.uniform_(1.0 / 512, 1 / 512)
+                nn.init.normal_(layer.bias, 0)
+                layer.bias.data.normal_(0.0)
             """,
-            count=5,
+            count=7,
         ),
     )
     valid = (
@@ -120,6 +123,9 @@ class IntervalGivenToNormal(Rule[InitializerCall]):
                 nn.init.normal_(layer.weight)
                 nn.init.normal_(layer.weight, 0.0)
                 nn.init.normal_(norm.weight, 1.0)
+                nn.init.normal_(layer.bias)
+                nn.init.normal_(layer.bias, 0, 0.01)
+                layer.bias.data.normal_(mean=0)
                 nn.init.normal_(layer.weight, std=0.02)
                 nn.init.normal_(layer.weight, mean=0.1)
                 nn.init.trunc_normal_(layer.weight, 0, 0.02)
@@ -143,11 +149,13 @@ class IntervalGivenToNormal(Rule[InitializerCall]):
                 evidence=[Evidence(Observer.ANALYZER, "the interval has no width")],
             )
             return
-        if subject.function in DRAWN and _is_small_mean_alone(subject):
+        alone = _mean_alone(subject) if subject.function in DRAWN else None
+        if alone is not None and (0 < alone < SMALL or (alone == 0 and _is_bias(subject.arguments[0].source))):
+            instead = f"write `std={mean}`" if alone else "write `zeros_` for zeros"
             yield self.finding(
                 subject.place,
                 f"`{subject.function}` takes the mean first: the values lie around `{mean}`, and their standard deviation is 1; "
-                f"write `std={mean}`",
+                f"{instead}",
                 evidence=[Evidence(Observer.ANALYZER, f"the only argument behind the tensor is `{mean}`")],
             )
             return
@@ -176,13 +184,18 @@ def _are_equal(low: Argument, high: Argument) -> bool:
     return one is not None and one == other and one.coefficient > 0
 
 
-def _is_small_mean_alone(subject: InitializerCall) -> bool:
-    """Whether a call gives a small number by position, and nothing else behind the tensor."""
+def _mean_alone(subject: InitializerCall) -> float | None:
+    """The number that a call gives by position, with nothing else behind the tensor."""
     match subject.arguments:
         case (_, Argument(keyword=None, meaning=meaning)):
             term = fold(meaning)
-            return term is not None and term.number is not None and 0 < term.number < SMALL
-    return False
+            return term.number if term is not None else None
+    return None
+
+
+def _is_bias(target: str) -> bool:
+    """Whether the source of a tensor is the bias of a layer."""
+    return target.removesuffix(".data").endswith(".bias")
 
 
 def _is_negative_of(mean: str, std: str) -> bool:
