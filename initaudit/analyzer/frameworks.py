@@ -17,6 +17,7 @@ MODULE_BASES = frozenset(
         "lightning.LightningModule",
         "lightning.pytorch.LightningModule",
         "pytorch_lightning.LightningModule",
+        "pytorch_lightning.core.LightningModule",
         "mmcv.runner.BaseModule",
         "mmengine.model.BaseModule",
         "mmengine.model.BaseModel",
