@@ -51,7 +51,7 @@ class _Zero:
 def zero_products(cls: Class) -> Iterator[ZeroFactors]:
     """``self.users(u) * self.items(i)``, where the constructor sets both tables to zero."""
     project, this = cls.project, cls.defined
-    if not project.is_module_class(this) or ADAPTER.search(cls.text) or not _is_read_whole(cls):
+    if not project.is_module_class(this) or ADAPTER.search(cls.module.slice(cls.definition)) or not _is_read_whole(cls):
         return
     methods = [found for each in project.methods(this) if (found := function_context(project, each)) is not None]
     zeros = _zeros(cls, methods)
