@@ -92,6 +92,8 @@ def _written(call: ast.Call) -> set[str]:
     """Return the local names that a call initializes: by a method of it, or as its argument."""
     function = call.func
     words = ast.unparse(function).split(".")
+    if words[-1] == "__init__":  # of a base: it makes the object, and comes before what the object holds
+        return set()
     says_so = any(word in part for word in INITIALIZERS for part in words)
     given = {one.id for argument in call.args for one in ast.walk(argument) if isinstance(one, ast.Name)}
     if not isinstance(function, ast.Attribute):

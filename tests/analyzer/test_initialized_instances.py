@@ -36,6 +36,8 @@ def test_code_that_makes_an_instance_and_initializes_it_is_found(code: str, tmp_
         "def build():\n    net = Net()\n    net.train()\n    return net",
         "def build():\n    net = Net()\n    other = Other()\n    other.apply(init)\n    return net",
         "def build():\n    init_logging()\n    net = Net()\n    net.requires_grad_(False)",
+        "class Outer:\n    def __init__(self):\n        super(Outer, self).__init__()\n        self.net = Net()",
+        "class Outer:\n    def __init__(self):\n        nn.Module.__init__(self)\n        self.net = self.net or Net()",
         "class Net:\n    pass\n\n\ndef build():\n    net = Net()\n    net.apply(init)",
     ],
 )

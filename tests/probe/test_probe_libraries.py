@@ -32,6 +32,15 @@ class Other(BertConfig):
     """A configuration of which no model is known."""
 
 
+class Absent(type):
+    def __getattr__(cls, name: str) -> Any:
+        raise ImportError("\nWaveModel requires the torchaudio library.\n")
+
+
+class WaveModel(metaclass=Absent):
+    """What the library has instead of a model whose packages are not installed."""
+
+
 def layer(width: int = 4, *, pretrained: bool = True) -> Any:
     assert not pretrained
     return torch.nn.Linear(width, 2)
@@ -53,7 +62,14 @@ def libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     builders = {"detector": detector}
     models = module("torchvision.models", list_models=lambda: list(builders), get_model_builder=builders.__getitem__)
     for made in (
-        module("transformers", PreTrainedConfig=BertConfig, BertConfig=BertConfig, BertModel=BertModel, Other=Other),
+        module(
+            "transformers",
+            PreTrainedConfig=BertConfig,
+            BertConfig=BertConfig,
+            BertModel=BertModel,
+            Other=Other,
+            WaveModel=WaveModel,
+        ),
         module("transformers.models", auto=None),
         module("transformers.models.auto", CONFIG_MAPPING={"bert": BertConfig}, MODEL_MAPPING={BertConfig: BertModel}),
         module(
@@ -96,6 +112,7 @@ def test_a_model_of_torchvision_fetches_neither_its_weights_nor_those_of_its_bac
     [
         ("hf:brt", "transformers has no model 'brt'; did you mean 'bert'?"),
         ("hf:Other", "transformers has no model 'Other'"),
+        ("hf:WaveModel", "WaveModel requires the torchaudio library."),
         ("timm:lyer", "timm has no model 'lyer'; did you mean 'layer'?"),
         ("torchvision:detecter", "torchvision has no model 'detecter'; did you mean 'detector'?"),
     ],

@@ -35,7 +35,11 @@ def transformers_model(name: str) -> Any:
     if inspect.isclass(found) and issubclass(found, transformers.PreTrainedConfig):
         models = auto.MODEL_MAPPING.get(found, None)
         found = models[0] if isinstance(models, tuple) else models
-    if getattr(found, "config_class", None) is None:
+    try:
+        configured = getattr(found, "config_class", None) is not None
+    except ImportError as error:  # it stands for a class whose packages are not installed
+        raise TargetError(" ".join(str(error).split())) from error
+    if not configured:
         known = (*auto.CONFIG_MAPPING, *dir(transformers))
         raise TargetError(f"transformers has no model {name!r}{meant(name, known)}")
     return found
