@@ -117,9 +117,11 @@ def _type_tests(
 
 
 def _may_be_class(context: Context, subject: str) -> bool:
-    """Whether code asks if a name is bound to a class."""
+    """Whether code asks if a name is bound to a class, or makes objects of it, whatever its annotation says."""
     for call in context.calls():
         match call:
+            case ast.Call(func=ast.Name(id=called)) if called == subject:
+                return True
             case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=tested), kinds]) if tested == subject:
                 if any(isinstance(kind, ast.Name) and kind.id == "type" for kind in alternatives(kinds)):
                     return True

@@ -21,7 +21,8 @@ from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.sources.files import is_document
 from initaudit.subjects.files import UndefinedName
 
-WALKS = ITERATIONS.keys() | {"buffers", "named_buffers", "apply", "state_dict"}
+WALKS = ITERATIONS.keys() | {"buffers", "named_buffers"}
+VIEWS = {"items", "keys", "values"}
 INITIALIZERS = "uniform normal constant eye dirac orthogonal sparse ones zeros"
 RENAMED = "uniform( normal( constant( dirac( orthogonal( sparse("
 WORDS = "init. parameters( modules( children( buffers( apply( state_dict( " + " ".join(
@@ -81,12 +82,22 @@ def _used(call: ast.Call) -> ast.Name | None:
     """The name that a call uses as a model, or as a parameter that it initializes."""
     if not isinstance(call.func, ast.Attribute):
         return None
-    if call.func.attr in WALKS:
-        return root(call.func.value)
     owner = call.func.value
+    if call.func.attr in WALKS or (call.func.attr == "apply" and not _is_column(owner)):
+        return root(owner)
+    if call.func.attr in VIEWS and isinstance(owner, ast.Call) and last_name(owner.func) == "state_dict":
+        return root(owner.func)
     of_init = (last_name(owner)) == "init"
     known = call.func.attr.rstrip("_").rpartition("_")[2] in INITIALIZERS.split()
     return root(call.args[0]) if of_init and known and call.args else None
+
+
+def _is_column(node: ast.expr) -> bool:
+    """Whether an expression is an entry under a text, as is a column of a table, whose ``apply`` takes any function."""
+    match node:
+        case ast.Subscript(slice=ast.Constant(value=str())):
+            return True
+    return False
 
 
 def _package(call: ast.Call) -> ast.Name | None:
