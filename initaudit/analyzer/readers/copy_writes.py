@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.rebound_names import read_by_closures
+from initaudit.analyzer.source.snippets import nodes
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.expressions import COPYING
 from initaudit.analyzer.syntax.meaning import Names, Step, What
@@ -77,9 +78,9 @@ def _replaces_values(call: ast.Call, *, of_tensor: bool) -> bool:
 def _of_state_dict(context: Context, meanings: Meanings, step: Step) -> Iterator[CopyWrite]:
     """A value that is put into the dictionary of a model's state, which is a new one and which nothing loads."""
     match step.statement:
-        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="update", value=states))):
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="update", value=states)) as put):
             pass
-        case ast.Assign(targets=[ast.Subscript(value=states)]):
+        case ast.Assign(targets=[ast.Subscript(value=states)], value=put):
             pass
         case _:
             return
@@ -95,7 +96,7 @@ def _of_state_dict(context: Context, meanings: Meanings, step: Step) -> Iterator
     model = ast.parse(meaning.source, mode="eval").body
     owner = model.func.value if isinstance(model, ast.Call) and isinstance(model.func, ast.Attribute) else None
     of_module = owner is not None and (found := meanings.meaning(owner, step.names)) and found.what is What.MODULE
-    if owner is not None and (of_module or is_model(context, owner)):
+    if owner is not None and (of_module or is_model(context, owner) or _makes_tensors(context, put)):
         yield CopyWrite(
             observer=Observer.ANALYZER,
             place=context.snippet.place(step.statement),
@@ -103,6 +104,12 @@ def _of_state_dict(context: Context, meanings: Meanings, step: Step) -> Iterator
             how="`state_dict`",
             certain=True,
         )
+
+
+def _makes_tensors(context: Context, put: ast.expr) -> bool:
+    """Whether an expression calls functions of torch: the states of optimizers and schedulers are given none."""
+    called = (context.canonical(node.func) for node in nodes(put) if isinstance(node, ast.Call))
+    return any(name is not None and name.startswith("torch.") for name in called)
 
 
 def _is_used(context: Context, name: str) -> bool:

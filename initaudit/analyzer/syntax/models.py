@@ -12,22 +12,21 @@ from initaudit.analyzer.syntax.context import Context
 OF_OTHER_TYPES = {"float64", "set_default_dtype", "set_default_tensor_type"}
 MAKERS = frozenset({"type", "Type", "Callable"})
 """What an annotation names for a class of modules, or for another function that makes one."""
+OF_MODULES = {"weight", "bias", "parameters", "named_parameters", "reset_parameters", "requires_grad_", "state_dict"}
+"""Attributes of modules that other trees do not have."""
 MODEL_LIKE = re.compile(r"net|model|module|encoder|decoder|backbone|classifier|critic|actor|policy", re.IGNORECASE)
 
 
 def is_model(context: Context, model: ast.expr, loop: ast.For | ast.AsyncFor | ast.comprehension | None = None) -> bool:
-    """Whether a name, a type, an assignment or the type tests of a ``loop`` over it say that it is a model."""
-    name = dotted(model)
-    root, _, rest = name.partition(".")
-    if MODEL_LIKE.search(name):
-        return True
+    """Whether a type, an assignment, or what a ``loop`` over it does with its parts, say that it is a model."""
+    root, _, rest = dotted(model).partition(".")
     if root == "self":
         return context.cls is not None and context.project.is_module_class(context.cls)
     if root and not rest and (_annotated(context, root) or _assigned(context, root)):
         return True
     if isinstance(model, ast.Call):
         return context.is_module_class(model.func)
-    return loop is not None and _tests_module_types(context, loop)
+    return loop is not None and (_tests_module_types(context, loop) or _uses_modules(loop))
 
 
 def _annotated(context: Context, name: str) -> bool:
@@ -65,6 +64,17 @@ def _tests_module_types(context: Context, loop: ast.For | ast.AsyncFor | ast.com
         for node in nodes(statement)
         if isinstance(node, ast.Call) and dotted(node.func) == "isinstance" and len(node.args) == 2
         for kind in nodes(node.args[1])
+    )
+
+
+def _uses_modules(loop: ast.For | ast.AsyncFor | ast.comprehension) -> bool:
+    """Whether the body of a loop asks its elements for what modules have, as for ``m.weight``."""
+    names = {node.id for node in nodes(loop.target) if isinstance(node, ast.Name)}
+    return any(
+        node.attr in OF_MODULES
+        for statement in (loop.body if not isinstance(loop, ast.comprehension) else loop.ifs)
+        for node in nodes(statement)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names
     )
 
 
