@@ -137,6 +137,8 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
     [(signal.SIGTERM, "Deaf"), (signal.SIGHUP, "Session"), (signal.SIGKILL, "Deaf"), (signal.SIGINT, "Plain")],
 )
 def test_whatever_ends_the_probe_ends_the_model_and_its_descendants(folder: Path, number: int, model: str) -> None:
+    if signal.getsignal(number) == signal.SIG_IGN:  # as under nohup, and a process inherits that
+        signal.signal(number, signal.SIG_DFL)
     command = [sys.executable, "-m", "initaudit", "probe", f"net.py:{model}"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     expected = 1 if model == "Plain" else 2
