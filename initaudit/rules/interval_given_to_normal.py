@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from initaudit.finding import Applicability, Category, Evidence, Finding, Fix, Observer, Replace, Severity
@@ -10,6 +11,8 @@ from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.schemes.expressions import fold
 from initaudit.subjects.calls import Argument, InitializerCall
 
+_LOGARITHM = re.compile(r"(\w+\.)*log\w*\(")
+"""A number that may be negative, and then is meant for all elements: the scale of a Bayesian layer, before softplus."""
 DRAWN = {"normal_", "trunc_normal_"}
 SMALL = 0.3
 """A mean below this is lost in a spread of 1: it is a standard deviation."""
@@ -117,6 +120,7 @@ class IntervalGivenToNormal(Rule[InitializerCall]):
         ),
         Example(
             source="""
+            import math
             from torch import nn
 
             def draw(layer, norm, scale):
@@ -134,6 +138,8 @@ class IntervalGivenToNormal(Rule[InitializerCall]):
                 nn.init.uniform_(layer.weight, -scale, scale)
                 layer.bias.data.uniform_(0, 0)
                 layer.bias.data.uniform_(-3, -3)
+                rho = math.log(math.exp(scale) - 1)
+                nn.init.uniform_(layer.rho, rho, rho)
             """,
         ),
     )
@@ -181,7 +187,9 @@ class IntervalGivenToNormal(Rule[InitializerCall]):
 def _are_equal(low: Argument, high: Argument) -> bool:
     """Whether both bounds of an interval are the same positive number."""
     one, other = fold(low.meaning), fold(high.meaning)
-    return one is not None and one == other and one.coefficient > 0
+    if one is None or one != other or one.coefficient <= 0:
+        return False
+    return not any(isinstance(factor.base, str) and _LOGARITHM.match(factor.base) for factor in one.powers)
 
 
 def _mean_alone(subject: InitializerCall) -> float | None:

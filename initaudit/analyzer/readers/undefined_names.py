@@ -9,6 +9,7 @@ import symtable
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.matches import groups
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.scopes import Scopes
@@ -101,10 +102,12 @@ def _is_column(node: ast.expr) -> bool:
 
 
 def _package(call: ast.Call) -> ast.Name | None:
-    """The name through which a call gets at a function of ``nn.init``: ``nn`` of ``nn.init.zeros_(w)``."""
+    """The name through which a call gets at a function of ``nn.init``: ``nn`` of ``nn.init.zeros_(w)``, or ``init``."""
     match call.func:
         case ast.Attribute(value=ast.Attribute(value=ast.Name(id="nn") as name, attr="init"), attr=called):
             return name if called.endswith("_") else None
+        case ast.Attribute(value=ast.Name(id="init") as name, attr=called):
+            return name if torch_api.is_initializer(f"torch.nn.init.{called}") else None
     return None
 
 

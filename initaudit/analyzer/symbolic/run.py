@@ -221,8 +221,10 @@ class Run(ABC):
         resolved = self._resolved[key]
         if resolved is not None:
             return self.resolved(resolved)
-        unread = None if hasattr(builtins, name) else self.project.unreadable_star(frame.module)
-        return Api(f"{unread or 'builtins'}.{name}")
+        if hasattr(builtins, name):
+            return Api(f"builtins.{name}")
+        unread = self.project.unreadable_star(frame.module)
+        return Api(f"{unread}.{name}") if unread else Symbol(name)  # nothing defines it
 
     def resolved(self, target: Resolved | None) -> Value:
         """What a name of a module is worth."""
