@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 
+from initaudit.analyzer import torch_api
 from initaudit.analyzer.source.snippets import FunctionNode, alternatives, dotted, last_name, nodes
 from initaudit.analyzer.syntax.context import Context
 
@@ -26,7 +27,7 @@ def is_model(context: Context, model: ast.expr, loop: ast.For | ast.AsyncFor | a
         return True
     if isinstance(model, ast.Call):
         return context.is_module_class(model.func)
-    return loop is not None and (_tests_module_types(context, loop) or _uses_modules(loop))
+    return loop is not None and (_tests_module_types(context, loop) or _uses_modules(loop) or _names_layers(loop))
 
 
 def _annotated(context: Context, name: str) -> bool:
@@ -76,6 +77,20 @@ def _uses_modules(loop: ast.For | ast.AsyncFor | ast.comprehension) -> bool:
         for node in nodes(statement)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names
     )
+
+
+def _names_layers(loop: ast.For | ast.AsyncFor | ast.comprehension) -> bool:
+    """Whether the body asks for classes, and spells part of the name of a layer of torch: ``"Linear"``, ``"Conv"``."""
+    inside = [
+        node
+        for statement in (loop.body if not isinstance(loop, ast.comprehension) else loop.ifs)
+        for node in nodes(statement)
+    ]
+    asks = any(
+        last_name(node) in ("__class__", "type") for node in inside if isinstance(node, ast.Attribute | ast.Name)
+    )
+    texts = [node.value for node in inside if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return asks and any(len(text) > 2 and any(text in name for name in torch_api.LAYER_NAMES) for text in texts)
 
 
 def is_basic(index: ast.expr) -> bool:
