@@ -169,6 +169,24 @@ def test_a_program_may_build_any_class_by(line: str, analyzed: Callable[..., dic
     assert [each.only for each in seen.parameters] == [None]
 
 
+@pytest.mark.parametrize(
+    ("text", "only"),
+    [
+        ("importlib.import_module('nets')", None),
+        ("importlib.import_module(f'models.{folder}')", None),
+        ("__import__(folder)", None),
+        ("importlib.import_module('tasks')", Only.NOBODY),
+        ("importlib.import_module('torch.optim')", Only.NOBODY),
+    ],
+)
+def test_what_another_file_imports_by_a_text_may_build_any_class(
+    text: str, only: Only | None, analyzed: Callable[..., dict[str, Observation]]
+) -> None:
+    load = f"import importlib\n\ndef load(folder, name):\n    return getattr({text}, name)()\n"
+    seen = analyzed(nets=BESIDE, load=load, train=USED.format("other = load.load(*sys.argv)"))["nets"]
+    assert [each.only for each in seen.parameters] == [only]
+
+
 BASE = NET.replace("class Net", "class Quantized").replace(
     "    def forward(self, x):\n        return x @ self.weight\n", ""
 )

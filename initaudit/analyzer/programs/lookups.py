@@ -26,6 +26,8 @@ FINDING = groups("getattr( eval( get( [")
 BY_TEXT = groups("getattr( eval( globals( locals( import_module( getmembers( __subclasses__ __dict__ vars(")
 FINDS = {"eval", "globals", "locals", "vars", "import_module", "getmembers", "__subclasses__"}
 """What finds a class or a function by a text, or among all."""
+IMPORTS = ("import_module", "__import__")
+"""What imports a file by a text."""
 BUILT_IN = {"eval", "globals", "locals", "vars"}
 """Those of them that are no methods, as ``model.eval()`` is."""
 
@@ -149,6 +151,36 @@ def finds_by_text(module: Module) -> bool:
                 case _:
                     pass
     return False
+
+
+def imported_by_text(project: Project, files: set[Module]) -> bool:
+    """Whether code of a project, but no test, may import one of some files by a text: ``import_module(name)``."""
+    folders = {project.work_folder(each) for each in files}
+    words = map(os.fsencode, IMPORTS)
+    found = {name for word in words for folder in folders for name in project.find(Search(folder, word=word))}
+    importers = (project.load(name) for name in sorted(found)[:MAX_FILES])
+    return any(
+        _may_be(project, each, name, files)
+        for each in importers
+        if each is not None and not Scope(each, None).is_test
+        for name in _imported_texts(each)
+    )
+
+
+def _imported_texts(module: Module) -> Iterator[ast.expr]:
+    """Yield the texts by which a file imports others."""
+    for scope in scopes_holding(module, (IMPORTS,)):
+        snippet = module.quiet_snippet(scope.start, scope.end)
+        for node in snippet.nodes if snippet is not None else ():
+            if isinstance(node, ast.Call) and last_name(node.func) in IMPORTS and node.args:
+                yield node.args[0]
+
+
+def _may_be(project: Project, module: Module, name: ast.expr, files: set[Module]) -> bool:
+    """Whether an expression may be the name of one of some files."""
+    if not isinstance(name, ast.Constant):
+        return True
+    return isinstance(name.value, str) and project.module(module.absolute(name.value), module) in files
 
 
 def _may_hold(module: Module, name: str) -> bool:

@@ -14,7 +14,7 @@ from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.programs.graph import Around, Scope
-from initaudit.analyzer.programs.lookups import finds_by_text, importing
+from initaudit.analyzer.programs.lookups import finds_by_text, imported_by_text, importing
 from initaudit.analyzer.programs.verdict import TRAINS
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.calls import Calls
@@ -106,7 +106,7 @@ def is_never_built(project: Project, cls: Defined, surrounding: Around) -> bool:
     own = [base for base in project.mro(cls) or () if isinstance(base, Defined)]
     known = any(map(_knows_classes, own))
     files = {file for base in own for file in importing(project, base.module)}
-    return not known and not any(map(finds_by_text, files))
+    return not known and not any(map(finds_by_text, files)) and not imported_by_text(project, files)
 
 
 def is_unused(project: Project, module: Module, function: Definition | None) -> bool:
