@@ -38,7 +38,7 @@ class ClonedInitialization(Rule[CopiedLayers]):
     weights that are loaded into another layer from them by their gradients, for which it needs an input. The analyzer is
     silent when the class that copies, or the code that builds it, iterates over parameters or modules, or when it does
     not find the code that builds it. Copies that each get an input of their own, as the heads of several layers do, are a
-    note: they may be meant to start alike. Copies of a normalization, or of another layer without random weights, are not
+    note: they may be meant to start alike; so are copies where every program asks for one at most. Copies of a normalization, or of another layer without random weights, are not
     reported.
 
     Rare in released code; its precision is not well measured.
@@ -154,11 +154,12 @@ class ClonedInitialization(Rule[CopiedLayers]):
         who = f"the layers of `{subject.name}`"
         if subject.beside:
             who = " and ".join(f"`{name}`" for name in subject.beside)
+        asked = "; so far, all who build the class ask for one at most" if subject.once else ""
         yield self.finding(
             subject.place,
-            f"{who} are {how}{source} and start with the same weights; {advice}",
+            f"{who} are {how}{source} and start with the same weights{asked}; {advice}",
             evidence=[Evidence(subject.observer, self.seen(subject))],
-            severity=Severity.NOTE if subject.by_torch or subject.apart else None,
+            severity=Severity.NOTE if subject.by_torch or subject.apart or subject.once else None,
             model=subject.model,
             parameter=subject.name,
             fix=self.drawn_again(subject) if not subject.seeded else None,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.programs.graph import Scope, around
 from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.applications import is_alone
-from initaudit.analyzer.source.snippets import argument, defaults, dotted, last_name, nodes
+from initaudit.analyzer.source.snippets import argument, defaults, dotted, last_name, nodes, parameters
+from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.loads import replaces_all
 from initaudit.analyzer.syntax.reached import number
 from initaudit.analyzer.syntax.scopes import scopes_holding
@@ -19,6 +20,8 @@ from initaudit.naming import blocks
 
 MAX_FILES = 200
 """Files that import that of a class, and files that hold the name of a method; what stands in more is not followed."""
+MAX_LEVELS = 4
+"""Constructors that hand on what they are given, one to the next."""
 
 
 def is_built(project: Project, cls: Defined, files: set[Module] | None = None) -> bool:
@@ -26,12 +29,33 @@ def is_built(project: Project, cls: Defined, files: set[Module] | None = None) -
     return any(True for module in files or importing(project, cls.module) for _ in _builds(module, cls))
 
 
-def largest_given(cls: Defined, name: str, files: Collection[Module] = ()) -> int | None:
-    """The largest number that the calls of a class give for a parameter of its constructor, in its file or in some.
+def is_once(context: Context, times: Iterable[ast.expr]) -> bool:
+    """Whether an argument of a constructor, one of some expressions, is one or zero wherever the project gives it."""
+    cls, function = context.cls, context.function
+    if cls is None or function is None or function.name != "__init__":
+        return False
+    given = {each.arg for each in parameters(function)}
+    named = [each.id for each in times if isinstance(each, ast.Name) and each.id in given]
+    most = [largest_given(cls, name, context.project) for name in named]
+    return any(number is not None and number <= 1 for number in most)
 
-    None where some call gives anything else, and where the class is named other than to call it.
+
+def largest_given(cls: Defined, name: str, project: Project | None = None, levels: int = MAX_LEVELS) -> int | None:
+    """The largest number that the calls of a class give for a parameter of its constructor.
+
+    Those in its file, or in all of a project: there, a constructor may hand on what it is given. None where some call
+    gives anything else, and where the class is named other than to call it.
     """
-    numbers = [_number(each) for each in all_given(cls, name, files)]
+    files = importing(project, cls.module) if project is not None else ()
+    numbers: list[int | None] = []
+    for given, maker in _all_given(cls, name, files):
+        match given:
+            case ast.Constant(value=int(number)):
+                numbers.append(number)
+            case ast.Name(id=handed) if project is not None and maker is not None and levels and maker != cls:
+                numbers.append(largest_given(maker, handed, project, levels - 1))
+            case _:
+                return None
     return max((each or 0 for each in numbers), default=None) if None not in numbers else None
 
 
@@ -40,15 +64,24 @@ def all_given(called: Defined, name: str, files: Collection[Module] = ()) -> lis
 
     None for a call that does not say, and for what names it other than to call it.
     """
+    return [given for given, _ in _all_given(called, name, files)]
+
+
+def _all_given(
+    called: Defined, name: str, files: Collection[Module]
+) -> Iterator[tuple[ast.expr | None, Defined | None]]:
+    """What each call gives, with the class in whose constructor it stands."""
     definition = called.definition
     found = called.module.function(definition.members.get("__init__", definition))
-    if found is None:
-        return [None]
-    known = found[1].args
-    names = [each.arg for each in (*known.posonlyargs, *known.args)][definition.is_class :]
-    at = names.index(name) if name in names else -1
-    default = defaults(known).get(name)
-    return [_given(call, name, at, default) for module in files or [called.module] for call in _named(called, module)]
+    known = found[1].args if found is not None else None
+    names = [each.arg for each in (*known.posonlyargs, *known.args)][definition.is_class :] if known is not None else []
+    if known is None or name not in names:
+        yield None, None
+        return
+    at, default = names.index(name), defaults(known).get(name)
+    for module in files or [called.module]:
+        for call, maker in _named(called, module):
+            yield _given(call, name, at, default), maker
 
 
 def largest_size(layer: Layer, size: ast.expr | None) -> int | None:
@@ -64,16 +97,22 @@ def largest_size(layer: Layer, size: ast.expr | None) -> int | None:
     return number(context, size)
 
 
-def _named(cls: Defined, module: Module) -> Iterator[ast.Call | None]:
-    """The calls of a class in a file, outside of the class; None for what names it and is none."""
+def _named(cls: Defined, module: Module) -> Iterator[tuple[ast.Call | None, Defined | None]]:
+    """The calls of a class in a file, outside of the class, and the class in whose constructor each stands.
+
+    None for what names it and is no call.
+    """
     name, own = cls.definition.name, cls.definition
     for scope in scopes_holding(module, ((name,),)):
-        snippet = module.snippet(scope.start, scope.end)
+        snippet, around = module.snippet(scope.start, scope.end), scope.definition
+        of_init = around is not None and around.name == "__init__" and around.owner is not None
+        maker = Defined(module, around.owner) if of_init and around is not None and around.owner is not None else None
         if snippet is None:
-            yield None
+            yield None, None
         elif module is not cls.module or not own.start <= scope.start <= own.end:
             calls = {id(node.func): node for node in snippet.nodes if isinstance(node, ast.Call)}
-            yield from (calls.get(id(node)) for node in snippet.nodes if isinstance(node, ast.Name) and node.id == name)
+            named = (node for node in snippet.nodes if isinstance(node, ast.Name) and node.id == name)
+            yield from ((calls.get(id(node)), maker) for node in named)
 
 
 def _given(call: ast.Call | None, name: str, at: int, default: ast.expr | None) -> ast.expr | None:
@@ -82,13 +121,6 @@ def _given(call: ast.Call | None, name: str, at: int, default: ast.expr | None) 
         return None
     unnamed = None if any(each.arg is None for each in call.keywords) else default
     return argument(call, at, name) or unnamed
-
-
-def _number(given: ast.expr | None) -> int | None:
-    match given:
-        case ast.Constant(value=int(number)):
-            return number
-    return None
 
 
 def is_always_loaded(project: Project, cls: Defined) -> bool:

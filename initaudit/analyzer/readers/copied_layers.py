@@ -11,6 +11,7 @@ from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.file.usage import Usage, usage
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.builds import is_once
 from initaudit.analyzer.source.snippets import FunctionNode, last_name, nodes, root
 from initaudit.analyzer.syntax.context import Context, File, own_attribute
 from initaudit.analyzer.syntax.scopes import scopes
@@ -67,7 +68,14 @@ def _of_method(context: Context, *, here: bool = True) -> Iterator[CopiedLayers]
                 name=name,
                 source=context.snippet.source(copy),
                 apart=_have_own_inputs(context.cls, name),
+                once=is_once(context, _times(statement.value, copy)),
             )
+
+
+def _times(value: ast.expr, copy: ast.Call) -> list[ast.expr]:
+    """What may say how many copies are made: the argument of ``range``, or what a function is given with the layer."""
+    ranges = (node for node in nodes(value) if isinstance(node, ast.Call) and last_name(node.func) == "range")
+    return [each for call in ranges for each in call.args] or [*copy.args[1:], *(each.value for each in copy.keywords)]
 
 
 def _have_own_inputs(cls: Defined, name: str) -> bool:

@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.builds import largest_given
-from initaudit.analyzer.source.snippets import nodes, parameters
+from initaudit.analyzer.readers.builds import is_once
+from initaudit.analyzer.source.snippets import nodes
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.meaning import targets
 from initaudit.analyzer.syntax.stateful import is_stateful
@@ -73,19 +72,8 @@ def repeated_layers(context: Context) -> Iterator[RepeatedLayer]:
             source=context.snippet.source(items),
             layer=context.snippet.source(layer),
             listed=isinstance(items, ast.ListComp | ast.GeneratorExp | ast.DictComp) or _hands_on(items),
-            once=_is_once(context, items),
+            once=isinstance(items, ast.BinOp) and is_once(context, (items.left, items.right)),
         )
-
-
-def _is_once(context: Context, items: ast.expr) -> bool:
-    """Whether a list is multiplied by an argument of a constructor that all calls of the class set to one or zero."""
-    function, cls = context.function, context.cls
-    if cls is None or function is None or function.name != "__init__" or not isinstance(items, ast.BinOp):
-        return False
-    names = [side.id for side in (items.left, items.right) if isinstance(side, ast.Name)]
-    given = {name for name in names if name in [each.arg for each in parameters(function)]}
-    most = [largest_given(cls, name, importing(context.project, cls.module)) for name in given]
-    return any(number is not None and number <= 1 for number in most)
 
 
 def _hands_on(items: ast.expr) -> bool:

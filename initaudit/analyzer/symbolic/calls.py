@@ -22,6 +22,7 @@ from initaudit.analyzer.frameworks import (
 from initaudit.analyzer.project.names import Defined, External
 from initaudit.analyzer.source.snippets import FunctionNode, defaults, dotted, has_decorator, spelled
 from initaudit.analyzer.symbolic import builtin_functions, tensors, training
+from initaudit.analyzer.symbolic.classes import assigned_in
 from initaudit.analyzer.symbolic.conditions import FALSE, all_of, negate
 from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Build, Following, Frame
 from initaudit.analyzer.symbolic.holders import only_reads, written_by_others
@@ -414,7 +415,7 @@ def _assigned_method(run: Run, instance: Instance, cls: Defined, name: str) -> V
     for base in run.project.mro(cls) or (cls,):
         if not isinstance(base, Defined) or name in base.definition.members:
             return None
-        value = _assigned_in(base).get(name)
+        value = assigned_in(base).get(name)
         if value is not None:
             while isinstance(value, ast.Call) and len(value.args) == 1 and _is_of_jit(run, base, value.func):
                 value = value.args[0]
@@ -432,23 +433,6 @@ def _is_of_jit(run: Run, base: Defined, function: ast.expr) -> bool:
     """Whether a function gives back what it is given, with a mark for the compiler."""
     found = run.project.resolve(base.module, dotted(function)) if dotted(function) else None
     return isinstance(found, External) and found.name.startswith("torch.jit.")
-
-
-def _assigned_in(cls: Defined) -> dict[str, ast.expr]:
-    """Return the values that the body of a class assigns to names."""
-    memory, key = cls.module.memory, (__name__, cls.definition.row)
-    if key not in memory:
-        snippet = cls.module.quiet_snippet(cls.definition.start, cls.definition.end)
-        body = snippet.body[0] if snippet is not None and snippet.body else None
-        memory[key] = {
-            target.id: node.value
-            for node in (body.body if isinstance(body, ast.ClassDef) else ())
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-    found: dict[str, ast.expr] = memory[key]
-    return found
 
 
 def bound(run: Run, method: Defined, instance: Instance) -> Value:

@@ -11,6 +11,7 @@ from typing import Any
 
 from initaudit.analyzer.project.names import External
 from initaudit.analyzer.symbolic import arithmetic, calls, signals, tensors
+from initaudit.analyzer.symbolic.classes import gives
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.values import (
@@ -150,7 +151,13 @@ def _each(run: Run, clauses: list[ast.comprehension], action: Callable[[], objec
 
 
 def _attribute(run: Run, node: ast.Attribute) -> Value:
-    return get_attribute(run, run.evaluate(node.value), node.attr)
+    owner = run.evaluate(node.value)
+    found = get_attribute(run, owner, node.attr)
+    if isinstance(owner, Instance) and isinstance(found, Choice) and owner.cls is not None and not run.catching:
+        absent = [where for where, leaf in leaves(found, run.condition) if leaf is UNSET]
+        if absent and not owner.opaque and not gives(run.project, owner.cls, node.attr):
+            run.impossible += absent  # the read raises
+    return found
 
 
 def get_attribute(run: Run, owner: Value, name: str) -> Value:
@@ -385,8 +392,10 @@ def _boolean(run: Run, node: ast.BoolOp) -> Value:
     first, *others = node.values
     left, before = run.evaluate(first), first
     for operand in others:
-        outcome = truth(run, left, first, before)
-        right = run.evaluate(operand)
+        outcome, here = truth(run, left, first, before), run.condition
+        run.condition = all_of([here, negate(outcome) if isinstance(node.op, ast.Or) else outcome])
+        right = run.evaluate(operand) if run.condition != FALSE else UNKNOWN
+        run.condition = here
         left = choose(outcome, left, right) if isinstance(node.op, ast.Or) else choose(outcome, right, left)
         before = operand
     return left
