@@ -13,10 +13,10 @@ class ConstantCondition(Rule[ConstantTest]):
     """
     ## What it does
     Reports a condition that decides which parameters are initialized but does not test what it should:
-    `"conv" or "head" in name` (a non-empty string is true), `isinstance(p, nn.Linear)` of a parameter (never true),
-    `name.find("weight")` (-1 is true), `m.__class__.__name__ == "Conv"` (no class has that name), `p.dim == 1` (compares
-    the method, not its result), a test for kinds of layers that the model does not have, `bias is None` before `bias` is
-    initialized, and `not self.training` in a constructor.
+    `"conv" or "head" in name` (a non-empty string is true), `isinstance(p, nn.Linear)` of a parameter or of a pair from
+    `named_modules()` (never true), `name.find("weight")` (-1 is true), `m.__class__.__name__ == "Conv"` (no class has that
+    name), `p.dim == 1` (compares the method, not its result), a test for kinds of layers that the model does not have,
+    `bias is None` before `bias` is initialized, and `not self.training` in a constructor.
 
     ## Why is this bad?
     The condition has the same outcome for all parameters, or the wrong outcome for some. A parameter then keeps its values, or
@@ -53,6 +53,21 @@ class ConstantCondition(Rule[ConstantTest]):
     subject = ConstantTest
     supersedes = ("INI101", "INI102")
     invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Linear(8, 2))
+            for m in net.named_modules():
+                if isinstance(m, nn.Linear):
+                    nn.init.xavier_uniform_(m.weight)
+            for name, p in net.named_parameters():
+                if "bias" or "1." in name:
+                    continue
+                nn.init.normal_(p, std=0.02)
+            """,
+            count=2,
+        ),
         Example(
             source="""
             from torch import nn
@@ -179,6 +194,20 @@ class ConstantCondition(Rule[ConstantTest]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Linear(8, 2))
+            for m in net.named_modules():
+                if isinstance(m[1], nn.Linear):
+                    nn.init.xavier_uniform_(m[1].weight)
+            for name, p in net.named_parameters():
+                if "bias" in name or "1." in name:
+                    continue
+                nn.init.normal_(p, std=0.02)
+            """,
+        ),
         Example(
             source="""
             from torch import nn

@@ -51,6 +51,23 @@ class InitializerOfVector(Rule[VectorGiven]):
             from torch import nn
 
             class Net(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.body = nn.Sequential(nn.Linear(n, n), nn.LayerNorm(n), nn.ReLU())
+
+            def start(model):
+                for name, p in model.named_parameters():
+                    if name.endswith("weight"):
+                        nn.init.xavier_uniform_(p)
+
+            start(Net(4))
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
                 def __init__(self):
                     super().__init__()
                     self.a = nn.Linear(8, 8)
@@ -96,6 +113,21 @@ class InitializerOfVector(Rule[VectorGiven]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.body = nn.Sequential(nn.Linear(n, n), nn.LayerNorm(n), nn.ReLU())
+
+            net = Net(4)
+            for name, p in net.named_parameters():
+                if name.endswith("weight") and "body.1" not in name:
+                    nn.init.xavier_uniform_(p)
+            """,
+        ),
         Example(
             source="""
             from torch import nn

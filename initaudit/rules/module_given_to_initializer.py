@@ -12,7 +12,8 @@ from initaudit.subjects.initializers import ModuleGiven
 class ModuleGivenToInitializer(Rule[ModuleGiven]):
     """
     ## What it does
-    Reports `nn.init.xavier_uniform_(m)` where `m` is known to be a module.
+    Reports `nn.init.xavier_uniform_(m)` where `m` is known to be a module, or a pair of a name and a parameter from
+    `named_parameters()`.
 
     ## Why is this bad?
     The functions of `nn.init` write to a tensor. A module has no elements, so the call raises AttributeError or TypeError.
@@ -61,6 +62,15 @@ class ModuleGivenToInitializer(Rule[ModuleGiven]):
                     nn.init.constant_(m, 0.2)
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            net = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
+            for p in net.named_parameters():
+                nn.init.normal_(p, std=0.1)
+            """,
+        ),
     )
     valid = (
         Example(
@@ -75,14 +85,18 @@ class ModuleGivenToInitializer(Rule[ModuleGiven]):
                     self.table = nn.Parameter(torch.empty(4, 4))
                     nn.init.xavier_uniform_(self.fc.weight)
                     nn.init.xavier_uniform_(self.table)
+
+                    for p in self.named_parameters():
+                        nn.init.normal_(p[1], std=0.1)
             """,
         ),
     )
 
     def check(self, subject: ModuleGiven) -> Iterator[Finding]:
+        what = "a pair of a name and a value" if subject.pair else "a module"
+        instead = f"pass `{subject.target}[1]`, or unpack it" if subject.pair else f"pass `{subject.target}.weight`"
         yield self.finding(
             subject.place,
-            f"`{subject.target}` is a module, but `nn.init.{subject.initializer}` takes a tensor: this raises; "
-            f"pass `{subject.target}.weight`",
-            evidence=[Evidence(Observer.ANALYZER, f"`{subject.target}` is a module")],
+            f"`{subject.target}` is {what}, but `nn.init.{subject.initializer}` takes a tensor: this raises; {instead}",
+            evidence=[Evidence(Observer.ANALYZER, f"`{subject.target}` is {what}")],
         )

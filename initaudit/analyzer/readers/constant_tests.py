@@ -12,7 +12,7 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import alternatives, last_name
 from initaudit.analyzer.syntax.context import Context, initializes
 from initaudit.analyzer.syntax.draws import part_asked_for
-from initaudit.analyzer.syntax.meaning import TENSORS, Names, Step, What
+from initaudit.analyzer.syntax.meaning import TENSORS, Names, Step, What, leaves
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.models import type_asked_for
 from initaudit.subjects.module_tests import ConstantTest
@@ -31,7 +31,7 @@ def constant_tests(context: Context) -> Iterator[ConstantTest]:
     """Conditions before an initialization with a part that is no condition, or that nothing fulfils."""
     meanings = Meanings(context)
     for step in meanings.steps():
-        for test in (part for guard in _guards(step.statement) for part in _tests(guard)):
+        for test in (part for guard in _guards(step) for part in _tests(guard)):
             yield from _always_text(context, test)
             yield from _two_values(context, test)
             yield from _never_module(context, test, step.names)
@@ -46,11 +46,12 @@ def _fact(context: Context, test: ast.expr, outcome: str, why: str, fixed: str |
     return ConstantTest(place=place, source=source, outcome=outcome, why=why, fixed=fixed)
 
 
-def _guards(statement: ast.stmt) -> Iterator[ast.expr]:
-    """The conditions of a statement itself that decide whether something is initialized."""
-    match statement:
+def _guards(step: Step) -> Iterator[ast.expr]:
+    """The conditions of a statement itself that decide whether something is initialized, there or behind it."""
+    match step.statement:
         case ast.If(test=test, body=body, orelse=otherwise):
-            if any(map(initializes, (*body, *otherwise))):
+            decided = (*body, *otherwise, *(step.after if leaves(body) else ()))
+            if any(map(initializes, decided)):
                 yield test
         case ast.For(iter=iterated, body=body) if any(map(initializes, body)):
             for node in ast.walk(iterated):
@@ -142,10 +143,10 @@ def _each_compared(context: Context, test: ast.BoolOp, compared: Sequence[ast.Co
 
 
 def _never_module(context: Context, test: ast.expr, names: Names) -> Iterator[ConstantTest]:
-    """``isinstance(p, nn.Linear)`` of a parameter."""
+    """``isinstance(p, nn.Linear)`` of a parameter, or of a pair from ``named_modules``."""
     name, classes = type_asked_for(test)
     meaning = names.get(name)
-    if meaning is None or meaning.what not in (What.PARAMETER, What.STATE, What.NAME) or not meaning.element:
+    if meaning is None or meaning.what not in (What.PARAMETER, What.STATE, What.NAME, What.PAIR) or not meaning.element:
         return
     if classes and all(map(context.is_module_class, classes)):
         yield _fact(

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import dotted, last_name, nodes
+from initaudit.analyzer.source.snippets import dotted, last_name
 from initaudit.analyzer.syntax.callers import given_to
-from initaudit.analyzer.syntax.context import Context, first_parameter, method, own_attribute, own_constructor
+from initaudit.analyzer.syntax.context import Context, first_parameter, method
 from initaudit.analyzer.syntax.draws import DIMENSIONS
 from initaudit.analyzer.syntax.expressions import RECURRENT
-from initaudit.analyzer.syntax.meaning import PARAMETERS_OF_SELF, Meaning, Step, What
+from initaudit.analyzer.syntax.meaning import ITERATORS, Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.name_conditions import reaches
 from initaudit.analyzer.syntax.numbers import is_whole_number
-from initaudit.analyzer.syntax.structure import Attribute, Layer, constructed, without
+from initaudit.analyzer.syntax.reached import layers_of
+from initaudit.analyzer.syntax.structure import Found, Layer, constructed, without
 from initaudit.subjects.initializers import ModuleGiven, VectorGiven
 
 FUNCTIONS = "uniform_( normal_( constant_( ones_( zeros_( eye_( dirac_( sparse_( orthogonal_("
@@ -32,6 +33,7 @@ LAYERS = {f"torch.nn.{name}" for name in torch_api.LINEAR_LIKE}
 NORMS = {f"torch.nn.{name}" for name in torch_api.NORMALIZATIONS - {"LayerNorm", "RMSNorm", "LocalResponseNorm"}}
 """Normalizations whose gain has one dimension whatever they are given."""
 NORMS_TOO = NORMS | {"torch.nn.LayerNorm", "torch.nn.RMSNorm"}
+ALL = NORMS_TOO | LAYERS | RECURRENT
 WITH_BIASES = {f"torch.nn.{name}Cell" for name in ("LSTM", "GRU", "RNN")} | RECURRENT | LAYERS | NORMS
 ALLOCATIONS = {f"torch.{name}" for name in ("empty", "zeros", "ones", "rand", "randn", "Tensor", "FloatTensor")}
 VECTORS = {**{(kind, "bias"): "a bias" for kind in LAYERS | NORMS}, **{(kind, "weight"): "a gain" for kind in NORMS}}
@@ -50,9 +52,13 @@ def initializer_arguments(context: Context) -> Iterator[ModuleGiven | VectorGive
         meaning = meanings.meaning(target, step.names)
         if meaning is None:
             continue
-        if meaning.what is What.MODULE and initializer != "calculate_gain" and not initializer.startswith("_"):
+        writes = initializer != "calculate_gain" and not initializer.startswith("_")
+        if meaning.what in (What.MODULE, What.PAIR) and writes:
             yield ModuleGiven(
-                place=context.snippet.place(call), initializer=initializer, target=context.snippet.source(target)
+                place=context.snippet.place(call),
+                initializer=initializer,
+                target=context.snippet.source(target),
+                pair=meaning.what is What.PAIR,
             )
         elif initializer in OF_MATRICES and (why := _vector(context, meaning, step)) is not None:
             yield VectorGiven(
@@ -72,16 +78,15 @@ def _vector(context: Context, meaning: Meaning, step: Step) -> str | None:
         found = {VECTORS.get((kind, meaning.attribute)) for kind in meaning.kinds}
         one = found.pop() if len(found) == 1 else None
         return f"{one} has one dimension" if one is not None else None
-    if meaning.element and meaning.source in PARAMETERS_OF_SELF:
-        return _with_vectors(context, NORMS_TOO | LAYERS | RECURRENT, step)
-    if meaning.element and not meaning.kinds and all(map(_asks_for_presence, step.tests)) and not step.excluded:
-        return _of_callers(context, meaning.source.rpartition(".")[0], by_apply=False)
+    plain = all(map(_asks_for_presence, step.tests)) and not step.excluded
     if meaning.element:
-        return _of_layer_with_vectors(meaning, step, context)
-    if meaning.attribute == "weight" and not meaning.kinds and not step.excluded:
-        owner = meaning.source.rpartition(".")[0]
-        plain = all(map(_asks_for_presence, step.tests)) and context.function is not None
-        return _of_callers(context, owner, by_apply=True) if plain else None
+        walked = _walked(meaning.source)
+        why = _with_vectors(layers_of(context, walked), ALL, context, None if plain else step) if walked else None
+        if why is None and not meaning.kinds and walked is not None:
+            why = _of_callers(context, dotted(walked), None if plain else step)
+        return why or _of_layer_with_vectors(meaning, step, context)
+    if meaning.attribute == "weight" and not meaning.kinds and plain:
+        return _gains(context, meaning.source.rpartition(".")[0], step)
     if meaning.attribute == "bias" and not meaning.kinds and context.function is not None and not step.excluded:
         return _bias_of_callers(context, meaning.source.rpartition(".")[0])
     return _flat(context, meaning)
@@ -162,24 +167,32 @@ def _has(project: Project, model: Defined, kinds: tuple[str, ...], name: str) ->
     return False
 
 
-def _of_callers(context: Context, name: str, *, by_apply: bool) -> str | None:
-    """Why the model that a function is given, by a call or by ``apply``, has a vector that it meets."""
+def _walked(source: str) -> ast.expr | None:
+    """The model that ``model.parameters()``, or another walk over a model, goes over."""
+    match ast.parse(source, mode="eval").body:
+        case ast.Call(func=ast.Attribute(value=model, attr=walk)) if walk in ITERATORS:
+            return model
+    return None
+
+
+def _gains(context: Context, name: str, step: Step) -> str | None:
+    """Why some of the modules that a function is applied to, or a loop goes over, have gains of one dimension."""
+    meaning = step.names.get(name)
+    model = _walked(meaning.source) if meaning is not None and meaning.element else None
+    if model is not None:
+        return _with_vectors(layers_of(context, model), NORMS_TOO, context)
+    if context.function is None or context.definition is None or name != first_parameter(context):
+        return None
+    found = (_with_vectors(layers_of(*each[:2]), NORMS_TOO, each.context) for each in given_to(context, by_apply=True))
+    return next(filter(None, found), None)
+
+
+def _of_callers(context: Context, name: str, step: Step | None) -> str | None:
+    """Why a model that callers give to a function has a vector that the function meets."""
     if context.definition is None or name != first_parameter(context):
         return None
-    for caller, node, meaning in given_to(context, by_apply=by_apply):
-        if isinstance(node, ast.Name) and node.id == "self":
-            why = _with_vectors(caller, NORMS_TOO if by_apply else NORMS_TOO | LAYERS | RECURRENT)
-        elif meaning is None or meaning.what is not What.MODULE:
-            continue
-        elif by_apply:
-            norm = next((kind for kind in meaning.items if kind in NORMS_TOO), None)
-            certain = norm is not None and not _made_without(caller, norm, "weight")
-            why = f"a {_last(norm)} has a gain of one dimension" if norm is not None and certain else None
-        else:
-            why = _with_bias(caller, meaning)
-        if why is not None:
-            return why
-    return None
+    given = given_to(context, by_apply=False)
+    return next(filter(None, (_with_vectors(layers_of(*each[:2]), ALL, each.context, step) for each in given)), None)
 
 
 def _of_layer_with_vectors(meaning: Meaning, step: Step, context: Context) -> str | None:
@@ -237,37 +250,32 @@ def _flat(context: Context, meaning: Meaning) -> str | None:
     return None
 
 
-def _with_vectors(context: Context, kinds: set[str], step: Step | None = None) -> str | None:
-    """A parameter of one dimension that the class of a method certainly has, in a layer of some kinds.
+def _with_vectors(model: Found, kinds: set[str], context: Context, step: Step | None = None) -> str | None:
+    """A parameter of one dimension that a model certainly has, in a layer of some kinds.
 
-    With a ``step`` of a loop over the parameters, only one that this comes to.
+    With a ``step`` of a loop over the named parameters, only one that this comes to.
     """
-    if context.cls is None:
-        return None
-    for attribute in constructed(context.project, context.cls).values():
-        for layer in attribute.layers:
-            last, whole = _last(layer.kind), step is None or not step.conditions
-
-            def reached(name: str, layer: Layer = layer, attribute: Attribute = attribute, whole: bool = whole) -> bool:
-                direct = layer.depth == 0 and layer.cls is None and layer.derived is None
-                return whole or (step is not None and direct and reaches(step, f"{attribute.name}.{name}"))
-
-            affine = layer.call is None or without(layer.kind, layer.call, "weight") is False
-            if layer.kind in NORMS_TOO & kinds and affine and reached("weight"):
-                return f"`{attribute.name}`, a {last}, has parameters of one dimension"
-            if layer.kind in LAYERS & kinds and _has_bias(context, attribute.name) and reached("bias"):
-                return f"`{attribute.name}`, a {last}, has a bias, which has one dimension"
-            if layer.kind in RECURRENT & kinds and _has_bias(context, attribute.name) and reached("bias_ih_l0"):
-                return f"`{attribute.name}`, a {last}, has biases, which have one dimension"
+    for name, layer in _named(context.project, model.layers, ""):
+        if layer.cls is not None or layer.call is None or layer.kind not in kinds:
+            continue
+        norm = layer.kind in NORMS_TOO
+        vector = "weight" if norm else "bias_ih_l0" if layer.kind in RECURRENT else "bias"
+        absent = without(layer.kind, layer.call, "weight" if norm else "bias")
+        met = step is None or (layer.derived is None and reaches(step, f"{name}.{vector}".lstrip(".")))
+        if absent is False and met:
+            what = "parameters" if norm else "biases" if layer.kind in RECURRENT else "a bias"
+            one = "have" if what != "a bias" else "has"
+            which = f"`{name}`, a {_last(layer.kind)}," if name else f"a {_last(layer.kind)}"
+            return f"{which} has {what}, which {one} one dimension"
     return None
 
 
-def _has_bias(context: Context, name: str) -> bool:
-    """Whether every call that makes an attribute leaves torch's default of a bias."""
-    init = own_constructor(context.project, context.cls) if context.cls is not None else None
-    for node in init.walk() if init is not None else ():
-        match node:
-            case ast.Assign(targets=[target], value=ast.Call() as call) if own_attribute(target) == name:
-                made = [each for each in nodes(call) if isinstance(each, ast.Call)]
-                return all(without(last_name(each.func), each, "bias") is False for each in made)
-    return False
+def _named(project: Project, layers: Iterable[Layer], around: str, depth: int = 4) -> Iterator[tuple[str, Layer]]:
+    """The layers of a model with their names, in which 0 stands for a position that is not known."""
+    for layer in layers:
+        name = ".".join([*filter(None, [around]), *("0" if key is None else str(key) for key in layer.path)])
+        yield name, layer
+        held = constructed(project, layer.cls).values() if layer.cls is not None and depth > 0 else ()
+        for attribute in held:
+            inner = f"{name}.{attribute.name}".lstrip(".")
+            yield from _named(project, attribute.layers, inner, depth - 1)

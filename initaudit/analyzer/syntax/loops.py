@@ -59,6 +59,8 @@ class Loops(ABC):
             return {}
         bound: dict[str, Meaning] = {}
         if found.what in NAMED:
+            if isinstance(target, ast.Name):
+                return {target.id: Meaning(What.PAIR, found.source, element=True)}
             if not isinstance(target, ast.Tuple) or len(target.elts) != 2:
                 return {}
             name, target = target.elts

@@ -26,6 +26,7 @@ class What(enum.Enum):
     STATES = "the values of a state dict"
     NAMED_STATES = "the items of a state dict"
     STATE_DICT = "a state dict"
+    PAIR = "a pair of a name and a value"
 
 
 ITERATORS = {
