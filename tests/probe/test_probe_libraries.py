@@ -94,6 +94,15 @@ def test_a_model_type_a_class_and_a_configuration_name_the_same_model(spec: str)
     assert resolved(spec, width=7).build().weight.shape == (3, 7)
 
 
+def test_releases_that_spell_the_base_class_otherwise_are_built_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    library = sys.modules["transformers"]
+    monkeypatch.delattr(library, "PreTrainedConfig")
+    monkeypatch.setattr(library, "PretrainedConfig", BertConfig, raising=False)
+    assert type(resolved("hf:BertConfig").build()) is BertModel
+
+
 def test_it_is_defined_where_its_class_is() -> None:
     assert resolved("hf:bert").place().filename.endswith("test_probe_libraries.py")
 

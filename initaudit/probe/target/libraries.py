@@ -32,7 +32,8 @@ def transformers_model(name: str) -> Any:
     transformers = _library("transformers")
     auto = importlib.import_module("transformers.models.auto")
     found = auto.CONFIG_MAPPING[name] if name in auto.CONFIG_MAPPING else getattr(transformers, name, None)
-    if inspect.isclass(found) and issubclass(found, transformers.PreTrainedConfig):
+    configuration = getattr(transformers, "PreTrainedConfig", None) or transformers.PretrainedConfig  # its name in 4.x
+    if inspect.isclass(found) and issubclass(found, configuration):
         models = auto.MODEL_MAPPING.get(found, None)
         found = models[0] if isinstance(models, tuple) else models
     try:
