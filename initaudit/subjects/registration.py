@@ -111,3 +111,15 @@ class SharedMemory(Fact, frozen=True, kw_only=True):
     target: str
     source: str
     viewed: bool = False
+
+
+class UnfrozenModule(Fact, frozen=True, kw_only=True):
+    """A module, or each of several, that is given an attribute ``requires_grad`` which is false; nothing reads it.
+
+    ``source`` is the assignment, ``module`` what it is given to, and ``each`` says that a loop goes over modules.
+    """
+
+    place: Place
+    source: str
+    module: str
+    each: bool = False
