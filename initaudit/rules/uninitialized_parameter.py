@@ -166,7 +166,8 @@ class UninitializedParameter(Rule[ParameterTimeline]):
         known = "; ".join(each for each in (subject.gap, f"built at {built}" if built else None) if each)
         message = f"{allocated} and never initialized" + (f" ({known})" if known else "")
         if subject.forgotten:
-            return f"{message}; `{subject.forgotten}` would initialize it, but nothing calls it"
+            missing = "that program does not call it" if built else "nothing calls it"
+            return f"{message}; `{subject.forgotten}` would initialize it, but {missing}"
         if advice is not None:
             return f"{message}; add `{advice}` to `__init__`"
         return f"{message}; initialize it in the constructor, for example with `nn.init`"

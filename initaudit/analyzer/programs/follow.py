@@ -308,7 +308,6 @@ def _course(
     where = all_of(
         [any_of(all_of([each.condition, _given(each, exists)]) for each in builds) if builds else TRUE, exists]
     )
-    where = all_of([where, *(negate(path) for path in construction.run.impossible if atoms(path) & atoms(where))])
     replaced = TRUE if kept is None else FALSE if kept.condition is entry.condition else negate(kept.condition)
     events = list(storage.writes)
     drawn = [event for event in events if event.by != LOADS]
@@ -318,6 +317,7 @@ def _course(
 
     written = _written(storage, drawn, replaced)
     loaded = _written(storage, events, replaced)
+    where = _feasible(where, [each for each in (written, loaded) if each is not None], construction.run.impossible)
     conditions = [exists, *(event.condition for event in events)]
     known = all_of([where, any_of(_said(each, *conditions) for each in builds) if builds else TRUE])
     if written is not None and decide(written, known) is True:
@@ -343,6 +343,16 @@ def _course(
         if option is not None
         else course(Fate.UNKNOWN, why="which of its paths a program takes")
     )
+
+
+def _feasible(where: Condition, asked: Iterable[Condition], impossible: list[Condition]) -> Condition:
+    """A condition without the paths that raise an error or end the program, as far as what is asked speaks of them."""
+    spoken = atoms(where).union(*map(atoms, asked))
+    for path in impossible:
+        left = [term for term in conjuncts(path) if decide(term, where) is not True]
+        if left and not spoken.isdisjoint(atoms(path)) and decide(path, where) is not False:
+            where = all_of([where, negate(all_of(left))])
+    return where
 
 
 def _may_hold(condition: Condition, given: Condition) -> bool:

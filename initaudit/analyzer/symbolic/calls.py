@@ -53,6 +53,8 @@ from initaudit.analyzer.symbolic.values import (
     text,
 )
 
+EXITS = {"sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit"}
+PARSER_ERROR = re.compile(r"argparse\.ArgumentParser\(.*\)\.(?:error|exit)")
 METHOD_OF_A_CLASS = re.compile(r"\.[A-Z]\w*\.[a-z_]\w*$")
 TRAVERSALS = {"parameters", "named_parameters", "modules", "named_modules", "children", "named_children", "apply"}
 
@@ -107,6 +109,8 @@ def call_value(run: Run, function: Value, args: list[Value], keywords: dict[str,
             by = f"Tensor{name[name.rindex('.') :]}"
             return tensors.allocate(run, by, args, keywords, origin, legacy=by == "Tensor.new")
         case Symbol(name) | Size(name):
+            if name in EXITS or PARSER_ERROR.fullmatch(name):
+                run.impossible.append(run.condition)
             for value in (*args, *keywords.values()):
                 run.escape(value, f"passed to {name}")
             return Symbol(f"{name}({', '.join(map(text, args))})")
@@ -339,8 +343,10 @@ def call_api(run: Run, name: str, args: list[Value], keywords: dict[str, Value],
     package = name.partition(".")[0]
     if package == "torch":
         return overlay.call(run, name, args, keywords, origin)
-    if package == "builtins":
+    if package == "builtins" and name not in EXITS:
         return builtin_functions.call(run, name.removeprefix("builtins."), args, keywords, origin)
+    if name in EXITS:
+        run.impossible.append(run.condition)  # nothing goes on
     if name in ("typing.cast", "typing_extensions.cast") and len(args) == 2:
         return args[1]
     if name in ("copy.copy", "copy.deepcopy") and args and isinstance(args[0], Mapping):

@@ -32,6 +32,8 @@ from initaudit.analyzer.symbolic.values import (
 )
 
 Body = Statements[ast.stmt]
+ENDING = {"KeyboardInterrupt", "SystemExit", "GeneratorExit"}
+"""What ends a program, and is no error of its code."""
 
 
 def execute(run: Run, statements: Body) -> None:
@@ -146,9 +148,10 @@ def _with(run: Run, statement: ast.With | ast.AsyncWith) -> None:
         contexts += not modules.is_gradient_mode(item.context_expr)
     run.device_contexts += contexts
     if any(modules.is_suppressing(item.context_expr) for item in statement.items):
-        before = run.condition
+        before, refused = run.condition, len(run.impossible)
         if _raises(run, statement.body):
             run.condition = before
+        del run.impossible[refused:]
     else:
         execute(run, statement.body)
     run.device_contexts -= contexts
@@ -167,13 +170,15 @@ def _raises(run: Run, body: Body) -> bool:
 
 
 def _try(run: Run, statement: ast.Try) -> None:
-    before = run.condition
+    before, refused, builds = run.condition, len(run.impossible), _builds(run)
     is_certain = False
     if statement.handlers:
         is_certain = _raises(run, statement.body)
     else:
         execute(run, statement.body)
     ends = [run.condition]
+    raised_in = slice(refused, len(run.impossible))
+    lost = _builds(run) > builds and all(map(_keeps_nothing, statement.body))
     for handler in statement.handlers:
         kind = ast.unparse(handler.type) if handler.type is not None else "an exception"
         raised = TRUE if is_certain else Literal(Atom(f"{kind} is raised"))
@@ -181,11 +186,26 @@ def _try(run: Run, statement: ast.Try) -> None:
         if handler.name is not None:
             run.bind(handler.name, UNKNOWN)
         ends.append(_branch(run, raised, handler.body))
+        if ends[-1] != FALSE and kind not in ENDING and not lost:
+            del run.impossible[raised_in]
+            raised_in = slice(0, 0)
     run.condition = before if any(end != FALSE for end in ends) else FALSE
     if ends[0] != before and len(ends) == 1:
         run.condition = ends[0]
     for extra in (statement.orelse, statement.finalbody):
         execute(run, extra)
+
+
+def _builds(run: Run) -> int:
+    """How many objects of the class that is followed the program has built."""
+    return len(run.following.builds) if run.following is not None else 0
+
+
+def _keeps_nothing(statement: ast.stmt) -> bool:
+    """Whether a statement calls a function and drops its result, so that no object it makes outlives an error."""
+    return isinstance(statement, ast.Expr) and (
+        not isinstance(statement.value, ast.Call) or isinstance(statement.value.func, ast.Name)
+    )
 
 
 def _match(run: Run, statement: ast.Match) -> None:

@@ -153,7 +153,7 @@ def _each(run: Run, clauses: list[ast.comprehension], action: Callable[[], objec
 def _attribute(run: Run, node: ast.Attribute) -> Value:
     owner = run.evaluate(node.value)
     found = get_attribute(run, owner, node.attr)
-    if isinstance(owner, Instance) and isinstance(found, Choice) and owner.cls is not None and not run.catching:
+    if isinstance(owner, Instance) and isinstance(found, Choice) and owner.cls is not None:
         absent = [where for where, leaf in leaves(found, run.condition) if leaf is UNSET]
         if absent and not owner.opaque and not gives(run.project, owner.cls, node.attr):
             run.impossible += absent  # the read raises
