@@ -22,8 +22,8 @@ _SOURCE = rb'"(?:source|input)"\s*:\s*'
 
 class _Cell(msgspec.Struct):
     cell_type: str = ""
-    source: str | list[str] = ""
-    input: str | list[str] = ""  # what nbformat 3 calls the source
+    source: str | list[str] | None = ""
+    input: str | list[str] | None = ""  # what nbformat 3 calls the source
     metadata: Any = None
 
     @property
@@ -36,32 +36,8 @@ class _Cell(msgspec.Struct):
 
     @property
     def text(self) -> str:
-        text = self.source or self.input
+        text = self.source or self.input or ""
         return text if isinstance(text, str) else "".join(text)
-
-
-class _Language(msgspec.Struct):
-    name: str | None = None  # of the language in `language_info`, of the kernel in `kernelspec`
-    language: str | None = None  # of `kernelspec`
-    version: str | None = None  # of `language_info`
-
-
-class _Metadata(msgspec.Struct):
-    kernelspec: _Language | None = None
-    language_info: _Language | None = None
-
-    @property
-    def language(self) -> str:
-        said = self.language_info.name if self.language_info else None
-        said = said or (self.kernelspec.language if self.kernelspec else None)
-        return (said or "python").lower()
-
-    @property
-    def is_python_2(self) -> bool:
-        """Whether the notebook was last run by Python 2, or names its kernel if it was never run."""
-        if self.language_info and self.language_info.version:
-            return self.language_info.version.startswith("2.")
-        return self.kernelspec is not None and self.kernelspec.name == "python2"
 
 
 class _Worksheet(msgspec.Struct):
@@ -69,13 +45,31 @@ class _Worksheet(msgspec.Struct):
 
 
 class _Notebook(msgspec.Struct):
+    """A notebook; its metadata may be anything, since the format leaves most of them open."""
+
     cells: list[_Cell] | None = None
     worksheets: list[_Worksheet] = []  # of nbformat 3
-    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
+    metadata: Any = None
 
     @property
     def all_cells(self) -> list[_Cell]:
         return [*(self.cells or ()), *(cell for sheet in self.worksheets for cell in sheet.cells)]
+
+    @property
+    def language(self) -> str:
+        return (self._said("language_info", "name") or self._said("kernelspec", "language") or "python").lower()
+
+    @property
+    def is_python_2(self) -> bool:
+        """Whether the notebook was last run by Python 2, or names its kernel if it was never run."""
+        version = self._said("language_info", "version")
+        return version.split(".")[0] == "2" if version else self._said("kernelspec", "name") == "python2"
+
+    def _said(self, part: str, key: str) -> str:
+        """Return what a part of the metadata says, as text."""
+        found = self.metadata.get(part) if isinstance(self.metadata, dict) else None
+        said = found.get(key) if isinstance(found, dict) else None
+        return str(said) if isinstance(said, str | int | float) else ""
 
 
 class _RawCell(msgspec.Struct):
@@ -95,8 +89,8 @@ class _RawNotebook(msgspec.Struct):
 def notebook(filename: str, raw: bytes) -> SourceFile:
     """Return the Python in a notebook; raises SourceError if it is not a notebook."""
     try:
-        found = msgspec.json.decode(raw, type=_Notebook)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        found = _decoded(raw)
+    except (ValueError, RecursionError) as error:
         raise SourceError(filename, f"not a notebook: {error}") from error
     if found.cells is None and not found.worksheets:
         raise SourceError(filename, "not a notebook: it has no cells")
@@ -104,7 +98,7 @@ def notebook(filename: str, raw: bytes) -> SourceFile:
     parts: list[Part] = []
     faults: list[Unread] = []
     skipped: list[Unread] = []
-    language = found.metadata.language
+    language = found.language
     if language not in PYTHON:
         skipped.append(Unread(Place(filename, 1, 1, 1, 1), f"a notebook for {language}"))
     for number, cell in enumerate(found.all_cells, 1):
@@ -113,13 +107,28 @@ def notebook(filename: str, raw: bytes) -> SourceFile:
         code = python_of(cell.text)
         if code.fault is not None:
             fault = _fault(filename, len(rows), code, cell.text)
-            faults.append(msgspec.structs.replace(fault, python_2=found.metadata.is_python_2))
+            faults.append(msgspec.structs.replace(fault, python_2=found.is_python_2))
         if code.unread is not None:
             skipped.append(Unread(Place(filename, 1, 1, 1, 1, number), code.unread))
         parts.append(Part(number, len(rows) + 1, cell.text, tuple(code.shifts)))
         rows += code.rows
     text = "\n".join(rows) + "\n"
     return SourceFile(filename, raw, text, "utf-8", tuple(parts), tuple(faults), tuple(skipped))
+
+
+def _decoded(raw: bytes) -> _Notebook:
+    """Return a notebook; one in which numbers or characters are no JSON, but which Jupyter reads, counts too."""
+    try:
+        return msgspec.json.decode(raw, type=_Notebook)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError as error:
+        try:
+            found = msgspec.convert(json.loads(raw), _Notebook)
+            "".join(cell.text for cell in found.all_cells).encode()
+        except ValueError:
+            raise error from None
+        return found
 
 
 def _fault(filename: str, before: int, code: Code, text: str) -> Unread:
@@ -166,7 +175,10 @@ def in_notebook(source: SourceFile, place: Place) -> Place:
 def _values(raw: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield the number of each cell, and the start and end of its source in the file."""
     position = 0
-    document = msgspec.json.decode(raw, type=_RawNotebook)
+    try:
+        document = msgspec.json.decode(raw, type=_RawNotebook)
+    except msgspec.DecodeError:
+        return  # it is no JSON of the standard
     cells = [*document.cells, *(cell for sheet in document.worksheets for cell in sheet.cells)]
     for number, cell in enumerate(cells, 1):
         value = bytes(cell.source) or bytes(cell.input)
