@@ -1,4 +1,4 @@
-"""INI314: a call in `nn.init`, or of `nn.Parameter`, that torch refuses."""
+"""INI314: a call in `nn.init`, of `nn.Parameter` or `torch.seed`, that torch refuses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from initaudit.subjects.initializers import ImpossibleCall
 class ImpossibleInitializerCall(Rule[ImpossibleCall]):
     """
     ## What it does
-    Reports calls of functions that `torch.nn.init` does not have, and calls of those it has with a number of arguments, a keyword, a `mode` or a `nonlinearity` that they do not accept. So are intervals with the upper bound first, as in `uniform_(w, 0.1, -0.1)`, and `nn.Parameter` of a number, a list, sizes or integers, as in `nn.Parameter(4, 4)` and `nn.Parameter(torch.full((n,), 0))`: it takes a tensor of real numbers.
+    Reports calls of functions that `torch.nn.init` does not have, and calls of those it has with a number of arguments, a keyword, a `mode` or a `nonlinearity` that they do not accept. So are intervals with the upper bound first, as in `uniform_(w, 0.1, -0.1)`, and `nn.Parameter` of a number, a list, sizes or integers, as in `nn.Parameter(4, 4)` and `nn.Parameter(torch.full((n,), 0))`: it takes a tensor of real numbers. So are weights of other dimensions than `sparse_`, `eye_` and `dirac_` accept, and `torch.seed(777)`, which takes no seed.
 
     ## Why is this bad?
     The call raises as soon as it runs. In a branch that nobody has taken yet, an option for example, it waits for the first user who does.
@@ -114,6 +114,17 @@ class ImpossibleInitializerCall(Rule[ImpossibleCall]):
                     bound = 1 / math.sqrt(m.in_features)
                     nn.init.uniform_(m.weight, bound, -bound)
                     m.bias.data.uniform_(0.01, -0.01)
+            """,
+            count=2,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            torch.seed(777)
+            layer = nn.Conv2d(3, 8, 3)
+            nn.init.sparse_(layer.weight, 0.1)
             """,
             count=2,
         ),

@@ -43,6 +43,12 @@ MODULES = {"torch", "math", "random", "warnings"}
 VALUES = {"mode": ("fan_in", "fan_out"), "nonlinearity": tuple(sorted({*LINEAR, *FIXED, "leaky_relu"}))}
 
 
+DIMENSIONS = {"sparse_": (2, 2), "eye_": (2, 2), "dirac_": (3, 5)}
+"""How many dimensions, at least and at most, a tensor has that these accept, ..."""
+OF_WEIGHTS = {"Linear": 2, "Embedding": 2, "Bilinear": 3} | {
+    f"Conv{transposed}{n}d": n + 2 for n in (1, 2, 3) for transposed in ("", "Transpose")
+}
+"""... and how many the weights of layers have."""
 FORMER = "normal( uniform( constant( orthogonal( sparse( dirac( eye("
 RAISES = {"raises", "assertRaises", "assertRaisesRegex"}
 
@@ -58,11 +64,40 @@ def impossible_calls(context: Context) -> Iterator[ImpossibleCall]:
     if expects_errors(context):
         return
     own = bound_in(context.function) if context.function is not None else set()
+    yield from _of_other_dimensions(context, own)
     refused = {id(call): found for call in context.calls() if (found := _refused(context, call, own)) is not None}
     for step, call in Meanings(context).unguarded() if refused else ():
         if id(call) in refused and not any(_asks_for_attribute(test) for test, _ in step.conditions):
             called, why, close = refused[id(call)]
             yield ImpossibleCall(place=context.snippet.place(call), called=called, why=why, close=close)
+
+
+def _of_other_dimensions(context: Context, own: set[str]) -> Iterator[ImpossibleCall]:
+    """Weights of layers that are given to a function which wants a tensor of more, or of fewer, dimensions."""
+    for call in context.calls():
+        name = _initializer(context, call.func, own) if last_name(call.func) in DIMENSIONS and call.args else None
+        if name is None:
+            continue
+        meanings = Meanings(context)
+        step = next((step for step, each in meanings.unguarded() if each is call), None)
+        meaning = meanings.meaning(call.args[0], step.names) if step is not None else None
+        if meaning is None or meaning.attribute != "weight" or meaning.reshaped or meaning.part or not meaning.kinds:
+            continue
+        (least, most), layers = DIMENSIONS[name], [kind.removeprefix("torch.nn.") for kind in meaning.kinds]
+        if all(layer in OF_WEIGHTS and not least <= OF_WEIGHTS[layer] <= most for layer in layers):
+            wanted = f"{least} to {most}" if most > least else f"{least}"
+            has = f"the weight of a {layers[0]} has {OF_WEIGHTS[layers[0]]}"
+            why = f"`{name}` takes a tensor of {wanted} dimensions, and {has}"
+            yield ImpossibleCall(place=context.snippet.place(call), called=name, why=why)
+
+
+@reads(ImpossibleCall, scope=Context, words="seed(", nearby="torch")
+def seeds_of_no_number(context: Context) -> Iterator[ImpossibleCall]:
+    """``torch.seed(777)``, which chooses a seed itself and takes none."""
+    for _, call in Meanings(context).unguarded():
+        if (call.args or call.keywords) and context.canonical(call.func) in ("torch.seed", "torch.random.seed"):
+            why = "`torch.seed` takes no number: it draws a seed"
+            yield ImpossibleCall(place=context.snippet.place(call), called="seed", why=why, close=("manual_seed",))
 
 
 def expects_errors(context: Context) -> bool:
