@@ -13,10 +13,11 @@ from initaudit.analyzer.source.snippets import alternatives
 from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter, in_order, initializes, own_attribute
 from initaudit.analyzer.syntax.meaning import Meaning, What
-from initaudit.analyzer.syntax.structure import all_below, constructed
-from initaudit.analyzer.syntax.walks import Walk, walked
+from initaudit.analyzer.syntax.structure import all_below, constructed, is_known
+from initaudit.analyzer.syntax.walks import Walk, tested, walked
 from initaudit.subjects.module_tests import ConstantTest
 
+CHILDREN = {"self.children()", "self.named_children()", "self._modules.values()", "self._modules.items()"}
 HOLDERS = {"torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict"}
 
 
@@ -67,7 +68,7 @@ def given_containers(context: Context) -> Iterator[ConstantTest]:
     asked = context.snippet.source(tests[0]) if tests[0] is not None else ""
     for caller, node, meaning in given_to(context, by_apply=False):
         call = caller.snippet.parents.get(node)
-        if call is not None and (holder := _holder(caller, node, meaning)) is not None:
+        if call is not None and (holder := _holder(caller, node, meaning, _asked(context, tests))):
             yield ConstantTest(
                 place=caller.snippet.place(call),
                 source=asked,
@@ -86,14 +87,38 @@ def _tests_in_turn(branch: ast.If) -> list[ast.expr | None]:
     return [branch.test, None]
 
 
-def _holder(context: Context, node: ast.expr, meaning: Meaning | None) -> str | None:
+def _asked(context: Context, tests: list[ast.expr | None]) -> set[str]:
+    """The classes that conditions ask for."""
+    found = [name for test in tests if test is not None for name in tested(context, test)]
+    return set(found)
+
+
+def _holder(context: Context, node: ast.expr, meaning: Meaning | None, asked: set[str]) -> str | None:
     """What an expression is, if it is a module of torch that only holds others."""
+    each = meaning is not None and meaning.element and meaning.source in CHILDREN
+    if each or (isinstance(node, ast.Subscript) and own_attribute(node.value) == "_modules"):
+        return "made of several layers, whatever child it is" if _only_hold(context, asked) else None
     if (name := own_attribute(node)) is not None and context.cls is not None:
         attribute = constructed(context.project, context.cls).get(name)
         held = attribute is not None and attribute.layers and all(layer.depth > 0 for layer in attribute.layers)
         return "made of several layers" if held else None
     kinds = meaning.kinds if meaning is not None and meaning.what is What.MODULE and not meaning.element else ()
     return f"a `{kinds[0].rpartition('.')[2]}`" if len(kinds) == 1 and kinds[0] in HOLDERS else None
+
+
+def _only_hold(context: Context, asked: set[str]) -> bool:
+    """Whether the children of the object hold layers of some classes, and are none."""
+    cls = context.cls
+    held = constructed(context.project, cls).values() if cls is not None else ()
+    layers = [layer for attribute in held for layer in attribute.layers]
+    meant = [layer for layer in layers if layer.kind in asked]
+    plain = all(attribute.complete for attribute in held) and all(is_known(context.project, each) for each in layers)
+    return (
+        cls is not None and plain and bool(meant)
+        and all(layer.depth > 0 for layer in meant)
+        and not any(layer.cls is not None and layer.depth == 0 for layer in layers)
+        and not _has_descendants(context.project, cls)
+    )  # fmt: skip
 
 
 def _is_text(statement: ast.stmt) -> bool:
@@ -105,6 +130,8 @@ def _is_of_layers(context: Context, test: ast.expr | None, name: str | None) -> 
     match test:
         case ast.BoolOp(op=ast.And(), values=[first, *_]):
             return _is_of_layers(context, first, name)
+        case ast.BoolOp(op=ast.Or(), values=values):
+            return all(_is_of_layers(context, each, name) for each in values)
         case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=asked), kinds]) if asked == name:
             found = [context.canonical(each) or "" for each in alternatives(kinds)]
             return bool(found) and all(each.removeprefix("torch.nn.") in torch_api.LAYER_NAMES for each in found)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from initaudit.analyzer.project.names import Defined, Resolved
 from initaudit.analyzer.source.snippets import dotted
-from initaudit.analyzer.syntax.context import Context, own_attribute, own_attributes
+from initaudit.analyzer.syntax.callers import given_to
+from initaudit.analyzer.syntax.context import Context, first_parameter, own_attribute, own_attributes
+from initaudit.analyzer.syntax.meaning import What
 from initaudit.analyzer.syntax.structure import Attribute, Layer, constructed
 from initaudit.analyzer.syntax.walks import INSPECTS, Initialized, Walk, is_container, writes
 
@@ -23,18 +27,38 @@ class Missed:
 
 def missed(context: Context, loop: ast.For | ast.AsyncFor, element: str) -> Missed | None:
     """The layers that a loop over ``children()`` is meant for and does not come to, when it comes to none at all."""
-    cls = context.cls
     if not isinstance(loop.iter, ast.Call) or not isinstance(loop.iter.func, ast.Attribute):
         return None
     model = loop.iter.func.value
     walk = Walk(context, element, loop.body, writes(context, loop.body, element))
     kinds = walk.kinds
-    if cls is None or not kinds or any(map(is_container, kinds)) or any(not write.kinds for write in walk.writes):
+    if not kinds or any(map(is_container, kinds)) or any(not write.kinds for write in walk.writes):
         return None
-    if _goes_deeper(loop, element) or _initialized_otherwise(context, loop):
+    if _goes_deeper(loop, element):
         return None
-    held, depth = _held(constructed(context.project, cls), model)
-    nested = {one.name: [each for each in one.layers if _meant(context, walk.writes, each)] for one in held}
+    if context.cls is not None:
+        return _missed_in(walk, context.cls, model) if not _initialized_otherwise(context, loop) else None
+    itself = ast.Name("self")
+    each = [
+        _missed_in(walk, cls, itself) if cls is not None and not _initialized_otherwise(caller, None) else None
+        for caller, cls in _given(context, model)
+    ]
+    return each[0] if each and None not in each else None
+
+
+def _given(context: Context, model: ast.expr) -> Iterator[tuple[Context, Defined | None]]:
+    """The classes of the models that its callers give a function as its first argument, where that is iterated."""
+    first = first_parameter(context)
+    for caller, node, meaning in given_to(context, by_apply=False) if first and dotted(model) == first else ():
+        found: Resolved | None = caller.cls if dotted(node) == "self" else None
+        if meaning is not None and meaning.what is What.MODULE and not meaning.element and len(meaning.kinds) == 1:
+            found = caller.project.absolute(meaning.kinds[0], near=caller.module)
+        yield caller, found if isinstance(found, Defined) and found.definition.is_class else None
+
+
+def _missed_in(walk: Walk, cls: Defined, model: ast.expr) -> Missed | None:
+    held, depth = _held(constructed(walk.context.project, cls), model)
+    nested = {one.name: [each for each in one.layers if _meant(walk.context, walk.writes, each)] for one in held}
     if any(not one.complete for one in held) or any(each.depth <= depth for own in nested.values() for each in own):
         return None
     names = tuple(name for name, layers in nested.items() if layers)
@@ -71,10 +95,9 @@ def _goes_deeper(loop: ast.For | ast.AsyncFor, element: str) -> bool:
     return False
 
 
-def _initialized_otherwise(context: Context, loop: ast.For | ast.AsyncFor) -> bool:
-    """Whether the class walks over all of itself, or initializes something else in this function."""
-    assert context.cls is not None
-    inside = {id(node) for node in ast.walk(loop)}
+def _initialized_otherwise(context: Context, loop: ast.For | ast.AsyncFor | None) -> bool:
+    """Whether a function walks over all of a model, or initializes something else than the loop does."""
+    inside = {id(node) for node in ast.walk(loop)} if loop is not None else set()
     for call in context.calls():
         if id(call) in inside or not isinstance(call.func, ast.Attribute):
             continue
