@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from initaudit.analyzer.file.collected import is_test
 from initaudit.analyzer.file.layout import import_roots, installed_packages
-from initaudit.analyzer.programs.graph import TEST
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.sources.files import code_bytes
 
@@ -29,4 +29,6 @@ def files_with_models(filenames: Sequence[str], *, site_packages: bool) -> Itera
 
 def outside_tests(filenames: Sequence[str]) -> list[str]:
     """Return the files that are not part of tests."""
-    return [filename for filename in filenames if TEST.search(Path(filename).as_posix()) is None]
+    project = Project(import_roots(filenames), filenames, (), ())
+    loaded = ((filename, project.load(filename)) for filename in filenames)
+    return [filename for filename, module in loaded if module is None or not is_test(module)]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from initaudit.analyzer.file.collected import is_test
 from initaudit.analyzer.file.matches import groups
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.outline import Definition
@@ -26,7 +27,6 @@ CONFIGURED = frozenset({"instantiate", "instantiate_from_config"})
 """Functions that build what a configuration names: Hydra's, and one that many projects have of their own."""
 FROM_CONFIG = groups("instantiate_from_config(")
 INSTANTIATES = groups("instantiate( instantiate_from_config(")
-TEST = re.compile(r"(?:^|/)(?:tests?|testing|unit_tests?)/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Scope:
     @property
     def is_test(self) -> bool:
         """Whether only a test runs it."""
-        return TEST.search(self.module.filename) is not None
+        return is_test(self.module)
 
     def __hash__(self) -> int:
         return hash((id(self.module), self.definition.row if self.definition is not None else 0))

@@ -7,6 +7,7 @@ import functools
 import os
 from collections.abc import Iterator, Sequence
 
+from initaudit.analyzer.file.collected import is_test
 from initaudit.analyzer.file.matches import groups
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.outline import Definition
@@ -162,7 +163,7 @@ def imported_by_text(project: Project, files: set[Module]) -> bool:
     return any(
         _may_be(project, each, name, files)
         for each in importers
-        if each is not None and not Scope(each, None).is_test
+        if each is not None and not is_test(each)
         for name in _imported_texts(each)
     )
 

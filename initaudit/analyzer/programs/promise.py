@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
+from initaudit.analyzer.file.collected import is_test
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.file.usage import spelled
@@ -128,7 +129,7 @@ def _written_in(
     before = len(found.storage.writes)
     own = Scope(construction.cls.module, None)
     for module in dict.fromkeys(modules):
-        if Scope(module, None).is_test and not own.is_test:
+        if is_test(module) and not own.is_test:
             continue  # what a test does to a model says nothing of others
         for function in candidates(construction, module, found.attribute):
             owner = function.definition.owner

@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from initaudit.analyzer.file.collected import is_test
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.file.usage import usage
-from initaudit.analyzer.programs.graph import Around, Scope
+from initaudit.analyzer.programs.graph import Around
 from initaudit.analyzer.programs.lookups import finds_by_text, imported_by_text, importing
 from initaudit.analyzer.programs.verdict import TRAINS
 from initaudit.analyzer.project.names import Defined, Project
@@ -168,7 +169,7 @@ def trains(names: Iterable[str]) -> bool:
 
 def is_alone(project: Project, module: Module) -> bool:
     """Whether a file is a script, no test, that nothing imports and nobody installs."""
-    if not is_program(project, module) or Scope(module, None).is_test or importing(project, module) != {module}:
+    if not is_program(project, module) or is_test(module) or importing(project, module) != {module}:
         return False
     return not _is_distributed(project, module)
 
@@ -185,7 +186,7 @@ def is_library(project: Project, module: Module) -> bool:
 
 def is_run(project: Project, module: Module) -> bool:
     """Whether a user runs a file: a notebook, a program, or a script of calls, but no test and no package."""
-    if module.is_package or Scope(module, None).is_test:
+    if module.is_package or is_test(module):
         return False
     return is_notebook(module) or is_program(project, module) or _is_script(module)
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from initaudit.analyzer.programs.graph import Scope
+from initaudit.analyzer.file.collected import is_test
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.moved_parameters import is_trainable
 from initaudit.analyzer.source.snippets import FunctionNode, begin, dotted, last_name, nodes
@@ -26,11 +26,7 @@ def constant_variables(context: Context) -> Iterator[ConstantWeights]:
     """The first of two matrices of one number, of which the second multiplies what the first one gives."""
     body = context.function.body if context.function is not None else context.snippet.body
     constant = dict(_constant_matrices(context, body))
-    if (
-        len(constant) < 2
-        or Scope(context.module, None).is_test
-        or any(last_name(call.func) in WRITES for call in context.calls())
-    ):
+    if len(constant) < 2 or is_test(context.module) or any(last_name(call.func) in WRITES for call in context.calls()):
         return
     stored = [node.id for node in context.walk() if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
     constant = {name: made for name, made in constant.items() if stored.count(name) == _bindings(context, name)}

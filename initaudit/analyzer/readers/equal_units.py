@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from initaudit.activations import Family, lookup
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.file.collected import is_test
 from initaudit.analyzer.file.matches import groups
 from initaudit.analyzer.programs.constructor import (
     Construction,
@@ -20,7 +21,7 @@ from initaudit.analyzer.programs.constructor import (
     declaring_class,
     unreadable_base,
 )
-from initaudit.analyzer.programs.graph import Scope, is_template
+from initaudit.analyzer.programs.graph import is_template
 from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.chains import names_in_sequences, run_of_top_level
@@ -50,7 +51,7 @@ FREEZES = {"requires_grad", "requires_grad_"}
 def equal_units(file: File) -> Iterator[EqualUnits]:
     """The layers of a file's classes that start from a constant, and feed nothing but one that does too."""
     project, module = file.project, file.module
-    if is_template(project, module) or Scope(module, None).is_test:
+    if is_template(project, module) or is_test(module):
         return
     writing, making = groups(WRITES_A_CONSTANT), groups(MAKES_A_LAYER)
     functions = [each for each in module.outline.members.values() if not each.is_class]
@@ -72,7 +73,7 @@ def equal_units_of_scripts(file: File) -> Iterator[EqualUnits]:
     """The same of the Sequential models that a script makes and trains."""
     module = file.module
     stretches = [module.matches(start, end) for start, end in module.outline.top_level]
-    if any(each.holds("requires_grad") for each in stretches) or Scope(module, None).is_test:
+    if any(each.holds("requires_grad") for each in stretches) or is_test(module):
         return
     run = run_of_top_level(file.project, module)
     if run is None:

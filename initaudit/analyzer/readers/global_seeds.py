@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from initaudit.analyzer.file.collected import is_test
 from initaudit.analyzer.file.reading import Search
-from initaudit.analyzer.programs.graph import Scope
 from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.applications import is_library, is_of_an_application
 from initaudit.analyzer.readers.base import reads
@@ -30,7 +30,7 @@ IN_METHODS = {"__init__": Runs.IN_CONSTRUCTOR, "forward": Runs.IN_FORWARD}
 def global_seeds(context: Context) -> Iterator[GlobalSeed]:
     """``torch.manual_seed`` at the top level of a library's file, in a constructor or a forward, or what they call."""
     function, cls = context.function, context.cls
-    if Scope(context.module, None).is_test:
+    if is_test(context.module):
         return
     if function is not None and cls is None:
         cls = _built_by(context, function.name)
@@ -81,7 +81,7 @@ def _is_seeded_by_a_program(context: Context) -> bool:
     project, module = context.project, context.module
     found = project.find(Search(project.work_folder(module), word=b"manual_seed"))
     programs = (project.load(name) for name in found[:MAX_FILES] if name != module.filename)
-    others = [each for each in programs if each is not None and not Scope(each, None).is_test]
+    others = [each for each in programs if each is not None and not is_test(each)]
     return any(not is_library(project, each) for each in others)
 
 
