@@ -52,6 +52,17 @@ class DiscardedInitializationResult(Rule[DroppedTensor]):
     invalid = (
         Example(
             source="""
+            import torch
+            from torch import nn
+
+            class Sparse(nn.Linear):
+                def __init__(self, n, m):
+                    super().__init__(n, m)
+                    torch.where(torch.rand_like(self.weight) < 0.1, self.weight, torch.zeros_like(self.weight))
+            """,
+        ),
+        Example(
+            source="""
             from torch import nn
 
             def shrink(net):

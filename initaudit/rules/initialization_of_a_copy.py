@@ -53,6 +53,17 @@ class InitializationOfACopy(Rule[CopyWrite]):
             import torch
             from torch import nn
 
+            def start(table: nn.Embedding, known, rows):
+                nn.init.normal_(table.weight[~known], std=0.01)
+                table.weight.data[(rows > 5) & known].zero_()
+            """,
+            count=2,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
             class Net(nn.Module):
                 def __init__(self):
                     super().__init__()
@@ -92,6 +103,17 @@ class InitializationOfACopy(Rule[CopyWrite]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def start(table: nn.Embedding, known, rows):
+                with torch.no_grad():
+                    table.weight[~known] = 0.01 * torch.randn(int((~known).sum()), 8)
+                    nn.init.normal_(table.weight[-1], std=0.01)
+            """,
+        ),
         Example(
             source="""
             import torch

@@ -53,6 +53,21 @@ class UncalledInitializer(Rule[BareReference]):
     invalid = (
         Example(
             source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.layers = nn.ModuleList([nn.Linear(n, n), nn.Tanh()])
+                    self.layers[0].reset_parameters
+                    (nn.init.zeros_(layer.bias) for layer in self.layers)
+
+            Net(4).apply(lambda m: nn.init.xavier_uniform_ if isinstance(m, nn.Linear) else None)
+            """,
+            count=3,
+        ),
+        Example(
+            source="""
             import torch
             from torch import nn
 
@@ -100,6 +115,21 @@ class UncalledInitializer(Rule[BareReference]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.layers = nn.ModuleList([nn.Linear(n, n), nn.Tanh()])
+                    self.layers[0].reset_parameters()
+                    [nn.init.zeros_(layer.bias) for layer in self.layers[:1]]
+                    self.start = self.layers[0].reset_parameters
+
+            Net(4).apply(lambda m: nn.init.xavier_uniform_(m.weight) if isinstance(m, nn.Linear) else None)
+            """,
+        ),
         Example(
             source="""
             from torch import nn

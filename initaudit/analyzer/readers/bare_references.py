@@ -19,10 +19,13 @@ from initaudit.timeline import Coverage
 INITIALIZER_METHODS = {
     "reset_parameters", "_reset_parameters", "init_weights", "_init_weights", "initialize_weights",
 }  # fmt: skip
+OVER_LAYERS = "modules( children( parameters( ModuleList( ParameterList("
+OWNERS = ast.Name | ast.Attribute | ast.Subscript
 
 
 @reads(BareReference, scope=Context, words=":_; :apply; :load_state_dict; :init*; :reset*; :weight*; :param*; :map(")
-@reads(BareReference, scope=Context, words=("'for'", "_("), nearby="modules( children( parameters(")
+@reads(BareReference, scope=Context, words=("'for'", "_("), nearby=OVER_LAYERS)
+@reads(BareReference, scope=Context, words=("apply(", "'lambda'"))
 def bare_references(context: Context) -> Iterator[BareReference]:
     """Expression statements that only name an initializer, unless they try whether there is one."""
     for step in Meanings(context).steps():
@@ -53,9 +56,7 @@ def _bare_reference(context: Context, expression: ast.expr) -> BareReference | N
         return None
     if expression.attr in ("apply", "load_state_dict") and dotted(expression.value).strip("."):
         return _reference(context, expression, False)
-    if not isinstance(expression.value, ast.Name):
-        return None
-    if expression.attr not in INITIALIZER_METHODS:
+    if expression.attr not in INITIALIZER_METHODS or not isinstance(expression.value, OWNERS):
         return None
     return _reference(context, expression, _needs_no_argument(context, expression))
 

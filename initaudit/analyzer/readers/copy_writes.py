@@ -205,8 +205,10 @@ def _copies(index: ast.expr, context: Context) -> bool:
 
 def _is_selection(node: ast.expr, context: Context) -> bool:
     match node:
-        case ast.List() | ast.ListComp() | ast.Compare():
+        case ast.List() | ast.ListComp() | ast.Compare() | ast.UnaryOp(op=ast.Invert()):
             return True
+        case ast.BinOp(left=left, op=ast.BitAnd() | ast.BitOr(), right=right):
+            return _is_selection(left, context) or _is_selection(right, context)
         case ast.Call(func=function):
             return context.canonical(function) in SELECTIONS
     return False

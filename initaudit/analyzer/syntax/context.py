@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.project.names import Defined, External, Project, Resolved
@@ -15,6 +16,11 @@ from initaudit.analyzer.source.snippets import FunctionNode, Snippet, dotted, la
 from initaudit.naming import blocks
 
 COLLECTIONS = ast.List | ast.Tuple | ast.Set | ast.Dict | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+OF_TORCH = {
+    **{f"torch.nn.{name}": ("weight", "bias") for name in torch_api.LINEAR_LIKE},
+    **{f"torch.nn.{name}": ("weight",) for name in ("Embedding", "EmbeddingBag")},
+}
+"""The parameters of layers of torch that classes derive from."""
 COLLECTING = frozenset({"ParameterList", "ParameterDict", "ModuleList", "ModuleDict", "list", "tuple", "dict", "set"})
 
 
@@ -195,9 +201,11 @@ def first_parameter(context: Context) -> str | None:
 
 
 def makes_parameter(project: Project, cls: Defined, name: str) -> bool:
-    """Whether a class or a base of it makes an attribute of this name a parameter."""
-    bases = (base for base in project.mro(cls) or (cls,) if isinstance(base, Defined))
-    return any(name in _parameters_of(base) for base in bases)
+    """Whether a class or a base of it, which may be a layer of torch, makes an attribute of this name a parameter."""
+    return any(
+        name in _parameters_of(base) if isinstance(base, Defined) else name in OF_TORCH.get(base.name, ())
+        for base in project.mro(cls) or (cls,)
+    )
 
 
 @functools.lru_cache(maxsize=1024)

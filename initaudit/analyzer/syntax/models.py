@@ -97,7 +97,8 @@ def is_basic(index: ast.expr) -> bool:
     """Whether an index gives a view, and no copy: slices, numbers, ``...`` and names of loop counters."""
     parts = index.elts if isinstance(index, ast.Tuple) else [index]
     return all(
-        isinstance(part, ast.Slice | ast.UnaryOp)
+        isinstance(part, ast.Slice)
+        or (isinstance(part, ast.UnaryOp) and not isinstance(part.op, ast.Invert))
         or (isinstance(part, ast.Constant) and (part.value is ... or part.value is None or isinstance(part.value, int)))
         for part in parts
     )
