@@ -18,6 +18,7 @@ from initaudit.analyzer.prefilter import Candidate, by_reader
 from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.project.names import Defined, External, Global, Project, Resolved
 from initaudit.analyzer.readers.base import Observed, Reader
+from initaudit.analyzer.refused.older import PYTHON_2
 from initaudit.analyzer.refused.refusal import refusal
 from initaudit.analyzer.refused.unfinished import syntax_fault
 from initaudit.analyzer.syntax.context import Class, Context, File
@@ -130,7 +131,7 @@ def _cell_fault(module: Module, cell: Unread) -> SyntaxFault:
     start, end = _cell_around(module, cell.place.row)
     text = "\n".join(line.partition("# ")[2] for line in module.lines[start - 1 : end])
     fault = syntax_fault(cell.place, cell.reason, text, cell.place.row - start + 1)
-    return msgspec.structs.replace(fault, declared=fault.python_2 and cell.python_2)
+    return msgspec.structs.replace(fault, declared=fault.older == PYTHON_2 and cell.python_2)
 
 
 def _found(project: Project, module: Module, wanted: Sequence[Candidate]) -> dict[str, list[Observed]]:

@@ -37,7 +37,8 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
     A cell that holds sentences and no code is a note, and so is a file that only IPython can run, as an export of a
     notebook with `!pip install`. So is a file that nothing imports and that is no program: files pasted into one with a row
     of dashes between them, shell commands, a table, or a report with code in it.
-    Of files written for Python 2, the first is an error and the others are notes; a cell for Python 2 is a note if its
+    Of files written for Python 2, or for a Python before 3.7 in which `async` is a name, the first is an error and the
+    others are notes; a cell for Python 2 is a note if its
     notebook names a kernel of Python 2. Files and functions that contain nothing a selected rule looks for are not parsed.
     Templates with the suffix `.py` are reported; exclude them.
     Rare in released code; its precision is not well measured.
@@ -83,7 +84,7 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
 
     def check(self, subject: SyntaxFault) -> Iterator[Finding]:
         cell = subject.place.cell is not None
-        old = subject.python_2 and not subject.unfinished and not subject.exported and not subject.prose
+        old = bool(subject.older) and not subject.unfinished and not subject.exported and not subject.prose
         what = "the cell is not Python" if cell else "the file cannot be parsed"
         if subject.unfinished:
             what = f"{'the cell' if cell else 'the file'} has a blank that is to be filled in"
@@ -91,7 +92,7 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
             what = "the file has commands of IPython"
         if subject.prose:
             what = "the cell is a text for its readers" if cell else "the file is no program"
-        remark = " (it is Python 2, as the notebook says)" if subject.declared else " (it is Python 2)"
+        remark = f" (it is {subject.older}{', as the notebook says' if subject.declared else ''})"
         mild = subject.unfinished or subject.exported or subject.prose or subject.declared
         yield self.finding(
             subject.place,
@@ -99,5 +100,5 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
             evidence=[Evidence(Observer.ANALYZER, subject.detail)],
             severity=Severity.NOTE if mild else None,
             group=("blanks" if mild else "cells") if cell else "",
-            decision="Python 2" if old and not mild else "",
+            decision="an older Python" if old and not mild else "",
         )

@@ -9,7 +9,7 @@ from initaudit.subjects.base import Fact
 class SyntaxFault(Fact, frozen=True):
     """A file, or a cell of a notebook, that cannot be parsed, and why.
 
-    ``unfinished`` says that the reader is asked to fill in a blank there; ``python_2`` that it is Python 2,
+    ``unfinished`` says that the reader is asked to fill in a blank there; ``older`` which older Python accepts it,
     ``declared`` that its notebook says so, too, ``exported`` that a file is IPython as a notebook exports it, ``prose``
     that a cell holds sentences and no code, or that a file is no program.
     """
@@ -17,7 +17,7 @@ class SyntaxFault(Fact, frozen=True):
     place: Place
     detail: str
     unfinished: bool = False
-    python_2: bool = False
+    older: str = ""
     declared: bool = False
     exported: bool = False
     prose: bool = False

@@ -196,6 +196,10 @@ def test_the_cells_of_a_notebook_are_one_finding_that_lists_them() -> None:
         ('raise ValueError, "no"', 'print "a", net'),
         ('raise \\\n    ValueError, "no"', "x = (w\n    <> 3)"),
         ("mode = (\n    0777)", "s = ur'a'"),
+        ("def forward(self, (x, n)):\n    return x", "def forward(\n    self,\n    # two\n    (x, n)):\n    return x"),
+        ("f = lambda (x, y): x + y", "size = 0xFFL\n"),
+        ("try:\n    pass\nexcept IOError, e:\n    print `e`", "s = `w`"),
+        ("if 1: raise IOError, 'e'", "x = sorted(w, key=lambda(a, b): b)"),
     ],
 )
 def test_of_files_for_python_2_the_first_weighs(one: str, other: str) -> None:
@@ -221,6 +225,52 @@ def test_a_slip_beside_numbers_and_later_statements_is_not_python_2(slip: str) -
     """What makes a file one for Python 2 stands where Python rejects it, and the digits of 0.01 are no octal number."""
     text = IMPORTS + LOOKED_AT
     assert told(a=text + slip, b=text + "print w") == [("a.py", "INI001", "error"), ("b.py", "INI001", "error")]
+
+
+BEFORE_3_7 = {
+    "an argument": "w = w.cuda(async=True)",
+    "an attribute": "x = [async.get() for async in w]",
+    "a method": "class A:\n    def async(self):\n        return w",
+    "a module": "from celery import async",
+    "another keyword": "await = 3",
+    "what is awaited": "net.await(\n    w)",
+    "an argument among others": "x = w.to(\n    3, async = (w is None))",
+}
+
+
+@pytest.mark.parametrize("text", BEFORE_3_7.values(), ids=BEFORE_3_7)
+def test_of_files_for_python_before_3_7_the_first_weighs(text: str) -> None:
+    found = told(a=IMPORTS + LOOKED_AT + text, b=IMPORTS + LOOKED_AT + "x = w.cuda(0, async=False)")
+    assert found == [("a.py", "INI001", "error"), ("b.py", "INI001", "note")]
+    result = CliRunner().invoke(main, ["check", ".", "--isolated", "--no-cache", "--output-format", "concise"])
+    assert "before 3.7" in result.stdout
+
+
+def test_a_project_for_an_older_python_is_one_finding() -> None:
+    text = IMPORTS + LOOKED_AT
+    assert told(a=text + "print w", b=text + "w.cuda(async=True)", c=text + "def f((a, b)):\n    pass") == [
+        ("a.py", "INI001", "error"),
+        ("b.py", "INI001", "note"),
+        ("c.py", "INI001", "note"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        "async x = 3",
+        "async def f(self:\n    pass",
+        "async with (w as x\n\ny = 3",
+        "def f(self, (x)\n\nasync def g(): pass",
+        "x = await w w",
+        "f = lambda x (x)",
+        "def f(x=(1, 2), y=((3)), z:\n    pass",
+        "try:\n    pass\nexcept (IOError, OSError:\n    pass",
+    ],
+)
+def test_a_slip_beside_async_is_for_no_older_python(slip: str) -> None:
+    found = told(a=IMPORTS + LOOKED_AT + slip, b=IMPORTS + LOOKED_AT + "print w")
+    assert found == [("a.py", "INI001", "error"), ("b.py", "INI001", "error")]
 
 
 OLD_KERNEL = {"display_name": "Python 2", "language": "python", "name": "python2"}

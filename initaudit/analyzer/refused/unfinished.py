@@ -1,4 +1,4 @@
-"""Whether a text that Python rejects is an exercise with blanks to fill in, a remark, or Python 2, or none of them.
+"""Whether a text that Python rejects is an exercise with blanks to fill in, a remark, for an older Python, or none.
 
 The tokens of a statement decide, not its rows: brackets, backslashes and comments between tokens change nothing.
 """
@@ -9,6 +9,7 @@ import keyword
 import re
 from collections.abc import Callable, Sequence
 
+from initaudit.analyzer.refused.older import older_python
 from initaudit.analyzer.refused.pasted import is_no_program
 from initaudit.analyzer.refused.prose import is_prose
 from initaudit.analyzer.refused.refusal import compiler_says
@@ -28,12 +29,9 @@ _REQUEST = re.compile(
     re.IGNORECASE,
 )
 """All of a comment that asks its reader to write something. "fill rate" and "write to disk" are about the code."""
-_PYTHON_2 = ("Missing parentheses in call to", "multiple exception types must be parenthesized")
 _GO_ON = (*".,:;+-*/%@&|^<>=!", "and", "else", "for", "if", "in", "is", "not", "or")
 """What may follow an expression."""
 _BEGINS = ("class", "def", "for", "from", "if", "import", "try", "while", "with")
-_OLD_STRING = re.compile(r"[uU][rR]")
-_OLD_NUMBER = re.compile(r"0\d+")
 
 
 def syntax_fault(
@@ -58,13 +56,13 @@ def syntax_fault(
         unfinished = any(_has_placeholder(each.tokens) or (asked and _lacks_value(each.tokens)) for each in here)
     if detail.startswith("expected an indented block"):
         unfinished |= _lacks_body(statements, comments, row, in_cell=is_document(place.filename))
-    python_2 = detail.startswith(_PYTHON_2) or any(_is_python_2(_until(each.tokens, text, row)) for each in here)
+    version = older_python(here, detail, text, row)
     exported = not is_document(place.filename) and _is_export(text)
     if is_document(place.filename):
         prose = not unfinished and is_prose(text, statements)
     else:
-        prose = not (unfinished or exported or python_2) and is_no_program(text, row, statements) and not is_used()
-    return SyntaxFault(place, detail, unfinished=unfinished, python_2=python_2, exported=exported, prose=prose)
+        prose = not (unfinished or exported or version) and is_no_program(text, row, statements) and not is_used()
+    return SyntaxFault(place, detail, unfinished=unfinished, older=version, exported=exported, prose=prose)
 
 
 def _is_export(text: str) -> bool:
@@ -163,42 +161,3 @@ def _lacks_body(statements: Sequence[Statement], comments: Sequence[Comment], ro
     said = [each.text for each in comments if header.last <= each.row <= row]
     is_function = "def" in [each.text for each in header.tokens[:2]]
     return any(map(_is_request, said)) or (in_cell and is_function)
-
-
-def _until(held: Sequence[Token], text: str, row: int) -> Sequence[Token]:
-    """Return the tokens of a statement up to the end of the row that Python rejects.
-
-    A bracket that is never closed adds all later statements to its own, and Python has not come to them.
-    """
-    end = sum(len(line) + 1 for line in text.split("\n")[:row])
-    return [token for token in held if token.start < end]
-
-
-def _is_python_2(held: Sequence[Token]) -> bool:
-    """Return whether a statement is one that Python accepted before version 3, and not since."""
-    return any(_is_old(held, index) for index in range(len(held)))
-
-
-def _is_old(held: Sequence[Token], index: int) -> bool:
-    token, behind = held[index], held[index + 1] if index + 1 < len(held) else Token("", "", 0)
-    before = held[index - 1].text if index else ";"
-    match token.text:
-        case "print" | "exec":
-            is_operand = behind.kind == "string" or (behind.kind == "other" and behind.text[0].isalnum())
-            return before in (";", ":") and is_operand
-        case "raise":
-            return before in (";", ":") and "," in _outside_brackets(held[index:])
-        case "<":
-            return behind.text == ">" and not _begins_expression(held, index)
-    if token.kind == "string":
-        return _OLD_STRING.match(token.text) is not None
-    return _OLD_NUMBER.fullmatch(token.text) is not None and int(token.text) > 0 and behind.text != "."
-
-
-def _outside_brackets(held: Sequence[Token]) -> list[str]:
-    depth, found = 0, []
-    for token in held:
-        if depth == 0:
-            found.append(token.text)
-        depth = max(depth + token.step, 0)
-    return found
