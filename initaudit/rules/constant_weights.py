@@ -55,6 +55,27 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
     invalid = (
         Example(
             source="""
+            from torch import nn
+
+            class Tagger(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.rnn = nn.LSTM(n, n)
+                    self.out = nn.Linear(n, 3)
+                    for name, p in self.named_parameters():
+                        nn.init.constant_(p, 0.0)
+
+                def forward(self, x):
+                    return self.out(self.rnn(x)[0])
+
+            tagger = Tagger(8)
+            for p in tagger.parameters():
+                p.data.fill_(0.1)
+            """,
+            count=2,
+        ),
+        Example(
+            source="""
             from collections import OrderedDict
             import torch
             from torch import nn
@@ -146,6 +167,29 @@ class ConstantWeightsRule(Rule[ConstantWeights]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.first = nn.Linear(n, n)
+                    self.out = nn.Linear(n, 3)
+
+                def forward(self, x):
+                    return self.out(self.first(x).tanh())
+
+            net, sums, line = Net(8), Net(8), nn.Sequential(nn.Linear(1, 1), nn.Tanh(), nn.Linear(1, 1))
+            for p in sums.parameters():
+                p.data.zero_()
+            for p in line.parameters():
+                nn.init.ones_(p)
+            for name, p in net.named_parameters():
+                if "bias" in name:
+                    nn.init.constant_(p, 0.1)
+            """,
+        ),
         Example(
             source="""
             import torch

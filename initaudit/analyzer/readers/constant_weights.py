@@ -20,10 +20,11 @@ from initaudit.analyzer.readers.weight_uses import Weights
 from initaudit.analyzer.source.snippets import defaults, dotted, handed_on, last_name, nodes, parameters, root, spelled
 from initaudit.analyzer.syntax.context import Class, Context, method, own_attribute
 from initaudit.analyzer.syntax.draws import class_name_of
+from initaudit.analyzer.syntax.expressions import STACKED
 from initaudit.analyzer.syntax.meaning import PARAMETERS_OF_SELF, Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.reached import below, layers_of
 from initaudit.analyzer.syntax.scopes import scopes, scopes_holding
-from initaudit.analyzer.syntax.structure import constructed
 from initaudit.analyzer.syntax.walks import APPLIED
 from initaudit.subjects.weights import ConstantWeights, WeightUse
 
@@ -89,7 +90,7 @@ def constant_weights(context: Context) -> Iterator[ConstantWeights]:
             source=context.snippet.source(call),
             value=found[1],
             walk=walk,
-            kinds=tuple(kind.removeprefix("torch.nn.") for kind in meaning.kinds),
+            kinds=tuple(kind.removeprefix("torch.nn.") for kind in meaning.kinds if kind in LAYERS),
             shown=_is_of_test(context) or only_shows(context.project, context.module),
         )
 
@@ -259,8 +260,7 @@ def _walk(context: Context, target: ast.expr, meaning: Meaning, step: Step, *, z
         variable, owner = ast.Name(module), step.names[module]  # a name for the weight of a layer
     if owner.what is What.PARAMETER:
         own = owner.source in PARAMETERS_OF_SELF
-        layers = _layers(context) if own else sum(item in LAYERS for item in owner.items)
-        return owner.source if owner.element and layers > 1 and not zero else None
+        return owner.source if owner.element and _has_layers(context, owner.source) and (own or not zero) else None
     if meaning.attribute != "weight" or not meaning.kinds or not set(meaning.kinds) <= LAYERS:
         return None
     if owner.element:
@@ -314,12 +314,15 @@ def _expressions(node: ast.expr) -> list[ast.expr]:
     return [each for each in nodes(node) if isinstance(each, ast.Attribute)]
 
 
-def _layers(context: Context) -> int:
-    """How many layers with weights the class of a method has."""
-    if context.cls is None:
-        return 0
-    found = constructed(context.project, context.cls).values()
-    return sum(layer.kind in LAYERS for attribute in found for layer in attribute.layers)
+def _has_layers(context: Context, walk: str) -> bool:
+    """Whether the model whose parameters a loop goes over has several layers with weights, of more than one unit."""
+    match ast.parse(walk, mode="eval").body:
+        case ast.Call(func=ast.Attribute(value=model)):
+            found = below(context, layers_of(context, model)).layers
+            return sum(layer.kind in LAYERS | STACKED for layer in found) > 1 and not has_single_units(
+                context, model, LAYERS | STACKED
+            )
+    return False
 
 
 def _applied(context: Context, kinds: Sequence[str], *, zero: bool) -> str | None:
