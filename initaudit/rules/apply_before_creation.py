@@ -94,12 +94,11 @@ class ApplyBeforeCreation(Rule[EarlyWalk]):
 
     def check(self, subject: EarlyWalk) -> Iterator[Finding]:
         names = " and ".join(f"`{name}`" for name in subject.missed)
-        many = len(subject.missed) > 1
-        missed = f"{names} are added, so they keep" if many else f"{names} is added, so it keeps"
+        complete = f"{names} {'are' if len(subject.missed) > 1 else 'is'} complete"
         leaves = "initializes" if subject.observer is Observer.ANALYZER else "initialized"
         yield self.finding(
             subject.place,
-            f"`{subject.source}` runs before {missed} torch's default initialization",
+            f"`{subject.source}` runs before {complete}: what is added later keeps torch's default initialization",
             evidence=[
                 Evidence(subject.observer, f"the initializer handles layers of this kind, and nothing {leaves} these")
             ],

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from initaudit.analyzer.project.names import External
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, initializes, method, own_attribute, own_attributes
-from initaudit.analyzer.syntax.structure import Attribute, attributes
+from initaudit.analyzer.syntax.structure import Attribute, Layer, all_below, attributes
 from initaudit.analyzer.syntax.walks import Initialized, walked
 from initaudit.finding import Observer
 from initaudit.subjects.order import EarlyWalk
 
 BUILTINS = {"range", "len", "int", "float", "max", "min", "zip", "enumerate", "round", "sum", "str", "list", "tuple"}
+INITIALIZES = re.compile(r"[^_]_$|(?<!__)init(?!__)|reset|apply|load")
+"""What stands in the names of what initializes the parts of a module, or loads them."""
+LINEAR = "torch.nn.Linear"
+STACKED = ("torch.nn.TransformerEncoder", "torch.nn.TransformerDecoder")
+"""Layers of torch that hold linear layers, which a walk reaches."""
 
 
 @reads(EarlyWalk, scope=Context, words="apply( modules( init*( reset*(", nearby="apply( modules(", named="__init__")
@@ -34,7 +41,7 @@ def early_walks(context: Context) -> Iterator[EarlyWalk]:
         return
     place = context.snippet.place(statement)
     begin = place.row, place.column
-    late = [one for one in attributes(context).values() if one.ends and min(one.ends) > begin and one.name != "*"]
+    late = [late for one in attributes(context).values() if one.name != "*" and (late := _late(context, one, begin))]
     meant = [write for walk in walks for write in walk.writes if write.attribute == "weight" and write.kinds]
     missed = [one.name for one in late if _left(context, one, meant, later)]
     if missed:
@@ -45,6 +52,20 @@ def early_walks(context: Context) -> Iterator[EarlyWalk]:
             model=cls.qualname,
             missed=tuple(missed),
         )
+
+
+def _late(context: Context, attribute: Attribute, begin: tuple[int, int]) -> Attribute | None:
+    """The layers of an attribute that it is given behind a place: all of them, or those that are added there."""
+    if attribute.ends and min(attribute.ends) > begin:
+        return attribute
+    here = (each for each in attribute.layers if each.context and each.context.snippet is context.snippet)
+    added = [each for each in here if _at(context, each) > begin]
+    return replace(attribute, layers=added) if added else None
+
+
+def _at(context: Context, layer: Layer) -> tuple[int, int]:
+    place = context.snippet.place(layer.call) if layer.call is not None else None
+    return (place.row, place.column) if place is not None else (0, 0)
 
 
 def _hands_on(context: Context, statement: ast.stmt) -> bool:
@@ -65,7 +86,8 @@ def _hands_on(context: Context, statement: ast.stmt) -> bool:
 
 def _left(context: Context, attribute: Attribute, meant: list[Initialized], later: list[ast.stmt]) -> bool:
     """Whether an attribute holds layers that an initializer is meant for, and nothing else initializes them."""
-    if not any(write.meant_for(context, layer) for layer in attribute.layers if layer.cls is None for write in meant):
+    layers = [part for layer in attribute.layers for part in _parts(context, layer)]
+    if not any(write.meant_for(context, layer) for layer in layers for write in meant):
         return False
     for statement in later:
         if attribute.name in own_attributes(statement) and (
@@ -75,12 +97,24 @@ def _left(context: Context, attribute: Attribute, meant: list[Initialized], late
     return True
 
 
+def _parts(context: Context, layer: Layer) -> list[Layer]:
+    """The layers of torch that a layer is, or is made of; none of a class that initializes itself, or is not known."""
+    every = [layer] if layer.cls is None else all_below(context.project, layer.cls) or []
+    classes = [each.cls for each in (layer, *every) if each.cls is not None]
+    called = {name for cls in classes for name in cls.module.usage(cls.definition).last_called}
+    if any(INITIALIZES.search(name) for name in called):
+        return []
+    inner = [Layer(LINEAR, "Linear") for each in every if each.kind.startswith(STACKED)]
+    return [*(each for each in every if each.cls is None), *inner]
+
+
 def _only_makes(context: Context, statement: ast.stmt) -> bool:
     """Whether all that a statement calls are classes of layers, as far as it calls anything that is known."""
     for node in ast.walk(statement):
         if isinstance(node, ast.Call) and dotted(node.func) not in BUILTINS and own_attribute(node.func) is None:
             found = context.resolve(node.func)
             known = isinstance(found, External) and found.name.startswith(("torch.nn.", "math."))
+            known = known or context.is_module_class(node.func)
             added = isinstance(node.func, ast.Attribute) and node.func.attr in ("append", "extend", "add_module")
             if not known and not added:
                 return False
