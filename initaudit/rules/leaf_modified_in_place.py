@@ -49,6 +49,21 @@ class LeafModifiedInPlace(Rule[LeafWrite]):
     invalid = (
         Example(
             source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.rnn = nn.LSTM(n, n)
+                    _, forget, _, _ = self.rnn.bias_ih_l0.chunk(4)
+                    forget.fill_(1.0)
+                    for gate in self.rnn.bias_hh_l0.split(n):
+                        gate.zero_()
+            """,
+            count=2,
+        ),
+        Example(
+            source="""
             import torch
             from torch import nn
 
@@ -82,6 +97,20 @@ class LeafModifiedInPlace(Rule[LeafWrite]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.rnn = nn.LSTM(n, n)
+                    _, forget, _, _ = self.rnn.bias_ih_l0.data.chunk(4)
+                    forget.fill_(1.0)
+                    for gate in self.rnn.weight_hh_l0.chunk(4):
+                        nn.init.orthogonal_(gate)
+            """,
+        ),
         Example(
             source="""
             import torch

@@ -49,6 +49,17 @@ class TruthOfTensor(Rule[TensorTruth]):
             source="""
             from torch import nn
 
+            def start(layer):
+                if hasattr(layer, "bias") and layer.bias:
+                    nn.init.zeros_(layer.bias)
+
+            start(nn.Linear(3, 4))
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
             def init_params(net):
                 for m in net.modules():
                     if isinstance(m, nn.Conv2d):
@@ -78,6 +89,19 @@ class TruthOfTensor(Rule[TensorTruth]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            from types import SimpleNamespace
+
+            from torch import nn
+
+            def start(layer, settings):
+                if settings.bias and layer.bias is not None:
+                    nn.init.constant_(layer.bias, settings.bias)
+
+            start(nn.Linear(3, 4), SimpleNamespace(bias=0.1))
+            """,
+        ),
         Example(
             source="""
             import torch

@@ -12,6 +12,7 @@ from initaudit.analyzer.source.snippets import last_name, nodes
 from initaudit.analyzer.syntax.context import Context, makes_parameter, own_attribute
 from initaudit.analyzer.syntax.meaning import Meaning, What
 from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.walks import written
 from initaudit.subjects.module_tests import TensorTruth
 
 WITH_TENSORS = {f"torch.nn.{name}" for name in torch_api.LINEAR_LIKE | torch_api.NORMALIZATIONS}
@@ -30,7 +31,9 @@ def tensor_truths(context: Context) -> Iterator[TensorTruth]:
                 if not isinstance(operand, ast.Attribute):
                     continue
                 meaning = meanings.meaning(operand, step.names)
-                if meaning is not None and meaning.what is What.PARAMETER and _is_tensor(context, operand, meaning):
+                if meaning is None or meaning.what is not What.PARAMETER:
+                    continue
+                if _is_tensor(context, operand, meaning) or _is_initialized(context, operand, step.statement):
                     place, source = context.snippet.place(operand), context.snippet.source(operand)
                     yield TensorTruth(
                         place=place,
@@ -45,6 +48,13 @@ def _is_tensor(context: Context, node: ast.Attribute, meaning: Meaning) -> bool:
         return set(meaning.kinds) <= WITH_TENSORS
     own = own_attribute(node)
     return own is not None and context.cls is not None and _only_parameter(context, own)
+
+
+def _is_initialized(context: Context, node: ast.Attribute, statement: ast.stmt) -> bool:
+    """Whether the statement whose condition an expression is gives it to an initializer: it is a tensor, or None."""
+    source = context.snippet.source(node)
+    targets = (written(context, each) for each in nodes(statement) if isinstance(each, ast.Call))
+    return any(target is not None and context.snippet.source(target) == source for target in targets)
 
 
 def _only_parameter(context: Context, name: str) -> bool:

@@ -45,12 +45,8 @@ class Expressions(Loops):
                 return names.get(name)
             case ast.Attribute():
                 return self._attribute(node, names)
-            case ast.Subscript(value=ast.Call(func=ast.Attribute(attr=name, value=value)), slice=ast.Constant()) if (
-                name in SPLITS
-            ):
-                owner = self.meaning(value, names)
-                whole = owner is not None and owner.what in TENSORS
-                return replace(owner, part=True, element=False) if owner is not None and whole else None
+            case ast.Subscript(value=ast.Call() as several, slice=ast.Constant()) if part := self.split(several, names):
+                return part
             case ast.Subscript(value=value, slice=index):
                 owner = self.meaning(value, names)
                 if owner is not None and owner.what is What.STATE_DICT:
@@ -66,6 +62,15 @@ class Expressions(Loops):
                 return self._call(node, names)
             case ast.GeneratorExp(elt=ast.Name(id=kept)) | ast.ListComp(elt=ast.Name(id=kept)):
                 return self._comprehended(node, kept, names)
+        return None
+
+    def split(self, node: ast.expr, names: Names) -> Meaning | None:
+        """Return the meaning of each part of ``p.chunk(4)``, or of what else gives several views of a tensor."""
+        match node:
+            case ast.Call(func=ast.Attribute(attr=name, value=value)) if name in SPLITS:
+                owner = self.meaning(value, names)
+                whole = owner is not None and owner.what in TENSORS
+                return replace(owner, part=True, element=False) if owner is not None and whole else None
         return None
 
     def _item(self, node: ast.Subscript, owner: Meaning) -> Meaning | None:

@@ -26,6 +26,10 @@ class Loops(ABC):
     def listed(self, node: ast.expr) -> Meaning | None:
         """Return the meaning of an attribute of the object that holds several modules, as what a loop goes over."""
 
+    @abstractmethod
+    def split(self, node: ast.expr, names: Names) -> Meaning | None:
+        """Return the meaning of each part of ``p.chunk(4)``, or of what else gives several views of a tensor."""
+
     def elements(self, loop: ast.For | ast.AsyncFor | ast.comprehension, names: Names) -> dict[str, Meaning]:
         """Return the meanings of the variables of a loop."""
         return self._bound(loop.target, loop.iter, loop, names)
@@ -50,6 +54,8 @@ class Loops(ABC):
                 }
         if isinstance(target, ast.Name) and self._gives_names(iterable, loop, names):
             return {target.id: Meaning(What.NAME, self.context.snippet.source(iterable), element=True)}
+        if isinstance(target, ast.Name) and (part := self.split(iterable, names)) is not None:
+            return {target.id: part}
         found = self.meaning(iterable, names) or self.listed(iterable)
         if found is not None and found.what is What.MODULE and found.items:  # a loop over the layers of a sequence
             found = replace(found, what=What.MODULES, kinds=tuple(dict.fromkeys(found.items)), items=())

@@ -184,6 +184,8 @@ class Meanings(Expressions):
                     meaning = self.meaning(value, names)
                     if isinstance(element, ast.Name) and meaning is not None:
                         bound[element.id] = replace(meaning, element=False)
+            case ast.Assign(targets=[ast.Tuple(elts=elements)], value=value) if part := self.split(value, names):
+                bound |= {element.id: part for element in elements if isinstance(element, ast.Name)}
             case ast.AugAssign(target=ast.Name()):
                 return
             case _:
