@@ -12,7 +12,7 @@ from initaudit.subjects.initializers import ImpossibleCall
 class ImpossibleInitializerCall(Rule[ImpossibleCall]):
     """
     ## What it does
-    Reports calls of functions that `torch.nn.init` does not have, and calls of those it has with a number of arguments, a keyword, a `mode` or a `nonlinearity` that they do not accept. So are intervals with the upper bound first, as in `uniform_(w, 0.1, -0.1)`, and `nn.Parameter` of a number, a list, sizes or integers, as in `nn.Parameter(4, 4)` and `nn.Parameter(torch.full((n,), 0))`: it takes a tensor of real numbers. So are weights of other dimensions than `sparse_`, `eye_` and `dirac_` accept, and `torch.seed(777)`, which takes no seed.
+    Reports calls of functions that `torch.nn.init` does not have, and calls of those it has with a number of arguments, a keyword, a `mode` or a `nonlinearity` that they do not accept, or with a text for a number, as in `xavier_uniform_(w, "relu")`. So are intervals with the upper bound first, as in `uniform_(w, 0.1, -0.1)`, and `nn.Parameter` of a number, a list, sizes or integers, as in `nn.Parameter(4, 4)` and `nn.Parameter(torch.full((n,), 0))`: it takes a tensor of real numbers. So are weights of other dimensions than `sparse_`, `eye_` and `dirac_` accept, and `torch.seed(777)`, which takes no seed.
 
     ## Why is this bad?
     The call raises as soon as it runs. In a branch that nobody has taken yet, an option for example, it waits for the first user who does.
@@ -47,6 +47,16 @@ class ImpossibleInitializerCall(Rule[ImpossibleCall]):
     observers = ANALYZER
     subject = ImpossibleCall
     invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            layer = nn.Linear(8, 4)
+            nn.init.kaiming_uniform_(layer.weight, "fan_out")
+            nn.init.xavier_uniform_(layer.weight, "relu")
+            """,
+            count=2,
+        ),
         Example(
             source="""
             from torch import nn
@@ -130,6 +140,15 @@ class ImpossibleInitializerCall(Rule[ImpossibleCall]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            layer = nn.Linear(8, 4)
+            nn.init.kaiming_uniform_(layer.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.xavier_uniform_(layer.weight, nn.init.calculate_gain("relu"))
+            """,
+        ),
         Example(
             source="""
             from torch import nn

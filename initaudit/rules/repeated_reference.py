@@ -50,6 +50,16 @@ class RepeatedReference(Rule[RepeatedLayer]):
             source="""
             from torch import nn
 
+            def clones(module, n):
+                return nn.ModuleList([module for _ in range(n)])
+
+            layers = clones(nn.TransformerEncoderLayer(8, 2), 6)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
             class Net(nn.Module):
                 def __init__(self, depth):
                     super().__init__()
@@ -122,6 +132,16 @@ class RepeatedReference(Rule[RepeatedLayer]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            def repeated(module, n):
+                return nn.ModuleList([module for _ in range(n)])
+
+            activations = repeated(nn.ReLU(), 6)
+            """,
+        ),
         Example(
             source="""
             from torch import nn

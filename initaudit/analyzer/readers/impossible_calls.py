@@ -41,8 +41,8 @@ SIGNATURES = {
 """What the functions of ``nn.init`` are called with, and how many of these arguments have no default."""
 MODULES = {"torch", "math", "random", "warnings"}
 VALUES = {"mode": ("fan_in", "fan_out"), "nonlinearity": tuple(sorted({*LINEAR, *FIXED, "leaky_relu"}))}
-
-
+NUMBERS = frozenset({"a", "b", "mean", "std", "gain", "val", "sparsity"})
+"""Arguments that are numbers."""
 DIMENSIONS = {"sparse_": (2, 2), "eye_": (2, 2), "dirac_": (3, 5)}
 """How many dimensions, at least and at most, a tensor has that these accept, ..."""
 OF_WEIGHTS = {"Linear": 2, "Embedding": 2, "Bilinear": 3} | {
@@ -196,6 +196,14 @@ def _unknown_values(values: dict[str, ast.expr]) -> Iterator[tuple[str, tuple[st
         text = value.value if isinstance(value, ast.Constant) else None
         if isinstance(text, str) and (text.lower() if keyword == "mode" else text) not in accepted:
             yield f'torch knows no `{keyword}="{text}"`', _close(text, accepted)
+            return
+    for keyword in NUMBERS.intersection(values):
+        value = values[keyword]
+        heeded = keyword != "a" or "nonlinearity" not in values  # only that of a leaky ReLU is read
+        if heeded and isinstance(value, ast.Constant) and isinstance(value.value, str):
+            meant = next((each for each, accepted in VALUES.items() if value.value in accepted), None)
+            written = f'calculate_gain("{value.value}")' if keyword == "gain" else f'{meant}="{value.value}"'
+            yield f'`{keyword}="{value.value}"` is no number', (written,) if meant else ()
             return
 
 

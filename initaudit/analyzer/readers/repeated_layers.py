@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.builds import is_once
+from initaudit.analyzer.readers.builds import all_given, is_once
 from initaudit.analyzer.source.snippets import nodes
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.meaning import targets
@@ -57,7 +57,7 @@ def repeated_layers(context: Context) -> Iterator[RepeatedLayer]:
     found += [(each, *one) for each, items in _joined(context, lists) for one in _repeated(context, items, lists)]
     seen: set[ast.expr] = set()
     for call, items, layer in found:
-        maker = made.get(layer.id) if isinstance(layer, ast.Name) else layer
+        maker = made.get(layer.id) or _by_callers(context, layer.id) if isinstance(layer, ast.Name) else layer
         if not isinstance(maker, ast.Call) or not is_stateful(context, maker):
             continue
         if _hands_on(items) and context.canonical(maker.func) not in NOT_SHARED:
@@ -74,6 +74,16 @@ def repeated_layers(context: Context) -> Iterator[RepeatedLayer]:
             listed=isinstance(items, ast.ListComp | ast.GeneratorExp | ast.DictComp) or _hands_on(items),
             once=isinstance(items, ast.BinOp) and is_once(context, (items.left, items.right)),
         )
+
+
+def _by_callers(context: Context, name: str) -> ast.Call | None:
+    """The call that makes the layer which the first caller in the file gives for a parameter, if every one does."""
+    definition, cls = context.definition, context.cls
+    of_init = cls is not None and definition is not None and definition.name == "__init__"
+    called = cls if of_init else Defined(context.module, definition) if definition and cls is None else None
+    given = all_given(called, name) if called is not None else []
+    made = [each for each in given if isinstance(each, ast.Call) and is_stateful(context, each)]
+    return made[0] if made and len(made) == len(given) else None
 
 
 def _hands_on(items: ast.expr) -> bool:
