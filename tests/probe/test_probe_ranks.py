@@ -1,4 +1,4 @@
-"""What two ranks show of one model, in real runs of two processes."""
+"""What several ranks show of one model, in real runs of two and of four processes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import Shard, Replicate, distribute_tensor
+from torch.distributed.tensor import DTensor, Shard, Replicate, distribute_tensor
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
 
@@ -94,7 +94,7 @@ RIGHT = {
     return model{AGAIN}""",
     "built_and_split": f"""
     plan = {{"up": ColwiseParallel(), "down": RowwiseParallel()}}
-    return parallelize_module(Net(), init_device_mesh("cpu", (2,)), plan){AGAIN}""",
+    return parallelize_module(Net(), init_device_mesh("cpu", (dist.get_world_size(),)), plan){AGAIN}""",
     "wrapped_with_batch": f"torch.manual_seed(dist.get_rank()); return DistributedDataParallel(Net()){BATCH}",
     "sharded_with_batch": f"torch.manual_seed(0); return fully_shard(Net()){BATCH}",
     "wrapped": "torch.manual_seed(dist.get_rank()); return DistributedDataParallel(Net())",
@@ -123,16 +123,16 @@ RIGHT = {
     "tensor_parallel": """
     torch.manual_seed(0)
     plan = {"up": ColwiseParallel(), "down": RowwiseParallel()}
-    return parallelize_module(Net(), init_device_mesh("cpu", (2,)), plan)""",
+    return parallelize_module(Net(), init_device_mesh("cpu", (dist.get_world_size(),)), plan)""",
     "distributed": """
     torch.manual_seed(dist.get_rank())
-    model, mesh = nn.Linear(32, 32), init_device_mesh("cpu", (2,))
+    model, mesh = nn.Linear(32, 32), init_device_mesh("cpu", (dist.get_world_size(),))
     model.weight = nn.Parameter(distribute_tensor(model.weight.detach(), mesh, [Shard(1)]))
     model.bias = nn.Parameter(distribute_tensor(model.bias.detach(), mesh, [Replicate()]))
     return model""",
     "two_dimensional": """
     torch.manual_seed(0)
-    mesh = init_device_mesh("cpu", (2, 1), mesh_dim_names=("replicate", "shard"))
+    mesh = init_device_mesh("cpu", (2, dist.get_world_size() // 2), mesh_dim_names=("replicate", "shard"))
     return fully_shard(Net(), mesh=mesh)""",
     "constant": """
     torch.manual_seed(0)
@@ -149,6 +149,17 @@ RIGHT = {
     return FullyShardedDataParallel(Net(), use_orig_params=True, device_id=torch.device("cpu"))""",
 }
 WRONG = {
+    "drawn_apart": """
+    model = DistributedDataParallel(Net())
+    torch.manual_seed(dist.get_rank())
+    nn.init.normal_(model.module.up.weight, std=0.02)
+    return model""",
+    "columns_alike": """
+    torch.manual_seed(0)
+    model, mesh = nn.Linear(32, 64, bias=False), init_device_mesh("cpu", (dist.get_world_size(),))
+    local = nn.init.xavier_uniform_(torch.empty(64 // mesh.size(), 32))
+    model.weight = nn.Parameter(DTensor.from_local(local, mesh, [Shard(0)]))
+    return model""",
     "half_alike": """
     with torch.device("meta"):
         model = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64)).to(torch.bfloat16)
@@ -176,7 +187,7 @@ WRONG = {
     return model{AGAIN}""",
     "replicated_apart": """
     torch.manual_seed(dist.get_rank())
-    mesh = init_device_mesh("cpu", (2, 1), mesh_dim_names=("replicate", "shard"))
+    mesh = init_device_mesh("cpu", (2, dist.get_world_size() // 2), mesh_dim_names=("replicate", "shard"))
     return fully_shard(Net(), mesh=mesh)""",
     "random_buffer": """
     torch.manual_seed(0)
@@ -205,12 +216,18 @@ WRONG = {
 }
 
 
-def run(folder: Path, sources: dict[str, str], script: str = RUN) -> None:
-    """Run a script on two ranks, with files of these names."""
+ON_FOUR = ["drawn_apart", "columns_alike", "left", "replicated_apart", "built", "built_on_meta", "built_and_split"]
+ON_FOUR += ["wrapped", "sharded", "sharded_on_meta", "tensor_parallel", "distributed", "two_dimensional", "uneven"]
+"""What is run on four ranks, too: what is wrong, and what is set up well."""
+
+
+def run(folder: Path, sources: dict[str, str], script: str = RUN, ranks: int = 2) -> None:
+    """Run a script on several ranks, with files of these names."""
     for name, source in sources.items():
         (folder / f"{name}.py").write_text(source, encoding="utf-8")
     (folder / "run.py").write_text(script, encoding="utf-8")
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "run.py", str(folder), *sources]
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
+    command += ["run.py", str(folder), *sources]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     ran = subprocess.run(
         [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
@@ -227,10 +244,22 @@ EXAMPLES = {
 }
 
 
+def models(bodies: dict[str, str]) -> dict[str, str]:
+    return {name: f"{NET}def build():\n    {body.strip()}\n" for name, body in bodies.items()}
+
+
+@pytest.fixture(scope="module")
+def answers_of_four(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What all of four ranks say."""
+    folder = tmp_path_factory.mktemp("ranks")
+    run(folder, models({name: (RIGHT | WRONG)[name] for name in ON_FOUR}), ranks=4)
+    return [json.loads((folder / f"answer{rank}.json").read_text(encoding="utf-8")) for rank in range(4)]
+
+
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What both ranks say of every model of this file, and of every example of a rule that takes two ranks."""
-    sources = {name: f"{NET}def build():\n    {body.strip()}\n" for name, body in (RIGHT | WRONG).items()}
+    sources = models(RIGHT | WRONG)
     sources |= {name: example.text() for name, (_, example, _) in EXAMPLES.items()}
     folder = tmp_path_factory.mktemp("ranks")
     run(folder, sources)
@@ -267,6 +296,25 @@ def test_replicas_of_shards_and_random_buffers_that_differ_are_found(answers: li
     assert ("INI801", "error") in zip(apart["codes"], apart["severities"], strict=True)
     assert (buffer["codes"], buffer["severities"]) == (["INI801"], ["warning"])
     assert "`features` differs between ranks 0 and 1" in buffer["messages"][0]
+
+
+def test_replicas_that_are_drawn_apart_and_columns_that_are_drawn_alike_are_found(
+    answers: list[dict[str, Any]],
+) -> None:
+    assert [answers[0][name]["codes"] for name in ("drawn_apart", "columns_alike")] == [["INI801"], ["INI802"]]
+
+
+def test_four_ranks_find_what_two_find(answers_of_four: list[dict[str, Any]]) -> None:
+    for answer in answers_of_four:
+        codes = {name: set(one["codes"]) for name, one in answer.items() if one["codes"]}
+        assert codes == {
+            "drawn_apart": {"INI801"},
+            "columns_alike": {"INI802"},
+            "left": {"INI803"},
+            "replicated_apart": {"INI801"},
+        }
+        assert not any(one["errors"] for one in answer.values())
+    assert "on ranks 0, 1, 2 and 3" in answers_of_four[0]["left"]["messages"][0]
 
 
 def test_values_of_half_precision_are_random_too(answers: list[dict[str, Any]]) -> None:
