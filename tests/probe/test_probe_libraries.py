@@ -94,6 +94,16 @@ def test_a_model_type_a_class_and_a_configuration_name_the_same_model(spec: str)
     assert resolved(spec, width=7).build().weight.shape == (3, 7)
 
 
+def test_a_class_that_a_library_lists_and_does_not_have_is_an_error_of_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Listed(dict):  # type: ignore[type-arg]
+        def get(self, key: Any, default: Any = None) -> Any:
+            raise ValueError("Could not find BertTextModel")
+
+    monkeypatch.setattr(sys.modules["transformers.models.auto"], "MODEL_MAPPING", Listed())
+    with pytest.raises(TargetError, match="transformers cannot give its model 'bert': Could not find BertTextModel"):
+        resolved("hf:bert")
+
+
 def test_releases_that_spell_the_base_class_otherwise_are_built_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -34,7 +34,10 @@ def transformers_model(name: str) -> Any:
     found = auto.CONFIG_MAPPING[name] if name in auto.CONFIG_MAPPING else getattr(transformers, name, None)
     configuration = getattr(transformers, "PreTrainedConfig", None) or transformers.PretrainedConfig  # its name in 4.x
     if inspect.isclass(found) and issubclass(found, configuration):
-        models = auto.MODEL_MAPPING.get(found, None)
+        try:
+            models = auto.MODEL_MAPPING.get(found, None)
+        except ValueError as error:  # the library lists a class that it does not have
+            raise TargetError(f"transformers cannot give its model {name!r}: {error}") from error
         found = models[0] if isinstance(models, tuple) else models
     try:
         configured = getattr(found, "config_class", None) is not None
