@@ -82,7 +82,7 @@ def outcome(plan: Plan, built: Sequence[Observation | str]) -> tuple[list[Observ
     """
     known, left = list[Observation](), list(plan.left)
     for cls, one in zip(plan.wholes, built, strict=True):
-        reason = one if isinstance(one, str) else failure(one)
+        reason = one.removeprefix(f"{cls.target}: ") if isinstance(one, str) else failure(one)
         if reason is not None:
             left.append(Left(cls, reason, cls.target, cls.chosen))
         elif isinstance(one, Observation):

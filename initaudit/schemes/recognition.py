@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 
@@ -44,7 +45,7 @@ def recognise(distribution: Distribution, shape: Shape, by: str | None = None) -
     On a square matrix Xavier and LeCun coincide, and both are named. ``by`` is the canonical call that drew it, where
     that is known: its scheme then comes first, whatever its gain.
     """
-    named = tuple(_recognitions(distribution, shape))
+    named = _named_alike(distribution, None if shape is None else tuple(shape))
     called = (by or "").rpartition(".")[2].removesuffix("_")
     if not called.startswith(("xavier", "kaiming")):
         return named
@@ -59,6 +60,11 @@ def describe(distribution: Distribution, shape: Shape, by: str | None = None) ->
         return _formula(distribution)
     others = dict.fromkeys(found.scheme for found in named if found.scheme != named[0].scheme)
     return f"{named[0]} (here the same as {' and '.join(others)})" if others else str(named[0])
+
+
+@functools.lru_cache(maxsize=4096)
+def _named_alike(distribution: Distribution, shape: tuple[int | None, ...] | None) -> tuple[Recognition, ...]:
+    return tuple(_recognitions(distribution, shape))
 
 
 def _recognitions(distribution: Distribution, shape: Shape) -> Iterator[Recognition]:

@@ -120,6 +120,17 @@ class Refuses(nn.Module):
         return self.fc(x)
 
 
+class Stacked(nn.Module):
+    def __init__(self, block: type[Wrong], layer: type[nn.Module] = nn.Linear, depth: int = 2):
+        super().__init__()
+        self.blocks = nn.ModuleList(block(8) for _ in range(depth))
+
+
+class Bare(nn.Module):
+    def __init__(self):
+        self.weight = 1.0
+
+
 class Abstract(nn.Module, abc.ABC):
     @abc.abstractmethod
     def forward(self, x): ...
@@ -162,11 +173,12 @@ def test_what_can_be_given_arguments_is_built_and_the_others_are_told_with_a_con
         ("INI601", "head.weight")
     ]
     assert ran.returncode == 1
-    assert "3 models built, 4 not built" in ran.stderr
+    assert "3 models built, 5 not built" in ran.stderr
     for line in (
         "nets.py:Needs: not built: no value is known for `encoder`, `path`",
         "nets.py:Refuses: not built: its constructor raised ValueError: too small",
         "nets.py:Raw: not built: `build` initializes it after its construction",
+        "nets.py:Bare: not built: `Bare.__init__` does not call `super().__init__()`",
         "nets.py:Unused: not built: no model that was built holds it",
     ):
         assert line in ran.stderr
@@ -178,6 +190,7 @@ def test_what_can_be_given_arguments_is_built_and_the_others_are_told_with_a_con
         {"target": "train.py:build"},
         {"target": "nets.py:Needs", "kwargs": {"encoder": "torch.nn.modules.module.Module", "path": "?"}},
         {"target": "nets.py:Refuses", "kwargs": {"dim": 64, "rank": 64}},
+        {"target": "nets.py:Bare"},
         {"target": "nets.py:Unused"},
     ]
 

@@ -20,7 +20,7 @@ from initaudit.probe.record.foreign import lending_watched, numpy_watched
 from initaudit.probe.record.lines import Call, who
 from initaudit.probe.record.poison import BuildError, Built, Make, seed_everything
 from initaudit.probe.record.storages import key_of
-from initaudit.probe.record.watch import Watch, plain_name, tensors_in, written_arguments
+from initaudit.probe.record.watch import OVERWRITES, Watch, plain_name, tensors_in, written_arguments
 from initaudit.probe.request import TargetError
 
 LARGE = 65_536
@@ -37,7 +37,8 @@ class Abstract(Watch):
     """A watch under which no large tensor has memory.
 
     ``guesses`` are the lines that asked for a value that is not there, ``stale`` the storages that are real and would
-    hold other values.
+    hold other values. ``accepted`` are fills and draws that torch has run: it spends a millisecond of Python on each,
+    to no effect, so that the same arguments are not tried again.
     """
 
     abstract = True
@@ -46,6 +47,7 @@ class Abstract(Watch):
         super().__init__()
         self.guesses: list[Call | None] = []
         self.stale: set[int] = set()
+        self.accepted: set[tuple[object, ...]] = set()
 
     @crossing
     def run(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -61,6 +63,13 @@ class Abstract(Watch):
         if real:  # a small tensor that is written with values that are not there
             self.stale.update(key for tensor in real if (key := key_of(tensor)) is not None)
             return real[0]
+        if name in OVERWRITES and len(operands) == 1 and operands[0].is_contiguous():
+            given = _without_memory(kwargs)
+            asked = (function, operands[0].dtype, *args[1:], *sorted(given.items()))
+            if asked not in self.accepted:
+                function(*_on_meta(args), **given)
+                self.accepted.add(asked)
+            return operands[0]
         return function(*_on_meta(args), **_without_memory(_on_meta(kwargs)))
 
     def holds(self, tensor: torch.Tensor) -> bool:

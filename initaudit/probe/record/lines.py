@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 import linecache
 import sys
@@ -36,34 +37,35 @@ LEGACY = frozenset(
 class Call:
     """A line of user code, found while it runs, and turned into a place when somebody asks."""
 
-    __slots__ = ("_found", "_instruction", "code", "row")
+    __slots__ = ("_instruction", "code", "row")
 
     def __init__(self, frame: FrameType) -> None:
         self.code = frame.f_code
         self._instruction = frame.f_lasti
         self.row = frame.f_lineno
-        self._found: Place | None = None
 
     @property
     def place(self) -> Place:
-        if self._found is None:
-            self._found = _place(self.code, self._instruction, self.row)
-        return self._found
+        return _place(self.code, self._instruction, self.row)
 
     def spelled(self) -> str | None:
         """The last name of what is called here ("Tensor" in ``t.Tensor(3, 4)``), where its span is known."""
-        place = self.place
-        lines = [linecache.getline(self.code.co_filename, row) for row in range(place.row, place.end_row + 1)]
-        lines[-1] = lines[-1][: place.end_column - 1]
-        lines[0] = lines[0][place.column - 1 :]
-        try:
-            expression = ast.parse("".join(lines).strip(), mode="eval").body
-        except SyntaxError:  # the span of a whole line need not be an expression
-            return None
-        function = expression.func if isinstance(expression, ast.Call) else None
-        if isinstance(function, ast.Attribute):
-            return function.attr
-        return function.id if isinstance(function, ast.Name) else None
+        return _spelled(self.code, self.place)
+
+
+@functools.lru_cache(maxsize=8192)
+def _spelled(code: CodeType, place: Place) -> str | None:
+    lines = [linecache.getline(code.co_filename, row) for row in range(place.row, place.end_row + 1)]
+    lines[-1] = lines[-1][: place.end_column - 1]
+    lines[0] = lines[0][place.column - 1 :]
+    try:
+        expression = ast.parse("".join(lines).strip(), mode="eval").body
+    except SyntaxError:  # the span of a whole line need not be an expression
+        return None
+    function = expression.func if isinstance(expression, ast.Call) else None
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else None
 
 
 class Initializer:
@@ -192,6 +194,7 @@ def place_of_error(error: BaseException) -> Place | None:
     return _place(*found) if found is not None else None
 
 
+@functools.lru_cache(maxsize=8192)
 def _place(code: CodeType, instruction: int, row: int) -> Place:
     """The span of an instruction, in code points; the whole line where Python keeps no columns."""
     filename = displayed(code.co_filename)

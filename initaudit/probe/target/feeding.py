@@ -80,8 +80,12 @@ def feed(constructor: Callable[..., Any], deep: int = 0) -> Fed:
             continue
         fed.given[one.name] = value
         if chosen:
-            fed.chosen[one.name] = json.dumps(value, default=str)
+            fed.chosen[one.name] = json.dumps(value, default=_shown)
     return fed
+
+
+def _shown(value: object) -> str:
+    return inspect.formatannotation(value) if inspect.isclass(value) else str(value)
 
 
 def _hints(constructor: Callable[..., Any]) -> dict[str, Any]:
@@ -116,6 +120,8 @@ def _values(name: str, annotation: Any, deep: int) -> Iterator[tuple[Any, bool]]
             yield from _values(name, one, deep)
     elif origin is typing.Literal:
         yield arguments[0], True
+    elif origin is type and arguments:
+        yield _class_of(arguments[0]), True
     elif origin is tuple and arguments and Ellipsis not in arguments:
         values = [next(_values(name, one, deep), (UNKNOWN, True))[0] for one in arguments]
         yield (UNKNOWN if UNKNOWN in values else tuple(values)), True
@@ -124,6 +130,15 @@ def _values(name: str, annotation: Any, deep: int) -> Iterator[tuple[Any, bool]]
         yield (UNKNOWN if value is UNKNOWN else (list if origin is list else tuple)([value] * 2)), True
     elif inspect.isclass(annotation):
         yield _of_class(name, annotation, deep)
+
+
+def _class_of(annotation: Any) -> Any:
+    """Return the module class that is asked for by itself, the first of several; torch's may stand for any."""
+    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    for one in typing.get_args(annotation) if union else (annotation,):
+        if inspect.isclass(one) and issubclass(one, torch.nn.Module) and one.__module__.partition(".")[0] != "torch":
+            return UNKNOWN if inspect.isabstract(one) else one
+    return UNKNOWN
 
 
 def _of_class(name: str, cls: type, deep: int) -> tuple[Any, bool]:

@@ -44,6 +44,8 @@ class Resolved:
             model = self.attribute(**self.arguments())
         if not isinstance(model, torch.nn.Module):
             raise TargetError(f"it returned {type(model).__name__}, not a torch.nn.Module")
+        if not hasattr(model, "_parameters"):
+            raise TargetError(f"`{type(model).__name__}.__init__` does not call `super().__init__()`")
         if self.target.changes:
             change(model, self.target.changes)
         return model
