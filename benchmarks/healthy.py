@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import healthy_fifth
 import healthy_second
 import healthy_third
 import torch
@@ -480,7 +481,7 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
     "eegnet": (
         "braindecode",
         "braindecode.models",
-        lambda m: m.EEGNetv4(n_chans=8, n_outputs=4, n_times=256),
+        lambda m: m.EEGNet(n_chans=8, n_outputs=4, n_times=256),
         lambda: torch.randn(32, 8, 256),
     ),
     "tabnet": (
@@ -524,7 +525,7 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
 }
 
 
-MODELS |= healthy_second.MODELS | healthy_third.MODELS
+MODELS |= healthy_second.MODELS | healthy_third.MODELS | healthy_fifth.MODELS
 
 
 class Density(nn.Module):
@@ -654,7 +655,7 @@ PLAN = {
 """Two of each of thirty models, chosen before any was probed."""
 PLAN |= {
     name: tuple(globals()[defect] for defect in defects)
-    for name, defects in (healthy_second.PLAN | healthy_third.PLAN).items()
+    for name, defects in (healthy_second.PLAN | healthy_third.PLAN | healthy_fifth.PLAN).items()
 }
 
 
