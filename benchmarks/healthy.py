@@ -702,6 +702,7 @@ def apart(name: str, defect: Callable[[nn.Module], None] | None) -> list[list[st
     receiver, sender = context.Pipe(duplex=False)
 
     def work() -> None:
+        sys.stdout = sys.stderr  # some models print
         try:
             sender.send(probed(name, defect))
         except Exception as error:  # whatever a library raises

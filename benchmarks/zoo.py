@@ -3,7 +3,8 @@
     python benchmarks/zoo.py
     python benchmarks/zoo.py --train
 
-writes ``benchmarks/results/zoo.csv`` and ``zoo.md``. No threshold was chosen by the third that is held aside.
+writes ``benchmarks/results/zoo.csv`` and ``zoo.md``. No threshold was chosen by the third that is held aside,
+nor by the new third (``zoo/third.py``).
 ``--train`` shows that broken ones train worse than the same under a sound scheme, and writes ``zoo_training.csv``.
 """
 
@@ -23,6 +24,7 @@ from reports import write
 from zoo.broken import BROKEN
 from zoo.healthy import HEALTHY
 from zoo.specimens import Specimen
+from zoo.third import THIRD
 from zoo.training import compare
 
 from initaudit import engine
@@ -40,6 +42,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 
 
+PARTS = ("calibration", "held aside", "new third")
 MEASURES = ("decades lost", "decades gained", "discrimination", "decades of gradient", "dead", "nats above guessing")
 
 
@@ -59,7 +62,7 @@ class Outcome(NamedTuple):
         return [
             one.name,
             "broken" if one.broken else "healthy",
-            "held aside" if one.held_aside else "calibration",
+            one.part,
             " ".join(sorted(one.codes)),
             " ".join(self.loud),
             " ".join(self.notes),
@@ -118,23 +121,23 @@ def extremes(profile: SignalProfile) -> tuple[float | None, ...]:
 def table(outcomes: list[Outcome]) -> str:
     """The confusion table: what is caught and what is left alone, by part of the zoo."""
     lines = ["| part | broken | caught by a right rule | healthy | at warning or above |", "|---|---|---|---|---|"]
-    for part, held in (("calibration", False), ("held aside", True)):
-        chosen = [one for one in outcomes if one.specimen.held_aside is held]
+    for part in PARTS:
+        chosen = [one for one in outcomes if one.specimen.part == part]
         sick, well = ([one for one in chosen if one.specimen.broken is broken] for broken in (True, False))
         caught, accused = sum(one.right for one in sick), sum(not one.right for one in well)
         lines.append(f"| {part} | {len(sick)} | {caught} ({caught / len(sick):.0%}) | {len(well)} | {accused} |")
     rules = Counter(code for one in outcomes if one.specimen.broken for code in one.specimen.codes & set(one.loud))
     lines += ["", "| rule | broken architectures that it is right about |", "|---|---|"]
     lines += [f"| {code} | {count} |" for code, count in sorted(rules.items())]
-    lines += ["", "| measure | healthy, calibration | healthy, held aside | broken |", "|---|---|---|---|"]
+    lines += ["", f"| measure | {' | '.join(f'healthy, {part}' for part in PARTS)} | broken |", "|---|---|---|---|---|"]
     for index, name in enumerate(MEASURES):
         parts = [
             span(
                 one.extremes[index]
                 for one in outcomes
-                if one.specimen.broken is sick and one.specimen.held_aside in held
+                if one.specimen.broken is sick and (sick or one.specimen.part == part)
             )
-            for sick, held in ((False, (False,)), (False, (True,)), (True, (False, True)))
+            for sick, part in (*((False, part) for part in PARTS), (True, ""))
         ]
         lines.append(f"| {name} | {' | '.join(parts)} |")
     wrong = [one for one in outcomes if not one.right]
@@ -159,7 +162,7 @@ def main() -> None:
         write(RESULTS / "zoo_training.csv", ("architecture", "broken", "sound"), rows)
         return
     outcomes = []
-    for specimen in (*HEALTHY, *BROKEN):
+    for specimen in (*HEALTHY, *BROKEN, *THIRD):
         outcomes.append(outcome(specimen))
         if not outcomes[-1].right or "-v" in sys.argv[1:]:
             print(*outcomes[-1].row(), sep=" | ", file=sys.stderr, flush=True)

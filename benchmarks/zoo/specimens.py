@@ -19,15 +19,17 @@ class Specimen(NamedTuple):
     sizes: tuple[str, ...]
     dtype: str | None
     codes: frozenset[str]  # of the rules that are right about it; empty for a healthy one
+    third: bool = False  # whether it was written after all thresholds
 
     @property
     def broken(self) -> bool:
         return bool(self.codes)
 
     @property
-    def held_aside(self) -> bool:
-        """Whether it belongs to the third that no threshold was chosen by: decided by its name alone."""
-        return zlib.crc32(self.name.encode()) % 3 == 0
+    def part(self) -> str:
+        """Which part it belongs to: of the older ones, the name alone decides; thresholds know the first only."""
+        aside = zlib.crc32(self.name.encode()) % 3 == 0
+        return "new third" if self.third else "held aside" if aside else "calibration"
 
 
 def healthy(
