@@ -30,6 +30,7 @@ from torch import nn
 import initaudit
 import initaudit.engine  # what it loads late, it loads once
 import initaudit.probe.here
+from initaudit.timeline import SignalProfile
 
 RESULTS = Path(__file__).parent / "results"
 SECONDS = 240
@@ -681,8 +682,24 @@ def probed(name: str, defect: Callable[[nn.Module], None] | None) -> list[list[s
             rows.append([one.code, one.severity.value, "here" if here else "elsewhere", where, one.message])
     signal = next((one.signal for one in report.observations), None)
     seen = "not measured" if signal is None else f"{len(signal.layers)} layers, {'a' if signal.losses else 'no'} loss"
+    seen += "".join(f", {name} missing without a reason" for name in unnamed(signal))
     doubts = [one.reason for observed in report.observations for one in observed.undecided]
     return [[seen, _anywhere("; ".join(doubts))], *rows]
+
+
+def unnamed(signal: SignalProfile | None) -> list[str]:
+    """Measures that a profile lacks although it does not say why."""
+    if signal is None:
+        return []
+    layers = signal.layers
+    there = {
+        "layers": bool(layers),
+        "losses": bool(signal.losses),
+        "gradient": any(one.gradient for one in layers),
+        "discrimination": any(one.discrimination for one in layers),
+        "dead": any(one.dead for one in layers) or not any(one.activation == "relu" for one in layers),
+    }
+    return [name for name, found in there.items() if not found and name not in signal.skipped]
 
 
 def _anywhere(text: str) -> str:

@@ -25,7 +25,7 @@ class Last(nn.Module):
 
 
 def ranked(m: Any) -> nn.Module:
-    features = [m.DenseFeature(f"x{i}") for i in range(8)]
+    features = [m.SparseFeature(f"x{i}", vocab_size=50, embed_dim=16) for i in range(8)]
     ranking = importlib.import_module("torch_rechub.models.ranking")
     return ranking.DeepFM(features, features, {"dims": [32, 16], "dropout": 0.0})  # type: ignore[no-any-return]
 
@@ -155,7 +155,7 @@ MODELS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]
         "torch-rechub",
         "torch_rechub.basic.features",
         ranked,
-        lambda: {"x": {f"x{i}": torch.randn(64) for i in range(8)}},
+        lambda: {"x": {f"x{i}": torch.randint(0, 50, (64,)) for i in range(8)}},
     ),
     "bottleneck": (
         "bottleneck-transformer-pytorch",
