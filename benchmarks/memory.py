@@ -33,10 +33,10 @@ RESULTS = Path(__file__).parent / "results"
 SECONDS = 240
 MEMORIES = ("0", "1", "85", "128", "170", "254")
 CHOSEN = (
-    "vit", "decoder", "fsq", "unet_1d", "egnn", "perceiver", "linformer", "conformer", "siren", "dac", "encodec",
-    "unet_monai", "tcn", "mamba", "gcn", "schnet", "e3nn", "vae_diffusers", "mamba_hf", "wav2vec2_hf", "tfno",
-    "nsf_zuko", "soft_moe", "itransformer", "mega", "liquid", "tabm", "en_transformer", "maf", "invertible",
-    "state_space", "xlstm", "retentive", "esm", "leaky", "complex_net", "whisper", "vae", "conv_tasnet", "denoiser",
+    "vit", "decoder", "fsq", "unet_1d", "egnn", "linformer", "conformer", "siren", "dac", "encodec", "tcn",
+    "mamba", "gcn", "schnet", "e3nn", "mamba_hf", "tfno", "nsf_zuko", "soft_moe", "itransformer", "mega",
+    "liquid", "tabm", "en_transformer", "invertible", "state_space", "retentive", "esm", "leaky", "whisper",
+    "vae", "denoiser",
 )  # fmt: skip
 """Kinds of models: images, language, graphs, sound, flows, diffusion, state spaces, and three that hold raw memory."""
 

@@ -40,6 +40,17 @@ COLUMNS = (
 Loss = Callable[[nn.Module], torch.Tensor]
 
 
+class Forecaster(nn.Module):
+    """A dilated recurrent network of the library and a linear head: the next value of eight series."""
+
+    def __init__(self, rnn: nn.Module) -> None:
+        super().__init__()
+        self.rnn, self.head = rnn, nn.Linear(128, 8)
+
+    def forward(self, series: torch.Tensor) -> torch.Tensor:
+        return self.head(self.rnn(series)[0][-1])  # type: ignore[no-any-return]
+
+
 class Defect(NamedTuple):
     """How a model is mended, what it is trained for, and what else is to be said of it after training."""
 
@@ -100,6 +111,20 @@ def spread(model: nn.Module) -> None:
             nn.init.normal_(one, std=0.02)
 
 
+def following() -> Loss:
+    """The next of 24 steps of eight sines."""
+    phase, pace = 6.28 * torch.rand(64, 8), 0.2 + torch.rand(64, 8)
+    series = torch.sin(phase + pace * torch.arange(25)[:, None, None])
+    return lambda model: functional.mse_loss(model(series[:-1]), series[-1])
+
+
+def by_size(model: nn.Module) -> None:
+    """Draw recurrent weights as torch's own recurrent layers do."""
+    for name, one in model.named_parameters():
+        if ".cell." in name:
+            nn.init.uniform_(one, -(128**-0.5), 128**-0.5)
+
+
 def alike(model: nn.Module) -> str:
     kept = [one.detach() for name, one in model.named_parameters() if name.endswith("persistent_memory")]
     apart = max(float((one - one[:, :, :1]).abs().max()) for one in kept)
@@ -107,10 +132,21 @@ def alike(model: nn.Module) -> str:
     return f"persistent tokens differ by at most {apart:.2g}, at a size of {size:.2g}"
 
 
+OTHERS: dict[str, tuple[str, str, Callable[[Any], nn.Module], Callable[[], Any]]] = {
+    "dilated": (
+        "neuralforecast",
+        "neuralforecast.models.dilated_rnn",
+        lambda m: Forecaster(m.DRNN(8, 128, 2, [1, 2], dropout=0, cell_type="ResLSTM")),
+        lambda: torch.randn(24, 64, 8),
+    ),
+}
+"""Models that are in no set of sound ones."""
+healthy.MODELS |= OTHERS
 DEFECTS = {
     "wav2letter": Defect("Kaiming's scheme, biases of zero", rectified, letters, 60),
     "bolt": Defect("blocks as its own `_init_weights` draws them", as_meant, sines),
     "mega": Defect("Wh and Uh divided by the root of their inputs", scaled, previous, 300),
+    "dilated": Defect("U(-h^-0.5, h^-0.5)", by_size, following),
     "titans": Defect("tokens of N(0, 0.02)", spread, previous, 60, alike),
 }
 
