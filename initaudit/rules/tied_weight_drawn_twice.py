@@ -68,6 +68,20 @@ class TiedWeightDrawnTwice(Rule[TiedDraw]):
         ),
         Example(
             source="""
+            from torch import nn
+
+            class AutoEncoder(nn.Module):
+                def __init__(self, d, h):
+                    super().__init__()
+                    self.encode = nn.Linear(d, h)
+                    self.decode = nn.Linear(h, d)
+                    self.decode.weight = nn.Parameter(self.encode.weight.t())
+                    nn.init.xavier_uniform_(self.encode.weight)
+                    nn.init.kaiming_normal_(self.decode.weight)
+            """,
+        ),
+        Example(
+            source="""
             import torch
             from torch import nn
 

@@ -18,6 +18,7 @@ from initaudit.subjects.weights import TiedDraw
 
 
 @reads(TiedDraw, scope=Context, words=("=weight", ".weight="), named="__init__")
+@reads(TiedDraw, scope=Context, words=("Parameter(", ".weight="), named="__init__")
 @reads(TiedDraw, scope=Context, words=(".data=", "normal_( uniform_( orthogonal_("), named="__init__")
 def tied_draws(context: Context) -> Iterator[TiedDraw]:
     """In a constructor: a tie, and what draws or replaces one of the two anew behind it."""
@@ -136,11 +137,14 @@ def _keeps(statement: ast.Assign, names: tuple[str, str]) -> bool:
 def tie(statement: ast.stmt) -> tuple[str, str] | None:
     """The attributes whose weights a statement makes one: ``self.head.weight = self.embedding.weight``."""
     match statement:
+        case ast.Assign(targets=[target], value=ast.Call(func=made, args=[value])) if last_name(made) == "Parameter":
+            names, whole = (_of_weight(target), _of_weight(_untransposed(value))), True  # of the same memory
         case ast.Assign(targets=[target], value=value):
             names = _of_weight(target), _of_weight(_untransposed(value))
             whole = isinstance(target, ast.Attribute) and (target.attr == "data" or value is _untransposed(value))
-            return (names[0], names[1]) if whole and names[0] is not None and names[1] is not None else None
-    return None
+        case _:
+            return None
+    return (names[0], names[1]) if whole and names[0] is not None and names[1] is not None else None
 
 
 def _of_weight(node: ast.expr) -> str | None:
