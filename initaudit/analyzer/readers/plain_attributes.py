@@ -332,7 +332,11 @@ def _only_calls(context: Context, cls: Defined, name: str) -> bool:
         if not (_is_counted(where, node) or (_constructs(where) and _fills(where, node)))
     ]
     done = {what for use in others for what in _done_with_items(*use)}
-    return "call" in done and done <= {"call", "initialize"} and not spoken_of_elsewhere(context.project, cls, name)
+    return (
+        "call" in done
+        and done <= {"call", "initialize", "move"}
+        and not spoken_of_elsewhere(context.project, cls, name)
+    )
 
 
 def _uses(project: Project, cls: Defined, name: str) -> Iterator[tuple[Context, ast.AST]]:
@@ -381,11 +385,14 @@ def _done_in_loop(context: Context, names: set[str]) -> set[str | None]:
 
 
 def _done(context: Context, layer: ast.AST) -> str | None:
-    """Whether some code calls a layer, or initializes a parameter of it; None for anything else."""
+    """Whether some code calls a layer, moves it, or initializes a parameter of it; None for anything else."""
     parents = context.snippet.parents
     node, around = layer, parents.get(layer)
     if isinstance(around, ast.Call) and around.func is layer:
         return "call"
+    if isinstance(around, ast.Attribute) and around.attr in torch_api.RETURN_THE_MODULE - {"train", "eval"}:
+        moved = parents.get(around)
+        return "move" if isinstance(moved, ast.Call) and isinstance(parents.get(moved), ast.Expr) else None
     while isinstance(around, ast.Attribute) and around.attr in ("weight", "bias", "data"):
         node, around = around, parents.get(around)
     match around:
