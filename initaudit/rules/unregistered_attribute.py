@@ -8,16 +8,24 @@ from initaudit.finding import Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.subjects.registration import PlainAttribute
 
-INSTEAD = {"tensor": "nn.Parameter", "dictionary": "nn.ModuleDict", "list": "nn.ModuleList", "tuple": "nn.ModuleList"}
+INSTEAD = {
+    "tensor": "nn.Parameter",
+    "dictionary": "nn.ModuleDict",
+    "list": "nn.ModuleList",
+    "tuple": "nn.ModuleList",
+} | {
+    f"{kind} of parameters": f"nn.Parameter{'Dict' if kind == 'dictionary' else 'List'}"
+    for kind in ("list", "tuple", "dictionary")
+}
 
 
 class UnregisteredAttribute(Rule[PlainAttribute]):
     """
     ## What it does
     Reports layers that the constructor of a module puts into a plain list, tuple or dictionary and that its methods call,
-    and at most initialize. Also reports a tensor that the forward uses, and that is made with `requires_grad=True`, filled by a
-    function of `nn.init`, or a constant zero or one that something is multiplied by, and one of random numbers in a class with
-    layers.
+    and at most initialize or move, and parameters that it puts there and that its methods compute with. Also reports a tensor
+    that the forward uses, and that is made with `requires_grad=True`, filled by a function of `nn.init`, or a constant zero or
+    one that something is multiplied by, and one of random numbers in a class with layers.
 
     ## Why is this bad?
     A module registers attributes that are modules or parameters; it looks into no list, and a tensor is no parameter.
@@ -54,6 +62,22 @@ class UnregisteredAttribute(Rule[PlainAttribute]):
     observers = ANALYZER
     subject = PlainAttribute
     invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, d, n):
+                    super().__init__()
+                    self.ws = [nn.Parameter(torch.randn(d, d) / d**0.5) for _ in range(n)]
+
+                def forward(self, x):
+                    for w in self.ws:
+                        x = torch.tanh(x @ w)
+                    return x
+            """,
+        ),
         Example(
             source="""
             from torch import nn
@@ -306,6 +330,7 @@ class UnregisteredAttribute(Rule[PlainAttribute]):
             return
         is_tensor = subject.kind == "tensor"
         what, them = ("it", "it") if is_tensor else (f"its layers (`{subject.source}`)", "them")
+        what = "them" if subject.kind.endswith("parameters") else what
         yield self.finding(
             subject.place,
             f"`{subject.attribute}` is a plain {subject.kind}, so the module does not register {what}: no initializer, "

@@ -39,8 +39,9 @@ class MadeInForward(Fact, frozen=True, kw_only=True):
 class PlainAttribute(Fact, frozen=True, kw_only=True):
     """Layers, or a tensor that requires a gradient, which an ``attribute`` of class ``model`` holds unregistered.
 
-    ``kind`` is what holds the layers ("list", "tuple", "dictionary"), or "tensor"; ``source`` is the call that makes a
-    layer, or the tensor. The object only computes with it, and nothing else uses the attribute.
+    ``kind`` is what holds layers ("list", "tuple", "dictionary"), or parameters ("list of parameters"), or "tensor";
+    ``source`` is the call that makes one, or the tensor. The object only computes with it, and nothing else uses the
+    attribute.
     """
 
     place: Place

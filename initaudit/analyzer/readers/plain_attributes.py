@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined, Project
@@ -11,18 +11,20 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import defaults, dotted
 from initaudit.analyzer.syntax.context import Context, method, methods, own_attribute
 from initaudit.analyzer.syntax.elsewhere import spoken_of_elsewhere
+from initaudit.analyzer.syntax.meaning import targets
 from initaudit.analyzer.syntax.stateful import is_stateful
 from initaudit.analyzer.syntax.structure import constructed
-from initaudit.analyzer.syntax.tensor_uses import is_read, requires_grad
+from initaudit.analyzer.syntax.tensor_uses import is_harmless, is_read, requires_grad
 from initaudit.subjects.registration import PlainAttribute
 
+MOVES = torch_api.RETURN_THE_MODULE - {"train", "eval"}
 ADDS = {"append", "insert", "extend"}
 COUNTS = {"len", "print"}
 PAIRS = {"enumerate", "zip", "reversed"}
 OF_DICTIONARY = {"items", "values", "keys"}
 REGISTERS = {
-    "add_module", "register_module", "setattr", "__setattr__", "_modules", "__dict__", "vars", "children",
-    "named_children",
+    "add_module", "register_module", "register_parameter", "setattr", "__setattr__", "_modules", "__dict__", "vars",
+    "children", "named_children",
 }  # fmt: skip
 HANDS_OUT = {
     "parameters", "named_parameters", "modules", "named_modules", "state_dict", "_apply", "requires_grad",
@@ -43,7 +45,7 @@ def unregistered_layers(context: Context) -> Iterator[PlainAttribute]:
     cls = context.cls
     if cls is None or context.function is None or context.function.name != "__init__":
         return
-    for name, (made, layer) in _kept(context).items():
+    for name, (made, layer) in kept(context, _is_layer).items():
         if context.project.is_module_class(cls) and _only_calls(context, cls, name):
             yield PlainAttribute(
                 place=context.snippet.place(made),
@@ -51,6 +53,23 @@ def unregistered_layers(context: Context) -> Iterator[PlainAttribute]:
                 attribute=name,
                 source=context.snippet.source(layer),
                 kind=_kind(made),
+            )
+
+
+@reads(PlainAttribute, scope=Context, words="Parameter(", nearby="forward(", named="__init__")
+def unregistered_parameters(context: Context) -> Iterator[PlainAttribute]:
+    """``self.ws = [nn.Parameter(torch.randn(d, d)) for _ in range(n)]``, if the object only computes with its items."""
+    cls = context.cls
+    if cls is None or context.function is None or not _constructs(context):
+        return
+    for name, (made, one) in kept(context, _is_parameter).items():
+        if context.project.is_module_class(cls) and _computes_with_items(context, cls, name):
+            yield PlainAttribute(
+                place=context.snippet.place(made),
+                model=cls.qualname,
+                attribute=name,
+                source=context.snippet.source(one),
+                kind=f"{_kind(made)} of parameters",
             )
 
 
@@ -191,8 +210,13 @@ def _is_read_in_method(use: tuple[Context, ast.AST]) -> bool:
     return not _constructs(context) and _is_load(node) and is_read(context, node)
 
 
-def _kept(context: Context) -> dict[str, tuple[ast.expr, ast.Call]]:
-    """The plain collections of new layers that a constructor gives attributes: where each is made, and one layer."""
+def kept(
+    context: Context, is_meant: Callable[[Context, ast.expr], bool | None]
+) -> dict[str, tuple[ast.expr, ast.Call]]:
+    """The plain collections that a constructor gives attributes: where each is made, and one item that is meant.
+
+    It holds nothing for which ``is_meant`` is None.
+    """
     given: dict[str, list[ast.expr]] = {}
     for node in context.walk():
         match node:
@@ -210,11 +234,22 @@ def _kept(context: Context) -> dict[str, tuple[ast.expr, ast.Call]]:
             case ast.Name(id=variable) if len(given.get(variable, ())) == 1 and _is_only_filled(context, made):
                 made, filled = given[variable][0], variable
         items = [value for item in _items(context, made, filled) or () for value in _made(context, item)]
-        made_here = [each for each in items if isinstance(each, ast.Call) and context.is_module_class(each.func)]
-        layers = [each for each in made_here if is_stateful(context, each, buffers=False)]
-        if layers and len(made_here) == len(items):
-            found[name.removeprefix("self.")] = made, layers[0]
+        answers = [is_meant(context, each) for each in items]
+        meant = [each for each, answer in zip(items, answers, strict=True) if answer and isinstance(each, ast.Call)]
+        if meant and None not in answers:
+            found[name.removeprefix("self.")] = made, meant[0]
     return found
+
+
+def _is_layer(context: Context, item: ast.expr) -> bool | None:
+    """Whether an item is a new module with parameters; None where it is no module, as far as is known."""
+    if not isinstance(item, ast.Call) or not context.is_module_class(item.func):
+        return None
+    return is_stateful(context, item, buffers=False)
+
+
+def _is_parameter(context: Context, item: ast.expr) -> bool | None:
+    return True if isinstance(item, ast.Call) and context.canonical(item.func) == "torch.nn.Parameter" else None
 
 
 def _kind(made: ast.expr) -> str:
@@ -254,7 +289,7 @@ def _items(context: Context, made: ast.expr, name: str) -> list[ast.expr] | None
             ):
                 found.append(item)
             case ast.Assign(targets=[ast.Subscript(value=owner)], value=item) if _collection(owner) == name:
-                found.append(item)
+                found += [] if _moves(item, owner) else [item]
             case (
                 ast.AugAssign(target=owner, value=ast.List(elts=more))
                 | ast.Call(func=ast.Attribute(value=owner, attr="extend"), args=[ast.List(elts=more)])
@@ -263,6 +298,14 @@ def _items(context: Context, made: ast.expr, name: str) -> list[ast.expr] | None
             case _:
                 pass
     return found
+
+
+def _moves(value: ast.AST | None, owner: ast.expr) -> bool:
+    """Whether a value is an item of a collection, moved: ``self.layers[i].to(device)``."""
+    match value:
+        case ast.Call(func=ast.Attribute(value=ast.Subscript(value=of), attr=name)):
+            return name in MOVES and dotted(of) == dotted(owner)
+    return False
 
 
 def _made(context: Context, item: ast.expr) -> list[ast.expr]:
@@ -339,6 +382,42 @@ def _only_calls(context: Context, cls: Defined, name: str) -> bool:
     )
 
 
+def _computes_with_items(context: Context, cls: Defined, name: str) -> bool:
+    """Whether all that the project does with tensors of a collection is to compute with them in methods of a class."""
+    if not cls.module.usage(cls.definition).names.isdisjoint({*HANDS_OUT, *REGISTERS}):
+        return False
+    uses = [use for use in _uses(context.project, cls, name) if not (_constructs(use[0]) and _fills(*use))]
+    done = {what for use in uses if not _is_counted(*use) for what in _done_with_tensors(*use)}
+    return "read" in done and None not in done and not spoken_of_elsewhere(context.project, cls, name)
+
+
+def _done_with_tensors(context: Context, node: ast.AST) -> set[str | None]:
+    """What is done with tensors of a collection: ``x @ self.ws[i]``, ``for w in self.ws: ...``, ``w = self.ws[0]``."""
+    parents = context.snippet.parents
+    if is_read(context, node):
+        return {"read"}
+    match parents.get(node):
+        case ast.Subscript(value=value) as item if value is node:
+            around = parents.get(item)
+            if isinstance(around, ast.Assign) and around.value is item:
+                return _read_as(context, {each.id for each in around.targets if isinstance(each, ast.Name)})
+            return {_done(context, item) if not isinstance(around, ast.Call) or around.func is not item else None}
+    while (around := parents.get(node)) is not None and _gives_items(around, node):
+        node = around
+    match parents.get(node):
+        case ast.For(target=target, iter=over) | ast.comprehension(target=target, iter=over) if over is node:
+            return _read_as(context, targets(target))
+    return {None}
+
+
+def _read_as(context: Context, names: set[str]) -> set[str | None]:
+    """Whether tensors are computed with under one of some names, and everything done there is harmless."""
+    loads = [node for name in names for node in context.named(name) if isinstance(node.ctx, ast.Load)]
+    read = {node.id for node in loads if is_read(context, node)}
+    safe = read - {node.id for node in loads if not is_harmless(context, node)}
+    return {"read"} if safe else {None}
+
+
 def _uses(project: Project, cls: Defined, name: str) -> Iterator[tuple[Context, ast.AST]]:
     """Where the methods of a class use an attribute of the object."""
     return ((each, node) for each in methods(project, cls) for node in each.walk() if own_attribute(node) == name)
@@ -374,6 +453,14 @@ def _gives_items(around: ast.AST, inner: ast.AST) -> bool:
     return False
 
 
+def _keeps(statement: ast.AST | None) -> bool:
+    """Whether what a statement moves stays where it was."""
+    match statement:
+        case ast.Assign(targets=[ast.Subscript(value=owner)], value=value):
+            return _moves(value, owner)
+    return isinstance(statement, ast.Expr)
+
+
 def _done_in_loop(context: Context, names: set[str]) -> set[str | None]:
     """What is done with the variable of a loop that is a layer: one that is called or initialized."""
     done: dict[str, set[str | None]] = {}
@@ -390,9 +477,9 @@ def _done(context: Context, layer: ast.AST) -> str | None:
     node, around = layer, parents.get(layer)
     if isinstance(around, ast.Call) and around.func is layer:
         return "call"
-    if isinstance(around, ast.Attribute) and around.attr in torch_api.RETURN_THE_MODULE - {"train", "eval"}:
+    if isinstance(around, ast.Attribute) and around.attr in MOVES:
         moved = parents.get(around)
-        return "move" if isinstance(moved, ast.Call) and isinstance(parents.get(moved), ast.Expr) else None
+        return "move" if _keeps(parents.get(moved) if moved is not None else None) else None
     while isinstance(around, ast.Attribute) and around.attr in ("weight", "bias", "data"):
         node, around = around, parents.get(around)
     match around:
