@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from initaudit.finding import Category, Evidence, Finding, Observer, Severity
+from initaudit.naming import OF_PARAMETERS
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.subjects.module_tests import NameTest
 
@@ -55,6 +56,22 @@ class NeverMatchingName(Rule[NameTest]):
     observers = BOTH
     subject = NameTest
     invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Autoencoder(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.encoder = nn.Linear(n, 4)
+                    self.decoder = nn.Linear(4, n)
+
+            model = Autoencoder(32)
+            for name, p in model.named_parameters():
+                if name == "weight":
+                    nn.init.xavier_uniform_(p)
+            """,
+        ),
         Example(
             source="""
             from torch import nn
@@ -138,6 +155,9 @@ class NeverMatchingName(Rule[NameTest]):
         if subject.whole and "." in subject.part:
             missing = f"is named `{subject.part}`: its names start with its own attributes; test how the name ends"
             evidence = f"its own attributes are {names}"
+        elif subject.whole and subject.part in OF_PARAMETERS:
+            whole = f"{next(iter(subject.known), 0)}.{subject.part}"
+            missing = f"is named `{subject.part}`: their names are as `{whole}`; test how the name ends"
         elif subject.whole:
             missing = f"is named `{subject.part}`: their names are as `{subject.part}.weight`; test how the name starts"
         elif subject.near is not None:

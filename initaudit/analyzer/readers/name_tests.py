@@ -163,7 +163,11 @@ def _near(part: str, names: frozenset[str]) -> str | None:
 def _all_nested(context: Context, model: ast.expr) -> bool:
     """Whether every parameter of a model belongs to a layer in it, so that its name has a dot."""
     made = context.assigned(dotted(model))
-    contained = len(made) == 1 and isinstance(made[0], ast.Call) and context.canonical(made[0].func) in CONTAINERS
+    found = context.resolve(made[0].func) if len(made) == 1 and isinstance(made[0], ast.Call) else None
+    if isinstance(found, Defined):
+        contained = found.definition.is_class and _has_none_itself(context.project, found)
+    else:
+        contained = found is not None and found.name in CONTAINERS
     return contained and not any(_added(context, dotted(model)))
 
 
