@@ -1,12 +1,13 @@
 """Which module classes of the checked files the probe builds on its own, and what to configure for the others.
 
 A part is built as the models that hold it do, and a model that a function initializes is not finished when its
-constructor is: neither is built by itself.
+constructor is: neither is built by itself, unless none of the models that hold the part can be built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -14,6 +15,8 @@ from initaudit.finding import Observer
 from initaudit.observation import InitializingCode, ModuleClass, Observation, Undecided
 from initaudit.subjects.builds import BuildFailure
 from initaudit.timeline import Coverage, ParameterTimeline
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -33,10 +36,13 @@ class Plan(msgspec.Struct, frozen=True):
     left: tuple[Left, ...]
 
 
-def planned(classes: Sequence[ModuleClass], initialized: Mapping[str, InitializingCode]) -> Plan:
+def planned(
+    classes: Sequence[ModuleClass], initialized: Mapping[str, InitializingCode], refused: Mapping[str, str] = EMPTY
+) -> Plan:
     """Return what to build of these module classes.
 
-    ``initialized`` holds, by class, the code that makes an instance and initializes it.
+    ``initialized`` holds, by class, the code that makes an instance and initializes it, and ``refused`` why the class
+    could not be built.
     """
     known = {one.identity: one for one in classes}
     below = {one.identity: _below(one, known) for one in classes}
@@ -48,6 +54,8 @@ def planned(classes: Sequence[ModuleClass], initialized: Mapping[str, Initializi
         elif one.missing:
             names = ", ".join(f"`{name}`" for name in one.missing)
             left.append(Left(one, f"no value is known for {names}", one.target, one.missing))
+        elif one.identity in refused:
+            left.append(Left(one, refused[one.identity], one.target, one.chosen))
     unbuilt = {one.cls.identity for one in left}
     able = [one for one in classes if one.identity not in unbuilt]
     parts = {
@@ -75,23 +83,30 @@ def _below(one: ModuleClass, known: Mapping[str, ModuleClass]) -> set[str]:
     return found
 
 
-def outcome(plan: Plan, built: Sequence[Observation | str]) -> tuple[list[Observation], list[Left]]:
-    """Return what was seen of the classes that were built, and the classes that were not.
+Build = Callable[[Sequence[ModuleClass]], Sequence[Observation | str]]
+"""Builds classes, and returns what became of each: an observation, or an error."""
 
-    ``built`` is what became of each class of the plan: an observation, or an error.
-    """
-    known, left = list[Observation](), list(plan.left)
-    for cls, one in zip(plan.wholes, built, strict=True):
-        reason = one.removeprefix(f"{cls.target}: ") if isinstance(one, str) else failure(one)
-        if reason is not None:
-            left.append(Left(cls, reason, cls.target, cls.chosen))
-        elif isinstance(one, Observation):
-            known.append(alone(one))
-    held = {name for seen in known for name in seen.holds}
-    for part in plan.parts:
-        if part.identity not in held:
-            left.append(Left(part, "no model that was built holds it", part.target, part.missing))
-    return known, left
+
+def outcome(
+    classes: Sequence[ModuleClass], initialized: Mapping[str, InitializingCode], build: Build
+) -> tuple[list[Observation], list[Left]]:
+    """Build what can be built of these classes; return what was seen, and the classes that were not built."""
+    plan, seen, refused = planned(classes, initialized), dict[str, Observation](), dict[str, str]()
+    while new := [one for one in plan.wholes if one.identity not in seen]:
+        for cls, one in zip(new, build(new), strict=True):
+            reason = one.removeprefix(f"{cls.target}: ") if isinstance(one, str) else failure(one)
+            if reason is not None:
+                refused[cls.identity] = reason
+            elif isinstance(one, Observation):
+                seen[cls.identity] = alone(one)
+        plan = planned(classes, initialized, refused)
+    known = [seen[one.identity] for one in plan.wholes]
+    held = {name for one in known for name in one.holds}
+    unheld = [one for one in plan.parts if one.identity not in held]
+    return known, [
+        *plan.left,
+        *(Left(one, "no model that was built holds it", one.target, one.missing) for one in unheld),
+    ]
 
 
 def failure(seen: Observation) -> str | None:

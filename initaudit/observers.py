@@ -14,7 +14,7 @@ import msgspec
 
 from initaudit import discovery
 from initaudit.finding import Change, Observer
-from initaudit.observation import Engine, Observation, Question, Tell, silent
+from initaudit.observation import Engine, ModuleClass, Observation, Question, Tell, silent
 from initaudit.settings import Model
 
 if TYPE_CHECKING:
@@ -141,10 +141,13 @@ def discovering(
         listed = seen([Target(spec=f"{name}:*", listing=True, root=folder) for name in files])
         classes = [one for found in listed if isinstance(found, Observation) for one in found.classes]
         unconfigured = [one for one in classes if one.target not in configured]
-        plan = discovery.planned(unconfigured, dict(initialized(unconfigured, programs)))
         asked = asking(Observer.PROBE)
-        built = seen([Target(spec=one.target, fed=True, questions=asked, root=folder) for one in plan.wholes])
-        known, left = discovery.outcome(plan, [one if isinstance(one, Observation) else str(one) for one in built])
+
+        def build(wholes: Sequence[ModuleClass]) -> list[Observation | str]:
+            built = seen([Target(spec=one.target, fed=True, questions=asked, root=folder) for one in wholes])
+            return [one if isinstance(one, Observation) else str(one) for one in built]
+
+        known, left = discovery.outcome(unconfigured, dict(initialized(unconfigured, programs)), build)
         unread = {
             name: str(one).removeprefix(f"{name}:*: ")
             for name, one in zip(files, listed, strict=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from initaudit.discovery import planned, remarks
-from initaudit.finding import Place
-from initaudit.observation import InitializingCode, ModuleClass
+from initaudit.discovery import outcome, planned, remarks
+from initaudit.finding import Observer, Place
+from initaudit.observation import InitializingCode, ModuleClass, Observation
 
 
 def found(name: str, *parts: str, file: str = "nets.py", missing: bool = False) -> ModuleClass:
@@ -17,6 +19,10 @@ def found(name: str, *parts: str, file: str = "nets.py", missing: bool = False) 
         parts=tuple(f"nets.{part}" for part in parts),
         missing={"encoder": '"Module"'} if missing else {},
     )
+
+
+def seen(one: ModuleClass) -> Observation:
+    return Observation(observer=Observer.PROBE, source=one.target, holds=(one.identity,))
 
 
 def names(classes: tuple[ModuleClass, ...]) -> list[str]:
@@ -32,6 +38,32 @@ def test_what_only_holds_a_model_that_lacks_arguments_is_built_by_itself() -> No
     plan = planned([found("Block"), found("Net", "Block", missing=True)], {})
     assert names(plan.wholes) == ["Block"]
     assert [one.reason for one in plan.left] == ["no value is known for `encoder`"]
+
+
+def test_what_only_holds_a_model_that_cannot_be_built_is_built_by_itself() -> None:
+    classes = [
+        found("Block"),
+        found("Stage", "Block"),
+        found("Net", "Stage"),
+        found("Unused"),
+        found("Other", "Unused"),
+    ]
+    built: list[list[str]] = []
+
+    def build(wholes: Sequence[ModuleClass]) -> list[Observation | str]:
+        built.append(names(tuple(wholes)))
+        return [
+            f"{one.target}: it raised" if one.identity in ("nets.Net", "nets.Stage") else seen(one) for one in wholes
+        ]
+
+    known, left = outcome(classes, {}, build)
+    assert built == [["Net", "Other"], ["Stage"], ["Block"]]
+    assert [one.source for one in known] == ["nets.py:Block", "nets.py:Other"]
+    assert [(one.cls.target, one.reason) for one in left] == [
+        ("nets.py:Stage", "it raised"),
+        ("nets.py:Net", "it raised"),
+        ("nets.py:Unused", "no model that was built holds it"),
+    ]
 
 
 @pytest.mark.parametrize("order", [1, -1])

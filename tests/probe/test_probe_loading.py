@@ -261,3 +261,19 @@ def test_an_initializer_that_does_not_spare_what_was_loaded_is_reported() -> Non
     config = transformers.LlamaConfig(hidden_size=8, num_attention_heads=2, num_key_value_heads=1)
     assert found(lambda: Classifier(config), "scores.bias") == [("INI110", "scores.weight")]
     assert found(lambda: Classifier(config), "scores.*") == []
+
+
+# Adapters
+
+
+def test_an_adapter_that_a_reset_makes_no_identity_is_told() -> None:
+    peft = pytest.importorskip("peft")
+
+    def adapted() -> Any:
+        return peft.get_peft_model(Net(), peft.LoraConfig(r=4, target_modules=["body"]))
+
+    for missing in (("*lora_*",), ("*lora_B*",)):
+        (finding,) = loaded(adapted, *missing).findings
+        assert finding.parameter == "lora_B.default.weight"
+        assert "gets random values" in finding.message and "the constructor gives 0" in finding.message
+    assert found(adapted, "*lora_A*") == []
