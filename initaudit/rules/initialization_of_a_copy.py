@@ -13,8 +13,8 @@ class InitializationOfACopy(Rule[CopyWrite]):
     """
     ## What it does
     Reports an in-place initialization of a copy that is not used afterwards: the result of `.clone()`, of indexing a
-    parameter with a list or a mask, or of a conversion of one. Also reports values that are put into the dictionary that
-    `state_dict()` returns, if nothing loads it.
+    parameter with a list or a mask, of a conversion of one, or a copy as a NumPy array. Also reports `apply` of a deep copy
+    of a model that is dropped, and values that are put into the dictionary that `state_dict()` returns, if nothing loads it.
 
     ## Why is this bad?
     The parameter does not change: `w[[0, 2]]` and `w[w > 1]` are new tensors, unlike the view `w[0:2]`.
@@ -48,6 +48,23 @@ class InitializationOfACopy(Rule[CopyWrite]):
     subject = CopyWrite
     supersedes = ("INI101", "INI102")
     invalid = (
+        Example(
+            source="""
+            import copy
+            import numpy as np
+            from torch import nn
+
+            def start(m):
+                if isinstance(m, nn.Linear):
+                    nn.init.zeros_(m.bias)
+
+            layer = nn.Linear(3, 4)
+            w = np.array(layer.weight.data)
+            w[:] = np.random.randn(4, 3) * 0.1
+            copy.deepcopy(layer).apply(start)
+            """,
+            count=2,
+        ),
         Example(
             source="""
             import torch

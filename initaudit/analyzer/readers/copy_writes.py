@@ -34,6 +34,8 @@ WRITES = torch_api.OVERWRITES | torch_api.PARTIAL_WRITES | SCALES
     words=("_(", "clone( repeat( float( double( half( bfloat16( to( cpu( cuda( type( [ tensor( copy("),
 )
 @reads(CopyWrite, scope=Context, words=("state_dict(", "update( ]="))
+@reads(CopyWrite, scope=Context, words=("array( copy( astype( clone(", "]="))
+@reads(CopyWrite, scope=Context, words=("copy(", "apply("))
 def copy_writes(context: Context) -> Iterator[CopyWrite]:
     """In-place writes of copies, whose results are dropped.
 
@@ -42,6 +44,20 @@ def copy_writes(context: Context) -> Iterator[CopyWrite]:
     meanings = Meanings(context)
     for step in meanings.steps():
         yield from _of_state_dict(context, meanings, step)
+        match step.statement:
+            case ast.Assign(targets=[ast.Subscript(value=ast.Name() as put)]) if step.names.get(put.id) is not None:
+                yield from _of_name(context, meanings, step, step.statement, put)
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Call(func=by, args=[model]), attr="apply"))):
+                if context.canonical(by) == "copy.deepcopy":
+                    yield CopyWrite(
+                        observer=Observer.ANALYZER,
+                        place=context.snippet.place(step.statement),
+                        target=context.snippet.source(model),
+                        how="`copy.deepcopy`",
+                        certain=True,
+                    )
+            case _:
+                pass
         if not isinstance(step.statement, ast.Expr) or not isinstance(step.statement.value, ast.Call):
             continue
         call = step.statement.value
@@ -136,7 +152,7 @@ def _is_copy(meanings: Meanings, target: ast.expr, names: Names) -> bool:
     return meaning is not None and meaning.what is What.COPY
 
 
-def _of_name(context: Context, meanings: Meanings, step: Step, call: ast.Call, target: ast.expr) -> Iterator[CopyWrite]:
+def _of_name(context: Context, meanings: Meanings, step: Step, node: ast.AST, target: ast.expr) -> Iterator[CopyWrite]:
     """A write of a copy that a name was bound to, and that nothing reads behind it."""
     meaning = meanings.meaning(target, step.names)
     while isinstance(target, ast.Attribute):
@@ -150,7 +166,7 @@ def _of_name(context: Context, meanings: Meanings, step: Step, call: ast.Call, t
     ):
         yield CopyWrite(
             observer=Observer.ANALYZER,
-            place=context.snippet.place(call),
+            place=context.snippet.place(node),
             target=meaning.source,
             how=f"`{meaning.attribute}`",
             certain=True,

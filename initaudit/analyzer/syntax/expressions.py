@@ -15,7 +15,7 @@ from initaudit.analyzer.syntax.models import is_basic, is_single
 from initaudit.analyzer.syntax.structure import LISTS, Attribute, constructed
 
 COPIES = {"clone", "repeat", "tolist"}
-COPYING = {"torch.tensor", "torch.clone", "copy.deepcopy"}
+COPYING = {"torch.tensor", "torch.clone", "copy.deepcopy", "numpy.array", "numpy.copy"}
 MAYBE_COPIES = {"float", "double", "half", "bfloat16", "to", "cpu", "cuda", "type", "type_as", "contiguous", "reshape"}
 """Methods that return the same memory if there is nothing to convert."""
 DETACH = {"detach", "detach_", "numpy"}
@@ -159,7 +159,7 @@ class Expressions(Loops):
         name = dotted(function)
         if name in WRAPPERS and node.args:
             return self.meaning(node.args[0], names)
-        if node.args and (by := self.context.canonical(function)) in COPYING:
+        if node.args and (by := self.context.canonical(function)) in COPYING and not _named(node, "copy"):
             copied = self.meaning(node.args[0], names)
             tensor = copied is not None and copied.what in TENSORS
             return Meaning(What.COPY, copied.source, attribute=by) if copied is not None and tensor else None
@@ -207,7 +207,8 @@ class Expressions(Loops):
         if owner.what is What.STATE_DICT:
             of_states = {"items": What.NAMED_STATES, "values": What.STATES}.get(attr)
             return Meaning(of_states, spelled(node)) if of_states is not None else None
-        if owner.what in TENSORS and (attr == "clone" or (attr == "double" and is_single(self.context, owner.kinds))):
+        copied = attr in ("clone", "copy") or (attr == "astype" and not node.keywords)  # those of NumPy's arrays too
+        if owner.what in TENSORS and (copied or (attr == "double" and is_single(self.context, owner.kinds))):
             return Meaning(What.COPY, owner.source, attribute=attr)
         if owner.what is What.COPY and attr in torch_api.WHOLE_VIEWS | MAYBE_COPIES:
             return replace(owner, element=False)
@@ -221,6 +222,10 @@ class Expressions(Loops):
         if attr in torch_api.PARTIAL_VIEWS and attr not in ("index_select", *SPLITS):
             return replace(owner, part=True, element=False)
         return None
+
+
+def _named(call: ast.Call, keyword: str) -> bool:
+    return any(each.arg == keyword for each in call.keywords)
 
 
 def _held_by(sequence: ast.Call) -> list[ast.expr]:
