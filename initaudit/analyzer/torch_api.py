@@ -25,6 +25,11 @@ OLD_INITIALIZERS = (
 """Initializers under names that torch has given up, without their package."""
 
 # Constructors that take a size or data: random memory for a size.
+DRAWS = {
+    "normal_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "kaiming_normal_", "kaiming_uniform_",
+    "orthogonal_",
+}  # fmt: skip
+"""Initializers that draw random values for all of a tensor."""
 LEGACY_CONSTRUCTORS = {
     f"torch.{kind}Tensor": dtype
     for kind, dtype in {

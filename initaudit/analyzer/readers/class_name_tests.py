@@ -11,7 +11,7 @@ from initaudit.analyzer.project.names import Defined, External
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import Snippet, last_name
 from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.draws import class_name_of, part_asked_for
+from initaudit.analyzer.syntax.narrowing import class_name_of, part_asked_for
 from initaudit.analyzer.syntax.walks import applied_names, attributes_written
 from initaudit.subjects.module_tests import ClassNameTest
 

@@ -11,10 +11,9 @@ from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import alternatives, last_name
 from initaudit.analyzer.syntax.context import Context, initializes
-from initaudit.analyzer.syntax.draws import part_asked_for
 from initaudit.analyzer.syntax.meaning import TENSORS, Names, Step, What, leaves
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.models import type_asked_for
+from initaudit.analyzer.syntax.narrowing import part_asked_for, type_asked_for
 from initaudit.subjects.module_tests import ConstantTest
 
 METHODS = {"dim", "ndimension", "numel", "size", "nelement"}

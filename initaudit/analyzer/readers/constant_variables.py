@@ -11,9 +11,9 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.moved_parameters import is_trainable
 from initaudit.analyzer.source.snippets import FunctionNode, begin, dotted, last_name, nodes
 from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.draws import DRAWS
 from initaudit.analyzer.syntax.meaning import bound_in
 from initaudit.analyzer.syntax.scopes import scopes_holding
+from initaudit.analyzer.torch_api import DRAWS
 from initaudit.subjects.weights import ConstantWeights
 
 NUMBERS = {"zeros": "0", "ones": "1"}

@@ -19,11 +19,11 @@ from initaudit.analyzer.readers.single_units import has_single_units
 from initaudit.analyzer.readers.weight_uses import Weights
 from initaudit.analyzer.source.snippets import defaults, dotted, handed_on, last_name, nodes, parameters, root, spelled
 from initaudit.analyzer.syntax.context import Class, Context, method, own_attribute
-from initaudit.analyzer.syntax.draws import class_name_of
 from initaudit.analyzer.syntax.expressions import STACKED
 from initaudit.analyzer.syntax.meaning import PARAMETERS_OF_SELF, Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.reached import below, layers_of
+from initaudit.analyzer.syntax.narrowing import class_name_of
 from initaudit.analyzer.syntax.scopes import scopes, scopes_holding
 from initaudit.analyzer.syntax.walks import APPLIED
 from initaudit.subjects.weights import ConstantWeights, WeightUse

@@ -11,10 +11,10 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.overwritten import conditions, own_classes, spares
 from initaudit.analyzer.source.snippets import dotted, last_name, nodes
 from initaudit.analyzer.syntax.context import Context, all_blocks, function_context
-from initaudit.analyzer.syntax.draws import DRAWS
 from initaudit.analyzer.syntax.loads import SIZES, is_pretrained, trained_parts, trunk
 from initaudit.analyzer.syntax.structure import Layer
 from initaudit.analyzer.syntax.walks import Walk, model_walked, walks_over
+from initaudit.analyzer.torch_api import DRAWS
 from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
 

@@ -7,6 +7,7 @@ import functools
 import re
 from collections.abc import Iterator, Sequence
 
+from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.matches import groups
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.outline import Definition
@@ -16,9 +17,19 @@ from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import all_given
-from initaudit.analyzer.source.snippets import FunctionNode, Snippet, argument, defaults, dotted, last_name, parameters
+from initaudit.analyzer.source.snippets import (
+    FunctionNode,
+    Snippet,
+    argument,
+    defaults,
+    dotted,
+    last_name,
+    nodes,
+    parameters,
+)
 from initaudit.analyzer.syntax.context import File
-from initaudit.analyzer.syntax.draws import DRAWN, DRAWS, Draws, Made, nodes, tensor_of
+from initaudit.analyzer.syntax.draws import DRAWN, draws, tensor_of
+from initaudit.analyzer.syntax.made_layers import Made, MadeLayers
 from initaudit.analyzer.syntax.scopes import holding, scopes_holding
 from initaudit.analyzer.syntax.structure import constructed
 from initaudit.finding import Observer, Place
@@ -37,20 +48,22 @@ MAX_FILES = 40
 @reads(EmbeddingWrite, scope=File, words=("weight", SETS, "Embedding("))
 def embedding_writes(file: File) -> Iterator[EmbeddingWrite]:
     """Draws that reach the padding row of an embedding, and zeroes for a row that may be the whole table."""
-    reader = Draws(file.project, file.module, "Embedding")
+    reader = MadeLayers(file.project, file.module, "Embedding")
     if not (holding(file.module, ROW) or holding(file.module, DRAWN)):
         return
     padded = [made for made in reader.made if made.layer == EMBEDDING and _pads(file, made)]
     if not padded:
         return
-    for scope, snippet in reader.functions(ROW):
-        yield from _zeroed_tables(reader, scope, snippet)
-    for scope, snippet in reader.functions(DRAWN):
+    for context in reader.functions(ROW):
+        yield from _zeroed_tables(reader, context.definition, context.snippet)
+    for context in reader.functions(DRAWN):
+        scope, snippet = context.definition, context.snippet
         yield from _drawn_with_all(reader, scope, snippet, padded)
         visible = {made.name: made for made in reader.made if made.visible_in(scope)}
         visible |= _reached_by_name(snippet, [made for made in reader.made if made.layer == EMBEDDING], padded)
-        for draw in reader.draws(snippet, {name: (made.layer,) for name, made in visible.items()}):
-            if draw.parameter != "weight" or EMBEDDING not in draw.layers:
+        for draw in draws(context):
+            layers = (visible[draw.owner].layer,) if draw.owner in visible else draw.layers
+            if draw.parameter != "weight" or EMBEDDING not in layers:
                 continue
             reached = [made for made in [visible[draw.owner]] if made in padded] if draw.owner in visible else padded
             if reached and not _takes_care(reader, scope, snippet, draw.owner):
@@ -64,10 +77,10 @@ def embedding_writes(file: File) -> Iterator[EmbeddingWrite]:
 
 
 def _drawn_with_all(
-    reader: Draws, scope: Definition | None, snippet: Snippet, padded: Sequence[Made]
+    reader: MadeLayers, scope: Definition | None, snippet: Snippet, padded: Sequence[Made]
 ) -> Iterator[EmbeddingWrite]:
     """Draws for every parameter, or every matrix, of an object that has an embedding with a padding row."""
-    for loop in nodes(snippet.body):
+    for loop in snippet.nodes:
         match loop:
             case ast.For(
                 target=ast.Name(id=name),
@@ -90,7 +103,7 @@ def _drawn_with_all(
 
 
 def _held(
-    reader: Draws, scope: Definition | None, owner: str, padded: Sequence[Made], row: int
+    reader: MadeLayers, scope: Definition | None, owner: str, padded: Sequence[Made], row: int
 ) -> list[tuple[str, Made]]:
     """The embeddings that an object, or a module that it is made of, has in a row of a method, by their names there."""
     if scope is None or scope.owner is None or not f"{owner}.".startswith("self."):
@@ -109,18 +122,18 @@ def _held(
     return [(name, made) for name, made in held if name == owner or name.startswith(f"{owner}.")]
 
 
-def _cared_for(reader: Draws, scope: Definition | None, snippet: Snippet, name: str, made: Made) -> bool:
+def _cared_for(reader: MadeLayers, scope: Definition | None, snippet: Snippet, name: str, made: Made) -> bool:
     """Whether something is said about the rows of an embedding where it is drawn, or where it is made."""
     return _takes_care(reader, scope, snippet, name) or _takes_care(reader, made.scope, made.snippet, made.name)
 
 
-def _needed(reader: Draws, tables: Sequence[Made]) -> Place | None:
+def _needed(reader: MadeLayers, tables: Sequence[Made]) -> Place | None:
     """The code that needs the padding row to be zero: it adds up all positions, or zeroes such a row itself."""
     adding = (place for made in tables if (place := _adds_up(reader, made)) is not None)
     return next(adding, None) or _zeroed_anywhere(reader)
 
 
-def _zeroed_anywhere(reader: Draws) -> Place | None:
+def _zeroed_anywhere(reader: MadeLayers) -> Place | None:
     """Where the project zeroes a padding row itself, which is looked for once for all draws of a file."""
     memory, key = reader.module.memory, (__name__, 0)
     if key not in memory:
@@ -129,14 +142,14 @@ def _zeroed_anywhere(reader: Draws) -> Place | None:
     return found
 
 
-def _adds_up(reader: Draws, made: Made) -> Place | None:
+def _adds_up(reader: MadeLayers, made: Made) -> Place | None:
     """Where the class of an embedding sums or averages over positions, and knows neither masks nor lengths."""
     owner = made.scope.owner if made.scope is not None else None
     whole = reader.module.quiet_snippet(owner.start, owner.end) if owner is not None else None
     if whole is None or owner is None or _knows_lengths(reader.module, owner):
         return None
     looked_up = {made.name}
-    for node in nodes(whole.body):
+    for node in whole.nodes:
         match node:
             case ast.Call(func=ast.Attribute(attr="sum" | "mean" as name, value=value), args=[*given], keywords=named):
                 if dotted(value) == "torch":
@@ -167,14 +180,14 @@ def _is_looked_up(value: ast.expr, names: set[str]) -> bool:
     return False
 
 
-def _zeroing(reader: Draws) -> Iterator[Place]:
+def _zeroing(reader: MadeLayers) -> Iterator[Place]:
     """Where the project zeroes the padding row of an embedding that it draws."""
     project = reader.project
     for filename in project.find(Search(project.work_folder(reader.module), word=b"padding_idx"))[:MAX_FILES]:
         module = project.load(filename)
         for start, end, _ in scopes_holding(module, PADDING) if module is not None else ():
             snippet = module.snippet(start, end) if module is not None else None
-            for node in nodes(snippet.body) if snippet is not None else ():
+            for node in snippet.nodes if snippet is not None else ():
                 row = _zeroed_row(node)
                 if snippet is not None and row is not None and _is_row_of_a_weight(row):
                     yield snippet.place(node)
@@ -183,7 +196,7 @@ def _zeroing(reader: Draws) -> Iterator[Place]:
 def _is_row_of_a_weight(row: ast.Subscript) -> bool:
     """Whether something is the padding row of a layer's weight, and no column, or weight of a class in a loss."""
     first = row.slice.elts[0] if isinstance(row.slice, ast.Tuple) and row.slice.elts else row.slice
-    of_layer = any(isinstance(each, ast.Attribute) and each.attr in ("weight", "data") for each in nodes([row.value]))
+    of_layer = any(isinstance(each, ast.Attribute) and each.attr in ("weight", "data") for each in nodes(row.value))
     return of_layer and "padding_idx" in usage([first]).names
 
 
@@ -202,7 +215,7 @@ def _drawn_always(body: Sequence[ast.stmt], name: str) -> ast.Call | None:
             case ast.Expr(value=ast.Call(func=function, args=args) as call):
                 called = last_name(function)
                 given = [*args[:1], *([function.value] if isinstance(function, ast.Attribute) else [])]
-                if called in DRAWS and any(dotted(each).removesuffix(".data") == name for each in given):
+                if called in torch_api.DRAWS and any(dotted(each).removesuffix(".data") == name for each in given):
                     return call
             case _:
                 return None
@@ -230,7 +243,7 @@ def _reached_by_name(snippet: Snippet, embeddings: Sequence[Made], padded: Seque
     }
 
 
-def _takes_care(reader: Draws, scope: Definition | None, snippet: Snippet, owner: str) -> bool:
+def _takes_care(reader: MadeLayers, scope: Definition | None, snippet: Snippet, owner: str) -> bool:
     """Whether something is said about rows of the table, or about padding, where the table is drawn.
 
     For a table of the object itself the whole class is asked. A padding row of any table counts, for code may
@@ -259,13 +272,13 @@ def _is(name: str, owner: str) -> bool:
 
 @functools.lru_cache(maxsize=64)
 def _calls_about_padding(snippet: Snippet) -> bool:
-    return any(isinstance(node, ast.Call) and "pad" in dotted(node.func) for node in nodes(snippet.body))
+    return any(isinstance(node, ast.Call) and "pad" in dotted(node.func) for node in snippet.nodes)
 
 
-def _zeroed_tables(reader: Draws, scope: Definition | None, snippet: Snippet) -> Iterator[EmbeddingWrite]:
+def _zeroed_tables(reader: MadeLayers, scope: Definition | None, snippet: Snippet) -> Iterator[EmbeddingWrite]:
     """Rows that are zeroed at the padding index of an embedding, where nothing asks whether there is one."""
     made = {made.name: made for made in reader.made if made.layer == EMBEDDING and made.visible_in(scope)}
-    for node in nodes(snippet.body):
+    for node in snippet.nodes:
         row = _zeroed_row(node)
         table = tensor_of(row.value) if row is not None else None
         if row is None or table is None or table[0] not in made or table[1] != "weight":
@@ -307,15 +320,13 @@ def _zeroed_row(node: ast.AST) -> ast.Subscript | None:
 
 def _asked(snippet: Snippet, index: str) -> bool:
     """Whether some condition of a function is about the index."""
-    conditions = (
-        node.test for node in nodes(snippet.body) if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert)
-    )
-    return any(dotted(node) == index for test in conditions for node in nodes([test]) if isinstance(node, ast.expr))
+    conditions = (node.test for node in snippet.nodes if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert))
+    return any(dotted(node) == index for test in conditions for node in nodes(test) if isinstance(node, ast.expr))
 
 
 def _optional(snippet: Snippet, index: str) -> bool | None:
     """Whether a function says that an argument may be None; None for what is no argument, or surely a number."""
-    for function in nodes(snippet.body):
+    for function in snippet.nodes:
         given = (
             [each for each in parameters(function) if each.arg == index] if isinstance(function, FunctionNode) else []
         )
@@ -342,7 +353,7 @@ def _is_counted_with(function: FunctionNode, name: str) -> bool:
     return any(
         isinstance(node, ast.BinOp)
         and any(isinstance(side, ast.Name) and side.id == name for side in (node.left, node.right))
-        for node in nodes(function.body)
+        for node in nodes(function)
     )
 
 

@@ -6,12 +6,12 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project.names import Defined
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.applications import is_unused
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import last_name, nodes
-from initaudit.analyzer.syntax.context import Context, File, own_attribute
-from initaudit.analyzer.syntax.draws import DRAWN, Draws, mean_of
+from initaudit.analyzer.syntax.context import Context, own_attribute
+from initaudit.analyzer.syntax.draws import draws, mean
 from initaudit.analyzer.syntax.meaning import PARAMETERS_OF_SELF, Step
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.name_conditions import reaches
@@ -26,24 +26,22 @@ BATCHES = "torch.nn.modules.batchnorm._BatchNorm"
 """What stands for all kinds of it, as the name of a class tells no dimension."""
 
 
-@reads(GainDraw, scope=File, words=("normal_( uniform_( orthogonal_(", "Norm"))
-def gain_draws(file: File) -> Iterator[GainDraw]:
+@reads(GainDraw, scope=Context, words="normal_( uniform_( orthogonal_(", nearby="Norm")
+def gain_draws(context: Context) -> Iterator[GainDraw]:
     """Draws of the gain of a normalization."""
-    reader = Draws(file.project, file.module, "Norm")
-    for scope, snippet in reader.functions(DRAWN):
-        for draw in reader.draws(snippet, reader.visible(scope)):
-            layers = [layer for layer in draw.layers if _starts_at_one(reader, layer, draw.parameter)]
-            if layers:
-                yield GainDraw(
-                    observer=Observer.ANALYZER,
-                    place=snippet.place(draw.node),
-                    layer=BATCHES if len(layers) > 1 and all("BatchNorm" in each for each in layers) else layers[0],
-                    parameter=draw.parameter,
-                    call=draw.call,
-                    mean=draw.mean,
-                    source=snippet.source(draw.node),
-                    unused=is_unused(file.project, file.module, scope),
-                )
+    for draw in draws(context):
+        layers = [layer for layer in draw.layers if _starts_at_one(context.project, layer, draw.parameter)]
+        if layers:
+            yield GainDraw(
+                observer=Observer.ANALYZER,
+                place=context.snippet.place(draw.node),
+                layer=BATCHES if len(layers) > 1 and all("BatchNorm" in each for each in layers) else layers[0],
+                parameter=draw.parameter,
+                call=draw.call,
+                mean=draw.mean,
+                source=context.snippet.source(draw.node),
+                unused=is_unused(context.project, context.module, context.definition),
+            )
 
 
 @reads(GainDraw, scope=Context, words=("normal_( uniform_(", "parameters("), nearby="Norm")
@@ -60,14 +58,13 @@ def gains_among_parameters(context: Context) -> Iterator[GainDraw]:
         norm = _norm_reached(context, step) if meaning.source in PARAMETERS_OF_SELF and name in OF_VECTORS else None
         if norm is not None:
             by = f"{'init' if of_init else 'Tensor'}.{name}"
-            keywords = {each.arg: each.value for each in call.keywords if each.arg is not None}
             yield GainDraw(
                 observer=Observer.ANALYZER,
                 place=context.snippet.place(call),
                 layer=norm,
                 parameter="weight",
                 call=by,
-                mean=mean_of(by, call.args[1:] if of_init else call.args, keywords),
+                mean=mean(context, by, call.args[of_init:], call.keywords),
             )
 
 
@@ -88,16 +85,16 @@ def _norm_reached(context: Context, step: Step) -> str | None:
     return None
 
 
-def _starts_at_one(reader: Draws, layer: str, parameter: str) -> bool:
+def _starts_at_one(project: Project, layer: str, parameter: str) -> bool:
     """Whether a layer is a normalization, and this parameter its gain, which its constructor sets to one."""
     if layer.startswith("torch.nn."):
         return layer.removeprefix("torch.nn.") in torch_api.NORMALIZATIONS and parameter == "weight"
-    found = reader.project.absolute(layer) if "Norm" in layer.rpartition(".")[2] else None
+    found = project.absolute(layer) if "Norm" in layer.rpartition(".")[2] else None
     return isinstance(found, Defined) and any(
         _sets_to_ones(base, parameter)
         if isinstance(base, Defined)
-        else base.name.startswith("torch.nn.") and _starts_at_one(reader, base.name, parameter)
-        for base in reader.project.mro(found) or (found,)
+        else base.name.startswith("torch.nn.") and _starts_at_one(project, base.name, parameter)
+        for base in project.mro(found) or (found,)
     )
 
 

@@ -12,11 +12,11 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import dotted, last_name
 from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter, method
-from initaudit.analyzer.syntax.draws import DIMENSIONS
 from initaudit.analyzer.syntax.expressions import RECURRENT
 from initaudit.analyzer.syntax.meaning import ITERATORS, Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.name_conditions import reaches
+from initaudit.analyzer.syntax.narrowing import DIMENSIONS
 from initaudit.analyzer.syntax.numbers import is_whole_number
 from initaudit.analyzer.syntax.reached import layers_of
 from initaudit.analyzer.syntax.structure import Found, Layer, constructed, without

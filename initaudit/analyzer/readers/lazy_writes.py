@@ -13,7 +13,7 @@ from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter, method, own_attribute, stretches
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.models import type_asked_for
+from initaudit.analyzer.syntax.narrowing import type_asked_for
 from initaudit.analyzer.syntax.structure import Layer, constructed, made
 from initaudit.subjects.initializers import LazyGiven, LazyLoss
 

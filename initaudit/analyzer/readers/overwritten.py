@@ -20,13 +20,13 @@ from initaudit.analyzer.syntax.context import (
     own_attributes,
     own_constructor,
 )
-from initaudit.analyzer.syntax.draws import DRAWS
 from initaudit.analyzer.syntax.elsewhere import is_read_anywhere
 from initaudit.analyzer.syntax.filling import zeroes_its_argument
 from initaudit.analyzer.syntax.loads import trained_parts
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed
 from initaudit.analyzer.syntax.walks import Walk, applied, walked, writes, written
+from initaudit.analyzer.torch_api import DRAWS
 from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
 

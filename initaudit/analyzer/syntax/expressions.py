@@ -112,6 +112,8 @@ class Expressions(Loops):
 
     def _attribute(self, node: ast.Attribute, names: Names) -> Meaning | None:
         source = spelled(node)
+        if (known := names.get(source)) is not None:
+            return known
         if (own := own_attribute(node)) is not None and self.context.cls is not None:
             return self._of_self(node, own, source)
         owner = self.meaning(node.value, names)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import enum
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,9 +16,8 @@ from initaudit.adapters import ADAPTER, FIRST, LAST, factor
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.usage import OBJECT, SUPER
 from initaudit.analyzer.project.names import Defined, Project
-from initaudit.analyzer.source.snippets import Snippet, last_name, root
+from initaudit.analyzer.source.snippets import Snippet, last_name, nodes, root
 from initaudit.analyzer.syntax.context import Context, File, function_context
-from initaudit.analyzer.syntax.draws import DRAWS, nodes
 
 WORDS = "lora LoRA Lora hada lokr"
 RANDOM_FACTORIES = {"torch.randn", "torch.rand", "torch.randn_like", "torch.rand_like", "torch.normal"}
@@ -119,7 +119,7 @@ def _starts(project: Project, cls: Defined, method: Defined) -> Iterator[Start]:
     if context is None or context.function is None:
         return
     listed = _listed(context.function.body)
-    for node in nodes(context.function.body):
+    for node in itertools.chain.from_iterable(map(nodes, context.function.body)):
         for written, holds, by in _written(context, node):
             variable = root(written)
             for target in listed.get(variable.id, (written,)) if variable is not None else (written,):
@@ -131,7 +131,7 @@ def _starts(project: Project, cls: Defined, method: Defined) -> Iterator[Start]:
 def _listed(body: Sequence[ast.stmt]) -> dict[str, list[ast.expr]]:
     """What the variables of loops over written lists stand for: ``for layer in (self.lora_A, self.lora_B)``."""
     found: dict[str, list[ast.expr]] = {}
-    for node in nodes(body):
+    for node in itertools.chain.from_iterable(map(nodes, body)):
         match node:
             case ast.For(target=ast.Name(id=name), iter=ast.Tuple(elts=items) | ast.List(elts=items)):
                 found.setdefault(name, []).extend(items)
@@ -171,7 +171,7 @@ def _written(context: Context, node: ast.AST) -> Iterator[tuple[ast.expr, Holds,
 
 def _left(name: str, args: Sequence[ast.expr]) -> Holds:
     """What an initializer leaves; ``args`` are those after the tensor."""
-    if name in DRAWS:
+    if name in torch_api.DRAWS:
         return Holds.RANDOM
     constant = name in ("constant_", "fill_") and len(args) == 1 and ast.unparse(args[0]) in ("0", "0.0")
     return Holds.ZERO if constant or name in ("zeros_", "zero_") else Holds.UNKNOWN

@@ -7,7 +7,7 @@ import enum
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from initaudit.analyzer.source.snippets import FunctionNode, inner_nodes, nodes, parameters
+from initaudit.analyzer.source.snippets import FunctionNode, dotted, inner_nodes, nodes, parameters
 
 
 class What(enum.Enum):
@@ -187,8 +187,11 @@ def forget(names: dict[str, Meaning], statement: ast.stmt) -> None:
     if not names:
         return
     for node in nodes(statement):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names.pop(node.id, None)
+        if isinstance(node, ast.Name | ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            bound = dotted(node)
+            names.pop(bound, None)
+            for behind in [name for name in names if name.startswith(f"{bound}.")]:
+                del names[behind]
 
 
 def join(names: dict[str, Meaning], branches: Sequence[Names]) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from initaudit.analyzer.source.snippets import FunctionNode, parameters, spelled
-from initaudit.analyzer.syntax.draws import class_name_of, of_class_name
 from initaudit.analyzer.syntax.expressions import Expressions
 from initaudit.analyzer.syntax.meaning import (
     Later,
@@ -25,7 +24,8 @@ from initaudit.analyzer.syntax.meaning import (
     leaves,
     targets,
 )  # fmt: skip
-from initaudit.analyzer.syntax.models import asked_for, is_module, type_asked_for
+from initaudit.analyzer.syntax.models import asked_for, is_module
+from initaudit.analyzer.syntax.narrowing import class_name_of, narrowed
 from initaudit.analyzer.syntax.walks import applied_names
 from initaudit.naming import blocks
 
@@ -113,7 +113,7 @@ class Meanings(Expressions):
                         if isinstance(member, FunctionNode):
                             yield from self._function(member, names)
                 case ast.If(test=test, body=then, orelse=otherwise):
-                    one, other = self._narrowed(test, names), dict(names)
+                    one, other = (self._narrowed(test, names, holds=holds) for holds in (True, False))
                     yield from self._body(then, one, after, rounds, (*tests, (test, True)), guarded=guarded)
                     yield from self._body(otherwise, other, after, rounds, (*tests, (test, False)), guarded=guarded)
                     joined = [one] * (not leaves(then)) + [other] * (not leaves(otherwise))
@@ -159,7 +159,8 @@ class Meanings(Expressions):
             case _:
                 return
         if isinstance(value, ast.IfExp):
-            names, conditions = self._narrowed(value.test, names), (*conditions, (value.test, True))
+            names = self._narrowed(value.test, names, holds=True)
+            conditions = (*conditions, (value.test, True))
             value = value.body
         statement = ast.copy_location(ast.Expr(value), value)
         yield replace(step, statement=statement, names=names, conditions=conditions, displayed=False)
@@ -193,32 +194,9 @@ class Meanings(Expressions):
         forget(names, statement)
         names.update(bound)
 
-    def _narrowed(self, test: ast.expr, names: Names) -> dict[str, Meaning]:
-        """Return the meanings of names where a test holds."""
-        found = dict(names)
-        named = {f"class name {name}": (each.source,) for name, each in names.items() if each.what is What.CLASS_NAME}
-        for part in test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]:
-            name, kinds = type_asked_for(part)
-            meaning = found.get(name)
-            for subject, layers in of_class_name(part, named).items():
-                known = found.get(subject, Meaning(What.MODULE, subject))
-                if known.what is What.MODULE and not known.kinds:
-                    found[subject] = replace(known, kinds=layers)
-            if kinds and not any(map(self.context.is_module_class, kinds)):
-                found.pop(name, None)  # it has another type here
-            elif (
-                kinds
-                and (meaning is None or meaning.what is What.MODULE)
-                and all(map(self.context.is_module_class, kinds))
-            ):
-                canonical = tuple(filter(None, map(self.context.class_name, kinds)))
-                found[name] = Meaning(
-                    What.MODULE,
-                    meaning.source if meaning is not None else name,
-                    kinds=canonical,
-                    element=meaning is not None and meaning.element,
-                )
-        return found
+    def _narrowed(self, test: ast.expr, names: Names, *, holds: bool) -> dict[str, Meaning]:
+        """Return the meanings of names where a test holds, or where it does not."""
+        return narrowed(self.context, test, names, holds=holds)
 
 
 class _Statements(Meanings):
@@ -233,7 +211,7 @@ class _Statements(Meanings):
     def _bind(self, statement: ast.stmt, names: dict[str, Meaning]) -> None:
         pass
 
-    def _narrowed(self, test: ast.expr, names: Names) -> dict[str, Meaning]:
+    def _narrowed(self, test: ast.expr, names: Names, *, holds: bool) -> dict[str, Meaning]:
         return {}
 
     def elements(self, loop: ast.For | ast.AsyncFor | ast.comprehension, names: Names) -> dict[str, Meaning]:

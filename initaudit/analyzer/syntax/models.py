@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.source.snippets import FunctionNode, alternatives, dotted, last_name, nodes
+from initaudit.analyzer.source.snippets import FunctionNode, dotted, last_name, nodes
 from initaudit.analyzer.syntax.context import Context
 
 OF_OTHER_TYPES = {"float64", "set_default_dtype", "set_default_tensor_type"}
@@ -115,21 +115,6 @@ def is_single(context: Context, kinds: Sequence[str]) -> bool:
     chosen = any(isinstance(each, ast.keyword) and each.arg == "dtype" for each in every)
     other = chosen or not OF_OTHER_TYPES.isdisjoint(names)
     return None not in snippets and not other and names.count("double") == 1
-
-
-def type_asked_for(test: ast.expr) -> tuple[str, list[ast.expr]]:
-    """The name and the classes of ``isinstance(m, (A, B))``, ``type(m) is A`` and ``m.__class__ == A``."""
-    match test:
-        case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kinds]):
-            return name, list(alternatives(kinds))
-        case ast.Compare(
-            left=ast.Call(func=ast.Name(id="type"), args=[ast.Name(id=name)])
-            | ast.Attribute(value=ast.Name(id=name), attr="__class__"),
-            ops=[ast.Is() | ast.Eq() | ast.In()],
-            comparators=[kinds],
-        ):
-            return name, list(alternatives(kinds))
-    return "", []
 
 
 def last_names(annotation: ast.expr) -> list[str]:
