@@ -45,7 +45,7 @@ def _drawn(meanings: Meanings, step: Step, call: ast.Call) -> Draw | None:
     given = tensor_of(target) if target is not None else None
     if given is None:
         return None
-    of_init = target in call.args
+    of_init = not isinstance(call.func, ast.Attribute) or context.resolve(call.func) is not None
     by = f"{'init' if of_init else 'Tensor'}.{last_name(call.func)}"
     owner = meanings.meaning(ast.parse(given[0], mode="eval").body, step.names)
     layers = owner.kinds if owner is not None and owner.what is What.MODULE else ()
