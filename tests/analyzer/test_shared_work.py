@@ -13,7 +13,7 @@ from initaudit.analyzer.programs.constructor import Construction, construct
 from initaudit.analyzer.project import modules
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers import chains, embedding_writes, weight_uses
-from initaudit.analyzer.syntax.draws import Draws
+from initaudit.analyzer.syntax.made_layers import MadeLayers
 from initaudit.finding import Place
 from initaudit.observation import Observation, Question
 from initaudit.timeline import Chain
@@ -154,7 +154,7 @@ def test_a_project_is_searched_once_for_all_draws_of_a_file(tmp_path: Path, monk
     searched: list[str] = []
     search = embedding_writes._zeroing
 
-    def counted(reader: Draws) -> Iterator[Place]:
+    def counted(reader: MadeLayers) -> Iterator[Place]:
         searched.append(reader.module.filename)
         return search(reader)
 

@@ -22,8 +22,8 @@ from initaudit.analyzer.syntax.context import Class, Context, method, own_attrib
 from initaudit.analyzer.syntax.expressions import STACKED
 from initaudit.analyzer.syntax.meaning import PARAMETERS_OF_SELF, Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.reached import below, layers_of
 from initaudit.analyzer.syntax.narrowing import class_name_of
+from initaudit.analyzer.syntax.reached import below, layers_of
 from initaudit.analyzer.syntax.scopes import scopes, scopes_holding
 from initaudit.analyzer.syntax.walks import APPLIED
 from initaudit.subjects.weights import ConstantWeights, WeightUse
