@@ -173,7 +173,12 @@ def test_a_program_may_build_any_class_by(line: str, analyzed: Callable[..., dic
     ("text", "only"),
     [
         ("importlib.import_module('nets')", None),
-        ("importlib.import_module(f'models.{folder}')", None),
+        ("importlib.import_module(f'ne{folder}')", None),
+        ("importlib.import_module(f'{folder}.nets')", None),
+        ("importlib.import_module('.' + folder, __package__)", None),
+        ("importlib.import_module(f'models.{folder}')", Only.NOBODY),
+        ("importlib.import_module('models.{}'.format(folder))", Only.NOBODY),
+        ("importlib.import_module('models.' + folder)", Only.NOBODY),
         ("__import__(folder)", None),
         ("importlib.import_module('tasks')", Only.NOBODY),
         ("importlib.import_module('torch.optim')", Only.NOBODY),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import functools
 import os
+import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from initaudit.analyzer.file.collected import is_test
 from initaudit.analyzer.file.matches import groups
@@ -178,10 +180,18 @@ def _imported_texts(module: Module) -> Iterator[ast.expr]:
 
 
 def _may_be(project: Project, module: Module, name: ast.expr, files: set[Module]) -> bool:
-    """Whether an expression may be the name of one of some files."""
-    if not isinstance(name, ast.Constant):
-        return True
-    return isinstance(name.value, str) and project.module(module.absolute(name.value), module) in files
+    """Whether an expression may be the name of one of some files, by what it begins with."""
+    match name:
+        case ast.Constant(value=str(text)):
+            return project.module(module.absolute(text), module) in files
+        case ast.BinOp(left=ast.Constant(value=str(text))) | ast.JoinedStr(values=[ast.Constant(value=str(text)), *_]):
+            begin = re.split("[%{]", text)[0]
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):
+            begin = text.partition("{")[0]
+        case _:
+            return True
+    path = f"/{begin.replace('.', '/')}"
+    return begin.startswith(".") or any(path in Path(each.filename).absolute().as_posix() for each in files)
 
 
 def _may_hold(module: Module, name: str) -> bool:
