@@ -266,10 +266,24 @@ def _judged(observation: Observation, rules: Iterable[AnyRule], *, preview: bool
     for subject in (*observation.parameters, *observation.chains, *signal, *observation.facts):
         for rule in listening.get(type(subject), ()):
             for finding in rule.check(subject):
+                finding = _of_use(finding, observation.unbuilt)
                 if isinstance(subject, ParameterTimeline) and subject.path:
                     yield Seen(finding, (subject.path,))
                 else:
                     yield Seen(finding)
+
+
+def _of_use(finding: Finding, unbuilt: Iterable[Place]) -> Finding:
+    """Return a finding as it weighs: in a class that no program builds it is a note, of each rule one."""
+    around = next((each for each in unbuilt if _holds(each, finding.place)), None)
+    if around is None or finding.severity is Severity.NOTE:
+        return finding
+    message = f"{finding.message}; nothing in the project builds its class"
+    return msgspec.structs.replace(finding, severity=Severity.NOTE, message=message, group=f"unbuilt {around.row}")
+
+
+def _holds(around: Place, place: Place) -> bool:
+    return around.filename == place.filename and around.row <= place.row <= around.end_row
 
 
 class Judge(msgspec.Struct, frozen=True):
@@ -279,6 +293,11 @@ class Judge(msgspec.Struct, frozen=True):
         """Return the kinds of subject of which any rule reports a finding, and where."""
         found = [one.finding for one in _judged(observation, catalogue().values())]
         return frozenset((catalogue()[each.code].subject.__name__, each.place) for each in found)
+
+    def weighing(self, observation: Observation) -> frozenset[Place]:
+        """Return where any rule reports more than a note."""
+        found = (one.finding for one in _judged(observation, catalogue().values()))
+        return frozenset(each.place for each in found if each.severity is not Severity.NOTE)
 
     def proved(self, observation: Observation, text: str, read: Callable[[str], Observation]) -> tuple[ProvedFix, ...]:
         """Return the proved fixes of the findings in a file."""

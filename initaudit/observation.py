@@ -118,8 +118,9 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     sees. ``replayed`` says what was called to initialize the model again after a build on the meta device, where that
     was asked for. ``environment`` describes where the model was built, ``signal`` holds the measurements of a forward
     and a backward (the probe only). ``rank`` is that of this process if several share the observation; the first one
-    reports. ``classes`` are the module classes of a file, if they were asked for, ``holds`` the dotted names of the
-    classes of the model's modules, and ``built`` is False for a class that was found, and not built.
+    reports. ``unbuilt`` are the classes of a file with something to report that no program builds, where the project is
+    not made for others. ``classes`` are the module classes of a file, if they were asked for, ``holds`` the dotted
+    names of the classes of the model's modules, and ``built`` is False for a class that was found, and not built.
     """
 
     observer: Observer
@@ -137,6 +138,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     signal: SignalProfile | None = None
     rank: int = 0
     classes: tuple[ModuleClass, ...] = ()
+    unbuilt: tuple[Place, ...] = ()
     holds: tuple[str, ...] = ()
     built: bool = True
 

@@ -62,7 +62,6 @@ class Only(enum.Enum):
     """The only kind of code that builds, writes or reads a parameter."""
 
     TESTS = "tests"  # nothing else builds its class
-    NOBODY = "nobody"  # no program builds its class, which is not made for others
     UNREAD = "unread"  # nothing reads it
     CHECKPOINT = "checkpoint"  # every program loads one into it
     OPTION = "option"  # an option of the program

@@ -15,8 +15,10 @@ from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.reading import Answer, Judge, Reading, comments
 from initaudit.analyzer.file.scopes import TOO_DEEP
 from initaudit.analyzer.prefilter import Candidate, by_reader
+from initaudit.analyzer.programs.graph import around
 from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.project.names import Defined, External, Global, Project, Resolved
+from initaudit.analyzer.readers.applications import is_never_built
 from initaudit.analyzer.readers.base import Observed, Reader
 from initaudit.analyzer.refused.older import PYTHON_2
 from initaudit.analyzer.refused.refusal import refusal
@@ -103,10 +105,22 @@ def observe(project: Project, filename: str, wanted: Sequence[Candidate], judge:
         with _lossless(project, {place for _, place in accused}):
             found |= _found(project, module, [each for each in wanted if each.reader.name in stating])
         seen = _observation(module, found)
+    if judge is not None and (weighing := judge.weighing(seen)):
+        seen = msgspec.structs.replace(seen, unbuilt=tuple(_unbuilt(project, module, weighing)))
     module.forget_trees()
     unread = module.unread if module.unread and _may_hold_something(module, wanted) else ()
     faults = tuple(_cell_fault(module, cell) for cell in unread)
     return msgspec.structs.replace(seen, facts=(*seen.facts, *faults), comments=comments(module.raw))
+
+
+def _unbuilt(project: Project, module: Module, places: Iterable[Place]) -> Iterator[Place]:
+    """Yield the rows of the classes around some places that no program builds."""
+    around_them = (module.outline.at(place.row) for place in places if place.filename == module.filename)
+    classes = {each.outermost.row: each.outermost for each in around_them if each is not None}
+    for definition in classes.values():
+        cls = Defined(module, definition)
+        if definition.is_class and project.is_module_class(cls) and is_never_built(project, cls, around(project, cls)):
+            yield Place(module.filename, definition.start, 1, definition.end, 1)
 
 
 def _may_hold_something(module: Module, wanted: Sequence[Candidate]) -> bool:

@@ -103,7 +103,6 @@ class InitializationOfAbsentAttribute(Rule[AbsentAttribute]):
                 def forward(self, x):
                     return self.fc1(x) * self.weight
             """,
-            count=3,
         ),
     )
     valid = (
@@ -152,4 +151,7 @@ class InitializationOfAbsentAttribute(Rule[AbsentAttribute]):
             subject.place,
             f"`{subject.model}` has no `{subject.attribute}`, and nothing gives it one: `{subject.target}` raises AttributeError{meant}",
             evidence=[Evidence(Observer.ANALYZER, f"no code of the project defines `{subject.attribute}`")],
+            model=subject.model,
+            parameter=subject.attribute,
+            group=str(subject.function),
         )

@@ -257,12 +257,10 @@ class UnscaledWeight(Rule[WeightUse]):
         if described is None:
             return
         message, seen, advice = described
-        unbuilt = "; nothing in the project builds its class" if subject.unbuilt else ""
         yield self.finding(
             subject.place,
-            f"{message}{unbuilt}",
+            message,
             evidence=[Evidence(subject.observer, seen)],
-            severity=Severity.NOTE if subject.unbuilt else None,
             model=subject.model,
             parameter=subject.parameter,
             advice=advice,

@@ -131,11 +131,13 @@ class AbsentParameter(Fact, frozen=True, kw_only=True):
 class AbsentAttribute(Fact, frozen=True, kw_only=True):
     """Initialization of an attribute that the class ``model`` of its object does not have: ``target`` is its source.
 
-    ``close`` are attributes of the class with names like it.
+    ``function`` is the row of the function that it stands in, and ``close`` are attributes of the class with names like
+    it.
     """
 
     place: Place
     target: str
     model: str
     attribute: str
+    function: int = 0
     close: tuple[str, ...] = ()

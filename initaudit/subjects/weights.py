@@ -19,11 +19,10 @@ class WeightUse(Fact, frozen=True, kw_only=True):
     are those of the use. ``normalized`` says that a normalization follows before any activation. ``use`` is the path of
     the weight in the built model, or the source of the product that it is a factor of. ``distribution`` is None when
     the scheme is known and the sizes are not; ``counted`` are then the fans that torch's initializers count.
-    ``mean_alone`` is the source of the mean of a normal draw that is given nothing else. ``unbuilt`` says that no
-    program builds the class, which is not made for others. ``most`` is the largest number that a script, which alone
-    builds the class, gives for the name of ``fan_in``. ``spectral`` says that it is complex, as the weights of Fourier
-    coefficients are. ``target`` is the source of a weight that a statement writes, which draws ``several`` layers with
-    different numbers of inputs, up to ``fan_in``.
+    ``mean_alone`` is the source of the mean of a normal draw that is given nothing else. ``most`` is the largest number
+    that a script, which alone builds the class, gives for the name of ``fan_in``. ``spectral`` says that it is complex,
+    as the weights of Fourier coefficients are. ``target`` is the source of a weight that a statement writes, which
+    draws ``several`` layers with different numbers of inputs, up to ``fan_in``.
     """
 
     observer: Observer
@@ -40,7 +39,6 @@ class WeightUse(Fact, frozen=True, kw_only=True):
     counted: tuple[Extent, Extent] | None = None
     normalized: bool = False
     mean_alone: str = ""
-    unbuilt: bool = False
     most: int | None = None
     spectral: bool = False
     target: str = ""

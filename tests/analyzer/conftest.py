@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from initaudit.analyzer import analyze
+from initaudit.engine import Judge
 from initaudit.finding import Observer
 from initaudit.observation import Observation
 from initaudit.rules import catalogue, questions
@@ -37,6 +38,20 @@ def analyzed(tmp_path: Path) -> Analysis:
         return {**empty, **seen}
 
     return write_and_analyze
+
+
+@pytest.fixture
+def unbuilt(tmp_path: Path, analyzed: Analysis) -> Callable[..., bool]:
+    """Writes files, and says whether something is reported of ``nets``, in a class that no program builds."""
+
+    def is_unbuilt(**files: str) -> bool:
+        analyzed(**files)
+        names = [str(tmp_path / f"{name}.py") for name in files]
+        asked = questions(catalogue().values(), Observer.ANALYZER)
+        seen = {Path(one.source).stem: one for one in analyze(names, questions=asked, jobs=1, judge=Judge())}
+        return bool(seen["nets"].unbuilt)
+
+    return is_unbuilt
 
 
 @pytest.fixture

@@ -133,6 +133,9 @@ class Judge(Protocol):
     def accused(self, observation: Observation) -> frozenset[tuple[str, Place]]:
         """Return the kinds of subject of which there is something to report, and where."""
 
+    def weighing(self, observation: Observation) -> frozenset[Place]:
+        """Return where there is something to report that is more than a note."""
+
     def proved(self, observation: Observation, text: str, read: Callable[[str], Observation]) -> tuple[ProvedFix, ...]:
         """Return the fixes that are proved; ``read`` reads the file with a fixed text."""
 

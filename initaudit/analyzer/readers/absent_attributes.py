@@ -44,6 +44,7 @@ def absent_attributes(context: Context) -> Iterator[AbsentAttribute]:
                     target=context.snippet.source(node),
                     model=cls.definition.name,
                     attribute=node.attr,
+                    function=context.definition.row if context.definition is not None else 0,
                     close=tuple(difflib.get_close_matches(node.attr, sorted(_attributes(context.project, cls)), n=1)),
                 )
                 break

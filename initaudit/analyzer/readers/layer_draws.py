@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.programs.graph import around
 from initaudit.analyzer.project.names import Defined
-from initaudit.analyzer.readers.applications import is_alone, is_never_built
+from initaudit.analyzer.readers.applications import is_alone
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import largest_size
 from initaudit.analyzer.source.snippets import argument, dotted, last_name, nodes, parameters, root
@@ -117,7 +116,6 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
             several=inputs.several,
             target=context.snippet.source(target),
             normalized=may_be_normalized(context, target),
-            unbuilt=_is_never_built(context),
         )
 
 
@@ -220,14 +218,6 @@ def _samples(context: Context) -> bool:
     """Whether the class samples a choice of its outputs: the logits of a quantizer are wide on purpose."""
     cls = context.cls
     return cls is not None and "gumbel_softmax" in context.module.usage(cls.definition).names
-
-
-def _is_never_built(context: Context) -> bool:
-    """Whether no program builds the class that draws."""
-    project, cls = context.project, context.cls
-    if cls is None or not project.is_module_class(cls):
-        return False
-    return is_never_built(project, cls, around(project, cls))
 
 
 def _inputs(context: Context, meaning: Meaning | None, step: Step) -> Inputs:

@@ -36,11 +36,10 @@ from initaudit.analyzer.programs.methods import (
     run_by_forward,
 )
 from initaudit.analyzer.programs.passed import keeps_size, passes_integer
-from initaudit.analyzer.programs.promise import combined, surroundings
+from initaudit.analyzer.programs.promise import combined
 from initaudit.analyzer.programs.verdict import Verdict, judge
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.project.writing import may_load
-from initaudit.analyzer.readers.applications import is_never_built
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.unread import is_unread_anywhere
 from initaudit.analyzer.source.snippets import FunctionNode, dotted, last_name, nodes
@@ -219,8 +218,6 @@ def _allocated_raw(construction: Construction, by: str | None, *, written: bool)
         if verdict.coverage is Coverage.WRITTEN and not storage.legacy and not written:
             continue
         storage.writes += [event for event in verdict.by if event not in storage.writes]
-        if verdict == Verdict(Coverage.NEVER) and entry.kind is Kind.PARAMETER and _is_never_built(construction):
-            verdict = Verdict(Coverage.NEVER, only=Only.NOBODY)
         if verdict.coverage is Coverage.NEVER and verdict.only is None and _is_unread(construction, entry):
             verdict = dataclasses.replace(verdict, only=Only.UNREAD)
         decision = verdict.coverage, verdict.gap
@@ -328,10 +325,6 @@ def _takes_by_text(call: ast.Call, name: str) -> bool:
 def _is_unread(construction: Construction, entry: Registered) -> bool:
     name = entry.name.partition(".")[0]
     return entry.kind is Kind.PARAMETER and is_unread_anywhere(construction.run.project, construction.cls, name)
-
-
-def _is_never_built(construction: Construction) -> bool:
-    return is_never_built(construction.run.project, construction.cls, surroundings(construction))
 
 
 def _constructed(construction: Construction, entry: Registered, found: list[Registered], *, loaded: bool) -> Verdict:

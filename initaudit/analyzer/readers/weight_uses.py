@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import functools
 import math
 import re
 from collections.abc import Iterator
@@ -20,8 +19,7 @@ from initaudit.analyzer.programs.constructor import (
     unreadable_base,
 )
 from initaudit.analyzer.programs.graph import is_template
-from initaudit.analyzer.programs.promise import surroundings
-from initaudit.analyzer.readers.applications import is_alone, is_never_built
+from initaudit.analyzer.readers.applications import is_alone
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import largest_given
 from initaudit.analyzer.source.snippets import dotted, last_name
@@ -49,7 +47,7 @@ def weight_uses(cls: Class) -> Iterator[WeightUse]:
     for found, use in (weights := Weights.of(cls)).uses:
         if weights.is_final(found):
             most = _largest(cls, use.fan_in)
-            yield msgspec.structs.replace(use, unbuilt=weights.is_never_built, most=most)
+            yield msgspec.structs.replace(use, most=most)
 
 
 def _largest(cls: Class, size: Extent) -> int | None:
@@ -84,12 +82,6 @@ class Weights:
         if not isinstance(found, Weights):
             found = cls.module.memory[key] = Weights(cls)
         return found
-
-    @functools.cached_property
-    def is_never_built(self) -> bool:
-        """Whether no program builds the class."""
-        built = self.construction
-        return built is not None and is_never_built(built.run.project, built.cls, surroundings(built))
 
     def is_final(self, found: Registered, *, held: bool = False) -> bool:
         """Whether nobody else writes a weight; what is tried to tell that says nothing of another one."""

@@ -1,0 +1,92 @@
+"""A class that no program of an application builds: what is wrong in it is a note, whatever the rule."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from initaudit.cli.command_line import main
+
+HEAD = "import torch\nfrom torch import nn\nfrom torch.nn.utils import weight_norm\n\n\n"
+USED = "class Used(nn.Linear):\n    def __init__(self, n):\n        super().__init__(n, n)\n\n\n"
+PROGRAM = (
+    "import torch\nfrom layers import {}\nif __name__ == '__main__':\n    net = {}(4)\n    net(torch.ones(2, 4))\n"
+)
+WRONG = {
+    "INI101": "        self.w = nn.Parameter(torch.empty(n, n))\n",
+    "INI207": "        self.a = weight_norm(nn.Linear(n, n))\n        nn.init.normal_(self.a.weight, std=0.02)\n",
+    "INI221": "        self.w = nn.Parameter(torch.zeros(n)).to('cuda')\n",
+    "INI227": "        self.a = nn.Linear(n, n)\n        nn.init.zeros_(self.other_layer.weight)\n",
+    "INI504": "        self.a = nn.ModuleList([nn.Linear(n, n)] * 3)\n",
+}
+FORWARD = "\n    def forward(self, x):\n        return sum(m(x) for m in self.children()) + getattr(self, 'w', 0)\n\n\n"
+DEAD = "class Dead(nn.Module):\n    def __init__(self, n):\n        super().__init__()\n"
+
+
+def layers(code: str) -> str:
+    return f"{HEAD}{USED}{DEAD}{WRONG[code]}{FORWARD}"
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(".git").mkdir()
+
+
+def told(**files: str) -> dict[str, str]:
+    """Write files, and return the severity of each rule that is reported."""
+    for name, text in files.items():
+        Path(f"{name}.py").write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(main, ["check", ".", "--isolated", "--no-cache", "--output-format", "json"])
+    return {each["code"]: each["severity"] for each in json.loads(result.stdout)}
+
+
+@pytest.mark.parametrize("code", WRONG)
+def test_what_is_wrong_in_it_is_a_note(code: str) -> None:
+    assert told(layers=layers(code), run=PROGRAM.format("Used", "Used"))[code] == "note"
+    result = CliRunner().invoke(main, ["check", ".", "--isolated", "--no-cache", "--output-format", "concise"])
+    assert "nothing in the project builds its class" in result.stdout
+
+
+@pytest.mark.parametrize("code", WRONG)
+def test_it_weighs_where_a_program_builds_it(code: str) -> None:
+    assert told(layers=layers(code), run=PROGRAM.format("Dead", "Dead"))[code] != "note"
+
+
+@pytest.mark.parametrize("code", ["INI101", "INI207", "INI504"])
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"pyproject.toml": "[project]\nname = 'layers'\n"},
+        {"again.py": "import layers\n\nif __name__ == '__main__':\n    print(getattr(layers, input())(3))\n"},
+        {"again.py": "from layers import Dead\n\n\ndef build(n):\n    return Dead(n)\n"},
+    ],
+)
+def test_it_weighs_where_others_may_build_it(code: str, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        Path(name).write_text(text, encoding="utf-8")
+    assert told(layers=layers(code), run=PROGRAM.format("Used", "Used"))[code] != "note"
+
+
+def test_a_subclass_that_is_built_counts() -> None:
+    text = layers("INI504") + "class Alive(Dead):\n    pass\n"
+    assert told(layers=text, run=PROGRAM.format("Alive", "Alive"))["INI504"] != "note"
+
+
+def test_absent_attributes_of_a_method_are_one_finding() -> None:
+    absent = WRONG["INI227"] + "        self.missing_too.data.zero_()\n"
+    text = layers("INI227").replace(WRONG["INI227"], absent)
+    told(layers=text, run=PROGRAM.format("Dead", "Dead"))
+    result = CliRunner().invoke(main, ["check", ".", "--isolated", "--no-cache", "--output-format", "concise"])
+    assert result.stdout.count("INI227") == 1
+    assert "also `missing_too`" in result.stdout
+
+
+def test_several_lines_of_it_are_one_finding() -> None:
+    text = layers("INI504").replace(WRONG["INI504"], WRONG["INI504"] + WRONG["INI504"].replace("self.a", "self.b"))
+    told(layers=text, run=PROGRAM.format("Used", "Used"))
+    result = CliRunner().invoke(main, ["check", ".", "--isolated", "--no-cache", "--output-format", "concise"])
+    assert result.stdout.count("INI504") == 1
