@@ -41,7 +41,7 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
 
     ``fixed`` is the file after the rule's fix, ``target`` the attribute that the probe builds, if any, and ``count`` the
     number of findings. With several ``ranks``, each of that many processes calls the target and audits the result. With
-    ``missing_keys``, the probe replays the load of a state dict without them.
+    ``missing_keys``, the probe replays the load of a state dict without them. ``advice`` says that no fix mends all of it.
     """
 
     source: str
@@ -50,6 +50,7 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     count: int = 1
     ranks: int = 1
     missing_keys: tuple[str, ...] = ()
+    advice: bool = False
 
     def text(self) -> str:
         """Return the source, dedented, without the leading newline of a triple-quoted string."""

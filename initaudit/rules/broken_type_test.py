@@ -127,6 +127,7 @@ class BrokenTypeTest(Rule[TypeTest]):
             net.apply(init)
             """,
             count=2,
+            advice=True,
         ),
     )
     valid = (

@@ -93,6 +93,7 @@ class ClonedInitialization(Rule[CopiedLayers]):
                     super().__init__()
                     self.experts = nn.ModuleList([Expert(32) for _ in range(3)])
             """,
+            advice=True,
         ),
         Example(
             source="""
@@ -107,6 +108,7 @@ class ClonedInitialization(Rule[CopiedLayers]):
                         g = torch.Generator().manual_seed(0)
                         self.w.append(nn.Parameter(torch.randn(d, d, generator=g) / d**0.5))
             """,
+            advice=True,
         ),
     )
     valid = (

@@ -84,6 +84,7 @@ class DeprecatedInitializer(Rule[DeprecatedCall]):
             fc = nn.Linear(3, 4)
             xavier_normal(fc.weight)
             """,
+            advice=True,
         ),
     )
     valid = (

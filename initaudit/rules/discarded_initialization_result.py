@@ -60,6 +60,7 @@ class DiscardedInitializationResult(Rule[DroppedTensor]):
                     super().__init__(n, m)
                     torch.where(torch.rand_like(self.weight) < 0.1, self.weight, torch.zeros_like(self.weight))
             """,
+            advice=True,
         ),
         Example(
             source="""
@@ -142,6 +143,7 @@ class DiscardedInitializationResult(Rule[DroppedTensor]):
 
             nn.Sequential(nn.Linear(4, 4), nn.ReLU()).apply(init_weights)
             """,
+            advice=True,
         ),
     )
     valid = (

@@ -67,7 +67,8 @@ class GainPassedAsSlope(Rule[InitializerCall]):
 
             def init_layer(layer, scale):
                 nn.init.kaiming_uniform_(layer.weight, math.sqrt(5) * scale)
-            """
+            """,
+            advice=True,
         ),
         Example(
             source="""

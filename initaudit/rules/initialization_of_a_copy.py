@@ -64,6 +64,7 @@ class InitializationOfACopy(Rule[CopyWrite]):
             copy.deepcopy(layer).apply(start)
             """,
             count=2,
+            advice=True,
         ),
         Example(
             source="""
@@ -75,6 +76,7 @@ class InitializationOfACopy(Rule[CopyWrite]):
                 table.weight.data[(rows > 5) & known].zero_()
             """,
             count=2,
+            advice=True,
         ),
         Example(
             source="""
@@ -88,6 +90,7 @@ class InitializationOfACopy(Rule[CopyWrite]):
                     nn.init.zeros_(self.weight[[0, 2]])
             """,
             target="Net",
+            advice=True,
         ),
         Example(
             source="""
@@ -103,6 +106,7 @@ class InitializationOfACopy(Rule[CopyWrite]):
             """,
             target="Net",
             count=2,
+            advice=True,
         ),
         Example(
             source="""
@@ -117,6 +121,7 @@ class InitializationOfACopy(Rule[CopyWrite]):
                 states[name] = torch.zeros_like(states[name])
             """,
             count=2,
+            advice=True,
         ),
     )
     valid = (

@@ -109,6 +109,7 @@ class LegacyTensorConstructor(Rule[ParameterTimeline]):
                     nn.init.zeros_(self.fast)
             """,
             count=2,
+            advice=True,
         ),
     )
     valid = (

@@ -96,6 +96,7 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
                             nn.init.uniform_(m.gamma, -0.1, 0.1)
             """,
             target="Net",
+            advice=True,
         ),
         Example(
             target="Net",
@@ -111,6 +112,7 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
                         if "weight" in name:
                             nn.init.normal_(p, std=0.02)
             """,
+            advice=True,
         ),
     )
     valid = (

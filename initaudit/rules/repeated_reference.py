@@ -55,6 +55,7 @@ class RepeatedReference(Rule[RepeatedLayer]):
 
             layers = clones(nn.TransformerEncoderLayer(8, 2), 6)
             """,
+            advice=True,
         ),
         Example(
             source="""
@@ -79,6 +80,7 @@ class RepeatedReference(Rule[RepeatedLayer]):
                 block = Block()
                 return nn.Sequential(*[block] * depth)
             """,
+            advice=True,
         ),
         Example(
             source="""
@@ -92,6 +94,7 @@ class RepeatedReference(Rule[RepeatedLayer]):
                     for _ in range(depth):
                         self.layers.append(layer)
             """,
+            advice=True,
         ),
         Example(
             source="""
@@ -103,6 +106,7 @@ class RepeatedReference(Rule[RepeatedLayer]):
                     layer = nn.TransformerDecoderLayer(d, 4)
                     self.layers = nn.ModuleList(layer for _ in range(n))
             """,
+            advice=True,
         ),
         Example(
             source="""
@@ -117,6 +121,7 @@ class RepeatedReference(Rule[RepeatedLayer]):
                         layers += [block, nn.ReLU()]
                     self.layers = nn.Sequential(*layers)
             """,
+            advice=True,
         ),
         Example(
             source="""
@@ -129,6 +134,7 @@ class RepeatedReference(Rule[RepeatedLayer]):
                     layers.extend([conv, nn.ReLU()])
                 return nn.Sequential(*layers)
             """,
+            advice=True,
         ),
     )
     valid = (

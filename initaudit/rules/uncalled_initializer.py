@@ -65,6 +65,7 @@ class UncalledInitializer(Rule[BareReference]):
             Net(4).apply(lambda m: nn.init.xavier_uniform_ if isinstance(m, nn.Linear) else None)
             """,
             count=3,
+            advice=True,
         ),
         Example(
             source="""
@@ -104,6 +105,7 @@ class UncalledInitializer(Rule[BareReference]):
             net.apply
             """,
             count=2,
+            advice=True,
         ),
         Example(
             source="""
@@ -112,6 +114,7 @@ class UncalledInitializer(Rule[BareReference]):
             net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
             (nn.init.zeros_(m.bias) for m in net.modules() if isinstance(m, nn.Linear))
             """,
+            advice=True,
         ),
     )
     valid = (

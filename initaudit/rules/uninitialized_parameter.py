@@ -104,6 +104,7 @@ class UninitializedParameter(Rule[ParameterTimeline]):
                 def forward(self, x):
                     return self.fc(x)
             """,
+            advice=True,
         ),
     )
     valid = (

@@ -117,6 +117,7 @@ class XavierBeforeRelu(Rule[Chain]):
                 def forward(self, x):
                     return self.fc(x).relu()
             """,
+            advice=True,
         ),
     )
     valid = (
