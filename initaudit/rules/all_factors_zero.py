@@ -138,6 +138,25 @@ class AllFactorsZero(Rule[ZeroFactors]):
                     return (self.users(u) * self.items(i)).sum(-1)
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Block(nn.Module):
+                def __init__(self, c):
+                    super().__init__()
+                    self.body = nn.Conv2d(c, c, 3, padding=1)
+                    self.last = nn.Conv2d(c, c, 1, bias=False)
+                    self.scale = nn.Parameter(torch.zeros(1))
+                    nn.init.zeros_(self.last.weight)
+
+                def forward(self, x):
+                    return x + self.scale * self.last(self.body(x).relu())
+
+            net = Block(8)
+            """,
+        ),
     )
     valid = (
         Example(

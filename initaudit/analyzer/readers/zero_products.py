@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from initaudit.adapters import ADAPTER
 from initaudit.analyzer.frameworks import KNOWN_BASES
@@ -27,7 +28,11 @@ ZERO_AT_ZERO = {
 }  # fmt: skip
 """Functions and methods that give zeros for zeros."""
 PRODUCTS = {"mul", "multiply", "matmul", "mm", "bmm", "mv", "dot", "inner", "einsum"}
-KINDS = {"Embedding", "Linear"}
+ATTENTION = "MultiheadAttention"
+KINDS = {"Embedding": "Embedding", ATTENTION: ATTENTION} | dict.fromkeys(
+    ("Linear", "Conv1d", "Conv2d", "Conv3d"), "Linear"
+)
+"""Layers, and which of them each is like: what gives zeros once the weight is zero, or the weight of its last layer."""
 REDRAWS = {"apply", "load_state_dict", "post_init", "from_pretrained"}
 End = tuple[ast.AST, ast.AST] | None
 """A product and the factor of it that a value becomes; None for any other use."""
@@ -47,7 +52,7 @@ class _Zero:
     uses: list[tuple[ast.Call | None, list[End]]] = field(default_factory=list)
 
 
-@reads(ZeroFactors, scope=Class, words=("zeros zero_ zeros_ constant_ fill_", "Embedding( Parameter( Linear("))
+@reads(ZeroFactors, scope=Class, words=("zeros zero_ zeros_ constant_ fill_", "Embedding( Parameter( Linear( Conv*("))
 def zero_products(cls: Class) -> Iterator[ZeroFactors]:
     """``self.users(u) * self.items(i)``, where the constructor sets both tables to zero."""
     project, this = cls.project, cls.defined
@@ -59,7 +64,8 @@ def zero_products(cls: Class) -> Iterator[ZeroFactors]:
     if not stuck or any(spoken_of_elsewhere(project, this, name) for name in stuck) or drawn_by_programs(project, this):
         return
     first = zeros[stuck[0]]
-    names = [name if zeros[name].kind == "Parameter" else f"{name}.weight" for name in stuck]
+    ends = {"Parameter": "", ATTENTION: ".out_proj.weight"}
+    names = [f"{name}{ends.get(zeros[name].kind, '.weight')}" for name in stuck]
     yield ZeroFactors(
         observer=Observer.ANALYZER,
         place=first.place.snippet.place(first.node),
@@ -91,8 +97,8 @@ def _zeros(cls: Class, methods: list[Context]) -> dict[str, _Zero]:
         layer = attribute.layers[0] if attribute.complete and len(attribute.layers) == 1 else None
         kind = layer.kind.removeprefix("torch.nn.") if layer is not None else ""
         if layer is not None and layer.call is not None and kind in KINDS and (name, "weight") in writes:
-            bare = kind == "Embedding" or without(kind, layer.call, "bias") is True or (name, "bias") in writes
-            found[name] = _Zero(kind, *writes[name, "weight"], silent=bare)
+            bare = KINDS[kind] != "Linear" or without(kind, layer.call, "bias") is True or (name, "bias") in writes
+            found[name] = _Zero(KINDS[kind], *writes[name, "weight"], silent=bare)
     return found | {name: _Zero("Parameter", *at) for (name, parameter), at in writes.items() if not parameter}
 
 
@@ -109,7 +115,13 @@ def _writes(context: Context) -> Iterator[tuple[tuple[str, str], ast.AST]]:
         if (name := own_attribute(target)) is not None:
             yield (name, ""), node
         elif target.attr in ("weight", "bias"):
+            owners = [each.value if _is_last(each) else each for each in owners]
             yield from (((name, target.attr), node) for owner in owners if (name := own_attribute(owner)) is not None)
+
+
+def _is_last(node: ast.expr) -> TypeGuard[ast.Attribute]:
+    """Whether an expression is the last layer of an attention, whose bias torch sets to zero."""
+    return isinstance(node, ast.Attribute) and node.attr == "out_proj" and own_attribute(node) is None
 
 
 def _zeroed(context: Context, node: ast.AST) -> ast.expr | None:
@@ -208,6 +220,9 @@ class _Values(Flow):
                     yield (around, node) if last_name(function) in PRODUCTS else None
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if value is node:
                 for load in self.loads(name, around):
+                    yield from self._ends(load)
+            case ast.Assign(targets=[ast.Tuple(elts=[ast.Name(id=name), *_])], value=value) if value is node:
+                for load in self.loads(name, around):  # of what an attention gives
                     yield from self._ends(load)
             case _:
                 yield None
