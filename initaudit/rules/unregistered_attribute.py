@@ -49,7 +49,8 @@ class UnregisteredAttribute(Rule[PlainAttribute]):
     A class that uses the attribute in another way, registers layers by name, hands out their parameters or freezes them is
     not reported, nor is an attribute that code outside of the class uses: that may train it. In 132 repositories of users
     it reports two classes, both rightly, and nothing in thirteen releases, timm, transformers and torch_geometric among
-    them. A tensor of random numbers is a warning; in 14 repositories of users that make such tensors it reports one, rightly.
+    them. A tensor of random numbers is a warning, and a note where no program of the project saves or loads a state; in 14
+    repositories of users that make such tensors it reports one, rightly.
 
     ## References
     - [nn.ModuleList](https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html)
@@ -324,7 +325,7 @@ class UnregisteredAttribute(Rule[PlainAttribute]):
                 "loads its layers computes with other numbers than it was trained with; use `register_buffer`, or "
                 "`nn.Parameter` if it is to be trained",
                 evidence=[Evidence(Observer.ANALYZER, "the forward computes with it, and layers are trained on that")],
-                severity=Severity.WARNING,
+                severity=Severity.WARNING if subject.saved else Severity.NOTE,
                 model=subject.model,
             )
             return

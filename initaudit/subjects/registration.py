@@ -41,7 +41,7 @@ class PlainAttribute(Fact, frozen=True, kw_only=True):
 
     ``kind`` is what holds layers ("list", "tuple", "dictionary"), or parameters ("list of parameters"), or "tensor";
     ``source`` is the call that makes one, or the tensor. The object only computes with it, and nothing else uses the
-    attribute.
+    attribute. ``saved`` says that a program may save or load a state, for a tensor of random numbers.
     """
 
     place: Place
@@ -49,6 +49,7 @@ class PlainAttribute(Fact, frozen=True, kw_only=True):
     attribute: str
     source: str
     kind: str
+    saved: bool = False
 
 
 class ReplacedLayer(Fact, frozen=True, kw_only=True):

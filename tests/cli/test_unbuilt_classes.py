@@ -90,3 +90,42 @@ def test_several_lines_of_it_are_one_finding() -> None:
     told(layers=text, run=PROGRAM.format("Used", "Used"))
     result = CliRunner().invoke(main, ["check", ".", "--isolated", "--no-cache", "--output-format", "concise"])
     assert result.stdout.count("INI504") == 1
+
+
+FOURIER = (
+    "import torch\nfrom torch import nn\n\n\nclass Fourier(nn.Module):\n    def __init__(self, n):\n"
+    "        super().__init__()\n        self.fc = nn.Linear(n, n)\n"
+    "        self.basis = torch.randn(n, n)\n\n    def forward(self, x):\n"
+    "        return self.fc(x @ self.basis)\n\n\n"
+)
+BUILT = "net = Fourier(4)\n"
+TRAINED = f"import torch\nfrom nets import Fourier\nif __name__ == '__main__':\n    {BUILT}    torch.optim.SGD(net)\n"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"nets": FOURIER + BUILT + "print(net(torch.ones(2, 4)))\n"},
+        {"nets": FOURIER + "if __name__ == '__main__':\n    Fourier(4)(torch.ones(2, 4)).sum().backward()\n"},
+        {"nets": FOURIER, "run": TRAINED},
+        {"nets": FOURIER + BUILT + "print(net)\n", "other": "import torch\nx = torch.load('x.pt')\n"},
+    ],
+)
+def test_random_numbers_that_no_state_lacks_are_a_note(files: dict[str, str]) -> None:
+    assert told(**files)["INI226"] == "note"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"nets": FOURIER},
+        {"nets": FOURIER + BUILT + "torch.save(net.state_dict(), 'net.pt')\n"},
+        {"nets": FOURIER + BUILT + "torch.save(net, 'net.pt')\n"},
+        {"nets": FOURIER + BUILT + "net.load_state_dict(torch.load('net.pt'))\n"},
+        {"nets": FOURIER, "run": TRAINED + "    save_state(net, 'net.pt')\n", "tools": "def save_state(net, name):\n"
+         "    import torch\n    torch.save(net.state_dict(), name)\n"},
+        {"nets": FOURIER, "run": TRAINED + "    import lightning\n    lightning.Trainer(max_epochs=3).fit(net)\n"},
+    ],
+)  # fmt: skip
+def test_random_numbers_that_a_state_lacks_weigh(files: dict[str, str]) -> None:
+    assert told(**files)["INI226"] == "warning"

@@ -29,6 +29,13 @@ DISTRIBUTED = {
     "pyproject.toml": re.compile(r"^\s*\[\s*(?:project|tool\s*\.\s*poetry)\s*\]", re.MULTILINE),
 }
 """Files, beside ``setup.py``, of a project that is made for others to install, and the table that stands in them."""
+STATES = (
+    "state_dict", "load_state_dict", "save_state", "load_state", "save_pretrained", "from_pretrained",
+    "save_checkpoint", "load_checkpoint", "load_from_checkpoint", "Trainer",
+)  # fmt: skip
+"""What saves or loads a model, beside functions of torch."""
+FILES = ("save", "load")
+"""Functions of torch that write and read files."""
 PARAMETERS = {"weight", "bias", "parameters", "named_parameters", "state_dict"}
 """Attributes and methods that give parameters of a module."""
 
@@ -179,6 +186,25 @@ def is_alone(project: Project, module: Module) -> bool:
     if not is_program(project, module) or is_test(module) or importing(project, module) != {module}:
         return False
     return not _is_distributed(project, module)
+
+
+def keeps_states(project: Project, module: Module) -> bool:
+    """Whether programs with the classes of a file may save or load a state: those of its project, or of its users."""
+    if is_notebook(module) or is_alone(project, module):
+        return _keeps_state(module)
+    if _is_distributed(project, module) or not any(is_run(project, each) for each in importing(project, module)):
+        return True
+    search = Search(project.work_folder(module), words=((*STATES, *(f"{name}(" for name in FILES)),))
+    return _keeps_state(module) or any(map(_keeps_state, _near(project, module, search)))
+
+
+def _keeps_state(module: Module) -> bool:
+    """Whether a file saves or loads a model, or has a framework do that."""
+    if is_test(module):
+        return False
+    if any(name in used.names for name in STATES for used in module.usages(name)):
+        return True
+    return any(f"torch.{name}" in used.called for name in FILES for used in module.usages(name))
 
 
 def is_notebook(module: Module) -> bool:

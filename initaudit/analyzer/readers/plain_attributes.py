@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined, Project
+from initaudit.analyzer.readers.applications import keeps_states
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import defaults, dotted
 from initaudit.analyzer.syntax.context import Context, method, methods, own_attribute
@@ -124,6 +125,7 @@ def unregistered_draws(context: Context) -> Iterator[PlainAttribute]:
                         attribute=name,
                         source=context.snippet.source(value),
                         kind="random tensor",
+                        saved=keeps_states(context.project, context.module),
                     )
             case _:
                 pass
