@@ -25,7 +25,8 @@ class UnscaledWeight(Rule[WeightUse]):
     Reports a weight that multiplies 16 or more inputs and keeps the values of `torch.randn`, N(0, 1), or of
     `torch.rand`, U(0, 1), when no normalization follows. It also reports `normal_` and `trunc_normal_` with a single number
     for a weight of a linear layer, a convolution or an embedding, and with a single square root for any tensor: that
-    number is the mean, and the standard deviation stays 1.
+    number is the mean, and the standard deviation stays 1. Of a script without modules, it reports the first of two
+    trained matrices from `torch.randn`, if the second multiplies what the first gives.
 
     ## Why is this bad?
     Each output sums over the inputs: with 256 of them it is 16 times larger than they are. A few such layers overflow,
@@ -77,6 +78,17 @@ class UnscaledWeight(Rule[WeightUse]):
     subject = WeightUse
     supersedes = ("INI701", "INI702", "INI703", "INI705")
     invalid = (
+        Example(
+            source="""
+            import torch
+
+            first = torch.randn(784, 128, requires_grad=True)
+            second = torch.randn(128, 10, requires_grad=True)
+
+            def net(x):
+                return torch.relu(x @ first) @ second
+            """,
+        ),
         Example(
             source="""
             import torch
@@ -160,6 +172,21 @@ class UnscaledWeight(Rule[WeightUse]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            import math
+
+            import torch
+
+            first = torch.randn(784, 128, requires_grad=True)
+            second = torch.randn(128, 10, requires_grad=True)
+            third = (torch.randn(10, 10) * 0.1).requires_grad_()
+
+            def net(x):
+                hidden = torch.relu(x @ first / math.sqrt(784))
+                return hidden @ second / 128**0.5 @ third
+            """,
+        ),
         Example(
             source="""
             import torch

@@ -1,31 +1,36 @@
-"""Matrices of one number that a script trains, one behind the other, without a module around them."""
+"""Matrices that a script trains, one behind the other, without a module around them: of one number, or from N(0, 1)."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.collected import is_test
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.moved_parameters import is_trainable
 from initaudit.analyzer.source.snippets import FunctionNode, begin, dotted, last_name, nodes
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.meaning import bound_in
+from initaudit.analyzer.syntax.reached import number
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.torch_api import DRAWS
-from initaudit.subjects.weights import ConstantWeights
+from initaudit.finding import Observer
+from initaudit.schemes import Distribution
+from initaudit.subjects.weights import ConstantWeights, WeightUse
 
 NUMBERS = {"zeros": "0", "ones": "1"}
 WRITES = DRAWS | {"copy_", "random_", "exponential_", "load", "load_state_dict", "normal", "randn_like", "rand_like"}
 """Functions by which code may give the matrices other values."""
+SCALES = (WRITES | {"mul_", "div_", "normal_", "uniform_", "fill_"}) - {"normal"}
 
 
 @reads(ConstantWeights, scope=Context, words="zeros( ones( full(", nearby="requires_grad Parameter(")
 def constant_variables(context: Context) -> Iterator[ConstantWeights]:
     """The first of two matrices of one number, of which the second multiplies what the first one gives."""
     body = context.function.body if context.function is not None else context.snippet.body
-    constant = dict(_constant_matrices(context, body))
+    constant = dict(_matrices(context, body, _constant))
     if len(constant) < 2 or is_test(context.module) or any(last_name(call.func) in WRITES for call in context.calls()):
         return
     stored = [node.id for node in context.walk() if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
@@ -43,14 +48,92 @@ def constant_variables(context: Context) -> Iterator[ConstantWeights]:
             return
 
 
+@reads(WeightUse, scope=Context, words=("randn(", "requires_grad Parameter( requires_grad_("), nearby="@ mm( matmul(")
+def drawn_variables(context: Context) -> Iterator[WeightUse]:
+    """The first of such matrices, drawn by ``torch.randn`` and never scaled, nor written but along its gradient."""
+    body = context.function.body if context.function is not None else context.snippet.body
+    drawn = {name: made for name, (made, number) in _matrices(context, body, _drawn) if number == "N(0, 1)"}
+    if len(drawn) < 2 or is_test(context.module) or any(last_name(call.func) in SCALES for call in context.calls()):
+        return
+    stored = [node.id for node in context.walk() if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    drawn = {name: made for name, made in drawn.items() if stored.count(name) == _bindings(context, name)}
+    for where, statements in _functions(context, body, set(drawn)):
+        for first, use in _chained(statements, set(drawn)):
+            sizes = _sizes(context, drawn[first])
+            plain = _is_plain(context, drawn) and _is_plain(where, drawn)
+            if None in sizes or not plain or _is_scaled(statements, set(drawn), use):
+                return
+            inputs, outputs = (size or 0 for size in sizes)
+            yield WeightUse(
+                observer=Observer.ANALYZER,
+                place=context.snippet.place(drawn[first]),
+                model=context.module.name,
+                parameter=first,
+                use=where.snippet.source(use),
+                shape=(inputs, outputs),
+                by="torch.randn",
+                distribution=Distribution(family="normal", mean=0.0, std=1.0),
+                fan_in=inputs,
+                fan_out=outputs,
+                target=first,
+            )
+            return
+
+
+def _is_plain(context: Context, names: Collection[str]) -> bool:
+    """Whether code writes the matrices only along a gradient, and gives them to functions of torch alone."""
+    given: Sequence[ast.AST]
+    for node in context.walk():
+        match node:
+            case ast.Call(func=ast.Attribute()) if context.canonical(node.func) is None:
+                continue  # a method of a tensor
+            case ast.Call(args=given):
+                called = context.canonical(node.func) or ""
+                plain = called.startswith("torch.") and not called.startswith(torch_api.INIT)
+            case ast.AugAssign(target=target, op=op):
+                given, plain = list(nodes(target)), isinstance(op, ast.Add | ast.Sub)
+            case ast.Assign(targets=[ast.Attribute(attr="data", value=tensor) | ast.Subscript(value=tensor)]):
+                given, plain = [tensor], False
+            case _:
+                continue
+        if not plain and any(isinstance(each, ast.Name) and each.id in names for each in given):
+            return False
+    return True
+
+
+def _is_scaled(body: Sequence[ast.stmt], names: set[str], use: ast.expr) -> bool:
+    """Whether what is computed with the matrices is divided or normalized, up to a product."""
+    derived = set(names)
+    for statement in sorted((n for each in body for n in nodes(each) if isinstance(n, ast.Assign)), key=begin):
+        inside = list(nodes(statement.value))
+        inside = list(nodes(use)) if use in inside else inside
+        if begin(statement) <= begin(use) and any(isinstance(n, ast.Name) and n.id in derived for n in inside):
+            divided = any(isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div) for n in inside)
+            if divided or any(word in last_name(n) for n in inside for word in ("norm", "std", "sqrt", "scale")):
+                return True
+            derived |= {node.id for target in statement.targets for node in nodes(target) if isinstance(node, ast.Name)}
+    return False
+
+
+def _sizes(context: Context, value: ast.expr) -> list[int | None]:
+    """The two sizes that ``torch.randn`` is given, as far as they are known."""
+    made = next(each for each in nodes(value) if isinstance(each, ast.Call) and last_name(each.func) == "randn")
+    sizes = made.args[0].elts if isinstance(made.args[0], ast.Tuple | ast.List) else made.args
+    return [number(context, size) for size in sizes]
+
+
 def _bindings(context: Context, name: str) -> int:
     """How often a variable is bound once, and stepped along its gradient: ``w -= rate * w.grad``."""
     steps = (node for node in context.walk() if isinstance(node, ast.AugAssign) and dotted(node.target) == name)
     return 1 + sum(f"{name}.grad" in ast.unparse(each.value) for each in steps)
 
 
-def _constant_matrices(context: Context, body: Sequence[ast.stmt]) -> Iterator[tuple[str, tuple[ast.expr, str]]]:
-    """The variables that are trained and of which all elements start as one number, with what makes them."""
+def _matrices(
+    context: Context,
+    body: Sequence[ast.stmt],
+    start: Callable[[Context, ast.expr], tuple[str, bool] | None],
+) -> Iterator[tuple[str, tuple[ast.expr, str]]]:
+    """The variables that are trained and start in some way, with what makes them, and what they start from."""
     trained = {
         dotted(node.targets[0].value)
         for node in body
@@ -65,7 +148,7 @@ def _constant_matrices(context: Context, body: Sequence[ast.stmt]) -> Iterator[t
                 ast.Assign(targets=[ast.Name(id=name)], value=value)
                 | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
             ):
-                found = _constant(context, value)
+                found = start(context, value)
                 if found is not None and (found[1] or name in trained):
                     yield name, (value, found[0])
             case _:
@@ -88,6 +171,23 @@ def _constant(context: Context, value: ast.expr) -> tuple[str, bool] | None:
         if name in ("torch.nn.Parameter", "torch.tensor", "torch.from_numpy", "torch.autograd.Variable") and value.args:
             value = value.args[0]
         elif not name and isinstance(value.func, ast.Attribute) and value.func.attr in ("requires_grad_", "float"):
+            value = value.func.value
+        else:
+            return None
+    return None
+
+
+def _drawn(context: Context, value: ast.expr) -> tuple[str, bool] | None:
+    """Whether a new matrix is drawn by ``torch.randn`` and used as it is, and whether it is made to be trained."""
+    trained = False
+    while isinstance(value, ast.Call):
+        trained |= is_trainable(context, value) or last_name(value.func) == "requires_grad_"
+        name = context.canonical(value.func) or ""
+        if name == "torch.randn":
+            return ("N(0, 1)", trained) if _is_matrix(value.args) else None
+        if name in ("torch.nn.Parameter", "torch.autograd.Variable") and value.args:
+            value = value.args[0]
+        elif not name and isinstance(value.func, ast.Attribute) and value.func.attr in ("requires_grad_", "to", "cuda"):
             value = value.func.value
         else:
             return None
