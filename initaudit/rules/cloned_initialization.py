@@ -15,7 +15,7 @@ class ClonedInitialization(Rule[CopiedLayers]):
     """
     ## What it does
     Reports layers of a container that are copies of one layer, `[deepcopy(layer) for _ in range(n)]`, when no code
-    re-initializes them.
+    re-initializes them; and two attributes of which one is a copy of the other, if a method gives both the same input.
 
     It also reports layers of a container that each seed their generator with the same number.
 
@@ -34,7 +34,8 @@ class ClonedInitialization(Rule[CopiedLayers]):
     ```
 
     ## Known problems
-    Copies for a target network or a moving average are created one at a time and are not reported; the probe tells
+    Copies for a target network or a moving average are created one at a time and are not reported, nor is a copy in a class
+    that freezes, detaches or copies parameters; the probe tells
     weights that are loaded into another layer from them by their gradients, for which it needs an input. The analyzer is
     silent when the class that copies, or the code that builds it, iterates over parameters or modules, or when it does
     not find the code that builds it. Copies that each get an input of their own, as the heads of several layers do, are a
@@ -109,6 +110,24 @@ class ClonedInitialization(Rule[CopiedLayers]):
                         self.w.append(nn.Parameter(torch.randn(d, d, generator=g) / d**0.5))
             """,
             advice=True,
+        ),
+        Example(
+            source="""
+            import copy
+            import torch
+            from torch import nn
+
+            class Critic(nn.Module):
+                def __init__(self, d):
+                    super().__init__()
+                    self.q1 = nn.Sequential(nn.Linear(d, 64), nn.ReLU(), nn.Linear(64, 1))
+                    self.q2 = copy.deepcopy(self.q1)
+
+                def forward(self, x):
+                    return torch.min(self.q1(x), self.q2(x))
+
+            critic = Critic(8)
+            """,
         ),
     )
     valid = (

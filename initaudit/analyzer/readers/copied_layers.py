@@ -60,7 +60,7 @@ def _of_method(context: Context, *, here: bool = True) -> Iterator[CopiedLayers]
         copy = _copied_in(context, statement.value, here=here)
         if copy is None or not _may_be_random(context, copy.args[0]):
             continue
-        if context.cls is not None and _stays(context.project, context.cls):
+        if context.cls is not None and stays(context.project, context.cls):
             yield CopiedLayers(
                 observer=Observer.ANALYZER,
                 place=context.snippet.place(copy),
@@ -224,10 +224,10 @@ def _may_be_random(context: Context, layer: ast.expr) -> bool:
     found = made(context, layer)
     parts = list(below(context.project, list(found.layers), set()))
     known = found.complete and bool(parts) and all(is_known(context.project, each) for each in parts)
-    return not known or any(map(_is_random, parts))
+    return not known or any(map(is_random, parts))
 
 
-def _is_random(layer: Layer) -> bool:
+def is_random(layer: Layer) -> bool:
     """Whether a layer draws weights itself."""
     if layer.cls is None:
         return layer.kind.removeprefix("torch.nn.") in torch_api.DRAWN
@@ -239,7 +239,7 @@ def _text(defined: Defined) -> str:
     return defined.module.slice(defined.definition)
 
 
-def _stays(project: Project, cls: Defined) -> bool:
+def stays(project: Project, cls: Defined) -> bool:
     """Whether a class, and everything that makes one of it, leaves its layers as they are, and something makes it."""
     seen: set[Defined | Usage] = set()
     level: set[Defined | Usage] = {cls}
