@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
+from initaudit.analyzer.file.layout import REPOSITORY, WORKED_IN, work_folder
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.outline import Definition
 
@@ -18,11 +20,20 @@ def is_test(module: Module) -> bool:
     """Whether only a test runs the code of a file."""
     key = (__name__, 0)
     if key not in module.memory:
-        name = module.filename.replace("\\", "/")
+        name = _below_the_project(module)
         among = AMONG_TESTS.search(name) is not None
         module.memory[key] = among or (NAMED_SO.search(name) is not None and _holds_tests(module))
     found: bool = module.memory[key]
     return found
+
+
+def _below_the_project(module: Module) -> str:
+    """The path of a file in its repository; what a folder above is called says nothing."""
+    own = module.project_folder
+    whole = Path(work_folder(module.filename, own))
+    if str(whole) == own and not any((whole / sign).exists() for sign in (*REPOSITORY, *WORKED_IN)):
+        whole = whole.parent  # nothing says that this folder is the whole project
+    return Path(module.filename).absolute().relative_to(whole).as_posix()
 
 
 def _holds_tests(module: Module) -> bool:
