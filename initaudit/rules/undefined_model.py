@@ -14,7 +14,7 @@ class UndefinedModel(Rule[UndefinedName]):
     ## What it does
     Reports an undefined name that is used as a model or a parameter: `net.named_parameters()`, `net.apply(init)`,
     `nn.init.zeros_(net.bias)`, `SGD(net.parameters())`. Each name is reported once per scope, with the name that was
-    probably meant. So is `nn` in `nn.init.zeros_(w)`, if a script does not import it.
+    probably meant, and so is one that ends in `Parameter` and is called to make one. So is `nn` in `nn.init.zeros_(w)`, if a script does not import it.
 
     ## Why is this bad?
     The line raises NameError. In a notebook, it may instead initialize a model left over from a cell that was deleted.

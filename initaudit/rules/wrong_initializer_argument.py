@@ -34,7 +34,8 @@ class WrongInitializerArgument(Rule[HelperCall]):
     """
     ## What it does
     Reports a parameter that is passed to a helper for modules: `constant_init(m.weight, 1)`. Such a helper initializes the
-    weight of its argument, and does nothing if the argument has no weight.
+    weight of its argument, and does nothing if the argument has no weight. Also reports a model that is passed to a function
+    for its layers: `init_weights(self)` of a function that does nothing unless its argument is an `nn.Linear`.
 
     ## Why is this bad?
     Such a helper checks `hasattr(module, "weight")` first. A tensor has no such attribute, so the call silently does nothing
@@ -110,6 +111,25 @@ class WrongInitializerArgument(Rule[HelperCall]):
                 return layer
             """
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.embed = nn.Embedding(n, n)
+                    self.head = nn.Linear(n, n)
+                    init_weights(self)
+
+                def forward(self, x):
+                    return self.head(self.embed(x))
+
+            def init_weights(module):
+                if isinstance(module, (nn.Linear, nn.Embedding)):
+                    nn.init.normal_(module.weight, std=0.02)
+            """
+        ),
     )
     valid = (
         Example(
@@ -143,6 +163,15 @@ class WrongInitializerArgument(Rule[HelperCall]):
     )
 
     def check(self, subject: HelperCall) -> Iterator[Finding]:
+        if subject.argument == "self":
+            yield self.finding(
+                subject.place,
+                f"`{subject.helper}` initializes single layers and does nothing to `self`, which is none of them; call it for each, "
+                "as `self.apply` does",
+                evidence=[Evidence(Observer.ANALYZER, f"the helper does nothing unless `{subject.guard}`")],
+                model=subject.model,
+            )
+            return
         module = f"pass `{subject.module}`, or " if subject.parameter is None else ""
         yield self.finding(
             subject.place,

@@ -40,7 +40,8 @@ class HelperCall(Fact, frozen=True, kw_only=True):
     """A call that passes a parameter to a helper that does nothing unless its argument is a module.
 
     ``argument`` is the parameter ("m.weight"), ``module`` what it belongs to ("m"), and ``guard`` the test of the
-    helper that no tensor passes. For a parameter of ``self``, ``model`` is the class and ``parameter`` the name in it.
+    helper that no tensor passes. They are "self" for a model that is passed to a helper for its layers. For a parameter
+    of ``self``, ``model`` is the class and ``parameter`` the name in it.
     """
 
     place: Place

@@ -26,7 +26,7 @@ WALKS = ITERATIONS.keys() | {"buffers", "named_buffers"}
 VIEWS = {"items", "keys", "values"}
 INITIALIZERS = "uniform normal constant eye dirac orthogonal sparse ones zeros"
 RENAMED = "uniform( normal( constant( dirac( orthogonal( sparse("
-WORDS = "init. parameters( modules( children( buffers( apply( state_dict( " + " ".join(
+WORDS = "init. Parameter( parameters( modules( children( buffers( apply( state_dict( " + " ".join(
     [*(f"{name}_(" for name in INITIALIZERS.split()), RENAMED]
 )
 USING = groups(WORDS)
@@ -80,7 +80,9 @@ def _uses(file: File) -> Iterator[Use]:
 
 
 def _used(call: ast.Call) -> ast.Name | None:
-    """The name that a call uses as a model, or as a parameter that it initializes."""
+    """The name that a call uses as a model, as a parameter that it initializes, or as what makes a parameter."""
+    if isinstance(call.func, ast.Name) and call.func.id.endswith("Parameter"):
+        return call.func
     if not isinstance(call.func, ast.Attribute):
         return None
     owner = call.func.value
