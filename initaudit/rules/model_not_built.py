@@ -89,5 +89,6 @@ class ModelNotBuilt(Rule[BuildFailure]):
         yield self.finding(
             subject.place,
             f"building `{subject.target}` {verb} {subject.detail}{advice}",
+            model=subject.target,
             evidence=[Evidence(Observer.PROBE, f"construction {subject.how}")],
         )

@@ -47,6 +47,24 @@ class Clean(nn.Module):
         self.fc = nn.Linear(4, 4)
 """
 
+FAILING = """\
+from torch import nn
+
+
+def backbone():
+    raise ImportError("no backbones here")
+
+
+class One(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = backbone()
+
+
+class Two(One):
+    pass
+"""
+
 LOOPS = """\
 from torch import nn
 
@@ -220,3 +238,22 @@ def test_a_configured_model_and_its_inputs_are_found_from_a_folder_below(
 def test_a_model_that_raises_counts_as_not_built() -> None:
     outcome = run("probe", "net.py:Raises")
     assert "0 models built, 1 not built, 0 skipped, 0 not decided; 1 error.\n" in outcome.stderr
+
+
+def test_each_model_that_one_line_keeps_from_being_built_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "failing.py").write_text(FAILING, encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "initaudit",
+        "probe",
+        "failing.py:One",
+        "failing.py:Two",
+        "--output-format",
+        "json",
+    ]
+    ran = subprocess.run([*command, "--isolated"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert [(one["code"], one["model"], one["location"]["row"]) for one in json.loads(ran.stdout)] == [
+        ("INI003", "failing.py:One", 5),
+        ("INI003", "failing.py:Two", 5),
+    ]
