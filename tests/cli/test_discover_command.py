@@ -121,9 +121,10 @@ class Refuses(nn.Module):
 
 
 class Stacked(nn.Module):
-    def __init__(self, block: type[Wrong], layer: type[nn.Module] = nn.Linear, depth: int = 2):
+    def __init__(self, block: type[Wrong], layers: list[int], layer: type[nn.Module] = nn.Linear):
         super().__init__()
-        self.blocks = nn.ModuleList(block(8) for _ in range(depth))
+        self.first = nn.ModuleList(block(8) for _ in range(layers[0]))
+        self.last = nn.ModuleList(block(8) for _ in range(layers[3]))
 
 
 class Bare(nn.Module):

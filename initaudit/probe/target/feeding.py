@@ -47,6 +47,8 @@ SIZES: tuple[tuple[re.Pattern[str], int], ...] = tuple(
         ),
     )
 )
+STAGES = re.compile(r".*(layers|blocks|depths|stages)")
+"""Lists of these are indexed up to the fourth as often as not."""
 COUNT, ANY_SIZE = re.compile(r"(n|num)_.*"), 64
 FRACTION = re.compile(r".*drop.*|p|.*_prob|.*_p")
 UNKNOWN: Any = object()
@@ -127,7 +129,8 @@ def _values(name: str, annotation: Any, deep: int) -> Iterator[tuple[Any, bool]]
         yield (UNKNOWN if UNKNOWN in values else tuple(values)), True
     elif origin in (list, tuple, collections.abc.Sequence) and arguments:
         value = next(_values(name.removesuffix("s"), arguments[0], deep), (UNKNOWN, True))[0]
-        yield (UNKNOWN if value is UNKNOWN else (list if origin is list else tuple)([value] * 2)), True
+        several = [value] * (4 if STAGES.fullmatch(name) else 2)
+        yield (UNKNOWN if value is UNKNOWN else (list if origin is list else tuple)(several)), True
     elif inspect.isclass(annotation):
         yield _of_class(name, annotation, deep)
 
