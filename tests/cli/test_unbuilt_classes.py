@@ -129,3 +129,18 @@ def test_random_numbers_that_no_state_lacks_are_a_note(files: dict[str, str]) ->
 )  # fmt: skip
 def test_random_numbers_that_a_state_lacks_weigh(files: dict[str, str]) -> None:
     assert told(**files)["INI226"] == "warning"
+
+
+@pytest.mark.parametrize("between", ["models", "models/wide"])
+def test_a_program_may_use_a_package_through_other_files(between: str) -> None:
+    Path("networks").mkdir()
+    Path("models").mkdir()
+    Path("networks/used.py").write_text(f"{HEAD}{USED}", encoding="utf-8")
+    model = "from networks.used import Used\n\n\ndef build(n):\n    return Used(n)\n"
+    Path(f"{between}/model.py" if between == "models" else f"{between}.py").write_text(model, encoding="utf-8")
+    name = "models.model" if between == "models" else "models.wide"
+    Path("run.py").write_text(f"from {name} import build\nif __name__ == '__main__':\n    print(build(4))\n")
+    Path("networks/dead.py").write_text(layers("INI504").replace(USED, ""), encoding="utf-8")
+    assert told() == {"INI504": "note"}
+    Path("run.py").unlink()
+    assert told() == {"INI504": "error"}

@@ -22,6 +22,8 @@ from initaudit.analyzer.readers.calls import Calls
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.scopes import scopes
 
+MAX_LEVELS = 3
+"""Files, each of which imports the next, between a program and a package that it uses."""
 MAX_PROGRAMS = 200
 """Files of a project that name a package, of which is asked whether they import it and run by themselves."""
 DISTRIBUTED = {
@@ -59,6 +61,12 @@ def is_of_an_application(project: Project, module: Module, *, outside: bool = Fa
         users.update(each for each in near if _imports_of(each, top))
     if outside:
         users = {each for each in users if not package or not f"{each.name}.".startswith(f"{package}.")}
+    seen = set(users)
+    for _ in range(MAX_LEVELS if outside else 0):
+        if not users or any(is_run(project, each) for each in users):
+            break
+        users = {user for each in users for user in importing(project, each)} - seen
+        seen |= users
     return any(is_run(project, each) for each in users)
 
 
