@@ -60,7 +60,7 @@ class ScaleOfWrongPower(Rule[SizedScale]):
             from torch import nn
 
             class Mixing(nn.Module):
-                def __init__(self, inputs, outputs):
+                def __init__(self, inputs=64, outputs=64):
                     super().__init__()
                     scale = 1 / (inputs * outputs)
                     self.weight = nn.Parameter(scale * torch.randn(inputs, outputs))
@@ -104,6 +104,20 @@ class ScaleOfWrongPower(Rule[SizedScale]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Gate(nn.Module):
+                def __init__(self, context=2, outputs=2):
+                    super().__init__()
+                    self.gate = nn.Parameter(torch.randn(context, outputs) / outputs)
+
+                def forward(self, x):
+                    return torch.tanh(x @ self.gate)
+            """,
+        ),
         Example(
             source="""
             import torch

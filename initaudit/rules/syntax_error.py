@@ -87,7 +87,7 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
         old = bool(subject.older) and not subject.unfinished and not subject.exported and not subject.prose
         what = "the cell is not Python" if cell else "the file cannot be parsed"
         if subject.unfinished:
-            what = f"{'the cell' if cell else 'the file'} has a blank that is to be filled in"
+            what = "the cell is unfinished" if cell else "the file has a blank that is to be filled in"
         if subject.exported:
             what = "the file has commands of IPython"
         if subject.prose:

@@ -1726,3 +1726,22 @@ def test_what_is_in_a_tensor_of_a_script_that_only_exports_does_not_matter(work:
 def test_a_model_that_another_file_imports_is_more_than_exported() -> None:
     found = told(show=f"{SHOWN}torch.onnx.export(net, x, 'net.onnx')\n", main="from show import Net\n\nnet = Net()\n")
     assert found == [("show.py", "INI108", "error")]
+
+
+LICENSE = 'https://example.org/net\n\nMIT License\n\nIT IS PROVIDED "AS IS", WITHOUT WARRANTY\nOF THE\nSOFTWARE.\n'
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (LICENSE, "text for its readers"),
+        ("You may load the model here.\nDone.\n", "text for its readers"),
+        ("net.", "unfinished"),
+        ("net = ", "unfinished"),
+        ("train the net below\nnet.fc.", "text for its readers"),
+    ],
+)
+def test_a_note_about_a_cell_says_what_it_is(cell: str, said: str) -> None:
+    assert notebook(IMPORTS, f"{LOOKED_AT}", cell) in ([], [("net.ipynb", "INI001", "note")])
+    result = CliRunner().invoke(main, ["check", ".", "--isolated", "--no-cache", "--output-format", "concise"])
+    assert said in result.stdout

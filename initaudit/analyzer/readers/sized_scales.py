@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer.programs.constructor import declaring_class
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.weight_uses import Weights, product_over, shape_of
+from initaudit.analyzer.source.snippets import defaults
 from initaudit.analyzer.symbolic.conditions import TRUE
-from initaudit.analyzer.syntax.context import Class
+from initaudit.analyzer.syntax.context import Class, own_constructor
 from initaudit.analyzer.syntax.products import products
 from initaudit.schemes.expressions import Term, fold
 from initaudit.subjects.weights import SizedScale
 from initaudit.timeline import Kind
+
+SIMILAR = 4
+"""How many times larger or smaller a variance may be that is about the same."""
 
 
 @reads(
@@ -43,6 +48,8 @@ def sized_scales(cls: Class) -> Iterator[SizedScale]:
         sizes = {size for size in shape if isinstance(size, str)}
         if fan_in is None or summed is None or not _is_of(scale, sizes) or not weights.is_final(drawn[name], held=True):
             continue
+        if _fits_by_default(cls, scale, summed):
+            continue
         yield SizedScale(
             place=storage.origin.snippet.place(storage.origin.node),
             model=declaring_class(weights.construction, storage.origin).qualname,
@@ -52,6 +59,23 @@ def sized_scales(cls: Class) -> Iterator[SizedScale]:
             fan_in=fan_in,
             degree=2 * _degree(scale) + _degree(summed),
         )
+
+
+def _fits_by_default(cls: Class, scale: Term, summed: Term) -> bool:
+    """Whether the outputs vary about as much as the inputs for the sizes that the constructor has by default."""
+    constructor = own_constructor(cls.project, cls.defined)
+    if constructor is None or constructor.function is None:
+        return False
+    names = {
+        name: float(given.value)
+        for name, given in defaults(constructor.function.args).items()
+        if isinstance(given, ast.Constant) and type(given.value) is int and given.value > 0
+    }
+    try:
+        variance = scale.value(names) ** 2 * summed.value(names)
+    except (ArithmeticError, KeyError):
+        return False
+    return 1 / SIMILAR < variance < SIMILAR
 
 
 def _is_of(term: Term, sizes: set[str]) -> bool:

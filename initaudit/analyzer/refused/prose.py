@@ -20,6 +20,8 @@ _WORDS = 2
 _OPTION = re.compile(r"[ \t]+--?[A-Za-z][\w-]*(?:[ \t]+[\"'\w]|[ \t]*$)", re.MULTILINE)
 """An option of a shell's command, and its value: the dash has a blank before it, and none behind."""
 
+_ADDRESS = re.compile(r"https?://\S+")
+
 
 def is_prose(text: str, statements: Sequence[Statement]) -> bool:
     """Return whether a text has sentences, and beside them nothing that would do anything."""
@@ -74,10 +76,13 @@ def _is_mark(token: Token) -> bool:
 
 
 def does_nothing(text: str, statement: Statement) -> bool:
-    """Return whether a statement is a name or a number, such as a heading of one word."""
+    """Return whether a statement is a name, a number or an address, such as a heading of one word."""
     first, last = statement.tokens[0], statement.tokens[-1]
+    shown = text[first.start : last.start + len(last.text)]
+    if _ADDRESS.fullmatch(shown):
+        return True
     with contextlib.suppress(SyntaxError, ValueError, RecursionError):
-        body = ast.parse(text[first.start : last.start + len(last.text)]).body
+        body = ast.parse(shown.removesuffix(".")).body
         plain = ast.Name | ast.Constant | ast.Attribute | ast.UnaryOp | ast.Load | ast.USub
         return all(
             isinstance(each, ast.Expr) and all(isinstance(node, plain) for node in ast.walk(each.value))

@@ -49,7 +49,7 @@ def syntax_fault(
     statements, comments = parts(text)
     here = [each for each in statements if each.first <= row <= each.last]
     if is_document(place.filename):
-        unfinished = _is_cell_of_an_exercise(statements, comments)
+        unfinished = not is_prose(text, statements) and _is_cell_of_an_exercise(statements, comments)
     else:
         said = [each.text for each in comments if any(one.first <= each.row <= one.last for one in here)]
         asked = any(map(_is_request, said))
