@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from initaudit.analyzer.symbolic.conditions import (
     FALSE,
+    LONGEST,
     TRUE,
     Atom,
     Condition,
@@ -102,3 +103,12 @@ def test_two_values_of_one_option_exclude_each_other() -> None:
 
 def test_a_condition_reads_as_a_reader_would_say_it() -> None:
     assert describe(all_of([Literal(ATOMS[0]), Literal(ATOMS[2], False)])) == "bias and not (mode == 'fan_in')"
+
+
+def test_a_formula_that_holds_the_same_terms_in_many_places_is_asked_once_for_each() -> None:
+    a, b = Literal(Atom("a")), Literal(Atom("b"))
+    nested: Condition = a
+    for _ in range(60):
+        nested = any_of([all_of([nested, b]), all_of([negate(nested), negate(b)])])
+    assert holds(nested, {a.atom: True, b.atom: True}) is True
+    assert len(describe(nested)) <= LONGEST

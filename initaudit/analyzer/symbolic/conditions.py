@@ -19,6 +19,8 @@ MAX_ATOMS_TO_DECIDE = 7
 """Deciding happens at every step of a run, so it gives up earlier; what stays undecided is only carried along."""
 WIDEST = 14
 """A formula over more atoms than this becomes an atom of its own, so that long constructors stay cheap."""
+LONGEST = 10_000
+"""A description is cut there: a formula that holds the same terms in many places would be endless."""
 REMEMBERED = 65_536
 IDENTITY = re.compile(r"#\d+")
 """What tells apart two objects of which nothing is known that differs: a number, another one in each run."""
@@ -174,13 +176,18 @@ def atoms(condition: Condition) -> frozenset[Atom]:
 
 def holds(condition: Condition, assignment: dict[Atom, bool]) -> bool:
     """Whether the condition is true when its atoms have these values."""
-    match condition:
-        case Literal(atom, positive):
-            return assignment[atom] is positive
-        case All(terms):
-            return all(holds(term, assignment) for term in terms)
-        case Any(terms):
-            return any(holds(term, assignment) for term in terms)
+    return _holds(condition, assignment, {})
+
+
+def _holds(condition: Condition, assignment: dict[Atom, bool], known: dict[Condition, bool]) -> bool:
+    """The same, with what is known of the terms: a long one holds the same term in many places."""
+    if isinstance(condition, Literal):
+        return assignment[condition.atom] is condition.positive
+    found = known.get(condition)
+    if found is None:
+        inner = (_holds(term, assignment, known) for term in condition.terms)
+        found = known[condition] = all(inner) if isinstance(condition, All) else any(inner)
+    return found
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
@@ -245,8 +252,13 @@ def readable(text: str) -> str:
     return IDENTITY.sub("", text)
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def describe(condition: Condition) -> str:
     """The condition as a reader would say it."""
+    return _described(condition)[:LONGEST]
+
+
+def _described(condition: Condition) -> str:
     match condition:
         case Literal(atom, positive):
             text = readable(atom.text)
