@@ -38,7 +38,7 @@ def copied_beside(context: Context) -> Iterator[CopiedLayers]:
     cls, project = context.cls, context.project
     if cls is None or context.function is None or not project.is_module_class(cls):
         return
-    for statement in context.function.body:
+    for statement in context.walk():
         match statement:
             case ast.Assign(targets=[target], value=value):
                 other, copy = own_attribute(target), _unmoved(value)
