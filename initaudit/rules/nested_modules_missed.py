@@ -42,7 +42,7 @@ class NestedModulesMissed(Rule[ModelLoop]):
 
     ## Known problems
     The analyzer judges only loops over the children of `self`, or of an attribute of it, in classes whose attributes it
-    understands completely. The probe judges every loop that ran, and reports nothing if something else initialized one of
+    understands completely; beside layers that are reached, normalizations do not count. The probe judges every loop that ran, and reports nothing if something else initialized one of
     the layers.
     Rare in released code; its precision is not well measured.
 
@@ -93,8 +93,40 @@ class NestedModulesMissed(Rule[ModelLoop]):
                             m.weight.data.normal_(0, 0.01)
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, n=3):
+                    super().__init__()
+                    self.body = nn.Sequential(nn.Conv2d(n, n, 3), nn.BatchNorm2d(n), nn.ReLU())
+                    self.head = nn.Linear(n, 10)
+                    for m in self.children():
+                        if isinstance(m, nn.Linear):
+                            nn.init.normal_(m.weight, std=0.01)
+                        elif isinstance(m, nn.Conv2d):
+                            nn.init.normal_(m.weight, std=0.001)
+            """,
+        ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, n=3):
+                    super().__init__()
+                    self.body = nn.Sequential(nn.BatchNorm1d(n), nn.Dropout(0.1))
+                    self.head = nn.Linear(n, 10)
+                    for m in self.children():
+                        if isinstance(m, nn.Linear):
+                            nn.init.normal_(m.weight, std=0.01)
+                        elif isinstance(m, nn.BatchNorm1d):
+                            nn.init.ones_(m.weight)
+            """,
+        ),
         Example(
             target="Pyramid",
             source="""

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined, Resolved
 from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.syntax.callers import given_to
@@ -26,7 +27,7 @@ class Missed:
 
 
 def missed(context: Context, loop: ast.For | ast.AsyncFor, element: str) -> Missed | None:
-    """The layers that a loop over ``children()`` is meant for and does not come to, when it comes to none at all."""
+    """The layers that a loop over ``children()`` is meant for, and of whose class it comes to none."""
     if not isinstance(loop.iter, ast.Call) or not isinstance(loop.iter.func, ast.Attribute):
         return None
     model = loop.iter.func.value
@@ -58,11 +59,18 @@ def _given(context: Context, model: ast.expr) -> Iterator[tuple[Context, Defined
 
 def _missed_in(walk: Walk, cls: Defined, model: ast.expr) -> Missed | None:
     held, depth = _held(constructed(walk.context.project, cls), model)
-    nested = {one.name: [each for each in one.layers if _meant(walk.context, walk.writes, each)] for one in held}
-    if any(not one.complete for one in held) or any(each.depth <= depth for own in nested.values() for each in own):
+    meant = [(one.name, each) for one in held for each in one.layers if _meant(walk.context, walk.writes, each)]
+    reached = {each.kind for _, each in meant if each.depth <= depth}
+    if any(not one.complete for one in held):
         return None
-    names = tuple(name for name, layers in nested.items() if layers)
-    return Missed(tuple(dict.fromkeys(each.kind for own in nested.values() for each in own)), names) if names else None
+    nested = [(name, each) for name, each in meant if each.kind not in reached and not (reached and _is_norm(each))]
+    kinds, names = dict.fromkeys(each.kind for _, each in nested), dict.fromkeys(name for name, _ in nested)
+    return Missed(tuple(kinds), tuple(names)) if nested else None
+
+
+def _is_norm(layer: Layer) -> bool:
+    """Whether a layer is a normalization, which starts as loops set it, also where they do not come to it."""
+    return layer.kind.rpartition(".")[2] in torch_api.NORMALIZATIONS
 
 
 def _held(structure: dict[str, Attribute], model: ast.expr) -> tuple[list[Attribute], int]:
