@@ -60,6 +60,22 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
             source="""
             from torch import nn
 
+            class Block(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.conv = nn.Conv2d(n, n, 3)
+                    self.bn = nn.BatchNorm2d(n)
+
+            net = nn.Sequential(Block(8), Block(8))
+            for name, p in net.named_parameters():
+                if "weight" in name:
+                    nn.init.normal_(p, 0.0, 0.02)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
             class Net(nn.Module):
                 def __init__(self):
                     super().__init__()
@@ -116,6 +132,22 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Block(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.conv = nn.Conv2d(n, n, 3)
+                    self.bn = nn.BatchNorm2d(n)
+
+            net = nn.Sequential(Block(8), Block(8))
+            for name, p in net.named_parameters():
+                if "weight" in name and "bn" not in name:
+                    nn.init.normal_(p, 0.0, 0.02)
+            """,
+        ),
         Example(
             source="""
             from torch import nn

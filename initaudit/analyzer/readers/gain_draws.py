@@ -12,10 +12,11 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import last_name, nodes
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.draws import draws, mean
-from initaudit.analyzer.syntax.meaning import PARAMETERS_OF_SELF, Step
+from initaudit.analyzer.syntax.meaning import Step
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.name_conditions import reaches
-from initaudit.analyzer.syntax.structure import constructed, without
+from initaudit.analyzer.syntax.reached import layers_of, named_layers, walked_model
+from initaudit.analyzer.syntax.structure import without
 from initaudit.analyzer.syntax.walks import written
 from initaudit.finding import Observer
 from initaudit.subjects.layers import GainDraw
@@ -55,7 +56,7 @@ def gains_among_parameters(context: Context) -> Iterator[GainDraw]:
         if not isinstance(call, ast.Call) or meaning is None or not meaning.element or meaning.part:
             continue
         name, of_init = last_name(call.func), (context.canonical(call.func) or "").startswith(torch_api.INIT)
-        norm = _norm_reached(context, step) if meaning.source in PARAMETERS_OF_SELF and name in OF_VECTORS else None
+        norm = _norm_reached(context, walked_model(meaning.source), step) if name in OF_VECTORS else None
         if norm is not None:
             by = f"{'init' if of_init else 'Tensor'}.{name}"
             yield GainDraw(
@@ -68,20 +69,18 @@ def gains_among_parameters(context: Context) -> Iterator[GainDraw]:
             )
 
 
-def _norm_reached(context: Context, step: Step) -> str | None:
+def _norm_reached(context: Context, model: ast.expr | None, step: Step) -> str | None:
     """The class of a normalization whose gain a loop over parameters comes to, and which nothing sets later."""
     later = [node for statement in step.after for node in ast.walk(statement)]
-    if context.cls is None or any("Norm" in last_name(node) for node in later):
+    if model is None or any("Norm" in last_name(node) for node in later):
         return None
-    named = {own for node in later if (own := own_attribute(node)) is not None}
-    for attribute in constructed(context.project, context.cls).values():
-        for layer in attribute.layers:
-            norm = layer.cls is None and layer.kind.removeprefix("torch.nn.") in torch_api.NORMALIZATIONS
-            if not norm or attribute.name in named or layer.call is None:
-                continue
-            affine = without(layer.kind, layer.call, "weight") is False
-            if affine and reaches(step, f"{attribute.name}{'.0' * layer.depth}.weight"):
-                return layer.kind
+    set_later = {node.attr for node in later if isinstance(node, ast.Attribute)}
+    for name, layer in named_layers(context.project, layers_of(context, model).layers):
+        norm = layer.cls is None and layer.kind.removeprefix("torch.nn.") in torch_api.NORMALIZATIONS
+        if not norm or layer.call is None or not set_later.isdisjoint(name.split(".")):
+            continue
+        if without(layer.kind, layer.call, "weight") is False and reaches(step, f"{name}.weight".lstrip(".")):
+            return layer.kind
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.usage import usage
@@ -13,13 +13,13 @@ from initaudit.analyzer.source.snippets import dotted, last_name
 from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter, method
 from initaudit.analyzer.syntax.expressions import RECURRENT
-from initaudit.analyzer.syntax.meaning import ITERATORS, Meaning, Step, What
+from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.name_conditions import reaches
 from initaudit.analyzer.syntax.narrowing import DIMENSIONS
 from initaudit.analyzer.syntax.numbers import is_whole_number
-from initaudit.analyzer.syntax.reached import layers_of
-from initaudit.analyzer.syntax.structure import Found, Layer, constructed, without
+from initaudit.analyzer.syntax.reached import layers_of, named_layers, walked_model
+from initaudit.analyzer.syntax.structure import Found, constructed, without
 from initaudit.subjects.initializers import ModuleGiven, VectorGiven
 
 FUNCTIONS = "uniform_( normal_( constant_( ones_( zeros_( eye_( dirac_( sparse_( orthogonal_("
@@ -80,7 +80,7 @@ def _vector(context: Context, meaning: Meaning, step: Step) -> str | None:
         return f"{one} has one dimension" if one is not None else None
     plain = all(map(_asks_for_presence, step.tests)) and not step.excluded
     if meaning.element:
-        walked = _walked(meaning.source)
+        walked = walked_model(meaning.source)
         why = _with_vectors(layers_of(context, walked), ALL, context, None if plain else step) if walked else None
         if why is None and not meaning.kinds and walked is not None:
             why = _of_callers(context, dotted(walked), None if plain else step)
@@ -167,18 +167,10 @@ def _has(project: Project, model: Defined, kinds: tuple[str, ...], name: str) ->
     return False
 
 
-def _walked(source: str) -> ast.expr | None:
-    """The model that ``model.parameters()``, or another walk over a model, goes over."""
-    match ast.parse(source, mode="eval").body:
-        case ast.Call(func=ast.Attribute(value=model, attr=walk)) if walk in ITERATORS:
-            return model
-    return None
-
-
 def _gains(context: Context, name: str, step: Step) -> str | None:
     """Why some of the modules that a function is applied to, or a loop goes over, have gains of one dimension."""
     meaning = step.names.get(name)
-    model = _walked(meaning.source) if meaning is not None and meaning.element else None
+    model = walked_model(meaning.source) if meaning is not None and meaning.element else None
     if model is not None:
         return _with_vectors(layers_of(context, model), NORMS_TOO, context)
     if context.function is None or context.definition is None or name != first_parameter(context):
@@ -255,7 +247,7 @@ def _with_vectors(model: Found, kinds: set[str], context: Context, step: Step | 
 
     With a ``step`` of a loop over the named parameters, only one that this comes to.
     """
-    for name, layer in _named(context.project, model.layers, ""):
+    for name, layer in named_layers(context.project, model.layers):
         if layer.cls is not None or layer.call is None or layer.kind not in kinds:
             continue
         norm = layer.kind in NORMS_TOO
@@ -268,14 +260,3 @@ def _with_vectors(model: Found, kinds: set[str], context: Context, step: Step | 
             which = f"`{name}`, a {_last(layer.kind)}," if name else f"a {_last(layer.kind)}"
             return f"{which} has {what}, which {one} one dimension"
     return None
-
-
-def _named(project: Project, layers: Iterable[Layer], around: str, depth: int = 4) -> Iterator[tuple[str, Layer]]:
-    """The layers of a model with their names, in which 0 stands for a position that is not known."""
-    for layer in layers:
-        name = ".".join([*filter(None, [around]), *("0" if key is None else str(key) for key in layer.path)])
-        yield name, layer
-        held = constructed(project, layer.cls).values() if layer.cls is not None and depth > 0 else ()
-        for attribute in held:
-            inner = f"{name}.{attribute.name}".lstrip(".")
-            yield from _named(project, attribute.layers, inner, depth - 1)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project.names import Defined
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.source.snippets import FunctionNode, dotted, handed_on, nodes, parameters
 from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, method, stretches
@@ -49,6 +49,26 @@ def below(context: Context, found: Found, depth: int = MAX_DEPTH) -> Found:
         inner = sum((Found(tuple(each.layers), each.complete) for each in attributes), NOTHING if readable else UNKNOWN)
         every += below(context, inner, depth - 1)
     return every
+
+
+def walked_model(source: str) -> ast.expr | None:
+    """The model that ``model.parameters()``, or another walk over a model, goes over."""
+    match ast.parse(source, mode="eval").body:
+        case ast.Call(func=ast.Attribute(value=model, attr=walk)) if walk in ITERATORS:
+            return model
+    return None
+
+
+def named_layers(
+    project: Project, layers: Iterable[Layer], around: str = "", depth: int = MAX_DEPTH
+) -> Iterator[tuple[str, Layer]]:
+    """The layers of a model with their names, in which 0 stands for a position that is not known."""
+    for layer in layers:
+        name = ".".join([*filter(None, [around]), *("0" if key is None else str(key) for key in layer.path)])
+        yield name, layer
+        inner = constructed(project, layer.cls).values() if layer.cls is not None and depth > 0 else ()
+        for attribute in inner:
+            yield from named_layers(project, attribute.layers, f"{name}.{attribute.name}".lstrip("."), depth - 1)
 
 
 def written_layers(context: Context, meaning: Meaning, step: Step) -> Found:
