@@ -96,3 +96,93 @@ class Times(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.by * x
+
+
+class Streams(nn.Module):
+    """The sum of a value and of advantages, as logarithms over the 21 atoms of a return."""
+
+    def __init__(self, std: float) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(24, 64), nn.ReLU())
+        self.value, self.advantage = nn.Linear(64, 21), nn.Linear(64, 84)
+        nn.init.normal_(self.advantage.weight, std=std)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.body(x)
+        advantage = self.advantage(x).unflatten(-1, (4, 21))
+        return (self.value(x)[:, None] + advantage - advantage.mean(1, keepdim=True)).log_softmax(-1)
+
+
+class Letters(nn.Module):
+    """A last convolution with a ReLU, before the logarithms."""
+
+    def __init__(self, std: float) -> None:
+        super().__init__()
+        self.last = nn.Conv1d(16, 12, 1)
+        nn.init.normal_(self.last.weight, std=std)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.last(x)).log_softmax(1)
+
+
+class Fields(nn.Module):
+    """One layer for three classifiers of ten classes."""
+
+    def __init__(self, std: float) -> None:
+        super().__init__()
+        self.last = nn.Linear(16, 30)
+        nn.init.normal_(self.last.weight, std=std)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(x).view(-1, 3, 10).log_softmax(-1)
+
+
+class Both(nn.Module):
+    """The loss of the sum of two heads, which is all that is returned."""
+
+    def __init__(self, std: float) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(16, 10), nn.Linear(16, 10)
+        nn.init.normal_(self.one.weight, std=std)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        labels = torch.arange(len(x)) % 10
+        return nn.functional.cross_entropy(self.one(x) + self.two(x.flip(-1)), labels)
+
+
+ENDS = [(Streams, (64, 24)), (Letters, (32, 16, 8)), (Fields, (64, 16)), (Both, (64, 16))]
+
+
+@pytest.mark.parametrize(("model", "shape"), ENDS)
+def test_logarithms_that_sum_to_one_are_over_classes_whatever_made_them(
+    observe: Observe, model: Any, shape: Any
+) -> None:
+    assert "INI705" in observe(lambda: model(6.0), shape).codes
+    sound = observe(lambda: model(0.01), shape)
+    assert "INI705" not in sound.codes
+    assert sound.observation.signal.losses
+
+
+class Logarithms(nn.Module):
+    """Negative numbers that are no distribution over an axis of the output."""
+
+    def __init__(self, final: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.last, self.final = nn.Linear(16, 8), final
+        nn.init.normal_(self.last.weight, std=6.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.final(self.last(x))
+
+
+OTHERS: list[Callable[[torch.Tensor], torch.Tensor]] = [
+    lambda x: nn.functional.logsigmoid(x),
+    lambda x: -nn.functional.softplus(x),
+    lambda x: x.log_softmax(0),
+    lambda x: x.view(-1, 8, 1).log_softmax(-1),
+]
+
+
+@pytest.mark.parametrize("final", OTHERS)
+def test_other_logarithms_are_not_over_classes(observe: Observe, final: Any) -> None:
+    assert not observe(lambda: Logarithms(final), (64, 16)).observation.signal.losses

@@ -197,9 +197,9 @@ class Follow(Mode):
 
     def _score(self, signal: Signal, logarithms: torch.Tensor) -> None:
         """Count the input of a loss over classes as an output of the model."""
-        if signal.last is not None and signal.last.activation == "log_softmax":
-            signal.last.output = True
-            self.heads.append(Head(signal.last, logarithms, scored=True))
+        if signal.chief is not None:
+            signal.chief.output = True
+            self.heads.append(Head(signal.chief, logarithms, scored=True))
 
     def _mark(
         self, name: str, tensor: torch.Tensor, signal: Signal | None, operands: list[torch.Tensor], *, fed: bool

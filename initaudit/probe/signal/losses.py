@@ -66,28 +66,28 @@ class Head(msgspec.Struct, frozen=True):
 def initial_loss(model: torch.nn.Module, head: Head, tables: Collection[int]) -> Loss | None:
     """Return the cross entropy of an output over classes, for equally likely labels; None for other outputs.
 
-    It is over classes if the model ends in a softmax, takes a loss of it or returns it as logits, or if it is as wide
-    as the number of classes: the value of an attribute, of an argument of the constructor or of an entry of the
-    configuration with such a name, or one of ``tables``, the numbers of rows of the tables that inputs index. If only
-    the name of the layer, of a size or of the model suggests classes, or if the model ends in a linear layer that gives
-    numbers for each sample, it is a guess, made without the bias; an output that is returned under another name is not
-    guessed.
+    It is over classes if it holds logarithms of probabilities, which the model returns or takes a loss of, if the
+    model ends in a softmax or returns it as logits, or if it is as wide as the number of classes: the value of an
+    attribute, of an argument of the constructor or of an entry of the configuration with such a name, or one of
+    ``tables``, the numbers of rows of the tables that inputs index. If only the name of the layer, of a size or of the
+    model suggests classes, or if the model ends in a linear layer that gives numbers for each sample, it is a guess,
+    made without the bias; an output that is returned under another name is not guessed.
     """
     use, output = head.use, head.output.detach()
+    if output.dim() < 2 or not output.is_floating_point():
+        return None
+    if (told := _logarithms(output)) is not None:
+        return _loss(told, "the loss that it returns" if head.scored else "log_softmax")
     classes = use.units
-    axis = next((axis for axis in (-1, 1) if output.dim() > 1 and output.shape[axis] == classes), None)
-    if axis is None or classes < 2 or not output.is_floating_point():
+    axis = next((axis for axis in (-1, 1) if output.shape[axis] == classes), None)
+    if axis is None or classes < 2 or head.scored:
         return None
     values = output.transpose(axis, -1).reshape(-1, classes).double()
-    if head.scored:
-        return _loss(values, "the loss that it returns")
     if use.activation is None and (head.name or "").rpartition("_")[2] == LOGITS:
         return _loss(torch.log_softmax(values, dim=-1), f"returned as `{head.name}`")
     match use.activation:
-        case "log_softmax":
-            logarithms = values
         case "softmax":
-            logarithms = values.clamp_min(TINY).log()
+            return _loss(values.clamp_min(TINY).log(), "softmax") if _sums_to_one(values) else None
         case None if (count := _counted(model, classes, tables)) is not None:
             return _loss(torch.log_softmax(values, dim=-1), count)
         case None if head.name is None and (guess := _suggested(model, use.path, classes) or _last(model, head)):
@@ -95,8 +95,19 @@ def initial_loss(model: torch.nn.Module, head: Head, tables: Collection[int]) ->
             return msgspec.structs.replace(_loss(torch.log_softmax(weighed, dim=-1), guess), guessed=True)
         case _:
             return None
-    total = logarithms.exp().sum(dim=-1)
-    return _loss(logarithms, use.activation) if bool(((total - 1).abs() < NEARLY_ONE).all()) else None
+
+
+def _logarithms(output: torch.Tensor) -> torch.Tensor | None:
+    """Return an output that holds the logarithms of probabilities, one row for each distribution."""
+    for axis in (-1, 1) if bool((output <= 0).all()) else ():
+        rows = output.transpose(axis, -1).reshape(-1, output.shape[axis]).double()
+        if rows.shape[-1] > 1 and _sums_to_one(rows.exp()):
+            return rows
+    return None
+
+
+def _sums_to_one(rows: torch.Tensor) -> bool:
+    return bool(((rows.sum(dim=-1) - 1).abs() < NEARLY_ONE).all())
 
 
 def _counted(model: torch.nn.Module, classes: int, tables: Collection[int]) -> str | None:
