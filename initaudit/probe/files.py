@@ -14,6 +14,9 @@ PYTHON = sysconfig.get_paths()["stdlib"] + os.sep
 WRAPPERS = ("typing_extensions.py", f"{os.sep}numpy{os.sep}")
 """Installed code that stands between a user's call and torch without being anybody's cause."""
 
+GENERATED = ("<frozen", "<string>", "<@", "<attrs generated", "<decorator-gen", "<makefun-gen", "<eval_with_key>")
+"""Code that no file holds, and that a package made: in its names are addresses, or numbers that count up."""
+
 
 @functools.cache
 def torch_folder() -> str:
@@ -26,7 +29,7 @@ def torch_folder() -> str:
 @functools.lru_cache(maxsize=8192)
 def is_user_code(filename: str) -> bool:
     """Whether a file is neither torch's, Python's own nor this tool's. What a notebook runs is the user's too."""
-    if filename.startswith(("<frozen", "<string>", str(OWN) + os.sep, torch_folder())):
+    if filename.startswith((*GENERATED, str(OWN) + os.sep, torch_folder())):
         return False
     if is_installed(filename):
         return not any(wrapper in filename for wrapper in WRAPPERS)
