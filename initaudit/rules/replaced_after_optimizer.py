@@ -51,6 +51,21 @@ class ReplacedAfterOptimizer(Rule[ReplacedLayer]):
             import torch
             from torch import nn
 
+            def train(x):
+                net = nn.Sequential(nn.Linear(10, 20), nn.ReLU(), nn.Linear(20, 1))
+                optimizer = torch.optim.Adam(net.parameters())
+                for m in net.modules():
+                    if isinstance(m, nn.Linear):
+                        m.weight = nn.Parameter(nn.init.orthogonal_(torch.empty_like(m.weight)))
+                net(x).mean().backward()
+                optimizer.step()
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
             def train(model, x):
                 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
                 model.fc = nn.Linear(512, 10)
@@ -72,6 +87,23 @@ class ReplacedAfterOptimizer(Rule[ReplacedLayer]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            def train(x, others):
+                net = nn.Sequential(nn.Linear(10, 20), nn.ReLU(), nn.Linear(20, 1))
+                for m in net.modules():
+                    if isinstance(m, nn.Linear):
+                        m.weight = nn.Parameter(nn.init.orthogonal_(torch.empty_like(m.weight)))
+                optimizer = torch.optim.Adam(net.parameters())
+                for m in others:
+                    m.weight = nn.Parameter(torch.ones(3, 3))
+                net(x).mean().backward()
+                optimizer.step()
+            """,
+        ),
         Example(
             source="""
             import torch

@@ -17,6 +17,7 @@ from initaudit.analyzer.syntax.context import (
     Placed,
     all_blocks,
     function_context,
+    in_order,
     named_function,
     own_attribute,
 )
@@ -50,10 +51,7 @@ def replaced_layers(context: Context) -> Iterator[ReplacedLayer]:
                 continue
             for index, later in enumerate(after):
                 behind = after[index + 1 :]
-                for inner, given in (
-                    (later, models),
-                    *((each, {"self"}) for each in _run(context, later.node, models)),
-                ):
+                for inner, given in ((later, models), *_run(context, later, models)):
                     replaced = _replaced(inner.context, inner.node, given)
                     if replaced is None or _is_frozen(later.context, replaced[0]) or _is_put_back(behind, replaced[0]):
                         continue
@@ -67,9 +65,16 @@ def replaced_layers(context: Context) -> Iterator[ReplacedLayer]:
                         )
 
 
-def _run(context: Context, statement: ast.stmt, models: set[str]) -> Iterator[Placed]:
-    """The statements of the method of a model, or of a part of it, that a statement calls."""
-    match statement:
+def _run(context: Context, placed: Placed, models: set[str]) -> Iterator[tuple[Placed, set[str]]]:
+    """The statements of the method of a model, or of a part of it, that a statement calls, and what is a model there.
+
+    Those of a loop over the modules of a model, too.
+    """
+    match placed.node:
+        case ast.For(target=ast.Name(id=module), iter=walked, body=body):
+            if _walked(walked) in models:
+                yield from ((Placed(each, placed.context), {module}) for each in in_order(body))
+            return
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr=called))):
             name = dotted(owner)
         case _:
@@ -78,7 +83,15 @@ def _run(context: Context, statement: ast.stmt, models: set[str]) -> Iterator[Pl
     found = context.project.method(cls, called) if cls is not None else None
     inside = function_context(context.project, found) if isinstance(found, Defined) else None
     if inside is not None and inside.function is not None:
-        yield from (Placed(each, inside) for each in inside.function.body)
+        yield from ((Placed(each, inside), {"self"}) for each in inside.function.body)
+
+
+def _walked(walked: ast.expr) -> str:
+    """The model that a loop over modules goes over."""
+    match walked:
+        case ast.Call(func=ast.Attribute(value=model, attr="modules" | "children"), args=[]):
+            return dotted(model)
+    return dotted(walked)
 
 
 def _class_of(context: Context, name: str) -> Defined | None:
