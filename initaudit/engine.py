@@ -266,7 +266,7 @@ def _judged(observation: Observation, rules: Iterable[AnyRule], *, preview: bool
     for subject in (*observation.parameters, *observation.chains, *signal, *observation.facts):
         for rule in listening.get(type(subject), ()):
             for finding in rule.check(subject):
-                finding = _of_use(finding, observation.unbuilt)
+                finding = finding if rule.prevents_building else _of_use(finding, observation.unbuilt)
                 if isinstance(subject, ParameterTimeline) and subject.path:
                     yield Seen(finding, (subject.path,))
                 else:

@@ -66,7 +66,8 @@ class Rule(ABC, Generic[S]):
     kind of subject is specific enough. ``trying`` are the observers that run the rule only with --preview. ``reads`` are the
     fields of its subject that the rule needs, as an observer may know only others. A rule that runs ``always`` is turned off
     only by its own code or name, not by a prefix, a category or a selection of other rules. A rule with ``on_replay`` runs if
-    a model is built on the meta device as well, as with `--replay`.
+    a model is built on the meta device as well, as with `--replay`. What a rule that ``prevents_building`` reports keeps
+    the class around from being built, so that it weighs as much in one that nothing builds.
     """
 
     code: ClassVar[str]
@@ -76,6 +77,7 @@ class Rule(ABC, Generic[S]):
     default: ClassVar[Default] = Default.ON
     always: ClassVar[bool] = False
     on_replay: ClassVar[bool] = False
+    prevents_building: ClassVar[bool] = False
     observers: ClassVar[frozenset[Observer]]
     trying: ClassVar[frozenset[Observer]] = frozenset()
     subject: ClassVar[type]

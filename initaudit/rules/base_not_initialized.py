@@ -46,6 +46,7 @@ class BaseNotInitialized(Rule[UninitializedBase]):
     name = "base-not-initialized"
     category = Category.CORRECTNESS
     severity = Severity.ERROR
+    prevents_building = True
     observers = ANALYZER
     subject = UninitializedBase
     invalid = (

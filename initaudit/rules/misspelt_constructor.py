@@ -45,6 +45,7 @@ class ConstructorMisspelt(Rule[MisspeltConstructor]):
     name = "misspelt-constructor"
     category = Category.CORRECTNESS
     severity = Severity.ERROR
+    prevents_building = True
     observers = ANALYZER
     subject = MisspeltConstructor
     invalid = (

@@ -45,6 +45,7 @@ class UndefinedModel(Rule[UndefinedName]):
     name = "undefined-model"
     category = Category.CORRECTNESS
     severity = Severity.ERROR
+    prevents_building = True
     observers = ANALYZER
     subject = UndefinedName
     invalid = (

@@ -71,6 +71,21 @@ def test_it_weighs_where_others_may_build_it(code: str, files: dict[str, str]) -
     assert told(layers=layers(code), run=PROGRAM.format("Used", "Used"))[code] != "note"
 
 
+@pytest.mark.parametrize(
+    ("code", "dead"),
+    [
+        ("INI228", DEAD.replace("        super().__init__()\n", "        self.a = nn.Linear(n, n)\n")),
+        (
+            "INI230",
+            DEAD.replace("__init__(self", "__int__(self").replace("super().__init__()", "self.a = nn.Linear(n, n)"),
+        ),
+        ("INI301", f"{DEAD}        self.w = Parameter(torch.zeros(n))\n"),
+    ],
+)
+def test_what_keeps_it_from_being_built_weighs(code: str, dead: str) -> None:
+    assert told(layers=f"{HEAD}{USED}{dead}{FORWARD}", run=PROGRAM.format("Used", "Used"))[code] != "note"
+
+
 def test_a_subclass_that_is_built_counts() -> None:
     text = layers("INI504") + "class Alive(Dead):\n    pass\n"
     assert told(layers=text, run=PROGRAM.format("Alive", "Alive"))["INI504"] != "note"
