@@ -128,7 +128,8 @@ class WrongInitializerArgument(Rule[HelperCall]):
             def init_weights(module):
                 if isinstance(module, (nn.Linear, nn.Embedding)):
                     nn.init.normal_(module.weight, std=0.02)
-            """
+            """,
+            advice=True,
         ),
     )
     valid = (
