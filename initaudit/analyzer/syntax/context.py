@@ -251,3 +251,13 @@ def in_order(body: Sequence[ast.stmt], *, later: bool = False) -> Iterator[ast.s
         if later or not isinstance(statement, FunctionNode | ast.ClassDef):
             for block in blocks(statement):
                 yield from in_order(block, later=later)
+
+
+def uses_of(project: Project, cls: Defined, name: str) -> Iterator[tuple[Context, ast.AST]]:
+    """Where the methods of a class use an attribute of the object."""
+    return ((each, node) for each in methods(project, cls) for node in each.walk() if own_attribute(node) == name)
+
+
+def constructs(context: Context) -> bool:
+    """Whether this is a constructor."""
+    return context.function is not None and context.function.name == "__init__"
