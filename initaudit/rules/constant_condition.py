@@ -192,8 +192,46 @@ class ConstantCondition(Rule[ConstantTest]):
                         nn.init.zeros_(self.out.weight)
             """,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            def init_weights(model):
+                for m in model.modules():
+                    if hasattr(model, "reset_parameters"):
+                        continue
+                    if isinstance(m, nn.Linear):
+                        nn.init.kaiming_uniform_(m.weight)
+
+            def init_biases(net):
+                for name, layer in net.named_modules():
+                    if isinstance(net, (nn.Linear, nn.Conv2d)):
+                        nn.init.zeros_(layer.bias)
+            """,
+            count=2,
+            advice=True,
+        ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            def init_weights(model, skip, head=None):
+                for m in model.modules():
+                    if skip or hasattr(model, "initialized"):
+                        continue
+                    if hasattr(model, "weight") and m is not model:
+                        continue
+                    if isinstance(m, nn.Linear):
+                        nn.init.kaiming_uniform_(m.weight)
+                if isinstance(model, nn.Linear):
+                    nn.init.zeros_(model.bias)
+                for model in model.children():
+                    if isinstance(model, nn.Linear):
+                        nn.init.zeros_(model.bias)
+            """,
+        ),
         Example(
             source="""
             from torch import nn

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from typing import TypeGuard
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.matches import groups
@@ -16,6 +17,9 @@ from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.narrowing import part_asked_for, type_asked_for
 from initaudit.subjects.module_tests import ConstantTest
 
+WALKS = {"modules", "named_modules", "children", "named_children"}
+OF_LAYERS = {"weight", "bias", "reset_parameters"}
+"""Attributes of layers for which a loop over a model asks."""
 METHODS = {"dim", "ndimension", "numel", "size", "nelement"}
 """Methods of a tensor that give a number."""
 ORDERS = ast.Lt | ast.LtE | ast.Gt | ast.GtE
@@ -30,6 +34,8 @@ def constant_tests(context: Context) -> Iterator[ConstantTest]:
     """Conditions before an initialization with a part that is no condition, or that nothing fulfils."""
     meanings = Meanings(context)
     for step in meanings.steps():
+        for guard in _guards(step):
+            yield from _of_the_model(context, guard, step)
         for test in (part for guard in _guards(step) for part in _tests(guard)):
             yield from _always_text(context, test)
             yield from _two_values(context, test)
@@ -171,6 +177,38 @@ def _behind_all_modules(context: Context, test: ast.expr, step: Step) -> Iterato
                 f"the earlier test `{context.snippet.source(earlier)}` already handles these modules",
             )
             return
+
+
+def _of_the_model(context: Context, guard: ast.expr, step: Step) -> Iterator[ConstantTest]:
+    """``if isinstance(model, nn.Linear)`` in a loop over ``model.modules()``, which does not ask the loop's module."""
+    match step.rounds[:1]:
+        case (ast.For(target=target, iter=ast.Call(func=ast.Attribute(value=ast.Name(id=model), attr=walk))) as loop,):
+            pass
+        case _:
+            return
+    bound = {each.id for node in (target, *loop.body) for each in ast.walk(node) if _is_stored(each)}
+    read = {each.id for each in ast.walk(guard) if isinstance(each, ast.Name)}
+    elements = [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
+    if walk not in WALKS or model == "self" or not elements or not read.isdisjoint(bound):
+        return
+    for call in ast.walk(guard):
+        match call:
+            case ast.Call(func=ast.Name(id="hasattr"), args=[ast.Name(id=asked), ast.Constant(value=attribute)]):
+                of_layer = attribute in OF_LAYERS
+            case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=asked), kinds]):
+                names = [context.canonical(kind) or "" for kind in alternatives(kinds)]
+                of_layer = all(name.rpartition(".")[2] in torch_api.STATEFUL for name in names)
+            case _:
+                continue
+        if asked == model and of_layer:
+            yield _fact(
+                context, guard, "the same for every module", f"it asks `{model}`, and not `{elements[-1]}` of the loop"
+            )
+            return
+
+
+def _is_stored(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
 def _method_compared(context: Context, test: ast.expr, meanings: Meanings, names: Names) -> Iterator[ConstantTest]:
