@@ -41,6 +41,7 @@ class CalledInsteadOfPassed(Rule[CalledInitializer]):
     severity = Severity.ERROR
     observers = ANALYZER
     subject = CalledInitializer
+    supersedes = ("INI206",)
     invalid = (
         Example(
             source="""

@@ -19,8 +19,8 @@ from initaudit.analyzer.readers.single_units import has_single_units
 from initaudit.analyzer.readers.weight_uses import Weights
 from initaudit.analyzer.source.snippets import defaults, dotted, handed_on, last_name, nodes, parameters, root, spelled
 from initaudit.analyzer.syntax.context import Class, Context, method, own_attribute
-from initaudit.analyzer.syntax.expressions import STACKED
-from initaudit.analyzer.syntax.meaning import PARAMETERS_OF_SELF, Meaning, Step, What
+from initaudit.analyzer.syntax.expressions import RECURRENT, STACKED
+from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.narrowing import class_name_of
 from initaudit.analyzer.syntax.reached import below, layers_of
@@ -259,8 +259,7 @@ def _walk(context: Context, target: ast.expr, meaning: Meaning, step: Step, *, z
     if owner.what is What.PARAMETER and owner.attribute is not None and not owner.element and module in step.names:
         variable, owner = ast.Name(module), step.names[module]  # a name for the weight of a layer
     if owner.what is What.PARAMETER:
-        own = owner.source in PARAMETERS_OF_SELF
-        return owner.source if owner.element and _has_layers(context, owner.source) and (own or not zero) else None
+        return owner.source if owner.element and _has_layers(context, owner.source, zero=zero) else None
     if meaning.attribute != "weight" or not meaning.kinds or not set(meaning.kinds) <= LAYERS:
         return None
     if owner.element:
@@ -314,14 +313,18 @@ def _expressions(node: ast.expr) -> list[ast.expr]:
     return [each for each in nodes(node) if isinstance(each, ast.Attribute)]
 
 
-def _has_layers(context: Context, walk: str) -> bool:
-    """Whether the model whose parameters a loop goes over has several layers with weights, of more than one unit."""
+def _has_layers(context: Context, walk: str, *, zero: bool) -> bool:
+    """Whether the model whose parameters a loop goes over has several layers with weights, of more than one unit.
+
+    Dropout tells units apart. What zeros mean depends on the forward, except for recurrent layers.
+    """
     match ast.parse(walk, mode="eval").body:
         case ast.Call(func=ast.Attribute(value=model)):
-            found = below(context, layers_of(context, model)).layers
-            return sum(layer.kind in LAYERS | STACKED for layer in found) > 1 and not has_single_units(
-                context, model, LAYERS | STACKED
-            )
+            kinds = [layer.kind for layer in below(context, layers_of(context, model)).layers]
+            if any("Dropout" in kind for kind in kinds) or (zero and RECURRENT.isdisjoint(kinds)):
+                return False
+            several = sum(kind in LAYERS | STACKED for kind in kinds) > 1
+            return several and not has_single_units(context, model, LAYERS | STACKED)
     return False
 
 
