@@ -692,6 +692,8 @@ def unnamed(signal: SignalProfile | None) -> list[str]:
     if signal is None:
         return []
     layers = signal.layers
+    if not layers and "gradient" in signal.skipped:  # it says that there is no weight with two or more dimensions
+        return []
     there = {
         "layers": bool(layers),
         "losses": bool(signal.losses),
