@@ -159,3 +159,18 @@ def test_a_program_may_use_a_package_through_other_files(between: str) -> None:
     assert told() == {"INI504": "note"}
     Path("run.py").unlink()
     assert told() == {"INI504": "error"}
+
+
+@pytest.mark.parametrize("asked", [".", "layers", "layers/wrong.py"])
+def test_what_is_checked_alone_is_built_by_programs_around_it(asked: str) -> None:
+    for folder in ("layers", "nets/small"):
+        Path(folder).mkdir(parents=True)
+    Path("layers/wrong.py").write_text(layers("INI504"), encoding="utf-8")
+    Path("layers/__init__.py" if asked == "layers" else "README.md").write_text("", encoding="utf-8")
+    Path("nets/small/net.py").write_text(
+        "from layers.wrong import Dead as Dead_\n\n\ndef Net(n):\n    return Dead_(n)\n"
+    )
+    Path("nets/small/choice.py").write_text("from nets.small.net import Net\n\nNETS = {'net': Net}\n")
+    Path("main.py").write_text("from nets.small.choice import NETS\n\nif __name__ == '__main__':\n    NETS['net'](3)\n")
+    result = CliRunner().invoke(main, ["check", asked, "--isolated", "--no-cache", "--output-format", "json"])
+    assert [(each["code"], each["severity"]) for each in json.loads(result.stdout)] == [("INI504", "error")]

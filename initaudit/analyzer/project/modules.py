@@ -170,9 +170,10 @@ class Modules:
             self.trail.known.clear()
 
     def module(self, name: str, near: Module | None = None) -> Module | None:
-        """Return the module with a dotted name: near the importing file, below every root, then beside that file.
+        """Return the module with a dotted name: near the importing file, below every root, beside it, or around it.
 
-        A script can import the files in its folder, even if the folder is a package.
+        A script can import the files in its folder, even if the folder is a package. A program in a folder around it can
+        import what lies there, up to the folder of the repository.
         """
         own = near is not None and near.root not in self._installed
         if near is not None and own:
@@ -184,8 +185,16 @@ class Modules:
             self._by_name[name] = self.with_trail(lambda: self._first(name, [*self.roots, *installed]))
         found = self.remembered(self._by_name[name])
         if found is None and near is not None and own and name.partition(".")[0] not in sys.stdlib_module_names:
-            found = self._module_near(Path(near.filename).absolute().parent, name)
+            found = self._module_near(Path(near.filename).absolute().parent, name) or self._module_around(near, name)
         return found
+
+    def _module_around(self, near: Module, name: str) -> Module | None:
+        """Return the module below a folder around a file that lies in its repository."""
+        whole = Path(self.work_folder(near))
+        for folder in near.root.parents if whole in near.root.parents else ():
+            if (found := self._module_near(folder, name)) is not None or folder == whole:
+                return found
+        return None
 
     def _module_near(self, root: Path, name: str) -> Module | None:
         """Return the module below the import root of a file, or in a package around it."""

@@ -122,14 +122,16 @@ def is_never_built(project: Project, cls: Defined, surrounding: Around) -> bool:
     own = [base for base in project.mro(cls) or () if isinstance(base, Defined)]
     known = any(map(_knows_classes, own))
     files = {file for base in own for file in importing(project, base.module)}
-    naming = {each for each in files if each is cls.module or _imports_name(each, cls.definition.name)}
+    models = {cls, *surrounding.holding}
+    names, homes = {each.definition.name for each in models}, {each.module for each in models}
+    naming = {each for each in files if each in homes or _imports_any(each, names)}
     return not known and not any(map(finds_by_text, files)) and not imported_by_text(project, naming)
 
 
-def _imports_name(module: Module, name: str) -> bool:
-    """Whether a file imports something of this name, or all names of another file."""
+def _imports_any(module: Module, names: set[str]) -> bool:
+    """Whether a file imports something of one of these names, or all names of another file."""
     imported = (full.rpartition(".")[2] for full in module.outline.imports.values())
-    return bool(module.outline.star_imports) or name in imported
+    return bool(module.outline.star_imports) or not names.isdisjoint(imported)
 
 
 def is_unused(project: Project, module: Module, function: Definition | None) -> bool:
