@@ -71,6 +71,7 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
                 if "weight" in name:
                     nn.init.normal_(p, 0.0, 0.02)
             """,
+            advice=True,
         ),
         Example(
             source="""

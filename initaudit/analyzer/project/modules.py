@@ -172,8 +172,8 @@ class Modules:
     def module(self, name: str, near: Module | None = None) -> Module | None:
         """Return the module with a dotted name: near the importing file, below every root, beside it, or around it.
 
-        A script can import the files in its folder, even if the folder is a package. A program in a folder around it can
-        import what lies there, up to the folder of the repository.
+        A script can import the files in its folder, even if the folder is a package. A program in a folder around it
+        can import what lies there, up to the folder of the repository.
         """
         own = near is not None and near.root not in self._installed
         if near is not None and own:
