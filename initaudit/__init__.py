@@ -69,14 +69,16 @@ def audit(
     """Build a model in this process and report what is wrong, with the configuration of the current folder.
 
     ``model`` is a class or a factory without arguments, which is called for every build, or an instance. Of an
-    instance, the values are audited, and with ``inputs`` a forward of a copy; if several ranks hold it, every rank has
-    to call, and all get the same report. ``inputs`` are the arguments of the forward: a tensor, a tuple of tensors, or
-    a dictionary by name. ``seeds`` is the number of seeds, from ``seed`` on, to measure forward and backward for. The
-    ``observations`` of the report hold what was measured. With ``replay``, the model is also built on the meta device,
-    gets its memory from ``to_empty()``, and is initialized again, as its framework does or by ``reinit``, the name of a
-    function ("module:function") that takes the model; what is lost on the way is reported. With ``missing_keys``, keys
-    of the state dict or patterns of them, a state dict without them is loaded too: the model's, or that of the file
-    ``state_dict``. Raises ``initaudit.probe.TargetError`` if a factory returns no model.
+    instance, the values are audited, and with ``inputs`` a forward of a copy; if it keeps the arguments of its
+    constructor (``config``, ``hparams``), what the constructor leaves unwritten is a note. If several ranks hold
+    it, every rank has to call, and all get the same report. ``inputs`` are the arguments of the forward: a tensor,
+    a tuple of tensors, or a dictionary by name. ``seeds`` is the number of seeds, from ``seed`` on, to measure
+    forward and backward for. The ``observations`` of the report hold what was measured. With ``replay``, the model
+    is also built on the meta device, gets its memory from ``to_empty()``, and is initialized again, as its
+    framework does or by ``reinit``, the name of a function ("module:function") that takes the model; what is lost
+    on the way is reported. With ``missing_keys``, keys of the state dict or patterns of them, a state dict without
+    them is loaded too: the model's, or that of the file ``state_dict``. Raises ``initaudit.probe.TargetError`` if a
+    factory returns no model.
     """
     from initaudit.engine import Task, run
     from initaudit.observers import building_here

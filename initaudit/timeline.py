@@ -66,6 +66,7 @@ class Only(enum.Enum):
     CHECKPOINT = "checkpoint"  # every program loads one into it
     OPTION = "option"  # an option of the program
     SOME = "some"  # some of the programs
+    CONSTRUCTOR = "constructor"  # what wrote to the instance afterwards is not known
 
 
 def at(place: Place, beside: str) -> str:

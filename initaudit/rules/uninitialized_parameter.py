@@ -9,7 +9,7 @@ from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.rules.raw_memory import filled, remedy, seen_when_built
 from initaudit.timeline import Coverage, Kind, Only, ParameterTimeline, at
 
-HARMLESS = (Only.TESTS, Only.CHECKPOINT, Only.UNREAD)
+HARMLESS = (Only.TESTS, Only.CHECKPOINT, Only.UNREAD, Only.CONSTRUCTOR)
 """What makes it a note."""
 
 
@@ -160,6 +160,8 @@ class UninitializedParameter(Rule[ParameterTimeline]):
             return f"{allocated} and uninitialized until the checkpoint is loaded (built at {built})"
         if subject.only is Only.TESTS:
             return f"{allocated} and never initialized; only tests build its class" + (f" ({built})" if built else "")
+        if subject.only is Only.CONSTRUCTOR:
+            return f"{allocated}, and the constructor never initializes it; check that other code does"
         if subject.only is Only.UNREAD:
             return f"{allocated} and never initialized; nothing reads it"
         known = "; ".join(each for each in (subject.gap, f"built at {built}" if built else None) if each)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 import initaudit
+from initaudit.finding import Severity
 from initaudit.probe import TargetError
 
 
@@ -69,6 +70,51 @@ def test_of_an_instance_only_the_values_are_audited() -> None:
     report = initaudit.audit(model)
     assert [finding.code for finding in report.findings] == ["INI601"]
     assert "the instance already exists" in report.undecided[0].reason
+
+
+class Kept(nn.Module):
+    """A model that keeps the arguments of its constructor as Lightning does, under ``hparams``."""
+
+    def __init__(self, n: int, bias: bool = True) -> None:
+        super().__init__()
+        self.hparams = {"n": n, "bias": bias}
+        self.fc = nn.Linear(n, n, bias=bias)
+        self.scale = nn.Parameter(torch.empty(n))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(x) * self.scale
+
+
+class Configured(Kept):
+    """A model that keeps them as transformers does."""
+
+    def __init__(self, config: dict[str, int]) -> None:
+        super().__init__(config["n"])
+        self.config = config
+
+
+@pytest.mark.parametrize("model", [lambda: Kept(4, bias=False), lambda: Configured({"n": 4})])
+def test_an_instance_with_known_arguments_is_built_again_beside_it(model: Callable[[], nn.Module]) -> None:
+    built = model()
+    with torch.no_grad():
+        built.scale.fill_(2.0)  # what wrote to it since the audit cannot know
+    state, draw = {name: each.clone() for name, each in built.state_dict().items()}, torch.random.get_rng_state()
+    report = initaudit.audit(built)
+    (found,) = report.findings
+    assert (found.code, found.severity, found.parameter) == ("INI101", Severity.NOTE, "scale")
+    assert "check that other code does" in found.message
+    assert "called again with its" in report.undecided[0].reason
+    assert all(torch.equal(each, state[name]) for name, each in built.state_dict().items())
+    assert torch.equal(torch.random.get_rng_state(), draw)
+
+
+def test_an_instance_that_has_become_another_model_is_not_built_again() -> None:
+    built = Kept(4)
+    nn.init.ones_(built.scale)
+    built.fc = nn.Linear(4, 8)
+    report = initaudit.audit(built)
+    assert not report.findings
+    assert "only its values are audited;" in report.undecided[0].reason
 
 
 def test_an_instance_on_meta_is_not_judged_and_says_so() -> None:

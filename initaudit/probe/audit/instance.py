@@ -11,6 +11,7 @@ import torch
 from initaudit.finding import Observer, Place
 from initaudit.observation import Observation, Undecided
 from initaudit.probe.audit.audit import Audit, environment
+from initaudit.probe.audit.rebuilt import left_unwritten
 from initaudit.probe.facts.timelines import without_memory
 from initaudit.probe.ranks.compared import (
     is_spread,
@@ -38,6 +39,10 @@ from initaudit.timeline import Allocation, Coverage, ParameterTimeline
 INSTANCE = (
     "the instance already exists, so only its values are audited; pass its class or a factory to audit its construction"
 )
+REBUILT = (
+    "the instance already exists, so only its values are audited, and what its constructor leaves unwritten if it is "
+    "called again with its `{}`; pass its class or a factory to audit its construction"
+)
 MATERIALIZE = "audit it after `to_empty` and the initialization"
 ALL_META = f"not judged: every parameter and buffer is on meta, without values; {MATERIALIZE}"
 
@@ -48,11 +53,13 @@ def audit_instance(target: Target, model: torch.nn.Module, definition: Place) ->
     Where several ranks hold it, each has to ask, and all get the same answer.
     """
     declared, tensors = declarations(model, None), tensors_of(model)
+    kept, unwritten = ("", {}) if several() else left_unwritten(target, wrapped(model), definition)
     seen = Observation(
         observer=Observer.PROBE,
         source=target.spec,
         parameters=tuple(
-            ParameterTimeline(
+            unwritten.get(name)
+            or ParameterTimeline(
                 observer=Observer.PROBE,
                 model=declared[name].model,
                 name=declared[name].name,
@@ -66,7 +73,12 @@ def audit_instance(target: Target, model: torch.nn.Module, definition: Place) ->
             for name, tensor in tensors.items()
         ),
         undecided=(
-            Undecided(place=definition, subject=target.spec, reason=INSTANCE, unseen=OF_INSTANCE),
+            Undecided(
+                place=definition,
+                subject=target.spec,
+                reason=REBUILT.format(kept) if kept else INSTANCE,
+                unseen=OF_INSTANCE,
+            ),
             *_valueless(target, tensors, definition),
         ),
         environment=environment(target, model),
