@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.usage import OBJECT
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted, nodes
 from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter, own_attribute
-from initaudit.analyzer.syntax.meaning import Meaning, What
+from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.narrowing import class_name_of, type_asked_for
 from initaudit.analyzer.syntax.structure import Layer, below, constructed, without
 from initaudit.analyzer.syntax.walks import written
 from initaudit.subjects.initializers import AbsentParameter
@@ -33,8 +34,11 @@ def absent_parameters(context: Context) -> Iterator[AbsentParameter]:
             if step.guarded or any(_asks(test, target.attr) for test, _ in step.conditions):
                 continue
             meaning = meanings.meaning(layer, step.names)
-            made = _met(context, meaning, target.attr) or _made(context, meaning, layer)
-            made = made or _met_by_callers(context, meaning, target)
+            within = list(step.rounds[-1:]) if step.rounds else [context.function]
+            chosen = any(_chooses(test, layer, step, within) for test, _ in step.conditions)
+            made = None if chosen else _met(context, meaning, target.attr)
+            made = made or _made(context, meaning, layer)
+            made = made or (None if chosen else _met_by_callers(context, meaning, target))
             if made is not None and target.attr in _absent(context, made) and not _given_later(context, target):
                 yield AbsentParameter(
                     place=context.snippet.place(target), target=context.snippet.source(target), made=ast.unparse(made)
@@ -67,6 +71,40 @@ def _asks(test: ast.expr, name: str) -> bool:
         )
         for node in ast.walk(test)
     )
+
+
+def _chooses(test: ast.expr, layer: ast.expr, step: Step, within: Sequence[ast.AST | None]) -> bool:
+    """Whether a condition may tell apart layers of one class, by their names, their sizes or what a caller says.
+
+    ``within`` are the loop or the function that get one layer after the other: what they bind may differ between these.
+    """
+    bound = {
+        node.arg if isinstance(node, ast.arg) else node.id
+        for around in within
+        for node in (nodes(around) if around is not None else ())
+        if isinstance(node, ast.arg) or (isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load))
+    } - {"self"}
+    of_class = {
+        inner
+        for node in nodes(test)
+        if isinstance(node, ast.expr) and _asks_for_class(node, dotted(layer))
+        for inner in nodes(node)
+    }
+    return any(
+        isinstance(node, ast.Name)
+        and node.id in bound
+        and node not in of_class
+        and ((known := step.names.get(node.id)) is None or known.what is not What.CLASS_NAME)
+        for node in nodes(test)
+    )
+
+
+def _asks_for_class(node: ast.expr, layer: str) -> bool:
+    """Whether an expression is about the class of a layer, or about what every object of it has."""
+    match node:
+        case ast.Call(func=ast.Name(id="hasattr"), args=[subject, ast.Constant()]):
+            return dotted(subject) == layer
+    return layer in (type_asked_for(node)[0], class_name_of(node))
 
 
 def _is_passed_by_none(call: ast.Call, name: str) -> bool:
