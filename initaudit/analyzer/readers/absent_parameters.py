@@ -120,7 +120,7 @@ def _met(context: Context, meaning: Meaning | None, name: str) -> ast.Call | Non
     if meaning is None or meaning.source != "self.modules()" or context.cls is None:
         return None
     for held in constructed(context.project, context.cls).values():
-        one = held.layers[0] if held.complete and len(held.layers) == 1 else None
+        one = held.layers[0] if held.complete and not held.plain and len(held.layers) == 1 else None
         made = one.call if one is not None and one.kind in meaning.kinds else None
         if made is not None and name in _absent(context, made):
             return made
@@ -138,7 +138,7 @@ def _met_by_callers(context: Context, meaning: Meaning | None, target: ast.Attri
         if made is not None:
             return made
     for caller, owner, _ in given_to(context, by_apply=True) if kinds else ():
-        for layer in below(context.project, _layers(caller, owner), set()):
+        for layer in below(context.project, _layers(caller, owner), set(), registered=True):
             made = layer.call if layer.kind in kinds else None
             if made is not None and layer.context is not None and target.attr in _absent(layer.context, made):
                 return made
@@ -151,7 +151,9 @@ def _layers(context: Context, owner: ast.expr) -> list[Layer]:
         return []
     names = set(map(own_attribute, _listed(context, owner)))
     held = constructed(context.project, context.cls).values()
-    found = [each for each in held if each.complete and (each.name in names or dotted(owner) == "self")]
+    found = [
+        each for each in held if each.complete and not each.plain and (each.name in names or dotted(owner) == "self")
+    ]
     return [layer for each in found for layer in each.layers]
 
 

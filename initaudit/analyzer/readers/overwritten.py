@@ -70,7 +70,8 @@ def overwritten(context: Context) -> Iterator[Overwritten]:
         place = context.snippet.place(statement)
         begin = place.row, place.column
         structure = constructed(context.project, cls)
-        there = {name: one for name, one in structure.items() if max(one.ends, default=(0, 0)) < begin}
+        before = {name: one for name, one in structure.items() if max(one.ends, default=(0, 0)) < begin}
+        there = {name: one for name, one in before.items() if not one.plain}
         yield from again.trained(context, function.body[:position])
         yield from again.of(context, function.body[:position], there)
         for inner in own_classes(context.project, [each for one in there.values() for each in one.layers]):
@@ -201,7 +202,9 @@ def conditions(walk: Walk) -> list[ast.expr]:
 
 def own_classes(project: Project, layers: list[Layer]) -> list[Defined]:
     """The project's own classes among layers and below them."""
-    return list(dict.fromkeys(each.cls for each in below(project, layers, set()) if each.cls is not None))
+    return list(
+        dict.fromkeys(each.cls for each in below(project, layers, set(), registered=True) if each.cls is not None)
+    )
 
 
 class _Again:
@@ -236,6 +239,7 @@ class _Again:
 
     def of(self, context: Context, body: list[ast.stmt], structure: dict[str, Attribute]) -> Iterator[Overwritten]:
         """Constants that a constructor writes in its own layers, and that are drawn anew."""
+        structure = {name: one for name, one in structure.items() if not one.plain}
         for statement in body:
             for inner in statement.body if isinstance(statement, ast.With) else [statement]:
                 match inner:

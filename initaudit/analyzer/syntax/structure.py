@@ -58,23 +58,28 @@ class Layer:
 
 @dataclass(slots=True)
 class Attribute:
-    """An attribute of a module: the layers it holds, and where the statements of the constructor end that give them."""
+    """An attribute of a module: the layers it holds, and where the statements of the constructor end that give them.
+
+    ``plain`` says that it is a list, tuple or dictionary of Python, which registers nothing.
+    """
 
     name: str
     layers: list[Layer] = field(default_factory=list)
     ends: list[tuple[int, int]] = field(default_factory=list)
     complete: bool = True
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The layers in the value of an expression; not ``complete`` when it may hold others."""
+    """The layers in the value of an expression; not ``complete`` if it may hold others, ``plain`` if not registered."""
 
     layers: tuple[Layer, ...] = ()
     complete: bool = True
+    plain: bool = False
 
     def __add__(self, other: Found) -> Found:
-        return Found(self.layers + other.layers, self.complete and other.complete)
+        return Found(self.layers + other.layers, self.complete and other.complete, self.plain)
 
     def within(self, key: Key = None) -> Found:
         """The same as an item of a container."""
@@ -183,16 +188,20 @@ class _Reader:
             case ast.Expr(value=ast.Call(func=function)) if (called := own_attribute(function)) is not None:
                 self.run(called)
             case ast.Return(value=ast.expr() as value):
-                self.returned += self.layers(value)
+                given = self.layers(value)
+                self.returned = replace(self.returned + given, plain=given.plain)
             case _:
                 pass
 
     def assign(self, target: ast.expr, value: ast.expr) -> None:
         if (name := own_attribute(target)) is not None:
-            self.give(name, self.layers(value))
+            found = self.layers(value)
+            self.give(name, found)
+            self.found[name].plain = found.plain
         elif isinstance(target, ast.Name):
             found = self.layers(value)
-            self.local[target.id] = self.local[target.id] + found if target.id in self.local else found
+            earlier = self.local.get(target.id, NOTHING)
+            self.local[target.id] = replace(earlier + found, plain=found.plain)
         elif isinstance(target, ast.Subscript):
             self.add(target.value, self.layers(value).within())
 
@@ -201,7 +210,8 @@ class _Reader:
         if (name := own_attribute(owner)) is not None:
             self.give(name, found)
         elif isinstance(owner, ast.Name):
-            self.local[owner.id] = self.local.get(owner.id, NOTHING) + found
+            earlier = self.local.get(owner.id, NOTHING)
+            self.local[owner.id] = replace(earlier + found, plain=earlier.plain)
 
     def give(self, name: str, found: Found) -> None:
         attribute = self.found.setdefault(name, Attribute(name))
@@ -215,6 +225,7 @@ class _Reader:
         reader = _read(context, self.depth + 1) if context is not None else None
         for attribute in reader.found.values() if reader is not None else ():
             self.give(attribute.name, Found(tuple(attribute.layers), attribute.complete))
+            self.found[attribute.name].plain |= attribute.plain
         return reader
 
     # Expressions
@@ -229,12 +240,12 @@ class _Reader:
             case ast.Name(id=name):
                 return self.local.get(name, UNKNOWN)
             case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
-                return self.items(items)
+                return replace(self.items(items), plain=True)
             case ast.Dict(keys=keys, values=values):
                 named = zip(map(_key, keys), values, strict=True)
-                return sum((self.item(value, key) for key, value in named), NOTHING)
+                return sum((self.item(value, key) for key, value in named), Found(plain=True))
             case ast.ListComp(elt=item) | ast.GeneratorExp(elt=item) | ast.DictComp(value=item):
-                return self.item(item)
+                return replace(self.item(item), plain=True)
             case ast.Starred(value=value) | ast.NamedExpr(value=value):
                 return self.layers(value)
             case ast.IfExp(body=one, orelse=other):
@@ -274,7 +285,7 @@ class _Reader:
         if name in CONTAINERS:
             # The items of nn.Sequential are its arguments, those of nn.ModuleList are in its only one.
             if name != "torch.nn.Sequential":
-                return sum((self.layers(arg) for arg in node.args), NOTHING)
+                return replace(sum((self.layers(arg) for arg in node.args), NOTHING), plain=False)
             named = _named_items(self.context, node.args)
             if named is None:
                 return self.items(node.args)
@@ -365,14 +376,18 @@ def without(layer: str, call: ast.Call, parameter: str) -> bool | None:
     return not switches and kind in torch_api.OFF_BY_DEFAULT
 
 
-def below(project: Project, layers: list[Layer], seen: set[Defined]) -> Iterator[Layer]:
-    """Layers, and those that the project's own classes among them are made of; each class is looked into once."""
+def below(project: Project, layers: list[Layer], seen: set[Defined], *, registered: bool = False) -> Iterator[Layer]:
+    """Layers, and those that the project's own classes among them are made of; each class is looked into once.
+
+    Those in plain collections are left out if only the ``registered`` are meant, as a walk meets them.
+    """
     for layer in layers:
         yield layer
         if layer.cls is not None and layer.cls not in seen:
             seen.add(layer.cls)
             for attribute in constructed(project, layer.cls).values():
-                yield from below(project, attribute.layers, seen)
+                if not (registered and attribute.plain):
+                    yield from below(project, attribute.layers, seen, registered=registered)
 
 
 def all_below(project: Project, cls: Defined) -> list[Layer] | None:
