@@ -310,6 +310,8 @@ class UnscaledWeight(Rule[WeightUse]):
         positive = drawn.family == "uniform" and around and not subject.spectral
         if not positive and (drawn.family, drawn.mean, drawn.std) != ("normal", 0, 1):
             return None
+        if positive and subject.fan_out == 1 and not subject.several:
+            return None  # there are no outputs that could be the same
         if subject.normalized or NO_WEIGHT.search(subject.parameter):
             return None
         most = inputs if isinstance(inputs, int) else subject.most

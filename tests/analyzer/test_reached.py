@@ -58,3 +58,42 @@ def test_a_method_of_the_same_name_in_another_class_is_another(monkeypatch: pyte
     body = one.format("Small", 4) + one.format("Large", 784)
     (message,) = found(f"{body}nets = Small(), Large()\ntorch.optim.SGD(nets[0].parameters())\n", monkeypatch, tmp_path)
     assert "784 inputs" in message
+
+
+POSITIVE = "nn.init.uniform_({0}.weight, 0, 0.01)\n"
+OF_ONE_UNIT = {
+    "an item of a sequence": "net = nn.Sequential(nn.Linear({0}, {1}))\n" + POSITIVE.format("net[0]"),
+    "a variable": "net = nn.Linear({0}, {1})\n" + POSITIVE.format("net"),
+    "an attribute": "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    "        self.a = nn.Linear({0}, {1})\n        nn.init.uniform_(self.a.weight, 0, 0.01)\n",
+    "a loop": "net = nn.Sequential(nn.Linear({0}, {1}))\nfor m in net:\n    if isinstance(m, nn.Linear):\n        "
+    + POSITIVE.format("m"),
+}
+
+
+@pytest.mark.parametrize("body", OF_ONE_UNIT.values(), ids=OF_ONE_UNIT)
+def test_positive_weights_of_one_unit_make_no_outputs_alike(
+    body: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert found(body.format(784, 1), monkeypatch, tmp_path) == []
+    (message,) = found(body.format(784, 10), monkeypatch, tmp_path)
+    assert "all outputs are nearly the same" in message
+    assert found(body.format(2, 10), monkeypatch, tmp_path) == []
+
+
+def test_all_layers_of_a_walk_have_to_have_one_unit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    body = "net = nn.Sequential(nn.Linear(64, 1), nn.Linear(64, 8))\n" + WALK.format("net")
+    (message,) = found(body.replace("normal_(m.weight)", "uniform_(m.weight)"), monkeypatch, tmp_path)
+    assert "all outputs are nearly the same" in message
+
+
+def test_a_variable_is_what_its_branch_gives_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    body = (
+        "def main(own, other):\n    if own:\n        net = nn.Sequential(nn.Linear({0}, {1}))\n"
+        "        with torch.no_grad():\n            net[0].weight.data.uniform_(0.0, 0.01)\n"
+        "    else:\n        net = other(nn.Linear(900, 7))\n    return net\n"
+    )
+    assert found(body.format(2, 4), monkeypatch, tmp_path) == []
+    assert found(body.format(784, 1), monkeypatch, tmp_path) == []
+    (message,) = found(body.format(784, 10), monkeypatch, tmp_path)
+    assert "784 inputs" in message

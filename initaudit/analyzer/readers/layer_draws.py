@@ -228,7 +228,7 @@ def _inputs(context: Context, meaning: Meaning | None, step: Step) -> Inputs:
     numbers = [(largest_size(layer, argument(layer.call, *IN)), layer) for layer in layers]
     known = [(number, layer) for number, layer in numbers if number is not None]
     if found.complete and layers and len(known) == len(layers):
-        most, layer = max(known, key=lambda each: each[0])
+        most, layer = max(known, key=lambda each: (each[0], largest_size(each[1], argument(each[1].call, *OUT)) != 1))
         return _made(layer, several=len({number for number, _ in known}) > 1, most=most)
     unknown = [layer for number, layer in numbers if number is None]
     return _made(unknown[0]) if found.complete and unknown else Inputs("in_features", "out_features", "nn.Linear")

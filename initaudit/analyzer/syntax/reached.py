@@ -13,6 +13,7 @@ from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, method, stretches
 from initaudit.analyzer.syntax.meaning import ITERATORS, Meaning, Step, What, bound_in
 from initaudit.analyzer.syntax.structure import NOTHING, UNKNOWN, Found, Key, Layer, constructed, held, made
+from initaudit.naming import blocks
 
 MAX_DEPTH = 4
 
@@ -82,16 +83,47 @@ def written_layers(context: Context, meaning: Meaning, step: Step) -> Found:
 def _named(context: Context, node: ast.expr, step: Step) -> Found:
     """The layers that an expression names at a step, whose variables may stand for another expression."""
     if not isinstance(node, ast.Name):
-        return layers_of(context, node)
+        return _made_before(context, node, step.statement)
     meaning = step.names.get(node.id)
     if meaning is None or meaning.what is not What.MODULE:
         return layers_of(context, node)
     if meaning.element:
         return _walked(context, ast.parse(meaning.source, mode="eval").body)
     if meaning.source != node.id:
-        return layers_of(context, ast.parse(meaning.source, mode="eval").body)
+        return _made_before(context, ast.parse(meaning.source, mode="eval").body, step.statement)
     function = _function_around(context, step, node.id)
-    return _applied(context, function) if function is not None else layers_of(context, node)
+    return _applied(context, function) if function is not None else _made_before(context, node, step.statement)
+
+
+def _made_before(context: Context, node: ast.expr, statement: ast.stmt) -> Found:
+    """The layers that an expression stands for at a statement; those of all that the code gives its variable if it is
+    not known which."""
+    found = layers_of(context, _as_made(context, node, statement))
+    return found if found.complete else layers_of(context, node)
+
+
+def _as_made(context: Context, node: ast.expr, statement: ast.stmt) -> ast.expr:
+    """An item of a variable with what the same block gave it last before a statement, if that is known."""
+    match node:
+        case ast.Subscript(value=owner, slice=index):
+            return ast.Subscript(_as_made(context, owner, statement), index, ast.Load())
+        case ast.Name(id=name):
+            around: ast.AST = statement
+            while isinstance(parent := context.snippet.parents.get(around), ast.With):
+                around = parent
+            every = [context.snippet.body]
+            every += [block for each in context.walk() if isinstance(each, ast.stmt) for block in blocks(each)]
+            block = next((block for block in every if around in block), [])
+            for earlier in reversed(block[: block.index(around)] if around in block else []):
+                match earlier:
+                    case ast.Assign(targets=[ast.Name(id=given)], value=value) if given == name:
+                        return value
+                if any(
+                    isinstance(each, ast.Name) and (each.id, type(each.ctx)) == (name, ast.Store)
+                    for each in nodes(earlier)
+                ):
+                    break
+    return node
 
 
 def _walked(context: Context, walk: ast.expr) -> Found:
