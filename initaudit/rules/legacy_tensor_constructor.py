@@ -77,7 +77,7 @@ class LegacyTensorConstructor(Rule[ParameterTimeline]):
             import torch as t
             from torch import nn
 
-            class Scale(nn.Module):
+            class Scaled(nn.Module):
                 def __init__(self, n):
                     super().__init__()
                     self.weight = nn.Parameter(t.Tensor(n, n))
@@ -87,7 +87,7 @@ class LegacyTensorConstructor(Rule[ParameterTimeline]):
             import torch as t
             from torch import nn
 
-            class Scale(nn.Module):
+            class Scaled(nn.Module):
                 def __init__(self, n):
                     super().__init__()
                     self.weight = nn.Parameter(t.empty(n, n))

@@ -158,6 +158,7 @@ def test_an_initializer_is_called_where_it_needs_no_argument(parameters: str, fi
 
 def test_an_initializer_that_is_not_read_is_called_where_torch_calls_one_so() -> None:
     assert offered("INI205", "zoo.net.reset_parameters\nnet = zoo.net\nnet.reset_parameters\nnet._init_weights\n") == [
+        "zoo.net.reset_parameters()",
         "net.reset_parameters()",
         None,
     ]
