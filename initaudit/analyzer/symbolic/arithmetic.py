@@ -61,7 +61,8 @@ def binary(run: Run, kind: type[ast.operator], left: Value, right: Value) -> Val
             left, right = (right, left) if isinstance(right, Constant) else (left, right)
             if left in (Constant(0), Constant(1)):
                 return right if left == Constant(1) else left
-        if kind in (ast.FloorDiv, ast.Mult, ast.Mod, ast.Sub) or isinstance(right, Constant):
+        fraction = any(isinstance(each, Constant) and isinstance(each.value, float) for each in (left, right))
+        if not fraction and (kind in (ast.FloorDiv, ast.Mult, ast.Mod, ast.Sub) or isinstance(right, Constant)):
             run.integer(left)
             run.integer(right)
         result = Symbol(f"({text(left)} {sign} {text(right)})")
