@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -12,32 +12,41 @@ from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import is_always_loaded
-from initaudit.analyzer.source.snippets import dotted
+from initaudit.analyzer.source.snippets import argument, dotted, nodes
 from initaudit.analyzer.syntax.context import Context, in_order, method, own_attribute
 from initaudit.analyzer.syntax.meaning import Step
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.structure import DERIVES, Attribute, Layer, below, constructed, made
 from initaudit.analyzer.syntax.walks import Walk, applied, model_walked, tested, walked, walks_over, written
-from initaudit.finding import Observer
+from initaudit.finding import Observer, Place
+from initaudit.naming import blocks
 from initaudit.subjects.lost_writes import DerivedWrite
 
 KNOWS = re.compile(r"weight_(?:g|v|norm)(?![a-z])|parametriz|^original\d?$")
 """Names in a function that knows what a weight is computed from."""
+REMOVES = ("remove_weight_norm(", "remove_spectral_norm(", "remove_parametrizations(")
+"""Functions after which a weight is a parameter again."""
 
 
 @reads(DerivedWrite, scope=Context, words="apply(")
 @reads(DerivedWrite, scope=Context, words=("weight", "_("), nearby="weight_norm( spectral_norm( orthogonal(")
 def derived_writes(context: Context) -> Iterator[DerivedWrite]:
     """Initializers that reach layers whose weight is derived: handed to ``apply``, or called on it here."""
-    yield from _of_variables(context)
+    known: set[Place] = set()
+    for fact in _of_variables(context):
+        known.add(fact.place)
+        loaded = context.cls is not None and fact.target.startswith("self.")
+        loaded = loaded and context.cls is not None and is_always_loaded(context.project, context.cls)
+        yield msgspec.structs.replace(fact, loaded=loaded)
     yield from _of_models(context)
     if context.cls is None:
         return
     structure: dict[str, Attribute] | None = None
+    removes = any(map(context.holds, REMOVES))
     for call in context.calls():
         walk = applied(context, call) if isinstance(call.func, ast.Attribute) and call.func.attr == "apply" else None
-        attributes = _written_here(context, call)
-        if (walk is None or not walk.writes) and not attributes:
+        attributes = _written_here(context, call) if not removes else []
+        if ((walk is None or not walk.writes) and not attributes) or context.snippet.place(call) in known:
             continue
         structure = structure if structure is not None else constructed(context.project, context.cls)
         if walk is not None:
@@ -54,31 +63,63 @@ def derived_writes(context: Context) -> Iterator[DerivedWrite]:
 
 
 def _of_variables(context: Context) -> Iterator[DerivedWrite]:
-    """Writes of ``layer.weight`` behind ``layer = weight_norm(layer)``, in one body."""
+    """Writes of ``layer.weight`` behind ``layer = weight_norm(layer)``, in one block or in those inside of it."""
     meanings = Meanings(context)
-    top = {id(statement) for statement in (context.function or context.snippet).body}
-    derived: dict[str, Layer] = {}
-    for step in meanings.steps():
-        if id(step.statement) not in top:
-            continue
-        match step.statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call):
+    steps = {id(step.statement): step for step in meanings.steps()}
+    yield from _of_block(context, meanings, steps, (context.function or context.snippet).body, {})
+
+
+def _of_block(
+    context: Context, meanings: Meanings, steps: dict[int, Step], body: Sequence[ast.stmt], derived: dict[str, Layer]
+) -> Iterator[DerivedWrite]:
+    """The same in a block, where it is known of some layers that their weights are ``derived``."""
+    for statement in body:
+        step = steps.get(id(statement))
+        match statement:
+            case ast.Assign(targets=[target], value=ast.Call() as call) if step is not None:
                 layer = _made(context, meanings, call, step)
-                derived.pop(name, None)
-                derived |= {name: layer} if layer is not None else {}
-            case ast.Expr(value=ast.Call(args=[ast.Name(id=name), *_]) as call) if (
-                layer := _made(context, meanings, call, step)
-            ) is not None:
-                derived[name] = layer
-            case ast.Expr(value=ast.Call() as call):
-                target = written(context, call)
-                owner = dotted(target.value) if isinstance(target, ast.Attribute) and target.attr == "weight" else ""
+                _forget(derived, statement)
+                derived |= {dotted(target): layer} if layer is not None and dotted(target) else {}
+            case ast.Expr(value=ast.Call() as call) if step is not None:
+                weight = written(context, call)
+                owner = dotted(weight.value) if isinstance(weight, ast.Attribute) and weight.attr == "weight" else ""
                 if owner in derived:
                     yield _fact(context, call, derived[owner], f"{owner}.weight")
-            case ast.Assign() | ast.AnnAssign() | ast.Import():
-                pass
+                layer = _made(context, meanings, call, step)
+                _forget(derived, statement)
+                derived |= {dotted(call.args[0]): layer} if layer is not None and dotted(call.args[0]) else {}
+            case ast.With(body=inner):
+                yield from _of_block(context, meanings, steps, inner, derived)
+            case ast.If():
+                for inner in blocks(statement):
+                    yield from _of_block(context, meanings, steps, inner, dict(derived))
+                _forget(derived, statement)
+            case ast.For() | ast.While():
+                _forget(derived, statement)
+                for inner in blocks(statement):
+                    yield from _of_block(context, meanings, steps, inner, dict(derived))
+            case ast.Assign() | ast.AnnAssign() | ast.AugAssign() | ast.Import() | ast.ImportFrom():
+                _forget(derived, statement)
             case _:
-                derived = {}
+                derived.clear()
+
+
+def _forget(derived: dict[str, Layer], statement: ast.stmt) -> None:
+    """Forget layers that a statement binds or hands to a function, and those of an object whose method it calls."""
+    for node in nodes(statement):
+        match node:
+            case ast.Name(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()):
+                derived.pop(dotted(node), None)
+            case ast.Call(func=function, args=args, keywords=keywords):
+                for given in (*args, *(each.value for each in keywords)):
+                    derived.pop(dotted(given), None)
+                owner = dotted(function.value) if isinstance(function, ast.Attribute) else ""
+                for name in [
+                    each for each in derived if owner and each in (owner, f"{owner}.{each.rpartition('.')[2]}")
+                ]:
+                    del derived[name]
+            case _:
+                pass
 
 
 def _of_models(context: Context) -> Iterator[DerivedWrite]:
@@ -111,7 +152,8 @@ def _of_models(context: Context) -> Iterator[DerivedWrite]:
 def _made(context: Context, meanings: Meanings, call: ast.Call, step: Step) -> Layer | None:
     """The layer whose weight a call derives, of the class that it is known to be of, or as the source spells it."""
     by = context.canonical(call.func)
-    if by not in DERIVES or not call.args:
+    named = argument(call, 1, "name")
+    if by not in DERIVES or not call.args or (named is not None and getattr(named, "value", None) != "weight"):
         return None
     meaning = meanings.meaning(call.args[0], step.names)
     kinds = meaning.kinds if meaning is not None else ()
