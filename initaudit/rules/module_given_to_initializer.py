@@ -29,7 +29,7 @@ class ModuleGivenToInitializer(Rule[ModuleGiven]):
     ```
 
     ## Known problems
-    None known.
+    In a function of a script that nothing in its file uses, and that no other file imports, it is a note.
 
     ## References
     - [torch.nn.init](https://docs.pytorch.org/docs/stable/nn.init.html)
@@ -95,8 +95,10 @@ class ModuleGivenToInitializer(Rule[ModuleGiven]):
     def check(self, subject: ModuleGiven) -> Iterator[Finding]:
         what = "a pair of a name and a value" if subject.pair else "a module"
         instead = f"pass `{subject.target}[1]`, or unpack it" if subject.pair else f"pass `{subject.target}.weight`"
+        unused = f" if anything calls `{subject.uncalled}`" if subject.uncalled else ""
         yield self.finding(
             subject.place,
-            f"`{subject.target}` is {what}, but `nn.init.{subject.initializer}` takes a tensor: this raises; {instead}",
+            f"`{subject.target}` is {what}, but `nn.init.{subject.initializer}` takes a tensor: this raises{unused}; {instead}",
             evidence=[Evidence(Observer.ANALYZER, f"`{subject.target}` is {what}")],
+            severity=Severity.NOTE if subject.uncalled else None,
         )

@@ -22,13 +22,15 @@ class CalledInitializer(Fact, frozen=True, kw_only=True):
 class ModuleGiven(Fact, frozen=True, kw_only=True):
     """A module given to a function of ``nn.init``, which takes a tensor. ``target`` is the source of the module.
 
-    ``pair`` says that it is a pair of a name and a parameter or module instead.
+    ``pair`` says that it is a pair of a name and a parameter or module instead, and ``uncalled`` names the function
+    of a script around the call that nothing uses.
     """
 
     place: Place
     initializer: str
     target: str
     pair: bool = False
+    uncalled: str = ""
 
 
 class VectorGiven(Fact, frozen=True, kw_only=True):

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.project.names import Defined, Project
+from initaudit.analyzer.readers.applications import is_alone
 from initaudit.analyzer.readers.base import reads
+from initaudit.analyzer.readers.calls import uses_of
 from initaudit.analyzer.source.snippets import dotted, last_name
 from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter, method
@@ -59,6 +61,7 @@ def initializer_arguments(context: Context) -> Iterator[ModuleGiven | VectorGive
                 initializer=initializer,
                 target=context.snippet.source(target),
                 pair=meaning.what is What.PAIR,
+                uncalled=_uncalled(context),
             )
         elif initializer in OF_MATRICES and (why := _vector(context, meaning, step)) is not None:
             yield VectorGiven(
@@ -68,6 +71,16 @@ def initializer_arguments(context: Context) -> Iterator[ModuleGiven | VectorGive
                 why=why,
                 absent=_is_absent(context, meaning, step),
             )
+
+
+def _uncalled(context: Context) -> str:
+    """The name of the function of a script, if nothing uses it."""
+    definition, module = context.definition, context.module
+    if definition is None or definition.owner is not None or context.cls is not None:
+        return ""
+    uses = uses_of(module, definition.name)
+    used = uses is None or bool(uses.kinds - {"object", "each"})  # an attribute of this name is another function
+    return definition.name if not used and is_alone(context.project, module) else ""
 
 
 def _vector(context: Context, meaning: Meaning, step: Step) -> str | None:
