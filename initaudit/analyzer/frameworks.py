@@ -11,6 +11,13 @@ PURE_PACKAGES = {
     "string", "random", "enum", "dataclasses", "time", "packaging", "inspect", "scipy", "einops",
 }  # fmt: skip
 
+ARRAYS = {
+    "array", "asarray", "append", "arange", "clip", "concatenate", "cumprod", "cumsum", "diag", "eye", "full",
+    "genfromtxt", "geomspace", "hstack", "linspace", "load", "loadtxt", "logspace", "ones", "outer", "repeat", "stack",
+    "tile", "vstack", "zeros",
+}  # fmt: skip
+"""Functions of NumPy that give an array, which is data, and no size."""
+
 # Base classes that are modules, by the names under which they are public: they neither create nor write parameters.
 MODULE_BASES = frozenset(
     {

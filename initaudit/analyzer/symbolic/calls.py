@@ -11,6 +11,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.frameworks import (
     APPLYING_FUNCTIONS,
     APPLYING_METHODS,
+    ARRAYS,
     CALLED_BY_FRAMEWORK,
     FILLING_HELPERS,
     GATHERS,
@@ -355,6 +356,8 @@ def call_api(run: Run, name: str, args: list[Value], keywords: dict[str, Value],
         return _partial(run, args, keywords)
     if name.startswith("math."):
         return builtin_functions.mathematics(name.removeprefix("math."), args)
+    if name.startswith("numpy.random.") or (package == "numpy" and name.removeprefix("numpy.") in ARRAYS):
+        return UNKNOWN
     if name in FILLING_HELPERS:
         for value in (*args, *keywords.values()):
             modules.initialize(run, value, name, origin)

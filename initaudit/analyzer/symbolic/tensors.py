@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Iterator
 
 from initaudit.analyzer import torch_api
@@ -42,11 +41,6 @@ BY_INDEX = "index assignment"
 """What writes elements that an index selects, which may be all of them in a loop."""
 DRAWING = {"torch.randn", "torch.rand", "torch.ones"}
 """Functions whose values are known, whatever they are given."""
-ARRAY = re.compile(
-    r"[(\d.e+*/ -]*numpy\.(?:random\.\w+|(?:as)?array|cum(?:prod|sum)|append|concatenate|[vh]?stack"
-    r"|(?:lin|log|geom)space|arange|zeros|ones|full|eye|diag|tile|repeat|load(?:txt)?|genfromtxt|outer|clip)\("
-)
-"""How the text of a symbol begins that is an array of NumPy, or computed from one by numbers on its left."""
 
 
 def fresh(run: Run, call: str, origin: Origin | None, shape: tuple[Value, ...] | None = None) -> Tensor:
@@ -102,18 +96,6 @@ def _is_integer(run: Run) -> Callable[[Value], bool]:
     )
 
 
-def _is_array(text: str) -> bool:
-    """Whether the text of a symbol is what a function of NumPy gives that makes an array, or is computed from it."""
-    found = ARRAY.match(text)
-    if found is None:
-        return False
-    depth, end = 1, found.end()
-    while depth and end < len(text):
-        depth += {"(": 1, ")": -1}.get(text[end], 0)
-        end += 1
-    return depth == 0 and text[end : end + 1] not in ("[", ".")
-
-
 def size_arguments(
     run: Run, args: list[Value], keywords: dict[str, Value], *, legacy: bool
 ) -> tuple[tuple[Value, ...] | None, str | None]:
@@ -137,8 +119,6 @@ def size_arguments(
             for item in items:
                 run.integer(item)
             return tuple(items), None
-        case Symbol(name) if legacy and _is_array(name):
-            return None, None
         case Symbol(name) if legacy:
             return ((only,), None) if run.is_integer(name) else (None, name)
         case Choice() if legacy:
