@@ -24,60 +24,67 @@ NUMBERS = {"zeros": "0", "ones": "1"}
 WRITES = DRAWS | {"copy_", "random_", "exponential_", "load", "load_state_dict", "normal", "randn_like", "rand_like"}
 """Functions by which code may give the matrices other values."""
 SCALES = (WRITES | {"mul_", "div_", "normal_", "uniform_", "fill_"}) - {"normal"}
+Start = Callable[[Context, ast.expr], "tuple[str, bool] | None"]
+"""Says what a value starts from, and whether it is made to be trained; None for other values."""
 
 
 @reads(ConstantWeights, scope=Context, words="zeros( ones( full(", nearby="requires_grad Parameter(")
 def constant_variables(context: Context) -> Iterator[ConstantWeights]:
     """The first of two matrices of one number, of which the second multiplies what the first one gives."""
-    body = context.function.body if context.function is not None else context.snippet.body
-    constant = dict(_matrices(context, body, _constant))
-    if len(constant) < 2 or is_test(context.module) or any(last_name(call.func) in WRITES for call in context.calls()):
+    for made, first, use, where, _ in _chains(context, _constant, WRITES):
+        value, number = made[first]
+        yield ConstantWeights(
+            place=context.snippet.place(value),
+            source=context.snippet.source(value),
+            value=number,
+            parameter=first,
+            use=where.snippet.source(use),
+        )
         return
-    stored = [node.id for node in context.walk() if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
-    constant = {name: made for name, made in constant.items() if stored.count(name) == _bindings(context, name)}
-    for where, statements in _functions(context, body, set(constant)):
-        for first, use in _chained(statements, set(constant)):
-            value, number = constant[first]
-            yield ConstantWeights(
-                place=context.snippet.place(value),
-                source=context.snippet.source(value),
-                value=number,
-                parameter=first,
-                use=where.snippet.source(use),
-            )
-            return
 
 
 @reads(WeightUse, scope=Context, words=("randn(", "requires_grad Parameter( requires_grad_("), nearby="@ mm( matmul(")
 def drawn_variables(context: Context) -> Iterator[WeightUse]:
     """The first of such matrices, drawn by ``torch.randn`` and never scaled, nor written but along its gradient."""
+    for drawn, first, use, where, statements in _chains(context, _drawn, SCALES):
+        value, _ = drawn[first]
+        sizes = _sizes(context, value)
+        plain = _is_plain(context, drawn) and _is_plain(where, drawn)
+        if None in sizes or not plain or _is_scaled(statements, set(drawn), use):
+            return
+        inputs, outputs = (size or 0 for size in sizes)
+        yield WeightUse(
+            observer=Observer.ANALYZER,
+            place=context.snippet.place(value),
+            model=context.module.name,
+            parameter=first,
+            use=where.snippet.source(use),
+            shape=(inputs, outputs),
+            by="torch.randn",
+            distribution=Distribution(family="normal", mean=0.0, std=1.0),
+            fan_in=inputs,
+            fan_out=outputs,
+            target=first,
+        )
+        return
+
+
+def _chains(
+    context: Context, start: Start, writes: Collection[str]
+) -> Iterator[tuple[dict[str, tuple[ast.expr, str]], str, ast.expr, Context, Sequence[ast.stmt]]]:
+    """The trained matrices that start in some way and get no other values, and where one multiplies what another gives.
+
+    These are the name of the other one, the product, and the code and the statements in which that stands.
+    """
     body = context.function.body if context.function is not None else context.snippet.body
-    drawn = {name: made for name, (made, number) in _matrices(context, body, _drawn) if number == "N(0, 1)"}
-    if len(drawn) < 2 or is_test(context.module) or any(last_name(call.func) in SCALES for call in context.calls()):
+    made = dict(_matrices(context, body, start))
+    if len(made) < 2 or is_test(context.module) or any(last_name(call.func) in writes for call in context.calls()):
         return
     stored = [node.id for node in context.walk() if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
-    drawn = {name: made for name, made in drawn.items() if stored.count(name) == _bindings(context, name)}
-    for where, statements in _functions(context, body, set(drawn)):
-        for first, use in _chained(statements, set(drawn)):
-            sizes = _sizes(context, drawn[first])
-            plain = _is_plain(context, drawn) and _is_plain(where, drawn)
-            if None in sizes or not plain or _is_scaled(statements, set(drawn), use):
-                return
-            inputs, outputs = (size or 0 for size in sizes)
-            yield WeightUse(
-                observer=Observer.ANALYZER,
-                place=context.snippet.place(drawn[first]),
-                model=context.module.name,
-                parameter=first,
-                use=where.snippet.source(use),
-                shape=(inputs, outputs),
-                by="torch.randn",
-                distribution=Distribution(family="normal", mean=0.0, std=1.0),
-                fan_in=inputs,
-                fan_out=outputs,
-                target=first,
-            )
-            return
+    made = {name: each for name, each in made.items() if stored.count(name) == _bindings(context, name)}
+    for where, statements in _functions(context, body, set(made)):
+        for first, use in _chained(statements, set(made)):
+            yield made, first, use, where, statements
 
 
 def _is_plain(context: Context, names: Collection[str]) -> bool:
@@ -128,11 +135,7 @@ def _bindings(context: Context, name: str) -> int:
     return 1 + sum(f"{name}.grad" in ast.unparse(each.value) for each in steps)
 
 
-def _matrices(
-    context: Context,
-    body: Sequence[ast.stmt],
-    start: Callable[[Context, ast.expr], tuple[str, bool] | None],
-) -> Iterator[tuple[str, tuple[ast.expr, str]]]:
+def _matrices(context: Context, body: Sequence[ast.stmt], start: Start) -> Iterator[tuple[str, tuple[ast.expr, str]]]:
     """The variables that are trained and start in some way, with what makes them, and what they start from."""
     trained = {
         dotted(node.targets[0].value)

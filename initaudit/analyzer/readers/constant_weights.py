@@ -23,7 +23,7 @@ from initaudit.analyzer.syntax.expressions import RECURRENT, STACKED
 from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.narrowing import class_name_of
-from initaudit.analyzer.syntax.reached import below, layers_of
+from initaudit.analyzer.syntax.reached import below, layers_of, walked_model
 from initaudit.analyzer.syntax.scopes import scopes, scopes_holding
 from initaudit.analyzer.syntax.walks import APPLIED
 from initaudit.subjects.weights import ConstantWeights, WeightUse
@@ -318,14 +318,13 @@ def _has_layers(context: Context, walk: str, *, zero: bool) -> bool:
 
     Dropout tells units apart. What zeros mean depends on the forward, except for recurrent layers.
     """
-    match ast.parse(walk, mode="eval").body:
-        case ast.Call(func=ast.Attribute(value=model)):
-            kinds = [layer.kind for layer in below(context, layers_of(context, model)).layers]
-            if any("Dropout" in kind for kind in kinds) or (zero and RECURRENT.isdisjoint(kinds)):
-                return False
-            several = sum(kind in LAYERS | STACKED for kind in kinds) > 1
-            return several and not has_single_units(context, model, LAYERS | STACKED)
-    return False
+    model = walked_model(walk)
+    kinds = [layer.kind for layer in below(context, layers_of(context, model)).layers] if model is not None else []
+    if model is None or any("Dropout" in kind for kind in kinds) or (zero and RECURRENT.isdisjoint(kinds)):
+        return False
+    return sum(kind in LAYERS | STACKED for kind in kinds) > 1 and not has_single_units(
+        context, model, LAYERS | STACKED
+    )
 
 
 def _applied(context: Context, kinds: Sequence[str], *, zero: bool) -> str | None:
