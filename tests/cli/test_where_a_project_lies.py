@@ -59,3 +59,26 @@ def test_raw_memory_is_an_error_unless_the_project_only_tests_it(
     arguments = ["check", "--isolated", "--no-cache", "-j1", "--output-format", "json", str(project)]
     (found,) = json.loads(CliRunner().invoke(main, arguments).stdout)
     assert (found["code"], found["severity"]) == ("INI101", severity)
+
+
+def test_a_kept_answer_is_not_used_once_the_project_begins_elsewhere(tmp_path: Path) -> None:
+    tests = tmp_path / "project" / "tests"
+    tests.mkdir(parents=True)
+    for name, text in (("net.py", NET), ("train.py", TRAIN)):
+        (tests / name).write_text(text, encoding="utf-8")
+    arguments = [
+        "check",
+        "--isolated",
+        "--cache-dir",
+        str(tmp_path / "kept"),
+        "-j1",
+        "--output-format",
+        "json",
+        str(tests),
+    ]
+    severities = []
+    for sign, begins in (("README.md", True), ("README.md", False), ("pyproject.toml", True)):
+        (tests / sign).write_text("", encoding="utf-8") if begins else (tests / sign).unlink()
+        (found,) = json.loads(CliRunner().invoke(main, arguments).stdout)
+        severities.append(found["severity"])
+    assert severities == ["error", "note", "error"]
