@@ -72,6 +72,33 @@ def outcomes(*children: launched.Probe | None) -> list[Observation | str | None]
     return found
 
 
+def test_the_failure_that_came_first_counts_whoever_answers_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted = threading.Event()
+    first, second = ranks(2)
+    found: list[Observation] = []
+
+    def breaks(target: Target, tell: Tell) -> tuple[Observation, bool]:
+        place = SimpleNamespace(rank=1, store=lambda: second.store)
+        with monkeypatch.context() as patched:
+            patched.setattr(launched, "launch", lambda: place)
+            launched.note_failure(target.turn)
+        noted.set()
+        time.sleep(0.3)  # a slow process, whose answer comes last
+        return failed("raised"), True
+
+    def follows(target: Target, tell: Tell) -> tuple[Observation, bool]:
+        noted.wait(10)
+        return seen(
+            facts=(BuildFailure(place=PLACE, target=TARGET.spec, how="raised", detail="connection lost"),)
+        ), True
+
+    other = threading.Thread(target=lambda: found.append(second.probe(breaks, TARGET, silent)[0]))
+    other.start()
+    found.append(first.probe(follows, TARGET, silent)[0])
+    other.join(20)
+    assert details(list(found)) == ["it raised (on rank 1)"] * 2
+
+
 def gives(answer: Observation) -> launched.Probe:
     def child(target: Target, tell: Tell) -> tuple[Observation, bool]:
         assert target.turn == 1

@@ -20,6 +20,7 @@ from initaudit.probe.ranks.compared import (
     is_spread,
     several,
 )
+from initaudit.probe.ranks.launched import note_failure
 from initaudit.probe.record.abstract import Abstract, abstract_build, raises_anyway
 from initaudit.probe.record.lines import place_of_error
 from initaudit.probe.record.poison import (
@@ -114,6 +115,7 @@ def audit_abstractly(target: Target, resolved: Resolved, place: Place) -> Observ
 
 def not_built(resolved: Resolved, place: Place, error: BaseException) -> Observation:
     """A model whose constructor raised: at the line that did, or else where it is defined."""
+    note_failure(resolved.target.turn)
     if is_ours(error):
         return Observation(observer=Observer.PROBE, source=resolved.target.spec, error=failure_of_ours(error))
     failure = BuildFailure(

@@ -189,7 +189,10 @@ class Ranks:
         """Answer, and return the answers of all ranks; None for a rank that is dead."""
         from initaudit.probe.ranks.exchange import get, put
 
-        said = Answered(self.launch.rank, self.store.add(f"order/{self.turn}", 1), answer)
+        failure = _key_of_failure(self.turn, self.launch.rank)
+        failed = self.store.check([failure])
+        order = int(self.store.get(failure)) if failed else self.store.add(_key_of_order(self.turn), 1)
+        said = Answered(self.launch.rank, order, answer)
         put(self.store, self.key(self.launch.rank), zlib.compress(msgspec.msgpack.encode(said)))
         found: list[Answered | None] = []
         for rank in range(self.launch.world):
@@ -246,6 +249,24 @@ def agreed(target: Target, answers: Sequence[Answered | None], rank: int) -> Obs
     )
     error = f"{seen.error}{where}" if seen.error is not None else None
     return msgspec.structs.replace(seen, rank=rank, facts=tuple(facts), error=error)
+
+
+def note_failure(turn: int) -> None:
+    """Number a failure in the child where it happens, before what it breaks on other ranks fails too."""
+    place = launch()
+    if not turn or place is None:
+        return
+    with contextlib.suppress(RuntimeError):  # a store out of reach, which the parent says
+        store = place.store()
+        store.set(_key_of_failure(turn, place.rank), str(store.add(_key_of_order(turn), 1)))
+
+
+def _key_of_failure(turn: int, rank: int) -> str:
+    return f"failed/{turn}/{rank}"
+
+
+def _key_of_order(turn: int) -> str:
+    return f"order/{turn}"
 
 
 def group_shared(turn: int) -> None:
