@@ -16,6 +16,7 @@ from initaudit.finding import Observer
 from initaudit.observation import Observation
 from initaudit.rules import catalogue, questions
 from initaudit.subjects.files import SyntaxFault
+from initaudit.timeline import Coverage
 
 Analysis = Callable[..., dict[str, Observation]]
 
@@ -124,7 +125,10 @@ def test_a_collection_that_grows_counts_as_often_as_it_is_compared_with(
 
 def test_programs_that_are_too_long_together_leave_a_class_undecided(analyzed: Analysis) -> None:
     loops = "".join(f"{'    ' * depth}for {name} in {list(range(18))}:\n" for depth, name in enumerate("abc"))
-    train = f"from net import Net\n\nmodel = Net()\n{loops}{' ' * 12}x = a + b + c + a + b + c + a + b\nmodel.train()\n"
+    train = (
+        f"from net import Net\nmodel = Net()\n{loops}{' ' * 12}x = a + b + c + a + b + c + a + b\n"
+        "model.weight.data.zero_()\n"
+    )
     seen = analyzed(
         net="""
         class Net(nn.Module):
@@ -136,3 +140,59 @@ def test_programs_that_are_too_long_together_leave_a_class_undecided(analyzed: A
         again=train,
     )
     assert [one.reason for one in seen["net"].undecided] == ["the code that builds it is too long to follow"]
+
+
+def test_a_program_that_leaves_memory_raw_counts_whatever_others_do_that_are_too_long(analyzed: Analysis) -> None:
+    loops = "".join(f"{'    ' * depth}for {name} in {list(range(18))}:\n" for depth, name in enumerate("abc"))
+    train = f"from net import Net\n\nmodel = Net()\n{loops}{' ' * 12}x = a + b + c + a + b + c + a + b\nmodel.train()\n"
+    seen = analyzed(
+        net="""
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.weight = nn.Parameter(torch.empty(3))
+        """,
+        train=train,
+        again=train,
+    )
+    assert not seen["net"].undecided
+    (timeline,) = seen["net"].parameters
+    assert timeline.coverage is Coverage.NEVER
+    assert timeline.built is not None
+
+
+@pytest.mark.parametrize(
+    "recursion",
+    [
+        "{k: decoded(v) for k, v in d.items() if decoded(k)}",
+        "[decoded(each) or decoded(d) for each in d]",
+        "decoded(d[0]) + decoded(d[1]) + decoded(d[2])",
+    ],
+)
+def test_a_local_function_that_calls_itself_is_followed_no_further_than_others(
+    analyzed: Analysis, recursion: str
+) -> None:
+    seen = analyzed(
+        net=f"""
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.weight = nn.Parameter(torch.empty(3))
+
+
+        def build(data):
+            def decoded(d):
+                if isinstance(d, dict):
+                    return {recursion}
+                if isinstance(d, (list, tuple)):
+                    return d.__class__(decoded(one) for one in d) or {recursion}
+                return d
+
+            decoded(data)
+            model = Net()
+            torch.optim.SGD(model.parameters(), lr=0.1)
+        """
+    )
+    assert not seen["net"].undecided
+    (timeline,) = seen["net"].parameters
+    assert timeline.built is not None

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import itertools
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -291,6 +291,8 @@ def programs(
             if run.spent - before > limit:
                 if scope.is_test and any(not each.is_test for each in followed):
                     break  # tests speak where nothing else does
+                if all(_is_left_raw(entry.storage, followed, surrounding) for entry in found):
+                    break  # whatever the others do
                 if position < surrounding.named or any(
                     _may_initialize(each, FILLING) for each in surrounding.scopes[position:]
                 ):
@@ -313,6 +315,16 @@ def programs(
             if course.built is not None and (own or not (course.handed and scope in called)):
                 result.setdefault(storage, []).append(course)
     return result
+
+
+def _is_left_raw(storage: Storage, followed: Mapping[Scope, Mapping[Storage, Course]], surrounding: Around) -> bool:
+    """Whether a program builds a model and leaves some of its memory raw, as no caller of it changes."""
+    its = ((scope, courses[storage]) for scope, courses in followed.items() if storage in courses)
+    return any(
+        course.fate is Fate.RAW and course.built is not None and not (course.handed and _is_named(scope, surrounding))
+        for scope, course in its
+        if not scope.is_test and scope.defined not in surrounding.holding
+    )
 
 
 def _tests_last(surrounding: Around) -> list[tuple[int, Scope]]:

@@ -25,7 +25,7 @@ from initaudit.analyzer.source.snippets import FunctionNode, defaults, dotted, h
 from initaudit.analyzer.symbolic import builtin_functions, tensors, training
 from initaudit.analyzer.symbolic.classes import assigned_in
 from initaudit.analyzer.symbolic.conditions import FALSE, all_of, negate
-from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Build, Following, Frame
+from initaudit.analyzer.symbolic.frames import Build, Following, Frame
 from initaudit.analyzer.symbolic.holders import only_reads, written_by_others
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.torch import factories, layers, modules, overlay
@@ -161,14 +161,13 @@ def _call_either(run: Run, function: Choice, args: list[Value], keywords: dict[s
 def _call_local(run: Run, function: Lambda, args: list[Value], keywords: dict[str, Value], origin: Origin) -> Value:
     """Run a lambda or a nested function."""
     node = function.origin.node
-    if len(run.frames) >= MAX_DEPTH:
+    if run.goes_too_deep(node):
         for value in (*args, *keywords.values()):
             run.escape(value, "calls nest too deep")
         return UNKNOWN
-    outer = run.frame
-    frame = Frame(
-        outer.module, function.origin.snippet, outer.owner, outer.instance, dict(function.closure), called_from=origin
-    )
+    outer, names = run.frame, dict(function.closure)
+    snippet = function.origin.snippet
+    frame = Frame(outer.module, snippet, outer.owner, outer.instance, names, called_from=origin, local=node)
     if isinstance(node, ast.Lambda):
         return run.run_body(frame, node.args, [ast.Return(node.body)], args, keywords)
     assert isinstance(node, FunctionNode)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -17,7 +18,10 @@ MAX_DEPTH = 14
 
 @dataclass(slots=True)
 class Frame:
-    """One call: the module and slice its code stands in, its names, and what it has returned."""
+    """One call: the module and slice its code stands in, its names, and what it has returned.
+
+    ``local`` is the nested function that is called, ``function`` any other.
+    """
 
     module: Module
     snippet: Snippet
@@ -27,6 +31,7 @@ class Frame:
     returned: list[tuple[Condition, Value]] = field(default_factory=list)
     called_from: Origin | None = None
     function: Defined | None = None
+    local: ast.AST | None = None
 
 
 class Build(NamedTuple):

@@ -12,7 +12,7 @@ from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.source.snippets import FunctionNode, defaults, has_decorator
 from initaudit.analyzer.symbolic import calls, execution, expressions
 from initaudit.analyzer.symbolic.conditions import FALSE, all_of, conjuncts
-from initaudit.analyzer.symbolic.frames import MAX_DEPTH, Frame
+from initaudit.analyzer.symbolic.frames import Frame
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.values import (
     NONE,
@@ -71,8 +71,7 @@ class Interpreter(Run):
         if function.instance is None and not any(map(_reaches_tensors, values)) and not self._matters(defined):
             return Symbol(f"{defined.qualname}({', '.join(map(text, values))})")
         found = defined.module.function(definition)
-        running = sum(frame.function == defined for frame in self.frames)
-        if found is None or len(self.frames) >= MAX_DEPTH or running > 2:
+        if found is None or self.goes_too_deep(defined):
             for value in (*args, *keywords.values(), *([function.instance] if function.instance else [])):
                 self.escape(value, f"{definition.name} could not be followed")
             return UNKNOWN

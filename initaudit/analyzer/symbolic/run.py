@@ -109,6 +109,10 @@ class Run(ABC):
     def origin(self, node: ast.AST) -> Origin:
         return Origin(self.frame.snippet, node)
 
+    def goes_too_deep(self, code: Defined | ast.AST) -> bool:
+        """Whether calls nest too deep, or a function calls itself too often, for one more call of it."""
+        return len(self.frames) >= MAX_DEPTH or sum(code in (each.function, each.local) for each in self.frames) > 2
+
     def step(self) -> None:
         self._steps += 1
         if self._steps > self._limit:
