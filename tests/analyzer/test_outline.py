@@ -95,7 +95,7 @@ def test_the_files_of_this_package_are_outlined(file: Path) -> None:
 
 def told(found: Outline) -> tuple[object, ...]:
     rows = [(d.qualname, d.is_class, d.start, d.row, d.end, d.indent, list(d.members)) for d in found.definitions]
-    return rows, list(found.members), found.imports, found.star_imports, found.globals
+    return rows, list(found.members), found.imports, found.star_imports, found.loaded, found.globals
 
 
 @given(files)
@@ -121,6 +121,7 @@ def test_imports_are_recorded_under_the_names_they_bind() -> None:
         "from ..b import (  # (noqa)\n    c as d,  # e\n    f,\n)\n"
     )
     assert found.imports == {"nn": "torch.nn", "torch": "torch", "a": ".a", "d": "..b.c", "f": "..b.f"}
+    assert found.loaded == ["torch.nn.init"]
 
 
 @pytest.mark.parametrize(

@@ -464,6 +464,28 @@ def test_a_seed_in_a_module_of_an_application_is_a_note(module: str) -> None:
     assert [severity for _, code, severity in told(**files) if code == "INI605"] == ["note"]
 
 
+@pytest.mark.parametrize(
+    ("between", "text", "use"),
+    [
+        ("models____init__", "from .net import Net\n", "getattr(models, name)()"),
+        ("models____init__", "from .net import *\n", "models.Net()"),
+        ("models__make", "from models.net import Net\n\n\ndef make():\n    return Net()\n", "models.make.make()"),
+    ],
+)
+def test_a_program_may_use_a_seeded_module_by_another_file(between: str, text: str, use: str) -> None:
+    main = f"import models.make\n\n\ndef main(name):\n    {use}.train()\n\n\nmain('Net')\n"
+    found = told(models__net=SEEDED, main=main if "make" in between else main.replace(".make", ""), **{between: text})
+    assert [severity for _, code, severity in found if code == "INI605"] == ["note"]
+
+
+@pytest.mark.parametrize(
+    "main", [TRAIN.format(module="models.other"), "import models.other\n\nmodels.other.Net().train()\n"]
+)
+def test_a_seed_in_a_file_that_nothing_imports_is_a_note_in_an_application(main: str) -> None:
+    found = told(models__net=SEEDED, models__other=SEEDED.replace("torch.manual_seed(3)\n", ""), train=main)
+    assert [severity for _, code, severity in found if code == "INI605"] == ["note"]
+
+
 def test_a_script_in_a_package_finds_what_lies_beside_it() -> None:
     found = told(app____init__="", app__model=SEEDED, app__train=TRAIN.format(module="model"))
     assert [severity for _, code, severity in found if code == "INI605"] == ["note"]

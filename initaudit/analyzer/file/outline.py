@@ -73,6 +73,7 @@ class Outline:
     members: dict[str, Definition]
     imports: dict[str, str]  # local name -> dotted name, relative ones with their leading dots
     star_imports: list[str]
+    loaded: list[str]  # dotted names that `import a.b` loads, where it binds only the first part
     globals: dict[str, tuple[int, int]]  # name -> rows of the last top-level statement that assigns it
     top_level: list[tuple[int, int]]  # rows between the definitions; those within a statement belong to it
     doubtful: bool = False  # whether a definition or an import may go on behind the line that seems to end it
@@ -122,7 +123,7 @@ def _binds_behind_another(text: str) -> bool:
 
 def outline_of(body: Sequence[ast.stmt], lines: Sequence[str]) -> Outline:
     """The table of contents of a file as Python parses it; its lines tell where decorators begin."""
-    found = Outline([], {}, {}, [], {}, [])
+    found = Outline([], {}, {}, [], [], {}, [])
     follows = False  # the statement before is one of the same stretch
     for statement in body:
         rows = statement.lineno, statement.end_lineno or statement.lineno
@@ -159,6 +160,8 @@ def _record(found: Outline, body: Iterable[ast.stmt], parent: Definition | None,
                 for each in names:
                     head = each.name.partition(".")[0]
                     found.imports[each.asname or head] = each.name if each.asname else head
+                    if head != each.name and not each.asname:
+                        found.loaded.append(each.name)
             case ast.ImportFrom(module, names, level) if parent is None:
                 source = "." * (level or 0) + (module or "")
                 for each in names:
@@ -199,7 +202,7 @@ class _Scanner:
     def __init__(self, lines: list[str], inside: set[int]) -> None:
         self.lines = lines
         self.inside = inside
-        self.result = Outline([], {}, {}, [], {}, [])
+        self.result = Outline([], {}, {}, [], [], {}, [])
         self.open: list[Definition] = []
         self.decorated: int | None = None
         self.decorator = 0  # the row of the last one
@@ -312,7 +315,10 @@ class _Scanner:
         names = re.split(r"\bimport\b", " ".join(pieces), maxsplit=1)[1]
         if match[1] is None:
             for name, alias in _ALIAS.findall(names):
-                self.result.imports[alias or name.split(".")[0]] = name if alias else name.split(".")[0]
+                head = name.partition(".")[0]
+                self.result.imports[alias or head] = name if alias else head
+                if head != name and not alias:
+                    self.result.loaded.append(name)
             return
         source = match[1].replace(" ", "")
         if names.strip(" ()") == "*":

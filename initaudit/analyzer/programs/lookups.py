@@ -202,5 +202,6 @@ def _may_hold(module: Module, name: str) -> bool:
 @functools.lru_cache(maxsize=4096)
 def _imports(module: Module) -> frozenset[str]:
     """The modules that a file imports, or imports something from; of a relative name, what it stands for."""
-    names = [module.absolute(name) for name in (*module.outline.imports.values(), *module.outline.star_imports)]
+    outline = module.outline
+    names = [module.absolute(name) for name in (*outline.imports.values(), *outline.loaded, *outline.star_imports)]
     return frozenset(names).union(name.rpartition(".")[0] for name in names)

@@ -63,8 +63,14 @@ def global_seeds(context: Context) -> Iterator[GlobalSeed]:
                     model=cls.qualname if cls is not None else None,
                     given=function is not None and _given(node, _asked_for(function)),
                     seeded=_is_seeded_by_a_program(context),
-                    application=is_of_an_application(context.project, context.module, by_text=True),
+                    application=_is_of_an_application(context),
                 )
+
+
+def _is_of_an_application(context: Context) -> bool:
+    """Whether a program uses a file, or others of its package, and nobody installs it."""
+    project, module = context.project, context.module
+    return is_of_an_application(project, module, by_text=True) or is_of_an_application(project, module, outside=True)
 
 
 def _built_by(context: Context, name: str) -> Defined | None:
