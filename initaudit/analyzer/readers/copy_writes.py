@@ -7,14 +7,13 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.rebound_names import read_by_closures
 from initaudit.analyzer.source.snippets import nodes
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.expressions import COPYING
+from initaudit.analyzer.syntax.kept import collection, is_used, read_by_closures, read_outside
 from initaudit.analyzer.syntax.meaning import Names, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.models import is_model
-from initaudit.analyzer.syntax.scopes import scopes
 from initaudit.analyzer.syntax.walks import written
 from initaudit.finding import Observer
 from initaudit.subjects.lost_writes import CopyWrite
@@ -104,7 +103,7 @@ def _of_state_dict(context: Context, meanings: Meanings, step: Step) -> Iterator
     if meaning is None or meaning.what is not What.STATE_DICT:
         return
     if isinstance(states, ast.Name) and (
-        _is_used(context, states.id) or read_by_closures(context, states.id) or read_outside(context, states.id)
+        is_used(context, states.id) or read_by_closures(context, states.id) or read_outside(context, states.id)
     ):
         return
     if not isinstance(states, ast.Name) and not isinstance(states, ast.Call):
@@ -117,7 +116,7 @@ def _of_state_dict(context: Context, meanings: Meanings, step: Step) -> Iterator
             observer=Observer.ANALYZER,
             place=context.snippet.place(step.statement),
             target=ast.unparse(owner),
-            how="`state_dict`",
+            how=f"`{meaning.attribute or 'state_dict'}`",
             certain=True,
         )
 
@@ -126,25 +125,6 @@ def _makes_tensors(context: Context, put: ast.expr) -> bool:
     """Whether an expression calls functions of torch: the states of optimizers and schedulers are given none."""
     called = (context.canonical(node.func) for node in nodes(put) if isinstance(node, ast.Call))
     return any(name is not None and name.startswith("torch.") for name in called)
-
-
-def _is_used(context: Context, name: str) -> bool:
-    """Whether what is put into a dictionary may be taken out of it, or the dictionary is given to something."""
-    harmless: set[ast.expr] = set()
-    loops = 0
-    for node in context.walk():
-        match node:
-            case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=put) as states)], value=value) if put == name:
-                harmless |= {states, *(each for each in ast.walk(value) if isinstance(each, ast.Name))}
-            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="update", value=ast.Name(id=put) as states))):
-                harmless.add(states)
-            case ast.For(iter=ast.Name() as states):
-                harmless.add(states)
-                loops += states.id == name
-            case ast.For(iter=ast.Call(func=ast.Attribute(attr="items" | "keys", value=ast.Name() as states))):
-                harmless.add(states)
-                loops += states.id == name
-    return loops > 1 or any(isinstance(each.ctx, ast.Load) and each not in harmless for each in context.named(name))
 
 
 def _is_copy(meanings: Meanings, target: ast.expr, names: Names) -> bool:
@@ -157,12 +137,17 @@ def _of_name(context: Context, meanings: Meanings, step: Step, node: ast.AST, ta
     meaning = meanings.meaning(target, step.names)
     while isinstance(target, ast.Attribute):
         target = target.value
-    if meaning is None or meaning.what is not What.COPY or not isinstance(target, ast.Name):
+    if meaning is None or meaning.what is not What.COPY:
         return
+    kept = collection(target, step) if meaning.element else None
+    if meaning.element and (kept is None or is_used(context, kept.id)):
+        return
+    held = kept or target
     if (
-        not step.reads_later(target.id)
-        and not read_by_closures(context, target.id)
-        and not read_outside(context, target.id)
+        isinstance(held, ast.Name)
+        and (kept is not None or not step.reads_later(held.id))
+        and not read_by_closures(context, held.id)
+        and not read_outside(context, held.id)
     ):
         yield CopyWrite(
             observer=Observer.ANALYZER,
@@ -171,22 +156,6 @@ def _of_name(context: Context, meanings: Meanings, step: Step, node: ast.AST, ta
             how=f"`{meaning.attribute}`",
             certain=True,
         )
-
-
-def read_outside(context: Context, name: str) -> bool:
-    """Whether something else in the file may read a name of its top-level code."""
-    if context.function is not None:
-        return False
-    module = context.module
-    for scope in scopes(module):
-        if scope.start == context.snippet.start or not any(
-            name in row for row in module.lines[scope.start - 1 : scope.end]
-        ):
-            continue
-        snippet = module.snippet(scope.start, scope.end)
-        if snippet is None or any(isinstance(each, ast.Name) and each.id == name for each in snippet.nodes):
-            return True
-    return False
 
 
 def _copied(target: ast.expr, context: Context) -> tuple[ast.expr, str] | None:

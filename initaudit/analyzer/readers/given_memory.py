@@ -10,10 +10,10 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.project.names import Defined, External
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.copy_writes import read_outside
 from initaudit.analyzer.readers.tied_draws import tie
 from initaudit.analyzer.source.snippets import dotted, last_name, nodes, parameters
 from initaudit.analyzer.syntax.context import Context, function_context, in_order, own_constructor
+from initaudit.analyzer.syntax.kept import read_outside
 from initaudit.analyzer.syntax.meaning import Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.subjects.lost_on_meta import GivenMemory

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import nodes
 from initaudit.analyzer.syntax.context import Context
-from initaudit.analyzer.syntax.meaning import TENSORS, Names
+from initaudit.analyzer.syntax.kept import is_used, read_by_closures, read_outside
+from initaudit.analyzer.syntax.meaning import TENSORS, Names, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.results import OUT_OF_PLACE, makes_new, writes_in_place
 from initaudit.subjects.lost_writes import ReboundName
@@ -26,6 +26,7 @@ def rebound_names(context: Context) -> Iterator[ReboundName]:
     meanings = Meanings(context)
     bound_before = _bound_again(context) if context.function is not None else None
     for step in meanings.steps():
+        yield from _item(context, meanings, step)
         match step.statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if bound_before is None or name in bound_before:
                 pass
@@ -44,6 +45,33 @@ def rebound_names(context: Context) -> Iterator[ReboundName]:
                 value=context.snippet.source(value),
                 in_loop=meaning.element,
             )
+
+
+def _item(context: Context, meanings: Meanings, step: Step) -> Iterator[ReboundName]:
+    """An item of a list of parameters that is put anew, where nothing takes it out of the list again."""
+    match step.statement:
+        case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name)) as item], value=value):
+            pass
+        case _:
+            return
+    held, meaning = step.names.get(name), meanings.meaning(item, step.names)
+    if (
+        held is None
+        or held.what not in (What.PARAMETERS, What.STATES)
+        or meaning is None
+        or meaning.what not in TENSORS
+    ):
+        return
+    if not _is_new(context, meanings, value, step.names) or read_by_closures(context, name):
+        return
+    if not is_used(context, name) and not read_outside(context, name):
+        yield ReboundName(
+            place=context.snippet.place(step.statement),
+            name=context.snippet.source(item),
+            stood_for=meaning.source,
+            value=context.snippet.source(value),
+            in_loop=False,
+        )
 
 
 def _bound_again(context: Context) -> set[str]:
@@ -96,13 +124,3 @@ def _is_tensor(context: Context, meanings: Meanings, node: ast.expr, names: Name
     """Whether an operand is a parameter, or a new tensor."""
     meaning = meanings.meaning(node, names)
     return (meaning is not None and meaning.what in TENSORS) or _is_new(context, meanings, node, names)
-
-
-def read_by_closures(context: Context, name: str) -> bool:
-    """Whether a function that is defined in the scope reads a name."""
-    return any(
-        isinstance(inner, ast.Name) and inner.id == name and isinstance(inner.ctx, ast.Load)
-        for node in context.walk()
-        if isinstance(node, ast.FunctionDef | ast.Lambda) and node is not context.function
-        for inner in nodes(node)
-    )

@@ -321,6 +321,8 @@ def method(run: Run, tensor: Tensor, name: str, args: list[Value], keywords: dic
         return Tensor(tensor.storage, part=INEXACT)
     if name in torch_api.PARTIAL_VIEWS:
         return unknown_part(tensor)
+    if name == "clone" and _is_written(tensor):
+        return computed(run, tensor)
     if name in torch_api.WHOLE_VIEWS:
         return Tensor(tensor.storage, part=tensor.part, elements=tensor.elements)
     if name in torch_api.OF_METADATA:
@@ -329,6 +331,12 @@ def method(run: Run, tensor: Tensor, name: str, args: list[Value], keywords: dic
         run.escape(tensor, f"Tensor.{name}")
         return tensor
     return computed(run, tensor)
+
+
+def _is_written(tensor: Tensor) -> bool:
+    """Whether all memory that a tensor may have got its values where it was allocated."""
+    memories = [leaf.storage for _, leaf in leaves(tensor.storage, TRUE) if isinstance(leaf, Memory)]
+    return not any(each.raw for memory in memories for each in (memory, *memory.possible))
 
 
 def _size(tensor: Tensor, name: str, args: list[Value]) -> Value:

@@ -10,7 +10,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.source.snippets import dotted, spelled
 from initaudit.analyzer.syntax.context import method, own_attribute
 from initaudit.analyzer.syntax.loops import Loops
-from initaudit.analyzer.syntax.meaning import ELEMENTS, ITERATORS, NAMED, TENSORS, Meaning, Names, What
+from initaudit.analyzer.syntax.meaning import ITERATORS, TENSORS, Meaning, Names, What, targets
 from initaudit.analyzer.syntax.models import is_basic, is_single
 from initaudit.analyzer.syntax.structure import LISTS, Attribute, constructed
 
@@ -50,7 +50,13 @@ class Expressions(Loops):
             case ast.Subscript(value=value, slice=index):
                 owner = self.meaning(value, names)
                 if owner is not None and owner.what is What.STATE_DICT:
-                    return Meaning(What.STATE, spelled(node))
+                    return self._held(owner.source if owner.attribute else spelled(node), owner.attribute)
+                if (
+                    owner is not None
+                    and owner.what in (What.PARAMETERS, What.STATES)
+                    and not isinstance(index, ast.Slice)
+                ):
+                    return self._held(owner.source, owner.attribute)
                 if owner is not None and owner.what is What.MODULE:
                     return self._item(node, owner)
                 if owner is None or owner.what not in TENSORS or not is_basic(index):
@@ -60,7 +66,7 @@ class Expressions(Loops):
                 return self._together(node, [self.meaning(each, names) for each in elements])
             case ast.Call():
                 return self._call(node, names)
-            case ast.GeneratorExp(elt=ast.Name(id=kept)) | ast.ListComp(elt=ast.Name(id=kept)):
+            case ast.GeneratorExp(elt=kept) | ast.ListComp(elt=kept) | ast.DictComp(value=kept):
                 return self._comprehended(node, kept, names)
         return None
 
@@ -92,23 +98,30 @@ class Expressions(Loops):
                 return Meaning(several, spelled(node), tuple(sorted(kinds)))
         return None
 
-    def _comprehended(self, node: ast.GeneratorExp | ast.ListComp, kept: str, names: Names) -> Meaning | None:
-        """Return the meaning of ``(p for p in net.parameters() if ...)`` or a list of such."""
+    def _comprehended(
+        self, node: ast.GeneratorExp | ast.ListComp | ast.DictComp, kept: ast.expr, names: Names
+    ) -> Meaning | None:
+        """Return the meaning of ``(p for p in net.parameters() if ...)``, or of a collection of such or of copies."""
         if len(node.generators) != 1:
             return None
-        each = node.generators[0]
-        found = self.meaning(each.iter, names)
-        target = each.target
-        if found is None or found.what not in ELEMENTS:
+        walked = self.elements(node.generators[0], names)
+        found = self.meaning(kept, {**names, **walked})
+        each = next((walked[name] for name in targets(kept) if name in walked), None)
+        if found is None or each is None or each.source != found.source or found.part:
             return None
-        if found.what in NAMED:
-            if not isinstance(target, ast.Tuple) or len(target.elts) != 2:
-                return None
-            target = target.elts[1]
-        if not isinstance(target, ast.Name) or target.id != kept:
-            return None
+        of_copies = found.what is What.COPY
+        found = replace(found, what=What.STATE) if found.detached else found
+        if isinstance(node, ast.DictComp):
+            return Meaning(What.STATE_DICT, found.source, attribute=found.attribute) if of_copies else None
         plain = {What.MODULE: What.MODULES, What.PARAMETER: What.PARAMETERS, What.STATE: What.STATES}
-        return Meaning(plain[ELEMENTS[found.what]], found.source)
+        several = What.STATES if of_copies else plain.get(found.what)
+        return Meaning(several, found.source, attribute=found.attribute if of_copies else None) if several else None
+
+    @staticmethod
+    def _held(source: str, copied: str | None) -> Meaning:
+        """Return the meaning of what a collection of tensors holds, or of copies that something made."""
+        what = What.COPY if copied else What.STATE
+        return Meaning(what, source, attribute=copied, element=copied is not None)
 
     def _attribute(self, node: ast.Attribute, names: Names) -> Meaning | None:
         source = spelled(node)
@@ -163,6 +176,8 @@ class Expressions(Loops):
             return self.meaning(node.args[0], names)
         if node.args and (by := self.context.canonical(function)) in COPYING and not _named(node, "copy"):
             copied = self.meaning(node.args[0], names)
+            if copied is not None and copied.what is What.STATE_DICT and by == "copy.deepcopy":
+                return replace(copied, attribute=by)
             tensor = copied is not None and copied.what in TENSORS
             return Meaning(What.COPY, copied.source, attribute=by) if copied is not None and tensor else None
         if name == "filter" and len(node.args) == 2:
@@ -208,7 +223,8 @@ class Expressions(Loops):
             return None
         if owner.what is What.STATE_DICT:
             of_states = {"items": What.NAMED_STATES, "values": What.STATES}.get(attr)
-            return Meaning(of_states, spelled(node)) if of_states is not None else None
+            source = owner.source if owner.attribute else spelled(node)
+            return Meaning(of_states, source, attribute=owner.attribute) if of_states is not None else None
         copied = attr in ("clone", "copy") or (attr == "astype" and not node.keywords)  # those of NumPy's arrays too
         if owner.what in TENSORS and (copied or (attr == "double" and is_single(self.context, owner.kinds))):
             return Meaning(What.COPY, owner.source, attribute=attr)

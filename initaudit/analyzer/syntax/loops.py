@@ -73,8 +73,10 @@ class Loops(ABC):
             if isinstance(name, ast.Name):
                 bound[name.id] = Meaning(What.NAME, found.source, element=True)
         if isinstance(target, ast.Name):
-            what = ELEMENTS[found.what]
-            bound[target.id] = Meaning(what, found.source, found.kinds, element=True, items=found.items)
+            what = What.COPY if found.attribute else ELEMENTS[found.what]
+            bound[target.id] = Meaning(
+                what, found.source, found.kinds, found.attribute, element=True, items=found.items
+            )
         return bound
 
     def _gives_names(self, iterable: ast.expr, loop: ast.For | ast.AsyncFor | ast.comprehension, names: Names) -> bool:
