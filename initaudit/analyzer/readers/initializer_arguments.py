@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.usage import usage
@@ -22,6 +23,7 @@ from initaudit.analyzer.syntax.narrowing import DIMENSIONS
 from initaudit.analyzer.syntax.numbers import is_whole_number
 from initaudit.analyzer.syntax.reached import layers_of, named_layers, walked_model
 from initaudit.analyzer.syntax.structure import Found, constructed, without
+from initaudit.analyzer.syntax.walks import typed
 from initaudit.subjects.initializers import ModuleGiven, VectorGiven
 
 FUNCTIONS = "uniform_( normal_( constant_( ones_( zeros_( eye_( dirac_( sparse_( orthogonal_("
@@ -202,6 +204,7 @@ def _of_callers(context: Context, name: str, step: Step | None) -> str | None:
 
 def _of_layer_with_vectors(meaning: Meaning, step: Step, context: Context) -> str | None:
     """Why a walk over the parameters of layers of torch meets vectors: all of them, or those of some names."""
+    step = replace(step, conditions=tuple(each for each in step.conditions if not _asks_for_type(each[0])))
     if not step.conditions:
         return _with_bias(context, meaning)
     recurrent = len(meaning.kinds) == 1 and meaning.kinds[0] in RECURRENT
@@ -211,6 +214,18 @@ def _of_layer_with_vectors(meaning: Meaning, step: Step, context: Context) -> st
         if reaches(step, bias):
             return f"`{bias}`, of a {_last(meaning.kinds[0])}, has one dimension"
     return None
+
+
+def _asks_for_type(test: ast.expr) -> bool:
+    """``isinstance(m, nn.Linear)``, ``type(m) == nn.Linear``, or several of these."""
+    match test:
+        case ast.BoolOp(values=values):
+            return all(map(_asks_for_type, values))
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            return _asks_for_type(inner)
+        case ast.Compare(left=asked):
+            return typed(asked) is not None
+    return isinstance(test, ast.Call) and dotted(test.func) == "isinstance"
 
 
 def _last(kind: str) -> str:

@@ -22,6 +22,7 @@ DETACH = {"detach", "detach_", "numpy"}
 OF_SAME_SHAPE = "requires_grad_ share_memory_ pin_memory rename mul_ div_ add_ sub_ clamp_"
 SPLITS = ("chunk", "split", "unbind", "tensor_split")
 """Methods that return several views."""
+COLLECTIONS = {What.STATE_DICT, What.PARAMETERS, What.STATES}
 KEEPS_SHAPE = DETACH.union(OF_SAME_SHAPE.split())
 OF_LAYERS = ("weight", "bias")
 STACKED = {f"torch.nn.{name}" for name in (*torch_api.RESETS_ALL, "MultiheadAttention")}
@@ -43,20 +44,21 @@ class Expressions(Loops):
         match node:
             case ast.Name(id=name):
                 return names.get(name)
+            case (
+                ast.Attribute(attr="_flat_weights", value=layer)
+                | ast.Subscript(
+                    value=ast.Attribute(attr="all_weights", value=layer), slice=ast.Constant() | ast.UnaryOp()
+                )
+            ):
+                return self._of_recurrent(layer, names)
             case ast.Attribute():
                 return self._attribute(node, names)
             case ast.Subscript(value=ast.Call() as several, slice=ast.Constant()) if part := self.split(several, names):
                 return part
             case ast.Subscript(value=value, slice=index):
                 owner = self.meaning(value, names)
-                if owner is not None and owner.what is What.STATE_DICT:
-                    return self._held(owner.source if owner.attribute else spelled(node), owner.attribute)
-                if (
-                    owner is not None
-                    and owner.what in (What.PARAMETERS, What.STATES)
-                    and not isinstance(index, ast.Slice)
-                ):
-                    return self._held(owner.source, owner.attribute)
+                if owner is not None and owner.what in COLLECTIONS and not isinstance(index, ast.Slice):
+                    return self._held(node, owner)
                 if owner is not None and owner.what is What.MODULE:
                     return self._item(node, owner)
                 if owner is None or owner.what not in TENSORS or not is_basic(index):
@@ -76,8 +78,14 @@ class Expressions(Loops):
             case ast.Call(func=ast.Attribute(attr=name, value=value)) if name in SPLITS:
                 owner = self.meaning(value, names)
                 whole = owner is not None and owner.what in TENSORS
-                return replace(owner, part=True, element=False) if owner is not None and whole else None
+                return replace(owner, part=True) if owner is not None and whole else None
         return None
+
+    def _of_recurrent(self, node: ast.expr, names: Names) -> Meaning | None:
+        """Return the meaning of all tensors of a recurrent layer, or of those of one of its depths."""
+        owner = self.meaning(node, names)
+        known = owner is not None and bool(owner.kinds) and set(owner.kinds) <= RECURRENT
+        return Meaning(What.PARAMETERS, f"{spelled(node)}.parameters()", owner.kinds) if owner and known else None
 
     def _item(self, node: ast.Subscript, owner: Meaning) -> Meaning | None:
         """Return the meaning of ``net[0]`` for a sequence with known items."""
@@ -118,10 +126,13 @@ class Expressions(Loops):
         return Meaning(several, found.source, attribute=found.attribute if of_copies else None) if several else None
 
     @staticmethod
-    def _held(source: str, copied: str | None) -> Meaning:
-        """Return the meaning of what a collection of tensors holds, or of copies that something made."""
-        what = What.COPY if copied else What.STATE
-        return Meaning(what, source, attribute=copied, element=copied is not None)
+    def _held(node: ast.Subscript, owner: Meaning) -> Meaning:
+        """Return the meaning of an item of a collection of tensors, or of their copies, or of parts of one tensor."""
+        if owner.part:
+            return replace(owner, what=What.PARAMETER)
+        if owner.attribute:
+            return Meaning(What.COPY, owner.source, attribute=owner.attribute, element=True)
+        return Meaning(What.STATE, spelled(node) if owner.what is What.STATE_DICT else owner.source)
 
     def _attribute(self, node: ast.Attribute, names: Names) -> Meaning | None:
         source = spelled(node)

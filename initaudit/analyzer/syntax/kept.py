@@ -41,11 +41,10 @@ def is_used(context: Context, name: str) -> bool:
                         harmless.add(owner)
                     case _:
                         pass
-            case ast.For(iter=over, body=body) if (owner := _walked(over)) is not None and owner.id == name:
+            case ast.For(iter=over, body=body) if (walked := _walked(over)) is not None and walked.id == name:
                 loops += 1
-                items = targets(node.target)
-                if all(each in _unread(context, body) for each in _loads(body, items)):
-                    harmless.add(owner)
+                if set(_loads(body, targets(node.target))) <= _unread(context, body):
+                    harmless.add(walked)
             case ast.If(test=test):
                 harmless |= {each for each in nodes(test) if isinstance(each, ast.Name)}
     return loops > 1 or any(isinstance(each.ctx, ast.Load) and each not in harmless for each in context.named(name))

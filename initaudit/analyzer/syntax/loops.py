@@ -56,6 +56,9 @@ class Loops(ABC):
             return {target.id: Meaning(What.NAME, self.context.snippet.source(iterable), element=True)}
         if isinstance(target, ast.Name) and (part := self.split(iterable, names)) is not None:
             return {target.id: part}
+        if isinstance(iterable, ast.Attribute) and iterable.attr == "all_weights" and isinstance(target, ast.Name):
+            first = ast.copy_location(ast.Subscript(iterable, ast.Constant(0), ast.Load()), iterable)
+            return {target.id: found} if (found := self.meaning(first, names)) is not None else {}
         found = self.meaning(iterable, names) or self.listed(iterable)
         if found is not None and found.what is What.MODULE and found.items:  # a loop over the layers of a sequence
             found = replace(found, what=What.MODULES, kinds=tuple(dict.fromkeys(found.items)), items=())
@@ -63,6 +66,8 @@ class Loops(ABC):
             return {}
         if found.what in (What.MODULES, What.NAMED_MODULES) and not self._walks_model(iterable, loop, names):
             return {}
+        if found.part:  # of one tensor
+            return {target.id: replace(found, what=What.PARAMETER)} if isinstance(target, ast.Name) else {}
         bound: dict[str, Meaning] = {}
         if found.what in NAMED:
             if isinstance(target, ast.Name):

@@ -175,7 +175,9 @@ class Meanings(Expressions):
                 | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
             ):
                 meaning = self.meaning(value, names)
-                if meaning is not None:
+                if (part := self.split(value, names)) is not None and part.what is What.PARAMETER:
+                    bound[name] = replace(part, what=What.PARAMETERS)
+                elif meaning is not None:
                     grows = isinstance(value, ast.List)  # items may be added to it
                     bound[name] = replace(meaning, element=False, kinds=() if grows else meaning.kinds)
             case ast.Assign(targets=[ast.Tuple(elts=elements)], value=ast.Tuple(elts=values)) if len(elements) == len(
