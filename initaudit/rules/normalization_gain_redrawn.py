@@ -22,7 +22,8 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
     A normalization keeps the scale of its input because its gain is one. A gain drawn from N(0, 0.02) makes the output
     fifty times smaller and flips the sign of half of the channels, which defeats the purpose of the layer. This mostly
     happens when one branch of a generic initializer handles normalizations together with linear layers, or all
-    parameters with "weight" in their names.
+    parameters with "weight" in their names. Gains of zero for all normalizations of a model of layers in a row stop the
+    signal and the gradients.
 
     ## Example
     ```python
@@ -188,10 +189,13 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
     def check(self, subject: GainDraw) -> Iterator[Finding]:
         if subject.mean != 0.0:
             return
+        layer = f"`{subject.layer.rpartition('.')[2]}`"
+        does = f"draws the gain of {layer} around zero"
+        if subject.zero:
+            does = f"sets the gain of every {layer} to zero, so the output of the model does not depend on its input"
         yield self.finding(
             subject.place,
-            f"draws the gain of `{subject.layer.rpartition('.')[2]}` around zero; "
-            f"keep it at one, as in `nn.init.ones_(module.{subject.parameter})`"
+            f"{does}; keep it at one, as in `nn.init.ones_(module.{subject.parameter})`"
             + ("; nothing calls the function" if subject.unused else ""),
             evidence=[Evidence(subject.observer, self.seen(subject))],
             severity=Severity.NOTE if subject.unused else None,
@@ -201,6 +205,8 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
     @staticmethod
     def seen(subject: GainDraw) -> str:
         """Say which gains are drawn."""
+        if subject.zero:
+            return f"`{subject.call}` writes zeros, and no path leads around the normalizations"
         text = f"`{subject.call}` with mean 0"
         if not subject.paths:
             return f"{text} for `{subject.parameter}`, which the constructor sets to one"
