@@ -17,7 +17,7 @@ class ClonedInitialization(Rule[CopiedLayers]):
     Reports layers of a container that are copies of one layer, `[deepcopy(layer) for _ in range(n)]`, when no code
     re-initializes them; and two attributes of which one is a copy of the other, if a method gives both the same input.
 
-    It also reports layers of a container that each seed their generator with the same number.
+    It also reports layers of a container, or two attributes, that are each drawn from a generator of the same seed.
 
     ## Why is this bad?
     A copy has the same random values: all layers of the stack start with the same weights, bit for bit. Initialization
@@ -56,6 +56,24 @@ class ClonedInitialization(Rule[CopiedLayers]):
     observers = BOTH
     subject = CopiedLayers
     invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Experts(nn.Module):
+                def __init__(self, n, d):
+                    super().__init__()
+                    experts = []
+                    for _ in range(n):
+                        torch.manual_seed(0)
+                        experts.append(nn.Linear(d, d))
+                    self.experts = nn.ModuleList(experts)
+
+            model = Experts(4, 8)
+            """,
+            advice=True,
+        ),
         Example(
             source="""
             import copy

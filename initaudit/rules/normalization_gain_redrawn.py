@@ -61,6 +61,16 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
             source="""
             from torch import nn
 
+            net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8))
+            for m in net.modules():
+                if isinstance(m, nn.BatchNorm2d):
+                    nn.init.zeros_(m.weight)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
             class Block(nn.Module):
                 def __init__(self, n):
                     super().__init__()
