@@ -266,20 +266,22 @@ def _judged(observation: Observation, rules: Iterable[AnyRule], *, preview: bool
     for subject in (*observation.parameters, *observation.chains, *signal, *observation.facts):
         for rule in listening.get(type(subject), ()):
             for finding in rule.check(subject):
-                finding = finding if rule.prevents_building else _of_use(finding, observation.unbuilt)
+                unbuilt = () if rule.prevents_building else observation.unbuilt
+                finding = _of_use(finding, unbuilt, "nothing in the project builds its class")
+                finding = _of_use(finding, observation.untaken, "no call in the project leads there")
                 if isinstance(subject, ParameterTimeline) and subject.path:
                     yield Seen(finding, (subject.path,))
                 else:
                     yield Seen(finding)
 
 
-def _of_use(finding: Finding, unbuilt: Iterable[Place]) -> Finding:
-    """Return a finding as it weighs: in a class that no program builds it is a note, of each rule one."""
-    around = next((each for each in unbuilt if _holds(each, finding.place)), None)
+def _of_use(finding: Finding, unused: Iterable[Place], why: str) -> Finding:
+    """Return a finding as it weighs: in code that no program uses it is a note, of each rule one."""
+    around = next((each for each in unused if _holds(each, finding.place)), None)
     if around is None or finding.severity is Severity.NOTE:
         return finding
-    message = f"{finding.message}; nothing in the project builds its class"
-    return msgspec.structs.replace(finding, severity=Severity.NOTE, message=message, group=f"unbuilt {around.row}")
+    message = f"{finding.message}; {why}"
+    return msgspec.structs.replace(finding, severity=Severity.NOTE, message=message, group=f"unused {around.row}")
 
 
 def _holds(around: Place, place: Place) -> bool:

@@ -20,6 +20,7 @@ from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.project.names import Defined, External, Global, Project, Resolved
 from initaudit.analyzer.readers.applications import is_never_built
 from initaudit.analyzer.readers.base import Observed, Reader
+from initaudit.analyzer.readers.untaken import untaken
 from initaudit.analyzer.refused.older import PYTHON_2
 from initaudit.analyzer.refused.refusal import refusal
 from initaudit.analyzer.refused.unfinished import syntax_fault
@@ -106,21 +107,31 @@ def observe(project: Project, filename: str, wanted: Sequence[Candidate], judge:
             found |= _found(project, module, [each for each in wanted if each.reader.name in stating])
         seen = _observation(module, found)
     if judge is not None and (weighing := judge.weighing(seen)):
-        seen = msgspec.structs.replace(seen, unbuilt=tuple(_unbuilt(project, module, weighing)))
+        unbuilt, branches = _unused(project, module, weighing)
+        seen = msgspec.structs.replace(seen, unbuilt=unbuilt, untaken=branches)
     module.forget_trees()
     unread = module.unread if module.unread and _may_hold_something(module, wanted) else ()
     faults = tuple(_cell_fault(module, cell) for cell in unread)
     return msgspec.structs.replace(seen, facts=(*seen.facts, *faults), comments=comments(module.raw))
 
 
-def _unbuilt(project: Project, module: Module, places: Iterable[Place]) -> Iterator[Place]:
-    """Yield the rows of the classes around some places that no program builds."""
-    around_them = (module.outline.at(place.row) for place in places if place.filename == module.filename)
-    classes = {each.outermost.row: each.outermost for each in around_them if each is not None}
-    for definition in classes.values():
+def _unused(project: Project, module: Module, places: Iterable[Place]) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
+    """Return the rows of the classes around some places that no program builds, and of the branches that none takes."""
+    rows = sorted({place.row for place in places if place.filename == module.filename})
+    unbuilt, branches = dict[int, Place](), dict[Place, None]()
+    for row in rows:
+        around_it = module.outline.at(row)
+        definition = around_it.outermost if around_it is not None else None
+        if definition is None or not definition.is_class:
+            continue
         cls = Defined(module, definition)
-        if definition.is_class and project.is_module_class(cls) and is_never_built(project, cls, around(project, cls)):
-            yield Place(module.filename, definition.start, 1, definition.end, 1)
+        if definition.row in unbuilt or not project.is_module_class(cls):
+            continue
+        if is_never_built(project, cls, around(project, cls)):
+            unbuilt[definition.row] = Place(module.filename, definition.start, 1, definition.end, 1)
+        elif (branch := untaken(project, cls, row)) is not None:
+            branches[branch] = None
+    return tuple(unbuilt.values()), tuple(branches)
 
 
 def _may_hold_something(module: Module, wanted: Sequence[Candidate]) -> bool:

@@ -229,7 +229,8 @@ class InitializerNeverCalled(Rule[UncalledInitializer]):
         what = "method" if subject.model is not None else "function"
         message = f"nothing in the project calls `{subject.name}`, so it initializes nothing"
         if subject.siblings:
-            message += f"; {', '.join(f'`{name}`' for name in subject.siblings)} call theirs"
+            call = "call theirs" if len(subject.siblings) > 1 else "calls its own"
+            message += f"; {', '.join(f'`{name}`' for name in subject.siblings)} {call}"
         if subject.drawn:
             message += "; the code that builds the model initializes or loads its layers instead"
         yield self.finding(

@@ -702,6 +702,18 @@ def test_the_option_is_named(told: Callable[..., ParameterTimeline | None]) -> N
     assert (found.coverage, found.only, found.gap) == (Coverage.PARTIAL, Only.OPTION, "only if args.init")
 
 
+def test_of_an_option_that_is_long_to_tell_a_part_is_told(told: Callable[..., ParameterTimeline | None]) -> None:
+    longer = " and ".join(f"args.{'long' * 25}_{number} == 'something'" for number in range(3))
+    train = f"from net import Net\ndef main(args):\n    net = Net(3)\n    if args.init and {longer}:\n"
+    train += "        for p in net.parameters():\n            nn.init.zeros_(p)\n"
+    found = told(net=NET, train=train)
+    assert found is not None
+    assert (found.only, found.gap) == (Only.OPTION, "only if args.init")
+    found = told(net=NET, train=train.replace("args.init and ", ""))
+    assert found is not None
+    assert (found.only, found.gap) == (Only.OPTION, "only under some options")
+
+
 def test_an_option_that_also_decides_whether_it_is_built_is_none(
     told: Callable[..., ParameterTimeline | None],
 ) -> None:

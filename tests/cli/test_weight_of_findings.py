@@ -1003,6 +1003,30 @@ def test_a_call_in_a_comment_is_taken_out_and_prose_is_not(comment: str, taken_o
     assert found == ([] if taken_out else [("backbone.py", "INI213", "warning")])
 
 
+@pytest.mark.parametrize(
+    ("own", "taken_out"),
+    [
+        (
+            "class Other(nn.Module):\n    def __init__(self):\n        pass\n        # self.apply(self.random_init)\n",
+            False,
+        ),
+        ("class Other(nn.Module):\n    # self.random_init()\n    def random_init(self):\n        pass\n", False),
+        ("class Other(nn.Module):\n    def go(self):\n        # super().random_init()\n        pass\n", False),
+        ("from backbone import Backbone\n\n\nclass Other(Backbone):\n    # self.random_init()\n    pass\n", True),
+        ("class Other(nn.Module):\n    def go(self, net):\n        # net.random_init()\n        pass\n", True),
+        ("def main(net):\n    # net.random_init()\n    print(net)\n", True),
+    ],
+)
+def test_what_another_class_calls_on_itself_in_a_comment_is_its_own(own: str, taken_out: bool) -> None:
+    text = BACKBONE.format(name="load_param", load="        print(path)")
+    found = told(backbone=text, use=USES.format(call="eval"), other=f"from torch import nn\n\n\n{own}")
+    assert (
+        ("backbone.py", "INI213", "warning") not in found
+        if taken_out
+        else found == [("backbone.py", "INI213", "warning")]
+    )
+
+
 @pytest.mark.parametrize("load", [*FILLS, "        print(path)"])
 def test_an_initializer_that_is_left_weighs_where_nothing_fills_the_object(load: str) -> None:
     found = told(backbone=BACKBONE.format(name="load_param", load=load), use=USES.format(call="eval"))

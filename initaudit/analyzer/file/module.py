@@ -58,9 +58,9 @@ class Module:
         return self.text.split("\n")
 
     @functools.cached_property
-    def comment_rows(self) -> list[str]:
+    def comment_rows(self) -> list[int]:
         """Return the rows that are comments."""
-        return [line for line in self.lines if line.lstrip().startswith("#")]
+        return [row for row, line in enumerate(self.lines, 1) if line.lstrip().startswith("#")]
 
     def matches(self, start: int, end: int) -> Matches:
         """Return the words in some rows."""

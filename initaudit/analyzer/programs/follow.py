@@ -423,14 +423,24 @@ def _written(storage: Storage, events: list[WriteEvent], replaced: Condition) ->
     return any_of([replaced, *whole])
 
 
+def _short_enough(terms: set[Condition]) -> set[Condition]:
+    """As many of some terms as a message repeats, the shortest first; all of them where none is short enough."""
+    kept = set[Condition]()
+    for term in sorted(terms, key=lambda each: (len(describe(each)), describe(each))):
+        if len(describe(all_of({*kept, term}))) <= LONGEST:
+            kept.add(term)
+    return kept or terms
+
+
 def _option(written: Condition, where: Condition) -> str | None:
     """The option that a write depends on, as the program spells it; None where it is none.
 
-    Of several ways to write it, what all ask for is said, or else the shortest; nothing where that is too long.
+    Of several ways to write it, what all ask for is said, as much of it as is short enough, or else the shortest way;
+    nothing where that is too long.
     """
     ways = written.terms if isinstance(written, Any) else {written}
     asked = [{term for term in conjuncts(way) if decide(term, where) is not True} for way in ways]
-    common = set.intersection(*asked)
+    common = _short_enough(set.intersection(*asked))
     shortest = common or min(asked, key=lambda terms: len(describe(all_of(terms))))
     said = all_of(shortest)
     if any(STRUCTURAL.search(atom.text) for atom in atoms(said)):

@@ -29,8 +29,8 @@ FINDING = groups("getattr( eval( get( [")
 BY_TEXT = groups("getattr( eval( globals( locals( import_module( getmembers( __subclasses__ __dict__ vars(")
 FINDS = {"eval", "globals", "locals", "vars", "import_module", "getmembers", "__subclasses__"}
 """What finds a class or a function by a text, or among all."""
-IMPORTS = ("import_module", "__import__")
-"""What imports a file by a text."""
+IMPORTS = ("import_module", "__import__", "instantiate", "locate", "LightningCLI")
+"""What imports a file by a text; hydra, pydoc and Lightning do so with a class and a configuration."""
 BUILT_IN = {"eval", "globals", "locals", "vars"}
 """Those of them that are no methods, as ``model.eval()`` is."""
 
@@ -92,8 +92,12 @@ def _is_lookup(node: ast.expr) -> bool:
             return False
 
 
-def importing(project: Project, module: Module) -> set[Module]:
-    """Return a file and the files that import it, also by way of others."""
+def importing(project: Project, module: Module, *, perhaps: bool = False) -> set[Module]:
+    """Return a file and the files that import it, also by way of others.
+
+    With ``perhaps``, a file also counts that imports one of this name from where nothing is found.
+    """
+    meant = (None,) if perhaps else ()
     folder = project.work_folder(module)
     found, level = {module}, [module]
     while level and len(found) < MAX_FILES:
@@ -105,7 +109,8 @@ def importing(project: Project, module: Module) -> set[Module]:
             if other is None or other in found:
                 continue
             if any(
-                name.rpartition(".")[2] == word and project.module(name, other) is inner for name in _imports(other)
+                name.rpartition(".")[2] == word and project.module(name, other) in (inner, *meant)
+                for name in _imports(other)
             ):
                 found.add(other)
                 level.append(other)
@@ -175,8 +180,8 @@ def _imported_texts(module: Module) -> Iterator[ast.expr]:
     for scope in scopes_holding(module, (IMPORTS,)):
         snippet = module.quiet_snippet(scope.start, scope.end)
         for node in snippet.nodes if snippet is not None else ():
-            if isinstance(node, ast.Call) and last_name(node.func) in IMPORTS and node.args:
-                yield node.args[0]
+            if isinstance(node, ast.Call) and last_name(node.func) in IMPORTS:
+                yield node.args[0] if node.args else node
 
 
 def _may_be(project: Project, module: Module, name: ast.expr, files: set[Module]) -> bool:

@@ -446,9 +446,8 @@ def _of_initializers(courses: Sequence[Course]) -> Verdict | None:
 
 
 def _optional(course: Course) -> Verdict:
-    return Verdict(
-        Coverage.PARTIAL, gap=f"only if {course.condition}", built=course.built, only=Only.OPTION, by=course.by
-    )
+    gap = f"only if {course.condition}" if course.condition else "only under some options"
+    return Verdict(Coverage.PARTIAL, gap=gap, built=course.built, only=Only.OPTION, by=course.by)
 
 
 def _only_tries(scope: Scope) -> bool:

@@ -111,6 +111,8 @@ def _plain_folder(project: Project, module: Module) -> str:
 
 def is_never_built(project: Project, cls: Defined, surrounding: Around) -> bool:
     """Whether no code of an application builds a class, or any model with it, nor may do so by a text."""
+    if _is_never_imported(project, cls.module):
+        return True
     if cls.definition.start != cls.definition.row or any(
         scope.defined not in surrounding.holding for scope in surrounding.scopes
     ):
@@ -126,6 +128,14 @@ def is_never_built(project: Project, cls: Defined, surrounding: Around) -> bool:
     names, homes = {each.definition.name for each in models}, {each.module for each in models}
     naming = {each for each in files if each in homes or _imports_any(each, names)}
     return not known and not any(map(finds_by_text, files)) and not imported_by_text(project, naming)
+
+
+def _is_never_imported(project: Project, module: Module) -> bool:
+    """Whether no program of an application runs or imports a file, nor may do so by a text."""
+    files = importing(project, module, perhaps=True)
+    if any(is_run(project, each) or is_notebook(each) for each in files):
+        return False
+    return is_of_an_application(project, module, outside=True) and not imported_by_text(project, files)
 
 
 def _imports_any(module: Module, names: set[str]) -> bool:

@@ -10,7 +10,7 @@ from initaudit.analyzer.programs.graph import Scope, around
 from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.applications import is_alone
-from initaudit.analyzer.source.snippets import argument, defaults, dotted, last_name, nodes, parameters
+from initaudit.analyzer.source.snippets import FunctionNode, argument, defaults, dotted, last_name, nodes, parameters
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.loads import replaces_all
 from initaudit.analyzer.syntax.reached import number
@@ -40,23 +40,31 @@ def is_once(context: Context, times: Iterable[ast.expr]) -> bool:
     return any(number is not None and number <= 1 for number in most)
 
 
-def largest_given(cls: Defined, name: str, project: Project | None = None, levels: int = MAX_LEVELS) -> int | None:
+def largest_given(cls: Defined, name: str, project: Project | None = None) -> int | None:
     """The largest number that the calls of a class give for a parameter of its constructor.
 
     Those in its file, or in all of a project: there, a constructor may hand on what it is given. None where some call
     gives anything else, and where the class is named other than to call it.
     """
-    files = importing(project, cls.module) if project is not None else ()
-    numbers: list[int | None] = []
-    for given, maker in _all_given(cls, name, files):
+    numbers: list[int] = []
+    for given in all_given(cls, name) if project is None else all_handed(project, cls, name):
         match given:
             case ast.Constant(value=int(number)):
                 numbers.append(number)
-            case ast.Name(id=handed) if project is not None and maker is not None and levels and maker != cls:
-                numbers.append(largest_given(maker, handed, project, levels - 1))
             case _:
                 return None
-    return max((each or 0 for each in numbers), default=None) if None not in numbers else None
+    return max(numbers, default=None)
+
+
+def all_handed(project: Project, called: Defined, name: str, levels: int = MAX_LEVELS) -> list[ast.expr | None]:
+    """What each call in a project gives for a parameter, also by constructors that hand on what they are given."""
+    found: list[ast.expr | None] = []
+    for given, maker in _all_given(called, name, importing(project, called.module)):
+        if isinstance(given, ast.Name) and maker is not None and levels and maker != called:
+            found += all_handed(project, maker, given.id, levels - 1)
+        else:
+            found.append(given)
+    return found
 
 
 def all_given(called: Defined, name: str, files: Collection[Module] = ()) -> list[ast.expr | None]:
@@ -75,13 +83,21 @@ def _all_given(
     found = called.module.function(definition.members.get("__init__", definition))
     known = found[1].args if found is not None else None
     names = [each.arg for each in (*known.posonlyargs, *known.args)][definition.is_class :] if known is not None else []
-    if known is None or name not in names:
+    if found is None or known is None or name not in names or _binds(found[1], name):
         yield None, None
         return
     at, default = names.index(name), defaults(known).get(name)
     for module in files or [called.module]:
         for call, maker in _named(called, module):
             yield _given(call, name, at, default), maker
+
+
+def _binds(function: FunctionNode, name: str) -> bool:
+    """Whether a function gives another value to one of its parameters."""
+    return any(
+        isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load)
+        for node in nodes(function)
+    )
 
 
 def largest_size(layer: Layer, size: ast.expr | None) -> int | None:
@@ -111,7 +127,7 @@ def _named(cls: Defined, module: Module) -> Iterator[tuple[ast.Call | None, Defi
             yield None, None
         elif module is not cls.module or not own.start <= scope.start <= own.end:
             calls = {id(node.func): node for node in snippet.nodes if isinstance(node, ast.Call)}
-            named = (node for node in snippet.nodes if isinstance(node, ast.Name) and node.id == name)
+            named = (node for node in snippet.nodes if isinstance(node, ast.expr) and last_name(node) == name)
             yield from ((calls.get(id(node)), maker) for node in named)
 
 

@@ -16,7 +16,7 @@ from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.frameworks import RESETS
 from initaudit.analyzer.programs.lookups import MAX_FILES, importing
 from initaudit.analyzer.project.names import Defined, Project
-from initaudit.analyzer.source.snippets import SnippetError, last_name, nodes, parsed, root
+from initaudit.analyzer.source.snippets import SnippetError, nodes, parsed, root
 from initaudit.analyzer.syntax.iteration import element_name, iterated
 from initaudit.analyzer.syntax.scopes import scopes_holding
 
@@ -25,26 +25,6 @@ ROWS = 4
 """Rows of a call that is commented out, before and behind the name of what it calls."""
 REMEMBERED = 4096
 """Answers about a file and a name."""
-
-
-@functools.lru_cache(maxsize=REMEMBERED)
-def _is_commented_out(module: Module, name: str) -> bool:
-    """Whether code in a comment calls a function, or hands it on: its author has chosen not to. Prose is no code."""
-    if not any(name in row for row in module.comment_rows):
-        return False
-    return any(last_name(each) == name for code in _code_in_comments(module, name) for each in _used(code))
-
-
-def _code_in_comments(module: Module, name: str) -> Iterator[ast.stmt]:
-    """The statements that successive comments spell, of those around a name."""
-    texts = [row.lstrip().removeprefix("#") for row in module.comment_rows]
-    for index, text in enumerate(texts):
-        if name not in text:
-            continue
-        for start in range(index, max(index - ROWS, -1), -1):
-            for end in range(index + 1, min(index + 1 + ROWS, len(texts) + 1)):
-                with contextlib.suppress(SnippetError):
-                    yield from parsed(textwrap.dedent("\n".join(texts[start:end])))
 
 
 def _used(statement: ast.stmt) -> Iterator[ast.expr]:
@@ -74,9 +54,14 @@ class Calls:
             return True
         for filename in dict.fromkeys((self.module.filename, *found)):
             other = self.project.load(filename)
-            if other is not None and (_is_commented_out(other, self.name) or self._in(other, cls, listed=listed)):
+            if other is not None and (self._is_commented_out(other, cls) or self._in(other, cls, listed=listed)):
                 return True
         return False
+
+    def _is_commented_out(self, module: Module, cls: Defined | None) -> bool:
+        """Whether code in a comment calls it, but not that of another class: its author has chosen not to."""
+        uses = _uses_in_comments(module, self.name)
+        return bool(uses.kinds) or (bool(uses.owners) if cls is None else self._is_related(module, uses, cls))
 
     @functools.cached_property
     def importing(self) -> set[Module]:
@@ -162,6 +147,43 @@ def _found_uses(module: Module, name: str) -> _Uses | None:
             if kind == "own" and name in owner.members:
                 siblings[owner.name] = None
     return _Uses(kinds, owners, tuple(siblings)[:SIBLINGS])
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _uses_in_comments(module: Module, name: str) -> _Uses:
+    """How code in comments calls a function, or hands it on. Prose is no code."""
+    kinds, owners = set[str](), dict[int, Definition]()
+    for row, statement in _code_in_comments(module, name):
+        owner = _class_around(module, row)
+        for kind in filter(None, (_kind(each, name) for each in _used(statement))):
+            if owner is not None and kind in ("own", "parent"):
+                owners[owner.row] = owner
+            else:
+                kinds.add(kind)
+    return _Uses(kinds, owners, ())
+
+
+def _code_in_comments(module: Module, name: str) -> Iterator[tuple[int, ast.stmt]]:
+    """The statements that successive comments spell, of those around a name, with its rows."""
+    rows = module.comment_rows if name in module.text else []
+    texts = [module.lines[row - 1].lstrip().removeprefix("#") for row in rows]
+    for index, text in enumerate(texts):
+        if name not in text:
+            continue
+        for start in range(index, max(index - ROWS, -1), -1):
+            for end in range(index + 1, min(index + 1 + ROWS, len(texts) + 1)):
+                with contextlib.suppress(SnippetError):
+                    yield from ((rows[index], each) for each in parsed(textwrap.dedent("\n".join(texts[start:end]))))
+
+
+def _class_around(module: Module, row: int) -> Definition | None:
+    """The class that a comment stands in, or behind whose last line it goes on."""
+    indent = len(module.lines[row - 1]) - len(module.lines[row - 1].lstrip())
+    before = (each for each in reversed(module.outline.definitions) if each.start < row and each.indent < indent)
+    around = module.outline.at(row) or next(before, None)
+    while around is not None and not around.is_class:
+        around = around.parent
+    return around
 
 
 def _lists_names(statement: ast.stmt) -> bool:
