@@ -103,6 +103,8 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
                 nn.init.normal_(m.weight, mean=0, std=width**-0.5)
                 nn.init.constant_(m.weight[padding_idx], 0)
                 return m
+
+            positions = embedding(512, 16)
             """,
         ),
     )

@@ -51,11 +51,11 @@ def embedding_writes(file: File) -> Iterator[EmbeddingWrite]:
     reader = MadeLayers(file.project, file.module, "Embedding")
     if not (holding(file.module, ROW) or holding(file.module, DRAWN)):
         return
+    for context in reader.functions(ROW):
+        yield from _zeroed_tables(reader, context.definition, context.snippet)
     padded = [made for made in reader.made if made.layer == EMBEDDING and _pads(file, made)]
     if not padded:
         return
-    for context in reader.functions(ROW):
-        yield from _zeroed_tables(reader, context.definition, context.snippet)
     for context in reader.functions(DRAWN):
         scope, snippet = context.definition, context.snippet
         yield from _drawn_with_all(reader, scope, snippet, padded)
