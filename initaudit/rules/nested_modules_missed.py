@@ -17,12 +17,13 @@ EVIDENCE = {
 class NestedModulesMissed(Rule[ModelLoop]):
     """
     ## What it does
-    Reports a loop over `children()` that initializes layers of some type, if all layers of this type are inside containers,
-    so that none of them is a child.
+    Reports a loop over `children()` that initializes layers of some type, or calls `reset_parameters()` where a child has
+    it, if all layers of some type are inside containers or blocks, so that none of them is a child.
 
     ## Why is this bad?
     `children()` yields only the modules that are registered on the module itself. Layers in an `nn.ModuleList` or
-    `nn.Sequential` are children of that container: the loop skips them, and they keep torch's default initialization.
+    `nn.Sequential` are children of that container, which has no `reset_parameters`: the loop skips them, and they keep
+    torch's default initialization, or the trained values that the reset was to remove.
 
     ## Example
     ```python
@@ -107,6 +108,25 @@ class NestedModulesMissed(Rule[ModelLoop]):
                             nn.init.normal_(m.weight, std=0.01)
                         elif isinstance(m, nn.Conv2d):
                             nn.init.normal_(m.weight, std=0.001)
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, n=3):
+                    super().__init__()
+                    self.body = nn.Sequential(nn.Conv2d(n, n, 3), nn.ReLU())
+                    self.head = nn.Linear(n, 10)
+
+            def reset(model):
+                for layer in model.children():
+                    if hasattr(layer, "reset_parameters"):
+                        layer.reset_parameters()
+
+            net = Net()
+            reset(net)
             """,
         ),
     )

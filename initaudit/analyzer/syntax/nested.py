@@ -1,26 +1,27 @@
-"""Loops over children whose targets are further down."""
+"""Loops over children that initialize or reset, and whose targets are further down."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.project.names import Defined, Resolved
+from initaudit.analyzer.project.names import Defined, Project, Resolved
 from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter, own_attribute, own_attributes
 from initaudit.analyzer.syntax.meaning import What
-from initaudit.analyzer.syntax.structure import Attribute, Layer, constructed
+from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed, is_known
 from initaudit.analyzer.syntax.walks import INSPECTS, Initialized, Walk, is_container, writes
 
+RESET = "reset_parameters"
 REACHES_ALL = {"modules", "named_modules", "parameters", "named_parameters", "apply"}
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """Classes of layers that a loop initializes, and the attributes in which all of them are."""
+    """Classes of layers that a loop initializes or resets, and the attributes in which all of them are."""
 
     kinds: tuple[str, ...]
     attributes: tuple[str, ...]
@@ -32,10 +33,7 @@ def missed(context: Context, loop: ast.For | ast.AsyncFor, element: str) -> Miss
         return None
     model = loop.iter.func.value
     walk = Walk(context, element, loop.body, writes(context, loop.body, element))
-    kinds = walk.kinds
-    if not kinds or any(map(is_container, kinds)) or any(not write.kinds for write in walk.writes):
-        return None
-    if _goes_deeper(loop, element):
+    if not _resets(loop.body, element) and not (_distinguishes(walk) and not _goes_deeper(loop, element)):
         return None
     if context.cls is not None:
         return _missed_in(walk, context.cls, model) if not _initialized_otherwise(context, loop) else None
@@ -45,6 +43,29 @@ def missed(context: Context, loop: ast.For | ast.AsyncFor, element: str) -> Miss
         for caller, cls in _given(context, model)
     ]
     return each[0] if each and None not in each else None
+
+
+def _distinguishes(walk: Walk) -> bool:
+    """Whether all that is written belongs to layers of certain classes."""
+    return bool(walk.kinds) and not any(map(is_container, walk.kinds)) and all(write.kinds for write in walk.writes)
+
+
+def _resets(body: Sequence[ast.stmt], element: str) -> bool:
+    """Whether a body resets each module that has a method for it, and does nothing else but print."""
+    acting = [each for each in body if not _prints(each)]
+    match acting:
+        case [ast.If(test=test, body=then, orelse=[])] if ast.unparse(test) == f"hasattr({element}, {RESET!r})":
+            return _resets(then, element)
+        case [ast.Expr(value=ast.Call(func=ast.Attribute(value=owner, attr=name), args=[]))]:
+            return dotted(owner) == element and name == RESET
+    return False
+
+
+def _prints(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Name(id="print"))):
+            return True
+    return False
 
 
 def _given(context: Context, model: ast.expr) -> Iterator[tuple[Context, Defined | None]]:
@@ -59,13 +80,25 @@ def _given(context: Context, model: ast.expr) -> Iterator[tuple[Context, Defined
 
 def _missed_in(walk: Walk, cls: Defined, model: ast.expr) -> Missed | None:
     held, depth = _held(constructed(walk.context.project, cls), model)
-    meant = [(one.name, each) for one in held for each in one.layers if _meant(walk.context, walk.writes, each)]
+    if walk.writes:
+        meant = [(one.name, each) for one in held for each in one.layers if _meant(walk.context, walk.writes, each)]
+    else:
+        meant = [(one.name, each) for one in held for each in _resettable(walk.context.project, one.layers)]
     reached = {each.kind for _, each in meant if each.depth <= depth}
     if any(not one.complete for one in held):
         return None
     nested = [(name, each) for name, each in meant if each.kind not in reached and not (reached and _is_norm(each))]
     kinds, names = dict.fromkeys(each.kind for _, each in nested), dict.fromkeys(name for name, _ in nested)
     return Missed(tuple(kinds), tuple(names)) if nested else None
+
+
+def _resettable(project: Project, layers: Sequence[Layer]) -> Iterator[Layer]:
+    """Layers of torch that have a method for a reset, also those in classes of the project that have none."""
+    for layer in layers:
+        inside = layer.cls is not None and is_known(project, layer) and RESET not in layer.cls.definition.members
+        for each in below(project, [layer], set()) if inside else [layer]:
+            if torch_api.RESET_BY_CONSTRUCTOR.get(each.kind.removeprefix("torch.nn.")) == RESET:
+                yield each if each is layer else replace(each, path=(*layer.path, None, *each.path))
 
 
 def _is_norm(layer: Layer) -> bool:
