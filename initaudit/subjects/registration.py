@@ -115,13 +115,15 @@ class SharedMemory(Fact, frozen=True, kw_only=True):
     viewed: bool = False
 
 
-class UnfrozenModule(Fact, frozen=True, kw_only=True):
-    """A module, or each of several, that is given an attribute ``requires_grad`` which is false; nothing reads it.
+class Unfrozen(Fact, frozen=True, kw_only=True):
+    """A flag ``requires_grad`` that is false, and keeps nothing from being trained.
 
-    ``source`` is the assignment, ``module`` what it is given to, and ``each`` says that a loop goes over modules.
+    ``source`` sets it, of ``target``: a module, or each of several if a loop goes over modules, which has no such flag;
+    or a tensor, and ``made`` makes a parameter that takes its place, or its values, and not its flag.
     """
 
     place: Place
     source: str
-    module: str
+    target: str
     each: bool = False
+    made: str | None = None

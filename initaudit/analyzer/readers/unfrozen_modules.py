@@ -15,7 +15,7 @@ from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.stateful import PARAMETERS, is_stateful
 from initaudit.analyzer.syntax.structure import Layer, below, constructed
 from initaudit.analyzer.torch_api import STATEFUL
-from initaudit.subjects.registration import UnfrozenModule
+from initaudit.subjects.registration import Unfrozen
 
 FLAG = "requires_grad"
 SETS = {FLAG, "requires_grad_", "__setattr__"}
@@ -26,8 +26,8 @@ OTHERWISE = {"no_grad", "inference_mode", "detach"}
 """What keeps gradients from the layers of a class, where its code calls it."""
 
 
-@reads(UnfrozenModule, scope=Context, words="requires_grad=")
-def unfrozen_modules(context: Context) -> Iterator[UnfrozenModule]:
+@reads(Unfrozen, scope=Context, words="requires_grad=")
+def unfrozen_modules(context: Context) -> Iterator[Unfrozen]:
     """``self.encoder.requires_grad = False`` where that is a module with parameters, and no parameter or tensor."""
     meanings = Meanings(context)
     for step in meanings.steps():
@@ -35,10 +35,10 @@ def unfrozen_modules(context: Context) -> Iterator[UnfrozenModule]:
             case ast.Assign(targets=[ast.Attribute(attr="requires_grad", value=owner)], value=ast.Constant(False)):
                 each = _is_element(meanings, step, owner)
                 if (each or _is_module(context, owner)) and not _has_meaning(context, owner):
-                    yield UnfrozenModule(
+                    yield Unfrozen(
                         place=context.snippet.place(step.statement),
                         source=context.snippet.source(step.statement),
-                        module=dotted(owner),
+                        target=dotted(owner),
                         each=each,
                     )
             case _:

@@ -79,19 +79,19 @@ def frozen(context: Context) -> Iterator[str]:
                     ]
                 )
             ) if walk in ("parameters", "named_parameters") and any(
-                _freezes(each) in targets(target) for each in nodes(node)
+                freezes(each) in targets(target) for each in nodes(node)
             ):
                 yield spelled(owner)
             case (
                 ast.Call(func=ast.Attribute(value=owner, attr="requires_grad_"))
                 | ast.Assign(targets=[ast.Attribute(value=owner, attr="requires_grad")])
-            ) if _freezes(node) is not None:
+            ) if freezes(node) is not None:
                 yield spelled(owner)
             case _:
                 pass
 
 
-def _freezes(node: ast.AST) -> str | None:
+def freezes(node: ast.AST) -> str | None:
     """The source of what a call or an assignment freezes."""
     match node:
         case ast.Call(
