@@ -333,6 +333,9 @@ def _gap(storage: Storage, covered: Condition, case: dict[Atom, bool]) -> Condit
 def _missing_part(events: list[WriteEvent], shape: tuple[Value, ...] | None) -> str | None:
     """Return the written parts as text: None if they cover everything, "" if that is unknown."""
     parts = [event.part for event in events if event.part is not None]
+    if any(part.diagonal is not None for part in parts):
+        shown = sorted({str(part) for part in parts if part.diagonal is not None})
+        return " and ".join(shown) if all(part.diagonal is not None for part in parts) and len(shown) == 1 else ""
     if len({(part.dimension, part.step) for part in parts}) > 1 or not all(map(_comparable, parts)):
         return ""
     step = parts[0].step if parts else 1
@@ -348,7 +351,9 @@ def _missing_part(events: list[WriteEvent], shape: tuple[Value, ...] | None) -> 
             reached |= {part.stop for part in parts if part.start in reached and part.stop is not None}
         ends = {None, _length(shape, parts[0].dimension)}
         covered = any(part.start in reached and part.stop in ends for part in parts)
-    return None if covered else " and ".join(sorted({str(part) for part in parts}))
+    if covered:
+        return "" if any(part.within for part in parts) else None
+    return " and ".join(sorted({str(part) for part in parts}))
 
 
 def _length(shape: tuple[Value, ...] | None, dimension: int) -> str | None:

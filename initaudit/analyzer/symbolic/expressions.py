@@ -115,6 +115,9 @@ def _dict(run: Run, node: ast.Dict) -> Value:
 def _comprehension(run: Run, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
     items: list[Value] = []
     complete = _each(run, node.generators, lambda: items.append(run.evaluate(node.elt)))
+    match node.generators:
+        case [ast.comprehension(iter=ast.Call(func=ast.Name(id="range"), args=[size]), ifs=[])] if len(items) == 1:
+            return Sequence(items, complete, length=text(run.evaluate(size)))
     return Sequence(items, complete)
 
 
@@ -258,6 +261,11 @@ def get_item(run: Run, owner: Value, index: Index) -> Value:
             index.is_named and index.start in keyed
         ):
             return items[keyed[index.start]]
+        case (
+            Sequence(items=[Tensor() as item], length=str(length))
+            | Instance(children=[Tensor() as item], cls=None, length=str(length))
+        ) if index.by_loop and not index.sliced:
+            return tensors.item_of(item, index, length)
         case Sequence(items=items) | Instance(children=items, cls=None) if items:
             return items[0] if index.constant is None and len(items) == 1 else _any_item(items, index)
         case Mapping(items=items):
@@ -337,19 +345,31 @@ def index_part(run: Run, node: ast.Subscript) -> Index:
         step = run.evaluate(chosen.step) if chosen.step is not None else Constant(1)
         stride = step.value if isinstance(step, Constant) and isinstance(step.value, int) else 0
         by_loop = EACH in f"{start} {stop}"
-        exact = exact and stride > 0
-        return Index(None, start, stop, exact=exact, by_loop=by_loop, dimension=dimension, step=stride, sliced=True)
-    value = run.evaluate(chosen)
+        within = not exact and stride == 1 and not any(map(_is_ellipsis, slices))
+        known = stride > 0 and (exact or within)
+        return Index(None, start, stop, False, known, by_loop, dimension, stride, sliced=True, within=within)
+    value, further = run.evaluate(chosen), slices[dimension + 1 :]
+    within = not exact and not any(map(_is_ellipsis, slices))
     if isinstance(value, Constant):
         number = value.value
         if isinstance(number, bool) or not isinstance(number, int):
             return Index(constant=number, start=text(value))
         stop = None if number == -1 else str(number + 1)
-        return Index(constant=number, start=str(number), stop=stop, exact=exact, dimension=dimension)
+        known = exact or within
+        return Index(constant=number, start=str(number), stop=stop, exact=known, dimension=dimension, within=within)
     if all(_is_integer(run, leaf) for _, leaf in leaves(value, run.condition)):
         start = text(value) if isinstance(value, Symbol) else ast.unparse(chosen)
         return Index(start=start, stop=f"({start} + 1)", exact=exact, dimension=dimension)
-    return Index(start=text(value), by_loop=isinstance(value, Symbol) and EACH in value.text)
+    by_loop = isinstance(value, Symbol) and EACH in value.text
+    again = by_loop and isinstance(chosen, ast.Name) and any(_is_bounded_by(each, chosen.id) for each in further)
+    diagonal = ast.unparse(node.slice) if again else None
+    return Index(start=text(value), exact=exact, by_loop=by_loop, dimension=dimension, diagonal=diagonal)
+
+
+def _is_bounded_by(node: ast.expr, name: str) -> bool:
+    """Whether an index is a name, or a slice that starts or ends there."""
+    bounds = (node.lower, node.upper) if isinstance(node, ast.Slice) else (node,)
+    return any(isinstance(bound, ast.Name) and bound.id == name for bound in bounds)
 
 
 def _is_integer(run: Run, value: Value) -> bool:

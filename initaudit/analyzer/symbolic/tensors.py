@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.source.snippets import dotted
-from initaudit.analyzer.symbolic.computed_names import REACHED
+from initaudit.analyzer.symbolic.computed_names import EACH, REACHED
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.values import (
@@ -203,11 +203,54 @@ def part_of(tensor: Tensor, index: Index) -> Tensor:
     """A view of what an index selects."""
     if index.whole:
         return Tensor(tensor.storage, part=tensor.part, elements=tensor.elements)
+    if index.by_loop and tensor.part is None and (part := _part_by_loop(tensor, index)) is not None:
+        return Tensor(tensor.storage, part=part)
     if index.by_loop:
         return Tensor(tensor.storage, part=tensor.part, elements=tensor.part is None)
     exact = index.exact and tensor.part is None
-    part = Part(index.start, index.stop, exact, index.dimension, index.step)
+    part = Part(index.start, index.stop, exact, index.dimension, index.step, index.within)
     return Tensor(tensor.storage, part=part)
+
+
+def _part_by_loop(tensor: Tensor, index: Index) -> Part | None:
+    """The part that a loop writes in all its rounds, where that is known to be less than the whole."""
+    if index.diagonal is not None:
+        return Part(index.start, None, True, diagonal=index.diagonal)
+    bounds, shape = range_of(index.start), shape_like(tensor)
+    if bounds is None or not index.exact or shape is None or len(shape) <= index.dimension:
+        return None
+    return _short_of(*bounds, text(shape[index.dimension]), index.dimension)
+
+
+def _short_of(start: str | None, stop: str, length: str, dimension: int) -> Part | None:
+    """The part from a bound to another one, if it lacks the first or the last of so many."""
+    last = stop in (f"({length} - 1)", f"{length} - 1")
+    if start not in (None, "1") or not (last or start):
+        return None
+    return Part(start, stop if last else None, True, dimension)
+
+
+def range_of(each: str | None) -> tuple[str | None, str] | None:
+    """The bounds of the range whose numbers a text stands for: ``each of range(1, n)``."""
+    if each is None or not each.startswith(f"{EACH}range(") or not each.endswith(")"):
+        return None
+    try:
+        call = ast.parse(each.removeprefix(EACH), mode="eval").body
+    except SyntaxError:
+        return None
+    match call:
+        case ast.Call(args=[stop], keywords=[]):
+            return None, ast.unparse(stop)
+        case ast.Call(args=[ast.Constant(value=int(start)), stop], keywords=[]):
+            return str(start) if start else None, ast.unparse(stop)
+    return None
+
+
+def item_of(item: Tensor, index: Index, length: str) -> Tensor:
+    """The item of a list that stands for so many, as a part of it where a loop does not come to all."""
+    bounds = range_of(index.start)
+    part = _short_of(*bounds, length, 0) if bounds is not None and item.part is None else None
+    return Tensor(item.storage, parameter=item.parameter, part=part) if part is not None else item
 
 
 def unknown_part(tensor: Tensor) -> Tensor:

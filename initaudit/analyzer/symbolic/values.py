@@ -91,13 +91,15 @@ class Size:
 class Sequence:
     """A list or tuple. ``complete`` is False if it may have more items than are listed.
 
-    ``keyed`` are the positions of items that were set at an index that is not known, by its text.
+    ``keyed`` are the positions of items that were set at an index that is not known, by its text. ``length`` is the
+    text of the number of items for which a single one stands.
     """
 
     items: list[Value]
     complete: bool = True
     is_list: bool = True
     keyed: dict[str, int] = field(default_factory=dict)
+    length: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -137,15 +139,23 @@ class WriteEvent:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a tensor: an index along one dimension, with its bounds as text; ``exact`` if they are known."""
+    """A part of a tensor: an index along one dimension, with its bounds as text; ``exact`` if they are known.
+
+    ``within`` says that it may be less than what the bounds say, and ``diagonal`` is the text of an index that selects
+    along two dimensions by one variable of a loop.
+    """
 
     start: str | None
     stop: str | None
     exact: bool
     dimension: int = 0
     step: int = 1
+    within: bool = False
+    diagonal: str | None = None
 
     def __str__(self) -> str:
+        if self.diagonal is not None:
+            return f"[{self.diagonal}]"
         if self.stop == f"({self.start} + 1)":
             return f"[{':, ' * self.dimension}{self.start}]"
         step = f":{self.step}" if self.step != 1 else ""
@@ -159,7 +169,7 @@ INEXACT = Part(None, None, False)
 class Index:
     """A subscript that selects along one dimension. ``start`` and ``stop`` are texts; ``whole`` selects everything.
 
-    ``sliced`` says that it selects a part of a sequence, and not an item.
+    ``sliced`` says that it selects a part of a sequence, and not an item; ``within`` and ``diagonal`` are as in a part.
     """
 
     constant: object = None
@@ -171,6 +181,8 @@ class Index:
     dimension: int = 0
     step: int = 1
     sliced: bool = False
+    within: bool = False
+    diagonal: str | None = None
 
     @property
     def is_named(self) -> bool:
@@ -239,7 +251,7 @@ class Instance(Distinct):
     """An object. ``cls`` is its class in the project, ``external`` the canonical name of its torch class or base.
 
     ``children`` are the items of a container (Sequential, ModuleList, ParameterList), ``keyed`` the positions of those
-    that were set at an index that is not known, by its text.
+    that were set at an index that is not known, by its text. ``length`` is that of a list with a single item.
     """
 
     cls: Defined | None
@@ -253,6 +265,7 @@ class Instance(Distinct):
     arguments: tuple[Value, ...] = ()
     origin: Origin | None = None
     escaped: str | None = None
+    length: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -41,6 +41,7 @@ def construct(run: Run, call: Call) -> Value:
     if name in torch_api.SEQUENCES:
         items = [item for arg in args for item in sequence_items(run, arg, single=short == "Sequential")]
         instance.children = items
+        instance.length = next((arg.length for arg in args if isinstance(arg, Sequence)), None)
         instance.complete = all(not isinstance(item, type(UNKNOWN)) for item in items)
         run.sequences.append(instance)
     elif name in torch_api.MAPPINGS and args and isinstance(args[0], Mapping):
