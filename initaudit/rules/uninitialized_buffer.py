@@ -43,8 +43,9 @@ class UninitializedBuffer(Rule[ParameterTimeline]):
     ```
 
     ## Known problems
-    A workspace or a cache may be allocated without values, because it is written before it is read. initaudit cannot always
-    tell without an input to run the model on, hence the note.
+    A workspace or a cache may be allocated without values, because it is written before it is read. Without an input to run
+    the model on, it is a note unless the forward pass computes with the buffer, nothing in the project may write it, and
+    the project loads no state.
     Findings above a note are rare in released code; their precision is not well measured.
 
     ## References

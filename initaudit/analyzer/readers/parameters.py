@@ -14,6 +14,7 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.failures import Failure, guarded
 from initaudit.analyzer.file.matches import Words, groups
 from initaudit.analyzer.file.module import Module
+from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.meta import not_restored, restored, restorer
 from initaudit.analyzer.programs.constructor import (
     Construction,
@@ -47,6 +48,7 @@ from initaudit.analyzer.symbolic.conditions import decide
 from initaudit.analyzer.symbolic.tensors import BY_INDEX
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.syntax.context import File, own_attribute
+from initaudit.analyzer.syntax.only_read import first_read
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.uses import usage
 from initaudit.finding import Place
@@ -227,12 +229,20 @@ def _allocated_raw(construction: Construction, by: str | None, *, written: bool)
         if verdict.coverage in (Coverage.NEVER, Coverage.PARTIAL) and result.allocation is not None:
             shape = result.allocation.shape
             used = usage(construction.run.project, construction.cls, entry.name, shape) if shape is not None else None
-            result = msgspec.structs.replace(result, usage=used)
+            result = msgspec.structs.replace(result, usage=used, read_first=_is_read_first(construction, entry))
         yield result
         if verdict.coverage is Coverage.UNKNOWN and result.allocation is not None:
             subject = f"{result.model}.{result.name}"
             reason = verdict.reason or "which elements are written"
             yield Undecided(place=result.allocation.place, subject=subject, reason=reason, unseen=UNSEEN)
+
+
+def _is_read_first(construction: Construction, entry: Registered) -> bool | None:
+    """Whether the forward reads a buffer that no code writes, in a project that loads no states; None if unknown."""
+    project, cls = construction.run.project, construction.cls
+    if entry.kind is not Kind.BUFFER or project.find(Search(project.work_folder(cls.module), word=b"load_state_dict")):
+        return None
+    return True if first_read(project, cls, entry.name, built=True) is not None else None
 
 
 def _reads_what_is_written(construction: Construction, entry: Registered) -> bool:

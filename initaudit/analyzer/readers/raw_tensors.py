@@ -14,10 +14,10 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.exports import only_exports
 from initaudit.analyzer.source.snippets import FunctionNode, begin
-from initaudit.analyzer.syntax.context import Class, Context, methods, own_attribute, own_constructor
-from initaudit.analyzer.syntax.elsewhere import spoken_of_elsewhere
+from initaudit.analyzer.syntax.context import Class, Context, own_attribute, own_constructor
 from initaudit.analyzer.syntax.meaning import bound_in
 from initaudit.analyzer.syntax.numbers import is_whole_number
+from initaudit.analyzer.syntax.only_read import first_read
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.tensor_uses import MOVES, in_optimizer, is_harmless, is_read, requires_grad
 from initaudit.subjects.weights import RawTensor
@@ -34,7 +34,6 @@ def raw_attributes(scope: Class) -> Iterator[RawTensor]:
     context = own_constructor(project, cls) if project.is_module_class(cls) else None
     if context is None or context.function is None:
         return
-    every = list(methods(project, cls))
     for statement in context.function.body:
         match statement:
             case ast.Assign(targets=[target], value=value) if (name := own_attribute(target)) is not None:
@@ -43,17 +42,10 @@ def raw_attributes(scope: Class) -> Iterator[RawTensor]:
                 continue
         if allocation is None or allocation[1] == "torch.nn.Parameter":
             continue
-        uses = [(method, node) for method in every for node in method.walk() if own_attribute(node) == name]
-        uses = [(method, node) for method, node in uses if node is not target]
-        reads_it = [(method, node) for method, node in uses if is_read(method, node)]
-        forward = [(m, n) for m, n in reads_it if m.function is not None and m.function.name == "forward"]
-        if (
-            not forward
-            or any(not is_harmless(method, node) for method, node in uses)
-            or spoken_of_elsewhere(project, cls, name)
-        ):
+        read = first_read(project, cls, name, target)
+        if read is None:
             continue
-        method, node = forward[0]
+        method, node = read
         yield RawTensor(
             place=context.snippet.place(value),
             name=f"self.{name}",
