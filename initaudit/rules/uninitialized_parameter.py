@@ -65,6 +65,21 @@ class UninitializedParameter(Rule[ParameterTimeline]):
     invalid = (
         Example(
             source="""
+            import torch
+            from torch import nn
+
+            class Masked(nn.Linear):
+                def __init__(self, i, o):
+                    super().__init__(i, o)
+                    self.register_buffer("mask", torch.ones(o, i))
+
+                def reset_parameters(self):
+                    nn.init.zeros_(self.bias)
+            """,
+            advice=True,
+        ),
+        Example(
+            source="""
             import torch as t
             from torch import nn
 

@@ -39,13 +39,14 @@ from initaudit.analyzer.programs.methods import (
 from initaudit.analyzer.programs.passed import keeps_size, passes_integer
 from initaudit.analyzer.programs.promise import combined
 from initaudit.analyzer.programs.verdict import Verdict, judge
-from initaudit.analyzer.project.names import Defined, Project
+from initaudit.analyzer.project.names import Defined, External, Project
 from initaudit.analyzer.project.writing import may_load
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.unread import is_unread_anywhere
 from initaudit.analyzer.source.snippets import FunctionNode, dotted, last_name, nodes
 from initaudit.analyzer.symbolic.conditions import decide
 from initaudit.analyzer.symbolic.tensors import BY_INDEX
+from initaudit.analyzer.symbolic.torch import layers
 from initaudit.analyzer.symbolic.values import Storage
 from initaudit.analyzer.syntax.context import File, own_attribute
 from initaudit.analyzer.syntax.only_read import first_read
@@ -64,11 +65,13 @@ RAW, REGISTERED = groups(ALLOCATES), groups(REGISTERS)
 REGISTERING = groups("aram*( uffer*( egist*( DTensor data skip_init(")
 """Wider than what registers: classes hand it to functions of theirs."""
 UNSEEN = (ParameterTimeline.__name__, NotRestored.__name__)
+RESETS = set(torch_api.RESET_BY_CONSTRUCTOR.values())
 LISTING = {"parameters", "named_parameters", "buffers", "named_buffers"}
 
 
 @reads(NotRestored, scope=File, words=REGISTERS, imported=False)
 @reads(ParameterTimeline, scope=File, words=ALLOCATES, imported=False)
+@reads(ParameterTimeline, scope=File, words="reset_parameters", nearby="super(")
 def parameters(file: File) -> Iterator[Outcome]:
     """The life of every parameter that is raw at some time, and what is lost on meta, where it is asked for."""
     if file.asks_for(ParameterTimeline):
@@ -118,11 +121,21 @@ def _candidates(project: Project, module: Module, *, lost: bool) -> Iterator[Def
     allocates, registers = _Doing(module, RAW, _allocates), _Doing(module, REGISTERING, _registers)
     for definition in module.outline.classes():
         cls = Defined(module, definition)
-        if (lost and module.matches(definition.start, definition.end).holds_all(REGISTERED)) or (
-            allocates.found_in(cls)
-            and (registers.found_in(cls) or any(map(registers.found_in, _inherited(project, cls))))
+        registered = lost and module.matches(definition.start, definition.end).holds_all(REGISTERED)
+        if (
+            registered
+            or _resets_a_layer(project, cls)
+            or (allocates.found_in(cls) and any(map(registers.found_in, (cls, *_inherited(project, cls)))))
         ):
             yield cls
+
+
+def _resets_a_layer(project: Project, cls: Defined) -> bool:
+    """Whether a class derives from a layer of torch, and has its reset in the place of that of the layer."""
+    return not RESETS.isdisjoint(cls.definition.members) and any(
+        isinstance(base, External) and base.name.removeprefix("torch.nn.") in layers.WITH_WEIGHT
+        for base in project.mro(cls) or ()
+    )
 
 
 class _Doing:

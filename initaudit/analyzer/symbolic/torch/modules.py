@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.frameworks import MODULE_BASES
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.source.snippets import last_name
 from initaudit.analyzer.symbolic import tensors
 from initaudit.analyzer.symbolic.computed_names import is_computed, reached
@@ -23,8 +24,10 @@ from initaudit.analyzer.symbolic.values import (
     Index,
     Instance,
     Mapping,
+    Memory,
     Origin,
     Sequence,
+    Storage,
     Symbol,
     Tensor,
     Value,
@@ -195,8 +198,27 @@ def _construct_base(
         instance.children += [i for a in args for i in layers.sequence_items(run, a, single=short == "Sequential")]
     reset = torch_api.RESET_BY_CONSTRUCTOR.get(short)
     if reset is not None:
+        weights = [*_weights(instance)] if _overrides(run, instance, reset) else []
+        for weight in weights:
+            weight.raw = True
         run.call(run.attribute(instance, reset), [], {}, origin)
+        for weight in weights:
+            weight.raw = any(other.writes for other in weights)  # otherwise nothing is to be written, on purpose
+        run.storages += [weight for weight in weights if weight.raw]
     return NONE
+
+
+def _overrides(run: Run, instance: Instance, method: str) -> bool:
+    """Whether a class of the project has a method of its own in the place of that of its base."""
+    return instance.cls is not None and isinstance(run.project.method(instance.cls, method), Defined)
+
+
+def _weights(instance: Instance) -> Iterator[Storage]:
+    """The memory of the weight and the bias that a layer of torch has just made."""
+    for name in ("weight", "bias"):
+        value = instance.attributes.get(name)
+        if isinstance(value, Tensor) and isinstance(value.storage, Memory):
+            yield value.storage.storage
 
 
 def _reset(run: Run, instance: Instance, origin: Origin, layer: str | None = None) -> Value:
