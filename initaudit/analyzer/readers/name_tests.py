@@ -154,6 +154,9 @@ def _near(part: str, names: frozenset[str]) -> str | None:
     """The name that somebody who mistyped a part of it has meant; names that differ in numbers alone are others."""
     letters = {re.sub(r"\d", "", name[: len(part) + 1]): name for name in sorted(names)}
     asked = re.sub(r"\d", "", part)
+    swapped = {asked[:at] + asked[at : at + 2][::-1] + asked[at + 2 :] for at in range(len(asked) - 1)} - {asked}
+    if len(asked) >= SHORTEST - 1 and (meant := sorted(swapped & names)):
+        return meant[0]
     if "." in part or len(asked) < SHORTEST or asked in letters:
         return None
     found = difflib.get_close_matches(asked, letters, n=1, cutoff=ALIKE)
