@@ -59,6 +59,9 @@ LIGHTNING_HOOKS = (
 )
 """What begins the names of the methods that Lightning calls; it calls no others of a module."""
 
+DRAWN_BY = {"transformers": "_init_weights"}
+"""The method that a framework calls for each module of a model, by the package of the base."""
+
 # What frameworks do with objects of a class that derives from one of theirs, by the package of that base: the methods
 # that they call before the first step, in their order, ...
 BEFORE_TRAINING = (

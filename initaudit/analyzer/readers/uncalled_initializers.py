@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.frameworks import CALLED_BY_FRAMEWORK, LIGHTNING_HOOKS, LIGHTNING_MODULES, RESETS
+from initaudit.analyzer.frameworks import CALLED_BY_FRAMEWORK, DRAWN_BY, LIGHTNING_HOOKS, LIGHTNING_MODULES, RESETS
 from initaudit.analyzer.programs.verdict import drawn_by_programs
 from initaudit.analyzer.project.names import Defined, External
 from initaudit.analyzer.readers.applications import is_program
@@ -48,21 +48,24 @@ def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
     if not _initializes(context, function):
         return
     project, module = context.project, context.module
-    if context.cls is not None:
-        if not project.is_module_class(context.cls) or not _is_plain(context, context.cls, function.name):
+    of_objects = _mixed_into(context)
+    misnamed = context.cls is not None and _is_misnamed_hook(context, context.cls, function.name)
+    if context.cls is not None and not misnamed:
+        if of_objects is None or not _is_plain(context, of_objects, function.name):
             return
-    elif definition.parent is not None or not is_program(project, module):
+    elif context.cls is None and (definition.parent is not None or not is_program(project, module)):
         return
     calls = Calls(project, module, function.name)
     if calls.anywhere(context.cls):
         return
-    if context.cls is not None:
+    if context.cls is not None and not misnamed:
         if function.name in RESETS and not _is_forgotten_reset(calls, context.cls):
             return
         private = function.name.startswith("_") and _draws(context, function, "self")
-        if not (private or calls.siblings or is_built(project, context.cls, calls.importing)):
+        of_objects = of_objects or context.cls
+        if not (private or calls.siblings or is_built(project, of_objects, calls.importing)):
             return  # users of a library may call it
-        if is_always_loaded(project, context.cls):
+        if is_always_loaded(project, of_objects):
             return  # what its layers drew is replaced
     yield UncalledInitializer(
         place=_header(context, function),
@@ -72,6 +75,15 @@ def uncalled_initializers(context: Context) -> Iterator[UncalledInitializer]:
         loaded=context.cls is not None and _is_filled_by_another(calls, context.cls, function.name),
         drawn=context.cls is not None and drawn_by_programs(project, context.cls, copies=False),
     )
+
+
+def _mixed_into(context: Context) -> Defined | None:
+    """The class of a method, or the only one of modules that derives from it where it is no class of modules itself."""
+    cls, project = context.cls, context.project
+    if cls is None or project.is_module_class(cls):
+        return cls
+    derived = [each for each in project.descendants(cls, context.module) if each != cls]
+    return derived[0] if len(derived) == 1 and project.is_module_class(derived[0]) else None
 
 
 def _header(context: Context, function: FunctionNode) -> Place:
@@ -247,6 +259,17 @@ def _is_plain(context: Context, cls: Defined, name: str) -> bool:
                 known = not name.startswith(LIGHTNING_HOOKS)
             if not known or name in CALLED_BY_FRAMEWORK.get(package, ()):
                 return False
-        elif base != cls and name in base.definition.members:
+        elif base not in (cls, context.cls) and name in base.definition.members:
             return False
     return True
+
+
+def _is_misnamed_hook(context: Context, cls: Defined, name: str) -> bool:
+    """Whether a method is named as what a framework calls to draw, but for a letter, or two that changed places."""
+    order = context.project.mro(cls) or ()
+    packages = (base.name.partition(".")[0] for base in order if isinstance(base, External))
+    hook = next((DRAWN_BY[package] for package in packages if package in DRAWN_BY), None)
+    if hook is None or any(isinstance(base, Defined) and hook in base.definition.members for base in order):
+        return False
+    swapped = {name[:at] + name[at : at + 2][::-1] + name[at + 2 :] for at in range(len(name))}
+    return name != hook and (hook in swapped or name in {hook[:at] + hook[at + 1 :] for at in range(1, len(hook))})
