@@ -8,7 +8,8 @@ from collections.abc import Sequence as Statements
 from typing import Any
 
 from initaudit.analyzer.source.snippets import FunctionNode
-from initaudit.analyzer.symbolic import arithmetic, expressions, tensors, training
+from initaudit.analyzer.symbolic import arithmetic, expressions, subscripts, tensors, training
+from initaudit.analyzer.symbolic.computed_names import EACH
 from initaudit.analyzer.symbolic.conditions import FALSE, TRUE, Atom, Condition, Literal, all_of, any_of, negate
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.torch import modules
@@ -66,7 +67,7 @@ def _while(run: Run, statement: ast.While) -> None:
     run.evaluate(statement.test)
     for node in ast.walk(ast.Module(statement.body, [])):
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            run.bind(node.target.id, Symbol(f"{expressions.EACH}{node.target.id}"))
+            run.bind(node.target.id, Symbol(f"{EACH}{node.target.id}"))
     trained = run.trained
     _branch(run, TRUE, statement.body)
     training.end_loop(run, trained)
@@ -253,7 +254,7 @@ def assign(run: Run, target: ast.expr, value: Value) -> None:
             for holder in run.alternatives(run.evaluate(owner)):
                 modules.assign_attribute(run, holder, name, value, target)
         case ast.Subscript(value=owner):
-            index = expressions.index_part(run, target)
+            index = subscripts.index_part(run, target)
             for holder in run.alternatives(run.evaluate(owner)):
                 _assign_item(run, holder, index, value, target)
         case ast.Tuple(elts=elements) | ast.List(elts=elements):
