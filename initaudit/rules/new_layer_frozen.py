@@ -35,8 +35,9 @@ class NewLayerFrozen(Rule[FrozenLayer]):
     ```
 
     ## Known problems
-    The layer, the loop and the optimizer have to stand in one function, or at the top level of one file, in a row. A file
-    that loads a state dict is not judged: the layer may get trained values. Its precision is not known.
+    The layer, the loop and the optimizer have to stand in one function, or at the top level of one file, in a row; or the
+    first two in a constructor, and the optimizer in the same file. A file that loads a state dict is not judged: the layer
+    may get trained values. Its precision is not known.
 
     ## References
     - [Autograd mechanics: requires_grad](https://docs.pytorch.org/docs/stable/notes/autograd.html#setting-requires-grad)
@@ -49,6 +50,22 @@ class NewLayerFrozen(Rule[FrozenLayer]):
     observers = ANALYZER
     subject = FrozenLayer
     invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Tuned(nn.Module):
+                def __init__(self, body):
+                    super().__init__()
+                    self.body = body
+                    self.head = nn.Linear(64, 3)
+                    self.requires_grad_(False)
+
+            model = Tuned(nn.Linear(64, 64))
+            optimizer = torch.optim.Adam(model.parameters())
+            """,
+        ),
         Example(
             source="""
             import torch

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.replaced_layers import given_to_optimizer, has_parameters
+from initaudit.analyzer.readers.replaced_layers import given_to_optimizer, has_parameters, optimized
 from initaudit.analyzer.source.snippets import dotted, last_name
 from initaudit.analyzer.syntax.context import Context, Placed, all_blocks
+from initaudit.analyzer.torch_api import RETURN_THE_MODULE
 from initaudit.subjects.registration import FrozenLayer
 
 
 @reads(FrozenLayer, scope=Context, words=("requires_grad= requires_grad_(", "parameters("), nearby="optim")
+@reads(FrozenLayer, scope=Context, words="requires_grad_(", nearby="optim", named="__init__")
 def frozen_layers(context: Context) -> Iterator[FrozenLayer]:
     """``model.fc = nn.Linear(512, 5)``, then all of ``model`` frozen, and an optimizer that is given its parameters."""
     if _unfreezes(context):
@@ -20,7 +24,9 @@ def frozen_layers(context: Context) -> Iterator[FrozenLayer]:
     for body in all_blocks(context):
         for at, freezing in enumerate(body):
             model = _frozen_model(freezing.node)
-            if model is None or not _is_optimized(context, body[at + 1 :], model):
+            if model is None or not (
+                _is_optimized(context, body[at + 1 :], model) or _is_trained(context, body[at + 1 :], model)
+            ):
                 continue
             for made in body[:at]:
                 match made.node:
@@ -78,6 +84,36 @@ def _unfreezes(context: Context) -> bool:
                 return True
     called = {name for part in context.module.parts() for name in context.module.usage_of(*part).last_called}
     return "load_state_dict" in called or any("freeze" in name or "trainable" in name for name in called)
+
+
+def _is_trained(context: Context, body: Sequence[Placed], model: str) -> bool:
+    """Whether code of the file gives an optimizer the parameters of what a constructor makes; it adds nothing more."""
+    cls = context.cls
+    if cls is None or context.function is None or context.function.name != "__init__":
+        return False
+    stored = (node for each in body for node in ast.walk(each.node) if isinstance(node, ast.Attribute))
+    if any(isinstance(node.ctx, ast.Store) and dotted(node).startswith(f"{model}.") for node in stored):
+        return False
+    for start, end in context.module.parts_naming("optim"):
+        snippet = context.module.quiet_snippet(start, end)
+        program = replace(context, definition=None, snippet=snippet) if snippet is not None else None
+        for call in program.calls() if program is not None else ():
+            if program is not None and any(_is_object(program, each, cls) for each in optimized(program, call)):
+                return True
+    return False
+
+
+def _is_object(program: Context, model: ast.expr, cls: Defined) -> bool:
+    """Whether an expression makes an object of a class, or is a name that is only bound to such."""
+    values = program.assigned(dotted(model)) if dotted(model) else [model]
+    for value in values:
+        while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+            if value.func.attr not in RETURN_THE_MODULE:
+                break
+            value = value.func.value
+        if not isinstance(value, ast.Call) or program.resolve(value.func) != cls:
+            return False
+    return bool(values)
 
 
 def _is_optimized(context: Context, body: Sequence[Placed], model: str) -> bool:

@@ -42,7 +42,7 @@ def replaced_layers(context: Context) -> Iterator[ReplacedLayer]:
                     ast.Assign(targets=[target], value=ast.Call() as call)
                     | ast.AnnAssign(target=target, value=ast.Call() as call)
                 ) if _is_optimizer(context, call):
-                    models = _models(call)
+                    models = set(map(dotted, _models(call))) - {""}
                 case _:
                     continue
             after = body[at + 1 :]
@@ -117,23 +117,28 @@ def _is_optimizer(context: Context, call: ast.Call) -> bool:
 
 def given_to_optimizer(context: Context, call: ast.Call) -> set[str]:
     """The models whose parameters a call gives to a new optimizer; none if it makes no optimizer."""
-    return _models(call) if _is_optimizer(context, call) else set()
+    return set(map(dotted, optimized(context, call))) - {""}
 
 
-def _models(call: ast.Call) -> set[str]:
+def optimized(context: Context, call: ast.Call) -> list[ast.expr]:
+    """The expressions of these models."""
+    return _models(call) if _is_optimizer(context, call) else []
+
+
+def _models(call: ast.Call) -> list[ast.expr]:
     """What an optimizer is given all parameters of: ``model`` of ``model.parameters()``.
 
     A single choice by name leaves some out; several are groups that have them all, as for the weight decay.
     """
     choices = [node for node in ast.walk(call) if isinstance(node, ast.comprehension) and node.ifs]
     if len(choices) == 1 and not all(map(_is_about_gradients, choices[0].ifs)):
-        return set()
-    return {
-        dotted(node.func.value)
+        return []
+    return [
+        node.func.value
         for node in ast.walk(call)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
         if node.func.attr in ("parameters", "named_parameters")
-    } - {""}
+    ]
 
 
 def _is_about_gradients(test: ast.expr) -> bool:
