@@ -74,6 +74,23 @@ class OverwrittenInitialization(Rule[Overwritten]):
         Example(
             source="""
             from torch import nn
+            from torchvision import models
+
+            class Segmenter(nn.Module):
+                def __init__(self, backbone):
+                    super().__init__()
+                    self.backbone = backbone
+                    self.head = nn.Conv2d(512, 3, 1)
+                    for m in self.modules():
+                        if isinstance(m, nn.Conv2d):
+                            nn.init.kaiming_normal_(m.weight)
+
+            net = Segmenter(models.resnet18(pretrained=True))
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
 
             class Block(nn.Module):
                 def __init__(self, dim):

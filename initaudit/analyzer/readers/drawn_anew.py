@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined, Global, Project
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.overwritten import conditions, own_classes, spares
-from initaudit.analyzer.source.snippets import dotted, last_name, nodes
-from initaudit.analyzer.syntax.context import Context, all_blocks, function_context
+from initaudit.analyzer.source.snippets import dotted, last_name, nodes, parameters
+from initaudit.analyzer.syntax.context import Context, all_blocks, function_context, own_attribute
 from initaudit.analyzer.syntax.loads import SIZES, is_pretrained, trained_parts, trunk
 from initaudit.analyzer.syntax.structure import Layer
-from initaudit.analyzer.syntax.walks import Walk, model_walked, walks_over
+from initaudit.analyzer.syntax.walks import Walk, model_walked, walked, walks_over
 from initaudit.analyzer.torch_api import DRAWS
 from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
@@ -68,6 +68,61 @@ def loaded_and_overwritten(context: Context) -> Iterator[Overwritten]:
             for name in loaded.keys() & _names_alone(here, statement) - found.keys():
                 loaded.pop(name)
         yield from found.values()
+
+
+@reads(Overwritten, scope=Context, words="pretrained weights")
+def given_and_overwritten(context: Context) -> Iterator[Overwritten]:
+    """A trained model that is given to the constructor of a class, which keeps it and walks over the whole object."""
+    for call in context.calls():
+        cls = context.resolve(call.func)
+        if not isinstance(cls, Defined) or not cls.definition.is_class or not context.project.is_module_class(cls):
+            continue
+        found = context.project.method(cls, "__init__")
+        init = function_context(context.project, found) if isinstance(found, Defined) else None
+        if init is None or init.function is None:
+            continue
+        names = [param.arg for param in parameters(init.function)][1:]
+        given = [*zip(names, call.args, strict=False), *((each.arg or "", each.value) for each in call.keywords)]
+        for name, value in given:
+            made = context.assigned(value.id) if isinstance(value, ast.Name) else [value]
+            if len(made) != 1 or not isinstance(made[0], ast.Call) or not is_pretrained(context, made[0]):
+                continue
+            if (walk := _walk_behind(init, name, trunk(context, made[0]))) is not None:
+                yield Overwritten(
+                    observer=Observer.ANALYZER,
+                    place=context.snippet.place(made[0]),
+                    source=context.snippet.source(made[0]),
+                    by=init.snippet.source(walk).partition("\n")[0].rstrip(":"),
+                    again=init.snippet.place(walk),
+                    loads=True,
+                )
+
+
+def _walk_behind(init: Context, name: str, kind: str) -> ast.stmt | None:
+    """The statement of a constructor that draws all layers of a kind, behind the one that keeps what it is given."""
+    kept = False
+    for statement in init.function.body if init.function is not None else ():
+        match statement:
+            case ast.Assign(targets=[target], value=ast.Name(id=given)) if given == name:
+                kept = kept or own_attribute(target) is not None
+                continue
+            case _:
+                pass
+        walks = walked(init, statement) if kept else []
+        if any(_draws_weights(walk.context, walk, kind) for walk in walks):
+            chosen = any(spares(walk.context, walk) or _asks_for_names(conditions(walk)) for walk in walks)
+            return None if chosen else statement
+    return None
+
+
+def _asks_for_names(tests: Iterable[ast.expr]) -> bool:
+    """Whether conditions choose by texts, as parts of the names of modules are."""
+    every = [node for test in tests for node in nodes(test)]
+    return any(
+        (isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn))
+        or (isinstance(node, ast.Attribute) and node.attr in ("startswith", "endswith"))
+        for node in every
+    )
 
 
 def _loading(statement: ast.stmt) -> ast.Call | None:
