@@ -22,6 +22,7 @@ ABOUT_VALUES = re.compile(
 ABOUT_SCALE = re.compile(r"^(?:\w+_)?init(?:ial|ializer)?_(?:std|sigma|range|gain)(?:_\w+)?$|^(?:weight|std)_init_std$")
 CONSTANTS = {"ones_", "zeros_", "constant_", "fill_", "zero_"}
 DRAWS = {"normal_", "trunc_normal_"}
+OF_ONE_NUMBER = {"torch.ones", "torch.zeros"}
 INITIALIZING = re.compile(r"init|reset")
 SAYING = "value scale gamma bias constant std sigma range gain"
 """What stands behind the word for initial in the name of such an argument."""
@@ -126,12 +127,24 @@ def _constants(context: Context, names: set[str]) -> Iterator[Constant]:
                             yield from _constant(found, inner.value, names & DRAWS)
             case _:
                 pass
+    if names is CONSTANTS:
+        yield from _only_parameter(context)
     for each in own:
         assert each.function is not None
         for statement in each.function.body:
             for inner in statement.body if isinstance(statement, ast.With) else [statement]:
                 if isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Call):
                     yield from _constant(each, inner.value, names)
+
+
+def _only_parameter(context: Context) -> Iterator[Constant]:
+    """What the only parameter that a constructor makes starts as, where that is a number."""
+    match [node for node in context.walk() if isinstance(node, ast.Assign) and _is_parameter(node.value)]:
+        case [ast.Assign(targets=[target], value=ast.Call(args=[ast.Call(func=factory) as made]))]:
+            if context.canonical(factory) in OF_ONE_NUMBER:
+                yield Constant(made, own_attribute(target), context.snippet.source(made), context)
+        case _:
+            pass
 
 
 def _constant(context: Context, call: ast.Call, names: set[str]) -> Iterator[Constant]:
