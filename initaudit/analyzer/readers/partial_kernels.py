@@ -21,7 +21,7 @@ def partial_kernels(context: Context) -> Iterator[PartialKernel]:
     """Assignments of whole kernels to weights of which nothing else is written."""
     for name, stores in _stores(context).items():
         axis = next((axis for axis in (1, 0) if all(_is_one(index, axis) for _, index in stores)), None)
-        if axis is None or not all(map(_is_kernel, (index for _, index in stores))):
+        if axis is None or not _make_a_kernel([index for _, index in stores]):
             continue
         if all(isinstance(store.value, ast.Constant) and store.value.value == 0 for store, _ in stores):
             continue  # what switches a channel off is no kernel
@@ -48,13 +48,23 @@ def _stores(context: Context) -> dict[str, list[tuple[ast.Assign, list[ast.expr]
     found: dict[str, list[tuple[ast.Assign, list[ast.expr]]]] = {}
     for node in context.walk():
         match node:
-            case ast.Assign(targets=[ast.Subscript(value=weight, slice=index)]):
+            case ast.Assign(targets=[ast.Subscript() as target]):
+                weight, index = _indexed(target)
                 owner = names.get(weight.id, "") if isinstance(weight, ast.Name) else _owner(weight)
                 if owner:
-                    found.setdefault(owner, []).append((node, index.elts if isinstance(index, ast.Tuple) else [index]))
+                    found.setdefault(owner, []).append((node, index))
             case _:
                 pass
     return found
+
+
+def _indexed(target: ast.expr) -> tuple[ast.expr, list[ast.expr]]:
+    """What an assignment writes a part of, and by which indices: ``w[0, 0]`` or ``w[0][0]``."""
+    index: list[ast.expr] = []
+    while isinstance(target, ast.Subscript):
+        index = [*(target.slice.elts if isinstance(target.slice, ast.Tuple) else [target.slice]), *index]
+        target = target.value
+    return target, index
 
 
 def _owner(node: ast.expr) -> str:
@@ -66,6 +76,13 @@ def _owner(node: ast.expr) -> str:
 def _is_one(index: Sequence[ast.expr], axis: int) -> bool:
     """Whether an index takes the first of a dimension, and no other."""
     return len(index) > axis and isinstance(index[axis], ast.Constant) and ast.literal_eval(index[axis]) == 0
+
+
+def _make_a_kernel(written: Sequence[Sequence[ast.expr]]) -> bool:
+    """Whether indices take whole kernels, or elements of the only one that another takes as a whole."""
+    whole = {ast.unparse(ast.Tuple(list(index[:2]))) for index in written if _is_kernel(index)}
+    inside = {ast.unparse(ast.Tuple(list(index[:2]))) for index in written if not _is_kernel(index)}
+    return bool(whole) and (not inside or whole == inside)
 
 
 def _is_kernel(index: Sequence[ast.expr]) -> bool:
