@@ -19,9 +19,10 @@ from initaudit.subjects.order import Overwritten
 IN_FULL = {"normal_", "uniform_", "zero_", "fill_", "zeros_", "ones_", "constant_"} | {
     "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_", "orthogonal_", "trunc_normal_",
 }  # fmt: skip
+WRITES = " ".join(f"{name}(" for name in sorted(IN_FULL))
 
 
-@reads(Overwritten, scope=Context, words=" ".join(f"{name}(" for name in sorted(IN_FULL)), nearby="nn")
+@reads(Overwritten, scope=Context, words=WRITES, nearby="nn")
 def written_twice(context: Context) -> Iterator[Overwritten]:
     """``init.ones_(m.weight)`` and ``init.zeros_(m.weight)`` with nothing between them but writes of others.
 
@@ -48,7 +49,7 @@ def written_twice(context: Context) -> Iterator[Overwritten]:
             )
 
 
-@reads(Overwritten, scope=Context, words=("_(", "Linear( Conv1d( Conv2d( Conv3d( Embedding("), nearby="nn")
+@reads(Overwritten, scope=Context, words=WRITES, nearby="nn")
 def replaced(context: Context) -> Iterator[Overwritten]:
     """``nn.init.zeros_(net.fc.bias)`` and then ``net.fc = nn.Linear(...)``, with nothing of the model between them."""
     for step in Meanings(context).steps():
@@ -77,12 +78,22 @@ def _replaced(context: Context, step: Step, layer: ast.Attribute) -> ast.Assign 
     for later in step.after:
         match later:
             case ast.Assign(targets=[target], value=ast.Call(func=made)) if dotted(target) == dotted(layer):
-                kind = (context.canonical(made) or "").removeprefix("torch.nn.")
-                return later if kind in torch_api.SIZES and dotted(layer) not in usage([later.value]).dotted else None
+                return later if context.is_module_class(made) and not _uses(later.value, layer) else None
+            case ast.Assign(targets=[ast.Attribute()], value=ast.Call(func=made)) if context.is_module_class(
+                made
+            ) and not _uses(later.value, layer):
+                continue  # another layer
         names = {node.id for node in ast.walk(later) if isinstance(node, ast.Name)}
         if root in names and _written(context, later) is None:
             return None
     return None
+
+
+def _uses(value: ast.expr, layer: ast.Attribute) -> bool:
+    """Whether an expression names a layer, or the whole object that has it."""
+    inner = {node.value for node in ast.walk(value) if isinstance(node, ast.Attribute)}
+    whole = {node.id for node in ast.walk(value) if isinstance(node, ast.Name) and node not in inner}
+    return dotted(layer) in usage([value]).dotted or dotted(layer).partition(".")[0] in whole
 
 
 def _written(context: Context, statement: ast.stmt) -> ast.expr | None:
