@@ -8,13 +8,16 @@ from initaudit.finding import Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import ANALYZER, Example, Rule
 from initaudit.subjects.lost_on_meta import GivenMemory
 
+INITIALIZED = "the code behind `to_empty` writes other parameters of the model"
+LOADED = "a state is loaded behind `to_empty`, and no state contains a buffer with `persistent=False`"
+
 
 class MemoryNeverWritten(Rule[GivenMemory]):
     """
     ## What it does
     Reports `model.to_empty(...)` if the model is called or trained afterwards, and nothing initializes it or loads a state
     into it before that. Reports a parameter or buffer too, if the code behind `to_empty` initializes others of the model and
-    leaves this one out.
+    leaves this one out, and a buffer with `persistent=False` if the code only loads a state, which does not contain it.
 
     ## Why is this bad?
     `to_empty` allocates memory for every parameter and buffer and writes none of it. The initial values are lost, and the
@@ -100,6 +103,28 @@ class MemoryNeverWritten(Rule[GivenMemory]):
             router.init_weights()
             """,
         ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Positions(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.scale = nn.Linear(1, 1)
+                    self.register_buffer("steps", torch.arange(n).float(), persistent=False)
+
+                def forward(self, x):
+                    return self.scale(x) + self.steps
+
+            def load(path, x):
+                with torch.device("meta"):
+                    model = Positions(8)
+                model.to_empty(device="cuda")
+                model.load_state_dict(torch.load(path))
+                return model(x)
+            """,
+        ),
     )
     valid = (
         Example(
@@ -157,10 +182,9 @@ class MemoryNeverWritten(Rule[GivenMemory]):
                 subject.place,
                 f"`{subject.model}` gets new memory in {subject.used.seen_from(subject.place)}, and nothing writes {names} of "
                 f"`{subject.cls.rpartition('.')[2]}` after that: the values of the constructor are lost; initialize "
-                f"{'them' if len(subject.left) > 1 else 'it'} where the other parameters are",
-                evidence=[
-                    Evidence(Observer.ANALYZER, "the code behind `to_empty` writes other parameters of the model")
-                ],
+                f"{'them' if len(subject.left) > 1 else 'it'} {'after' if subject.loaded else 'where'} the other parameters"
+                f"{'' if subject.loaded else ' are'}",
+                evidence=[Evidence(Observer.ANALYZER, LOADED if subject.loaded else INITIALIZED)],
                 model=subject.cls,
                 parameter=subject.left[0],
             )

@@ -72,7 +72,8 @@ class GivenMemory(Fact, frozen=True, kw_only=True):
     """``model.to_empty(device=...)``, behind which a model is used, and nothing writes or loads its parameters.
 
     ``used`` is where the model is called, or handed to an optimizer. Where the code behind ``to_empty`` writes others,
-    but not those ``left`` of class ``cls``, ``place`` is where these are allocated, and ``used`` that call.
+    but not those ``left`` of class ``cls``, ``place`` is where these are allocated, and ``used`` that call. ``loaded``
+    says that a state is loaded, which has none of them.
     """
 
     place: Place
@@ -80,3 +81,4 @@ class GivenMemory(Fact, frozen=True, kw_only=True):
     used: Place
     left: tuple[str, ...] = ()
     cls: str = ""
+    loaded: bool = False

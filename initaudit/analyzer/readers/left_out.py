@@ -6,12 +6,14 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
+from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.programs.constructor import Construction, construct, unreadable_base
+from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.readers.given_memory import given
-from initaudit.analyzer.source.snippets import Snippet, dotted, nodes
+from initaudit.analyzer.readers.given_memory import READS, given
+from initaudit.analyzer.source.snippets import FunctionNode, Snippet, argument, dotted, nodes
 from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.execution import execute
 from initaudit.analyzer.symbolic.frames import Frame
@@ -20,12 +22,13 @@ from initaudit.analyzer.symbolic.values import NONE, Instance, Memory, OutOfBudg
 from initaudit.analyzer.syntax.context import Context, function_context, own_attribute
 from initaudit.analyzer.syntax.meaning import Step, bound_in
 from initaudit.analyzer.syntax.meanings import Meanings
-from initaudit.analyzer.syntax.scopes import scopes
+from initaudit.analyzer.syntax.scopes import scopes, scopes_holding
 from initaudit.analyzer.syntax.structure import returned
 from initaudit.finding import Place
 from initaudit.naming import blocks
 from initaudit.subjects.lost_on_meta import GivenMemory
 
+LOAD = "load_state_dict"
 STEPS = 50_000
 """Steps of the code behind ``to_empty`` until what it writes counts as not known."""
 LOADS = re.compile(r"load(?!er)|restore|resume|checkpoint|state_dict|broadcast", re.I)
@@ -41,6 +44,11 @@ def left_out(context: Context) -> Iterator[GivenMemory]:
             continue
         cls = _built(context, step.statement, name)
         if cls is None or unreadable_base(context.project, cls) is not None or _is_read_by_functions(context, name):
+            continue
+        if _is_loaded_alone(context, _behind(context, step), name):
+            for place, owner, key in _unsaved(context, cls):
+                used = context.snippet.place(step.statement)
+                yield GivenMemory(place=place, model=name, used=used, left=(key,), cls=owner.qualname, loaded=True)
             continue
         behind = _until_used(context, step, name)
         if behind and not any(
@@ -82,17 +90,22 @@ def _is_read_by_functions(context: Context, name: str) -> bool:
     return False
 
 
+def _behind(context: Context, step: Step) -> Behind:
+    """The statements behind one, also those of the stretches of top-level code that follow."""
+    behind = [(context.snippet, statement) for statement in step.after]
+    for start, end in context.module.outline.top_level if context.function is None else ():
+        stretch = context.module.snippet(start, end) if start > context.snippet.start else None
+        behind += [(stretch, statement) for statement in stretch.body] if stretch is not None else []
+    return behind
+
+
 def _until_used(context: Context, step: Step, name: str) -> Behind:
     """The statements behind ``to_empty`` until the model is trained or called; none where it depends on options.
 
     What is only loaded, or given to other code, under an option is left out: without it, that does not happen.
     """
-    behind = [(context.snippet, statement) for statement in step.after]
-    for start, end in context.module.outline.top_level if context.function is None else ():
-        stretch = context.module.snippet(start, end) if start > context.snippet.start else None
-        behind += [(stretch, statement) for statement in stretch.body] if stretch is not None else []
     found, asked = list[tuple[Snippet, ast.stmt]](), list[set[str]]()
-    for snippet, statement in behind:
+    for snippet, statement in _behind(context, step):
         if isinstance(statement, ast.If) and name in usage([statement]).names:
             asked.append({dotted(node) for node in nodes(statement.test) if isinstance(node, ast.expr)} - {""})
             if not statement.orelse and (_loads(statement) or _hands_on(snippet, statement, name)):
@@ -164,6 +177,102 @@ def _left(
         yield place, cls, tuple(left)
 
 
+def _is_loaded_alone(context: Context, behind: Behind, name: str) -> bool:
+    """Whether a model only gets a state, is moved and called; in a function that returns it, by its callers too."""
+    loads = any(
+        isinstance(node, ast.Attribute) and node.attr == LOAD and dotted(node.value) == name
+        for _, statement in behind
+        for node in nodes(statement)
+    )
+    uses = [_use(snippet, statement, name) for snippet, statement in behind] if loads else []
+    if not uses or None in uses:
+        return False
+    return True not in uses or _is_called_alone(context)
+
+
+def _use(snippet: Snippet, statement: ast.stmt, name: str) -> bool | None:
+    """Whether a statement returns a model; None where it may do anything else but load, move, and call it."""
+    returned = False
+    for node in nodes(statement):
+        if not isinstance(node, ast.Name) or node.id != name:
+            continue
+        match snippet.parents.get(node):
+            case ast.Return():
+                returned = True
+            case ast.Attribute(attr=used) if used in READS or used == LOAD:
+                pass
+            case ast.Call(func=called) if called is node:
+                pass
+            case ast.Assign(value=ast.Call(func=ast.Attribute(value=ast.Name(id=of)))) if of == name:
+                pass
+            case _:
+                return None
+    return returned
+
+
+def _is_called_alone(context: Context) -> bool:
+    """Whether the calls of a function are all in its file, and what they give is moved and called there."""
+    definition = context.definition
+    if (
+        definition is None
+        or definition.owner is not None
+        or importing(context.project, context.module) != {context.module}
+    ):
+        return False
+    uses: list[bool | None] = []
+    for start, end, _ in scopes_holding(context.module, ((definition.name,),)):
+        snippet = context.module.snippet(start, end)
+        for node in snippet.nodes if snippet is not None and start != definition.start else ():
+            if snippet is None or not isinstance(node, ast.Name) or node.id != definition.name:
+                continue
+            call = snippet.parents.get(node)
+            match snippet.parents.get(call) if isinstance(call, ast.Call) and call.func is node else None:
+                case ast.Call(func=called) if called is call:
+                    uses.append(False)
+                case ast.Attribute(attr=used) if used in READS:
+                    uses.append(False)
+                case ast.Assign(targets=[ast.Name(id=name)]) as made:
+                    scope = snippet.body[0].body if isinstance(snippet.body[0], FunctionNode) else snippet.body
+                    uses += [_use(snippet, each, name) for each in scope if each is not made]
+                case _:
+                    return False
+    return bool(uses) and True not in uses and None not in uses
+
+
+def _unsaved(context: Context, cls: Defined) -> Iterator[tuple[Place, Defined, str]]:
+    """The buffers of a model that no state has, that their class reads, and that nothing writes but its constructor."""
+    construction = construct(context.project, cls, with_parts=True)
+    seen = set[tuple[Defined, str]]()
+    for _, condition, owner in all_modules(construction.run, construction.instance):
+        for key in (
+            sorted(owner.buffers & owner.attributes.keys()) if owner.cls is not None and condition is TRUE else ()
+        ):
+            if owner.cls is None or (owner.cls, key) in seen or owner.attributes[key] == NONE:
+                continue
+            seen.add((owner.cls, key))
+            found = _registered(context.project, owner.cls, key, unsaved=True)
+            if found is not None and not _is_written_outside(context.project, found[1], key):
+                yield *found, key
+
+
+def _is_written_outside(project: Project, cls: Defined, name: str) -> bool:
+    """Whether some file of the project assigns an attribute of this name to another object than ``self``."""
+    for filename in project.find(Search(project.work_folder(cls.module), word=name.encode())):
+        module = project.load(filename)
+        snippets = (module.quiet_snippet(*part) for part in module.parts_naming(name)) if module is not None else ()
+        for snippet in snippets:
+            for node in snippet.nodes if snippet is not None else ():
+                if (
+                    snippet is not None
+                    and isinstance(node, ast.Attribute)
+                    and node.attr == name
+                    and dotted(node) != f"self.{name}"
+                    and _is_written(snippet, node)
+                ):
+                    return True
+    return False
+
+
 def _held(construction: Construction) -> Iterator[tuple[Storage, tuple[Instance, str]]]:
     """The memory that a model surely holds, with the module that registers it and the name there."""
     run = construction.run
@@ -189,8 +298,8 @@ def _allocated(project: Project, storage: Storage, owner: Instance, name: str) -
     return (origin.snippet.place(origin.node), Defined(module, inside[-1])) if module is not None and inside else None
 
 
-def _registered(project: Project, cls: Defined, name: str) -> tuple[Place, Defined] | None:
-    """Where a class registers a buffer that its other methods read and do not write."""
+def _registered(project: Project, cls: Defined, name: str, *, unsaved: bool = False) -> tuple[Place, Defined] | None:
+    """Where a class registers a buffer that its other methods read and do not write; ``unsaved``, one of no state."""
     found: tuple[Place, Defined] | None = None
     read = False
     for method in project.methods(cls):
@@ -200,6 +309,9 @@ def _registered(project: Project, cls: Defined, name: str) -> tuple[Place, Defin
                 case ast.Call(func=ast.Attribute(attr="register_buffer"), args=[ast.Constant(value=key), *_]) if (
                     inside is not None and key == name
                 ):
+                    kept = argument(node, 2, "persistent")
+                    if unsaved and not (isinstance(kept, ast.Constant) and kept.value is False):
+                        return None
                     found = inside.snippet.place(node), inside.cls or cls
                 case ast.Attribute() if inside is not None and own_attribute(node) == name:
                     if method.definition.name == "__init__":
