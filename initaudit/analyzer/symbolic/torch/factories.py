@@ -40,8 +40,15 @@ def _registered(run: Run, call: Call) -> Value:
 
 
 def _drawn_by_numpy(run: Run, call: Call) -> Value | None:
-    """Return the tensor of an array that NumPy draws in the call itself: ``torch.tensor(np.random.randn(3, 4))``."""
+    """Return the tensor of an array that NumPy draws in the call itself: ``torch.tensor(np.random.randn(3, 4))``.
+
+    It may also leave its memory raw there: ``torch.from_numpy(np.empty((3, 4)))``.
+    """
     match call.origin.node:
+        case ast.Call(args=[ast.Call(func=function, args=[size, *_]), *_]) if dotted(function).endswith(".empty"):
+            found = run.project.resolve(run.frame.module, dotted(function))
+            if isinstance(found, External) and found.name == "numpy.empty":
+                return tensors.allocate(run, found.name, [run.evaluate(size)], {}, call.origin, legacy=False)
         case ast.Call(args=[ast.Call(func=function, args=[_, *_] as sizes, keywords=[]), *_]) if dotted(function):
             found = run.project.resolve(run.frame.module, dotted(function))
             factory = DRAWN.get(found.name) if isinstance(found, External) else None
