@@ -56,3 +56,60 @@ def test_a_package_of_models_is_enough(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_another_framework_is_not_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     paddle = "import paddle as torch\nimport paddle.nn as nn\nfrom paddle import models\n"
     assert codes(monkeypatch, tmp_path, {"net": paddle + NET + DRAWN}) == []
+
+
+STOOD_IN = """
+class Net({base}):
+    def __init__(self):
+        super().__init__()
+        self.w = Parameter(torch.empty(8))
+"""
+TRIED = "import torch\nfrom torch.nn import Parameter\n"
+MODULE = "    class Module:\n        pass\n"
+NAMESPACE = "    class nn:\n        class Module:\n            pass\n"
+EMPTY = "    class Module(object):\n        pass\n"
+ASSIGNED = "import torch.nn as nn\nif found:\n    Base = nn.Module\nelse:\n    class Base:\n        None\n"
+IMPORTED = "    from torch.nn import Module\n"
+FALLBACK = "except ImportError:\n"
+
+
+def raw(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> list[str]:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(text, encoding="utf-8")
+    return [each.code for each in initaudit.check(["."], select=["INI101"]).findings]
+
+
+@pytest.mark.parametrize(
+    ("head", "base"),
+    [
+        (f"if torch is not None:\n    from torch import nn\nelse:\n{NAMESPACE}", "nn.Module"),
+        (f"try:\n{IMPORTED}{FALLBACK}{EMPTY}", "Module"),
+        (ASSIGNED, "Base"),
+        (f"try:\n{MODULE}{IMPORTED}{FALLBACK}    pass\n", "Module"),
+    ],
+    ids=["namespace", "module", "assigned", "before"],
+)
+def test_a_class_for_where_torch_is_missing_hides_nothing(
+    head: str, base: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert raw(monkeypatch, tmp_path, TRIED + head + STOOD_IN.format(base=base)) == ["INI101"]
+
+
+@pytest.mark.parametrize(
+    ("head", "base"),
+    [
+        ("from torch import nn\nclass nn:\n    class Module:\n        pass\n", "nn.Module"),
+        (f"try:\n    from mine import Module\n{FALLBACK}{MODULE}", "Module"),
+        ("if found:\n    Base = dict\nelse:\n    class Base:\n        pass\n", "Base"),
+        (
+            "from torch import nn\ntry:\n    from torch.nn import Module\nexcept ImportError:\n"
+            "    class Module(nn.Module):\n        def __init__(self):\n            self.w = 1\n",
+            "dict",
+        ),
+    ],
+    ids=["always", "another", "no module", "no base"],
+)
+def test_a_class_that_is_not_for_where_torch_is_missing_stays(
+    head: str, base: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert raw(monkeypatch, tmp_path, TRIED + head + STOOD_IN.format(base=base)) == []

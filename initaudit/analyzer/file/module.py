@@ -249,6 +249,17 @@ class Module:
             self._aliases[name] = "" if dotted_name.startswith(".") else dotted_name
         return self._aliases[name]
 
+    def alias_in_branch(self, name: str) -> str:
+        """Return the dotted name that is assigned to a name in a branch at the top level, beside a definition of it."""
+        definition = self.outline.members[name]
+        stretches = ((start, end) for start, end in self.outline.top_level if start < definition.row <= end)
+        snippets = (self.quiet_snippet(*stretch) for stretch in stretches)
+        for node in (node for snippet in snippets if snippet is not None for node in snippet.nodes):
+            match node:
+                case ast.Assign(targets=[ast.Name(id=bound)], value=ast.Attribute() as value) if bound == name:
+                    return dotted(value)
+        return ""
+
     def naming(self, word: str) -> Sequence[Definition]:
         """Return the definitions that contain a word, in the order of the file."""
         if word not in self._naming:

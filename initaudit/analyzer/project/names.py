@@ -98,7 +98,8 @@ class Project(Modules):
         head, _, rest = dotted.partition(".")
         contents = module.outline
         if head in contents.members:
-            return self._inside(Defined(module, contents.members[head]), rest)
+            member = Defined(module, contents.members[head])
+            return self._stood_in_for(member, rest, hops) or self._inside(member, rest)
         if head in contents.imports:
             return self.imported(module, contents.imports[head] + (f".{rest}" if rest else ""), hops + 1)
         if head in contents.globals:
@@ -110,6 +111,25 @@ class Project(Modules):
             return self._starred(module, dotted, hops)
         finally:
             self._starring.remove((module, head))
+
+    def _stood_in_for(self, cls: Defined, rest: str, hops: int) -> External | None:
+        """Return what torch has by a name, where a branch of the file defines an empty class in its place.
+
+        Such is a class without bases for where torch is missing.
+        """
+        module, definition = cls.module, cls.definition
+        name, outline = definition.name, module.outline
+        if not (definition.is_class and definition.indent) or hops > MAX_HOPS:
+            return None
+        if set(bases(module.lines[definition.row - 1 : definition.end])) - {"object"}:
+            return None
+        behind = f".{rest}" if rest else ""
+        if name in outline.imports:
+            found = self.imported(module, outline.imports[name] + behind, hops + 1)
+        else:
+            alias = module.alias_in_branch(name)
+            found = self.resolve(module, alias + behind, hops + 1) if alias else None
+        return found if isinstance(found, External) and is_torch(found.name) else None
 
     def _starred(self, module: Module, dotted: str, hops: int) -> Resolved | None:
         """Return what a name refers to that only star imports can bind: the last import that certainly has it.
