@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from initaudit.analyzer.programs import verdict
 from initaudit.observation import Observation
 from initaudit.timeline import Coverage, Only, ParameterTimeline
 
@@ -175,3 +176,106 @@ def _main(program: str) -> str:
 
 def _parameters(analyzed: Callable[..., dict[str, Observation]], program: str) -> list[ParameterTimeline]:
     return list(analyzed(net=NET + STEP, main=_main(program))["net"].parameters)
+
+
+HANDED_ON = {
+    "an object builds and trains it": """
+        class Runner:
+            def fit(self, data):
+                self.net = Net()
+                train(self.net, data, torch.optim.SGD(self.net.parameters(), 0.1))
+
+        other.load(Runner().fit([torch.ones(2, 3)]))
+    """,
+    "a function builds and trains it": """
+        def run(data):
+            net = Net()
+            train(net, data, torch.optim.SGD(net.parameters(), 0.1))
+            return {"net": net}
+
+        other.load(run([torch.ones(2, 3)])["net"])
+    """,
+    "a method builds it for the method that trains it": """
+        class Runner:
+            def build(self):
+                return Net()
+
+            def fit(self, data):
+                self.net = self.build()
+                optimizer = torch.optim.SGD(self.net.parameters(), 0.1)
+                for x in data:
+                    self.net(x).sum().backward()
+                    optimizer.step()
+
+        other.load(Runner().fit([torch.ones(2, 3)]))
+    """,
+}
+NOT_TRAINED_AT_ONCE = {
+    "others have it before it is trained": """
+        class Runner:
+            def __init__(self):
+                self.net = Net()
+
+            def fit(self, data):
+                train(self.net, data, torch.optim.SGD(self.net.parameters(), 0.1))
+
+        runner = Runner()
+        other.initialize(runner)
+        runner.fit([torch.ones(2, 3)])
+    """,
+    "a class that derives from it initializes it": """
+        class Base:
+            def build(self):
+                return Net()
+
+            def fit(self, data):
+                self.net = self.build()
+                train(self.net, data, torch.optim.SGD(self.net.parameters(), 0.1))
+
+        class Runner(Base):
+            def build(self):
+                net = super().build()
+                nn.init.xavier_uniform_(net.w)
+                return net
+
+        runner = Runner()
+        runner.fit([torch.ones(2, 3)])
+    """,
+    "a function builds it, and its caller trains it": """
+        def build():
+            return Net()
+
+        net = build()
+        other.initialize(net)
+        train(net, [torch.ones(2, 3)], torch.optim.SGD(net.parameters(), 0.1))
+    """,
+    "another model is trained where it is built": """
+        def build(data):
+            first, net = nn.Linear(3, 3), Net()
+            train(first, data, torch.optim.SGD(first.parameters(), 0.1))
+            return net
+
+        other.initialize(build([torch.ones(2, 3)]))
+    """,
+}
+
+
+@pytest.mark.parametrize("program", HANDED_ON.values(), ids=HANDED_ON)
+def test_what_is_built_and_trained_at_once_is_raw_however_long_its_callers_are(
+    unwritten: Callable[..., set[str]], monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    monkeypatch.setattr(verdict.programs, "__kwdefaults__", {"limit": 1_000})
+    first, _, last = _foreign(program).strip().rpartition("\n")
+    caller = f"def main():\n    {last}\n" + "    print(1, 2, 3)\n" * 500
+    assert unwritten(net=NET + STEP, run=first, main=f"import other\nimport torch\nfrom run import *\n\n{caller}") == {
+        "w"
+    }
+
+
+@pytest.mark.parametrize("program", NOT_TRAINED_AT_ONCE.values(), ids=NOT_TRAINED_AT_ONCE)
+def test_callers_may_initialize_what_is_not_trained_at_once(unwritten: Callable[..., set[str]], program: str) -> None:
+    assert not unwritten(net=NET + STEP, main=_foreign(program))
+
+
+def _foreign(program: str) -> str:
+    return "import other\nimport torch\nfrom torch import nn\n" + _main(program)

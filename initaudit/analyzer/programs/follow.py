@@ -19,7 +19,7 @@ from initaudit.analyzer.programs.constructor import (
     unreadable_base,
 )
 from initaudit.analyzer.programs.graph import CONFIGURED, Around, Scope, top_level
-from initaudit.analyzer.project.names import Defined
+from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.source.snippets import parameters
 from initaudit.analyzer.symbolic.calls import run_hooks, torch_base
 from initaudit.analyzer.symbolic.conditions import (
@@ -134,7 +134,7 @@ def follow(
         reason = _unread(run, scope)
         handed = False
         try:
-            handed = _enter(construction, following, scope, model, given, holds=holds)
+            handed = _enter(construction, following, scope, around, model, given, holds=holds)
         except OutOfBudgetError:
             reason = f"{_name(scope)} is too long to follow"
         except RecursionError:
@@ -177,6 +177,7 @@ def _enter(
     construction: Construction,
     following: Following,
     scope: Scope,
+    around: Around,
     model: Instance,
     given: frozenset[str] | None,
     *,
@@ -191,15 +192,25 @@ def _enter(
         _run_constructor(construction, defined, holds=holds)
         return True
     if defined.definition.is_class:
-        return _run_class(construction, following, defined)
+        return _run_class(construction, following, defined, is_base=_is_base(run.project, defined, around))
     found = defined.module.function(defined.definition)
     if found is None:
         return False
     names = frozenset(param.arg for param in parameters(found[1]))
     following.begin, following.given = defined, names - (given or frozenset())
     known: dict[str, Value] = dict.fromkeys(given or (), model)
-    result = call_entry(run, None, defined, known)
+    result = _call(run, following, None, defined, known)
     return result is not None and _holds(result, construction.instance)
+
+
+def _call(
+    run: Interpreter, following: Following, instance: Instance | None, function: Defined, known: dict[str, Value]
+) -> Value | None:
+    """Run a function of a program, and remember whether it both builds the class and trains it."""
+    before = len(following.builds)
+    result = call_entry(run, instance, function, known)
+    following.trains |= len(following.builds) > before and run.trained is not FALSE
+    return result
 
 
 def _run_constructor(construction: Construction, cls: Defined, *, holds: bool) -> None:
@@ -215,7 +226,13 @@ def _run_constructor(construction: Construction, cls: Defined, *, holds: bool) -
     run_hooks(run, model, None)
 
 
-def _run_class(construction: Construction, following: Following, cls: Defined) -> bool:
+def _is_base(project: Project, cls: Defined, around: Around) -> bool:
+    """Whether another class derives from one, and may build something else."""
+    named = (each.defined for each, inner in around.through.items() if any(one.defined == cls for one in inner))
+    return any(each is not None and each != cls and cls in (project.mro(each) or ()) for each in named)
+
+
+def _run_class(construction: Construction, following: Following, cls: Defined, *, is_base: bool) -> bool:
     """Make an object of a class, then call its methods, as whoever uses it would.
 
     What a method loads counts only where the class trains nothing: who calls it continues a training.
@@ -233,11 +250,12 @@ def _run_class(construction: Construction, following: Following, cls: Defined) -
         following.given = frozenset(params if is_module else params[1:])
         before = [(len(storage.writes), storage.escaped) for storage in run.storages]
         run.trained = FALSE  # nobody knows in which order others call the methods
-        call_entry(run, instance, method, {})
+        _call(run, following, instance, method, {})
         if name != "__init__" and trains:
             _forget_loads(run, before)
         del run.frames[:]
         run.condition = TRUE
+    following.trains &= not is_base
     return True
 
 
@@ -313,7 +331,8 @@ def _course(
     drawn = [event for event in events if event.by != LOADS]
 
     def course(fate: Fate, condition: str | None = None, why: str | None = None) -> Course:
-        return Course(scope, fate, built, handed, condition, why, by)
+        still = handed and not (fate is Fate.RAW and following.trains)  # what has been trained raw, no caller mends
+        return Course(scope, fate, built, still, condition, why, by)
 
     written = _written(storage, drawn, replaced)
     loaded = _written(storage, events, replaced)

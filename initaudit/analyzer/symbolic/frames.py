@@ -48,8 +48,8 @@ class Following:
 
     ``words`` are the names that lead to the class, ``begin`` is the function that the program begins with, ``given``
     are its parameters, ``constructor`` is what has made the object already, ``configured`` what builds a model that
-    only a configuration names. ``builds`` tells where the program builds the class, and ``names`` what the top level
-    of a file has bound.
+    only a configuration names. ``builds`` tells where the program builds the class, ``trains`` whether one call both
+    builds and trains it, and ``names`` what the top level of a file has bound.
     """
 
     words: re.Pattern[str]
@@ -58,6 +58,7 @@ class Following:
     constructor: Defined | None = None
     configured: frozenset[str] = frozenset()
     builds: list[Build] = field(default_factory=list)
+    trains: bool = False
     is_certain: bool = True
     names: dict[str, dict[str, Value]] = field(default_factory=dict)
 
