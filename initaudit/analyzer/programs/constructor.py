@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -141,12 +141,14 @@ def attempt(construction: Construction, method: Defined, **known: Value) -> None
 def trial(construction: Construction) -> Iterator[None]:
     """Undo, at the end of the context, all changes of the constructed object."""
     run, instance = construction.run, construction.instance
-    tensors_held = [(leaf, leaf.storage) for _, _, leaf in modules.members(run, instance) if isinstance(leaf, Tensor)]
+    owners = [owner for _, owner in _all_owners(construction)]
+    parts = (leaf for owner in owners for _, _, leaf in modules.members(run, owner))
+    tensors_held = [(leaf, leaf.storage) for leaf in parts if isinstance(leaf, Tensor)]
     held = [each for _, memory in tensors_held for _, each in leaves(memory, TRUE)]
     storages = dict.fromkeys((*run.storages, *(each.storage for each in held if isinstance(each, Memory))))
     before = [(storage, len(storage.writes), storage.escaped, storage.changed) for storage in storages]
-    attributes, escaped, failure = dict(instance.attributes), instance.escaped, construction.failure
-    cls = instance.cls
+    attributes = [(owner, dict(owner.attributes)) for owner in owners]
+    escaped, failure, cls = instance.escaped, construction.failure, instance.cls
     called, impossible, allocated = set(run.called), len(run.impossible), len(run.storages)
     try:
         yield
@@ -156,8 +158,9 @@ def trial(construction: Construction) -> Iterator[None]:
             storage.escaped, storage.changed = was_escaped, was_changed
         for tensor, storage_held in tensors_held:
             tensor.storage = storage_held
-        instance.attributes, instance.escaped, construction.failure = attributes, escaped, failure
-        instance.cls = cls
+        for owner, held_before in attributes:
+            owner.attributes = held_before
+        instance.escaped, construction.failure, instance.cls = escaped, failure, cls
         run.called = called
         del run.impossible[impossible:]
         del run.storages[allocated:]
@@ -207,10 +210,22 @@ def _is_integer(annotation: ast.expr | None) -> bool:
 
 
 def registered(construction: Construction, *, raw: bool = True) -> Iterator[Registered]:
-    """Yield the storages registered as parameters or buffers when construction ends: the raw ones, or the others."""
-    run, instance = construction.run, construction.instance
+    """Yield the storages registered as parameters or buffers when construction ends: the raw ones, or the others.
+
+    Of the layers of torch that the object has, only the raw ones.
+    """
+    found = _registered(construction.run, _owners(construction.instance, layers=raw))
+    return (entry for entry in found if entry.storage.raw == raw)
+
+
+def all_registered(construction: Construction) -> Iterator[Registered]:
+    """Yield all storages registered when construction ends, also those of every module that the object has."""
+    return _registered(construction.run, _all_owners(construction))
+
+
+def _registered(run: Interpreter, owners: Iterable[tuple[str, Instance]]) -> Iterator[Registered]:
     seen: set[int] = set()
-    for name, owner in _owners(instance, layers=raw):
+    for name, owner in owners:
         for key, condition, leaf in modules.members(run, owner):
             if not isinstance(leaf, Tensor) or leaf.part is not None:
                 continue
@@ -218,11 +233,18 @@ def registered(construction: Construction, *, raw: bool = True) -> Iterator[Regi
             if not leaf.parameter and not buffer:
                 continue
             for when, memory in leaves(leaf.storage, condition):
-                if isinstance(memory, Memory) and memory.storage.raw == raw and id(memory.storage) not in seen:
+                if isinstance(memory, Memory) and id(memory.storage) not in seen:
                     seen.add(id(memory.storage))
                     kind = Kind.BUFFER if buffer else Kind.PARAMETER
                     loaded = any("load" in attribute for attribute in leaf.attributes)
                     yield Registered(memory.storage, _path(name, owner, shown(key)), kind, when, loaded)
+
+
+def _all_owners(construction: Construction) -> Iterator[tuple[str, Instance]]:
+    """Yield the object, and all modules and containers of parameters in it."""
+    yield from _owners(construction.instance, layers=True)
+    inner = modules.all_modules(construction.run, construction.instance, own=False)
+    yield from ((name, module) for name, _, module in inner)
 
 
 def _owners(instance: Instance, *, layers: bool) -> Iterator[tuple[str, Instance]]:

@@ -12,9 +12,9 @@ from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.programs.constructor import (
     Construction,
     Registered,
+    all_registered,
     call_entry,
     coverage,
-    registered,
     trial,
     unreadable_base,
 )
@@ -90,7 +90,8 @@ class Fate(Enum):
 class Course:
     """What one program does with one storage: where it builds the class, and what it depends on.
 
-    ``by`` are the writes, ``handed`` says that the code returns the model or keeps it for others.
+    ``by`` are the writes, ``handed`` says that the code returns the model or keeps it for others, and ``anew`` that
+    it writes what the constructor has left, or may: whoever resumes a training, under an option, has begun one before.
     """
 
     scope: Scope
@@ -100,6 +101,7 @@ class Course:
     condition: str | None = None
     reason: str | None = None
     by: tuple[WriteEvent, ...] = ()
+    anew: bool = False
 
 
 def follow(
@@ -142,7 +144,7 @@ def follow(
         finally:
             run.restart()
             run.following, run.built, run.stand_in, run.holding = None, None, None, frozenset()
-        kept = {entry.storage: entry for raw in (True, False) for entry in registered(construction, raw=raw)}
+        kept = {entry.storage: entry for entry in all_registered(construction)}
         courses = {}
         for entry in entries:
             storage = entry.storage
@@ -332,7 +334,10 @@ def _course(
 
     def course(fate: Fate, condition: str | None = None, why: str | None = None) -> Course:
         still = handed and not (fate is Fate.RAW and following.trains)  # what has been trained raw, no caller mends
-        return Course(scope, fate, built, still, condition, why, by)
+        loads = _written(storage, list(by), FALSE) if all(event.by == LOADS for event in by) else None
+        resumed = loads is not None and decide(loads, known) is not True
+        anew = reason is not None or replaced is not FALSE or (bool(by) and not resumed)
+        return Course(scope, fate, built, still, condition, why, by, anew)
 
     written = _written(storage, drawn, replaced)
     loaded = _written(storage, events, replaced)

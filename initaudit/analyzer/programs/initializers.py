@@ -13,7 +13,7 @@ from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.file.usage import WALKS
-from initaudit.analyzer.programs.constructor import Construction, Registered, registered, trial
+from initaudit.analyzer.programs.constructor import Construction, Registered, all_registered, trial
 from initaudit.analyzer.programs.follow import Course, Fate, follow
 from initaudit.analyzer.programs.graph import Around, Scope, is_template, modules_naming, namers
 from initaudit.analyzer.programs.lookups import finders
@@ -195,7 +195,7 @@ def _is_called(module: Module, name: str) -> bool:
 
 def _is_replaced(construction: Construction, entry: Registered) -> bool:
     """Whether a parameter is another one than construction left."""
-    kept = (e for raw in (True, False) for e in registered(construction, raw=raw))
+    kept = all_registered(construction)
     return not any(e.storage is entry.storage and e.condition is entry.condition for e in kept)
 
 

@@ -11,7 +11,7 @@ from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.file.usage import OBJECT, SUPER, is_factory
 from initaudit.analyzer.frameworks import CALLED_BY_FRAMEWORK, CONFIGURED_BY, FRAMEWORK_BASES, INITIALIZERS, KNOWN_BASES
-from initaudit.analyzer.programs.constructor import Construction, Registered, attempt, registered, trial
+from initaudit.analyzer.programs.constructor import Construction, Registered, all_registered, attempt, trial
 from initaudit.analyzer.programs.graph import modules_naming
 from initaudit.analyzer.project.names import Defined, External, Project
 from initaudit.analyzer.project.writing import may_load, may_write, names_of
@@ -48,9 +48,7 @@ def forgotten_initializers(construction: Construction, found: Registered) -> Ite
             construction.run.built = None
             wrote = len(found.storage.writes) > before or _handed_out(method, found.storage, method in at_first_use)
             kept = any(
-                found.storage in (entry.storage, *entry.storage.garbage)
-                for raw in (True, False)
-                for entry in registered(construction, raw=raw)
+                found.storage in (entry.storage, *entry.storage.garbage) for entry in all_registered(construction)
             )
         if wrote or not kept:
             yield method

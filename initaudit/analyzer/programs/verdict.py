@@ -14,6 +14,7 @@ from initaudit.analyzer.file.matches import Words, groups
 from initaudit.analyzer.programs.constructor import (
     Construction,
     Registered,
+    all_registered,
     construct,
     registered,
     trial,
@@ -25,10 +26,9 @@ from initaudit.analyzer.programs.initializers import DRAWING, found_by_name, giv
 from initaudit.analyzer.programs.methods import ABOUT_INITIALIZATION
 from initaudit.analyzer.programs.promise import promised, surroundings
 from initaudit.analyzer.project.names import Defined, Project
-from initaudit.analyzer.symbolic.conditions import TRUE
 from initaudit.analyzer.symbolic.interpreter import Interpreter
-from initaudit.analyzer.symbolic.torch.modules import COPIES, all_modules, members
-from initaudit.analyzer.symbolic.values import Memory, OutOfBudgetError, Storage, Tensor, WriteEvent, leaves
+from initaudit.analyzer.symbolic.torch.modules import COPIES, LOADS
+from initaudit.analyzer.symbolic.values import OutOfBudgetError, Storage, WriteEvent
 from initaudit.finding import Place
 from initaudit.sources.files import read_source
 from initaudit.timeline import Coverage, Only, at
@@ -224,7 +224,7 @@ def written_elsewhere(construction: Construction, found: Registered) -> bool:
         return True
     run = construction.run
     if run not in _WRITTEN:
-        entries = [entry for raw in (True, False) for entry in registered(construction, raw=raw)]
+        entries = list(all_registered(construction))
         try:
             _WRITTEN[run] = _written_by_others(construction, entries)
         except OutOfBudgetError:
@@ -238,10 +238,19 @@ def _written_by_others(construction: Construction, entries: Sequence[Registered]
     elsewhere = initialized(construction, entries, surroundings(construction), STEPS_TO_A_CALLER)
     followed = programs(construction, entries, WRITING, limit=STEPS_TO_A_WRITER)
     found = {
-        storage for storage, courses in elsewhere.items() if any(each.by or each.reason == COMPUTED for each in courses)
+        storage
+        for storage, courses in elsewhere.items()
+        if any((each.by and each.anew) or each.reason == COMPUTED for each in courses)
     }
-    found |= {storage for storage, courses in followed.items() if any(each.fate is not Fate.RAW for each in courses)}
+    found |= {storage for storage, courses in followed.items() if _write_anew(courses)}
     return frozenset(found)
+
+
+def _write_anew(courses: Sequence[Course]) -> bool:
+    """Whether a program draws what a constructor has written, or may, or all load it, as who evaluates a model does."""
+    anew = [course for course in courses if course.anew]
+    loading = [course for course in anew if course.by and all(event.by == LOADS for event in course.by)]
+    return len(loading) < len(anew) or (bool(loading) and all(each.anew or each.scope.is_test for each in courses))
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +345,8 @@ def _tests_last(surrounding: Around) -> list[tuple[int, Scope]]:
 def initialize(construction: Construction) -> None:
     """Leave the layers of an object as the first program of its file does that initializes any of them."""
     near = around(construction.run.project, construction.cls, in_file=True)
-    next(_writes(construction, near, list(_memory(construction))), None)
+    for storage, writes in next(_written_by_programs(construction, near), {}).items():
+        storage.writes += writes
 
 
 def drawn_by_programs(project: Project, cls: Defined, *, copies: bool = True) -> bool:
@@ -347,19 +357,22 @@ def drawn_by_programs(project: Project, cls: Defined, *, copies: bool = True) ->
     if unreadable_base(project, cls) is not None:
         return False
     construction = construct(project, cls)
-    weights = [storage for storage in _memory(construction) if len(storage.shape or ()) > 1]
-    writes = _writes(construction, surroundings(construction), weights)
-    return any(copies or each.by != COPIES for each in writes)
+    return any(
+        len(storage.shape or ()) > 1 and any(copies or each.by != COPIES for each in writes)
+        for by_program in _written_by_programs(construction, surroundings(construction))
+        for storage, writes in by_program.items()
+    )
 
 
-def _writes(construction: Construction, surrounding: Around, memory: Sequence[Storage]) -> Iterator[WriteEvent]:
-    """What the code around a class writes to memory of an object, followed scope by scope."""
+def _written_by_programs(
+    construction: Construction, surrounding: Around
+) -> Iterator[dict[Storage, tuple[WriteEvent, ...]]]:
+    """What each scope around a class writes to memory of an object, of those that write any."""
     for scope in surrounding.scopes[:MAX_PROGRAMS]:
-        before = [len(storage.writes) for storage in memory]
         if _may_initialize(scope, DRAWING if scope.defined in surrounding.holding else INITIALIZING):
-            follow(construction, [], scope, surrounding)
-        for storage, written in zip(memory, before, strict=True):
-            yield from storage.writes[written:]
+            courses = follow(construction, all_registered(construction), scope, surrounding)
+            if written := {storage: course.by for storage, course in courses.items() if course.by}:
+                yield written
 
 
 def _may_initialize(scope: Scope, words: Words) -> bool:
@@ -368,14 +381,6 @@ def _may_initialize(scope: Scope, words: Words) -> bool:
     if scope.definition is not None:
         stretches = [(scope.definition.start, scope.definition.end)]
     return any(scope.module.matches(start, end).holds_all(words) for start, end in stretches)
-
-
-def _memory(construction: Construction) -> Iterator[Storage]:
-    """The memory of every layer below an object."""
-    for _, _, module in all_modules(construction.run, construction.instance):
-        for _, _, leaf in members(construction.run, module):
-            held = leaves(leaf.storage, TRUE) if isinstance(leaf, Tensor) else ()
-            yield from (memory.storage for _, memory in held if isinstance(memory, Memory))
 
 
 def _is_open(courses: dict[Storage, Course]) -> bool:
