@@ -268,7 +268,7 @@ def _judged(observation: Observation, rules: Iterable[AnyRule], *, preview: bool
             for finding in rule.check(subject):
                 unbuilt = () if rule.prevents_building else observation.unbuilt
                 finding = _of_use(finding, unbuilt, "nothing in the project builds its class")
-                finding = _of_use(finding, observation.untaken, "no call in the project leads there")
+                finding = _of_use(finding, observation.unreached, "no call in the project leads there")
                 if isinstance(subject, ParameterTimeline) and subject.path:
                     yield Seen(finding, (subject.path,))
                 else:

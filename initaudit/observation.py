@@ -119,7 +119,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     was asked for. ``environment`` describes where the model was built, ``signal`` holds the measurements of a forward
     and a backward (the probe only). ``rank`` is that of this process if several share the observation; the first one
     reports. ``unbuilt`` are the classes of a file with something to report that no program builds, where the project is
-    not made for others, and ``untaken`` the branches of constructors that no call in the project leads to. ``classes``
+    not made for others, and ``unreached`` the code that no call in the project leads to. ``classes``
     are the module classes of a file, if they were asked for, ``holds`` the dotted names of the classes of the model's
     modules, and ``built`` is False for a class that was found, and not built.
     """
@@ -140,7 +140,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     rank: int = 0
     classes: tuple[ModuleClass, ...] = ()
     unbuilt: tuple[Place, ...] = ()
-    untaken: tuple[Place, ...] = ()
+    unreached: tuple[Place, ...] = ()
     holds: tuple[str, ...] = ()
     built: bool = True
 

@@ -18,7 +18,7 @@ from initaudit.analyzer.prefilter import Candidate, by_reader
 from initaudit.analyzer.programs.graph import around
 from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.project.names import Defined, External, Global, Project, Resolved
-from initaudit.analyzer.readers.applications import is_never_built
+from initaudit.analyzer.readers.applications import is_never_built, is_unused
 from initaudit.analyzer.readers.base import Observed, Reader
 from initaudit.analyzer.readers.untaken import untaken
 from initaudit.analyzer.refused.older import PYTHON_2
@@ -107,8 +107,8 @@ def observe(project: Project, filename: str, wanted: Sequence[Candidate], judge:
             found |= _found(project, module, [each for each in wanted if each.reader.name in stating])
         seen = _observation(module, found)
     if judge is not None and (weighing := judge.weighing(seen)):
-        unbuilt, branches = _unused(project, module, weighing)
-        seen = msgspec.structs.replace(seen, unbuilt=unbuilt, untaken=branches)
+        unbuilt, unreached = _unused(project, module, weighing)
+        seen = msgspec.structs.replace(seen, unbuilt=unbuilt, unreached=unreached)
     module.forget_trees()
     unread = module.unread if module.unread and _may_hold_something(module, wanted) else ()
     faults = tuple(_cell_fault(module, cell) for cell in unread)
@@ -116,22 +116,27 @@ def observe(project: Project, filename: str, wanted: Sequence[Candidate], judge:
 
 
 def _unused(project: Project, module: Module, places: Iterable[Place]) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
-    """Return the rows of the classes around some places that no program builds, and of the branches that none takes."""
+    """Return, around some places, the classes that no program builds, and the code that no call in it leads to.
+
+    That are branches of constructors, and the bodies of functions that nothing calls.
+    """
     rows = sorted({place.row for place in places if place.filename == module.filename})
-    unbuilt, branches = dict[int, Place](), dict[Place, None]()
+    unbuilt, unreached = dict[Place, None](), dict[Place, None]()
     for row in rows:
         around_it = module.outline.at(row)
         definition = around_it.outermost if around_it is not None else None
-        if definition is None or not definition.is_class:
+        if definition is None:
             continue
         cls = Defined(module, definition)
-        if definition.row in unbuilt or not project.is_module_class(cls):
-            continue
-        if is_never_built(project, cls, around(project, cls)):
-            unbuilt[definition.row] = Place(module.filename, definition.start, 1, definition.end, 1)
-        elif (branch := untaken(project, cls, row)) is not None:
-            branches[branch] = None
-    return tuple(unbuilt.values()), tuple(branches)
+        if not definition.is_class:
+            if row > definition.row and is_unused(project, module, definition):
+                unreached[Place(module.filename, definition.row + 1, 1, definition.end, 1)] = None
+        elif project.is_module_class(cls):
+            if is_never_built(project, cls, around(project, cls)):
+                unbuilt[Place(module.filename, definition.start, 1, definition.end, 1)] = None
+            elif (branch := untaken(project, cls, row)) is not None:
+                unreached[branch] = None
+    return tuple(unbuilt), tuple(unreached)
 
 
 def _may_hold_something(module: Module, wanted: Sequence[Candidate]) -> bool:

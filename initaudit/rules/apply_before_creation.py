@@ -90,6 +90,25 @@ class ApplyBeforeCreation(Rule[EarlyWalk]):
             """,
             target="Net",
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, n=4):
+                    super().__init__()
+                    self.body = nn.Conv1d(n, n, 3)
+                    for m in self.modules():
+                        if isinstance(m, nn.Conv1d):
+                            nn.init.kaiming_normal_(m.weight)
+                        elif isinstance(m, nn.BatchNorm1d):
+                            nn.init.constant_(m.weight, 1)
+                            nn.init.constant_(m.bias, 0)
+                    self.norm = nn.BatchNorm1d(n)
+                    self.head = nn.Linear(n, 1)
+            """,
+            target="Net",
+        ),
     )
 
     def check(self, subject: EarlyWalk) -> Iterator[Finding]:

@@ -205,10 +205,8 @@ class NormalizationGainRedrawn(Rule[GainDraw]):
             does = f"sets the gain of every {layer} to zero, so the output of the model does not depend on its input"
         yield self.finding(
             subject.place,
-            f"{does}; keep it at one, as in `nn.init.ones_(module.{subject.parameter})`"
-            + ("; nothing calls the function" if subject.unused else ""),
+            f"{does}; keep it at one, as in `nn.init.ones_(module.{subject.parameter})`",
             evidence=[Evidence(subject.observer, self.seen(subject))],
-            severity=Severity.NOTE if subject.unused else None,
             fix=self.spared(subject),
         )
 

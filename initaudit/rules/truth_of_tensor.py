@@ -127,11 +127,9 @@ class TruthOfTensor(Rule[TensorTruth]):
     )
 
     def check(self, subject: TensorTruth) -> Iterator[Finding]:
-        left = ", but nothing calls the function" if subject.unused else ""
         yield self.finding(
             subject.place,
             f"`{subject.source}` is a tensor or None, and a tensor with several elements has no truth value: this raises"
-            f"{left}; write `{subject.source} is not None`",
-            severity=Severity.NOTE if subject.unused else None,
+            f"; write `{subject.source} is not None`",
             evidence=[Evidence(Observer.ANALYZER, f"`{subject.source}` is a parameter")],
         )

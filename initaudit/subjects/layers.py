@@ -30,8 +30,8 @@ class GainDraw(Fact, frozen=True, kw_only=True):
 
     ``layer`` is the canonical name of its type, ``call`` what draws ("init.normal_"), ``mean`` that of what it draws
     (None: not known). ``source`` is the code of the draw. ``paths`` are the gains of a built model that it drew.
-    ``unused`` says that nothing calls the function that draws, ``zero`` that it writes zeros to the gains of all
-    normalizations of a model, and that no path leads around them.
+    ``zero`` says that it writes zeros to the gains of all normalizations of a model, and that no path leads around
+    them.
     """
 
     observer: Observer
@@ -42,7 +42,6 @@ class GainDraw(Fact, frozen=True, kw_only=True):
     mean: float | None
     source: str = ""
     paths: tuple[str, ...] = ()
-    unused: bool = False
     zero: bool = False
 
 

@@ -75,11 +75,7 @@ class ConstantTest(Fact, frozen=True, kw_only=True):
 
 
 class TensorTruth(Fact, frozen=True, kw_only=True):
-    """A parameter used as a condition (``if m.bias:``). ``source`` is that of the parameter.
-
-    ``unused`` says that nothing calls the function with the condition.
-    """
+    """A parameter used as a condition (``if m.bias:``). ``source`` is that of the parameter."""
 
     place: Place
     source: str
-    unused: bool = False

@@ -6,7 +6,7 @@ import ast
 import functools
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from initaudit.analyzer.file.collected import is_test
@@ -139,23 +139,33 @@ def _derives(module: Module, definition: Definition, name: str) -> bool:
     return any(dotted(base) == name for each in classes for base in each.bases)
 
 
-def finds_by_text(module: Module) -> bool:
-    """Whether a file may find a class or a function by a text, or all: ``getattr(nets, name)``, ``vars(nets)``."""
+def found_by_text(project: Project, files: Collection[Module]) -> bool:
+    """Whether some files, of which some import the others, may find what these define by a text, or all of it."""
+    return any(_finds_by_text(project, each, files) for each in files)
+
+
+def _finds_by_text(project: Project, module: Module, files: Collection[Module]) -> bool:
+    """Whether a file may find a class or a function of some files by a text, or all: ``getattr(nets, name)``."""
     for scope in scopes_holding(module, BY_TEXT):
         snippet = module.snippet(scope.start, scope.end)
         for node in snippet.nodes if snippet is not None else ():
             match node:
                 case ast.Call(func=ast.Name(id="getattr"), args=[owner, name, *_]):
                     begin = root(owner, calls=True)
-                    if begin is None or (_may_hold(module, begin.id) and not isinstance(name, ast.Constant)):
+                    if begin is None or (
+                        not isinstance(name, ast.Constant)
+                        and begin.id in module.outline.imports
+                        and _may_hold(project, module, begin.id, files)
+                    ):
                         return True
                 case ast.Call(func=ast.Attribute(value=owner, attr=name)) if name in BUILT_IN:
                     if dotted(owner) == "builtins":
                         return True
                 case ast.Call(func=function) if last_name(function) in FINDS:
                     return True
-                case ast.Subscript(value=ast.Attribute(attr="__dict__"), ctx=ast.Load()):
-                    return True
+                case ast.Subscript(value=ast.Attribute(value=owner, attr="__dict__"), ctx=ast.Load()):
+                    if not isinstance(owner, ast.Name) or _may_hold(project, module, owner.id, files):
+                        return True
                 case _:
                     pass
     return False
@@ -199,9 +209,11 @@ def _may_be(project: Project, module: Module, name: ast.expr, files: set[Module]
     return begin.startswith(".") or any(path in Path(each.filename).absolute().as_posix() for each in files)
 
 
-def _may_hold(module: Module, name: str) -> bool:
-    """Whether a name is imported, and not from torch, which has no class of a project."""
-    return module.outline.imports.get(name, "torch").partition(".")[0] != "torch"
+def _may_hold(project: Project, module: Module, name: str, files: Collection[Module]) -> bool:
+    """Whether a name may be one of some files, or an object that has what they define; no other file, and not torch."""
+    full = module.outline.imports.get(name, "")
+    found = project.imported(module, full) if full else None
+    return found in files if isinstance(found, Module) else full.partition(".")[0] != "torch"
 
 
 @functools.lru_cache(maxsize=4096)

@@ -15,7 +15,7 @@ from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.programs.graph import Around
-from initaudit.analyzer.programs.lookups import finds_by_text, imported_by_text, importing
+from initaudit.analyzer.programs.lookups import found_by_text, imported_by_text, importing
 from initaudit.analyzer.programs.verdict import TRAINS
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.calls import Calls
@@ -127,7 +127,7 @@ def is_never_built(project: Project, cls: Defined, surrounding: Around) -> bool:
     models = {cls, *surrounding.holding}
     names, homes = {each.definition.name for each in models}, {each.module for each in models}
     naming = {each for each in files if each in homes or _imports_any(each, names)}
-    return not known and not any(map(finds_by_text, files)) and not imported_by_text(project, naming)
+    return not known and not found_by_text(project, files) and not imported_by_text(project, naming)
 
 
 def _is_never_imported(project: Project, module: Module) -> bool:
@@ -145,15 +145,14 @@ def _imports_any(module: Module, names: set[str]) -> bool:
 
 
 def is_unused(project: Project, module: Module, function: Definition | None) -> bool:
-    """Whether nothing in a project calls a function of a file, and it is not made for others to call."""
+    """Whether nothing in an application calls a function of a file."""
     if function is None or function.parent is not None or function.start != function.row:
         return False
-    private = is_of_an_application(project, module, outside=True)
-    if not private and not is_program(project, module):
+    if not is_of_an_application(project, module, outside=True):
         return False
-    if any(map(finds_by_text, importing(project, module))):
+    if found_by_text(project, importing(project, module)):
         return False
-    return not Calls(project, module, function.name).anywhere(None, listed=not private)
+    return not Calls(project, module, function.name).anywhere(None, listed=False)
 
 
 def _knows_classes(base: Defined) -> bool:

@@ -78,14 +78,24 @@ class Calls:
         if uses is None:
             return True
         if cls is None:  # a function that is imported is given away, in ``__all__`` or to those who import it
+            kinds = uses.kinds - ({"listed"} if not listed else set())
+            if module is self.module or module not in self.importing:
+                kinds -= {"object", "each"}  # an attribute of this name is another function
+            if self._has_another(module):
+                return bool(kinds - {"name"} or uses.owners)
             imported = module is not self.module and self.name in module.outline.imports
-            return bool(uses.kinds - ({"listed"} if not listed else set()) or uses.owners) or imported
+            return bool(kinds or uses.owners) or imported
         if "each" in uses.kinds or (self.name in RESETS and not uses.kinds.isdisjoint(("text", "object"))):
             return True
         if (uses.kinds - {"name"} and module in self.importing) or self._is_related(module, uses, cls):
             return True
         self.siblings += uses.siblings
         return False
+
+    def _has_another(self, module: Module) -> bool:
+        """Whether the name means a function or class of a third file in another one."""
+        found = self.project.resolve(module, self.name) if module is not self.module else None
+        return isinstance(found, Defined) and found.module is not self.module
 
     def _is_related(self, module: Module, uses: _Uses, cls: Defined) -> bool:
         """Whether a class that uses the name on its own object is the class, a base of it or derived from it."""

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import External
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted, last_name
 from initaudit.analyzer.syntax.context import Context, initializes, method, own_attribute, own_attributes
 from initaudit.analyzer.syntax.structure import Attribute, Layer, all_below, attributes
 from initaudit.analyzer.syntax.walks import Initialized, walked
@@ -20,6 +21,8 @@ BUILTINS = {"range", "len", "int", "float", "max", "min", "zip", "enumerate", "r
 INITIALIZES = re.compile(r"[^_]_$|(?<!__)init(?!__)|reset|apply|load")
 """What stands in the names of what initializes the parts of a module, or loads them."""
 LINEAR = "torch.nn.Linear"
+GAINS = {f"torch.nn.{name}" for name in torch_api.NORMALIZATIONS}
+"""Classes whose ``weight`` is a gain."""
 STACKED = ("torch.nn.TransformerEncoder", "torch.nn.TransformerDecoder")
 """Layers of torch that hold linear layers, which a walk reaches."""
 
@@ -42,7 +45,8 @@ def early_walks(context: Context) -> Iterator[EarlyWalk]:
     place = context.snippet.place(statement)
     begin = place.row, place.column
     late = [late for one in attributes(context).values() if one.name != "*" and (late := _late(context, one, begin))]
-    meant = [write for walk in walks for write in walk.writes if write.attribute == "weight" and write.kinds]
+    writes = (write for walk in walks for write in walk.writes if write.attribute == "weight" and write.kinds)
+    meant = [write for write in writes if not _is_default(write)]
     missed = [one.name for one in late if _left(context, one, meant, later)]
     if missed:
         yield EarlyWalk(
@@ -52,6 +56,14 @@ def early_walks(context: Context) -> Iterator[EarlyWalk]:
             model=cls.qualname,
             missed=tuple(missed),
         )
+
+
+def _is_default(write: Initialized) -> bool:
+    """Whether a write gives the gains of normalizations what their constructors do: ones."""
+    given = [*write.node.args[-1:], *(each.value for each in write.node.keywords)]
+    one = any(isinstance(each, ast.Constant) and each.value == 1 for each in given)
+    name = last_name(write.node.func)
+    return (name == "ones_" or (name in ("constant_", "fill_") and one)) and set(write.kinds) <= GAINS
 
 
 def _late(context: Context, attribute: Attribute, begin: tuple[int, int]) -> Attribute | None:

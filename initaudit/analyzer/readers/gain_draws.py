@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined, Project
-from initaudit.analyzer.readers.applications import is_unused
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import last_name, nodes
 from initaudit.analyzer.syntax.context import Context, own_attribute
@@ -41,7 +40,6 @@ def gain_draws(context: Context) -> Iterator[GainDraw]:
                 call=draw.call,
                 mean=draw.mean,
                 source=context.snippet.source(draw.node),
-                unused=is_unused(context.project, context.module, context.definition),
             )
 
 

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
-from initaudit.analyzer.readers.applications import is_unused
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import last_name, nodes
 from initaudit.analyzer.syntax.context import Context, makes_parameter, own_attribute
@@ -34,12 +33,7 @@ def tensor_truths(context: Context) -> Iterator[TensorTruth]:
                 if meaning is None or meaning.what is not What.PARAMETER:
                     continue
                 if _is_tensor(context, operand, meaning) or _is_initialized(context, operand, step.statement):
-                    place, source = context.snippet.place(operand), context.snippet.source(operand)
-                    yield TensorTruth(
-                        place=place,
-                        source=source,
-                        unused=context.cls is None and is_unused(context.project, context.module, context.definition),
-                    )
+                    yield TensorTruth(place=context.snippet.place(operand), source=context.snippet.source(operand))
 
 
 def _is_tensor(context: Context, node: ast.Attribute, meaning: Meaning) -> bool:

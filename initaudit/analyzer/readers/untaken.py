@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
-from initaudit.analyzer.programs.lookups import finds_by_text, imported_by_text, importing
+from initaudit.analyzer.programs.lookups import found_by_text, imported_by_text, importing
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.applications import is_alone, is_of_an_application
 from initaudit.analyzer.readers.builds import all_handed
@@ -51,7 +51,7 @@ def _leads_to(project: Project, cls: Defined, name: str, test: ast.expr) -> set[
         return {None}
     files = importing(project, cls.module)
     derived = any(True for module in files for _ in project.descendants(cls, module))
-    if derived or any(map(finds_by_text, files)) or imported_by_text(project, files):
+    if derived or found_by_text(project, files) or imported_by_text(project, files):
         return {None}
     return {_truth(test, given) for given in all_handed(project, cls, name)}
 
