@@ -174,3 +174,61 @@ def test_what_is_checked_alone_is_built_by_programs_around_it(asked: str) -> Non
     Path("main.py").write_text("from nets.small.choice import NETS\n\nif __name__ == '__main__':\n    NETS['net'](3)\n")
     result = CliRunner().invoke(main, ["check", asked, "--isolated", "--no-cache", "--output-format", "json"])
     assert [(each["code"], each["severity"]) for each in json.loads(result.stdout)] == [("INI504", "error")]
+
+
+PARTS = HEAD + "from table import TABLE\n\n\n" + DEAD + WRONG["INI101"] + FORWARD + "TABLE['dead'] = Dead\n"
+STARRED = "from parts import *\nfrom table import TABLE\n\nif __name__ == '__main__':\n    print(TABLE[input()](4))\n"
+
+
+def told_of_parts(listed: str, program: str = STARRED) -> str:
+    Path("parts").mkdir()
+    Path("parts/__init__.py").write_text(listed, encoding="utf-8")
+    Path("parts/dead.py").write_text(PARTS, encoding="utf-8")
+    Path("parts/other.py").touch()
+    return told(table="TABLE = {}\n", run=program)["INI101"]
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "import glob\nfrom os.path import basename, dirname, join\n"
+        "__all__ = [basename(f)[:-3] for f in glob.glob(join(dirname(__file__), '*.py'))]\n",
+        "from pathlib import Path\n__all__ = list(map(lambda f: f.stem, Path(__file__).parent.glob('*.py')))\n",
+        "import os\nnames = os.listdir(os.path.dirname(__file__))\n__all__ = sorted(n[:-3] for n in names)\n",
+    ],
+)
+def test_a_package_that_lists_its_files_imports_them_for_a_star(listed: str) -> None:
+    assert told_of_parts(listed) == "error"
+
+
+@pytest.mark.parametrize(
+    ("listed", "program"),
+    [
+        ("__all__ = ['other']\n", STARRED),
+        ("from parts import other\n", STARRED),
+        ("import os\n__all__ = os.listdir('.')\n", STARRED.replace("from parts import *\n", "import parts.other\n")),
+    ],
+)
+def test_a_file_that_no_star_imports_is_not_built(listed: str, program: str) -> None:
+    assert told_of_parts(listed, program) == "note"
+
+
+@pytest.mark.parametrize(
+    ("inside", "program", "severity"),
+    [
+        ("from zoo.dead import *\n", "from zoo.deep.used import Used", "error"),
+        ("from .dead import Dead\n", "import zoo.deep.used", "error"),
+        ("from . import dead\n", "from zoo.deep import used", "error"),
+        ("", "from zoo.deep.used import Used", "note"),
+        ("from .deep import used\n", "from zoo.deep.used import Used", "note"),
+        ("'''zoo.dead has TABLE.'''\n", "import zoo.deep.used", "note"),
+    ],
+)
+def test_a_package_is_run_before_what_lies_in_it(inside: str, program: str, severity: str) -> None:
+    for name in ("zoo", "zoo/deep", "other", "other/deep"):
+        Path(name).mkdir()
+        Path(name, "__init__.py").write_text(inside if name == "zoo" else "", encoding="utf-8")
+        Path(name, "used.py").write_text("import torch\nUsed = torch.nn.Linear\n", encoding="utf-8")
+    Path("zoo/dead.py").write_text(PARTS, encoding="utf-8")
+    run = f"{program}\nfrom table import TABLE\n\nif __name__ == '__main__':\n    print(TABLE[input()](4))\n"
+    assert told(table="TABLE = {}\n", run=run)["INI101"] == severity

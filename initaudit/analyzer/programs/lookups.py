@@ -95,7 +95,9 @@ def _is_lookup(node: ast.expr) -> bool:
 def importing(project: Project, module: Module, *, perhaps: bool = False) -> set[Module]:
     """Return a file and the files that import it, also by way of others.
 
-    With ``perhaps``, a file also counts that imports one of this name from where nothing is found.
+    With ``perhaps``, a file also counts that imports one of this name from where nothing is found, and for a package
+    one that imports anything below it, since Python runs the package first. A package whose
+    ``__all__`` is computed, as from the files in its folder, has them imported where a star imports from it.
     """
     meant = (None,) if perhaps else ()
     folder = project.work_folder(module)
@@ -103,18 +105,38 @@ def importing(project: Project, module: Module, *, perhaps: bool = False) -> set
     while level and len(found) < MAX_FILES:
         inner = level.pop()
         word = inner.name.removesuffix(".__init__").rpartition(".")[2]
-        given = tuple(map(os.fsencode, (word, *inner.outline.members, *inner.outline.globals)))
-        for filename in project.find(Search(folder, imported=given)):
+        package = project.load(str(Path(inner.filename).parent / "__init__.py"))
+        listing = package if package is not None and _lists_files(package) else None
+        names = [listing.name.rpartition(".")[2]] if listing is not None else []
+        given = tuple(map(os.fsencode, (word, *names, *inner.outline.members, *inner.outline.globals)))
+        files = set(project.find(Search(folder, imported=given)))
+        if perhaps and inner.is_package:
+            files.update(project.find(Search(folder, word=os.fsencode(word))))
+        for filename in sorted(files):
             other = project.load(filename)
             if other is None or other in found:
                 continue
             if any(
                 name.rpartition(".")[2] == word and project.module(name, other) in (inner, *meant)
-                for name in _imports(other)
-            ):
+                for name in (_imports(other) | _packages(other) if perhaps else _imports(other))
+            ) or (listing is not None and listing in project.star_sources(other)):
                 found.add(other)
                 level.append(other)
     return found
+
+
+@functools.lru_cache(maxsize=4096)
+def _packages(module: Module) -> frozenset[str]:
+    """The packages around the modules that a file imports."""
+    parts = (name.split(".") for name in _imports(module))
+    return frozenset(".".join(each[:end]) for each in parts for end in range(1, len(each)))
+
+
+def _lists_files(package: Module) -> bool:
+    """Whether a package computes the names that a star imports from it, and does not only write them down."""
+    stretch = package.outline.globals.get("__all__")
+    snippet = package.quiet_snippet(*stretch) if stretch is not None else None
+    return snippet is not None and any(isinstance(each, ast.Call | ast.comprehension) for each in snippet.nodes)
 
 
 def derived_elsewhere(project: Project, cls: Defined) -> Module | None:
