@@ -7,11 +7,11 @@
         torch-uncertainty torchao torchbnn tsai xlstm
 
 Takes the newest wheel of each project from PyPI, or its sources where it has no wheel, and works in a copy. What is
-reported at warning or above counts, in the files that are planted in, with the package around them. The statement
-to delete is found by syntax alone: a class assigns `self.w = nn.Parameter(torch.empty(...))` and initializes `self.w`
-by one call that names it, or by `self.reset_parameters()` and kin. One is deleted per class. `reason` is filled in by
-someone who has read the source of a miss, and survives the next run; one that starts with "still written" means that
-silence is right.
+reported at warning or above counts, in the files that are planted in, with the package around them. The statement to
+delete is found by syntax alone, in files outside of environments that were packed along: a class assigns `self.w =
+nn.Parameter(torch.empty(...))` and initializes `self.w` by one call that names it, or by `self.reset_parameters()`
+and kin. One is deleted per class. `reason` is filled in by someone who has read the source of a miss, and survives
+the next run; one that starts with "still written" means that silence is right.
 """
 
 from __future__ import annotations
@@ -140,7 +140,8 @@ def planted(project: str, cache: Path, limit: int) -> Iterator[Plant]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve() / project
         shutil.copytree(source, root)
-        chosen = [(file, *site) for file in sorted(root.rglob("*.py")) for site in sites(file)][:limit]
+        files = [each for each in sorted(root.rglob("*.py")) if "site-packages" not in each.parts]
+        chosen = [(file, *site) for file in files for site in sites(file)][:limit]
         paths = sorted({each[0].relative_to(root).as_posix() for each in chosen})
         run = functools.partial(reported, root, *paths, minimum="warning", jobs=1)
         before = run() if paths else set()
