@@ -395,6 +395,7 @@ class OverwrittenInitialization(Rule[Overwritten]):
             where = f" ({again.seen_from(subject.place)})" if again is not None else ""
             done = "loads" if subject.loads else "writes on purpose"
             message = f"`{subject.by}`{where} overwrites what `{subject.source}` {done}"
+            message += f" ({subject.wrote.seen_from(subject.place)})" if subject.wrote is not None else ""
             writes = "writes" if subject.observer is Observer.ANALYZER else "wrote"
             detail = f"a general initializer {writes} the parameter afterwards"
         if subject.at_once:

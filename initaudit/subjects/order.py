@@ -28,7 +28,8 @@ class Overwritten(Fact, frozen=True, kw_only=True):
     writes it anew: with nothing between, when ``at_once``, in the last branch of an ``if`` all of whose branches do so,
     when ``branched``, or puts a new layer in its place, when it ``replaces``. It is ``spare`` where the weight and the
     bias of that layer are both written afterwards, so that neither was missed. ``loads`` says that the source gives a
-    model trained weights. Or the source sets a mark, ``flag``, that is to keep initializers away; nothing reads it.
+    model trained weights, and ``wrote`` where it stands, if that is in another file than the place to report. Or the
+    source sets a mark, ``flag``, that is to keep initializers away; nothing reads it.
     """
 
     observer: Observer
@@ -36,6 +37,7 @@ class Overwritten(Fact, frozen=True, kw_only=True):
     source: str
     by: str | None = None
     again: Place | None = None
+    wrote: Place | None = None
     at_once: bool = False
     branched: bool = False
     spare: bool = False

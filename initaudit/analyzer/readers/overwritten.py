@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
+
+import msgspec
 
 from initaudit.analyzer.file.matches import groups
 from initaudit.analyzer.file.usage import Usage, usage
@@ -60,8 +63,7 @@ def overwritten(context: Context) -> Iterator[Overwritten]:
     function, cls = context.function, context.cls
     if function is None or cls is None or function.name != "__init__":
         return
-    if not _writes_constants(context) and not any(map(context.holds, GIVEN)):
-        return
+    own = _writes_constants(context) or any(map(context.holds, GIVEN))
     for position, statement in enumerate(function.body):
         walks = walked(context, statement)
         if not walks or any(spares(context, walk) for walk in walks):
@@ -72,13 +74,20 @@ def overwritten(context: Context) -> Iterator[Overwritten]:
         structure = constructed(context.project, cls)
         before = {name: one for name, one in structure.items() if max(one.ends, default=(0, 0)) < begin}
         there = {name: one for name, one in before.items() if not one.plain}
-        yield from again.trained(context, function.body[:position])
-        yield from again.of(context, function.body[:position], there)
+        if own:
+            yield from again.trained(context, function.body[:position])
+            yield from again.of(context, function.body[:position], there)
         for inner in own_classes(context.project, [each for one in there.values() for each in one.layers]):
-            made = _constructor(context, inner)
-            if made is not None and made.function is not None and not again.mentions(inner.definition.name):
+            made = own_constructor(context.project, inner)
+            if made is None or made.function is None or again.mentions(inner.definition.name):
+                continue
+            structure = constructed(context.project, inner)
+            if inner.module is not context.module:
+                found = again.of(made, made.function.body, structure) if _writes_constants(made) else iter(())
+                yield from (again.seen(each) for each in itertools.islice(found, 1))
+            elif own:
                 yield from again.trained(made, made.function.body)
-                yield from again.of(made, made.function.body, constructed(context.project, inner))
+                yield from again.of(made, made.function.body, structure)
 
 
 @reads(Overwritten, scope=Context, words="apply(")
@@ -226,6 +235,10 @@ class _Again:
             for inner in body
             for node in ast.walk(inner)
         )
+
+    def seen(self, fact: Overwritten) -> Overwritten:
+        """The same fact, told where it is drawn anew: what wrote it stands in another file."""
+        return msgspec.structs.replace(fact, place=self.place, again=None, wrote=fact.place)
 
     def mentions(self, name: str) -> bool:
         """Whether what initializes, or what runs after it, speaks of a class or an attribute."""
