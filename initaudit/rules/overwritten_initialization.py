@@ -55,9 +55,9 @@ class OverwrittenInitialization(Rule[Overwritten]):
 
     ## Known problems
     The probe runs this rule only with `--preview`, because some of the values that it sees overwritten were not meant to stay.
-    The analyzer compares code within one file, and assumes that an initializer that checks for marks, for the class or for
-    the attribute leaves the constant alone. Of loaded weights it reports nothing in timm 1.0.31, torch_geometric 2.8.1 and 60
-    repositories of users.
+    The analyzer assumes that an initializer that checks for marks, for the class or for the attribute leaves the constant
+    alone. Of a part from another file, it reports the first constant, where the model overwrites it. Of loaded weights it
+    reports nothing in timm 1.0.31, torch_geometric 2.8.1 and 60 repositories of users.
 
     ## References
     - [ReZero](https://arxiv.org/abs/2003.04887) and [Goyal et al. 2017](https://arxiv.org/abs/1706.02677) start blocks at zero
