@@ -88,11 +88,7 @@ import hydra
 import torch
 from torch import nn
 
-def init(m):
-    if hasattr(m, "weight"):
-        nn.init.normal_(m.weight)
-
-@hydra.main(config_path="conf", config_name="config")
+{init}@hydra.main(config_path="conf", config_name="config")
 def main(cfg):
     net = {build}
     {then}
@@ -100,6 +96,14 @@ def main(cfg):
 
 if __name__ == "__main__":
     main()
+"""
+
+
+INIT = """\
+def init(m):
+    if hasattr(m, "weight"):
+        nn.init.normal_(m.weight)
+
 """
 
 
@@ -121,7 +125,7 @@ def test_what_a_configuration_names_is_built_where_it_is_instantiated(
     (tmp_path / "src").mkdir()
     (tmp_path / "README.md").touch()
     (tmp_path / "src" / "model.py").write_text(MODEL)
-    text = CONFIGURED.format(build=build, then=then)
+    text = CONFIGURED.format(build=build, then=then, init=INIT if "apply(init)" in then else "")
     if "instantiate_from" in build:
         text = text.replace("import hydra\n", "import hydra\nfrom src.util import instantiate_from_config\n")
         util = (

@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from initaudit.analyzer import analyze
+from initaudit.engine import Judge
+from initaudit.finding import Observer
+from initaudit.rules import catalogue, questions
 from initaudit.subjects.layers import EmbeddingWrite, GainDraw
 
 Analysis = Callable[..., dict[str, Any]]
@@ -195,5 +199,9 @@ def test_a_function_of_an_application_is_unused_where_nothing_names_it(
 ) -> None:
     (tmp_path / ".git").mkdir()
     files = {"nets/layers": UNUSED, "nets/other": "class Net(nn.Module):\n    pass\n", "train": train}
-    (fact,) = facts(analyzed(**files, **({"nets/__init__": ""} if package else {})), "layers", GainDraw)
-    assert fact.unused is unused
+    files |= {"nets/__init__": ""} if package else {}
+    assert facts(analyzed(**files), "layers", GainDraw)
+    names = [str(tmp_path / f"{name}.py") for name in files]
+    asked = questions(catalogue().values(), Observer.ANALYZER)
+    seen = {Path(one.source).stem: one for one in analyze(names, questions=asked, jobs=1, judge=Judge())}
+    assert bool(seen["layers"].unreached) is unused
