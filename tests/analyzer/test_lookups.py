@@ -153,7 +153,15 @@ BESIDE = NET + "\nclass Used(nn.Linear):\n    def __init__(self):\n        super
 
 @pytest.mark.parametrize(
     "line",
-    ["model.eval()", "torch.compile(model).eval()", "kind = getattr(torch.optim, name)", "kind = getattr(nn, name)()"],
+    [
+        "model.eval()",
+        "torch.compile(model).eval()",
+        "kind = getattr(torch.optim, name)",
+        "kind = getattr(nn, name)()",
+        "print(vars(args))",
+        "given = {**vars(model.args), 'n': 4}",
+        "for key, value in vars(parser.parse_args()).items():\n    print(key)",
+    ],
 )
 def test_a_program_builds_no_other_class_by(line: str, unbuilt: Callable[..., bool]) -> None:
     assert unbuilt(nets=BESIDE, train=USED.format(line))
@@ -206,13 +214,14 @@ class Layer({base}):
     [
         ("from models.modules import Quantized", "Quantized", Coverage.UNKNOWN),
         ("from .modules import Quantized, other", "Quantized", Coverage.UNKNOWN),
-        ("from nets import Quantized", "Quantized", Coverage.NEVER),
+        ("from nets import Quantized", "Quantized", None),  # the forward of the subclass writes it
         ("from torch.nn import Quantized", "Quantized", Coverage.NEVER),
         ("from models.modules import Quantized", "nn.Module", Coverage.NEVER),
     ],
 )
 def test_of_a_class_that_another_file_derives_from_by_a_path_that_leads_nowhere_nothing_is_known(
-    imported: str, base: str, coverage: Coverage, analyzed: Callable[..., dict[str, Observation]]
+    imported: str, base: str, coverage: Coverage | None, analyzed: Callable[..., dict[str, Observation]]
 ) -> None:
-    seen = analyzed(nets=BASE, layers=f"{imported}\n{SETS.format(base=base)}")["nets"]
-    assert [each.coverage for each in seen.parameters] == [coverage]
+    seen = analyzed(nets=BASE, layers=f"{imported}\n{SETS.format(base=base)}").get("nets")
+    found = [each.coverage for each in seen.parameters] if seen is not None else []
+    assert found == ([coverage] if coverage is not None else [])

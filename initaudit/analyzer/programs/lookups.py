@@ -183,6 +183,12 @@ def _finds_by_text(project: Project, module: Module, files: Collection[Module]) 
                 case ast.Call(func=ast.Attribute(value=owner, attr=name)) if name in BUILT_IN:
                     if dotted(owner) == "builtins":
                         return True
+                case ast.Call(func=ast.Name(id="vars"), args=[owner]):
+                    begin = root(owner, calls=True)
+                    if begin is None or (
+                        begin.id in module.outline.imports and _may_hold(project, module, begin.id, files)
+                    ):
+                        return True  # and not `vars(args)`
                 case ast.Call(func=function) if last_name(function) in FINDS:
                     return True
                 case ast.Subscript(value=ast.Attribute(value=owner, attr="__dict__"), ctx=ast.Load()):

@@ -22,11 +22,17 @@ from initaudit.analyzer.programs.constructor import (
     construct,
     declaring_class,
     not_followed,
+    registered,
     trial,
     unreadable_base,
 )
 from initaudit.analyzer.programs.graph import Around, Scope, around, modules_naming
-from initaudit.analyzer.programs.methods import ABOUT_INITIALIZATION, is_called
+from initaudit.analyzer.programs.methods import (
+    ABOUT_INITIALIZATION,
+    forgotten_initializers,
+    is_called,
+    run_by_forward,
+)
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.project.writing import functions
 from initaudit.analyzer.source.snippets import Snippet, dotted, inner_nodes, parameters
@@ -295,7 +301,7 @@ def _may_be_module(snippet: Snippet, param: ast.arg) -> bool:
 
 
 def writing_subclass(construction: Construction, module: Module, storage: Storage) -> str | None:
-    """A subclass whose constructor writes what this class leaves raw."""
+    """A subclass whose constructor writes what this class leaves raw, or whose forward does so at its first use."""
     project = construction.run.project
     for subclass in project.descendants(construction.cls, module):
         if unreadable_base(project, subclass):
@@ -303,6 +309,10 @@ def writing_subclass(construction: Construction, module: Module, storage: Storag
         built = construct(project, subclass)
         same = [other for other in built.run.storages if _same_place(other, storage)]
         if built.failure or any(other.writes or other.escaped for other in same):
+            return subclass.qualname
+        own = [entry for entry in registered(built) if entry.storage in same]
+        used = run_by_forward(built) if own else set()
+        if any(method in used for entry in own for method in forgotten_initializers(built, entry)):
             return subclass.qualname
     return None
 
