@@ -118,7 +118,7 @@ def observe(project: Project, filename: str, wanted: Sequence[Candidate], judge:
 def _unused(project: Project, module: Module, places: Iterable[Place]) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
     """Return, around some places, the classes that no program builds, and the code that no call in it leads to.
 
-    That are branches of constructors, and the bodies of functions that nothing calls.
+    Such code are branches of constructors, and the bodies of functions that nothing calls.
     """
     rows = sorted({place.row for place in places if place.filename == module.filename})
     unbuilt, unreached = dict[Place, None](), dict[Place, None]()

@@ -95,9 +95,9 @@ def _is_lookup(node: ast.expr) -> bool:
 def importing(project: Project, module: Module, *, perhaps: bool = False) -> set[Module]:
     """Return a file and the files that import it, also by way of others.
 
-    With ``perhaps``, a file also counts that imports one of this name from where nothing is found, and for a package
-    one that imports anything below it, since Python runs the package first. A package whose
-    ``__all__`` is computed, as from the files in its folder, has them imported where a star imports from it.
+    A package whose ``__all__`` is computed, as from the files in its folder, has them imported where a star imports
+    from it. With ``perhaps``, a file also counts that imports one of this name from where nothing is found, and for a
+    package one that imports anything below it, since Python runs the package first.
     """
     meant = (None,) if perhaps else ()
     folder = project.work_folder(module)
@@ -173,22 +173,16 @@ def _finds_by_text(project: Project, module: Module, files: Collection[Module]) 
         for node in snippet.nodes if snippet is not None else ():
             match node:
                 case ast.Call(func=ast.Name(id="getattr"), args=[owner, name, *_]):
-                    begin = root(owner, calls=True)
-                    if begin is None or (
-                        not isinstance(name, ast.Constant)
-                        and begin.id in module.outline.imports
-                        and _may_hold(project, module, begin.id, files)
+                    if _may_lead(project, module, owner, files) and (
+                        root(owner, calls=True) is None or not isinstance(name, ast.Constant)
                     ):
                         return True
                 case ast.Call(func=ast.Attribute(value=owner, attr=name)) if name in BUILT_IN:
                     if dotted(owner) == "builtins":
                         return True
                 case ast.Call(func=ast.Name(id="vars"), args=[owner]):
-                    begin = root(owner, calls=True)
-                    if begin is None or (
-                        begin.id in module.outline.imports and _may_hold(project, module, begin.id, files)
-                    ):
-                        return True  # and not `vars(args)`
+                    if _may_lead(project, module, owner, files):
+                        return True
                 case ast.Call(func=function) if last_name(function) in FINDS:
                     return True
                 case ast.Subscript(value=ast.Attribute(value=owner, attr="__dict__"), ctx=ast.Load()):
@@ -235,6 +229,12 @@ def _may_be(project: Project, module: Module, name: ast.expr, files: set[Module]
             return True
     path = f"/{begin.replace('.', '/')}"
     return begin.startswith(".") or any(path in Path(each.filename).absolute().as_posix() for each in files)
+
+
+def _may_lead(project: Project, module: Module, owner: ast.expr, files: Collection[Module]) -> bool:
+    """Whether an expression may lead to what some files define: not a variable, such as the arguments of a program."""
+    begin = root(owner, calls=True)
+    return begin is None or (begin.id in module.outline.imports and _may_hold(project, module, begin.id, files))
 
 
 def _may_hold(project: Project, module: Module, name: str, files: Collection[Module]) -> bool:
