@@ -28,14 +28,13 @@ from initaudit.analyzer.syntax.context import Class, Context, File
 from initaudit.analyzer.syntax.scopes import holding, scopes
 from initaudit.finding import Observer, Place
 from initaudit.observation import Observation, Undecided
+from initaudit.analyzer.torch_api import TORCH
 from initaudit.sources.files import read_source
 from initaudit.sources.source import SourceError, Unread
 from initaudit.subjects.base import Fact
 from initaudit.subjects.files import SyntaxFault
 from initaudit.timeline import Chain, ParameterTimeline
 
-TORCH = {"torch", "torchvision", "torchaudio", "timm"}
-"""Packages of whose layers a file may be about that imports only them."""
 Wanting = Callable[[bytes], Sequence[Candidate]]
 """Returns the requested kinds of subject that a text may contain."""
 

@@ -227,6 +227,10 @@ _KNOWN = {
 }  # fmt: skip
 
 
+TORCH = {"torch", "torchvision", "torchaudio", "timm"}
+"""Packages of layers: torch, and those with models for it."""
+
+
 def is_torch(name: str) -> bool:
     """Whether a dotted name is of torch, or torch itself."""
     return name.partition(".")[0] == "torch"

@@ -161,6 +161,10 @@ BESIDE = NET + "\nclass Used(nn.Linear):\n    def __init__(self):\n        super
         "print(vars(args))",
         "given = {**vars(model.args), 'n': 4}",
         "for key, value in vars(parser.parse_args()).items():\n    print(key)",
+        "loss = eval(args.loss)()",
+        "loss = globals()[args.loss]()",
+        "from torchvision import models\nencoder = models.__dict__[args.encoder]()",
+        "from torchvision.models import *\nencoder = eval(args.encoder)()",
     ],
 )
 def test_a_program_builds_no_other_class_by(line: str, unbuilt: Callable[..., bool]) -> None:
@@ -195,6 +199,13 @@ def test_what_another_file_imports_by_a_text_may_build_any_class(
 ) -> None:
     load = f"import importlib\n\ndef load(folder, name):\n    return getattr({text}, name)()\n"
     assert unbuilt(nets=BESIDE, load=load, train=USED.format("other = load.load(*sys.argv)")) is never
+
+
+@pytest.mark.parametrize(
+    "line", ["import nets", "import nets as n", "from nets import *", "from nets import Net", "from nowhere import *"]
+)
+def test_code_in_a_text_may_build_what_its_file_imports(line: str, unbuilt: Callable[..., bool]) -> None:
+    assert not unbuilt(nets=BESIDE, train=f"{line}\n" + USED.format("other = eval(name)()"))
 
 
 BASE = NET.replace("class Net", "class Quantized").replace(

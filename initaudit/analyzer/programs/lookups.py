@@ -18,7 +18,7 @@ from initaudit.analyzer.programs.graph import Scope, namers
 from initaudit.analyzer.project.names import Defined, External, Project
 from initaudit.analyzer.source.snippets import dotted, last_name, root
 from initaudit.analyzer.syntax.scopes import scopes_holding
-from initaudit.analyzer.torch_api import is_torch
+from initaudit.analyzer.torch_api import TORCH, is_torch
 
 MAX_FILES = 200
 """Files that import that of a class; what stands in more is not followed."""
@@ -161,12 +161,12 @@ def _derives(module: Module, definition: Definition, name: str) -> bool:
     return any(dotted(base) == name for each in classes for base in each.bases)
 
 
-def found_by_text(project: Project, files: Collection[Module]) -> bool:
-    """Whether some files, of which some import the others, may find what these define by a text, or all of it."""
-    return any(_finds_by_text(project, each, files) for each in files)
+def found_by_text(project: Project, files: Collection[Module], names: Collection[str]) -> bool:
+    """Whether some files, of which some import the others, may find what has one of these names by a text, or all."""
+    return any(_finds_by_text(project, each, files, names) for each in files)
 
 
-def _finds_by_text(project: Project, module: Module, files: Collection[Module]) -> bool:
+def _finds_by_text(project: Project, module: Module, files: Collection[Module], names: Collection[str]) -> bool:
     """Whether a file may find a class or a function of some files by a text, or all: ``getattr(nets, name)``."""
     for scope in scopes_holding(module, BY_TEXT):
         snippet = module.snippet(scope.start, scope.end)
@@ -182,6 +182,9 @@ def _finds_by_text(project: Project, module: Module, files: Collection[Module]) 
                         return True
                 case ast.Call(func=ast.Name(id="vars"), args=[owner]):
                     if _may_lead(project, module, owner, files):
+                        return True
+                case ast.Call(func=ast.Name(id=name)) if name in BUILT_IN:
+                    if _may_bind(project, module, files, names):
                         return True
                 case ast.Call(func=function) if last_name(function) in FINDS:
                     return True
@@ -241,7 +244,20 @@ def _may_hold(project: Project, module: Module, name: str, files: Collection[Mod
     """Whether a name may be one of some files, or an object that has what they define; no other file, and not torch."""
     full = module.outline.imports.get(name, "")
     found = project.imported(module, full) if full else None
-    return found in files if isinstance(found, Module) else full.partition(".")[0] != "torch"
+    return found in files if isinstance(found, Module) else full.partition(".")[0] not in TORCH
+
+
+def _may_bind(project: Project, module: Module, files: Collection[Module], names: Collection[str]) -> bool:
+    """Whether a name of a file may lead to what has one of some names in some files: it is that, or a file."""
+    outline = module.outline
+    if not {*outline.members, *outline.imports}.isdisjoint(names):
+        return True
+    imported = (project.imported(module, full) for full in outline.imports.values())
+    loaded = (project.module(full, module) for full in outline.loaded)
+    if any(each in files for found in (imported, loaded) for each in found):
+        return True
+    stars = project.star_sources(module)
+    return any(each in files if isinstance(each, Module) else each.partition(".")[0] not in TORCH for each in stars)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -127,7 +127,7 @@ def is_never_built(project: Project, cls: Defined, surrounding: Around) -> bool:
     models = {cls, *surrounding.holding}
     names, homes = {each.definition.name for each in models}, {each.module for each in models}
     naming = {each for each in files if each in homes or _imports_any(each, names)}
-    return not known and not found_by_text(project, files) and not imported_by_text(project, naming)
+    return not known and not found_by_text(project, files, names) and not imported_by_text(project, naming)
 
 
 def _is_never_imported(project: Project, module: Module) -> bool:
@@ -150,7 +150,7 @@ def is_unused(project: Project, module: Module, function: Definition | None) -> 
         return False
     if not is_of_an_application(project, module, outside=True):
         return False
-    if found_by_text(project, importing(project, module)):
+    if found_by_text(project, importing(project, module), {function.name}):
         return False
     return not Calls(project, module, function.name).anywhere(None, listed=False)
 

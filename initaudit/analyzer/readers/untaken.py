@@ -51,7 +51,7 @@ def _leads_to(project: Project, cls: Defined, name: str, test: ast.expr) -> set[
         return {None}
     files = importing(project, cls.module)
     derived = any(True for module in files for _ in project.descendants(cls, module))
-    if derived or found_by_text(project, files) or imported_by_text(project, files):
+    if derived or found_by_text(project, files, {cls.definition.name}) or imported_by_text(project, files):
         return {None}
     return {_truth(test, given) for given in all_handed(project, cls, name)}
 
