@@ -26,9 +26,9 @@ from initaudit.analyzer.refused.refusal import refusal
 from initaudit.analyzer.refused.unfinished import syntax_fault
 from initaudit.analyzer.syntax.context import Class, Context, File
 from initaudit.analyzer.syntax.scopes import holding, scopes
+from initaudit.analyzer.torch_api import TORCH
 from initaudit.finding import Observer, Place
 from initaudit.observation import Observation, Undecided
-from initaudit.analyzer.torch_api import TORCH
 from initaudit.sources.files import read_source
 from initaudit.sources.source import SourceError, Unread
 from initaudit.subjects.base import Fact

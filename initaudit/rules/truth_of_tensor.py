@@ -32,7 +32,7 @@ class TruthOfTensor(Rule[TensorTruth]):
 
     ## Known problems
     A tensor with one element has a truth value, that of its element. It is a note in a function of an application that
-    nothing calls.
+    nothing calls, and where all layers that get there are made without the parameter.
 
     ## References
     - [Conv2d.bias](https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html)
@@ -130,6 +130,8 @@ class TruthOfTensor(Rule[TensorTruth]):
         yield self.finding(
             subject.place,
             f"`{subject.source}` is a tensor or None, and a tensor with several elements has no truth value: this raises"
+            f"{' as soon as a layer has one, as yet none that gets here' * subject.absent}"
             f"; write `{subject.source} is not None`",
             evidence=[Evidence(Observer.ANALYZER, f"`{subject.source}` is a parameter")],
+            severity=Severity.NOTE if subject.absent else None,
         )

@@ -75,7 +75,9 @@ class ConstantTest(Fact, frozen=True, kw_only=True):
 
 
 class TensorTruth(Fact, frozen=True, kw_only=True):
-    """A parameter used as a condition (``if m.bias:``). ``source`` is that of the parameter."""
+    """A parameter used as a condition (``if m.bias:``). ``source`` is that of the parameter; ``absent`` says that all
+    layers that get there are made without it."""
 
     place: Place
     source: str
+    absent: bool = False

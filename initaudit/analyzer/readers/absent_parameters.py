@@ -132,12 +132,12 @@ def _met_by_callers(context: Context, meaning: Meaning | None, target: ast.Attri
     if dotted(target.value) != first_parameter(context):
         return None
     kinds = meaning.kinds if meaning is not None else ()
-    for caller, _, given in given_to(context, by_apply=False):
+    for caller, _, given, _ in given_to(context, by_apply=False):
         fits = not kinds or (given is not None and set(given.kinds) <= set(kinds))
         made = _met(caller, given, target.attr) if fits else None
         if made is not None:
             return made
-    for caller, owner, _ in given_to(context, by_apply=True) if kinds else ():
+    for caller, owner, _, _ in given_to(context, by_apply=True) if kinds else ():
         for layer in below(context.project, _layers(caller, owner), set(), registered=True):
             made = layer.call if layer.kind in kinds else None
             if made is not None and layer.context is not None and target.attr in _absent(layer.context, made):

@@ -117,7 +117,7 @@ def _bias_of_callers(context: Context, name: str) -> str | None:
     """Why the bias of what a function is given has one dimension: a caller gives it a layer of torch that has one."""
     if context.definition is None or name != first_parameter(context):
         return None
-    for caller, node, meaning in given_to(context, by_apply=False):
+    for caller, node, meaning, _ in given_to(context, by_apply=False):
         if (
             meaning is None
             or meaning.what is not What.MODULE

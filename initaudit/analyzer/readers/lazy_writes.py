@@ -108,7 +108,7 @@ def _uses(context: Context, meaning: Meaning, target: ast.expr, step: Step) -> I
     owner = source.rpartition(".")[0]
     row = context.snippet.place(step.statement).row
     if context.definition is not None and owner == first_parameter(context):
-        for caller, node, _ in given_to(context, by_apply=walked is None and not meaning.element):
+        for caller, node, _, _ in given_to(context, by_apply=walked is None and not meaning.element):
             yield from _created(caller, dotted(node), caller.snippet.place(node).row)
     elif owner:
         yield from _created(context, owner, row)

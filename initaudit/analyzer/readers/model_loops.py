@@ -50,6 +50,7 @@ def _model_loop(context: Context, loop: Loop, following: Sequence[ast.stmt]) -> 
     element = element_name(loop, kind)
     bound = {node.id for node in nodes(loop.target) if isinstance(node, ast.Name)}
     effect = _acts(loop.body) or bool(loop.orelse) or any(_mentions(later, bound) for later in following)
+    effect |= _only_asks_for_training(loop.body)
     indexed = _indexed(loop, element) if element is not None and kind.tensors else None
     beyond = missed(context, loop, element) if element is not None and kind in OF_CHILDREN else None
     ends = _ending(context, loop, element, kind)
@@ -114,6 +115,17 @@ def _statement_acts(statement: ast.stmt) -> bool:
             return not _pure(iterable) or any(map(_acts, blocks(statement)))
         case _:
             return True
+
+
+def _only_asks_for_training(body: Sequence[ast.stmt]) -> bool:
+    """Whether all that is left of a body are tests of what is trained: it printed or listed that, and wrote nothing."""
+    tests = [each for each in body if not isinstance(each, ast.Pass)]
+    return bool(tests) and all(
+        isinstance(each, ast.If)
+        and any(isinstance(node, ast.Attribute) and node.attr == "requires_grad" for node in nodes(each.test))
+        and all(isinstance(each, ast.Pass) for block in blocks(each) for each in block)
+        for each in tests
+    )
 
 
 def _pure(expression: ast.expr) -> bool:

@@ -102,7 +102,7 @@ def _layers(context: Context, name: str) -> Iterator[Layer]:
     callers = _given(context, name)
     if not callers:
         yield from _known(context, name)
-    for caller, node, meaning in callers:
+    for caller, node, meaning, _ in callers:
         if meaning is not None and meaning.element and meaning.source.startswith("self.") and caller.cls is not None:
             held = constructed(caller.project, caller.cls).values()
             yield from (layer for each in held for layer in each.layers if layer.kind in meaning.kinds)

@@ -6,11 +6,15 @@ import ast
 from collections.abc import Iterator
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import last_name, nodes
+from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, makes_parameter, own_attribute
-from initaudit.analyzer.syntax.meaning import Meaning, What
+from initaudit.analyzer.syntax.meaning import Meaning, Step, What
 from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.reached import written_layers
+from initaudit.analyzer.syntax.structure import UNKNOWN, without
 from initaudit.analyzer.syntax.walks import written
 from initaudit.subjects.module_tests import TensorTruth
 
@@ -33,7 +37,25 @@ def tensor_truths(context: Context) -> Iterator[TensorTruth]:
                 if meaning is None or meaning.what is not What.PARAMETER:
                     continue
                 if _is_tensor(context, operand, meaning) or _is_initialized(context, operand, step.statement):
-                    yield TensorTruth(place=context.snippet.place(operand), source=context.snippet.source(operand))
+                    yield TensorTruth(
+                        place=context.snippet.place(operand),
+                        source=context.snippet.source(operand),
+                        absent=_is_absent(context, operand, meaning, step),
+                    )
+
+
+def _is_absent(context: Context, node: ast.Attribute, meaning: Meaning, step: Step) -> bool:
+    """Whether all layers that get to a condition are made without the parameter, by the file that alone uses it."""
+    found = written_layers(context, meaning, step) if meaning.kinds else UNKNOWN
+    met = [each for each in found.layers if each.kind in meaning.kinds]
+    if not found.complete or not met or context.function is None:
+        return False
+    if not all(each.call is not None and without(each.kind, each.call, node.attr) for each in met):
+        return False
+    if any(True for _ in given_to(context, by_apply=False)):
+        return False
+    others = importing(context.project, context.module) - {context.module}
+    return not any(True for each in others for _ in each.usages(context.function.name))
 
 
 def _is_tensor(context: Context, node: ast.Attribute, meaning: Meaning) -> bool:

@@ -66,7 +66,7 @@ def given_containers(context: Context) -> Iterator[ConstantTest]:
     if len(tests) < max(len(body), 1) or not all(_is_of_layers(context, test, first) for test in tests):
         return
     asked = context.snippet.source(tests[0]) if tests[0] is not None else ""
-    for caller, node, meaning in given_to(context, by_apply=False):
+    for caller, node, meaning, _ in given_to(context, by_apply=False):
         call = caller.snippet.parents.get(node)
         if call is not None and (holder := _holder(caller, node, meaning, _asked(context, tests))):
             yield ConstantTest(

@@ -16,11 +16,12 @@ from initaudit.analyzer.syntax.scopes import scopes_holding
 
 
 class Given(NamedTuple):
-    """What a caller gives as the first argument: an expression, and what that stands for there."""
+    """What a caller gives as the first argument: an expression, what that stands for there, and the statement."""
 
     context: Context
     node: ast.expr
     meaning: Meaning | None
+    statement: ast.stmt
 
 
 def given_to(context: Context, *, by_apply: bool) -> Iterator[Given]:
@@ -38,7 +39,7 @@ def given_to(context: Context, *, by_apply: bool) -> Iterator[Given]:
             for call in step.calls():
                 node = _given(call, definition.name, by_apply=by_apply)
                 if node is not None:
-                    yield Given(caller, node, meanings.meaning(node, step.names))
+                    yield Given(caller, node, meanings.meaning(node, step.names), step.statement)
 
 
 def _has_another(caller: Context, context: Context) -> bool:

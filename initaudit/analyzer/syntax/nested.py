@@ -71,7 +71,7 @@ def _prints(statement: ast.stmt) -> bool:
 def _given(context: Context, model: ast.expr) -> Iterator[tuple[Context, Defined | None]]:
     """The classes of the models that its callers give a function as its first argument, where that is iterated."""
     first = first_parameter(context)
-    for caller, node, meaning in given_to(context, by_apply=False) if first and dotted(model) == first else ():
+    for caller, node, meaning, _ in given_to(context, by_apply=False) if first and dotted(model) == first else ():
         found: Resolved | None = caller.cls if dotted(node) == "self" else None
         if meaning is not None and meaning.what is What.MODULE and not meaning.element and len(meaning.kinds) == 1:
             found = caller.project.absolute(meaning.kinds[0], near=caller.module)

@@ -95,19 +95,20 @@ def _named(context: Context, node: ast.expr, step: Step) -> Found:
     return _applied(context, function) if function is not None else _made_before(context, node, step.statement)
 
 
-def _made_before(context: Context, node: ast.expr, statement: ast.stmt) -> Found:
+def _made_before(context: Context, node: ast.expr, statement: ast.AST) -> Found:
     """The layers that an expression stands for at a statement; those of all that the code gives its variable if it is
     not known which."""
     found = layers_of(context, _as_made(context, node, statement))
     return found if found.complete else layers_of(context, node)
 
 
-def _as_made(context: Context, node: ast.expr, statement: ast.stmt) -> ast.expr:
+def _as_made(context: Context, node: ast.expr, statement: ast.AST) -> ast.expr:
     """An item of a variable with what the same block gave it last before a statement, if that is known."""
     match node:
         case ast.Subscript(value=owner, slice=index):
             return ast.Subscript(_as_made(context, owner, statement), index, ast.Load())
-        case ast.Name(id=name):
+        case ast.Name() | ast.Attribute(value=ast.Name(id="self")):
+            name = dotted(node)
             around: ast.AST = statement
             while isinstance(parent := context.snippet.parents.get(around), ast.With):
                 around = parent
@@ -116,14 +117,21 @@ def _as_made(context: Context, node: ast.expr, statement: ast.stmt) -> ast.expr:
             block = next((block for block in every if around in block), [])
             for earlier in reversed(block[: block.index(around)] if around in block else []):
                 match earlier:
-                    case ast.Assign(targets=[ast.Name(id=given)], value=value) if given == name:
+                    case ast.Assign(targets=[target], value=value) if dotted(target) == name:
                         return value
-                if any(
-                    isinstance(each, ast.Name) and (each.id, type(each.ctx)) == (name, ast.Store)
-                    for each in nodes(earlier)
-                ):
+                if any(_may_bind(each, name) for each in nodes(earlier)):
                     break
     return node
+
+
+def _may_bind(node: ast.AST, name: str) -> bool:
+    """Whether a node binds a variable or an attribute, or calls a method of the object, which may do so."""
+    match node:
+        case ast.Name(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()):
+            return dotted(node) == name
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="self"))):
+            return name.startswith("self.")
+    return False
 
 
 def _walked(context: Context, walk: ast.expr) -> Found:
@@ -148,15 +156,15 @@ def _function_around(context: Context, step: Step, name: str) -> FunctionNode | 
 def _applied(context: Context, function: FunctionNode) -> Found:
     """What a function is applied to in its file."""
     if function is context.function:
-        given = [(each.context, each.node) for each in given_to(context, by_apply=True)]
+        given = [(each.context, each.node, each.statement) for each in given_to(context, by_apply=True)]
     else:
         given = [
-            (context, call.func.value)
+            (context, call.func.value, call)
             for call in context.calls()
             if isinstance(call.func, ast.Attribute) and call.func.attr == "apply" and call.args
             if dotted(handed_on(call.args[0])) == function.name
         ]
-    found = (below(caller, layers_of(caller, model)) for caller, model in given)
+    found = (below(caller, _made_before(caller, model, statement)) for caller, model, statement in given)
     return sum(found, NOTHING if given else UNKNOWN)
 
 
