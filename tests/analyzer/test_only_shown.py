@@ -29,6 +29,9 @@ net.apply(ones)
     [
         ("print(net[0].weight.data[0])", Severity.NOTE),
         ("net[0].weight", Severity.NOTE),
+        ("state = net.state_dict()\nprint('fc:', state['0.weight'])", Severity.NOTE),
+        ("saved = torch.load('net.pt')\nprint(saved['bias'])", Severity.NOTE),
+        ("scores = {'weight_decay': 0}\nprint(scores['weight_decay'])", Severity.WARNING),
         ("print(net[0].weight)\nnet(torch.ones(2, 4)).sum().backward()", Severity.WARNING),
         ("print(net)", Severity.WARNING),
     ],

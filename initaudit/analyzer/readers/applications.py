@@ -191,8 +191,15 @@ def _shows(node: ast.AST) -> bool:
             shown = [value]
         case _:
             return False
-    inner = (each for value in shown for each in ast.walk(value) if isinstance(each, ast.Attribute))
-    return any(each.attr in PARAMETERS for each in inner)
+    return any(_gives_parameters(each) for value in shown for each in ast.walk(value))
+
+
+def _gives_parameters(node: ast.AST) -> bool:
+    """``net.fc.weight``, ``net.state_dict()``, ``state["fc.weight"]``."""
+    match node:
+        case ast.Attribute(attr=name) | ast.Subscript(slice=ast.Constant(value=str(name))):
+            return name.rpartition(".")[2] in PARAMETERS
+    return False
 
 
 def trains(names: Iterable[str]) -> bool:
