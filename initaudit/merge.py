@@ -186,9 +186,7 @@ def weighed(findings: Sequence[Finding]) -> list[Finding]:
         if finding.decision and counts[key] > 1:
             again = first.setdefault(key, finding) is not finding
             others = counts[key] - 1
-            more = (
-                "; so is another one, which is a note" if others == 1 else f"; so are {others} others, which are notes"
-            )
+            more = "; one more like it is a note" if others == 1 else f"; {others} more like it are notes"
             severity = Severity.NOTE if again else finding.severity
             message = finding.message if again else finding.message + more
             finding = msgspec.structs.replace(finding, message=message, severity=severity)

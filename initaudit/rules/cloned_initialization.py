@@ -35,12 +35,13 @@ class ClonedInitialization(Rule[CopiedLayers]):
 
     ## Known problems
     Copies for a target network or a moving average are created one at a time and are not reported, nor is a copy in a class
-    that freezes, detaches or copies parameters; the probe tells
-    weights that are loaded into another layer from them by their gradients, for which it needs an input. The analyzer is
-    silent when the class that copies, or the code that builds it, iterates over parameters or modules, or when it does
-    not find the code that builds it. Copies that each get an input of their own, as the heads of several layers do, are a
-    note: they may be meant to start alike; so are copies where every program asks for one at most. Copies of a normalization, or of another layer without random weights, are not
-    reported.
+    that freezes, detaches or copies parameters; the probe tells weights that are loaded into another layer from them by
+    their gradients, for which it needs an input. The analyzer is silent when the class that copies, or the code that
+    builds it, iterates over parameters or modules, or when it does not find the code that builds it. Copies that each
+    get an input of their own, as the heads of several layers do, are a note: they may be meant to start alike; so are
+    copies where every program asks for one at most. Of all the copies that one function makes (`clones(layer, n)`), the
+    first is reported, and the others are notes. Copies of a normalization, or of another layer without random weights,
+    are not reported.
 
     Rare in released code; its precision is not well measured.
 
@@ -202,6 +203,7 @@ class ClonedInitialization(Rule[CopiedLayers]):
             model=subject.model,
             parameter=subject.name,
             fix=self.drawn_again(subject) if not subject.seeded else None,
+            decision=subject.helper,
         )
 
     @staticmethod

@@ -64,9 +64,10 @@ class CopiedLayers(Fact, frozen=True, kw_only=True):
 
     ``source`` makes the copies ("deepcopy(layer)"; empty where it is not known), in a class of torch itself when
     ``by_torch``; or it sets the seed from which each is drawn, when ``seeded``. Each of those that are ``apart`` has an
-    input of its own; ``once`` says that all who build the class ask for one at most. Those ``beside`` one another are
-    attributes of the class. ``loaded`` says that values were written into layers that had their own. ``paths`` are
-    weights of a built model that are alike bit for bit, in the first of so many ``groups``.
+    input of its own; ``once`` says that all who build the class ask for one at most. The function ``helper`` makes the
+    copies, perhaps for other classes too. Those ``beside`` one another are attributes of the class. ``loaded`` says
+    that values were written into layers that had their own. ``paths`` are weights of a built model that are alike bit
+    for bit, in the first of so many ``groups``.
     """
 
     observer: Observer
@@ -78,6 +79,7 @@ class CopiedLayers(Fact, frozen=True, kw_only=True):
     seeded: bool = False
     apart: bool = False
     once: bool = False
+    helper: str = ""
     beside: tuple[str, ...] = ()
     loaded: bool = False
     paths: tuple[str, ...] = ()

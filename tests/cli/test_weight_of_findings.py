@@ -1791,3 +1791,41 @@ def test_a_note_about_a_cell_says_what_it_is(cell: str, said: str) -> None:
     assert notebook(IMPORTS, f"{LOOKED_AT}", cell) in ([], [("net.ipynb", "INI001", "note")])
     result = CliRunner().invoke(main, ["check", ".", "--isolated", "--no-cache", "--output-format", "concise"])
     assert said in result.stdout
+
+
+# Copies by one function
+
+CLONES = """import copy
+from torch import nn
+
+def clones(layer, n):
+    return nn.ModuleList([copy.deepcopy(layer) for _ in range(n)])
+"""
+STACK = """
+class {name}(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.layers = clones(nn.Linear(64, 64), n)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+net = {name}(6)
+"""
+
+
+def test_of_the_copies_that_one_function_makes_the_first_weighs() -> None:
+    used = "from torch import nn\nfrom clones import clones\n"
+    found = told(clones=CLONES, one=used + STACK.format(name="One"), two=used + STACK.format(name="Two"))
+    assert found == [("one.py", "INI503", "warning"), ("two.py", "INI503", "note")]
+    assert [each[2] for each in told(clones=CLONES + STACK.format(name="A") + STACK.format(name="B"))] == [
+        "warning", "note", "note", "note",
+    ]  # fmt: skip
+
+
+def test_copies_that_two_functions_make_weigh_each() -> None:
+    copied = CLONES.replace("def clones", "def repeated") + STACK.format(name="Two").replace("clones(", "repeated(")
+    found = told(one=CLONES + STACK.format(name="One"), two=copied)
+    assert found == [("one.py", "INI503", "warning"), ("two.py", "INI503", "warning")]

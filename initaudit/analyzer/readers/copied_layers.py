@@ -57,7 +57,7 @@ def _of_method(context: Context, *, here: bool = True) -> Iterator[CopiedLayers]
     for statement in context.walk():
         if not isinstance(statement, ast.Assign) or (name := own_attribute(statement.targets[0])) is None:
             continue
-        copy = _copied_in(context, statement.value, here=here)
+        copy, helper = _copied_in(context, statement.value, here=here)
         if copy is None or not _may_be_random(context, copy.args[0]):
             continue
         if context.cls is not None and stays(context.project, context.cls):
@@ -69,6 +69,7 @@ def _of_method(context: Context, *, here: bool = True) -> Iterator[CopiedLayers]
                 source=context.snippet.source(copy),
                 apart=_have_own_inputs(context.cls, name),
                 once=is_once(context, _times(statement.value, copy)),
+                helper=helper.qualname if helper is not None else "",
             )
 
 
@@ -176,17 +177,17 @@ def _names(node: ast.AST) -> set[str]:
     return {each.id for each in nodes(node) if isinstance(each, ast.Name) and id(each) not in chosen}
 
 
-def _copied_in(context: Context, value: ast.expr, *, here: bool) -> ast.Call | None:
-    """The call that copies, in a container whose every element is a copy of one layer."""
+def _copied_in(context: Context, value: ast.expr, *, here: bool) -> tuple[ast.Call | None, Defined | None]:
+    """The call that copies, in a container whose every element is a copy of one layer, and the function it calls."""
     if not isinstance(value, ast.Call) or not value.args:
-        return None
+        return None, None
     if here and context.canonical(value.func) in LISTS:
         items = value.args[0].value if isinstance(value.args[0], ast.Starred) else value.args[0]
-        return _each_copied(context, items)
+        return _each_copied(context, items), None
     helper = context.resolve(value.func)
     if not isinstance(helper, Defined) or helper.definition.is_class or (helper.module is context.module) is not here:
-        return None
-    return value if "deepcopy" in _text(helper) and _returns_copies(helper) else None
+        return None, None
+    return (value, helper) if "deepcopy" in _text(helper) and _returns_copies(helper) else (None, None)
 
 
 def _returns_copies(helper: Defined) -> bool:
