@@ -18,7 +18,7 @@ from initaudit.analyzer.prefilter import Candidate, by_reader
 from initaudit.analyzer.programs.graph import around
 from initaudit.analyzer.programs.lookups import importing
 from initaudit.analyzer.project.names import Defined, External, Global, Project, Resolved
-from initaudit.analyzer.readers.applications import is_never_built, is_unused
+from initaudit.analyzer.readers.applications import is_left_aside, is_never_built, is_unused
 from initaudit.analyzer.readers.base import Observed, Reader
 from initaudit.analyzer.readers.untaken import untaken
 from initaudit.analyzer.refused.older import PYTHON_2
@@ -284,7 +284,8 @@ def _syntax_fault(project: Project, module: Module, error: SyntaxError) -> Synta
     """Return why a file is not Python, and where."""
     row, column = error.lineno or 1, error.offset or 1
     place = Place(module.filename, row, column, row, column + 1)
-    return syntax_fault(place, error.msg, module.text, row, lambda: importing(project, module) != {module})
+    fault = syntax_fault(place, error.msg, module.text, row, lambda: importing(project, module) != {module})
+    return msgspec.structs.replace(fault, aside=fault.broken_off and is_left_aside(project, module))
 
 
 def _faulty(filename: str, fault: SyntaxFault) -> Observation:

@@ -36,7 +36,8 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
     notebook also a missing value or function body without a comment. The cells of a notebook are reported as one finding.
     A cell that holds sentences and no code is a note, and so is a file that only IPython can run, as an export of a
     notebook with `!pip install`. So is a file that nothing imports and that is no program: files pasted into one with a row
-    of dashes between them, shell commands, a table, or a report with code in it.
+    of dashes between them, shell commands, a table, or a report with code in it. So is a draft: a file of functions
+    and classes that stops where a value or a body is missing, runs nothing itself, and that nothing else imports.
     Of files written for Python 2, or for a Python before 3.7 in which `async` is a name, the first is an error and the
     others are notes; a cell for Python 2 is a note if its
     notebook names a kernel of Python 2. Files and functions that contain nothing a selected rule looks for are not parsed.
@@ -93,7 +94,8 @@ class SyntaxErrorInFile(Rule[SyntaxFault]):
         if subject.prose:
             what = "the cell is a text for its readers" if cell else "the file is no program"
         remark = f" (it is {subject.older}{', as the notebook says' if subject.declared else ''})"
-        mild = subject.unfinished or subject.exported or subject.prose or subject.declared
+        mild = subject.unfinished or subject.exported or subject.prose or subject.declared or subject.aside
+        what += ", and nothing imports it" * subject.aside
         yield self.finding(
             subject.place,
             f"{what}: {subject.detail}{remark * old}; {'the other cells were checked' if cell else 'nothing in it was checked'}",

@@ -54,7 +54,8 @@ class UnscaledWeight(Rule[WeightUse]):
     where they are initialized, as the target of a random network distillation. In a third of the models of
     transformers, built small, it reported only CpmAnt, whose configuration draws every layer from N(0, 1).
 
-    In a class that no program of an application builds, it is a note.
+    In a class that no program of an application builds, it is a note. So is a square weight with positive bounds, as
+    from `uniform_(0, 0.1)`, which may be meant as a weighted sum.
 
     The analyzer is silent when a parameter has any use other than a plain product, when the output goes through
     anything other than sums, views and an activation, and when other code may write the parameter. A size that is an
@@ -292,7 +293,16 @@ class UnscaledWeight(Rule[WeightUse]):
             parameter=subject.parameter,
             advice=advice,
             group=f"{subject.place.cell}:{subject.place.row}",
+            severity=Severity.NOTE if self._mixes(subject) else None,
         )
+
+    @staticmethod
+    def _mixes(subject: WeightUse) -> bool:
+        """Whether a square weight gets positive bounds that its author chose: it may be a weighted sum of like values."""
+        drawn = subject.distribution
+        square = len(subject.shape) == 2 and len(set(map(str, subject.shape))) == 1
+        chosen = drawn is not None and drawn.family == "uniform" and (drawn.mean or 0) > 0 and drawn.mean != 0.5
+        return square and chosen and subject.by.endswith("uniform_")
 
     def _described(self, subject: WeightUse) -> tuple[str, str, list[Advice]] | None:
         """Return the message, the evidence and the advice; None for a weight that is drawn as it should be."""

@@ -11,7 +11,8 @@ class SyntaxFault(Fact, frozen=True):
 
     ``unfinished`` says that the reader is asked to fill in a blank there; ``older`` which older Python accepts it,
     ``declared`` that its notebook says so, too, ``exported`` that a file is IPython as a notebook exports it, ``prose``
-    that a cell holds sentences and no code, or that a file is no program.
+    that a cell holds sentences and no code, or that a file is no program. ``broken_off`` says that a value or a body is
+    missing at the place, and ``aside`` that moreover the file only defines things that nothing in the project imports.
     """
 
     place: Place
@@ -21,6 +22,8 @@ class SyntaxFault(Fact, frozen=True):
     declared: bool = False
     exported: bool = False
     prose: bool = False
+    broken_off: bool = False
+    aside: bool = False
 
 
 class UndefinedName(Fact, frozen=True, kw_only=True):

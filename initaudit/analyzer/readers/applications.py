@@ -13,6 +13,7 @@ from initaudit.analyzer.file.collected import is_test
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.file.reading import Search
+from initaudit.analyzer.file.skeleton import without_strings
 from initaudit.analyzer.file.usage import usage
 from initaudit.analyzer.programs.graph import Around
 from initaudit.analyzer.programs.lookups import found_by_text, imported_by_text, importing
@@ -38,6 +39,9 @@ STATES = (
 """What saves or loads a model, beside functions of torch."""
 FILES = ("save", "load")
 """Functions of torch that write and read files."""
+_DEFINES = re.compile(r"(?:async\s+)?(?:def|class)\b")
+_ACTS = re.compile(r"(?!(?:async|def|class|import|from)\b|@|sys\.path\.|[\w.\s:\[\],]+=(?!=)|'')[^\s)\]}]")
+"""A row of the top level that does more than define, import or assign; a mark of a merge is one."""
 PARAMETERS = {"weight", "bias", "parameters", "named_parameters", "state_dict"}
 """Attributes and methods that give parameters of a module."""
 
@@ -212,6 +216,17 @@ def is_alone(project: Project, module: Module) -> bool:
     if not is_program(project, module) or is_test(module) or importing(project, module) != {module}:
         return False
     return not _is_distributed(project, module)
+
+
+def is_left_aside(project: Project, module: Module) -> bool:
+    """Whether a file, which may not parse, only defines things that nothing imports, in a project that runs others."""
+    if module.is_package or is_test(module) or is_notebook(module) or importing(project, module) != {module}:
+        return False
+    rows = without_strings(module.text).split("\n")
+    if _is_distributed(project, module) or any(map(_ACTS.match, rows)) or not any(map(_DEFINES.match, rows)):
+        return False
+    others = _near(project, module, Search(project.work_folder(module), word=b"import"))
+    return any(is_run(project, each) for each in others) and not imported_by_text(project, {module})
 
 
 def keeps_states(project: Project, module: Module) -> bool:

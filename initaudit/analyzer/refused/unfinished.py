@@ -31,6 +31,8 @@ _REQUEST = re.compile(
 """All of a comment that asks its reader to write something. "fill rate" and "write to disk" are about the code."""
 _GO_ON = (*".,:;+-*/%@&|^<>=!", "and", "else", "for", "if", "in", "is", "not", "or")
 """What may follow an expression."""
+_WANT_MORE = (*".,+-*/%@&|^<>=", "and", "if", "in", "is", "not", "or")
+"""What may not end a statement."""
 _BEGINS = ("class", "def", "for", "from", "if", "import", "try", "while", "with")
 
 
@@ -62,7 +64,16 @@ def syntax_fault(
         prose = not unfinished and is_prose(text, statements)
     else:
         prose = not (unfinished or exported or version) and is_no_program(text, row, statements) and not is_used()
-    return SyntaxFault(place, detail, unfinished=unfinished, older=version, exported=exported, prose=prose)
+    mild = unfinished or exported or prose or version
+    return SyntaxFault(
+        place,
+        detail,
+        unfinished=unfinished,
+        older=version,
+        exported=exported,
+        prose=prose,
+        broken_off=not mild and (detail.startswith("expected an indented block") or any(map(_breaks_off, here))),
+    )
 
 
 def _is_export(text: str) -> bool:
@@ -128,6 +139,13 @@ def _lacks_value(held: Sequence[Token]) -> bool:
         token.kind == "assigns" and (behind is None or behind.kind == "closes" or behind.text == ",")
         for token, behind in zip(held, following, strict=True)
     )
+
+
+def _breaks_off(statement: Statement) -> bool:
+    """Return whether a statement lacks a value behind an equals sign, ends with an operator, or a bracket is open."""
+    held = statement.tokens
+    texts = [each.text for each in held]
+    return _lacks_value(held) or texts[-1] in _WANT_MORE or sum(each.step for each in held) > 0
 
 
 def _lacks_attribute(held: Sequence[Token]) -> bool:

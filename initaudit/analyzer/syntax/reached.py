@@ -155,6 +155,7 @@ def _function_around(context: Context, step: Step, name: str) -> FunctionNode | 
 
 def _applied(context: Context, function: FunctionNode) -> Found:
     """What a function is applied to in its file."""
+    given: list[tuple[Context, ast.expr, ast.AST]]
     if function is context.function:
         given = [(each.context, each.node, each.statement) for each in given_to(context, by_apply=True)]
     else:
