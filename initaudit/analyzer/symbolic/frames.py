@@ -49,7 +49,8 @@ class Following:
     ``words`` are the names that lead to the class, ``begin`` is the function that the program begins with, ``given``
     are its parameters, ``constructor`` is what has made the object already, ``configured`` what builds a model that
     only a configuration names. ``builds`` tells where the program builds the class, ``trains`` whether one call both
-    builds and trains it, and ``names`` what the top level of a file has bound.
+    builds and trains it, ``names`` what the top level of a file has bound, and ``results`` what calls have given that
+    need not be followed again.
     """
 
     words: re.Pattern[str]
@@ -61,6 +62,7 @@ class Following:
     trains: bool = False
     is_certain: bool = True
     names: dict[str, dict[str, Value]] = field(default_factory=dict)
+    results: dict[tuple[object, ...], Value] = field(default_factory=dict)
 
     def uses(self, cls: Defined) -> bool:
         """Whether a class speaks of anything that leads to the one that matters."""

@@ -6,13 +6,13 @@ import ast
 import functools
 from collections.abc import Sequence as Statements
 
-from initaudit.analyzer.file.matches import groups
+from initaudit.analyzer.file.matches import Matches, groups
 from initaudit.analyzer.file.usage import WALKS
 from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.source.snippets import FunctionNode, defaults, has_decorator
 from initaudit.analyzer.symbolic import calls, execution, expressions
 from initaudit.analyzer.symbolic.conditions import FALSE, all_of, conjuncts
-from initaudit.analyzer.symbolic.frames import Frame
+from initaudit.analyzer.symbolic.frames import Following, Frame
 from initaudit.analyzer.symbolic.run import Run
 from initaudit.analyzer.symbolic.values import (
     NONE,
@@ -20,6 +20,8 @@ from initaudit.analyzer.symbolic.values import (
     UNSET,
     Builtin,
     Choice,
+    Class,
+    Constant,
     Function,
     Instance,
     Lambda,
@@ -30,6 +32,7 @@ from initaudit.analyzer.symbolic.values import (
     Signal,
     Symbol,
     Tensor,
+    Unknown,
     Value,
     choose,
     inside,
@@ -66,10 +69,45 @@ class Interpreter(Run):
     def invoke(self, function: Function, args: list[Value], keywords: dict[str, Value], origin: Origin | None) -> Value:
         """Run a function of the project; what cannot be run lets its arguments escape."""
         defined = function.defined
-        definition = defined.definition
         values = [*args, *function.arguments, *keywords.values(), *function.keywords.values()]
-        if function.instance is None and not any(map(_reaches_tensors, values)) and not self._matters(defined):
-            return Symbol(f"{defined.qualname}({', '.join(map(text, values))})")
+        if function.instance is None and not any(map(_reaches_tensors, values)):
+            if not self._matters(defined):
+                return Symbol(f"{defined.qualname}({', '.join(map(text, values))})")
+            if (
+                self.following is not None
+                and not function.closure
+                and all(isinstance(each, Constant) for each in values)
+            ):
+                return self._run_once(self.following, function, args, keywords, origin)
+        return self._run(function, args, keywords, origin)
+
+    def _run_once(
+        self,
+        following: Following,
+        function: Function,
+        args: list[Value],
+        keywords: dict[str, Value],
+        origin: Origin | None,
+    ) -> Value:
+        """Run a function that a program gives constants alone; once on a path if it then has no effect."""
+        given = tuple((name, repr(each)) for name, each in (*enumerate(args), *keywords.items()))
+        call = (function.defined, function.arguments, tuple(function.keywords), given, self.condition)
+        if call in following.results:
+            return following.results[call]
+        before = self._effects(following)
+        result = self._run(function, args, keywords, origin)
+        if isinstance(result, Constant | Symbol | Class | Unknown) and self._effects(following) == before:
+            following.results[call] = result
+        return result
+
+    def _effects(self, following: Following) -> tuple[object, ...]:
+        """What a function may change that is given no object, and how often it has read what others change."""
+        memory = [(len(each.writes), each.escaped, each.changed) for each in self.storages]
+        return memory, self.shared, len(following.builds), following.is_certain, self.optimized, self.trained
+
+    def _run(self, function: Function, args: list[Value], keywords: dict[str, Value], origin: Origin | None) -> Value:
+        defined = function.defined
+        definition = defined.definition
         found = defined.module.function(definition)
         if found is None or self.goes_too_deep(defined):
             for value in (*args, *keywords.values(), *([function.instance] if function.instance else [])):
@@ -108,10 +146,16 @@ class Interpreter(Run):
         """Whether a function that is given no tensor has to be run."""
         if self.following is None:
             return _makes_tensors(function)
+        if function == self.following.begin:
+            return True
         words = function.module.matches(function.definition.start, function.definition.end)
+        return self._says_enough(self.following, words) and self._says_enough(self.following, _code(function))
+
+    @staticmethod
+    def _says_enough(following: Following, words: Matches) -> bool:
+        """Whether something in a function may lead to the class, or may make or initialize a module."""
         return (
-            function == self.following.begin
-            or self.following.words.search(words.text) is not None
+            following.words.search(words.text) is not None
             or not REACHES.isdisjoint(words.names_called)
             or words.holds_all(MAKES)
         )
@@ -167,6 +211,16 @@ class Interpreter(Run):
 def _reaches_tensors(value: Value) -> bool:
     """Whether a function that is given the value may get at a tensor through it."""
     return any(isinstance(each, Tensor | Instance | Function | Lambda | Builtin | Signal) for each in inside(value))
+
+
+@functools.lru_cache(maxsize=4096)
+def _code(function: Defined) -> Matches:
+    """The words of a function without its comments and docstrings; all of them where it cannot be read."""
+    usage = function.module.usage(function.definition)
+    if not usage.names:
+        return function.module.matches(function.definition.start, function.definition.end)
+    called = (f"{name}()" for name in usage.called)
+    return Matches("\n".join((*called, *usage.dotted, *usage.names, *usage.texts)))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -96,6 +96,7 @@ class Run(ABC):
         self.called: set[Defined] = set()
         self.signals: list[Signal] = []
         self.sequences: list[Instance] = []
+        self.shared = 0  # how often something was read that other functions may have changed
         self.spent = 0  # steps of the runs before this one on the same objects
         self._steps = 0
         self._limit = MAX_STEPS
@@ -219,6 +220,7 @@ class Run(ABC):
             return simplify(found, self.condition) if isinstance(found, Choice) else found
         key = (frame.module.filename, name)
         if self.following is not None and (found := self.following.names.get(key[0], {}).get(name)) is not None:
+            self.shared += not isinstance(found, Constant | Class | Function)
             return simplify(found, self.condition)
         if key not in self._resolved:
             self._resolved[key] = self.project.resolve(frame.module, name)
@@ -259,6 +261,7 @@ class Run(ABC):
                 self.condition = condition
                 if not isinstance(value, Tensor | Instance | type(UNKNOWN)):
                     self._globals[key] = value
+        self.shared += isinstance(self._globals[key], Sequence | Mapping | Choice)
         return self._globals[key]
 
     # What is known of values
