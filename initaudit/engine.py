@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -257,6 +258,9 @@ def judge(observation: Observation, rules: Iterable[AnyRule], *, preview: bool =
             yield one
 
 
+_Subject = TypeVar("_Subject")
+
+
 def _judged(observation: Observation, rules: Iterable[AnyRule], *, preview: bool = True) -> Iterator[Seen]:
     listening: dict[type, list[AnyRule]] = {}
     for rule in rules:
@@ -265,14 +269,22 @@ def _judged(observation: Observation, rules: Iterable[AnyRule], *, preview: bool
     signal = (observation.signal,) if observation.signal is not None else ()
     for subject in (*observation.parameters, *observation.chains, *signal, *observation.facts):
         for rule in listening.get(type(subject), ()):
-            for finding in rule.check(subject):
-                unbuilt = () if rule.prevents_building else observation.unbuilt
-                finding = _of_use(finding, unbuilt, "nothing in the project builds its class")
+            unbuilt = () if rule.prevents_building else observation.unbuilt
+            for finding in rule.check(_without_builder(subject, unbuilt)):
+                finding = _of_use(finding, unbuilt, "no program of the project builds its class")
                 finding = _of_use(finding, observation.unreached, "no call in the project leads there")
                 if isinstance(subject, ParameterTimeline) and subject.path:
                     yield Seen(finding, (subject.path,))
                 else:
                     yield Seen(finding)
+
+
+def _without_builder(subject: _Subject, unbuilt: Iterable[Place]) -> _Subject:
+    """Return a subject that names no code that builds its class, if only code that no program runs does."""
+    if not isinstance(subject, ParameterTimeline) or subject.allocation is None or subject.only is not None:
+        return subject
+    place = subject.allocation.place
+    return msgspec.structs.replace(subject, built=None) if any(_holds(each, place) for each in unbuilt) else subject
 
 
 def _of_use(finding: Finding, unused: Iterable[Place], why: str) -> Finding:

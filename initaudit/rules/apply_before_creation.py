@@ -39,7 +39,8 @@ class ApplyBeforeCreation(Rule[EarlyWalk]):
 
     ## Known problems
     If the constructor of a base class runs the initializer, only the probe reports it, as a note: a subclass may leave its own
-    layers at torch's default on purpose. Only torch's own layers are judged. In 80 released projects the rule reports nothing.
+    layers at torch's default on purpose. It is a note, too, where other layers that are made behind the initializer are
+    initialized by hand, or initialize themselves: the order may be meant. Only torch's own layers are judged. In 80 released projects the rule reports nothing.
 
     ## References
     - [torch.nn.Module.apply](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.apply)
@@ -121,7 +122,7 @@ class ApplyBeforeCreation(Rule[EarlyWalk]):
             evidence=[
                 Evidence(subject.observer, f"the initializer handles layers of this kind, and nothing {leaves} these")
             ],
-            severity=Severity.NOTE if subject.in_base else None,
+            severity=Severity.NOTE if subject.in_base or subject.chosen else None,
             model=subject.model,
             affects=subject.missed,
             fix=None if subject.in_base else self.postponed(subject),

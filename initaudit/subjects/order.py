@@ -10,7 +10,8 @@ class EarlyWalk(Fact, frozen=True, kw_only=True):
     """A statement that initializes all modules of an object, before the submodules ``missed`` exist.
 
     They are of the kinds that it initializes, in class ``model``, and nothing else initializes them. ``in_base``: it is
-    the call of a base class's constructor, which does that.
+    the call of a base class's constructor, which does that. ``chosen``: others of the late submodules are
+    initialized, by the constructor or by themselves.
     """
 
     observer: Observer
@@ -19,6 +20,7 @@ class EarlyWalk(Fact, frozen=True, kw_only=True):
     model: str
     missed: tuple[str, ...]
     in_base: bool = False
+    chosen: bool = False
 
 
 class Overwritten(Fact, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import initaudit
 from initaudit.cli.command_line import main
 
 HEAD = "import torch\nfrom torch import nn\nfrom torch.nn.utils import weight_norm\n\n\n"
@@ -48,7 +49,7 @@ def told(**files: str) -> dict[str, str]:
 def test_what_is_wrong_in_it_is_a_note(code: str) -> None:
     assert told(layers=layers(code), run=PROGRAM.format("Used", "Used"))[code] == "note"
     result = CliRunner().invoke(main, ["check", ".", "--isolated", "--no-cache", "--output-format", "concise"])
-    assert "nothing in the project builds its class" in result.stdout
+    assert "no program of the project builds its class" in result.stdout
 
 
 @pytest.mark.parametrize("code", WRONG)
@@ -232,3 +233,14 @@ def test_a_package_is_run_before_what_lies_in_it(inside: str, program: str, seve
     Path("zoo/dead.py").write_text(PARTS, encoding="utf-8")
     run = f"{program}\nfrom table import TABLE\n\nif __name__ == '__main__':\n    print(TABLE[input()](4))\n"
     assert told(table="TABLE = {}\n", run=run)["INI101"] == severity
+
+
+def test_a_function_that_no_program_calls_is_not_named_as_what_builds_it() -> None:
+    Path("zoo").mkdir()
+    for name, text in {"__init__": "", "dead": layers("INI101"), "used": HEAD + USED}.items():
+        Path("zoo", f"{name}.py").write_text(text, encoding="utf-8")
+    Path("extra.py").write_text("from zoo.dead import Dead\n\ndef go(x):\n    return Dead(4)(x)\n", encoding="utf-8")
+    Path("train.py").write_text(PROGRAM.replace("layers", "zoo.used").format("Used", "Used"), encoding="utf-8")
+    (finding,) = initaudit.check(["."], select=["INI101"]).findings
+    assert finding.message.endswith("; no program of the project builds its class")
+    assert "built at" not in finding.message

@@ -89,7 +89,8 @@ class Calls:
             return True
         if (uses.kinds - {"name"} and module in self.importing) or self._is_related(module, uses, cls):
             return True
-        self.siblings += uses.siblings
+        found = ((each, module.outline.members.get(each)) for each in uses.siblings)
+        self.siblings += [each for each, own in found if own and self.project.is_module_class(Defined(module, own))]
         return False
 
     def _has_another(self, module: Module) -> bool:

@@ -47,14 +47,17 @@ def early_walks(context: Context) -> Iterator[EarlyWalk]:
     late = [late for one in attributes(context).values() if one.name != "*" and (late := _late(context, one, begin))]
     writes = (write for walk in walks for write in walk.writes if write.attribute == "weight" and write.kinds)
     meant = [write for write in writes if not _is_default(write)]
-    missed = [one.name for one in late if _left(context, one, meant, later)]
+    missed = [one for one in late if _left(context, one, meant, later)]
     if missed:
+        names = {one.name for one in late}
+        by_hand = any(initializes(each) and not names.isdisjoint(own_attributes(each)) for each in later)
         yield EarlyWalk(
             observer=Observer.ANALYZER,
             place=context.snippet.place(statement),
             source=ast.unparse(statement).partition("\n")[0].removesuffix(":"),
             model=cls.qualname,
-            missed=tuple(missed),
+            missed=tuple(one.name for one in missed),
+            chosen=by_hand or any(_initializes_itself(context, each) for one in missed for each in one.layers),
         )
 
 
@@ -112,12 +115,18 @@ def _left(context: Context, attribute: Attribute, meant: list[Initialized], late
 def _parts(context: Context, layer: Layer) -> list[Layer]:
     """The layers of torch that a layer is, or is made of; none of a class that initializes itself, or is not known."""
     every = [layer] if layer.cls is None else all_below(context.project, layer.cls) or []
-    classes = [each.cls for each in (layer, *every) if each.cls is not None]
-    called = {name for cls in classes for name in cls.module.usage(cls.definition).last_called}
-    if any(INITIALIZES.search(name) for name in called):
+    if _initializes_itself(context, layer):
         return []
     inner = [Layer(LINEAR, "Linear") for each in every if each.kind.startswith(STACKED)]
     return [*(each for each in every if each.cls is None), *inner]
+
+
+def _initializes_itself(context: Context, layer: Layer) -> bool:
+    """Whether a class of the project, or one that its layers are made of, seems to initialize itself."""
+    every = all_below(context.project, layer.cls) or [] if layer.cls is not None else []
+    classes = [each.cls for each in (layer, *every) if each.cls is not None]
+    called = {name for cls in classes for name in cls.module.usage(cls.definition).last_called}
+    return any(INITIALIZES.search(name) for name in called)
 
 
 def _only_makes(context: Context, statement: ast.stmt) -> bool:
