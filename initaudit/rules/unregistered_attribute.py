@@ -337,5 +337,6 @@ class UnregisteredAttribute(Rule[PlainAttribute]):
             f"`{subject.attribute}` is a plain {subject.kind}, so the module does not register {what}: no initializer, "
             f"optimizer or `state_dict()` reaches {them}; use `{INSTEAD[subject.kind]}`",
             evidence=[Evidence(Observer.ANALYZER, f"{subject.model} uses it, and nothing else does")],
+            severity=Severity.NOTE if subject.shown else None,
             model=subject.model,
         )

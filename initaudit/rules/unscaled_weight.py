@@ -55,7 +55,7 @@ class UnscaledWeight(Rule[WeightUse]):
     transformers, built small, it reported only CpmAnt, whose configuration draws every layer from N(0, 1).
 
     In a class that no program of an application builds, it is a note. So is a square weight with positive bounds, as
-    from `uniform_(0, 0.1)`, which may be meant as a weighted sum.
+    from `uniform_(0, 0.1)`, which may be meant as a weighted sum, and what a script only prints.
 
     The analyzer is silent when a parameter has any use other than a plain product, when the output goes through
     anything other than sums, views and an activation, and when other code may write the parameter. A size that is an
@@ -293,7 +293,7 @@ class UnscaledWeight(Rule[WeightUse]):
             parameter=subject.parameter,
             advice=advice,
             group=f"{subject.place.cell}:{subject.place.row}",
-            severity=Severity.NOTE if self._mixes(subject) else None,
+            severity=Severity.NOTE if subject.shown or self._mixes(subject) else None,
         )
 
     @staticmethod

@@ -41,7 +41,8 @@ class PlainAttribute(Fact, frozen=True, kw_only=True):
 
     ``kind`` is what holds layers ("list", "tuple", "dictionary"), or parameters ("list of parameters"), or "tensor";
     ``source`` is the call that makes one, or the tensor. The object only computes with it, and nothing else uses the
-    attribute. ``saved`` says that a program may save or load a state, for a tensor of random numbers.
+    attribute. ``saved`` says that a program may save or load a state, for a tensor of random numbers, and ``shown``
+    that a script only prints the models of the class.
     """
 
     place: Place
@@ -50,6 +51,7 @@ class PlainAttribute(Fact, frozen=True, kw_only=True):
     source: str
     kind: str
     saved: bool = False
+    shown: bool = False
 
 
 class ReplacedLayer(Fact, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from initaudit.analyzer.programs.lookups import found_by_text, imported_by_text,
 from initaudit.analyzer.programs.verdict import TRAINS
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.readers.calls import Calls
+from initaudit.analyzer.source.snippets import last_name
 from initaudit.analyzer.syntax.context import Context
 from initaudit.analyzer.syntax.scopes import scopes
 
@@ -184,6 +185,27 @@ def only_shows(project: Project, module: Module) -> bool:
         return False
     snippets = [module.quiet_snippet(*stretch) for stretch in module.outline.top_level]
     return any(_shows(statement) for snippet in snippets if snippet is not None for statement in snippet.nodes)
+
+
+def only_prints(project: Project, cls: Defined) -> bool:
+    """Whether the script that a class is in makes models of it at its top level, and only prints them."""
+    module, name = cls.module, cls.definition.name
+    snippets = [module.quiet_snippet(*stretch) for stretch in module.outline.top_level]
+    elsewhere = any(each.outermost.name != name for each in module.naming(name))
+    if elsewhere or None in snippets or not is_alone(project, module):
+        return False
+    top = [node for snippet in snippets if snippet is not None for node in snippet.nodes]
+    made = {
+        target.id
+        for node in top
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and last_name(node.value.func) == name
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    prints = (node for node in top if isinstance(node, ast.Call) and last_name(node.func) == "print")
+    printed = {arg for call in prints for arg in call.args}
+    read = [each for each in top if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load) and each.id in made]
+    return bool(read) and printed.issuperset(read)
 
 
 def _shows(node: ast.AST) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined
-from initaudit.analyzer.readers.applications import is_alone
+from initaudit.analyzer.readers.applications import is_alone, only_shows
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import largest_size
 from initaudit.analyzer.source.snippets import argument, dotted, last_name, nodes, parameters, root
@@ -116,6 +116,7 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
             several=inputs.several,
             target=context.snippet.source(target),
             normalized=may_be_normalized(context, target),
+            shown=only_shows(context.project, context.module),
         )
 
 

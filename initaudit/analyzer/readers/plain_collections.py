@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined
+from initaudit.analyzer.readers.applications import only_prints
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, constructs, own_attribute, uses_of
@@ -46,6 +47,7 @@ def unregistered_layers(context: Context) -> Iterator[PlainAttribute]:
                 attribute=name,
                 source=context.snippet.source(layer),
                 kind=_kind(made),
+                shown=only_prints(context.project, cls),
             )
 
 
@@ -63,6 +65,7 @@ def unregistered_parameters(context: Context) -> Iterator[PlainAttribute]:
                 attribute=name,
                 source=context.snippet.source(one),
                 kind=f"{_kind(made)} of parameters",
+                shown=only_prints(context.project, cls),
             )
 
 

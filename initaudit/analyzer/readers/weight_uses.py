@@ -19,7 +19,7 @@ from initaudit.analyzer.programs.constructor import (
     unreadable_base,
 )
 from initaudit.analyzer.programs.graph import is_template
-from initaudit.analyzer.readers.applications import is_alone
+from initaudit.analyzer.readers.applications import is_alone, only_shows
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import largest_given
 from initaudit.analyzer.source.snippets import dotted, last_name
@@ -122,6 +122,7 @@ def multiplied_in(construction: Construction) -> Iterator[tuple[Registered, Weig
             fan_out=fan_out,
             schemes=(scheme,) if scheme is not None else (),
             counted=(product_of([shape[1], *shape[2:]]), product_of([shape[0], *shape[2:]])),
+            shown=only_shows(construction.run.project, construction.cls.module),
         )
         yield found, use
 
