@@ -14,7 +14,8 @@ class DiscardedInitializationResult(Rule[DroppedTensor]):
     ## What it does
     Reports a statement that makes a new tensor from the size or the values of a parameter and discards it:
     `torch.full(self.scale.size(), 1.0)`, `torch.randn_like(p)`, `p.data.clamp(-1, 1)`. An assignment to an in-place method
-    instead of a call (`p.data.copy_ = values`) is reported too.
+    instead of a call (`p.data.copy_ = values`) is reported too, and so is `self.embedding.from_pretrained(vectors)`, which
+    makes another embedding.
 
     ## Why is this bad?
     The parameter does not change. If it was uninitialized, it still is.
@@ -145,6 +146,17 @@ class DiscardedInitializationResult(Rule[DroppedTensor]):
             """,
             advice=True,
         ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Classifier(nn.Module):
+                def __init__(self, vectors):
+                    super().__init__()
+                    self.embedding = nn.Embedding(len(vectors), 300)
+                    self.embedding.from_pretrained(vectors)
+            """,
+        ),
     )
     valid = (
         Example(
@@ -180,6 +192,8 @@ class DiscardedInitializationResult(Rule[DroppedTensor]):
         named = (subject.parameter,) if subject.parameter else ()
         advice = f"; write `{subject.inplace}`" if subject.inplace else "; write to it in place"
         what = "makes a new tensor, which is discarded"
+        if subject.call.endswith(".from_pretrained"):
+            what = "makes a new layer, which is discarded"
         if subject.call.endswith("= ..."):
             what = "assigns to a method instead of calling it"
         yield self.finding(

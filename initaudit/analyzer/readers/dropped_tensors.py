@@ -11,6 +11,7 @@ from initaudit.analyzer.source.snippets import dotted
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.meaning import TENSORS, Names, Step
 from initaudit.analyzer.syntax.meanings import Meanings
+from initaudit.analyzer.syntax.reached import layers_of
 from initaudit.analyzer.syntax.results import ONLY_IN_PLACE, OUT_OF_PLACE, makes_new, writes_in_place
 from initaudit.subjects.lost_writes import DroppedTensor
 
@@ -18,6 +19,8 @@ IN_PLACE = {ast.Mult: "mul_", ast.Div: "div_", ast.Add: "add_", ast.Sub: "sub_"}
 """The method that does what an operator does, in place."""
 FILLS = {"full": "fill_({0})", "zeros": "zero_()", "ones": "fill_(1.0)", "randn": "normal_()", "rand": "uniform_()"}
 MAKERS = {each.rpartition(".")[2] for each in torch_api.NEW_TENSOR_FACTORIES} | OUT_OF_PLACE
+EMBEDDINGS = {"torch.nn.Embedding", "torch.nn.EmbeddingBag"}
+FROM_PRETRAINED = "Embedding.from_pretrained"
 WRITES = torch_api.OVERWRITES | torch_api.PARTIAL_WRITES
 MADE = " ".join(f":{name}(" for name in sorted(MAKERS))
 ATTRIBUTES = ".weight* .bias* .data getattr("
@@ -47,6 +50,19 @@ def dropped_tensors(context: Context) -> Iterator[DroppedTensor]:
             fact = _computed(context, meanings, value, step.names)
         if fact is not None:
             yield fact
+
+
+@reads(DroppedTensor, scope=Context, words="from_pretrained(", nearby="Embedding( EmbeddingBag(")
+def dropped_embeddings(context: Context) -> Iterator[DroppedTensor]:
+    """``self.embedding.from_pretrained(vectors)``, which makes another embedding, and changes nothing."""
+    for step in Meanings(context).steps():
+        match step.statement:
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=layer, attr="from_pretrained")) as call):
+                found = layers_of(context, layer)
+                known = found.complete and {each.kind for each in found.layers} <= EMBEDDINGS
+                if known and found.layers and not step.guarded and not step.displayed:
+                    target = context.snippet.source(layer)
+                    yield _fact(context, call, FROM_PRETRAINED, layer, f"{target} = {context.snippet.source(call)}")
 
 
 def _assigned_to_method(context: Context, meanings: Meanings, step: Step) -> Iterator[DroppedTensor]:
