@@ -83,7 +83,9 @@ def test_a_walk_over_the_modules_of_any_model_calls_the_method(
     walk: str, call: str, calls: bool, tmp_path: Path
 ) -> None:
     (tmp_path / ".git").mkdir()
-    (tmp_path / "start.py").write_text(f"def start(model, gate):\n    {walk}\n        {call}\n", encoding="utf-8")
+    other = "class Lock:\n    def gate_init(self):\n        self.open = False\n\n"  # which an object may be as well
+    start = f"{other}def start(model, gate):\n    {walk}\n        {call}\n"
+    (tmp_path / "start.py").write_text(start, encoding="utf-8")
     assert [code for _, code in reported(GATE, tmp_path)] == ([] if calls else ["INI213"])
 
 

@@ -175,9 +175,26 @@ def called_by_others(project: Project, cls: Defined, name: str) -> bool:
         return True
     calling = map(project.load, project.find(Search(folder, words=((f"{name}(",), (f".{name}",)))))
     return any(
-        module is not None and _imports_from(project, module, cls.module) and is_called_in(project, module, name, cls)
+        module is not None
+        and is_called_in(project, module, name, cls)
+        and (_imports_from(project, module, cls.module) or is_of_one_family(project, cls, name))
         for module in calling
     )
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def is_of_one_family(project: Project, cls: Defined, name: str) -> bool:
+    """Whether all who define this name in a project are a class and its relatives, so that any object's is theirs."""
+    family = [base for base in project.mro(cls) or () if isinstance(base, Defined) and name in base.definition.members]
+    for filename in project.find(Search(project.work_folder(cls.module), word=name.encode())):
+        module = project.load(filename)
+        for definition in module.outline.definitions if module is not None else ():
+            if definition.name != name or module is None:
+                continue
+            owner = Defined(module, definition.owner) if definition.owner is not None else None
+            if owner is None or not any(_are_related(project, owner, each) for each in family):
+                return False
+    return bool(family)
 
 
 def _asks_for(module: Module, name: str) -> bool:

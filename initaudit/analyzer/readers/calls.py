@@ -15,6 +15,7 @@ from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.frameworks import RESETS
 from initaudit.analyzer.programs.lookups import MAX_FILES, importing
+from initaudit.analyzer.programs.methods import is_of_one_family
 from initaudit.analyzer.project.names import Defined, Project
 from initaudit.analyzer.source.snippets import SnippetError, nodes, parsed, root
 from initaudit.analyzer.syntax.iteration import element_name, iterated
@@ -88,6 +89,8 @@ class Calls:
         if "each" in uses.kinds or (self.name in RESETS and not uses.kinds.isdisjoint(("text", "object"))):
             return True
         if (uses.kinds - {"name"} and module in self.importing) or self._is_related(module, uses, cls):
+            return True
+        if "object" in uses.kinds and is_of_one_family(self.project, cls, self.name):
             return True
         found = ((each, module.outline.members.get(each)) for each in uses.siblings)
         self.siblings += [each for each, own in found if own and self.project.is_module_class(Defined(module, own))]
