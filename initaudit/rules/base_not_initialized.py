@@ -13,11 +13,12 @@ class BaseNotInitialized(Rule[UninitializedBase]):
     """
     ## What it does
     Reports a constructor of a module that assigns a layer, a parameter or a buffer and does not call `super().__init__()`, or calls it
-    afterwards.
+    afterwards. It also reports `super(Other, self).__init__()`, as a copied constructor has it, in a class that does not derive
+    from `Other`.
 
     ## Why is this bad?
     `nn.Module.__init__` creates the dictionaries in which a module keeps its parameters and layers. Before that, the assignment raises
-    AttributeError: the class cannot be built.
+    AttributeError: the class cannot be built. `super` with another class raises TypeError.
 
     ## Example
     ```python
@@ -61,6 +62,21 @@ class BaseNotInitialized(Rule[UninitializedBase]):
 
                 def forward(self, x):
                     return self.out(self.fc(x))
+            """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Encoder(nn.Module):
+                def __init__(self, d):
+                    super(Encoder, self).__init__()
+                    self.fc = nn.Linear(d, d)
+
+            class Decoder(nn.Module):
+                def __init__(self, d):
+                    super(Encoder, self).__init__()
+                    self.fc = nn.Linear(d, d)
             """,
         ),
         Example(
@@ -112,6 +128,14 @@ class BaseNotInitialized(Rule[UninitializedBase]):
     )
 
     def check(self, subject: UninitializedBase) -> Iterator[Finding]:
+        if subject.foreign:
+            yield self.finding(
+                subject.place,
+                f"`{subject.source}` raises TypeError, since `{subject.model}` does not derive from `{subject.foreign}`; write "
+                "`super().__init__()`",
+                evidence=[Evidence(Observer.ANALYZER, f"`{subject.foreign}` is none of its bases")],
+            )
+            return
         why = "calls `super().__init__()` only later" if subject.later else "does not call `super().__init__()`"
         yield self.finding(
             subject.place,

@@ -83,13 +83,15 @@ class FrozenLayer(Fact, frozen=True, kw_only=True):
 class UninitializedBase(Fact, frozen=True, kw_only=True):
     """A statement of a constructor that gives a module of class ``model`` a layer before ``nn.Module`` is initialized.
 
-    ``later`` says that the constructor of a base is called behind it; otherwise none is.
+    ``later`` says that the constructor of a base is called behind it; otherwise none is. Or the statement itself asks
+    ``super`` for the bases of a ``foreign`` class, of which the module is no instance.
     """
 
     place: Place
     model: str
     source: str
     later: bool = False
+    foreign: str = ""
 
 
 class MisspeltConstructor(Fact, frozen=True, kw_only=True):

@@ -23,6 +23,16 @@ def uninitialized_bases(context: Context) -> Iterator[UninitializedBase]:
     function, cls = context.function, context.cls
     if function is None or cls is None or function.name != "__init__" or not context.project.is_module_class(cls):
         return
+    for node in _nodes(function.body):
+        foreign = _foreign(context, cls, node)
+        if foreign:
+            yield UninitializedBase(
+                place=context.snippet.place(node),
+                model=cls.definition.name,
+                source=context.snippet.source(node),
+                foreign=foreign,
+            )
+            return
     for node in _nodes(_before_base(context, cls, function)):
         if registers(context, node):
             later = any(map(_runs_constructor, function.body))
@@ -33,6 +43,28 @@ def uninitialized_bases(context: Context) -> Iterator[UninitializedBase]:
                 later=later,
             )
             return
+
+
+def _foreign(context: Context, cls: Defined, node: ast.AST) -> str:
+    """The class that a statement gives ``super`` with the object, if the class of that does not derive from it."""
+    match node:
+        case ast.Expr(
+            value=ast.Call(
+                func=ast.Attribute(
+                    value=ast.Call(
+                        func=ast.Name(id="super"), args=[ast.Name(id=name) as other, ast.Name(id="self")], keywords=[]
+                    )
+                )
+            )
+        ):
+            found, order = context.resolve(other), context.project.mro(cls)
+        case _:
+            return ""
+    if not isinstance(found, Defined) or not found.definition.is_class or order is None:
+        return ""
+    own = {each.definition.name for each in order if isinstance(each, Defined)}
+    theirs = {each.definition.name for each in context.project.mro(found) or (cls,) if isinstance(each, Defined)}
+    return name if name not in own and cls.definition.name not in theirs else ""
 
 
 def _before_base(context: Context, cls: Defined, function: FunctionNode) -> Sequence[ast.stmt]:
