@@ -244,3 +244,16 @@ def test_a_function_that_no_program_calls_is_not_named_as_what_builds_it() -> No
     (finding,) = initaudit.check(["."], select=["INI101"]).findings
     assert finding.message.endswith("; no program of the project builds its class")
     assert "built at" not in finding.message
+
+
+@pytest.mark.parametrize(
+    ("listed", "severity"),
+    [("zoo/__init__.py,,\nzoo/dead.py,sha256=x,9\n", "error"), ("other/dead.py,,\n", "note"), ("", "note")],
+)
+def test_a_file_of_an_installed_distribution_is_made_for_others(listed: str, severity: str) -> None:
+    for folder in ("zoo", "zoo-1.0.dist-info"):
+        Path(folder).mkdir()
+    for name, text in {"__init__": "", "dead": layers("INI101"), "used": HEAD + USED}.items():
+        Path("zoo", f"{name}.py").write_text(text, encoding="utf-8")
+    Path("zoo-1.0.dist-info/RECORD").write_text(listed, encoding="utf-8")
+    assert told(train=PROGRAM.replace("layers", "zoo.used").format("Used", "Used"))["INI101"] == severity

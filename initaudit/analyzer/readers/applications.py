@@ -33,6 +33,8 @@ DISTRIBUTED = {
     "pyproject.toml": re.compile(r"^\s*\[\s*(?:project|tool\s*\.\s*poetry)\s*\]", re.MULTILINE),
 }
 """Files, beside ``setup.py``, of a project that is made for others to install, and the table that stands in them."""
+RECORD = "RECORD"
+"""The list of files of an installed distribution."""
 STATES = (
     "state_dict", "load_state_dict", "save_state", "load_state", "save_pretrained", "from_pretrained",
     "save_checkpoint", "load_checkpoint", "load_from_checkpoint", "Trainer",
@@ -97,7 +99,18 @@ def _is_distributed(project: Project, module: Module) -> bool:
             if table.search(path.read_text(encoding="utf-8")):
                 return True
     setup = project.load(str(Path(folder, "setup.py")))
-    return setup is not None and any("setup" in used.last_called for used in setup.usages("setup"))
+    if setup is not None and any("setup" in used.last_called for used in setup.usages("setup")):
+        return True
+    return any(_records(project, each, module) for each in module.root.glob(f"*.dist-info/{RECORD}"))
+
+
+def _records(project: Project, record: Path, module: Module) -> bool:
+    """Whether an installed distribution, or a wheel that was unpacked, lists a file as its own."""
+    project.trail.files.add(str(record))
+    with contextlib.suppress(OSError, ValueError):
+        name = Path(module.filename).absolute().relative_to(module.root).as_posix()
+        return f"\n{name}," in f"\n{record.read_text(encoding='utf-8')}"
+    return False
 
 
 def _package(project: Project, module: Module) -> str:
