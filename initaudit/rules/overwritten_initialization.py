@@ -14,7 +14,8 @@ class OverwrittenInitialization(Rule[Overwritten]):
     ## What it does
     Reports a constant that a module writes to one of its layers (a zero gate, an identity, a bias) and that an initializer
     of the whole model overwrites later. A mark that should protect a parameter from such an initializer
-    (`bias._no_reinit = True`) is reported if nothing in the project reads it.
+    (`bias._no_reinit = True`) is reported if nothing in the project reads it; it is a note in an application in which no
+    initializer would write that parameter.
 
     Two statements that write all of the same parameter, one right after the other, are reported too: the second was often
     meant for another parameter, or, where it stands in all branches of an `if`, this was to be an `elif`. It is a note if

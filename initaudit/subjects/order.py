@@ -29,9 +29,10 @@ class Overwritten(Fact, frozen=True, kw_only=True):
     ``source`` is what wrote ``parameter`` of class ``model`` on purpose, and ``by`` the statement at ``again`` that
     writes it anew: with nothing between, when ``at_once``, in the last branch of an ``if`` all of whose branches do so,
     when ``branched``, or puts a new layer in its place, when it ``replaces``. It is ``spare`` where the weight and the
-    bias of that layer are both written afterwards, so that neither was missed. ``loads`` says that the source gives a
-    model trained weights, and ``wrote`` where it stands, if that is in another file than the place to report. Or the
-    source sets a mark, ``flag``, that is to keep initializers away; nothing reads it.
+    bias of that layer are both written afterwards, so that neither was missed, or where nothing would write what a mark
+    protects. ``loads`` says that the source gives a model trained weights, and ``wrote`` where it stands, if that is in
+    another file than the place to report. Or the source sets a mark, ``flag``, that is to keep initializers away;
+    nothing reads it.
     """
 
     observer: Observer

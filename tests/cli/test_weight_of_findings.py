@@ -1829,3 +1829,50 @@ def test_copies_that_two_functions_make_weigh_each() -> None:
     copied = CLONES.replace("def clones", "def repeated") + STACK.format(name="Two").replace("clones(", "repeated(")
     found = told(one=CLONES + STACK.format(name="One"), two=copied)
     assert found == [("one.py", "INI503", "warning"), ("two.py", "INI503", "warning")]
+
+
+# Marks that nothing reads
+
+MARKED = """import torch
+from torch import nn
+
+class Mixer(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.dt_proj = nn.Linear(dim, dim)
+        self.dt_proj.bias._no_reinit = True
+
+    def forward(self, x):
+        return self.dt_proj(x)
+"""
+TRAINED = "from mixer import Mixer\n\nnet = Mixer(8)\nnet(torch.ones(2, 8)).sum().backward()\n"
+RESET = """
+def init(m):
+    if isinstance(m, nn.Linear):
+        nn.init.zeros_(m.bias)
+"""
+
+
+@pytest.mark.parametrize("before", ["", RESET, "from torch.nn.init import zeros_\n"])
+def test_a_mark_that_keeps_nothing_away_is_a_note(before: str) -> None:
+    train = f"import torch\nfrom torch import nn\n{before}{TRAINED}"
+    assert [each for each in told(mixer=MARKED, train=train) if each[1] == "INI208"] == [("mixer.py", "INI208", "note")]
+
+
+@pytest.mark.parametrize(
+    "used",
+    [
+        "net.apply(init)",
+        "for m in net.modules():\n    init(m)",
+        "for name, p in net.named_parameters():\n    if 'bias' in name:\n        nn.init.zeros_(p)",
+    ],
+)
+def test_a_mark_that_an_initializer_ignores_weighs(used: str) -> None:
+    train = f"import torch\nfrom torch import nn\n{RESET}{TRAINED}".replace("net(torch", f"{used}\nnet(torch")
+    assert ("mixer.py", "INI208", "warning") in told(mixer=MARKED, train=train)
+
+
+def test_a_mark_of_a_library_weighs() -> None:
+    assert told(mixer=MARKED, setup="from setuptools import setup\n\nsetup(name='mixer')\n") == [
+        ("mixer.py", "INI208", "warning")
+    ]

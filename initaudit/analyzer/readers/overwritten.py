@@ -23,7 +23,6 @@ from initaudit.analyzer.syntax.context import (
     own_attributes,
     own_constructor,
 )
-from initaudit.analyzer.syntax.elsewhere import is_read_anywhere
 from initaudit.analyzer.syntax.filling import zeroes_its_argument
 from initaudit.analyzer.syntax.loads import trained_parts
 from initaudit.analyzer.syntax.scopes import scopes_holding
@@ -39,7 +38,6 @@ GIVEN = ("from_pretrained(", "pretrained", "weights", "clone(")
 """Words for values that a constructor takes from elsewhere."""
 WRITING = groups(" ".join(f"{name}(" for name in sorted(CONSTANTS)))
 EMBEDDING = "torch.nn.Embedding"
-FLAG = re.compile(r"^_?(?:no|skip)_(?:\w+_)?(?:re)?init(?:ialize|ialization)?$")
 KNOWS = re.compile(r"_no_\w*init|skip|^_is_")
 """What stands in the conditions of an initializer that leaves some modules out."""
 
@@ -155,23 +153,6 @@ def _walking(context: Context, statement: ast.stmt) -> ast.stmt:
 def _constructor(context: Context, cls: Defined) -> Context | None:
     """The constructor that a class of the same file defines."""
     return own_constructor(context.project, cls) if cls.module is context.module else None
-
-
-@reads(Overwritten, scope=Context, words="no_*init skip_*init")
-def marks(context: Context) -> Iterator[Overwritten]:
-    """Marks on parameters that are to keep an initializer away, where nothing in the project looks for them."""
-    for node in context.walk():
-        match node:
-            case ast.Assign(targets=[ast.Attribute(value=marked, attr=flag) as target], value=ast.Constant(value=True)):
-                if FLAG.match(flag) and isinstance(marked, ast.Attribute) and not is_read_anywhere(context, flag):
-                    yield Overwritten(
-                        observer=Observer.ANALYZER,
-                        place=context.snippet.place(target),
-                        source=context.snippet.source(target),
-                        flag=flag,
-                    )
-            case _:
-                pass
 
 
 def spares(context: Context, walk: Walk) -> bool:
