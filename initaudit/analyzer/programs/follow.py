@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -102,6 +102,19 @@ class Course:
     reason: str | None = None
     by: tuple[WriteEvent, ...] = ()
     anew: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of its code."""
+        definition = self.scope.definition
+        return definition.name if definition is not None else self.scope.module.name
+
+
+def only_calls_writers(course: Course, courses: Collection[Course], around: Around) -> bool:
+    """Whether some code builds the class only by calling functions, all of which write it as far as they build it."""
+    named = around.through.get(course.scope, set())
+    fates = {each.fate for each in courses if each.scope in named}
+    return fates == {Fate.WRITTEN} and not any(each.defined is None or each.defined in around.holding for each in named)
 
 
 def follow(

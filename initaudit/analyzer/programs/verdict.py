@@ -20,7 +20,7 @@ from initaudit.analyzer.programs.constructor import (
     trial,
     unreadable_base,
 )
-from initaudit.analyzer.programs.follow import COMPUTED, Course, Fate, follow
+from initaudit.analyzer.programs.follow import COMPUTED, Course, Fate, follow, only_calls_writers
 from initaudit.analyzer.programs.graph import Around, Scope, around
 from initaudit.analyzer.programs.initializers import DRAWING, found_by_name, given_away, initialized
 from initaudit.analyzer.programs.methods import ABOUT_INITIALIZATION
@@ -160,7 +160,7 @@ class _Others:
             for entry, course in courses.items():
                 decided_by_callers = course.handed and _is_named(scope, surrounding)
                 if course.fate is Fate.RAW and course.built is not None and not decided_by_callers:
-                    gap = f"`{owner.definition.name}` initializes it, `{_name(course)}` does not"
+                    gap = f"`{owner.definition.name}` initializes it, `{course.name}` does not"
                     verdicts.setdefault(entry, Verdict(Coverage.PARTIAL, gap=gap, only=Only.SOME))
         return verdicts
 
@@ -394,7 +394,8 @@ def _of_programs(construction: Construction, courses: Sequence[Course]) -> Verdi
     serious = [course for course in real if not _only_tries(course.scope)] or real
     by: dict[Fate, list[Course]] = {}
     for course in serious:
-        by.setdefault(course.fate, []).append(course)
+        if course.fate is not Fate.OPTIONAL or not only_calls_writers(course, courses, surroundings(construction)):
+            by.setdefault(course.fate, []).append(course)
     writing = [*by.get(Fate.WRITTEN, ()), *by.get(Fate.OPTIONAL, ())]
     if raw := by.get(Fate.RAW):
         if not writing:
@@ -425,15 +426,9 @@ def _of_library(courses: Sequence[Course]) -> Verdict | None:
         return Verdict(Coverage.UNKNOWN, reason=by[Fate.UNKNOWN].reason)
     writing = by.get(Fate.WRITTEN) or by.get(Fate.LOADED)
     if writing is not None and Fate.RAW in by:
-        gap = f"`{_name(writing)}` initializes it, `{_name(by[Fate.RAW])}` does not"
+        gap = f"`{writing.name}` initializes it, `{by[Fate.RAW].name}` does not"
         return Verdict(Coverage.PARTIAL, gap=gap, only=Only.SOME)
     return Verdict(Coverage.WRITTEN, by=writing.by) if writing is not None else None
-
-
-def _name(course: Course) -> str:
-    """The name of the code of a course."""
-    definition = course.scope.definition
-    return definition.name if definition is not None else course.scope.module.name
 
 
 def _of_initializers(courses: Sequence[Course]) -> Verdict | None:
