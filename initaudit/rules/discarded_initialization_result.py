@@ -156,6 +156,7 @@ class DiscardedInitializationResult(Rule[DroppedTensor]):
                     self.embedding = nn.Embedding(len(vectors), 300)
                     self.embedding.from_pretrained(vectors)
             """,
+            advice=True,
         ),
     )
     valid = (
@@ -209,7 +210,7 @@ class DiscardedInitializationResult(Rule[DroppedTensor]):
     @staticmethod
     def in_place(subject: DroppedTensor) -> Fix | None:
         """Return the fix that writes to the parameter in place."""
-        if subject.inplace is None:
-            return None
+        if subject.inplace is None or subject.call.endswith(".from_pretrained"):
+            return None  # the new layer may be frozen
         remedy = Replace(place=subject.place, new=subject.inplace)
         return Fix(Applicability.UNSAFE, f"Write to `{subject.target}` in place", remedies=(remedy,))
