@@ -31,7 +31,7 @@ def reported(code: str, folder: Path) -> set[tuple[int, str]]:
     }
 
 
-KINDS = ("", "more_", "wider_", "fresh_", "later_", "third_", "fourth_", "fifth_")
+KINDS = ("", "more_", "wider_", "fresh_", "later_", "third_", "fourth_", "fifth_", "sixth_")
 
 
 def marked(code: str, mark: str = "") -> set[tuple[int, str]]:

@@ -40,7 +40,7 @@ def constant_tests(context: Context) -> Iterator[ConstantTest]:
             yield from _always_text(context, test)
             yield from _two_values(context, test)
             yield from _never_module(context, test, step.names)
-            yield from _truth_of_find(context, test)
+            yield from _truth_of_find(context, test, step)
             yield from _never_named(context, test, step.names)
             yield from _behind_all_modules(context, test, step)
             yield from _method_compared(context, test, meanings, step.names)
@@ -241,10 +241,12 @@ def _asked(context: Context, test: ast.expr) -> tuple[str, set[str]] | None:
     return None
 
 
-def _truth_of_find(context: Context, test: ast.expr) -> Iterator[ConstantTest]:
+def _truth_of_find(context: Context, test: ast.expr, step: Step) -> Iterator[ConstantTest]:
     """``if name.find("weight"):``, which is 0 where the name begins with it, and -1 where it is not there at all."""
     match test:
-        case ast.Call(func=ast.Attribute(attr="find", value=found), args=[ast.Constant(value=str())]):
+        case ast.Call(func=ast.Attribute(attr="find", value=found), args=[ast.Constant(value=str(part))]):
+            if _is_negated(test, step) and _is_class_name(context, found) and _begins_a_layer(part):
+                return  # the name begins so: right, if hard to read
             text = context.snippet.source(test.args[0])
             yield _fact(
                 context,
@@ -253,6 +255,15 @@ def _truth_of_find(context: Context, test: ast.expr) -> Iterator[ConstantTest]:
                 "`find` returns -1, which is true, if the text is missing, and 0 if the name begins with it",
                 fixed=f"{text} in {context.snippet.source(found)}",
             )
+
+
+def _is_negated(test: ast.expr, step: Step) -> bool:
+    negations = (node for node in ast.walk(step.statement) if isinstance(node, ast.UnaryOp))
+    return any(isinstance(node.op, ast.Not) and node.operand is test for node in negations)
+
+
+def _begins_a_layer(part: str) -> bool:
+    return any(name.startswith(part) for name in torch_api.LAYER_NAMES)
 
 
 def _never_named(context: Context, test: ast.expr, names: Names) -> Iterator[ConstantTest]:

@@ -89,6 +89,8 @@ def _vector(context: Context, meaning: Meaning, step: Step) -> str | None:
     """Why what a call is given has one dimension, where that is known."""
     if meaning.part or meaning.reshaped or meaning.what is not What.PARAMETER or _asks_for_dimensions(step):
         return None
+    if not all(map(_asks_for_presence, meaning.chosen)):
+        return None
     if meaning.attribute is not None and meaning.kinds and not meaning.attribute.startswith(("weight_", "bias_")):
         found = {VECTORS.get((kind, meaning.attribute)) for kind in meaning.kinds}
         one = found.pop() if len(found) == 1 else None

@@ -123,7 +123,9 @@ class Expressions(Loops):
             return Meaning(What.STATE_DICT, found.source, attribute=found.attribute) if of_copies else None
         plain = {What.MODULE: What.MODULES, What.PARAMETER: What.PARAMETERS, What.STATE: What.STATES}
         several = What.STATES if of_copies else plain.get(found.what)
-        return Meaning(several, found.source, attribute=found.attribute if of_copies else None) if several else None
+        chosen = (*each.chosen, *node.generators[0].ifs)
+        made_by = found.attribute if of_copies else None
+        return Meaning(several, found.source, attribute=made_by, chosen=chosen) if several else None
 
     @staticmethod
     def _held(node: ast.Subscript, owner: Meaning) -> Meaning:
@@ -192,7 +194,9 @@ class Expressions(Loops):
             tensor = copied is not None and copied.what in TENSORS
             return Meaning(What.COPY, copied.source, attribute=by) if copied is not None and tensor else None
         if name == "filter" and len(node.args) == 2:
-            return self.meaning(node.args[1], names)
+            unfiltered, test = self.meaning(node.args[1], names), node.args[0]
+            test = test.body if isinstance(test, ast.Lambda) else test
+            return replace(unfiltered, chosen=(*unfiltered.chosen, test)) if unfiltered is not None else None
         if name == "getattr" and len(node.args) >= 2:
             owner = self.meaning(node.args[0], names)
             key = node.args[1]

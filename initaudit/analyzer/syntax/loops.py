@@ -80,7 +80,7 @@ class Loops(ABC):
         if isinstance(target, ast.Name):
             what = What.COPY if found.attribute else ELEMENTS[found.what]
             bound[target.id] = Meaning(
-                what, found.source, found.kinds, found.attribute, element=True, items=found.items
+                what, found.source, found.kinds, found.attribute, element=True, items=found.items, chosen=found.chosen
             )
         return bound
 
