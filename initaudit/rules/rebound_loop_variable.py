@@ -50,6 +50,20 @@ class ReboundLoopVariable(Rule[ReboundName]):
             import torch
             from torch import nn
 
+            class Cell(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.w_r = nn.Parameter(torch.eye(n))
+                    self.w_z = nn.Parameter(torch.eye(n))
+                    for w in (self.w_r, self.w_z):
+                        w = nn.Parameter(torch.empty_like(w).uniform_(-0.1, 0.1))
+            """,
+        ),
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
             net = nn.Linear(3, 4)
             for p in net.parameters():
                 p = torch.randn_like(p)

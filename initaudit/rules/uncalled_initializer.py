@@ -53,6 +53,18 @@ class UncalledInitializer(Rule[BareReference]):
     invalid = (
         Example(
             source="""
+            from functools import partial
+            from torch import nn
+
+            class Head(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.out = nn.Linear(n, n)
+                    partial(nn.init.normal_, self.out.weight, std=0.02)
+            """,
+        ),
+        Example(
+            source="""
             from torch import nn
 
             class Net(nn.Module):

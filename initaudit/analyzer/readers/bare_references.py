@@ -24,6 +24,7 @@ OWNERS = ast.Name | ast.Attribute | ast.Subscript
 
 
 @reads(BareReference, scope=Context, words=":_; :apply; :load_state_dict; :init*; :reset*; :weight*; :param*; :map(")
+@reads(BareReference, scope=Context, words=":partial(")
 @reads(BareReference, scope=Context, words=("'for'", "_("), nearby=OVER_LAYERS)
 @reads(BareReference, scope=Context, words=("apply(", "'lambda'"))
 def bare_references(context: Context) -> Iterator[BareReference]:
@@ -36,13 +37,16 @@ def bare_references(context: Context) -> Iterator[BareReference]:
 
 
 def _bare_reference(context: Context, expression: ast.expr) -> BareReference | None:
-    """An initializer that a statement names and does not call: by itself, or in a ``map`` that nothing goes through."""
+    """An initializer that a statement names and does not call: by itself, or in a ``map`` that nothing goes through,
+    or in a ``partial``."""
     match expression:
         case ast.Call(func=ast.Name(id="map"), args=[called, _]) | ast.GeneratorExp(elt=ast.Call(func=called)):
             of_torch = (context.canonical(called) or "").startswith(torch_api.INIT)
             initializes_each = of_torch or _own_initializer(context, called) is not None
             what = "map" if isinstance(expression, ast.Call) else "generator"
             return _reference(context, called, False, within=what) if initializes_each else None
+        case ast.Call(func=maker, args=[called, *_]) if context.canonical(maker) == "functools.partial":
+            return _bare_reference(context, called)
     if not isinstance(expression, ast.Attribute | ast.Name):
         return None
     name = context.canonical(expression)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import dotted
@@ -107,9 +109,11 @@ def _dropped(context: Context, meanings: Meanings, call: ast.Call, names: Names)
         return None if target is None else _fact(context, call, name, target, None)
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in OUT_OF_PLACE:
         return None
-    target = _tensor(meanings, call.func.value, names)
-    if target is None:
-        return None
+    inner = call.func.value
+    target = _tensor(meanings, inner, names)
+    if target is None:  # what is computed from a new tensor that nothing holds
+        before = _dropped(context, meanings, inner, names) if isinstance(inner, ast.Call) else None
+        return None if before is None else structs.replace(before, place=context.snippet.place(call), inplace=None)
     return _fact(context, call, f"Tensor.{call.func.attr}", target, _underscored(context, call, call.func.attr, target))
 
 

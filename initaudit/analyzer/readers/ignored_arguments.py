@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from initaudit.analyzer.file.usage import usage
+from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import dotted, last_name, parameters
+from initaudit.analyzer.source.snippets import defaults, dotted, last_name, parameters
 from initaudit.analyzer.syntax.context import Context, first_parameter, in_order, method, own_attribute
 from initaudit.analyzer.syntax.elsewhere import is_read_anywhere
 from initaudit.analyzer.syntax.scopes import scopes_holding
@@ -22,6 +23,7 @@ ABOUT_VALUES = re.compile(
 ABOUT_SCALE = re.compile(r"^(?:\w+_)?init(?:ial|ializer)?_(?:std|sigma|range|gain)(?:_\w+)?$|^(?:weight|std)_init_std$")
 CONSTANTS = {"ones_", "zeros_", "constant_", "fill_", "zero_"}
 DRAWS = {"normal_", "trunc_normal_"}
+OF_NAMES = {"ones": 1.0, "ones_": 1.0, "zeros": 0.0, "zeros_": 0.0, "zero_": 0.0}
 OF_ONE_NUMBER = {"torch.ones", "torch.zeros"}
 INITIALIZING = re.compile(r"init|reset")
 SAYING = "value scale gamma bias constant std sigma range gain"
@@ -38,6 +40,12 @@ class Constant:
     source: str
     context: Context
 
+    @property
+    def numbers(self) -> set[float]:
+        """The numbers that are written."""
+        given = [*self.node.args, *(keyword.value for keyword in self.node.keywords)]
+        return {OF_NAMES[name]} if (name := last_name(self.node.func)) in OF_NAMES else _numbers(given)
+
 
 @reads(IgnoredArgument, scope=Context, words=NAMES, named="__init__")
 def ignored_arguments(context: Context) -> Iterator[IgnoredArgument]:
@@ -53,11 +61,15 @@ def ignored_arguments(context: Context) -> Iterator[IgnoredArgument]:
         if uses is None:
             continue
         multiplied, stored = uses
-        if any(is_read_anywhere(context, name) for name in stored) or not (multiplied or stored):
+        unread = not (multiplied or stored)
+        if any(is_read_anywhere(context, name) for name in stored) or (unread and not _is_plain(context)):
             continue
+        default = _numbers([found]) if (found := defaults(function.args).get(param.arg)) is not None else set()
         for constant in _constants(context, CONSTANTS if values else DRAWS):
             if (multiplied and constant.target not in multiplied) or _is_of_bias(constant) > ("bias" in param.arg):
                 continue
+            if unread and (not default or default & constant.numbers):
+                continue  # nothing says that another number is meant
             yield IgnoredArgument(
                 place=constant.context.snippet.place(constant.node),
                 model=cls.qualname,
@@ -66,6 +78,17 @@ def ignored_arguments(context: Context) -> Iterator[IgnoredArgument]:
                 written=constant.source,
             )
             break
+
+
+def _numbers(nodes: list[ast.expr]) -> set[float]:
+    values = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    return {float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)}
+
+
+def _is_plain(context: Context) -> bool:
+    """Whether the class derives from ``nn.Module`` alone, so that no other class says what its constructor takes."""
+    order = context.project.mro(context.cls) if context.cls is not None else None
+    return order is not None and not any(isinstance(base, Defined) for base in order[1:])
 
 
 def _is_of_bias(constant: Constant) -> bool:

@@ -152,12 +152,12 @@ def _fails_with(condition: ast.expr, test: ast.expr) -> ast.expr | None:
 
 def _near(part: str, names: frozenset[str]) -> str | None:
     """The name that somebody who mistyped a part of it has meant; names that differ in numbers alone are others."""
-    letters = {re.sub(r"\d", "", name[: len(part) + 1]): name for name in sorted(names)}
-    asked = re.sub(r"\d", "", part)
+    letters = {re.sub(r"\d", "", name[: len(part.strip(".")) + 1]): name for name in sorted(names)}
+    asked = re.sub(r"\d", "", part.strip("."))
     swapped = {asked[:at] + asked[at : at + 2][::-1] + asked[at + 2 :] for at in range(len(asked) - 1)} - {asked}
     if len(asked) >= SHORTEST - 1 and (meant := sorted(swapped & names)):
         return meant[0]
-    if "." in part or len(asked) < SHORTEST or asked in letters:
+    if "." in asked or len(asked) < SHORTEST or asked in letters:
         return None
     found = difflib.get_close_matches(asked, letters, n=1, cutoff=ALIKE)
     return letters[found[0]] if found else None

@@ -16,11 +16,13 @@ from initaudit.analyzer.syntax.results import OUT_OF_PLACE, makes_new, writes_in
 from initaudit.subjects.lost_writes import ReboundName
 
 MOVES = {"to", "cuda", "cpu", "type_as", "requires_grad_", "view", "reshape", "detach", "contiguous", "float", "half"}
+MADE = " ".join(f"{each.rpartition('.')[2]}(" for each in sorted(torch_api.NEW_TENSOR_FACTORIES))
 WRITES = torch_api.OVERWRITES | {"mul_", "div_", "add_", "sub_", "clamp_"}
 
 
 @reads(ReboundName, scope=Context, words="=weight =bias")
 @reads(ReboundName, scope=Context, words=("parameters( state_dict(", "for"))
+@reads(ReboundName, scope=Context, words=("'for'", "self", MADE), nearby="Parameter( register_parameter(")
 def rebound_names(context: Context) -> Iterator[ReboundName]:
     """Names of parameters that are bound to a new tensor which nothing reads."""
     meanings = Meanings(context)
@@ -94,8 +96,11 @@ def _is_new(context: Context, meanings: Meanings, value: ast.expr, names: Names)
         case ast.Call(func=ast.Attribute(value=inner, attr=method)) if method in WRITES and isinstance(inner, ast.Call):
             return _is_new(context, meanings, inner, names)  # a new tensor is written
         case ast.Call(func=function, args=[ast.Call() as inner, *_]):
-            if (context.canonical(function) or "").startswith(torch_api.INIT):
+            name = context.canonical(function) or ""
+            if name.startswith(torch_api.INIT):
                 return _is_new(context, meanings, inner, names)
+            if name == "torch.nn.Parameter" and _is_new(context, meanings, inner, names):
+                return True
     if writes_in_place(value):
         return False
     match value:

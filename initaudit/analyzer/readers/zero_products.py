@@ -131,13 +131,25 @@ def _zeroed(context: Context, node: ast.AST) -> ast.expr | None:
             value = args[-1] if args and last_name(function) in ("constant_", "fill_") else None
             zero = last_name(function) in ("zeros_", "zero_") or (isinstance(value, ast.Constant) and value.value == 0)
             return written(context, call) if zero else None
-        case ast.Assign(targets=[target], value=ast.Call(func=function, args=[ast.Call(func=made)], keywords=[])) if (
+        case ast.Assign(targets=[target], value=ast.Call(func=function, args=[ast.Call() as made], keywords=named)) if (
             context.canonical(function) == "torch.nn.Parameter"
         ):
-            return target if context.canonical(made) in ZERO_FACTORIES else None
-        case ast.Assign(targets=[ast.Attribute(attr="data", value=target)], value=ast.Call(func=made)):
-            return target if context.canonical(made) in ZERO_FACTORIES else None
+            trained = all(isinstance(each.value, ast.Constant) and each.value.value is True for each in named)
+            return target if trained and _is_of_zeros(context, made) else None
+        case ast.Assign(targets=[ast.Attribute(attr="data", value=target)], value=ast.Call() as made):
+            return target if _is_of_zeros(context, made) else None
     return None
+
+
+def _is_of_zeros(context: Context, made: ast.Call) -> bool:
+    """``torch.zeros(n)``, ``torch.tensor(0.0)``, ``torch.full((n,), 0.0)``."""
+    name = context.canonical(made.func)
+    match made.args:
+        case [ast.Constant(value=0 | 0.0)] | [ast.List(elts=[ast.Constant(value=0 | 0.0)])] if name == "torch.tensor":
+            return True
+        case [_, ast.Constant(value=0 | 0.0)] if name == "torch.full":
+            return True
+    return name in ZERO_FACTORIES
 
 
 def _stuck(zeros: dict[str, _Zero], methods: list[Context]) -> list[str]:

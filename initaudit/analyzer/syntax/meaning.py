@@ -59,8 +59,8 @@ class Meaning:
     of the module that a parameter belongs to. ``part`` says that it is a view of only some of a parameter, ``reshaped``
     one of other dimensions, and ``detached`` one that autograd does not record. ``element`` says that a loop binds the
     name, ``certain`` that it surely shares memory with what it comes from. ``items`` are the classes of the modules in
-    a sequence, in order, where all are known. A copy says in ``attribute`` what made it. ``chosen`` are the conditions of
-    a ``filter`` or a comprehension that leaves out others of the source.
+    a sequence, in order, where all are known. A copy says in ``attribute`` what made it. ``chosen`` are the conditions
+    of a ``filter`` or a comprehension that leaves out others of the source.
     """
 
     what: What
